@@ -1,0 +1,99 @@
+"""OCI names: what an artifact is called and what it is."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import total_ordering
+
+# From the OCI distribution spec: tags are at most 128 characters.
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+# semver.org 2.0.0 with an optional `v`; without build metadata, since `+` cannot be in a tag.
+_NUMBER = r"(?:0|[1-9][0-9]*)"
+_IDENTIFIER = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_VERSION = re.compile(
+    rf"v?({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Tag:
+    """A movable name for one manifest in a repository; ValueError when it cannot be one."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not _TAG.fullmatch(self.name):
+            raise ValueError(f"not an OCI tag: {self.name!r}")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Digest:
+    """The content address of a manifest or blob (`sha256:` and 64 hex digits, or ValueError)."""
+
+    value: str
+
+    def __post_init__(self) -> None:
+        if not _DIGEST.fullmatch(self.value):
+            raise ValueError(f"not a sha256 digest: {self.value!r}")
+
+    @classmethod
+    def of(cls, content: bytes) -> "Digest":
+        return cls(f"sha256:{hashlib.sha256(content).hexdigest()}")
+
+    @property
+    def hex(self) -> str:
+        return self.value.removeprefix("sha256:")
+
+    @property
+    def short(self) -> str:
+        """Enough of it for a person to tell two apart: 12 hex digits."""
+        return self.value[:19]
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class Version:
+    """
+    A semantic version (https://semver.org/spec/v2.0.0.html) as the artifact's tag spells it.
+
+    `v1.2.3` and `1.2.3` are different names of equal precedence; ValueError for anything else,
+    build metadata (`+`) included, which no tag can carry.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not _VERSION.fullmatch(self.text):
+            raise ValueError(f"not a semantic version: {self.text!r}")
+        Tag(self.text)
+
+    @property
+    def tag(self) -> Tag:
+        """The artifact's own tag."""
+        return Tag(self.text)
+
+    @property
+    def precedence(self) -> tuple[object, ...]:
+        """Orders versions as semver section 11 says: a release comes after its pre-releases."""
+        match = _VERSION.fullmatch(self.text)
+        assert match is not None  # noqa: S101 - the constructor matched it
+        *numbers, pre = match.groups()
+        identifiers = tuple(
+            (0, int(part), "") if part.isdigit() else (1, 0, part)
+            for part in (pre or "").split(".")
+            if part
+        )
+        return (*map(int, numbers), not pre, identifiers)
+
+    def __lt__(self, other: "Version") -> bool:
+        return (self.precedence, self.text) < (other.precedence, other.text)
+
+    def __str__(self) -> str:
+        return self.text

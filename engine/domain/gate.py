@@ -1,0 +1,98 @@
+"""Gates: what must be shown before an artifact enters an environment, and what was shown."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+
+class GateKind(StrEnum):
+    """The five kinds of FR-008; `policy_compliance` always runs."""
+
+    POLICY_COMPLIANCE = "policy_compliance"
+    TESTS = "tests"
+    SECURITY_SCAN = "security_scan"
+    COST_ANALYSIS = "cost_analysis"
+    PERFORMANCE_BASELINE = "performance_baseline"
+
+
+class GateStatus(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    WARNING = "warning"
+
+
+class Severity(StrEnum):
+    """Severities as Trivy writes them; Grype's Negligible counts as LOW."""
+
+    CRITICAL = "CRITICAL"
+    HIGH = "HIGH"
+    MEDIUM = "MEDIUM"
+    LOW = "LOW"
+    UNKNOWN = "UNKNOWN"
+
+
+class ScannerFormat(StrEnum):
+    TRIVY = "trivy"
+    GRYPE = "grype"
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityRules:
+    """How a scanner's report is judged (spec 6)."""
+
+    scanner_format: ScannerFormat = ScannerFormat.TRIVY
+    block_on_severity: frozenset[Severity] = frozenset({Severity.CRITICAL, Severity.HIGH})
+    ignore_unfixed: bool = False
+    block_on_secrets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """
+    A command that must exit 0 before an artifact enters an environment.
+
+    `argv` still holds its `${…}` placeholders; `env` names the variables of ours the child may
+    see; `timeout_seconds` is between 30 and 3600 (NFR-001). `security` is set for a scan.
+    """
+
+    kind: GateKind
+    argv: tuple[str, ...]
+    timeout_seconds: int = 300
+    env: tuple[str, ...] = ()
+    security: SecurityRules | None = None
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SecuritySummary(_Value):
+    """Counts by severity and what blocks (FR-056)."""
+
+    critical_count: int = Field(ge=0)
+    high_count: int = Field(ge=0)
+    medium_count: int = Field(ge=0)
+    low_count: int = Field(ge=0)
+    unknown_count: int = Field(ge=0)
+    blocking_cves: tuple[str, ...] = ()
+    ignored_unfixed: int = Field(default=0, ge=0)
+
+
+class GateResult(_Value):
+    """One gate's answer; `error` is there whenever it failed. Durations are milliseconds."""
+
+    gate: GateKind
+    status: GateStatus
+    duration_ms: int = Field(default=0, ge=0)
+    error: str | None = None
+    details: dict[str, JsonValue] = Field(default_factory=dict)
+    security_summary: SecuritySummary | None = None
+
+    @model_validator(mode="after")
+    def _a_failure_says_why(self) -> Self:
+        if self.status is GateStatus.FAILED and not self.error:
+            raise ValueError(f"gate {self.gate} failed without an error")
+        return self

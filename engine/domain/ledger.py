@@ -1,0 +1,73 @@
+"""One entry of an environment's ledger, and the links that make it a chain."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.domain.artifact import Digest
+from engine.domain.manifest import Descriptor, Manifest
+from engine.domain.record import AnyRecord
+from engine.domain.state import EMPTY, EnvironmentState, state_after
+
+# Sequence to digest: the newest earlier entry at a multiple of 2^i, for every i. The entry just
+# before is always among them; the others let any entry be reached from the head in O(log n) reads.
+Ancestors = Mapping[int, Digest]
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """A record as the registry holds it: `manifest` is its OCI manifest, `state` what it leaves."""
+
+    environment: str
+    sequence: int
+    ancestors: Ancestors
+    record: AnyRecord
+    state: EnvironmentState
+    manifest: Manifest
+
+    @property
+    def digest(self) -> Digest:
+        return self.manifest.digest
+
+    @property
+    def previous(self) -> Digest | None:
+        return self.ancestors.get(self.sequence - 1)
+
+
+@dataclass(frozen=True)
+class LedgerDraft:
+    """An entry that is not written yet. `subject` is the artifact the record is attached to."""
+
+    environment: str
+    sequence: int
+    ancestors: Ancestors
+    record: AnyRecord
+    state: EnvironmentState
+    subject: Descriptor | None
+
+
+def draft_after(
+    head: LedgerEntry | None, record: AnyRecord, subject: Descriptor | None
+) -> LedgerDraft:
+    """What follows `head` when `record` is added."""
+    sequence = head.sequence + 1 if head else 1
+    state = state_after(head.state if head else EMPTY, record, sequence)
+    return LedgerDraft(record.ledger, sequence, ancestors_after(head), record, state, subject)
+
+
+def ancestors_after(head: LedgerEntry | None) -> dict[int, Digest]:
+    """The links of the entry after `head`: for every i the newest multiple of 2^i so far."""
+    if head is None:
+        return {}
+    known = {**head.ancestors, head.sequence: head.digest}
+    chosen: dict[int, Digest] = {}
+    step = 1
+    while step <= head.sequence:
+        newest = head.sequence - head.sequence % step
+        chosen[newest] = known[newest]
+        step *= 2
+    return chosen
+
+
+def next_hop(entry: LedgerEntry, sequence: int) -> int:
+    """The linked ancestor of `entry` nearest to `sequence` that does not lie before it."""
+    return min(known for known in entry.ancestors if known >= sequence)

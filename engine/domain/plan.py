@@ -1,0 +1,78 @@
+"""What would happen: printed by a dry run, carried out by a real one."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.domain.artifact import Digest, Tag
+from engine.domain.errors import PromotionError
+from engine.domain.finding import Finding, Outcome, first_error
+from engine.domain.gate import GateResult
+from engine.domain.manifest import Manifest
+from engine.domain.record import Previous, SignatureStatus
+from engine.domain.request import Request
+
+
+class Action(StrEnum):
+    PROMOTE = "promote"
+
+
+class GateMode(StrEnum):
+    """Whether command gates run, or are only listed: the one difference a dry run makes."""
+
+    RUN = "run"
+    LIST = "list"
+
+
+class Effect(StrEnum):
+    """What is left to do."""
+
+    CHANGE = "change"
+    COMPLETE = "complete"  # the record is committed, only `latest` has not followed yet
+    NOTHING = "nothing"  # all of it is in place
+
+
+@dataclass(frozen=True, slots=True)
+class TagWrite:
+    """Point `tag` at `digest`. An immutable tag may only be created, a mutable one moves."""
+
+    tag: Tag
+    digest: Digest
+    immutable: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    The findings about a request and, if none blocks it, the exact writes it takes.
+
+    `manifest` is the artifact, pinned when it was first resolved; `previous` what the target runs
+    now; `committed` the id of the record that already says what is asked for. A plan made with
+    `mode` LIST has gates that did not run and is never executed.
+    """
+
+    action: Action
+    request: Request
+    mode: GateMode
+    findings: tuple[Finding, ...]
+    policy_digest: str
+    effect: Effect = Effect.CHANGE
+    writes: tuple[TagWrite, ...] = ()
+    manifest: Manifest | None = None
+    gate_results: tuple[GateResult, ...] = ()
+    signature: SignatureStatus = SignatureStatus(enforcement="off")
+    authorized_via: str = ""
+    previous: Previous | None = None
+    committed: str | None = None
+
+    @property
+    def error(self) -> PromotionError | None:
+        """Why this plan cannot be carried out; the first blocker in check order."""
+        return first_error(self.findings)
+
+    @property
+    def blockers(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.blocks)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(f.reason for f in self.findings if f.outcome is Outcome.WARNED)

@@ -1,0 +1,272 @@
+"""
+What happened, for good: the records of the ledger, schema version 1 (spec 4).
+
+Frozen, exact in a round trip through JSON, and closed: a reader that meets a field it does not
+know refuses the record. The JSON Schema is docs/schema/record-v1.json; a change there is a change
+of the format. Times are UTC, digests `sha256:…`, durations milliseconds, ids UUIDs.
+"""
+
+from abc import abstractmethod
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+
+from engine.domain.canonical import canonical_json
+from engine.domain.gate import GateResult
+from engine.domain.impact import ImpactAnalysis
+from engine.domain.operator import IdentitySource
+
+DigestText = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+TraceText = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
+
+
+class Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Previous(Value):
+    """What the environment ran before."""
+
+    version: str
+    digest: DigestText
+
+
+class SignatureStatus(Value):
+    """How the signature was judged; `mode` says what kind was found."""
+
+    enforcement: Literal["off", "warn", "enforce"]
+    mode: Literal["none", "key", "keyless"] = "none"
+    issuer: str | None = None
+    subject: str | None = None
+    fingerprint: str | None = None
+    problem: str | None = None
+
+
+class ApprovalRecord(Value):
+    """Who agreed, when, and through which face (slack, web, cli)."""
+
+    operator: str
+    operator_id: str
+    identity_source: IdentitySource
+    authorized_via: str
+    approved_at: UtcTime
+    face: str
+
+
+class RegistrySync(Value):
+    """How one secondary registry ended up (FR-028 … FR-030)."""
+
+    registry: str
+    status: Literal["synced", "failed"]
+    digest: DigestText | None = None
+    error: str | None = None
+
+
+class Record(Value):
+    """What every record has: who, when, under which configuration and in which trace."""
+
+    # The annotation prefix is dev.floe.<kind>., the artifactType application/vnd.floe.<kind>.v1.
+    kind: str
+    schema_version: Literal[1] = 1
+    operator: str
+    operator_id: str
+    identity_source: IdentitySource
+    identity_verified: bool
+    trace_id: TraceText
+    policy_digest: DigestText
+
+    _id_field: ClassVar[str]
+    _time_field: ClassVar[str]
+    _environment_field: ClassVar[str] = "environment"
+
+    @property
+    def id(self) -> str:
+        return str(getattr(self, self._id_field))
+
+    @property
+    def at(self) -> datetime:
+        at: datetime = getattr(self, self._time_field)
+        return at
+
+    @property
+    def ledger(self) -> str:
+        """The environment whose ledger it belongs to."""
+        return str(getattr(self, self._environment_field))
+
+    @property
+    @abstractmethod
+    def subject_digest(self) -> str | None:
+        """The artifact the record speaks of."""
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON: equal records are equal bytes, and so equal digests."""
+        return canonical_json(self.model_dump(mode="json"))
+
+
+class PromotionRecord(Record):
+    """FR-027."""
+
+    kind: Literal["promotion"] = "promotion"
+    promotion_id: UUID
+    artifact_digest: DigestText
+    artifact_tag: str
+    version: str
+    source_environment: str
+    target_environment: str
+    gate_results: tuple[GateResult, ...]
+    signature_verified: bool
+    signature_status: SignatureStatus
+    authorization_passed: bool
+    authorized_via: str
+    approvals: tuple[ApprovalRecord, ...] = ()
+    promoted_at: UtcTime
+    dry_run: bool = False
+    registry_sync: tuple[RegistrySync, ...] = ()
+    warnings: tuple[str, ...] = ()
+    previous: Previous | None = None
+
+    _id_field: ClassVar[str] = "promotion_id"
+    _time_field: ClassVar[str] = "promoted_at"
+    _environment_field: ClassVar[str] = "target_environment"
+
+    @property
+    def subject_digest(self) -> str | None:
+        return self.artifact_digest
+
+
+class RollbackRecord(Record):
+    """FR-017."""
+
+    kind: Literal["rollback"] = "rollback"
+    rollback_id: UUID
+    artifact_digest: DigestText
+    artifact_tag: str
+    version: str
+    environment: str
+    previous_digest: DigestText | None
+    previous_version: str | None
+    reason: str
+    signature_verified: bool
+    signature_status: SignatureStatus
+    authorization_passed: bool
+    authorized_via: str
+    approvals: tuple[ApprovalRecord, ...] = ()
+    rolled_back_at: UtcTime
+    registry_sync: tuple[RegistrySync, ...] = ()
+    warnings: tuple[str, ...] = ()
+    impact_analysis: ImpactAnalysis | None = None
+
+    _id_field: ClassVar[str] = "rollback_id"
+    _time_field: ClassVar[str] = "rolled_back_at"
+
+    @property
+    def subject_digest(self) -> str | None:
+        return self.artifact_digest
+
+
+class LockRecord(Record):
+    """FR-035; `expires_at` ends the lock by itself."""
+
+    kind: Literal["lock"] = "lock"
+    lock_id: UUID
+    environment: str
+    reason: str
+    locked_at: UtcTime
+    expires_at: UtcTime | None = None
+
+    _id_field: ClassVar[str] = "lock_id"
+    _time_field: ClassVar[str] = "locked_at"
+
+    @property
+    def subject_digest(self) -> str | None:
+        return None
+
+
+class UnlockRecord(Record):
+    """FR-037; `locked_by` and `locked_reason` are those of the lock that ended."""
+
+    kind: Literal["unlock"] = "unlock"
+    unlock_id: UUID
+    environment: str
+    reason: str
+    locked_by: str
+    locked_reason: str
+    authorized_via: str
+    unlocked_at: UtcTime
+
+    _id_field: ClassVar[str] = "unlock_id"
+    _time_field: ClassVar[str] = "unlocked_at"
+
+    @property
+    def subject_digest(self) -> str | None:
+        return None
+
+
+class RefusalRecord(Record):
+    """FR-048, FR-052: an attempt a rule refused; `count` stands for equal ones in its hour."""
+
+    kind: Literal["refusal"] = "refusal"
+    refusal_id: UUID
+    environment: str
+    action: str
+    rule: str
+    message: str
+    version: str | None = None
+    artifact_digest: DigestText | None = None
+    count: int = Field(default=1, ge=1)
+    refused_at: UtcTime
+
+    _id_field: ClassVar[str] = "refusal_id"
+    _time_field: ClassVar[str] = "refused_at"
+
+    @property
+    def subject_digest(self) -> str | None:
+        return self.artifact_digest
+
+
+class RejectionRecord(Record):
+    """An approver's no; `operator` is who said it."""
+
+    kind: Literal["rejection"] = "rejection"
+    rejection_id: UUID
+    change_id: str
+    environment: str
+    action: str
+    version: str
+    artifact_digest: DigestText
+    requested_by: str
+    reason: str
+    face: str
+    rejected_at: UtcTime
+
+    _id_field: ClassVar[str] = "rejection_id"
+    _time_field: ClassVar[str] = "rejected_at"
+
+    @property
+    def subject_digest(self) -> str | None:
+        return self.artifact_digest
+
+
+AnyRecord = (
+    PromotionRecord | RollbackRecord | LockRecord | UnlockRecord | RefusalRecord | RejectionRecord
+)
+_ANY: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
+RECORD_KINDS = ("promotion", "rollback", "lock", "unlock", "refusal", "rejection")
+
+
+def record_from_bytes(content: bytes) -> AnyRecord:
+    """The record `content` holds; pydantic.ValidationError (a ValueError) when it is none."""
+    return _ANY.validate_json(content)
+
+
+def record_from_json(fields: dict[str, Any]) -> AnyRecord:
+    """As `record_from_bytes`, from parsed JSON."""
+    return _ANY.validate_python(fields, strict=False)
+
+
+def record_schema() -> dict[str, Any]:
+    """The JSON Schema of every record; docs/schema/record-v1.json holds it."""
+    return _ANY.json_schema()

@@ -1,0 +1,32 @@
+"""How a request ended."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.domain.errors import PromotionError
+from engine.domain.plan import Plan
+from engine.domain.record import AnyRecord
+
+
+class Ending(StrEnum):
+    """The `outcome` of spec 18."""
+
+    PROMOTED = "promoted"
+    UNCHANGED = "unchanged"
+    BLOCKED = "blocked"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    The end of one request: what was judged, what was recorded, and why it was not done if it was
+    not. `record` is the committed record; it is there whenever something took effect.
+    """
+
+    plan: Plan
+    outcome: Ending
+    record: AnyRecord | None = None
+    error: PromotionError | None = None
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,81 @@
+"""What an environment is after an event: carried by the newest record, so status is one read."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from engine.domain.record import (
+    AnyRecord,
+    DigestText,
+    LockRecord,
+    PromotionRecord,
+    RollbackRecord,
+    UnlockRecord,
+    UtcTime,
+    Value,
+)
+
+
+class LockState(Value):
+    """The lock in force."""
+
+    reason: str
+    operator: str
+    operator_id: str
+    at: UtcTime | None
+    expires_at: UtcTime | None = None
+
+    def in_force(self, now: datetime) -> bool:
+        return self.expires_at is None or now < self.expires_at
+
+
+class EnvironmentState(Value):
+    """
+    Version, digest and lock of an environment, all as its ledger says.
+
+    `record` is the id of the promotion or rollback that brought the version there, `sequence` its
+    place in the ledger; all are None while nothing was ever promoted. `before` is the digest
+    `latest` had by the record before: a `latest` still there means the change is `completing`.
+    """
+
+    version: str | None = None
+    digest: DigestText | None = None
+    record: str | None = None
+    sequence: Annotated[int, Field(ge=1)] | None = None
+    operator: str | None = None
+    since: UtcTime | None = None
+    before: DigestText | None = None
+    lock: LockState | None = None
+
+
+EMPTY = EnvironmentState()
+
+
+def state_after(state: EnvironmentState, record: AnyRecord, sequence: int) -> EnvironmentState:
+    """The state `record` leaves behind as the `sequence`-th of its ledger."""
+    match record:
+        case PromotionRecord() | RollbackRecord():
+            return EnvironmentState(
+                version=record.version,
+                digest=record.artifact_digest,
+                record=record.id,
+                sequence=sequence,
+                operator=record.operator,
+                since=record.at,
+                before=state.digest,
+                lock=state.lock,
+            )
+        case LockRecord():
+            lock = LockState(
+                reason=record.reason,
+                operator=record.operator,
+                operator_id=record.operator_id,
+                at=record.locked_at,
+                expires_at=record.expires_at,
+            )
+            return state.model_copy(update={"lock": lock})
+        case UnlockRecord():
+            return state.model_copy(update={"lock": None})
+        case _:
+            return state

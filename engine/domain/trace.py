@@ -1,0 +1,24 @@
+"""
+Trace ids, and the names of spans and their attributes (spec 17).
+
+https://www.w3.org/TR/trace-context/
+"""
+
+import re
+import secrets
+
+SPAN_PROMOTE = "floe.oci.promote"  # artifact_ref, from_env, to_env, dry_run
+SPAN_ROLLBACK = "floe.oci.rollback"  # artifact_ref, environment, reason
+SPAN_VERIFY = "floe.oci.promote.verify"  # enforcement_mode, cached
+SPAN_GATE = "floe.oci.gate."  # + the gate's kind: gate_type, timeout_seconds, duration_ms
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_INVALID = "0" * 32
+
+
+def trace_id(traceparent: str | None = None) -> str:
+    """The trace `traceparent` belongs to, else a new one: 32 hex digits, never all zero."""
+    match = _TRACEPARENT.fullmatch((traceparent or "").strip())
+    if match and match["trace"] != _INVALID:
+        return match["trace"]
+    return secrets.token_hex(16)

@@ -1,0 +1,188 @@
+"""What the engine needs from the outside world. Adapters provide it; nothing here does."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from engine.domain.artifact import Digest, Tag
+from engine.domain.gate import Gate, GateKind, GateResult
+from engine.domain.ledger import LedgerDraft, LedgerEntry
+from engine.domain.manifest import Descriptor, Manifest
+
+
+class RegistryReader(Protocol):
+    """
+    The reading half of one repository. Planning gets only this half, so a dry run cannot write.
+
+    Every method raises RegistryUnavailableError when there is no usable answer within the
+    configured time, RegistryAccessError for 401 and 403 (which are never "absent"), and
+    RegistryAnswerError for an answer that cannot be true.
+    """
+
+    @property
+    def reference(self) -> str:
+        """`host/repository`, or the layout's path: what `@sha256:…` is appended to."""
+        ...
+
+    def resolve(self, tag: Tag) -> Digest | None:
+        """The digest `tag` points at now; None when there is no such tag. One request."""
+        ...
+
+    def fetch(self, reference: Tag | Digest) -> Manifest | None:
+        """
+        The manifest of any of the four media types, its bytes as stored, at most 4 MiB; None when
+        absent. Content that does not hash to the digest asked for, or to the one the registry
+        names, is a RegistryAnswerError. One request.
+        """
+        ...
+
+    def blob(self, digest: str, limit: int) -> bytes:
+        """
+        A whole blob of at most `limit` bytes, its digest checked; RegistryAnswerError when it is
+        larger, altered or absent.
+        """
+        ...
+
+    def tags(self) -> tuple[Tag, ...]:
+        """Every tag of the repository, all pages of them; empty for an unknown repository."""
+        ...
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """
+        The manifests attached to `subject`: the referrers API where the registry has it, else the
+        tag-schema fallback (distribution-spec 1.1, "Listing Referrers"). A listing proves nothing:
+        callers fetch what is listed and look at its `subject`.
+        """
+        ...
+
+
+class Upload(Protocol):
+    """A blob upload that was opened before its content was known, which saves a round trip."""
+
+    def finish(self, content: bytes) -> Descriptor:
+        """Store `content` and check the answer; the descriptor has no media type of its own."""
+        ...
+
+
+class Registry(RegistryReader, Protocol):
+    """One repository in an OCI registry, with its writes. Only the executor is given this."""
+
+    def open_upload(self) -> Upload:
+        """Open an upload session. One request."""
+        ...
+
+    def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
+        """
+        Store the very bytes of `manifest` under `tag`, or by digest alone. One request.
+
+        TagExistsError when the registry keeps its tags immutable and `tag` is another manifest;
+        when it already is this one, that counts as done. The answer is checked; reading the tag
+        back is the caller's part, so that it can be done beside other requests.
+        """
+        ...
+
+    def attach(self, subject: Digest, referrer: Descriptor) -> None:
+        """
+        Make `referrer` (already stored, with `subject` in its manifest) appear in
+        `referrers(subject)`: nothing to do where the API works, else one careful change of the
+        fallback index. The caller holds the lease of whoever else may write that index.
+        """
+        ...
+
+
+class LedgerReader(Protocol):
+    """
+    The records of each environment, newest first. LedgerUnreadableError when what is there is no
+    ledger, RegistryUnavailableError when it cannot be read.
+    """
+
+    def head(self, environment: str) -> LedgerEntry | None:
+        """The newest committed entry; None for an environment without history. One request."""
+        ...
+
+    def staged(self, environment: str, sequence: int) -> LedgerEntry | None:
+        """What carries the tag of `sequence`: perhaps never committed, so proof of nothing."""
+        ...
+
+    def history(
+        self, environment: str, limit: int, before: int | None = None
+    ) -> tuple[LedgerEntry, ...]:
+        """
+        At most `limit` committed entries, newest first, those before sequence `before` if given.
+        Each is proven to be linked from the head. Costs O(limit) requests in O(log n) waves.
+        """
+        ...
+
+    def promotion(self, environment: str, digest: Digest) -> LedgerEntry | None:
+        """
+        The newest committed promotion of `digest` into `environment`, under any version; found
+        through the artifact's referrers and proven to be linked from the head.
+        """
+        ...
+
+
+class Ledger(LedgerReader, Protocol):
+    """The ledger with its two writes. Both happen under the environment's lease."""
+
+    def stage(self, draft: LedgerDraft, upload: Upload) -> LedgerEntry:
+        """Store the record and tag it with its sequence. It does not count yet."""
+        ...
+
+    def commit(self, entry: LedgerEntry) -> None:
+        """
+        Make `entry` the head, read back; from here on it counts. Attaches it to its subject too.
+        ConflictError when the head turns out to be another.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GateSubject:
+    """What a gate judges: the values of its `${…}` placeholders. `reference` is pinned by digest."""
+
+    reference: str
+    digest: Digest
+    tag: Tag
+    version: str
+    source: str
+    target: str
+
+
+class Progress(Protocol):
+    """Told what happens while somebody waits. Implementations never raise and return at once."""
+
+    def step(self, text: str) -> None: ...
+    def gate_started(self, gate: GateKind, timeout_seconds: int) -> None: ...
+    def gate_finished(self, result: GateResult) -> None: ...
+
+
+class GateRunner(Protocol):
+    def run(
+        self, gates: Sequence[Gate], subject: GateSubject, progress: Progress
+    ) -> tuple[GateResult, ...]:
+        """
+        Run every gate once, side by side, and return their results in the order of `gates`.
+
+        A gate that cannot start, dies by a signal or exceeds `timeout_seconds` has failed; nothing
+        about a gate is ever an exception.
+        """
+        ...
+
+
+class Leases(Protocol):
+    def hold(self, environment: str) -> AbstractContextManager[None]:
+        """
+        The right to write `environment`, held by one process and thread at a time on this machine
+        and freed when its holder dies. ConflictError when it cannot be had within the wait.
+        """
+        ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The present, UTC."""
+        ...
