@@ -117,10 +117,10 @@ class LedgerReader(Protocol):
         """
         ...
 
-    def promotion(self, environment: str, digest: Digest) -> LedgerEntry | None:
+    def promotion(self, head: LedgerEntry, digest: Digest) -> LedgerEntry | None:
         """
-        The newest committed promotion of `digest` into `environment`, under any version; found
-        through the artifact's referrers and proven to be linked from the head.
+        The newest committed promotion of `digest` into the environment of `head`, under any
+        version; found through the artifact's referrers and proven to be linked from `head`.
         """
         ...
 
@@ -128,21 +128,31 @@ class LedgerReader(Protocol):
 class Ledger(LedgerReader, Protocol):
     """The ledger with its two writes. Both happen under the environment's lease."""
 
-    def stage(self, draft: LedgerDraft, upload: Upload) -> LedgerEntry:
-        """Store the record and tag it with its sequence. It does not count yet."""
+    def stage(self, draft: LedgerDraft) -> LedgerEntry:
+        """
+        Store the record's manifest and tag it with its sequence; the blob of `record.to_bytes()`
+        is there already. It does not count yet.
+        """
         ...
 
     def commit(self, entry: LedgerEntry) -> None:
         """
-        Make `entry` the head, read back; from here on it counts. Attaches it to its subject too.
-        ConflictError when the head turns out to be another.
+        Make `entry` the head, read back; from here on it counts. ConflictError when the head
+        turns out to be another.
+        """
+        ...
+
+    def attach(self, entry: LedgerEntry) -> None:
+        """
+        List `entry` among the referrers of the artifact it speaks of. It counts by its place in
+        the chain; being listed only makes it quick to find.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class GateSubject:
-    """What a gate judges: the values of its `${…}` placeholders. `reference` is pinned by digest."""
+    """What a gate judges, for its `${…}` placeholders; `reference` is pinned by digest."""
 
     reference: str
     digest: Digest

@@ -2,8 +2,11 @@
 
 import hashlib
 import re
+from bisect import bisect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import total_ordering
+from itertools import islice
 
 # From the OCI distribution spec: tags are at most 128 characters.
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
@@ -97,3 +100,11 @@ class Version:
 
     def __str__(self) -> str:
         return self.text
+
+
+def nearest(version: Version, others: Iterable[Version], count: int = 3) -> tuple[Version, ...]:
+    """The `count` of `others` next to `version` in version order, ascending."""
+    ordered = sorted(set(others))
+    place = bisect(ordered, version)
+    start = max(0, min(place - (count + 1) // 2, len(ordered) - count))
+    return tuple(islice(ordered, start, start + count))

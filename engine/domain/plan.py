@@ -8,8 +8,11 @@ from engine.domain.errors import PromotionError
 from engine.domain.finding import Finding, Outcome, first_error
 from engine.domain.gate import GateResult
 from engine.domain.manifest import Manifest
-from engine.domain.record import Previous, SignatureStatus
+from engine.domain.record import AnyRecord, Previous, SignatureStatus
 from engine.domain.request import Request
+
+# Frozen, so one value serves every plan made where signatures are not asked for.
+UNVERIFIED = SignatureStatus(enforcement="off")
 
 
 class Action(StrEnum):
@@ -46,23 +49,29 @@ class Plan:
     The findings about a request and, if none blocks it, the exact writes it takes.
 
     `manifest` is the artifact, pinned when it was first resolved; `previous` what the target runs
-    now; `committed` the id of the record that already says what is asked for. A plan made with
-    `mode` LIST has gates that did not run and is never executed.
+    now; `committed` the record that already says what is asked for, if any. A plan made with
+    `mode` LIST has gates that did not run and is never executed. `policy` findings depend on the
+    world and are judged again at the moment of writing, `evidence` on the artifact alone.
     """
 
     action: Action
     request: Request
     mode: GateMode
-    findings: tuple[Finding, ...]
+    policy: tuple[Finding, ...]
+    evidence: tuple[Finding, ...]
     policy_digest: str
     effect: Effect = Effect.CHANGE
     writes: tuple[TagWrite, ...] = ()
     manifest: Manifest | None = None
     gate_results: tuple[GateResult, ...] = ()
-    signature: SignatureStatus = SignatureStatus(enforcement="off")
+    signature: SignatureStatus = UNVERIFIED
     authorized_via: str = ""
     previous: Previous | None = None
-    committed: str | None = None
+    committed: AnyRecord | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self.policy + self.evidence
 
     @property
     def error(self) -> PromotionError | None:

@@ -146,8 +146,8 @@ class RollbackRecord(Record):
     artifact_tag: str
     version: str
     environment: str
-    previous_digest: DigestText | None
-    previous_version: str | None
+    previous_digest: DigestText | None = None
+    previous_version: str | None = None
     reason: str
     signature_verified: bool
     signature_status: SignatureStatus

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from engine.domain.environment import Environment
 from engine.domain.record import (
     AnyRecord,
     DigestText,
@@ -79,3 +80,18 @@ def state_after(state: EnvironmentState, record: AnyRecord, sequence: int) -> En
             return state.model_copy(update={"lock": None})
         case _:
             return state
+
+
+def lock_in_force(
+    environment: Environment, state: EnvironmentState, now: datetime
+) -> LockState | None:
+    """The lock that holds now: the one written in manifest.yaml, else the ledger's unless over."""
+    fixed = environment.fixed_lock
+    if fixed is not None:
+        return LockState(
+            reason=fixed.reason,
+            operator=fixed.locked_by,
+            operator_id="manifest.yaml",
+            at=fixed.locked_at,
+        )
+    return state.lock if state.lock and state.lock.in_force(now) else None

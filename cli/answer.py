@@ -1,0 +1,73 @@
+"""An answer: what a command says, in which form, and how it exits."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NoReturn
+
+import click
+
+from cli.failure import as_json
+from engine.domain.errors import PromotionError
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    `document` is for programs, `lines` for people; `failed` lines go to stderr, where errors are
+    looked for. A dry run that finds blockers still answers: its lines are the answer.
+    """
+
+    document: Any
+    lines: list[str] = field(default_factory=list)
+    exit_code: int = 0
+    failed: bool = False
+
+
+class InterruptedRunError(PromotionError):
+    """Ctrl-C or SIGTERM ended the run."""
+
+    exit_code: ClassVar[int] = 130
+    reason_code: ClassVar[str] = "interrupted"
+
+
+def deliver(
+    output: str, ask: Callable[[], Answer], failure: Callable[[PromotionError], Answer]
+) -> NoReturn:
+    """Ask, and put the answer or the failure on stdout: exactly one document with JSON."""
+    try:
+        answer = ask()
+    except PromotionError as error:
+        answer = failure(error)
+    except KeyboardInterrupt:
+        answer = failure(InterruptedRunError("Interrupted: run the same command again to go on"))
+    except Exception as error:
+        if os.environ.get("FLOE_DEBUG"):
+            raise
+        answer = failure(
+            PromotionError(
+                f"Unexpected {type(error).__name__}: {error}. This is a defect: please report it. "
+                "FLOE_DEBUG=1 shows where it happened"
+            )
+        )
+    _print(output, answer)
+    raise click.exceptions.Exit(answer.exit_code)
+
+
+def _print(output: str, answer: Answer) -> None:
+    if output == "json":
+        click.echo(as_json(answer.document))
+    elif output == "yaml":
+        click.echo(_yaml(answer.document), nl=False)
+    else:
+        for line in answer.lines:
+            click.echo(line, err=answer.failed)
+
+
+def _yaml(document: Any) -> str:
+    import json
+
+    import yaml  # the one output that needs it
+
+    text: str = yaml.safe_dump(json.loads(as_json(document)), sort_keys=False, allow_unicode=True)
+    return text

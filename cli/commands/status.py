@@ -1,0 +1,63 @@
+"""`floe platform status`."""
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from cli import options
+from cli.answer import Answer, deliver
+from cli.failure import error_document
+from cli.render.status import history_document, history_table, status_document, status_table
+from engine.api import Engine
+from engine.bootstrap import open_engine
+from engine.domain.errors import PromotionError
+from engine.domain.ledger import LedgerEntry
+from engine.domain.text import printable
+
+FORMATS = ["table", "json", "yaml"]
+
+
+@click.command()
+@click.option("--env", "environment", help="Only this environment.")
+@click.option("--history", type=click.IntRange(1, 1000), help="Also its newest N records.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--output", type=click.Choice(FORMATS), help="The same as --format.")
+@options.manifest
+def status(
+    environment: str | None, history: int | None, form: str, output: str | None, manifest: Path
+) -> None:
+    """What runs where: version, digest, by whom, since when, locks and drift."""
+    deliver(output or form, partial(_status, environment, history, manifest), _failure)
+
+
+def _status(environment: str | None, history: int | None, manifest: Path) -> Answer:
+    with open_engine(manifest) as (engine, _operator):
+        if environment is not None:
+            engine.path.environment(environment)
+        rows = tuple(row for row in engine.status() if environment in (None, row.name))
+        entries = _history(engine, environment, history)
+    documents = [
+        status_document(
+            row,
+            None
+            if entries is None
+            else [history_document(e) for e in entries if e.environment == row.name],
+        )
+        for row in rows
+    ]
+    lines = status_table(rows)
+    if entries is not None:
+        lines += ["", *history_table(entries)]
+    return Answer(documents, lines)
+
+
+def _history(
+    engine: Engine, environment: str | None, limit: int | None
+) -> tuple[LedgerEntry, ...] | None:
+    return None if limit is None else engine.history(environment, limit)
+
+
+def _failure(error: PromotionError) -> Answer:
+    document = {"success": False, "error": error_document(error)}
+    return Answer(document, [printable(str(error))], error.exit_code, failed=True)

@@ -1,0 +1,67 @@
+"""`floe`: the engine on the command line."""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from cli.failure import usage_failure
+from cli.lazy import LazyGroup
+
+INTERRUPTED = 130
+
+platform = LazyGroup(
+    "platform",
+    "Promote versions, and see what runs where.",
+    {
+        "promote": ("cli.commands.promote:promote", "Bring a version one environment further."),
+        "status": ("cli.commands.status:status", "Show what runs where."),
+    },
+)
+
+floe = LazyGroup(
+    "floe",
+    "Promote immutable OCI artifacts from environment to environment.",
+    {
+        "schema": ("cli.commands.schema:schema", "Print the JSON Schema of manifest.yaml."),
+        "serve": ("cli.serve:serve", "Run the web page and the Slack bot."),
+        "completion": ("cli.commands.completion:completion", "Print a shell completion script."),
+    },
+    epilog="Exit codes: 0 done · 2 usage · 3 not found · 5 unavailable · 6 signature · 8 gate · "
+    "9 transition · 10 tag exists · 11 never promoted · 12 not authorized · 13 locked · "
+    "14 waiting · 15 rejected · 130 interrupted",
+)
+floe.add_command(platform)
+
+
+def main() -> None:
+    """The entry point. What a command could not answer itself ends here, with its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        floe.main(standalone_mode=False, prog_name="floe")
+        code = 0
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except click.ClickException as error:
+        code = usage_failure(error, sys.argv)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted", err=True)
+        code = INTERRUPTED
+    _leave(code)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _leave(code: int) -> None:
+    """End now: requests still under way in threads must not delay an answer that is given."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has gone; so has the reason to complain.
+        code = code or 1
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,27 @@
+"""What goes on while somebody waits, on stderr."""
+
+import sys
+
+import click
+
+from engine.domain.gate import GateKind, GateResult
+from engine.domain.text import printable
+
+
+class TerminalProgress:
+    """Implements `engine.ports.Progress`: one line per event, so that logs stay readable."""
+
+    def step(self, text: str) -> None:
+        # Steps are quick; they are only worth a line to somebody who watches.
+        if sys.stderr.isatty():
+            click.echo(click.style(f"… {printable(text)}", dim=True), err=True)
+
+    def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
+        click.echo(f"… {gate.value}: running, for at most {timeout_seconds} s", err=True)
+
+    def gate_finished(self, result: GateResult) -> None:
+        seconds = result.duration_ms / 1000
+        error = f": {printable(result.error)}" if result.error else ""
+        click.echo(
+            f"… {result.gate.value}: {result.status.value} in {seconds:.1f} s{error}", err=True
+        )

@@ -1,0 +1,105 @@
+"""What runs where, and what happened, for people and for programs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from cli.render.table import show
+from engine.domain.ledger import LedgerEntry
+from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
+from engine.domain.state import LockState
+from engine.domain.status import Alignment, EnvironmentStatus
+from engine.domain.text import printable
+
+_ALIGNMENT = {
+    Alignment.EMPTY: "nothing promoted yet",
+    Alignment.ALIGNED: "",
+    Alignment.COMPLETING: "completing: latest has not followed yet",
+    Alignment.DRIFTED: "drifted: latest was moved outside floe",
+    Alignment.UNRECORDED: "published by the build",
+}
+
+
+def status_document(status: EnvironmentStatus, history: list[dict[str, Any]] | None) -> Any:
+    state = status.state
+    document = {
+        "environment": status.name,
+        "version": state.version,
+        "digest": state.digest,
+        "record": state.record,
+        "operator": state.operator,
+        "since": _iso(state.since),
+        "latest_digest": str(status.latest) if status.latest else None,
+        "alignment": status.alignment.value,
+        "drift": status.alignment is Alignment.DRIFTED,
+        "locked": status.lock is not None,
+        "lock": status.lock.model_dump(mode="json") if status.lock else None,
+        "pending": [],
+    }
+    return document if history is None else document | {"history": history}
+
+
+def status_table(rows: tuple[EnvironmentStatus, ...]) -> list[str]:
+    heads = ("ENVIRONMENT", "VERSION", "DIGEST", "BY", "SINCE", "NOTES")
+    return show("What runs where", heads, [_status_row(row) for row in rows])
+
+
+def history_document(entry: LedgerEntry) -> dict[str, Any]:
+    return {
+        "environment": entry.environment,
+        "sequence": entry.sequence,
+        "record_digest": str(entry.digest),
+        **entry.record.model_dump(mode="json"),
+    }
+
+
+def history_table(entries: tuple[LedgerEntry, ...]) -> list[str]:
+    heads = ("WHEN", "WHAT", "ENVIRONMENT", "VERSION", "BY", "RECORD")
+    return show("What happened, newest first", heads, [_history_row(entry) for entry in entries])
+
+
+def _status_row(status: EnvironmentStatus) -> tuple[str, ...]:
+    state = status.state
+    digest = state.digest or (str(status.latest) if status.latest else "-")
+    notes = [_ALIGNMENT[status.alignment], _locked(status.lock)]
+    return (
+        status.name,
+        state.version or "-",
+        digest[:19],
+        printable(state.operator or "-"),
+        when(state.since),
+        "; ".join(note for note in notes if note),
+    )
+
+
+def _locked(lock: LockState | None) -> str:
+    if lock is None:
+        return ""
+    until = f" until {when(lock.expires_at)}" if lock.expires_at else ""
+    return f"locked by {printable(lock.operator)}{until}: {printable(lock.reason)}"
+
+
+def _history_row(entry: LedgerEntry) -> tuple[str, ...]:
+    record = entry.record
+    return (
+        when(record.at),
+        record.kind,
+        entry.environment,
+        _version(record),
+        printable(record.operator),
+        record.id,
+    )
+
+
+def _version(record: AnyRecord) -> str:
+    if isinstance(record, PromotionRecord | RollbackRecord):
+        return record.version
+    return "-"
+
+
+def when(at: datetime | None) -> str:
+    """A time for people, with its zone."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else "-"
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,0 +1,129 @@
+"""A ledger entry as an OCI image manifest, and back (spec 4)."""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from engine.domain.annotations import MAX_BYTES, record_annotations, record_from_annotations
+from engine.domain.artifact import Digest, Tag
+from engine.domain.canonical import canonical_json
+from engine.domain.ledger import LedgerDraft, LedgerEntry
+from engine.domain.manifest import IMAGE_MANIFEST, Manifest
+from engine.domain.record import RECORD_KINDS, AnyRecord
+from engine.domain.state import EnvironmentState, LockState
+
+LEDGER = "dev.floe.ledger."
+STATE = "dev.floe.state."
+CREATED = "org.opencontainers.image.created"
+SHORTENED = ".shortened"
+
+
+def artifact_type(kind: str) -> str:
+    return f"application/vnd.floe.{kind}.v1+json"
+
+
+def head_tag(environment: str) -> Tag:
+    return Tag(f"floe-ledger.{environment}")
+
+
+def sequence_tag(environment: str, sequence: int) -> Tag:
+    return Tag(f"floe-ledger.{environment}.{sequence}")
+
+
+def encode(draft: LedgerDraft) -> Manifest:
+    """The manifest of `draft`: its blob, holding the whole record, is both config and layer."""
+    content = draft.record.to_bytes()
+    blob = {
+        "mediaType": artifact_type(draft.record.kind),
+        "digest": str(Digest.of(content)),
+        "size": len(content),
+    }
+    links = _links(draft) | _state(draft.state) | {CREATED: draft.record.at.isoformat()}
+    room = MAX_BYTES - sum(len(k.encode()) + len(v.encode()) for k, v in links.items())
+    document: dict[str, object] = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "artifactType": artifact_type(draft.record.kind),
+        "config": blob,
+        "layers": [blob],
+        "annotations": links | record_annotations(draft.record, room),
+    }
+    if draft.subject is not None:
+        document["subject"] = draft.subject.to_json()
+    return Manifest(canonical_json(document), IMAGE_MANIFEST)
+
+
+def decode(manifest: Manifest, record: AnyRecord | None = None) -> LedgerEntry:
+    """
+    The entry `manifest` holds; ValueError when it is none.
+
+    `record` is the one read from the blob: needed when the annotations were shortened (see
+    `is_shortened`), else taken from them.
+    """
+    annotations = manifest.view.annotations
+    kind = _kind(manifest)
+    try:
+        found = record or record_from_annotations(kind, annotations)
+        if found is None:
+            raise ValueError("its annotations were shortened and its blob was not read")
+        return LedgerEntry(
+            environment=annotations[f"{LEDGER}environment"],
+            sequence=int(annotations[f"{LEDGER}sequence"]),
+            ancestors=_ancestors(annotations),
+            record=found,
+            state=_read_state(annotations),
+            manifest=manifest,
+        )
+    except (KeyError, ValidationError) as error:
+        raise ValueError(f"{manifest.digest.short} is no ledger entry: {error}") from error
+
+
+def is_shortened(manifest: Manifest) -> bool:
+    return f"dev.floe.{_kind(manifest)}{SHORTENED}" in manifest.view.annotations
+
+
+def _kind(manifest: Manifest) -> str:
+    for kind in RECORD_KINDS:
+        if manifest.view.artifact_type == artifact_type(kind):
+            return kind
+    raise ValueError(f"{manifest.digest.short} is no ledger entry but {manifest.artifact_type}")
+
+
+def _links(draft: LedgerDraft) -> dict[str, str]:
+    links = {
+        f"{LEDGER}environment": draft.environment,
+        f"{LEDGER}sequence": str(draft.sequence),
+    }
+    if draft.ancestors:
+        known = sorted(draft.ancestors.items(), reverse=True)
+        links[f"{LEDGER}previous"] = str(known[0][1])
+        links[f"{LEDGER}ancestors"] = ",".join(f"{place}={digest}" for place, digest in known)
+    return links
+
+
+def _ancestors(annotations: Mapping[str, str]) -> dict[int, Digest]:
+    listed = annotations.get(f"{LEDGER}ancestors")
+    if not listed:
+        return {}
+    pairs = (entry.split("=", 1) for entry in listed.split(","))
+    return {int(place): Digest(digest) for place, digest in pairs}
+
+
+def _state(state: EnvironmentState) -> dict[str, str]:
+    fields = state.model_dump(mode="json", exclude_none=True, exclude={"lock"})
+    annotations = {f"{STATE}{name}": str(value) for name, value in fields.items()}
+    annotations[f"{STATE}locked"] = "true" if state.lock else "false"
+    if state.lock:
+        annotations[f"{STATE}lock"] = canonical_json(state.lock.model_dump(mode="json")).decode()
+    return annotations
+
+
+def _read_state(annotations: Mapping[str, str]) -> EnvironmentState:
+    fields: dict[str, object] = {
+        name: annotations[f"{STATE}{name}"]
+        for name in EnvironmentState.model_fields
+        if name != "lock" and f"{STATE}{name}" in annotations
+    }
+    if annotations[f"{STATE}locked"] == "true":
+        fields["lock"] = LockState.model_validate_json(annotations[f"{STATE}lock"])
+    return EnvironmentState.model_validate(fields)

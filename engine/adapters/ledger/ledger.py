@@ -1,0 +1,192 @@
+"""Read and extend the chains of records in a registry."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from engine.adapters.ledger.encoding import (
+    LEDGER,
+    artifact_type,
+    decode,
+    encode,
+    head_tag,
+    is_shortened,
+    sequence_tag,
+)
+from engine.domain.artifact import Digest, Tag
+from engine.domain.errors import ConflictError, LedgerUnreadableError
+from engine.domain.ledger import LedgerDraft, LedgerEntry, next_hop
+from engine.domain.manifest import Descriptor, Manifest
+from engine.domain.record import PromotionRecord, record_from_bytes
+from engine.ports import Registry, RegistryReader
+
+_log = logging.getLogger(__name__)
+
+# A record is a few KiB; scans with thousands of findings make it grow.
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+# How far back the chain itself is walked when the referrers of an artifact say nothing: another
+# tool may have lost our entry in the fallback index, which has no safe concurrent update.
+_WALK = 200
+_SIDE_BY_SIDE = 8
+
+
+class RegistryLedgerReader:
+    """Implements `engine.ports.LedgerReader`."""
+
+    def __init__(self, registry: RegistryReader) -> None:
+        self._reader = registry
+
+    def head(self, environment: str) -> LedgerEntry | None:
+        return self._read(head_tag(environment), environment)
+
+    def staged(self, environment: str, sequence: int) -> LedgerEntry | None:
+        return self._read(sequence_tag(environment, sequence), environment)
+
+    def history(
+        self, environment: str, limit: int, before: int | None = None
+    ) -> tuple[LedgerEntry, ...]:
+        newest = self.head(environment)
+        if newest is not None and before is not None and before <= newest.sequence:
+            newest = self._reach(newest, before - 1) if before > 1 else None
+        return tuple(self._walk(newest, limit)) if newest else ()
+
+    def promotion(self, head: LedgerEntry, digest: Digest) -> LedgerEntry | None:
+        if head.state.digest == str(digest) and head.state.sequence:
+            newest = self._reach(head, head.state.sequence)
+            if isinstance(newest.record, PromotionRecord):
+                return newest
+        for candidate in self._candidates(head, digest):
+            if self._reach(head, candidate.sequence).digest == candidate.digest:
+                return candidate
+        return next((e for e in self._walk(head, _WALK) if _promotes(e, digest)), None)
+
+    def _candidates(self, head: LedgerEntry, digest: Digest) -> list[LedgerEntry]:
+        """What is attached to `digest` and says it is a promotion there, newest first."""
+        kind = artifact_type("promotion")
+        listed = [
+            referrer
+            for referrer in self._reader.referrers(digest, kind)
+            if referrer.annotations.get(f"{LEDGER}environment", head.environment)
+            == head.environment
+        ]
+        entries = (self._attached(referrer) for referrer in listed)
+        found = [e for e in entries if e and e.environment == head.environment]
+        eligible = [e for e in found if e.sequence <= head.sequence and _promotes(e, digest)]
+        return sorted(eligible, key=lambda entry: entry.sequence, reverse=True)
+
+    def _attached(self, referrer: Descriptor) -> LedgerEntry | None:
+        """A referrer as an entry; None for what is no entry of ours, which anybody may attach."""
+        try:
+            manifest = self._reader.fetch(Digest(referrer.digest))
+            return self._entry(manifest) if manifest else None
+        except ValueError:
+            return None
+
+    def _reach(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
+        """The entry at `sequence`, following the links from `head`: what is committed there."""
+        entry = head
+        while entry.sequence != sequence:
+            hop = next_hop(entry, sequence)
+            found = self._read(entry.ancestors[hop], head.environment)
+            if found is None or found.sequence != hop:
+                raise _broken(head.environment, f"entry {hop}, linked from {entry.sequence}")
+            entry = found
+        return entry
+
+    def _walk(self, newest: LedgerEntry, limit: int) -> Iterator[LedgerEntry]:
+        """
+        `newest` and those before it. They are fetched side by side by their sequence tags, and
+        believed only as far as each is the one its successor links to.
+        """
+        yield newest
+        last = max(newest.sequence - limit, 0)
+        tags = [sequence_tag(newest.environment, s) for s in range(newest.sequence - 1, last, -1)]
+        following = newest
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            # Fetched in portions, so that a caller who stops early has not paid for all of it.
+            for start in range(0, len(tags), _SIDE_BY_SIDE * 4):
+                portion = tags[start : start + _SIDE_BY_SIDE * 4]
+                for manifest in pool.map(self._reader.fetch, portion):
+                    following = self._linked(following, manifest)
+                    yield following
+
+    def _linked(self, following: LedgerEntry, manifest: Manifest | None) -> LedgerEntry:
+        """The entry before `following`; a sequence tag that says otherwise is not believed."""
+        linked = following.previous
+        if linked is None:
+            raise _broken(following.environment, f"the link of entry {following.sequence}")
+        if manifest is None or manifest.digest != linked:
+            manifest = self._reader.fetch(linked)
+        if manifest is None:
+            raise _broken(following.environment, f"entry {following.sequence - 1}")
+        return self._valid(manifest, following.environment)
+
+    def _read(self, reference: Tag | Digest, environment: str) -> LedgerEntry | None:
+        manifest = self._reader.fetch(reference)
+        return self._valid(manifest, environment) if manifest else None
+
+    def _valid(self, manifest: Manifest, environment: str) -> LedgerEntry:
+        try:
+            entry = self._entry(manifest)
+        except ValueError as error:
+            raise LedgerUnreadableError(f"The ledger of '{environment}': {error}") from error
+        if entry.environment != environment or entry.record.ledger != environment:
+            raise _broken(environment, f"{manifest.digest.short}, of '{entry.environment}',")
+        return entry
+
+    def _entry(self, manifest: Manifest) -> LedgerEntry:
+        if not is_shortened(manifest):
+            return decode(manifest)
+        config = manifest.view.config
+        if config is None:
+            raise ValueError(f"{manifest.digest.short} names no record")
+        return decode(
+            manifest, record_from_bytes(self._reader.blob(config.digest, MAX_RECORD_BYTES))
+        )
+
+
+class RegistryLedger(RegistryLedgerReader):
+    """Implements `engine.ports.Ledger`."""
+
+    def __init__(self, registry: Registry) -> None:
+        super().__init__(registry)
+        self._registry = registry
+
+    def stage(self, draft: LedgerDraft) -> LedgerEntry:
+        manifest = encode(draft)
+        if is_shortened(manifest):
+            _log.warning("the annotations of record %s were shortened", draft.record.id)
+        self._registry.put(manifest, sequence_tag(draft.environment, draft.sequence))
+        return decode(manifest, draft.record)
+
+    def commit(self, entry: LedgerEntry) -> None:
+        tag = head_tag(entry.environment)
+        self._registry.put(entry.manifest, tag)
+        found = self._registry.resolve(tag)
+        if found != entry.digest:
+            raise ConflictError(
+                f"The ledger of '{entry.environment}' was written by somebody else at the same "
+                "time: run the same command again to see where it stands",
+                {"expected": str(entry.digest), "found": str(found)},
+            )
+
+    def attach(self, entry: LedgerEntry) -> None:
+        view = entry.manifest.view
+        if view.subject is None:
+            return
+        described = entry.manifest.descriptor.model_copy(
+            update={"artifact_type": view.artifact_type, "annotations": view.annotations}
+        )
+        self._registry.attach(Digest(view.subject.digest), described)
+
+
+def _promotes(entry: LedgerEntry, digest: Digest) -> bool:
+    record = entry.record
+    return isinstance(record, PromotionRecord) and record.artifact_digest == str(digest)
+
+
+def _broken(environment: str, what: str) -> LedgerUnreadableError:
+    return LedgerUnreadableError(
+        f"The ledger of '{environment}' is broken: {what} is missing or another. "
+        f"Run: floe platform audit verify --env {environment}"
+    )

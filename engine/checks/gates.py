@@ -1,0 +1,43 @@
+"""The target's gates accept the artifact (FR-006, FR-010)."""
+
+from engine.checks.check import reads
+from engine.context import Context
+from engine.domain.errors import GateFailedError
+from engine.domain.finding import Finding, blocked, passed, skipped, warned
+from engine.domain.gate import Gate, GateResult, GateStatus
+from engine.domain.request import Request
+
+
+@reads(Context.compliance)
+def policy_compliance(_request: Request, context: Context) -> Finding:
+    """Cannot be switched off, and runs in a dry run as in a real one."""
+    return _finding(context.compliance)
+
+
+@reads(Context.gate_results)
+def gates(_request: Request, context: Context) -> tuple[Finding, ...]:
+    return tuple(_finding(result) for result in context.gate_results)
+
+
+@reads()
+def listed_gates(_request: Request, context: Context) -> tuple[Finding, ...]:
+    """The same gates where they are not to run: each is named with what it may take."""
+    return tuple(_listed(gate) for gate in context.target.gates)
+
+
+def _finding(result: GateResult) -> Finding:
+    name = result.gate.value
+    match result.status:
+        case GateStatus.PASSED:
+            return passed(name, f"passed in {result.duration_ms / 1000:.1f} s")
+        case GateStatus.WARNING:
+            return warned(name, result.error or "passed with a warning")
+        case GateStatus.SKIPPED:
+            return skipped(name, result.error or "not run")
+        case GateStatus.FAILED:
+            reason = f"Gate '{name}' failed: {result.error}"
+            return blocked(name, reason, GateFailedError, {"gate": name})
+
+
+def _listed(gate: Gate) -> Finding:
+    return skipped(gate.kind.value, f"not run in a dry run; may take {gate.timeout_seconds} s")

@@ -1,0 +1,41 @@
+"""An environment tag never moves to another artifact, and a promotion is not repeated later."""
+
+from engine.checks.check import reads
+from engine.context import Context
+from engine.domain.errors import ConflictError, TagExistsError
+from engine.domain.finding import Finding, blocked, passed
+from engine.domain.plan import Effect
+from engine.domain.request import Request
+
+_NAME = "immutability"
+
+
+@reads(Context.occupant, Context.manifest, Context.target_promotion, Context.effect)
+def immutability(request: Request, context: Context) -> Finding:
+    tag = context.target.tag(context.version)
+    if context.occupant is None:
+        return passed(_NAME, f"{tag} is free")
+    if context.occupant != context.manifest.digest:
+        return blocked(
+            _NAME,
+            f"Tag '{tag}' already exists with {context.occupant.short}, not "
+            f"{context.manifest.digest.short}: it never moves. Publish a new version",
+            TagExistsError,
+            {"tag": str(tag), "found": str(context.occupant)},
+        )
+    if context.target_promotion is None:
+        return passed(_NAME, f"{tag} is in place and will be recorded")
+    if context.effect is Effect.CHANGE:
+        return _moved_on(request, context)
+    return passed(_NAME, f"{tag} is promoted already")
+
+
+def _moved_on(request: Request, context: Context) -> Finding:
+    return blocked(
+        _NAME,
+        f"{request.version} was promoted to {request.target} before, which now runs "
+        f"{context.state.version}. To go back: floe platform rollback {request.version} "
+        f"--env {request.target} --reason …",
+        ConflictError,
+        {"version": str(request.version), "running": context.state.version},
+    )

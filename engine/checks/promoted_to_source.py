@@ -1,0 +1,26 @@
+"""What leaves an environment was promoted into it, and not just tagged by hand."""
+
+from engine.checks.check import reads
+from engine.context import Context
+from engine.domain.errors import VersionNotPromotedError
+from engine.domain.finding import Finding, blocked, passed
+from engine.domain.request import Request
+
+_NAME = "promoted before"
+
+
+@reads(Context.manifest, Context.source_promotion)
+def promoted_to_source(_request: Request, context: Context) -> Finding:
+    source = context.source
+    if source is None or source == context.path.entry:
+        return passed(_NAME, f"{context.source_tag} is published by the build")
+    if context.source_promotion is not None:
+        return passed(_NAME, f"{context.source_promotion.record.id} promoted it to {source}")
+    return blocked(
+        _NAME,
+        f"{context.source_tag} carries {context.manifest.digest.short}, which no record says was "
+        f"promoted to {source}: promote it there first (floe platform promote {context.version} "
+        f"--to {source})",
+        VersionNotPromotedError,
+        {"tag": str(context.source_tag), "environment": source.name},
+    )

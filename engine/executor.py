@@ -1,0 +1,91 @@
+"""Carry out a plan. The only module that writes to the registry and the ledger."""
+
+import logging
+from concurrent.futures import Executor as Pool
+from dataclasses import dataclass
+
+from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
+from engine.domain.ledger import LedgerEntry, draft_after
+from engine.domain.manifest import Manifest
+from engine.domain.plan import TagWrite
+from engine.domain.record import AnyRecord
+from engine.domain.text import printable
+from engine.ports import Ledger, Registry, Upload
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Executor:
+    """
+    Writes in the one order in which a crash is harmless: immutable tag, record, ledger head (the
+    commit), then `latest`. The caller holds the lease of the environment.
+    """
+
+    registry: Registry
+    ledger: Ledger
+    pool: Pool
+
+    def change(
+        self,
+        writes: tuple[TagWrite, ...],
+        manifest: Manifest,
+        record: AnyRecord,
+        head: LedgerEntry | None,
+        upload: Upload,
+    ) -> LedgerEntry:
+        """Carry out `writes` and record them after `head`; returns the committed entry."""
+        blob = self.pool.submit(upload.finish, record.to_bytes())
+        immutable = [write for write in writes if write.immutable]
+        for write in immutable:
+            self.registry.put(manifest, write.tag)
+        blob.result()
+        # A record that is staged does not count yet, so it may be written beside the read-back.
+        seen = [self.pool.submit(self._read_back, write) for write in immutable]
+        entry = self.ledger.stage(draft_after(head, record, manifest.descriptor))
+        for reading in seen:
+            reading.result()
+        return self.commit(entry, writes, manifest)
+
+    def commit(
+        self, entry: LedgerEntry, writes: tuple[TagWrite, ...], manifest: Manifest
+    ) -> LedgerEntry:
+        """Make a staged `entry` count, then let `latest` follow."""
+        listed = self.pool.submit(self._attach, entry)
+        self.ledger.commit(entry)
+        _log.info(
+            "recorded %s %s: %s %s by %s",
+            entry.record.kind,
+            entry.record.id,
+            entry.environment,
+            manifest.digest,
+            printable(entry.record.operator),
+        )
+        self.follow(writes, manifest)
+        listed.result()
+        return entry
+
+    def follow(self, writes: tuple[TagWrite, ...], manifest: Manifest) -> None:
+        """Move the mutable tags of `writes`: what deployments see."""
+        for write in writes:
+            if not write.immutable:
+                self.registry.put(manifest, write.tag)
+                self._read_back(write)
+                _log.info("moved %s to %s", write.tag, write.digest)
+
+    def _attach(self, entry: LedgerEntry) -> None:
+        try:
+            self.ledger.attach(entry)
+        except RegistryUnavailableError as error:
+            # The change is made and on record; where it cannot be listed, the chain is walked.
+            _log.warning("record %s is not listed as a referrer: %s", entry.record.id, error)
+
+    def _read_back(self, write: TagWrite) -> None:
+        found = self.registry.resolve(write.tag)
+        if found != write.digest:
+            raise RegistryAnswerError(
+                f"{self.registry.reference} took tag '{write.tag}' for {write.digest.short} and "
+                f"now says it is {found.short if found else 'not there'}: the change did not "
+                "succeed. Run the same command again once the registry is sound",
+                {"tag": str(write.tag), "expected": str(write.digest), "found": str(found)},
+            )

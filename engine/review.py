@@ -1,0 +1,44 @@
+"""Put a request through its checks."""
+
+from collections.abc import Sequence
+
+from engine.checks.check import Check
+from engine.context import Context
+from engine.domain.finding import Finding, skipped
+from engine.domain.request import Request
+from engine.facts import Fact
+
+NOT_RUN = "not run: already blocked"
+
+
+def judge_policy(
+    request: Request, context: Context, checks: Sequence[Check], also: Sequence[Fact[object]] = ()
+) -> tuple[Finding, ...]:
+    """
+    Every policy check, on facts fetched side by side together with those in `also`.
+
+    Policy is cheap and depends on the world: people see all that is in the way at once, and the
+    same is judged again at the moment of writing.
+    """
+    context.fetch([*(fact for check in checks for fact in check.reads), *also])
+    return tuple(finding for check in checks for finding in check(request, context))
+
+
+def judge_evidence(
+    request: Request, context: Context, checks: Sequence[Check], blocked: bool
+) -> tuple[Finding, ...]:
+    """
+    Evidence about the artifact, one check after the other for as long as nothing blocks.
+
+    It is slow, and gates must not run commands on an artifact whose signature was refused.
+    """
+    findings: list[Finding] = []
+    for check in checks:
+        if blocked:
+            findings.append(skipped(check.name, NOT_RUN))
+            continue
+        context.fetch(check.reads)
+        found = check(request, context)
+        findings.extend(found)
+        blocked = any(finding.blocks for finding in found)
+    return tuple(findings)

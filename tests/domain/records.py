@@ -1,0 +1,134 @@
+"""Records to test with: one of every kind, with every field set."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from engine.domain.gate import GateKind, GateResult, GateStatus, SecuritySummary
+from engine.domain.impact import ImpactAnalysis
+from engine.domain.record import (
+    AnyRecord,
+    ApprovalRecord,
+    LockRecord,
+    Previous,
+    PromotionRecord,
+    RefusalRecord,
+    RegistrySync,
+    RejectionRecord,
+    RollbackRecord,
+    SignatureStatus,
+    UnlockRecord,
+)
+
+AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+DIGEST = "sha256:" + "a" * 64
+OTHER = "sha256:" + "b" * 64
+ID = UUID("12345678-1234-4234-8234-123456789abc")
+WHO = {
+    "operator": "alice@acme.com",
+    "operator_id": "oidc:https://issuer.example#alice",
+    "identity_source": "oidc",
+    "identity_verified": True,
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+    "policy_digest": OTHER,
+}
+SIGNED = SignatureStatus(enforcement="enforce", mode="key", fingerprint="SHA256:abc")
+SCAN = GateResult(
+    gate=GateKind.SECURITY_SCAN,
+    status=GateStatus.WARNING,
+    duration_ms=1234,
+    error="2 MEDIUM",
+    details={"output_sha256": DIGEST, "exit_status": 0, "nested": {"list": [1, "two", None]}},
+    security_summary=SecuritySummary(
+        critical_count=0,
+        high_count=0,
+        medium_count=2,
+        low_count=1,
+        unknown_count=0,
+        blocking_cves=("CVE-2026-1", "CVE-2026-2"),
+        ignored_unfixed=3,
+    ),
+)
+APPROVED = ApprovalRecord(
+    operator="bob@acme.com",
+    operator_id="slack:T1/U2",
+    identity_source="slack",
+    authorized_via="group release-managers",
+    approved_at=AT,
+    face="slack",
+)
+SYNCED = RegistrySync(registry="mirror.example/acme", status="failed", error="timed out")
+
+
+def a_promotion(**changes: object) -> PromotionRecord:
+    fields = {
+        "promotion_id": ID,
+        "artifact_digest": DIGEST,
+        "artifact_tag": "v1.2.3-prod",
+        "version": "v1.2.3",
+        "source_environment": "staging",
+        "target_environment": "prod",
+        "gate_results": (SCAN,),
+        "signature_verified": True,
+        "signature_status": SIGNED,
+        "authorization_passed": True,
+        "authorized_via": "group platform-admins",
+        "approvals": (APPROVED,),
+        "promoted_at": AT,
+        "registry_sync": (SYNCED,),
+        "warnings": ("one", "two"),
+        "previous": Previous(version="v1.2.2", digest=OTHER),
+    }
+    return PromotionRecord.model_validate(WHO | fields | changes)
+
+
+def a_rollback(**changes: object) -> RollbackRecord:
+    fields = {
+        "rollback_id": ID,
+        "artifact_digest": DIGEST,
+        "artifact_tag": "v1.2.2-prod-rollback-1",
+        "version": "v1.2.2",
+        "environment": "prod",
+        "previous_digest": OTHER,
+        "previous_version": "v1.2.3",
+        "reason": "INC-42: 5xx after release",
+        "signature_verified": False,
+        "signature_status": SignatureStatus(enforcement="off"),
+        "authorization_passed": True,
+        "authorized_via": "group platform-admins",
+        "rolled_back_at": AT,
+        "impact_analysis": ImpactAnalysis(breaking_changes=("Removed field: config.x",)),
+    }
+    return RollbackRecord.model_validate(WHO | fields | changes)
+
+
+def one_of_each() -> tuple[AnyRecord, ...]:
+    place = {"environment": "prod"}
+    return (
+        a_promotion(),
+        a_rollback(),
+        LockRecord.model_validate(
+            WHO
+            | place
+            | {"lock_id": ID, "reason": "freeze", "locked_at": AT}
+            | {"expires_at": AT + timedelta(hours=2)}
+        ),
+        UnlockRecord.model_validate(
+            WHO
+            | place
+            | {"unlock_id": ID, "reason": "over", "locked_by": "sre", "locked_reason": "freeze"}
+            | {"authorized_via": "who locked", "unlocked_at": AT}
+        ),
+        RefusalRecord.model_validate(
+            WHO
+            | place
+            | {"refusal_id": ID, "action": "promote", "rule": "lock", "message": "is locked"}
+            | {"version": "v1.2.3", "artifact_digest": DIGEST, "count": 7, "refused_at": AT}
+        ),
+        RejectionRecord.model_validate(
+            WHO
+            | place
+            | {"rejection_id": ID, "change_id": "c1", "action": "promote", "version": "v1.2.3"}
+            | {"artifact_digest": DIGEST, "requested_by": "bob@acme.com", "reason": "not today"}
+            | {"face": "web", "rejected_at": AT}
+        ),
+    )

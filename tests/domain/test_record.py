@@ -1,0 +1,101 @@
+"""Records: frozen, exact in every round trip, and of a schema that does not change silently."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from engine.domain.annotations import MAX_BYTES, record_annotations, record_from_annotations
+from engine.domain.gate import GateKind, GateResult, GateStatus, SecuritySummary
+from engine.domain.record import RECORD_KINDS, record_from_bytes, record_schema
+from tests.domain.records import a_promotion, a_rollback, one_of_each
+
+SCHEMA = Path(__file__).parents[2] / "docs/schema/record-v1.json"
+RECORDS = one_of_each()
+
+
+def test_there_is_one_record_of_every_kind():
+    assert tuple(record.kind for record in RECORDS) == RECORD_KINDS
+
+
+@pytest.mark.requirement("FR-027")
+@pytest.mark.parametrize("record", RECORDS, ids=RECORD_KINDS)
+def test_a_record_comes_back_from_its_bytes_exactly(record):
+    assert record_from_bytes(record.to_bytes()) == record
+    assert record_from_bytes(record.to_bytes()).to_bytes() == record.to_bytes()
+
+
+@pytest.mark.requirement("FR-023")
+@pytest.mark.parametrize("record", RECORDS, ids=RECORD_KINDS)
+def test_a_record_comes_back_from_its_annotations_exactly(record):
+    annotations = record_annotations(record)
+
+    assert record_from_annotations(record.kind, annotations) == record
+    assert all(key.startswith(f"dev.floe.{record.kind}.") for key in annotations)
+
+
+@given(st.text(min_size=1, max_size=50).filter(lambda t: t.encode("utf-8", "ignore").decode() == t))
+def test_whatever_a_reason_says_it_comes_back_as_text(reason):
+    record = a_rollback(reason=reason)
+
+    assert record_from_annotations("rollback", record_annotations(record)) == record
+    assert record_from_bytes(record.to_bytes()) == record
+
+
+@pytest.mark.requirement("FR-026")
+def test_a_record_cannot_be_changed():
+    with pytest.raises(ValidationError):
+        a_promotion().version = "v9.9.9"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"artifact_digest": "sha256:short"},
+        {"trace_id": "not hex"},
+        {"promoted_at": "2026-01-01T00:00:00"},
+        {"schema_version": 2},
+        {"surprise": 1},
+    ],
+)
+def test_a_record_that_cannot_be_true_is_refused(changes):
+    with pytest.raises(ValidationError):
+        a_promotion(**changes)
+
+
+@pytest.mark.requirement("NFR-005")
+def test_large_details_are_shortened_and_the_core_stays():
+    summary = SecuritySummary(
+        critical_count=5000,
+        high_count=0,
+        medium_count=0,
+        low_count=0,
+        unknown_count=0,
+        blocking_cves=tuple(f"CVE-2026-{n:05}" for n in range(5000)),
+    )
+    scan = GateResult(
+        gate=GateKind.SECURITY_SCAN,
+        status=GateStatus.FAILED,
+        error="x" * 1_000_000,
+        security_summary=summary,
+    )
+    record = a_promotion(gate_results=(scan,))
+
+    annotations = record_annotations(record)
+
+    assert sum(len(k) + len(v) for k, v in annotations.items()) <= MAX_BYTES
+    assert annotations["dev.floe.promotion.promotion_id"] == record.id
+    assert json.loads(annotations["dev.floe.promotion.gate_results"])[0]["status"] == "failed"
+    assert record_from_annotations("promotion", annotations) is None
+    assert record_from_bytes(record.to_bytes()) == record
+
+
+def test_the_schema_is_the_one_that_was_published():
+    published = json.loads(SCHEMA.read_text())
+
+    assert record_schema() == published, (
+        "the record format changed: records are for good, so add a schema version"
+    )
