@@ -1,0 +1,99 @@
+"""A registry as it is used: its address understood, its credentials resolved."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr
+
+from engine.config.addresses import LayoutAddress, RemoteAddress, parse_address
+from engine.config.registries import AnonymousAuth, Auth, BasicAuth, RegistryEntry, TokenAuth
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """
+    As whom a registry is used.
+
+    `docker`: found as docker finds them; `basic`: with `username` and `password`; `token`: with
+    the bearer token `password`; `anonymous`: nobody.
+    """
+
+    type: Literal["docker", "basic", "token", "anonymous"] = "docker"
+    username: str = ""
+    password: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRegistry:
+    """A repository behind the OCI distribution API. `host` has its port where one is given."""
+
+    host: str
+    repository: str
+    scheme: Literal["https", "http"]
+    timeout_seconds: int
+    ca_file: Path | None
+    verify: bool
+    credentials: Credentials
+    kind: Literal["remote"] = "remote"
+
+    @property
+    def reference(self) -> str:
+        return f"{self.host}/{self.repository}"
+
+    @property
+    def loopback(self) -> bool:
+        return RemoteAddress(self.host, self.repository).loopback
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedRegistry:
+    """An OCI image layout on this machine."""
+
+    layout: Path
+    kind: Literal["layout"] = "layout"
+
+    @property
+    def reference(self) -> str:
+        return str(self.layout)
+
+
+RegistrySettings = RemoteRegistry | EmbeddedRegistry
+
+
+def registry_settings(entry: RegistryEntry, base: Path) -> RegistrySettings:
+    """`entry` understood; the path of a layout is relative to `base`."""
+    address = parse_address(entry.uri)
+    if isinstance(address, LayoutAddress):
+        return EmbeddedRegistry(base / address.path)
+    return RemoteRegistry(
+        host=address.host,
+        repository=address.repository,
+        scheme="http" if _plain(entry, address) else "https",
+        timeout_seconds=entry.timeout_seconds,
+        ca_file=entry.tls.ca_file,
+        verify=entry.tls.verify,
+        credentials=_credentials(entry.auth),
+    )
+
+
+def _plain(entry: RegistryEntry, address: RemoteAddress) -> bool:
+    """Plain http where it is asked for, and on loopback unless something asks for TLS."""
+    asked = entry.tls.insecure if entry.insecure is None else entry.insecure
+    if asked is not None:
+        return asked
+    return address.loopback and entry.tls.ca_file is None and entry.tls.verify
+
+
+def _credentials(auth: Auth) -> Credentials:
+    match auth:
+        case BasicAuth():
+            username = auth.username_env or auth.username or SecretStr("")
+            password = auth.password_env or auth.password
+            return Credentials("basic", username.get_secret_value(), password)
+        case TokenAuth():
+            return Credentials("token", "", auth.token_env or auth.token)
+        case AnonymousAuth():
+            return Credentials("anonymous")
+        case _:
+            return Credentials("docker")

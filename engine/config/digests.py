@@ -1,0 +1,128 @@
+"""What decides, as a hash: a record names the rules it was made under (spec 4 and 10)."""
+
+from typing import Any
+
+from engine.config.people import Identity
+from engine.config.promotion import Policy
+from engine.config.registries import Verification
+from engine.domain.artifact import Digest
+from engine.domain.canonical import canonical_json
+from engine.domain.environment import Environment
+from engine.domain.gate import Gate
+from engine.domain.path import PromotionPath
+
+Facts = dict[str, Any]
+
+
+def policy_digest(
+    path: PromotionPath,
+    policies: tuple[Policy, ...],
+    verification: Verification | None,
+    identity: Identity,
+) -> str:
+    """
+    `sha256:…` over all that decides: the path with its rules, signatures, policies, identity.
+
+    Defaults are spelled out first, so that writing one down changes nothing. Where registries are
+    and how people are told does not decide.
+    """
+    return _digest(
+        {
+            "environments": [_environment(each) | _lock(each) for each in path.environments],
+            "policies": _policies(policies),
+            "verification": _verification(verification),
+            "identity": {
+                "groups": _sets(identity.groups),
+                "aliases": _sets(identity.aliases),
+                "oidc": [issuer.model_dump(mode="json") for issuer in identity.oidc],
+                "trust_os_user": identity.trust_os_user,
+            },
+        }
+    )
+
+
+def environment_digest(
+    environment: Environment, policies: tuple[Policy, ...], verification: Verification | None
+) -> str:
+    """The same for one target: what an approval is bound to. Locks and members are not in it."""
+    return _digest(
+        {
+            "environment": _environment(environment),
+            "policies": _policies(policies),
+            "verification": _verification(verification),
+        }
+    )
+
+
+def _digest(facts: Facts) -> str:
+    return str(Digest.of(canonical_json({"version": 1, **facts})))
+
+
+def _environment(environment: Environment) -> Facts:
+    authorization, approvals = environment.authorization, environment.approvals
+    return {
+        "name": environment.name,
+        "gates": [_gate(gate) for gate in environment.gates],
+        "signature": environment.signature,
+        "authorization": authorization
+        and {
+            "groups": _sorted(authorization.allowed_groups),
+            "operators": _sorted(authorization.allowed_operators),
+            "separation_of_duties": authorization.separation_of_duties,
+        },
+        "approvals": {
+            "required": approvals.required,
+            "groups": _sorted(approvals.groups),
+            "expires_after_seconds": approvals.expires_after_seconds,
+            "rollback": approvals.rollback,
+        },
+    }
+
+
+def _lock(environment: Environment) -> Facts:
+    lock = environment.fixed_lock
+    at = lock.locked_at.isoformat() if lock and lock.locked_at else None
+    return {"lock": lock and {"reason": lock.reason, "locked_by": lock.locked_by, "at": at}}
+
+
+def _gate(gate: Gate) -> Facts:
+    rules = gate.security
+    return {
+        "kind": gate.kind,
+        "argv": gate.argv,
+        "timeout_seconds": gate.timeout_seconds,
+        "env": sorted(gate.env),
+        "security": rules
+        and {
+            "scanner_format": rules.scanner_format,
+            "block_on_severity": sorted(rules.block_on_severity),
+            "ignore_unfixed": rules.ignore_unfixed,
+            "block_on_secrets": rules.block_on_secrets,
+        },
+    }
+
+
+def _policies(policies: tuple[Policy, ...]) -> list[Facts]:
+    return [policy.model_dump(mode="json") for policy in policies]
+
+
+def _verification(verification: Verification | None) -> Facts | None:
+    """The enforcement is each environment's; here is what signatures are judged by."""
+    if verification is None:
+        return None
+    root = verification.trusted_root
+    return {
+        "public_keys": sorted(str(key.digest) for key in verification.public_keys),
+        "trusted_issuers": sorted(
+            [issuer.issuer, issuer.subject_regex] for issuer in verification.trusted_issuers
+        ),
+        "trusted_root": root and str(root.digest),
+    }
+
+
+def _sets(groups: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    return {name: sorted(set(members)) for name, members in groups.items()}
+
+
+def _sorted(names: frozenset[str] | None) -> list[str] | None:
+    return None if names is None else sorted(names)

@@ -1,0 +1,157 @@
+"""From the file's spelling to the domain's environments and gates."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from engine.config.agreement import COMMAND_GATES
+from engine.config.promotion import (
+    AuthorizationEntry,
+    EnvironmentEntry,
+    GateCommand,
+    GateCommands,
+    GateEntry,
+    Gates,
+    LockEntry,
+    Promotion,
+    ScanEntry,
+)
+from engine.config.registries import Verification
+from engine.domain.environment import (
+    Approvals,
+    Authorization,
+    Enforcement,
+    Environment,
+    FixedLock,
+)
+from engine.domain.gate import Gate, GateKind, SecurityRules
+from engine.domain.path import PromotionPath
+
+T = TypeVar("T")
+_SECURITY = SecurityRules()
+
+
+def promotion_path(promotion: Promotion, verification: Verification | None) -> PromotionPath:
+    """The path the file describes; its list order is the order of promotion (FR-001a)."""
+    return PromotionPath(
+        tuple(
+            Environment(
+                name=entry.name,
+                gates=tuple(_gates(promotion, entry)),
+                authorization=_authorization(entry.authorization),
+                approvals=_approvals(entry),
+                signature=_enforcement(verification, entry.name),
+                fixed_lock=_lock(entry.lock),
+            )
+            for entry in promotion.environments
+        )
+    )
+
+
+def _gates(promotion: Promotion, environment: EnvironmentEntry) -> Iterator[Gate]:
+    """The command gates that are on: its own entry wins over the default, key by key (FR-009)."""
+    for kind in COMMAND_GATES:
+        default = _entry(promotion.gates, kind)
+        own = _entry(environment.gates, kind)
+        if default if own is None else own:
+            yield _gate(kind, _asked(own), _asked(default), promotion, environment)
+
+
+def _gate(
+    kind: GateKind,
+    own: GateEntry,
+    default: GateEntry,
+    promotion: Promotion,
+    environment: EnvironmentEntry,
+) -> Gate:
+    shared = _shared(promotion.gate_commands, kind)
+    # The nearer to the gate, the stronger: FR-012d lets an environment outweigh what is
+    # configured for all of them.
+    timeout = _first(
+        own.timeout_seconds,
+        environment.gate_timeout_seconds,
+        default.timeout_seconds,
+        shared.timeout_seconds if shared else None,
+    )
+    return Gate(
+        kind=kind,
+        argv=_first(own.command, default.command, shared.command if shared else None) or (),
+        timeout_seconds=timeout or promotion.default_timeout,
+        env=_first(own.env, default.env, shared.env if shared else None) or (),
+        security=_security(own, default) if kind is GateKind.SECURITY_SCAN else None,
+    )
+
+
+def _security(own: GateEntry, default: GateEntry) -> SecurityRules:
+    entries = [entry for entry in (own, default) if isinstance(entry, ScanEntry)]
+
+    def told(read: Callable[[ScanEntry], T | None], otherwise: T) -> T:
+        found = _first(*map(read, entries))
+        return otherwise if found is None else found
+
+    return SecurityRules(
+        scanner_format=told(lambda entry: entry.scanner_format, _SECURITY.scanner_format),
+        block_on_severity=frozenset(
+            told(lambda entry: entry.block_on_severity, tuple(_SECURITY.block_on_severity))
+        ),
+        ignore_unfixed=told(lambda entry: entry.ignore_unfixed, _SECURITY.ignore_unfixed),
+        block_on_secrets=told(lambda entry: entry.block_on_secrets, _SECURITY.block_on_secrets),
+    )
+
+
+def _entry(gates: Gates, kind: GateKind) -> GateEntry | bool | None:
+    return {
+        GateKind.TESTS: gates.tests,
+        GateKind.SECURITY_SCAN: gates.security_scan,
+        GateKind.COST_ANALYSIS: gates.cost_analysis,
+        GateKind.PERFORMANCE_BASELINE: gates.performance_baseline,
+    }[kind]
+
+
+def _asked(entry: GateEntry | bool | None) -> GateEntry:
+    return entry if isinstance(entry, GateEntry) else GateEntry()
+
+
+def _shared(commands: GateCommands, kind: GateKind) -> GateCommand | None:
+    told = {
+        GateKind.TESTS: commands.tests,
+        GateKind.SECURITY_SCAN: commands.security_scan,
+        GateKind.COST_ANALYSIS: commands.cost_analysis,
+        GateKind.PERFORMANCE_BASELINE: commands.performance_baseline,
+    }[kind]
+    return GateCommand(command=list(told)) if isinstance(told, tuple) else told
+
+
+def _authorization(entry: AuthorizationEntry | None) -> Authorization | None:
+    if entry is None:
+        return None
+    return Authorization(
+        allowed_groups=_set(entry.allowed_groups),
+        allowed_operators=_set(entry.allowed_operators),
+        separation_of_duties=entry.separation_of_duties,
+    )
+
+
+def _approvals(entry: EnvironmentEntry) -> Approvals:
+    rules = entry.approvals
+    return Approvals(rules.required, _set(rules.groups), rules.expires_after, rules.rollback)
+
+
+def _enforcement(verification: Verification | None, name: str) -> Enforcement:
+    if verification is None:
+        return Enforcement.OFF
+    override = verification.environments.get(name)
+    return override.enforcement if override else verification.enforcement
+
+
+def _lock(entry: LockEntry | None) -> FixedLock | None:
+    if entry is None or not entry.locked:
+        return None
+    return FixedLock(entry.reason or "", entry.locked_by or "", entry.locked_at)
+
+
+def _set(names: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(names)
+
+
+def _first(*values: T | None) -> T | None:
+    return next((value for value in values if value is not None), None)

@@ -1,0 +1,119 @@
+"""manifest.yaml, read once and refused as a whole if any of it is wrong."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from engine.config.agreement import disagreements
+from engine.config.connection import EmbeddedRegistry, RegistrySettings, registry_settings
+from engine.config.digests import environment_digest, policy_digest
+from engine.config.environments import promotion_path
+from engine.config.models import ManifestFile
+from engine.config.people import Identity, NoSignIn, Slack, Web
+from engine.config.problems import problems_of, refusal
+from engine.config.promotion import Audit, Policy, Webhook
+from engine.config.reading import read_tree
+from engine.config.registries import Verification
+from engine.config.surroundings import Surroundings
+from engine.domain.environment import Enforcement
+from engine.domain.path import PromotionPath
+
+
+@dataclass(frozen=True)
+class Config:
+    """
+    What manifest.yaml says, with every default in place and every reference resolved.
+
+    `file` is where it was read. `verification` is None where signatures are not configured, and
+    every environment's `signature` is then off. `warnings` are for every output. Secrets are
+    SecretStr: neither repr nor digests show them.
+    """
+
+    file: Path
+    path: PromotionPath
+    registry: RegistrySettings
+    secondaries: tuple[RegistrySettings, ...]
+    verification: Verification | None
+    policies: tuple[Policy, ...]
+    audit: Audit
+    webhooks: tuple[Webhook, ...]
+    identity: Identity
+    slack: Slack
+    web: Web
+    state_dir: Path
+
+    @cached_property
+    def policy_digest(self) -> str:
+        """`sha256:…` of all that decides; it stands in every record."""
+        return policy_digest(self.path, self.policies, self.verification, self.identity)
+
+    def environment_digest(self, name: str) -> str:
+        """The same for the target `name` alone (UsageError if there is none): approvals hold it."""
+        return environment_digest(self.path.environment(name), self.policies, self.verification)
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What the file allows and a reader of any output should know."""
+        return tuple(_warnings(self))
+
+
+def load_config(path: Path, environ: Mapping[str, str]) -> Config:
+    """
+    The configuration in the file `path`; relative paths in it start where it is.
+
+    ConfigError names the file and lists everything that is wrong with it, in the file's order;
+    `details["problems"]` has the same as `path` and `message`.
+    """
+    tree = read_tree(path)
+    base = path.absolute().parent
+    problems = list(disagreements(tree))
+    try:
+        file = ManifestFile.model_validate(tree, context=Surroundings(base, environ))
+    except ValidationError as error:
+        raise refusal(path, tree, [*problems_of(error, tree), *problems]) from error
+    if problems:
+        raise refusal(path, tree, problems)
+    return _config(path, base, file)
+
+
+def _config(path: Path, base: Path, file: ManifestFile) -> Config:
+    registry, promotion = file.artifacts.registry, file.artifacts.promotion
+    return Config(
+        file=path,
+        path=promotion_path(promotion, registry.verification),
+        registry=registry_settings(registry, base),
+        secondaries=tuple(registry_settings(r, base) for r in promotion.secondary_registries),
+        verification=registry.verification,
+        policies=promotion.policies,
+        audit=promotion.audit,
+        webhooks=promotion.webhooks,
+        identity=file.identity,
+        slack=file.slack,
+        web=file.web,
+        state_dir=file.state.dir or base / ".floe",
+    )
+
+
+def _warnings(config: Config) -> Iterator[str]:
+    if config.verification is None:
+        yield "signatures are not verified: artifacts.registry.verification is not configured"
+    else:
+        off = [e.name for e in config.path.environments if e.signature is Enforcement.OFF]
+        if off:
+            yield f"signatures are not verified on the way into: {', '.join(off)}"
+    for registry in (config.registry, *config.secondaries):
+        yield from _exposed(registry)
+    if config.web.public and isinstance(config.web.auth, NoSignIn):
+        yield "the web page is open to whoever reaches it: web.public without sign-in"
+
+
+def _exposed(registry: RegistrySettings) -> Iterator[str]:
+    if isinstance(registry, EmbeddedRegistry):
+        return
+    if registry.scheme == "https" and not registry.verify:
+        yield f"{registry.host}: its certificate is not checked (tls.verify: false)"
+    if registry.scheme == "http" and not registry.loopback:
+        yield f"{registry.host}: reached over plain http (insecure: true)"

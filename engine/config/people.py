@@ -1,0 +1,120 @@
+"""`identity`, `slack` and `web` as the file spells them: who people are, and where they are met."""
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, IPvAnyNetwork, Tag
+
+from engine.config.surroundings import Credential, FromVariable
+from engine.config.values import (
+    AtLeastOne,
+    Flag,
+    Given,
+    HeaderName,
+    IssuerUrl,
+    Names,
+    Section,
+    SlashCommand,
+    Text,
+    Url,
+    variant,
+)
+
+_LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+
+
+class OidcIssuer(Section):
+    """An issuer of tokens that the command line signs in with."""
+
+    issuer: IssuerUrl = Field(examples=["https://token.actions.githubusercontent.com"])
+    audience: Text = Field(default="floe", description="the aud a token must be meant for")
+    operator_claim: Text = Field(default="sub", description="the claim that names the operator")
+    groups_claim: Text = Field(default="groups", description="the claim that lists the groups")
+
+
+class Identity(Section):
+    """Who people are, beside what Slack and OIDC say."""
+
+    groups: dict[Text, Names] = Field(
+        default_factory=dict, examples=[{"platform-admins": ["alice@acme.com"]}]
+    )
+    aliases: dict[Text, Names] = Field(
+        default_factory=dict,
+        description="the other names of a person",
+        examples=[{"alice@acme.com": ["U01ALICE", "alice"]}],
+    )
+    oidc: tuple[OidcIssuer, ...] = ()
+    trust_os_user: Flag = Field(
+        default=False,
+        description="believe the operating system's user name; with an oci-layout registry only",
+    )
+
+
+class SlashCommands(Section):
+    """What the commands are called: names are not namespaced in Slack."""
+
+    promote: SlashCommand = "/promote"
+    rollback: SlashCommand = "/rollback"
+    lock: SlashCommand = "/lock"
+    unlock: SlashCommand = "/unlock"
+    promotions: SlashCommand = "/promotions"
+
+
+class Slack(Section):
+    """Where the bot speaks. Its tokens come from the environment, never from here."""
+
+    channel: Given[Text] = Field(default=None, examples=["C01DEPLOY"])
+    commands: SlashCommands = Field(default_factory=SlashCommands)
+
+
+class NoSignIn(Section):
+    """Nobody signs in: the page shows, and decides nothing."""
+
+    mode: Literal["none"] = "none"
+
+
+class ProxySignIn(Section):
+    """A proxy in front signs people in and says in a header who they are."""
+
+    mode: Literal["proxy"]
+    operator_header: HeaderName = Field(default="X-Forwarded-Email")
+    groups_header: Given[HeaderName] = Field(default=None, examples=["X-Forwarded-Groups"])
+    trusted_proxies: AtLeastOne[IPvAnyNetwork] = Field(
+        default=_LOOPBACK,
+        description="whose headers are believed; by default this machine's only",
+        examples=[["10.0.0.0/24"]],
+    )
+
+
+class OidcSignIn(Section):
+    """People sign in with an OpenID provider."""
+
+    mode: Literal["oidc"]
+    issuer: IssuerUrl
+    client_id: Text
+    client_secret: Given[Credential] = Field(default=None, examples=["${OIDC_CLIENT_SECRET}"])
+    client_secret_env: Given[FromVariable] = Field(default=None, examples=["OIDC_CLIENT_SECRET"])
+    operator_claim: Text = "email"
+    groups_claim: Text = "groups"
+
+
+SignIn = Annotated[
+    Annotated[NoSignIn, Tag("(none)")]
+    | Annotated[ProxySignIn, Tag("(proxy)")]
+    | Annotated[OidcSignIn, Tag("(oidc)")],
+    variant("mode", "none", "proxy", "oidc"),
+]
+
+
+class Web(Section):
+    """The page."""
+
+    base_url: Given[Annotated[Url, AfterValidator(lambda url: url.rstrip("/"))]] = Field(
+        default=None,
+        description="where people find it; links and sign-in need it",
+        examples=["https://floe.acme.com"],
+    )
+    public: Flag = Field(
+        default=False, description="without sign-in, listen beyond this machine all the same"
+    )
+    auth: SignIn = Field(default_factory=NoSignIn, description="how people sign in")

@@ -1,0 +1,234 @@
+"""`artifacts.promotion` as the file spells it: the path, its gates and its rules."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, JsonValue, Strict, Tag
+
+from engine.config.registries import RegistryEntry
+from engine.config.surroundings import Filled, ResolvedPath, SecretUrl
+from engine.config.values import (
+    AlwaysOn,
+    AtLeastOne,
+    Command,
+    Duration,
+    EnvironmentName,
+    Flag,
+    GateSeconds,
+    GateVariable,
+    Given,
+    HeaderName,
+    Names,
+    Section,
+    StoreUrl,
+    Switch,
+    Text,
+    WordOrMapping,
+    variant,
+)
+from engine.domain.gate import ScannerFormat, Severity
+
+
+class GateEntry(Section):
+    """A gate that is on, with what it says for itself."""
+
+    command: Given[Command] = Field(
+        default=None,
+        description="an argument list, or a string that is split into one; there is no shell",
+        examples=["pytest -q", ["pytest", "-q"]],
+    )
+    timeout_seconds: Given[GateSeconds] = Field(default=None, description="30 to 3600")
+    env: Given[tuple[GateVariable, ...]] = Field(
+        default=None, description="names of environment variables the command may see"
+    )
+
+
+class ScanEntry(GateEntry):
+    """A security scan: the report is judged, not the exit status (FR-054 … FR-057)."""
+
+    scanner_format: Given[ScannerFormat] = Field(default=None, description="default trivy")
+    block_on_severity: Given[tuple[Severity, ...]] = Field(
+        default=None, description="default CRITICAL and HIGH"
+    )
+    ignore_unfixed: Given[Flag] = Field(
+        default=None, description="whether findings without a fix never block"
+    )
+    block_on_secrets: Given[Flag] = Field(
+        default=None, description="whether secrets and misconfigurations block"
+    )
+
+
+GateSwitch = Annotated[
+    Annotated[Switch, Tag("(word)")] | Annotated[GateEntry, Tag("(mapping)")], WordOrMapping
+]
+ScanSwitch = Annotated[
+    Annotated[Switch, Tag("(word)")] | Annotated[ScanEntry, Tag("(mapping)")], WordOrMapping
+]
+_SWITCH = "true, false, or a mapping with a command, timeout_seconds and env"
+
+
+class Gates(Section):
+    """Which gates are on. policy_compliance always is (FR-010)."""
+
+    policy_compliance: AlwaysOn = Field(default=True, description="cannot be switched off")
+    tests: Given[GateSwitch] = Field(default=None, description=_SWITCH)
+    security_scan: Given[ScanSwitch] = Field(default=None, description=_SWITCH)
+    cost_analysis: Given[GateSwitch] = Field(default=None, description=_SWITCH)
+    performance_baseline: Given[GateSwitch] = Field(default=None, description=_SWITCH)
+
+
+class GateCommand(Section):
+    """What a gate runs where it says nothing else."""
+
+    command: Command = Field(description="an argument list, or a string that is split into one")
+    timeout_seconds: Given[GateSeconds] = None
+    env: Given[tuple[GateVariable, ...]] = None
+
+
+CommandOrMapping = Annotated[
+    Annotated[Command, Tag("(word)")] | Annotated[GateCommand, Tag("(mapping)")], WordOrMapping
+]
+_COMMAND = "a command, or a mapping with command, timeout_seconds and env"
+
+
+class GateCommands(Section):
+    tests: Given[CommandOrMapping] = Field(
+        default=None, description=_COMMAND, examples=["pytest -q"]
+    )
+    security_scan: Given[CommandOrMapping] = Field(default=None, description=_COMMAND)
+    cost_analysis: Given[CommandOrMapping] = Field(default=None, description=_COMMAND)
+    performance_baseline: Given[CommandOrMapping] = Field(default=None, description=_COMMAND)
+
+
+class AuthorizationEntry(Section):
+    """Who may change an environment. A list that is empty admits nobody (FR-046, FR-047)."""
+
+    allowed_groups: Given[Names] = Field(default=None, examples=[["platform-admins"]])
+    allowed_operators: Given[Names] = Field(default=None, examples=[["alice@acme.com"]])
+    separation_of_duties: Flag = Field(
+        default=False, description="whoever promoted into the source may not promote onward"
+    )
+
+
+class ApprovalsEntry(Section):
+    """How many others must agree."""
+
+    required: Annotated[int, Strict()] = Field(default=0, ge=0, le=50)
+    groups: Given[Names] = Field(
+        default=None, description="who may approve; without it whoever is authorized"
+    )
+    expires_after: Duration = Field(default=24 * 3600, examples=["4h", "30m", "2d"])
+    rollback: Flag = Field(default=False, description="whether rollbacks wait for approval too")
+
+
+class LockEntry(Section):
+    """A lock only an edit of the file lifts."""
+
+    locked: Flag = Field(description="whether the environment is locked")
+    reason: Given[Text] = None
+    locked_by: Given[Text] = None
+    locked_at: Given[AwareDatetime] = Field(default=None, examples=["2026-01-31T09:00:00Z"])
+
+
+class EnvironmentEntry(Section):
+    name: EnvironmentName = Field(
+        description="lower case letters, digits and inner hyphens", examples=["staging"]
+    )
+    gates: Gates = Field(default_factory=Gates, description="what must pass to enter")
+    gate_timeout_seconds: Given[GateSeconds] = Field(default=None, description="30 to 3600")
+    authorization: Given[AuthorizationEntry] = Field(default=None, description="who may enter")
+    approvals: ApprovalsEntry = Field(default_factory=ApprovalsEntry, description="who agrees")
+    lock: Given[LockEntry] = Field(default=None, description="freezes it from the file")
+
+
+class Policy(Section):
+    """A rule of policy_compliance: a CEL expression that must hold."""
+
+    name: Text = Field(examples=["has-source"])
+    rule: Text = Field(
+        description="CEL over artifact, version, source and target",
+        examples=["'org.opencontainers.image.source' in artifact.annotations"],
+    )
+    message: str = Field(default="", description="what to do about it")
+    severity: Literal["error", "warning"] = Field(
+        default="error", description="error blocks, warning passes and is shown"
+    )
+
+
+class Webhook(Section):
+    """Who is told. `url`, header values and `secret` are secrets and read as ones."""
+
+    url: SecretUrl = Field(description="https://…; ${NAME} is read from the environment")
+    events: AtLeastOne[Literal["promote", "rollback", "lock", "unlock"]] = (
+        "promote",
+        "rollback",
+    )
+    headers: dict[HeaderName, Filled] = Field(
+        default_factory=dict, examples=[{"Authorization": "Bearer ${HOOK_TOKEN}"}]
+    )
+    timeout_seconds: Annotated[int, Strict()] = Field(default=30, ge=1, le=300)
+    retry_count: Annotated[int, Strict()] = Field(default=3, ge=0, le=10)
+    secret: Given[Filled] = Field(
+        default=None,
+        description="signs the request as Standard Webhooks says",
+        examples=["${HOOK_SECRET}"],
+    )
+
+
+class OciAudit(Section):
+    """The ledger alone, which is always written."""
+
+    backend: Literal["oci"] = "oci"
+
+
+class StoreAudit(Section):
+    """An object store beside the ledger."""
+
+    backend: Literal["s3"]
+    url: StoreUrl = Field(examples=["s3://bucket/prefix", "file:///var/floe/audit"])
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class DatabaseAudit(Section):
+    """A database beside the ledger: `path` (SQLite) or `url`."""
+
+    backend: Literal["database"]
+    path: Given[ResolvedPath] = Field(default=None, examples=["audit.db"])
+    url: Given[Filled] = Field(default=None, examples=["postgresql://floe:${DB_PASSWORD}@db/floe"])
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class PluginAudit(Section):
+    """An installed plugin of the entry point group floe.audit_backends, by its name."""
+
+    backend: Text = Field(description="oci, s3, database or the name of a plugin")
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+Audit = Annotated[
+    Annotated[OciAudit, Tag("(oci)")]
+    | Annotated[StoreAudit, Tag("(s3)")]
+    | Annotated[DatabaseAudit, Tag("(database)")]
+    | Annotated[PluginAudit, Tag("(other)")],
+    variant("backend", "oci", "s3", "database"),
+]
+DEFAULT_ENVIRONMENTS = ("dev", "staging", "prod")
+
+
+class Promotion(Section):
+    """How artifacts are promoted."""
+
+    environments: AtLeastOne[EnvironmentEntry] = Field(
+        default_factory=lambda: tuple(EnvironmentEntry(name=name) for name in DEFAULT_ENVIRONMENTS),
+        description="the promotion path, in order; omitted: dev, staging, prod",
+    )
+    gates: Gates = Field(default_factory=Gates, description="defaults of every environment")
+    gate_commands: GateCommands = Field(
+        default_factory=GateCommands, description="what gates run that name no command"
+    )
+    default_timeout: GateSeconds = Field(default=300, description="of gates, in seconds")
+    policies: tuple[Policy, ...] = Field(default=(), description="rules of policy_compliance")
+    secondary_registries: tuple[RegistryEntry, ...] = Field(
+        default=(), description="get every promoted artifact too (FR-028)"
+    )
+    audit: Audit = Field(default_factory=OciAudit, description="where records are copied")
+    webhooks: tuple[Webhook, ...] = Field(default=(), description="who is told")
