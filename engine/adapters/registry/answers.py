@@ -1,0 +1,109 @@
+"""What a registry says when it does not do what was asked, as our errors."""
+
+from typing import Annotated
+
+import httpx
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from engine.adapters.registry.credentials import Credential, Password
+from engine.adapters.registry.exchange import Answer
+from engine.domain.artifact import Digest
+from engine.domain.errors import RegistryAccessError, RegistryAnswerError, RegistryUnavailableError
+from engine.domain.text import printable
+
+_MAX_WORDS = 300
+
+
+class _Problem(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    code: str = ""
+    message: Annotated[str, BeforeValidator(lambda value: "" if value is None else value)] = ""
+
+
+class _Problems(BaseModel):
+    """The body of an error: distribution-spec 1.1, "Error Codes"."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    errors: tuple[_Problem, ...] = Field(default=(), max_length=1000)
+
+
+def codes(answer: Answer) -> frozenset[str]:
+    """The OCI error codes of `answer`; empty when its body is no OCI error."""
+    return frozenset(problem.code.upper() for problem in _problems(answer))
+
+
+def words(answer: Answer) -> str:
+    """The registry's own explanation, on one line, bounded; the status alone without one."""
+    problems = _problems(answer)[:3]
+    said = "; ".join(f"{problem.code}: {problem.message}".strip(": ") for problem in problems)
+    if not said and answer.content_type == "text/plain":
+        said = answer.body.decode(errors="replace").strip()
+    shown = printable(said[:_MAX_WORDS])
+    return f"{answer.status}, {shown}" if shown else str(answer.status)
+
+
+def refused(answer: Answer) -> RegistryUnavailableError:
+    """The error for an answer that is neither what was asked for nor "absent"."""
+    host, doing = answer.call.host, answer.call.doing
+    if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return RegistryAccessError(
+            f"registry {host} denies {doing} ({words(answer)}): ask its owner for that right, "
+            "or use other credentials in artifacts.registry.auth"
+        )
+    return RegistryAnswerError(
+        f"registry {host} did not accept {doing} ({words(answer)}): "
+        "check artifacts.registry.uri and what this registry supports"
+    )
+
+
+def unauthorized(host: str, credential: Credential | None, said: str) -> RegistryAccessError:
+    """The error for `credential` (None: nothing was found to show) being turned away."""
+    if credential is None:
+        return RegistryAccessError(
+            f"registry {host} asks for credentials ({said}) and none were found for it: "
+            f"run `docker login {host}`, or set artifacts.registry.auth"
+        )
+    if isinstance(credential, Password):
+        return RegistryAccessError(
+            f"registry {host} refused the user name or password ({said}) of "
+            f"'{printable(credential.user)}': log in again with `docker login {host}`, "
+            "or correct artifacts.registry.auth"
+        )
+    return RegistryAccessError(
+        f"registry {host} refused the token ({said}): it may have expired, get a new one with "
+        f"`docker login {host}`, or correct artifacts.registry.auth"
+    )
+
+
+def expect(answer: Answer, *statuses: int) -> Answer:
+    """`answer`, if its status is one of `statuses`; else it is raised as an error."""
+    if answer.status not in statuses:
+        raise refused(answer)
+    return answer
+
+
+def named_digest(answer: Answer) -> Digest | None:
+    """The digest the registry names; None when it names none, or in another algorithm."""
+    try:
+        return Digest(answer.headers.get("Docker-Content-Digest", ""))
+    except ValueError:
+        return None
+
+
+def check_stored(answer: Answer, digest: Digest) -> None:
+    """RegistryAnswerError when the registry says that it stored something else than `digest`."""
+    named = named_digest(answer)
+    if named not in (None, digest):
+        raise RegistryAnswerError(
+            f"registry {answer.call.host} stored {named} instead of {digest} "
+            f"({answer.call.doing}): it changes content, and cannot be used"
+        )
+
+
+def _problems(answer: Answer) -> tuple[_Problem, ...]:
+    try:
+        return _Problems.model_validate_json(answer.body).errors
+    except ValidationError:
+        return ()

@@ -1,0 +1,180 @@
+"""
+A repository in a remote registry.
+
+https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
+"""
+
+import hashlib
+import logging
+import re
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.adapters.registry.answers import expect
+from engine.adapters.registry.exchange import Answer, Call, Deadline
+from engine.adapters.registry.manifests import Manifests
+from engine.adapters.registry.paging import pages
+from engine.adapters.registry.referrers import (
+    ReferrersApi,
+    entries,
+    extended,
+    fallback_index,
+    fallback_tag,
+    possibly,
+)
+from engine.adapters.registry.session import Session
+from engine.adapters.registry.upload import BlobUpload, open_session
+from engine.domain.artifact import Digest, Tag
+from engine.domain.errors import RegistryAnswerError, TagExistsError
+from engine.domain.manifest import Descriptor, Manifest
+from engine.domain.text import printable
+
+_log = logging.getLogger(__name__)
+_MAX_TAGS_BYTES = 8 * 1024 * 1024
+_BLOB_DIGEST = re.compile(r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})", re.ASCII)
+_INDEX_WRITES = 3
+
+
+class DistributionRegistry:
+    """
+    Implements `engine.ports.Registry`; several threads may use it at once.
+
+    `root` is `scheme://host`, `reference` how people name the repository. Every call is over
+    within `timeout_seconds`, retries included.
+    """
+
+    def __init__(
+        self, session: Session, root: str, repository: str, reference: str, timeout_seconds: float
+    ) -> None:
+        self._session = session
+        self._url = f"{root}/v2/{repository}"
+        self._reference = reference
+        self._timeout_seconds = timeout_seconds
+        self._manifests = Manifests(session, self._url, reference)
+        self._api = ReferrersApi(session, self._url)
+
+    @property
+    def reference(self) -> str:
+        return self._reference
+
+    @property
+    def accepted_user(self) -> str | None:
+        """The user whose password this registry asked for and accepted since it was opened."""
+        return self._session.accepted_user
+
+    def close(self) -> None:
+        self._session.close()
+
+    def resolve(self, tag: Tag) -> Digest | None:
+        return self._manifests.resolve(tag, self._deadline())
+
+    def fetch(self, reference: Tag | Digest) -> Manifest | None:
+        return self._manifests.fetch(reference, self._deadline())
+
+    def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
+        self._manifests.put(manifest, tag, self._deadline())
+
+    def blob(self, digest: str, limit: int) -> bytes:
+        if not _BLOB_DIGEST.fullmatch(digest):
+            raise RegistryAnswerError(
+                f"'{printable(digest[:200])}' is no sha256 or sha512 digest: "
+                "the blob it names cannot be checked"
+            )
+        call = Call("GET", f"{self._url}/blobs/{digest}", limit=limit)
+        answer = self._session.send(call, self._deadline())
+        if answer.status == httpx.codes.NOT_FOUND:
+            raise RegistryAnswerError(
+                f"blob {digest} is missing in {self._reference}: "
+                "push the artifact it belongs to again"
+            )
+        content = expect(answer, httpx.codes.OK).body
+        algorithm, _, expected = digest.partition(":")
+        if hashlib.new(algorithm, content).hexdigest() != expected:
+            raise RegistryAnswerError(
+                f"blob {digest} of {self._reference} has other content than its digest says: "
+                "it was altered, on its way or in the registry"
+            )
+        return content
+
+    def tags(self) -> tuple[Tag, ...]:
+        call = Call("GET", f"{self._url}/tags/list?n=1000", limit=_MAX_TAGS_BYTES)
+        found: dict[Tag, None] = {}
+        for page in pages(self._session, call, self._deadline()):
+            if page.status == httpx.codes.NOT_FOUND:
+                return ()
+            found |= dict.fromkeys(_tags_of(expect(page, httpx.codes.OK)))
+        return tuple(found)
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        deadline = self._deadline()
+        listed = self._api.listed(subject, artifact_type, deadline)
+        if listed is None:
+            listed = entries(self._fallback(subject, deadline))
+        return possibly(listed, artifact_type)
+
+    def open_upload(self) -> BlobUpload:
+        uploads = f"{self._url}/blobs/uploads/"
+        location = open_session(self._session, uploads, self._deadline())
+        return BlobUpload(self._session, uploads, location, self._deadline)
+
+    def attach(self, subject: Digest, referrer: Descriptor) -> None:
+        deadline = self._deadline()
+        if self._api.exists(subject, deadline):
+            return
+        for writes_left in reversed(range(_INDEX_WRITES + 1)):
+            index = self._fallback(subject, deadline)
+            if referrer.digest in (entry.digest for entry in entries(index)):
+                return
+            if writes_left:
+                self._put_index(extended(index, referrer), fallback_tag(subject), deadline)
+        raise RegistryAnswerError(
+            f"tag '{fallback_tag(subject)}' in {self._reference} does not keep "
+            f"{referrer.digest}: somebody else writes it at the same time, try again"
+        )
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self._timeout_seconds)
+
+    def _fallback(self, subject: Digest, deadline: Deadline) -> Manifest | None:
+        return fallback_index(self._manifests.fetch(fallback_tag(subject), deadline), subject)
+
+    def _put_index(self, index: Manifest, tag: Tag, deadline: Deadline) -> None:
+        try:
+            self._manifests.put(index, tag, deadline)
+        except TagExistsError as error:
+            raise RegistryAnswerError(
+                f"tag '{tag}' in {self._reference} lists what is attached to an artifact and has "
+                "to move: exempt `sha256-*` from the registry's immutability rule"
+            ) from error
+
+
+def _tags_of(page: Answer) -> tuple[Tag, ...]:
+    """
+    The tags of one page.
+
+    A name outside OCI's grammar is left out with a warning. None of ours can be among those, so
+    no rule depends on it, while failing would let one foreign name block every rollback.
+    """
+    try:
+        names = _TagList.model_validate_json(page.body).tags or ()
+    except ValidationError as error:
+        raise RegistryAnswerError(
+            f"registry {page.call.host} answered {page.call.doing} with something that is no "
+            "list of tags: check artifacts.registry.uri"
+        ) from error
+    tags = []
+    for name in names:
+        try:
+            tags.append(Tag(name))
+        except ValueError:
+            _log.warning("left out of the tags of %s: '%s'", page.call.host, printable(name[:200]))
+    return tuple(tags)
+
+
+class _TagList(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    tags: tuple[str, ...] | None = None

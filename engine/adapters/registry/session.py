@@ -1,0 +1,88 @@
+"""A conversation with one registry: authorized there, and followed elsewhere without secrets."""
+
+from dataclasses import replace
+
+import httpx
+
+from engine.adapters.registry.answers import refused
+from engine.adapters.registry.authentication import Authenticator, Authorization
+from engine.adapters.registry.exchange import Answer, Call, Deadline, origin
+from engine.adapters.registry.transport import Transport
+from engine.domain.errors import RegistryAnswerError
+
+_READS = frozenset({"GET", "HEAD"})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 5
+
+
+class Session:
+    """Carries calls to `base` (`scheme://host[:port]`) and to where that registry sends us."""
+
+    def __init__(
+        self, transport: Transport, base: str, repository: str, authenticator: Authenticator
+    ) -> None:
+        self._transport = transport
+        self._origin = origin(base)
+        self._repository = repository
+        self._authenticator = authenticator
+
+    @property
+    def accepted_user(self) -> str | None:
+        return self._authenticator.accepted_user
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def send(self, call: Call, deadline: Deadline) -> Answer:
+        """The final answer to `call`: 401 answered where we can, reads redirected five times."""
+        own = True
+        for _ in range(_MAX_REDIRECTS + 1):
+            self._secure(call)
+            # Who left the registry is not let in again by a redirect that leads back.
+            own = own and call.origin == self._origin
+            answer = self._authorized(call, deadline) if own else self._foreign(call, deadline)
+            target = answer.location
+            if call.method not in _READS or answer.status not in _REDIRECTS or target is None:
+                return answer
+            call = replace(call, url=target)
+        raise RegistryAnswerError(
+            f"registry {call.host} redirects more than {_MAX_REDIRECTS} times: "
+            "check the proxy before it"
+        )
+
+    def _authorized(self, call: Call, deadline: Deadline) -> Answer:
+        """To the registry itself; a 401 is answered once, so that nothing can go round."""
+        sent = self._authenticator.present(deadline)
+        answer = self._transport.send(_signed(call, sent), deadline)
+        if answer.status == httpx.codes.UNAUTHORIZED:
+            sent = self._authenticator.answer(answer, self._scope(call), sent, deadline)
+            answer = self._transport.send(_signed(call, sent), deadline)
+            if answer.status == httpx.codes.UNAUTHORIZED:
+                raise self._authenticator.rejection(answer, sent)
+        if sent is not None and answer.status < httpx.codes.BAD_REQUEST:
+            self._authenticator.accept(sent)
+        return answer
+
+    def _foreign(self, call: Call, deadline: Deadline) -> Answer:
+        """To a storage host: what it lacks is not absent in the registry, so 404 is an error."""
+        answer = self._transport.send(call, deadline)
+        if answer.status >= httpx.codes.BAD_REQUEST and call.method in _READS:
+            raise refused(answer)
+        return answer
+
+    def _secure(self, call: Call) -> None:
+        if self._origin[0] == "https" and call.origin[0] != "https":
+            raise RegistryAnswerError(
+                f"registry {self._origin[1]} sends us from https to plain http ({call.host}): "
+                "have the proxy before it pass on X-Forwarded-Proto"
+            )
+
+    def _scope(self, call: Call) -> str:
+        actions = "pull" if call.method in _READS else "pull,push"
+        return f"repository:{self._repository}:{actions}"
+
+
+def _signed(call: Call, authorization: Authorization | None) -> Call:
+    if authorization is None:
+        return call
+    return replace(call, headers={**call.headers, "Authorization": authorization.header})
