@@ -40,10 +40,8 @@ def main() -> None:
     """The entry point. What a command could not answer itself ends here, with its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        floe.main(standalone_mode=False, prog_name="floe")
-        code = 0
-    except click.exceptions.Exit as end:
-        code = end.exit_code
+        # Click answers with the exit code of whoever raised Exit, and with None otherwise.
+        code = floe.main(standalone_mode=False, prog_name="floe") or 0
     except click.ClickException as error:
         code = usage_failure(error, sys.argv)
     except (click.Abort, KeyboardInterrupt):

@@ -21,7 +21,7 @@ _ALIGNMENT = {
 
 def status_document(status: EnvironmentStatus, history: list[dict[str, Any]] | None) -> Any:
     state = status.state
-    document = {
+    document: dict[str, Any] = {
         "environment": status.name,
         "version": state.version,
         "digest": state.digest,

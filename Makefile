@@ -1,0 +1,48 @@
+# The only door to the tools. `make demo` and `make test` work on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help demo test check bench install packages clean
+help:
+	@echo "make demo    see it work: seeds an embedded registry and promotes through it"
+	@echo "make test    run the tests, on a real registry"
+	@echo "make check   style, types, import contracts, file sizes"
+	@echo "make bench   measure, printed as ratios"
+
+demo: $(INSTALLED)
+	@$(BIN)/python -m demo.run
+
+test: $(INSTALLED) packages
+	$(BIN)/python -m pytest -q
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.architecture.guard
+
+bench: $(INSTALLED) packages
+	$(BIN)/python -m bench
+
+install: $(INSTALLED)
+
+# One environment for running and testing, from locked and hashed versions.
+$(INSTALLED): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "floe needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Set PYTHON=…"; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || \
+	  { echo "python -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV) …"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The tests talk to a real registry process and push with a foreign client.
+packages:
+	@.ci/packages docker-registry skopeo
+
+clean:
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,135 @@
+"""Build an engine from manifest.yaml. The only place that names adapters."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+from engine.adapters.gates import CommandGates
+from engine.adapters.leases import FileLeases
+from engine.adapters.ledger.ledger import RegistryLedger
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.api import Engine
+from engine.config import Config, load_config
+from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
+from engine.domain.environment import Enforcement
+from engine.domain.errors import ConfigError
+from engine.domain.identity import Claims, Directory
+from engine.domain.operator import IdentitySource, Operator
+from engine.ports import Registry
+
+# Reads of one plan side by side; status asks two questions of every environment.
+_THREADS = 16
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@contextmanager
+def open_platform(config: Config) -> Iterator[Engine]:
+    """The engine `config` describes, closed at the end."""
+    _refuse_what_is_not_built(config)
+    with ExitStack() as stack:
+        registry = _registry(config.registry, stack)
+        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
+        # Requests still under way when an answer is given are not waited for.
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+        yield Engine(
+            path=config.path,
+            registry=registry,
+            ledger=RegistryLedger(registry),
+            gate_runner=CommandGates(config.file.absolute().parent, os.environ),
+            leases=FileLeases(_lease_directory(config)),
+            clock=SystemClock(),
+            pool=pool,
+            policy_digest=config.policy_digest,
+        )
+
+
+@contextmanager
+def open_engine(manifest: Path) -> Iterator[tuple[Engine, Operator]]:
+    """The engine of a command and whoever gave it."""
+    config = load_config(manifest, os.environ)
+    with open_platform(config) as engine:
+        yield engine, local_operator(config)
+
+
+def local_operator(config: Config) -> Operator:
+    """Who gives a command on this machine: the OS user, whom nobody vouches for."""
+    directory = Directory.of(config.identity.aliases, config.identity.groups)
+    try:
+        # Not getpass.getuser(), which believes $USER.
+        user = import_module("pwd").getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = f"uid-{os.getuid()}"
+    trusted = config.identity.trust_os_user
+    claims = Claims(f"os:{user}", IdentitySource.OS, trusted, (user,) if trusted else ())
+    return directory.operator(claims)
+
+
+def _registry(settings: RemoteRegistry | EmbeddedRegistry, stack: ExitStack) -> Registry:
+    if isinstance(settings, EmbeddedRegistry):
+        return LayoutRegistry(settings.layout)
+    # Named here and loaded only for a remote registry: an HTTP client takes longer to import than
+    # everything a command on a layout does.
+    remote = import_module("engine.adapters.registry.remote")
+    registry = remote.open_registry(
+        settings.host,
+        settings.repository,
+        credentials=_credentials(settings.credentials),
+        scheme=settings.scheme,
+        timeout_seconds=settings.timeout_seconds,
+        ca_file=settings.ca_file,
+        verify=settings.verify,
+    )
+    stack.callback(registry.close)
+    opened: Registry = registry
+    return opened
+
+
+def _credentials(settings: Credentials) -> object:
+    source = import_module("engine.adapters.registry.credentials")
+    secret = settings.password.get_secret_value() if settings.password else ""
+    match settings.type:
+        case "docker":
+            return source.docker
+        case "basic":
+            return source.always(source.Password(settings.username, secret))
+        case "token":
+            return source.always(source.BearerToken(secret))
+        case "anonymous":
+            return source.anonymous
+
+
+def _lease_directory(config: Config) -> Path:
+    """Beside what is written: whoever shares a layout shares its leases."""
+    if isinstance(config.registry, EmbeddedRegistry):
+        return config.registry.layout / ".floe" / "leases"
+    return config.state_dir / "leases"
+
+
+def _refuse_what_is_not_built(config: Config) -> None:
+    """A rule that is configured and not carried out would be a rule that silently never holds."""
+    environments = config.path.environments
+    asked = {
+        "artifacts.registry.verification": any(
+            e.signature is not Enforcement.OFF for e in environments
+        ),
+        "approvals": any(e.approvals.required or e.approvals.rollback for e in environments),
+        "artifacts.promotion.policies": bool(config.policies),
+        "artifacts.promotion.secondary_registries": bool(config.secondaries),
+        "artifacts.promotion.webhooks": bool(config.webhooks),
+        f"artifacts.promotion.audit ({config.audit.backend})": config.audit.backend != "oci",
+        "identity.oidc": bool(config.identity.oidc),
+    }
+    missing = [name for name, wanted in asked.items() if wanted]
+    if missing:
+        raise ConfigError(
+            f"{config.file}: this version of floe does not carry out {', '.join(missing)}: "
+            "remove it, since a rule that is not carried out protects nobody"
+        )
