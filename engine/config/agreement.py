@@ -95,7 +95,7 @@ def _audit(audit: Node) -> Iterator[Problem]:
 
 
 def _verification(verification: Node, promotion: Node) -> Iterator[Problem]:
-    if not verification:
+    if not isinstance(verification.value, dict):
         return
     names = [
         entry["name"].text or "" for entry in promotion["environments"].items

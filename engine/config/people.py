@@ -70,7 +70,7 @@ class Slack(Section):
 class NoSignIn(Section):
     """Nobody signs in: the page shows, and decides nothing."""
 
-    mode: Literal["none"] = "none"
+    mode: Literal["none"]
 
 
 class ProxySignIn(Section):
@@ -117,4 +117,6 @@ class Web(Section):
     public: Flag = Field(
         default=False, description="without sign-in, listen beyond this machine all the same"
     )
-    auth: SignIn = Field(default_factory=NoSignIn, description="how people sign in")
+    auth: SignIn = Field(
+        default_factory=lambda: NoSignIn(mode="none"), description="how people sign in"
+    )

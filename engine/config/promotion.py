@@ -177,7 +177,7 @@ class Webhook(Section):
 class OciAudit(Section):
     """The ledger alone, which is always written."""
 
-    backend: Literal["oci"] = "oci"
+    backend: Literal["oci"]
 
 
 class StoreAudit(Section):
@@ -200,7 +200,10 @@ class DatabaseAudit(Section):
 class PluginAudit(Section):
     """An installed plugin of the entry point group floe.audit_backends, by its name."""
 
-    backend: Text = Field(description="oci, s3, database or the name of a plugin")
+    backend: Text = Field(
+        description="oci, s3, database or the name of a plugin",
+        json_schema_extra={"not": {"enum": ["oci", "s3", "database"]}},
+    )
     options: dict[str, JsonValue] = Field(default_factory=dict)
 
 
@@ -230,5 +233,7 @@ class Promotion(Section):
     secondary_registries: tuple[RegistryEntry, ...] = Field(
         default=(), description="get every promoted artifact too (FR-028)"
     )
-    audit: Audit = Field(default_factory=OciAudit, description="where records are copied")
+    audit: Audit = Field(
+        default_factory=lambda: OciAudit(backend="oci"), description="where records are copied"
+    )
     webhooks: tuple[Webhook, ...] = Field(default=(), description="who is told")

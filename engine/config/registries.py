@@ -20,7 +20,7 @@ from engine.domain.environment import Enforcement
 class DockerAuth(Section):
     """Credentials as docker finds them: config.json and its credential helpers."""
 
-    type: Literal["docker"] = "docker"
+    type: Literal["docker"]
 
 
 class AnonymousAuth(Section):
@@ -85,7 +85,10 @@ class RegistryEntry(Section):
         description="where the artifacts are: oci://host[:port]/repository or oci-layout:DIRECTORY",
         examples=["oci://harbor.example.com/acme/platform", "oci-layout:./registry"],
     )
-    auth: Auth = Field(default_factory=DockerAuth, description="as whom the registry is used")
+    auth: Auth = Field(
+        default_factory=lambda: DockerAuth(type="docker"),
+        description="as whom the registry is used",
+    )
     tls: Tls = Field(default_factory=Tls, description="how the connection is secured")
     insecure: Given[Flag] = Field(default=None, description="the same as tls.insecure")
     timeout_seconds: Annotated[int, Strict()] = Field(

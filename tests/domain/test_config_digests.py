@@ -1,0 +1,130 @@
+"""What decides is in the policy digest, and nothing else is."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.domain.errors import UsageError
+from tests.domain.manifest_files import load, manifest
+
+PROMOTION = """
+environments:
+  - {name: dev}
+  - name: prod
+    gates: {tests: true}
+    authorization: {allowed_groups: [admins, sre]}
+    approvals: {required: 1, groups: [managers]}
+gate_commands: {tests: pytest}
+policies: [{name: has-layers, rule: size(artifact.layers) > 0}]
+"""
+REGISTRY = """
+uri: oci-layout:./registry
+verification: {public_keys: [release.pub, second.pub]}
+"""
+REST = "identity: {groups: {admins: [alice@acme.com, bob@acme.com]}}\n"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    (tmp_path / "release.pub").write_text("first key")
+    (tmp_path / "second.pub").write_text("second key")
+    return tmp_path
+
+
+def digests(
+    keys: Path, promotion: str = PROMOTION, registry: str = REGISTRY, rest: str = REST
+) -> tuple[str, str, str]:
+    """The policy digest, and the environment digests of dev and prod."""
+    config = load(keys, manifest(registry=registry, promotion=promotion, rest=rest), T="token")
+    return (
+        config.policy_digest,
+        config.environment_digest("dev"),
+        config.environment_digest("prod"),
+    )
+
+
+def test_a_digest_is_a_digest(keys: Path) -> None:
+    for digest in digests(keys):
+        assert digest.startswith("sha256:")
+        assert len(digest) == 71
+
+
+def test_an_environment_that_is_none_has_no_digest(keys: Path) -> None:
+    config = load(keys, manifest(registry=REGISTRY, promotion=PROMOTION))
+
+    with pytest.raises(UsageError, match="'qa' is not an environment"):
+        config.environment_digest("qa")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("gate_commands: {tests: pytest}", "gate_commands: {tests: 'true'}"),
+        ("tests: true", "tests: {timeout_seconds: 31}"),
+        ("tests: true", "tests: {env: [CI]}"),
+        ("[admins, sre]", "[admins]"),
+        ("[admins, sre]}", "[admins, sre], separation_of_duties: true}"),
+        ("required: 1", "required: 2"),
+        ("[managers]", "[managers, admins]"),
+        ("[managers]", "[managers], expires_after: 1h"),
+    ],
+)
+@pytest.mark.requirement("AP-001")
+def test_a_rule_of_one_environment_changes_its_digest_and_not_the_others(
+    keys: Path, before: str, after: str
+) -> None:
+    policy, dev, prod = digests(keys)
+
+    changed = digests(keys, PROMOTION.replace(before, after, 1))
+
+    assert changed[0] != policy
+    assert changed[1] == dev
+    assert changed[2] != prod
+
+
+@pytest.mark.requirement("AP-001")
+def test_a_policy_and_the_contents_of_a_key_decide_for_every_environment(keys: Path) -> None:
+    before = digests(keys)
+
+    stricter = digests(keys, PROMOTION.replace("> 0", "> 1"))
+    (keys / "release.pub").write_text("another key")
+    rotated = digests(keys)
+
+    for one, other, third in zip(before, stricter, rotated, strict=True):
+        assert len({one, other, third}) == 3
+
+
+def test_group_members_and_locks_decide_but_void_no_approval(keys: Path) -> None:
+    policy, dev, prod = digests(keys)
+
+    members = digests(keys, rest=REST.replace("bob", "carol"))
+    locked = digests(
+        keys,
+        PROMOTION.replace("name: dev", "name: dev, lock: {locked: true, reason: r, locked_by: l}"),
+    )
+
+    assert members[0] != policy
+    assert locked[0] != policy
+    assert members[1:] == locked[1:] == (dev, prod)
+
+
+def test_addresses_faces_and_secrets_decide_nothing(keys: Path) -> None:
+    elsewhere = REGISTRY.replace(
+        "oci-layout:./registry",
+        "oci://h.example/a\nauth: {type: token, token_env: T}\ntimeout_seconds: 5",
+    )
+    outbound = PROMOTION + (
+        "webhooks: [{url: 'https://h.example', secret: '${T}'}]\n"
+        "audit: {backend: s3, url: 's3://b'}\nsecondary_registries: [{uri: oci-layout:m}]\n"
+    )
+    faces = REST + "slack: {channel: C1}\nweb: {public: true}\nstate: {dir: s}\n"
+
+    assert digests(keys, outbound, elsewhere, faces) == digests(keys)
+
+
+def test_writing_a_default_down_or_a_list_in_another_order_changes_nothing(keys: Path) -> None:
+    spelled = PROMOTION.replace("tests: true", "tests: {timeout_seconds: 300, env: []}")
+    spelled = spelled.replace("[admins, sre]", "[sre, admins]") + "default_timeout: 300\n"
+    registry = REGISTRY.replace("[release.pub, second.pub]", "[second.pub, release.pub]")
+
+    assert digests(keys, spelled, registry) == digests(keys)

@@ -1,0 +1,230 @@
+"""What is refused, and in which words."""
+
+import traceback
+from pathlib import Path
+
+import pytest
+
+from tests.domain.manifest_files import manifest, problems, refused
+
+PROMOTION = "artifacts.promotion"
+
+
+def environment(extra: str) -> str:
+    return manifest(promotion=f"environments: [{{name: prod, {extra}}}]")
+
+
+@pytest.mark.requirement("FR-009")
+def test_a_misspelt_key_is_refused_with_its_path_and_the_one_that_was_meant(
+    tmp_path: Path,
+) -> None:
+    text = manifest(
+        promotion="""
+        environments:
+          - {name: dev}
+          - {name: staging}
+          - {name: prod, authorization: {seperation_of_duties: true}}
+        """
+    )
+
+    error = refused(tmp_path, text)
+
+    assert str(error) == (
+        f"{tmp_path}/manifest.yaml: artifacts.promotion.environments[2].authorization."
+        "seperation_of_duties: unknown; did you mean separation_of_duties?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            manifest(rest="identity: {group: {}}"),
+            "identity.group: unknown; did you mean groups?",
+        ),
+        (
+            manifest(rest="slack: {comands: {}}"),
+            "slack.comands: unknown; did you mean commands?",
+        ),
+        (manifest(rest="web: {baseurl: x}"), "web.baseurl: unknown; did you mean base_url?"),
+        (manifest(rest="state: {zzz: x}"), "state.zzz: unknown; known: dir"),
+        (
+            environment("gates: {test: true}"),
+            f"{PROMOTION}.environments[0].gates.test: unknown; did you mean tests?",
+        ),
+        (
+            environment("gates: {tests: {command: a, timeout: 30}}"),
+            f"{PROMOTION}.environments[0].gates.tests.timeout: unknown; did you mean "
+            "timeout_seconds?",
+        ),
+    ],
+)
+def test_every_section_of_ours_is_closed(tmp_path: Path, text: str, said: str) -> None:
+    assert problems(tmp_path, text) == [said]
+
+
+def test_all_that_is_wrong_is_said_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = manifest(
+        registry="{uri: oci://h.example, auth: {type: token, token_env: UNSET}}",
+        promotion="""
+        environments:
+          - {name: Prod, gates: {tests: true}}
+        default_timeout: 5
+        """,
+        rest="identity: {trust_os_user: true}",
+    )
+
+    error = refused(tmp_path, text)
+
+    assert str(error).splitlines() == [
+        f"{tmp_path}/manifest.yaml: 6 problems",
+        "  artifacts.registry.uri: names no repository: write oci://host/repository",
+        "  artifacts.registry.auth.token_env: the environment variable UNSET is not set",
+        "  artifacts.promotion.environments[0].name: must be lower case letters, digits and inner "
+        "hyphens, like prod or pre-prod",
+        "  artifacts.promotion.environments[0].gates.tests: is on but has no command: give it one, "
+        "here or in artifacts.promotion.gate_commands.tests",
+        "  artifacts.promotion.default_timeout: must be at least 30",
+        "  identity.trust_os_user: is for the embedded registry (oci-layout:) only: anybody may "
+        "call their user anything",
+    ]
+    assert error.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kind: Manifest\nartifacts: {registry: {uri: oci-layout:r}}", "apiVersion: is missing"),
+        (
+            "apiVersion: floe.dev/v2\nkind: Manifest\nartifacts: {registry: {uri: oci-layout:r}}",
+            "apiVersion: must be 'floe.dev/v1'",
+        ),
+        (
+            "apiVersion: floe.dev/v1\nkind: Pod\nartifacts: {registry: {uri: oci-layout:r}}",
+            "kind: must be 'Manifest'",
+        ),
+        ("apiVersion: floe.dev/v1\nkind: Manifest", "artifacts: is missing"),
+        ("apiVersion: floe.dev/v1\nkind: Manifest\nartifacts: {}", "artifacts.registry: is missi"),
+    ],
+)
+def test_a_file_that_is_no_manifest_says_what_one_starts_with(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    (found,) = problems(tmp_path, text)
+
+    assert found.startswith(said)
+
+
+@pytest.mark.requirement("FR-010")
+@pytest.mark.parametrize("value", ["false", "'no'", "", "{command: x}"])
+def test_policy_compliance_cannot_be_switched_off(tmp_path: Path, value: str) -> None:
+    (found,) = problems(tmp_path, environment(f"gates: {{policy_compliance: {value}}}"))
+
+    assert found == (
+        f"{PROMOTION}.environments[0].gates.policy_compliance: cannot be switched off: it always "
+        "runs; leave it out or write true"
+    )
+
+
+@pytest.mark.requirement("FR-012")
+def test_a_gate_that_is_on_by_default_needs_a_command_too(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, manifest(promotion="gates: {cost_analysis: true}"))
+
+    assert found.startswith(f"{PROMOTION}.gates.cost_analysis: is on but has no command")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("'pytest \"x'", "cannot be split into arguments: no closing quotation"),
+        ("''", "is empty: name a program"),
+        ("[]", "is empty: name a program"),
+        ("[a, 3]", "must be a command, or the list of its arguments (each of them text)"),
+        ("{a: b}", "must be a command, or the list of its arguments (each of them text)"),
+        ('["a\\0"]', "holds a NUL character, which no argument can"),
+    ],
+)
+def test_a_command_is_an_argument_list(tmp_path: Path, command: str, said: str) -> None:
+    (found,) = problems(tmp_path, environment(f"gates: {{tests: {{command: {command}}}}}"))
+
+    assert found == f"{PROMOTION}.environments[0].gates.tests.command: {said}"
+
+
+@pytest.mark.requirement("NFR-001")
+@pytest.mark.requirement("NFR-002")
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        ("29", "must be at least 30"),
+        ("3601", "must be at most 3600"),
+        ("'60'", "must be a whole number"),
+        ("true", "must be a whole number"),
+        ("60.5", "must be a whole number"),
+        ("", "has no value: give it one, or leave the key out"),
+    ],
+)
+def test_gate_timeouts_are_whole_seconds_from_30_to_3600(
+    tmp_path: Path, seconds: str, said: str
+) -> None:
+    (found,) = problems(tmp_path, environment(f"gate_timeout_seconds: {seconds}"))
+
+    assert found == f"{PROMOTION}.environments[0].gate_timeout_seconds: {said}"
+
+
+def test_a_gate_never_sees_what_floe_signs_in_with(tmp_path: Path) -> None:
+    text = environment("gates: {tests: {command: t, env: [CI, FLOE_ID_TOKEN]}}")
+
+    (found,) = problems(tmp_path, text)
+
+    assert found == (
+        f"{PROMOTION}.environments[0].gates.tests.env[1]: names one of floe's own secrets, which "
+        "no gate may see"
+    )
+
+
+@pytest.mark.parametrize(
+    "section", ["authorization", "lock", "gates", "approvals", "gate_timeout_seconds"]
+)
+def test_a_key_whose_value_was_deleted_is_not_the_same_as_no_key(
+    tmp_path: Path, section: str
+) -> None:
+    (found,) = problems(tmp_path, environment(f"{section}: "))
+
+    assert found.startswith(f"{PROMOTION}.environments[0].{section}: ")
+
+
+@pytest.mark.parametrize(
+    "section", ["verification", "auth", "tls"], ids=lambda section: f"registry.{section}"
+)
+def test_a_registry_section_whose_value_was_deleted_is_refused(
+    tmp_path: Path, section: str
+) -> None:
+    (found,) = problems(tmp_path, manifest(registry=f"{{uri: oci-layout:r, {section}: }}"))
+
+    assert found.startswith(f"artifacts.registry.{section}: ")
+
+
+def test_secrets_are_in_no_error_and_in_no_traceback(tmp_path: Path) -> None:
+    promotion = """
+    webhooks:
+      - {url: "ftp://${SECRET}", headers: {"bad name": "${SECRET}"}, retry_count: hunter2}
+    """
+
+    error = refused(tmp_path, manifest(promotion=promotion), SECRET="hunter2")
+
+    assert "hunter2" not in "".join(traceback.format_exception(error))
+    assert len(error.details["problems"]) == 3  # type: ignore[arg-type]  # a list of problems
+
+
+def test_names_in_errors_are_shown_on_one_line(tmp_path: Path) -> None:
+    error = refused(tmp_path, manifest(rest='slack: {"a\\nb": 1}'))
+
+    assert "slack.a\\nb: unknown" in str(error)
+
+
+def test_a_missing_webhook_variable_is_named(tmp_path: Path) -> None:
+    promotion = "webhooks: [{url: 'https://h.example', headers: {A: '${ONE} ${TWO}'}}]"
+
+    (found,) = problems(tmp_path, manifest(promotion=promotion), ONE="1")
+
+    assert found == f"{PROMOTION}.webhooks[0].headers.A: the environment variable TWO is not set"

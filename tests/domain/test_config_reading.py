@@ -1,0 +1,115 @@
+"""From bytes to values: bounded, and without the surprises of YAML 1.1."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.config import load_config
+from engine.config.reading import MAX_BYTES, read_tree
+from engine.domain.errors import ConfigError
+from tests.domain.manifest_files import manifest, refused
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+def read(directory: Path, text: str) -> dict[str, object]:
+    path = directory / "manifest.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_tree(path)
+
+
+def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml: no such file; name one with --manifest"):
+        load_config(tmp_path / "none.yaml", {})
+
+
+def test_a_directory_is_no_manifest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load_config(tmp_path, {})
+
+
+def test_a_repeated_key_is_refused_where_the_last_one_would_have_won(tmp_path: Path) -> None:
+    text = manifest(
+        promotion="""
+        environments:
+          - name: prod
+            authorization: {allowed_groups: [admins]}
+            authorization: {}
+        """
+    )
+
+    error = refused(tmp_path, text)
+
+    assert str(error) == (
+        f"{tmp_path}/manifest.yaml, line 10: authorization is there twice (line 9)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "not a mapping"),
+        ("- a", "not a mapping"),
+        ("a: [b", "not valid YAML: while parsing a flow sequence"),
+        ("a: *b", "line 1: not valid YAML: found undefined alias"),
+        ("a: 1\n---\nb: 1", "line 2: not valid YAML: expected a single document"),
+        ("a: !!python/object/apply:os.system [true]", "line 1: tags have no meaning here"),
+        ("a: !!bool x", "line 1: tags have no meaning here"),
+        ("? [a]\n: b", "line 1: a key must be a word"),
+        ("a: \x00", "not valid YAML: control characters are not allowed"),
+        ("[" * 200_000, "nested more than 40 levels deep"),
+        ("{a: " * 100_000, "nested more than 40 levels deep"),
+        ("- " * 50_000, "nested more than 40 levels deep"),
+        ("a: &a [*a]", "its aliases stand for too many values"),
+        (BOMB, "its aliases stand for too many values"),
+        ("a: " + "x" * MAX_BYTES, f"larger than {MAX_BYTES} bytes"),
+    ],
+    ids=lambda value: value[:12].strip(),
+)
+def test_what_is_no_manifest_is_refused_before_it_costs_anything(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text)
+
+    assert str(caught.value).startswith(f"{tmp_path}/manifest.yaml")
+    assert said in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.yaml").write_bytes(b"a: \xff")
+
+    with pytest.raises(ConfigError, match=r"not UTF-8 text \(byte 3\)"):
+        read_tree(tmp_path / "manifest.yaml")
+
+
+def test_a_broken_line_with_a_secret_is_not_quoted(tmp_path: Path) -> None:
+    error = refused(tmp_path, 'token: "hunter2" hunter2: [')
+
+    assert "hunter2" not in str(error)
+
+
+def test_words_are_words_and_only_true_and_false_are_not(tmp_path: Path) -> None:
+    tree = read(
+        tmp_path,
+        "a: [off, no, yes, on, y]\nb: [true, False]\nc: [2026-01-31, 4:30, 010, 1_0, 0x1f]\n"
+        "d: [1, -2, 1.5]\ne: [~, null, ]\nf: [=, '1', \"true\"]",
+    )
+
+    assert tree == {
+        "a": ["off", "no", "yes", "on", "y"],
+        "b": [True, False],
+        "c": ["2026-01-31", "4:30", "010", "1_0", "0x1f"],
+        "d": [1, -2, 1.5],
+        "e": [None, None],
+        "f": ["=", "1", "true"],
+    }
+
+
+def test_anchors_and_merges_still_work(tmp_path: Path) -> None:
+    tree = read(tmp_path, "base: &base {a: 1, b: 2}\nmine: {<<: *base, b: 3}")
+
+    assert tree["mine"] == {"a": 1, "b": 3}
