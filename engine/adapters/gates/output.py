@@ -1,0 +1,96 @@
+"""What a gate printed: its beginning and end for people, its hash for the record."""
+
+import hashlib
+import re
+import tempfile
+from types import TracebackType
+from typing import Self
+
+from engine.domain.text import printable
+
+KEPT_BYTES = 64 * 1024
+MAX_REPORT_BYTES = 64 * 1024 * 1024
+_IN_MEMORY_BYTES = 1024 * 1024
+_LINE_CHARACTERS = 200
+# Colours and cursor movements (ECMA-48 control sequences) would only be noise in an error line.
+_CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+
+
+class KeptOutput:
+    """Hash and size of everything fed, and 64 KiB of it: the head and the tail."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._head = b""
+        self._tail = b""
+        self.size = 0
+
+    def feed(self, chunk: bytes) -> None:
+        self._hash.update(chunk)
+        self.size += len(chunk)
+        room = KEPT_BYTES // 2 - len(self._head)
+        if room > 0:
+            self._head += chunk[:room]
+            chunk = chunk[room:]
+        if chunk:
+            self._tail = (self._tail + chunk)[-KEPT_BYTES // 2 :]
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    @property
+    def content(self) -> bytes:
+        missing = self.size - len(self._head) - len(self._tail)
+        if missing <= 0:
+            return self._head + self._tail
+        # As many bytes more go as this line needs, so its number is rounded down a little.
+        mark = f"\n… {missing} bytes and more left out …\n".encode()
+        return self._head + mark + self._tail[len(mark) :]
+
+    @property
+    def last_line(self) -> str:
+        """The last line that is not blank, printable, and no longer than a person reads."""
+        text = _CONTROL_SEQUENCE.sub("", self.content.decode(errors="replace"))
+        lines = (line.strip() for line in reversed(text.splitlines()))
+        line = next(filter(None, lines), "")
+        shown = printable(line[: _LINE_CHARACTERS + 1])
+        return shown if len(shown) <= _LINE_CHARACTERS else f"{shown[: _LINE_CHARACTERS - 1]}…"
+
+
+class Report:
+    """A scanner's standard output, whole, on disk when it is large; use it in `with`."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed in __exit__
+        self.size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def feed(self, chunk: bytes) -> None:
+        self._hash.update(chunk)
+        self.size += len(chunk)
+        if not self.too_large:
+            self._file.write(chunk)
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    @property
+    def too_large(self) -> bool:
+        return self.size > MAX_REPORT_BYTES
+
+    def read(self) -> bytes:
+        self._file.seek(0)
+        return self._file.read()

@@ -1,0 +1,144 @@
+"""Runs the gates of an environment side by side, each exactly once."""
+
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.adapters.gates.command import argv_of, environment_of, values_of
+from engine.adapters.gates.output import KeptOutput, Report
+from engine.adapters.gates.process import Ending, ProcessGroup, Sink, StartError
+from engine.adapters.gates.verdict import (
+    ReportJudge,
+    by_exit_status,
+    by_report,
+    details_of,
+    failed,
+)
+from engine.domain.gate import Gate, GateKind, GateResult
+from engine.ports import GateSubject, Progress
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    result: GateResult
+    output: bytes | None = None  # None: nothing was started, so nothing was printed.
+
+
+class CommandGates:
+    """
+    The `GateRunner` of commands, which run in `cwd`.
+
+    Of `environ` they see PATH, LANG and TMPDIR and what `gate.env` names. `keep_output` is given
+    up to 64 KiB of each gate's output, in the thread that called `run`. `judge` decides about
+    scans; without one they fail.
+    """
+
+    def __init__(
+        self,
+        cwd: Path,
+        environ: Mapping[str, str],
+        *,
+        grace_seconds: float = 5,
+        keep_output: Callable[[GateKind, bytes], None] | None = None,
+        judge: ReportJudge | None = None,
+    ) -> None:
+        self._cwd = cwd
+        self._environ = environ
+        self._grace_seconds = grace_seconds
+        self._keep_output = keep_output
+        self._judge = judge
+
+    def run(
+        self, gates: Sequence[Gate], subject: GateSubject, progress: Progress
+    ) -> tuple[GateResult, ...]:
+        """As the port says. Ctrl-C, and whatever else interrupts, ends every gate first."""
+        stop = threading.Event()
+        results: dict[int, GateResult] = {}
+        with ThreadPoolExecutor(max_workers=max(1, len(gates))) as pool:
+            try:
+                running = {}
+                for place, gate in enumerate(gates):
+                    progress.gate_started(gate.kind, gate.timeout_seconds)
+                    running[pool.submit(self._run, gate, subject, stop)] = place
+                for future in as_completed(running):
+                    outcome = future.result()
+                    results[running[future]] = outcome.result
+                    if self._keep_output and outcome.output is not None:
+                        self._keep_output(outcome.result.gate, outcome.output)
+                    progress.gate_finished(outcome.result)
+            finally:
+                stop.set()
+        return tuple(results[place] for place in range(len(gates)))
+
+    def _run(self, gate: Gate, subject: GateSubject, stop: threading.Event) -> _Outcome:
+        started = time.monotonic()
+        try:
+            outcome = self._executed(gate, subject, stop)
+        except StartError as error:
+            outcome = _Outcome(failed(gate, f"could not start: {error}"))
+        except OSError as error:
+            # No room for its home directory or for a scanner's report.
+            outcome = _Outcome(failed(gate, f"could not be run to its end: {error.strerror}"))
+        duration_ms = round((time.monotonic() - started) * 1000)
+        result = outcome.result.model_copy(update={"duration_ms": duration_ms})
+        _log.info("gate %s %s for %s", gate.kind, result.status, subject.digest)
+        return _Outcome(result, outcome.output)
+
+    def _executed(self, gate: Gate, subject: GateSubject, stop: threading.Event) -> _Outcome:
+        scan = gate.security is not None or gate.kind is GateKind.SECURITY_SCAN
+        if not gate.argv:
+            return _Outcome(failed(gate, "could not start: its command is empty"))
+        if not scan:
+            output = KeptOutput()
+            argv, ending = self._supervised(gate, subject, stop, output.feed, None)
+            return _outcome(by_exit_status(gate, ending, output), argv, ending, output, output)
+        if self._judge is None or gate.security is None:
+            return _Outcome(failed(gate, "not run, since nothing here can judge its report"))
+        return self._scanned(gate, subject, stop, self._judge)
+
+    def _scanned(
+        self, gate: Gate, subject: GateSubject, stop: threading.Event, judge: ReportJudge
+    ) -> _Outcome:
+        output = KeptOutput()
+        with Report() as report:
+
+            def reported(chunk: bytes) -> None:
+                report.feed(chunk)
+                output.feed(chunk)
+
+            argv, ending = self._supervised(gate, subject, stop, reported, output.feed)
+            verdict = by_report(gate, ending, report, output, judge)
+            return _outcome(verdict, argv, ending, report, output)
+
+    def _supervised(
+        self,
+        gate: Gate,
+        subject: GateSubject,
+        stop: threading.Event,
+        stdout: Sink,
+        stderr: Sink | None,
+    ) -> tuple[list[str], Ending]:
+        values = values_of(subject)
+        argv = argv_of(gate, values)
+        with tempfile.TemporaryDirectory(prefix="floe-gate-", ignore_cleanup_errors=True) as home:
+            env = environment_of(gate, values, self._environ, home)
+            with ProcessGroup(argv, env=env, cwd=self._cwd, stdout=stdout, stderr=stderr) as group:
+                return argv, group.supervise(gate.timeout_seconds, self._grace_seconds, stop)
+
+
+def _outcome(
+    verdict: GateResult,
+    argv: list[str],
+    ending: Ending,
+    judged: KeptOutput | Report,
+    output: KeptOutput,
+) -> _Outcome:
+    details = {**verdict.details, **details_of(argv, ending, judged)}
+    return _Outcome(verdict.model_copy(update={"details": details}), output.content)

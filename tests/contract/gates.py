@@ -1,0 +1,84 @@
+"""What the tests of gates share: a subject, a script, a listener."""
+
+import os
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.adapters.gates import CommandGates
+from engine.domain.artifact import Digest, Tag
+from engine.domain.gate import Gate, GateKind, GateResult, SecurityRules
+from engine.ports import GateSubject
+
+DIGEST = Digest.of(b"artifact")
+SUBJECT = GateSubject(
+    reference=f"registry.example/acme/platform@{DIGEST}",
+    digest=DIGEST,
+    tag=Tag("v1.2.3-dev"),
+    version="v1.2.3",
+    source="dev",
+    target="staging",
+)
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Told:
+    """Keeps what a person waiting would have been told."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[GateKind, int]] = []
+        self.finished: list[GateResult] = []
+
+    def step(self, text: str) -> None: ...
+
+    def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
+        self.started.append((gate, timeout_seconds))
+
+    def gate_finished(self, result: GateResult) -> None:
+        self.finished.append(result)
+
+
+def script(directory: Path, code: str, name: str = "gate.py") -> tuple[str, ...]:
+    path = directory / name
+    path.write_text(textwrap.dedent(code))
+    return (sys.executable, "-S", str(path))
+
+
+def gate(
+    *argv: str,
+    kind: GateKind = GateKind.TESTS,
+    timeout: int = 60,
+    env: tuple[str, ...] = (),
+    security: SecurityRules | None = None,
+) -> Gate:
+    return Gate(kind, argv, timeout, env, security)
+
+
+def run(directory: Path, *gates: Gate, grace_seconds: float = 5) -> tuple[GateResult, ...]:
+    runner = CommandGates(directory, os.environ, grace_seconds=grace_seconds)
+    return runner.run(gates, SUBJECT, Told())
+
+
+def run_keeping(directory: Path, command: Gate) -> tuple[GateResult, bytes]:
+    """The result of one gate and what was kept of its output."""
+    kept: dict[GateKind, bytes] = {}
+    runner = CommandGates(directory, os.environ, keep_output=kept.__setitem__)
+    (result,) = runner.run((command,), SUBJECT, Told())
+    return result, kept[command.kind]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def alive(pid: int) -> bool:
+    """Whether `pid` still runs; a zombie whose parent has not looked yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

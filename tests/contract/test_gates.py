@@ -1,0 +1,238 @@
+"""Gates are real processes here: what they see, how they are judged, and how they end."""
+
+import hashlib
+import json
+import os
+import threading
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.gates import CommandGates
+from engine.domain.gate import GateKind, GateStatus
+from tests.contract.gates import (
+    DIGEST,
+    SUBJECT,
+    Told,
+    gate,
+    run,
+    run_keeping,
+    script,
+    wait_until,
+)
+
+
+@pytest.mark.requirement("FR-006")
+def test_exit_0_passes_and_says_what_was_run(tmp_path):
+    (result,) = run(tmp_path, gate("sh", "-c", "echo fine"))
+
+    assert result.gate is GateKind.TESTS
+    assert result.status is GateStatus.PASSED
+    assert result.error is None
+    assert result.details == {
+        "command": "sh",
+        "exit_status": 0,
+        "output_sha256": hashlib.sha256(b"fine\n").hexdigest(),
+        "output_bytes": 5,
+    }
+
+
+@pytest.mark.requirement("FR-006")
+def test_another_exit_status_fails_with_the_last_line_of_output(tmp_path):
+    (result,) = run(tmp_path, gate("sh", "-c", "echo first; echo 2 tests failed >&2; exit 3"))
+
+    assert result.status is GateStatus.FAILED
+    assert result.error == "exit status 3: 2 tests failed"
+    assert result.details["exit_status"] == 3
+
+
+def test_a_silent_failure_is_named_by_its_status(tmp_path):
+    (result,) = run(tmp_path, gate("false"))
+
+    assert result.error == "exit status 1"
+
+
+def test_the_error_line_is_bounded_and_printable(tmp_path):
+    argv = script(tmp_path, "print('\\x1b[31m' + 'x' * 5000 + '\\u202e'); raise SystemExit(1)")
+
+    (result,) = run(tmp_path, gate(*argv))
+
+    assert result.error is not None
+    assert result.error.startswith("exit status 1: xxx")
+    assert len(result.error) < 300
+    assert result.error.isprintable()
+
+
+def test_a_death_by_signal_fails(tmp_path):
+    (result,) = run(tmp_path, gate("sh", "-c", "kill -KILL $$"))
+
+    assert result.status is GateStatus.FAILED
+    assert result.error == "ended by signal SIGKILL"
+    assert result.details["exit_status"] is None
+
+
+@pytest.mark.parametrize("argv", [("no-such-program-here",), (), ("a\0b",), ("/",)])
+def test_a_command_that_cannot_start_fails(tmp_path, argv):
+    (result,) = run(tmp_path, gate(*argv))
+
+    assert result.status is GateStatus.FAILED
+    assert result.error is not None
+    assert result.error.startswith("could not start: ")
+
+
+def test_a_missing_working_directory_fails_every_gate(tmp_path):
+    (result,) = run(tmp_path / "gone", gate("true"))
+
+    assert result.error == f"could not start: {tmp_path / 'gone'}: No such file or directory"
+
+
+def test_the_placeholders_are_filled_in_and_unknown_ones_stay(tmp_path):
+    argv = script(tmp_path, "import json, sys; json.dump(sys.argv[1:], open('seen', 'w'))")
+    asked = (
+        "${ARTIFACT_REF}",
+        "digest=${ARTIFACT_DIGEST}",
+        "${ARTIFACT_TAG}/${VERSION}",
+        "${SOURCE_ENV}-${TARGET_ENV}",
+        "${HOME}",
+        "$VERSION",
+    )
+
+    (result,) = run(tmp_path, gate(*argv, *asked))
+
+    assert result.status is GateStatus.PASSED
+    assert json.loads((tmp_path / "seen").read_text()) == [
+        SUBJECT.reference,
+        f"digest={DIGEST}",
+        "v1.2.3-dev/v1.2.3",
+        "dev-staging",
+        "${HOME}",
+        "$VERSION",
+    ]
+
+
+def test_no_shell_reads_the_arguments(tmp_path):
+    argv = script(tmp_path, "import json, sys; json.dump(sys.argv[1:], open('seen', 'w'))")
+
+    run(tmp_path, gate(*argv, ";touch evil", "$(touch evil)", "`touch evil`", "a b", "*"))
+
+    seen = json.loads((tmp_path / "seen").read_text())
+    assert seen == [";touch evil", "$(touch evil)", "`touch evil`", "a b", "*"]
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_gate_sees_only_what_it_is_given(tmp_path):
+    argv = script(
+        tmp_path,
+        """
+        import json, os
+        json.dump({"env": dict(os.environ), "home": os.listdir(os.environ["HOME"])},
+                  open("seen", "w"))
+        """,
+    )
+    environ = {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(tmp_path),
+        "HOME": "/root",
+        "FLOE_ID_TOKEN": "secret",
+        "TRIVY_SERVER": "https://trivy.example",
+        "VERSION": "ours must win",
+    }
+
+    named = ("TRIVY_SERVER", "VERSION", "NOT_SET")
+    CommandGates(tmp_path, environ).run((gate(*argv, env=named),), SUBJECT, Told())
+
+    seen = json.loads((tmp_path / "seen").read_text())
+    home = seen["env"].pop("HOME")
+    assert seen["home"] == []
+    assert home != "/root"
+    assert not Path(home).exists()
+    assert seen["env"] == {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(tmp_path),
+        "TRIVY_SERVER": "https://trivy.example",
+        "ARTIFACT_REF": SUBJECT.reference,
+        "ARTIFACT_DIGEST": str(DIGEST),
+        "ARTIFACT_TAG": "v1.2.3-dev",
+        "VERSION": "v1.2.3",
+        "SOURCE_ENV": "dev",
+        "TARGET_ENV": "staging",
+    }
+
+
+def test_standard_input_is_empty_and_the_directory_is_the_configured_one(tmp_path):
+    (result,) = run(tmp_path, gate("sh", "-c", 'test "$(cat)" = "" && pwd > where'))
+
+    assert result.status is GateStatus.PASSED
+    assert (tmp_path / "where").read_text().strip() == str(tmp_path)
+
+
+def test_output_that_is_no_utf_8_is_kept_as_it_is(tmp_path):
+    result, kept = run_keeping(tmp_path, gate("printf", r"caf\351\n"))
+
+    assert result.status is GateStatus.PASSED
+    assert kept == b"caf\xe9\n"
+
+
+def test_bytes_that_are_no_text_can_be_the_last_line(tmp_path):
+    (result,) = run(tmp_path, gate("sh", "-c", r"printf '\377\376 broken\n'; exit 1"))
+
+    assert (
+        result.error == "exit status 1: \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER} broken"
+    )
+
+
+def test_200_megabytes_of_output_cost_little_memory(tmp_path):
+    code = """
+        import sys
+        line = b"x" * 1023 + b"\\n"
+        sys.stdout.buffer.write(b"first\\n")
+        for _ in range(200):
+            sys.stdout.buffer.write(line * 1024)
+        sys.stdout.buffer.write(b"last\\n")
+        """
+    argv = script(tmp_path, code)
+
+    tracemalloc.start()
+    result, kept = run_keeping(tmp_path, gate(*argv))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    whole = hashlib.sha256(b"first\n")
+    for _ in range(200):
+        whole.update((b"x" * 1023 + b"\n") * 1024)
+    whole.update(b"last\n")
+    assert result.details["output_bytes"] == 200 * 1024 * 1024 + 11
+    assert result.details["output_sha256"] == whole.hexdigest()
+    assert peak < 30 * 1024 * 1024
+    assert len(kept) <= 64 * 1024
+    assert kept.startswith(b"first\n")
+    assert kept.endswith(b"last\n")
+
+
+def test_gates_run_side_by_side_and_are_reported_as_they_end(tmp_path):
+    # Each waits for the other's file, so one after the other they would never end.
+    meet = "touch {0}; while [ ! -e {1} ]; do sleep 0.05; done; {2}"
+    told = Told()
+    gates = (
+        gate("sh", "-c", meet.format("a", "b", "while [ ! -e told ]; do sleep 0.05; done")),
+        gate("sh", "-c", meet.format("b", "a", "true"), kind=GateKind.COST_ANALYSIS, timeout=50),
+    )
+    thread_saw_cost_first = threading.Thread(
+        target=lambda: wait_until(lambda: bool(told.finished)) and (tmp_path / "told").touch()
+    )
+
+    thread_saw_cost_first.start()
+    results = CommandGates(tmp_path, os.environ).run(gates, SUBJECT, told)
+    thread_saw_cost_first.join()
+
+    assert [result.gate for result in results] == [GateKind.TESTS, GateKind.COST_ANALYSIS]
+    assert all(result.status is GateStatus.PASSED for result in results)
+    assert [result.gate for result in told.finished] == [GateKind.COST_ANALYSIS, GateKind.TESTS]
+    assert told.started == [(GateKind.TESTS, 60), (GateKind.COST_ANALYSIS, 50)]
+
+
+def test_no_gates_are_no_results(tmp_path):
+    assert run(tmp_path) == ()

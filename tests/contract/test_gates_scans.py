@@ -1,0 +1,92 @@
+"""Scanners are judged by what they report; here by a stand-in for the formats."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.gates import CommandGates
+from engine.domain.gate import Gate, GateKind, GateResult, GateStatus, SecurityRules
+from tests.contract.gates import SUBJECT, Told, gate, run
+
+
+class Judge:
+    """Stands in for the scanners' formats, which are another component."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[bytes, int]] = []
+
+    def __call__(self, gate: Gate, report: bytes, exit_status: int) -> GateResult:
+        self.seen.append((report, exit_status))
+        if not report:
+            raise ValueError("it is empty")
+        return GateResult(gate=gate.kind, status=GateStatus.PASSED, details={"secrets": 0})
+
+
+def scan(directory: Path, judge: Judge, *argv: str, timeout: int = 60) -> tuple[GateResult, bytes]:
+    kept: list[bytes] = []
+    runner = CommandGates(
+        directory, os.environ, judge=judge, keep_output=lambda _, output: kept.append(output)
+    )
+    scanner = gate(*argv, kind=GateKind.SECURITY_SCAN, timeout=timeout, security=SecurityRules())
+    (result,) = runner.run((scanner,), SUBJECT, Told())
+    return result, b"".join(kept)
+
+
+def test_a_scan_is_judged_by_its_report_alone_whatever_its_exit_status(tmp_path):
+    judge = Judge()
+
+    command = ("sh", "-c", "echo '{}'; echo a warning >&2; exit 1")
+    result, kept = scan(tmp_path, judge, *command)
+
+    assert judge.seen == [(b"{}\n", 1)]
+    assert result.status is GateStatus.PASSED
+    assert result.details == {
+        "secrets": 0,
+        "command": "sh",
+        "exit_status": 1,
+        "output_sha256": hashlib.sha256(b"{}\n").hexdigest(),
+        "output_bytes": 3,
+    }
+    assert b"a warning" in kept
+
+
+def test_a_report_nobody_understands_fails_with_the_scanner_s_last_words(tmp_path):
+    command = ("sh", "-c", "echo FATAL no database >&2; exit 2")
+
+    result, _ = scan(tmp_path, Judge(), *command)
+
+    assert result.status is GateStatus.FAILED
+    assert result.error == (
+        "the scanner's report cannot be judged: it is empty (exit status 2: FATAL no database)"
+    )
+
+
+@pytest.mark.parametrize("ending", ["kill -SEGV $$", "sleep 600"])
+def test_a_scanner_that_did_not_end_by_itself_is_not_judged(tmp_path, ending):
+    judge = Judge()
+
+    result, _ = scan(tmp_path, judge, "sh", "-c", f"echo '{{}}'; {ending}", timeout=1)
+
+    assert result.status is GateStatus.FAILED
+    assert judge.seen == []
+
+
+def test_a_scan_that_nobody_can_judge_fails_and_does_not_run(tmp_path):
+    scanner = gate("touch", "ran", kind=GateKind.SECURITY_SCAN, security=SecurityRules())
+
+    (result,) = run(tmp_path, scanner)
+
+    assert result.status is GateStatus.FAILED
+    assert result.error == "not run, since nothing here can judge its report"
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_report_larger_than_the_limit_is_not_judged(tmp_path):
+    judge = Judge()
+
+    result, _ = scan(tmp_path, judge, "head", "-c", str(65 * 1024 * 1024), "/dev/zero")
+
+    assert result.error == "the scanner's report is larger than 67108864 bytes"
+    assert judge.seen == []
