@@ -1,0 +1,106 @@
+"""The right to write an environment, as an OS file lock: freed when its holder dies."""
+
+import errno
+import fcntl
+import io
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.domain.errors import ConfigError, ConflictError
+from engine.domain.text import printable
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+_POLL_SECONDS = 0.02
+_NOTE_BYTES = 100
+
+
+class FileLeases:
+    """
+    The `Leases` of one machine: a file per environment in `directory`, on a local file system.
+
+    Every hold opens the file anew, so threads exclude each other as processes do. Child processes
+    do not inherit a lease. What stands in the file is for people; only the lock counts.
+    """
+
+    def __init__(self, directory: Path, wait_seconds: float = 60) -> None:
+        self._directory = directory
+        self._wait_seconds = wait_seconds
+
+    @contextmanager
+    def hold(self, environment: str) -> Iterator[None]:
+        """ConflictError after `wait_seconds`; ConfigError when there can be no such file."""
+        if not _NAME.fullmatch(environment):
+            raise ConfigError(f"'{printable(environment)}' is no name of an environment")
+        with self._locked(self._directory / f"{environment}.lease", environment) as file:
+            _note(file, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+            try:
+                yield
+            finally:
+                # Emptied while it is still ours: a later holder's note must not be wiped.
+                _note(file, "")
+
+    @contextmanager
+    def _locked(self, path: Path, environment: str) -> Iterator[io.FileIO]:
+        deadline = time.monotonic() + self._wait_seconds
+        while True:
+            with _opened(path) as file:
+                if _taken(file, path):
+                    try:
+                        yield file
+                    finally:
+                        # Not left to closing: a process forked meanwhile shares the open file.
+                        fcntl.flock(file, fcntl.LOCK_UN)
+                    return
+                holder = _read_note(file)
+            if time.monotonic() >= deadline:
+                raise ConflictError(
+                    f"{environment} is being changed by {holder}, and was not free within "
+                    f"{self._wait_seconds:g} seconds: try again when that has ended",
+                    {"environment": environment, "holder": holder},
+                )
+            # Polling, since a thread that blocks in flock could not be interrupted.
+            time.sleep(_POLL_SECONDS)
+
+
+def _opened(path: Path) -> io.FileIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+b", buffering=0)
+    except OSError as error:
+        raise ConfigError(
+            f"the lease {path} cannot be made: {error.strerror}; "
+            "point state.dir at a directory this user may write"
+        ) from error
+
+
+def _taken(file: io.FileIO, path: Path) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise ConfigError(
+            f"the lease {path} cannot be locked: {error.strerror}; "
+            "point state.dir at a local file system"
+        ) from error
+    return True
+
+
+def _note(file: io.FileIO, text: str) -> None:
+    try:
+        file.truncate(0)
+        file.write(text.encode())
+    except OSError as error:
+        # A full disk: the lock holds without a note, and the writes to come will say it better.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+
+
+def _read_note(file: io.FileIO) -> str:
+    file.seek(0)
+    return printable(file.read(_NOTE_BYTES).decode(errors="replace")) or "another process"
