@@ -1,12 +1,13 @@
 """Leases are real locks: between threads, between processes, and after a death."""
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -30,15 +31,19 @@ child.wait()
 
 
 @contextmanager
-def another_process_holding_prod(directory: Path) -> Iterator[subprocess.Popen[str]]:
-    """It has a child, whose number it printed, and lets go when its input ends."""
+def another_process_holding_prod(directory: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """It lets go when its input ends. The number is that of a child it has started meanwhile."""
     argv = [sys.executable, "-c", HOLDER, str(directory)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(argv, cwd=REPOSITORY, text=True, **pipes) as holder:
+        assert holder.stdout is not None
+        child = int(holder.stdout.readline())
         try:
-            yield holder
+            yield holder, child
         finally:
             holder.kill()
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
 
 
 def test_a_lease_is_free_again_when_it_was_let_go(tmp_path):
@@ -69,10 +74,7 @@ def test_environments_do_not_wait_for_each_other(tmp_path):
 
 
 def test_who_waits_too_long_is_told_who_holds_it(tmp_path):
-    with another_process_holding_prod(tmp_path) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-
+    with another_process_holding_prod(tmp_path) as (holder, _):
         with (
             pytest.raises(ConflictError) as refused,
             FileLeases(tmp_path, wait_seconds=0.2).hold("prod"),
@@ -95,24 +97,16 @@ def test_what_stands_in_the_file_does_not_count(tmp_path):
 
 
 def test_a_lease_ends_with_its_holder_even_if_a_child_of_it_lives_on(tmp_path):
-    with another_process_holding_prod(tmp_path) as holder:
-        assert holder.stdout is not None
-        child = int(holder.stdout.readline())
-
+    with another_process_holding_prod(tmp_path) as (holder, child):
         holder.kill()
         holder.wait()
 
-        try:
-            with FileLeases(tmp_path, wait_seconds=10).hold("prod"):
-                assert Path(f"/proc/{child}").exists()
-        finally:
-            subprocess.run(["kill", "-9", str(child)], check=True)
+        with FileLeases(tmp_path, wait_seconds=10).hold("prod"):
+            assert Path(f"/proc/{child}").exists()
 
 
 def test_who_waits_gets_it_when_the_holder_lets_go(tmp_path):
-    with another_process_holding_prod(tmp_path) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
+    with another_process_holding_prod(tmp_path) as (holder, _):
         got = threading.Event()
 
         def wait() -> None:
