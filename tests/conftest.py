@@ -1,0 +1,87 @@
+"""What tests of every kind share: registries, real ones first."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.registry.credentials import anonymous
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.remote import open_registry
+from engine.ports import Registry
+from tests.builders import Artifact
+from tests.peers import docker_registry as docker
+from tests.peers import oci_layout, raw
+from tests.peers.fake_registry import FakeRegistry
+
+
+@dataclass(frozen=True)
+class Place:
+    """A registry under test and the way somebody else puts artifacts into it."""
+
+    registry: Registry
+    push: Callable[[Artifact, str | None], None]
+
+
+@pytest.fixture(scope="session")
+def registry_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`host:port` of a real registry that speaks plain http; FLOE_TEST_REGISTRY names another."""
+    given = os.environ.get("FLOE_TEST_REGISTRY")
+    if given:
+        yield given
+        return
+    if shutil.which(docker.PROGRAM) is None:
+        pytest.fail(f"install {docker.PROGRAM}, or name a registry in FLOE_TEST_REGISTRY")
+    with docker.docker_registry(tmp_path_factory.mktemp("docker-registry")) as running:
+        yield running.host
+
+
+@pytest.fixture
+def repository() -> str:
+    """A repository name nobody else uses."""
+    return f"tests/{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeRegistry]:
+    with FakeRegistry() as running:
+        yield running
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., DistributionRegistry]]:
+    """Opens registries as `open_registry` does, over plain http, and closes them afterwards."""
+    with ExitStack() as stack:
+
+        def open_plain(
+            host: str, repository: str = "acme/platform", **options: object
+        ) -> DistributionRegistry:
+            settings = {"scheme": "http", "timeout_seconds": 20.0, "credentials": anonymous}
+            registry = open_registry(host, repository, **(settings | options))
+            stack.callback(registry.close)
+            return registry
+
+        yield open_plain
+
+
+@pytest.fixture(params=["layout", "remote"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, repository: str) -> Place:
+    """Every kind of registry in turn."""
+    if request.param == "layout":
+        root = tmp_path / "registry"
+        layout = LayoutRegistry.create(root)
+        return Place(layout, lambda artifact, tag: oci_layout.write(root, artifact, tag))
+    host = request.getfixturevalue("registry_host")
+    remote = request.getfixturevalue("opened")(host, repository)
+    return Place(remote, lambda artifact, tag: raw.push(host, repository, artifact, tag))
+
+
+@pytest.fixture
+def registry(place: Place) -> Registry:
+    return place.registry

@@ -1,0 +1,205 @@
+"""Tags and referrers as registries list them: in pages, filtered or not, sometimes wrongly."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.domain.artifact import Digest, Tag
+from engine.domain.errors import RegistryAnswerError
+from engine.domain.manifest import IMAGE_INDEX, Descriptor
+from tests.builders import Artifact, image, index, referrer
+from tests.peers.fake_http import Reply
+from tests.peers.fake_registry import FakeRegistry, oci_error
+
+Opened = Callable[..., DistributionRegistry]
+REPOSITORY = "acme/platform"
+LIST = "/tags/list"
+JSON = {"Content-Type": "application/json"}
+
+
+def test_tags_are_followed_through_all_pages(fake: FakeRegistry, opened: Opened) -> None:
+    names = [f"v1.0.{number}" for number in range(7)]
+    for name in names:
+        fake.hold(REPOSITORY, image(), name)
+    fake.behaviour.page_size = 2
+
+    tags = opened(fake.host).tags()
+
+    assert sorted(tag.name for tag in tags) == names
+    assert len(fake.requests) == 4
+
+
+def test_an_absolute_link_to_the_same_registry_is_followed(
+    fake: FakeRegistry, opened: Opened
+) -> None:
+    link = f'<http://{fake.host}/v2/{REPOSITORY}/tags/list?last=b>; rel="next"'
+    first = Reply(200, b'{"tags": ["a", "b"]}', {**JSON, "Link": link})
+    fake.script("GET", LIST, first, Reply(200, b'{"tags": ["b", "c"]}', JSON))
+
+    assert opened(fake.host).tags() == (Tag("a"), Tag("b"), Tag("c"))
+
+
+@pytest.mark.parametrize(
+    ("link", "fault"),
+    [
+        ('<?last=a>; rel="next"', "circle"),
+        ('<http://127.0.0.1:1/v2/x/tags/list>; rel="next"', "another host"),
+    ],
+)
+def test_pages_that_go_astray_are_refused(
+    fake: FakeRegistry, opened: Opened, link: str, fault: str
+) -> None:
+    fake.always("GET", LIST, Reply(200, b'{"tags": ["a"]}', {**JSON, "Link": link}))
+
+    with pytest.raises(RegistryAnswerError, match=fault):
+        opened(fake.host).tags()
+
+
+def test_a_list_that_breaks_off_in_the_middle_is_no_shorter_list(
+    fake: FakeRegistry, opened: Opened
+) -> None:
+    first = Reply(200, b'{"tags": ["a"]}', {**JSON, "Link": '<?last=a>; rel="next"'})
+    fake.script("GET", LIST, first, oci_error(404, "NAME_UNKNOWN"))
+
+    with pytest.raises(RegistryAnswerError):
+        opened(fake.host).tags()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(200, b'{"tags": null}'), Reply(200, b"{}"), oci_error(404, "NAME_UNKNOWN")],
+)
+def test_no_tags_are_said_in_several_ways(fake: FakeRegistry, opened: Opened, reply: Reply) -> None:
+    fake.always("GET", LIST, reply)
+
+    assert opened(fake.host).tags() == ()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"tags": "v1"}', b'{"tags": [1]}', b"[]", b""])
+def test_something_that_is_no_list_of_tags_is_refused(
+    fake: FakeRegistry, opened: Opened, body: bytes
+) -> None:
+    fake.always("GET", LIST, Reply(200, body))
+
+    with pytest.raises(RegistryAnswerError, match="no list of tags"):
+        opened(fake.host).tags()
+
+
+def test_a_name_no_tag_may_have_is_left_out_with_a_warning(
+    fake: FakeRegistry, opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.always("GET", LIST, Reply(200, json.dumps({"tags": ["v1", "bad\x1b tag"]}).encode()))
+
+    assert opened(fake.host).tags() == (Tag("v1"),)
+    assert r"bad\x1b tag" in caplog.text
+
+
+@pytest.mark.parametrize("filters", [True, False])
+def test_the_referrers_api_is_used_where_it_is(
+    fake: FakeRegistry, opened: Opened, filters: bool
+) -> None:
+    fake.behaviour.referrers_api = True
+    fake.behaviour.filters_referrers = filters
+    subject, ours, _ = _three(fake)
+
+    found = opened(fake.host).referrers(subject.manifest.digest, "application/vnd.ours")
+
+    assert _digests(found) == [str(ours.manifest.digest)]
+    assert len(fake.requests) == 1
+
+
+def test_with_the_api_nothing_is_written_to_attach(fake: FakeRegistry, opened: Opened) -> None:
+    fake.behaviour.referrers_api = True
+    subject, ours, _ = _three(fake)
+    registry = opened(fake.host)
+
+    registry.attach(subject.manifest.digest, ours.manifest.descriptor)
+    registry.attach(subject.manifest.digest, ours.manifest.descriptor)
+
+    assert [str(request.method) for request in fake.requests] == ["GET"]
+
+
+def test_oci_subject_without_the_api_is_not_believed(fake: FakeRegistry, opened: Opened) -> None:
+    fake.behaviour.sends_oci_subject = True
+    subject = image()
+    fake.hold(REPOSITORY, subject, "v1.0.0")
+    ours = referrer(subject.manifest, "application/vnd.ours")
+    registry = opened(fake.host)
+    registry.put(ours.manifest)
+
+    registry.attach(subject.manifest.digest, ours.manifest.descriptor)
+
+    assert _digests(registry.referrers(subject.manifest.digest)) == [str(ours.manifest.digest)]
+    assert f"sha256-{subject.manifest.digest.hex}" in fake.repository(REPOSITORY).tags
+
+
+def test_the_missing_api_is_asked_for_only_once(fake: FakeRegistry, opened: Opened) -> None:
+    registry = opened(fake.host)
+
+    for number in range(3):
+        registry.referrers(Digest.of(bytes(number)))
+
+    assert len(fake.seen("GET", "/referrers/")) == 1
+
+
+def test_an_unknown_repository_says_nothing_about_the_api(
+    fake: FakeRegistry, opened: Opened
+) -> None:
+    fake.behaviour.referrers_api = True
+    subject, ours, _ = _three(fake)
+    fake.script("GET", "/referrers/", oci_error(404, "NAME_UNKNOWN"))
+    registry = opened(fake.host)
+
+    before = registry.referrers(Digest.of(b"whatever"))
+    after = registry.referrers(subject.manifest.digest, "application/vnd.ours")
+
+    assert before == ()
+    assert _digests(after) == [str(ours.manifest.digest)]
+
+
+def test_a_web_page_is_no_referrers_api(fake: FakeRegistry, opened: Opened) -> None:
+    fake.always("GET", "/referrers/", Reply(200, b"<html>", {"Content-Type": "text/html"}))
+
+    assert opened(fake.host).referrers(Digest.of(b"x")) == ()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"schemaVersion": 2, "manifests": [1]}'])
+def test_an_index_of_referrers_that_cannot_be_read_is_an_error(
+    fake: FakeRegistry, opened: Opened, body: bytes
+) -> None:
+    fake.always("GET", "/referrers/", Reply(200, body, {"Content-Type": IMAGE_INDEX}))
+
+    with pytest.raises(RegistryAnswerError, match="referrers index"):
+        opened(fake.host).referrers(Digest.of(b"x"))
+
+
+@pytest.mark.parametrize("subject", [image(b"x"), index(image(b"x"))], ids=["image", "index"])
+def test_gitlabs_answer_with_the_subject_itself_is_no_index(
+    fake: FakeRegistry, opened: Opened, subject: Artifact
+) -> None:
+    fake.behaviour.resolves_hex_tags = True
+    fake.hold(REPOSITORY, subject, "v1.0.0")
+    ours = referrer(subject.manifest, "application/vnd.ours")
+    registry = opened(fake.host)
+
+    before = registry.referrers(subject.manifest.digest)
+    registry.attach(subject.manifest.digest, ours.manifest.descriptor)
+
+    assert before == ()
+    assert _digests(registry.referrers(subject.manifest.digest)) == [str(ours.manifest.digest)]
+    assert registry.fetch(Tag("v1.0.0")) == subject.manifest
+
+
+def _three(fake: FakeRegistry) -> tuple[Artifact, Artifact, Artifact]:
+    subject = image()
+    ours = referrer(subject.manifest, "application/vnd.ours")
+    other = referrer(subject.manifest, "application/vnd.other")
+    for artifact in (subject, ours, other):
+        fake.hold(REPOSITORY, artifact)
+    return subject, ours, other
+
+
+def _digests(found: tuple[Descriptor, ...]) -> list[str]:
+    return [entry.digest for entry in found]

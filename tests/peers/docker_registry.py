@@ -1,0 +1,77 @@
+"""A real registry process (Debian's docker-registry) on a loopback port."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+PROGRAM = "docker-registry"
+USER, PASSWORD = "alice", "s3cret"
+# bcrypt of PASSWORD, cost 4: the registry reads no other kind.
+_HTPASSWD = f"{USER}:$2b$04$qa8ESaZHPo1B7suKncPe8uuxmjAarrunCyrL4.JwMALzGwlnf9kIW\n"
+
+
+@dataclass(frozen=True)
+class DockerRegistry:
+    """`host` is `127.0.0.1:port`; `process` is there to be killed by tests of failures."""
+
+    host: str
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def docker_registry(
+    folder: Path, *, htpasswd: bool = False, in_memory: bool = False, port: int | None = None
+) -> Iterator[DockerRegistry]:
+    """A registry that keeps its files in `folder`; give `port` to start one again."""
+    port = port or _free_port()
+    config = folder / f"registry-{port}.yaml"
+    config.write_text(_config(folder, port, htpasswd=htpasswd, in_memory=in_memory))
+    with (
+        (folder / f"registry-{port}.log").open("wb") as log,
+        subprocess.Popen([PROGRAM, "serve", str(config)], stdout=log, stderr=log) as process,
+    ):
+        try:
+            _await(f"http://127.0.0.1:{port}/v2/", process)
+            yield DockerRegistry(f"127.0.0.1:{port}", process)
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _config(folder: Path, port: int, *, htpasswd: bool, in_memory: bool) -> str:
+    storage = "inmemory: {}" if in_memory else f"filesystem: {{rootdirectory: {folder}/storage}}"
+    lines = [
+        "version: 0.1",
+        "log: {level: warn}",
+        f"storage: {{{storage}, delete: {{enabled: true}}}}",
+        f"http: {{addr: '127.0.0.1:{port}'}}",
+    ]
+    if htpasswd:
+        (folder / "htpasswd").write_text(_HTPASSWD)
+        lines.append(f"auth: {{htpasswd: {{realm: Tests, path: {folder}/htpasswd}}}}")
+    return "\n".join(lines) + "\n"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _await(url: str, process: subprocess.Popen[bytes], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            httpx.get(url, timeout=1)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{PROGRAM} does not answer at {url}; its log lies beside its configuration")

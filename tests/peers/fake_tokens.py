@@ -1,0 +1,80 @@
+"""A token service with per-repository scopes, for the fake registry."""
+
+import base64
+import json
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
+
+from tests.peers.fake_http import WRITES, Reply, Request
+
+_REPOSITORY = re.compile(r"/v2/(.+?)/(?:manifests|blobs|tags|referrers)/")
+
+
+@dataclass
+class TokenAuth:
+    """
+    `user` and `password` may push and pull, `identity_token` too; without credentials what is
+    `public` may be pulled. `expires_in` is only what is said: `revoke` is what ends tokens.
+    """
+
+    user: str = "alice"
+    password: str = "s3cret"
+    identity_token: str | None = None
+    public: bool = False
+    expires_in: int | None = 300
+    field_name: str = "token"
+    realm: str | None = None
+    tokens: dict[str, frozenset[str]] = field(default_factory=dict)
+    issued: int = 0
+
+    def revoke(self) -> None:
+        """No token that was issued counts any more."""
+        self.tokens.clear()
+
+    def refusal(self, request: Request) -> Reply | None:
+        """401 with a challenge, unless the request carries a token with the needed scope."""
+        match = _REPOSITORY.match(request.path)
+        if match is None:
+            return None
+        action = "push" if request.method in WRITES else "pull"
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if f"{match[1]}:{action}" in self.tokens.get(token, frozenset()):
+            return None
+        scope = f"repository:{match[1]}:{'pull,push' if action == 'push' else 'pull'}"
+        realm = self.realm or f"http://{request.headers['host']}/token"
+        challenge = f'Bearer realm="{realm}",service="fake registry",scope="{scope}"'
+        body = json.dumps({"errors": [{"code": "UNAUTHORIZED", "message": "log in"}]}).encode()
+        return Reply(401, body, {"WWW-Authenticate": challenge})
+
+    def token(self, request: Request) -> Reply:
+        """A new token for the scopes asked for, or 401 for wrong credentials."""
+        asked = parse_qs(request.body.decode() if request.method == "POST" else request.query)
+        actions = self._allowed(request, asked)
+        if actions is None:
+            return Reply(401, json.dumps({"errors": [{"code": "UNAUTHORIZED"}]}).encode())
+        scopes = (scope for text in asked.get("scope", []) for scope in text.split())
+        granted = frozenset(
+            f"{scope.split(':')[1]}:{action}"
+            for scope in scopes
+            for action in scope.split(":")[2].split(",")
+            if action in actions
+        )
+        self.issued += 1
+        token = f"token-{self.issued}"
+        self.tokens[token] = granted
+        answer: dict[str, object] = {self.field_name: token}
+        if self.expires_in is not None:
+            answer["expires_in"] = self.expires_in
+        return Reply(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+
+    def _allowed(self, request: Request, asked: dict[str, list[str]]) -> frozenset[str] | None:
+        everything = frozenset({"pull", "push"})
+        if request.method == "POST":
+            known = asked.get("refresh_token") == [self.identity_token]
+            return everything if known and asked["grant_type"] == ["refresh_token"] else None
+        given = request.headers.get("authorization")
+        if given is None:
+            return frozenset({"pull"}) if self.public else frozenset()
+        pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return everything if given == f"Basic {pair}" else None

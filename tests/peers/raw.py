@@ -1,0 +1,37 @@
+"""Pushes by plain HTTP, for what skopeo would not push."""
+
+import httpx
+
+from engine.domain.manifest import Manifest
+from tests.builders import Artifact, descriptor
+
+
+def push(host: str, repository: str, artifact: Artifact, tag: str | None = None) -> None:
+    """Push `artifact` and everything in it, under `tag` or by digest alone."""
+    with httpx.Client(base_url=f"http://{host}/v2/{repository}") as client:
+        for part in artifact.whole():
+            for blob in part.blobs:
+                _push_blob(client, blob)
+            _put(client, part.manifest, str(part.manifest.digest))
+        if tag is not None:
+            _put(client, artifact.manifest, tag)
+
+
+def put_manifest(host: str, repository: str, manifest: Manifest, reference: str) -> None:
+    """Put the manifest alone."""
+    with httpx.Client(base_url=f"http://{host}/v2/{repository}") as client:
+        _put(client, manifest, reference)
+
+
+def _put(client: httpx.Client, manifest: Manifest, reference: str) -> None:
+    headers = {"Content-Type": manifest.media_type}
+    client.put(
+        f"/manifests/{reference}", content=manifest.content, headers=headers
+    ).raise_for_status()
+
+
+def _push_blob(client: httpx.Client, content: bytes) -> None:
+    opened = client.post("/blobs/uploads/").raise_for_status()
+    location = client.base_url.join(opened.headers["Location"])
+    digest = descriptor(content, "")["digest"]
+    client.put(location.copy_add_param("digest", digest), content=content).raise_for_status()
