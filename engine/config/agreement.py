@@ -97,13 +97,12 @@ def _audit(audit: Node) -> Iterator[Problem]:
 def _verification(verification: Node, promotion: Node) -> Iterator[Problem]:
     if not isinstance(verification.value, dict):
         return
-    names = [
-        entry["name"].text or "" for entry in promotion["environments"].items
-    ] or DEFAULT_ENVIRONMENTS
+    named = [entry["name"].text for entry in promotion["environments"].items]
+    names = [name for name in named if name] or DEFAULT_ENVIRONMENTS
     asked = [verification["enforcement"].value != "off"]
     for name, override in verification["environments"].entries:
         asked.append(override["enforcement"].value != "off")
-        if name not in names:
+        if name not in names and None not in named:
             yield override.problem(f"there is no such environment; {near(name, names)}")
     trusted = verification["public_keys"].items or verification["trusted_issuers"].items
     if any(asked) and not trusted:

@@ -63,7 +63,8 @@ def problems_of(error: ValidationError, tree: object) -> Iterator[Problem]:
     for found in error.errors(include_url=False, include_input=False):
         # The other half of `X or nothing`: only X is worth a word.
         if found["type"] != "none_required":
-            yield Problem(_path(tree, found), _message(found))
+            path, value = _place(tree, found)
+            yield Problem(path, _message(found, value))
 
 
 def near(word: str, known: Iterable[str]) -> str:
@@ -73,10 +74,12 @@ def near(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known: {', '.join(options)}"
 
 
-def _message(found: ErrorDetails) -> str:
+def _message(found: ErrorDetails, value: object) -> str:
     kind, context = found["type"], found.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
+    if value is None:
+        return "has no value"
     if kind == "extra_forbidden":
         return f"unknown; {near(str(found['loc'][-1]), _fields(found['loc'][:-1]))}"
     if kind == "missing":
@@ -90,8 +93,8 @@ def _message(found: ErrorDetails) -> str:
     return found["msg"].replace("Input should be", "must be")
 
 
-def _path(tree: object, found: ErrorDetails) -> tuple[Key, ...]:
-    """Where it is in the file: pydantic's location without the names of its own types."""
+def _place(tree: object, found: ErrorDetails) -> tuple[tuple[Key, ...], object]:
+    """Where it is in the file, pydantic's names of its own types left out, and what is there."""
     path: list[Key] = []
     at: Any = tree
     for key in found["loc"]:
@@ -104,7 +107,7 @@ def _path(tree: object, found: ErrorDetails) -> tuple[Key, ...]:
             at = at[key]
     if found["type"] == "missing":
         path.append(found["loc"][-1])
-    return tuple(path)
+    return tuple(path), at
 
 
 def _fields(location: tuple[Key, ...]) -> dict[str, str]:
@@ -122,8 +125,9 @@ def _fields(location: tuple[Key, ...]) -> dict[str, str]:
 
 def _is_variant(model: type[BaseModel], tag: str) -> bool:
     """Whether `model` is the shape that `values.variant` tagged so."""
-    only = (tag.strip("()"),)
-    return any(get_args(field.annotation) == only for field in model.model_fields.values())
+    choices = [get_args(field.annotation) for field in model.model_fields.values()]
+    fixed = [words[0] for words in choices if len(words) == 1 and isinstance(words[0], str)]
+    return f"({fixed[0]})" == tag if fixed else tag == "(other)"
 
 
 def _keys(model: type[BaseModel]) -> Iterator[tuple[str, str]]:

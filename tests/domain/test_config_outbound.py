@@ -52,6 +52,14 @@ def test_a_webhook_is_told_of_promotions_and_rollbacks_with_its_secrets_filled_i
     assert not [secret for secret in ("t0k3n", "s1gn", "p4th") if secret in repr(config)]
 
 
+def test_a_misspelt_backend_is_taken_for_a_plugin_whose_keys_are_named(tmp_path: Path) -> None:
+    text = manifest(promotion="audit: {backend: databse, path: audit.db}")
+
+    (found,) = problems(tmp_path, text)
+
+    assert found == "artifacts.promotion.audit.path: unknown; known: backend, options"
+
+
 @pytest.mark.requirement("FR-040")
 @pytest.mark.parametrize(
     ("hook", "said"),

@@ -190,7 +190,7 @@ def test_a_key_whose_value_was_deleted_is_not_the_same_as_no_key(
 ) -> None:
     (found,) = problems(tmp_path, environment(f"{section}: "))
 
-    assert found.startswith(f"{PROMOTION}.environments[0].{section}: ")
+    assert found.startswith(f"{PROMOTION}.environments[0].{section}: has no value")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_registry_section_whose_value_was_deleted_is_refused(
 ) -> None:
     (found,) = problems(tmp_path, manifest(registry=f"{{uri: oci-layout:r, {section}: }}"))
 
-    assert found.startswith(f"artifacts.registry.{section}: ")
+    assert found.startswith(f"artifacts.registry.{section}: has no value")
 
 
 def test_secrets_are_in_no_error_and_in_no_traceback(tmp_path: Path) -> None:

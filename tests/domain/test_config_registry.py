@@ -174,7 +174,7 @@ def test_an_address_that_is_none_says_what_one_looks_like(
         ("timeout_seconds: '30'", "timeout_seconds: must be a whole number"),
         ("tls: {verify: 'yes'}", "tls.verify: must be true or false"),
         ("tls: {verify: yes}", "tls.verify: must be true or false"),
-        ("tls: ", "tls: must be a mapping"),
+        ("tls: ", "tls: has no value"),
     ],
 )
 def test_a_connection_that_contradicts_itself_is_refused(
