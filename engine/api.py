@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
-from engine.context import Context, Sources
+from engine.context.context import Context, Sources
+from engine.domain.identity import Directory
 from engine.domain.ledger import LedgerEntry
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode, Plan
-from engine.domain.record import AnyRecord
-from engine.domain.request import Request
+from engine.domain.request import PromotionRequest, Request
 from engine.domain.result import Ending, Result
 from engine.domain.state import EMPTY, lock_in_force
 from engine.domain.status import EnvironmentStatus
@@ -44,6 +44,7 @@ class Engine:
     clock: Clock
     pool: Pool
     policy_digest: str
+    directory: Directory
 
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
         """What `request` would do. Reads only; LIST names the command gates instead of running."""
@@ -62,7 +63,7 @@ class Engine:
             return Result(plan, Ending.BLOCKED, error=plan.error)
         with self._lease(plan.request, progress) as upload:
             context = self._context(plan.request, progress)
-            renewed = OPERATIONS[type(plan.request)].renew(plan, context)
+            renewed = OPERATIONS[type(plan.request)].renew(plan, plan.request, context)
             return self._write(renewed, context, upload)
 
     def run(self, request: Request, progress: Progress) -> Result:
@@ -70,7 +71,8 @@ class Engine:
         Plan and execute. Where no command gate stands between the two, the lease is taken before
         the first read, which then needs no repetition.
         """
-        if self.path.environment(request.target).gates:
+        gated = isinstance(request, PromotionRequest)
+        if gated and self.path.environment(request.target).gates:
             return self.execute(self.plan(request, progress), progress)
         with self._lease(request, progress) as upload:
             context = self._context(request, progress)
@@ -108,8 +110,10 @@ class Engine:
     def _context(
         self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN
     ) -> Context:
-        sources = Sources(self.registry, self.ledger, self.gate_runner, self.pool)
-        return Context(request, self.path, sources, self.clock.now(), progress, mode)
+        sources = Sources(self.registry, self.ledger, self.gate_runner, self.pool, self.directory)
+        kind = OPERATIONS[type(request)].context
+        context: Context = kind(request, self.path, sources, self.clock.now(), progress, mode)
+        return context
 
     @contextmanager
     def _lease(self, request: Request, progress: Progress) -> Iterator[Future[Upload]]:
@@ -119,30 +123,22 @@ class Engine:
             yield self.pool.submit(self.registry.open_upload)
 
     def _write(self, plan: Plan, context: Context, upload: Future[Upload]) -> Result:
-        if plan.error or plan.manifest is None:
+        if plan.error:
             return Result(plan, Ending.BLOCKED, error=plan.error)
         if plan.effect is Effect.NOTHING:
             return Result(plan, Ending.UNCHANGED, plan.committed)
+        operation = OPERATIONS[type(plan.request)]
         executor = Executor(self.registry, self.ledger, self.pool)
         if plan.effect is Effect.COMPLETE:
-            executor.follow(plan.writes, plan.manifest)
-            return Result(plan, Ending.PROMOTED, plan.committed, warnings=(COMPLETED,))
-        stamp = Stamp(uuid4(), self.clock.now())
-        record = OPERATIONS[type(plan.request)].record(plan, stamp)
-        staged = context.staged
-        if staged and _same(staged, record, context.target_head):
-            entry = executor.commit(staged, plan.writes, plan.manifest)
+            executor.follow(plan.writes)
+            return Result(plan, operation.ending, plan.committed, warnings=(COMPLETED,))
+        head = context.target_head
+        record = operation.record(plan.request, plan, context, Stamp(uuid4(), self.clock.now()))
+        left = context.interrupted
+        if left and left.previous == (head and head.digest) and operation.same(left.record, record):
+            # An interrupted run of this request left its record: one request, one record.
+            entry = executor.commit(left, plan.writes)
         else:
-            head = context.target_head
-            entry = executor.change(plan.writes, plan.manifest, record, head, upload.result())
-        return Result(plan, Ending.PROMOTED, entry.record, warnings=plan.warnings)
-
-
-def _same(staged: LedgerEntry, record: AnyRecord, head: LedgerEntry | None) -> bool:
-    """
-    Whether an interrupted run of the same request left `staged`: then its record is taken up, so
-    that there is one for the promotion. It must follow `head` and differ in nothing but its run.
-    """
-    run = {f"{record.kind}_id", "promoted_at", "trace_id", "gate_results"}
-    left = staged.record.model_dump(exclude=run)
-    return left == record.model_dump(exclude=run) and staged.previous == (head and head.digest)
+            subject = plan.manifest.descriptor if plan.manifest else None
+            entry = executor.change(plan.writes, record, subject, head, upload)
+        return Result(plan, operation.ending, entry.record, warnings=plan.warnings)

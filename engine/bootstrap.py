@@ -48,6 +48,7 @@ def open_platform(config: Config) -> Iterator[Engine]:
             clock=SystemClock(),
             pool=pool,
             policy_digest=config.policy_digest,
+            directory=_directory(config),
         )
 
 
@@ -61,7 +62,6 @@ def open_engine(manifest: Path) -> Iterator[tuple[Engine, Operator]]:
 
 def local_operator(config: Config) -> Operator:
     """Who gives a command on this machine: the OS user, whom nobody vouches for."""
-    directory = Directory.of(config.identity.aliases, config.identity.groups)
     try:
         # Not getpass.getuser(), which believes $USER.
         user = import_module("pwd").getpwuid(os.getuid()).pw_name
@@ -69,7 +69,11 @@ def local_operator(config: Config) -> Operator:
         user = f"uid-{os.getuid()}"
     trusted = config.identity.trust_os_user
     claims = Claims(f"os:{user}", IdentitySource.OS, trusted, (user,) if trusted else ())
-    return directory.operator(claims)
+    return _directory(config).operator(claims)
+
+
+def _directory(config: Config) -> Directory:
+    return Directory.of(config.identity.aliases, config.identity.groups)
 
 
 def _registry(settings: RemoteRegistry | EmbeddedRegistry, stack: ExitStack) -> Registry:

@@ -2,17 +2,20 @@
 
 import logging
 from concurrent.futures import Executor as Pool
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
 from engine.domain.ledger import LedgerEntry, draft_after
-from engine.domain.manifest import Manifest
+from engine.domain.manifest import Descriptor
 from engine.domain.plan import TagWrite
 from engine.domain.record import AnyRecord
 from engine.domain.text import printable
 from engine.ports import Ledger, Registry, Upload
 
 _log = logging.getLogger(__name__)
+
+Writes = tuple[TagWrite, ...]
 
 
 @dataclass(frozen=True)
@@ -28,48 +31,47 @@ class Executor:
 
     def change(
         self,
-        writes: tuple[TagWrite, ...],
-        manifest: Manifest,
+        writes: Writes,
         record: AnyRecord,
+        subject: Descriptor | None,
         head: LedgerEntry | None,
-        upload: Upload,
+        upload: Future[Upload],
     ) -> LedgerEntry:
         """Carry out `writes` and record them after `head`; returns the committed entry."""
-        blob = self.pool.submit(upload.finish, record.to_bytes())
+        blob = self.pool.submit(_finish, upload, record.to_bytes())
         immutable = [write for write in writes if write.immutable]
         for write in immutable:
-            self.registry.put(manifest, write.tag)
+            self.registry.put(write.manifest, write.tag)
         blob.result()
         # A record that is staged does not count yet, so it may be written beside the read-back.
         seen = [self.pool.submit(self._read_back, write) for write in immutable]
-        entry = self.ledger.stage(draft_after(head, record, manifest.descriptor))
+        entry = self.ledger.stage(draft_after(head, record, subject))
         for reading in seen:
             reading.result()
-        return self.commit(entry, writes, manifest)
+        return self.commit(entry, writes)
 
-    def commit(
-        self, entry: LedgerEntry, writes: tuple[TagWrite, ...], manifest: Manifest
-    ) -> LedgerEntry:
+    def commit(self, entry: LedgerEntry, writes: Writes) -> LedgerEntry:
         """Make a staged `entry` count, then let `latest` follow."""
         listed = self.pool.submit(self._attach, entry)
         self.ledger.commit(entry)
+        record = entry.record
         _log.info(
-            "recorded %s %s: %s %s by %s",
-            entry.record.kind,
-            entry.record.id,
+            "recorded %s %s in %s: %s by %s",
+            record.kind,
+            record.id,
             entry.environment,
-            manifest.digest,
-            printable(entry.record.operator),
+            record.subject_digest or "no artifact",
+            printable(record.operator),
         )
-        self.follow(writes, manifest)
+        self.follow(writes)
         listed.result()
         return entry
 
-    def follow(self, writes: tuple[TagWrite, ...], manifest: Manifest) -> None:
+    def follow(self, writes: Writes) -> None:
         """Move the mutable tags of `writes`: what deployments see."""
         for write in writes:
             if not write.immutable:
-                self.registry.put(manifest, write.tag)
+                self.registry.put(write.manifest, write.tag)
                 self._read_back(write)
                 _log.info("moved %s to %s", write.tag, write.digest)
 
@@ -89,3 +91,7 @@ class Executor:
                 "succeed. Run the same command again once the registry is sound",
                 {"tag": str(write.tag), "expected": str(write.digest), "found": str(found)},
             )
+
+
+def _finish(upload: Future[Upload], content: bytes) -> None:
+    upload.result().finish(content)

@@ -117,11 +117,22 @@ class LedgerReader(Protocol):
         """
         ...
 
-    def promotion(self, head: LedgerEntry, digest: Digest) -> LedgerEntry | None:
+    def entry(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
+        """The committed entry at `sequence`, reached over the links from `head`: O(log n)."""
+        ...
+
+    def promotion(
+        self, head: LedgerEntry, digest: Digest, version: str | None = None
+    ) -> LedgerEntry | None:
         """
         The newest committed promotion of `digest` into the environment of `head`, under any
-        version; found through the artifact's referrers and proven to be linked from `head`.
+        version or under the one given; found through the artifact's referrers and proven to be
+        linked from `head`.
         """
+        ...
+
+    def attached(self, digest: Digest, kind: str) -> tuple[LedgerEntry, ...]:
+        """The records of `kind` attached to `digest`: claims, of which none proves anything."""
         ...
 
 

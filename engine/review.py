@@ -1,18 +1,22 @@
 """Put a request through its checks."""
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from engine.checks.check import Check
-from engine.context import Context
+from engine.context.context import Context
 from engine.domain.finding import Finding, skipped
 from engine.domain.request import Request
 from engine.facts import Fact
+
+R = TypeVar("R", bound=Request)
+C = TypeVar("C", bound=Context)
 
 NOT_RUN = "not run: already blocked"
 
 
 def judge_policy(
-    request: Request, context: Context, checks: Sequence[Check], also: Sequence[Fact[object]] = ()
+    request: R, context: C, checks: Sequence[Check[R, C]], also: Sequence[Fact[Any]] = ()
 ) -> tuple[Finding, ...]:
     """
     Every policy check, on facts fetched side by side together with those in `also`.
@@ -25,7 +29,7 @@ def judge_policy(
 
 
 def judge_evidence(
-    request: Request, context: Context, checks: Sequence[Check], blocked: bool
+    request: R, context: C, checks: Sequence[Check[R, C]], blocked: bool
 ) -> tuple[Finding, ...]:
     """
     Evidence about the artifact, one check after the other for as long as nothing blocks.

@@ -1,6 +1,7 @@
 """`floe platform promote`."""
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def _promote(asked: Asked, manifest: Path, mode: GateMode) -> Answer:
         request = promotion_request(
             engine.path, asked.version, asked.source, asked.target, operator, asked.trace_id
         )
+        asked = replace(asked, version=str(request.version), source=request.source)
         if asked.dry_run:
-            return rendered_dry_run(engine.plan(request, progress, mode))
-        return rendered(engine.run(request, progress))
+            return rendered_dry_run(asked, engine.plan(request, progress, mode))
+        return rendered(asked, engine.run(request, progress))

@@ -23,7 +23,7 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class Asked:
-    """The command as typed, for answers to what could not even be understood."""
+    """The command, as typed until it is understood: answers name it even when it is not."""
 
     version: str
     source: str | None
@@ -38,10 +38,10 @@ def failure(asked: Asked, error: PromotionError) -> Answer:
     return Answer(document, lines, error.exit_code, failed=True)
 
 
-def rendered(result: Result) -> Answer:
+def rendered(asked: Asked, result: Result) -> Answer:
     """A real run."""
     plan, error = result.plan, result.error
-    document = _document(plan, dry_run=False) | {
+    document = _document(asked, plan) | {
         "success": error is None,
         "outcome": result.outcome.value,
         "warnings": list(result.warnings),
@@ -52,20 +52,19 @@ def rendered(result: Result) -> Answer:
     if error is not None:
         lines = [f"Not promoted: {printable(f.reason)}" for f in plan.blockers]
         return Answer(document, [*lines, _trace(plan)], error.exit_code, failed=True)
-    return Answer(document, [*_done(result), *_warned(result.warnings), _trace(plan)])
+    return Answer(document, [*_done(asked, result), *_warned(result.warnings), _trace(plan)])
 
 
-def rendered_dry_run(plan: Plan) -> Answer:
+def rendered_dry_run(asked: Asked, plan: Plan) -> Answer:
     error = plan.error
-    document = _document(plan, dry_run=True) | {
+    document = _document(asked, plan) | {
         "success": error is None,
         "outcome": (Ending.BLOCKED if error else Ending.PROMOTED).value,
         "warnings": list(plan.warnings),
         "error": error_document(error) if error else None,
     }
-    request = plan.request
     lines = [
-        f"[DRY RUN] Would promote {request.version} from {request.source} to {request.target}",
+        f"[DRY RUN] Would promote {asked.version} from {asked.source} to {asked.target}",
         *_table(plan.findings),
         *(f"  tag      {write.tag} -> {write.digest.short}" for write in plan.writes),
         *(f"BLOCKED: {printable(_would(finding))}" for finding in plan.blockers),
@@ -101,16 +100,14 @@ def _blank(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _document(plan: Plan, dry_run: bool) -> dict[str, Any]:
-    request = plan.request
-    asked = Asked(str(request.version), request.source, request.target, dry_run, request.trace_id)
+def _document(asked: Asked, plan: Plan) -> dict[str, Any]:
     return _blank(asked) | {
         "artifact_digest": str(plan.manifest.digest) if plan.manifest else None,
         "artifact_tag": next((str(w.tag) for w in plan.writes if w.immutable), None),
         "findings": [_finding(finding) for finding in plan.findings],
         "gate_results": [gate.model_dump(mode="json") for gate in plan.gate_results],
         "signature": plan.signature.model_dump(mode="json"),
-        "operator": request.operator.name,
+        "operator": plan.request.operator.name,
         "authorized_via": plan.authorized_via or None,
         "tags": [str(write.tag) for write in plan.writes],
     }
@@ -126,16 +123,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {"check": finding.check, "outcome": finding.outcome.value, "reason": finding.reason}
 
 
-def _done(result: Result) -> list[str]:
-    plan, record = result.plan, result.record
-    request = plan.request
-    step = f"{request.version} from {request.source} to {request.target}"
+def _done(asked: Asked, result: Result) -> list[str]:
+    record = result.record
+    step = f"{asked.version} from {asked.source} to {asked.target}"
     if result.outcome is Ending.UNCHANGED or not isinstance(record, PromotionRecord):
         return [f"Unchanged: {step} was promoted already"]
     return [
         f"Promoted {step}",
         f"  New tag: {record.artifact_tag}",
-        f"  Latest tag updated: latest-{request.target}",
+        f"  Latest tag updated: latest-{asked.target}",
         f"  Digest: {record.artifact_digest}",
         f"  Gates passed: {_passed(record.gate_results)}",
         f"  {_signature(record)}",

@@ -2,29 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from engine.context import Context
+from engine.context.context import Context
 from engine.domain.finding import Finding
 from engine.domain.request import Request
 from engine.facts import Fact
 
-Judge = Callable[[Request, Context], Finding | tuple[Finding, ...]]
+R = TypeVar("R", bound=Request, contravariant=True)
+C = TypeVar("C", bound=Context, contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(Generic[R, C]):
     """A rule. `reads` is fetched before `judge` is asked, so that judging does no I/O."""
 
     name: str
-    judge: Judge
+    judge: Callable[[R, C], Finding | tuple[Finding, ...]]
     reads: tuple[Fact[Any], ...]
 
-    def __call__(self, request: Request, context: Context) -> tuple[Finding, ...]:
+    def __call__(self, request: R, context: C) -> tuple[Finding, ...]:
         found = self.judge(request, context)
         return (found,) if isinstance(found, Finding) else found
 
 
-def reads(*facts: Fact[Any]) -> Callable[[Judge], Check]:
+def reads(
+    *facts: Fact[Any],
+) -> Callable[[Callable[[R, C], Finding | tuple[Finding, ...]]], Check[R, C]]:
     """Declare the facts a check judges by."""
     return lambda judge: Check(judge.__name__, judge, facts)

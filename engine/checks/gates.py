@@ -1,26 +1,26 @@
 """The target's gates accept the artifact (FR-006, FR-010)."""
 
 from engine.checks.check import reads
-from engine.context import Context
+from engine.context.promotion import PromotionContext
 from engine.domain.errors import GateFailedError
 from engine.domain.finding import Finding, blocked, passed, skipped, warned
 from engine.domain.gate import Gate, GateResult, GateStatus
-from engine.domain.request import Request
+from engine.domain.request import PromotionRequest
 
 
-@reads(Context.compliance)
-def policy_compliance(_request: Request, context: Context) -> Finding:
+@reads(PromotionContext.compliance)
+def policy_compliance(_request: PromotionRequest, context: PromotionContext) -> Finding:
     """Cannot be switched off, and runs in a dry run as in a real one."""
     return _finding(context.compliance)
 
 
-@reads(Context.gate_results)
-def gates(_request: Request, context: Context) -> tuple[Finding, ...]:
+@reads(PromotionContext.gate_results)
+def gates(_request: PromotionRequest, context: PromotionContext) -> tuple[Finding, ...]:
     return tuple(_finding(result) for result in context.gate_results)
 
 
 @reads()
-def listed_gates(_request: Request, context: Context) -> tuple[Finding, ...]:
+def listed_gates(_request: PromotionRequest, context: PromotionContext) -> tuple[Finding, ...]:
     """The same gates where they are not to run: each is named with what it may take."""
     return tuple(_listed(gate) for gate in context.target.gates)
 

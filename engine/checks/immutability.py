@@ -1,17 +1,22 @@
 """An environment tag never moves to another artifact, and a promotion is not repeated later."""
 
 from engine.checks.check import reads
-from engine.context import Context
+from engine.context.promotion import PromotionContext
 from engine.domain.errors import ConflictError, TagExistsError
 from engine.domain.finding import Finding, blocked, passed
 from engine.domain.plan import Effect
-from engine.domain.request import Request
+from engine.domain.request import PromotionRequest
 
 _NAME = "immutability"
 
 
-@reads(Context.occupant, Context.manifest, Context.target_promotion, Context.effect)
-def immutability(request: Request, context: Context) -> Finding:
+@reads(
+    PromotionContext.occupant,
+    PromotionContext.manifest,
+    PromotionContext.target_promotion,
+    PromotionContext.effect,
+)
+def immutability(request: PromotionRequest, context: PromotionContext) -> Finding:
     tag = context.target.tag(context.version)
     if context.occupant is None:
         return passed(_NAME, f"{tag} is free")
@@ -30,7 +35,7 @@ def immutability(request: Request, context: Context) -> Finding:
     return passed(_NAME, f"{tag} is promoted already")
 
 
-def _moved_on(request: Request, context: Context) -> Finding:
+def _moved_on(request: PromotionRequest, context: PromotionContext) -> Finding:
     return blocked(
         _NAME,
         f"{request.version} was promoted to {request.target} before, which now runs "

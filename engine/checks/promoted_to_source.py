@@ -1,16 +1,16 @@
 """What leaves an environment was promoted into it, and not just tagged by hand."""
 
 from engine.checks.check import reads
-from engine.context import Context
+from engine.context.promotion import PromotionContext
 from engine.domain.errors import VersionNotPromotedError
 from engine.domain.finding import Finding, blocked, passed
-from engine.domain.request import Request
+from engine.domain.request import PromotionRequest
 
 _NAME = "promoted before"
 
 
-@reads(Context.manifest, Context.source_promotion)
-def promoted_to_source(_request: Request, context: Context) -> Finding:
+@reads(PromotionContext.manifest, PromotionContext.source_promotion)
+def promoted_to_source(_request: PromotionRequest, context: PromotionContext) -> Finding:
     source = context.source
     if source is None or source == context.path.entry:
         return passed(_NAME, f"{context.source_tag} is published by the build")

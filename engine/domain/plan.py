@@ -7,6 +7,7 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import PromotionError
 from engine.domain.finding import Finding, Outcome, first_error
 from engine.domain.gate import GateResult
+from engine.domain.impact import ImpactAnalysis
 from engine.domain.manifest import Manifest
 from engine.domain.record import AnyRecord, Previous, SignatureStatus
 from engine.domain.request import Request
@@ -17,6 +18,9 @@ UNVERIFIED = SignatureStatus(enforcement="off")
 
 class Action(StrEnum):
     PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    LOCK = "lock"
+    UNLOCK = "unlock"
 
 
 class GateMode(StrEnum):
@@ -36,11 +40,15 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TagWrite:
-    """Point `tag` at `digest`. An immutable tag may only be created, a mutable one moves."""
+    """Point `tag` at `manifest`. An immutable tag may only be created, a mutable one moves."""
 
     tag: Tag
-    digest: Digest
+    manifest: Manifest
     immutable: bool
+
+    @property
+    def digest(self) -> Digest:
+        return self.manifest.digest
 
 
 @dataclass(frozen=True)
@@ -48,8 +56,8 @@ class Plan:
     """
     The findings about a request and, if none blocks it, the exact writes it takes.
 
-    `manifest` is the artifact, pinned when it was first resolved; `previous` what the target runs
-    now; `committed` the record that already says what is asked for, if any. A plan made with
+    `manifest` is the artifact, pinned when it was first resolved (None for lock and unlock);
+    `impact` what a rollback undoes; `previous` what the target runs now; `committed` the record that already says what is asked for, if any. A plan made with
     `mode` LIST has gates that did not run and is never executed. `policy` findings depend on the
     world and are judged again at the moment of writing, `evidence` on the artifact alone.
     """
@@ -65,9 +73,9 @@ class Plan:
     manifest: Manifest | None = None
     gate_results: tuple[GateResult, ...] = ()
     signature: SignatureStatus = UNVERIFIED
-    authorized_via: str = ""
     previous: Previous | None = None
     committed: AnyRecord | None = None
+    impact: ImpactAnalysis | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -77,6 +85,12 @@ class Plan:
     def error(self) -> PromotionError | None:
         """Why this plan cannot be carried out; the first blocker in check order."""
         return first_error(self.findings)
+
+    @property
+    def authorized_via(self) -> str:
+        """What let the operator in, as the authorization check found."""
+        found = (f for f in self.policy if f.check == "authorization" and not f.blocks)
+        return next((finding.reason for finding in found), "")
 
     @property
     def blockers(self) -> tuple[Finding, ...]:

@@ -44,6 +44,10 @@ class SignatureStatus(Value):
     fingerprint: str | None = None
     problem: str | None = None
 
+    @property
+    def verified(self) -> bool:
+        return self.mode != "none" and self.problem is None
+
 
 class ApprovalRecord(Value):
     """Who agreed, when, and through which face (slack, web, cli)."""

@@ -17,4 +17,36 @@ class PromotionRequest:
     trace_id: str
 
 
-Request = PromotionRequest
+@dataclass(frozen=True, slots=True)
+class RollbackRequest:
+    """Let `target` follow a `version` again that was promoted there before."""
+
+    version: Version
+    target: str
+    operator: Operator
+    trace_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockRequest:
+    """Stop promotions to `target`, for `for_seconds` or until it is unlocked."""
+
+    target: str
+    operator: Operator
+    trace_id: str
+    reason: str
+    for_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockRequest:
+    """Let promotions to `target` go on."""
+
+    target: str
+    operator: Operator
+    trace_id: str
+    reason: str
+
+
+Request = PromotionRequest | RollbackRequest | LockRequest | UnlockRequest

@@ -12,6 +12,9 @@ class Ending(StrEnum):
     """The `outcome` of spec 18."""
 
     PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
+    LOCKED = "locked"
+    UNLOCKED = "unlocked"
     UNCHANGED = "unchanged"
     BLOCKED = "blocked"
     PENDING = "pending"

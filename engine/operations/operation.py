@@ -3,19 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from engine.checks.check import Check
-from engine.context import Context
+from engine.context.context import Context
 from engine.domain.errors import ConflictError
 from engine.domain.finding import Finding, first_error
-from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.gate import GateResult
+from engine.domain.impact import ImpactAnalysis
 from engine.domain.plan import Action, Effect, GateMode, Plan, TagWrite
 from engine.domain.record import AnyRecord
 from engine.domain.request import Request
+from engine.domain.result import Ending
 from engine.facts import Fact
-from engine.review import NOT_RUN, judge_evidence, judge_policy
+from engine.review import judge_evidence, judge_policy
+
+R = TypeVar("R", bound=Request)
+C = TypeVar("C", bound=Context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +31,39 @@ class Stamp:
     at: datetime
 
 
+def _nothing(_context: Any) -> tuple[Any, ...]:
+    return ()
+
+
+def _no_impact(_context: Any) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Generic[R, C]):
     """
     A verb: `policy` depends on the world and is judged again at the moment of writing;
     `evidence` depends only on the artifact, so it is gathered once; `listed` stands for it where
-    gates are not to run. `facts` are those the writes need beside what the checks read.
+    gates are not to run. `facts` are those the writes need beside what the checks read; `run`
+    names the fields of `record` that differ between two runs of one request.
     """
 
     action: Action
-    policy: tuple[Check, ...]
-    evidence: tuple[Check, ...]
-    listed: tuple[Check, ...]
-    facts: tuple[Fact[Any], ...]
-    writes: Callable[[Context], tuple[TagWrite, ...]]
-    record: Callable[[Plan, Stamp], AnyRecord]
+    ending: Ending
+    context: Callable[..., C]
+    policy: tuple[Check[R, C], ...]
+    record: Callable[[R, Plan, C, Stamp], AnyRecord]
+    run: frozenset[str]
+    evidence: tuple[Check[R, C], ...] = ()
+    listed: tuple[Check[R, C], ...] = ()
+    facts: tuple[Fact[Any], ...] = ()
+    writes: Callable[[C], tuple[TagWrite, ...]] = _nothing
+    results: Callable[[C], tuple[GateResult, ...]] = _nothing
+    impact: Callable[[C], ImpactAnalysis | None] = _no_impact
 
-    def plan(self, request: Request, context: Context, policy_digest: str) -> Plan:
+    def plan(self, request: R, context: C, policy_digest: str) -> Plan:
         """Judge everything, and state the writes if nothing blocks."""
-        policy = judge_policy(request, context, self.policy, self.facts)
+        policy = judge_policy(request, context, self.policy, self._facts)
         evidence: tuple[Finding, ...] = ()
         if context.effect is Effect.CHANGE:
             checks = self.evidence if context.mode is GateMode.RUN else self.listed
@@ -57,42 +76,37 @@ class Operation:
             policy=policy,
             evidence=evidence,
             policy_digest=policy_digest,
-            gate_results=gate_results(context) if evidence else (),
+            gate_results=self.results(context) if evidence else (),
         )
         return self._stated(plan, context)
 
-    def renew(self, plan: Plan, context: Context) -> Plan:
-        """`plan` with its policy judged again on fresh facts; ConflictError if the tag moved."""
-        policy = judge_policy(plan.request, context, self.policy, self.facts)
-        if plan.manifest and plan.manifest.digest != context.manifest.digest:
+    def renew(self, plan: Plan, request: R, context: C) -> Plan:
+        """`plan` with its policy judged again on fresh facts; ConflictError if its tag moved."""
+        policy = judge_policy(request, context, self.policy, self._facts)
+        if plan.manifest and context.artifact and plan.manifest.digest != context.artifact.digest:
             raise ConflictError(
-                f"Tag '{context.source_tag}' moved from {plan.manifest.digest.short} to "
-                f"{context.manifest.digest.short} after it was checked: nothing was promoted. Run "
+                f"The tag of {plan.manifest.digest.short} moved to "
+                f"{context.artifact.digest.short} after it was checked: nothing was changed. Run "
                 "the same command again to check what it is now",
-                {"tag": str(context.source_tag), "found": str(context.manifest.digest)},
+                {"checked": str(plan.manifest.digest), "found": str(context.artifact.digest)},
             )
         return self._stated(replace(plan, policy=policy), context)
 
-    def _stated(self, plan: Plan, context: Context) -> Plan:
-        committed = context.target_promotion
+    def same(self, one: AnyRecord, other: AnyRecord) -> bool:
+        """Whether two records are of one request, made by different runs of it."""
+        return one.model_dump(exclude=set(self.run)) == other.model_dump(exclude=set(self.run))
+
+    @property
+    def _facts(self) -> tuple[Fact[Any], ...]:
+        return (Context.target_head, Context.effect, *self.facts)
+
+    def _stated(self, plan: Plan, context: C) -> Plan:
         return replace(
             plan,
             effect=context.effect,
             writes=() if plan.error else self.writes(context),
-            manifest=context.manifest,
+            manifest=context.artifact,
             previous=context.previous,
-            committed=committed.record if committed else None,
+            committed=context.committed,
+            impact=self.impact(context),
         )
-
-
-def gate_results(context: Context) -> tuple[GateResult, ...]:
-    """Every gate of the target: as it ended, or skipped and why (FR-011)."""
-    reason = NOT_RUN if context.mode is GateMode.RUN else "not run in a dry run"
-    ran = context.peek(Context.gate_results)
-    skipped = tuple(_skipped(gate.kind, reason) for gate in context.target.gates)
-    compliance = context.peek(Context.compliance) or _skipped(GateKind.POLICY_COMPLIANCE, NOT_RUN)
-    return (compliance, *(skipped if ran is None else ran))
-
-
-def _skipped(kind: GateKind, reason: str) -> GateResult:
-    return GateResult(gate=kind, status=GateStatus.SKIPPED, error=reason)

@@ -1,18 +1,24 @@
 """Promote: the next environment gets the same digest under its own tags."""
 
+from engine.checks.authorization import authorization
 from engine.checks.gates import gates, listed_gates, policy_compliance
 from engine.checks.immutability import immutability
+from engine.checks.lock import lock
 from engine.checks.promoted_to_source import promoted_to_source
-from engine.context import Context
-from engine.domain.plan import Action, Effect, Plan, TagWrite
+from engine.checks.separation_of_duties import separation_of_duties
+from engine.context.promotion import PromotionContext
+from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.plan import Action, Effect, GateMode, Plan, TagWrite
 from engine.domain.record import PromotionRecord
+from engine.domain.request import PromotionRequest
+from engine.domain.result import Ending
 from engine.operations.operation import Operation, Stamp
+from engine.review import NOT_RUN
 
 
-def writes(context: Context) -> tuple[TagWrite, ...]:
-    digest = context.manifest.digest
-    tag = TagWrite(context.target.tag(context.version), digest, immutable=True)
-    latest = TagWrite(context.target.latest, digest, immutable=False)
+def writes(context: PromotionContext) -> tuple[TagWrite, ...]:
+    tag = TagWrite(context.target.tag(context.version), context.manifest, immutable=True)
+    latest = TagWrite(context.target.latest, context.manifest, immutable=False)
     match context.effect:
         case Effect.CHANGE:
             return (tag, latest)
@@ -22,19 +28,29 @@ def writes(context: Context) -> tuple[TagWrite, ...]:
             return ()
 
 
-def record(plan: Plan, stamp: Stamp) -> PromotionRecord:
-    request = plan.request
-    tag = next(write for write in plan.writes if write.immutable)
+def results(context: PromotionContext) -> tuple[GateResult, ...]:
+    """Every gate of the target: as it ended, or skipped and why (FR-011)."""
+    reason = NOT_RUN if context.mode is GateMode.RUN else "not run in a dry run"
+    ran = context.peek(PromotionContext.gate_results)
+    if ran is None:
+        ran = tuple(_skipped(gate.kind, reason) for gate in context.target.gates)
+    compliance = context.peek(PromotionContext.compliance)
+    return (compliance or _skipped(GateKind.POLICY_COMPLIANCE, NOT_RUN), *ran)
+
+
+def record(
+    request: PromotionRequest, plan: Plan, context: PromotionContext, stamp: Stamp
+) -> PromotionRecord:
     operator = request.operator
     return PromotionRecord(
         promotion_id=stamp.id,
-        artifact_digest=str(tag.digest),
-        artifact_tag=str(tag.tag),
+        artifact_digest=str(context.manifest.digest),
+        artifact_tag=str(context.target.tag(request.version)),
         version=str(request.version),
         source_environment=request.source,
         target_environment=request.target,
         gate_results=plan.gate_results,
-        signature_verified=plan.signature.mode != "none" and plan.signature.problem is None,
+        signature_verified=plan.signature.verified,
         signature_status=plan.signature,
         operator=operator.name,
         operator_id=operator.id,
@@ -50,12 +66,20 @@ def record(plan: Plan, stamp: Stamp) -> PromotionRecord:
     )
 
 
+def _skipped(kind: GateKind, reason: str) -> GateResult:
+    return GateResult(gate=kind, status=GateStatus.SKIPPED, error=reason)
+
+
 PROMOTE = Operation(
     Action.PROMOTE,
-    policy=(promoted_to_source, immutability),
+    Ending.PROMOTED,
+    PromotionContext,
+    policy=(promoted_to_source, lock, authorization, separation_of_duties, immutability),
     evidence=(policy_compliance, gates),
     listed=(policy_compliance, listed_gates),
-    facts=(Context.target_head, Context.staged),
+    facts=(PromotionContext.staged,),
     writes=writes,
+    results=results,
     record=record,
+    run=frozenset({"promotion_id", "promoted_at", "trace_id", "gate_results"}),
 )

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from engine.adapters.ledger.encoding import (
-    LEDGER,
     artifact_type,
     decode,
     encode,
@@ -50,29 +49,40 @@ class RegistryLedgerReader:
             newest = self._reach(newest, before - 1) if before > 1 else None
         return tuple(self._walk(newest, limit)) if newest else ()
 
-    def promotion(self, head: LedgerEntry, digest: Digest) -> LedgerEntry | None:
+    def entry(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
+        return self._reach(head, sequence)
+
+    def promotion(
+        self, head: LedgerEntry, digest: Digest, version: str | None = None
+    ) -> LedgerEntry | None:
         if head.state.digest == str(digest) and head.state.sequence:
             newest = self._reach(head, head.state.sequence)
-            if isinstance(newest.record, PromotionRecord):
+            if _promotes(newest, digest, version):
                 return newest
-        for candidate in self._candidates(head, digest):
+        for candidate in self._candidates(head, digest, version):
             if self._reach(head, candidate.sequence).digest == candidate.digest:
                 return candidate
-        return next((e for e in self._walk(head, _WALK) if _promotes(e, digest)), None)
+        walked = self._walk(head, _WALK)
+        return next((entry for entry in walked if _promotes(entry, digest, version)), None)
 
-    def _candidates(self, head: LedgerEntry, digest: Digest) -> list[LedgerEntry]:
+    def attached(self, digest: Digest, kind: str) -> tuple[LedgerEntry, ...]:
+        listed = self._reader.referrers(digest, artifact_type(kind))
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            entries = pool.map(self._attached, listed)
+            return tuple(e for e in entries if e and e.record.subject_digest == str(digest))
+
+    def _candidates(
+        self, head: LedgerEntry, digest: Digest, version: str | None
+    ) -> list[LedgerEntry]:
         """What is attached to `digest` and says it is a promotion there, newest first."""
-        kind = artifact_type("promotion")
-        listed = [
-            referrer
-            for referrer in self._reader.referrers(digest, kind)
-            if referrer.annotations.get(f"{LEDGER}environment", head.environment)
-            == head.environment
+        found = [
+            entry
+            for entry in self.attached(digest, "promotion")
+            if entry.environment == head.environment
+            and entry.sequence <= head.sequence
+            and _promotes(entry, digest, version)
         ]
-        entries = (self._attached(referrer) for referrer in listed)
-        found = [e for e in entries if e and e.environment == head.environment]
-        eligible = [e for e in found if e.sequence <= head.sequence and _promotes(e, digest)]
-        return sorted(eligible, key=lambda entry: entry.sequence, reverse=True)
+        return sorted(found, key=lambda entry: entry.sequence, reverse=True)
 
     def _attached(self, referrer: Descriptor) -> LedgerEntry | None:
         """A referrer as an entry; None for what is no entry of ours, which anybody may attach."""
@@ -180,9 +190,13 @@ class RegistryLedger(RegistryLedgerReader):
         self._registry.attach(Digest(view.subject.digest), described)
 
 
-def _promotes(entry: LedgerEntry, digest: Digest) -> bool:
+def _promotes(entry: LedgerEntry, digest: Digest, version: str | None) -> bool:
     record = entry.record
-    return isinstance(record, PromotionRecord) and record.artifact_digest == str(digest)
+    return (
+        isinstance(record, PromotionRecord)
+        and record.artifact_digest == str(digest)
+        and version in (None, record.version)
+    )
 
 
 def _broken(environment: str, what: str) -> LedgerUnreadableError:

@@ -1,10 +1,9 @@
-"""The facts of a request: what checks judge by. Planning reads the outside world only here."""
+"""The facts of a promotion."""
 
-from concurrent.futures import Executor
-from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 
+from engine.context.context import Context, Sources
 from engine.domain.artifact import Digest, Tag, Version, nearest
 from engine.domain.compliance import baseline_violations
 from engine.domain.environment import Environment
@@ -14,48 +13,27 @@ from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath, TagReading
 from engine.domain.plan import Effect, GateMode
-from engine.domain.record import Previous
-from engine.domain.request import Request
-from engine.domain.state import EMPTY, EnvironmentState
-from engine.facts import Fact, Facts
-from engine.ports import GateRunner, GateSubject, LedgerReader, Progress, RegistryReader
+from engine.domain.record import AnyRecord
+from engine.domain.request import PromotionRequest
+from engine.facts import Fact
+from engine.ports import GateSubject, Progress
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Where facts come from. The readers have no write methods: planning cannot change anything."""
-
-    registry: RegistryReader
-    ledger: LedgerReader
-    gate_runner: GateRunner
-    pool: Executor
-
-
-class Context(Facts):
-    """What is known about one request at one time."""
+class PromotionContext(Context):
+    """What is known about one promotion at one time."""
 
     def __init__(
         self,
-        request: Request,
+        request: PromotionRequest,
         path: PromotionPath,
         sources: Sources,
         now: datetime,
         progress: Progress,
         mode: GateMode = GateMode.RUN,
     ) -> None:
-        super().__init__(sources.pool)
-        self.request = request
-        self.path = path
-        self.now = now
-        self.mode = mode
-        self.target: Environment = path.environment(request.target)
+        super().__init__(request, path, sources, now, progress, mode)
+        self.version = request.version
         self.source: Environment | None = path.before(request.target)
-        self._sources = sources
-        self._progress = progress
-
-    @property
-    def version(self) -> Version:
-        return self.request.version
 
     @property
     def source_tag(self) -> Tag:
@@ -77,11 +55,6 @@ class Context(Facts):
         return self._sources.registry.resolve(self.target.tag(self.version))
 
     @Fact
-    def target_head(self) -> LedgerEntry | None:
-        """The newest record of the target."""
-        return self._sources.ledger.head(self.target.name)
-
-    @Fact
     def source_head(self) -> LedgerEntry | None:
         """The newest record of the source; None for the build."""
         return self._sources.ledger.head(self.source.name) if self.source else None
@@ -89,6 +62,9 @@ class Context(Facts):
     @Fact
     def source_promotion(self) -> LedgerEntry | None:
         """The newest committed promotion of this very artifact into the source."""
+        if self.source == self.path.entry and not self.target.separation_of_duties:
+            # Builds publish into the first environment; only the duties ask who promoted there.
+            return None
         return self._promotion(self.source_head)
 
     @Fact
@@ -139,15 +115,10 @@ class Context(Facts):
             digest=digest,
             tag=self.source_tag,
             version=str(self.version),
-            source=self.request.source,
+            source=self.source.name if self.source else NO_ENVIRONMENT,
             target=self.target.name,
         )
         return self._sources.gate_runner.run(self.target.gates, subject, self._progress)
-
-    @property
-    def state(self) -> EnvironmentState:
-        """The target as its ledger says."""
-        return self.target_head.state if self.target_head else EMPTY
 
     @property
     def current(self) -> bool:
@@ -156,11 +127,16 @@ class Context(Facts):
         return (self.state.version, self.state.digest) == wanted
 
     @property
-    def previous(self) -> Previous | None:
-        state = self.state
-        if state.version is None or state.digest is None:
-            return None
-        return Previous(version=state.version, digest=state.digest)
+    def artifact(self) -> Manifest | None:
+        return self.manifest
+
+    @property
+    def committed(self) -> AnyRecord | None:
+        return self.target_promotion.record if self.target_promotion else None
+
+    @property
+    def interrupted(self) -> LedgerEntry | None:
+        return self.staged
 
     def _promotion(self, head: LedgerEntry | None) -> LedgerEntry | None:
         return self._sources.ledger.promotion(head, self.manifest.digest) if head else None

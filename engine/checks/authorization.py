@@ -1,0 +1,95 @@
+"""Only those an environment names may change it (FR-046 … FR-049)."""
+
+from engine.checks.check import reads
+from engine.context.context import Context
+from engine.domain.environment import Authorization
+from engine.domain.errors import AuthorizationError
+from engine.domain.finding import Finding, blocked, passed
+from engine.domain.operator import Operator
+from engine.domain.request import (
+    LockRequest,
+    PromotionRequest,
+    Request,
+    RollbackRequest,
+    UnlockRequest,
+)
+
+_NAME = "authorization"
+_VERBS: dict[type[Request], str] = {
+    PromotionRequest: "promote to",
+    RollbackRequest: "roll back",
+    LockRequest: "lock",
+    UnlockRequest: "unlock",
+}
+
+
+@reads()
+def authorization(request: Request, context: Context) -> Finding:
+    """The target's rules; without any, whoever can reach the registry may."""
+    rules = context.target.authorization
+    if rules is None and not context.target.approvals.required:
+        return passed(_NAME, f"{request.target} asks for no authorization")
+    operator = request.operator
+    if not operator.verified:
+        return _refused(request, context, _unverified(operator))
+    via = granted_via(operator, rules or Authorization())
+    return passed(_NAME, via) if via else _refused(request, context, "")
+
+
+@reads()
+def verified(request: LockRequest, context: Context) -> Finding:
+    """Anybody may stop promotions, if it is known who they are."""
+    if request.operator.verified:
+        return passed(_NAME, "any verified operator may lock")
+    return _refused(request, context, _unverified(request.operator))
+
+
+@reads(Context.target_head)
+def may_unlock(request: UnlockRequest, context: Context) -> Finding:
+    """Who locked may unlock, and so may whom the environment authorizes."""
+    operator, held = request.operator, context.lock
+    if not operator.verified:
+        return _refused(request, context, _unverified(operator))
+    if held and context.directory.person(held.operator) == operator.name:
+        return passed(_NAME, "who locked")
+    via = granted_via(operator, context.target.authorization or Authorization())
+    return passed(_NAME, via) if via else _refused(request, context, "")
+
+
+def granted_via(operator: Operator, rules: Authorization) -> str:
+    """What lets `operator` in: a group, their name, being verified; empty when nothing does."""
+    if rules.allowed_groups is None and rules.allowed_operators is None:
+        return "any verified operator"
+    groups = operator.groups & (rules.allowed_groups or frozenset())
+    if groups:
+        return f"group {min(groups)}"
+    if operator.names & (rules.allowed_operators or frozenset()):
+        return f"operator {operator.name}"
+    return ""
+
+
+def _unverified(operator: Operator) -> str:
+    return (
+        f" The identity '{operator.id}' is not verified: sign in with FLOE_ID_TOKEN, or with "
+        "credentials the registry asks for."
+    )
+
+
+def _refused(request: Request, context: Context, more: str) -> Finding:
+    operator = request.operator
+    rules = context.target.authorization or Authorization()
+    needed = sorted(rules.allowed_groups or ())
+    verb = _VERBS[type(request)]
+    return blocked(
+        _NAME,
+        f"Unauthorized: Operator '{operator.name}' is not authorized to {verb} "
+        f"'{request.target}'. Required groups: [{', '.join(needed)}]. "
+        f"Your groups: [{', '.join(sorted(operator.groups))}].{more}",
+        AuthorizationError,
+        {
+            "operator": operator.name,
+            "required_groups": needed,
+            "groups": sorted(operator.groups),
+            "verified": operator.verified,
+        },
+    )

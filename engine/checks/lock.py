@@ -1,0 +1,61 @@
+"""Nothing is promoted into a locked environment (FR-036)."""
+
+from engine.checks.check import reads
+from engine.context.context import Context
+from engine.context.rollback import RollbackContext
+from engine.domain.errors import EnvironmentLockedError
+from engine.domain.finding import Finding, blocked, passed, skipped
+from engine.domain.plan import Effect
+from engine.domain.request import PromotionRequest, Request, RollbackRequest
+from engine.domain.state import LockState
+
+
+@reads(Context.target_head, Context.effect)
+def lock(request: PromotionRequest, context: Context) -> Finding:
+    if context.effect is not Effect.CHANGE:
+        # What is on record has happened; a lock does not keep `latest` from following it.
+        return passed("lock", f"{request.target} is not changed")
+    return _finding(request, context)
+
+
+@reads(
+    RollbackContext.target_head,
+    RollbackContext.effect,
+    RollbackContext.promotion,
+    RollbackContext.current_promotion,
+)
+def lock_on_the_way_forward(request: RollbackRequest, context: RollbackContext) -> Finding:
+    """A rollback is always possible, except where it would be a promotion in disguise."""
+    if not context.forward:
+        return skipped("lock", "a lock does not stop a rollback")
+    return _finding(request, context)
+
+
+@reads(Context.target_head)
+def not_locked_yet(request: Request, context: Context) -> Finding:
+    """Locking what is locked is refused with the present holder."""
+    return _finding(request, context)
+
+
+def _finding(request: Request, context: Context) -> Finding:
+    held = context.lock
+    if held is None:
+        return passed("lock", f"{request.target} is not locked")
+    return blocked(
+        "lock",
+        f"Environment '{request.target}' is locked. Reason: {held.reason}. Locked by: "
+        f"{held.operator}{_times(held)}. Unlock: {_unlock(request, context)}",
+        EnvironmentLockedError,
+        {"environment": request.target, **held.model_dump(mode="json")},
+    )
+
+
+def _times(held: LockState) -> str:
+    at = f" at {held.at:%Y-%m-%d %H:%M:%S} UTC" if held.at else ""
+    return at + (f" until {held.expires_at:%Y-%m-%d %H:%M:%S} UTC" if held.expires_at else "")
+
+
+def _unlock(request: Request, context: Context) -> str:
+    if context.target.fixed_lock is not None:
+        return "remove `lock` from the environment in manifest.yaml"
+    return f"floe platform unlock --env {request.target} --reason …"

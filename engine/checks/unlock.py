@@ -1,0 +1,23 @@
+"""A lock that stands in manifest.yaml is lifted there."""
+
+from engine.checks.check import reads
+from engine.context.freeze import UnlockContext
+from engine.domain.errors import EnvironmentLockedError
+from engine.domain.finding import Finding, blocked, passed
+from engine.domain.request import UnlockRequest
+
+_NAME = "lock"
+
+
+@reads()
+def not_fixed(request: UnlockRequest, context: UnlockContext) -> Finding:
+    fixed = context.target.fixed_lock
+    if fixed is None:
+        return passed(_NAME, f"{request.target} is not locked by manifest.yaml")
+    return blocked(
+        _NAME,
+        f"Environment '{request.target}' is locked in manifest.yaml by {fixed.locked_by}: "
+        f"{fixed.reason}. Remove `lock` there to unlock it",
+        EnvironmentLockedError,
+        {"environment": request.target},
+    )

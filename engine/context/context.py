@@ -1,0 +1,93 @@
+"""What is known about any request: the target, as its ledger says."""
+
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from engine.domain.environment import Environment
+from engine.domain.identity import Directory
+from engine.domain.ledger import LedgerEntry
+from engine.domain.manifest import Manifest
+from engine.domain.path import PromotionPath
+from engine.domain.plan import Effect, GateMode
+from engine.domain.record import AnyRecord, Previous
+from engine.domain.request import Request
+from engine.domain.state import EMPTY, EnvironmentState, LockState, lock_in_force
+from engine.facts import Fact, Facts
+from engine.ports import GateRunner, LedgerReader, Progress, RegistryReader
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where facts come from. The readers have no write methods: planning cannot change anything."""
+
+    registry: RegistryReader
+    ledger: LedgerReader
+    gate_runner: GateRunner
+    pool: Executor
+    directory: Directory = field(default_factory=Directory)
+
+
+class Context(Facts):
+    """What is known about one request at one time."""
+
+    def __init__(
+        self,
+        request: Request,
+        path: PromotionPath,
+        sources: Sources,
+        now: datetime,
+        progress: Progress,
+        mode: GateMode = GateMode.RUN,
+    ) -> None:
+        super().__init__(sources.pool)
+        self.path = path
+        self.now = now
+        self.mode = mode
+        self.target: Environment = path.environment(request.target)
+        self.directory = sources.directory
+        self._sources = sources
+        self._progress = progress
+
+    @Fact
+    def target_head(self) -> LedgerEntry | None:
+        """The newest record of the target."""
+        return self._sources.ledger.head(self.target.name)
+
+    @Fact
+    def effect(self) -> Effect:
+        """What is left to do."""
+        return Effect.CHANGE
+
+    @property
+    def state(self) -> EnvironmentState:
+        """The target as its ledger says."""
+        return self.target_head.state if self.target_head else EMPTY
+
+    @property
+    def lock(self) -> LockState | None:
+        """The lock in force on the target."""
+        return lock_in_force(self.target, self.state, self.now)
+
+    @property
+    def previous(self) -> Previous | None:
+        """What the target runs before the change."""
+        state = self.state
+        if state.version is None or state.digest is None:
+            return None
+        return Previous(version=state.version, digest=state.digest)
+
+    @property
+    def artifact(self) -> Manifest | None:
+        """What the request is about, pinned by its digest; None for lock and unlock."""
+        return None
+
+    @property
+    def committed(self) -> AnyRecord | None:
+        """The record that already says what is asked for."""
+        return None
+
+    @property
+    def interrupted(self) -> LedgerEntry | None:
+        """The record an interrupted run left behind, not committed yet."""
+        return None

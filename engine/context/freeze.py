@@ -1,0 +1,13 @@
+"""The facts of a lock or an unlock."""
+
+from engine.context.context import Context
+from engine.domain.plan import Effect
+from engine.facts import Fact
+
+
+class UnlockContext(Context):
+    """Unlocking what is not locked changes nothing."""
+
+    @Fact
+    def effect(self) -> Effect:
+        return Effect.NOTHING if self.lock is None else Effect.CHANGE

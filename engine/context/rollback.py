@@ -1,0 +1,180 @@
+"""The facts of a rollback."""
+
+from datetime import datetime
+from itertools import islice
+
+from engine.context.context import Context, Sources
+from engine.domain.artifact import Digest, Tag
+from engine.domain.errors import ConflictError, VersionNotPromotedError
+from engine.domain.impact import ImpactAnalysis
+from engine.domain.ledger import LedgerEntry
+from engine.domain.manifest import Manifest
+from engine.domain.path import PromotionPath
+from engine.domain.plan import Effect, GateMode
+from engine.domain.record import AnyRecord, RollbackRecord
+from engine.domain.request import RollbackRequest
+from engine.facts import Fact
+from engine.ports import Progress
+
+# How many tags that are taken are passed over before somebody should look.
+_MOST_TAKEN = 1000
+_AVAILABLE = 20
+# How far back a tag nobody attached a record to is looked for in the chain.
+_WALK = 200
+
+
+class RollbackContext(Context):
+    """What is known about one rollback at one time."""
+
+    def __init__(
+        self,
+        request: RollbackRequest,
+        path: PromotionPath,
+        sources: Sources,
+        now: datetime,
+        progress: Progress,
+        mode: GateMode = GateMode.RUN,
+    ) -> None:
+        super().__init__(request, path, sources, now, progress, mode)
+        self.version = request.version
+        self._asked = request
+
+    @property
+    def tag(self) -> Tag:
+        """The tag that says the version was promoted here."""
+        return self.target.tag(self.version)
+
+    @Fact
+    def manifest(self) -> Manifest:
+        """The artifact to go back to, pinned by its digest from here on."""
+        manifest = self._sources.registry.fetch(self.tag)
+        if manifest is None:
+            raise self._never_promoted()
+        return manifest
+
+    @Fact
+    def promotion(self) -> LedgerEntry | None:
+        """The newest committed promotion of this version and digest into the target."""
+        head = self.target_head
+        if head is None:
+            return None
+        return self._sources.ledger.promotion(head, self.manifest.digest, str(self.version))
+
+    @Fact
+    def current_promotion(self) -> LedgerEntry | None:
+        """The promotion that brought what the target runs now."""
+        head, state = self.target_head, self.state
+        if head is None or state.digest is None:
+            return None
+        return self._sources.ledger.promotion(head, Digest(state.digest), state.version)
+
+    @property
+    def forward(self) -> bool:
+        """Whether the version came after the one that runs: then the rules of a promotion hold."""
+        if self.current:
+            return False
+        if self.promotion is None or self.current_promotion is None:
+            return True
+        return self.promotion.sequence > self.current_promotion.sequence
+
+    @Fact
+    def latest(self) -> Digest | None:
+        """What deployments of the target follow now."""
+        return self._sources.registry.resolve(self.target.latest)
+
+    @property
+    def current(self) -> bool:
+        """Whether the target runs this very version and digest by its ledger."""
+        wanted = (str(self.version), str(self.manifest.digest))
+        return (self.state.version, self.state.digest) == wanted
+
+    @Fact
+    def effect(self) -> Effect:
+        if not self.current:
+            return Effect.CHANGE
+        return Effect.NOTHING if self.latest == self.manifest.digest else Effect.COMPLETE
+
+    @Fact
+    def standing(self) -> LedgerEntry | None:
+        """The record that made this version current, where it is."""
+        head, sequence = self.target_head, self.state.sequence
+        if head is None or sequence is None or not self.current:
+            return None
+        return self._sources.ledger.entry(head, sequence)
+
+    @Fact
+    def staged(self) -> LedgerEntry | None:
+        """The record an interrupted run left behind, not committed yet."""
+        following = self.target_head.sequence + 1 if self.target_head else 1
+        return self._sources.ledger.staged(self.target.name, following)
+
+    @Fact
+    def rollback_tag(self) -> Tag:
+        """
+        The next free `<version>-<env>-rollback-<n>`. Counting starts after the records attached to
+        the artifact and asks for each tag, so it costs the same however many tags there are.
+        """
+        numbers = [self._number(entry.record) for entry in self._rollbacks()]
+        start = max(numbers, default=0) + 1
+        for number in range(start, start + _MOST_TAKEN):
+            tag = self.target.rollback_tag(self.version, number)
+            if self._free(tag):
+                return tag
+        raise ConflictError(
+            f"{_MOST_TAKEN} tags from '{self.target.rollback_tag(self.version, start)}' on are "
+            "taken by others: remove those no record names (floe platform audit verify)"
+        )
+
+    @Fact
+    def impact(self) -> ImpactAnalysis | None:
+        """What going back undoes."""
+        return None
+
+    @property
+    def artifact(self) -> Manifest | None:
+        return self.manifest
+
+    @property
+    def committed(self) -> AnyRecord | None:
+        return self.standing.record if self.standing else None
+
+    @property
+    def interrupted(self) -> LedgerEntry | None:
+        return self.staged
+
+    def _rollbacks(self) -> tuple[LedgerEntry, ...]:
+        found = self._sources.ledger.attached(self.manifest.digest, "rollback")
+        return tuple(entry for entry in found if entry.environment == self.target.name)
+
+    def _number(self, record: AnyRecord) -> int:
+        if not isinstance(record, RollbackRecord) or record.version != str(self.version):
+            return 0
+        reading = self.path.read(Tag(record.artifact_tag))
+        return reading.rollback if reading else 0
+
+    def _free(self, tag: Tag) -> bool:
+        """No such tag, or one that a run left behind before its record was written."""
+        found = self._sources.registry.resolve(tag)
+        if found is None:
+            return True
+        return found == self.manifest.digest and not self._on_record(tag)
+
+    def _on_record(self, tag: Tag) -> bool:
+        newest = self._sources.ledger.history(self.target.name, _WALK)
+        records = (entry.record for entry in newest)
+        return any(isinstance(r, RollbackRecord) and r.artifact_tag == str(tag) for r in records)
+
+    def _never_promoted(self) -> VersionNotPromotedError:
+        readings = [(self.path.read(tag), tag) for tag in self._sources.registry.tags()]
+        there = [
+            (reading.version, tag)
+            for reading, tag in readings
+            if reading and reading.environment == self.target.name and not reading.rollback
+        ]
+        newest = [str(tag) for _, tag in islice(sorted(there, reverse=True), _AVAILABLE)]
+        listed = ", ".join(reversed(newest)) or "none"
+        return VersionNotPromotedError(
+            f"Version {self.version} was never promoted to {self.target}. "
+            f"Available versions: {listed}",
+            {"version": str(self.version), "available": newest},
+        )
