@@ -1,0 +1,119 @@
+"""Files of an OCI image layout: bounded reads, and writes that are whole or did not happen."""
+
+import errno
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
+
+LOCK_WAIT_SECONDS = 30.0
+_POLL_SECONDS = 0.01
+_NO_SPACE = "free some space and repeat"
+_NO_RIGHT = "run as a user who may write there"
+_WAY_OUT = {
+    errno.ENOSPC: _NO_SPACE,
+    errno.EDQUOT: _NO_SPACE,
+    errno.EFBIG: "raise the limit on the size of files and repeat",
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: _NO_RIGHT,
+    errno.EROFS: "mount it writable",
+}
+
+
+@contextmanager
+def writing(root: Path) -> Iterator[None]:
+    """Turns what the operating system refuses into RegistryUnavailableError."""
+    try:
+        yield
+    except OSError as error:
+        way_out = _WAY_OUT.get(error.errno or 0, "see that the directory can be written")
+        raise RegistryUnavailableError(
+            f"the image layout {root} cannot be written: {error.strerror}; "
+            f"nothing took effect: {way_out}"
+        ) from error
+
+
+def read_file(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
+    """
+    A file of at most `limit` bytes and its state; OSError when it cannot be read,
+    RegistryAnswerError when it is larger.
+    """
+    # Without O_NONBLOCK, opening a pipe that somebody put there would wait for its writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        state = os.fstat(file.fileno())
+        content = file.read(limit + 1) if state.st_size <= limit else b""
+    if max(state.st_size, len(content)) > limit:
+        raise RegistryAnswerError(f"{path} is larger than {limit} bytes, so it is not read")
+    return content, state
+
+
+def write_file(path: Path, content: bytes, mtime_ns: int | None = None) -> os.stat_result:
+    """Put `content` at `path` in one step that survives a power cut; OSError changes nothing."""
+    draft = path.with_name(f".floe-{secrets.token_hex(8)}")
+    try:
+        with draft.open("xb") as file:
+            file.write(content)
+            file.flush()
+            if mtime_ns is not None:
+                os.utime(file.fileno(), ns=(mtime_ns, mtime_ns))
+            os.fsync(file.fileno())
+            state = os.fstat(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+    return state
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """
+    Alone among all threads and processes of this machine that change the layout's index.
+
+    The operating system frees the lock when its holder dies. Tools of others do not know it.
+    """
+    with writing(root):
+        lock = root / ".floe" / "index.lock"
+        lock.parent.mkdir(exist_ok=True)
+        # Reading is enough to lock, so users who share the directory can lock each other out.
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        with writing(root):
+            _wait_for(descriptor, root)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for(descriptor: int, root: Path) -> None:
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    while not _taken(descriptor):
+        if time.monotonic() >= deadline:
+            raise RegistryUnavailableError(
+                f"the image layout {root} has been locked for {LOCK_WAIT_SECONDS:g} seconds "
+                "by another process: see whether one hangs, end it and repeat"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
