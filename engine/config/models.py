@@ -28,6 +28,7 @@ class State(Section):
 class ManifestFile(BaseModel):
     """The platform manifest floe reads. Top-level keys it does not know belong to other tools."""
 
+    # Input is hidden because it may be a secret, and errors end up in logs and tracebacks.
     model_config = ConfigDict(
         frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True
     )

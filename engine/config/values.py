@@ -32,9 +32,7 @@ _OURS = ("FLOE_", "SLACK_")
 class Section(BaseModel):
     """A mapping of the file. A key it does not know is an error: a misspelt rule never runs."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def duration_seconds(text: str) -> int:
