@@ -1,0 +1,318 @@
+"""Getting in: challenges, passwords, tokens, and what is said when that fails."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from engine.adapters.registry.credentials import (
+    BearerToken,
+    Credential,
+    IdentityToken,
+    Password,
+    always,
+    anonymous,
+)
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.domain.artifact import Digest, Tag
+from engine.domain.errors import ConfigError, RegistryAccessError, RegistryAnswerError
+from tests.builders import image
+from tests.peers.fake_http import Reply
+from tests.peers.fake_registry import FakeRegistry, oci_error
+from tests.peers.fake_tokens import TokenAuth
+
+Opened = Callable[..., DistributionRegistry]
+REPOSITORY = "acme/platform"
+V1 = Tag("v1.0.0")
+ALICE = Password("alice", "s3cret")
+
+
+@pytest.fixture
+def auth(fake: FakeRegistry) -> TokenAuth:
+    """The fake asks for tokens, and holds v1.0.0."""
+    fake.hold(REPOSITORY, image(), "v1.0.0")
+    fake.behaviour.auth = TokenAuth()
+    return fake.behaviour.auth
+
+
+def test_a_password_is_exchanged_for_a_token_once(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened
+) -> None:
+    registry = opened(fake.host, credentials=always(ALICE))
+
+    for _ in range(3):
+        assert registry.resolve(V1) is not None
+
+    assert [str(request) for request in fake.requests][:3] == [
+        "HEAD /v2/acme/platform/manifests/v1.0.0",
+        "GET /token",
+        "HEAD /v2/acme/platform/manifests/v1.0.0",
+    ]
+    assert len(fake.requests) == 5
+    assert registry.accepted_user == "alice"
+
+
+def test_a_write_after_a_read_asks_for_the_wider_scope_and_keeps_it(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened
+) -> None:
+    registry = opened(fake.host, credentials=always(ALICE))
+    registry.resolve(V1)
+
+    registry.put(image(b"new").manifest, Tag("v2.0.0"))
+    registry.resolve(V1)
+
+    scopes = [request.query.split("scope=")[1] for request in fake.seen("GET", "/token")]
+    assert scopes == [
+        "repository%3Aacme%2Fplatform%3Apull",
+        "repository%3Aacme%2Fplatform%3Apull%2Cpush",
+    ]
+
+
+@pytest.mark.parametrize("field_name", ["token", "access_token"])
+def test_a_token_may_come_under_either_name_and_without_a_lifetime(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened, field_name: str
+) -> None:
+    auth.field_name, auth.expires_in = field_name, None
+
+    assert opened(fake.host, credentials=always(ALICE)).resolve(V1) is not None
+
+
+def test_public_content_is_read_with_an_anonymous_token_that_speaks_for_nobody(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened
+) -> None:
+    auth.public = True
+    registry = opened(fake.host, credentials=anonymous)
+
+    assert registry.resolve(V1) is not None
+    assert registry.accepted_user is None
+
+
+def test_an_identity_token_is_exchanged_and_speaks_for_nobody(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened
+) -> None:
+    auth.identity_token = "refresh me"
+    registry = opened(fake.host, credentials=always(IdentityToken("refresh me")))
+
+    assert registry.resolve(V1) is not None
+    assert registry.accepted_user is None
+    assert len(fake.seen("POST", "/token")) == 1
+
+
+def test_a_given_token_is_sent_as_it_is(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened
+) -> None:
+    auth.tokens["mine"] = frozenset({f"{REPOSITORY}:pull"})
+    registry = opened(fake.host, credentials=always(BearerToken("mine")))
+
+    assert registry.resolve(V1) is not None
+    assert fake.seen("GET", "/token") == []
+    assert registry.accepted_user is None
+
+
+def test_a_token_near_its_end_is_renewed_before_it_is_used(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened
+) -> None:
+    auth.expires_in = 0
+    registry = opened(fake.host, credentials=always(ALICE))
+
+    for _ in range(3):
+        registry.resolve(V1)
+
+    assert len(fake.seen("GET", "/token")) == 3
+    assert len(fake.seen("HEAD")) == 4
+
+
+def test_a_token_that_is_rejected_is_renewed_once(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened
+) -> None:
+    registry = opened(fake.host, credentials=always(ALICE))
+    registry.resolve(V1)
+    auth.revoke()
+
+    assert registry.resolve(V1) is not None
+    assert len(fake.seen("GET", "/token")) == 2
+
+
+def test_a_registry_that_rejects_every_token_is_not_asked_for_ever(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened
+) -> None:
+    fake.always("HEAD", "/manifests/", auth_challenge(fake))
+
+    with pytest.raises(RegistryAccessError):
+        opened(fake.host, credentials=always(ALICE)).resolve(V1)
+
+    assert len(fake.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("credential", "words"),
+    [
+        (Password("alice", "wrong"), "refused the user name or password .401.* of 'alice'"),
+        (IdentityToken("wrong"), "refused the token .401"),
+        (BearerToken("wrong"), "refused the token .401"),
+        (None, "asks for credentials .401.* none were found"),
+    ],
+)
+def test_each_way_of_not_getting_in_has_its_own_words(
+    fake: FakeRegistry,
+    auth: TokenAuth,
+    opened: Opened,
+    credential: Credential | None,
+    words: str,
+) -> None:
+    registry = opened(fake.host, credentials=lambda host: credential)
+
+    with pytest.raises(RegistryAccessError, match=words) as caught:
+        registry.resolve(V1)
+
+    assert fake.host in str(caught.value)
+    assert "docker login" in str(caught.value)
+    assert "wrong" not in str(caught.value)
+    assert registry.accepted_user is None
+    assert len(fake.requests) <= 4
+
+
+def test_a_denial_is_told_in_the_registrys_words_and_is_no_absence(
+    fake: FakeRegistry, opened: Opened
+) -> None:
+    fake.always("GET", "/manifests/", oci_error(403, "DENIED", "not\non your\x1b[31m plan"))
+
+    with pytest.raises(RegistryAccessError, match=r"403, DENIED: not\\non your\\x1b"):
+        opened(fake.host).fetch(V1)
+
+
+@pytest.mark.parametrize(
+    "challenges",
+    ["", "Negotiate", 'Digest realm="x", nonce="y"', 'Bearer realm="ftp://elsewhere"', "Bearer"],
+)
+def test_a_challenge_nobody_can_answer_is_told(
+    fake: FakeRegistry, opened: Opened, challenges: str
+) -> None:
+    fake.always("HEAD", "/manifests/", Reply(401, headers={"WWW-Authenticate": challenges}))
+
+    with pytest.raises(RegistryAnswerError):
+        opened(fake.host, credentials=always(ALICE)).resolve(V1)
+
+
+def test_a_basic_challenge_is_answered_once_and_then_beforehand(
+    fake: FakeRegistry, opened: Opened
+) -> None:
+    fake.hold(REPOSITORY, image(), "v1.0.0")
+    challenge = {"WWW-Authenticate": "Negotiate, BASIC Realm=registry"}
+    fake.script("HEAD", "/manifests/", Reply(401, headers=challenge))
+    registry = opened(fake.host, credentials=always(ALICE))
+
+    for _ in range(3):
+        registry.resolve(V1)
+
+    sent = [request.headers.get("authorization") for request in fake.requests]
+    assert sent == [None] + ["Basic YWxpY2U6czNjcmV0"] * 3
+    assert registry.accepted_user == "alice"
+
+
+def test_a_basic_password_that_is_refused_is_not_tried_again_and_again(
+    fake: FakeRegistry, opened: Opened
+) -> None:
+    challenge = Reply(401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+    fake.always("HEAD", "/manifests/", challenge)
+    registry = opened(fake.host, credentials=always(ALICE))
+
+    with pytest.raises(RegistryAccessError, match="user name or password"):
+        registry.resolve(V1)
+
+    assert len(fake.requests) == 2
+    assert registry.accepted_user is None
+
+
+def test_a_password_that_was_never_asked_for_is_never_sent(
+    fake: FakeRegistry, opened: Opened
+) -> None:
+    fake.hold(REPOSITORY, image(), "v1.0.0")
+    looked_up: list[str] = []
+
+    def source(host: str) -> Credential:
+        looked_up.append(host)
+        return ALICE
+
+    registry = opened(fake.host, credentials=source)
+    registry.resolve(V1)
+
+    assert looked_up == []
+    assert registry.accepted_user is None
+    assert all("authorization" not in request.headers for request in fake.requests)
+
+
+def test_a_password_that_a_helper_replaced_meanwhile_is_looked_up_again(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened
+) -> None:
+    passwords = iter(["s3cret", "changed"])
+    registry = opened(fake.host, credentials=lambda host: Password("alice", next(passwords)))
+    registry.resolve(V1)
+    auth.revoke()
+    auth.password = "changed"
+
+    assert registry.resolve(V1) is not None
+
+
+def test_one_token_serves_eight_threads(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened
+) -> None:
+    registry = opened(fake.host, credentials=always(ALICE))
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: registry.resolve(V1), range(64)))
+
+    assert set(found) == {image().manifest.digest}
+    assert len(fake.seen("GET", "/token")) == 1
+
+
+def test_eight_threads_on_eight_repositories_each_get_their_own_scope(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened
+) -> None:
+    registries = [opened(fake.host, f"acme/{n}", credentials=always(ALICE)) for n in range(8)]
+
+    def work(number: int) -> Digest | None:
+        registry = registries[number % 8]
+        registry.put(image(bytes(number)).manifest, Tag(f"v{number}"))
+        return registry.resolve(Tag(f"v{number}"))
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(work, range(32)))
+
+    assert found == [image(bytes(number)).manifest.digest for number in range(32)]
+
+
+def test_secrets_appear_in_no_log_and_no_representation(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    fake.script("GET", "/token", Reply(500))
+
+    opened(fake.host, credentials=always(ALICE)).resolve(V1)
+
+    shown = caplog.text + repr(ALICE) + repr(IdentityToken("s3cret")) + repr(BearerToken("s3cret"))
+    assert "s3cret" not in shown
+    assert "token-1" not in caplog.text
+    assert "service=" not in caplog.text
+
+
+@pytest.mark.parametrize("token", ["two\nlines", "ä", "", " "])
+def test_a_token_no_header_can_carry_is_a_configuration_error(token: str) -> None:
+    with pytest.raises(ConfigError, match="registry token"):
+        BearerToken(token)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"token": 1}', b'{"token": "a\\nb"}', b"[]"])
+def test_a_token_service_that_issues_nothing_usable_is_told(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened, body: bytes
+) -> None:
+    fake.always("GET", "/token", Reply(200, body))
+
+    with pytest.raises(RegistryAnswerError, match="no usable token"):
+        opened(fake.host, credentials=always(ALICE)).resolve(V1)
+
+
+def auth_challenge(fake: FakeRegistry) -> Reply:
+    realm = f'Bearer realm="http://{fake.host}/token",scope="repository:{REPOSITORY}:pull"'
+    return Reply(401, headers={"WWW-Authenticate": realm})
