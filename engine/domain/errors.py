@@ -10,6 +10,7 @@ Every way a request can end badly, and the exit code scripts rely on.
     - RegistryAnswerError ......... 5
     - LedgerUnreadableError ....... 5
   x AuditUnavailableError ......... 5
+  x StoreUnavailableError ......... 5
   x SignatureVerificationError .... 6
   x GateFailedError ............... 8
   x InvalidTransitionError ........ 9
@@ -95,6 +96,13 @@ class AuditUnavailableError(PromotionError):
 
     exit_code = 5
     reason_code = "audit_unavailable"
+
+
+class StoreUnavailableError(PromotionError):
+    """The store of changes cannot be read or written; nothing was decided."""
+
+    exit_code = 5
+    reason_code = "store_unavailable"
 
 
 class SignatureVerificationError(PromotionError):

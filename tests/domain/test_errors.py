@@ -16,6 +16,7 @@ _CODES = {
     "RegistryAnswerError": 5,
     "LedgerUnreadableError": 5,
     "AuditUnavailableError": 5,
+    "StoreUnavailableError": 5,
     "SignatureVerificationError": 6,
     "GateFailedError": 8,
     "InvalidTransitionError": 9,

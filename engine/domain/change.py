@@ -1,0 +1,197 @@
+"""A change in flight: one promotion or rollback from its request to its end (spec 10)."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, JsonValue
+
+from engine.domain.gate import GateResult
+from engine.domain.impact import ImpactAnalysis
+from engine.domain.operator import IdentitySource, Operator
+from engine.domain.record import ApprovalRecord, SignatureStatus, TraceText, UtcTime, Value
+
+
+class ChangeState(StrEnum):
+    CHECKING = "checking"
+    BLOCKED = "blocked"
+    AWAITING_APPROVAL = "awaiting_approval"
+    EXECUTING = "executing"
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    STALE = "stale"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+OPEN = frozenset({ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL, ChangeState.EXECUTING})
+# Every move there is; anything else is a defect and is refused by the store's caller.
+MOVES: dict[ChangeState, frozenset[ChangeState]] = {
+    ChangeState.CHECKING: frozenset(
+        {
+            ChangeState.BLOCKED,
+            ChangeState.AWAITING_APPROVAL,
+            ChangeState.EXECUTING,
+            ChangeState.SUPERSEDED,
+            ChangeState.CANCELLED,
+            ChangeState.FAILED,
+        }
+    ),
+    ChangeState.AWAITING_APPROVAL: frozenset(
+        {
+            ChangeState.EXECUTING,
+            ChangeState.REJECTED,
+            ChangeState.EXPIRED,
+            ChangeState.SUPERSEDED,
+            ChangeState.STALE,
+            ChangeState.CANCELLED,
+        }
+    ),
+    ChangeState.EXECUTING: frozenset(
+        {
+            ChangeState.PROMOTED,
+            ChangeState.STALE,
+            ChangeState.BLOCKED,
+            ChangeState.FAILED,
+            # An approval that stopped counting, or a lock: the change waits again.
+            ChangeState.AWAITING_APPROVAL,
+        }
+    ),
+}
+
+
+class Requester(Value):
+    """Who asked, as established then; what they may is read again before anything is written."""
+
+    name: str
+    id: str
+    source: IdentitySource
+    verified: bool
+    groups: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, operator: Operator) -> "Requester":
+        return cls(
+            name=operator.name,
+            id=operator.id,
+            source=operator.source,
+            verified=operator.verified,
+            groups=operator.groups,
+            names=operator.names,
+        )
+
+    @property
+    def operator(self) -> Operator:
+        return Operator(self.name, self.id, self.source, self.verified, self.groups, self.names)
+
+
+class Fingerprint(Value):
+    """
+    What approvers agree to (spec 10). Any difference makes the change stale; the ledger's
+    sequence, locks, refusals, group members and durations are not part of it.
+
+    `configuration` is the digest of the target's effective configuration, `verdicts` the status
+    of every gate and of the signature.
+    """
+
+    digest: str
+    action: str
+    version: str
+    source: str | None
+    target: str
+    running_version: str | None
+    running_digest: str | None
+    configuration: str
+    verdicts: dict[str, str] = Field(default_factory=dict)
+
+    def differences(self, other: "Fingerprint") -> tuple[str, ...]:
+        """The fields in which `other` is not what was agreed to, each with both values."""
+        return tuple(_differences(self.model_dump(), other.model_dump()))
+
+
+class FoundRecord(Value):
+    """A finding, as the store keeps it."""
+
+    check: str
+    outcome: str
+    reason: str
+
+
+class Ended(Value):
+    """Why a change ended without its effect, or how it failed; `by` where somebody decided."""
+
+    reason_code: str
+    message: str
+    exit_code: int
+    by: str | None = None
+    face: str | None = None
+
+
+class Change(Value):
+    """
+    One request and what became of it.
+
+    `revision` grows by one with every move, and moves are compare-and-swap on (state, revision).
+    `record_id` is the committed record once it took effect. Durations are seconds, times UTC.
+    """
+
+    id: str
+    action: str
+    version: str
+    source: str | None
+    target: str
+    reason: str | None = None
+    requester: Requester
+    face: str
+    trace_id: TraceText
+    state: ChangeState = ChangeState.CHECKING
+    revision: int = Field(default=1, ge=1)
+    created_at: UtcTime
+    updated_at: UtcTime
+    expires_at: UtcTime | None = None
+    digest: str | None = None
+    required: int = 0
+    groups: tuple[str, ...] | None = None
+    approvals: tuple[ApprovalRecord, ...] = ()
+    fingerprint: Fingerprint | None = None
+    findings: tuple[FoundRecord, ...] = ()
+    gate_results: tuple[GateResult, ...] = ()
+    signature: SignatureStatus | None = None
+    impact: ImpactAnalysis | None = None
+    policy_digest: str | None = None
+    warnings: tuple[str, ...] = ()
+    record_id: str | None = None
+    ended: Ended | None = None
+    superseded_by: str | None = None
+    context: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        return self.state in OPEN
+
+    @property
+    def missing_approvals(self) -> int:
+        return max(0, self.required - len(self.approvals))
+
+    def moved(self, state: ChangeState, **changes: Any) -> "Change":
+        """The change after a move to `state`; ValueError for a move there is not."""
+        if state is not self.state and state not in MOVES.get(self.state, frozenset()):
+            raise ValueError(f"change {self.id}: {self.state} never becomes {state}")
+        fields = changes | {"state": state, "revision": self.revision + 1}
+        return Change.model_validate(dict(self) | fields)
+
+
+def _differences(agreed: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
+    for name, value in agreed.items():
+        other = found[name]
+        if value == other:
+            continue
+        if isinstance(value, dict):
+            for key in sorted(value.keys() | other.keys()):
+                if value.get(key) != other.get(key):
+                    yield f"{name}.{key}: {value.get(key)} -> {other.get(key)}"
+        else:
+            yield f"{name}: {value} -> {other}"
