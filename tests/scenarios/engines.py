@@ -1,0 +1,128 @@
+"""Engines for tests: on any registry, with real leases and gates, and a ticking clock."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from engine.adapters.gates import CommandGates
+from engine.adapters.leases import FileLeases
+from engine.adapters.ledger.ledger import RegistryLedger
+from engine.api import Engine
+from engine.domain.environment import Environment
+from engine.domain.gate import Gate, GateKind, GateResult
+from engine.domain.identity import Directory
+from engine.domain.operator import IdentitySource, Operator
+from engine.domain.parsing import promotion_request
+from engine.domain.path import PromotionPath
+from engine.domain.request import PromotionRequest
+from engine.domain.result import Result
+from engine.ports import Clock, Registry
+
+POLICY_DIGEST = f"sha256:{'a' * 64}"
+TRACE_ID = "1" * 32
+NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
+
+
+def person(name: str, *groups: str, verified: bool = True) -> Operator:
+    """Somebody known by an e-mail address, or nobody but a name."""
+    return Operator(
+        name=name,
+        id=f"oidc:https://id.example.com#{name}",
+        source=IdentitySource.OIDC,
+        verified=verified,
+        groups=frozenset(groups),
+        names=frozenset({name, f"oidc:https://id.example.com#{name}"}),
+    )
+
+
+ALICE = person("alice@acme.com")
+BOB = person("bob@acme.com")
+
+
+@dataclass
+class TickingClock:
+    """Implements `engine.ports.Clock`: a second passes whenever somebody looks."""
+
+    time: datetime = NOON
+
+    def now(self) -> datetime:
+        self.time += timedelta(seconds=1)
+        return self.time
+
+
+@dataclass
+class Told:
+    """Implements `engine.ports.Progress`: remembers what it was told."""
+
+    steps: list[str] = field(default_factory=list)
+    started: list[GateKind] = field(default_factory=list)
+    finished: list[GateResult] = field(default_factory=list)
+
+    def step(self, text: str) -> None:
+        self.steps.append(text)
+
+    def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
+        self.started.append(gate)
+
+    def gate_finished(self, result: GateResult) -> None:
+        self.finished.append(result)
+
+
+def path_of(*environments: str | Environment) -> PromotionPath:
+    """A path of environments, those given by name alone without any rule."""
+    return PromotionPath(tuple(Environment(e) if isinstance(e, str) else e for e in environments))
+
+
+DEFAULT_PATH = path_of("dev", "staging", "prod")
+
+
+def gate(*argv: str, kind: GateKind = GateKind.TESTS, env: tuple[str, ...] = ()) -> Gate:
+    """A gate that runs `argv`, in the directory of the engine."""
+    return Gate(kind, argv, timeout_seconds=30, env=env)
+
+
+@contextmanager
+def engine_on(
+    registry: Registry,
+    folder: Path,
+    path: PromotionPath = DEFAULT_PATH,
+    *,
+    directory: Directory | None = None,
+    clock: Clock | None = None,
+    policy_digest: str = POLICY_DIGEST,
+    lease_seconds: float = 60,
+) -> Iterator[Engine]:
+    """The engine on `registry`; gates run in `folder`, leases lie in `folder/leases`."""
+    with ThreadPoolExecutor(16) as pool:
+        yield Engine(
+            path=path,
+            registry=registry,
+            ledger=RegistryLedger(registry),
+            gate_runner=CommandGates(folder, os.environ),
+            leases=FileLeases(folder / "leases", lease_seconds),
+            clock=clock or TickingClock(),
+            pool=pool,
+            policy_digest=policy_digest,
+            directory=directory or Directory(),
+        )
+
+
+def promotion(
+    engine: Engine,
+    version: str,
+    target: str,
+    operator: Operator = ALICE,
+    source: str | None = None,
+    trace_id: str = TRACE_ID,
+) -> PromotionRequest:
+    """What a face makes of these words."""
+    return promotion_request(engine.path, version, source, target, operator, trace_id)
+
+
+def promote(engine: Engine, version: str, target: str, operator: Operator = ALICE) -> Result:
+    """Plan and execute at once."""
+    return engine.run(promotion(engine, version, target, operator), Told())
