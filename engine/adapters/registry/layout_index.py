@@ -159,7 +159,8 @@ def _check_entry(place: int, entry: object) -> None:
 
 def _parse_json(content: bytes) -> Any:
     try:
-        return json.loads(content, parse_constant=_no_number, parse_float=_finite)
+        # Decoded here: json would take UTF-16 too, which no other tool reads.
+        return json.loads(content.decode(), parse_constant=_no_number, parse_float=_finite)
     except RecursionError as error:
         raise ValueError("its JSON is nested too deep") from error
 

@@ -15,7 +15,7 @@ from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
 MAX_INDEX_BYTES = 64 * 1024 * 1024
 _MARKER = "oci-layout"
 _MARKER_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
-_OUR_NAMES = {"blobs", "index.json", _MARKER, ".floe"}
+_LAYOUT_NAMES = {"blobs", "index.json", _MARKER}
 # File times advance in steps of some milliseconds: within one, two changes look the same.
 _SETTLED_NS = 50_000_000
 # Other tools write index.json in place, so a reader can meet it half written.
@@ -107,7 +107,9 @@ def create_layout(root: Path) -> None:
         names = {path.name for path in root.iterdir()}
     if _MARKER in names:
         return
-    if not names <= _OUR_NAMES:
+    # Somebody else may be making it at this moment, or may have died doing so.
+    strangers = [name for name in names - _LAYOUT_NAMES if not name.startswith(".floe")]
+    if strangers:
         raise RegistryAnswerError(
             f"{root} holds other files and is not an image layout: name an empty directory"
         )

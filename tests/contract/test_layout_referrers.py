@@ -1,0 +1,167 @@
+"""Referrers in an image layout: our own are marked, those of others are looked for."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.domain.artifact import Digest, Tag
+from engine.domain.manifest import Manifest
+from tests.builders import Artifact, image, index, referrer
+from tests.peers import oci_layout
+
+SUBJECT = image(b"subject")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A layout that holds the subject."""
+    LayoutRegistry.create(tmp_path / "registry")
+    oci_layout.write(tmp_path / "registry", SUBJECT, "v1")
+    return tmp_path / "registry"
+
+
+def digests(root: Path, artifact_type: str | None = None) -> list[str]:
+    found = LayoutRegistry(root).referrers(SUBJECT.manifest.digest, artifact_type)
+    return [descriptor.digest for descriptor in found]
+
+
+def signature(content: bytes = b"{}") -> Artifact:
+    return referrer(SUBJECT.manifest, "application/vnd.example.signature", content, {"k": "v"})
+
+
+def entry_of(root: Path, manifest: Manifest) -> dict[str, Any]:
+    entries: list[dict[str, Any]] = json.loads((root / "index.json").read_text())["manifests"]
+    return next(entry for entry in entries if entry["digest"] == str(manifest.digest))
+
+
+def test_our_own_referrer_is_marked_in_the_index(root):
+    record = signature()
+
+    LayoutRegistry(root).put(record.manifest, Tag("floe-ledger.dev.1"))
+
+    entry = entry_of(root, record.manifest)
+    assert entry["artifactType"] == "application/vnd.example.signature"
+    assert entry["annotations"]["dev.floe.subject"] == str(SUBJECT.manifest.digest)
+    assert digests(root) == [str(record.manifest.digest)]
+
+
+def test_what_is_marked_for_another_subject_is_not_even_opened(root):
+    registry = LayoutRegistry(root)
+    other = referrer(image(b"other").manifest, "application/vnd.example.signature")
+    registry.put(other.manifest)
+    registry.put(image(b"artifact").manifest, Tag("v2"))
+    for manifest in (other.manifest, image(b"artifact").manifest):
+        (root / "blobs" / "sha256" / manifest.digest.hex).unlink()
+
+    found = registry.referrers(SUBJECT.manifest.digest)
+
+    assert found == ()
+
+
+def test_a_mark_proves_nothing(root):
+    other = referrer(image(b"other").manifest, "application/vnd.example.signature")
+    LayoutRegistry(root).put(other.manifest)
+    index_json = root / "index.json"
+    lie = index_json.read_text().replace(
+        str(image(b"other").manifest.digest), str(SUBJECT.manifest.digest)
+    )
+    index_json.write_text(lie)
+
+    assert digests(root) == []
+
+
+def test_a_referrer_another_tool_attached_is_found_with_type_and_annotations(root):
+    oci_layout.write(root, signature())
+
+    (found,) = LayoutRegistry(root).referrers(SUBJECT.manifest.digest)
+
+    assert found.digest == str(signature().manifest.digest)
+    assert found.artifact_type == "application/vnd.example.signature"
+    assert found.annotations == {"k": "v"}
+    assert digests(root, "application/vnd.example.signature") == [found.digest]
+    assert digests(root, "application/vnd.example.sbom") == []
+
+
+def test_a_referrer_in_an_index_within_the_index_is_found(root):
+    # What the tag-schema fallback looks like once it was copied into a layout.
+    fallback = index(index(signature()))
+    oci_layout.write(root, fallback, f"sha256-{SUBJECT.manifest.digest.hex}")
+
+    assert digests(root) == [str(signature().manifest.digest)]
+
+
+def test_foreign_manifests_that_cannot_be_read_hide_nothing_else(root):
+    broken, absent = image(b"broken"), image(b"absent")
+    for artifact in (broken, absent, signature()):
+        oci_layout.write(root, artifact)
+    (root / "blobs" / "sha256" / broken.manifest.digest.hex).write_bytes(b"{}")
+    (root / "blobs" / "sha256" / absent.manifest.digest.hex).unlink()
+
+    assert digests(root) == [str(signature().manifest.digest)]
+
+
+def test_a_foreign_manifest_is_opened_once(root):
+    registry = LayoutRegistry(root)
+    foreign = image(b"foreign")
+    oci_layout.write(root, foreign)
+    registry.referrers(SUBJECT.manifest.digest)
+    path = root / "blobs" / "sha256" / foreign.manifest.digest.hex
+    path.unlink()
+    path.mkdir()  # Opening it again would be an error.
+
+    found = registry.referrers(SUBJECT.manifest.digest)
+
+    assert found == ()
+
+
+def test_attaching_lists_what_was_stored_and_not_listed(root):
+    stored = signature()
+    blobs = root / "blobs" / "sha256"
+    (blobs / stored.manifest.digest.hex).write_bytes(stored.manifest.content)
+
+    LayoutRegistry(root).attach(SUBJECT.manifest.digest, stored.manifest.descriptor)
+
+    assert digests(root) == [str(stored.manifest.digest)]
+
+
+def test_a_referrer_that_lost_its_tag_stays_one(root):
+    registry = LayoutRegistry(root)
+    first, second = signature(b"1"), signature(b"2")
+    registry.put(first.manifest, Tag("floe-ledger.dev"))
+
+    registry.put(second.manifest, Tag("floe-ledger.dev"))
+
+    assert sorted(digests(root)) == sorted(
+        [str(first.manifest.digest), str(second.manifest.digest)]
+    )
+
+
+def test_a_layout_of_30_000_entries_works(root):
+    number = 30_000
+    entries = [
+        {
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "digest": str(Digest.of(str(place).encode())),
+            "size": 400,
+            "annotations": {"org.opencontainers.image.ref.name": f"v1.0.{place}"},
+        }
+        for place in range(number)
+    ]
+    document = json.loads((root / "index.json").read_text())
+    document["manifests"] += entries
+    (root / "index.json").write_text(json.dumps(document))
+    registry = LayoutRegistry(root)
+
+    started = time.monotonic()
+    for place in range(10):
+        registry.put(signature(str(place).encode()).manifest, Tag(f"floe-ledger.dev.{place}"))
+    for place in range(2000):
+        registry.resolve(Tag(f"v1.0.{place}"))
+
+    assert len(registry.tags()) == number + 11
+    assert len(digests(root)) == 10
+    assert time.monotonic() - started < 60
