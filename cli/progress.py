@@ -25,3 +25,6 @@ class TerminalProgress:
         click.echo(
             f"… {result.gate.value}: {result.status.value} in {seconds:.1f} s{error}", err=True
         )
+
+    def gate_output(self, gate: GateKind, output: bytes) -> None:
+        """Only the store keeps it; a failed gate's last line is in its error."""

@@ -62,8 +62,8 @@ MOVES: dict[ChangeState, frozenset[ChangeState]] = {
 }
 
 
-class Requester(Value):
-    """Who asked, as established then; what they may is read again before anything is written."""
+class Person(Value):
+    """Somebody as established then; what they may is read again before anything is written."""
 
     name: str
     id: str
@@ -73,7 +73,7 @@ class Requester(Value):
     names: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, operator: Operator) -> "Requester":
+    def of(cls, operator: Operator) -> "Person":
         return cls(
             name=operator.name,
             id=operator.id,
@@ -144,7 +144,7 @@ class Change(Value):
     source: str | None
     target: str
     reason: str | None = None
-    requester: Requester
+    requester: Person
     face: str
     trace_id: TraceText
     state: ChangeState = ChangeState.CHECKING
@@ -156,6 +156,8 @@ class Change(Value):
     required: int = 0
     groups: tuple[str, ...] | None = None
     approvals: tuple[ApprovalRecord, ...] = ()
+    # Whoever gave them, in the same order: membership is read again before anything is written.
+    approvers: tuple[Person, ...] = ()
     fingerprint: Fingerprint | None = None
     findings: tuple[FoundRecord, ...] = ()
     gate_results: tuple[GateResult, ...] = ()

@@ -22,6 +22,7 @@ Every way a request can end badly, and the exit code scripts rely on.
   x EnvironmentLockedError ....... 13
   x ApprovalPendingError ......... 14
   x ChangeClosedError ............ 15
+    - StaleError ................. 15
 """
 
 from collections.abc import Mapping
@@ -178,3 +179,9 @@ class ChangeClosedError(PromotionError):
 
     exit_code = 15
     reason_code = "change_closed"
+
+
+class StaleError(ChangeClosedError):
+    """What would be done is not what was agreed to any more."""
+
+    reason_code = "stale"

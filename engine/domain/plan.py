@@ -9,7 +9,7 @@ from engine.domain.finding import Finding, Outcome, first_error
 from engine.domain.gate import GateResult
 from engine.domain.impact import ImpactAnalysis
 from engine.domain.manifest import Manifest
-from engine.domain.record import AnyRecord, Previous, SignatureStatus
+from engine.domain.record import AnyRecord, ApprovalRecord, Previous, SignatureStatus
 from engine.domain.request import Request
 
 # Frozen, so one value serves every plan made where signatures are not asked for.
@@ -57,9 +57,11 @@ class Plan:
     The findings about a request and, if none blocks it, the exact writes it takes.
 
     `manifest` is the artifact, pinned when it was first resolved (None for lock and unlock);
-    `impact` what a rollback undoes; `previous` what the target runs now; `committed` the record that already says what is asked for, if any. A plan made with
-    `mode` LIST has gates that did not run and is never executed. `policy` findings depend on the
-    world and are judged again at the moment of writing, `evidence` on the artifact alone.
+    `impact` what a rollback undoes; `previous` what the target runs now; `committed` the record
+    that already says what is asked for, if any. A plan made with `mode` LIST has gates that did
+    not run and is never executed. `policy` findings depend on the world and are judged again at
+    the moment of writing, `evidence` on the artifact alone. `approvals` are those that count at
+    the moment of writing.
     """
 
     action: Action
@@ -76,6 +78,8 @@ class Plan:
     previous: Previous | None = None
     committed: AnyRecord | None = None
     impact: ImpactAnalysis | None = None
+    approvals_required: int = 0
+    approvals: tuple[ApprovalRecord, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -91,6 +95,10 @@ class Plan:
         """What let the operator in, as the authorization check found."""
         found = (f for f in self.policy if f.check == "authorization" and not f.blocks)
         return next((finding.reason for finding in found), "")
+
+    @property
+    def approvals_missing(self) -> int:
+        return max(0, self.approvals_required - len(self.approvals))
 
     @property
     def blockers(self) -> tuple[Finding, ...]:

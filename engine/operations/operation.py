@@ -39,6 +39,10 @@ def _no_impact(_context: Any) -> None:
     return None
 
 
+def _none_needed(_context: Any) -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[R, C]):
     """
@@ -60,6 +64,7 @@ class Operation(Generic[R, C]):
     writes: Callable[[C], tuple[TagWrite, ...]] = _nothing
     results: Callable[[C], tuple[GateResult, ...]] = _nothing
     impact: Callable[[C], ImpactAnalysis | None] = _no_impact
+    approvals: Callable[[C], int] = _none_needed
 
     def plan(self, request: R, context: C, policy_digest: str) -> Plan:
         """Judge everything, and state the writes if nothing blocks."""
@@ -109,4 +114,5 @@ class Operation(Generic[R, C]):
             previous=context.previous,
             committed=context.committed,
             impact=self.impact(context),
+            approvals_required=self.approvals(context),
         )

@@ -58,6 +58,7 @@ def record(
         identity_verified=operator.verified,
         authorization_passed=True,
         authorized_via=plan.authorized_via,
+        approvals=plan.approvals,
         promoted_at=stamp.at,
         trace_id=request.trace_id,
         warnings=plan.warnings,
@@ -80,6 +81,7 @@ PROMOTE = Operation(
     facts=(PromotionContext.staged,),
     writes=writes,
     results=results,
+    approvals=lambda context: context.target.approvals.required,
     record=record,
     run=frozenset({"promotion_id", "promoted_at", "trace_id", "gate_results"}),
 )

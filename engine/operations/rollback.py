@@ -22,6 +22,12 @@ def writes(context: RollbackContext) -> tuple[TagWrite, ...]:
             return ()
 
 
+def approvals(context: RollbackContext) -> int:
+    """As many as a promotion needs, where rollbacks ask for them or the way is forward."""
+    rules = context.target.approvals
+    return rules.required if rules.rollback or context.forward else 0
+
+
 def record(
     request: RollbackRequest, plan: Plan, context: RollbackContext, stamp: Stamp
 ) -> RollbackRecord:
@@ -43,6 +49,7 @@ def record(
         identity_verified=operator.verified,
         authorization_passed=True,
         authorized_via=plan.authorized_via,
+        approvals=plan.approvals,
         rolled_back_at=stamp.at,
         trace_id=request.trace_id,
         warnings=plan.warnings,
@@ -63,6 +70,7 @@ ROLLBACK = Operation(
         RollbackContext.impact,
     ),
     writes=writes,
+    approvals=approvals,
     impact=lambda context: context.impact,
     record=record,
     run=frozenset({"rollback_id", "rolled_back_at", "trace_id", "impact_analysis"}),

@@ -30,6 +30,7 @@ class Told:
     def __init__(self) -> None:
         self.started: list[tuple[GateKind, int]] = []
         self.finished: list[GateResult] = []
+        self.outputs: dict[GateKind, bytes] = {}
 
     def step(self, text: str) -> None: ...
 
@@ -38,6 +39,9 @@ class Told:
 
     def gate_finished(self, result: GateResult) -> None:
         self.finished.append(result)
+
+    def gate_output(self, gate: GateKind, output: bytes) -> None:
+        self.outputs[gate] = output
 
 
 def script(directory: Path, code: str, name: str = "gate.py") -> tuple[str, ...]:
@@ -63,10 +67,9 @@ def run(directory: Path, *gates: Gate, grace_seconds: float = 5) -> tuple[GateRe
 
 def run_keeping(directory: Path, command: Gate) -> tuple[GateResult, bytes]:
     """The result of one gate and what was kept of its output."""
-    kept: dict[GateKind, bytes] = {}
-    runner = CommandGates(directory, os.environ, keep_output=kept.__setitem__)
-    (result,) = runner.run((command,), SUBJECT, Told())
-    return result, kept[command.kind]
+    told = Told()
+    (result,) = CommandGates(directory, os.environ).run((command,), SUBJECT, told)
+    return result, told.outputs[command.kind]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> bool:

@@ -25,13 +25,11 @@ class Judge:
 
 
 def scan(directory: Path, judge: Judge, *argv: str, timeout: int = 60) -> tuple[GateResult, bytes]:
-    kept: list[bytes] = []
-    runner = CommandGates(
-        directory, os.environ, judge=judge, keep_output=lambda _, output: kept.append(output)
-    )
+    told = Told()
+    runner = CommandGates(directory, os.environ, judge=judge)
     scanner = gate(*argv, kind=GateKind.SECURITY_SCAN, timeout=timeout, security=SecurityRules())
-    (result,) = runner.run((scanner,), SUBJECT, Told())
-    return result, b"".join(kept)
+    (result,) = runner.run((scanner,), SUBJECT, told)
+    return result, told.outputs.get(GateKind.SECURITY_SCAN, b"")
 
 
 def test_a_scan_is_judged_by_its_report_alone_whatever_its_exit_status(tmp_path):

@@ -28,6 +28,7 @@ _CODES = {
     "EnvironmentLockedError": 13,
     "ApprovalPendingError": 14,
     "ChangeClosedError": 15,
+    "StaleError": 15,
 }
 _CLASSES = {
     name: kind

@@ -61,6 +61,7 @@ class Told:
     steps: list[str] = field(default_factory=list)
     started: list[GateKind] = field(default_factory=list)
     finished: list[GateResult] = field(default_factory=list)
+    outputs: dict[GateKind, bytes] = field(default_factory=dict)
 
     def step(self, text: str) -> None:
         self.steps.append(text)
@@ -70,6 +71,11 @@ class Told:
 
     def gate_finished(self, result: GateResult) -> None:
         self.finished.append(result)
+
+    def gate_output(self, gate: GateKind, output: bytes) -> None:
+        self.outputs[gate] = output
+
+    def gate_output(self, gate: GateKind, output: bytes) -> None: ...
 
 
 def path_of(*environments: str | Environment) -> PromotionPath:

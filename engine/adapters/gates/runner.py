@@ -4,7 +4,7 @@ import logging
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +35,8 @@ class CommandGates:
     """
     The `GateRunner` of commands, which run in `cwd`.
 
-    Of `environ` they see PATH, LANG and TMPDIR and what `gate.env` names. `keep_output` is given
-    up to 64 KiB of each gate's output, in the thread that called `run`. `judge` decides about
-    scans; without one they fail.
+    Of `environ` they see PATH, LANG and TMPDIR and what `gate.env` names. Progress is told in the
+    thread that called `run`. `judge` decides about scans; without one they fail.
     """
 
     def __init__(
@@ -46,13 +45,11 @@ class CommandGates:
         environ: Mapping[str, str],
         *,
         grace_seconds: float = 5,
-        keep_output: Callable[[GateKind, bytes], None] | None = None,
         judge: ReportJudge | None = None,
     ) -> None:
         self._cwd = cwd
         self._environ = environ
         self._grace_seconds = grace_seconds
-        self._keep_output = keep_output
         self._judge = judge
 
     def run(
@@ -70,8 +67,8 @@ class CommandGates:
                 for future in as_completed(running):
                     outcome = future.result()
                     results[running[future]] = outcome.result
-                    if self._keep_output and outcome.output is not None:
-                        self._keep_output(outcome.result.gate, outcome.output)
+                    if outcome.output is not None:
+                        progress.gate_output(outcome.result.gate, outcome.output)
                     progress.gate_finished(outcome.result)
             finally:
                 stop.set()

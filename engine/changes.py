@@ -1,0 +1,250 @@
+"""Decisions about changes: submitted, approved or rejected by somebody else (spec 10)."""
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from engine.agreement import fingerprint_of, request_of
+from engine.checks.approval import may_approve, may_decide
+from engine.domain.change import Change, ChangeState, Ended, Person
+from engine.domain.errors import (
+    ChangeClosedError,
+    ConflictError,
+    EnvironmentLockedError,
+    PromotionError,
+    StaleError,
+    UsageError,
+)
+from engine.domain.finding import Finding, first_error
+from engine.domain.operator import Operator
+from engine.domain.plan import Action, GateMode
+from engine.domain.record import ApprovalRecord, RejectionRecord
+from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.ports import SILENT
+from engine.runs import Runs
+from engine.stores import ChangeStore, Note
+
+_log = logging.getLogger(__name__)
+# Who else moves a change at the same time moves it at most a few times.
+_TRIES = 100
+
+
+@dataclass(frozen=True)
+class Changes:
+    """
+    What faces do with changes. Every move is a compare-and-swap in the store, so that fifty
+    clicks have one effect; what a rule refuses is raised as its PromotionError.
+
+    `configuration` gives the digest of a target's effective rules.
+    """
+
+    runs: Runs
+    store: ChangeStore
+    configuration: Callable[[str], str]
+
+    def submit(
+        self,
+        request: PromotionRequest | RollbackRequest,
+        face: str,
+        key: str | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> Change:
+        """
+        A new change, or the one that is open for the same version and target, or was submitted
+        with the same idempotency `key`. `context` is the face's own (a channel, say).
+        """
+        now = self.runs.clock.now()
+        promotion = isinstance(request, PromotionRequest)
+        change = Change(
+            id=f"c-{secrets.token_hex(4)}",
+            action=(Action.PROMOTE if promotion else Action.ROLLBACK).value,
+            version=str(request.version),
+            source=request.source if isinstance(request, PromotionRequest) else None,
+            target=request.target,
+            reason=None if isinstance(request, PromotionRequest) else request.reason,
+            requester=Person.of(request.operator),
+            face=face,
+            trace_id=request.trace_id,
+            created_at=now,
+            updated_at=now,
+            context=context or {},
+        )
+        return self.store.add(change, key, [("submitted", {"by": request.operator.name})])
+
+    def get(self, change_id: str) -> Change:
+        """The change of that id, or UsageError."""
+        change = self.store.get(change_id)
+        if change is None:
+            raise UsageError(
+                f"There is no change '{change_id}'. Those there are: floe platform changes"
+            )
+        return change
+
+    def approve(self, change_id: str, approver: Operator, face: str) -> Change:
+        """
+        Agree to a change. With the last approval that is needed it is `executing`, and whoever
+        works on changes carries it out.
+        """
+        for _ in range(_TRIES):
+            change = self._unexpired(self.get(change_id))
+            again = approver.name in {given.operator for given in change.approvals}
+            waits = change.state is ChangeState.AWAITING_APPROVAL and not change.missing_approvals
+            target = self.runs.path.environment(change.target)
+            found = may_approve(change, approver, target)
+            if found.blocks and not (again and waits):
+                raise _error(found)
+            self._still_as_agreed(change)
+            after = change if again else self._with_approval(change, approver, face, found.reason)
+            state = after.state if after.missing_approvals else ChangeState.EXECUTING
+            note: Note = ("approved", {"by": approver.name, "face": face})
+            moved = self._move(change, after, state, note)
+            if moved:
+                return moved
+        raise _contended(change_id)
+
+    def reject(self, change_id: str, approver: Operator, reason: str, face: str) -> Change:
+        """An approver's no, with its reason; it goes to the ledger too."""
+        for _ in range(_TRIES):
+            change = self._unexpired(self.get(change_id))
+            target = self.runs.path.environment(change.target)
+            found = may_decide(change, approver, target, "reject")
+            if found.blocks:
+                raise _error(found)
+            ended = _ended("rejected", f"Rejected by {approver.name}: {reason}", approver, face)
+            note: Note = ("rejected", {"by": approver.name, "reason": reason, "face": face})
+            moved = self._move(change, change, ChangeState.REJECTED, note, ended=ended)
+            if moved:
+                self._record_rejection(moved, approver, reason, face)
+                return moved
+        raise _contended(change_id)
+
+    def cancel(self, change_id: str, operator: Operator, face: str) -> Change:
+        """Take a request back: for whoever made it, and for those who may decide about it."""
+        for _ in range(_TRIES):
+            change = self._unexpired(self.get(change_id))
+            own = operator.name == change.requester.name
+            target = self.runs.path.environment(change.target)
+            if not own:
+                found = may_decide(change, operator, target, "cancel")
+                if found.blocks:
+                    raise _error(found)
+            if change.state not in (ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL):
+                raise _closed(change)
+            ended = _ended("cancelled", f"Cancelled by {operator.name}", operator, face)
+            note: Note = ("cancelled", {"by": operator.name, "face": face})
+            moved = self._move(change, change, ChangeState.CANCELLED, note, ended=ended)
+            if moved:
+                return moved
+        raise _contended(change_id)
+
+    def expire_due(self) -> tuple[Change, ...]:
+        """End the changes nobody decided in time; returns them."""
+        waiting = [c for c in self.store.open() if c.state is ChangeState.AWAITING_APPROVAL]
+        looked = [(change, self._unexpired(change)) for change in waiting]
+        return tuple(after for before, after in looked if after is not before)
+
+    def _record_rejection(self, change: Change, approver: Operator, reason: str, face: str) -> None:
+        """After the decision, which stands whether or not the ledger can be written now."""
+        record = RejectionRecord(
+            rejection_id=uuid4(),
+            change_id=change.id,
+            environment=change.target,
+            action=change.action,
+            version=change.version,
+            artifact_digest=change.digest or "",
+            requested_by=change.requester.name,
+            reason=reason,
+            face=face,
+            rejected_at=change.updated_at,
+            operator=approver.name,
+            operator_id=approver.id,
+            identity_source=approver.source,
+            identity_verified=approver.verified,
+            trace_id=change.trace_id,
+            policy_digest=change.policy_digest or self.runs.policy_digest,
+        )
+        try:
+            self.runs.append(record)
+        except PromotionError as error:
+            _log.warning("the rejection of %s is not on the ledger: %s", change.id, error)
+
+    def _unexpired(self, change: Change) -> Change:
+        """`change`, ended first if nobody decided it in time."""
+        now = self.runs.clock.now()
+        waits = change.state is ChangeState.AWAITING_APPROVAL
+        if not waits or change.expires_at is None or now < change.expires_at:
+            return change
+        ended = Ended(
+            reason_code="expired",
+            message=f"Expired: nobody approved it until {change.expires_at:%Y-%m-%d %H:%M} UTC",
+            exit_code=ChangeClosedError.exit_code,
+        )
+        moved = self._move(change, change, ChangeState.EXPIRED, ("expired", {}), ended=ended)
+        return moved or self.get(change.id)
+
+    def _still_as_agreed(self, change: Change) -> None:
+        """What would be approved is what was checked, or the change becomes stale; not locked."""
+        plan = self.runs.plan(request_of(change), SILENT, GateMode.LIST)
+        found = fingerprint_of(plan, self.configuration(change.target), change)
+        differences = change.fingerprint.differences(found) if change.fingerprint else ("nothing",)
+        if differences:
+            error = StaleError(
+                f"Change {change.id} is stale: {'; '.join(differences)}. Nothing was changed. Ask "
+                "again to have it checked as it is now",
+                {"differences": list(differences)},
+            )
+            ended = Ended(
+                reason_code=error.reason_code, message=str(error), exit_code=error.exit_code
+            )
+            note: Note = ("stale", {"differences": list(differences)})
+            self._move(change, change, ChangeState.STALE, note, ended=ended)
+            raise error
+        if isinstance(plan.error, EnvironmentLockedError):
+            raise plan.error
+
+    def _with_approval(self, change: Change, approver: Operator, face: str, via: str) -> Change:
+        given = ApprovalRecord(
+            operator=approver.name,
+            operator_id=approver.id,
+            identity_source=approver.source,
+            authorized_via=via,
+            approved_at=self.runs.clock.now(),
+            face=face,
+        )
+        people = (*change.approvers, Person.of(approver))
+        return change.model_copy(
+            update={"approvals": (*change.approvals, given), "approvers": people}
+        )
+
+    def _move(
+        self, before: Change, after: Change, state: ChangeState, note: Note, **changes: Any
+    ) -> Change | None:
+        """The moved change, or None when somebody else was faster."""
+        moved = after.moved(state, updated_at=self.runs.clock.now(), **changes)
+        return moved if self.store.move(before, moved, [note]) else None
+
+
+def _ended(code: str, message: str, operator: Operator, face: str) -> Ended:
+    return Ended(
+        reason_code=code,
+        message=message,
+        exit_code=ChangeClosedError.exit_code,
+        by=operator.name,
+        face=face,
+    )
+
+
+def _error(found: Finding) -> PromotionError:
+    error = first_error([found])
+    return error or PromotionError(found.reason)
+
+
+def _closed(change: Change) -> ChangeClosedError:
+    return ChangeClosedError(f"Change {change.id} is {change.state}: nothing was changed")
+
+
+def _contended(change_id: str) -> ConflictError:
+    return ConflictError(f"Change {change_id} was moved by others again and again: try once more")

@@ -1,0 +1,63 @@
+"""Somebody else agrees: verified, not the requester, not twice, of the right group (spec 10)."""
+
+from engine.checks.authorization import granted_via
+from engine.domain.change import Change, ChangeState
+from engine.domain.environment import Authorization, Environment
+from engine.domain.errors import AuthorizationError, ChangeClosedError, PromotionError
+from engine.domain.finding import Finding, blocked, passed
+from engine.domain.operator import Operator
+
+_NAME = "approval"
+
+
+def may_approve(change: Change, approver: Operator, target: Environment) -> Finding:
+    """Whether `approver` may agree to `change` now; passed says by what right."""
+    return may_decide(change, approver, target, "approve", repeated=False)
+
+
+def may_decide(
+    change: Change, approver: Operator, target: Environment, verb: str, *, repeated: bool = True
+) -> Finding:
+    """The same for a rejection (`verb`), which may come from somebody who agreed before."""
+    if change.state is not ChangeState.AWAITING_APPROVAL:
+        return _no(f"Change {change.id} is {change.state}: it cannot be decided", ChangeClosedError)
+    if not approver.verified:
+        return _no(
+            f"Unauthorized: the identity '{approver.id}' is not verified, so it cannot {verb} "
+            f"{change.id}. Sign in with FLOE_ID_TOKEN, or with credentials the registry asks for"
+        )
+    if approver.name == change.requester.name or approver.id == change.requester.id:
+        return _no(
+            f"Unauthorized: '{approver.name}' asked for {change.id} and cannot also {verb} it. "
+            "Somebody else must decide"
+        )
+    if not repeated and approver.name in {given.operator for given in change.approvals}:
+        return _no(f"'{approver.name}' approved {change.id} already. Somebody else is needed")
+    via = approver_via(approver, target)
+    if via:
+        return passed(_NAME, via)
+    needed = ", ".join(sorted(_groups(target)))
+    return _no(
+        f"Unauthorized: '{approver.name}' may not {verb} changes of '{target}'. "
+        f"Required groups: [{needed}]. Your groups: [{', '.join(sorted(approver.groups))}]"
+    )
+
+
+def approver_via(approver: Operator, target: Environment) -> str:
+    """What makes somebody an approver of `target`: a group, else the target's authorization."""
+    groups = target.approvals.groups
+    if groups is None:
+        return granted_via(approver, target.authorization or Authorization())
+    shared = approver.groups & groups
+    return f"group {min(shared)}" if shared else ""
+
+
+def _groups(target: Environment) -> frozenset[str]:
+    if target.approvals.groups is not None:
+        return target.approvals.groups
+    rules = target.authorization
+    return (rules.allowed_groups if rules else None) or frozenset()
+
+
+def _no(reason: str, error: type[PromotionError] = AuthorizationError) -> Finding:
+    return blocked(_NAME, reason, error)

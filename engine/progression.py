@@ -1,0 +1,262 @@
+"""Work on a change: check it, and carry it out once it is decided (spec 10)."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from pydantic import JsonValue
+
+from engine.agreement import fingerprint_of, request_of
+from engine.checks.approval import approver_via
+from engine.domain.change import Change, ChangeState, Ended, FoundRecord
+from engine.domain.errors import (
+    ApprovalPendingError,
+    ConflictError,
+    EnvironmentLockedError,
+    PromotionError,
+    RegistryUnavailableError,
+    StaleError,
+)
+from engine.domain.finding import Finding, Outcome
+from engine.domain.gate import GateKind, GateResult
+from engine.domain.operator import Operator
+from engine.domain.plan import UNVERIFIED, Action, Effect, GateMode, Plan
+from engine.domain.record import AnyRecord
+from engine.domain.result import Result
+from engine.ports import Progress
+from engine.runs import Runs
+from engine.stores import ChangeStore
+
+_log = logging.getLogger(__name__)
+# Decided in the end whatever happens: an execution nobody could finish in this time has failed.
+GIVE_UP = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Progression:
+    """
+    Moves changes that need work. Run again after a crash it ends the same: checking runs anew,
+    carrying out completes what is on record.
+
+    `regroup` reads the groups of somebody again; `configuration` is the digest of a target's
+    rules as they are now.
+    """
+
+    runs: Runs
+    store: ChangeStore
+    configuration: Callable[[str], str]
+    regroup: Callable[[Operator], Operator]
+
+    def settle(self, change: Change, progress: Progress) -> Change:
+        """Work on `change` until it has ended or waits for somebody."""
+        while change.state in (ChangeState.CHECKING, ChangeState.EXECUTING):
+            change = self.advance(change, progress)
+        return change
+
+    def advance(self, change: Change, progress: Progress) -> Change:
+        """
+        One move. When the registry does not answer, an execution stays where it is and the error
+        is raised: it may be half done, and only repeating it can tell.
+        """
+        if change.state is ChangeState.CHECKING:
+            return self._check(change, _Noted(self.store, change, progress))
+        if change.state is ChangeState.EXECUTING:
+            return self._carry_out(change, progress)
+        return change
+
+    def _check(self, change: Change, progress: Progress) -> Change:
+        try:
+            plan = self.runs.plan(request_of(change), progress)
+        except PromotionError as error:
+            return self._end(change, ChangeState.FAILED, error)
+        judged = change.model_copy(update=_judged(plan))
+        if plan.error:
+            return self._end(judged, ChangeState.BLOCKED, plan.error)
+        if plan.effect is Effect.NOTHING:
+            return self._done(judged, plan.committed)
+        if not plan.approvals_required:
+            return self._move(judged, ChangeState.EXECUTING, "checked")
+        return self._ask(judged, plan)
+
+    def _ask(self, change: Change, plan: Plan) -> Change:
+        """Wait for approvals, in place of whatever else waited for this environment."""
+        target = self.runs.path.environment(change.target)
+        waiting = [c for c in self.store.open(change.target) if _competes(c, change)]
+        newer = next((c for c in waiting if c.created_at > change.created_at), None)
+        if newer:
+            return self._supersede(change, newer)
+        asked = self._move(
+            change,
+            ChangeState.AWAITING_APPROVAL,
+            "awaiting_approval",
+            fingerprint=fingerprint_of(plan, self.configuration(change.target)),
+            required=plan.approvals_required,
+            groups=tuple(sorted(target.approvals.groups or ())) or None,
+            expires_at=self.runs.clock.now()
+            + timedelta(seconds=target.approvals.expires_after_seconds),
+        )
+        for other in waiting:
+            self._supersede(other, asked)
+        return asked
+
+    def _carry_out(self, change: Change, progress: Progress) -> Change:
+        try:
+            result = self.runs.execute(_planned(change), progress, lambda p: self._bound(change, p))
+        except (RegistryUnavailableError, ConflictError) as error:
+            if self.runs.clock.now() - change.updated_at < GIVE_UP:
+                raise
+            return self._end(change, ChangeState.FAILED, error)
+        except PromotionError as error:
+            return self._end(change, ChangeState.FAILED, error)
+        if result.error is None:
+            return self._done(change, result.record)
+        return self._refused(change, result)
+
+    def _bound(self, change: Change, plan: Plan) -> Plan:
+        """Under the lease: what is written is what was agreed to, by those who still may agree."""
+        operator = self.regroup(plan.request.operator)
+        plan = replace(plan, request=replace(plan.request, operator=operator))
+        if change.fingerprint is None:
+            return plan
+        found = fingerprint_of(plan, self.configuration(change.target), change)
+        differences = change.fingerprint.differences(found)
+        if differences and plan.effect is Effect.CHANGE:
+            raise StaleError(
+                f"Change {change.id} is stale: {'; '.join(differences)}. Nothing was changed. Ask "
+                "again to have it checked as it is now",
+                {"differences": list(differences)},
+            )
+        return replace(plan, approvals=self._counting(change).approvals)
+
+    def _counting(self, change: Change) -> Change:
+        """The change with those approvals only whose givers may still give them."""
+        target = self.runs.path.environment(change.target)
+        pairs = [
+            (given, person)
+            for given, person in zip(change.approvals, change.approvers, strict=True)
+            if approver_via(self.regroup(person.operator), target)
+        ]
+        return change.model_copy(
+            update={
+                "approvals": tuple(given for given, _ in pairs),
+                "approvers": tuple(person for _, person in pairs),
+            }
+        )
+
+    def _refused(self, change: Change, result: Result) -> Change:
+        error = result.error or PromotionError("refused without a reason")
+        match error:
+            case StaleError():
+                return self._end(change, ChangeState.STALE, error)
+            case EnvironmentLockedError() if change.required:
+                return self._move(change, ChangeState.AWAITING_APPROVAL, "locked", str(error))
+            case ApprovalPendingError():
+                lost = self._counting(change)
+                return self._move(lost, ChangeState.AWAITING_APPROVAL, "approval_lost", str(error))
+            case _:
+                return self._end(change, ChangeState.BLOCKED, error)
+
+    def _done(self, change: Change, record: AnyRecord | None) -> Change:
+        record_id = record.id if record else None
+        return self._move(change, ChangeState.PROMOTED, "promoted", record_id=record_id)
+
+    def _supersede(self, change: Change, by: Change) -> Change:
+        ended = Ended(
+            reason_code="superseded",
+            message=f"Superseded by {by.id}: {by.version} was asked for by {by.requester.name}",
+            exit_code=15,
+        )
+        return self._move(
+            change,
+            ChangeState.SUPERSEDED,
+            "superseded",
+            by.version,
+            ended=ended,
+            superseded_by=by.id,
+        )
+
+    def _end(self, change: Change, state: ChangeState, error: PromotionError) -> Change:
+        ended = Ended(reason_code=error.reason_code, message=str(error), exit_code=error.exit_code)
+        return self._move(change, state, state.value, str(error), ended=ended)
+
+    def _move(
+        self, change: Change, state: ChangeState, kind: str, why: str = "", **fields: Any
+    ) -> Change:
+        """The moved change; what somebody else made of it when they were faster."""
+        moved = change.moved(state, updated_at=self.runs.clock.now(), **fields)
+        details: Mapping[str, JsonValue] = {"why": why} if why else {}
+        if self.store.move(change, moved, [(kind, details)]):
+            return moved
+        return self.store.get(change.id) or change
+
+
+@dataclass(frozen=True)
+class _Noted:
+    """A progress that also goes to the feed, so that every face can show it."""
+
+    store: ChangeStore
+    change: Change
+    inner: Progress
+
+    def step(self, text: str) -> None:
+        self.inner.step(text)
+
+    def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
+        details: dict[str, JsonValue] = {"gate": gate.value, "timeout_seconds": timeout_seconds}
+        self.store.note(self.change.id, [("gate_started", details)])
+        self.inner.gate_started(gate, timeout_seconds)
+
+    def gate_finished(self, result: GateResult) -> None:
+        details: dict[str, JsonValue] = {"result": result.model_dump(mode="json")}
+        self.store.note(self.change.id, [("gate_finished", details)])
+        self.store.keep_gate_seconds(self.change.target, result.gate, result.duration_ms / 1000)
+        self.inner.gate_finished(result)
+
+    def gate_output(self, gate: GateKind, output: bytes) -> None:
+        self.store.keep_output(self.change.id, gate, output)
+        self.inner.gate_output(gate, output)
+
+
+def _judged(plan: Plan) -> dict[str, object]:
+    return {
+        "digest": str(plan.manifest.digest) if plan.manifest else None,
+        "findings": tuple(
+            FoundRecord(check=f.check, outcome=f.outcome.value, reason=f.reason)
+            for f in plan.findings
+        ),
+        "gate_results": plan.gate_results,
+        "signature": plan.signature,
+        "impact": plan.impact,
+        "policy_digest": plan.policy_digest,
+        "warnings": plan.warnings,
+    }
+
+
+def _planned(change: Change) -> Plan:
+    """The plan of a change that was checked: its evidence holds, its policy is judged again."""
+    evidence = {result.gate.value for result in change.gate_results} | {"signature"}
+    return Plan(
+        action=Action(change.action),
+        request=request_of(change),
+        mode=GateMode.RUN,
+        policy=(),
+        evidence=tuple(
+            Finding(found.check, Outcome(found.outcome), found.reason)
+            for found in change.findings
+            if found.check in evidence
+        ),
+        policy_digest=change.policy_digest or "",
+        gate_results=change.gate_results,
+        signature=change.signature or UNVERIFIED,
+    )
+
+
+def _competes(other: Change, change: Change) -> bool:
+    """Another version that waits for the same environment; versions are promoted one at a time."""
+    return (
+        other.id != change.id
+        and other.state is ChangeState.AWAITING_APPROVAL
+        and other.version != change.version
+    )

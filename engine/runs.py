@@ -1,0 +1,146 @@
+"""Runs of a request: planned, executed, or both under one lease."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor as Pool
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+from engine.context.context import Context, Sources
+from engine.domain.artifact import Digest
+from engine.domain.errors import ApprovalPendingError, PromotionError
+from engine.domain.identity import Directory
+from engine.domain.ledger import LedgerEntry
+from engine.domain.path import PromotionPath
+from engine.domain.plan import Effect, GateMode, Plan
+from engine.domain.record import AnyRecord
+from engine.domain.request import PromotionRequest, Request
+from engine.domain.result import Ending, Result
+from engine.executor import Executor
+from engine.operations import OPERATIONS
+from engine.operations.operation import Stamp
+from engine.ports import Clock, GateRunner, Leases, Ledger, Progress, Registry, Upload
+
+COMPLETED = (
+    "an earlier run had recorded this promotion and was interrupted before the latest tag moved; "
+    "it is completed now"
+)
+
+
+# Looks at a plan under the lease, adds the approvals that count, or raises what forbids it.
+Guard = Callable[[Plan], Plan]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """
+    The engine's core: what plans and what writes.
+
+    Requests that a rule refuses come back as a Result with an `error`; a PromotionError is raised
+    where the question could not be asked (registry down, history unreadable, version unknown).
+    """
+
+    path: PromotionPath
+    registry: Registry
+    ledger: Ledger
+    gate_runner: GateRunner
+    leases: Leases
+    clock: Clock
+    pool: Pool
+    policy_digest: str
+    directory: Directory
+
+    def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
+        """What `request` would do. Reads only; LIST names the command gates instead of running."""
+        context = self._context(request, progress, mode)
+        return OPERATIONS[type(request)].plan(request, context, self.policy_digest)
+
+    def execute(self, plan: Plan, progress: Progress, guard: Guard | None = None) -> Result:
+        """
+        Do what `plan` says, its policy judged again under the lease, and `guard` asked last.
+
+        ValueError for a LIST plan; ConflictError when the artifact's tag moved since.
+        """
+        if plan.mode is GateMode.LIST:
+            raise ValueError("a plan whose gates were only listed cannot be executed")
+        if plan.error:
+            return Result(plan, Ending.BLOCKED, error=plan.error)
+        with self._lease(plan.request, progress) as upload:
+            context = self._context(plan.request, progress)
+            renewed = OPERATIONS[type(plan.request)].renew(plan, plan.request, context)
+            try:
+                bound = guard(renewed) if guard else renewed
+            except PromotionError as error:
+                return Result(renewed, Ending.BLOCKED, error=error)
+            return self._write(bound, context, upload)
+
+    def run(self, request: Request, progress: Progress) -> Result:
+        """
+        Plan and execute. Where no command gate stands between the two, the lease is taken before
+        the first read, which then needs no repetition.
+        """
+        gated = isinstance(request, PromotionRequest)
+        if gated and self.path.environment(request.target).gates:
+            return self.execute(self.plan(request, progress), progress)
+        with self._lease(request, progress) as upload:
+            context = self._context(request, progress)
+            plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
+            return self._write(plan, context, upload)
+
+    def append(self, record: AnyRecord) -> LedgerEntry:
+        """Put a record on its ledger that changes no tag, attached to the artifact it names."""
+        digest = record.subject_digest
+        with self.leases.hold(record.ledger):
+            upload = self.pool.submit(self.registry.open_upload)
+            manifest = self.registry.fetch(Digest(digest)) if digest else None
+            head = self.ledger.head(record.ledger)
+            executor = Executor(self.registry, self.ledger, self.pool)
+            subject = manifest.descriptor if manifest else None
+            return executor.change((), record, subject, head, upload)
+
+    def _context(
+        self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN
+    ) -> Context:
+        sources = Sources(self.registry, self.ledger, self.gate_runner, self.pool, self.directory)
+        kind = OPERATIONS[type(request)].context
+        context: Context = kind(request, self.path, sources, self.clock.now(), progress, mode)
+        return context
+
+    @contextmanager
+    def _lease(self, request: Request, progress: Progress) -> Iterator[Future[Upload]]:
+        """The right to write the target, and an upload opened beside the first reads."""
+        with self.leases.hold(request.target):
+            progress.step(f"checking {request.target}")
+            yield self.pool.submit(self.registry.open_upload)
+
+    def _write(self, plan: Plan, context: Context, upload: Future[Upload]) -> Result:
+        if plan.error:
+            return Result(plan, Ending.BLOCKED, error=plan.error)
+        if plan.effect is Effect.NOTHING:
+            return Result(plan, Ending.UNCHANGED, plan.committed)
+        if plan.effect is Effect.CHANGE and plan.approvals_missing:
+            return Result(plan, Ending.PENDING, error=_waiting(plan))
+        operation = OPERATIONS[type(plan.request)]
+        executor = Executor(self.registry, self.ledger, self.pool)
+        if plan.effect is Effect.COMPLETE:
+            executor.follow(plan.writes)
+            return Result(plan, operation.ending, plan.committed, warnings=(COMPLETED,))
+        head = context.target_head
+        record = operation.record(plan.request, plan, context, Stamp(uuid4(), self.clock.now()))
+        left = context.interrupted
+        if left and left.previous == (head and head.digest) and operation.same(left.record, record):
+            # An interrupted run of this request left its record: one request, one record.
+            entry = executor.commit(left, plan.writes)
+        else:
+            subject = plan.manifest.descriptor if plan.manifest else None
+            entry = executor.change(plan.writes, record, subject, head, upload)
+        return Result(plan, operation.ending, entry.record, warnings=plan.warnings)
+
+
+def _waiting(plan: Plan) -> ApprovalPendingError:
+    return ApprovalPendingError(
+        f"{plan.approvals_missing} of {plan.approvals_required} approvals of "
+        f"'{plan.request.target}' are missing",
+        {"required": plan.approvals_required, "given": len(plan.approvals)},
+    )
