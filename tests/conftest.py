@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,9 +61,9 @@ def opened() -> Iterator[Callable[..., DistributionRegistry]]:
     with ExitStack() as stack:
 
         def open_plain(
-            host: str, repository: str = "acme/platform", **options: object
+            host: str, repository: str = "acme/platform", **options: Any
         ) -> DistributionRegistry:
-            settings = {"scheme": "http", "timeout_seconds": 20.0, "credentials": anonymous}
+            settings: dict[str, Any] = {"scheme": "http", "credentials": anonymous}
             registry = open_registry(host, repository, **(settings | options))
             stack.callback(registry.close)
             return registry

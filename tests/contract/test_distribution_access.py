@@ -69,6 +69,20 @@ def test_a_write_after_a_read_asks_for_the_wider_scope_and_keeps_it(
     ]
 
 
+def test_a_challenge_for_less_than_what_is_held_does_not_narrow_the_token(
+    fake: FakeRegistry, auth: TokenAuth, opened: Opened
+) -> None:
+    registry = opened(fake.host, credentials=always(ALICE))
+    registry.resolve(V1)
+    fake.script("PUT", "/manifests/", _challenge(fake, "push"))
+
+    registry.put(image(b"new").manifest, Tag("v2.0.0"))
+    registry.resolve(V1)
+
+    assert fake.seen("GET", "/token")[-1].query.endswith("%3Apull%2Cpush")
+    assert len(fake.seen("GET", "/token")) == 2
+
+
 @pytest.mark.parametrize("field_name", ["token", "access_token"])
 def test_a_token_may_come_under_either_name_and_without_a_lifetime(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened, field_name: str
@@ -137,7 +151,7 @@ def test_a_token_that_is_rejected_is_renewed_once(
 def test_a_registry_that_rejects_every_token_is_not_asked_for_ever(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened
 ) -> None:
-    fake.always("HEAD", "/manifests/", auth_challenge(fake))
+    fake.always("HEAD", "/manifests/", _challenge(fake, "pull"))
 
     with pytest.raises(RegistryAccessError):
         opened(fake.host, credentials=always(ALICE)).resolve(V1)
@@ -222,6 +236,36 @@ def test_a_basic_password_that_is_refused_is_not_tried_again_and_again(
         registry.resolve(V1)
 
     assert len(fake.requests) == 2
+    assert registry.accepted_user is None
+
+
+def test_a_basic_password_that_stops_being_accepted_is_looked_up_again(
+    fake: FakeRegistry, opened: Opened
+) -> None:
+    fake.hold(REPOSITORY, image(), "v1.0.0")
+    challenge = Reply(401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+    fake.script("HEAD", "/manifests/", challenge, None, challenge, None, challenge)
+    passwords = iter(["first", "second", "second"])
+    registry = opened(fake.host, credentials=lambda host: Password("alice", next(passwords)))
+    registry.resolve(V1)
+
+    assert registry.resolve(V1) is not None
+    assert fake.requests[-1].headers["authorization"] == "Basic YWxpY2U6c2Vjb25k"
+    with pytest.raises(RegistryAccessError, match="user name or password"):
+        registry.resolve(V1)
+    assert len(fake.requests) == 5
+
+
+def test_a_user_whom_the_registry_denies_everything_is_not_accepted(
+    fake: FakeRegistry, opened: Opened
+) -> None:
+    challenge = Reply(401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+    fake.script("HEAD", "/manifests/", challenge, Reply(403))
+    registry = opened(fake.host, credentials=always(ALICE))
+
+    with pytest.raises(RegistryAccessError):
+        registry.resolve(V1)
+
     assert registry.accepted_user is None
 
 
@@ -313,6 +357,7 @@ def test_a_token_service_that_issues_nothing_usable_is_told(
         opened(fake.host, credentials=always(ALICE)).resolve(V1)
 
 
-def auth_challenge(fake: FakeRegistry) -> Reply:
-    realm = f'Bearer realm="http://{fake.host}/token",scope="repository:{REPOSITORY}:pull"'
-    return Reply(401, headers={"WWW-Authenticate": realm})
+def _challenge(fake: FakeRegistry, actions: str) -> Reply:
+    scope = f"repository:{REPOSITORY}:{actions}"
+    bearer = f'Bearer realm="http://{fake.host}/token",scope="{scope}"'
+    return Reply(401, headers={"WWW-Authenticate": bearer})

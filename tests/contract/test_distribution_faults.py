@@ -106,12 +106,15 @@ def test_a_retry_after_that_says_nothing_useful_is_passed_over(
 def test_nobody_at_the_port_is_told_within_five_seconds(opened: Opened) -> None:
     with FakeRegistry() as gone:
         host = gone.host
+    attempts: list[str] = []
+    registry = opened(host, on_request=lambda method, path: attempts.append(path))
     start = time.monotonic()
 
     with pytest.raises(RegistryUnavailableError, match=f"{host} cannot be reached"):
-        opened(host, timeout_seconds=30.0).resolve(V1)
+        registry.resolve(V1)
 
     assert time.monotonic() - start < 5
+    assert 2 <= len(attempts) <= 8
 
 
 def test_a_name_that_does_not_exist_is_told_at_once(opened: Opened) -> None:
@@ -150,11 +153,16 @@ def test_retries_end_at_the_deadline(fake: FakeRegistry, opened: Opened) -> None
     assert len(fake.requests) <= 3
 
 
+@pytest.mark.parametrize(
+    "gone",
+    [Reply(404), Reply(410), Reply(416), oci_error(400, "BLOB_UPLOAD_UNKNOWN")],
+    ids=["404", "410", "416", "400"],
+)
 def test_an_upload_whose_session_is_gone_is_opened_again(
-    fake: FakeRegistry, opened: Opened
+    fake: FakeRegistry, opened: Opened, gone: Reply
 ) -> None:
     upload = opened(fake.host).open_upload()
-    fake.repository(REPOSITORY).uploads.clear()
+    fake.script("PUT", "/uploads/", gone)
 
     stored = upload.finish(b"content")
 

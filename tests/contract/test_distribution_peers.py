@@ -12,12 +12,11 @@ from engine.adapters.registry.credentials import Password, always, anonymous
 from engine.adapters.registry.distribution import DistributionRegistry
 from engine.adapters.registry.remote import open_registry
 from engine.domain.artifact import Tag
-from engine.domain.errors import ConfigError, RegistryAccessError, RegistryUnavailableError
+from engine.domain.errors import ConfigError, RegistryAccessError
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
 from tests.builders import image, index, shapes
 from tests.peers import docker_registry as docker
 from tests.peers import skopeo
-from tests.peers.fake_registry import FakeRegistry
 
 Opened = Callable[..., DistributionRegistry]
 SHAPES = shapes()
@@ -153,23 +152,6 @@ def test_a_tag_being_moved_is_never_absent_to_those_who_watch_it(
     mover.join()
 
     assert found <= {artifact.manifest.digest for artifact in images}
-
-
-def test_plain_http_where_tls_was_expected_is_told(fake: FakeRegistry, opened: Opened) -> None:
-    with pytest.raises(RegistryUnavailableError, match="does not speak TLS"):
-        opened(fake.host, scheme="https").resolve(Tag("v1.0.0"))
-
-
-@pytest.mark.parametrize("content", [None, "no certificate"])
-def test_a_ca_file_that_is_none_is_a_configuration_error(
-    tmp_path: Path, content: str | None
-) -> None:
-    file = tmp_path / "ca.pem"
-    if content is not None:
-        file.write_text(content)
-
-    with pytest.raises(ConfigError, match="ca_file"):
-        open_registry("registry.example", "acme/x", credentials=anonymous, ca_file=file)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,12 @@ def test_a_login_is_found_under_every_spelling_of_its_host(home: Home, key: str)
     assert docker(HOST) == ALICE
 
 
+def test_the_key_that_is_exactly_the_host_goes_first(home: Home) -> None:
+    home.write(auths={f"https://{HOST}": {"auth": "eDp5"}, HOST: {"auth": encoded()}})
+
+    assert docker(HOST) == ALICE
+
+
 @pytest.mark.parametrize("host", ["docker.io", "index.docker.io", "registry-1.docker.io"])
 def test_docker_hub_has_its_own_key(home: Home, host: str) -> None:
     home.write(auths={HUB_KEY: {"auth": encoded()}})

@@ -8,7 +8,7 @@ import pytest
 
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryAnswerError
-from engine.domain.manifest import Descriptor, Manifest
+from engine.domain.manifest import IMAGE_MANIFEST, Descriptor, Manifest
 from tests.builders import EMPTY_CONFIG, Artifact, image, referrer, shapes
 from tests.conftest import Place
 
@@ -222,8 +222,8 @@ def _holding(blob: Descriptor) -> Manifest:
     layer = {"mediaType": "application/json", "digest": blob.digest, "size": blob.size}
     document = {
         "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "mediaType": IMAGE_MANIFEST,
         "config": layer | {"mediaType": EMPTY_CONFIG},
         "layers": [layer],
     }
-    return Manifest(json.dumps(document).encode(), document["mediaType"])
+    return Manifest(json.dumps(document).encode(), IMAGE_MANIFEST)

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -56,7 +57,7 @@ Scripted = Reply | Cut | None
 class FakeServer:
     """Subclasses say in `respond` what they ordinarily do; the script goes before that."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self._lock = threading.Lock()
         self._scripts: list[tuple[str, re.Pattern[str], list[Scripted], bool]] = []
@@ -64,6 +65,11 @@ class FakeServer:
         self._cut: tuple[int, Cut, bool] | None = None
         self._stopped = threading.Event()
         self._server = _Server(self)
+        if tls is not None:
+            # Without a handshake in `accept`: a client that distrusts us must not end the server.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
@@ -59,8 +60,10 @@ def oci_error(status: int, code: str, message: str = "", **headers: str) -> Repl
 class FakeRegistry(FakeServer):
     """Use as a context manager; change `behaviour` at any time."""
 
-    def __init__(self, behaviour: Behaviour | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self, behaviour: Behaviour | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(tls)
         self.behaviour = behaviour or Behaviour()
         self.repositories: dict[str, Repository] = {}
 

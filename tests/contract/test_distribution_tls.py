@@ -1,0 +1,119 @@
+"""Registries behind TLS: whom we trust, and what is said when we do not."""
+
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.registry.credentials import Password, always, anonymous
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote import open_registry
+from engine.domain.artifact import Digest, Tag
+from engine.domain.errors import ConfigError, RegistryAnswerError, RegistryUnavailableError
+from tests.builders import image
+from tests.peers.fake_http import Reply
+from tests.peers.fake_registry import FakeRegistry
+
+Opened = Callable[..., DistributionRegistry]
+V1 = Tag("v1.0.0")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1, its key in the same file."""
+    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    names = ["-nodes", "-days", "2", "-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(file.with_suffix(".key")), "-out", str(file)]
+    subprocess.run([*command, *names, *files], check=True, capture_output=True)
+    return file
+
+
+@pytest.fixture
+def secure(certificate: Path) -> Iterator[FakeRegistry]:
+    """The fake behind TLS; it holds v1.0.0."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    with FakeRegistry(tls=context) as running:
+        running.hold("acme/platform", image(), "v1.0.0")
+        yield running
+
+
+def test_a_certificate_of_a_named_authority_is_trusted(
+    secure: FakeRegistry, opened: Opened, certificate: Path
+) -> None:
+    registry = opened(secure.host, scheme="https", ca_file=certificate)
+
+    assert registry.resolve(V1) == image().manifest.digest
+
+
+def test_a_certificate_of_nobody_we_know_is_refused_at_once(
+    secure: FakeRegistry, opened: Opened
+) -> None:
+    attempts: list[str] = []
+    registry = opened(
+        secure.host, scheme="https", on_request=lambda method, path: attempts.append(path)
+    )
+
+    with pytest.raises(RegistryUnavailableError, match=r"not trusted.*tls\.ca_file"):
+        registry.resolve(V1)
+
+    assert secure.requests == []
+    assert len(attempts) == 1
+
+
+def test_verification_can_be_switched_off(secure: FakeRegistry, opened: Opened) -> None:
+    registry = opened(secure.host, scheme="https", verify=False)
+
+    assert registry.resolve(V1) == image().manifest.digest
+
+
+def test_plain_http_where_tls_was_expected_is_told(fake: FakeRegistry, opened: Opened) -> None:
+    with pytest.raises(RegistryUnavailableError, match="does not speak TLS"):
+        opened(fake.host, scheme="https").resolve(V1)
+
+
+@pytest.mark.parametrize("call", ["read", "upload"])
+def test_nothing_leads_from_tls_to_plain_http(
+    secure: FakeRegistry, fake: FakeRegistry, opened: Opened, certificate: Path, call: str
+) -> None:
+    to = {"Location": f"http://{fake.host}/x"}
+    secure.always("GET", "/blobs/", Reply(307, headers=to))
+    secure.always("POST", "/uploads/", Reply(202, headers=to))
+    registry = opened(secure.host, scheme="https", ca_file=certificate)
+
+    with pytest.raises(RegistryAnswerError, match="plain http"):
+        if call == "read":
+            registry.blob(str(Digest.of(b"x")), 100)
+        else:
+            registry.open_upload().finish(b"x")
+
+    assert fake.requests == []
+
+
+def test_a_password_goes_to_no_token_service_without_tls(
+    secure: FakeRegistry, fake: FakeRegistry, opened: Opened, certificate: Path
+) -> None:
+    challenge = {"WWW-Authenticate": f'Bearer realm="http://{fake.host}/token"'}
+    secure.always("HEAD", "/manifests/", Reply(401, headers=challenge))
+    credentials = always(Password("alice", "s3cret"))
+    registry = opened(secure.host, scheme="https", ca_file=certificate, credentials=credentials)
+
+    with pytest.raises(RegistryAnswerError, match="https only"):
+        registry.resolve(V1)
+
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_ca_file_that_is_none_is_a_configuration_error(
+    tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+
+    with pytest.raises(ConfigError, match="ca_file"):
+        open_registry("registry.example", "acme/x", credentials=anonymous, ca_file=file)
