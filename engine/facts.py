@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from threading import Lock
 from typing import Any, Generic, TypeVar, overload
+
+from engine.domain.errors import PromotionError
 
 T = TypeVar("T")
 
@@ -44,11 +47,13 @@ class Facts:
         self._fetching = True
         try:
             # The last is read right here: a Ctrl-C must reach the gates that are waited for.
-            readings = [self._pool.submit(self.recall, fact) for fact in wanted[:-1]]
+            for fact in wanted[:-1]:
+                self._pool.submit(self.recall, fact)
             for fact in wanted[-1:]:
+                with suppress(PromotionError):
+                    self.recall(fact)
+            for fact in wanted:
                 self.recall(fact)
-            for reading in readings:
-                reading.result()
         finally:
             self._fetching = False
 
@@ -58,6 +63,8 @@ class Facts:
         return known.result() if known and known.done() else None
 
     def recall(self, fact: Fact[T]) -> T:
+        # A rule about any request names the fact of the base; what is read is this context's own.
+        own: Fact[T] = getattr(type(self), fact.name)
         with self._lock:
             known = self._known.get(fact.name)
             mine = known is None
@@ -67,7 +74,7 @@ class Facts:
                 known = self._known[fact.name] = Future()
         if mine:
             try:
-                known.set_result(fact.read(self))
+                known.set_result(own.read(self))
             except BaseException as error:
                 # Whoever waits for the fact must not wait for ever.
                 known.set_exception(error)

@@ -1,0 +1,179 @@
+"""What stops a promotion on its way, and what is left behind then: nothing."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.api import Engine
+from engine.domain.artifact import Tag
+from engine.domain.environment import Environment
+from engine.domain.errors import (
+    ArtifactNotFoundError,
+    ConflictError,
+    TagExistsError,
+    VersionNotPromotedError,
+)
+from engine.domain.plan import GateMode
+from engine.domain.result import Ending, Result
+from tests.builders import Artifact, image
+from tests.conftest import Place
+from tests.scenarios.engines import Told, engine_on, gate, path_of, promote, promotion
+
+
+def assert_nothing_was_written(place: Place, before: tuple[Tag, ...]) -> None:
+    assert sorted(place.registry.tags()) == sorted(before)
+
+
+def refusal(result: Result) -> tuple[type[Exception], int]:
+    assert result.outcome is Ending.BLOCKED
+    assert result.error is not None
+    return type(result.error), result.error.exit_code
+
+
+def test_a_missing_version_is_answered_with_the_nearest_ones(place: Place, engine: Engine) -> None:
+    for version in ("v1.0.0", "v1.1.0", "v1.3.0", "v2.0.0"):
+        place.push(image(version.encode()), f"{version}-dev")
+    place.push(image(), "v1.1.9")
+    before = place.registry.tags()
+
+    with pytest.raises(ArtifactNotFoundError) as missing:
+        promote(engine, "v1.2.0", "staging")
+
+    assert missing.value.exit_code == 3
+    assert "There is no 'v1.2.0-dev'" in str(missing.value)
+    assert "v1.1.0, v1.3.0, v2.0.0" in str(missing.value) or "v1.0.0, v1.1.0, v1.3.0" in str(
+        missing.value
+    )
+    assert_nothing_was_written(place, before)
+
+
+def test_a_tag_pushed_by_hand_does_not_count_as_promoted(place: Place, engine: Engine) -> None:
+    place.push(image(), "v1.0.0-staging")
+    before = place.registry.tags()
+
+    result = promote(engine, "v1.0.0", "prod")
+
+    assert refusal(result) == (VersionNotPromotedError, 11)
+    assert_nothing_was_written(place, before)
+
+
+def test_a_source_tag_moved_to_an_unpromoted_artifact_is_refused(
+    place: Place, engine: Engine
+) -> None:
+    place.push(image(b"good"), "v1.0.0-dev")
+    promote(engine, "v1.0.0", "staging")
+    place.push(image(b"evil"), "v1.0.0-staging")
+    before = place.registry.tags()
+
+    result = promote(engine, "v1.0.0", "prod")
+
+    assert refusal(result) == (VersionNotPromotedError, 11)
+    assert_nothing_was_written(place, before)
+
+
+def test_a_source_tag_moved_to_another_promoted_version_is_refused(
+    place: Place, engine: Engine
+) -> None:
+    newer = image(b"newer")
+    place.push(image(b"older"), "v1.0.0-dev")
+    place.push(newer, "v2.0.0-dev")
+    promote(engine, "v1.0.0", "staging")
+    promote(engine, "v2.0.0", "staging")
+    place.push(newer, "v1.0.0-staging")
+
+    result = promote(engine, "v1.0.0", "prod")
+
+    assert refusal(result) == (VersionNotPromotedError, 11)
+    assert place.registry.resolve(Tag("v1.0.0-prod")) is None
+
+
+@pytest.mark.requirement("FR-002")
+def test_an_environment_tag_never_moves(place: Place, engine: Engine) -> None:
+    other = image(b"other")
+    place.push(image(b"wanted"), "v1.0.0-dev")
+    place.push(other, "v1.0.0-staging")
+    before = place.registry.tags()
+
+    result = promote(engine, "v1.0.0", "staging")
+
+    assert refusal(result) == (TagExistsError, 10)
+    assert place.registry.resolve(Tag("v1.0.0-staging")) == other.manifest.digest
+    assert_nothing_was_written(place, before)
+
+
+def test_what_was_promoted_before_is_rolled_back_to_instead(place: Place, engine: Engine) -> None:
+    for version in ("v1.0.0", "v2.0.0"):
+        place.push(image(version.encode()), f"{version}-dev")
+        promote(engine, version, "staging")
+    before = place.registry.tags()
+
+    result = promote(engine, "v1.0.0", "staging")
+
+    assert refusal(result) == (ConflictError, 10)
+    assert "floe platform rollback v1.0.0 --env staging" in str(result.error)
+    assert len(engine.history("staging")) == 2
+    assert_nothing_was_written(place, before)
+
+
+@pytest.mark.requirement("FR-006")
+def test_a_source_tag_that_moves_after_the_plan_is_refused(place: Place, engine: Engine) -> None:
+    place.push(image(b"checked"), "v1.0.0-dev")
+    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told())
+    place.push(image(b"swapped"), "v1.0.0-dev")
+    before = place.registry.tags()
+
+    with pytest.raises(ConflictError, match="nothing was changed"):
+        engine.execute(plan, Told())
+
+    assert_nothing_was_written(place, before)
+
+
+def test_a_plan_says_what_would_be_written_and_pins_the_digest(
+    place: Place, engine: Engine
+) -> None:
+    artifact = image()
+    place.push(artifact, "v1.0.0-dev")
+
+    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told())
+
+    written = [(str(write.tag), write.digest, write.immutable) for write in plan.writes]
+    digest = artifact.manifest.digest
+    assert written == [("v1.0.0-staging", digest, True), ("latest-staging", digest, False)]
+
+
+@pytest.mark.requirement("FR-006")
+def test_a_gate_that_moves_the_source_tag_gets_nothing_promoted(
+    registry_host: str, repository: str, tmp_path: Path, opened: object
+) -> None:
+    assert callable(opened)
+    from tests.peers import raw
+
+    raw.push(registry_host, repository, image(b"checked"), "v1.0.0-dev")
+    evil: Artifact = image(b"evil")
+    raw.push(registry_host, repository, evil, None)
+    (tmp_path / "evil.json").write_bytes(evil.manifest.content)
+    script = (
+        "import urllib.request as r;"
+        f"r.urlopen(r.Request('http://{registry_host}/v2/{repository}/manifests/v1.0.0-dev',"
+        "data=open('evil.json','rb').read(),method='PUT',"
+        f"headers={{'Content-Type':'{evil.manifest.media_type}'}}))"
+    )
+    path = path_of("dev", Environment("staging", gates=(gate(sys.executable, "-c", script),)))
+    registry = opened(registry_host, repository)
+
+    with engine_on(registry, tmp_path, path) as engine, pytest.raises(ConflictError):
+        promote(engine, "v1.0.0", "staging")
+
+    assert [str(tag) for tag in registry.tags()] == ["v1.0.0-dev"]
+
+
+def test_a_plan_whose_gates_were_listed_is_never_executed(place: Place, engine: Engine) -> None:
+    place.push(image(), "v1.0.0-dev")
+    before = place.registry.tags()
+    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told(), GateMode.LIST)
+
+    with pytest.raises(ValueError, match="only listed"):
+        engine.execute(plan, Told())
+
+    assert_nothing_was_written(place, before)
