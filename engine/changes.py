@@ -146,6 +146,21 @@ class Changes:
         looked = [(change, self._unexpired(change)) for change in waiting]
         return tuple(after for before, after in looked if after is not before)
 
+    def resume_due(self) -> tuple[Change, ...]:
+        """Go on with changes that have their approvals and were stopped by a lock now gone."""
+        resumed = []
+        for change in self.store.open():
+            if change.state is not ChangeState.AWAITING_APPROVAL or change.missing_approvals:
+                continue
+            try:
+                self._still_as_agreed(change)
+            except PromotionError as error:
+                _log.debug("change %s still waits: %s", change.id, error)
+                continue
+            moved = self._move(change, change, ChangeState.EXECUTING, ("resumed", {}))
+            resumed += [moved] if moved else []
+        return tuple(resumed)
+
     def _record_rejection(self, change: Change, approver: Operator, reason: str, face: str) -> None:
         """After the decision, which stands whether or not the ledger can be written now."""
         record = RejectionRecord(

@@ -196,6 +196,10 @@ class Silent:
 SILENT = Silent()
 
 
+class StoppedError(Exception):
+    """floe is stopping: what was under way has not failed, and somebody else takes it up."""
+
+
 class GateRunner(Protocol):
     def run(
         self, gates: Sequence[Gate], subject: GateSubject, progress: Progress

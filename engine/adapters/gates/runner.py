@@ -20,7 +20,7 @@ from engine.adapters.gates.verdict import (
     failed,
 )
 from engine.domain.gate import Gate, GateKind, GateResult
-from engine.ports import GateSubject, Progress
+from engine.ports import GateSubject, Progress, StoppedError
 
 _log = logging.getLogger(__name__)
 
@@ -51,12 +51,23 @@ class CommandGates:
         self._environ = environ
         self._grace_seconds = grace_seconds
         self._judge = judge
+        self._active: set[threading.Event] = set()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End every gate that runs, and let none begin: whoever waits gets StoppedError."""
+        self._stopped = True
+        for stop in tuple(self._active):
+            stop.set()
 
     def run(
         self, gates: Sequence[Gate], subject: GateSubject, progress: Progress
     ) -> tuple[GateResult, ...]:
         """As the port says. Ctrl-C, and whatever else interrupts, ends every gate first."""
         stop = threading.Event()
+        self._active.add(stop)
+        if self._stopped:
+            stop.set()
         results: dict[int, GateResult] = {}
         with ThreadPoolExecutor(max_workers=max(1, len(gates))) as pool:
             try:
@@ -66,12 +77,16 @@ class CommandGates:
                     running[pool.submit(self._run, gate, subject, stop)] = place
                 for future in as_completed(running):
                     outcome = future.result()
+                    if self._stopped:
+                        # How a gate ends that was not allowed to says nothing of the artifact.
+                        raise StoppedError
                     results[running[future]] = outcome.result
                     if outcome.output is not None:
                         progress.gate_output(outcome.result.gate, outcome.output)
                     progress.gate_finished(outcome.result)
             finally:
                 stop.set()
+                self._active.discard(stop)
         return tuple(results[place] for place in range(len(gates)))
 
     def _run(self, gate: Gate, subject: GateSubject, stop: threading.Event) -> _Outcome:

@@ -1,0 +1,127 @@
+"""Works on changes outside the request that submitted them, in a few threads."""
+
+import logging
+import secrets
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from engine.changes import Changes
+from engine.domain.change import Change
+from engine.domain.errors import PromotionError
+from engine.ports import SILENT, StoppedError
+from engine.progression import Progression
+from engine.stores import ChangeStore
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds: how often to look, how long a claim lasts, and how long to wait after trouble."""
+
+    look: float = 0.5
+    claim: float = 15.0
+    retry: float = 5.0
+    sweep: float = 2.0
+
+
+@dataclass
+class Worker:
+    """
+    Takes changes up under a claim that it renews while it works, so that a restart takes what a
+    crash left (once the claim has run out) and never a live change.
+
+    `start` and `stop` are called once each; `wake` after something was submitted or decided.
+    """
+
+    changes: Changes
+    progression: Progression
+    store: ChangeStore
+    threads: int = 4
+    pace: Pace = field(default_factory=Pace)
+
+    def __post_init__(self) -> None:
+        self._name = secrets.token_hex(4)
+        self._stopping = threading.Event()
+        self._awake = threading.Event()
+        self._running: list[threading.Thread] = []
+
+    def start(self) -> None:
+        works = [(self._work, f"floe-worker-{n}") for n in range(self.threads)]
+        for target, name in [*works, (self._sweep, "floe-sweeper")]:
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            thread.start()
+            self._running.append(thread)
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    def stop(self, drain_seconds: float = 30) -> None:
+        """Take up nothing more, and give what is under way `drain_seconds` to end."""
+        self._stopping.set()
+        self._awake.set()
+        for thread in self._running:
+            thread.join(drain_seconds)
+
+    def _work(self) -> None:
+        worker = f"{self._name}-{threading.get_ident()}"
+        while not self._stopping.is_set():
+            try:
+                change = self._claimed(worker)
+                if change is None:
+                    self._awake.wait(self.pace.look)
+                    self._awake.clear()
+                else:
+                    self._take(change, worker)
+            except PromotionError as error:
+                # The store does not answer: nothing can be known, and so nothing is done.
+                _log.warning("changes cannot be worked on: %s", error)
+                self._stopping.wait(self.pace.retry)
+
+    def _claimed(self, worker: str) -> Change | None:
+        lasting = timedelta(seconds=self.pace.claim)
+        return self.store.claim(worker, self.changes.runs.clock.now(), lasting)
+
+    def _take(self, change: Change, worker: str) -> None:
+        """Work on a change; after trouble its claim is left to run out, which is the pause."""
+        done = threading.Event()
+        heart = threading.Thread(target=self._beat, args=(change.id, worker, done), daemon=True)
+        heart.start()
+        try:
+            settled = self.progression.settle(change, SILENT)
+            _log.info("change %s of %s is %s", change.id, change.target, settled.state)
+        except StoppedError:
+            _log.info("change %s of %s is handed back", change.id, change.target)
+        except PromotionError as error:
+            _log.warning("change %s of %s is tried again: %s", change.id, change.target, error)
+            done.set()
+            heart.join()
+            self.store.renew(
+                change.id,
+                worker,
+                self.changes.runs.clock.now(),
+                timedelta(seconds=self.pace.retry),
+            )
+            return
+        finally:
+            done.set()
+            heart.join()
+        self.store.release(change.id, worker)
+
+    def _beat(self, change_id: str, worker: str, done: threading.Event) -> None:
+        lasting = timedelta(seconds=self.pace.claim)
+        while not done.wait(self.pace.claim / 3):
+            try:
+                self.store.renew(change_id, worker, self.changes.runs.clock.now(), lasting)
+            except PromotionError as error:
+                _log.warning("the claim on %s was not renewed: %s", change_id, error)
+
+    def _sweep(self) -> None:
+        """End what nobody decided in time, and go on with what a lock had stopped."""
+        while not self._stopping.wait(self.pace.sweep):
+            try:
+                self.changes.expire_due()
+                self.changes.resume_due()
+            except PromotionError as error:
+                _log.warning("waiting changes were not looked at: %s", error)
