@@ -5,15 +5,18 @@ from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
+from engine.domain.errors import ConflictError, RegistryAnswerError, RegistryUnavailableError
 from engine.domain.ledger import LedgerEntry, draft_after
 from engine.domain.manifest import Descriptor
 from engine.domain.plan import TagWrite
 from engine.domain.record import AnyRecord
 from engine.domain.text import printable
-from engine.ports import Ledger, Registry, Upload
+from engine.ports import Leases, Ledger, Registry, Upload
 
 _log = logging.getLogger(__name__)
+# The index of what is attached to an artifact is one for all environments; no environment has a
+# dot in its name.
+_REFERRERS = "referrers.index"
 
 Writes = tuple[TagWrite, ...]
 
@@ -27,6 +30,7 @@ class Executor:
 
     registry: Registry
     ledger: Ledger
+    leases: Leases
     pool: Pool
 
     def change(
@@ -38,7 +42,9 @@ class Executor:
         upload: Future[Upload],
     ) -> LedgerEntry:
         """Carry out `writes` and record them after `head`; returns the committed entry."""
-        blob = self.pool.submit(_finish, upload, record.to_bytes())
+        # A registry that took no upload takes no tag either: nothing is left behind.
+        opened = upload.result()
+        blob = self.pool.submit(opened.finish, record.to_bytes())
         immutable = [write for write in writes if write.immutable]
         for write in immutable:
             self.registry.put(write.manifest, write.tag)
@@ -52,8 +58,11 @@ class Executor:
 
     def commit(self, entry: LedgerEntry, writes: Writes) -> LedgerEntry:
         """Make a staged `entry` count, then let `latest` follow."""
-        listed = self.pool.submit(self._attach, entry)
         self.ledger.commit(entry)
+        # Not before the head is written: docker-registry loses sight of a manifest that is being
+        # tagged, and then refuses an index that lists it.
+        listed = self.pool.submit(self._attach, entry)
+        self.ledger.confirm(entry)
         record = entry.record
         _log.info(
             "recorded %s %s in %s: %s by %s",
@@ -77,8 +86,9 @@ class Executor:
 
     def _attach(self, entry: LedgerEntry) -> None:
         try:
-            self.ledger.attach(entry)
-        except RegistryUnavailableError as error:
+            with self.leases.hold(_REFERRERS):
+                self.ledger.attach(entry)
+        except (RegistryUnavailableError, ConflictError) as error:
             # The change is made and on record; where it cannot be listed, the chain is walked.
             _log.warning("record %s is not listed as a referrer: %s", entry.record.id, error)
 
@@ -91,7 +101,3 @@ class Executor:
                 "succeed. Run the same command again once the registry is sound",
                 {"tag": str(write.tag), "expected": str(write.digest), "found": str(found)},
             )
-
-
-def _finish(upload: Future[Upload], content: bytes) -> None:
-    upload.result().finish(content)

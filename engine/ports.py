@@ -137,7 +137,7 @@ class LedgerReader(Protocol):
 
 
 class Ledger(LedgerReader, Protocol):
-    """The ledger with its two writes. Both happen under the environment's lease."""
+    """The ledger with its writes. They happen under the environment's lease."""
 
     def stage(self, draft: LedgerDraft) -> LedgerEntry:
         """
@@ -147,10 +147,11 @@ class Ledger(LedgerReader, Protocol):
         ...
 
     def commit(self, entry: LedgerEntry) -> None:
-        """
-        Make `entry` the head, read back; from here on it counts. ConflictError when the head
-        turns out to be another.
-        """
+        """Make `entry` the head: from here on it counts."""
+        ...
+
+    def confirm(self, entry: LedgerEntry) -> None:
+        """Read the head back; ConflictError when it turns out to be another than `entry`."""
         ...
 
     def attach(self, entry: LedgerEntry) -> None:

@@ -95,7 +95,7 @@ class Runs:
             upload = self.pool.submit(self.registry.open_upload)
             manifest = self.registry.fetch(Digest(digest)) if digest else None
             head = self.ledger.head(record.ledger)
-            executor = Executor(self.registry, self.ledger, self.pool)
+            executor = Executor(self.registry, self.ledger, self.leases, self.pool)
             subject = manifest.descriptor if manifest else None
             return executor.change((), record, subject, head, upload)
 
@@ -122,7 +122,7 @@ class Runs:
         if plan.effect is Effect.CHANGE and plan.approvals_missing:
             return Result(plan, Ending.PENDING, error=_waiting(plan))
         operation = OPERATIONS[type(plan.request)]
-        executor = Executor(self.registry, self.ledger, self.pool)
+        executor = Executor(self.registry, self.ledger, self.leases, self.pool)
         if plan.effect is Effect.COMPLETE:
             executor.follow(plan.writes)
             return Result(plan, operation.ending, plan.committed, warnings=(COMPLETED,))

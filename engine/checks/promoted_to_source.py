@@ -9,18 +9,18 @@ from engine.domain.request import PromotionRequest
 _NAME = "promoted before"
 
 
-@reads(PromotionContext.manifest, PromotionContext.source_promotion)
+@reads(PromotionContext.manifest, PromotionContext.source_entry)
 def promoted_to_source(_request: PromotionRequest, context: PromotionContext) -> Finding:
     source = context.source
     if source is None or source == context.path.entry:
         return passed(_NAME, f"{context.source_tag} is published by the build")
-    if context.source_promotion is not None:
-        return passed(_NAME, f"{context.source_promotion.record.id} promoted it to {source}")
+    if context.source_entry is not None:
+        return passed(_NAME, f"{context.source_entry.record.id} promoted it to {source}")
     return blocked(
         _NAME,
         f"{context.source_tag} carries {context.manifest.digest.short}, which no record says was "
-        f"promoted to {source}: promote it there first (floe platform promote {context.version} "
-        f"--to {source})",
+        f"promoted to {source} as {context.version}: promote it there first "
+        f"(floe platform promote {context.version} --to {source})",
         VersionNotPromotedError,
         {"tag": str(context.source_tag), "environment": source.name},
     )

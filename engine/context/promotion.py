@@ -13,7 +13,7 @@ from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath, TagReading
 from engine.domain.plan import Effect, GateMode
-from engine.domain.record import AnyRecord
+from engine.domain.record import AnyRecord, PromotionRecord
 from engine.domain.request import PromotionRequest
 from engine.facts import Fact
 from engine.ports import GateSubject, Progress
@@ -44,9 +44,14 @@ class PromotionContext(Context):
     @Fact
     def manifest(self) -> Manifest:
         """The artifact, pinned by its digest from here on."""
-        manifest = self._sources.registry.fetch(self.source_tag)
+        registry, tag = self._sources.registry, self.source_tag
+        manifest = registry.fetch(tag)
         if manifest is None:
-            raise self._not_found()
+            tags = registry.tags()
+            # A registry on a file system loses sight of a manifest that is being tagged elsewhere.
+            manifest = registry.fetch(tag) if tag in tags else None
+            if manifest is None:
+                raise self._not_found(tags)
         return manifest
 
     @Fact
@@ -57,7 +62,11 @@ class PromotionContext(Context):
     @Fact
     def source_head(self) -> LedgerEntry | None:
         """The newest record of the source; None for the build."""
-        return self._sources.ledger.head(self.source.name) if self.source else None
+        if self.source is None:
+            return None
+        # Nobody holds the source's lease for us: "no history" may be a head that just moves.
+        name, ledger = self.source.name, self._sources.ledger
+        return ledger.head(name) or ledger.head(name)
 
     @Fact
     def source_promotion(self) -> LedgerEntry | None:
@@ -68,11 +77,19 @@ class PromotionContext(Context):
         return self._promotion(self.source_head)
 
     @Fact
+    def source_entry(self) -> LedgerEntry | None:
+        """As `source_promotion`, under this version: what its tag in the source stands for."""
+        newest = self.source_promotion
+        if newest is None or _version(newest) == str(self.version):
+            return newest
+        return self._promotion(self.source_head, str(self.version))
+
+    @Fact
     def target_promotion(self) -> LedgerEntry | None:
-        """The newest committed promotion of this artifact into the target, if its tag is there."""
+        """The newest committed promotion of this version into the target, if its tag is there."""
         if self.occupant != self.manifest.digest:
             return None
-        return self._promotion(self.target_head)
+        return self._promotion(self.target_head, str(self.version))
 
     @Fact
     def latest(self) -> Digest | None:
@@ -138,24 +155,31 @@ class PromotionContext(Context):
     def interrupted(self) -> LedgerEntry | None:
         return self.staged
 
-    def _promotion(self, head: LedgerEntry | None) -> LedgerEntry | None:
-        return self._sources.ledger.promotion(head, self.manifest.digest) if head else None
+    def _promotion(
+        self, head: LedgerEntry | None, version: str | None = None
+    ) -> LedgerEntry | None:
+        if head is None:
+            return None
+        return self._sources.ledger.promotion(head, self.manifest.digest, version)
 
-    def _not_found(self) -> ArtifactNotFoundError:
+    def _not_found(self, tags: tuple[Tag, ...]) -> ArtifactNotFoundError:
         tag = self.source_tag
-        near = nearest(self.version, self._published())
+        near = nearest(self.version, self._published(tags))
         hint = f"Nearest there: {', '.join(map(str, near))}" if near else "No version is there"
         return ArtifactNotFoundError(
             f"There is no '{tag}' in {self._sources.registry.reference}. {hint}",
             {"tag": str(tag), "nearest": [str(version) for version in near]},
         )
 
-    def _published(self) -> list[Version]:
+    def _published(self, tags: tuple[Tag, ...]) -> list[Version]:
         """Every version the source has: what else could have been meant."""
-        tags = self._sources.registry.tags()
         wanted = self.source.name if self.source else NO_ENVIRONMENT
         readings = [self.path.read(tag) or _unpromoted(tag) for tag in tags]
         return [r.version for r in readings if r and r.environment == wanted and not r.rollback]
+
+
+def _version(entry: LedgerEntry) -> str | None:
+    return entry.record.version if isinstance(entry.record, PromotionRecord) else None
 
 
 def _unpromoted(tag: Tag) -> TagReading | None:

@@ -66,9 +66,12 @@ def decode(manifest: Manifest, record: AnyRecord | None = None) -> LedgerEntry:
         found = record or record_from_annotations(kind, annotations)
         if found is None:
             raise ValueError("its annotations were shortened and its blob was not read")
+        sequence = int(annotations[f"{LEDGER}sequence"])
+        if sequence < 1:
+            raise ValueError(f"{manifest.digest.short} has the sequence {sequence}")
         return LedgerEntry(
             environment=annotations[f"{LEDGER}environment"],
-            sequence=int(annotations[f"{LEDGER}sequence"]),
+            sequence=sequence,
             ancestors=_ancestors(annotations),
             record=found,
             state=_read_state(annotations),

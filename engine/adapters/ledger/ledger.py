@@ -13,7 +13,7 @@ from engine.adapters.ledger.encoding import (
     sequence_tag,
 )
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import ConflictError, LedgerUnreadableError
+from engine.domain.errors import ConflictError, LedgerUnreadableError, RegistryAnswerError
 from engine.domain.ledger import LedgerDraft, LedgerEntry, next_hop
 from engine.domain.manifest import Descriptor, Manifest
 from engine.domain.record import PromotionRecord, record_from_bytes
@@ -89,14 +89,17 @@ class RegistryLedgerReader:
         try:
             manifest = self._reader.fetch(Digest(referrer.digest))
             return self._entry(manifest) if manifest else None
-        except ValueError:
+        except (ValueError, RegistryAnswerError):
             return None
 
     def _reach(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
         """The entry at `sequence`, following the links from `head`: what is committed there."""
         entry = head
         while entry.sequence != sequence:
-            hop = next_hop(entry, sequence)
+            try:
+                hop = next_hop(entry, sequence)
+            except ValueError as error:
+                raise _broken(head.environment, f"the links of entry {entry.sequence}") from error
             found = self._read(entry.ancestors[hop], head.environment)
             if found is None or found.sequence != hop:
                 raise _broken(head.environment, f"entry {hop}, linked from {entry.sequence}")
@@ -170,9 +173,10 @@ class RegistryLedger(RegistryLedgerReader):
         return decode(manifest, draft.record)
 
     def commit(self, entry: LedgerEntry) -> None:
-        tag = head_tag(entry.environment)
-        self._registry.put(entry.manifest, tag)
-        found = self._registry.resolve(tag)
+        self._registry.put(entry.manifest, head_tag(entry.environment))
+
+    def confirm(self, entry: LedgerEntry) -> None:
+        found = self._registry.resolve(head_tag(entry.environment))
         if found != entry.digest:
             raise ConflictError(
                 f"The ledger of '{entry.environment}' was written by somebody else at the same "
