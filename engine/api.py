@@ -1,10 +1,16 @@
 """What the faces talk to: runs of requests, what runs where, and what happened."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
+from engine.audit.head import FleetingHeads
+from engine.audit.history import selected
+from engine.audit.verify import Verification
+from engine.domain.audit import AuditReport, Selection
 from engine.domain.ledger import LedgerEntry
 from engine.domain.state import EMPTY, lock_in_force
 from engine.domain.status import EnvironmentStatus
+from engine.ports import Heads, Progress
 from engine.runs import Runs
 
 
@@ -15,6 +21,8 @@ class Engine(Runs):
 
     Bot, web and CLI import nothing deeper than this, `bootstrap`, `config` and `domain`.
     """
+
+    heads: Heads = field(default_factory=FleetingHeads)
 
     def status(self) -> tuple[EnvironmentStatus, ...]:
         """Every environment along the path; two requests each, all at once."""
@@ -43,3 +51,29 @@ class Engine(Runs):
             (e for page in pages for e in page), key=lambda e: e.record.at, reverse=True
         )
         return tuple(merged[:limit])
+
+    def audit(self, selection: Selection, limit: int | None = None) -> Iterator[LedgerEntry]:
+        """
+        The newest `limit` records that `selection` admits, newest first, or all of them. The
+        ledgers are read while they are iterated over, and no further.
+        """
+        name = selection.environment
+        names = self.path.names if name is None else (self.path.environment(name).name,)
+        return selected(self.ledger, names, selection, limit)
+
+    def verify(self, environment: str | None, progress: Progress) -> AuditReport:
+        """
+        Whether the ledgers can be believed (FR-026): of one environment or of all of them. What is
+        wrong with them is the answer; RegistryUnavailableError when they cannot be read at all.
+        """
+        names = self.path.names if environment is None else (environment,)
+        verification = Verification(
+            path=self.path,
+            registry=self.registry,
+            ledger=self.ledger,
+            leases=self.leases,
+            heads=self.heads,
+            pool=self.pool,
+            policy_digest=self.policy_digest,
+        )
+        return verification.report([self.path.environment(n).name for n in names], progress)

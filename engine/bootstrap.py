@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from engine.adapters.gates import CommandGates
+from engine.adapters.heads import FileHeads
 from engine.adapters.leases import FileLeases
 from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.registry.layout import LayoutRegistry
@@ -49,6 +50,7 @@ def open_platform(config: Config) -> Iterator[Engine]:
             pool=pool,
             policy_digest=config.policy_digest,
             directory=_directory(config),
+            heads=FileHeads(config.state_dir / "heads.json", registry.reference),
         )
 
 

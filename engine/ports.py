@@ -1,12 +1,13 @@
 """What the engine needs from the outside world. Adapters provide it; nothing here does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from engine.domain.artifact import Digest, Tag
+from engine.domain.audit import Exhibit, KnownHead
 from engine.domain.gate import Gate, GateKind, GateResult
 from engine.domain.ledger import LedgerDraft, LedgerEntry
 from engine.domain.manifest import Descriptor, Manifest
@@ -135,6 +136,29 @@ class LedgerReader(Protocol):
         """The records of `kind` attached to `digest`: claims, of which none proves anything."""
         ...
 
+    def walk(self, environment: str) -> Iterator[LedgerEntry]:
+        """
+        Every committed entry, newest first, each proven by the one after it. They are fetched a
+        portion at a time, as far as somebody goes on asking.
+        """
+        ...
+
+    def place(self, tag: Tag) -> tuple[str, int] | None:
+        """The environment and sequence whose entry `tag` names; None for any other tag."""
+        ...
+
+    def tagged(self, environment: str, sequence: int | None) -> Exhibit | None:
+        """
+        What carries the tag of `sequence`, or of the head for None, with all that is wrong within
+        it; None when there is no such tag. Unlike every other method it takes a broken ledger for
+        an answer: it raises only when the registry itself cannot be asked.
+        """
+        ...
+
+    def linked(self, environment: str, digest: Digest) -> Exhibit | None:
+        """As `tagged`, for the manifest of `digest`."""
+        ...
+
 
 class Ledger(LedgerReader, Protocol):
     """The ledger with its writes. They happen under the environment's lease."""
@@ -220,6 +244,23 @@ class Leases(Protocol):
         The right to write `environment`, held by one process and thread at a time on this machine
         and freed when its holder dies. ConflictError when it cannot be had within the wait.
         """
+        ...
+
+
+class Heads(Protocol):
+    """The head each ledger was last seen to have: a shortened or rewritten chain is valid too."""
+
+    @property
+    def reference(self) -> str:
+        """Where they are kept, for people."""
+        ...
+
+    def known(self, environment: str) -> KnownHead | None:
+        """None when no head was ever seen; ConfigError when what is kept cannot be read."""
+        ...
+
+    def remember(self, environment: str, head: KnownHead) -> None:
+        """ConfigError when it cannot be kept."""
         ...
 
 

@@ -1,5 +1,6 @@
 """A ledger entry as an OCI image manifest, and back (spec 4)."""
 
+import re
 from collections.abc import Mapping
 
 from pydantic import ValidationError
@@ -16,6 +17,10 @@ LEDGER = "dev.floe.ledger."
 STATE = "dev.floe.state."
 CREATED = "org.opencontainers.image.created"
 SHORTENED = ".shortened"
+# Names of environments have no dots.
+_SEQUENCE_TAG = re.compile(
+    r"floe-ledger\.(?P<environment>[^.]+)\.(?P<sequence>[1-9][0-9]{0,17})", re.ASCII
+)
 
 
 def artifact_type(kind: str) -> str:
@@ -28,6 +33,12 @@ def head_tag(environment: str) -> Tag:
 
 def sequence_tag(environment: str, sequence: int) -> Tag:
     return Tag(f"floe-ledger.{environment}.{sequence}")
+
+
+def read_sequence_tag(tag: Tag) -> tuple[str, int] | None:
+    """The environment and sequence `tag` was made of; None when it was not."""
+    found = _SEQUENCE_TAG.fullmatch(tag.name)
+    return (found["environment"], int(found["sequence"])) if found else None
 
 
 def encode(draft: LedgerDraft) -> Manifest:

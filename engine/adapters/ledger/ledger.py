@@ -10,9 +10,12 @@ from engine.adapters.ledger.encoding import (
     encode,
     head_tag,
     is_shortened,
+    read_sequence_tag,
     sequence_tag,
 )
+from engine.adapters.ledger.inspection import inspect
 from engine.domain.artifact import Digest, Tag
+from engine.domain.audit import Exhibit
 from engine.domain.errors import ConflictError, LedgerUnreadableError, RegistryAnswerError
 from engine.domain.ledger import LedgerDraft, LedgerEntry, next_hop
 from engine.domain.manifest import Descriptor, Manifest
@@ -70,6 +73,20 @@ class RegistryLedgerReader:
         with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
             entries = pool.map(self._attached, listed)
             return tuple(e for e in entries if e and e.record.subject_digest == str(digest))
+
+    def walk(self, environment: str) -> Iterator[LedgerEntry]:
+        newest = self.head(environment)
+        return self._walk(newest, newest.sequence) if newest else iter(())
+
+    def place(self, tag: Tag) -> tuple[str, int] | None:
+        return read_sequence_tag(tag)
+
+    def tagged(self, environment: str, sequence: int | None) -> Exhibit | None:
+        tag = head_tag(environment) if sequence is None else sequence_tag(environment, sequence)
+        return inspect(self._reader, environment, tag, MAX_RECORD_BYTES)
+
+    def linked(self, environment: str, digest: Digest) -> Exhibit | None:
+        return inspect(self._reader, environment, digest, MAX_RECORD_BYTES)
 
     def _candidates(
         self, head: LedgerEntry, digest: Digest, version: str | None

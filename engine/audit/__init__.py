@@ -1,0 +1,1 @@
+"""The audit of the ledger: what it says, and whether it can be believed."""

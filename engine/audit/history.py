@@ -1,0 +1,33 @@
+"""Records of several ledgers as one stream, newest first, without holding them all."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from heapq import merge
+from itertools import islice, takewhile
+
+from engine.domain.audit import Selection
+from engine.domain.ledger import LedgerEntry
+from engine.ports import LedgerReader
+
+# Records of one ledger are in the order they were made, by machines whose clocks may differ.
+_CLOCKS_APART = timedelta(hours=1)
+
+
+def selected(
+    ledger: LedgerReader, environments: Iterable[str], selection: Selection, limit: int | None
+) -> Iterator[LedgerEntry]:
+    """
+    The newest `limit` records of `environments` that `selection` admits; None for all of them.
+
+    A ledger is read as far as somebody goes on asking.
+    """
+    ledgers = [_since(ledger.walk(name), selection) for name in environments]
+    newest_first = merge(*ledgers, key=lambda entry: entry.record.at, reverse=True)
+    return islice((e for e in newest_first if selection.admits(e.record)), limit)
+
+
+def _since(entries: Iterator[LedgerEntry], selection: Selection) -> Iterator[LedgerEntry]:
+    if selection.since is None:
+        return entries
+    oldest = selection.since - _CLOCKS_APART
+    return takewhile(lambda entry: entry.record.at >= oldest, entries)

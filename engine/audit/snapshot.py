@@ -1,0 +1,46 @@
+"""What an environment looks like at one moment: its head, and every tag that speaks of it."""
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+
+from engine.domain.artifact import Digest, Tag
+from engine.domain.audit import Exhibit
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`sequences` are those that have a tag, ascending; `tags` those of promotions, rollbacks."""
+
+    environment: str
+    head: Exhibit | None
+    latest: Digest | None
+    sequences: tuple[int, ...] = field(repr=False)
+    tags: tuple[Tag, ...] = field(repr=False)
+
+    @property
+    def top(self) -> int:
+        """The place of the head; without a usable head, that of the newest entry with a tag."""
+        if self.head is not None and self.head.entry is not None:
+            return self.head.entry.sequence
+        if self.head is None and self.sequences == (1,):
+            # A first entry whose run was interrupted before there was any head.
+            return 0
+        return max(self.sequences, default=0)
+
+    @property
+    def beyond(self) -> tuple[int, ...]:
+        """The places after the head that have a tag."""
+        return self.sequences[bisect_right(self.sequences, self.top) :]
+
+    def is_tagged(self, sequence: int) -> bool:
+        return self.tagged_before(sequence + 1) == sequence
+
+    def tagged_before(self, sequence: int) -> int:
+        """The nearest place before `sequence` that has a tag; 0 when there is none."""
+        place = bisect_left(self.sequences, sequence)
+        return self.sequences[place - 1] if place else 0
+
+    def portion(self, sequence: int, size: int) -> tuple[int, ...]:
+        """At most `size` places that have a tag, from `sequence` down."""
+        end = bisect_right(self.sequences, sequence)
+        return self.sequences[max(end - size, 0) : end][::-1]

@@ -1,0 +1,70 @@
+"""What is gathered from the entries of a ledger on the way down its chain."""
+
+from dataclasses import dataclass, field
+
+from engine.audit.chain import Place
+from engine.audit.remarks import Remarks
+from engine.domain.artifact import Digest, Tag
+from engine.domain.audit import Kind
+from engine.domain.record import PromotionRecord, RollbackRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Era:
+    """The records made under one policy: their number, and the first and last of them."""
+
+    count: int
+    first: int
+    last: int
+
+
+@dataclass
+class Tally:
+    """
+    `entries` are the proven ones, `digests` theirs at the places that were asked for in `wanted`;
+    `tags` are what records say of tags: by which entry, and where they point.
+    """
+
+    wanted: frozenset[int]
+    entries: int = 0
+    digests: dict[int, Digest] = field(default_factory=dict)
+    tags: dict[Tag, tuple[int, Digest]] = field(default_factory=dict)
+    policies: dict[str, Era] = field(default_factory=dict)
+
+    def add(self, place: Place, remarks: Remarks) -> None:
+        """Take in `place`; entries come newest first."""
+        record = place.entry.record
+        if isinstance(record, PromotionRecord | RollbackRecord):
+            # Also of an entry without proof: that it lacks proof is said once, not of its tag too.
+            self._tag(place.sequence, record, remarks)
+        if not place.proven:
+            return
+        self.entries += 1
+        if place.sequence in self.wanted:
+            self.digests[place.sequence] = place.entry.digest
+        era = self.policies.get(record.policy_digest, Era(0, 0, place.sequence))
+        self.policies[record.policy_digest] = Era(era.count + 1, place.sequence, era.last)
+
+    def policy_notes(self, present: str, remarks: Remarks) -> None:
+        """Say which records were made under another policy than the `present` one."""
+        for digest, era in self.policies.items():
+            if digest == present:
+                continue
+            records = f"{era.count} records" if era.count > 1 else "1 record"
+            remarks.note(
+                Kind.POLICY,
+                f"{records} (entries {era.first} to {era.last}) were made under policy "
+                f"{digest[:19]}, and the present one is {present[:19]}: expected where "
+                "manifest.yaml was changed since, else ask who made them with another one",
+                era.last,
+            )
+
+    def _tag(
+        self, sequence: int, record: PromotionRecord | RollbackRecord, remarks: Remarks
+    ) -> None:
+        try:
+            tag, digest = Tag(record.artifact_tag), Digest(record.artifact_digest)
+        except ValueError as error:
+            remarks.unfit(sequence, f"the tag in its record ({error})")
+        else:
+            self.tags.setdefault(tag, (sequence, digest))

@@ -1,0 +1,135 @@
+"""What an audit finds in a ledger, and what is asked of it (spec 4, 13)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from engine.domain.artifact import Digest, Version
+from engine.domain.ledger import LedgerEntry
+from engine.domain.record import AnyRecord, LockRecord, UnlockRecord
+
+
+class Kind(StrEnum):
+    """What a remark is about. The last three are notes; `policy` is one unless held strictly."""
+
+    GAP = "gap"  # a sequence is skipped
+    ALTERED = "altered"  # bytes or links do not fit together
+    MISSING = "missing"  # an entry, its blob, or a tag that names it is gone
+    FORK = "fork"  # two entries claim one place
+    MOVED = "moved"  # a tag differs from the ledger
+    UNRECORDED = "unrecorded"  # a tag of an environment that no committed record names
+    REWOUND = "rewound"  # the head does not descend from what was the head before
+    POLICY = "policy"  # records made under another configuration
+    COMPLETING = "completing"  # committed, and `latest` has yet to follow
+    UNCOMMITTED = "uncommitted"  # an entry beyond the head, left by an interrupted run
+    UNREMEMBERED = "unremembered"  # the state directory could not keep the head
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing found, with its place in the ledger or its tag, and in words the way out."""
+
+    kind: Kind
+    environment: str
+    message: str
+    sequence: int | None = None
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentAudit:
+    """
+    The ledger of one environment. `entries` are those linked from `head`, so proven by it; `head`
+    is None where there is no ledger yet. Notes ask nobody to act.
+    """
+
+    environment: str
+    entries: int
+    head: Digest | None
+    problems: tuple[Remark, ...] = ()
+    notes: tuple[Remark, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        return not self.problems
+
+    def strict(self) -> "EnvironmentAudit":
+        """With records made under another configuration held to be problems."""
+        others = tuple(note for note in self.notes if note.kind is Kind.POLICY)
+        notes = tuple(note for note in self.notes if note.kind is not Kind.POLICY)
+        return replace(self, problems=self.problems + others, notes=notes)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    environments: tuple[EnvironmentAudit, ...]
+
+    @property
+    def sound(self) -> bool:
+        return all(environment.sound for environment in self.environments)
+
+    def strict(self) -> "AuditReport":
+        """See `EnvironmentAudit.strict`."""
+        return AuditReport(tuple(environment.strict() for environment in self.environments))
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why what lies in the ledger is not what it should be, within itself."""
+
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """
+    What lies at one place of a ledger, believed in nothing.
+
+    `digest` is None when its manifest cannot be had, `entry` None when it is no ledger entry; an
+    entry may have faults all the same. Its record is that of the blob, where there is one.
+    """
+
+    digest: Digest | None
+    entry: LedgerEntry | None
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHead:
+    """The head of a ledger as it was seen before."""
+
+    sequence: int
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """
+    Which records are asked for; a field that is None asks nothing.
+
+    `digest` is a whole digest or its beginning, `operator` a name or an id, `since` UTC.
+    """
+
+    environment: str | None = None
+    version: Version | None = None
+    digest: str | None = None
+    operator: str | None = None
+    kind: str | None = None
+    since: datetime | None = None
+
+    def admits(self, record: AnyRecord) -> bool:
+        """Whether `record` is asked for; the environment is chosen by whoever reads."""
+        return all(
+            (
+                self.kind in (None, record.kind),
+                self.operator in (None, record.operator, record.operator_id),
+                self.version is None or str(self.version) == _version(record),
+                self.digest is None or (record.subject_digest or "").startswith(self.digest),
+                self.since is None or record.at >= self.since,
+            )
+        )
+
+
+def _version(record: AnyRecord) -> str | None:
+    return None if isinstance(record, LockRecord | UnlockRecord) else record.version
