@@ -48,9 +48,11 @@ def verified(request: LockRequest, context: Context) -> Finding:
 def may_unlock(request: UnlockRequest, context: Context) -> Finding:
     """Who locked may unlock, and so may whom the environment authorizes."""
     operator, held = request.operator, context.lock
+    if held is None:
+        return passed(_NAME, "there is no lock to lift")
     if not operator.verified:
         return _refused(request, context, _unverified(operator))
-    if held and context.directory.person(held.operator) == operator.name:
+    if operator.name == context.directory.person(held.operator) or operator.id == held.operator_id:
         return passed(_NAME, "who locked")
     via = granted_via(operator, context.target.authorization or Authorization())
     return passed(_NAME, via) if via else _refused(request, context, "")
@@ -78,17 +80,19 @@ def _unverified(operator: Operator) -> str:
 def _refused(request: Request, context: Context, more: str) -> Finding:
     operator = request.operator
     rules = context.target.authorization or Authorization()
-    needed = sorted(rules.allowed_groups or ())
+    needed, named = sorted(rules.allowed_groups or ()), sorted(rules.allowed_operators or ())
+    others = f" Allowed operators: [{', '.join(named)}]." if named else ""
     verb = _VERBS[type(request)]
     return blocked(
         _NAME,
         f"Unauthorized: Operator '{operator.name}' is not authorized to {verb} "
         f"'{request.target}'. Required groups: [{', '.join(needed)}]. "
-        f"Your groups: [{', '.join(sorted(operator.groups))}].{more}",
+        f"Your groups: [{', '.join(sorted(operator.groups))}].{others}{more}",
         AuthorizationError,
         {
             "operator": operator.name,
             "required_groups": needed,
+            "allowed_operators": named,
             "groups": sorted(operator.groups),
             "verified": operator.verified,
         },

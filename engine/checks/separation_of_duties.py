@@ -18,7 +18,7 @@ def separation_of_duties(request: PromotionRequest, context: PromotionContext) -
         return skipped(_NAME, "it comes from the build")
     if context.source_promotion is None:
         # Beyond the first environment `promoted_to_source` refuses what nobody promoted.
-        return passed(_NAME, f"nobody is on record for promoting it to {context.source}")
+        return skipped(_NAME, f"nobody is on record for promoting it to {context.source}")
     record = context.source_promotion.record
     people = {context.directory.person(n) for n in (record.operator, record.operator_id)}
     if request.operator.name in people or request.operator.id == record.operator_id:

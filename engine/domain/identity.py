@@ -23,6 +23,42 @@ class Claims:
     groups: frozenset[str] = frozenset()
 
 
+# What registries call whoever shows a token: these names are nobody's (spec 9).
+_GENERIC = frozenset(
+    {
+        "aws",
+        "oauth2accesstoken",
+        "_json_key",
+        "_json_key_base64",
+        "_token",
+        "$oauthtoken",
+        "<token>",
+        "00000000-0000-0000-0000-000000000000",
+    }
+)
+# These look at the token alone: whatever name is typed beside it is accepted.
+_UNCHECKED = frozenset({"ghcr.io", "registry.gitlab.com"})
+
+
+def registry_claims(host: str, user: str, *, primary: bool) -> Claims | None:
+    """
+    What registry `host` says by having asked for `user`'s password and accepted it; None for a
+    name that names nobody. Only the `primary` registry vouches for the bare name.
+    """
+    if not user or user.casefold() in _GENERIC or host.casefold() in _UNCHECKED:
+        return None
+    vouched = (user,) if primary else ()
+    return Claims(f"registry:{host}/{user}", IdentitySource.REGISTRY, True, vouched)
+
+
+def os_claims(user: str, *, trusted: bool) -> Claims:
+    """
+    What the operating system says. Whoever owns a machine can be any user on it, so it counts only
+    where `identity.trust_os_user` says so.
+    """
+    return Claims(f"os:{user}", IdentitySource.OS, trusted, (user,) if trusted else ())
+
+
 @dataclass(frozen=True, slots=True)
 class Directory:
     """`identity` of manifest.yaml: the other names of a person, and who belongs to which group."""
@@ -43,18 +79,28 @@ class Directory:
         return cls(names, members)
 
     def operator(self, claims: Claims) -> Operator:
-        """The operator of `claims`, under the name that is the same through every face."""
-        names = (*claims.vouched, claims.id)
-        name = next((self.aliases[n] for n in names if n in self.aliases), names[0])
-        known = frozenset({name, *names})
-        member_of = {group for group, members in self.groups.items() if known & members}
+        """
+        The operator of `claims`, under the name that is the same through every face.
+
+        Whom nobody vouches for keeps the qualified id as the only name and is in no group: an
+        alias must not lend them somebody's name.
+        """
+        if not claims.verified:
+            return Operator(
+                claims.id, claims.id, claims.source, verified=False, names=frozenset({claims.id})
+            )
+        own = (*claims.vouched, claims.id)
+        name = next((self.aliases[n] for n in own if n in self.aliases), own[0])
+        others = {alias for alias, person in self.aliases.items() if person == name}
+        names = frozenset({name, *own, *others})
+        member_of = {group for group, members in self.groups.items() if names & members}
         return Operator(
             name=name,
             id=claims.id,
             source=claims.source,
-            verified=claims.verified,
+            verified=True,
             groups=claims.groups | member_of,
-            names=known,
+            names=names,
         )
 
     def person(self, name: str) -> str:

@@ -1,11 +1,21 @@
 """Words to requests: the one place where what a person or script typed is understood."""
 
+import re
+
 from engine.domain.artifact import Version
 from engine.domain.errors import UsageError
 from engine.domain.operator import Operator
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath
-from engine.domain.request import PromotionRequest
-from engine.domain.text import printable
+from engine.domain.request import LockRequest, PromotionRequest, RollbackRequest, UnlockRequest
+from engine.domain.text import printable, reason_text
+
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile(
+    "".join(rf"(?:(?P<{unit}>[0-9]{{1,8}}){unit})?" for unit in _UNITS), re.ASCII
+)
+_SHORTEST, _LONGEST = 60, 30 * 86400
+# Rollbacks are counted; this many digits of the count must fit into the tag as well.
+_MOST_ROLLBACKS = 99_999
 
 
 def promotion_request(
@@ -33,6 +43,71 @@ def promotion_request(
     _unambiguous(path, parsed, source)
     _unambiguous(path, parsed, target)
     return PromotionRequest(parsed, source, target, operator, trace_id)
+
+
+def rollback_request(
+    path: PromotionPath,
+    version: str,
+    target: str,
+    operator: Operator,
+    trace_id: str,
+    reason: str,
+) -> RollbackRequest:
+    """
+    A return of `target` to `version`, which may be given as its tag there (`v1.2.2-prod`).
+
+    UsageError (2) for what is no version, environment or reason.
+    """
+    environment = path.environment(target)
+    parsed = parse_version(version.removesuffix(f"-{target}"))
+    _unambiguous(path, parsed, target)
+    try:
+        environment.rollback_tag(parsed, _MOST_ROLLBACKS)
+    except ValueError as error:
+        raise UsageError(
+            f"'{parsed}' is too long: '{parsed}-{target}-rollback-<n>' must fit into the 128 "
+            "characters of a tag"
+        ) from error
+    return RollbackRequest(parsed, target, operator, trace_id, reason_text(reason))
+
+
+def lock_request(
+    path: PromotionPath,
+    target: str,
+    operator: Operator,
+    trace_id: str,
+    reason: str,
+    duration: str | None = None,
+) -> LockRequest:
+    """A lock on `target`, for good or for `duration` (see `lock_seconds`); else UsageError (2)."""
+    seconds = None if duration is None else lock_seconds(duration)
+    name = path.environment(target).name
+    return LockRequest(name, operator, trace_id, reason_text(reason), seconds)
+
+
+def unlock_request(
+    path: PromotionPath, target: str, operator: Operator, trace_id: str, reason: str
+) -> UnlockRequest:
+    """The end of the lock on `target`; UsageError (2) for what is no environment or reason."""
+    return UnlockRequest(path.environment(target).name, operator, trace_id, reason_text(reason))
+
+
+def lock_seconds(text: str) -> int:
+    """`30m`, `2h`, `1d` or `1h30m`, from a minute to 30 days, in seconds; else UsageError."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or not match[0]:
+        raise UsageError(
+            f"'{printable(text)}' is no duration: write 30m, 2h, 1d or, combined, 1h30m",
+            {"duration": text},
+        )
+    seconds = sum(int(match[unit] or 0) * _UNITS[unit] for unit in _UNITS)
+    if not _SHORTEST <= seconds <= _LONGEST:
+        raise UsageError(
+            f"'{printable(text)}' is out of bounds: a lock lasts from 1m to 30d. Without a "
+            "duration it lasts until somebody unlocks",
+            {"duration": text, "seconds": seconds},
+        )
+    return seconds
 
 
 def parse_version(text: str) -> Version:
