@@ -26,7 +26,12 @@ from engine.adapters.registry.referrers import (
 from engine.adapters.registry.session import Session
 from engine.adapters.registry.upload import BlobUpload, open_session
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import RegistryAnswerError, TagExistsError
+from engine.domain.errors import (
+    ConfigError,
+    RegistryAccessError,
+    RegistryAnswerError,
+    TagExistsError,
+)
 from engine.domain.manifest import Descriptor, Manifest
 from engine.domain.text import printable
 
@@ -48,11 +53,13 @@ class DistributionRegistry:
         self, session: Session, root: str, repository: str, reference: str, timeout_seconds: float
     ) -> None:
         self._session = session
+        self._base = f"{root}/v2/"
         self._url = f"{root}/v2/{repository}"
         self._reference = reference
         self._timeout_seconds = timeout_seconds
         self._manifests = Manifests(session, self._url, reference)
         self._api = ReferrersApi(session, self._url)
+        self._unacknowledged: set[str] = set()
 
     @property
     def reference(self) -> str:
@@ -61,6 +68,23 @@ class DistributionRegistry:
     @property
     def accepted_user(self) -> str | None:
         """The user whose password this registry asked for and accepted since it was opened."""
+        return self._session.accepted_user
+
+    def sign_in(self) -> str | None:
+        """
+        Have the registry ask who we are, if there is a password to show; who we are by its answer.
+
+        None where it does not ask, or does not accept: what needs the credentials says so then.
+        """
+        deadline = self._deadline()
+        try:
+            if not self._session.names_somebody(deadline):
+                return None
+            # distribution-spec 1.1, "Determining Support": where registries ask for credentials.
+            self._session.send(Call("GET", self._base), deadline)
+        except (ConfigError, RegistryAccessError, RegistryAnswerError) as error:
+            _log.info("nobody by the credentials for %s: %s", self._reference, error)
+            return None
         return self._session.accepted_user
 
     def close(self) -> None:
@@ -73,7 +97,8 @@ class DistributionRegistry:
         return self._manifests.fetch(reference, self._deadline())
 
     def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
-        self._manifests.put(manifest, tag, self._deadline())
+        if not self._manifests.put(manifest, tag, self._deadline()):
+            self._unacknowledged.add(str(manifest.digest))
 
     def blob(self, digest: str, limit: int) -> bytes:
         if not _BLOB_DIGEST.fullmatch(digest):
@@ -122,7 +147,8 @@ class DistributionRegistry:
 
     def attach(self, subject: Digest, referrer: Descriptor) -> None:
         deadline = self._deadline()
-        if self._api.exists(subject, deadline):
+        acknowledged = referrer.digest not in self._unacknowledged
+        if self._api.exists(subject, deadline, acknowledged=acknowledged):
             return
         for writes_left in reversed(range(_INDEX_WRITES + 1)):
             index = self._fallback(subject, deadline)

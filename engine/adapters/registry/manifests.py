@@ -68,7 +68,8 @@ class Manifests:
             )
         return manifest
 
-    def put(self, manifest: Manifest, tag: Tag | None, deadline: Deadline) -> None:
+    def put(self, manifest: Manifest, tag: Tag | None, deadline: Deadline) -> bool:
+        """Store `manifest`; False when the registry does not acknowledge a subject in it."""
         # The very bytes go out: a re-serialised manifest would have another digest.
         call = Call(
             "PUT",
@@ -86,6 +87,7 @@ class Manifests:
             raise refused(answer)
         if tag is not None:
             self._remember(tag)
+        return answer.status not in _STORED or "OCI-Subject" in answer.headers
 
     def _already(self, tag: Tag, digest: Digest, answer: Answer, deadline: Deadline) -> None:
         """A refused tag is done if it names `digest` already, else it is somebody else's."""

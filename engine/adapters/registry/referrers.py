@@ -36,8 +36,12 @@ class ReferrersApi:
         self._url = url
         self._exists: bool | None = None
 
-    def exists(self, subject: Digest, deadline: Deadline) -> bool:
+    def exists(self, subject: Digest, deadline: Deadline, *, acknowledged: bool) -> bool:
+        """Whether the API lists what a manifest, stored just now, says of its subject."""
         if self._exists is None:
+            if not acknowledged:
+                # The specification asks for the fallback then; no question is needed.
+                return False
             return self.listed(subject, None, deadline) is not None
         return self._exists
 

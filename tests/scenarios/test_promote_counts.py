@@ -1,0 +1,99 @@
+"""What one promotion costs at the wire: requests, and waves of requests that wait for others."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.domain.plan import GateMode
+from engine.domain.result import Ending
+from tests.builders import image
+from tests.peers.fake_http import WRITES, Reply, Request
+from tests.peers.fake_registry import Behaviour, FakeRegistry
+from tests.scenarios.engines import Told, engine_on, promote, promotion
+
+REPOSITORY = "acme/platform"
+FALLBACK = Behaviour()
+API = Behaviour(referrers_api=True, sends_oci_subject=True)
+_SECONDS = 0.06
+_ATTEMPTS = 4
+
+
+@dataclass
+class Waves:
+    """A request belongs to the wave after the last one that was answered before it came."""
+
+    answered: list[tuple[float, int]] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return max((wave for _, wave in self.answered), default=0)
+
+    def arrive(self) -> None:
+        now = time.monotonic()
+        wave = 1 + max((wave for end, wave in self.answered if end <= now), default=0)
+        self.answered.append((now + _SECONDS, wave))
+
+
+class SlowRegistry(FakeRegistry):
+    """Answers every request after the same time, so that those sent together overlap."""
+
+    waves: Waves | None = None
+
+    def respond(self, request: Request) -> Reply:
+        if self.waves is None:
+            return super().respond(request)
+        self.waves.arrive()
+        return replace(super().respond(request), delay_seconds=_SECONDS)
+
+
+Opener = Callable[..., DistributionRegistry]
+
+
+def cost(behaviour: Behaviour, source: str, opened: Opener, folder: Path) -> tuple[int, int]:
+    """Requests and waves of one promotion from `source`, by a client that knows nothing yet."""
+    with SlowRegistry(behaviour) as fake:
+        fake.hold(REPOSITORY, image(), "v1.0.0")
+        folder.mkdir()
+        path = ["dev", "staging", "prod"]
+        for environment in path[: path.index(source) + 1]:
+            with engine_on(opened(fake.host), folder) as engine:
+                promote(engine, "v1.0.0", environment)
+        fake.requests.clear()
+        fake.waves = Waves()
+        with engine_on(opened(fake.host), folder) as engine:
+            result = promote(engine, "v1.0.0", path[path.index(source) + 1])
+        assert result.outcome is Ending.PROMOTED
+        return len(fake.requests), fake.waves.count
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "most"), [(FALLBACK, 16), (API, 14)], ids=["fallback", "api"]
+)
+@pytest.mark.parametrize("source", ["dev", "staging"])
+def test_a_promotion_takes_few_requests_in_few_waves(
+    behaviour: Behaviour, most: int, source: str, opened: Opener, tmp_path: Path
+) -> None:
+    # A busy machine can only delay a request into a later wave: the smallest number is the truth.
+    costs = [
+        cost(behaviour, source, opened, tmp_path / str(attempt)) for attempt in range(_ATTEMPTS)
+    ]
+
+    assert {requests for requests, _ in costs} == {costs[0][0]}
+    assert costs[0][0] <= most
+    assert min(waves for _, waves in costs) <= 7
+
+
+@pytest.mark.requirement("FR-007")
+def test_a_dry_run_only_reads(fake: FakeRegistry, opened: Opener, tmp_path: Path) -> None:
+    fake.hold(REPOSITORY, image(), "v1.0.0-dev")
+
+    with engine_on(opened(fake.host), tmp_path) as engine:
+        plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told(), GateMode.LIST)
+
+    assert plan.error is None
+    assert fake.requests
+    assert not [str(request) for request in fake.requests if request.method in WRITES]
