@@ -13,17 +13,22 @@ from engine.adapters.heads import FileHeads
 from engine.adapters.leases import FileLeases
 from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.tally import FileTally
 from engine.api import Engine
 from engine.config import Config, load_config
 from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
 from engine.domain.environment import Enforcement
 from engine.domain.errors import ConfigError
-from engine.domain.identity import Claims, Directory
-from engine.domain.operator import IdentitySource, Operator
-from engine.ports import Registry
+from engine.domain.identity import Directory, os_claims, registry_claims
+from engine.domain.operator import Operator
+from engine.domain.plan import Plan
+from engine.ports import Registry, Vouching
+from engine.refusals import Refusals
 
 # Reads of one plan side by side; status asks two questions of every environment.
 _THREADS = 16
+# Nobody waits long for the environment only to have a refusal on record.
+_REFUSAL_SECONDS = 1
 
 
 class SystemClock:
@@ -32,7 +37,7 @@ class SystemClock:
 
 
 @contextmanager
-def open_platform(config: Config) -> Iterator[Engine]:
+def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engine]:
     """The engine `config` describes, closed at the end."""
     _refuse_what_is_not_built(config)
     with ExitStack() as stack:
@@ -45,7 +50,7 @@ def open_platform(config: Config) -> Iterator[Engine]:
             registry=registry,
             ledger=RegistryLedger(registry),
             gate_runner=CommandGates(config.file.absolute().parent, os.environ),
-            leases=FileLeases(_lease_directory(config)),
+            leases=FileLeases(_lease_directory(config), lease_seconds),
             clock=SystemClock(),
             pool=pool,
             policy_digest=config.policy_digest,
@@ -59,19 +64,47 @@ def open_engine(manifest: Path) -> Iterator[tuple[Engine, Operator]]:
     """The engine of a command and whoever gave it."""
     config = load_config(manifest, os.environ)
     with open_platform(config) as engine:
-        yield engine, local_operator(config)
+        yield engine, local_operator(config, engine.registry)
 
 
-def local_operator(config: Config) -> Operator:
-    """Who gives a command on this machine: the OS user, whom nobody vouches for."""
-    try:
-        # Not getpass.getuser(), which believes $USER.
-        user = import_module("pwd").getpwuid(os.getuid()).pw_name
-    except KeyError:
-        user = f"uid-{os.getuid()}"
-    trusted = config.identity.trust_os_user
-    claims = Claims(f"os:{user}", IdentitySource.OS, trusted, (user,) if trusted else ())
+@contextmanager
+def open_reading(manifest: Path) -> Iterator[Engine]:
+    """The engine of a command that only shows: nobody is asked who they are."""
+    with open_platform(load_config(manifest, os.environ)) as engine:
+        yield engine
+
+
+def local_operator(config: Config, registry: object) -> Operator:
+    """
+    Who gives a command on this machine: the user whose credentials the registry just accepted,
+    else the OS user, for whom nobody vouches unless the manifest says so.
+    """
+    claims = None
+    if isinstance(config.registry, RemoteRegistry) and isinstance(registry, Vouching):
+        user = registry.sign_in()
+        claims = registry_claims(config.registry.host, user, primary=True) if user else None
+    if claims is None:
+        embedded = isinstance(config.registry, EmbeddedRegistry)
+        claims = os_claims(_os_user(), trusted=embedded and config.identity.trust_os_user)
     return _directory(config).operator(claims)
+
+
+def _os_user() -> str:
+    """By the user id: $USER, which getpass.getuser() believes, can be set to anything."""
+    try:
+        return str(import_module("pwd").getpwuid(os.getuid()).pw_name)
+    except KeyError:
+        return f"uid-{os.getuid()}"
+
+
+def record_refusal(manifest: Path, plan: Plan) -> None:
+    """
+    Put it on record that `plan` was refused, once the answer is given. PromotionError when the
+    manifest cannot be used any more; what the registry does not take is not on record.
+    """
+    config = load_config(manifest, os.environ)
+    with open_platform(config, lease_seconds=_REFUSAL_SECONDS) as engine:
+        Refusals(engine, FileTally(config.state_dir / "refusals.json")).note(plan)
 
 
 def _directory(config: Config) -> Directory:

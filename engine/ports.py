@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import Exhibit, KnownHead
@@ -261,6 +261,44 @@ class Heads(Protocol):
 
     def remember(self, environment: str, head: KnownHead) -> None:
         """ConfigError when it cannot be kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """
+    Attempts of one kind to be recorded now: how many no record stands for, and whether this state
+    directory knows when one was recorded last.
+    """
+
+    count: int
+    known: bool
+
+
+class Tally(Protocol):
+    """Counts refused attempts between their records. StoreUnavailableError where it cannot."""
+
+    def add(self, kind: str, now: datetime) -> Due | None:
+        """
+        Count one more attempt. None while a record of the last hour stands for it; else the caller
+        has a minute to record what is due, and nobody else is told to.
+        """
+        ...
+
+    def recorded(self, kind: str, count: int, at: datetime) -> None:
+        """`count` attempts are on record since `at`."""
+        ...
+
+
+@runtime_checkable
+class Vouching(Protocol):
+    """A registry that knows its users."""
+
+    def sign_in(self) -> str | None:
+        """
+        The user whose credentials it asked for and accepted in this run; None for nobody, at no
+        request where there are no credentials. RegistryUnavailableError when it does not answer.
+        """
         ...
 
 

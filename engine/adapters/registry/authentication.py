@@ -58,6 +58,14 @@ class Authenticator:
         """The user whose password was asked for and accepted; a token alone names nobody."""
         return self._accepted_user
 
+    def names_somebody(self, deadline: Deadline) -> bool:
+        """Whether there is a password to show, and with it a name; found out at most once."""
+        with self._exclusive(deadline):
+            if not self._looked_up:
+                self._credential = self._source(self._host)
+                self._looked_up = True
+            return isinstance(self._credential, Password)
+
     def present(self, deadline: Deadline) -> Authorization | None:
         """What to send before being asked: whatever was accepted last, renewed when it expires."""
         current = self._current

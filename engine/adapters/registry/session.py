@@ -30,6 +30,9 @@ class Session:
     def accepted_user(self) -> str | None:
         return self._authenticator.accepted_user
 
+    def names_somebody(self, deadline: Deadline) -> bool:
+        return self._authenticator.names_somebody(deadline)
+
     def close(self) -> None:
         self._transport.close()
 
