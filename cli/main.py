@@ -21,6 +21,16 @@ platform = LazyGroup(
     },
 )
 
+audit = LazyGroup(
+    "audit",
+    "Whether the ledger can be believed, and what it says.",
+    {
+        "verify": ("cli.commands.audit:verify", "Look for what was altered, moved or taken away."),
+        "history": ("cli.commands.audit:history", "Show records: who did what, when and why."),
+    },
+)
+platform.add_command(audit)
+
 floe = LazyGroup(
     "floe",
     "Promote immutable OCI artifacts from environment to environment.",

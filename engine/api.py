@@ -1,13 +1,14 @@
 """What the faces talk to: runs of requests, what runs where, and what happened."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from engine.audit.head import FleetingHeads
 from engine.audit.history import selected
 from engine.audit.verify import Verification
-from engine.domain.audit import AuditReport, Selection
+from engine.domain.audit import AuditReport
 from engine.domain.ledger import LedgerEntry
+from engine.domain.selection import Selection
 from engine.domain.state import EMPTY, lock_in_force
 from engine.domain.status import EnvironmentStatus
 from engine.ports import Heads, Progress
@@ -52,10 +53,12 @@ class Engine(Runs):
         )
         return tuple(merged[:limit])
 
-    def audit(self, selection: Selection, limit: int | None = None) -> Iterator[LedgerEntry]:
+    def audit(
+        self, selection: Selection, limit: int | None = None
+    ) -> Generator[LedgerEntry, None, None]:
         """
         The newest `limit` records that `selection` admits, newest first, or all of them. The
-        ledgers are read while they are iterated over, and no further.
+        ledgers are read while they are iterated over, and no further; who stops early closes it.
         """
         name = selection.environment
         names = self.path.names if name is None else (self.path.environment(name).name,)

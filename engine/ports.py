@@ -1,6 +1,6 @@
 """What the engine needs from the outside world. Adapters provide it; nothing here does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -136,10 +136,10 @@ class LedgerReader(Protocol):
         """The records of `kind` attached to `digest`: claims, of which none proves anything."""
         ...
 
-    def walk(self, environment: str) -> Iterator[LedgerEntry]:
+    def walk(self, environment: str) -> Generator[LedgerEntry, None, None]:
         """
         Every committed entry, newest first, each proven by the one after it. They are fetched a
-        portion at a time, as far as somebody goes on asking.
+        portion at a time, as far as somebody goes on asking; who stops early closes it.
         """
         ...
 

@@ -1,12 +1,10 @@
-"""What an audit finds in a ledger, and what is asked of it (spec 4, 13)."""
+"""What an audit finds in a ledger (spec 4)."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 
-from engine.domain.artifact import Digest, Version
+from engine.domain.artifact import Digest
 from engine.domain.ledger import LedgerEntry
-from engine.domain.record import AnyRecord, LockRecord, UnlockRecord
 
 
 class Kind(StrEnum):
@@ -101,35 +99,3 @@ class KnownHead:
 
     sequence: int
     digest: Digest
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """
-    Which records are asked for; a field that is None asks nothing.
-
-    `digest` is a whole digest or its beginning, `operator` a name or an id, `since` UTC.
-    """
-
-    environment: str | None = None
-    version: Version | None = None
-    digest: str | None = None
-    operator: str | None = None
-    kind: str | None = None
-    since: datetime | None = None
-
-    def admits(self, record: AnyRecord) -> bool:
-        """Whether `record` is asked for; the environment is chosen by whoever reads."""
-        return all(
-            (
-                self.kind in (None, record.kind),
-                self.operator in (None, record.operator, record.operator_id),
-                self.version is None or str(self.version) == _version(record),
-                self.digest is None or (record.subject_digest or "").startswith(self.digest),
-                self.since is None or record.at >= self.since,
-            )
-        )
-
-
-def _version(record: AnyRecord) -> str | None:
-    return None if isinstance(record, LockRecord | UnlockRecord) else record.version

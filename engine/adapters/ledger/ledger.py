@@ -1,7 +1,7 @@
 """Read and extend the chains of records in a registry."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from engine.adapters.ledger.encoding import (
@@ -74,9 +74,10 @@ class RegistryLedgerReader:
             entries = pool.map(self._attached, listed)
             return tuple(e for e in entries if e and e.record.subject_digest == str(digest))
 
-    def walk(self, environment: str) -> Iterator[LedgerEntry]:
+    def walk(self, environment: str) -> Generator[LedgerEntry, None, None]:
         newest = self.head(environment)
-        return self._walk(newest, newest.sequence) if newest else iter(())
+        if newest is not None:
+            yield from self._walk(newest, newest.sequence)
 
     def place(self, tag: Tag) -> tuple[str, int] | None:
         return read_sequence_tag(tag)

@@ -1,0 +1,112 @@
+"""`floe platform audit`."""
+
+import os
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import click
+
+from cli import options
+from cli.answer import Answer, deliver
+from cli.progress import TerminalProgress
+from cli.render.audit import failure, line, listed, verified
+from engine.bootstrap import open_engine
+from engine.domain.parsing import parse_version
+from engine.domain.record import RECORD_KINDS
+from engine.domain.selection import Selection, digest_beginning, moment
+from engine.domain.trace import trace_id
+
+_environment = click.option("--env", "environment", help="Only this environment.")
+
+
+@click.command()
+@_environment
+@click.option(
+    "--policy",
+    type=click.Choice(["any", "current"]),
+    default="any",
+    show_default=True,
+    help="With `current`, records made under another configuration are problems.",
+)
+@options.output
+@options.manifest
+def verify(environment: str | None, policy: str, output: str, manifest: Path) -> None:
+    """
+    Look for what was altered, moved or taken away in the ledgers and tags.
+
+    Exit code 0 when they are sound, 1 when there are problems, 5 when they cannot be read.
+    """
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    ask = partial(_verify, environment, policy == "current", trace, manifest)
+    deliver(output, ask, partial(failure, "environments", trace))
+
+
+@click.command()
+@_environment
+@click.option("--version", help="Only records of this version.")
+@click.option("--digest", help="Only records of this artifact; its first digits are enough.")
+@click.option("--operator", help="Only what this person or workload did.")
+@click.option("--kind", type=click.Choice(RECORD_KINDS), help="Only records of this kind.")
+@click.option("--since", help="2026-09-01, 2026-09-01T12:00 (UTC), or how long ago: 2h, 7d.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="0: all of them."
+)
+@click.option(
+    "--output",
+    type=click.Choice(["table", "json", "jsonl"]),
+    default="table",
+    show_default=True,
+    help="For people, for programs, or one record a line.",
+)
+@options.manifest
+def history(
+    environment: str | None,
+    version: str | None,
+    digest: str | None,
+    operator: str | None,
+    kind: str | None,
+    since: str | None,
+    limit: int,
+    output: str,
+    manifest: Path,
+) -> None:
+    """Show the records of the ledger, newest first: who did what, when and why."""
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+
+    def ask() -> Answer:
+        selection = Selection(
+            environment=environment,
+            version=parse_version(version) if version is not None else None,
+            digest=digest_beginning(digest) if digest is not None else None,
+            operator=operator,
+            kind=kind,
+            since=moment(since, datetime.now(UTC)) if since is not None else None,
+        )
+        return _history(selection, limit or None, output == "jsonl", trace, manifest)
+
+    deliver(output, ask, partial(failure, "records", trace))
+
+
+def _verify(environment: str | None, strict: bool, trace: str, manifest: Path) -> Answer:
+    with open_engine(manifest) as (engine, _operator):
+        report = engine.verify(environment, TerminalProgress())
+    return verified(report.strict() if strict else report, trace)
+
+
+def _history(
+    selection: Selection, limit: int | None, as_lines: bool, trace: str, manifest: Path
+) -> Answer:
+    with (
+        open_engine(manifest) as (engine, _operator),
+        closing(engine.audit(selection, limit)) as entries,
+    ):
+        if not as_lines:
+            return listed(list(entries), limit, trace)
+        # Whoever reads the lines may have enough of them, and close the pipe.
+        with suppress(BrokenPipeError):
+            for entry in entries:
+                # Each as soon as it is read: there may be more than fit into memory.
+                click.echo(line(entry))
+        return Answer(None)

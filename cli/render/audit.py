@@ -1,0 +1,116 @@
+"""What an audit found, and what the ledger says, for people and for programs."""
+
+import json
+from typing import Any
+
+from cli.answer import Answer
+from cli.failure import error_document
+from cli.render.status import history_document, when
+from cli.render.table import show
+from engine.domain.audit import AuditReport, EnvironmentAudit, Remark
+from engine.domain.errors import PromotionError
+from engine.domain.ledger import LedgerEntry
+from engine.domain.record import AnyRecord, LockRecord, RefusalRecord, UnlockRecord
+from engine.domain.text import printable
+
+_HEADS = ("WHEN", "WHAT", "ENVIRONMENT", "NO", "VERSION", "DIGEST", "BY", "WHY")
+
+
+def verified(report: AuditReport, trace_id: str) -> Answer:
+    document = {
+        "success": report.sound,
+        "environments": [_environment(found) for found in report.environments],
+        "trace_id": trace_id,
+        "error": None,
+    }
+    remarks = [line for found in report.environments for line in _remarks(found)]
+    verdicts = [_verdict(found) for found in report.environments]
+    lines = [*remarks, f"Trace ID: {trace_id}", *verdicts]
+    return Answer(document, lines, exit_code=0 if report.sound else 1)
+
+
+def listed(entries: list[LedgerEntry], limit: int | None, trace_id: str) -> Answer:
+    document = {
+        "success": True,
+        "records": [history_document(entry) for entry in entries],
+        "trace_id": trace_id,
+        "error": None,
+    }
+    lines = show("What the ledger says, newest first", _HEADS, [_row(entry) for entry in entries])
+    if len(entries) == limit:
+        lines.append(f"(the newest {limit}; --limit shows more, 0 all of them)")
+    return Answer(document, lines)
+
+
+def line(entry: LedgerEntry) -> str:
+    """One record as a line of JSON."""
+    return json.dumps(history_document(entry), ensure_ascii=False, separators=(",", ":"))
+
+
+def failure(listing: str, trace_id: str, error: PromotionError) -> Answer:
+    """`listing` names what the document would have listed."""
+    document = {"success": False, listing: [], "trace_id": trace_id}
+    lines = [f"No answer: {printable(str(error))}", f"Trace ID: {trace_id}"]
+    document |= {"error": error_document(error)}
+    return Answer(document, lines, error.exit_code, failed=True)
+
+
+def _environment(found: EnvironmentAudit) -> dict[str, Any]:
+    return {
+        "environment": found.environment,
+        "entries": found.entries,
+        "head": str(found.head) if found.head else None,
+        "problems": [_remark(remark) for remark in found.problems],
+        "notes": [_remark(remark) for remark in found.notes],
+    }
+
+
+def _remark(remark: Remark) -> dict[str, Any]:
+    return {
+        "kind": remark.kind.value,
+        "environment": remark.environment,
+        "sequence": remark.sequence,
+        "tag": remark.tag,
+        "message": remark.message,
+    }
+
+
+def _remarks(found: EnvironmentAudit) -> list[str]:
+    problems = [f"PROBLEM {r.kind.value}: {r.message}" for r in found.problems]
+    return [*problems, *(f"note {r.kind.value}: {r.message}" for r in found.notes)]
+
+
+def _verdict(found: EnvironmentAudit) -> str:
+    records = f"{found.entries} record{'' if found.entries == 1 else 's'}"
+    head = f"{records}, head {found.head}" if found.head else "nothing was recorded yet"
+    if found.sound:
+        return f"The ledger of {found.environment} is sound: {head}"
+    count = len(found.problems)
+    problems = f"{count} problem{'' if count == 1 else 's'}"
+    proven = f"{records} proven by the head {found.head}" if found.head else "there is no head"
+    return f"The ledger of {found.environment} is not sound: {problems}, {proven}"
+
+
+def _row(entry: LedgerEntry) -> tuple[str, ...]:
+    record = entry.record
+    cells = (
+        when(record.at),
+        record.kind,
+        entry.environment,
+        str(entry.sequence),
+        _version(record),
+        (record.subject_digest or "-")[:19],
+        record.operator if record.identity_verified else f"{record.operator} (not verified)",
+        _why(record),
+    )
+    return tuple(printable(cell) for cell in cells)
+
+
+def _version(record: AnyRecord) -> str:
+    return "-" if isinstance(record, LockRecord | UnlockRecord) else record.version or "-"
+
+
+def _why(record: AnyRecord) -> str:
+    if isinstance(record, RefusalRecord):
+        return f"{record.message} ({record.count} times)" if record.count > 1 else record.message
+    return "" if record.kind == "promotion" else record.reason
