@@ -77,14 +77,14 @@ def cost(behaviour: Behaviour, source: str, opened: Opener, folder: Path) -> tup
 def test_a_promotion_takes_few_requests_in_few_waves(
     behaviour: Behaviour, most: int, source: str, opened: Opener, tmp_path: Path
 ) -> None:
-    # A busy machine can only delay a request into a later wave: the smallest number is the truth.
-    costs = [
-        cost(behaviour, source, opened, tmp_path / str(attempt)) for attempt in range(_ATTEMPTS)
-    ]
+    costs: list[tuple[int, int]] = []
 
-    assert {requests for requests, _ in costs} == {costs[0][0]}
-    assert costs[0][0] <= most
-    assert min(waves for _, waves in costs) <= 7
+    # A busy machine can only delay a request into a later wave: the smallest number is the truth.
+    while len(costs) < _ATTEMPTS and not (costs and costs[-1][1] <= 7):
+        costs.append(cost(behaviour, source, opened, tmp_path / str(len(costs))))
+
+    assert max(requests for requests, _ in costs) <= most
+    assert costs[-1][1] <= 7
 
 
 @pytest.mark.requirement("FR-007")

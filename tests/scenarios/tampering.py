@@ -1,0 +1,126 @@
+"""Hands that change a registry behind our back: skopeo, plain HTTP, and an editor."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.domain.artifact import Tag
+from engine.domain.manifest import Manifest
+from tests.builders import Artifact, descriptor
+from tests.conftest import Place
+from tests.peers import oci_layout, raw
+
+Edit = Callable[[dict[str, Any]], object]
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Somebody who may write to the registry of `place` and does."""
+
+    place: Place
+
+    @property
+    def root(self) -> Path | None:
+        """Where the registry is a directory."""
+        registry = self.place.registry
+        return Path(registry.reference) if isinstance(registry, LayoutRegistry) else None
+
+    def manifest(self, tag: str) -> Manifest:
+        found = self.place.registry.fetch(Tag(tag))
+        assert found is not None, tag
+        return found
+
+    def point(self, tag: str, at: str) -> None:
+        """Let `tag` be what the tag `at` is, with skopeo."""
+        kind = "oci" if self.root else "docker"
+        prefix = f"{kind}:{'' if self.root else '//'}{self.place.registry.reference}"
+        plain = [] if self.root else ["--src-tls-verify=false", "--dest-tls-verify=false"]
+        command = ["skopeo", "--insecure-policy", "copy", "--preserve-digests", "--all", *plain]
+        command += [f"{prefix}:{at}", f"{prefix}:{tag}"]
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+
+    def put(self, manifest: Manifest, *tags: str) -> None:
+        """Put a manifest whose blobs are there, by its raw bytes."""
+        for tag in tags:
+            if self.root:
+                oci_layout.write(self.root, Artifact(manifest), tag)
+            else:
+                host, _, repository = self.place.registry.reference.partition("/")
+                raw.put_manifest(host, repository, manifest, tag)
+
+    def edited(self, tag: str, edit: Edit) -> Manifest:
+        """The manifest of `tag` after `edit`, which is not written."""
+        before = self.manifest(tag)
+        document = json.loads(before.content)
+        edit(document)
+        content = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+        return Manifest(content, before.media_type)
+
+    def rewritten(self, tag: str, edit: Edit, annotate: Edit = lambda _: None) -> Manifest:
+        """
+        The ledger entry of `tag` with a record that `edit` changed and stored, and annotations
+        that `annotate` changed: an entry that can be made to fit together.
+        """
+        record = json.loads(self._blob(tag))
+        edit(record)
+        content = json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
+        self.place.registry.open_upload().finish(content)
+
+        def renew(document: dict[str, Any]) -> None:
+            blob = descriptor(content, document["config"]["mediaType"])
+            document["config"] = blob
+            document["layers"] = [blob]
+            annotate(document["annotations"])
+
+        return self.edited(tag, renew)
+
+    def remove_blob(self, tag: str) -> None:
+        """Remove the record of the ledger entry of `tag`."""
+        self._remove("blobs", self._record_digest(tag))
+
+    def remove_manifest(self, tag: str) -> None:
+        """Remove what `tag` points at: on a registry server its tags go too."""
+        self._remove("manifests", str(self.manifest(tag).digest))
+
+    def remove_tag(self, tag: str) -> None:
+        """Only where the registry is a directory: this server has no such request."""
+        assert self.root is not None
+        index = self.root / "index.json"
+        document = json.loads(index.read_text())
+        for entry in document["manifests"]:
+            annotations = entry.get("annotations", {})
+            if annotations.get("org.opencontainers.image.ref.name") == tag:
+                del annotations["org.opencontainers.image.ref.name"]
+        index.write_text(json.dumps(document))
+
+    def overwrite(self, digest: str, content: bytes) -> None:
+        """Other bytes under a digest; only where the registry is a directory."""
+        assert self.root is not None
+        self._path(digest).write_bytes(content)
+
+    def _remove(self, what: str, digest: str) -> None:
+        if self.root:
+            self._path(digest).unlink()
+            return
+        host, _, repository = self.place.registry.reference.partition("/")
+        url = f"http://{host}/v2/{repository}/{what}/{digest}"
+        httpx.delete(url, timeout=20).raise_for_status()
+
+    def _path(self, digest: str) -> Path:
+        assert self.root is not None
+        return self.root / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+    def _record_digest(self, tag: str) -> str:
+        config = self.manifest(tag).view.config
+        assert config is not None
+        return config.digest
+
+    def _blob(self, tag: str) -> bytes:
+        return self.place.registry.blob(self._record_digest(tag), 1_000_000)
