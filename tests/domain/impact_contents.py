@@ -1,0 +1,26 @@
+"""Contents to compare, and the analysis of going from one to the other."""
+
+from datetime import UTC, datetime
+
+from engine.domain.impact import ImpactAnalysis, impact_analysis
+from engine.domain.impact_content import Content
+from engine.domain.impact_json import JSON
+from engine.domain.manifest import ManifestView
+
+NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
+BARE = ManifestView(schema_version=2)
+
+
+def content(**layers: JSON) -> Content:
+    """An artifact whose layers were read already; `_` in a name stands for a dot."""
+    return Content(BARE, {name.replace("_", "."): layer for name, layer in layers.items()})
+
+
+def impact(current: JSON, target: JSON) -> ImpactAnalysis:
+    """Of artifacts with one document each."""
+    before, after = content(compiled_json=current), content(compiled_json=target)
+    return impact_analysis(before, after, [], NOW)
+
+
+def breaking(current: JSON, target: JSON) -> list[str]:
+    return list(impact(current, target).breaking_changes)

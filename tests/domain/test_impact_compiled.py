@@ -1,0 +1,175 @@
+"""Compiled artifacts: models that go, who is built on them, versions that fall, products."""
+
+import pytest
+
+from engine.domain.impact import impact_analysis
+from engine.domain.impact_content import Content
+from engine.domain.impact_json import JSON
+from engine.domain.manifest import ManifestView
+from tests.domain.impact_contents import BARE, NOW, breaking, content, impact
+
+CHAIN: list[JSON] = [
+    {"name": "stg_orders", "depends_on": ["raw_orders"]},
+    {"name": "orders", "depends_on": ["stg_orders"]},
+    {"name": "revenue", "depends_on": ["orders", "customers"]},
+    {"name": "customers", "depends_on": None},
+]
+
+
+@pytest.mark.requirement("FR-016")
+@pytest.mark.parametrize("place", ["models", "transforms"])
+def test_a_removed_model_is_named_with_all_that_is_built_on_it(place):
+    def compiled(models: list[JSON]) -> JSON:
+        return {"models": models} if place == "models" else {"transforms": {"models": models}}
+
+    found = impact(compiled(CHAIN), compiled(CHAIN[1:]))
+
+    assert found.breaking_changes == ("Removed model: stg_orders (needed by: orders, revenue)",)
+    assert found.affected_products == ("orders", "revenue")
+
+
+def test_a_model_nobody_needs_goes_without_saying_who_needs_it():
+    assert breaking({"models": [{"name": "a"}]}, {"models": []}) == ["Removed model: a"]
+
+
+def test_models_in_a_circle_end_the_search():
+    circle: list[JSON] = [
+        {"name": "a", "depends_on": ["b", "a"]},
+        {"name": "b", "depends_on": "a"},
+    ]
+
+    assert breaking({"models": circle}, {"models": []}) == [
+        "Removed model: a (needed by: b)",
+        "Removed model: b (needed by: a)",
+    ]
+
+
+def test_a_model_that_many_need_names_twenty_of_them():
+    models: list[JSON] = [{"name": "base"}]
+    models += [{"name": f"m{n:03}", "depends_on": ["base"]} for n in range(30)]
+
+    (line,) = breaking({"models": models}, {"models": models[1:]})
+
+    assert line.startswith("Removed model: base (needed by: m000, m001, ")
+    assert line.endswith("m019, …and more)")
+
+
+def test_a_changed_model_affects_what_is_built_on_it_and_breaks_nothing_by_itself():
+    changed: JSON = {"name": "orders", "depends_on": ["stg_orders"], "sql": "select 2"}
+
+    found = impact({"models": CHAIN}, {"models": [CHAIN[0], changed, *CHAIN[2:]]})
+
+    assert found.breaking_changes == ()
+    assert found.affected_products == ("revenue",)
+
+
+def test_a_model_that_moved_to_another_document_is_not_gone():
+    current = content(a_json={"models": CHAIN}, b_json={})
+    target = content(a_json={"models": CHAIN[:2]}, b_json={"models": CHAIN[2:]})
+
+    found = impact_analysis(current, target, [], NOW)
+
+    assert not [line for line in found.breaking_changes if line.startswith("Removed model")]
+
+
+@pytest.mark.requirement("FR-016")
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ([{"name": "orders", "version": "{}"}], "contract version: orders"),
+        ({"orders": "{}"}, "contract version: orders"),
+        ({"orders": {"version": "{}"}}, "contract version: orders"),
+    ],
+)
+@pytest.mark.parametrize("key", ["contracts", "data_contracts"])
+def test_a_contract_of_a_lower_major_version_is_breaking(section, line, key):
+    found = breaking({key: _at(section, "2.1.0")}, {key: _at(section, "1.4.0")})
+
+    assert found == [f"Lowered {line} (2.1.0 -> 1.4.0)"]
+
+
+@pytest.mark.requirement("FR-016")
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ({"compute": {"name": "duckdb", "version": "{}"}}, "compute/duckdb"),
+        ({"compute": {"type": "duckdb", "version": "{}"}}, "compute/duckdb"),
+        ({"compute": [{"name": "duckdb", "version": "{}"}]}, "compute/duckdb"),
+        ({"compute": "{}"}, "compute"),
+        ([{"type": "compute", "name": "duckdb", "version": "{}"}], "compute/duckdb"),
+        ([{"name": "duckdb", "version": "{}"}], "duckdb"),
+    ],
+)
+def test_a_plugin_of_a_lower_major_version_is_breaking(section, name):
+    found = breaking({"plugins": _at(section, "2.0.0")}, {"plugins": _at(section, "1.9.1")})
+
+    assert found == [f"Lowered plugin version: {name} (2.0.0 -> 1.9.1)"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("2.1.0", "2.0.9"), ("1.0.0", "2.0.0"), ("v10", "v10.1"), ("new", "1"), ("9" * 5000, "1")],
+)
+def test_a_version_that_is_not_lower_in_its_major_number_breaks_nothing(before, after):
+    assert breaking({"contracts": {"orders": before}}, {"contracts": {"orders": after}}) == []
+
+
+@pytest.mark.parametrize(("before", "after"), [("v10.0.0", "v9.9.9"), ("2-rc.1", "1")])
+def test_major_numbers_are_compared_as_numbers(before, after):
+    found = breaking({"contracts": {"orders": before}}, {"contracts": {"orders": after}})
+
+    assert found == [f"Lowered contract version: orders ({before} -> {after})"]
+
+
+@pytest.mark.requirement("FR-016")
+def test_products_of_both_artifacts_are_affected():
+    current: JSON = {
+        "product": {"id": "sales-mart", "name": "Sales mart"},
+        "products": ["risk", {"id": 7}],
+    }
+    target: JSON = {
+        "product_id": "old-mart",
+        "product_name": "Old mart",
+        "metadata": {"product_name": "from metadata", "product_version": "1.0.0"},
+        "identity": {"product_id": "default.sales"},
+    }
+
+    found = impact(current, target)
+
+    expected = "7|Old mart|Sales mart|default.sales|from metadata|old-mart|risk|sales-mart"
+    assert found.affected_products == tuple(expected.split("|"))
+
+
+def test_products_are_found_in_the_annotations_as_well():
+    view = ManifestView(
+        schema_version=2, annotations={"io.floe.product.name": "Sales", "io.floe.other": "no"}
+    )
+
+    found = impact_analysis(Content(view), Content(BARE), [], NOW)
+
+    assert found.affected_products == ("Sales",)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"models": {"name": "x"}, "transforms": [1], "plugins": 3, "contracts": "x"},
+        {"models": [1, None, {"name": True}, {"name": ["x"]}, {"depends_on": [{}, 1.5]}]},
+        {"plugins": {"compute": None, "x": [1, {}]}, "contracts": [None, {"name": "x"}]},
+        {"product": [1], "products": {"a": 1}, "metadata": "x", "product_id": 1e300},
+    ],
+)
+def test_shapes_that_fit_nothing_are_left_out(odd):
+    found = impact(odd, odd)
+
+    assert found.breaking_changes == ()
+    assert found.affected_products == ()
+
+
+def _at(section: JSON, version: str) -> JSON:
+    """`section` with `version` wherever it says {}."""
+    if isinstance(section, dict):
+        return {key: _at(value, version) for key, value in section.items()}
+    if isinstance(section, list):
+        return [_at(value, version) for value in section]
+    return version if section == "{}" else section
