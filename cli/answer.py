@@ -1,8 +1,11 @@
 """An answer: what a command says, in which form, and how it exits."""
 
+import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any, ClassVar, NoReturn
 
 import click
@@ -10,18 +13,22 @@ import click
 from cli.failure import as_json
 from engine.domain.errors import PromotionError
 
+_AFTERWARDS_SECONDS = 3.0
+
 
 @dataclass(frozen=True)
 class Answer:
     """
     `document` is for programs, `lines` for people; `failed` lines go to stderr, where errors are
     looked for. A dry run that finds blockers still answers: its lines are the answer.
+    `afterwards` is attempted once it is given, for a moment, and changes nothing about it.
     """
 
     document: Any
     lines: list[str] = field(default_factory=list)
     exit_code: int = 0
     failed: bool = False
+    afterwards: Callable[[], None] | None = None
 
 
 class InterruptedRunError(PromotionError):
@@ -51,7 +58,25 @@ def deliver(
             )
         )
     _print(output, answer)
+    if answer.afterwards:
+        _attempt(answer.afterwards)
     raise click.exceptions.Exit(answer.exit_code)
+
+
+def _attempt(work: Callable[[], None]) -> None:
+    def quietly() -> None:
+        with suppress(Exception):
+            work()
+
+    thread = Thread(target=quietly, daemon=True)
+    # Nothing more is to be read on stderr either.
+    logging.disable()
+    try:
+        thread.start()
+        with suppress(KeyboardInterrupt):
+            thread.join(_AFTERWARDS_SECONDS)
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _print(output: str, answer: Answer) -> None:

@@ -1,6 +1,7 @@
 """Failures as an answer: one sentence for people, one document for programs, one exit code."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,9 @@ import click
 
 if TYPE_CHECKING:
     from engine.domain.errors import PromotionError
+
+# What Python makes of them; UTF-8 cannot say it.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def error_document(error: "PromotionError") -> dict[str, Any]:
@@ -51,4 +55,6 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 def as_json(document: Mapping[str, Any] | Sequence[Any]) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False, default=str)
+    """`document`, readable; undecodable bytes of the command line stay in it, escaped."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

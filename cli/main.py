@@ -17,6 +17,9 @@ platform = LazyGroup(
     "Promote versions, and see what runs where.",
     {
         "promote": ("cli.commands.promote:promote", "Bring a version one environment further."),
+        "rollback": ("cli.commands.rollback:rollback", "Return to a version promoted before."),
+        "lock": ("cli.commands.freeze:lock", "Stop promotions to an environment."),
+        "unlock": ("cli.commands.freeze:unlock", "Let promotions to an environment go on."),
         "status": ("cli.commands.status:status", "Show what runs where."),
     },
 )

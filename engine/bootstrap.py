@@ -23,7 +23,7 @@ from engine.domain.identity import Directory, os_claims, registry_claims
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.ports import Registry, Vouching
-from engine.refusals import Refusals
+from engine.refusals import RULES, Refusals
 
 # Reads of one plan side by side; status asks two questions of every environment.
 _THREADS = 16
@@ -102,6 +102,8 @@ def record_refusal(manifest: Path, plan: Plan) -> None:
     Put it on record that `plan` was refused, once the answer is given. PromotionError when the
     manifest cannot be used any more; what the registry does not take is not on record.
     """
+    if not any(finding.check in RULES for finding in plan.blockers):
+        return
     config = load_config(manifest, os.environ)
     with open_platform(config, lease_seconds=_REFUSAL_SECONDS) as engine:
         Refusals(engine, FileTally(config.state_dir / "refusals.json")).note(plan)

@@ -12,7 +12,7 @@ from cli import options
 from cli.answer import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.render.audit import failure, line, listed, verified
-from engine.bootstrap import open_engine
+from engine.bootstrap import open_reading
 from engine.domain.parsing import parse_version
 from engine.domain.record import RECORD_KINDS
 from engine.domain.selection import Selection, digest_beginning, moment
@@ -90,7 +90,7 @@ def history(
 
 
 def _verify(environment: str | None, strict: bool, trace: str, manifest: Path) -> Answer:
-    with open_engine(manifest) as (engine, _operator):
+    with open_reading(manifest) as engine:
         report = engine.verify(environment, TerminalProgress())
     return verified(report.strict() if strict else report, trace)
 
@@ -99,7 +99,7 @@ def _history(
     selection: Selection, limit: int | None, as_lines: bool, trace: str, manifest: Path
 ) -> Answer:
     with (
-        open_engine(manifest) as (engine, _operator),
+        open_reading(manifest) as engine,
         closing(engine.audit(selection, limit)) as entries,
     ):
         if not as_lines:

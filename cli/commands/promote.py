@@ -10,6 +10,7 @@ import click
 from cli import options
 from cli.answer import Answer, deliver
 from cli.progress import TerminalProgress
+from cli.refusals import recorded
 from cli.render.promotion import Asked, failure, rendered, rendered_dry_run
 from engine.bootstrap import open_engine
 from engine.domain.parsing import promotion_request
@@ -51,4 +52,5 @@ def _promote(asked: Asked, manifest: Path, mode: GateMode) -> Answer:
         asked = replace(asked, version=str(request.version), source=request.source)
         if asked.dry_run:
             return rendered_dry_run(asked, engine.plan(request, progress, mode))
-        return rendered(asked, engine.run(request, progress))
+        result = engine.run(request, progress)
+    return recorded(rendered(asked, result), manifest, result.plan)

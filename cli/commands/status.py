@@ -10,7 +10,7 @@ from cli.answer import Answer, deliver
 from cli.failure import error_document
 from cli.render.status import history_document, history_table, status_document, status_table
 from engine.api import Engine
-from engine.bootstrap import open_engine
+from engine.bootstrap import open_reading
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.text import printable
@@ -32,7 +32,7 @@ def status(
 
 
 def _status(environment: str | None, history: int | None, manifest: Path) -> Answer:
-    with open_engine(manifest) as (engine, _operator):
+    with open_reading(manifest) as engine:
         if environment is not None:
             engine.path.environment(environment)
         rows = tuple(row for row in engine.status() if environment in (None, row.name))

@@ -5,20 +5,27 @@ from typing import Any
 
 from cli.answer import Answer
 from cli.failure import error_document
+from cli.render.request import (
+    blocked_lines,
+    ended,
+    findings_document,
+    findings_lines,
+    operator_line,
+    refused_lines,
+    signature_line,
+    tags_lines,
+    trace_line,
+    warned_lines,
+    would_end,
+)
 from engine.domain.errors import PromotionError
-from engine.domain.finding import Finding, Outcome
-from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.gate import GateResult, GateStatus
 from engine.domain.plan import Plan
 from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending, Result
 from engine.domain.text import printable
 
-_MARKS = {
-    Outcome.PASSED: "passed",
-    Outcome.WARNED: "warning",
-    Outcome.BLOCKED: "blocked",
-    Outcome.SKIPPED: "skipped",
-}
+_NOT_DONE = "Not promoted"
 
 
 @dataclass(frozen=True)
@@ -34,43 +41,33 @@ class Asked:
 
 def failure(asked: Asked, error: PromotionError) -> Answer:
     document = _blank(asked) | {"error": error_document(error)}
-    lines = [f"Not promoted: {printable(str(error))}", f"Trace ID: {asked.trace_id}"]
+    lines = [f"{_NOT_DONE}: {printable(str(error))}", trace_line(asked.trace_id)]
     return Answer(document, lines, error.exit_code, failed=True)
 
 
 def rendered(asked: Asked, result: Result) -> Answer:
     """A real run."""
-    plan, error = result.plan, result.error
-    document = _document(asked, plan) | {
-        "success": error is None,
-        "outcome": result.outcome.value,
-        "warnings": list(result.warnings),
-        "error": error_document(error) if error else None,
-    }
+    document = _document(asked, result.plan) | ended(result)
     if isinstance(result.record, PromotionRecord):
         document |= _recorded(result.record)
-    if error is not None:
-        lines = [f"Not promoted: {printable(f.reason)}" for f in plan.blockers]
-        return Answer(document, [*lines, _trace(plan)], error.exit_code, failed=True)
-    return Answer(document, [*_done(asked, result), *_warned(result.warnings), _trace(plan)])
+    if result.error is not None:
+        lines = [*refused_lines(_NOT_DONE, result), trace_line(asked.trace_id)]
+        return Answer(document, lines, result.error.exit_code, failed=True)
+    lines = [*_done(asked, result), *warned_lines(result.warnings), trace_line(asked.trace_id)]
+    return Answer(document, lines)
 
 
 def rendered_dry_run(asked: Asked, plan: Plan) -> Answer:
     error = plan.error
-    document = _document(asked, plan) | {
-        "success": error is None,
-        "outcome": (Ending.BLOCKED if error else Ending.PROMOTED).value,
-        "warnings": list(plan.warnings),
-        "error": error_document(error) if error else None,
-    }
     lines = [
         f"[DRY RUN] Would promote {asked.version} from {asked.source} to {asked.target}",
-        *_table(plan.findings),
-        *(f"  tag      {write.tag} -> {write.digest.short}" for write in plan.writes),
-        *(f"BLOCKED: {printable(_would(finding))}" for finding in plan.blockers),
+        *findings_lines(plan),
+        *tags_lines(plan),
+        *blocked_lines(plan),
         *(() if error else ("Promotion would succeed",)),
-        _trace(plan),
+        trace_line(asked.trace_id),
     ]
+    document = _document(asked, plan) | would_end(Ending.PROMOTED, plan)
     return Answer(document, lines, error.exit_code if error else 0)
 
 
@@ -104,7 +101,7 @@ def _document(asked: Asked, plan: Plan) -> dict[str, Any]:
     return _blank(asked) | {
         "artifact_digest": str(plan.manifest.digest) if plan.manifest else None,
         "artifact_tag": next((str(w.tag) for w in plan.writes if w.immutable), None),
-        "findings": [_finding(finding) for finding in plan.findings],
+        "findings": findings_document(plan),
         "gate_results": [gate.model_dump(mode="json") for gate in plan.gate_results],
         "signature": plan.signature.model_dump(mode="json"),
         "operator": plan.request.operator.name,
@@ -119,10 +116,6 @@ def _recorded(record: PromotionRecord) -> dict[str, Any]:
     return {name: fields[name] for name in names}
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {"check": finding.check, "outcome": finding.outcome.value, "reason": finding.reason}
-
-
 def _done(asked: Asked, result: Result) -> list[str]:
     record = result.record
     step = f"{asked.version} from {asked.source} to {asked.target}"
@@ -134,9 +127,8 @@ def _done(asked: Asked, result: Result) -> list[str]:
         f"  Latest tag updated: latest-{asked.target}",
         f"  Digest: {record.artifact_digest}",
         f"  Gates passed: {_passed(record.gate_results)}",
-        f"  {_signature(record)}",
-        f"  Operator: {printable(record.operator)}"
-        f"{'' if record.identity_verified else ' (identity not verified)'}",
+        signature_line(record),
+        operator_line(record),
         f"  Record: {record.promotion_id}",
     ]
 
@@ -144,32 +136,3 @@ def _done(asked: Asked, result: Result) -> list[str]:
 def _passed(gates: tuple[GateResult, ...]) -> str:
     passed = [g for g in gates if g.status in (GateStatus.PASSED, GateStatus.WARNING)]
     return f"{len(passed)}/{len(gates)}"
-
-
-def _signature(record: PromotionRecord) -> str:
-    status = record.signature_status
-    if record.signature_verified:
-        return f"Signature verified ({status.mode}, {printable(status.subject or '')})"
-    if status.enforcement == "off":
-        return "Signature: not verified (artifacts.verification is not configured)"
-    return f"WARNING: {printable(status.problem or 'Artifact is unsigned')}"
-
-
-def _warned(warnings: tuple[str, ...]) -> list[str]:
-    return [f"WARNING: {printable(warning)}" for warning in warnings]
-
-
-def _table(findings: tuple[Finding, ...]) -> list[str]:
-    return [f"  {_MARKS[f.outcome]:8} {f.check}: {printable(f.reason)}" for f in findings]
-
-
-def _would(finding: Finding) -> str:
-    """A gate that blocks a dry run has not failed anything yet."""
-    if finding.check not in set(GateKind):
-        return finding.reason
-    name = finding.check.replace("_", " ").capitalize()
-    return f"{name} gate would fail: {finding.reason}"
-
-
-def _trace(plan: Plan) -> str:
-    return f"Trace ID: {plan.request.trace_id}"

@@ -1,0 +1,62 @@
+"""`floe platform lock` and `floe platform unlock`."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import click
+
+from cli import options
+from cli.answer import Answer, deliver
+from cli.progress import TerminalProgress
+from cli.refusals import recorded
+from cli.render.freeze import AskedFreeze, failure, rendered
+from engine.api import Engine
+from engine.bootstrap import open_engine
+from engine.domain.operator import Operator
+from engine.domain.parsing import lock_request, unlock_request
+from engine.domain.request import LockRequest, UnlockRequest
+from engine.domain.trace import trace_id
+
+Ask = Callable[[Engine, Operator], LockRequest | UnlockRequest]
+
+
+@click.command()
+@click.option("--env", "environment", required=True, help="The environment to lock.")
+@click.option("--reason", required=True, help="Why: whoever is stopped by it reads this.")
+@click.option("--for", "duration", help="Until when: 30m, 2h, 1d, 1h30m. By default for good.")
+@options.manifest
+@options.output
+def lock(environment: str, reason: str, duration: str | None, manifest: Path, output: str) -> None:
+    """Stop promotions to an environment. Rolling back stays possible."""
+    asked = AskedFreeze("lock", environment, reason, trace_id(os.environ.get("TRACEPARENT")))
+
+    def ask(engine: Engine, operator: Operator) -> LockRequest:
+        return lock_request(engine.path, environment, operator, asked.trace_id, reason, duration)
+
+    deliver(output, partial(_freeze, asked, manifest, ask), partial(failure, asked))
+
+
+@click.command()
+@click.option("--env", "environment", required=True, help="The environment to unlock.")
+@click.option("--reason", required=True, help="Why: it goes on record.")
+@options.manifest
+@options.output
+def unlock(environment: str, reason: str, manifest: Path, output: str) -> None:
+    """Let promotions to an environment go on."""
+    asked = AskedFreeze("unlock", environment, reason, trace_id(os.environ.get("TRACEPARENT")))
+
+    def ask(engine: Engine, operator: Operator) -> UnlockRequest:
+        return unlock_request(engine.path, environment, operator, asked.trace_id, reason)
+
+    deliver(output, partial(_freeze, asked, manifest, ask), partial(failure, asked))
+
+
+def _freeze(asked: AskedFreeze, manifest: Path, ask: Ask) -> Answer:
+    with open_engine(manifest) as (engine, operator):
+        request = ask(engine, operator)
+        asked = replace(asked, reason=request.reason)
+        result = engine.run(request, TerminalProgress())
+    return recorded(rendered(asked, result), manifest, result.plan)

@@ -1,0 +1,47 @@
+"""`floe platform rollback`."""
+
+import os
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import click
+
+from cli import options
+from cli.answer import Answer, deliver
+from cli.progress import TerminalProgress
+from cli.refusals import recorded
+from cli.render.rollback import AskedRollback, failure, rendered, rendered_dry_run
+from engine.bootstrap import open_engine
+from engine.domain.parsing import rollback_request
+from engine.domain.plan import GateMode
+from engine.domain.trace import trace_id
+
+
+@click.command()
+@click.argument("version")
+@click.option("--env", "environment", required=True, help="The environment to roll back.")
+@click.option("--reason", required=True, help="Why: it goes on record.")
+@click.option("--dry-run", is_flag=True, help="Show what it would undo, and change nothing.")
+@options.manifest
+@options.output
+def rollback(
+    version: str, environment: str, reason: str, dry_run: bool, manifest: Path, output: str
+) -> None:
+    """Let an environment follow VERSION again, which was promoted there before."""
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    asked = AskedRollback(version, environment, reason, dry_run, trace)
+    deliver(output, partial(_rollback, asked, manifest), partial(failure, asked))
+
+
+def _rollback(asked: AskedRollback, manifest: Path) -> Answer:
+    progress = TerminalProgress()
+    with open_engine(manifest) as (engine, operator):
+        request = rollback_request(
+            engine.path, asked.version, asked.environment, operator, asked.trace_id, asked.reason
+        )
+        asked = replace(asked, version=str(request.version), reason=request.reason)
+        if asked.dry_run:
+            return rendered_dry_run(asked, engine.plan(request, progress, GateMode.LIST))
+        result = engine.run(request, progress)
+    return recorded(rendered(asked, result), manifest, result.plan)

@@ -1,0 +1,95 @@
+"""What the answers to all requests have in common, as JSON of spec 18 and as lines."""
+
+from typing import Any
+
+from cli.failure import error_document
+from engine.domain.errors import PromotionError
+from engine.domain.finding import Finding, Outcome
+from engine.domain.gate import GateKind
+from engine.domain.plan import Plan
+from engine.domain.record import PromotionRecord, Record, RollbackRecord
+from engine.domain.result import Ending, Result
+from engine.domain.text import printable
+
+_MARKS = {
+    Outcome.PASSED: "passed",
+    Outcome.WARNED: "warning",
+    Outcome.BLOCKED: "blocked",
+    Outcome.SKIPPED: "skipped",
+}
+
+
+def ended(result: Result) -> dict[str, Any]:
+    """How a real run ended."""
+    return _end(result.outcome, result.warnings, result.error)
+
+
+def would_end(ending: Ending, plan: Plan) -> dict[str, Any]:
+    """How a run of `plan` would end, with `ending` where nothing blocks."""
+    return _end(Ending.BLOCKED if plan.error else ending, plan.warnings, plan.error)
+
+
+def findings_document(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {"check": found.check, "outcome": found.outcome.value, "reason": found.reason}
+        for found in plan.findings
+    ]
+
+
+def findings_lines(plan: Plan) -> list[str]:
+    return [f"  {_MARKS[f.outcome]:8} {f.check}: {printable(f.reason)}" for f in plan.findings]
+
+
+def tags_lines(plan: Plan) -> list[str]:
+    return [f"  tag      {write.tag} -> {write.digest.short}" for write in plan.writes]
+
+
+def refused_lines(not_done: str, result: Result) -> list[str]:
+    """Every blocker; what is not a finding (approvals that are missing) is in the error."""
+    reasons = [finding.reason for finding in result.plan.blockers] or [str(result.error)]
+    return [f"{not_done}: {printable(reason)}" for reason in reasons]
+
+
+def blocked_lines(plan: Plan) -> list[str]:
+    return [f"BLOCKED: {printable(_would(finding))}" for finding in plan.blockers]
+
+
+def warned_lines(warnings: tuple[str, ...]) -> list[str]:
+    return [f"WARNING: {printable(warning)}" for warning in warnings]
+
+
+def operator_line(record: Record) -> str:
+    unsure = "" if record.identity_verified else " (identity not verified)"
+    return f"  Operator: {printable(record.operator)}{unsure}"
+
+
+def signature_line(record: PromotionRecord | RollbackRecord) -> str:
+    status = record.signature_status
+    if record.signature_verified:
+        return f"  Signature verified ({status.mode}, {printable(status.subject or '')})"
+    if status.enforcement == "off":
+        return "  Signature: not verified (artifacts.registry.verification is not configured)"
+    return f"  WARNING: {printable(status.problem or 'Artifact is unsigned')}"
+
+
+def trace_line(trace_id: str) -> str:
+    return f"Trace ID: {trace_id}"
+
+
+def _end(
+    outcome: Ending, warnings: tuple[str, ...], error: PromotionError | None
+) -> dict[str, Any]:
+    return {
+        "success": error is None,
+        "outcome": outcome.value,
+        "warnings": list(warnings),
+        "error": error_document(error) if error else None,
+    }
+
+
+def _would(finding: Finding) -> str:
+    """A gate that blocks a dry run has not failed anything yet."""
+    if finding.check not in set(GateKind):
+        return finding.reason
+    name = finding.check.replace("_", " ").capitalize()
+    return f"{name} gate would fail: {finding.reason}"
