@@ -1,0 +1,108 @@
+"""Public keys, and the ways cosign signs with each kind of them."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+    load_pem_public_key,
+)
+
+from engine.domain.errors import ConfigError
+
+_KINDS = "ECDSA P-256 or P-384, Ed25519, or RSA of at least 2048 bits"
+_MIN_RSA_BITS = 2048
+# cosign hashes with SHA-256 whatever the curve; sigstore's algorithm registry pairs P-384 with
+# SHA-384, and newer signers follow it.
+_CURVE_HASHES: dict[str, tuple[hashes.HashAlgorithm, ...]] = {
+    "secp256r1": (hashes.SHA256(),),
+    "secp384r1": (hashes.SHA256(), hashes.SHA384()),
+}
+_RSA_PADDINGS = (
+    padding.PKCS1v15(),
+    padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO),
+)
+
+_SigningKey = EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
+
+
+@dataclass(frozen=True)
+class VerificationKey:
+    """A public key of a kind we verify with."""
+
+    key: _SigningKey
+
+    @cached_property
+    def der(self) -> bytes:
+        return self.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """`sha256:` of the key's DER: the hint in cosign's bundles, in hex."""
+        return f"sha256:{hashlib.sha256(self.der).hexdigest()}"
+
+    def signed(self, signature: bytes, message: bytes) -> bool:
+        """Whether `signature` is this key's over `message`."""
+        return any(_signed(self.key, signature, message))
+
+
+def usable(key: PublicKeyTypes) -> VerificationKey | None:
+    """`key` for verifying with; None when it is of no kind that we do."""
+    if isinstance(key, EllipticCurvePublicKey):
+        return VerificationKey(key) if key.curve.name in _CURVE_HASHES else None
+    if isinstance(key, RSAPublicKey | Ed25519PublicKey):
+        return VerificationKey(key)
+    return None
+
+
+def load_der(der: bytes) -> VerificationKey | None:
+    """The key in `der`; None when it is of no kind that we verify with, ValueError for no key."""
+    try:
+        return usable(load_der_public_key(der))
+    except UnsupportedAlgorithm:
+        return None
+
+
+def load_pem(pem: bytes, name: str) -> VerificationKey:
+    """The one key in `pem`; ConfigError, naming it `name`, for anything else."""
+    if b"PRIVATE KEY-----" in pem:
+        raise ConfigError(f"{name} is a private key: keep it away from here, name the public one")
+    if pem.count(b"-----BEGIN") > 1:
+        raise ConfigError(f"{name} holds several PEM blocks: give each key an entry of its own")
+    try:
+        key = usable(load_pem_public_key(pem))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ConfigError(f"{name} is not a PEM public key: it must be {_KINDS}") from error
+    if key is None or (isinstance(key.key, RSAPublicKey) and key.key.key_size < _MIN_RSA_BITS):
+        raise ConfigError(f"{name} is a key of a kind that is not trusted: it must be {_KINDS}")
+    return key
+
+
+def _signed(key: _SigningKey, signature: bytes, message: bytes) -> Iterator[bool]:
+    """True for every way of signing with this kind of key in which it holds; else nothing."""
+    if isinstance(key, EllipticCurvePublicKey):
+        for algorithm in _CURVE_HASHES[key.curve.name]:
+            with suppress(InvalidSignature):
+                key.verify(signature, message, ec.ECDSA(algorithm))
+                yield True
+    elif isinstance(key, RSAPublicKey):
+        for way in _RSA_PADDINGS:
+            with suppress(InvalidSignature):
+                key.verify(signature, message, way, hashes.SHA256())
+                yield True
+    else:
+        with suppress(InvalidSignature):
+            key.verify(signature, message)
+            yield True

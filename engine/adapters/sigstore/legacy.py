@@ -1,0 +1,118 @@
+"""
+Cosign's signatures before bundles: one layer each, with the proof in its annotations.
+
+https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import Field
+
+from engine.adapters.sigstore.certificate import check_certificate, signing_key
+from engine.adapters.sigstore.identity import Identity, TrustedIssuer, admitted
+from engine.adapters.sigstore.keyed import KeySignature, check_log, key_of
+from engine.adapters.sigstore.keys import VerificationKey
+from engine.adapters.sigstore.logged import Signed
+from engine.adapters.sigstore.payload import check_simple_signing
+from engine.adapters.sigstore.refusal import Refused
+from engine.adapters.sigstore.root import TrustedRoot
+from engine.adapters.sigstore.transparency import UNKNOWN_LOG, Entry, LogId, Promise, check_entry
+from engine.adapters.sigstore.wire import Base64, Number, Wire, decode, parse
+from engine.domain.artifact import Digest
+
+SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
+_SIGNATURE = "dev.cosignproject.cosign/signature"
+_CERTIFICATE = "dev.sigstore.cosign/certificate"
+_REKOR = "dev.sigstore.cosign/bundle"
+
+
+class _RekorPayload(Wire):
+    body: Base64
+    integrated_time: Number = Field(alias="integratedTime")
+    log_index: Number = Field(alias="logIndex")
+    log_id: str = Field(alias="logID", pattern=r"^[0-9a-f]{64}$")
+
+
+class _Rekor(Wire):
+    timestamp: Base64 = Field(alias="SignedEntryTimestamp")
+    payload: _RekorPayload = Field(alias="Payload")
+
+    def entry(self) -> Entry:
+        return Entry.model_construct(
+            log_index=self.payload.log_index,
+            log_id=LogId.model_construct(key_id=bytes.fromhex(self.payload.log_id)),
+            integrated_time=self.payload.integrated_time,
+            inclusion_promise=Promise.model_construct(signed_entry_timestamp=self.timestamp),
+            canonicalized_body=self.payload.body,
+        )
+
+
+@dataclass(frozen=True)
+class LegacySignature:
+    """One layer of a signature image: its payload, and what its annotations say."""
+
+    payload: bytes
+    signature: bytes
+    certificate: x509.Certificate | None
+    entry: Entry | None
+
+    def signed(self, verifier: bytes) -> Signed:
+        return Signed(self.payload, self.signature, verifier)
+
+
+def read_legacy(payload: bytes, annotations: dict[str, str], artifact: Digest) -> LegacySignature:
+    """Refused unless it is meant as a signature of `artifact` and can be read."""
+    check_simple_signing(payload, artifact)
+    if _SIGNATURE not in annotations:
+        raise Refused(f"its layer has no {_SIGNATURE} annotation")
+    rekor = annotations.get(_REKOR)
+    try:
+        signature = decode(annotations[_SIGNATURE])
+        pem = annotations.get(_CERTIFICATE)
+        certificate = x509.load_pem_x509_certificate(pem.encode()) if pem else None
+    except ValueError as error:
+        raise Refused(f"its annotations cannot be read: {error}") from error
+    entry = parse(_Rekor, rekor, "its transparency log entry").entry() if rekor else None
+    return LegacySignature(payload, signature, certificate, entry)
+
+
+def judge_by_key(
+    legacy: LegacySignature, keys: Sequence[VerificationKey], root: TrustedRoot
+) -> KeySignature:
+    """Refused unless one of `keys` made it."""
+    key = key_of(keys, legacy.signature, legacy.payload)
+    entries = [legacy.entry] if legacy.entry else []
+    return KeySignature(key, check_log(entries, legacy.signed(key.der), root))
+
+
+def judge_by_certificate(
+    legacy: LegacySignature,
+    certificate: x509.Certificate,
+    issuers: Sequence[TrustedIssuer],
+    root: TrustedRoot,
+) -> Identity:
+    """
+    Refused unless the certificate's holder made it while the certificate was valid, as a known
+    log says, and is admitted by one of `issuers`.
+    """
+    key = signing_key(certificate)
+    check_certificate(certificate, _time(legacy, certificate, root), root)
+    identity = admitted(certificate, issuers)
+    if not key.signed(legacy.signature, legacy.payload):
+        raise Refused("its signature is not by its certificate, or its payload was altered")
+    return identity
+
+
+def _time(legacy: LegacySignature, certificate: x509.Certificate, root: TrustedRoot) -> datetime:
+    """When it was made, on the word of a transparency log: only a promise binds the time."""
+    if legacy.entry is None:
+        raise Refused("its transparency log entry is missing")
+    signed = legacy.signed(certificate.public_bytes(Encoding.DER))
+    check = check_entry(legacy.entry, signed, root.transparency)
+    if check.log is None or not check.promised or legacy.entry.time is None:
+        raise Refused(UNKNOWN_LOG)
+    return legacy.entry.time

@@ -1,0 +1,49 @@
+"""JSON as sigstore writes it: protobuf's spelling, bytes as base64."""
+
+import base64
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from engine.adapters.sigstore.refusal import Refused
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def decode(text: object) -> bytes:
+    """Base64 to the letter: skipping what is foreign would give one signature many spellings."""
+    if not isinstance(text, str):
+        raise ValueError("not base64 text")
+    return base64.b64decode(text, validate=True)
+
+
+Base64 = Annotated[bytes, BeforeValidator(decode)]
+# protobuf's JSON writes 64 bit numbers as strings; both are read.
+Number = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Wire(BaseModel):
+    """A document somebody else wrote, of which only what is judged is read."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
+
+
+class Closed(Wire):
+    """A document whose every field must be understood."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def parse(model: type[T], content: bytes | str, what: str) -> T:
+    """`content` as a `model`; Refused, naming `what` and the first thing wrong with it."""
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        raise Refused(f"{what} cannot be read: {first_problem(error)}") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else first["msg"]
