@@ -5,13 +5,15 @@ from itertools import islice
 
 from engine.context.context import Context, Sources
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import ConflictError, VersionNotPromotedError
-from engine.domain.impact import ImpactAnalysis
+from engine.domain.errors import ConflictError, RegistryAnswerError, VersionNotPromotedError
+from engine.domain.impact import ImpactAnalysis, impact_analysis
+from engine.domain.impact_content import Content, read_content
 from engine.domain.ledger import LedgerEntry
-from engine.domain.manifest import Manifest
+from engine.domain.manifest import Manifest, ManifestView
+from engine.domain.parsing import MOST_ROLLBACKS
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
-from engine.domain.record import AnyRecord, RollbackRecord
+from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.request import RollbackRequest
 from engine.facts import Fact
 from engine.ports import Progress
@@ -21,6 +23,7 @@ _MOST_TAKEN = 1000
 _AVAILABLE = 20
 # How far back a tag nobody attached a record to is looked for in the chain.
 _WALK = 200
+_UNREAD = ManifestView(schema_version=2)
 
 
 class RollbackContext(Context):
@@ -118,7 +121,8 @@ class RollbackContext(Context):
         start = max(numbers, default=0) + 1
         for number in range(start, start + _MOST_TAKEN):
             tag = self.target.rollback_tag(self.version, number)
-            if self._free(tag):
+            found = self._sources.registry.resolve(tag)
+            if found is None or self._left_behind(tag, found):
                 return tag
         raise ConflictError(
             f"{_MOST_TAKEN} tags from '{self.target.rollback_tag(self.version, start)}' on are "
@@ -126,9 +130,22 @@ class RollbackContext(Context):
         )
 
     @Fact
+    def recorded_tags(self) -> frozenset[str]:
+        """The rollback tags of the newest records."""
+        newest = self._sources.ledger.history(self.target.name, _WALK)
+        records = (entry.record for entry in newest)
+        return frozenset(r.artifact_tag for r in records if isinstance(r, RollbackRecord))
+
+    @Fact
     def impact(self) -> ImpactAnalysis | None:
-        """What going back undoes."""
-        return None
+        """What going back undoes; None where nothing runs, or nothing would change."""
+        digest = self.state.digest
+        if digest is None or self.current or self.promotion is None:
+            return None
+        blob = self._sources.registry.blob
+        return impact_analysis(
+            self._running(Digest(digest)), read_content(self.manifest, blob), self._undone, self.now
+        )
 
     @property
     def artifact(self) -> Manifest | None:
@@ -142,6 +159,30 @@ class RollbackContext(Context):
     def interrupted(self) -> LedgerEntry | None:
         return self.staged
 
+    def _running(self, digest: Digest) -> Content:
+        """What runs now. That it is gone or altered is a reason to leave it: it stops nothing."""
+        registry = self._sources.registry
+        try:
+            manifest = registry.fetch(digest)
+        except RegistryAnswerError as error:
+            return Content(_UNREAD, opaque=str(error))
+        if manifest is None:
+            return Content(_UNREAD, opaque="it is not in the registry any more")
+        return read_content(manifest, registry.blob)
+
+    @property
+    def _undone(self) -> list[tuple[str, datetime]]:
+        """The promotions after that of the version, up to that of what runs now; the newest 200."""
+        if self.promotion is None or self.current_promotion is None:
+            return []
+        newest = self.current_promotion.sequence
+        count = min(newest - self.promotion.sequence, _WALK)
+        if count <= 0:
+            return []
+        entries = self._sources.ledger.history(self.target.name, count, before=newest + 1)
+        records = (entry.record for entry in entries)
+        return [(r.version, r.at) for r in records if isinstance(r, PromotionRecord)]
+
     def _rollbacks(self) -> tuple[LedgerEntry, ...]:
         found = self._sources.ledger.attached(self.manifest.digest, "rollback")
         return tuple(entry for entry in found if entry.environment == self.target.name)
@@ -149,20 +190,16 @@ class RollbackContext(Context):
     def _number(self, record: AnyRecord) -> int:
         if not isinstance(record, RollbackRecord) or record.version != str(self.version):
             return 0
-        reading = self.path.read(Tag(record.artifact_tag))
-        return reading.rollback if reading else 0
+        try:
+            reading = self.path.read(Tag(record.artifact_tag))
+        except ValueError:
+            return 0
+        # Anybody may attach what looks like a record: a count beyond all sense is not believed.
+        return reading.rollback if reading and reading.rollback <= MOST_ROLLBACKS else 0
 
-    def _free(self, tag: Tag) -> bool:
-        """No such tag, or one that a run left behind before its record was written."""
-        found = self._sources.registry.resolve(tag)
-        if found is None:
-            return True
-        return found == self.manifest.digest and not self._on_record(tag)
-
-    def _on_record(self, tag: Tag) -> bool:
-        newest = self._sources.ledger.history(self.target.name, _WALK)
-        records = (entry.record for entry in newest)
-        return any(isinstance(r, RollbackRecord) and r.artifact_tag == str(tag) for r in records)
+    def _left_behind(self, tag: Tag, found: Digest) -> bool:
+        """Whether a run that died before its record was written made `tag`."""
+        return found == self.manifest.digest and str(tag) not in self.recorded_tags
 
     def _never_promoted(self) -> VersionNotPromotedError:
         readings = [(self.path.read(tag), tag) for tag in self._sources.registry.tags()]

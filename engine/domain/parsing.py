@@ -14,8 +14,8 @@ _DURATION = re.compile(
     "".join(rf"(?:(?P<{unit}>[0-9]{{1,8}}){unit})?" for unit in _UNITS), re.ASCII
 )
 _SHORTEST, _LONGEST = 60, 30 * 86400
-# Rollbacks are counted; this many digits of the count must fit into the tag as well.
-_MOST_ROLLBACKS = 99_999
+# How often an environment returns to one version at most.
+MOST_ROLLBACKS = 99_999
 
 
 def promotion_request(
@@ -62,7 +62,7 @@ def rollback_request(
     parsed = parse_version(version.removesuffix(f"-{target}"))
     _unambiguous(path, parsed, target)
     try:
-        environment.rollback_tag(parsed, _MOST_ROLLBACKS)
+        environment.rollback_tag(parsed, 10 * MOST_ROLLBACKS)
     except ValueError as error:
         raise UsageError(
             f"'{parsed}' is too long: '{parsed}-{target}-rollback-<n>' must fit into the 128 "
