@@ -72,11 +72,18 @@ class Executor:
             record.subject_digest or "no artifact",
             printable(record.operator),
         )
-        self.follow(writes)
+        self._follow(writes)
         listed.result()
         return entry
 
-    def follow(self, writes: Writes) -> None:
+    def complete(self, entry: LedgerEntry | None, writes: Writes) -> None:
+        """Do what an interrupted run left undone after it committed `entry`."""
+        listed = self.pool.submit(self._attach, entry) if entry else None
+        self._follow(writes)
+        if listed:
+            listed.result()
+
+    def _follow(self, writes: Writes) -> None:
         """Move the mutable tags of `writes`: what deployments see."""
         for write in writes:
             if not write.immutable:

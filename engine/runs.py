@@ -117,15 +117,13 @@ class Runs:
     def _write(self, plan: Plan, context: Context, upload: Future[Upload]) -> Result:
         if plan.error:
             return Result(plan, Ending.BLOCKED, error=plan.error)
-        if plan.effect is Effect.NOTHING:
-            return Result(plan, Ending.UNCHANGED, plan.committed)
-        if plan.effect is Effect.CHANGE and plan.approvals_missing:
+        executor = Executor(self.registry, self.ledger, self.leases, self.pool)
+        if plan.effect is not Effect.CHANGE:
+            executor.complete(context.settled, plan.writes)
+            return _settled(plan, context)
+        if plan.approvals_missing:
             return Result(plan, Ending.PENDING, error=_waiting(plan))
         operation = OPERATIONS[type(plan.request)]
-        executor = Executor(self.registry, self.ledger, self.leases, self.pool)
-        if plan.effect is Effect.COMPLETE:
-            executor.follow(plan.writes)
-            return Result(plan, operation.ending, plan.committed, warnings=(COMPLETED,))
         head = context.target_head
         record = operation.record(plan.request, plan, context, Stamp(uuid4(), self.clock.now()))
         left = context.interrupted
@@ -136,6 +134,21 @@ class Runs:
             subject = plan.manifest.descriptor if plan.manifest else None
             entry = executor.change(plan.writes, record, subject, head, upload)
         return Result(plan, operation.ending, entry.record, warnings=plan.warnings)
+
+
+def _settled(plan: Plan, context: Context) -> Result:
+    if plan.effect is Effect.NOTHING:
+        return Result(plan, Ending.UNCHANGED, plan.committed)
+    found = context.latest
+    if (str(found) if found else None) == context.state.before:
+        warning = COMPLETED
+    else:
+        warning = (
+            f"{context.target.latest} had been {f'moved to {found.short}' if found else 'removed'} "
+            "outside floe; it follows the record again"
+        )
+    ending = OPERATIONS[type(plan.request)].ending
+    return Result(plan, ending, plan.committed, warnings=(warning,))
 
 
 def _waiting(plan: Plan) -> ApprovalPendingError:

@@ -4,6 +4,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from engine.domain.artifact import Digest
 from engine.domain.environment import Environment
 from engine.domain.identity import Directory
 from engine.domain.ledger import LedgerEntry
@@ -55,6 +56,11 @@ class Context(Facts):
         return self._sources.ledger.head(self.target.name)
 
     @Fact
+    def latest(self) -> Digest | None:
+        """What deployments of the target follow now."""
+        return self._sources.registry.resolve(self.target.latest)
+
+    @Fact
     def effect(self) -> Effect:
         """What is left to do."""
         return Effect.CHANGE
@@ -83,9 +89,14 @@ class Context(Facts):
         return None
 
     @property
+    def settled(self) -> LedgerEntry | None:
+        """The committed entry that already says what is asked for."""
+        return None
+
+    @property
     def committed(self) -> AnyRecord | None:
         """The record that already says what is asked for."""
-        return None
+        return self.settled.record if self.settled else None
 
     @property
     def interrupted(self) -> LedgerEntry | None:

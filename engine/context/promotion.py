@@ -13,7 +13,7 @@ from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath, TagReading
 from engine.domain.plan import Effect, GateMode
-from engine.domain.record import AnyRecord, PromotionRecord
+from engine.domain.record import PromotionRecord
 from engine.domain.request import PromotionRequest
 from engine.facts import Fact
 from engine.ports import GateSubject, Progress
@@ -92,11 +92,6 @@ class PromotionContext(Context):
         return self._promotion(self.target_head, str(self.version))
 
     @Fact
-    def latest(self) -> Digest | None:
-        """What deployments of the target follow now."""
-        return self._sources.registry.resolve(self.target.latest)
-
-    @Fact
     def effect(self) -> Effect:
         """What is left to do, seen from the ledger and the tags."""
         if self.target_promotion is None or not self.current:
@@ -148,8 +143,8 @@ class PromotionContext(Context):
         return self.manifest
 
     @property
-    def committed(self) -> AnyRecord | None:
-        return self.target_promotion.record if self.target_promotion else None
+    def settled(self) -> LedgerEntry | None:
+        return self.target_promotion
 
     @property
     def interrupted(self) -> LedgerEntry | None:

@@ -132,6 +132,23 @@ def test_what_was_promoted_before_is_rolled_back_to_instead(place: Place, engine
     assert_nothing_was_written(place, before)
 
 
+@pytest.mark.requirement("FR-003")
+def test_a_latest_tag_moved_by_hand_follows_the_record_again_with_a_warning(
+    place: Place, engine: Engine
+) -> None:
+    artifact = image(b"on record")
+    place.push(artifact, "v1.0.0-dev")
+    promote(engine, "v1.0.0", "staging")
+    place.push(image(b"by hand"), "latest-staging")
+
+    result = promote(engine, "v1.0.0", "staging")
+
+    assert result.outcome is Ending.PROMOTED
+    assert "outside floe" in result.warnings[0]
+    assert place.registry.resolve(Tag("latest-staging")) == artifact.manifest.digest
+    assert len(engine.history("staging")) == 1
+
+
 @pytest.mark.requirement("FR-006")
 def test_a_source_tag_that_moves_after_the_plan_is_refused(place: Place, engine: Engine) -> None:
     place.push(image(b"checked"), "v1.0.0-dev")

@@ -1,0 +1,183 @@
+"""The connection dies at any one write of a promotion: the same command again completes it."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.api import Engine
+from engine.domain.errors import RegistryUnavailableError
+from engine.domain.record import PromotionRecord
+from engine.domain.result import Ending
+from engine.domain.status import Alignment
+from tests.builders import image
+from tests.peers.fake_http import Cut
+from tests.peers.fake_registry import Behaviour, FakeRegistry, Repository
+from tests.scenarios.engines import BOB, engine_on, promote
+
+REPOSITORY = "acme/platform"
+OLD, NEW = image(b"old"), image(b"new")
+FALLBACK = Behaviour()
+API = Behaviour(referrers_api=True, sends_oci_subject=True)
+# Upload, environment tag, blob, record, head, latest; and the referrers index without the API.
+WRITES = [(FALLBACK, number) for number in range(1, 8)] + [(API, number) for number in range(1, 7)]
+Opener = Callable[..., DistributionRegistry]
+
+
+@contextmanager
+def prepared(behaviour: Behaviour, opened: Opener, folder: Path) -> Iterator[FakeRegistry]:
+    """A registry whose staging runs v1.0.0, with v2.0.0 in dev."""
+    with FakeRegistry(behaviour) as fake:
+        fake.hold(REPOSITORY, OLD, "v1.0.0-dev")
+        fake.hold(REPOSITORY, NEW, "v2.0.0-dev")
+        with engine_on(opened(fake.host), folder) as engine:
+            promote(engine, "v1.0.0", "staging")
+        fake.requests.clear()
+        yield fake
+
+
+@contextmanager
+def restarted(fake: FakeRegistry, opened: Opener, folder: Path) -> Iterator[Engine]:
+    """A process that knows nothing of those before it, and does not wait long."""
+    with engine_on(opened(fake.host, timeout_seconds=0.4), folder) as engine:
+        yield engine
+
+
+def listed(fake: FakeRegistry) -> list[str]:
+    """The records an outsider finds attached to v2.0.0."""
+    repository = fake.repository(REPOSITORY)
+    if fake.behaviour.referrers_api:
+        found = [
+            digest
+            for digest, (content, _) in repository.manifests.items()
+            if json.loads(content).get("subject", {}).get("digest") == str(NEW.manifest.digest)
+        ]
+    else:
+        index = repository.manifests[repository.tags[f"sha256-{NEW.manifest.digest.hex}"]]
+        found = [entry["digest"] for entry in json.loads(index[0])["manifests"]]
+    return found
+
+
+def assert_as_if_undisturbed(engine: Engine, fake: FakeRegistry, before: Repository) -> None:
+    repository = fake.repository(REPOSITORY)
+    new = str(NEW.manifest.digest)
+    assert repository.tags["v2.0.0-staging"] == repository.tags["latest-staging"] == new
+    head = repository.tags["floe-ledger.staging"]
+    assert repository.tags["floe-ledger.staging.2"] == head
+    assert repository.tags.keys() - before.tags.keys() <= {
+        "v2.0.0-staging",
+        "floe-ledger.staging.2",
+        f"sha256-{NEW.manifest.digest.hex}",
+    }
+    assert before.manifests.keys() <= repository.manifests.keys()
+    assert fake.seen("DELETE") == []
+    newest, oldest = engine.history("staging")
+    assert isinstance(newest.record, PromotionRecord)
+    assert (str(newest.digest), newest.record.version) == (head, "v2.0.0")
+    assert newest.previous == oldest.digest
+    assert listed(fake) == [head]
+    assert engine.status()[1].alignment is Alignment.ALIGNED
+
+
+@pytest.mark.requirement("NFR-004")
+@pytest.mark.parametrize("when", Cut)
+@pytest.mark.parametrize(("behaviour", "number"), WRITES)
+def test_a_process_that_dies_at_a_write_is_followed_by_one_that_completes(
+    behaviour: Behaviour, number: int, when: Cut, opened: Opener, tmp_path: Path
+) -> None:
+    with prepared(behaviour, opened, tmp_path) as fake:
+        repository = fake.repository(REPOSITORY)
+        before = Repository(manifests=dict(repository.manifests), tags=dict(repository.tags))
+        fake.cut_write(number, when, then_gone=True)
+        # Only where the last write is the one that lists the record has all been done before.
+        with restarted(fake, opened, tmp_path) as engine, suppress(RegistryUnavailableError):
+            promote(engine, "v2.0.0", "staging")
+        fake.back()
+
+        with restarted(fake, opened, tmp_path) as engine:
+            again = promote(engine, "v2.0.0", "staging")
+            once_more = promote(engine, "v2.0.0", "staging")
+
+            assert again.error is None
+            assert_as_if_undisturbed(engine, fake, before)
+        assert (once_more.outcome, once_more.warnings) == (Ending.UNCHANGED, ())
+        assert once_more.record == again.record
+
+
+@pytest.mark.requirement("NFR-004")
+@pytest.mark.parametrize("when", Cut)
+@pytest.mark.parametrize("number", range(1, 8))
+def test_a_connection_that_breaks_once_is_not_even_noticed(
+    number: int, when: Cut, opened: Opener, tmp_path: Path
+) -> None:
+    with prepared(FALLBACK, opened, tmp_path) as fake:
+        repository = fake.repository(REPOSITORY)
+        before = Repository(manifests=dict(repository.manifests), tags=dict(repository.tags))
+        fake.cut_write(number, when)
+
+        with engine_on(opened(fake.host), tmp_path) as engine:
+            result = promote(engine, "v2.0.0", "staging")
+
+            assert (result.outcome, result.error) == (Ending.PROMOTED, None)
+            assert_as_if_undisturbed(engine, fake, before)
+
+
+@pytest.mark.requirement("NFR-004")
+def test_what_somebody_else_completes_has_one_committed_record(
+    opened: Opener, tmp_path: Path
+) -> None:
+    with prepared(FALLBACK, opened, tmp_path) as fake:
+        fake.cut_write(4, Cut.AFTER, then_gone=True)
+        with restarted(fake, opened, tmp_path) as engine, pytest.raises(RegistryUnavailableError):
+            promote(engine, "v2.0.0", "staging")
+        fake.back()
+
+        with restarted(fake, opened, tmp_path) as engine:
+            result = promote(engine, "v2.0.0", "staging", BOB)
+            entries = engine.history("staging")
+
+    assert result.record is not None
+    assert result.record.operator == BOB.name
+    assert [entry.record.operator for entry in entries] == [BOB.name, "alice@acme.com"]
+
+
+@pytest.mark.requirement("NFR-004")
+def test_a_committed_record_whose_latest_is_old_is_completing_until_it_is_repeated(
+    opened: Opener, tmp_path: Path
+) -> None:
+    with prepared(FALLBACK, opened, tmp_path) as fake:
+        fake.script("PUT", "/manifests/latest-staging$", *[Cut.BEFORE] * 6)
+        with engine_on(opened(fake.host), tmp_path) as engine:
+            with pytest.raises(RegistryUnavailableError):
+                promote(engine, "v2.0.0", "staging")
+            interrupted = engine.status()[1]
+
+        with restarted(fake, opened, tmp_path) as engine:
+            completed = promote(engine, "v2.0.0", "staging")
+            unchanged = promote(engine, "v2.0.0", "staging")
+            aligned = engine.status()[1]
+            entries = engine.history("staging")
+
+    assert interrupted.alignment is Alignment.COMPLETING
+    assert interrupted.state.version == "v2.0.0"
+    assert completed.outcome is Ending.PROMOTED
+    assert "interrupted before the latest tag moved" in completed.warnings[0]
+    assert (unchanged.outcome, unchanged.warnings) == (Ending.UNCHANGED, ())
+    assert aligned.alignment is Alignment.ALIGNED
+    assert len(entries) == 2
+
+
+def test_a_registry_that_is_away_before_the_first_write_is_left_as_it_was(
+    opened: Opener, tmp_path: Path
+) -> None:
+    with prepared(FALLBACK, opened, tmp_path) as fake:
+        before = dict(fake.repository(REPOSITORY).tags)
+        fake.cut_write(1, Cut.BEFORE, then_gone=True)
+
+        with restarted(fake, opened, tmp_path) as engine, pytest.raises(RegistryUnavailableError):
+            promote(engine, "v2.0.0", "staging")
+
+        assert fake.repository(REPOSITORY).tags == before

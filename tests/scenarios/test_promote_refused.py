@@ -1,0 +1,135 @@
+"""A registry that refuses a write, or says it wrote and did not: never reported as success."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.api import Engine
+from engine.domain.errors import PromotionError, RegistryAccessError
+from engine.domain.result import Ending
+from engine.domain.status import Alignment
+from tests.builders import image
+from tests.peers.fake_http import Reply
+from tests.peers.fake_registry import FakeRegistry, digest_of, oci_error
+from tests.scenarios.engines import engine_on, promote
+
+REPOSITORY = "acme/platform"
+NEW, OLD = image(b"new"), image(b"old")
+ENVIRONMENT_TAG = "/manifests/v2.0.0-staging$"
+RECORD = r"/manifests/floe-ledger\.staging\.2$"
+HEAD = r"/manifests/floe-ledger\.staging$"
+LATEST = "/manifests/latest-staging$"
+# A registry with a problem of its own is asked six times.
+REFUSALS = {405: 1, 403: 1, 409: 1, 412: 1, 500: 6}
+
+
+@pytest.fixture
+def engine(
+    fake: FakeRegistry, opened: Callable[..., DistributionRegistry], tmp_path: Path
+) -> Iterator[Engine]:
+    """Staging runs v1.0.0; v2.0.0 is ready to follow."""
+    fake.hold(REPOSITORY, OLD, "v1.0.0-dev")
+    fake.hold(REPOSITORY, NEW, "v2.0.0-dev")
+    with engine_on(opened(fake.host), tmp_path) as built:
+        promote(built, "v1.0.0", "staging")
+        yield built
+
+
+def assert_not_promoted(engine: Engine, fake: FakeRegistry, refused: str) -> None:
+    """Nothing counts, except that a record is committed when all that is missing is `latest`."""
+    committed = refused == LATEST
+    staging = engine.status()[1]
+    assert len(engine.history("staging")) == 1 + committed
+    assert staging.alignment is (Alignment.COMPLETING if committed else Alignment.ALIGNED)
+    assert fake.repository(REPOSITORY).tags["latest-staging"] == str(OLD.manifest.digest)
+
+
+def assert_promoted(engine: Engine, fake: FakeRegistry) -> None:
+    tags = fake.repository(REPOSITORY).tags
+    assert tags["v2.0.0-staging"] == tags["latest-staging"] == str(NEW.manifest.digest)
+    assert tags["floe-ledger.staging"] == tags["floe-ledger.staging.2"]
+    assert len(engine.history("staging")) == 2
+    assert engine.status()[1].alignment is Alignment.ALIGNED
+
+
+@pytest.mark.requirement("NFR-004")
+@pytest.mark.parametrize("status", REFUSALS)
+@pytest.mark.parametrize("refused", [ENVIRONMENT_TAG, RECORD, HEAD, LATEST])
+def test_a_refused_write_is_an_error_and_repeating_completes(
+    engine: Engine, fake: FakeRegistry, status: int, refused: str
+) -> None:
+    fake.script("PUT", refused, *[oci_error(status, "DENIED")] * REFUSALS[status])
+
+    with pytest.raises(PromotionError) as error:
+        promote(engine, "v2.0.0", "staging")
+
+    assert error.value.exit_code in (5, 10)
+    assert_not_promoted(engine, fake, refused)
+    assert promote(engine, "v2.0.0", "staging").outcome is Ending.PROMOTED
+    assert_promoted(engine, fake)
+
+
+@pytest.mark.parametrize("refused", [ENVIRONMENT_TAG, RECORD, HEAD, LATEST])
+def test_a_registry_that_stores_something_else_is_not_believed(
+    engine: Engine, fake: FakeRegistry, refused: str
+) -> None:
+    other = {"Docker-Content-Digest": digest_of(b"something else")}
+    fake.script("PUT", refused, Reply(201, b"", other))
+
+    with pytest.raises(PromotionError, match="stored sha256:.* instead of") as error:
+        promote(engine, "v2.0.0", "staging")
+
+    assert error.value.exit_code == 5
+    assert_not_promoted(engine, fake, refused)
+
+
+@pytest.mark.parametrize("lost", [ENVIRONMENT_TAG, HEAD, LATEST])
+def test_a_tag_the_registry_says_it_took_and_does_not_have_is_not_believed(
+    engine: Engine, fake: FakeRegistry, lost: str
+) -> None:
+    fake.script("PUT", lost, Reply(201))
+
+    with pytest.raises(PromotionError) as error:
+        promote(engine, "v2.0.0", "staging")
+
+    assert error.value.exit_code in (5, 10)
+    assert_not_promoted(engine, fake, lost)
+    assert promote(engine, "v2.0.0", "staging").outcome is Ending.PROMOTED
+    assert_promoted(engine, fake)
+
+
+def test_a_registry_that_takes_no_upload_gets_no_tag(engine: Engine, fake: FakeRegistry) -> None:
+    before = dict(fake.repository(REPOSITORY).tags)
+    fake.script("POST", "/blobs/uploads/", oci_error(403, "DENIED", "read only"))
+
+    with pytest.raises(RegistryAccessError, match="read only"):
+        promote(engine, "v2.0.0", "staging")
+
+    assert fake.repository(REPOSITORY).tags == before
+
+
+def test_an_immutable_registry_that_has_our_tag_already_is_content(
+    engine: Engine, fake: FakeRegistry
+) -> None:
+    fake.hold(REPOSITORY, NEW, "v2.0.0-staging")
+    fake.script("PUT", ENVIRONMENT_TAG, oci_error(400, "TAG_INVALID", "the tag is immutable"))
+
+    result = promote(engine, "v2.0.0", "staging")
+
+    assert result.outcome is Ending.PROMOTED
+    assert_promoted(engine, fake)
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_record_that_cannot_be_listed_still_counts(
+    engine: Engine, fake: FakeRegistry, status: int
+) -> None:
+    fake.script("PUT", "/manifests/sha256-", *[oci_error(status, "DENIED")] * REFUSALS[status])
+
+    result = promote(engine, "v2.0.0", "staging")
+
+    assert result.outcome is Ending.PROMOTED
+    assert_promoted(engine, fake)
+    assert promote(engine, "v2.0.0", "prod").outcome is Ending.PROMOTED
