@@ -152,8 +152,8 @@ class RollbackContext(Context):
         return self.manifest
 
     @property
-    def committed(self) -> AnyRecord | None:
-        return self.standing.record if self.standing else None
+    def settled(self) -> LedgerEntry | None:
+        return self.standing
 
     @property
     def interrupted(self) -> LedgerEntry | None:
