@@ -50,11 +50,11 @@ class Path:
         while here is not None:
             steps.append(here.step)
             here = here.above
-        texts = [str(step) for step in reversed(steps)]
-        if len(texts) > _MAX_STEPS:
-            half = _MAX_STEPS // 2
-            texts[half:-half] = ["…"]
-        return "".join(texts).removeprefix(".")
+        steps.reverse()
+        if len(steps) <= _MAX_STEPS:
+            return _joined(steps)
+        half = _MAX_STEPS // 2
+        return f"{_joined(steps[:half])}…{''.join(map(str, steps[-half:]))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,10 @@ def _retyped(old: list[JSON], new: list[JSON]) -> str | None:
 def _types(values: list[JSON]) -> set[str]:
     found = {kind(value) for value in values}
     return found - {"int"} if "float" in found else found
+
+
+def _joined(steps: list[Step]) -> str:
+    return "".join(map(str, steps)).removeprefix(".")
 
 
 def _quoted(text: str, ambiguous: re.Pattern[str]) -> str:

@@ -10,7 +10,9 @@ MAX_NAMES = 20
 
 def shown(text: str, limit: int = _MAX_NAME) -> str:
     """A foreign name or sentence as it can be shown: printable, at most `limit` characters."""
-    return printable(text if len(text) <= limit else f"{text[: limit - 1]}…")
+    # Cut first, for escaping megabytes takes long, and again, for escapes are longer.
+    escaped = printable(text[: limit + 1])
+    return escaped if len(escaped) <= limit else f"{escaped[: limit - 1]}…"
 
 
 def bounded(lines: Sequence[str], limit: int) -> tuple[str, ...]:

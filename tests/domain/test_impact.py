@@ -104,10 +104,10 @@ def test_a_document_that_could_not_be_read_in_the_target_is_not_called_removed()
 
 
 def test_a_target_that_shows_nothing_of_itself_removes_nothing():
-    found = impact_analysis(content(a_json={"x": 1}), Content(BARE, opaque="an index"), [], NOW)
+    found = impact_analysis(content(a_json={"x": 1}), Content(BARE, opaque="an\nindex"), [], NOW)
 
     assert found.breaking_changes == ()
-    assert found.not_compared == ("the target artifact: an index",)
+    assert found.not_compared == ("the target artifact: an\\nindex",)
 
 
 def test_more_than_a_person_reads_is_counted():

@@ -96,7 +96,7 @@ def _is_fit_to_show(found: ImpactAnalysis) -> None:
         for line in lines:
             assert all(char.isprintable() or char.isspace() for char in line)
             assert not re.search(r"[\n\r\x1b\u2028\ud800-\udfff]", line)
-            assert len(line) <= 20_000
+            assert len(line) <= 4_000
 
 
 def _paths(document: JSON) -> set[tuple[str, ...]]:

@@ -5,6 +5,7 @@ import pytest
 from engine.domain.impact import impact_analysis
 from engine.domain.impact_content import Content
 from engine.domain.impact_json import JSON
+from engine.domain.impact_models import models_of
 from engine.domain.manifest import ManifestView
 from tests.domain.impact_contents import BARE, NOW, breaking, content, impact
 
@@ -42,6 +43,27 @@ def test_models_in_a_circle_end_the_search():
         "Removed model: a (needed by: b)",
         "Removed model: b (needed by: a)",
     ]
+
+
+def test_a_model_that_needs_itself_is_not_built_on_itself():
+    current: JSON = {"models": [{"name": "a", "depends_on": ["a"], "rows": 1}]}
+    target: JSON = {"models": [{"name": "a", "depends_on": ["a"], "rows": 2}]}
+
+    assert impact(current, target).affected_products == ()
+
+
+def test_a_search_for_dependents_stops_at_its_limit():
+    models = models_of([{"models": CHAIN}])
+
+    assert models.downstream(["raw_orders"], limit=2) == ["stg_orders", "orders"]
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, True), (1, 1.0), ([1], [1, 1]), ({}, [])])
+def test_a_model_is_changed_by_whatever_is_not_the_same_json(before, after):
+    current: JSON = [{"name": "a", "x": before}, {"name": "b", "depends_on": ["a"]}]
+    target: JSON = [{"name": "a", "x": after}, {"name": "b", "depends_on": ["a"]}]
+
+    assert impact({"models": current}, {"models": target}).affected_products == ("b",)
 
 
 def test_a_model_that_many_need_names_twenty_of_them():
@@ -155,6 +177,7 @@ def test_products_are_found_in_the_annotations_as_well():
     [
         {"models": {"name": "x"}, "transforms": [1], "plugins": 3, "contracts": "x"},
         {"models": [1, None, {"name": True}, {"name": ["x"]}, {"depends_on": [{}, 1.5]}]},
+        {"products": [True, None], "product_name": False, "product": {"id": True}},
         {"plugins": {"compute": None, "x": [1, {}]}, "contracts": [None, {"name": "x"}]},
         {"product": [1], "products": {"a": 1}, "metadata": "x", "product_id": 1e300},
     ],

@@ -157,6 +157,15 @@ def test_an_artifact_of_very_many_layers_is_read_in_part(read):
     assert found.unread["69.json"] == "beyond the 64 layers and 16 MiB of JSON that are read"
 
 
+def test_an_artifact_of_very_much_json_is_read_in_part(read):
+    mebibyte = json.dumps("x" * (1024 * 1024 - 2)).encode()
+
+    found = read(artifact(*((mebibyte, "application/json", f"{n}.json") for n in range(17))))
+
+    assert len(found.layers) == 16
+    assert found.unread == {"16.json": "beyond the 64 layers and 16 MiB of JSON that are read"}
+
+
 @pytest.mark.requirement("FR-016")
 def test_only_layers_that_differ_are_said_not_to_be_compared(read):
     same, old, new = (b"same", TAR, "base.tar"), (b"old", TAR, "app.tar"), (b"new", TAR, "app.tar")

@@ -99,6 +99,19 @@ def test_a_key_that_could_be_misread_is_quoted_escaped_or_shortened(key, path):
     assert breaking({"config": {key: 1}}, {"config": {}}) == [f"Removed field: {path}"]
 
 
+def test_a_path_of_long_escaped_keys_is_still_a_line():
+    key = "\u202e" * 1000
+    current: JSON = {"old": 1}
+    target: JSON = {}
+    for _ in range(100):
+        current, target = {key: current}, {key: target}
+
+    (found,) = breaking(current, target)
+
+    assert found.endswith(".old")
+    assert len(found) < 4000
+
+
 def test_a_document_that_is_something_else_now_is_named_by_its_layer():
     assert breaking([1], {"a": 1}) == ["Changed type: compiled.json (list -> dict)"]
 
