@@ -1,0 +1,232 @@
+"""A rollback lets an environment follow a version again that it has run before."""
+
+import json
+
+import pytest
+
+from engine.api import Engine
+from engine.domain.errors import UsageError, VersionNotPromotedError
+from engine.domain.plan import Effect, GateMode
+from engine.domain.record import RollbackRecord
+from engine.domain.result import Ending
+from tests.builders import Artifact, image
+from tests.conftest import Place
+from tests.scenarios.engines import ALICE, BOB, Told, promote
+from tests.scenarios.verbs import (
+    REASON,
+    artifact,
+    kinds,
+    promoted,
+    returning,
+    roll_back,
+    rollback_of,
+)
+
+
+def tags(place: Place) -> dict[str, str]:
+    """Every tag that is not the ledger's own, and where it points."""
+    found = {}
+    for tag in place.registry.tags():
+        if not tag.name.startswith(("floe-ledger", "sha256-")):
+            found[tag.name] = str(place.registry.resolve(tag))
+    return found
+
+
+@pytest.mark.requirement("FR-013")
+@pytest.mark.requirement("FR-014")
+@pytest.mark.requirement("FR-015")
+def test_latest_returns_and_no_environment_tag_moves(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    before = tags(place)
+
+    record = rollback_of(roll_back(engine, "v1.0.0"))
+
+    old = str(artifact("v1.0.0").manifest.digest)
+    assert record.artifact_tag == "v1.0.0-staging-rollback-1"
+    changed = {"v1.0.0-staging-rollback-1": old, "latest-staging": old}
+    assert tags(place) == before | changed
+
+
+@pytest.mark.requirement("FR-017")
+def test_the_record_says_who_why_and_from_what(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+
+    made = rollback_of(roll_back(engine, "v1.0.0", operator=BOB))
+
+    newest = engine.history("staging", 1)[0]
+    assert newest.record == made
+    assert (made.operator, made.reason) == ("bob@acme.com", REASON)
+    assert made.previous_version == "v1.1.0"
+    assert made.previous_digest == str(artifact("v1.1.0").manifest.digest)
+    assert newest.state.version == "v1.0.0"
+    assert newest.state.record == made.id
+
+
+@pytest.mark.requirement("FR-013")
+def test_any_version_promoted_before_can_be_returned_to(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0")
+
+    for version in ("v1.1.0", "v1.0.0", "v1.2.0"):
+        assert rollback_of(roll_back(engine, version)).version == version
+
+    assert engine.status()[1].state.version == "v1.2.0"
+
+
+@pytest.mark.requirement("FR-013")
+def test_a_version_never_promoted_there_is_refused_with_those_that_were(
+    place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.2.1", "v1.2.2")
+    place.push(artifact("v1.2.0"), "v1.2.0-dev")
+    before = tags(place)
+
+    with pytest.raises(VersionNotPromotedError) as refused:
+        roll_back(engine, "v1.2.0")
+
+    assert str(refused.value) == (
+        "Version v1.2.0 was never promoted to staging. "
+        "Available versions: v1.2.1-staging, v1.2.2-staging"
+    )
+    assert refused.value.exit_code == 11
+    assert tags(place) == before
+
+
+def test_a_tag_set_by_hand_is_no_version_to_return_to(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.1.0")
+    place.push(artifact("v1.0.0"), "v1.0.0-staging")
+
+    result = roll_back(engine, "v1.0.0")
+
+    assert isinstance(result.error, VersionNotPromotedError)
+    assert "no record says" in str(result.error)
+    assert kinds(engine) == ["promotion"]
+
+
+def test_a_tag_that_was_moved_since_is_no_version_to_return_to(
+    place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    place.push(image(b"evil"), "v1.0.0-staging")
+
+    result = roll_back(engine, "v1.0.0")
+
+    assert isinstance(result.error, VersionNotPromotedError)
+    assert result.error.exit_code == 11
+    assert "audit verify --env staging" in str(result.error)
+    assert tags(place)["latest-staging"] == str(artifact("v1.1.0").manifest.digest)
+
+
+def test_another_version_of_the_same_content_does_not_vouch_for_a_tag(
+    place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    place.push(artifact("v1.0.0"), "v0.9.0-staging")
+
+    result = roll_back(engine, "v0.9.0")
+
+    assert isinstance(result.error, VersionNotPromotedError)
+
+
+def test_what_runs_already_is_left_as_it_is(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    first = rollback_of(roll_back(engine, "v1.0.0"))
+    before = tags(place)
+
+    again = roll_back(engine, "v1.0.0")
+
+    assert (again.outcome, again.error) == (Ending.UNCHANGED, None)
+    assert again.record == first
+    assert tags(place) == before
+    assert kinds(engine) == ["promotion", "promotion", "rollback"]
+
+
+@pytest.mark.requirement("FR-007")
+def test_a_dry_run_states_the_writes_and_makes_none(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    before = sorted(place.registry.tags())
+
+    plan = engine.plan(returning(engine, "v1.0.0"), Told(), GateMode.LIST)
+
+    assert plan.error is None
+    assert plan.effect is Effect.CHANGE
+    assert [str(write.tag) for write in plan.writes] == [
+        "v1.0.0-staging-rollback-1",
+        "latest-staging",
+    ]
+    assert sorted(place.registry.tags()) == before
+
+
+def with_content(**fields: object) -> Artifact:
+    content = json.dumps(fields).encode()
+    return image(content, layer_type="application/json")
+
+
+@pytest.mark.requirement("FR-016")
+def test_a_dry_run_says_what_would_be_lost(place: Place, engine: Engine) -> None:
+    old = with_content(limits={"memory": 512}, products=[{"name": "billing"}])
+    new = with_content(limits={"memory": "1Gi"}, config={"x": 1}, products=[{"name": "billing"}])
+    for version, pushed in (("v1.0.0", old), ("v1.1.0", new)):
+        place.push(pushed, f"{version}-dev")
+        promote(engine, version, "staging")
+
+    plan = engine.plan(returning(engine, "v1.0.0"), Told(), GateMode.LIST)
+
+    assert plan.impact is not None
+    changes = "\n".join(plan.impact.breaking_changes)
+    assert "Removed field: config" in changes
+    assert "Changed type: limits.memory (str -> int)" in changes
+    assert "billing" in "\n".join(plan.impact.affected_products)
+    assert plan.impact.versions_undone == ("v1.1.0",)
+    assert plan.impact.seconds_undone is not None
+
+
+@pytest.mark.requirement("FR-016")
+def test_only_what_runs_now_is_undone_and_not_what_was_undone_before(
+    place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
+    roll_back(engine, "v1.1.0")
+
+    record = rollback_of(roll_back(engine, "v1.0.0"))
+
+    assert record.impact_analysis is not None
+    assert record.impact_analysis.versions_undone == ("v1.1.0",)
+
+
+def test_a_promotion_after_a_rollback_goes_on_from_there(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    roll_back(engine, "v1.0.0")
+
+    promoted(place, engine, "v1.2.0")
+
+    assert engine.status()[1].state.version == "v1.2.0"
+    again = rollback_of(roll_back(engine, "v1.0.0"))
+    assert again.artifact_tag == "v1.0.0-staging-rollback-2"
+    assert again.previous_version == "v1.2.0"
+
+
+def test_reasons_of_any_text_come_back_as_they_were(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    reasons = ["[1]", '{"a": "b"}', "null", "a\nb\x1b[2J\u202eevil\x00", "ünïcödé 🚀", "'; --"]
+
+    for reason, version in zip(reasons, ["v1.0.0", "v1.1.0"] * 3, strict=True):
+        request = returning(engine, version)
+        engine.run(type(request)(request.version, "staging", ALICE, "1" * 32, reason), Told())
+
+    records = [entry.record for entry in engine.history("staging", len(reasons))]
+    kept = [record.reason for record in records if isinstance(record, RollbackRecord)]
+    assert kept[::-1] == reasons
+
+
+def test_a_rollback_of_an_environment_without_history_is_refused(engine: Engine) -> None:
+    with pytest.raises(VersionNotPromotedError) as refused:
+        roll_back(engine, "v1.0.0")
+
+    assert str(refused.value).endswith("Available versions: none")
+
+
+def test_an_environment_that_is_none_is_refused(engine: Engine) -> None:
+    with pytest.raises(UsageError) as refused:
+        roll_back(engine, "v1.0.0", "production")
+
+    assert "Environments: dev, staging, prod" in str(refused.value)

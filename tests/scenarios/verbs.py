@@ -1,0 +1,87 @@
+"""Rollbacks, locks and unlocks in one word each, for scenarios."""
+
+from engine.api import Engine
+from engine.domain.operator import Operator
+from engine.domain.parsing import lock_request, rollback_request, unlock_request
+from engine.domain.record import LockRecord, RollbackRecord, UnlockRecord
+from engine.domain.request import LockRequest, RollbackRequest, UnlockRequest
+from engine.domain.result import Result
+from tests.builders import Artifact, image
+from tests.conftest import Place
+from tests.scenarios.engines import ALICE, TRACE_ID, Told, promote
+
+REASON = "INC-42: 5xx since the release"
+
+
+def promoted(place: Place, engine: Engine, *versions: str, operator: Operator = ALICE) -> None:
+    """Every version, built and promoted to staging, in this order."""
+    for version in versions:
+        place.push(artifact(version), f"{version}-dev")
+        assert promote(engine, version, "staging", operator).error is None
+
+
+def artifact(version: str) -> Artifact:
+    return image(version.encode())
+
+
+def returning(
+    engine: Engine, version: str, target: str = "staging", operator: Operator = ALICE
+) -> RollbackRequest:
+    return rollback_request(engine.path, version, target, operator, TRACE_ID, REASON)
+
+
+def roll_back(
+    engine: Engine, version: str, target: str = "staging", operator: Operator = ALICE
+) -> Result:
+    return engine.run(returning(engine, version, target, operator), Told())
+
+
+def locking(
+    engine: Engine,
+    target: str = "staging",
+    operator: Operator = ALICE,
+    duration: str | None = None,
+    reason: str = "INC-1",
+) -> LockRequest:
+    return lock_request(engine.path, target, operator, TRACE_ID, reason, duration)
+
+
+def lock(
+    engine: Engine,
+    target: str = "staging",
+    operator: Operator = ALICE,
+    duration: str | None = None,
+) -> Result:
+    return engine.run(locking(engine, target, operator, duration), Told())
+
+
+def unlocking(engine: Engine, target: str = "staging", operator: Operator = ALICE) -> UnlockRequest:
+    return unlock_request(engine.path, target, operator, TRACE_ID, "INC-1 is over")
+
+
+def unlock(engine: Engine, target: str = "staging", operator: Operator = ALICE) -> Result:
+    return engine.run(unlocking(engine, target, operator), Told())
+
+
+def rollback_of(result: Result) -> RollbackRecord:
+    """Its record; the rollback took effect."""
+    assert result.error is None
+    assert isinstance(result.record, RollbackRecord)
+    return result.record
+
+
+def lock_of(result: Result) -> LockRecord:
+    assert result.error is None
+    assert isinstance(result.record, LockRecord)
+    return result.record
+
+
+def unlock_of(result: Result) -> UnlockRecord:
+    assert result.error is None
+    assert isinstance(result.record, UnlockRecord)
+    return result.record
+
+
+def kinds(engine: Engine, environment: str = "staging") -> list[str]:
+    """What the ledger says happened there, oldest first."""
+    return [entry.record.kind for entry in reversed(engine.history(environment, 100))]
