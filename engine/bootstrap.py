@@ -22,7 +22,7 @@ from engine.domain.errors import ConfigError
 from engine.domain.identity import Directory, os_claims, registry_claims
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
-from engine.ports import Registry, Vouching
+from engine.ports import NoVerifier, Registry, Verifier, Vouching
 from engine.refusals import RULES, Refusals
 
 # Reads of one plan side by side; status asks two questions of every environment.
@@ -55,6 +55,7 @@ def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engi
             pool=pool,
             policy_digest=config.policy_digest,
             directory=_directory(config),
+            verifier=_verifier(config),
             heads=FileHeads(config.state_dir / "heads.json", registry.reference),
         )
 
@@ -147,6 +148,23 @@ def _credentials(settings: Credentials) -> object:
             return source.anonymous
 
 
+def _verifier(config: Config) -> Verifier:
+    settings = config.verification
+    if settings is None or all(e.signature is Enforcement.OFF for e in config.path.environments):
+        return NoVerifier()
+    # Loaded only where signatures are verified: cryptography is no small import.
+    sigstore = import_module("engine.adapters.sigstore")
+    verifier: Verifier = sigstore.SigstoreVerifier(
+        tuple(key.content for key in settings.public_keys),
+        tuple(
+            sigstore.TrustedIssuer(each.issuer, each.subject_regex)
+            for each in settings.trusted_issuers
+        ),
+        settings.trusted_root.path if settings.trusted_root else None,
+    )
+    return verifier
+
+
 def _lease_directory(config: Config) -> Path:
     """Beside what is written: whoever shares a layout shares its leases."""
     if isinstance(config.registry, EmbeddedRegistry):
@@ -158,9 +176,6 @@ def _refuse_what_is_not_built(config: Config) -> None:
     """A rule that is configured and not carried out would be a rule that silently never holds."""
     environments = config.path.environments
     asked = {
-        "artifacts.registry.verification": any(
-            e.signature is not Enforcement.OFF for e in environments
-        ),
         "approvals": any(e.approvals.required or e.approvals.rollback for e in environments),
         "artifacts.promotion.policies": bool(config.policies),
         "artifacts.promotion.secondary_registries": bool(config.secondaries),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.domain.artifact import Digest
-from engine.domain.environment import Environment
+from engine.domain.environment import Enforcement, Environment
 from engine.domain.identity import Directory
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
@@ -13,9 +13,10 @@ from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
 from engine.domain.record import AnyRecord, Previous
 from engine.domain.request import Request
+from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, EnvironmentState, LockState, lock_in_force
 from engine.facts import Fact, Facts
-from engine.ports import GateRunner, LedgerReader, Progress, RegistryReader
+from engine.ports import GateRunner, LedgerReader, NoVerifier, Progress, RegistryReader, Verifier
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Sources:
     gate_runner: GateRunner
     pool: Executor
     directory: Directory = field(default_factory=Directory)
+    verifier: Verifier = field(default_factory=NoVerifier)
 
 
 class Context(Facts):
@@ -54,6 +56,14 @@ class Context(Facts):
     def target_head(self) -> LedgerEntry | None:
         """The newest record of the target."""
         return self._sources.ledger.head(self.target.name)
+
+    @Fact
+    def signature(self) -> SignatureVerdict | None:
+        """Who signed the artifact; None where nobody asks, and then nothing is read (FR-021)."""
+        artifact = self.artifact
+        if artifact is None or self.target.signature is Enforcement.OFF:
+            return None
+        return self._sources.verifier.verify(self._sources.registry, artifact)
 
     @Fact
     def latest(self) -> Digest | None:

@@ -13,7 +13,7 @@ from engine.domain.finding import Finding, first_error
 from engine.domain.gate import GateResult
 from engine.domain.impact import ImpactAnalysis
 from engine.domain.plan import Action, Effect, GateMode, Plan, TagWrite
-from engine.domain.record import AnyRecord
+from engine.domain.record import AnyRecord, SignatureStatus
 from engine.domain.request import Request
 from engine.domain.result import Ending
 from engine.facts import Fact
@@ -29,6 +29,22 @@ class Stamp:
 
     id: UUID
     at: datetime
+
+
+def _signature(context: Context) -> SignatureStatus:
+    """The signature as it was judged, or that it was not."""
+    enforcement = context.target.signature.value
+    verdict = context.peek(Context.signature)
+    if verdict is None:
+        return SignatureStatus(enforcement=enforcement)
+    return SignatureStatus(
+        enforcement=enforcement,
+        mode=verdict.mode,
+        issuer=verdict.issuer,
+        subject=verdict.subject,
+        fingerprint=verdict.fingerprint,
+        problem=verdict.problem,
+    )
 
 
 def _nothing(_context: Any) -> tuple[Any, ...]:
@@ -82,6 +98,7 @@ class Operation(Generic[R, C]):
             evidence=evidence,
             policy_digest=policy_digest,
             gate_results=self.results(context) if evidence else (),
+            signature=_signature(context),
         )
         return self._stated(plan, context)
 

@@ -6,6 +6,7 @@ from engine.checks.immutability import immutability
 from engine.checks.lock import lock
 from engine.checks.promoted_to_source import promoted_to_source
 from engine.checks.separation_of_duties import separation_of_duties
+from engine.checks.signature import signature
 from engine.context.promotion import PromotionContext
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.plan import Action, Effect, GateMode, Plan, TagWrite
@@ -76,8 +77,8 @@ PROMOTE = Operation(
     Ending.PROMOTED,
     PromotionContext,
     policy=(promoted_to_source, lock, authorization, separation_of_duties, immutability),
-    evidence=(policy_compliance, gates),
-    listed=(policy_compliance, listed_gates),
+    evidence=(signature, policy_compliance, gates),
+    listed=(signature, policy_compliance, listed_gates),
     facts=(PromotionContext.staged,),
     writes=writes,
     results=results,

@@ -3,6 +3,7 @@
 from engine.checks.authorization import authorization
 from engine.checks.lock import lock_on_the_way_forward
 from engine.checks.promoted_before import promoted_before
+from engine.checks.signature import signature
 from engine.context.rollback import RollbackContext
 from engine.domain.plan import Action, Effect, Plan, TagWrite
 from engine.domain.record import RollbackRecord
@@ -63,6 +64,8 @@ ROLLBACK = Operation(
     Ending.ROLLED_BACK,
     RollbackContext,
     policy=(promoted_before, lock_on_the_way_forward, authorization),
+    evidence=(signature,),
+    listed=(signature,),
     facts=(
         RollbackContext.staged,
         RollbackContext.standing,

@@ -1,0 +1,26 @@
+"""The artifact is signed by somebody the target trusts (FR-004, FR-005)."""
+
+from engine.checks.check import reads
+from engine.context.context import Context
+from engine.domain.environment import Enforcement
+from engine.domain.errors import SignatureVerificationError
+from engine.domain.finding import Finding, blocked, passed, skipped, warned
+from engine.domain.request import Request
+from engine.domain.signature import UNSIGNED
+
+_NAME = "signature"
+
+
+@reads(Context.signature)
+def signature(request: Request, context: Context) -> Finding:
+    verdict = context.signature
+    if verdict is None:
+        return skipped(_NAME, f"signatures are not verified on the way into {request.target}")
+    if verdict.verified:
+        return passed(_NAME, verdict.summary)
+    if context.target.signature is Enforcement.WARN:
+        return warned(_NAME, verdict.summary)
+    reason = verdict.summary
+    if reason == UNSIGNED:
+        reason = f"{UNSIGNED} and enforcement is enabled"
+    return blocked(_NAME, reason, SignatureVerificationError)

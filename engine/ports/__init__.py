@@ -1,0 +1,29 @@
+"""What the engine needs from the outside world. Adapters provide it; nothing here does."""
+
+from engine.ports.gates import SILENT, GateRunner, GateSubject, Progress, Silent, StoppedError
+from engine.ports.ledger import Ledger, LedgerReader
+from engine.ports.registry import Registry, RegistryReader, Upload, Vouching
+from engine.ports.signatures import NoVerifier, Verifier
+from engine.ports.state import Clock, Due, Heads, Leases, Tally
+
+__all__ = [
+    "SILENT",
+    "Clock",
+    "Due",
+    "GateRunner",
+    "GateSubject",
+    "Heads",
+    "Leases",
+    "Ledger",
+    "LedgerReader",
+    "NoVerifier",
+    "Progress",
+    "Registry",
+    "RegistryReader",
+    "Silent",
+    "StoppedError",
+    "Tally",
+    "Upload",
+    "Verifier",
+    "Vouching",
+]

@@ -1,0 +1,66 @@
+"""What is kept on this machine: leases, heads once seen, refusals counted; and the time."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from engine.domain.audit import KnownHead
+
+
+class Leases(Protocol):
+    def hold(self, environment: str) -> AbstractContextManager[None]:
+        """
+        The right to write `environment`, held by one process and thread at a time on this machine
+        and freed when its holder dies. ConflictError when it cannot be had within the wait.
+        """
+        ...
+
+
+class Heads(Protocol):
+    """The head each ledger was last seen to have: a shortened or rewritten chain is valid too."""
+
+    @property
+    def reference(self) -> str:
+        """Where they are kept, for people."""
+        ...
+
+    def known(self, environment: str) -> KnownHead | None:
+        """None when no head was ever seen; ConfigError when what is kept cannot be read."""
+        ...
+
+    def remember(self, environment: str, head: KnownHead) -> None:
+        """ConfigError when it cannot be kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """
+    Attempts of one kind to be recorded now: how many no record stands for, and whether this state
+    directory knows when one was recorded last.
+    """
+
+    count: int
+    known: bool
+
+
+class Tally(Protocol):
+    """Counts refused attempts between their records. StoreUnavailableError where it cannot."""
+
+    def add(self, kind: str, now: datetime) -> Due | None:
+        """
+        Count one more attempt. None while a record of the last hour stands for it; else the caller
+        has a minute to record what is due, and nobody else is told to.
+        """
+        ...
+
+    def recorded(self, kind: str, count: int, at: datetime) -> None:
+        """`count` attempts are on record since `at`."""
+        ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The present, UTC."""
+        ...
