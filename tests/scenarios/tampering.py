@@ -63,14 +63,22 @@ class Hand:
         content = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
         return Manifest(content, before.media_type)
 
+    def record(self, tag: str) -> bytes:
+        """The record of the ledger entry of `tag`."""
+        return self.place.registry.blob(self._record_digest(tag), 1_000_000)
+
     def rewritten(self, tag: str, edit: Edit, annotate: Edit = lambda _: None) -> Manifest:
         """
         The ledger entry of `tag` with a record that `edit` changed and stored, and annotations
         that `annotate` changed: an entry that can be made to fit together.
         """
-        record = json.loads(self._blob(tag))
+        record = json.loads(self.record(tag))
         edit(record)
         content = json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
+        return self.holding(tag, content, annotate)
+
+    def holding(self, tag: str, content: bytes, annotate: Edit = lambda _: None) -> Manifest:
+        """The ledger entry of `tag` with `content`, which is stored, for its record."""
         self.place.registry.open_upload().finish(content)
 
         def renew(document: dict[str, Any]) -> None:
@@ -121,6 +129,3 @@ class Hand:
         config = self.manifest(tag).view.config
         assert config is not None
         return config.digest
-
-    def _blob(self, tag: str) -> bytes:
-        return self.place.registry.blob(self._record_digest(tag), 1_000_000)

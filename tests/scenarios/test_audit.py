@@ -1,41 +1,199 @@
 """The audit of ledgers nobody touched, and of what only looks wrong."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.layout import LayoutRegistry
 from engine.api import Engine
-from engine.domain.artifact import Digest
-from engine.domain.audit import EnvironmentAudit, Kind
+from engine.domain.artifact import Version
+from engine.domain.audit import Kind
 from engine.domain.errors import RegistryUnavailableError, UsageError
-from engine.domain.record import AnyRecord
-from engine.domain.request import LockRequest, RollbackRequest, UnlockRequest
+from engine.domain.ledger import draft_after
+from engine.domain.request import RollbackRequest
+from engine.domain.result import Ending
 from tests.builders import image
 from tests.conftest import Place
+from tests.domain.records import a_promotion
+from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import FakeRegistry
-from tests.scenarios.audited import audit, five_promotions, kinds
-from tests.scenarios.engines import ALICE, BOB, TRACE_ID, Told, engine_on, promote
+from tests.scenarios.audited import audit, lock, named, promotions, said, unlock
+from tests.scenarios.engines import ALICE, TRACE_ID, Told, engine_on, path_of, promote
 from tests.scenarios.tampering import Hand
 
 
 @pytest.mark.requirement("FR-026")
 @pytest.mark.requirement("FR-038")
-def test_a_ledger_with_records_of_every_kind_is_sound(place: Place, engine: Engine) -> None:
-    five_promotions(place, engine)
-    version = engine.path.read(Hand(place).place.registry.tags()[0])
-    assert version is not None
-    engine.run(RollbackRequest(v("v1.0.2"), "staging", ALICE, TRACE_ID, "INC-1"), Told())
-    engine.run(LockRequest("staging", ALICE, TRACE_ID, "freeze"), Told())
-    engine.run(UnlockRequest("staging", ALICE, TRACE_ID, "over"), Told())
+def test_a_ledger_with_records_of_every_verb_is_sound(place: Place, engine: Engine) -> None:
+    promotions(place, engine)
+    engine.run(RollbackRequest(Version("v1.0.2"), "staging", ALICE, TRACE_ID, "INC-1"), Told())
+    lock(engine)
+    unlock(engine)
 
     report = engine.verify(None, Told())
 
-    assert [(e.environment, e.entries) for e in report.environments] == [
-        ("dev", 0),
-        ("staging", 8),
-        ("prod", 0),
-    ]
     assert report.sound
-    assert kinds(report.environments[1].notes) == []
+    assert [(e.environment, e.entries, e.notes) for e in report.environments] == [
+        ("dev", 0, ()),
+        ("staging", 8, ()),
+        ("prod", 0, ()),
+    ]
+    assert report.environments[1].head == Hand(place).manifest("floe-ledger.staging.8").digest
+
+
+def test_a_repository_without_ledgers_is_sound(engine: Engine) -> None:
+    report = engine.verify(None, Told())
+
+    assert report.sound
+    assert [e.head for e in report.environments] == [None, None, None]
+
+
+def test_a_long_ledger_is_read_in_portions_that_are_told(place: Place, tmp_path: Path) -> None:
+    with engine_on(place.registry, tmp_path) as engine:
+        for number in range(35):
+            lock(engine, f"freeze {number}")
+            unlock(engine)
+    told = Told()
+
+    with engine_on(place.registry, tmp_path) as engine:
+        report = engine.verify("staging", told)
+
+    assert report.sound
+    assert report.environments[0].entries == 70
+    assert told.steps == [
+        f"reading the ledger of staging: entry {start} and before" for start in (70, 38, 6)
+    ]
+
+
+def test_records_under_another_policy_are_noted_with_their_range(
+    place: Place, tmp_path: Path
+) -> None:
+    other = f"sha256:{'b' * 64}"
+    with engine_on(place.registry, tmp_path, policy_digest=other) as before:
+        promotions(place, before, 2)
+    with engine_on(place.registry, tmp_path) as engine:
+        promotions(place, engine, first=3)
+
+        report = engine.verify("staging", Told())
+
+    found = report.environments[0]
+    assert report.sound
+    assert named(found.notes) == [("policy", 2)]
+    assert "2 records (entries 1 to 2) were made under policy sha256:bbbbbbbbbbbb" in said(found)
+
+
+def test_held_strictly_another_policy_is_a_problem(place: Place, tmp_path: Path) -> None:
+    with engine_on(place.registry, tmp_path, policy_digest=f"sha256:{'b' * 64}") as before:
+        promotions(place, before, 1)
+    with engine_on(place.registry, tmp_path) as engine:
+        report = engine.verify(None, Told())
+
+    strict = report.strict()
+
+    assert report.sound
+    assert not strict.sound
+    assert named(strict.environments[1].problems) == [("policy", 1)]
+    assert strict.environments[1].notes == ()
+
+
+def test_a_latest_tag_that_has_yet_to_follow_is_a_note(place: Place, engine: Engine) -> None:
+    promotions(place, engine)
+    Hand(place).point("latest-staging", at="v1.0.4-staging")
+
+    found = audit(engine)
+
+    assert found.sound
+    assert named(found.notes) == [("completing", "latest-staging")]
+
+
+def test_an_entry_left_by_an_interrupted_run_is_a_note(place: Place, engine: Engine) -> None:
+    promotions(place, engine, 2)
+    lock(engine)
+    Hand(place).point("floe-ledger.staging", at="floe-ledger.staging.2")
+
+    found = audit(engine)
+
+    assert found.sound
+    assert named(found.notes) == [("uncommitted", 3)]
+    assert "a lock by alice@acme.com" in said(found)
+
+
+def test_a_first_entry_left_by_an_interrupted_run_is_a_note(
+    tmp_path: Path,
+) -> None:
+    place = Place(LayoutRegistry.create(tmp_path / "registry"), lambda artifact, tag: None)
+    with engine_on(place.registry, tmp_path) as engine:
+        lock(engine)
+        Hand(place).remove_tag("floe-ledger.staging")
+
+        found = audit(engine)
+
+    assert found.sound
+    assert (found.head, found.entries) == (None, 0)
+    assert named(found.notes) == [("uncommitted", 1)]
+
+
+def test_an_audit_beside_promotions_finds_nothing(place: Place, engine: Engine) -> None:
+    for number in range(6):
+        place.push(image(str(number).encode()), f"v1.0.{number}-dev")
+    reports = []
+
+    with ThreadPoolExecutor(1) as beside:
+        done = [beside.submit(promote, engine, f"v1.0.{n}", "staging") for n in range(6)]
+        while not all(run.done() for run in done):
+            reports.append(engine.verify("staging", Told()))
+
+    assert [run.result().outcome for run in done] == [Ending.PROMOTED] * 6
+    assert reports
+    assert [said(report.environments[0]) for report in reports if not report.sound] == []
+
+
+def test_a_record_whose_annotations_were_shortened_is_sound(place: Place, engine: Engine) -> None:
+    a_long_record(engine)
+
+    found = audit(engine)
+
+    assert [p for p in named(found.problems) if p[0] == Kind.ALTERED] == []
+    assert found.entries == 1
+
+
+def test_a_shortened_record_altered_in_a_core_field_is_found(place: Place, engine: Engine) -> None:
+    a_long_record(engine)
+    hand = Hand(place)
+    forged = hand.edited(
+        "floe-ledger.staging",
+        lambda m: m["annotations"].update({"dev.floe.promotion.operator": "mallory"}),
+    )
+    hand.put(forged, "floe-ledger.staging", "floe-ledger.staging.1")
+
+    found = audit(engine)
+
+    assert ("altered", 1) in named(found.problems)
+    assert "differ in operator" in said(found)
+
+
+def test_an_unknown_environment_is_named(engine: Engine) -> None:
+    with pytest.raises(UsageError, match="'qa' is not an environment. Environments: dev, staging"):
+        engine.verify("qa", Told())
+
+
+def test_a_registry_that_cannot_be_asked_is_no_finding(
+    fake: FakeRegistry, tmp_path: Path, opened: Callable[..., DistributionRegistry]
+) -> None:
+    registry = opened(fake.host, timeout_seconds=2.0)
+    with engine_on(registry, tmp_path, path_of("dev", "staging")) as engine:
+        lock(engine)
+        fake.always("GET", "blobs/", Reply(503))
+
+        with pytest.raises(RegistryUnavailableError):
+            engine.verify(None, Told())
+
+
+def a_long_record(engine: Engine) -> None:
+    """A committed record that has more to say than fits into annotations."""
+    record = a_promotion(target_environment="staging", warnings=("w" * 70_000,))
+    engine.registry.open_upload().finish(record.to_bytes())
+    engine.ledger.commit(engine.ledger.stage(draft_after(None, record, None)))

@@ -1,0 +1,241 @@
+"""`floe platform audit`, as people and scripts call it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.seed import seed
+from engine.adapters.registry.layout import LayoutRegistry
+from tests.conftest import Place
+from tests.scenarios.tampering import Hand
+
+PLATFORM = """
+apiVersion: floe.dev/v1
+kind: Manifest
+artifacts:
+  registry: {uri: "%s", timeout_seconds: 2}
+  promotion:
+    environments: [{name: dev}, {name: staging}, {name: prod}]
+identity: {trust_os_user: true}
+"""
+
+
+def floe(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", "from cli.main import main; main()", "platform", *arguments]
+    root = str(Path(__file__).parents[2])
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": root, "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def as_json(done: "subprocess.CompletedProcess[str]") -> Any:
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A platform with two promotions to staging and one on to prod."""
+    folder = tmp_path_factory.mktemp("lived")
+    (folder / "manifest.yaml").write_text(PLATFORM % "oci-layout:./registry")
+    seed(folder / "registry")
+    for version, target in (("v1.2.2", "staging"), ("v1.2.3", "staging"), ("v1.2.3", "prod")):
+        assert floe(folder, "promote", version, "--to", target).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def platform(lived: Path, tmp_path: Path) -> Path:
+    """One's own copy of `lived`."""
+    return shutil.copytree(lived, tmp_path / "platform")
+
+
+def hand(platform: Path) -> Hand:
+    return Hand(Place(LayoutRegistry(platform / "registry"), lambda artifact, tag: None))
+
+
+@pytest.mark.requirement("FR-026")
+def test_sound_ledgers_are_said_to_be_sound(lived: Path) -> None:
+    done = floe(lived, "audit", "verify")
+
+    head = hand(lived).manifest("floe-ledger.staging").digest
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "The ledger of dev is sound: nothing was recorded yet" in done.stdout
+    assert f"The ledger of staging is sound: 2 records, head {head}" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("The ledger of prod is sound: 1 record, head")
+
+
+@pytest.mark.requirement("FR-026")
+def test_problems_are_listed_with_a_way_out_and_end_in_exit_1(platform: Path) -> None:
+    hand(platform).point("latest-prod", at="v1.2.2-staging")
+    hand(platform).point("v1.2.2-prod", at="v1.2.2-staging")
+
+    done = floe(platform, "audit", "verify", "--env", "prod")
+
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("PROBLEM unrecorded: v1.2.2-prod is not on record")
+    assert lines[1].startswith("PROBLEM moved: latest-prod is sha256:")
+    assert lines[-1].startswith("The ledger of prod is not sound: 2 problems, 1 record proven")
+
+
+@pytest.mark.requirement("FR-026")
+def test_programs_get_one_document_with_everything(platform: Path) -> None:
+    hand(platform).point("latest-prod", at="v1.2.2-staging")
+
+    done = floe(platform, "audit", "verify", "--output", "json")
+
+    document = as_json(done)
+    assert done.returncode == 1
+    assert document["success"] is False
+    assert document["error"] is None
+    assert len(document["trace_id"]) == 32
+    dev, staging, prod = document["environments"]
+    assert dev == {"environment": "dev", "entries": 0, "head": None, "problems": [], "notes": []}
+    assert (staging["entries"], staging["problems"]) == (2, [])
+    problem = prod["problems"][0]
+    assert problem.pop("message").startswith("latest-prod is ")
+    assert problem == {
+        "kind": "moved",
+        "environment": "prod",
+        "sequence": None,
+        "tag": "latest-prod",
+    }
+
+
+def test_records_under_another_configuration_are_notes_unless_asked(platform: Path) -> None:
+    manifest = platform / "manifest.yaml"
+    manifest.write_text(manifest.read_text().replace("name: prod", "name: prod, authorization: {}"))
+
+    lenient = floe(platform, "audit", "verify", "--output", "json")
+    strict = floe(platform, "audit", "verify", "--policy", "current", "--output", "json")
+
+    notes = as_json(lenient)["environments"][1]["notes"]
+    assert (lenient.returncode, [note["kind"] for note in notes]) == (0, ["policy"])
+    assert strict.returncode == 1
+    assert as_json(strict)["environments"][1]["problems"] == notes
+
+
+def test_a_shortened_ledger_is_seen_by_the_next_audit(platform: Path) -> None:
+    first = floe(platform, "audit", "verify")
+    hand(platform).point("floe-ledger.staging", at="floe-ledger.staging.1")
+
+    second = floe(platform, "audit", "verify", "--env", "staging", "--output", "json")
+
+    assert first.returncode == 0
+    assert second.returncode == 1
+    kinds = [problem["kind"] for problem in as_json(second)["environments"][0]["problems"]]
+    assert "rewound" in kinds
+
+
+def test_a_registry_that_is_down_is_exit_5_and_no_finding(tmp_path: Path) -> None:
+    uri = "oci://127.0.0.1:1/acme/platform"
+    manifest = (PLATFORM % uri).replace("identity: {trust_os_user: true}\n", "")
+    (tmp_path / "manifest.yaml").write_text(manifest)
+
+    verify = floe(tmp_path, "audit", "verify", "--output", "json")
+    history = floe(tmp_path, "audit", "history", "--output", "jsonl")
+
+    assert verify.returncode == 5
+    assert as_json(verify)["error"]["reason_code"] == "registry_unavailable"
+    assert as_json(verify)["environments"] == []
+    assert (history.returncode, history.stdout) == (5, "")
+    assert "No answer: registry 127.0.0.1:1 cannot be reached" in history.stderr
+
+
+def test_what_cannot_be_meant_is_exit_2(lived: Path) -> None:
+    for arguments in (
+        ("verify", "--env", "qa"),
+        ("verify", "--policy", "none"),
+        ("history", "--env", "qa"),
+        ("history", "--version", "latest"),
+        ("history", "--since", "yesterday"),
+        ("history", "--digest", "xyz"),
+        ("history", "--limit", "-1"),
+    ):
+        done = floe(lived, "audit", *arguments)
+
+        assert (done.returncode, done.stdout) == (2, ""), arguments
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.requirement("FR-026")
+def test_history_is_a_table_newest_first(lived: Path) -> None:
+    done = floe(lived, "audit", "history", "--limit", "2")
+
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert lines[0].split()[:5] == ["WHEN", "WHAT", "ENVIRONMENT", "NO", "VERSION"]
+    assert lines[1].split()[3:7] == ["promotion", "prod", "1", "v1.2.3"]
+    assert lines[2].split()[3:7] == ["promotion", "staging", "2", "v1.2.3"]
+    assert lines[3] == "(the newest 2; --limit shows more, 0 all of them)"
+
+
+def test_history_for_programs_is_one_document(lived: Path) -> None:
+    done = floe(lived, "audit", "history", "--version", "v1.2.2", "--output", "json")
+
+    document = as_json(done)
+    assert (done.returncode, document["success"], document["error"]) == (0, True, None)
+    assert [record["artifact_tag"] for record in document["records"]] == ["v1.2.2-staging"]
+
+
+def test_history_as_lines_is_one_record_a_line(lived: Path) -> None:
+    done = floe(lived, "audit", "history", "--limit", "0", "--output", "jsonl")
+
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(r["environment"], r["sequence"]) for r in records] == [
+        ("prod", 1),
+        ("staging", 2),
+        ("staging", 1),
+    ]
+
+
+def test_whoever_has_read_enough_lines_closes_the_pipe(lived: Path) -> None:
+    command = f"{sys.executable} -c 'from cli.main import main; main()' platform audit history"
+    root = str(Path(__file__).parents[2])
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{command} --output jsonl | head -c 10"],
+        cwd=lived,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout == '{"environm'
+    assert done.stderr == ""
+
+
+def test_names_are_escaped_in_the_table(platform: Path) -> None:
+    forger = hand(platform)
+    forged = forger.rewritten(
+        "floe-ledger.prod",
+        lambda record: record.update(operator="\x1b[31mroot", version="v\x1b[2J"),
+        lambda a: a.update(
+            {
+                "dev.floe.promotion.operator": "\x1b[31mroot",
+                "dev.floe.promotion.version": "v\x1b[2J",
+            }
+        ),
+    )
+    forger.put(forged, "floe-ledger.prod", "floe-ledger.prod.1")
+
+    history = floe(platform, "audit", "history", "--env", "prod")
+    verify = floe(platform, "audit", "verify", "--env", "prod")
+
+    assert history.returncode == 0
+    assert verify.returncode == 1
+    assert "\\x1b[31mroot" in history.stdout
+    assert "\x1b" not in history.stdout + verify.stdout

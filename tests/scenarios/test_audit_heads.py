@@ -1,0 +1,143 @@
+"""A shortened or rewritten chain is valid too: it must hold the head that was seen before."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.heads import FileHeads
+from engine.api import Engine
+from engine.domain.artifact import Digest
+from engine.domain.audit import KnownHead
+from engine.domain.errors import ConfigError
+from tests.conftest import Place
+from tests.scenarios.audited import audit, lock, named, promotions, said, unlock
+from tests.scenarios.tampering import Hand
+
+pytestmark = pytest.mark.requirement("FR-026")
+HEAD = "floe-ledger.staging"
+SEEN = KnownHead(3, Digest.of(b"three"))
+
+
+@pytest.fixture
+def watched(place: Place, engine: Engine, tmp_path: Path) -> Engine:
+    """An engine that remembers, and has audited five promotions to staging and a lock."""
+    promotions(place, engine)
+    lock(engine)
+    heads = FileHeads(tmp_path / "state" / "heads.json", place.registry.reference)
+    remembering = replace(engine, heads=heads)
+    assert audit(remembering).sound
+    return remembering
+
+
+def test_a_ledger_that_grows_stays_sound(watched: Engine) -> None:
+    unlock(watched)
+    lock(watched)
+
+    assert audit(watched).sound
+    assert audit(watched).entries == 8
+
+
+def test_a_head_moved_back_by_one(place: Place, watched: Engine) -> None:
+    Hand(place).point(HEAD, at=f"{HEAD}.5")
+
+    found = audit(watched)
+
+    assert named(found.problems) == [("rewound", 6)]
+    assert "ends with entry 5" in said(found)
+    assert "heads.json" in said(found)
+
+
+def test_a_head_moved_back_further_is_seen_without_a_memory(place: Place, engine: Engine) -> None:
+    promotions(place, engine)
+    Hand(place).point(HEAD, at=f"{HEAD}.2")
+
+    found = audit(engine)
+
+    assert ("rewound", 5) in named(found.problems)
+    assert "The head of staging is entry 2 and entries up to 5 have tags" in said(found)
+    assert ("moved", "latest-staging") in named(found.problems)
+
+
+def test_a_shortened_ledger_stays_a_problem_until_somebody_acts(
+    place: Place, watched: Engine, tmp_path: Path
+) -> None:
+    Hand(place).point(HEAD, at=f"{HEAD}.5")
+    audit(watched)
+
+    again = audit(watched)
+    (tmp_path / "state" / "heads.json").unlink()
+    afterwards = audit(watched)
+
+    assert named(again.problems) == [("rewound", 6)]
+    assert afterwards.sound
+
+
+def test_another_entry_in_the_place_of_the_known_head(place: Place, watched: Engine) -> None:
+    hand = Hand(place)
+    forged = hand.rewritten(
+        HEAD,
+        lambda record: record.update(trace_id="2" * 32),
+        # Quoted, since digits alone would be read as a number.
+        lambda annotations: annotations.update({"dev.floe.lock.trace_id": f'"{"2" * 32}"'}),
+    )
+    hand.put(forged, HEAD, f"{HEAD}.6")
+
+    found = audit(watched)
+
+    assert named(found.problems) == [("rewound", 6)]
+    assert f"has {forged.digest.short} as entry 6" in said(found)
+
+
+def test_a_rewritten_ledger_that_has_grown_since(place: Place, watched: Engine) -> None:
+    hand = Hand(place)
+    hand.point(HEAD, at=f"{HEAD}.5")
+    lock(watched)
+    unlock(watched)
+
+    found = audit(watched)
+
+    assert named(found.problems) == [("rewound", 6)]
+
+
+def test_a_ledger_that_was_wiped(place: Place, watched: Engine, tmp_path: Path) -> None:
+    elsewhere = FileHeads(tmp_path / "state" / "heads.json", place.registry.reference)
+    elsewhere.remember("prod", SEEN)
+
+    found = audit(watched, "prod")
+
+    assert named(found.problems) == [("rewound", 3)]
+    assert "The ledger of prod has no head" in said(found)
+
+
+def test_a_memory_that_cannot_be_read_stops_the_audit(watched: Engine, tmp_path: Path) -> None:
+    (tmp_path / "state" / "heads.json").write_text('{"heads": {"a')
+
+    with pytest.raises(ConfigError, match="heads.json holds no ledger heads.*remove it"):
+        audit(watched)
+
+
+def test_a_memory_that_cannot_be_written_is_a_note(
+    place: Place, engine: Engine, tmp_path: Path
+) -> None:
+    promotions(place, engine, 1)
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    forgetful = replace(engine, heads=FileHeads(tmp_path / "gone" / "heads.json", "r"))
+
+    found = audit(forgetful)
+
+    assert found.sound
+    assert named(found.notes) == [("unremembered", None)]
+    assert "point state.dir at a directory this user may write" in said(found)
+
+
+def test_heads_are_kept_by_repository_and_environment(tmp_path: Path) -> None:
+    path = tmp_path / "heads.json"
+    FileHeads(path, "one/repository").remember("prod", SEEN)
+    FileHeads(path, "one/repository").remember("dev", replace(SEEN, sequence=1))
+    FileHeads(path, "another/repository").remember("prod", replace(SEEN, sequence=9))
+
+    assert FileHeads(path, "one/repository").known("prod") == SEEN
+    assert FileHeads(path, "one/repository").known("dev") == replace(SEEN, sequence=1)
+    assert FileHeads(path, "third/repository").known("prod") is None
+    assert list(tmp_path.iterdir()) == [path]

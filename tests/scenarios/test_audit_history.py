@@ -1,0 +1,150 @@
+"""The records of all ledgers as one stream: filtered, newest first, read no further than asked."""
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.api import Engine
+from engine.domain.artifact import Version
+from engine.domain.errors import RegistryUnavailableError, UsageError
+from engine.domain.request import RollbackRequest
+from engine.domain.selection import Selection, digest_beginning, moment
+from tests.conftest import Place
+from tests.peers.fake_registry import FakeRegistry
+from tests.scenarios.audited import lock, promotions, unlock
+from tests.scenarios.engines import (
+    BOB,
+    NOON,
+    TRACE_ID,
+    TickingClock,
+    Told,
+    engine_on,
+    promote,
+)
+from tests.scenarios.tampering import Hand
+
+
+def listed(engine: Engine, selection: Selection, limit: int | None = None) -> list[str]:
+    """What each record is about, newest first."""
+    with closing(engine.audit(selection, limit)) as entries:
+        return [
+            f"{e.record.kind} {getattr(e.record, 'version', '-')} {e.environment}" for e in entries
+        ]
+
+
+@pytest.fixture
+def lived(place: Place, engine: Engine) -> Engine:
+    """Three promotions to staging, one on to prod by Bob, a lock, an unlock and a rollback."""
+    promotions(place, engine, 3)
+    promote(engine, "v1.0.2", "prod", BOB)
+    lock(engine)
+    unlock(engine)
+    engine.run(RollbackRequest(Version("v1.0.2"), "staging", BOB, TRACE_ID, "INC-1"), Told())
+    return engine
+
+
+@pytest.mark.requirement("FR-026")
+@pytest.mark.requirement("FR-038")
+@pytest.mark.requirement("FR-048")
+def test_all_ledgers_are_one_stream_newest_first(lived: Engine) -> None:
+    assert listed(lived, Selection()) == [
+        "rollback v1.0.2 staging",
+        "unlock - staging",
+        "lock - staging",
+        "promotion v1.0.2 prod",
+        "promotion v1.0.3 staging",
+        "promotion v1.0.2 staging",
+        "promotion v1.0.1 staging",
+    ]
+
+
+def test_every_filter_holds(lived: Engine) -> None:
+    newest = next(iter(lived.audit(Selection(environment="staging", version=Version("v1.0.3")))))
+    digest = newest.record.subject_digest
+    assert digest is not None
+
+    assert len(listed(lived, Selection(environment="prod"))) == 1
+    assert len(listed(lived, Selection(version=Version("v1.0.2")))) == 3
+    assert len(listed(lived, Selection(digest=digest))) == 1
+    assert len(listed(lived, Selection(digest=digest_beginning(digest[7:15])))) == 1
+    assert len(listed(lived, Selection(operator=BOB.name))) == 2
+    assert len(listed(lived, Selection(operator=BOB.id))) == 2
+    assert listed(lived, Selection(kind="lock")) == ["lock - staging"]
+    assert listed(lived, Selection(kind="lock", operator=BOB.name)) == []
+    assert len(listed(lived, Selection(), limit=3)) == 3
+    assert len(listed(lived, Selection(kind="promotion"), limit=3)) == 3
+
+
+def test_records_before_a_time_are_left_out(place: Place, tmp_path: Path) -> None:
+    clock = TickingClock()
+    with engine_on(place.registry, tmp_path, clock=clock) as engine:
+        promotions(place, engine, 2)
+        clock.time += timedelta(days=2)
+        promotions(place, engine, first=3, last=3)
+
+        recent = listed(engine, Selection(since=NOON + timedelta(days=1)))
+        older = listed(engine, Selection(since=NOON - timedelta(seconds=1)))
+
+    assert recent == ["promotion v1.0.3 staging"]
+    assert len(older) == 3
+
+
+def test_the_newest_records_cost_the_same_however_long_the_ledger_is(
+    fake: FakeRegistry, opened: Callable[..., DistributionRegistry], tmp_path: Path
+) -> None:
+    registry = opened(fake.host)
+    with engine_on(registry, tmp_path) as engine:
+        for number in range(50):
+            lock(engine, f"freeze {number}")
+            unlock(engine)
+        fake.requests.clear()
+
+        newest = listed(engine, Selection(environment="staging"), limit=20)
+
+    assert len(newest) == 20
+    # At most the head, and one portion of those before it.
+    assert len(fake.requests) <= 1 + 32
+
+
+def test_all_of_a_long_ledger_can_be_read(place: Place, engine: Engine) -> None:
+    for number in range(35):
+        lock(engine, f"freeze {number}")
+        unlock(engine)
+
+    with closing(engine.audit(Selection())) as entries:
+        sequences = [entry.sequence for entry in entries]
+
+    assert sequences == list(range(70, 0, -1))
+
+
+def test_history_that_cannot_be_believed_is_not_shown(place: Place, engine: Engine) -> None:
+    promotions(place, engine)
+    Hand(place).remove_manifest("floe-ledger.staging.3")
+
+    with pytest.raises(RegistryUnavailableError, match="audit verify --env staging|does not have"):
+        listed(engine, Selection())
+
+
+def test_times_are_understood_as_people_write_them() -> None:
+    assert moment("2026-08-31", NOON) == datetime(2026, 8, 31, tzinfo=UTC)
+    assert moment("2026-09-01T12:00+02:00", NOON) == NOON - timedelta(hours=2)
+    assert moment("90m", NOON) == NOON - timedelta(minutes=90)
+    assert moment("2w", NOON) == NOON - timedelta(days=14)
+    for text in ("yesterday", "", "5", "0001-01-01T00:00+14:00", "-1d", "2026-13-01"):
+        with pytest.raises(UsageError, match="is no time: write 2026-09-01"):
+            moment(text, NOON)
+
+
+@pytest.mark.parametrize("text", ["", "sha256:", "abc", "sha512:abcdef", "ABCDEF", "../../etc"])
+def test_what_is_no_digest_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no digest"):
+        digest_beginning(text)
+
+
+def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
+    with pytest.raises(UsageError, match="'deploy' is no kind of record. Kinds: promotion, "):
+        Selection(kind="deploy")

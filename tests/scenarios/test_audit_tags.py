@@ -1,0 +1,134 @@
+"""Tags that were moved, removed or made behind the ledger's back are found."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.api import Engine
+from engine.domain.artifact import Version
+from engine.domain.request import RollbackRequest
+from tests.builders import image
+from tests.conftest import Place
+from tests.peers import oci_layout
+from tests.scenarios.audited import audit, named, promotions, said
+from tests.scenarios.engines import ALICE, TRACE_ID, Told, engine_on, path_of, promote
+from tests.scenarios.tampering import Hand
+
+pytestmark = pytest.mark.requirement("FR-026")
+
+
+@pytest.fixture
+def hand(place: Place, engine: Engine) -> Hand:
+    """Somebody who may write to a registry with five promotions to staging."""
+    promotions(place, engine)
+    return Hand(place)
+
+
+def test_a_latest_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
+    hand.point("latest-staging", at="v1.0.2-staging")
+
+    found = audit(engine)
+
+    assert named(found.problems) == [("moved", "latest-staging")]
+    assert "by the ledger v1.0.5" in said(found)
+    assert "promote or roll back to what should run" in said(found)
+
+
+def test_an_environment_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
+    moved = hand.manifest("v1.0.3-dev").digest
+    hand.point("v1.0.2-staging", at="v1.0.3-dev")
+
+    found = audit(engine)
+
+    assert named(found.problems) == [("moved", "v1.0.2-staging")]
+    assert f"v1.0.2-staging is {moved.short} and by entry 2" in said(found)
+
+
+def test_a_rollback_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
+    engine.run(RollbackRequest(Version("v1.0.2"), "staging", ALICE, TRACE_ID, "INC-1"), Told())
+    hand.point("v1.0.2-staging-rollback-1", at="v1.0.3-dev")
+
+    found = audit(engine)
+
+    assert named(found.problems) == [("moved", "v1.0.2-staging-rollback-1")]
+
+
+def test_an_environment_tag_that_is_gone(tmp_path: Path) -> None:
+    root = tmp_path / "registry"
+    place = Place(LayoutRegistry.create(root), lambda a, tag: oci_layout.write(root, a, tag))
+    with engine_on(place.registry, tmp_path) as engine:
+        promotions(place, engine)
+        Hand(place).remove_tag("v1.0.2-staging")
+
+        found = audit(engine)
+
+    assert named(found.problems) == [("missing", "v1.0.2-staging")]
+
+
+@pytest.mark.parametrize("tag", ["v9.0.0-staging", "v1.0.2-staging-rollback-1"])
+def test_a_tag_made_by_hand(hand: Hand, engine: Engine, tag: str) -> None:
+    hand.point(tag, at="v1.0.2-dev")
+
+    found = audit(engine)
+
+    assert named(found.problems) == [("unrecorded", tag)]
+    assert "if a promotion was interrupted, run it again" in said(found)
+
+
+def test_tags_of_an_environment_nothing_was_promoted_to(hand: Hand, engine: Engine) -> None:
+    hand.point("v1.0.2-prod", at="v1.0.2-staging")
+    hand.point("latest-prod", at="v1.0.2-staging")
+
+    found = audit(engine, "prod")
+
+    assert named(found.problems) == [("unrecorded", "v1.0.2-prod"), ("unrecorded", "latest-prod")]
+    assert audit(engine).sound
+
+
+def test_builds_may_publish_into_the_first_environment(hand: Hand, engine: Engine) -> None:
+    hand.point("latest-dev", at="v1.0.2-dev")
+
+    found = audit(engine, "dev")
+
+    assert found.sound
+
+
+def test_what_was_promoted_into_the_first_environment_stays(place: Place, engine: Engine) -> None:
+    place.push(image(b"one"), "v1.0.0")
+    place.push(image(b"two"), "v2.0.0-dev")
+    promote(engine, "v1.0.0", "dev")
+    Hand(place).point("v1.0.0-dev", at="v2.0.0-dev")
+
+    found = audit(engine, "dev")
+
+    assert named(found.problems) == [("moved", "v1.0.0-dev")]
+
+
+def test_a_tag_belongs_to_the_environment_with_the_longest_name(
+    place: Place, tmp_path: Path
+) -> None:
+    path = path_of("dev", "pre-prod", "prod")
+    with engine_on(place.registry, tmp_path, path) as engine:
+        place.push(image(), "v1.0.0-dev")
+        promote(engine, "v1.0.0", "pre-prod")
+
+        report = engine.verify(None, Told())
+
+    assert report.sound
+
+
+def test_every_problem_is_found_at_once(hand: Hand, engine: Engine) -> None:
+    hand.point("latest-staging", at="v1.0.1-staging")
+    hand.point("v1.0.2-staging", at="v1.0.3-dev")
+    hand.point("v7.0.0-staging", at="v1.0.3-dev")
+    hand.remove_blob("floe-ledger.staging.1")
+
+    found = audit(engine)
+
+    assert named(found.problems) == [
+        ("missing", 1),
+        ("moved", "v1.0.2-staging"),
+        ("unrecorded", "v7.0.0-staging"),
+        ("moved", "latest-staging"),
+    ]
