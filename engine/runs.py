@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from engine.context.context import Context, Sources
@@ -20,7 +20,17 @@ from engine.domain.result import Ending, Result
 from engine.executor import Executor
 from engine.operations import OPERATIONS
 from engine.operations.operation import Stamp
-from engine.ports import Clock, GateRunner, Leases, Ledger, Progress, Registry, Upload
+from engine.ports import (
+    Clock,
+    GateRunner,
+    Leases,
+    Ledger,
+    NoVerifier,
+    Progress,
+    Registry,
+    Upload,
+    Verifier,
+)
 
 COMPLETED = (
     "an earlier run had recorded this promotion and was interrupted before the latest tag moved; "
@@ -50,6 +60,7 @@ class Runs:
     pool: Pool
     policy_digest: str
     directory: Directory
+    verifier: Verifier = field(default_factory=NoVerifier)
 
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
         """What `request` would do. Reads only; LIST names the command gates instead of running."""
@@ -102,7 +113,14 @@ class Runs:
     def _context(
         self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN
     ) -> Context:
-        sources = Sources(self.registry, self.ledger, self.gate_runner, self.pool, self.directory)
+        sources = Sources(
+            self.registry,
+            self.ledger,
+            self.gate_runner,
+            self.pool,
+            self.directory,
+            self.verifier,
+        )
         kind = OPERATIONS[type(request)].context
         context: Context = kind(request, self.path, sources, self.clock.now(), progress, mode)
         return context
