@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 from engine.audit.head import FleetingHeads
 from engine.audit.history import selected
 from engine.audit.verify import Verification
+from engine.changes import Changes
 from engine.domain.audit import AuditReport
 from engine.domain.ledger import LedgerEntry
 from engine.domain.selection import Selection
 from engine.domain.state import EMPTY, lock_in_force
 from engine.domain.status import EnvironmentStatus
 from engine.ports import Heads, Progress
+from engine.progression import Progression
 from engine.runs import Runs
+from engine.stores import ChangeStore
+from engine.worker import Worker
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,20 @@ class Engine(Runs):
             policy_digest=self.policy_digest,
         )
         return verification.report([self.path.environment(n).name for n in names], progress)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """
+    An engine and the changes in flight on it.
+
+    `changes` takes decisions, `progression` works on changes at once (a command does), `worker`
+    works on them in the background once it is started (a server does). `store` has the feed that
+    faces follow, and what gates printed.
+    """
+
+    engine: Engine
+    changes: Changes
+    progression: Progression
+    worker: Worker
+    store: ChangeStore

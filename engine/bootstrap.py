@@ -14,7 +14,8 @@ from engine.adapters.leases import FileLeases
 from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.registry.layout import LayoutRegistry
 from engine.adapters.tally import FileTally
-from engine.api import Engine
+from engine.api import Engine, Platform
+from engine.changes import Changes
 from engine.config import Config, load_config
 from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
 from engine.domain.environment import Enforcement
@@ -23,7 +24,10 @@ from engine.domain.identity import Directory, os_claims, registry_claims
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.ports import NoVerifier, Registry, Verifier, Vouching
+from engine.progression import Progression
 from engine.refusals import RULES, Refusals
+from engine.stores import ChangeStore
+from engine.worker import Worker
 
 # Reads of one plan side by side; status asks two questions of every environment.
 _THREADS = 16
@@ -58,6 +62,22 @@ def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engi
             verifier=_verifier(config),
             heads=FileHeads(config.state_dir / "heads.json", registry.reference),
         )
+
+
+@contextmanager
+def open_changes(config: Config) -> Iterator[Platform]:
+    """The platform with its changes in flight, which the state directory keeps."""
+    with open_platform(config) as engine:
+        stores = import_module("engine.adapters.store")
+        store: ChangeStore = stores.SqliteStore(config.state_dir, engine.clock)
+        changes = Changes(engine, store, config.environment_digest)
+        regroup = _directory(config).regroup
+        progression = Progression(engine, store, config.environment_digest, regroup)
+        try:
+            worker = Worker(changes, progression, store)
+            yield Platform(engine, changes, progression, worker, store)
+        finally:
+            store.close()
 
 
 @contextmanager
@@ -174,9 +194,7 @@ def _lease_directory(config: Config) -> Path:
 
 def _refuse_what_is_not_built(config: Config) -> None:
     """A rule that is configured and not carried out would be a rule that silently never holds."""
-    environments = config.path.environments
     asked = {
-        "approvals": any(e.approvals.required or e.approvals.rollback for e in environments),
         "artifacts.promotion.policies": bool(config.policies),
         "artifacts.promotion.secondary_registries": bool(config.secondaries),
         "artifacts.promotion.webhooks": bool(config.webhooks),

@@ -71,6 +71,7 @@ class Person(Value):
     verified: bool
     groups: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
+    claimed: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, operator: Operator) -> "Person":
@@ -81,11 +82,20 @@ class Person(Value):
             verified=operator.verified,
             groups=operator.groups,
             names=operator.names,
+            claimed=operator.claimed,
         )
 
     @property
     def operator(self) -> Operator:
-        return Operator(self.name, self.id, self.source, self.verified, self.groups, self.names)
+        return Operator(
+            self.name,
+            self.id,
+            self.source,
+            self.verified,
+            self.groups,
+            self.names,
+            self.claimed,
+        )
 
 
 class Fingerprint(Value):

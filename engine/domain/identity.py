@@ -1,7 +1,7 @@
 """From what authentication established to who somebody is (spec 9)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.domain.operator import IdentitySource, Operator
 
@@ -93,15 +93,24 @@ class Directory:
         name = next((self.aliases[n] for n in own if n in self.aliases), own[0])
         others = {alias for alias, person in self.aliases.items() if person == name}
         names = frozenset({name, *own, *others})
-        member_of = {group for group, members in self.groups.items() if names & members}
         return Operator(
             name=name,
             id=claims.id,
             source=claims.source,
             verified=True,
-            groups=claims.groups | member_of,
+            groups=claims.groups | self._groups_of(names),
             names=names,
+            claimed=claims.groups,
         )
+
+    def regroup(self, operator: Operator) -> Operator:
+        """`operator` with the groups they are in now, as far as manifest.yaml says."""
+        if not operator.verified:
+            return operator
+        return replace(operator, groups=operator.claimed | self._groups_of(operator.names))
+
+    def _groups_of(self, names: frozenset[str]) -> frozenset[str]:
+        return frozenset(group for group, members in self.groups.items() if names & members)
 
     def person(self, name: str) -> str:
         """The canonical name behind a name on record, which may be older than an alias."""

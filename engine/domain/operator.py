@@ -21,8 +21,8 @@ class Operator:
     are equal (spec 9: aliases are resolved before any comparison). It is a vouched e-mail or
     registry user where there is one, else the qualified `id` itself. `id` carries its source:
     `slack:<team>/<id>`, `oidc:<issuer>#<subject>`, `registry:<host>/<user>`, `os:<user>`.
-    `names` are all the names manifest.yaml may mean them by. `verified` is false for whom nobody
-    but the caller vouches.
+    `names` are all the names manifest.yaml may mean them by, `claimed` those of the groups that
+    the source itself spoke of. `verified` is false for whom nobody but the caller vouches.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Operator:
     verified: bool
     groups: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
+    claimed: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return self.name
