@@ -1,0 +1,1 @@
+"""The signers' side of the tests of signatures; none of it is code under test."""
