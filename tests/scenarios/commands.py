@@ -1,0 +1,71 @@
+"""`floe` as a process of its own, in a folder with its manifest.yaml."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).parents[2]
+_MANIFEST = """\
+apiVersion: floe.dev/v1
+kind: Manifest
+artifacts:
+  registry: {uri: "%s", timeout_seconds: 20}
+  promotion: %s
+"""
+UNGATED = "{environments: [{name: dev}, {name: staging}, {name: prod}]}"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """Its standard output: one JSON document, or json.JSONDecodeError."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Floe:
+    """Commands are given in `folder`; `environ` goes on top of PATH and HOME."""
+
+    folder: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def on(cls, uri: str, folder: Path, promotion: str = UNGATED, **environ: str) -> "Floe":
+        """A platform whose registry is `uri`, its `artifacts.promotion` as YAML in one line."""
+        (folder / "manifest.yaml").write_text(_MANIFEST % (uri, promotion))
+        return cls(folder, environ)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return subprocess.Popen(
+            [sys.executable, "-c", "from cli.main import main; main()", *arguments],
+            cwd=self.folder,
+            env=inherited | {"PYTHONPATH": str(_ROOT)} | self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def run(self, *arguments: str) -> Finished:
+        return finish(self.start(*arguments))
+
+    def promote(self, version: str, target: str, *more: str) -> Finished:
+        return self.run("platform", "promote", version, "--to", target, "--output", "json", *more)
+
+
+def finish(process: "subprocess.Popen[str]") -> Finished:
+    with process:
+        out, err = process.communicate(timeout=60)
+    return Finished(process.returncode, out, err)
