@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Thread
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -34,8 +34,8 @@ class Answer:
 class InterruptedRunError(PromotionError):
     """Ctrl-C or SIGTERM ended the run."""
 
-    exit_code: ClassVar[int] = 130
-    reason_code: ClassVar[str] = "interrupted"
+    exit_code = 130
+    reason_code = "interrupted"
 
 
 def deliver(

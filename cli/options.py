@@ -23,3 +23,29 @@ output = click.option(
     show_default=True,
     help="For people or for programs.",
 )
+
+
+class Duration(click.ParamType[int]):
+    """`30m`, `1h30m`: seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        from engine.domain.errors import UsageError
+        from engine.domain.parsing import parse_duration
+
+        try:
+            return parse_duration(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+wait = click.option(
+    "--wait",
+    type=Duration(),
+    default=0,
+    metavar="DURATION",
+    help="Where approvals are needed: wait this long for them, e.g. 30m.",
+)

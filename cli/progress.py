@@ -4,12 +4,16 @@ import sys
 
 import click
 
+from engine.domain.change import Change, ChangeState
 from engine.domain.gate import GateKind, GateResult
 from engine.domain.text import printable
 
 
 class TerminalProgress:
     """Implements `engine.ports.Progress`: one line per event, so that logs stay readable."""
+
+    def __init__(self) -> None:
+        self._told: tuple[ChangeState, int] | None = None
 
     def step(self, text: str) -> None:
         # Steps are quick; they are only worth a line to somebody who watches.
@@ -28,3 +32,14 @@ class TerminalProgress:
 
     def gate_output(self, gate: GateKind, output: bytes) -> None:
         """Only the store keeps it; a failed gate's last line is in its error."""
+
+    def waiting(self, change: Change, seconds_left: float) -> None:
+        """Once when it begins, and again whenever an approval came."""
+        known = (change.state, len(change.approvals))
+        if known != self._told:
+            self._told = known
+            click.echo(
+                f"… {change.id}: {change.state.value}, {len(change.approvals)} of "
+                f"{change.required} approvals; waiting {round(seconds_left)} s more",
+                err=True,
+            )

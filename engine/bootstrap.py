@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +20,7 @@ from engine.config import Config, load_config
 from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
 from engine.domain.environment import Enforcement
 from engine.domain.errors import ConfigError
-from engine.domain.identity import Directory, os_claims, registry_claims
+from engine.domain.identity import Claims, Directory, os_claims, registry_claims
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.ports import NoVerifier, Registry, Verifier, Vouching
@@ -65,19 +65,39 @@ def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engi
 
 
 @contextmanager
-def open_changes(config: Config) -> Iterator[Platform]:
-    """The platform with its changes in flight, which the state directory keeps."""
-    with open_platform(config) as engine:
-        stores = import_module("engine.adapters.store")
-        store: ChangeStore = stores.SqliteStore(config.state_dir, engine.clock)
-        changes = Changes(engine, store, config.environment_digest)
-        regroup = _directory(config).regroup
-        progression = Progression(engine, store, config.environment_digest, regroup)
-        try:
-            worker = Worker(changes, progression, store)
-            yield Platform(engine, changes, progression, worker, store)
-        finally:
-            store.close()
+def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
+    """`engine` with its changes in flight, which the state directory keeps."""
+    stores = import_module("engine.adapters.store")
+    store: ChangeStore = stores.SqliteStore(config.state_dir, engine.clock)
+    changes = Changes(engine, store, config.environment_digest)
+    regroup = engine.directory.regroup
+    progression = Progression(engine, store, config.environment_digest, regroup)
+    try:
+        yield Platform(engine, changes, progression, Worker(changes, progression, store), store)
+    finally:
+        store.close()
+
+
+@contextmanager
+def open_changes(manifest: Path) -> Iterator[tuple[Platform, Operator]]:
+    """
+    The platform of a command that decides about changes, and whoever gave it.
+
+    ConfigError away from where they are kept: an empty store would look like no changes at all.
+    """
+    config = load_config(manifest, os.environ)
+    if not keeps_changes(config):
+        raise ConfigError(
+            f"Changes are kept in {config.state_dir}, which is not here: run this where `floe "
+            "serve` runs, or send it there with FLOE_SERVER=https://…"
+        )
+    with open_platform(config) as engine, in_flight(config, engine) as platform:
+        yield platform, local_operator(config, engine.registry)
+
+
+def keeps_changes(config: Config) -> bool:
+    """Whether this is where changes are kept: an embedded registry has them beside it."""
+    return isinstance(config.registry, EmbeddedRegistry) or config.state_dir.is_dir()
 
 
 @contextmanager
@@ -97,17 +117,37 @@ def open_reading(manifest: Path) -> Iterator[Engine]:
 
 def local_operator(config: Config, registry: object) -> Operator:
     """
-    Who gives a command on this machine: the user whose credentials the registry just accepted,
-    else the OS user, for whom nobody vouches unless the manifest says so.
+    Who gives a command on this machine: the holder of FLOE_ID_TOKEN, else the user whose
+    credentials the registry just accepted, else the OS user, for whom nobody vouches unless the
+    manifest says so.
     """
-    claims = None
-    if isinstance(config.registry, RemoteRegistry) and isinstance(registry, Vouching):
-        user = registry.sign_in()
+    claims = _token_claims(config, os.environ.get("FLOE_ID_TOKEN", "").strip())
+    if claims is None and isinstance(config.registry, RemoteRegistry):
+        user = registry.sign_in() if isinstance(registry, Vouching) else None
         claims = registry_claims(config.registry.host, user, primary=True) if user else None
     if claims is None:
         embedded = isinstance(config.registry, EmbeddedRegistry)
         claims = os_claims(_os_user(), trusted=embedded and config.identity.trust_os_user)
     return _directory(config).operator(claims)
+
+
+def _token_claims(config: Config, token: str) -> Claims | None:
+    """Whom a token speaks of; a token that does not hold is an error and never another identity."""
+    if not token:
+        return None
+    if not config.identity.oidc:
+        raise ConfigError(
+            "FLOE_ID_TOKEN is set and identity.oidc names no issuer to check it with: name the "
+            "issuer in manifest.yaml, or unset the variable"
+        )
+    identity = import_module("engine.adapters.identity")
+    issuers = tuple(
+        identity.OidcSettings(o.issuer, o.audience, o.operator_claim, o.groups_claim)
+        for o in config.identity.oidc
+    )
+    with closing(identity.OidcVerifier(issuers)) as verifier:
+        claims: Claims = verifier.claims(token)
+    return claims
 
 
 def _os_user() -> str:
@@ -199,7 +239,6 @@ def _refuse_what_is_not_built(config: Config) -> None:
         "artifacts.promotion.secondary_registries": bool(config.secondaries),
         "artifacts.promotion.webhooks": bool(config.webhooks),
         f"artifacts.promotion.audit ({config.audit.backend})": config.audit.backend != "oci",
-        "identity.oidc": bool(config.identity.oidc),
     }
     missing = [name for name, wanted in asked.items() if wanted]
     if missing:

@@ -11,8 +11,11 @@ from cli import options
 from cli.answer import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.refusals import recorded
+from cli.render.change import rendered_promotion
 from cli.render.promotion import Asked, failure, rendered, rendered_dry_run
-from engine.bootstrap import open_engine
+from cli.submission import submitted
+from engine.bootstrap import local_operator, open_platform
+from engine.config import load_config
 from engine.domain.parsing import promotion_request
 from engine.domain.plan import GateMode
 from engine.domain.trace import trace_id
@@ -24,6 +27,7 @@ from engine.domain.trace import trace_id
 @click.option("--to", "target", required=True, help="The environment to promote it to.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--run-gates", is_flag=True, help="With --dry-run: run the command gates too.")
+@options.wait
 @options.manifest
 @options.output
 def promote(
@@ -32,6 +36,7 @@ def promote(
     target: str,
     dry_run: bool,
     run_gates: bool,
+    wait: int,
     manifest: Path,
     output: str,
 ) -> None:
@@ -39,18 +44,23 @@ def promote(
     if run_gates and not dry_run:
         raise click.UsageError("--run-gates goes with --dry-run: without it gates always run.")
     asked = Asked(version, source, target, dry_run, trace_id(os.environ.get("TRACEPARENT")))
-    ask = partial(_promote, asked, manifest, GateMode.RUN if run_gates else GateMode.LIST)
+    ask = partial(_promote, asked, manifest, GateMode.RUN if run_gates else GateMode.LIST, wait)
     deliver(output, ask, partial(failure, asked))
 
 
-def _promote(asked: Asked, manifest: Path, mode: GateMode) -> Answer:
+def _promote(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
     progress = TerminalProgress()
-    with open_engine(manifest) as (engine, operator):
+    config = load_config(manifest, os.environ)
+    with open_platform(config) as engine:
+        operator = local_operator(config, engine.registry)
         request = promotion_request(
             engine.path, asked.version, asked.source, asked.target, operator, asked.trace_id
         )
         asked = replace(asked, version=str(request.version), source=request.source)
         if asked.dry_run:
             return rendered_dry_run(asked, engine.plan(request, progress, mode))
+        if engine.path.environment(request.target).approvals.required:
+            change = submitted(config, engine, request, progress, wait)
+            return rendered_promotion(asked, change)
         result = engine.run(request, progress)
     return recorded(rendered(asked, result), manifest, result.plan)

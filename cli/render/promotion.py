@@ -40,7 +40,7 @@ class Asked:
 
 
 def failure(asked: Asked, error: PromotionError) -> Answer:
-    document = _blank(asked) | {"error": error_document(error)}
+    document = blank(asked) | {"error": error_document(error)}
     lines = [f"{_NOT_DONE}: {printable(str(error))}", trace_line(asked.trace_id)]
     return Answer(document, lines, error.exit_code, failed=True)
 
@@ -71,7 +71,7 @@ def rendered_dry_run(asked: Asked, plan: Plan) -> Answer:
     return Answer(document, lines, error.exit_code if error else 0)
 
 
-def _blank(asked: Asked) -> dict[str, Any]:
+def blank(asked: Asked) -> dict[str, Any]:
     return {
         "success": False,
         "outcome": Ending.FAILED.value,
@@ -98,7 +98,7 @@ def _blank(asked: Asked) -> dict[str, Any]:
 
 
 def _document(asked: Asked, plan: Plan) -> dict[str, Any]:
-    return _blank(asked) | {
+    return blank(asked) | {
         "artifact_digest": str(plan.manifest.digest) if plan.manifest else None,
         "artifact_tag": next((str(w.tag) for w in plan.writes if w.immutable), None),
         "findings": findings_document(plan),

@@ -26,7 +26,6 @@ Every way a request can end badly, and the exit code scripts rely on.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 Details = Mapping[str, object]
 
@@ -39,8 +38,8 @@ class PromotionError(Exception):
     `reason_code` are stable (spec 18); `details` holds the same facts for programs.
     """
 
-    exit_code: ClassVar[int] = 1
-    reason_code: ClassVar[str] = "unexpected"
+    exit_code: int = 1
+    reason_code: str = "unexpected"
 
     def __init__(self, message: str, details: Details | None = None) -> None:
         super().__init__(message)

@@ -93,14 +93,8 @@ def unlock_request(
 
 
 def lock_seconds(text: str) -> int:
-    """`30m`, `2h`, `1d` or `1h30m`, from a minute to 30 days, in seconds; else UsageError."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None or not match[0]:
-        raise UsageError(
-            f"'{printable(text)}' is no duration: write 30m, 2h, 1d or, combined, 1h30m",
-            {"duration": text},
-        )
-    seconds = sum(int(match[unit] or 0) * _UNITS[unit] for unit in _UNITS)
+    """How long a lock lasts, from a minute to 30 days, in seconds; else UsageError."""
+    seconds = parse_duration(text)
     if not _SHORTEST <= seconds <= _LONGEST:
         raise UsageError(
             f"'{printable(text)}' is out of bounds: a lock lasts from 1m to 30d. Without a "
@@ -108,6 +102,17 @@ def lock_seconds(text: str) -> int:
             {"duration": text, "seconds": seconds},
         )
     return seconds
+
+
+def parse_duration(text: str) -> int:
+    """`90s`, `30m`, `2h`, `1d` or `1h30m` in seconds; UsageError for anything else."""
+    match = _DURATION.fullmatch(text.strip())
+    if not match or not match[0]:
+        raise UsageError(
+            f"'{printable(text)}' is no duration: write 30m, 2h, 1d or, combined, 1h30m",
+            {"duration": text},
+        )
+    return sum(int(match[unit] or 0) * _UNITS[unit] for unit in _UNITS)
 
 
 def parse_version(text: str) -> Version:

@@ -1,0 +1,98 @@
+"""`floe platform approve`, `reject`, `cancel` and `changes`."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import click
+
+from cli import options
+from cli.answer import Answer, deliver
+from cli.failure import error_document
+from cli.progress import TerminalProgress
+from cli.render.change import change_document, changes_table, rendered
+from engine.bootstrap import open_changes
+from engine.domain.errors import PromotionError
+from engine.domain.text import printable, reason_text
+from engine.domain.trace import trace_id
+
+_FACE = "cli"
+
+
+@click.command()
+@click.argument("change")
+@options.manifest
+@options.output
+def approve(change: str, manifest: Path, output: str) -> None:
+    """Agree to CHANGE, which somebody else asked for; with the last approval it is carried out."""
+    deliver(output, partial(_approve, change, manifest), partial(_failure, "Not approved"))
+
+
+@click.command()
+@click.argument("change")
+@click.option("--reason", required=True, help="Why not: it goes on record.")
+@options.manifest
+@options.output
+def reject(change: str, reason: str, manifest: Path, output: str) -> None:
+    """Say no to CHANGE."""
+    deliver(output, partial(_reject, change, reason, manifest), partial(_failure, "Not rejected"))
+
+
+@click.command()
+@click.argument("change")
+@options.manifest
+@options.output
+def cancel(change: str, manifest: Path, output: str) -> None:
+    """Take CHANGE back."""
+    deliver(output, partial(_cancel, change, manifest), partial(_failure, "Not cancelled"))
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Those that have ended too, newest first.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@options.manifest
+@options.output
+def changes(everything: bool, limit: int, manifest: Path, output: str) -> None:
+    """Show the changes in flight, and what they wait for."""
+    deliver(output, partial(_changes, everything, limit, manifest), partial(_failure, "Not shown"))
+
+
+def _approve(change_id: str, manifest: Path) -> Answer:
+    with open_changes(manifest) as (platform, operator):
+        change = platform.changes.approve(change_id, operator, _FACE)
+        return rendered(platform.progression.settle(change, TerminalProgress()))
+
+
+def _reject(change_id: str, reason: str, manifest: Path) -> Answer:
+    with open_changes(manifest) as (platform, operator):
+        change = platform.changes.reject(change_id, operator, reason_text(reason), _FACE)
+    # Rejecting is what was asked for, so that it is done is no failure.
+    document = change_document(change) | {"success": True, "outcome": "rejected", "error": None}
+    return Answer(document, [f"Rejected {change.id}: {printable(reason)}"])
+
+
+def _cancel(change_id: str, manifest: Path) -> Answer:
+    with open_changes(manifest) as (platform, operator):
+        change = platform.changes.cancel(change_id, operator, _FACE)
+    document = change_document(change) | {"success": True, "outcome": "cancelled", "error": None}
+    return Answer(document, [f"Cancelled {change.id}"])
+
+
+def _changes(everything: bool, limit: int, manifest: Path) -> Answer:
+    with open_changes(manifest) as (platform, _operator):
+        store = platform.store
+        platform.changes.expire_due()
+        found = store.recent(limit) if everything else store.open()[:limit]
+    return Answer([change_document(change) for change in found], changes_table(found))
+
+
+def _failure(not_done: str, error: PromotionError) -> Answer:
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    document = {
+        "success": False,
+        "outcome": "failed",
+        "trace_id": trace,
+        "error": error_document(error),
+    }
+    lines = [f"{not_done}: {printable(str(error))}", f"Trace ID: {trace}"]
+    return Answer(document, lines, error.exit_code, failed=True)

@@ -1,0 +1,47 @@
+"""Requests that need somebody else's approval: submitted, checked, and waited for."""
+
+import time
+
+from cli.progress import TerminalProgress
+from engine.api import Engine, Platform
+from engine.bootstrap import in_flight, keeps_changes
+from engine.config import Config
+from engine.domain.change import Change
+from engine.domain.errors import ConfigError
+from engine.domain.request import PromotionRequest, RollbackRequest
+
+_LOOK_SECONDS = 0.5
+
+
+def submitted(
+    config: Config,
+    engine: Engine,
+    request: PromotionRequest | RollbackRequest,
+    progress: TerminalProgress,
+    wait_seconds: int,
+) -> Change:
+    """
+    The change of `request`, checked, and decided or not after at most `wait_seconds`.
+
+    ConfigError away from where changes are kept: nobody could ever approve it there.
+    """
+    if not keeps_changes(config):
+        raise ConfigError(
+            f"'{request.target}' needs approvals, and changes are kept in {config.state_dir}, "
+            "which is not here: run this where `floe serve` runs, or send it there with "
+            "FLOE_SERVER=https://…"
+        )
+    with in_flight(config, engine) as platform:
+        change = platform.changes.submit(request, "cli")
+        change = platform.progression.settle(change, progress)
+        return _waited(platform, change, progress, wait_seconds)
+
+
+def _waited(platform: Platform, change: Change, progress: TerminalProgress, seconds: int) -> Change:
+    deadline = time.monotonic() + seconds
+    while change.open and time.monotonic() < deadline:
+        progress.waiting(change, deadline - time.monotonic())
+        time.sleep(_LOOK_SECONDS)
+        platform.changes.expire_due()
+        change = platform.changes.get(change.id)
+    return change
