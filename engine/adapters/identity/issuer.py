@@ -1,7 +1,6 @@
 """An issuer's keys as they are now: found by discovery, kept for an hour, renewed on rotation."""
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -34,7 +33,7 @@ class _KeySet:
 class Issuer:
     """Its keys, for any number of threads. `clock` gives seconds that never go back."""
 
-    def __init__(self, url: str, fetch: Fetch, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, url: str, fetch: Fetch, clock: Callable[[], float]) -> None:
         self.url = url
         self._fetch = fetch
         self._clock = clock

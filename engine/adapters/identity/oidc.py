@@ -1,7 +1,8 @@
 """Tokens judged: by an issuer of manifest.yaml, signed with its keys, meant for floe, and now."""
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 import httpx
 
@@ -18,7 +19,8 @@ class OidcVerifier:
     Says whom a token speaks of. Asks an issuer only for tokens that name it; safe to share.
 
     `client` is used for that and stays the caller's; without one it is made when first needed, and
-    `close` closes it. `timeout_seconds` bounds each document fetched from an issuer.
+    `close` closes it. `timeout_seconds` bounds each document fetched from an issuer. `clock` gives
+    seconds that never go back: by it the issuers' keys grow old.
     """
 
     def __init__(
@@ -27,6 +29,7 @@ class OidcVerifier:
         *,
         timeout_seconds: float = 10,
         client: httpx.Client | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         _one_subject_each(issuers)
         self._settings = issuers
@@ -34,7 +37,7 @@ class OidcVerifier:
         self._given = client
         self._made: httpx.Client | None = None
         self._lock = threading.Lock()
-        self._issuers = {s.issuer: Issuer(s.issuer, self._fetch) for s in issuers}
+        self._issuers = {s.issuer: Issuer(s.issuer, self._fetch, clock) for s in issuers}
 
     def close(self) -> None:
         if self._made is not None:

@@ -1,0 +1,100 @@
+"""What a verified token says of a person: which names, which groups."""
+
+from typing import Any
+
+import pytest
+
+from engine.adapters.identity.claims import OidcSettings, claims_of
+from engine.domain.errors import AuthorizationError
+from tests.peers.signing import claims
+
+pytestmark = pytest.mark.requirement("FR-045")
+
+ISSUER = "https://issuer.example"
+SETTINGS = OidcSettings(ISSUER)
+
+
+def said(**changed: Any) -> dict[str, Any]:
+    return claims(ISSUER, **changed)
+
+
+@pytest.mark.parametrize(
+    ("claim", "groups"),
+    [
+        (None, set()),
+        ([], set()),
+        ("", set()),
+        (["sre", "platform admins"], {"sre", "platform admins"}),
+        ("sre", {"sre"}),
+        ("sre admins", {"sre", "admins"}),
+        ("sre, admins,,ops ", {"sre", "admins", "ops"}),
+    ],
+)
+def test_groups_are_a_list_or_a_string_of_names(claim: object, groups: set[str]) -> None:
+    who = claims_of(said(groups=claim), SETTINGS)
+
+    assert who.groups == groups
+
+
+@pytest.mark.parametrize("claim", [7, True, {"sre": 1}, ["sre", 7], [["sre"]], [None]])
+def test_groups_of_another_shape_are_refused(claim: object) -> None:
+    with pytest.raises(AuthorizationError, match="a claim 'groups' that is no list of names"):
+        claims_of(said(groups=claim), SETTINGS)
+
+
+def test_groups_without_a_value_are_refused() -> None:
+    with pytest.raises(AuthorizationError, match="a claim 'groups' that is no list of names"):
+        claims_of({**said(), "groups": None}, SETTINGS)
+
+
+def test_groups_are_read_from_the_configured_claim() -> None:
+    settings = OidcSettings(ISSUER, groups_claim="https://acme.com/roles")
+    payload = said(groups=["no"]) | {"https://acme.com/roles": ["yes"]}
+
+    assert claims_of(payload, settings).groups == {"yes"}
+
+
+@pytest.mark.parametrize("verified", [None, False, "true", 1, "yes"])
+def test_only_an_address_that_the_issuer_verified_is_vouched_for(verified: object) -> None:
+    payload = said(email="alice@acme.com", email_verified=verified)
+
+    assert claims_of(payload, SETTINGS).vouched == ()
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "alice",
+        "",
+        7,
+        ["alice@acme.com"],
+        "alice@acme.com, bob@acme.com",
+        " alice@acme.com",
+        "alice@acme.com\n",
+        "oidc:https://issuer.example#bob@acme.com",
+        "os:root@acme.com",
+        "аlice@acme.com",
+        f"{'a' * 250}@acme.com",
+    ],
+)
+def test_what_is_no_ordinary_address_is_nobodys_name(email: object) -> None:
+    payload = said(email=email, email_verified=True)
+
+    assert claims_of(payload, SETTINGS).vouched == ()
+
+
+def test_another_claim_stands_in_the_place_of_the_subject() -> None:
+    settings = OidcSettings(ISSUER, operator_claim="repository")
+    payload = said(sub="repo:acme/app:ref:refs/heads/main", repository="acme/app")
+
+    who = claims_of(payload, settings)
+
+    assert who.id == f"oidc:{ISSUER}#acme/app"
+    assert who.vouched == ()
+
+
+def test_a_token_without_the_claim_that_names_operators_is_refused() -> None:
+    settings = OidcSettings(ISSUER, operator_claim="repository")
+
+    with pytest.raises(AuthorizationError, match="no usable claim 'repository'"):
+        claims_of(said(), settings)

@@ -1,0 +1,169 @@
+"""A real OpenID provider (npm's oidc-provider) on a loopback port, and ways to sign in with it."""
+
+import base64
+import fcntl
+import hashlib
+import json
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import httpx
+
+from tests.peers.signing import SigningKey
+
+SECRET = "provider-s3cret"
+"""Of the clients `floe-web` and `pipeline`; `floe` has none."""
+
+USERS: Mapping[str, Mapping[str, object]] = {
+    "alice": {
+        "email": "alice@acme.com",
+        "email_verified": True,
+        "groups": ["platform-admins", "release-managers"],
+    },
+    "bob": {"email": "bob@acme.com", "email_verified": True, "groups": ["developers"]},
+    # Typed somebody else's address into her profile.
+    "mallory": {"email": "alice@acme.com", "email_verified": False, "groups": []},
+}
+
+_FOLDER = Path(__file__).parent / "oidc"
+_CALLBACK = "http://127.0.0.1/callback"
+
+
+@dataclass(frozen=True)
+class OidcProvider:
+    """
+    `issuer` is its URL, `key` what it signs with.
+
+    It has the clients `floe` (public, with PKCE), `floe-web` (the same with SECRET) and `pipeline`
+    (client credentials, with SECRET).
+    """
+
+    issuer: str
+    key: SigningKey
+
+    def id_token(self, user: str, scope: str = "openid email groups") -> str:
+        """What `user` gets by signing in as in a browser: authorization code, PKCE, client floe."""
+        verifier = secrets.token_urlsafe(48)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
+        asked = {
+            "client_id": "floe",
+            "response_type": "code",
+            "redirect_uri": _CALLBACK,
+            "scope": scope,
+            "code_challenge": challenge.decode().rstrip("="),
+            "code_challenge_method": "S256",
+        }
+        with httpx.Client() as browser:
+            page = browser.get(f"{self.issuer}/auth", params=asked, follow_redirects=True)
+            callback = log_in(browser, page, user)
+            granted = {
+                "grant_type": "authorization_code",
+                "client_id": "floe",
+                "code": parse_qs(urlsplit(callback).query)["code"][0],
+                "redirect_uri": _CALLBACK,
+                "code_verifier": verifier,
+            }
+            return _token(browser.post(f"{self.issuer}/token", data=granted), "id_token")
+
+    def access_token(self, audience: str = "floe") -> str:
+        """What the workload `pipeline` gets for itself, a JWT for `audience`."""
+        asked = {"grant_type": "client_credentials", "resource": f"urn:{audience}"}
+        answer = httpx.post(f"{self.issuer}/token", data=asked, auth=("pipeline", SECRET))
+        return _token(answer, "access_token")
+
+
+def log_in(browser: httpx.Client, page: httpx.Response, user: str) -> str:
+    """Fill in the provider's form, shown on `page`; the address it then sends the browser to."""
+    form = re.search(r'<form[^>]*action="([^"]+)"', page.text)
+    assert form, page.text
+    typed = {"prompt": "login", "login": user, "password": "any"}
+    answer = browser.post(urljoin(str(page.url), form[1]), data=typed)
+    while answer.next_request and answer.next_request.url.netloc == page.url.netloc:
+        answer = browser.send(answer.next_request)
+    assert answer.next_request, answer.text
+    return str(answer.next_request.url)
+
+
+@contextmanager
+def oidc_provider(
+    folder: Path,
+    key: SigningKey | None = None,
+    *,
+    port: int | None = None,
+    redirect_uris: tuple[str, ...] = (_CALLBACK,),
+) -> Iterator[OidcProvider]:
+    """
+    A provider that keeps its log in `folder`; give `port` to start one again.
+
+    `redirect_uris` are where the two clients for people may be sent back to. On 127.0.0.1 their
+    ports do not matter.
+    """
+    _install()
+    key = key or SigningKey.new("RS256")
+    issuer = f"http://127.0.0.1:{port or _free_port()}"
+    settings = {
+        "issuer": issuer,
+        "algorithm": key.algorithm,
+        "keys": [key.private_jwk()],
+        "users": USERS,
+        "secret": SECRET,
+        "redirectUris": redirect_uris,
+    }
+    command = ["node", str(_FOLDER / "provider.mjs"), json.dumps(settings)]
+    with (
+        (folder / "oidc-provider.log").open("ab") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as process,
+    ):
+        try:
+            _await(f"{issuer}/.well-known/openid-configuration", process)
+            yield OidcProvider(issuer, key)
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _install() -> None:
+    """What package-lock.json names, once, whoever asks for it at the same time."""
+    if shutil.which("npm") is None:
+        raise RuntimeError("install node and npm: tests sign in with a provider that needs them")
+    with (_FOLDER / ".installing").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = _FOLDER / "node_modules" / ".package-lock.json"
+        wanted = _FOLDER / "package-lock.json"
+        if not done.exists() or done.stat().st_mtime < wanted.stat().st_mtime:
+            command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+            subprocess.run(command, cwd=_FOLDER, check=True, timeout=100)
+
+
+def _token(answer: httpx.Response, name: str) -> str:
+    assert answer.status_code == 200, answer.text
+    token: str = answer.json()[name]
+    return token
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _await(url: str, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            httpx.get(url, timeout=1)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"the OpenID provider does not answer at {url}; its log lies in the folder")
