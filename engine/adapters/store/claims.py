@@ -1,0 +1,95 @@
+"""Who works on which change: at most one change per environment, environments in turn."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from engine.adapters.store import statements as sql
+from engine.adapters.store.rows import micros, next_turn
+from engine.domain.change import Change
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """
+    The claim on an environment, and the turn at which it was last served.
+
+    A hold is over at `until`. When the clock stands before the time it was renewed, the clock was
+    put back: then `until` may be far, and the holder dead. From the first look that saw this
+    (`doubted`) the holder has its whole time once more to renew, by the new clock; only then is
+    the hold over. So a clock that is put back never shortens a hold, and does not make one last
+    for ever. A single caller with an old `now` does no harm: the next one with a good clock drops
+    the doubt.
+    """
+
+    target: str
+    turn: int
+    change_id: str | None
+    renewed: int
+    until: int
+    doubted: int | None
+
+    def over(self, now: int) -> bool:
+        if self.change_id is None or self.until <= now:
+            return True
+        lasting = self.until - self.renewed
+        return self.doubted is not None and self.doubted + lasting <= now < self.renewed
+
+    def doubted_at(self, now: int) -> int | None:
+        """Since when the clock has stood before `renewed`, as seen now."""
+        if now >= self.renewed:
+            return None
+        return now if self.doubted is None else min(self.doubted, now)
+
+
+def take(db: "Database", worker: str, now: datetime, lasting: timedelta) -> Change | None:
+    """
+    The next change by turn of the free environment served longest ago. It goes to the end of its
+    environment's queue, so that one that cannot be finished does not keep out the others.
+    """
+    instant = micros(now)
+    holds = _holds(db)
+    _doubt(db, holds, instant)
+    waiting = [
+        (number, target, document)
+        for number, target, document in db.execute(sql.WAITING).fetchall()
+        if target not in holds or holds[target].over(instant)
+    ]
+    if not waiting:
+        return None
+    served = {target: hold.turn for target, hold in holds.items()}
+    number, target, document = min(waiting, key=lambda row: served.get(row[1], 0))
+    change, turn = Change.model_validate_json(document), next_turn(db)
+    db.execute(sql.REQUEUE, [turn, number])
+    until = instant + micros_of(lasting)
+    db.execute(sql.TAKE, [target, turn, change.id, worker, instant, until])
+    return change
+
+
+def renew(db: "Database", change_id: str, worker: str, now: datetime, lasting: timedelta) -> bool:
+    """A claim that ran out but was not taken is still its holder's."""
+    instant = micros(now)
+    values = [instant, instant + micros_of(lasting), change_id, worker]
+    return db.execute(sql.RENEW, values).rowcount == 1
+
+
+def release(db: "Database", change_id: str, worker: str) -> None:
+    db.execute(sql.RELEASE, [change_id, worker])
+
+
+def micros_of(duration: timedelta) -> int:
+    return duration // timedelta(microseconds=1)
+
+
+def _holds(db: "Database") -> dict[str, Hold]:
+    return {row[0]: Hold(*row) for row in db.execute(sql.HOLDS).fetchall()}
+
+
+def _doubt(db: "Database", holds: dict[str, Hold], now: int) -> None:
+    for hold in holds.values():
+        doubted = hold.doubted_at(now)
+        if doubted != hold.doubted:
+            db.execute(sql.DOUBT, [doubted, hold.target])

@@ -1,0 +1,46 @@
+"""How long the store keeps what nobody may need any more, and the clearing away in passing."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from engine.adapters.store import statements as sql
+from engine.adapters.store.rows import micros
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+# Rows of each kind that go with one new change: more than a change brings, so the store shrinks.
+_AT_ONCE = 200
+_MIN_KEYS = timedelta(hours=24)
+_MIN_EVENTS = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """
+    The age from which things may go. Changes themselves stay, and so do outputs of open ones.
+
+    ValueError below what `engine.stores.ChangeStore` promises: 24 hours of idempotency keys, 30
+    days of events.
+    """
+
+    keys: timedelta = _MIN_KEYS
+    events: timedelta = timedelta(days=90)
+    outputs: timedelta = timedelta(days=90)
+    verifications: timedelta = timedelta(days=90)
+
+    def __post_init__(self) -> None:
+        if self.keys < _MIN_KEYS or self.events < _MIN_EVENTS:
+            raise ValueError(f"keys are kept for {_MIN_KEYS}, events for {_MIN_EVENTS} at least")
+
+
+def clear(db: "Database", now: datetime, keep: Retention) -> None:
+    """Bounded, so that the caller does not wait for what others left behind."""
+    for statement, age in (
+        (sql.CLEAR_KEYS, keep.keys),
+        (sql.CLEAR_EVENTS, keep.events),
+        (sql.CLEAR_OUTPUTS, keep.outputs),
+        (sql.CLEAR_VERIFICATIONS, keep.verifications),
+    ):
+        db.execute(statement, [micros(now - age), _AT_ONCE])

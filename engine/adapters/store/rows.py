@@ -1,0 +1,93 @@
+"""Changes and events as rows: the whole change is one document beside what is searched."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue, TypeAdapter
+
+from engine.adapters.store import statements as sql
+from engine.domain.change import Change
+from engine.stores import Event, Note
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
+
+
+def micros(time: datetime) -> int:
+    """Times are microseconds since 1970, which compare as numbers and come back exactly."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def moment(micros: int) -> datetime:
+    return _EPOCH + micros * _MICROSECOND
+
+
+def insert(db: "Database", change: Change) -> None:
+    columns = {
+        "id": change.id,
+        "action": change.action,
+        "target": change.target,
+        "version": change.version,
+        "turn": next_turn(db),
+    }
+    db.table("changes").insert(columns | _moving(change))
+
+
+def move(db: "Database", before: Change, after: Change) -> bool:
+    """The compare-and-swap: False when the change is not in the state and revision of `before`."""
+    was = {"id": before.id, "state_before": before.state, "revision_before": before.revision}
+    return db.execute(sql.MOVE, was | _moving(after)).rowcount == 1
+
+
+def next_turn(db: "Database") -> int:
+    """The end of the queue."""
+    turn: int = db.execute(sql.NEXT_TURN).fetchone()[0]
+    return turn
+
+
+def select(db: "Database", statement: str, *parameters: str | int) -> tuple[Change, ...]:
+    """The changes whose `document` the statement selects."""
+    rows = db.execute(statement, parameters).fetchall()
+    return tuple(Change.model_validate_json(document) for (document,) in rows)
+
+
+def note(db: "Database", change_id: str, at: datetime, notes: Sequence[Note]) -> None:
+    """
+    Put events at the end of the feed. Writers take turns, so sequences become visible in order
+    and without gaps: who has seen n has seen everything up to n.
+    """
+    rows = (
+        {"change_id": change_id, "kind": kind, "at": micros(at), "details": to_json(details)}
+        for kind, details in notes
+    )
+    db.table("events").insert_all(rows)
+
+
+def events(db: "Database", after: int, limit: int) -> Iterator[Event]:
+    for sequence, change_id, kind, at, details in db.execute(sql.EVENTS, [after, max(limit, 0)]):
+        yield Event(sequence, change_id, kind, moment(at), from_json(details))
+
+
+def to_json(value: Mapping[str, JsonValue]) -> str:
+    # Half a surrogate pair could be written and never read again, by any reader of the feed.
+    return json.dumps(dict(value), ensure_ascii=False).encode(errors="replace").decode()
+
+
+def from_json(text: str) -> Mapping[str, JsonValue]:
+    return _OBJECT.validate_json(text)
+
+
+def _moving(change: Change) -> dict[str, str | int]:
+    return {
+        "state": change.state.value,
+        "revision": change.revision,
+        "updated_at": micros(change.updated_at),
+        "open": int(change.open),
+        "document": change.model_dump_json(),
+    }

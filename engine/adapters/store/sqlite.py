@@ -1,0 +1,189 @@
+"""The `ChangeStore` in one SQLite file, for the threads and processes of one machine."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from engine.adapters.store import claims, rows
+from engine.adapters.store import statements as sql
+from engine.adapters.store.connections import Connections
+from engine.adapters.store.retention import Retention, clear
+from engine.domain.change import Change
+from engine.domain.errors import ConflictError
+from engine.domain.gate import GateKind
+from engine.ports import Clock
+from engine.stores import Event, Note
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+FILE_NAME = "store.db"
+MAX_OUTPUT_BYTES = 64 * 1024
+_KEPT_RUNS = 20
+_CUT = b"\n[...]\n"
+_AFTER_ALL = 2**63 - 1
+
+
+class SqliteStore:
+    """
+    Implements `engine.stores.ChangeStore`; the file is `store.db` in `directory`.
+
+    Nothing is opened before the first call. `clock` dates what the caller does not date: events,
+    idempotency keys and outputs. A database busy for `wait_seconds`, or one that cannot be used,
+    is StoreUnavailableError.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        clock: Clock,
+        wait_seconds: float = 5,
+        keep: Retention | None = None,
+    ) -> None:
+        self._connections = Connections(directory / FILE_NAME, wait_seconds)
+        self._clock = clock
+        self._keep = keep or Retention()
+
+    def close(self) -> None:
+        self._connections.close()
+
+    def add(
+        self, change: Change, idempotency_key: str | None, events: Sequence[Note] = ()
+    ) -> Change:
+        """
+        As the port says. A key stands for the change that was returned with it, even after that
+        has ended. ConflictError for an id that is taken.
+        """
+        now = self._clock.now()
+        with self._connections.write() as db:
+            known = self._by_key(db, idempotency_key, now)
+            kept = known or _twin(db, change)
+            if kept is None:
+                _refuse_taken(db, change)
+                rows.insert(db, change)
+                rows.note(db, change.id, now, events)
+                kept = change
+            if idempotency_key is not None and known is None:
+                db.execute(sql.KEEP_KEY, [idempotency_key, kept.id, rows.micros(now)])
+            clear(db, now, self._keep)
+        return kept
+
+    def get(self, change_id: str) -> Change | None:
+        with self._connections.read() as db:
+            return next(iter(rows.select(db, sql.CHANGE_BY_ID, change_id)), None)
+
+    def move(self, before: Change, after: Change, events: Sequence[Note] = ()) -> bool:
+        """ValueError when `after` is not the next revision of `before`."""
+        if (after.id, after.revision) != (before.id, before.revision + 1):
+            raise ValueError(f"change {after.id}: revision {after.revision} is not the next one")
+        now = self._clock.now()
+        with self._connections.write() as db:
+            moved = rows.move(db, before, after)
+            if moved:
+                rows.note(db, after.id, now, events)
+        return moved
+
+    def open(self, target: str | None = None) -> tuple[Change, ...]:
+        with self._connections.read() as db:
+            if target is None:
+                return rows.select(db, sql.OPEN)
+            return rows.select(db, sql.OPEN_TO, target)
+
+    def recent(self, limit: int, before: str | None = None) -> tuple[Change, ...]:
+        """By the order in which they were added; nothing is before a change that is not there."""
+        with self._connections.read() as db:
+            number = _AFTER_ALL if before is None else _number(db, before) or 0
+            return rows.select(db, sql.RECENT, number, max(limit, 0))
+
+    def claim(self, worker: str, now: datetime, lasting: timedelta) -> Change | None:
+        """A clock that is put back lets nobody in before its time (`claims.Hold`)."""
+        with self._connections.write() as db:
+            return claims.take(db, worker, now, lasting)
+
+    def renew(self, change_id: str, worker: str, now: datetime, lasting: timedelta) -> bool:
+        with self._connections.write() as db:
+            return claims.renew(db, change_id, worker, now, lasting)
+
+    def release(self, change_id: str, worker: str) -> None:
+        with self._connections.write() as db:
+            claims.release(db, change_id, worker)
+
+    def events(self, after: int, limit: int = 100) -> tuple[Event, ...]:
+        with self._connections.read() as db:
+            return tuple(rows.events(db, after, limit))
+
+    def note(self, change_id: str, events: Sequence[Note]) -> None:
+        now = self._clock.now()
+        with self._connections.write() as db:
+            rows.note(db, change_id, now, events)
+
+    def keep_output(self, change_id: str, gate: GateKind, output: bytes) -> None:
+        """Of a longer one, head and tail are kept."""
+        at = rows.micros(self._clock.now())
+        with self._connections.write() as db:
+            db.execute(sql.KEEP_OUTPUT, [change_id, gate.value, at, _shortened(output)])
+
+    def output(self, change_id: str, gate: GateKind) -> bytes | None:
+        with self._connections.read() as db:
+            row: tuple[bytes] | None = db.execute(sql.OUTPUT, [change_id, gate.value]).fetchone()
+        return row[0] if row else None
+
+    def gate_seconds(self, target: str, gate: GateKind) -> tuple[float, ...]:
+        with self._connections.read() as db:
+            found = db.execute(sql.RUNS, [target, gate.value, _KEPT_RUNS]).fetchall()
+        return tuple(seconds for (seconds,) in found)
+
+    def keep_gate_seconds(self, target: str, gate: GateKind, seconds: float) -> None:
+        with self._connections.write() as db:
+            db.table("gate_runs").insert({"target": target, "gate": gate.value, "seconds": seconds})
+            db.execute(sql.FORGET_RUNS, [target, gate.value, _KEPT_RUNS])
+
+    def remember(self, key: str, value: Mapping[str, JsonValue], now: datetime) -> None:
+        with self._connections.write() as db:
+            db.execute(sql.REMEMBER, [key, rows.micros(now), rows.to_json(value)])
+
+    def recall(self, key: str) -> Mapping[str, JsonValue] | None:
+        with self._connections.read() as db:
+            row = db.execute(sql.RECALL, [key]).fetchone()
+            return rows.from_json(row[0]) if row else None
+
+    def known_head(self, environment: str) -> tuple[int, str] | None:
+        with self._connections.read() as db:
+            row: tuple[int, str] | None = db.execute(sql.HEAD, [environment]).fetchone()
+        return row
+
+    def keep_head(self, environment: str, sequence: int, digest: str) -> None:
+        """An older head, or another one of the same sequence, does not replace what is known."""
+        with self._connections.write() as db:
+            db.execute(sql.KEEP_HEAD, [environment, sequence, digest])
+
+    def _by_key(self, db: "Database", key: str | None, now: datetime) -> Change | None:
+        if key is None:
+            return None
+        oldest = rows.micros(now - self._keep.keys)
+        return next(iter(rows.select(db, sql.CHANGE_BY_KEY, key, oldest)), None)
+
+
+def _twin(db: "Database", change: Change) -> Change | None:
+    asked = (change.action, change.version, change.target)
+    return next(iter(rows.select(db, sql.OPEN_TWIN, *asked)), None)
+
+
+def _refuse_taken(db: "Database", change: Change) -> None:
+    if _number(db, change.id) is not None:
+        raise ConflictError(f"There is another change {change.id} already: ask again")
+
+
+def _number(db: "Database", change_id: str) -> int | None:
+    row: tuple[int] | None = db.execute(sql.NUMBER, [change_id]).fetchone()
+    return row[0] if row else None
+
+
+def _shortened(output: bytes) -> bytes:
+    if len(output) <= MAX_OUTPUT_BYTES:
+        return output
+    half = (MAX_OUTPUT_BYTES - len(_CUT)) // 2
+    return output[:half] + _CUT + output[-half:]

@@ -1,0 +1,88 @@
+"""The SQL of the store that is more than a plain insert."""
+
+CHANGE_BY_ID = "SELECT document FROM changes WHERE id = ?"
+CHANGE_BY_KEY = """
+SELECT document FROM changes JOIN keys ON changes.id = keys.change_id
+WHERE keys.key = ? AND keys.at >= ?
+"""
+OPEN_TWIN = """
+SELECT document FROM changes WHERE open = 1 AND action = ? AND version = ? AND target = ?
+"""
+OPEN = "SELECT document FROM changes WHERE open = 1 ORDER BY number"
+OPEN_TO = "SELECT document FROM changes WHERE open = 1 AND target = ? ORDER BY number"
+RECENT = "SELECT document FROM changes WHERE number < ? ORDER BY number DESC LIMIT ?"
+NUMBER = "SELECT number FROM changes WHERE id = ?"
+# The compare-and-swap.
+MOVE = """
+UPDATE changes SET state = :state, revision = :revision, updated_at = :updated_at, open = :open,
+    document = :document
+WHERE id = :id AND state = :state_before AND revision = :revision_before
+"""
+KEEP_KEY = "INSERT OR REPLACE INTO keys (key, change_id, at) VALUES (?, ?, ?)"
+
+EVENTS = """
+SELECT sequence, change_id, kind, at, details FROM events
+WHERE sequence > ? ORDER BY sequence LIMIT ?
+"""
+
+# Behind every change that waits and every environment that was served.
+NEXT_TURN = """
+SELECT 1 + max(
+    (SELECT coalesce(max(turn), 0) FROM changes WHERE open = 1),
+    (SELECT coalesce(max(turn), 0) FROM claims)
+)
+"""
+WAITING = """
+SELECT number, target, document FROM changes
+WHERE open = 1 AND state IN ('checking', 'executing') ORDER BY turn
+"""
+REQUEUE = "UPDATE changes SET turn = ? WHERE number = ?"
+HOLDS = "SELECT target, turn, change_id, renewed, until, doubted FROM claims"
+DOUBT = "UPDATE claims SET doubted = ? WHERE target = ?"
+TAKE = """
+INSERT OR REPLACE INTO claims (target, turn, change_id, worker, renewed, until, doubted)
+VALUES (?, ?, ?, ?, ?, ?, NULL)
+"""
+RENEW = """
+UPDATE claims SET renewed = ?, until = ?, doubted = NULL WHERE change_id = ? AND worker = ?
+"""
+RELEASE = """
+UPDATE claims SET change_id = NULL, worker = NULL, doubted = NULL
+WHERE change_id = ? AND worker = ?
+"""
+
+KEEP_OUTPUT = "INSERT OR REPLACE INTO outputs (change_id, gate, at, output) VALUES (?, ?, ?, ?)"
+OUTPUT = "SELECT output FROM outputs WHERE change_id = ? AND gate = ?"
+RUNS = "SELECT seconds FROM gate_runs WHERE target = ? AND gate = ? ORDER BY number DESC LIMIT ?"
+FORGET_RUNS = """
+DELETE FROM gate_runs WHERE number IN (
+    SELECT number FROM gate_runs WHERE target = ? AND gate = ?
+    ORDER BY number DESC LIMIT -1 OFFSET ?
+)
+"""
+REMEMBER = "INSERT OR REPLACE INTO verifications (key, at, value) VALUES (?, ?, ?)"
+RECALL = "SELECT value FROM verifications WHERE key = ?"
+HEAD = "SELECT sequence, digest FROM heads WHERE environment = ?"
+KEEP_HEAD = """
+INSERT INTO heads (environment, sequence, digest) VALUES (?, ?, ?)
+ON CONFLICT (environment) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest
+WHERE excluded.sequence > heads.sequence
+"""
+
+CLEAR_KEYS = """
+DELETE FROM keys WHERE rowid IN (SELECT rowid FROM keys WHERE at < ? ORDER BY at LIMIT ?)
+"""
+CLEAR_EVENTS = """
+DELETE FROM events WHERE rowid IN (SELECT rowid FROM events WHERE at < ? ORDER BY at LIMIT ?)
+"""
+CLEAR_OUTPUTS = """
+DELETE FROM outputs WHERE rowid IN (
+    SELECT rowid FROM outputs
+    WHERE at < ? AND change_id NOT IN (SELECT id FROM changes WHERE open = 1)
+    ORDER BY at LIMIT ?
+)
+"""
+CLEAR_VERIFICATIONS = """
+DELETE FROM verifications
+WHERE rowid IN (SELECT rowid FROM verifications WHERE at < ? ORDER BY at LIMIT ?)
+"""

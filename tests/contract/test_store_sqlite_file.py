@@ -1,0 +1,299 @@
+"""The SQLite store's file: its schema, its indexes, its growth, and files it cannot use."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.store import Retention, statements
+from engine.adapters.store.opening import open_database
+from engine.adapters.store.schema import STEPS
+from engine.domain.change import ChangeState
+from engine.domain.errors import StoreUnavailableError
+from engine.domain.gate import GateKind
+from tests.contract.stores import NOON, HandClock, change, ids, sqlite_store
+
+REPOSITORY = Path(__file__).parents[2]
+HOUR = timedelta(hours=1)
+NEWER = {**STEPS, "0002": "ALTER TABLE heads ADD COLUMN seen INTEGER"}
+READING = sorted(
+    name for name, text in vars(statements).items() if name.isupper() and "changes" in text
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The file of a store with one open change."""
+    with sqlite_store(tmp_path) as store:
+        store.add(change(), None, [("submitted", {})])
+    return tmp_path / "store.db"
+
+
+def test_a_store_of_a_newer_floe_is_refused(file):
+    open_database(file, 5, NEWER).close()
+
+    with sqlite_store(file.parent) as store, pytest.raises(StoreUnavailableError) as refused:
+        store.open()
+
+    assert str(refused.value) == (
+        f"the store {file} was written by a newer floe (schema 0002; this one knows 0001): "
+        "use that one, or another state.dir"
+    )
+
+
+def test_an_older_store_is_brought_up_to_date_and_keeps_what_it_has(file):
+    db = open_database(file, 5, NEWER)
+    with closing(db):
+        columns = [column.name for column in db.table("heads").columns]
+
+        assert columns == ["environment", "sequence", "digest", "seen"]
+        assert db.table("changes").count == 1
+
+
+def test_a_step_that_fails_leaves_the_file_as_it_was(file):
+    broken = {**NEWER, "0003": "CREATE TABLE half (a); CREATE TABLE heads (a);"}
+
+    with pytest.raises(sqlite3.OperationalError, match="heads already exists"):
+        open_database(file, 5, broken)
+
+    with sqlite_store(file.parent) as store:
+        assert len(store.open()) == 1
+
+
+@pytest.mark.parametrize("content", [b"no database " * 100, b"SQLite format 3\0" + b"\xff" * 4080])
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path, content):
+    (tmp_path / "store.db").write_bytes(content)
+
+    with sqlite_store(tmp_path) as store, pytest.raises(StoreUnavailableError) as refused:
+        store.add(change(), None)
+
+    assert str(refused.value) == (
+        f"the store {tmp_path}/store.db is damaged, or no database: stop what uses it and move it "
+        "away: history is in the registry, and what was in flight can be asked for again"
+    )
+    assert (tmp_path / "store.db").read_bytes() == content
+
+
+def test_a_damaged_page_is_noticed(file):
+    content = bytearray(file.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    file.write_bytes(content)
+
+    with sqlite_store(file.parent) as store, pytest.raises(StoreUnavailableError, match="damaged"):
+        store.open()
+
+
+def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "store.db")) as other:
+        other.execute("CREATE TABLE changes (a)")
+    before = (tmp_path / "store.db").read_bytes()
+
+    with (
+        sqlite_store(tmp_path) as store,
+        pytest.raises(StoreUnavailableError, match=r"of another program: point state\.dir at"),
+    ):
+        store.add(change(), None)
+
+    assert (tmp_path / "store.db").read_bytes() == before
+
+
+def test_an_empty_file_becomes_a_store(tmp_path):
+    (tmp_path / "store.db").touch()
+
+    with sqlite_store(tmp_path) as store:
+        kept = store.add(change(), None)
+
+        assert store.open() == (kept,)
+
+
+@pytest.mark.parametrize("document", ['{"id": "c-1"}', "{", '{"no-such-field": 1}'])
+def test_a_change_that_cannot_be_read_is_never_skipped(file, document):
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("UPDATE changes SET document = ?", [document])
+
+    with (
+        sqlite_store(file.parent) as store,
+        pytest.raises(StoreUnavailableError, match="holds what this floe cannot read"),
+    ):
+        store.open()
+
+
+def test_a_file_where_the_directory_should_be_is_said_in_one_sentence(tmp_path):
+    (tmp_path / "state").touch()
+
+    for directory in (tmp_path / "state", tmp_path / "state" / "deeper"):
+        with (
+            sqlite_store(directory) as store,
+            pytest.raises(StoreUnavailableError, match=r"store\.db cannot be .*[:;] point state"),
+        ):
+            store.open()
+
+
+NOBODY = """
+import os, pathlib, sys
+from engine.adapters.store import SqliteStore
+from engine.adapters.store.opening import open_database
+from engine.domain.errors import StoreUnavailableError
+from tests.contract.stores import HandClock, change
+
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+store = SqliteStore(pathlib.Path(sys.argv[1]), HandClock())
+try:
+    store.add(change(), None)
+except StoreUnavailableError as error:
+    print(error)
+store.close()
+"""
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A directory that any user may enter, which those of pytest are not."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_directory_that_cannot_be_written_is_said_in_one_sentence(public, there):
+    state = public / "state"
+    state.mkdir()
+    if there:
+        with sqlite_store(state) as store:
+            store.add(change(), None)
+        (state / "store.db").chmod(0o644)
+    state.chmod(0o555)
+
+    argv = [sys.executable, "-c", NOBODY, str(state)]
+    said = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    state.chmod(0o755)
+
+    assert said.stderr == ""
+    assert said.stdout.startswith(f"the store {state}/store.db cannot be ")
+    assert said.stdout.endswith("point state.dir at a directory this user may write\n")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 512 KiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    argv = ["mount", "-t", "tmpfs", "-o", "size=512k", "none", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(argv, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk takes root")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_is_said_in_one_sentence_and_changes_nothing(small_disk):
+    with sqlite_store(small_disk) as store:
+        kept = store.add(change(), None)
+        ballast = small_disk / "ballast"
+        with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+            while True:
+                file.write(b"-" * 4096)
+
+        with pytest.raises(StoreUnavailableError) as refused:
+            store.keep_output(kept.id, GateKind.TESTS, os.urandom(60_000))
+
+        assert str(refused.value) == (
+            f"the store {small_disk}/store.db cannot grow, the disk is full: "
+            "free some space and repeat"
+        )
+        assert store.open() == (kept,)
+        ballast.unlink()
+        assert store.move(kept, kept.moved(ChangeState.EXECUTING))
+
+
+@pytest.mark.parametrize("name", READING)
+def test_no_statement_looks_through_all_changes(file, name):
+    statement = getattr(statements, name)
+    values: dict[str, int] | list[int] = [1] * statement.count("?")
+    if ":id" in statement:
+        fields = ("state", "revision", "updated_at", "open", "document", "id")
+        values = dict.fromkeys([*fields, "state_before", "revision_before"], 1)
+
+    with closing(sqlite3.connect(file)) as db:
+        explained = db.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+
+    plan = [str(line[3]) for line in explained if " changes" in line[3]]
+    assert plan
+    assert all(line.startswith("SEARCH changes USING ") for line in plan), plan
+
+
+def test_ten_thousand_ended_changes_do_not_hide_the_open_ones(file):
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("""
+            WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT 10000)
+            INSERT INTO changes (id, action, target, version, state, revision, updated_at, open,
+                turn, document)
+            SELECT 'old-' || n, action, target, version, 'failed', 2, updated_at, 0, turn, document
+            FROM changes, numbers
+        """)
+
+    with sqlite_store(file.parent) as store:
+        newest = store.add(change(), None)
+
+        assert len(store.open()) == 2
+        assert len(store.recent(50, before=newest.id)) == 50
+        assert ids(store.recent(1)) == [newest.id]
+
+
+def counts(file: Path, *tables: str) -> list[int]:
+    with closing(sqlite3.connect(file)) as db:
+        return [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+
+
+def test_what_is_old_goes_in_passing_and_what_is_open_stays(tmp_path):
+    clock = HandClock()
+    with sqlite_store(tmp_path, clock=clock) as store:
+        opened = store.add(change(), "key-1", [("submitted", {})])
+        store.keep_output(opened.id, GateKind.TESTS, b"kept")
+        store.keep_output("c-ended", GateKind.TESTS, b"old")
+        store.remember("old", {}, NOON)
+        tables = ("keys", "events", "outputs", "verifications")
+        clock.time += timedelta(days=30)
+        store.add(change(), None)
+        after_a_month = counts(tmp_path / "store.db", *tables)
+        clock.time += timedelta(days=61)
+
+        store.add(change(), None)
+
+        assert after_a_month == [0, 1, 2, 1]
+        assert counts(tmp_path / "store.db", *tables) == [0, 0, 1, 0]
+        assert store.output(opened.id, GateKind.TESTS) == b"kept"
+        assert store.get(opened.id) == opened
+
+
+def test_clearing_away_is_bounded_and_the_feed_never_counts_anew(tmp_path):
+    clock = HandClock()
+    with sqlite_store(tmp_path, clock=clock, keep=Retention(events=720 * HOUR)) as store:
+        for _ in range(3):
+            store.note("c-1", [("noted", {})] * 100)
+        clock.time += 721 * HOUR
+
+        left = []
+        for _ in range(3):
+            store.add(change(), None)
+            left += counts(tmp_path / "store.db", "events")
+        store.note("c-1", [("noted", {})])
+
+        assert left == [100, 0, 0]
+        assert [event.sequence for event in store.events(0)] == [301]
+
+
+@pytest.mark.parametrize("short", [{"keys": 23 * HOUR}, {"events": 719 * HOUR}])
+def test_a_retention_below_what_is_promised_is_refused(short):
+    with pytest.raises(ValueError, match="at least"):
+        Retention(**short)
