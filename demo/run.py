@@ -1,72 +1,75 @@
-"""`make demo`: a whole promotion on an embedded registry, command by command."""
+"""`make demo`: promotions on an embedded registry, command by command."""
 
-import os
-import shlex
+import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from demo.issuer import issuer
 from demo.seed import seed
+from demo.shell import Shell, UnexpectedError
 
 ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / ".demo"
-# What is run, and the exit code it must end with.
-STEPS: tuple[tuple[str, str, int], ...] = (
-    ("What would happen?", "floe platform promote v1.2.2 --from dev --to staging --dry-run", 0),
-    ("Do it.", "floe platform promote v1.2.2 --from dev --to staging", 0),
-    ("And on to production.", "floe platform promote v1.2.2 --to prod", 0),
-    ("Skipping an environment is refused.", "floe platform promote v1.2.3 --from dev --to prod", 9),
-    ("The next version follows.", "floe platform promote v1.2.3 --to staging", 0),
-    (
-        "Production is frozen for an incident.",
-        "floe platform lock --env prod --reason 'INC-42: checkout is slow' --for 2h",
-        0,
-    ),
-    ("So nothing goes there.", "floe platform promote v1.2.3 --to prod", 13),
-    (
-        "It is over.",
-        "floe platform unlock --env prod --reason 'INC-42 is resolved'",
-        0,
-    ),
-    ("Now it goes.", "floe platform promote v1.2.3 --to prod", 0),
-    (
-        "It was not a good idea. What would going back undo?",
-        "floe platform rollback v1.2.2 --env prod --reason 'INC-43: 5xx' --dry-run",
-        0,
-    ),
-    ("Go back.", "floe platform rollback v1.2.2 --env prod --reason 'INC-43: 5xx'", 0),
-    ("What runs where, and what happened?", "floe platform status --history 12", 0),
-    ("Can the records be believed?", "floe platform audit verify", 0),
-)
+_CHANGE = re.compile(r"Change: (c-[0-9a-f]+)")
 
 
 def main() -> int:
     shutil.rmtree(PLATFORM, ignore_errors=True)
     PLATFORM.mkdir()
-    shutil.copy(ROOT / "manifest.yaml", PLATFORM)
     seed(PLATFORM / "registry")
-    print("An embedded registry holds v1.2.2-dev and v1.2.3-dev, as a build published them.")
-    for title, command, expected in STEPS:
-        if not _run(title, command, expected):
-            return 1
+    print(
+        "An embedded registry holds v1.2.2-dev, v1.2.3-dev and v1.2.4-dev: a build published them."
+    )
+    try:
+        promote_and_roll_back(Shell(PLATFORM))
+        approve(Shell(PLATFORM))
+    except UnexpectedError as error:
+        print(f"This is not as it should be: {error}")
+        return 1
     print(f"\nThat was floe. The registry is an OCI image layout: {PLATFORM.name}/registry")
     return 0
 
 
-def _run(title: str, command: str, expected: int) -> bool:
-    print(f"\n# {title}\n$ {command}", flush=True)
-    environ = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    }
-    # One stream, so that what is said while waiting stands where it was said.
-    done = subprocess.run(shlex.split(command), cwd=PLATFORM, env=environ, stderr=subprocess.STDOUT)
-    if done.returncode != expected:
-        print(f"This should have ended with {expected} and ended with {done.returncode}.")
-        return False
-    if expected:
-        print(f"(exit code {expected}, as it should be)", flush=True)
-    return True
+def promote_and_roll_back(shell: Shell) -> None:
+    shutil.copy(ROOT / "manifest.yaml", PLATFORM)
+    run = shell.run
+    run("What would happen?", "floe platform promote v1.2.2 --from dev --to staging --dry-run")
+    run("Do it.", "floe platform promote v1.2.2 --from dev --to staging")
+    run("And on to production.", "floe platform promote v1.2.2 --to prod")
+    skip = "floe platform promote v1.2.3 --from dev --to prod"
+    run("Skipping an environment is refused.", skip, 9)
+    run("The next version follows.", "floe platform promote v1.2.3 --to staging")
+    incident = "floe platform lock --env prod --reason 'INC-42: checkout is slow' --for 2h"
+    run("Production is frozen for an incident.", incident)
+    run("So nothing goes there.", "floe platform promote v1.2.3 --to prod", 13)
+    run("It is over.", "floe platform unlock --env prod --reason 'INC-42 is resolved'")
+    run("Now it goes.", "floe platform promote v1.2.3 --to prod")
+    back = "floe platform rollback v1.2.2 --env prod --reason 'INC-43: 5xx'"
+    run("It was not a good idea. What would going back undo?", f"{back} --dry-run")
+    run("Go back.", back)
+
+
+def approve(shell: Shell) -> None:
+    """The same platform, where production needs a second person."""
+    with issuer() as people:
+        manifest = (ROOT / "demo/approvals.yaml").read_text()
+        (PLATFORM / "manifest.yaml").write_text(manifest.replace("${ISSUER}", people.url))
+        alice = {"who": "alice", "token": people.token("alice@acme.com", "developers")}
+        bob = {"who": "bob", "token": people.token("bob@acme.com", "release-managers")}
+        print("\nFrom here on production needs approval, and its tests take a moment.")
+        shell.run("Alice goes on.", "floe platform promote v1.2.4 --to staging", **alice)
+        again = "floe platform promote v1.2.4 --to prod"
+        shell.kill("She asks for production, and her machine dies.", again, 2, **alice)
+        asked = shell.run("She asks again: it goes on where it was.", again, 14, **alice)
+        found = _CHANGE.search(asked)
+        change = found[1] if found else ""
+        decide = f"floe platform approve {change}"
+        shell.run("She cannot approve her own change.", decide, 12, **alice)
+        shell.run("Bob can.", decide, **bob)
+        shell.run("What runs where, and what happened?", "floe platform status --history 12")
+        shell.run("Who approved that?", "floe platform audit history --env prod --limit 1")
+        shell.run("Can the records be believed?", "floe platform audit verify")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An embedded registry with two versions of a sample platform, as a build would publish them."""
+"""An embedded registry with three versions of a sample platform, as a build would publish them."""
 
 import hashlib
 import json
@@ -19,11 +19,17 @@ _VERSIONS: dict[str, dict[str, Any]] = {
         "limits": {"memory": "1Gi", "threads": 8},
         "enforcement_result": {"passed": True},
     },
+    "v1.2.4": {
+        "product": {"id": "sales-mart", "name": "Sales mart"},
+        "limits": {"memory": 1024, "threads": 8},
+        "schedule": "hourly",
+        "enforcement_result": {"passed": True},
+    },
 }
 
 
 def seed(root: Path) -> None:
-    """Write an OCI image layout at `root` holding v1.2.2-dev and v1.2.3-dev."""
+    """Write an OCI image layout at `root` holding v1.2.2-dev, v1.2.3-dev and v1.2.4-dev."""
     (root / "blobs/sha256").mkdir(parents=True)
     (root / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     entries = [_publish(root, version, content) for version, content in _VERSIONS.items()]

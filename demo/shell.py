@@ -1,0 +1,62 @@
+"""Commands as a person types them: printed, run, and checked for the exit code they must have."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+class UnexpectedError(Exception):
+    """A command did not end as it had to."""
+
+
+class Shell:
+    """Runs `floe` in `folder`, where a manifest.yaml is."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def run(
+        self, title: str, command: str, expected: int = 0, *, who: str = "", token: str = ""
+    ) -> str:
+        """What the command printed; `token` says who gives it, and `who` what to call them."""
+        print(f"\n# {title}\n{who}$ {command}", flush=True)
+        # One stream, so that what is said while waiting stands where it was said.
+        done = subprocess.run(
+            shlex.split(command),
+            cwd=self._folder,
+            env=self._environ(token),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        print(done.stdout, end="", flush=True)
+        if done.returncode != expected:
+            raise UnexpectedError(f"it ended with {done.returncode} and not with {expected}")
+        if expected:
+            print(f"(exit code {expected}, as it should be)", flush=True)
+        return done.stdout
+
+    def kill(
+        self, title: str, command: str, seconds: float, *, who: str = "", token: str = ""
+    ) -> None:
+        """Start the command and kill it, with all it started, after `seconds`."""
+        print(f"\n# {title}\n{who}$ {command}", flush=True)
+        process = subprocess.Popen(
+            shlex.split(command),
+            cwd=self._folder,
+            env=self._environ(token),
+            stderr=subprocess.STDOUT,
+        )
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        print("Killed", flush=True)
+
+    def _environ(self, token: str) -> dict[str, str]:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environ = os.environ | {"PATH": path}
+        return environ | {"FLOE_ID_TOKEN": token} if token else environ
