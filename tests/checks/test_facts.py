@@ -1,0 +1,120 @@
+"""Facts: declared before they are used, read once, side by side."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from engine.domain.errors import ConfigError, RegistryUnavailableError, UsageError
+from engine.facts import Fact, Facts
+
+
+class Weather(Facts):
+    """A context whose readings are counted, and meet each other."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        super().__init__(pool)
+        self.readings: list[str] = []
+        self.meeting = threading.Barrier(2, timeout=10)
+
+    @Fact
+    def wind(self) -> int:
+        self.readings.append("wind")
+        self.meeting.wait()
+        return 3
+
+    @Fact
+    def rain(self) -> int:
+        self.readings.append("rain")
+        self.meeting.wait()
+        return 5
+
+    @Fact
+    def sky(self) -> str:
+        self.readings.append("sky")
+        return "grey"
+
+    @Fact
+    def forecast(self) -> str:
+        return f"{self.sky} and {self.sky}"
+
+    @Fact
+    def broken(self) -> str:
+        raise RegistryUnavailableError("the station is down")
+
+    @Fact
+    def misread(self) -> str:
+        raise UsageError("what is the weather of 'x'?")
+
+
+class MountainWeather(Weather):
+    @Fact
+    def sky(self) -> str:
+        return "blue"
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as running:
+        yield running
+
+
+def test_a_fact_nobody_declared_is_a_defect_and_not_a_request(pool: ThreadPoolExecutor) -> None:
+    weather = Weather(pool)
+
+    with pytest.raises(RuntimeError, match="'sky' is used without being declared"):
+        _ = weather.sky
+
+    assert weather.readings == []
+
+
+def test_facts_fetched_together_are_read_side_by_side(pool: ThreadPoolExecutor) -> None:
+    weather = Weather(pool)
+
+    weather.fetch([Weather.wind, Weather.rain])
+
+    assert (weather.wind, weather.rain) == (3, 5)
+
+
+def test_a_fact_is_read_once_however_many_need_it(pool: ThreadPoolExecutor) -> None:
+    weather = Weather(pool)
+
+    weather.fetch([Weather.forecast, Weather.sky, Weather.forecast])
+    weather.fetch([Weather.sky])
+
+    assert weather.forecast == "grey and grey"
+    assert weather.readings == ["sky"]
+
+
+def test_a_context_reads_its_own_fact_where_its_base_is_named(pool: ThreadPoolExecutor) -> None:
+    weather = MountainWeather(pool)
+
+    weather.fetch([Weather.sky])
+
+    assert weather.sky == "blue"
+
+
+@pytest.mark.parametrize(
+    ("facts", "first"),
+    [
+        ([Weather.broken, Weather.sky, Weather.misread], RegistryUnavailableError),
+        ([Weather.sky, Weather.misread, Weather.broken], ConfigError),
+    ],
+)
+def test_the_first_failure_in_the_order_asked_for_is_told(
+    pool: ThreadPoolExecutor, facts: list[Fact[str]], first: type[Exception]
+) -> None:
+    weather = Weather(pool)
+
+    with pytest.raises(first):
+        weather.fetch(facts)
+
+
+def test_a_fact_that_was_not_read_can_be_left_alone(pool: ThreadPoolExecutor) -> None:
+    weather = Weather(pool)
+
+    weather.fetch([Weather.sky])
+
+    assert (weather.peek(Weather.sky), weather.peek(Weather.wind)) == ("grey", None)
+    assert weather.readings == ["sky"]
