@@ -73,9 +73,9 @@ class Chain:
 
     def _skip(self, first: int, last: int) -> None:
         """Nothing is linked or tagged from `first` to `last`; an entry that skips them said so."""
-        if self._later is None:
+        later, self._later = self._later, None
+        if later is None or later.entry.previous is not None:
             self._remarks.missing(first, last)
-        self._later = None
 
     def _look(self, sequence: int) -> Place | None:
         linked = self._links.pop(sequence, None)

@@ -93,6 +93,34 @@ def test_records_before_a_time_are_left_out(place: Place, tmp_path: Path) -> Non
     assert len(older) == 3
 
 
+def test_records_just_before_a_time_are_left_out(place: Place, engine: Engine) -> None:
+    promotions(place, engine, 3)
+    with closing(engine.audit(Selection())) as entries:
+        times = [entry.record.at for entry in entries]
+
+    recent = listed(engine, Selection(since=times[1]))
+
+    assert recent == ["promotion v1.0.3 staging", "promotion v1.0.2 staging"]
+
+
+def test_a_ledger_is_read_only_as_far_back_as_asked(
+    fake: FakeRegistry, opened: Callable[..., DistributionRegistry], tmp_path: Path
+) -> None:
+    clock = TickingClock()
+    with engine_on(opened(fake.host), tmp_path, clock=clock) as engine:
+        for _ in range(40):
+            lock(engine)
+            unlock(engine)
+        clock.time += timedelta(days=2)
+        lock(engine)
+        fake.requests.clear()
+
+        recent = listed(engine, Selection(environment="staging", since=NOON + timedelta(days=1)))
+
+    assert recent == ["lock - staging"]
+    assert len(fake.requests) <= 1 + 32
+
+
 def test_the_newest_records_cost_the_same_however_long_the_ledger_is(
     fake: FakeRegistry, opened: Callable[..., DistributionRegistry], tmp_path: Path
 ) -> None:
