@@ -1,0 +1,273 @@
+"""Locks stop promotions and nothing else, and everybody sees them."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.api import Engine
+from engine.domain.environment import Environment, FixedLock
+from engine.domain.errors import (
+    EnvironmentLockedError,
+    UsageError,
+    VersionNotPromotedError,
+)
+from engine.domain.result import Ending
+from tests.conftest import Place
+from tests.scenarios.engines import (
+    ALICE,
+    BOB,
+    NOON,
+    TickingClock,
+    Told,
+    engine_on,
+    path_of,
+    promote,
+    promotion,
+)
+from tests.scenarios.verbs import (
+    artifact,
+    kinds,
+    lock,
+    lock_of,
+    locking,
+    promoted,
+    returning,
+    roll_back,
+    rollback_of,
+    unlock,
+    unlock_of,
+)
+
+
+def built(place: Place, *versions: str) -> None:
+    for version in versions:
+        place.push(artifact(version), f"{version}-dev")
+
+
+@pytest.mark.requirement("FR-035")
+@pytest.mark.requirement("FR-036")
+def test_a_promotion_into_a_locked_environment_is_refused_with_reason_holder_and_time(
+    place: Place, engine: Engine
+) -> None:
+    built(place, "v1.0.0")
+    held = lock_of(lock(engine, operator=BOB))
+
+    result = promote(engine, "v1.0.0", "staging")
+
+    assert isinstance(result.error, EnvironmentLockedError)
+    assert result.error.exit_code == 13
+    assert str(result.error) == (
+        "Environment 'staging' is locked. Reason: INC-1. Locked by: bob@acme.com at "
+        f"{held.locked_at:%Y-%m-%d %H:%M:%S} UTC. "
+        "Unlock: floe platform unlock --env staging --reason …"
+    )
+    assert place.registry.resolve(engine.path.environment("staging").latest) is None
+
+
+@pytest.mark.requirement("FR-037")
+@pytest.mark.requirement("FR-038")
+def test_an_unlock_lets_promotions_go_on_and_both_are_on_record(
+    place: Place, engine: Engine
+) -> None:
+    built(place, "v1.0.0")
+    lock(engine)
+
+    record = unlock_of(unlock(engine, operator=BOB))
+    result = promote(engine, "v1.0.0", "staging")
+
+    assert result.error is None
+    assert (record.locked_by, record.locked_reason) == ("alice@acme.com", "INC-1")
+    assert (record.operator, record.reason) == ("bob@acme.com", "INC-1 is over")
+    assert kinds(engine) == ["lock", "unlock", "promotion"]
+
+
+@pytest.mark.requirement("FR-039")
+def test_status_shows_the_lock_and_what_ran_before_it(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0")
+
+    record = lock_of(lock(engine))
+
+    status = engine.status()[1]
+    assert status.lock is not None
+    assert (status.lock.reason, status.lock.operator) == ("INC-1", "alice@acme.com")
+    assert status.lock.at == record.locked_at
+    assert status.state.version == "v1.0.0"
+
+
+def test_only_the_named_environment_is_locked(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0")
+
+    lock(engine, "staging")
+
+    assert promote(engine, "v1.0.0", "prod").error is None
+
+
+def test_locking_what_is_locked_is_refused_with_its_present_holder(
+    place: Place, engine: Engine
+) -> None:
+    lock(engine, operator=BOB)
+
+    result = lock(engine, operator=ALICE)
+
+    assert isinstance(result.error, EnvironmentLockedError)
+    assert "Locked by: bob@acme.com" in str(result.error)
+    assert kinds(engine) == ["lock"]
+
+
+def test_unlocking_what_is_not_locked_changes_and_records_nothing(
+    place: Place, engine: Engine
+) -> None:
+    result = unlock(engine)
+
+    assert (result.outcome, result.error, result.record) == (Ending.UNCHANGED, None, None)
+    assert place.registry.tags() == ()
+
+
+def test_a_lock_taken_after_the_plan_still_holds(place: Place, engine: Engine) -> None:
+    built(place, "v1.0.0")
+    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told())
+    assert plan.error is None
+    lock(engine)
+
+    result = engine.execute(plan, Told())
+
+    assert isinstance(result.error, EnvironmentLockedError)
+    assert kinds(engine) == ["lock"]
+
+
+def test_a_rollback_stays_possible_and_keeps_the_lock(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    lock(engine)
+
+    record = rollback_of(roll_back(engine, "v1.0.0"))
+
+    assert record.version == "v1.0.0"
+    assert engine.status()[1].lock is not None
+
+
+@pytest.mark.requirement("FR-036")
+def test_going_forward_again_by_a_rollback_is_a_promotion_and_stays_locked(
+    place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    roll_back(engine, "v1.0.0")
+    lock(engine)
+
+    result = roll_back(engine, "v1.1.0")
+
+    assert isinstance(result.error, EnvironmentLockedError)
+    assert engine.status()[1].state.version == "v1.0.0"
+
+
+def test_a_lock_taken_after_the_plan_stops_the_way_forward_too(
+    place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    roll_back(engine, "v1.0.0")
+    plan = engine.plan(returning(engine, "v1.1.0"), Told())
+    lock(engine)
+
+    result = engine.execute(plan, Told())
+
+    assert isinstance(result.error, EnvironmentLockedError)
+
+
+def test_an_old_promotion_repeated_is_no_way_around_the_lock(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    lock(engine)
+
+    result = promote(engine, "v1.0.0", "staging")
+
+    assert isinstance(result.error, EnvironmentLockedError)
+
+
+def test_all_that_blocks_is_said_at_once_and_the_first_decides(
+    place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    roll_back(engine, "v1.0.0")
+    lock(engine)
+    place.push(artifact("other"), "v1.1.0-staging")
+
+    result = roll_back(engine, "v1.1.0")
+
+    assert isinstance(result.error, VersionNotPromotedError)
+    assert [finding.check for finding in result.plan.blockers] == ["promoted before", "lock"]
+
+
+class TestExpiry:
+    """A clock that stands still, but for a tick at every look."""
+
+    def test_a_lock_ends_by_itself_at_its_time(self, place: Place, tmp_path: Path) -> None:
+        clock = TickingClock()
+        built(place, "v1.0.0", "v1.1.0")
+        with engine_on(place.registry, tmp_path, clock=clock) as engine:
+            record = lock_of(lock(engine, duration="1h30m"))
+            assert record.expires_at == record.locked_at + timedelta(minutes=90)
+            clock.time = record.locked_at + timedelta(minutes=89)
+            held = promote(engine, "v1.0.0", "staging")
+
+            clock.time = record.locked_at + timedelta(minutes=90)
+            free = promote(engine, "v1.0.0", "staging")
+
+            assert isinstance(held.error, EnvironmentLockedError)
+            assert "until 2026-09-01 13:30" in str(held.error)
+            assert free.error is None
+            assert engine.status()[1].lock is None
+
+    def test_what_expired_can_be_locked_again_and_needs_no_unlock(
+        self, place: Place, tmp_path: Path
+    ) -> None:
+        clock = TickingClock()
+        with engine_on(place.registry, tmp_path, clock=clock) as engine:
+            lock(engine, duration="1m")
+            clock.time = NOON + timedelta(hours=1)
+            nothing = unlock(engine)
+
+            again = lock(engine, operator=BOB)
+
+            assert nothing.outcome is Ending.UNCHANGED
+            assert lock_of(again).operator == "bob@acme.com"
+            assert kinds(engine) == ["lock", "lock"]
+
+
+class TestFixedLock:
+    """A lock that stands in manifest.yaml."""
+
+    PATH = path_of("dev", Environment("staging", fixed_lock=FixedLock("audit week", "cfo")))
+
+    @pytest.mark.requirement("FR-036")
+    def test_it_stops_promotions_and_says_where_it_is_lifted(
+        self, place: Place, tmp_path: Path
+    ) -> None:
+        built(place, "v1.0.0")
+        with engine_on(place.registry, tmp_path, self.PATH) as engine:
+            result = promote(engine, "v1.0.0", "staging")
+
+            assert isinstance(result.error, EnvironmentLockedError)
+            assert "Reason: audit week. Locked by: cfo." in str(result.error)
+            assert "remove `lock` from the environment in manifest.yaml" in str(result.error)
+
+    def test_it_cannot_be_unlocked_or_locked_over(self, place: Place, tmp_path: Path) -> None:
+        with engine_on(place.registry, tmp_path, self.PATH) as engine:
+            unlocked, locked = unlock(engine), lock(engine)
+
+            assert isinstance(unlocked.error, EnvironmentLockedError)
+            assert "Remove `lock` there" in str(unlocked.error)
+            assert isinstance(locked.error, EnvironmentLockedError)
+            assert kinds(engine) == []
+
+    def test_rolling_back_stays_possible(self, place: Place, tmp_path: Path) -> None:
+        with engine_on(place.registry, tmp_path, path_of("dev", "staging")) as engine:
+            promoted(place, engine, "v1.0.0", "v1.1.0")
+
+        with engine_on(place.registry, tmp_path, self.PATH) as engine:
+            assert rollback_of(roll_back(engine, "v1.0.0")).version == "v1.0.0"
+            assert isinstance(roll_back(engine, "v1.1.0").error, EnvironmentLockedError)
+
+
+@pytest.mark.parametrize("reason", ["", "  \n", "x" * 2001, "\udcff"])
+def test_a_reason_that_is_none_is_refused(engine: Engine, reason: str) -> None:
+    with pytest.raises(UsageError):
+        locking(engine, reason=reason)

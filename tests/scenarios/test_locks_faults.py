@@ -1,0 +1,103 @@
+"""A lock cut short is one lock or none, and an unreadable ledger unlocks nothing."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from engine.domain.errors import EnvironmentLockedError, RegistryUnavailableError
+from engine.domain.record import LockRecord
+from engine.domain.result import Ending
+from tests.peers.fake_http import WRITES, Cut, Reply
+from tests.peers.fake_registry import FakeRegistry
+from tests.scenarios.engines import promote
+from tests.scenarios.shaky import Shaky, shaky_engine
+from tests.scenarios.verbs import artifact, kinds, lock, promoted, unlock
+
+# Open an upload, send the record, stage it, move the ledger's head.
+WRITES_OF_A_LOCK = 4
+
+
+@pytest.fixture
+def shaky(fake: FakeRegistry, tmp_path: Path) -> Iterator[Shaky]:
+    with shaky_engine(fake, tmp_path) as running:
+        yield running
+
+
+@pytest.mark.requirement("FR-038")
+@pytest.mark.parametrize("when", Cut)
+@pytest.mark.parametrize("number", range(1, WRITES_OF_A_LOCK + 1))
+def test_a_lock_cut_at_any_write_is_one_lock_after_repeating_it(
+    shaky: Shaky, number: int, when: Cut
+) -> None:
+    shaky.fake.cut_write(number, when, then_gone=True)
+    with pytest.raises(RegistryUnavailableError):
+        lock(shaky.engine)
+    shaky.fake.back()
+
+    again = lock(shaky.engine)
+
+    taken = number == WRITES_OF_A_LOCK and when is Cut.AFTER
+    assert isinstance(again.error, EnvironmentLockedError) == taken
+    assert again.outcome is (Ending.BLOCKED if taken else Ending.LOCKED)
+    assert kinds(shaky.engine) == ["lock"]
+    assert shaky.engine.status()[1].lock is not None
+
+
+@pytest.mark.requirement("FR-038")
+@pytest.mark.parametrize("when", Cut)
+@pytest.mark.parametrize("number", range(1, WRITES_OF_A_LOCK + 1))
+def test_an_unlock_cut_at_any_write_is_one_unlock_after_repeating_it(
+    shaky: Shaky, number: int, when: Cut
+) -> None:
+    lock(shaky.engine)
+    shaky.fake.cut_write(number, when, then_gone=True)
+    with pytest.raises(RegistryUnavailableError):
+        unlock(shaky.engine)
+    shaky.fake.back()
+
+    again = unlock(shaky.engine)
+
+    assert again.error is None
+    assert kinds(shaky.engine) == ["lock", "unlock"]
+    assert shaky.engine.status()[1].lock is None
+
+
+def test_a_lock_takes_four_writes(shaky: Shaky) -> None:
+    lock(shaky.engine)
+
+    assert len([r for r in shaky.fake.requests if r.method in WRITES]) == WRITES_OF_A_LOCK
+
+
+def test_a_lock_left_uncommitted_does_not_stand_in_the_way_of_others(shaky: Shaky) -> None:
+    promoted(shaky.place, shaky.engine, "v1.0.0")
+    shaky.place.push(artifact("v1.1.0"), "v1.1.0-dev")
+    shaky.fake.cut_write(WRITES_OF_A_LOCK, Cut.BEFORE, then_gone=True)
+    with suppress(RegistryUnavailableError):
+        lock(shaky.engine)
+    shaky.fake.back()
+
+    result = promote(shaky.engine, "v1.1.0", "staging")
+
+    assert result.error is None
+    assert kinds(shaky.engine) == ["promotion", "promotion"]
+    assert not any(isinstance(e.record, LockRecord) for e in shaky.engine.history("staging"))
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(403), Reply(500), Reply(200, b"{}"), Reply(200, b"not json at all")]
+)
+def test_a_ledger_that_cannot_be_read_is_not_an_unlocked_one(shaky: Shaky, reply: Reply) -> None:
+    lock(shaky.engine)
+    shaky.place.push(artifact("v1.0.0"), "v1.0.0-dev")
+    before = dict(shaky.content.tags)
+    media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
+    answer = Reply(reply.status, reply.body, media_type)
+    shaky.fake.always("GET", r"/manifests/floe-ledger\.staging$", answer)
+
+    for act in (lock, unlock, lambda engine: promote(engine, "v1.0.0", "staging")):
+        with pytest.raises(RegistryUnavailableError):
+            act(shaky.engine)
+
+    assert shaky.content.tags == before
