@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.registry.distribution import DistributionRegistry
-from engine.domain.plan import GateMode
 from engine.domain.result import Ending
 from tests.builders import image
-from tests.peers.fake_http import WRITES, Reply, Request
+from tests.peers.fake_http import Reply, Request
 from tests.peers.fake_registry import Behaviour, FakeRegistry
-from tests.scenarios.engines import Told, engine_on, promote, promotion
+from tests.scenarios.engines import engine_on, promote
 
 REPOSITORY = "acme/platform"
 FALLBACK = Behaviour()
@@ -85,15 +84,3 @@ def test_a_promotion_takes_few_requests_in_few_waves(
 
     assert max(requests for requests, _ in costs) <= most
     assert costs[-1][1] <= 7
-
-
-@pytest.mark.requirement("FR-007")
-def test_a_dry_run_only_reads(fake: FakeRegistry, opened: Opener, tmp_path: Path) -> None:
-    fake.hold(REPOSITORY, image(), "v1.0.0-dev")
-
-    with engine_on(opened(fake.host), tmp_path) as engine:
-        plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told(), GateMode.LIST)
-
-    assert plan.error is None
-    assert fake.requests
-    assert not [str(request) for request in fake.requests if request.method in WRITES]
