@@ -41,11 +41,16 @@ def signing_key(certificate: x509.Certificate) -> VerificationKey:
     return key
 
 
-def check_certificate(certificate: x509.Certificate, time: datetime, root: TrustedRoot) -> None:
-    """Refused unless `root` vouches for the certificate, as valid at `time` and as logged."""
+def check_issued(certificate: x509.Certificate, root: TrustedRoot) -> Authority:
+    """The authority; Refused unless it and a certificate log were in use when they signed it."""
     authority = root.authority_of(certificate)
-    _check_chain(certificate, authority, time)
     _check_logged(certificate, authority, root)
+    return authority
+
+
+def check_certificate(certificate: x509.Certificate, time: datetime, root: TrustedRoot) -> None:
+    """Refused unless `root` vouches for the certificate, as logged and as valid at `time`."""
+    _check_chain(certificate, check_issued(certificate, root), time)
 
 
 def _check_chain(certificate: x509.Certificate, authority: Authority, time: datetime) -> None:
@@ -74,7 +79,7 @@ def _check_logged(certificate: x509.Certificate, authority: Authority, root: Tru
     issued = sct.timestamp.replace(tzinfo=UTC)
     log = log_of(root.certificates, sct.log_id, issued)
     if log is None:
-        raise Refused("its certificate was logged by no certificate log of the trusted root")
+        raise Refused("its certificate was logged by no log that the trusted root then had")
     key = authority.issuing.public_key()
     issuer = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
     entry = certificate.tbs_precertificate_bytes

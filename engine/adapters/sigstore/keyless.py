@@ -15,7 +15,7 @@ from sigstore.verify import Verifier
 from sigstore_models.trustroot.v1 import TrustedRoot as RootMessage
 
 from engine.adapters.sigstore.bundle import Bundle
-from engine.adapters.sigstore.certificate import signing_key
+from engine.adapters.sigstore.certificate import check_issued, signing_key
 from engine.adapters.sigstore.identity import Identity, TrustedIssuer, admitted
 from engine.adapters.sigstore.payload import check_statement
 from engine.adapters.sigstore.refusal import Refused
@@ -95,7 +95,7 @@ class CertificateBundles:
         The library also accepts what an authority or a log signed after it was retired: a retired
         key is one that may be in other hands.
         """
-        self._root.authority_of(certificate)
+        check_issued(certificate, self._root)
         for entry in bundle.verification_material.tlog_entries:
             promised = entry.time if entry.inclusion_promise else None
             if log_of(self._root.transparency, entry.log_id.key_id, promised) is None:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -108,7 +107,7 @@ class MiniSigstore:
         logged: bool = True,
         key: PrivateKey | None = None,
         usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.CODE_SIGNING,
-        extensions: Iterable[x509.ExtensionType] = (),
+        older_issuer: str | None = None,
     ) -> Holder:
         """A certificate for `names` (SUBJECT where none is given), with a signed timestamp."""
         key = key or new_key()
@@ -125,11 +124,9 @@ class MiniSigstore:
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(authority_id(self.authority), critical=False)
             .add_extension(x509.SubjectAlternativeName(san), critical=True)
-            .add_extension(fulcio_extension(1, issuer.encode()), critical=False)
+            .add_extension(fulcio_extension(1, (older_issuer or issuer).encode()), critical=False)
             .add_extension(fulcio_extension(8, der_text(issuer)), critical=False)
         )
-        for extension in extensions:
-            builder = builder.add_extension(extension, critical=False)
         if logged:
             precertificate = builder.sign(self.authority, hashes.SHA256())
             builder = builder.add_extension(self._timestamps(precertificate), critical=False)

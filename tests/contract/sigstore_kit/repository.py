@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.sigstore import SigstoreVerifier
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
+from engine.domain.signature import SignatureVerdict
 from tests.builders import EMPTY_CONFIG, Artifact, descriptor, image
 from tests.contract.sigstore_kit.formats import BUNDLE_V3, Json
 from tests.peers import oci_layout
@@ -77,3 +79,7 @@ def bundle_image(
         annotations={"dev.sigstore.bundle.content": "dsse-envelope"},
         **said,
     )
+
+
+def verdict_of(repository: SignedRepository, verifier: SigstoreVerifier) -> SignatureVerdict:
+    return verifier.verify(repository.registry, repository.manifest)

@@ -1,0 +1,162 @@
+"""Whom a certificate names, and whether that is somebody we trust."""
+
+import re
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from engine.adapters.sigstore import TrustedIssuer
+from tests.contract.sigstore_kit.certificates import user_name
+from tests.contract.sigstore_kit.formats import (
+    simple_signing,
+)
+from tests.contract.sigstore_kit.instance import (
+    ISSUER,
+    SUBJECT,
+    MiniSigstore,
+)
+from tests.contract.sigstore_kit.keyless import ACME, in_both_formats, keyless_verdict, signed
+from tests.contract.sigstore_kit.repository import Layer, SignedRepository
+
+
+@pytest.fixture
+def sigstore() -> MiniSigstore:
+    return MiniSigstore()
+
+
+@pytest.mark.requirement("FR-019")
+@in_both_formats
+def test_the_signer_is_who_the_certificate_was_issued_to(
+    form: str, tmp_path: Path, sigstore: MiniSigstore
+) -> None:
+    repository = signed(tmp_path, form, sigstore, sigstore.issue())
+
+    found = keyless_verdict(repository, sigstore)
+
+    assert (found.problem, found.issuer, found.subject) == (None, ISSUER, SUBJECT)
+
+
+@pytest.mark.requirement("FR-019")
+@pytest.mark.parametrize(
+    ("expression", "subject", "admitted"),
+    [
+        ("^repo:acme/floe", "repo:acme/floe", True),
+        ("^repo:acme/floe", "repo:acme/floe-evil", False),
+        ("repo:acme/floe$", "evil-repo:acme/floe", False),
+        ("^repo:acme/floe$", "repo:acme/floe\n", False),
+        ("a|repo:acme/floe", "repo:acme/floe-evil", False),
+        ("repo:acme/.*", "repo:acme/anything", True),
+    ],
+)
+@in_both_formats
+def test_the_whole_subject_must_match(
+    expression: str, subject: str, admitted: bool, form: str, tmp_path: Path, sigstore: MiniSigstore
+) -> None:
+    holder = sigstore.issue(user_name(subject))
+    repository = signed(tmp_path, form, sigstore, holder)
+
+    found = keyless_verdict(repository, sigstore, TrustedIssuer(ISSUER, expression))
+
+    assert found.verified is admitted
+
+
+@pytest.mark.requirement("FR-019")
+@pytest.mark.parametrize("issuer", [f"{ISSUER}/", f"{ISSUER}.evil.example", ISSUER.upper()])
+@in_both_formats
+def test_the_issuer_must_be_the_very_one(
+    issuer: str, form: str, tmp_path: Path, sigstore: MiniSigstore
+) -> None:
+    repository = signed(tmp_path, form, sigstore, sigstore.issue(issuer=issuer))
+
+    found = keyless_verdict(repository, sigstore)
+
+    assert f"signed by {SUBJECT} of {issuer}, whom no trusted issuer admits" in found.summary
+
+
+@pytest.mark.requirement("FR-019")
+@in_both_formats
+def test_a_subject_of_one_issuer_is_not_believed_of_another(
+    form: str, tmp_path: Path, sigstore: MiniSigstore
+) -> None:
+    repository = signed(tmp_path, form, sigstore, sigstore.issue(issuer="https://other.example"))
+    trusted = (ACME, TrustedIssuer("https://other.example", "https://github.com/other/.*"))
+
+    found = keyless_verdict(repository, sigstore, *trusted)
+
+    assert "whom no trusted issuer admits" in found.summary
+
+
+@pytest.mark.requirement("FR-019")
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        (x509.RFC822Name("alice@acme.com"), "alice@acme.com"),
+        (x509.UniformResourceIdentifier("https://acme.com/ci"), "https://acme.com/ci"),
+        (user_name("alice!acme.com"), "alice!acme.com"),
+    ],
+)
+@in_both_formats
+def test_every_kind_of_subject_is_read(
+    name: x509.GeneralName, subject: str, form: str, tmp_path: Path, sigstore: MiniSigstore
+) -> None:
+    repository = signed(tmp_path, form, sigstore, sigstore.issue(name))
+
+    found = keyless_verdict(repository, sigstore, TrustedIssuer(ISSUER, re.escape(subject)))
+
+    assert found.summary == f"Signature verified (keyless, {subject})"
+
+
+@pytest.mark.requirement("FR-019")
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        ((x509.DNSName("acme.com"),), "neither a URI, an email address nor a user name"),
+        (
+            (x509.RFC822Name("a@acme.com"), x509.RFC822Name("b@acme.com")),
+            "names 2 subjects instead of one",
+        ),
+        ((user_name("x" * 3000),), "subject has 3000 characters"),
+    ],
+)
+@in_both_formats
+def test_a_vague_subject_is_refused(
+    names: tuple[x509.GeneralName, ...],
+    reason: str,
+    form: str,
+    tmp_path: Path,
+    sigstore: MiniSigstore,
+) -> None:
+    repository = signed(tmp_path, form, sigstore, sigstore.issue(*names))
+
+    found = keyless_verdict(repository, sigstore, TrustedIssuer(ISSUER, ".*"))
+
+    assert reason in found.summary
+
+
+@pytest.mark.requirement("FR-019")
+def test_an_issuer_in_the_annotations_only_is_not_believed(
+    tmp_path: Path, sigstore: MiniSigstore
+) -> None:
+    repository = SignedRepository(tmp_path / "registry")
+    payload = simple_signing(repository.digest)
+    stranger = sigstore.issue(issuer="https://evil.example")
+    said = {"issuer": ISSUER, "subject": SUBJECT, "1.3.6.1.4.1.57264.1.8": ISSUER}
+    repository.tag_legacy(Layer(payload, sigstore.legacy(stranger, payload) | said))
+
+    found = keyless_verdict(repository, sigstore)
+
+    assert "of https://evil.example, whom no trusted issuer admits" in found.summary
+
+
+@pytest.mark.requirement("FR-019")
+@in_both_formats
+def test_two_spellings_of_the_issuer_must_agree(
+    form: str, tmp_path: Path, sigstore: MiniSigstore
+) -> None:
+    holder = sigstore.issue(issuer="https://evil.example", older_issuer=ISSUER)
+    repository = signed(tmp_path, form, sigstore, holder)
+
+    found = keyless_verdict(repository, sigstore)
+
+    assert "names 2 OIDC issuers instead of one" in found.summary
