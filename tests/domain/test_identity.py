@@ -1,0 +1,96 @@
+"""Who somebody is: one person under several names, and nobody by a name alone."""
+
+import pytest
+
+from engine.domain.identity import Claims, Directory, os_claims, registry_claims
+from engine.domain.operator import IdentitySource
+
+DIRECTORY = Directory.of(
+    aliases={"alice@acme.com": ("U01ALICE", "alice", "registry:harbor/al", "os:alice")},
+    groups={"admins": ("alice",), "developers": ("bob@acme.com", "alice@acme.com")},
+)
+
+
+def oidc(name: str, *vouched: str) -> Claims:
+    return Claims(f"oidc:https://id.example#{name}", IdentitySource.OIDC, True, vouched)
+
+
+@pytest.mark.requirement("FR-045")
+@pytest.mark.parametrize(
+    "claims",
+    [
+        oidc("1", "alice@acme.com"),
+        Claims("slack:T1/U01ALICE", IdentitySource.SLACK, True, ("U01ALICE",)),
+        registry_claims("harbor", "alice", primary=True),
+        registry_claims("harbor", "al", primary=False),
+        os_claims("alice", trusted=True),
+    ],
+)
+def test_every_name_of_a_person_is_the_same_person(claims: Claims) -> None:
+    operator = DIRECTORY.operator(claims)
+
+    assert operator.name == "alice@acme.com"
+    assert operator.groups == {"admins", "developers"}
+    assert {"alice@acme.com", "U01ALICE", "alice", claims.id} <= operator.names
+
+
+@pytest.mark.requirement("FR-045")
+def test_somebody_nobody_vouches_for_is_never_who_an_alias_says() -> None:
+    operator = DIRECTORY.operator(os_claims("alice", trusted=False))
+
+    assert operator.name == operator.id == "os:alice"
+    assert operator.names == {"os:alice"}
+    assert operator.groups == frozenset()
+    assert not operator.verified
+
+
+def test_a_user_of_another_registry_is_not_the_user_of_that_name_here() -> None:
+    claims = registry_claims("elsewhere.example.com", "alice", primary=False)
+    assert claims is not None
+
+    operator = DIRECTORY.operator(claims)
+
+    assert operator.name == "registry:elsewhere.example.com/alice"
+    assert operator.groups == frozenset()
+
+
+def test_groups_of_the_source_and_of_the_manifest_come_together() -> None:
+    claims = Claims("slack:T1/U2", IdentitySource.SLACK, True, ("bob@acme.com",), frozenset("x"))
+
+    assert DIRECTORY.operator(claims).groups == {"x", "developers"}
+
+
+def test_a_stranger_is_known_by_the_qualified_id() -> None:
+    operator = DIRECTORY.operator(oidc("42"))
+
+    assert operator.name == operator.id == "oidc:https://id.example#42"
+    assert operator.groups == frozenset()
+
+
+@pytest.mark.requirement("FR-045")
+@pytest.mark.parametrize(
+    "user",
+    [
+        "AWS",
+        "aws",
+        "oauth2accesstoken",
+        "_json_key",
+        "_json_key_base64",
+        "<token>",
+        "00000000-0000-0000-0000-000000000000",
+        "",
+    ],
+)
+def test_a_name_everybody_uses_names_nobody(user: str) -> None:
+    assert registry_claims("registry.example.com", user, primary=True) is None
+
+
+@pytest.mark.parametrize("host", ["ghcr.io", "GHCR.IO", "registry.gitlab.com"])
+def test_a_registry_that_takes_any_name_with_a_token_vouches_for_none(host: str) -> None:
+    assert registry_claims(host, "alice", primary=True) is None
+
+
+def test_a_name_on_record_is_read_as_the_person_it_now_means() -> None:
+    assert DIRECTORY.person("U01ALICE") == "alice@acme.com"
+    assert DIRECTORY.person("os:alice") == "alice@acme.com"
+    assert DIRECTORY.person("carol") == "carol"

@@ -1,0 +1,111 @@
+"""Words become requests, or one sentence that says what is wrong with them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.domain.environment import Environment
+from engine.domain.errors import PromotionError, UsageError
+from engine.domain.operator import IdentitySource, Operator
+from engine.domain.parsing import lock_request, lock_seconds, rollback_request, unlock_request
+from engine.domain.path import PromotionPath
+
+PATH = PromotionPath((Environment("dev"), Environment("pre-prod"), Environment("prod")))
+SOMEBODY = Operator("a", "os:a", IdentitySource.OS, False)
+TRACE = "1" * 32
+
+
+def version_of(text: str, target: str = "prod") -> str:
+    request = rollback_request(PATH, text, target, SOMEBODY, TRACE, "why")
+    return str(request.version)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1m", 60),
+        ("60s", 60),
+        ("30m", 1800),
+        ("2h", 7200),
+        ("1d", 86400),
+        ("1h30m", 5400),
+        ("1d12h", 129600),
+        (" 30m ", 1800),
+        ("90m", 5400),
+        ("30d", 2592000),
+    ],
+)
+@pytest.mark.requirement("FR-035")
+def test_a_duration_is_understood(text: str, seconds: int) -> None:
+    assert lock_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "m", "30", "1.5h", "-1h", "1h-30m", "30m1h", "2H", "1w", "1h 30m", "٣٠m", "1h1h"],
+)
+def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        lock_seconds(text)
+
+    assert "write 30m, 2h, 1d" in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["0m", "59s", "30d1s", "31d", "721h", "99999999d"])
+def test_a_lock_is_not_shorter_than_a_minute_nor_longer_than_thirty_days(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        lock_seconds(text)
+
+    assert "from 1m to 30d" in str(refused.value)
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_duration_or_refused(text: str) -> None:
+    try:
+        assert 60 <= lock_seconds(text) <= 30 * 86400
+    except PromotionError as error:
+        assert isinstance(error, UsageError)
+
+
+@pytest.mark.requirement("FR-013")
+def test_a_version_may_be_given_as_its_tag_there() -> None:
+    assert version_of("v1.2.2-prod") == "v1.2.2"
+    assert version_of("v1.2.2") == "v1.2.2"
+    assert version_of("1.2.2-rc.1-pre-prod", "pre-prod") == "1.2.2-rc.1"
+
+
+@pytest.mark.parametrize("text", ["latest", "latest-prod", "", "v1", "v1.2.3+b", "v1.2.0-pre"])
+def test_what_cannot_be_a_version_there_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        version_of(text)
+
+
+def test_a_version_too_long_for_its_rollback_tag_is_refused() -> None:
+    fits = f"v1.0.0-{'a' * 100}"
+    assert version_of(fits) == fits
+
+    with pytest.raises(UsageError) as refused:
+        version_of(f"{fits}{'a' * 6}")
+
+    assert "128 characters" in str(refused.value)
+
+
+def test_an_unknown_environment_is_refused_with_those_there_are() -> None:
+    def roll_back() -> object:
+        return rollback_request(PATH, "v1.0.0", "qa", SOMEBODY, TRACE, "why")
+
+    def lock() -> object:
+        return lock_request(PATH, "qa", SOMEBODY, TRACE, "why")
+
+    def unlock() -> object:
+        return unlock_request(PATH, "qa", SOMEBODY, TRACE, "why")
+
+    for ask in (roll_back, lock, unlock):
+        with pytest.raises(UsageError) as refused:
+            ask()
+        assert "Environments: dev, pre-prod, prod" in str(refused.value)
+
+
+def test_a_lock_without_a_duration_lasts_until_it_is_lifted() -> None:
+    assert lock_request(PATH, "prod", SOMEBODY, TRACE, "why").for_seconds is None
+    assert lock_request(PATH, "prod", SOMEBODY, TRACE, "why", "2h").for_seconds == 7200

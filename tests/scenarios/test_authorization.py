@@ -1,0 +1,237 @@
+"""Who may change an environment is said by the environment (the table of spec 9)."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.domain.environment import Approvals, Authorization, Environment
+from engine.domain.errors import ApprovalPendingError, AuthorizationError
+from engine.domain.identity import Claims, Directory, os_claims
+from engine.domain.operator import IdentitySource, Operator
+from engine.domain.record import PromotionRecord
+from engine.domain.result import Ending, Result
+from tests.conftest import Place
+from tests.scenarios.engines import (
+    ALICE,
+    BOB,
+    Told,
+    engine_on,
+    path_of,
+    person,
+    promote,
+    promotion,
+)
+from tests.scenarios.verbs import (
+    artifact,
+    kinds,
+    lock,
+    lock_of,
+    promoted,
+    roll_back,
+    rollback_of,
+)
+
+ADMIN = person("admin@acme.com", "platform-admins")
+DEVELOPER = person("dev@acme.com", "developers")
+GHOST = person("admin@acme.com", "platform-admins", verified=False)
+
+
+def staging(authorization: Authorization | None, approvals: Approvals | None = None) -> Environment:
+    return Environment("staging", authorization=authorization, approvals=approvals or Approvals())
+
+
+def asked(
+    place: Place, folder: Path, target: Environment, operator: Operator, *known: Directory
+) -> Result:
+    """A promotion of v1.0.0 into `target`."""
+    place.push(artifact("v1.0.0"), "v1.0.0-dev")
+    directory = known[0] if known else None
+    with engine_on(place.registry, folder, path_of("dev", target), directory=directory) as engine:
+        return promote(engine, "v1.0.0", "staging", operator)
+
+
+def via(result: Result) -> str:
+    assert isinstance(result.record, PromotionRecord)
+    return result.record.authorized_via
+
+
+@pytest.mark.requirement("FR-046")
+@pytest.mark.requirement("FR-047")
+@pytest.mark.requirement("FR-048")
+@pytest.mark.parametrize(
+    ("rules", "operator", "granted"),
+    [
+        (Authorization(), DEVELOPER, "any verified operator"),
+        (Authorization(frozenset({"platform-admins"})), ADMIN, "group platform-admins"),
+        (Authorization(None, frozenset({"dev@acme.com"})), DEVELOPER, "operator dev@acme.com"),
+        (
+            Authorization(frozenset({"platform-admins"}), frozenset({"dev@acme.com"})),
+            DEVELOPER,
+            "operator dev@acme.com",
+        ),
+        (Authorization(frozenset(), frozenset({DEVELOPER.id})), DEVELOPER, "operator dev@acme.com"),
+    ],
+)
+def test_whom_a_list_names_is_let_in_and_the_record_says_by_what(
+    place: Place, tmp_path: Path, rules: Authorization, operator: Operator, granted: str
+) -> None:
+    result = asked(place, tmp_path, staging(rules), operator)
+
+    assert result.error is None
+    assert via(result) == granted
+
+
+@pytest.mark.requirement("FR-046")
+@pytest.mark.parametrize(
+    ("rules", "operator"),
+    [
+        (Authorization(frozenset({"platform-admins"})), DEVELOPER),
+        (Authorization(None, frozenset({"admin@acme.com"})), DEVELOPER),
+        (Authorization(frozenset(), None), ADMIN),
+        (Authorization(None, frozenset()), ADMIN),
+        (Authorization(frozenset(), frozenset()), ADMIN),
+        (Authorization(), GHOST),
+        (Authorization(frozenset({"platform-admins"})), GHOST),
+        (Authorization(None, frozenset({"admin@acme.com"})), GHOST),
+        (Authorization(frozenset({"Platform-Admins"})), ADMIN),
+    ],
+)
+def test_whom_no_list_names_is_not_let_in(
+    place: Place, tmp_path: Path, rules: Authorization, operator: Operator
+) -> None:
+    result = asked(place, tmp_path, staging(rules), operator)
+
+    assert isinstance(result.error, AuthorizationError)
+    assert (result.outcome, result.error.exit_code) == (Ending.BLOCKED, 12)
+    assert place.registry.resolve(staging(rules).latest) is None
+
+
+@pytest.mark.requirement("FR-049")
+def test_a_refusal_names_operator_needed_groups_and_own_groups(
+    place: Place, tmp_path: Path
+) -> None:
+    rules = Authorization(frozenset({"platform-admins"}))
+
+    result = asked(place, tmp_path, staging(rules), DEVELOPER)
+
+    assert str(result.error).startswith(
+        "Unauthorized: Operator 'dev@acme.com' is not authorized to promote to 'staging'. "
+        "Required groups: [platform-admins]. Your groups: [developers]"
+    )
+
+
+@pytest.mark.requirement("FR-045")
+def test_without_rules_anybody_may_and_the_record_says_how_sure_that_is(
+    place: Place, tmp_path: Path
+) -> None:
+    result = asked(place, tmp_path, staging(None), GHOST)
+
+    assert isinstance(result.record, PromotionRecord)
+    assert not result.record.identity_verified
+
+
+@pytest.mark.requirement("FR-045")
+def test_where_others_must_agree_nobody_unverified_asks(place: Place, tmp_path: Path) -> None:
+    result = asked(place, tmp_path, staging(None, Approvals(required=1)), GHOST)
+
+    assert isinstance(result.error, AuthorizationError)
+    assert "is not verified" in str(result.error)
+
+
+@pytest.mark.requirement("FR-047")
+@pytest.mark.parametrize("listed", ["alice@acme.com", "alice", "U01ALICE"])
+def test_any_name_of_a_person_in_the_list_means_the_person(
+    place: Place, tmp_path: Path, listed: str
+) -> None:
+    directory = Directory.of({"alice@acme.com": ("alice", "U01ALICE")}, {})
+    claims = Claims("slack:T1/U01ALICE", IdentitySource.SLACK, True, ("U01ALICE",))
+    rules = Authorization(None, frozenset({listed}))
+
+    result = asked(place, tmp_path, staging(rules), directory.operator(claims), directory)
+
+    assert result.error is None
+
+
+@pytest.mark.requirement("FR-045")
+def test_an_unverified_user_is_not_the_person_of_that_name(place: Place, tmp_path: Path) -> None:
+    directory = Directory.of({"alice@acme.com": ("alice", "os:alice")}, {"admins": ("alice",)})
+    operator = directory.operator(os_claims("alice", trusted=False))
+    rules = Authorization(frozenset({"admins"}), frozenset({"alice", "os:alice"}))
+
+    result = asked(place, tmp_path, staging(rules), operator, directory)
+
+    assert isinstance(result.error, AuthorizationError)
+    assert "'os:alice'" in str(result.error)
+
+
+class TestRollback:
+    RULES = Authorization(frozenset({"platform-admins"}), separation_of_duties=True)
+
+    @pytest.mark.requirement("FR-046")
+    def test_it_needs_the_same_right_as_a_promotion_but_no_second_person(
+        self, place: Place, tmp_path: Path
+    ) -> None:
+        with engine_on(place.registry, tmp_path, path_of("dev", staging(self.RULES))) as engine:
+            promoted(place, engine, "v1.0.0", "v1.1.0", operator=ADMIN)
+
+            refused = roll_back(engine, "v1.0.0", operator=DEVELOPER)
+            done = roll_back(engine, "v1.0.0", operator=ADMIN)
+
+            assert isinstance(refused.error, AuthorizationError)
+            assert "is not authorized to roll back 'staging'" in str(refused.error)
+            assert rollback_of(done).authorized_via == "group platform-admins"
+
+    def waiting(self, place: Place, folder: Path, approvals: Approvals) -> list[Result]:
+        """Back, and forward again, where the way back was free."""
+        with engine_on(place.registry, folder, path_of("dev", "staging")) as engine:
+            promoted(place, engine, "v1.0.0", "v1.1.0")
+        path = path_of("dev", staging(None, approvals))
+        with engine_on(place.registry, folder, path) as engine:
+            return [roll_back(engine, "v1.0.0"), roll_back(engine, "v1.1.0")]
+
+    def test_it_waits_for_nobody_except_on_the_way_forward(
+        self, place: Place, tmp_path: Path
+    ) -> None:
+        back, forward = self.waiting(place, tmp_path, Approvals(required=1))
+
+        assert rollback_of(back).version == "v1.0.0"
+        assert isinstance(forward.error, ApprovalPendingError)
+
+    def test_it_waits_where_the_environment_says_so(self, place: Place, tmp_path: Path) -> None:
+        approvals = Approvals(required=1, rollback=True)
+
+        back, _ = self.waiting(place, tmp_path, approvals)
+
+        assert isinstance(back.error, ApprovalPendingError)
+        assert back.error.exit_code == 14
+
+
+@pytest.mark.requirement("FR-046")
+def test_anybody_verified_may_lock_and_needs_no_other_right(place: Place, tmp_path: Path) -> None:
+    rules = Authorization(frozenset({"platform-admins"}))
+    with engine_on(place.registry, tmp_path, path_of("dev", staging(rules))) as engine:
+        assert lock_of(lock(engine, operator=DEVELOPER)).operator == "dev@acme.com"
+
+
+def test_every_environment_judges_by_its_own_rules(place: Place, tmp_path: Path) -> None:
+    prod = Environment("prod", authorization=Authorization(frozenset({"platform-admins"})))
+    with engine_on(place.registry, tmp_path, path_of("dev", "staging", prod)) as engine:
+        promoted(place, engine, "v1.0.0", operator=BOB)
+
+        assert isinstance(promote(engine, "v1.0.0", "prod", BOB).error, AuthorizationError)
+        assert promote(engine, "v1.0.0", "prod", ADMIN).error is None
+
+
+def test_a_right_lost_after_the_plan_is_lost(place: Place, tmp_path: Path) -> None:
+    place.push(artifact("v1.0.0"), "v1.0.0-dev")
+    before = path_of("dev", staging(Authorization(None, frozenset({"alice@acme.com"}))))
+    after = path_of("dev", staging(Authorization(None, frozenset({"bob@acme.com"}))))
+    with engine_on(place.registry, tmp_path, before) as engine:
+        plan = engine.plan(promotion(engine, "v1.0.0", "staging", ALICE), Told())
+    assert plan.error is None
+
+    with engine_on(place.registry, tmp_path, after) as engine:
+        result = engine.execute(plan, Told())
+
+        assert isinstance(result.error, AuthorizationError)
+        assert kinds(engine) == []

@@ -1,0 +1,199 @@
+"""Whoever promoted an artifact into one environment does not promote it into the next."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.api import Engine
+from engine.domain.environment import Authorization, Environment
+from engine.domain.errors import (
+    LedgerUnreadableError,
+    RegistryUnavailableError,
+    SeparationOfDutiesError,
+)
+from engine.domain.finding import Outcome
+from engine.domain.identity import Claims, Directory
+from engine.domain.operator import IdentitySource
+from engine.domain.result import Result
+from tests.conftest import Place
+from tests.peers.fake_http import Reply
+from tests.peers.fake_registry import FakeRegistry
+from tests.scenarios.engines import ALICE, BOB, engine_on, path_of, person, promote
+from tests.scenarios.shaky import Shaky, shaky_engine
+from tests.scenarios.verbs import artifact, kinds, promoted, roll_back
+
+DUTIES = Authorization(separation_of_duties=True)
+PATH = path_of("dev", "staging", Environment("prod", authorization=DUTIES))
+
+
+@pytest.fixture
+def engine(place: Place, tmp_path: Path) -> Iterator[Engine]:
+    """Duties are separated on the way to prod."""
+    with engine_on(place.registry, tmp_path, PATH) as built:
+        yield built
+
+
+def violation(result: Result) -> str:
+    assert isinstance(result.error, SeparationOfDutiesError)
+    assert result.error.exit_code == 12
+    return str(result.error)
+
+
+def duties(result: Result) -> Outcome:
+    found = [f for f in result.plan.findings if f.check == "separation_of_duties"]
+    return found[0].outcome
+
+
+@pytest.mark.requirement("FR-050")
+@pytest.mark.requirement("FR-051")
+def test_the_same_person_does_not_promote_onward_and_another_does(
+    place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", operator=ALICE)
+
+    same = promote(engine, "v1.0.0", "prod", ALICE)
+    other = promote(engine, "v1.0.0", "prod", BOB)
+
+    assert violation(same) == (
+        "Separation of duties violation: Operator 'alice@acme.com' promoted this artifact to "
+        "staging and cannot also promote to prod"
+    )
+    assert other.error is None
+
+
+@pytest.mark.requirement("FR-053")
+def test_where_it_is_not_asked_for_one_person_goes_all_the_way(
+    place: Place, tmp_path: Path
+) -> None:
+    with engine_on(place.registry, tmp_path) as engine:
+        promoted(place, engine, "v1.0.0", operator=ALICE)
+
+        result = promote(engine, "v1.0.0", "prod", ALICE)
+
+        assert result.error is None
+        assert duties(result) is Outcome.SKIPPED
+
+
+@pytest.mark.requirement("FR-051")
+def test_another_version_of_the_same_content_is_the_same_artifact(
+    place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", operator=BOB)
+    place.push(artifact("v1.0.0"), "v1.0.1-dev")
+    promote(engine, "v1.0.1", "staging", ALICE)
+
+    newest = promote(engine, "v1.0.0", "prod", ALICE)
+    older = promote(engine, "v1.0.0", "prod", BOB)
+
+    assert violation(newest)
+    assert older.error is None
+
+
+@pytest.mark.requirement("FR-051")
+def test_what_was_rolled_back_and_forth_is_still_whoevers_promotion_it_was(
+    place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", operator=ALICE)
+    promoted(place, engine, "v1.1.0", operator=BOB)
+    roll_back(engine, "v1.0.0", operator=BOB)
+
+    assert violation(promote(engine, "v1.0.0", "prod", ALICE))
+    assert promote(engine, "v1.0.0", "prod", BOB).error is None
+
+
+@pytest.mark.requirement("FR-051")
+@pytest.mark.parametrize("first", ["alice", "slack:T1/U01ALICE", "alice@acme.com"])
+def test_another_name_does_not_make_another_person(
+    place: Place, tmp_path: Path, first: str
+) -> None:
+    directory = Directory.of({"alice@acme.com": ("alice", "U01ALICE", "slack:T1/U01ALICE")}, {})
+    with engine_on(place.registry, tmp_path, PATH) as before:
+        promoted(place, before, "v1.0.0", operator=person(first))
+    claims = Claims("slack:T1/U01ALICE", IdentitySource.SLACK, True, ("U01ALICE",))
+
+    with engine_on(place.registry, tmp_path, PATH, directory=directory) as engine:
+        result = promote(engine, "v1.0.0", "prod", directory.operator(claims))
+
+        assert violation(result)
+
+
+def test_the_same_account_under_a_new_name_is_the_same_person(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", operator=ALICE)
+    claims = Claims(ALICE.id, IdentitySource.OIDC, True, ("alice.smith@acme.com",))
+
+    result = promote(engine, "v1.0.0", "prod", Directory().operator(claims))
+
+    assert violation(result)
+
+
+class TestFirstEnvironment:
+    PATH = path_of("dev", Environment("staging", authorization=DUTIES))
+
+    @pytest.fixture
+    def engine(self, place: Place, tmp_path: Path) -> Iterator[Engine]:
+        with engine_on(place.registry, tmp_path, self.PATH) as built:
+            yield built
+
+    @pytest.mark.requirement("FR-051")
+    def test_what_the_build_tagged_is_nobodys_promotion(self, place: Place, engine: Engine) -> None:
+        place.push(artifact("v1.0.0"), "v1.0.0-dev")
+
+        result = promote(engine, "v1.0.0", "staging", ALICE)
+
+        assert result.error is None
+        assert duties(result) is Outcome.SKIPPED
+
+    @pytest.mark.requirement("FR-051")
+    def test_who_promoted_into_it_does_not_promote_out_of_it(
+        self, place: Place, engine: Engine
+    ) -> None:
+        place.push(artifact("v1.0.0"), "v1.0.0")
+        assert promote(engine, "v1.0.0", "dev", ALICE).error is None
+
+        same = promote(engine, "v1.0.0", "staging", ALICE)
+        other = promote(engine, "v1.0.0", "staging", BOB)
+
+        assert violation(same)
+        assert other.error is None
+
+    def test_what_comes_from_the_build_has_no_promoter(self, place: Place, tmp_path: Path) -> None:
+        place.push(artifact("v1.0.0"), "v1.0.0")
+        path = path_of(Environment("dev", authorization=DUTIES), "staging")
+        with engine_on(place.registry, tmp_path, path) as engine:
+            result = promote(engine, "v1.0.0", "dev", ALICE)
+
+            assert result.error is None
+            assert duties(result) is Outcome.SKIPPED
+
+
+@pytest.fixture
+def shaky(fake: FakeRegistry, tmp_path: Path) -> Iterator[Shaky]:
+    with shaky_engine(fake, tmp_path, PATH) as running:
+        yield running
+
+
+@pytest.mark.requirement("FR-051")
+@pytest.mark.parametrize("reply", [Reply(403), Reply(500), Reply(200, b"{}"), Reply(200, b"no")])
+def test_history_that_cannot_be_read_refuses(shaky: Shaky, reply: Reply) -> None:
+    promoted(shaky.place, shaky.engine, "v1.0.0", operator=BOB)
+    before = dict(shaky.content.tags)
+    media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
+    answer = Reply(reply.status, reply.body, media_type)
+    shaky.fake.always("GET", r"/manifests/floe-ledger\.staging$", answer)
+
+    with pytest.raises(RegistryUnavailableError) as refused:
+        promote(shaky.engine, "v1.0.0", "prod", ALICE)
+
+    assert isinstance(refused.value, LedgerUnreadableError) == (reply.status == 200)
+    assert shaky.content.tags == before
+
+
+def test_a_violation_leaves_the_environment_as_it_was(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", operator=ALICE)
+    before = sorted(place.registry.tags())
+
+    promote(engine, "v1.0.0", "prod", ALICE)
+
+    assert sorted(place.registry.tags()) == before
+    assert kinds(engine, "prod") == []
