@@ -1,0 +1,156 @@
+"""Judges a scanner's report by severity."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from pydantic import JsonValue, ValidationError
+
+from engine.adapters.scanners import grype, trivy
+from engine.adapters.scanners.findings import Finding, ReportError, Scan, distinct, rank
+from engine.adapters.scanners.refusal import why_refused
+from engine.domain.gate import (
+    Gate,
+    GateResult,
+    GateStatus,
+    ScannerFormat,
+    SecurityRules,
+    SecuritySummary,
+    Severity,
+)
+from engine.domain.text import printable
+
+MAX_REPORT_BYTES = 64 * 1024 * 1024
+_READERS = {ScannerFormat.TRIVY: trivy.read, ScannerFormat.GRYPE: grype.read}
+_ERROR_CHARACTERS = 500
+_NAMED = 10
+_LISTED = 200
+
+
+def judge_report(
+    gate: Gate,
+    report: bytes,
+    exit_status: int,  # noqa: ARG001 - scanners exit 1 when they find something, or do not
+) -> GateResult:
+    """
+    The verdict on what a scanner printed, by `gate.security`. FAILED when something blocks or the
+    report cannot be believed, WARNING when something else was found, PASSED only for nothing.
+    """
+    rules = gate.security or SecurityRules()
+    try:
+        scan = read_report(rules.scanner_format, report)
+    except ReportError as error:
+        return GateResult(gate=gate.kind, status=GateStatus.FAILED, error=_line(str(error)))
+    findings = distinct(scan.vulnerabilities)
+    blocking = [finding for finding in findings if _blocks(finding, rules)]
+    rest = [finding for finding in findings if not _blocks(finding, rules)]
+    status, said = _verdict(scan, blocking, rest, rules)
+    return GateResult(
+        gate=gate.kind,
+        status=status,
+        error=said,
+        details=_details(scan, rest, rules),
+        security_summary=_summary(findings, blocking, rules),
+    )
+
+
+def read_report(scanner_format: ScannerFormat, report: bytes) -> Scan:
+    """What `report` says; ReportError when it is not a whole report of that scanner."""
+    if len(report) > MAX_REPORT_BYTES:
+        raise ReportError(f"the scanner's report is larger than {MAX_REPORT_BYTES} bytes")
+    try:
+        return _READERS[scanner_format](report)
+    except ValidationError as error:
+        raise ReportError(why_refused(scanner_format, report, error)) from error
+
+
+def _blocks(finding: Finding, rules: SecurityRules) -> bool:
+    if rules.ignore_unfixed and not finding.fixed:
+        return False
+    return any(_too_severe(severity, rules) for severity in finding.severities)
+
+
+def _too_severe(severity: Severity, rules: SecurityRules) -> bool:
+    """What is worse than something that blocks does too; UNKNOWN is worse than nothing."""
+    if severity in rules.block_on_severity:
+        return True
+    known = rules.block_on_severity - {Severity.UNKNOWN}
+    return any(rank(severity) < rank(threshold) for threshold in known)
+
+
+def _verdict(
+    scan: Scan, blocking: Sequence[Finding], rest: Sequence[Finding], rules: SecurityRules
+) -> tuple[GateStatus, str | None]:
+    others = _others(scan)
+    if blocking or (others and rules.block_on_secrets):
+        counted = others if rules.block_on_secrets else None
+        return GateStatus.FAILED, _sentence((_headline(blocking), counted))
+    if rest or others:
+        unfixed = _ignored(rest, rules)
+        ignored = f"{unfixed} without a fix ignored" if unfixed else None
+        return GateStatus.WARNING, _sentence((_headline(rest), ignored, others))
+    return GateStatus.PASSED, None
+
+
+def _summary(
+    findings: Sequence[Finding], blocking: Sequence[Finding], rules: SecurityRules
+) -> SecuritySummary:
+    """Counts are of everything found; what was ignored is part of them."""
+    counts = Counter(finding.severity for finding in findings)
+    return SecuritySummary(
+        critical_count=counts[Severity.CRITICAL],
+        high_count=counts[Severity.HIGH],
+        medium_count=counts[Severity.MEDIUM],
+        low_count=counts[Severity.LOW],
+        unknown_count=counts[Severity.UNKNOWN],
+        blocking_cves=_ids(blocking),
+        ignored_unfixed=_ignored(findings, rules),
+    )
+
+
+def _details(scan: Scan, rest: Sequence[Finding], rules: SecurityRules) -> dict[str, JsonValue]:
+    listed: list[JsonValue] = [
+        f"{finding.severity} {finding.id} {finding.package} {finding.version}".rstrip()
+        for finding in rest[:_LISTED]
+    ]
+    return {
+        "scanner_format": rules.scanner_format.value,
+        "secrets": scan.secrets,
+        "misconfigurations": scan.misconfigurations,
+        "licenses": scan.licenses,
+        "suppressed": scan.suppressed,
+        "not_blocking": listed,
+    }
+
+
+def _ignored(findings: Iterable[Finding], rules: SecurityRules) -> int:
+    return sum(rules.ignore_unfixed and not finding.fixed for finding in findings)
+
+
+def _ids(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Each id once, the worst first; `findings` are in that order."""
+    return tuple(dict.fromkeys(finding.id for finding in findings))
+
+
+def _headline(findings: Sequence[Finding]) -> str | None:
+    """`2 CRITICAL, 1 HIGH: CVE-2024-1, CVE-2024-2`."""
+    if not findings:
+        return None
+    counts = Counter(finding.severity for finding in findings)
+    counted = ", ".join(f"{counts[severity]} {severity}" for severity in sorted(counts, key=rank))
+    ids = _ids(findings)
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return f"{counted}: {', '.join(ids[:_NAMED])}{more}"
+
+
+def _others(scan: Scan) -> str | None:
+    counted = ((scan.secrets, "secret"), (scan.misconfigurations, "misconfiguration"))
+    texts = [f"{count} {word}{'s' if count > 1 else ''}" for count, word in counted if count]
+    return ", ".join(texts) or None
+
+
+def _sentence(parts: Iterable[str | None]) -> str:
+    return _line("; ".join(part for part in parts if part))
+
+
+def _line(text: str) -> str:
+    return printable(text)[:_ERROR_CHARACTERS]

@@ -1,0 +1,119 @@
+"""Trivy's JSON: schema 2, and the list of results that came before it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+from engine.adapters.scanners.findings import (
+    Scan,
+    SeverityWord,
+    Vulnerability,
+    VulnerabilityId,
+)
+from engine.domain.gate import Severity
+
+# https://github.com/aquasecurity/trivy-db/blob/main/pkg/types/status.go: all but `fixed`. A word
+# that is not among them is not known to mean that there is no fix.
+_UNFIXED = frozenset(
+    {
+        "",
+        "unknown",
+        "not_affected",
+        "affected",
+        "under_investigation",
+        "will_not_fix",
+        "fix_deferred",
+        "end_of_life",
+    }
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+class _Entry(_Part):
+    """Something that is only counted; above all, the text of a secret is never read."""
+
+
+class _Misconfiguration(_Part):
+    status: str = Field(default="FAIL", alias="Status")
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is one; checks that passed are listed beside those that failed."""
+        return self.status not in ("PASS", "EXCEPTION")
+
+
+class _Vulnerability(_Part):
+    # Entries of the old list may say no more than which package they are about.
+    id: VulnerabilityId | None = Field(default=None, alias="VulnerabilityID")
+    package: VulnerabilityId | None = Field(default=None, alias="PkgName")
+    installed: str = Field(default="", alias="InstalledVersion")
+    fixed_version: str = Field(default="", alias="FixedVersion")
+    status: str = Field(default="", alias="Status")
+    severity: SeverityWord = Field(default=Severity.UNKNOWN, alias="Severity")
+
+    @model_validator(mode="after")
+    def _is_about_something(self) -> Self:
+        if self.id is None and self.package is None:
+            raise ValueError("names neither a vulnerability nor a package")
+        return self
+
+    @property
+    def shared(self) -> Vulnerability:
+        package = self.package or ""
+        fixed = bool(self.fixed_version) or self.status not in _UNFIXED
+        name = self.id or f"(no id) {package}"
+        return Vulnerability(name, package, self.installed, self.severity, fixed)
+
+
+class _Result(_Part):
+    target: str = Field(alias="Target")
+    vulnerabilities: list[_Vulnerability] | None = Field(default=None, alias="Vulnerabilities")
+    misconfigurations: list[_Misconfiguration] | None = Field(
+        default=None, alias="Misconfigurations"
+    )
+    secrets: list[_Entry] | None = Field(default=None, alias="Secrets")
+    licenses: list[_Entry] | None = Field(default=None, alias="Licenses")
+    suppressed: list[_Entry] | None = Field(default=None, alias="ExperimentalModifiedFindings")
+
+
+class _Report(_Part):
+    schema_version: Literal[2] = Field(alias="SchemaVersion")
+    # There in every report, so that an object that only has a schema version is none.
+    artifact_type: str = Field(alias="ArtifactType", min_length=1)
+    # Trivy leaves it out when the target is clean.
+    results: list[_Result] | None = Field(default=None, alias="Results")
+
+
+_OLD: TypeAdapter[list[_Result] | None] = TypeAdapter(
+    Annotated[list[_Result] | None, Field(strict=True)]
+)
+
+
+def read(report: bytes) -> Scan:
+    """What `report` says; ValidationError when it is no report of Trivy's."""
+    # Before schema 2 the document was a list, and `null` when there was nothing to list.
+    if report.lstrip()[:1] in (b"[", b"n"):
+        return _scan(_OLD.validate_json(report) or [])
+    return _scan(_Report.model_validate_json(report).results or [])
+
+
+def _scan(results: Sequence[_Result]) -> Scan:
+    return Scan(
+        vulnerabilities=tuple(_vulnerabilities(results)),
+        secrets=sum(len(result.secrets or ()) for result in results),
+        misconfigurations=sum(
+            each.failed for result in results for each in result.misconfigurations or ()
+        ),
+        licenses=sum(len(result.licenses or ()) for result in results),
+        suppressed=sum(len(result.suppressed or ()) for result in results),
+    )
+
+
+def _vulnerabilities(results: Sequence[_Result]) -> Iterator[Vulnerability]:
+    for result in results:
+        for each in result.vulnerabilities or ():
+            yield each.shared

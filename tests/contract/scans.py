@@ -1,0 +1,95 @@
+"""What the tests of scanner reports share: reports, a gate to judge them, and where more are."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.adapters.scanners import judge_report
+from engine.domain.gate import (
+    Gate,
+    GateKind,
+    GateResult,
+    ScannerFormat,
+    SecurityRules,
+    SecuritySummary,
+    Severity,
+)
+
+TRIVY, GRYPE = ScannerFormat.TRIVY, ScannerFormat.GRYPE
+REPORTS = Path(__file__).parent / "reports"
+_BESIDE = Path(__file__).parents[3] / "shared" / "vectors"
+
+
+def vectors(scanner: str) -> Path:
+    """Reports of other projects; a test fails without them, since nothing else replaces them."""
+    folder = Path(os.environ.get("FLOE_TEST_VECTORS") or _BESIDE) / scanner
+    if not folder.is_dir():
+        pytest.fail(f"no scanner reports in {folder}: name their parent in FLOE_TEST_VECTORS")
+    return folder
+
+
+def judged(
+    report: bytes | object,
+    scanner: ScannerFormat = TRIVY,
+    *,
+    block: Sequence[Severity] = (Severity.CRITICAL, Severity.HIGH),
+    ignore_unfixed: bool = False,
+    block_on_secrets: bool = False,
+) -> GateResult:
+    """The verdict on `report`: bytes as they are, anything else as JSON."""
+    rules = SecurityRules(scanner, frozenset(block), ignore_unfixed, block_on_secrets)
+    gate = Gate(GateKind.SECURITY_SCAN, ("scanner",), security=rules)
+    content = report if isinstance(report, bytes) else json.dumps(report).encode()
+    return judge_report(gate, content, 0)
+
+
+def shipped(name: str) -> bytes:
+    """One of the reports kept beside the tests."""
+    return (REPORTS / f"{name}.json").read_bytes()
+
+
+def summary(result: GateResult) -> SecuritySummary:
+    assert result.security_summary is not None, result.error
+    return result.security_summary
+
+
+def counts(result: GateResult) -> tuple[int, int, int, int, int]:
+    """Critical, high, medium, low, unknown."""
+    found = summary(result)
+    return (
+        found.critical_count,
+        found.high_count,
+        found.medium_count,
+        found.low_count,
+        found.unknown_count,
+    )
+
+
+def trivy(*vulnerabilities: dict[str, Any], **result: object) -> dict[str, Any]:
+    """A Trivy report with one result."""
+    found = {"Target": "acme", "Vulnerabilities": list(vulnerabilities), **result}
+    return {"SchemaVersion": 2, "ArtifactType": "container_image", "Results": [found]}
+
+
+def vulnerability(
+    id: str = "CVE-1", package: str = "bash", version: str = "5", **fields: object
+) -> dict[str, Any]:
+    """One entry of `trivy`."""
+    return {"VulnerabilityID": id, "PkgName": package, "InstalledVersion": version, **fields}
+
+
+def grype(*matches: dict[str, Any], **report: object) -> dict[str, Any]:
+    """A Grype report."""
+    return {"matches": list(matches), "descriptor": {"name": "grype"}, **report}
+
+
+def match(
+    id: str = "CVE-1", package: str = "bash", version: str | None = "5", **fields: object
+) -> dict[str, Any]:
+    """One entry of `grype`; `fields` are the vulnerability's."""
+    artifact = {"name": package} | ({"version": version} if version is not None else {})
+    return {"vulnerability": {"id": id, **fields}, "artifact": artifact}

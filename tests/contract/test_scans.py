@@ -1,0 +1,225 @@
+"""What blocks in a scanner's report, what warns and what is only counted."""
+
+import os
+import shutil
+
+import pytest
+
+from engine.adapters.gates import CommandGates
+from engine.adapters.scanners import judge_report
+from engine.domain.gate import GateKind, GateStatus, SecurityRules, Severity
+from tests.contract.gates import SUBJECT, Told, gate
+from tests.contract.scans import (
+    GRYPE,
+    REPORTS,
+    TRIVY,
+    counts,
+    grype,
+    judged,
+    match,
+    shipped,
+    summary,
+    trivy,
+    vulnerability,
+)
+
+UNKNOWN, LOW, MEDIUM = Severity.UNKNOWN, Severity.LOW, Severity.MEDIUM
+HIGH, CRITICAL = Severity.HIGH, Severity.CRITICAL
+
+
+@pytest.mark.requirement("FR-054")
+@pytest.mark.requirement("FR-056")
+@pytest.mark.requirement("FR-057")
+@pytest.mark.parametrize(
+    ("name", "scanner", "expected"),
+    [
+        ("trivy-mixed", TRIVY, (1, 1, 1, 1, 2)),
+        ("grype-mixed", GRYPE, (1, 1, 1, 2, 2)),
+    ],
+)
+def test_critical_and_high_block_by_default_and_are_named(name, scanner, expected):
+    result = judged(shipped(name), scanner)
+
+    assert result.status is GateStatus.FAILED
+    assert result.error == "1 CRITICAL, 1 HIGH: CVE-2026-0001, CVE-2026-0002"
+    assert counts(result) == expected
+    assert summary(result).blocking_cves == ("CVE-2026-0001", "CVE-2026-0002")
+    assert summary(result).ignored_unfixed == 0
+
+
+@pytest.mark.requirement("FR-054")
+def test_what_does_not_block_passes_with_a_warning_that_lists_it():
+    result = judged(shipped("trivy-mixed"), block=[])
+
+    assert result.status is GateStatus.WARNING
+    assert result.error == (
+        "1 CRITICAL, 1 HIGH, 1 MEDIUM, 1 LOW, 2 UNKNOWN: CVE-2026-0001, CVE-2026-0002, "
+        "CVE-2026-0003, CVE-2026-0004, CVE-2026-0006, GMS-2026-5"
+    )
+    assert result.details["not_blocking"][:2] == [
+        "CRITICAL CVE-2026-0001 libssl1.1 1.1.1d",
+        "HIGH CVE-2026-0002 bash 5.0-4",
+    ]
+
+
+@pytest.mark.requirement("FR-054")
+@pytest.mark.parametrize(
+    ("name", "scanner"),
+    [("trivy-clean", TRIVY), ("grype-clean", GRYPE)],
+)
+def test_only_a_report_of_nothing_passes(name, scanner):
+    result = judged(shipped(name), scanner)
+
+    assert (result.status, result.error) == (GateStatus.PASSED, None)
+    assert counts(result) == (0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("report", [b"null", b" null\n", b"[]", b'[{"Target": "acme"}]'])
+def test_the_list_of_old_trivys_may_be_empty(report):
+    result = judged(report)
+
+    assert result.status is GateStatus.PASSED
+
+
+@pytest.mark.requirement("FR-057")
+def test_the_list_of_old_trivys_is_read():
+    result = judged(shipped("trivy-old-list"), block=[UNKNOWN, HIGH])
+
+    assert counts(result) == (0, 1, 0, 0, 1)
+    assert summary(result).blocking_cves == ("CVE-2026-0008", "(no id) simplito/elliptic-php")
+
+
+@pytest.mark.parametrize("severity", [None, "", "UNKNOWN", "Unknown"])
+def test_a_severity_nobody_gave_is_unknown(severity):
+    of_trivy = judged(trivy(vulnerability(Severity=severity)))
+    of_grype = judged(grype(match(severity=severity)), GRYPE)
+
+    assert counts(of_trivy) == counts(of_grype) == (0, 0, 0, 0, 1)
+
+
+@pytest.mark.requirement("FR-056")
+def test_the_same_id_in_the_same_package_counts_once_at_its_worst():
+    report = trivy(
+        vulnerability(Severity="LOW", FixedVersion="6"),
+        vulnerability(Severity="CRITICAL"),
+        vulnerability(Severity="MEDIUM"),
+    )
+
+    result = judged(report, ignore_unfixed=True)
+
+    assert counts(result) == (1, 0, 0, 0, 0)
+    assert result.error == "1 CRITICAL: CVE-1"
+
+
+@pytest.mark.requirement("FR-056")
+def test_the_same_id_in_another_package_or_version_counts_again_and_is_named_once():
+    report = grype(
+        match(severity="High"),
+        match(severity="High", package="readline"),
+        match(severity="High", version="4"),
+        match(severity="High", version=None),
+    )
+
+    result = judged(report, GRYPE)
+
+    assert result.error == "4 HIGH: CVE-1"
+
+
+@pytest.mark.requirement("FR-056")
+def test_blocking_ids_are_sorted_by_severity_then_id():
+    report = trivy(
+        vulnerability("CVE-3", Severity="HIGH"),
+        vulnerability("CVE-2", Severity="CRITICAL"),
+        vulnerability("CVE-1", Severity="HIGH"),
+        vulnerability("CVE-4", Severity="CRITICAL"),
+    )
+
+    result = judged(report)
+
+    assert summary(result).blocking_cves == ("CVE-2", "CVE-4", "CVE-1", "CVE-3")
+
+
+@pytest.mark.requirement("FR-056")
+def test_more_ids_than_a_line_holds_are_counted():
+    many = [vulnerability(f"CVE-{number:02}", Severity="HIGH") for number in range(13)]
+
+    result = judged(trivy(*many))
+
+    assert result.error.startswith("13 HIGH: CVE-00, CVE-01, ")
+    assert result.error.endswith("CVE-09 and 3 more")
+    assert len(summary(result).blocking_cves) == 13
+
+
+@pytest.mark.requirement("FR-054")
+@pytest.mark.parametrize(
+    ("severity", "blocked"),
+    [("CRITICAL", True), ("HIGH", True), ("MEDIUM", True), ("LOW", False), ("UNKNOWN", False)],
+)
+def test_what_is_worse_than_a_severity_that_blocks_does_too(severity, blocked):
+    result = judged(trivy(vulnerability(Severity=severity)), block=[MEDIUM])
+
+    assert (result.status is GateStatus.FAILED) == blocked
+
+
+def test_unknown_blocks_where_it_is_named_and_only_itself():
+    unknown = judged(trivy(vulnerability(Severity="UNKNOWN")), block=[CRITICAL, UNKNOWN])
+    medium = judged(trivy(vulnerability(Severity="MEDIUM")), block=[CRITICAL, UNKNOWN])
+
+    assert unknown.error == "1 UNKNOWN: CVE-1"
+    assert medium.status is GateStatus.WARNING
+
+
+def test_secrets_and_misconfigurations_are_counted_and_shown():
+    result = judged(shipped("trivy-others"))
+
+    assert result.status is GateStatus.WARNING
+    assert result.error == "2 secrets, 1 misconfiguration"
+    found = {kind: result.details[kind] for kind in ("secrets", "misconfigurations")}
+    assert found == {"secrets": 2, "misconfigurations": 1}
+    assert (result.details["licenses"], result.details["suppressed"]) == (1, 1)
+
+
+def test_secrets_and_misconfigurations_block_where_they_are_told_to():
+    result = judged(shipped("trivy-others"), block_on_secrets=True)
+
+    assert (result.status, result.error) == (GateStatus.FAILED, "2 secrets, 1 misconfiguration")
+    assert summary(result).blocking_cves == ()
+
+
+def test_licences_are_counted_and_block_nothing():
+    report = trivy(Licenses=[{"Name": "MIT", "Severity": "LOW"}])
+
+    result = judged(report, block_on_secrets=True)
+
+    assert result.status is GateStatus.PASSED
+    assert result.details["licenses"] == 1
+
+
+def test_what_grype_ignored_is_counted():
+    result = judged(shipped("grype-mixed"), GRYPE)
+
+    assert result.details["suppressed"] == 1
+
+
+def test_control_characters_of_a_report_are_escaped_in_the_error():
+    result = judged(trivy(vulnerability("CVE-1\n\x1b[31m", Severity="HIGH")))
+
+    assert result.error == "1 HIGH: CVE-1\\n\\x1b[31m"
+
+
+@pytest.mark.requirement("FR-057")
+@pytest.mark.parametrize("ending", [0, 1])
+def test_a_scanner_that_runs_as_a_gate_is_judged_whatever_its_exit_status(tmp_path, ending):
+    shutil.copy(REPORTS / "trivy-mixed.json", tmp_path / "report.json")
+    scanner = gate(
+        *("sh", "-c", f"cat report.json; exit {ending}"),
+        kind=GateKind.SECURITY_SCAN,
+        security=SecurityRules(),
+    )
+
+    runner = CommandGates(tmp_path, os.environ, judge=judge_report)
+    (result,) = runner.run((scanner,), SUBJECT, Told())
+
+    assert result.status is GateStatus.FAILED
+    assert result.error == "1 CRITICAL, 1 HIGH: CVE-2026-0001, CVE-2026-0002"
+    assert result.details["exit_status"] == ending

@@ -1,0 +1,115 @@
+"""Findings nobody has a fix for: counted, shown and, if the gate says so, not blocking."""
+
+import pytest
+
+from engine.domain.gate import GateStatus
+from tests.contract.scans import (
+    GRYPE,
+    TRIVY,
+    counts,
+    grype,
+    judged,
+    match,
+    shipped,
+    summary,
+    trivy,
+    vulnerability,
+)
+
+
+@pytest.mark.requirement("FR-055")
+@pytest.mark.parametrize(
+    ("name", "scanner", "unfixed"), [("trivy-mixed", TRIVY, 5), ("grype-mixed", GRYPE, 6)]
+)
+def test_ignore_unfixed_takes_findings_without_a_fix_out_of_the_threshold(name, scanner, unfixed):
+    result = judged(shipped(name), scanner, ignore_unfixed=True)
+
+    assert result.error == "1 CRITICAL: CVE-2026-0001"
+    assert summary(result).blocking_cves == ("CVE-2026-0001",)
+    assert summary(result).ignored_unfixed == unfixed
+
+
+@pytest.mark.requirement("FR-055")
+def test_where_everything_is_ignored_a_warning_says_so():
+    report = trivy(vulnerability(Severity="CRITICAL", Status="will_not_fix"))
+
+    result = judged(report, ignore_unfixed=True)
+
+    assert result.status is GateStatus.WARNING
+    assert result.error == "1 CRITICAL: CVE-1; 1 without a fix ignored"
+    assert counts(result) == (1, 0, 0, 0, 0)
+
+
+@pytest.mark.requirement("FR-055")
+def test_the_fixes_of_old_grypes_are_read():
+    result = judged(shipped("grype-old"), GRYPE, ignore_unfixed=True)
+
+    assert summary(result).blocking_cves == ("CVE-2026-0001",)
+    assert summary(result).ignored_unfixed == 1
+
+
+@pytest.mark.requirement("FR-055")
+@pytest.mark.parametrize(
+    ("fields", "fixed"),
+    [
+        ({}, False),
+        ({"FixedVersion": ""}, False),
+        ({"Status": "affected"}, False),
+        ({"Status": "unknown"}, False),
+        ({"Status": "not_affected"}, False),
+        ({"Status": "under_investigation"}, False),
+        ({"Status": "will_not_fix"}, False),
+        ({"Status": "fix_deferred"}, False),
+        ({"Status": "end_of_life"}, False),
+        ({"Status": "fixed"}, True),
+        ({"FixedVersion": "2", "Status": "affected"}, True),
+        ({"FixedVersion": "2"}, True),
+        ({"Status": "a new word"}, True),
+    ],
+)
+def test_trivy_knows_a_fix_when_it_names_one_or_says_so(fields, fixed):
+    report = trivy(vulnerability(Severity="HIGH", **fields))
+
+    result = judged(report, ignore_unfixed=True)
+
+    assert (result.status is GateStatus.FAILED) == fixed
+
+
+@pytest.mark.requirement("FR-055")
+@pytest.mark.parametrize(
+    ("fields", "fixed"),
+    [
+        ({}, False),
+        ({"fix": None}, False),
+        ({"fix": {}}, False),
+        ({"fix": {"state": ""}}, False),
+        ({"fix": {"state": None, "versions": None}}, False),
+        ({"fix": {"state": "unknown", "versions": []}}, False),
+        ({"fix": {"state": "not-fixed", "versions": []}}, False),
+        ({"fix": {"state": "wont-fix", "versions": []}}, False),
+        ({"fix": {"state": "wont-fix", "versions": ["2"]}}, True),
+        ({"fix": {"state": "fixed", "versions": []}}, True),
+        ({"fix": {"state": "a new word", "versions": []}}, True),
+        ({"fixedInVersion": "2"}, True),
+        ({"fixedInVersion": None}, False),
+    ],
+)
+def test_grype_knows_a_fix_when_it_names_one_or_says_so(fields, fixed):
+    report = grype(match(severity="High", **fields))
+
+    result = judged(report, GRYPE, ignore_unfixed=True)
+
+    assert (result.status is GateStatus.FAILED) == fixed
+
+
+@pytest.mark.requirement("FR-055")
+def test_an_id_that_is_fixed_in_one_package_and_not_in_another_blocks():
+    report = trivy(
+        vulnerability(Severity="HIGH", Status="affected"),
+        vulnerability(Severity="HIGH", package="readline", FixedVersion="8"),
+    )
+
+    result = judged(report, ignore_unfixed=True)
+
+    assert result.error == "1 HIGH: CVE-1"
+    assert summary(result).ignored_unfixed == 1
