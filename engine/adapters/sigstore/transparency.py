@@ -86,9 +86,11 @@ def check_entry(entry: Entry, signed: Signed, logs: Iterable[Log]) -> LogCheck:
     said = entry.kind_version
     if said and f"{said.kind} {said.version}" != kind:
         raise Refused(f"its transparency log entry is a {kind} and said to be another")
-    log = log_of(logs, entry.log_id.key_id, entry.time)
+    log = log_of(logs, entry.log_id.key_id, None)
     if log is None:
         return LogCheck(None, promised=False)
+    if entry.time and not log.window.holds(entry.time):
+        raise Refused(UNKNOWN_LOG)
     if entry.inclusion_promise:
         _check_promise(entry, entry.inclusion_promise, log)
     if entry.inclusion_proof:

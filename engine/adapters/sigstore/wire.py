@@ -9,6 +9,8 @@ from pydantic.alias_generators import to_camel
 from engine.adapters.sigstore.refusal import Refused
 
 T = TypeVar("T", bound=BaseModel)
+# What the largest 64 bit number has.
+_DIGITS = 20
 
 
 def decode(text: object) -> bytes:
@@ -18,9 +20,17 @@ def decode(text: object) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
+def _number(value: object) -> object:
+    """protobuf's JSON writes 64 bit numbers as strings; both are read, and nothing else."""
+    if isinstance(value, str) and len(value) <= _DIGITS and value.isascii() and value.isdigit():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError("not a whole number")
+
+
 Base64 = Annotated[bytes, BeforeValidator(decode)]
-# protobuf's JSON writes 64 bit numbers as strings; both are read.
-Number = Annotated[int, Field(ge=0, lt=2**63)]
+Number = Annotated[int, BeforeValidator(_number), Field(ge=0, lt=2**63)]
 
 
 class Wire(BaseModel):
