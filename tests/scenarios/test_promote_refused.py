@@ -7,13 +7,14 @@ import pytest
 
 from engine.adapters.registry.distribution import DistributionRegistry
 from engine.api import Engine
-from engine.domain.errors import PromotionError, RegistryAccessError
+from engine.domain.environment import Authorization, Environment
+from engine.domain.errors import PromotionError, RegistryAccessError, SeparationOfDutiesError
 from engine.domain.result import Ending
 from engine.domain.status import Alignment
 from tests.builders import image
 from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import FakeRegistry, digest_of, oci_error
-from tests.scenarios.engines import engine_on, promote
+from tests.scenarios.engines import engine_on, path_of, promote
 
 REPOSITORY = "acme/platform"
 NEW, OLD = image(b"new"), image(b"old")
@@ -133,3 +134,28 @@ def test_a_record_that_cannot_be_listed_still_counts(
     assert result.outcome is Ending.PROMOTED
     assert_promoted(engine, fake)
     assert promote(engine, "v2.0.0", "prod").outcome is Ending.PROMOTED
+
+
+def test_an_artifact_that_is_out_of_sight_for_an_instant_is_found(
+    engine: Engine, fake: FakeRegistry
+) -> None:
+    fake.script("GET", "/manifests/v2.0.0-dev$", oci_error(404, "MANIFEST_UNKNOWN"))
+
+    result = promote(engine, "v2.0.0", "staging")
+
+    assert result.outcome is Ending.PROMOTED
+
+
+def test_a_history_that_is_out_of_sight_for_an_instant_still_holds(
+    fake: FakeRegistry, opened: Callable[..., DistributionRegistry], tmp_path: Path
+) -> None:
+    path = path_of("dev", Environment("prod", authorization=Authorization(None, None, True)))
+    fake.hold(REPOSITORY, NEW, "v2.0.0")
+    with engine_on(opened(fake.host), tmp_path, path) as engine:
+        promote(engine, "v2.0.0", "dev")
+    fake.script("GET", r"/manifests/floe-ledger\.dev$", oci_error(404, "MANIFEST_UNKNOWN"))
+
+    with engine_on(opened(fake.host), tmp_path, path) as engine:
+        result = promote(engine, "v2.0.0", "prod")
+
+    assert isinstance(result.error, SeparationOfDutiesError)
