@@ -103,7 +103,8 @@ class Progression:
 
     def _carry_out(self, change: Change, progress: Progress) -> Change:
         try:
-            result = self.runs.execute(_planned(change), progress, lambda p: self._bound(change, p))
+            plan = self._planned(change)
+            result = self.runs.execute(plan, progress, lambda renewed: self._bound(change, renewed))
         except (RegistryUnavailableError, ConflictError) as error:
             if self.runs.clock.now() - change.updated_at < GIVE_UP:
                 raise
@@ -114,10 +115,30 @@ class Progression:
             return self._done(change, result.record)
         return self._refused(change, result)
 
+    def _planned(self, change: Change) -> Plan:
+        """
+        The plan of a change that was checked: its evidence holds, its policy is judged again, for
+        a requester in the groups they are in now.
+        """
+        evidence = {result.gate.value for result in change.gate_results} | {"signature"}
+        asked = request_of(change)
+        return Plan(
+            action=Action(change.action),
+            request=replace(asked, operator=self.regroup(asked.operator)),
+            mode=GateMode.RUN,
+            policy=(),
+            evidence=tuple(
+                Finding(found.check, Outcome(found.outcome), found.reason)
+                for found in change.findings
+                if found.check in evidence
+            ),
+            policy_digest=change.policy_digest or "",
+            gate_results=change.gate_results,
+            signature=change.signature or UNVERIFIED,
+        )
+
     def _bound(self, change: Change, plan: Plan) -> Plan:
         """Under the lease: what is written is what was agreed to, by those who still may agree."""
-        operator = self.regroup(plan.request.operator)
-        plan = replace(plan, request=replace(plan.request, operator=operator))
         if change.fingerprint is None:
             return plan
         found = fingerprint_of(plan, self.configuration(change.target), change)
@@ -232,25 +253,6 @@ def _judged(plan: Plan) -> dict[str, object]:
         "policy_digest": plan.policy_digest,
         "warnings": plan.warnings,
     }
-
-
-def _planned(change: Change) -> Plan:
-    """The plan of a change that was checked: its evidence holds, its policy is judged again."""
-    evidence = {result.gate.value for result in change.gate_results} | {"signature"}
-    return Plan(
-        action=Action(change.action),
-        request=request_of(change),
-        mode=GateMode.RUN,
-        policy=(),
-        evidence=tuple(
-            Finding(found.check, Outcome(found.outcome), found.reason)
-            for found in change.findings
-            if found.check in evidence
-        ),
-        policy_digest=change.policy_digest or "",
-        gate_results=change.gate_results,
-        signature=change.signature or UNVERIFIED,
-    )
 
 
 def _competes(other: Change, change: Change) -> bool:

@@ -34,6 +34,8 @@ MOVES: dict[ChangeState, frozenset[ChangeState]] = {
             ChangeState.BLOCKED,
             ChangeState.AWAITING_APPROVAL,
             ChangeState.EXECUTING,
+            # It was promoted already.
+            ChangeState.PROMOTED,
             ChangeState.SUPERSEDED,
             ChangeState.CANCELLED,
             ChangeState.FAILED,

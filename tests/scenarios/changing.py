@@ -1,0 +1,138 @@
+"""A platform whose staging needs somebody else's approval, for tests of changes in flight."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+from engine.adapters.store import SqliteStore
+from engine.api import Engine, Platform
+from engine.changes import Changes
+from engine.domain.change import Change
+from engine.domain.environment import Approvals, Authorization, Environment
+from engine.domain.identity import Claims, Directory
+from engine.domain.operator import IdentitySource, Operator
+from engine.domain.path import PromotionPath
+from engine.progression import Progression
+from engine.worker import Pace, Worker
+from tests.conftest import Place
+from tests.scenarios.engines import TickingClock, Told, engine_on, gate, path_of, promotion
+
+RULES = f"sha256:{'c' * 64}"
+APPROVERS = "release-managers"
+
+
+@dataclass
+class Members:
+    """`identity` of the manifest, which somebody may edit while changes wait."""
+
+    directory: Directory
+
+    def operator(self, name: str) -> Operator:
+        claims = Claims(f"oidc:https://id.example.com#{name}", IdentitySource.OIDC, True, (name,))
+        return self.directory.operator(claims)
+
+    def regroup(self, operator: Operator) -> Operator:
+        return self.directory.regroup(operator)
+
+    def dismiss(self, group: str) -> None:
+        self.directory = replace(
+            self.directory, groups={**self.directory.groups, group: frozenset()}
+        )
+
+
+@dataclass
+class Rules:
+    """The digest of the target's effective configuration, which an edit changes."""
+
+    digest: str = RULES
+
+    def of(self, _target: str) -> str:
+        return self.digest
+
+
+@dataclass
+class Stage:
+    """A platform and what tests turn while it runs."""
+
+    platform: Platform
+    place: Place
+    clock: TickingClock
+    members: Members
+    rules: Rules
+    told: Told = field(default_factory=Told)
+
+    @property
+    def engine(self) -> Engine:
+        return self.platform.engine
+
+    @property
+    def changes(self) -> Changes:
+        return self.platform.changes
+
+    def ask(self, version: str = "v1.0.0", target: str = "staging", who: str = "alice") -> Change:
+        """Submit and check."""
+        request = promotion(self.engine, version, target, self.members.operator(who))
+        return self.settle(self.changes.submit(request, "cli"))
+
+    def settle(self, change: Change) -> Change:
+        return self.platform.progression.settle(change, self.told)
+
+    def approve(self, change: Change, who: str = "bob") -> Change:
+        return self.changes.approve(change.id, self.members.operator(who), "cli")
+
+    def tags(self) -> set[str]:
+        return {str(tag) for tag in self.engine.registry.tags()}
+
+    def later(self, **passed: float) -> None:
+        self.clock.time += timedelta(**passed)
+
+
+def guarded(
+    required: int = 1, groups: frozenset[str] | None = frozenset({APPROVERS})
+) -> Environment:
+    """Staging with approvals: whoever is in `developers` asks, `groups` approve."""
+    return Environment(
+        "staging",
+        gates=(gate("true"),),
+        authorization=Authorization(allowed_groups=frozenset({"developers"})),
+        approvals=Approvals(required=required, groups=groups, expires_after_seconds=3600),
+    )
+
+
+DIRECTORY = Directory.of(
+    {"alice": ("alice@phone",)},
+    {"developers": ("alice", "dave"), APPROVERS: ("bob", "carol", "alice")},
+)
+
+
+@contextmanager
+def stage_on(
+    place: Place,
+    folder: Path,
+    path: PromotionPath | None = None,
+    pace: Pace | None = None,
+) -> Iterator[Stage]:
+    """The stage on `place`; its store lies in `folder/state`."""
+    clock, members, rules = TickingClock(), Members(DIRECTORY), Rules()
+    path = path or path_of("dev", guarded(), "prod")
+    with engine_on(place.registry, folder, path, directory=DIRECTORY, clock=clock) as engine:
+        store = SqliteStore(folder / "state", clock)
+        changes = Changes(engine, store, rules.of)
+        progression = Progression(engine, store, rules.of, members.regroup)
+        worker = Worker(changes, progression, store, pace=pace or Pace())
+        try:
+            platform = Platform(engine, changes, progression, worker, store)
+            yield Stage(platform, place, clock, members, rules)
+        finally:
+            store.close()
+
+
+def until(done: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether `done` came true in time."""
+    deadline = time.monotonic() + seconds
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return done()

@@ -1,0 +1,288 @@
+"""Changes that need somebody else: asked for, approved, carried out once (spec 10)."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from engine.domain.artifact import Tag
+from engine.domain.change import Change, ChangeState
+from engine.domain.errors import AuthorizationError, ChangeClosedError, UsageError
+from engine.domain.record import PromotionRecord, RejectionRecord
+from engine.domain.result import Ending
+from tests.builders import image
+from tests.conftest import Place
+from tests.scenarios.changing import Stage, guarded, stage_on
+from tests.scenarios.engines import Told, path_of, promotion
+
+
+@pytest.fixture
+def stage(place: Place, tmp_path: Path) -> Iterator[Stage]:
+    with stage_on(place, tmp_path) as built:
+        place.push(image(b"one"), "v1.0.0-dev")
+        place.push(image(b"two"), "v2.0.0-dev")
+        yield built
+
+
+def newest(stage: Stage) -> PromotionRecord:
+    [entry] = stage.engine.history("staging", 1)
+    assert isinstance(entry.record, PromotionRecord)
+    return entry.record
+
+
+@pytest.mark.requirement("SL-003")
+def test_somebody_else_approves_and_the_record_says_who(stage):
+    asked = stage.ask()
+
+    assert asked.state is ChangeState.AWAITING_APPROVAL
+    assert stage.tags() == {"v1.0.0-dev", "v2.0.0-dev"}
+    assert stage.told.finished
+
+    done = stage.settle(stage.approve(asked))
+
+    assert done.state is ChangeState.PROMOTED
+    assert done.record_id == newest(stage).id
+    [approval] = newest(stage).approvals
+    assert (approval.operator, approval.authorized_via) == ("bob", "group release-managers")
+    assert newest(stage).operator == "alice"
+    assert stage.engine.registry.resolve(Tag("latest-staging")) is not None
+
+
+def test_gates_run_once_and_not_again_when_it_is_approved(stage):
+    asked = stage.ask()
+    ran = len(stage.told.finished)
+
+    stage.settle(stage.approve(asked))
+
+    assert len(stage.told.finished) == ran == 1
+    assert newest(stage).gate_results == asked.gate_results
+
+
+@pytest.mark.parametrize("name", ["alice", "alice@phone"])
+def test_the_requester_never_approves_under_whatever_name(stage, name):
+    asked = stage.ask()
+
+    with pytest.raises(AuthorizationError, match="asked for"):
+        stage.approve(asked, name)
+    assert stage.changes.get(asked.id).approvals == ()
+
+
+@pytest.mark.parametrize("name", ["dave", "mallory"])
+def test_who_is_not_in_the_group_does_not_approve(stage, name):
+    asked = stage.ask()
+
+    with pytest.raises(AuthorizationError, match=r"Required groups: \[release-managers\]"):
+        stage.approve(asked, name)
+
+
+def test_whom_nobody_vouches_for_does_not_approve(stage):
+    asked = stage.ask()
+    nobody = stage.members.operator("bob")
+    nobody = type(nobody)("os:bob", "os:bob", nobody.source, verified=False, groups=nobody.groups)
+
+    with pytest.raises(AuthorizationError, match="not verified"):
+        stage.changes.approve(asked.id, nobody, "cli")
+
+
+def test_two_of_two_must_be_two_people(place, tmp_path):
+    with stage_on(place, tmp_path, path_of("dev", guarded(required=2))) as stage:
+        place.push(image(b"one"), "v1.0.0-dev")
+        asked = stage.ask()
+
+        once = stage.approve(asked, "bob")
+        with pytest.raises(AuthorizationError, match="approved .* already"):
+            stage.approve(asked, "bob")
+        done = stage.settle(stage.approve(asked, "carol"))
+
+    assert once.state is ChangeState.AWAITING_APPROVAL
+    assert once.missing_approvals == 1
+    assert done.state is ChangeState.PROMOTED
+    assert [given.operator for given in done.approvals] == ["bob", "carol"]
+
+
+def test_without_groups_an_approver_must_be_authorized(place, tmp_path):
+    with stage_on(place, tmp_path, path_of("dev", guarded(groups=None))) as stage:
+        place.push(image(b"one"), "v1.0.0-dev")
+        asked = stage.ask()
+
+        with pytest.raises(AuthorizationError):
+            stage.approve(asked, "bob")
+        assert stage.settle(stage.approve(asked, "dave")).state is ChangeState.PROMOTED
+
+
+@pytest.mark.requirement("SL-005")
+def test_fifty_clicks_at_once_have_one_effect(stage):
+    asked = stage.ask()
+
+    def click(_: int) -> str:
+        try:
+            return stage.settle(stage.approve(asked, "bob")).state.value
+        except (AuthorizationError, ChangeClosedError):
+            return "refused"
+
+    with ThreadPoolExecutor(50) as pool:
+        ends = list(pool.map(click, range(50)))
+
+    assert "promoted" in ends
+    assert set(ends) <= {"promoted", "refused"}
+    kinds = [entry.record.kind for entry in stage.engine.history("staging", 100)]
+    assert kinds == ["promotion"]
+
+
+def test_the_same_version_asked_again_is_the_same_change(stage):
+    assert stage.ask().id == stage.ask(who="dave").id
+
+
+def test_an_idempotency_key_is_one_change(stage):
+    request = promotion(stage.engine, "v1.0.0", "staging", stage.members.operator("alice"))
+
+    one = stage.changes.submit(request, "slack", "key-1")
+    ended = stage.settle(stage.approve(stage.settle(one)))
+    again = stage.changes.submit(request, "slack", "key-1")
+
+    assert again.id == one.id
+    assert again.state is ended.state is ChangeState.PROMOTED
+
+
+def test_a_newer_version_supersedes_the_one_that_waits_and_says_so(stage):
+    older = stage.ask("v1.0.0")
+
+    newer = stage.ask("v2.0.0", who="dave")
+
+    older = stage.changes.get(older.id)
+    assert older.state is ChangeState.SUPERSEDED
+    assert older.superseded_by == newer.id
+    assert "v2.0.0 was asked for by dave" in older.ended.message
+    with pytest.raises(ChangeClosedError):
+        stage.approve(older)
+
+
+def test_an_older_request_that_is_checked_later_is_the_superseded_one(stage):
+    operator = stage.members.operator("alice")
+    older = stage.changes.submit(promotion(stage.engine, "v1.0.0", "staging", operator), "cli")
+    newer = stage.ask("v2.0.0")
+
+    older = stage.settle(older)
+
+    assert older.state is ChangeState.SUPERSEDED
+    assert stage.changes.get(newer.id).state is ChangeState.AWAITING_APPROVAL
+
+
+def test_a_rejection_needs_somebody_else_too_and_goes_to_the_ledger(stage):
+    asked = stage.ask()
+
+    with pytest.raises(AuthorizationError):
+        stage.changes.reject(asked.id, stage.members.operator("alice"), "no", "cli")
+    rejected = stage.changes.reject(asked.id, stage.members.operator("bob"), "not today", "web")
+
+    assert rejected.state is ChangeState.REJECTED
+    [entry] = stage.engine.history("staging", 10)
+    assert isinstance(entry.record, RejectionRecord)
+    assert (entry.record.operator, entry.record.reason) == ("bob", "not today")
+    assert (entry.record.change_id, entry.record.face) == (asked.id, "web")
+    assert stage.tags().isdisjoint({"v1.0.0-staging", "latest-staging"})
+
+
+def test_a_requester_takes_a_change_back_and_a_stranger_does_not(stage):
+    asked = stage.ask()
+
+    with pytest.raises(AuthorizationError):
+        stage.changes.cancel(asked.id, stage.members.operator("mallory"), "cli")
+    cancelled = stage.changes.cancel(asked.id, stage.members.operator("alice"), "cli")
+
+    assert cancelled.state is ChangeState.CANCELLED
+    with pytest.raises(ChangeClosedError):
+        stage.approve(asked)
+
+
+def test_nobody_decides_in_time(stage):
+    asked = stage.ask()
+    stage.later(hours=2)
+
+    [expired] = stage.changes.expire_due()
+
+    assert (expired.id, expired.state) == (asked.id, ChangeState.EXPIRED)
+    with pytest.raises(ChangeClosedError):
+        stage.approve(asked)
+    assert stage.ask().id != asked.id
+
+
+def test_a_clock_that_jumps_back_does_not_bring_anything_back(stage):
+    asked = stage.ask()
+    stage.later(hours=2)
+    stage.changes.expire_due()
+    stage.later(hours=-5)
+
+    with pytest.raises(ChangeClosedError):
+        stage.approve(asked)
+    assert stage.ask().state is ChangeState.AWAITING_APPROVAL
+
+
+def test_expiry_does_not_interrupt_what_is_being_written(stage):
+    asked = stage.ask()
+    decided = stage.approve(asked)
+    stage.later(hours=2)
+
+    stage.changes.expire_due()
+    done = stage.settle(decided)
+
+    assert done.state is ChangeState.PROMOTED
+
+
+def test_a_change_that_a_rule_refuses_is_blocked_with_the_rule(stage):
+    change = stage.ask(who="mallory")
+
+    assert change.state is ChangeState.BLOCKED
+    assert change.ended.exit_code == AuthorizationError.exit_code
+    assert "mallory" in change.ended.message
+
+
+def test_what_needs_approval_is_never_written_without_it(stage):
+    request = promotion(stage.engine, "v1.0.0", "staging", stage.members.operator("alice"))
+
+    result = stage.engine.run(request, Told())
+
+    assert result.outcome is Ending.PENDING
+    assert result.error.exit_code == 14
+    assert stage.tags() == {"v1.0.0-dev", "v2.0.0-dev"}
+
+
+def test_a_change_that_is_promoted_already_is_so_at_once(stage):
+    stage.settle(stage.approve(stage.ask()))
+
+    again = stage.ask()
+
+    assert again.state is ChangeState.PROMOTED
+    assert len(stage.engine.history("staging", 10)) == 1
+
+
+def test_an_unknown_change_is_named(stage):
+    with pytest.raises(UsageError, match="no change 'c-nothing'"):
+        stage.changes.get("c-nothing")
+
+
+def test_there_is_no_way_back_from_an_end():
+    for state in ChangeState:
+        ends = {ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL, ChangeState.EXECUTING}
+        if state not in ends:
+            with pytest.raises(ValueError, match="never becomes"):
+                _any(state).moved(ChangeState.EXECUTING)
+
+
+def _any(state: ChangeState) -> Change:
+    return Change.model_validate(
+        {
+            "id": "c-1",
+            "action": "promote",
+            "version": "v1.0.0",
+            "source": "dev",
+            "target": "staging",
+            "requester": {"name": "a", "id": "os:a", "source": "os", "verified": False},
+            "face": "cli",
+            "trace_id": "1" * 32,
+            "state": state,
+            "created_at": "2026-01-01T00:00:00Z",
+            "updated_at": "2026-01-01T00:00:00Z",
+        }
+    )
