@@ -111,6 +111,15 @@ def test_the_same_id_in_the_same_package_counts_once_at_its_worst():
     assert result.error == "1 CRITICAL: CVE-1"
 
 
+def test_what_was_said_of_one_id_blocks_if_any_of_it_does():
+    report = trivy(vulnerability(Severity="UNKNOWN"), vulnerability(Severity="LOW"))
+
+    result = judged(report, block=[UNKNOWN])
+
+    assert result.error == "1 LOW: CVE-1"
+    assert counts(result) == (0, 0, 0, 1, 0)
+
+
 @pytest.mark.requirement("FR-056")
 def test_the_same_id_in_another_package_or_version_counts_again_and_is_named_once():
     report = grype(
@@ -186,6 +195,15 @@ def test_secrets_and_misconfigurations_block_where_they_are_told_to():
     assert summary(result).blocking_cves == ()
 
 
+def test_what_does_not_block_is_no_part_of_the_reason():
+    report = trivy(vulnerability(Severity="HIGH"), Secrets=[{"RuleID": "aws"}])
+
+    result = judged(report)
+
+    assert result.error == "1 HIGH: CVE-1"
+    assert result.details["secrets"] == 1
+
+
 def test_licences_are_counted_and_block_nothing():
     report = trivy(Licenses=[{"Name": "MIT", "Severity": "LOW"}])
 
@@ -199,6 +217,14 @@ def test_what_grype_ignored_is_counted():
     result = judged(shipped("grype-mixed"), GRYPE)
 
     assert result.details["suppressed"] == 1
+
+
+def test_the_error_is_a_line_of_bounded_length():
+    long = [vulnerability(f"CVE-{number}-{'9' * 200}", Severity="HIGH") for number in range(10)]
+
+    result = judged(trivy(*long))
+
+    assert len(result.error) == 500
 
 
 def test_control_characters_of_a_report_are_escaped_in_the_error():

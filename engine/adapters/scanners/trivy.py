@@ -1,7 +1,7 @@
 """Trivy's JSON: schema 2, and the list of results that came before it."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
@@ -88,9 +88,7 @@ class _Report(_Part):
     results: list[_Result] | None = Field(default=None, alias="Results")
 
 
-_OLD: TypeAdapter[list[_Result] | None] = TypeAdapter(
-    Annotated[list[_Result] | None, Field(strict=True)]
-)
+_OLD: TypeAdapter[list[_Result] | None] = TypeAdapter(list[_Result] | None)
 
 
 def read(report: bytes) -> Scan:
