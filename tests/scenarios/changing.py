@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.adapters.store import SqliteStore
 from engine.api import Engine, Platform
+from engine.bootstrap import SystemClock
 from engine.changes import Changes
 from engine.domain.change import Change
 from engine.domain.environment import Approvals, Authorization, Environment
@@ -115,11 +116,15 @@ def stage_on(
     path: PromotionPath | None = None,
     pace: Pace | None = None,
 ) -> Iterator[Stage]:
-    """The stage on `place`; its store lies in `folder/state`."""
+    """
+    The stage on `place`; its store lies in `folder/state`. With a `pace` its worker is used, and
+    time is real: claims run out by it.
+    """
     clock, members, rules = TickingClock(), Members(DIRECTORY), Rules()
+    real = SystemClock() if pace else clock
     path = path or path_of("dev", guarded(), "prod")
-    with engine_on(place.registry, folder, path, directory=DIRECTORY, clock=clock) as engine:
-        store = SqliteStore(folder / "state", clock)
+    with engine_on(place.registry, folder, path, directory=DIRECTORY, clock=real) as engine:
+        store = SqliteStore(folder / "state", real)
         changes = Changes(engine, store, rules.of)
         progression = Progression(engine, store, rules.of, members.regroup)
         worker = Worker(changes, progression, store, pace=pace or Pace())

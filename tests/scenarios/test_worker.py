@@ -1,0 +1,198 @@
+"""Changes survive their worker: kill -9 at any state, and each ends exactly once (AP-002)."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.domain.change import Change, ChangeState
+from engine.domain.path import PromotionPath
+from engine.worker import Pace
+from tests.builders import image
+from tests.conftest import Place
+from tests.peers import oci_layout
+from tests.scenarios.changing import Stage, guarded, stage_on, until
+from tests.scenarios.engines import path_of, promotion
+from tests.scenarios.verbs import kinds, lock, unlock
+from tests.scenarios.waiting import PACE, waiting_path
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def staged(folder: Path, path: PromotionPath, pace: Pace = PACE) -> Iterator[Stage]:
+    root = folder / "registry"
+    place = Place(LayoutRegistry.create(root), lambda a, tag: oci_layout.write(root, a, tag))
+    with stage_on(place, folder, path, pace) as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """Its gates wait for the file `open`; v1.0.0 and v2.0.0 are built."""
+    with staged(tmp_path, waiting_path()) as built:
+        built.place.push(image(b"one"), "v1.0.0-dev")
+        built.place.push(image(b"two"), "v2.0.0-dev")
+        yield built
+
+
+@contextmanager
+def worker(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.scenarios.worker_process", str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "working\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def submitted(stage: Stage, version: str = "v1.0.0", target: str = "staging") -> Change:
+    request = promotion(stage.engine, version, target, stage.members.operator("alice"))
+    return stage.changes.submit(request, "cli")
+
+
+def state(stage: Stage, change: Change) -> ChangeState:
+    return stage.changes.get(change.id).state
+
+
+def reaches(stage: Stage, change: Change, wanted: ChangeState) -> bool:
+    return until(lambda: state(stage, change) is wanted)
+
+
+@pytest.mark.requirement("AP-002")
+def test_a_worker_killed_while_it_checks_is_followed_by_one_that_checks_anew(stage, tmp_path):
+    change = submitted(stage)
+    with worker(tmp_path) as first:
+        assert until(lambda: (tmp_path / "runs").exists())
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    assert state(stage, change) is ChangeState.CHECKING
+
+    (tmp_path / "open").touch()
+    with worker(tmp_path):
+        assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
+
+    assert (tmp_path / "runs").read_text().count("ran") == 2
+
+
+@pytest.mark.requirement("AP-002")
+def test_a_worker_killed_while_a_change_waits_loses_no_approval(stage, tmp_path):
+    (tmp_path / "open").touch()
+    change = submitted(stage)
+    with worker(tmp_path):
+        assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
+
+    stage.approve(change)
+    with worker(tmp_path):
+        assert reaches(stage, change, ChangeState.PROMOTED)
+
+    assert kinds(stage.engine) == ["promotion"]
+
+
+@pytest.mark.requirement("AP-002")
+def test_a_worker_killed_while_it_carries_out_is_followed_by_one_that_completes(stage, tmp_path):
+    (tmp_path / "open").touch()
+    change = submitted(stage)
+    with worker(tmp_path) as first:
+        assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
+        with stage.engine.leases.hold("staging"):
+            stage.approve(change)
+            time.sleep(0.5)
+            first.send_signal(signal.SIGKILL)
+            first.wait()
+    assert state(stage, change) is ChangeState.EXECUTING
+
+    with worker(tmp_path):
+        assert reaches(stage, change, ChangeState.PROMOTED)
+    assert kinds(stage.engine) == ["promotion"]
+
+
+@pytest.mark.requirement("AP-002")
+def test_kills_at_any_moment_end_every_change_exactly_once(stage, tmp_path):
+    (tmp_path / "open").touch()
+    chance = random.Random(4711)
+    change = submitted(stage)
+    for _ in range(8):
+        with worker(tmp_path) as process:
+            if state(stage, change) is ChangeState.AWAITING_APPROVAL:
+                stage.approve(change)
+            time.sleep(chance.uniform(0, 0.4))
+            process.send_signal(signal.SIGKILL)
+    with worker(tmp_path):
+        if not until(lambda: not stage.changes.get(change.id).open, 3):
+            stage.approve(change)
+        assert reaches(stage, change, ChangeState.PROMOTED)
+
+    assert kinds(stage.engine) == ["promotion"]
+    assert stage.engine.verify("staging", stage.told).sound
+
+
+def test_a_live_change_is_never_taken_by_another_worker(stage, tmp_path):
+    change = submitted(stage)
+    with worker(tmp_path), worker(tmp_path):
+        assert until(lambda: (tmp_path / "runs").exists())
+        time.sleep(3 * PACE.claim)
+        (tmp_path / "open").touch()
+        assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
+
+    assert (tmp_path / "runs").read_text().count("ran") == 1
+
+
+def test_a_stop_hands_gates_back_instead_of_failing_them(stage, tmp_path):
+    change = submitted(stage)
+    stage.platform.worker.start()
+    assert until(lambda: (tmp_path / "runs").exists())
+
+    stage.engine.gate_runner.stop()
+    stage.platform.worker.stop()
+
+    assert state(stage, change) is ChangeState.CHECKING
+    (tmp_path / "open").touch()
+    with worker(tmp_path):
+        assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
+
+
+def test_environments_are_served_side_by_side_and_one_change_at_a_time(tmp_path):
+    free = guarded(required=0, groups=None)
+    with staged(tmp_path, path_of("dev", free)) as stage:
+        for version in ("v1.0.0", "v2.0.0", "v3.0.0"):
+            stage.place.push(image(version.encode()), f"{version}-dev")
+        changes = [submitted(stage, v) for v in ("v1.0.0", "v2.0.0", "v3.0.0")]
+
+        stage.platform.worker.start()
+        done = until(lambda: not stage.platform.store.open())
+        stage.platform.worker.stop()
+
+        assert done
+        assert {state(stage, change) for change in changes} == {ChangeState.PROMOTED}
+        assert kinds(stage.engine) == ["promotion"] * 3
+
+
+def test_the_worker_goes_on_with_what_a_lock_had_stopped(stage, tmp_path):
+    (tmp_path / "open").touch()
+    change = submitted(stage)
+    carol = stage.members.operator("carol")
+    stage.platform.worker.start()
+    assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
+    with stage.engine.leases.hold("prod"):
+        stage.approve(change)
+    assert reaches(stage, change, ChangeState.PROMOTED)
+    other = submitted(stage, "v2.0.0")
+    assert reaches(stage, other, ChangeState.AWAITING_APPROVAL)
+    stage.platform.worker.stop()
+    stage.approve(other)
+    lock(stage.engine, "staging", carol)
+    assert stage.settle(stage.changes.get(other.id)).state is ChangeState.AWAITING_APPROVAL
+
+    unlock(stage.engine, "staging", carol)
+    with worker(tmp_path):
+        assert reaches(stage, other, ChangeState.PROMOTED)
