@@ -23,7 +23,7 @@ from engine.domain.errors import ConfigError
 from engine.domain.identity import Claims, Directory, os_claims, registry_claims
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
-from engine.ports import NoVerifier, Registry, Verifier, Vouching
+from engine.ports import GateRunner, NoVerifier, Registry, Verifier, Vouching
 from engine.progression import Progression
 from engine.refusals import RULES, Refusals
 from engine.stores import ChangeStore
@@ -53,7 +53,7 @@ def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engi
             path=config.path,
             registry=registry,
             ledger=RegistryLedger(registry),
-            gate_runner=CommandGates(config.file.absolute().parent, os.environ),
+            gate_runner=_gates(config),
             leases=FileLeases(_lease_directory(config), lease_seconds),
             clock=SystemClock(),
             pool=pool,
@@ -206,6 +206,13 @@ def _credentials(settings: Credentials) -> object:
             return source.always(source.BearerToken(secret))
         case "anonymous":
             return source.anonymous
+
+
+def _gates(config: Config) -> GateRunner:
+    """Commands run where the manifest is; reports are only understood where scans are asked for."""
+    scans = any(gate.security for e in config.path.environments for gate in e.gates)
+    judge = import_module("engine.adapters.scanners").judge_report if scans else None
+    return CommandGates(config.file.absolute().parent, os.environ, judge=judge)
 
 
 def _verifier(config: Config) -> Verifier:

@@ -20,7 +20,7 @@ from engine.domain.errors import (
 )
 from engine.domain.finding import Finding, first_error
 from engine.domain.operator import Operator
-from engine.domain.plan import Action, GateMode
+from engine.domain.plan import Action
 from engine.domain.record import ApprovalRecord, RejectionRecord
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.ports import SILENT
@@ -202,7 +202,7 @@ class Changes:
 
     def _still_as_agreed(self, change: Change) -> None:
         """What would be approved is what was checked, or the change becomes stale; not locked."""
-        plan = self.runs.plan(request_of(change), SILENT, GateMode.LIST)
+        plan = self.runs.look(request_of(change), SILENT)
         found = fingerprint_of(plan, self.configuration(change.target), change)
         differences = change.fingerprint.differences(found) if change.fingerprint else ("nothing",)
         if differences:

@@ -67,6 +67,11 @@ class Runs:
         context = self._context(request, progress, mode)
         return OPERATIONS[type(request)].plan(request, context, self.policy_digest)
 
+    def look(self, request: Request, progress: Progress) -> Plan:
+        """Where `request` stands by policy alone; like a LIST plan it is never executed."""
+        context = self._context(request, progress)
+        return OPERATIONS[type(request)].look(request, context, self.policy_digest)
+
     def execute(self, plan: Plan, progress: Progress, guard: Guard | None = None) -> Result:
         """
         Do what `plan` says, its policy judged again under the lease, and `guard` asked last.

@@ -19,10 +19,12 @@ def gates(_request: PromotionRequest, context: PromotionContext) -> tuple[Findin
     return tuple(_finding(result) for result in context.gate_results)
 
 
-@reads()
+@reads(PromotionContext.usual_seconds)
 def listed_gates(_request: PromotionRequest, context: PromotionContext) -> tuple[Finding, ...]:
-    """The same gates where they are not to run: each is named with what it may take."""
-    return tuple(_listed(gate) for gate in context.target.gates)
+    """The same gates where they are not to run: each is named with the time it usually takes."""
+    return tuple(
+        _listed(gate, context.usual_seconds.get(gate.kind)) for gate in context.target.gates
+    )
 
 
 def _finding(result: GateResult) -> Finding:
@@ -39,5 +41,7 @@ def _finding(result: GateResult) -> Finding:
             return blocked(name, reason, GateFailedError, {"gate": name})
 
 
-def _listed(gate: Gate) -> Finding:
-    return skipped(gate.kind.value, f"not run in a dry run; may take {gate.timeout_seconds} s")
+def _listed(gate: Gate, usual_seconds: float | None) -> Finding:
+    usual = "" if usual_seconds is None else f"usually takes {usual_seconds:.1f} s, "
+    most = f"at most {gate.timeout_seconds} s"
+    return skipped(gate.kind.value, f"not run in a dry run; {usual}{most}")

@@ -1,6 +1,8 @@
 """The facts of a promotion."""
 
+from collections import defaultdict
 from datetime import datetime
+from statistics import median
 from time import monotonic
 
 from engine.context.context import Context, Sources
@@ -17,6 +19,9 @@ from engine.domain.record import PromotionRecord
 from engine.domain.request import PromotionRequest
 from engine.facts import Fact
 from engine.ports import GateSubject, Progress
+
+# By how many of the newest records it is judged how long a gate usually takes.
+_RUNS = 20
 
 
 class PromotionContext(Context):
@@ -117,6 +122,20 @@ class PromotionContext(Context):
             duration_ms=int((monotonic() - started) * 1000),
             error="; ".join(violations) or None,
         )
+
+    @Fact
+    def usual_seconds(self) -> dict[GateKind, float]:
+        """What each gate of the target took in its newest runs there: the median."""
+        if not self.target.gates:
+            return {}
+        newest = self._sources.ledger.history(self.target.name, _RUNS)
+        ran: dict[GateKind, list[float]] = defaultdict(list)
+        for entry in newest:
+            if isinstance(entry.record, PromotionRecord):
+                for result in entry.record.gate_results:
+                    if result.status is not GateStatus.SKIPPED:
+                        ran[result.gate].append(result.duration_ms / 1000)
+        return {kind: median(seconds) for kind, seconds in ran.items()}
 
     @Fact
     def gate_results(self) -> tuple[GateResult, ...]:

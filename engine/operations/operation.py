@@ -102,6 +102,19 @@ class Operation(Generic[R, C]):
         )
         return self._stated(plan, context)
 
+    def look(self, request: R, context: C, policy_digest: str) -> Plan:
+        """Judge the policy alone: where things stand, without gathering evidence."""
+        policy = judge_policy(request, context, self.policy, self._facts)
+        plan = Plan(
+            action=self.action,
+            request=request,
+            mode=GateMode.LIST,
+            policy=policy,
+            evidence=(),
+            policy_digest=policy_digest,
+        )
+        return self._stated(plan, context)
+
     def renew(self, plan: Plan, request: R, context: C) -> Plan:
         """`plan` with its policy judged again on fresh facts; ConflictError if its tag moved."""
         policy = judge_policy(request, context, self.policy, self._facts)
