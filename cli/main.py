@@ -51,6 +51,15 @@ floe = LazyGroup(
     "14 waiting · 15 rejected · 130 interrupted",
 )
 floe.add_command(platform)
+floe.add_command(
+    LazyGroup(
+        "artifact",
+        "One artifact: who signed it, and what is in it.",
+        {
+            "verify": ("cli.commands.artifact:verify", "Show which signatures an artifact has."),
+        },
+    )
+)
 
 
 def main() -> None:

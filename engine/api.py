@@ -7,9 +7,13 @@ from engine.audit.head import FleetingHeads
 from engine.audit.history import selected
 from engine.audit.verify import Verification
 from engine.changes import Changes
+from engine.domain.artifact import Tag, Version
 from engine.domain.audit import AuditReport
+from engine.domain.errors import ArtifactNotFoundError
 from engine.domain.ledger import LedgerEntry
+from engine.domain.manifest import Manifest
 from engine.domain.selection import Selection
+from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, lock_in_force
 from engine.domain.status import EnvironmentStatus
 from engine.ports import Heads, Progress
@@ -67,6 +71,27 @@ class Engine(Runs):
         name = selection.environment
         names = self.path.names if name is None else (self.path.environment(name).name,)
         return selected(self.ledger, names, selection, limit)
+
+    def artifact(self, version: Version, environment: str | None = None) -> tuple[Tag, Manifest]:
+        """
+        `version` as `environment` has it, else under its own tag, else in the first environment
+        that has it, with the tag it was found under; ArtifactNotFoundError.
+        """
+        places = [self.path.environment(environment)] if environment else self.path.environments
+        tags = [place.tag(version) for place in places]
+        for tag in tags if environment else [version.tag, *tags]:
+            manifest = self.registry.fetch(tag)
+            if manifest is not None:
+                return tag, manifest
+        where = f"in {environment}" if environment else "under its own tag or in any environment"
+        raise ArtifactNotFoundError(
+            f"There is no {version} {where} in {self.registry.reference}",
+            {"version": str(version), "tags": [str(tag) for tag in tags]},
+        )
+
+    def signature(self, manifest: Manifest) -> SignatureVerdict:
+        """Who signed `manifest`; ConfigError where nothing to verify with is configured."""
+        return self.verifier.verify(self.registry, manifest)
 
     def verify(self, environment: str | None, progress: Progress) -> AuditReport:
         """

@@ -18,7 +18,6 @@ from engine.api import Engine, Platform
 from engine.changes import Changes
 from engine.config import Config, load_config
 from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
-from engine.domain.environment import Enforcement
 from engine.domain.errors import ConfigError
 from engine.domain.identity import Claims, Directory, os_claims, registry_claims
 from engine.domain.operator import Operator
@@ -217,7 +216,7 @@ def _gates(config: Config) -> GateRunner:
 
 def _verifier(config: Config) -> Verifier:
     settings = config.verification
-    if settings is None or all(e.signature is Enforcement.OFF for e in config.path.environments):
+    if settings is None or not (settings.public_keys or settings.trusted_issuers):
         return NoVerifier()
     # Loaded only where signatures are verified: cryptography is no small import.
     sigstore = import_module("engine.adapters.sigstore")

@@ -125,7 +125,7 @@ class Changes:
         """Take a request back: for whoever made it, and for those who may decide about it."""
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
-            own = operator.name == change.requester.name
+            own = change.requester.name == operator.name or change.requester.id == operator.id
             target = self.runs.path.environment(change.target)
             if not own:
                 found = may_decide(change, operator, target, "cancel")
