@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test check bench install packages clean
+.PHONY: help demo test check requirements bench install packages clean
 help:
 	@echo "make demo    see it work: seeds an embedded registry and promotes through it"
 	@echo "make test    run the tests, on a real registry"
 	@echo "make check   style, types, import contracts, file sizes"
+	@echo "make requirements  which tests show which numbered requirement"
 	@echo "make bench   measure, printed as ratios"
 
 demo: $(INSTALLED)
@@ -23,6 +24,9 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.architecture.guard
+
+requirements: $(INSTALLED)
+	@$(BIN)/python -m tests.architecture.requirements
 
 bench: $(INSTALLED) packages
 	$(BIN)/python -m bench
