@@ -58,7 +58,7 @@ def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engi
             pool=pool,
             policy_digest=config.policy_digest,
             directory=_directory(config),
-            verifier=_verifier(config),
+            verifier=_verifier(config, stack),
             heads=FileHeads(config.state_dir / "heads.json", registry.reference),
         )
 
@@ -214,13 +214,13 @@ def _gates(config: Config) -> GateRunner:
     return CommandGates(config.file.absolute().parent, os.environ, judge=judge)
 
 
-def _verifier(config: Config) -> Verifier:
+def _verifier(config: Config, stack: ExitStack) -> Verifier:
     settings = config.verification
     if settings is None or not (settings.public_keys or settings.trusted_issuers):
         return NoVerifier()
     # Loaded only where signatures are verified: cryptography is no small import.
     sigstore = import_module("engine.adapters.sigstore")
-    verifier: Verifier = sigstore.SigstoreVerifier(
+    verifier = sigstore.SigstoreVerifier(
         tuple(key.content for key in settings.public_keys),
         tuple(
             sigstore.TrustedIssuer(each.issuer, each.subject_regex)
@@ -228,7 +228,12 @@ def _verifier(config: Config) -> Verifier:
         ),
         settings.trusted_root.path if settings.trusted_root else None,
     )
-    return verifier
+    clock = SystemClock()
+    store = import_module("engine.adapters.store").SqliteStore(config.state_dir, clock)
+    stack.callback(store.close)
+    cache = import_module("engine.adapters.verification_cache")
+    remembering: Verifier = cache.RememberingVerifier(verifier, store, clock)
+    return remembering
 
 
 def _lease_directory(config: Config) -> Path:

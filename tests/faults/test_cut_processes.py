@@ -14,7 +14,7 @@ from engine.domain.artifact import Tag
 from engine.domain.manifest import IMAGE_MANIFEST
 from engine.domain.record import PromotionRecord
 from engine.domain.status import Alignment
-from tests.builders import image
+from tests.builders import Artifact, image
 from tests.peers import raw
 from tests.scenarios.commands import Floe, finish
 from tests.scenarios.engines import engine_on
@@ -69,17 +69,24 @@ def test_a_killed_promotion_is_completed_by_repeating_it(
     assert set(endings) <= {SIGKILL, 0}
     assert SIGKILL in endings
     registry = opened(registry_host, repository)
-    with engine_on(registry, tmp_path) as engine:
-        chain = engine.history("staging", limit=100)
-        staging = engine.status()[1]
-    assert [entry.sequence for entry in reversed(chain)] == list(range(1, KILLS + 2))
-    recorded = [e.record for e in reversed(chain) if isinstance(e.record, PromotionRecord)]
-    assert [record.version for record in recorded] == versions
-    assert staging.alignment is Alignment.ALIGNED
-    for version, artifact in artifacts.items():
-        assert registry.fetch(Tag(f"{version}-staging")) == artifact.manifest
-        assert len(registry.referrers(artifact.manifest.digest)) >= 1
+    assert_whole(registry, tmp_path, artifacts)
     expected = {f"{version}-{env}" for version in versions for env in ("dev", "staging")}
     expected |= {f"floe-ledger.staging.{number}" for number in range(1, KILLS + 2)}
     found = {t for t in tags_of(registry_host, repository) if not t.startswith("sha256-")}
     assert found == expected | {"floe-ledger.staging", "latest-staging"}
+
+
+def assert_whole(
+    registry: DistributionRegistry, folder: Path, artifacts: dict[str, Artifact]
+) -> None:
+    """One linked record and one listing for every version, in order, and `latest` at the last."""
+    with engine_on(registry, folder) as engine:
+        chain = engine.history("staging", limit=100)
+        staging = engine.status()[1]
+    assert [entry.sequence for entry in reversed(chain)] == list(range(1, len(artifacts) + 1))
+    recorded = [e.record for e in reversed(chain) if isinstance(e.record, PromotionRecord)]
+    assert [record.version for record in recorded] == list(artifacts)
+    assert staging.alignment is Alignment.ALIGNED
+    for version, artifact in artifacts.items():
+        assert registry.fetch(Tag(f"{version}-staging")) == artifact.manifest
+        assert len(registry.referrers(artifact.manifest.digest)) >= 1
