@@ -1,9 +1,8 @@
 """What the faces talk to: runs of requests, what runs where, and what happened."""
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from engine.audit.head import FleetingHeads
 from engine.audit.history import selected
 from engine.audit.verify import Verification
 from engine.changes import Changes
@@ -16,7 +15,7 @@ from engine.domain.selection import Selection
 from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, lock_in_force
 from engine.domain.status import EnvironmentStatus
-from engine.ports import Heads, Progress
+from engine.ports import Progress
 from engine.progression import Progression
 from engine.runs import Runs
 from engine.stores import ChangeStore
@@ -30,8 +29,6 @@ class Engine(Runs):
 
     Bot, web and CLI import nothing deeper than this, `bootstrap`, `config` and `domain`.
     """
-
-    heads: Heads = field(default_factory=FleetingHeads)
 
     def status(self) -> tuple[EnvironmentStatus, ...]:
         """Every environment along the path; two requests each, all at once."""

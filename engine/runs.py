@@ -1,5 +1,6 @@
 """Runs of a request: planned, executed, or both under one lease."""
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
@@ -7,11 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from engine.audit.head import FleetingHeads
 from engine.context.context import Context, Sources
 from engine.domain.artifact import Digest
-from engine.domain.errors import ApprovalPendingError, PromotionError
+from engine.domain.audit import KnownHead
+from engine.domain.errors import ApprovalPendingError, ConfigError, PromotionError
 from engine.domain.identity import Directory
-from engine.domain.ledger import LedgerEntry
+from engine.domain.ledger import LedgerEntry, continues
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode, Plan
 from engine.domain.record import AnyRecord
@@ -23,6 +26,7 @@ from engine.operations.operation import Stamp
 from engine.ports import (
     Clock,
     GateRunner,
+    Heads,
     Leases,
     Ledger,
     NoVerifier,
@@ -31,6 +35,8 @@ from engine.ports import (
     Upload,
     Verifier,
 )
+
+_log = logging.getLogger(__name__)
 
 COMPLETED = (
     "an earlier run had recorded this promotion and was interrupted before the latest tag moved; "
@@ -61,6 +67,7 @@ class Runs:
     policy_digest: str
     directory: Directory
     verifier: Verifier = field(default_factory=NoVerifier)
+    heads: Heads = field(default_factory=FleetingHeads)
 
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
         """What `request` would do. Reads only; LIST names the command gates instead of running."""
@@ -113,7 +120,9 @@ class Runs:
             head = self.ledger.head(record.ledger)
             executor = Executor(self.registry, self.ledger, self.leases, self.pool)
             subject = manifest.descriptor if manifest else None
-            return executor.change((), record, subject, head, upload)
+            entry = executor.change((), record, subject, head, upload)
+        self._seen(entry)
+        return entry
 
     def _context(
         self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN
@@ -150,13 +159,21 @@ class Runs:
         head = context.target_head
         record = operation.record(plan.request, plan, context, Stamp(uuid4(), self.clock.now()))
         left = context.interrupted
-        if left and left.previous == (head and head.digest) and operation.same(left.record, record):
+        if left and continues(left, head) and operation.same(left.record, record):
             # An interrupted run of this request left its record: one request, one record.
             entry = executor.commit(left, plan.writes)
         else:
             subject = plan.manifest.descriptor if plan.manifest else None
             entry = executor.change(plan.writes, record, subject, head, upload)
+        self._seen(entry)
         return Result(plan, operation.ending, entry.record, warnings=plan.warnings)
+
+    def _seen(self, entry: LedgerEntry) -> None:
+        """Remember the head, so that a ledger that is shortened from here on is found out."""
+        try:
+            self.heads.remember(entry.environment, KnownHead(entry.sequence, entry.digest))
+        except ConfigError as error:
+            _log.warning("the head of %s is not remembered: %s", entry.environment, error)
 
 
 def _settled(plan: Plan, context: Context) -> Result:

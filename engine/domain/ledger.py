@@ -71,3 +71,10 @@ def ancestors_after(head: LedgerEntry | None) -> dict[int, Digest]:
 def next_hop(entry: LedgerEntry, sequence: int) -> int:
     """The linked ancestor of `entry` nearest to `sequence` that does not lie before it."""
     return min(known for known in entry.ancestors if known >= sequence)
+
+
+def continues(entry: LedgerEntry, head: LedgerEntry | None) -> bool:
+    """Whether `entry` is what adding its record after `head` makes: links and state follow."""
+    draft = draft_after(head, entry.record, None)
+    made = (draft.environment, draft.sequence, dict(draft.ancestors), draft.state)
+    return made == (entry.environment, entry.sequence, dict(entry.ancestors), entry.state)

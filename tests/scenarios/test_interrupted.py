@@ -1,0 +1,75 @@
+"""What an interrupted run left is taken up only if it is what that run would have written."""
+
+import json
+from pathlib import Path
+
+from engine.domain.artifact import Digest, Tag
+from engine.domain.canonical import canonical_json
+from engine.domain.manifest import IMAGE_MANIFEST, Manifest
+from engine.domain.record import PromotionRecord
+from tests.builders import image
+from tests.conftest import Place
+from tests.scenarios.engines import engine_on, promote
+
+_STATE = "dev.floe.state.version"
+
+
+def left_behind(place: Place, folder: Path) -> Manifest:
+    """Promote v1.0.0, then take the commit back: record and tag are there, the head is not."""
+    with engine_on(place.registry, folder) as engine:
+        place.push(image(b"zero"), "v0.9.0-dev")
+        place.push(image(b"one"), "v1.0.0-dev")
+        promote(engine, "v0.9.0", "staging")
+        before = engine.registry.fetch(Tag("floe-ledger.staging"))
+        promote(engine, "v1.0.0", "staging")
+        left = engine.registry.fetch(Tag("floe-ledger.staging.2"))
+        assert before is not None
+        assert left is not None
+        engine.registry.put(before, Tag("floe-ledger.staging"))
+    return left
+
+
+def test_the_record_of_an_interrupted_run_is_taken_up(place: Place, tmp_path: Path):
+    left = left_behind(place, tmp_path)
+
+    with engine_on(place.registry, tmp_path) as engine:
+        result = promote(engine, "v1.0.0", "staging")
+        [newest] = engine.history("staging", 1)
+
+    assert result.error is None
+    assert newest.digest == left.digest
+
+
+def test_a_left_record_with_a_state_that_does_not_follow_is_not_committed(
+    place: Place, tmp_path: Path
+):
+    left = left_behind(place, tmp_path)
+    document = json.loads(left.content)
+    document["annotations"][_STATE] = "v9.9.9"
+    forged = Manifest(canonical_json(document), IMAGE_MANIFEST)
+    place.registry.put(forged, Tag("floe-ledger.staging.2"))
+
+    with engine_on(place.registry, tmp_path) as engine:
+        result = promote(engine, "v1.0.0", "staging")
+        [newest] = engine.history("staging", 1)
+        status = engine.status()[1]
+
+    assert isinstance(result.record, PromotionRecord)
+    assert newest.digest != forged.digest
+    assert status.state.version == "v1.0.0"
+
+
+def test_a_ledger_that_is_shortened_after_a_promotion_is_found_out(place: Place, tmp_path: Path):
+    with engine_on(place.registry, tmp_path) as engine:
+        for number in range(3):
+            place.push(image(str(number).encode()), f"v1.0.{number}-dev")
+            promote(engine, f"v1.0.{number}", "staging")
+        earlier = engine.registry.fetch(Tag("floe-ledger.staging.1"))
+        assert earlier is not None
+        engine.registry.put(earlier, Tag("floe-ledger.staging"))
+
+        known = engine.heads.known("staging")
+
+    assert known is not None
+    assert known.sequence == 3
+    assert known.digest != Digest.of(earlier.content)
