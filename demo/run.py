@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from demo.issuer import issuer
-from demo.seed import seed
+from demo.seed import Layout, seed
 from demo.shell import Shell, UnexpectedError
+from demo.signing import ReleaseKey
 
 ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / ".demo"
@@ -24,6 +25,7 @@ def main() -> int:
     try:
         promote_and_roll_back(Shell(PLATFORM))
         approve(Shell(PLATFORM))
+        verify(Shell(PLATFORM / "signed"))
     except UnexpectedError as error:
         print(f"This is not as it should be: {error}")
         return 1
@@ -70,6 +72,27 @@ def approve(shell: Shell) -> None:
         shell.run("What runs where, and what happened?", "floe platform status --history 12")
         shell.run("Who approved that?", "floe platform audit history --env prod --limit 1")
         shell.run("Can the records be believed?", "floe platform audit verify")
+
+
+def verify(shell: Shell) -> None:
+    """Another platform, which promotes only what is signed and scanned."""
+    folder = PLATFORM / "signed"
+    folder.mkdir()
+    layout, key = Layout(folder / "registry"), ReleaseKey()
+    key.publish(folder / "release.pub")
+    for name in ("evidence.yaml", "scanner.py"):
+        shutil.copy(ROOT / "demo" / name, folder)
+    (folder / "evidence.yaml").rename(folder / "manifest.yaml")
+    for number, signed in enumerate((True, False, True)):
+        digest = layout.publish(f"v2.0.{number}", {"release": number})
+        if signed:
+            key.sign(layout, digest)
+    print("\nAnother registry holds v2.0.0 and v2.0.2, which are signed, and v2.0.1, which is not.")
+    run = shell.run
+    run("Who signed v2.0.0?", "floe artifact verify v2.0.0")
+    run("It passes.", "floe platform promote v2.0.0 --to staging")
+    run("The unsigned one does not.", "floe platform promote v2.0.1 --to staging", 6)
+    run("Nor does the one with a hole.", "floe platform promote v2.0.2 --to staging", 8)
 
 
 if __name__ == "__main__":

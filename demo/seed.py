@@ -7,7 +7,7 @@ from typing import Any
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _COMPILED = "application/vnd.floe.compiled-artifacts.v1+json"
-_VERSIONS: dict[str, dict[str, Any]] = {
+VERSIONS: dict[str, dict[str, Any]] = {
     "v1.2.2": {
         "product": {"id": "sales-mart", "name": "Sales mart"},
         "limits": {"memory": 512, "threads": 4},
@@ -30,29 +30,45 @@ _VERSIONS: dict[str, dict[str, Any]] = {
 
 def seed(root: Path) -> None:
     """Write an OCI image layout at `root` holding v1.2.2-dev, v1.2.3-dev and v1.2.4-dev."""
-    (root / "blobs/sha256").mkdir(parents=True)
-    (root / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    entries = [_publish(root, version, content) for version, content in _VERSIONS.items()]
-    (root / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": entries}))
+    layout = Layout(root)
+    for version, content in VERSIONS.items():
+        layout.publish(version, content)
 
 
-def _publish(root: Path, version: str, content: dict[str, Any]) -> dict[str, Any]:
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST,
-        "config": _blob(root, b"{}", "application/vnd.oci.empty.v1+json"),
-        "layers": [_blob(root, json.dumps(content).encode(), _COMPILED)],
-        "annotations": {
-            "org.opencontainers.image.version": version,
-            "org.opencontainers.image.source": "https://git.example.com/acme/platform",
-        },
-    }
-    described = _blob(root, json.dumps(manifest, indent=2).encode(), _MANIFEST)
-    tag = {"org.opencontainers.image.ref.name": f"{version}-dev"}
-    return described | {"annotations": tag}
+class Layout:
+    """An image layout a build writes: https://github.com/opencontainers/image-spec."""
 
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._entries: list[dict[str, Any]] = []
+        (root / "blobs/sha256").mkdir(parents=True)
+        (root / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
 
-def _blob(root: Path, content: bytes, media_type: str) -> dict[str, Any]:
-    digest = hashlib.sha256(content).hexdigest()
-    (root / "blobs/sha256" / digest).write_bytes(content)
-    return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content)}
+    def publish(self, version: str, content: dict[str, Any]) -> str:
+        """`version` for dev; returns its digest."""
+        layer = self.blob(json.dumps(content).encode(), _COMPILED)
+        return self.tag(
+            f"{version}-dev",
+            config=self.blob(b"{}", "application/vnd.oci.empty.v1+json"),
+            layers=[layer],
+            annotations={
+                "org.opencontainers.image.version": version,
+                "org.opencontainers.image.source": "https://git.example.com/acme/platform",
+            },
+        )
+
+    def tag(self, name: str, **document: Any) -> str:
+        """A manifest under the tag `name`; returns its digest."""
+        manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, **document}
+        entry = self.blob(json.dumps(manifest, indent=2).encode(), _MANIFEST)
+        named = {"annotations": {"org.opencontainers.image.ref.name": name}}
+        self._entries.append(entry | named)
+        index = {"schemaVersion": 2, "manifests": self._entries}
+        (self._root / "index.json").write_text(json.dumps(index))
+        return str(entry["digest"])
+
+    def blob(self, content: bytes, media_type: str, **more: Any) -> dict[str, Any]:
+        digest = hashlib.sha256(content).hexdigest()
+        (self._root / "blobs/sha256" / digest).write_bytes(content)
+        named = {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content)}
+        return named | more

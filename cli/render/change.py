@@ -5,7 +5,7 @@ from typing import Any
 from cli.answer import Answer
 from cli.failure import error_document
 from cli.render.promotion import Asked, blank
-from cli.render.request import trace_line
+from cli.render.request import scan_lines, trace_line
 from cli.render.status import when
 from cli.render.table import show
 from engine.domain.change import Change, ChangeState, Ended
@@ -77,6 +77,7 @@ def change_lines(change: Change) -> list[str]:
                 f"{done} {step}",
                 f"  Latest tag updated: latest-{change.target}",
                 f"  Gates passed: {passed}",
+                *scan_lines(change.gate_results),
                 *([f"  Approved by: {approved}"] if approved else []),
                 f"  Record: {change.record_id}",
             ]
@@ -86,6 +87,7 @@ def change_lines(change: Change) -> list[str]:
                 f"Waiting for approval: {step}",
                 f"  Change: {change.id}",
                 f"  Gates passed: {passed}",
+                *scan_lines(change.gate_results),
                 f"  Approvals: {len(change.approvals)} of {change.required}{groups}",
                 f"  Expires: {when(change.expires_at)}",
                 f"  Somebody else: floe platform approve {change.id}",

@@ -12,6 +12,7 @@ from cli.render.request import (
     findings_lines,
     operator_line,
     refused_lines,
+    scan_lines,
     signature_line,
     tags_lines,
     trace_line,
@@ -51,7 +52,8 @@ def rendered(asked: Asked, result: Result) -> Answer:
     if isinstance(result.record, PromotionRecord):
         document |= _recorded(result.record)
     if result.error is not None:
-        lines = [*refused_lines(_NOT_DONE, result), trace_line(asked.trace_id)]
+        scans = scan_lines(result.plan.gate_results)
+        lines = [*refused_lines(_NOT_DONE, result), *scans, trace_line(asked.trace_id)]
         return Answer(document, lines, result.error.exit_code, failed=True)
     lines = [*_done(asked, result), *warned_lines(result.warnings), trace_line(asked.trace_id)]
     return Answer(document, lines)
@@ -127,6 +129,7 @@ def _done(asked: Asked, result: Result) -> list[str]:
         f"  Latest tag updated: latest-{asked.target}",
         f"  Digest: {record.artifact_digest}",
         f"  Gates passed: {_passed(record.gate_results)}",
+        *scan_lines(record.gate_results),
         signature_line(record),
         operator_line(record),
         f"  Record: {record.promotion_id}",

@@ -5,12 +5,13 @@ from typing import Any
 from cli.failure import error_document
 from engine.domain.errors import PromotionError
 from engine.domain.finding import Finding, Outcome
-from engine.domain.gate import GateKind
+from engine.domain.gate import GateKind, GateResult, SecuritySummary
 from engine.domain.plan import Plan
 from engine.domain.record import PromotionRecord, Record, RollbackRecord
 from engine.domain.result import Ending, Result
 from engine.domain.text import printable
 
+_SHOWN_CVES = 10
 _MARKS = {
     Outcome.PASSED: "passed",
     Outcome.WARNED: "warning",
@@ -66,10 +67,31 @@ def operator_line(record: Record) -> str:
 def signature_line(record: PromotionRecord | RollbackRecord) -> str:
     status = record.signature_status
     if record.signature_verified:
-        return f"  Signature verified ({status.mode}, {printable(status.subject or '')})"
+        signer = status.subject if status.mode == "keyless" else status.fingerprint
+        return f"  Signature verified ({status.mode}, {printable(signer or '')})"
     if status.enforcement == "off":
         return "  Signature: not verified (artifacts.registry.verification is not configured)"
     return f"  WARNING: {printable(status.problem or 'Artifact is unsigned')}"
+
+
+def scan_lines(gates: tuple[GateResult, ...]) -> list[str]:
+    """What scanners counted, however it was judged (FR-056)."""
+    scans = [(gate.gate.value, gate.security_summary) for gate in gates if gate.security_summary]
+    return [f"  {name}: {_counted(summary)}" for name, summary in scans]
+
+
+def _counted(summary: SecuritySummary) -> str:
+    counts = (
+        f"{summary.critical_count} critical, {summary.high_count} high, "
+        f"{summary.medium_count} medium, {summary.low_count} low, {summary.unknown_count} unknown"
+    )
+    ignored = (
+        f"; {summary.ignored_unfixed} without a fix ignored" if summary.ignored_unfixed else ""
+    )
+    blocking = summary.blocking_cves
+    shown = ", ".join(map(printable, blocking[:_SHOWN_CVES]))
+    more = f" and {len(blocking) - _SHOWN_CVES} more" if len(blocking) > _SHOWN_CVES else ""
+    return counts + ignored + (f"; blocking: {shown}{more}" if blocking else "")
 
 
 def trace_line(trace_id: str) -> str:
