@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cli.failure import as_json
+from cli.failure import INTERRUPTED, as_json
 from engine.domain.errors import PromotionError
 
 _AFTERWARDS_SECONDS = 3.0
@@ -34,7 +34,7 @@ class Answer:
 class InterruptedRunError(PromotionError):
     """Ctrl-C or SIGTERM ended the run."""
 
-    exit_code = 130
+    exit_code = INTERRUPTED
     reason_code = "interrupted"
 
 
@@ -94,5 +94,5 @@ def _yaml(document: Any) -> str:
 
     import yaml  # the one output that needs it
 
-    text: str = yaml.safe_dump(json.loads(as_json(document)), sort_keys=False, allow_unicode=True)
+    text: str = yaml.safe_dump(json.loads(as_json(document)), sort_keys=False)
     return text

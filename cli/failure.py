@@ -1,20 +1,37 @@
 """Failures as an answer: one sentence for people, one document for programs, one exit code."""
 
 import json
+import os
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from engine.domain.errors import PromotionError
+from engine.domain.errors import PromotionError
+from engine.domain.text import printable
+from engine.domain.trace import trace_id
 
-# What Python makes of them; UTF-8 cannot say it.
-_SURROGATE = re.compile("[\ud800-\udfff]")
+INTERRUPTED = 130
+_BEYOND_ASCII = re.compile(r"[^\n -~]")
+Words = Mapping[str, Any]
 
 
-def error_document(error: "PromotionError") -> dict[str, Any]:
+class AnsweringCommand(click.Command):
+    """
+    A command whose JSON answers have one shape, even where its command line is not understood.
+
+    `unasked` makes that shape of the words that were, and of the trace id.
+    """
+
+    def __init__(
+        self, *arguments: Any, unasked: Callable[[Words, str], dict[str, Any]], **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self.unasked = unasked
+
+
+def error_document(error: PromotionError) -> dict[str, Any]:
     """The `error` of every JSON answer (FR-034)."""
     return {
         "type": type(error).__name__,
@@ -27,21 +44,27 @@ def error_document(error: "PromotionError") -> dict[str, Any]:
 
 def usage_failure(error: click.ClickException, arguments: Sequence[str]) -> int:
     """Say what is wrong with the command line, as JSON too where that was asked for."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
     if wants_json(arguments):
-        document = {
-            "success": False,
-            "outcome": "failed",
-            "error": {
-                "type": "UsageError",
-                "reason_code": "usage",
-                "message": error.format_message(),
-                "exit_code": error.exit_code,
-                "details": {},
-            },
-        }
-        click.echo(json.dumps(document, indent=2))
-    error.show()
+        click.echo(as_json(_unanswered(context, "usage", message, error.exit_code)))
+    # Shown anew: what was typed stands in it, and goes to no terminal as it is.
+    click.UsageError(printable(message), context).show()
     return error.exit_code
+
+
+def interrupted(arguments: Sequence[str]) -> int:
+    """Say that the command was ended before it began."""
+    if wants_json(arguments):
+        click.echo(as_json(_unanswered(None, "interrupted", "Interrupted", INTERRUPTED)))
+    click.echo("Interrupted", err=True)
+    return INTERRUPTED
+
+
+def failure_lines(not_done: str, error: PromotionError) -> list[str]:
+    """`error` for people: one line, and one more for each problem of a file that has several."""
+    several = "problems" in error.details
+    first, *others = str(error).splitlines() if several else [str(error)]
+    return [printable(f"{not_done}: {first}"), *map(printable, others)]
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
@@ -55,6 +78,29 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 def as_json(document: Mapping[str, Any] | Sequence[Any]) -> str:
-    """`document`, readable; undecodable bytes of the command line stay in it, escaped."""
+    """`document`, readable, with everything escaped that a terminal would obey."""
     text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
-    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _BEYOND_ASCII.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
+
+
+def _unanswered(
+    context: click.Context | None, reason_code: str, message: str, exit_code: int
+) -> dict[str, Any]:
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    document: dict[str, Any] = {
+        "success": False,
+        "outcome": "failed",
+        "promotion_id": None,
+        "artifact_digest": None,
+        "gate_results": [],
+        "trace_id": trace,
+    }
+    if context is not None and isinstance(context.command, AnsweringCommand):
+        document |= context.command.unasked(context.params, trace)
+    kind = "UsageError" if reason_code == "usage" else "InterruptedRunError"
+    error = {"type": kind, "reason_code": reason_code, "message": message}
+    return document | {"error": error | {"exit_code": exit_code, "details": {}}}

@@ -7,10 +7,8 @@ from types import FrameType
 
 import click
 
-from cli.failure import usage_failure
+from cli.failure import interrupted, usage_failure
 from cli.lazy import LazyGroup
-
-INTERRUPTED = 130
 
 platform = LazyGroup(
     "platform",
@@ -71,8 +69,7 @@ def main() -> None:
     except click.ClickException as error:
         code = usage_failure(error, sys.argv)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted", err=True)
-        code = INTERRUPTED
+        code = interrupted(sys.argv)
     _leave(code)
 
 

@@ -8,7 +8,7 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
-from cli.failure import error_document
+from cli.failure import error_document, failure_lines
 from cli.progress import TerminalProgress
 from cli.render.change import change_document, changes_table, rendered
 from engine.bootstrap import open_changes
@@ -94,5 +94,5 @@ def _failure(not_done: str, error: PromotionError) -> Answer:
         "trace_id": trace,
         "error": error_document(error),
     }
-    lines = [f"{not_done}: {printable(str(error))}", f"Trace ID: {trace}"]
+    lines = [*failure_lines(not_done, error), f"Trace ID: {trace}"]
     return Answer(document, lines, error.exit_code, failed=True)

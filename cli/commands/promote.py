@@ -4,15 +4,17 @@ import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cli import options
 from cli.answer import Answer, deliver
+from cli.failure import AnsweringCommand, Words
 from cli.progress import TerminalProgress
 from cli.refusals import recorded
 from cli.render.change import rendered_promotion
-from cli.render.promotion import Asked, failure, rendered, rendered_dry_run
+from cli.render.promotion import Asked, blank, failure, rendered, rendered_dry_run
 from cli.submission import submitted
 from engine.bootstrap import local_operator, open_platform
 from engine.config import load_config
@@ -21,7 +23,16 @@ from engine.domain.plan import GateMode
 from engine.domain.trace import trace_id
 
 
-@click.command()
+def _unasked(words: Words, trace: str) -> dict[str, Any]:
+    asked = Asked("", words.get("source"), "", bool(words.get("dry_run")), trace)
+    understood = {
+        "version": words.get("version"),
+        "target_environment": words.get("target"),
+    }
+    return blank(asked) | understood
+
+
+@click.command(cls=AnsweringCommand, unasked=_unasked)
 @click.argument("version")
 @click.option("--from", "source", help="Where it comes from; by default the environment before.")
 @click.option("--to", "target", required=True, help="The environment to promote it to.")
@@ -42,7 +53,10 @@ def promote(
 ) -> None:
     """Bring VERSION one environment further: the same digest, under that environment's tags."""
     if run_gates and not dry_run:
-        raise click.UsageError("--run-gates goes with --dry-run: without it gates always run.")
+        raise click.UsageError(
+            "--run-gates goes with --dry-run: without it gates always run.",
+            click.get_current_context(),
+        )
     asked = Asked(version, source, target, dry_run, trace_id(os.environ.get("TRACEPARENT")))
     ask = partial(_promote, asked, manifest, GateMode.RUN if run_gates else GateMode.LIST, wait)
     deliver(output, ask, partial(failure, asked))

@@ -7,13 +7,12 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
-from cli.failure import error_document
+from cli.failure import error_document, failure_lines
 from cli.render.status import history_document, history_table, status_document, status_table
 from engine.api import Engine
 from engine.bootstrap import open_reading
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
-from engine.domain.text import printable
 
 FORMATS = ["table", "json", "yaml"]
 
@@ -60,4 +59,4 @@ def _history(
 
 def _failure(error: PromotionError) -> Answer:
     document = {"success": False, "error": error_document(error)}
-    return Answer(document, [printable(str(error))], error.exit_code, failed=True)
+    return Answer(document, failure_lines("No answer", error), error.exit_code, failed=True)

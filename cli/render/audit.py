@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from cli.answer import Answer
-from cli.failure import error_document
+from cli.failure import error_document, failure_lines
 from cli.render.status import history_document, when
 from cli.render.table import show
 from engine.domain.audit import AuditReport, EnvironmentAudit, Remark
@@ -50,7 +50,7 @@ def line(entry: LedgerEntry) -> str:
 def failure(listing: str, trace_id: str, error: PromotionError) -> Answer:
     """`listing` names what the document would have listed."""
     document = {"success": False, listing: [], "trace_id": trace_id}
-    lines = [f"No answer: {printable(str(error))}", f"Trace ID: {trace_id}"]
+    lines = [*failure_lines("No answer", error), f"Trace ID: {trace_id}"]
     document |= {"error": error_document(error)}
     return Answer(document, lines, error.exit_code, failed=True)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cli.answer import Answer
-from cli.failure import error_document
+from cli.failure import error_document, failure_lines
 from cli.render.request import (
     ended,
     findings_document,
@@ -37,7 +37,7 @@ class AskedFreeze:
 
 def failure(asked: AskedFreeze, error: PromotionError) -> Answer:
     document = _blank(asked) | {"error": error_document(error)}
-    lines = [f"{_not_done(asked)}: {printable(str(error))}", trace_line(asked.trace_id)]
+    lines = [*failure_lines(_not_done(asked), error), trace_line(asked.trace_id)]
     return Answer(document, lines, error.exit_code, failed=True)
 
 

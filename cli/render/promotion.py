@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.answer import Answer
-from cli.failure import error_document
+from cli.failure import error_document, failure_lines
 from cli.render.request import (
     blocked_lines,
     ended,
@@ -21,7 +21,7 @@ from cli.render.request import (
 )
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateResult, GateStatus
-from engine.domain.plan import Plan
+from engine.domain.plan import Effect, Plan
 from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending, Result
 from engine.domain.text import printable
@@ -42,7 +42,7 @@ class Asked:
 
 def failure(asked: Asked, error: PromotionError) -> Answer:
     document = blank(asked) | {"error": error_document(error)}
-    lines = [f"{_NOT_DONE}: {printable(str(error))}", trace_line(asked.trace_id)]
+    lines = [*failure_lines(_NOT_DONE, error), trace_line(asked.trace_id)]
     return Answer(document, lines, error.exit_code, failed=True)
 
 
@@ -61,15 +61,18 @@ def rendered(asked: Asked, result: Result) -> Answer:
 
 def rendered_dry_run(asked: Asked, plan: Plan) -> Answer:
     error = plan.error
+    step = f"{asked.version} from {asked.source} to {asked.target}"
+    settled = plan.effect is Effect.NOTHING and not error
     lines = [
-        f"[DRY RUN] Would promote {asked.version} from {asked.source} to {asked.target}",
+        f"[DRY RUN] {_unchanged(step) if settled else f'Would promote {step}'}",
         *findings_lines(plan),
         *tags_lines(plan),
         *blocked_lines(plan),
         *(() if error else ("Promotion would succeed",)),
         trace_line(asked.trace_id),
     ]
-    document = _document(asked, plan) | would_end(Ending.PROMOTED, plan)
+    ending = Ending.UNCHANGED if settled else Ending.PROMOTED
+    document = _document(asked, plan) | would_end(ending, plan)
     return Answer(document, lines, error.exit_code if error else 0)
 
 
@@ -122,10 +125,10 @@ def _done(asked: Asked, result: Result) -> list[str]:
     record = result.record
     step = f"{asked.version} from {asked.source} to {asked.target}"
     if result.outcome is Ending.UNCHANGED or not isinstance(record, PromotionRecord):
-        return [f"Unchanged: {step} was promoted already"]
+        return [_unchanged(step)]
     return [
         f"Promoted {step}",
-        f"  New tag: {record.artifact_tag}",
+        f"  New tag: {printable(record.artifact_tag)}",
         f"  Latest tag updated: latest-{asked.target}",
         f"  Digest: {record.artifact_digest}",
         f"  Gates passed: {_passed(record.gate_results)}",
@@ -134,6 +137,10 @@ def _done(asked: Asked, result: Result) -> list[str]:
         operator_line(record),
         f"  Record: {record.promotion_id}",
     ]
+
+
+def _unchanged(step: str) -> str:
+    return f"Unchanged: {step} was promoted already"
 
 
 def _passed(gates: tuple[GateResult, ...]) -> str:

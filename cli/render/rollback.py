@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from cli.answer import Answer
-from cli.failure import error_document
+from cli.failure import error_document, failure_lines
 from cli.render.request import (
     blocked_lines,
     ended,
@@ -43,7 +43,7 @@ class AskedRollback:
 
 def failure(asked: AskedRollback, error: PromotionError) -> Answer:
     document = _blank(asked) | {"error": error_document(error)}
-    lines = [f"{_NOT_DONE}: {printable(str(error))}", trace_line(asked.trace_id)]
+    lines = [*failure_lines(_NOT_DONE, error), trace_line(asked.trace_id)]
     return Answer(document, lines, error.exit_code, failed=True)
 
 

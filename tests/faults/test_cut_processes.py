@@ -28,7 +28,7 @@ def tags_of(host: str, repository: str) -> set[str]:
     return set(answer.json()["tags"])
 
 
-def await_tag(host: str, repository: str, tag: str, process: "subprocess.Popen[str]") -> None:
+def await_tag(host: str, repository: str, tag: str, process: "subprocess.Popen[bytes]") -> None:
     """Until `tag` is there, or whoever would write it is not."""
     with httpx.Client(headers={"Accept": IMAGE_MANIFEST}) as client:
         url = f"http://{host}/v2/{repository}/manifests/{tag}"

@@ -46,7 +46,7 @@ class Floe:
         (folder / "manifest.yaml").write_text(_MANIFEST % (uri, promotion))
         return cls(folder, environ)
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return subprocess.Popen(
             [sys.executable, "-c", "from cli.main import main; main()", *arguments],
@@ -54,8 +54,6 @@ class Floe:
             env=inherited | {"PYTHONPATH": str(_ROOT)} | self.environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
         )
 
     def run(self, *arguments: str) -> Finished:
@@ -65,7 +63,8 @@ class Floe:
         return self.run("platform", "promote", version, "--to", target, "--output", "json", *more)
 
 
-def finish(process: "subprocess.Popen[str]") -> Finished:
+def finish(process: "subprocess.Popen[bytes]") -> Finished:
     with process:
         out, err = process.communicate(timeout=60)
-    return Finished(process.returncode, out, err)
+    # Decoded here: as text, a carriage return would be read as a new line.
+    return Finished(process.returncode, out.decode(), err.decode())
