@@ -1,5 +1,6 @@
 """Signatures by a certificate: who vouches for it, and when."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from tests.contract.sigstore_kit.instance import (
     MiniSigstore,
     new_key,
 )
-from tests.contract.sigstore_kit.keyless import in_both_formats, keyless_verdict, signed
+from tests.contract.sigstore_kit.keyless import ACME, in_both_formats, keyless_verdict, signed
 from tests.contract.sigstore_kit.repository import Layer, SignedRepository, verdict_of
 
 
@@ -51,6 +52,23 @@ def test_nothing_is_taken_from_another_instance(
 
     assert found.mode == "none"
     assert found.examined[0].refused
+
+
+@pytest.mark.requirement("FR-019")
+@pytest.mark.parametrize("logs", ["ctlogs", "tlogs"])
+@in_both_formats
+def test_a_log_is_known_by_its_key_and_not_by_its_id(
+    logs: str, form: str, tmp_path: Path, sigstore: MiniSigstore
+) -> None:
+    repository = signed(tmp_path, form, sigstore, sigstore.issue())
+    root = json.loads(sigstore.trusted_root())
+    root[logs][0]["publicKey"] = json.loads(MiniSigstore().trusted_root())[logs][0]["publicKey"]
+    file = tmp_path / "root.json"
+    file.write_text(json.dumps(root))
+
+    verdict = verdict_of(repository, SigstoreVerifier((), (ACME,), file))
+
+    assert verdict.mode == "none"
 
 
 @pytest.mark.requirement("FR-019")

@@ -1,13 +1,16 @@
 """Where signatures are found, and what registries and other tools get wrong about them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from engine.adapters.registry.distribution import DistributionRegistry
 from engine.adapters.sigstore import SigstoreVerifier
 from engine.domain.errors import RegistryUnavailableError
+from engine.domain.manifest import IMAGE_INDEX, Manifest
 from tests.builders import EMPTY_CONFIG, Artifact, descriptor, image, index
 from tests.conftest import Place
 from tests.contract.sigstore_kit.formats import (
@@ -116,22 +119,44 @@ def test_a_bundle_listed_for_an_artifact_it_is_not_attached_to_is_refused(
     registry_host: str,
     opened: Callable[..., DistributionRegistry],
     verifier: SigstoreVerifier,
+    repository: str,
 ) -> None:
     other = image(b"other")
     bundle = key_bundle(KEY, key_envelope(KEY, statement(str(ARTIFACT.manifest.digest))))
     elsewhere = bundle_image(bundle, other.manifest)
-    name = "tests/listed-elsewhere"
     for artifact, tag in (
         (ARTIFACT, "v1.2.3"),
         (other, "v1.2.4"),
         (elsewhere, None),
         (index(elsewhere), fallback_tag(ARTIFACT)),
     ):
-        raw.push(registry_host, name, artifact, tag)
+        raw.push(registry_host, repository, artifact, tag)
 
-    verdict = verifier.verify(opened(registry_host, name), ARTIFACT.manifest)
+    verdict = verifier.verify(opened(registry_host, repository), ARTIFACT.manifest)
 
     assert not verdict.verified
+
+
+def test_a_bundle_that_is_listed_and_gone_is_refused(
+    registry_host: str,
+    opened: Callable[..., DistributionRegistry],
+    verifier: SigstoreVerifier,
+    repository: str,
+) -> None:
+    gone = signature_of(ARTIFACT)
+    for artifact, tag in ((ARTIFACT, "v1.2.3"), (gone, None)):
+        raw.push(registry_host, repository, artifact, tag)
+    listing = index(gone)
+    [entry] = json.loads(listing.manifest.content)["manifests"]
+    listed = {"schemaVersion": 2, "manifests": [entry | {"artifactType": BUNDLE_V3}]}
+    content = Manifest(json.dumps(listed).encode(), IMAGE_INDEX)
+    raw.put_manifest(registry_host, repository, content, fallback_tag(ARTIFACT))
+    url = f"http://{registry_host}/v2/{repository}/manifests/{gone.manifest.digest}"
+    httpx.delete(url).raise_for_status()
+
+    verdict = verifier.verify(opened(registry_host, repository), ARTIFACT.manifest)
+
+    assert [each.refused for each in verdict.examined] == ["listed, and not there"]
 
 
 def test_a_registry_that_is_not_there_is_an_error_and_not_unsigned(
@@ -213,9 +238,9 @@ def test_bundles_are_looked_at_before_what_only_may_be_one(
 ) -> None:
     artifact = Artifact(signed.manifest)
     subject = descriptor(signed.manifest.content, signed.manifest.media_type)
-    for number in range(101):
-        signed.write(image(b"%d" % number, artifactType="application/x", subject=subject))
-    signed.write(signature_of(artifact))
+    others = [image(b"%d" % n, artifactType="application/x", subject=subject) for n in range(202)]
+    for other in (*others[:101], signature_of(artifact), *others[101:]):
+        signed.write(other)
 
     verdict = verdict_of(signed, verifier)
 

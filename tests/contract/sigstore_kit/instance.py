@@ -210,15 +210,19 @@ class MiniSigstore:
         first, third = (hashlib.sha256(b"\0" + other).digest() for other in (b"one", b"three"))
         pair = hashlib.sha256(b"\1" + first + hashlib.sha256(b"\0" + leaf).digest()).digest()
         root = hashlib.sha256(b"\1" + pair + third).digest()
-        note = f"{_LOG} - 1\n3\n{b64(root)}\n"
-        signature = b64(self._log_id[:4] + sign(self.transparency_log, note.encode()))
         return {
             "logIndex": "1",
             "rootHash": b64(root),
             "treeSize": "3",
             "hashes": [b64(first), b64(third)],
-            "checkpoint": {"envelope": f"{note}\n— {_LOG} {signature}\n"},
+            "checkpoint": self.checkpoint(3, root),
         }
+
+    def checkpoint(self, size: int, root: bytes) -> Json:
+        """What the log signs of its tree, and would sign of any other."""
+        note = f"{_LOG} - 1\n{size}\n{b64(root)}\n"
+        signature = b64(self._log_id[:4] + sign(self.transparency_log, note.encode()))
+        return {"envelope": f"{note}\n— {_LOG} {signature}\n"}
 
     def _timestamps(self, precertificate: x509.Certificate) -> x509.UnrecognizedExtension:
         """RFC 6962, 3.2 and 3.3: what is signed is the certificate without this extension."""
