@@ -162,19 +162,28 @@ def test_of_many_who_ask_the_same_at_once_one_adds(store, key):
     assert len(store.events(0)) == 1
 
 
-def test_a_move_from_another_state_or_revision_does_nothing(store):
+def test_a_move_from_another_state_does_nothing(store):
     first = store.add(change(), None)
     second = executing(store, first)
-    same_state = first.moved(ChangeState.CHECKING)
 
     late = store.move(first, first.moved(ChangeState.CANCELLED), [("cancelled", {})])
     unknown = change()
 
     assert not late
-    assert not store.move(same_state, same_state.moved(ChangeState.CANCELLED))
     assert not store.move(unknown, unknown.moved(ChangeState.CANCELLED))
     assert store.get(first.id) == second
     assert store.events(0) == ()
+
+
+def test_a_move_from_an_older_revision_of_the_same_state_does_nothing(store):
+    first = store.add(change(), None)
+    second = first.moved(ChangeState.CHECKING, warnings=("meanwhile",))
+    store.move(first, second)
+
+    late = store.move(first, first.moved(ChangeState.CANCELLED))
+
+    assert not late
+    assert store.get(first.id) == second
 
 
 @pytest.mark.parametrize("revision", [1, 3])

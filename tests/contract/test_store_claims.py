@@ -156,14 +156,27 @@ def test_a_clock_put_back_gives_a_silent_worker_its_time_once_more_and_no_longer
     assert not store.renew(only.id, "w1", put_back + MINUTE, MINUTE)
 
 
-def test_a_clock_put_back_again_and_again_never_ends_a_claim_early(store):
-    store.add(change(), None)
+def test_a_clock_put_back_again_and_again_ends_no_claim_early_or_never(store):
+    only = store.add(change(), None)
     store.claim("w1", NOON, MINUTE)
 
     looks = [store.claim("w2", NOON - hours * HOUR, MINUTE) for hours in range(1, 5)]
     half = store.claim("w2", NOON - 4 * HOUR + MINUTE / 2, MINUTE)
+    taken = store.claim("w2", NOON - 4 * HOUR + MINUTE, MINUTE)
 
     assert [*looks, half] == [None] * 5
+    assert taken == only
+
+
+def test_a_worker_that_renewed_is_not_doubted_any_more(store):
+    only = store.add(change(), None)
+    store.claim("w1", NOON, MINUTE)
+    store.claim("w2", NOON - HOUR, MINUTE)
+    store.renew(only.id, "w1", NOON - HOUR / 2, MINUTE)
+
+    put_back_once_more = store.claim("w2", NOON - HOUR / 2 - SECOND, MINUTE)
+
+    assert put_back_once_more is None
 
 
 def test_a_caller_with_an_old_time_ends_no_claim(store):

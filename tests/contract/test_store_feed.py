@@ -29,7 +29,7 @@ def test_events_have_consecutive_numbers_and_say_what_was_noted(store, clock):
     assert [event.at - NOON for event in events][:2] == [timedelta(0), timedelta(microseconds=1)]
     assert [event.details for event in events][2:] == [{"n": 1.5}, {"why": "half ?"}]
     assert store.events(1, limit=2) == events[1:3]
-    assert store.events(4) == store.events(0, limit=0) == ()
+    assert store.events(4) == store.events(0, limit=0) == store.events(0, limit=-1) == ()
 
 
 def test_what_was_there_already_makes_no_events(store):

@@ -15,7 +15,7 @@ import pytest
 from engine.adapters.store import SqliteStore
 from engine.domain.change import ChangeState
 from engine.domain.errors import StoreUnavailableError
-from tests.contract.stores import HandClock, change, ids, sqlite_store
+from tests.contract.stores import HandClock, change, crowd, ids, sqlite_store
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -100,6 +100,17 @@ def test_eight_processes_make_one_store_and_add_one_change(tmp_path):
     with sqlite_store(tmp_path / "state") as store:
         assert set(answers) == set(ids(store.recent(10)))
         assert len(set(answers)) == len(store.events(0)) == 1
+
+
+def test_any_number_may_race_to_make_a_store(tmp_path):
+    def ask(store: SqliteStore) -> str:
+        return store.add(change("v1.2.3"), None).id
+
+    for number in range(20):
+        with ExitStack() as stack, crowd(8) as pool:
+            state = tmp_path / str(number)
+            stores = [stack.enter_context(sqlite_store(state)) for _ in range(8)]
+            assert len(set(pool.map(ask, stores))) == 1
 
 
 @pytest.mark.requirement("AP-002")

@@ -77,8 +77,11 @@ def _prepare(db: Database, path: Path, wait_seconds: float, steps: Mapping[str, 
 
 def _ours(db: Database) -> bool:
     """Also an empty file: that is one somebody is just making."""
-    known: int = db.execute("PRAGMA application_id").fetchone()[0]
-    return known == APPLICATION_ID or not db.execute("SELECT 1 FROM sqlite_master").fetchone()
+    # Tables first: they and the id appear at once, so whoever sees tables finds the id too.
+    if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+        return True
+    found: int = db.execute("PRAGMA application_id").fetchone()[0]
+    return found == APPLICATION_ID
 
 
 def _write_ahead(db: Database, path: Path, wait_seconds: float) -> None:
