@@ -29,7 +29,9 @@ from engine.ports import (
     Heads,
     Leases,
     Ledger,
+    NoPolicies,
     NoVerifier,
+    PolicyEnforcer,
     Progress,
     Registry,
     Upload,
@@ -67,6 +69,7 @@ class Runs:
     policy_digest: str
     directory: Directory
     verifier: Verifier = field(default_factory=NoVerifier)
+    enforcer: PolicyEnforcer = field(default_factory=NoPolicies)
     heads: Heads = field(default_factory=FleetingHeads)
 
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
@@ -134,6 +137,7 @@ class Runs:
             self.pool,
             self.directory,
             self.verifier,
+            self.enforcer,
         )
         kind = OPERATIONS[type(request)].context
         context: Context = kind(request, self.path, sources, self.clock.now(), progress, mode)

@@ -16,7 +16,16 @@ from engine.domain.request import Request
 from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, EnvironmentState, LockState, lock_in_force
 from engine.facts import Fact, Facts
-from engine.ports import GateRunner, LedgerReader, NoVerifier, Progress, RegistryReader, Verifier
+from engine.ports import (
+    GateRunner,
+    LedgerReader,
+    NoPolicies,
+    NoVerifier,
+    PolicyEnforcer,
+    Progress,
+    RegistryReader,
+    Verifier,
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class Sources:
     pool: Executor
     directory: Directory = field(default_factory=Directory)
     verifier: Verifier = field(default_factory=NoVerifier)
+    enforcer: PolicyEnforcer = field(default_factory=NoPolicies)
 
 
 class Context(Facts):

@@ -15,6 +15,7 @@ from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath, TagReading
 from engine.domain.plan import Effect, GateMode
+from engine.domain.policy import PolicySubject
 from engine.domain.record import PromotionRecord
 from engine.domain.request import PromotionRequest
 from engine.facts import Fact
@@ -115,12 +116,28 @@ class PromotionContext(Context):
     def compliance(self) -> GateResult:
         """Whether the artifact keeps the rules; the one gate that cannot be switched off."""
         started = monotonic()
-        violations = baseline_violations(self.manifest, self._sources.registry.blob)
+        problems, warnings = self._judged()
+        status = GateStatus.WARNING if warnings else GateStatus.PASSED
         return GateResult(
             gate=GateKind.POLICY_COMPLIANCE,
-            status=GateStatus.FAILED if violations else GateStatus.PASSED,
+            status=GateStatus.FAILED if problems else status,
             duration_ms=int((monotonic() - started) * 1000),
-            error="; ".join(violations) or None,
+            error="; ".join(problems or warnings) or None,
+        )
+
+    def _judged(self) -> tuple[list[str], list[str]]:
+        """What blocks and what is only shown: the baseline rules first, then the policies."""
+        blob = self._sources.registry.blob
+        baseline = list(baseline_violations(self.manifest, blob))
+        if baseline:
+            # Policies are about an artifact, and this is none or cannot be believed.
+            return baseline, []
+        source = self.source.name if self.source else NO_ENVIRONMENT
+        subject = PolicySubject(self.manifest, str(self.version), source, self.target.name, blob)
+        violations = self._sources.enforcer.enforce(subject).violations
+        return (
+            [str(each) for each in violations if each.severity == "error"],
+            [str(each) for each in violations if each.severity == "warning"],
         )
 
     @Fact

@@ -2,6 +2,7 @@
 
 from engine.ports.gates import SILENT, GateRunner, GateSubject, Progress, Silent, StoppedError
 from engine.ports.ledger import Ledger, LedgerReader
+from engine.ports.policy import NoPolicies, PolicyEnforcer
 from engine.ports.registry import Registry, RegistryReader, Upload, Vouching
 from engine.ports.signatures import NoVerifier, Verifier
 from engine.ports.state import Clock, Due, Heads, Leases, Tally
@@ -16,7 +17,9 @@ __all__ = [
     "Leases",
     "Ledger",
     "LedgerReader",
+    "NoPolicies",
     "NoVerifier",
+    "PolicyEnforcer",
     "Progress",
     "Registry",
     "RegistryReader",

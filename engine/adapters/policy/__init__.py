@@ -1,0 +1,5 @@
+"""Policies: rules about artifacts, written in CEL (spec 8, https://cel.dev)."""
+
+from engine.adapters.policy.enforcer import CelPolicies, compile_policies
+
+__all__ = ["CelPolicies", "compile_policies"]

@@ -1,0 +1,45 @@
+"""Policies: what is judged, and what was found (spec 8)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.domain.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySubject:
+    """
+    What is judged: an artifact on its way from `source` to `target` as `version`.
+
+    `blob(digest, limit)` reads a layer as `RegistryReader.blob` does; its errors are not caught.
+    """
+
+    manifest: Manifest
+    version: str
+    source: str
+    target: str
+    blob: Callable[[str, int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyViolation:
+    """A policy an artifact does not keep; `error` blocks, `warning` is shown."""
+
+    policy: str
+    severity: Literal["error", "warning"]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.policy}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class EnforcementResult:
+    """The violations of an artifact, in the order of the policies."""
+
+    violations: tuple[PolicyViolation, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(violation.severity == "warning" for violation in self.violations)
