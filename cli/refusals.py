@@ -6,11 +6,12 @@ from pathlib import Path
 
 from cli.answer import Answer
 from engine.bootstrap import record_refusal
+from engine.domain.change import Change
 from engine.domain.plan import Plan
 
 
-def recorded(answer: Answer, manifest: Path, plan: Plan) -> Answer:
-    """`answer`, and afterwards the refusal of `plan`, where it is one, goes to the ledger."""
-    if plan.error is None:
+def recorded(answer: Answer, manifest: Path, asked: Plan | Change) -> Answer:
+    """`answer`; afterwards what `asked` was refused for, where it was, goes to the ledger."""
+    if not answer.exit_code:
         return answer
-    return replace(answer, afterwards=partial(record_refusal, manifest, plan))
+    return replace(answer, afterwards=partial(record_refusal, manifest, asked))

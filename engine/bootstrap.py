@@ -18,13 +18,22 @@ from engine.api import Engine, Platform
 from engine.changes import Changes
 from engine.config import Config, load_config
 from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
+from engine.domain.change import Change
 from engine.domain.errors import ConfigError
 from engine.domain.identity import Claims, Directory, os_claims, registry_claims
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
-from engine.ports import GateRunner, NoVerifier, Registry, Verifier, Vouching
+from engine.ports import (
+    GateRunner,
+    NoPolicies,
+    NoVerifier,
+    PolicyEnforcer,
+    Registry,
+    Verifier,
+    Vouching,
+)
 from engine.progression import Progression
-from engine.refusals import RULES, Refusals
+from engine.refusals import Refusals, attempt_of_change, attempt_of_plan
 from engine.stores import ChangeStore
 from engine.worker import Worker
 
@@ -59,6 +68,7 @@ def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engi
             policy_digest=config.policy_digest,
             directory=_directory(config),
             verifier=_verifier(config, stack),
+            enforcer=_policies(config),
             heads=FileHeads(config.state_dir / "heads.json", registry.reference),
         )
 
@@ -71,8 +81,12 @@ def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
     changes = Changes(engine, store, config.environment_digest)
     regroup = engine.directory.regroup
     progression = Progression(engine, store, config.environment_digest, regroup)
+    refusals = _refusals(config, engine)
+    worker = Worker(
+        changes, progression, store, settled=lambda c: refusals.note(attempt_of_change(c))
+    )
     try:
-        yield Platform(engine, changes, progression, Worker(changes, progression, store), store)
+        yield Platform(engine, changes, progression, worker, store)
     finally:
         store.close()
 
@@ -157,16 +171,21 @@ def _os_user() -> str:
         return f"uid-{os.getuid()}"
 
 
-def record_refusal(manifest: Path, plan: Plan) -> None:
+def record_refusal(manifest: Path, refused: Plan | Change) -> None:
     """
-    Put it on record that `plan` was refused, once the answer is given. PromotionError when the
+    Put on record what `refused` was refused for, once the answer is given. PromotionError when the
     manifest cannot be used any more; what the registry does not take is not on record.
     """
-    if not any(finding.check in RULES for finding in plan.blockers):
+    attempt = attempt_of_plan(refused) if isinstance(refused, Plan) else attempt_of_change(refused)
+    if not attempt.refusals:
         return
     config = load_config(manifest, os.environ)
     with open_platform(config, lease_seconds=_REFUSAL_SECONDS) as engine:
-        Refusals(engine, FileTally(config.state_dir / "refusals.json")).note(plan)
+        _refusals(config, engine).note(attempt)
+
+
+def _refusals(config: Config, engine: Engine) -> Refusals:
+    return Refusals(engine, FileTally(config.state_dir / "refusals.json"))
 
 
 def _directory(config: Config) -> Directory:
@@ -214,6 +233,16 @@ def _gates(config: Config) -> GateRunner:
     return CommandGates(config.file.absolute().parent, os.environ, judge=judge)
 
 
+def _policies(config: Config) -> PolicyEnforcer:
+    """Compiled once, here, so that a rule that does not compile is an error of the manifest."""
+    if not config.policies:
+        return NoPolicies()
+    enforcer: PolicyEnforcer = import_module("engine.adapters.policy").compile_policies(
+        config.policies
+    )
+    return enforcer
+
+
 def _verifier(config: Config, stack: ExitStack) -> Verifier:
     settings = config.verification
     if settings is None or not (settings.public_keys or settings.trusted_issuers):
@@ -246,7 +275,6 @@ def _lease_directory(config: Config) -> Path:
 def _refuse_what_is_not_built(config: Config) -> None:
     """A rule that is configured and not carried out would be a rule that silently never holds."""
     asked = {
-        "artifacts.promotion.policies": bool(config.policies),
         "artifacts.promotion.secondary_registries": bool(config.secondaries),
         "artifacts.promotion.webhooks": bool(config.webhooks),
         f"artifacts.promotion.audit ({config.audit.backend})": config.audit.backend != "oci",

@@ -1,13 +1,20 @@
 """Refused attempts on record: once an hour, with their number (FR-048, FR-052)."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from engine.domain.errors import PromotionError, StoreUnavailableError
-from engine.domain.finding import Finding
+from engine.domain.change import Change, ChangeState
+from engine.domain.errors import (
+    AuthorizationError,
+    EnvironmentLockedError,
+    PromotionError,
+    SeparationOfDutiesError,
+    StoreUnavailableError,
+)
+from engine.domain.finding import Outcome
+from engine.domain.operator import Operator
 from engine.domain.plan import GateMode, Plan
 from engine.domain.record import RefusalRecord
 from engine.domain.request import PromotionRequest, RollbackRequest
@@ -17,36 +24,98 @@ from engine.runs import Runs
 _log = logging.getLogger(__name__)
 
 # The checks that say who may do what, and when.
-RULES = frozenset({"lock", "authorization", "separation_of_duties"})
+_RULES = frozenset({"lock", "authorization", "separation_of_duties"})
+_RULE_OF = {
+    EnvironmentLockedError.reason_code: "lock",
+    AuthorizationError.reason_code: "authorization",
+    SeparationOfDutiesError.reason_code: "separation_of_duties",
+}
 _BETWEEN_RECORDS = timedelta(hours=1)
 # Where nothing was counted (CI with a fresh state directory), as many records are looked through.
 _LOOK_BACK = 10
 _NOBODY = "unverified"
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What somebody tried; `refusals` are the rules that refused it, with their words."""
+
+    action: str
+    environment: str
+    version: str | None
+    digest: str | None
+    operator: Operator
+    trace_id: str
+    policy_digest: str | None
+    refusals: dict[str, str]
+
+
+def attempt_of_plan(plan: Plan) -> Attempt:
+    """What was submitted with `plan`; a dry run is nothing anybody tried."""
+    request, submitted = plan.request, plan.mode is not GateMode.LIST
+    version = None
+    if isinstance(request, PromotionRequest | RollbackRequest):
+        version = str(request.version)
+    return Attempt(
+        action=plan.action.value,
+        environment=request.target,
+        version=version,
+        digest=str(plan.manifest.digest) if plan.manifest else None,
+        operator=request.operator,
+        trace_id=request.trace_id,
+        policy_digest=plan.policy_digest,
+        refusals={f.check: f.reason for f in plan.blockers if submitted and f.check in _RULES},
+    )
+
+
+def attempt_of_change(change: Change) -> Attempt:
+    """What was submitted as `change`; one that is not blocked was not refused."""
+    return Attempt(
+        action=change.action,
+        environment=change.target,
+        version=change.version,
+        digest=change.digest,
+        operator=change.requester.operator,
+        trace_id=change.trace_id,
+        policy_digest=change.policy_digest,
+        refusals=_refusals(change) if change.state is ChangeState.BLOCKED else {},
+    )
+
+
+def _refusals(change: Change) -> dict[str, str]:
+    """What its checks found; what was only found when it was carried out is how it ended."""
+    found = {
+        f.check: f.reason
+        for f in change.findings
+        if f.outcome == Outcome.BLOCKED and f.check in _RULES
+    }
+    ended = change.ended
+    if not found and ended and ended.reason_code in _RULE_OF:
+        return {_RULE_OF[ended.reason_code]: ended.message}
+    return found
+
+
 @dataclass(frozen=True)
 class Refusals:
-    """Puts refused requests on record in their target's ledger, after they were answered."""
+    """Puts refused attempts on record in their target's ledger, after they were answered."""
 
     runs: Runs
     tally: Tally
 
-    def note(self, plan: Plan) -> None:
+    def note(self, attempt: Attempt) -> None:
         """
-        Record what `plan` was refused for, if it was submitted and nothing stands for it yet.
+        Record what `attempt` was refused for, where no record stands for it yet.
 
         Best effort: raises nothing. Whoever asked was answered, and is refused either way.
         """
-        if plan.mode is GateMode.LIST:
-            return
-        for finding in _refused(plan):
+        for rule in attempt.refusals:
             try:
-                self._note(plan, finding)
+                self._note(attempt, rule)
             except PromotionError as error:
-                _log.info("the refusal by %s is not on record: %s", finding.check, error)
+                _log.info("the refusal by %s is not on record: %s", rule, error)
 
-    def _note(self, plan: Plan, finding: Finding) -> None:
-        now, kind = self.runs.clock.now(), self._kind(plan, finding)
+    def _note(self, attempt: Attempt, rule: str) -> None:
+        now, kind = self.runs.clock.now(), self._kind(attempt, rule)
         try:
             due = self.tally.add(kind, now)
         except StoreUnavailableError as error:
@@ -54,35 +123,33 @@ class Refusals:
             due = Due(1, known=False)
         if due is None:
             return
-        standing = None if due.known else self._on_record(plan, finding, now)
+        standing = None if due.known else self._on_record(attempt, rule, now)
         if standing:
             self._keep(kind, 0, standing.refused_at)
             return
-        record = _record(plan, finding, due.count, now)
-        self.runs.append(record)
+        self.runs.append(self._record(attempt, rule, due.count, now))
         self._keep(kind, due.count, now)
 
-    def _kind(self, plan: Plan, finding: Finding) -> str:
+    def _kind(self, attempt: Attempt, rule: str) -> str:
         """What shares a record. Names nobody vouches for are free, so all of them share one."""
-        operator = plan.request.operator
+        operator = attempt.operator
         who = operator.name if operator.verified else _NOBODY
-        return f"{self.runs.registry.reference} {plan.request.target} {finding.check} {who}"
+        return f"{self.runs.registry.reference} {attempt.environment} {rule} {who}"
 
-    def _on_record(self, plan: Plan, finding: Finding, now: datetime) -> RefusalRecord | None:
+    def _on_record(self, attempt: Attempt, rule: str, now: datetime) -> RefusalRecord | None:
         """The record of the last hour that stands for this attempt too."""
-        newest = self.runs.ledger.history(plan.request.target, _LOOK_BACK)
+        newest = self.runs.ledger.history(attempt.environment, _LOOK_BACK)
         for record in (entry.record for entry in newest):
             if (
                 isinstance(record, RefusalRecord)
-                and record.rule == finding.check
+                and record.rule == rule
                 and now - record.refused_at < _BETWEEN_RECORDS
-                and self._same_person(plan, record)
+                and self._same_person(attempt.operator, record)
             ):
                 return record
         return None
 
-    def _same_person(self, plan: Plan, record: RefusalRecord) -> bool:
-        operator = plan.request.operator
+    def _same_person(self, operator: Operator, record: RefusalRecord) -> bool:
         if not operator.verified:
             return not record.identity_verified
         known = self.runs.directory.person(record.operator)
@@ -94,36 +161,22 @@ class Refusals:
         except StoreUnavailableError as error:
             _log.debug("not counted: %s", error)
 
-
-def _refused(plan: Plan) -> Iterator[Finding]:
-    """The rules that refuse, once each."""
-    seen: set[str] = set()
-    for finding in plan.blockers:
-        if finding.check in RULES - seen:
-            seen.add(finding.check)
-            yield finding
-
-
-def _record(plan: Plan, finding: Finding, count: int, now: datetime) -> RefusalRecord:
-    request = plan.request
-    operator = request.operator
-    version = None
-    if isinstance(request, PromotionRequest | RollbackRequest):
-        version = str(request.version)
-    return RefusalRecord(
-        refusal_id=uuid4(),
-        environment=request.target,
-        action=plan.action.value,
-        rule=finding.check,
-        message=finding.reason,
-        version=version,
-        artifact_digest=str(plan.manifest.digest) if plan.manifest else None,
-        count=count,
-        refused_at=now,
-        operator=operator.name,
-        operator_id=operator.id,
-        identity_source=operator.source,
-        identity_verified=operator.verified,
-        trace_id=request.trace_id,
-        policy_digest=plan.policy_digest,
-    )
+    def _record(self, attempt: Attempt, rule: str, count: int, now: datetime) -> RefusalRecord:
+        operator = attempt.operator
+        return RefusalRecord(
+            refusal_id=uuid4(),
+            environment=attempt.environment,
+            action=attempt.action,
+            rule=rule,
+            message=attempt.refusals[rule],
+            version=attempt.version,
+            artifact_digest=attempt.digest,
+            count=count,
+            refused_at=now,
+            operator=operator.name,
+            operator_id=operator.id,
+            identity_source=operator.source,
+            identity_verified=operator.verified,
+            trace_id=attempt.trace_id,
+            policy_digest=attempt.policy_digest or self.runs.policy_digest,
+        )

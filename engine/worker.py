@@ -3,6 +3,7 @@
 import logging
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -40,6 +41,8 @@ class Worker:
     store: ChangeStore
     threads: int = 4
     pace: Pace = field(default_factory=Pace)
+    # Told of every change that has ended or waits for somebody.
+    settled: Callable[[Change], None] = lambda _change: None
 
     def __post_init__(self) -> None:
         self._name = secrets.token_hex(4)
@@ -88,6 +91,7 @@ class Worker:
         done = threading.Event()
         heart = threading.Thread(target=self._beat, args=(change.id, worker, done), daemon=True)
         heart.start()
+        settled = None
         try:
             settled = self.progression.settle(change, SILENT)
             _log.info("change %s of %s is %s", change.id, change.target, settled.state)
@@ -108,6 +112,8 @@ class Worker:
             done.set()
             heart.join()
         self.store.release(change.id, worker)
+        if settled:
+            self.settled(settled)
 
     def _beat(self, change_id: str, worker: str, done: threading.Event) -> None:
         lasting = timedelta(seconds=self.pace.claim)

@@ -75,6 +75,6 @@ def _promote(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
             return rendered_dry_run(asked, engine.plan(request, progress, mode))
         if engine.path.environment(request.target).approvals.required:
             change = submitted(config, engine, request, progress, wait)
-            return rendered_promotion(asked, change)
+            return recorded(rendered_promotion(asked, change), manifest, change)
         result = engine.run(request, progress)
     return recorded(rendered(asked, result), manifest, result.plan)

@@ -11,10 +11,14 @@ from cli import options
 from cli.answer import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.refusals import recorded
+from cli.render.change import rendered_rollback
 from cli.render.rollback import AskedRollback, failure, rendered, rendered_dry_run
-from engine.bootstrap import open_engine
+from cli.submission import submitted
+from engine.bootstrap import local_operator, open_platform
+from engine.config import load_config
 from engine.domain.parsing import rollback_request
 from engine.domain.plan import GateMode
+from engine.domain.result import Ending
 from engine.domain.trace import trace_id
 
 
@@ -23,20 +27,29 @@ from engine.domain.trace import trace_id
 @click.option("--env", "environment", required=True, help="The environment to roll back.")
 @click.option("--reason", required=True, help="Why: it goes on record.")
 @click.option("--dry-run", is_flag=True, help="Show what it would undo, and change nothing.")
+@options.wait
 @options.manifest
 @options.output
 def rollback(
-    version: str, environment: str, reason: str, dry_run: bool, manifest: Path, output: str
+    version: str,
+    environment: str,
+    reason: str,
+    dry_run: bool,
+    wait: int,
+    manifest: Path,
+    output: str,
 ) -> None:
     """Let an environment follow VERSION again, which was promoted there before."""
     trace = trace_id(os.environ.get("TRACEPARENT"))
     asked = AskedRollback(version, environment, reason, dry_run, trace)
-    deliver(output, partial(_rollback, asked, manifest), partial(failure, asked))
+    deliver(output, partial(_rollback, asked, manifest, wait), partial(failure, asked))
 
 
-def _rollback(asked: AskedRollback, manifest: Path) -> Answer:
+def _rollback(asked: AskedRollback, manifest: Path, wait: int) -> Answer:
     progress = TerminalProgress()
-    with open_engine(manifest) as (engine, operator):
+    config = load_config(manifest, os.environ)
+    with open_platform(config) as engine:
+        operator = local_operator(config, engine.registry)
         request = rollback_request(
             engine.path, asked.version, asked.environment, operator, asked.trace_id, asked.reason
         )
@@ -44,4 +57,7 @@ def _rollback(asked: AskedRollback, manifest: Path) -> Answer:
         if asked.dry_run:
             return rendered_dry_run(asked, engine.plan(request, progress, GateMode.LIST))
         result = engine.run(request, progress)
+        if result.outcome is Ending.PENDING:
+            change = submitted(config, engine, request, progress, wait)
+            return recorded(rendered_rollback(asked, change), manifest, change)
     return recorded(rendered(asked, result), manifest, result.plan)

@@ -6,6 +6,8 @@ from cli.answer import Answer
 from cli.failure import error_document
 from cli.render.promotion import Asked, blank
 from cli.render.request import scan_lines, trace_line
+from cli.render.rollback import AskedRollback
+from cli.render.rollback import blank as blank_rollback
 from cli.render.status import when
 from cli.render.table import show
 from engine.domain.change import Change, ChangeState, Ended
@@ -58,6 +60,31 @@ def rendered_promotion(asked: Asked, change: Change) -> Answer:
         "operator": change.requester.name,
         "warnings": list(change.warnings),
         "promoted_at": change.updated_at.isoformat() if change.record_id else None,
+        "error": error_document(error) if error else None,
+    }
+    lines = [*change_lines(change), trace_line(change.trace_id)]
+    refused = change.state is not ChangeState.AWAITING_APPROVAL and error is not None
+    return Answer(document, lines, error.exit_code if error else 0, failed=refused)
+
+
+def rendered_rollback(asked: AskedRollback, change: Change) -> Answer:
+    """The answer of `rollback` where approvals are needed: the fields of spec 18."""
+    error = error_of(change)
+    agreed = change.fingerprint
+    document = blank_rollback(asked) | {
+        "success": error is None,
+        "outcome": "rolled_back" if change.record_id else _OUTCOMES.get(change.state, "failed"),
+        "rollback_id": change.record_id,
+        "change_id": change.id,
+        "artifact_digest": change.digest,
+        "previous_version": agreed.running_version if agreed else None,
+        "previous_digest": agreed.running_digest if agreed else None,
+        "operator": change.requester.name,
+        "impact_analysis": change.impact.model_dump(mode="json") if change.impact else None,
+        "findings": [found.model_dump() for found in change.findings],
+        "signature": change.signature.model_dump(mode="json") if change.signature else None,
+        "warnings": list(change.warnings),
+        "rolled_back_at": change.updated_at.isoformat() if change.record_id else None,
         "error": error_document(error) if error else None,
     }
     lines = [*change_lines(change), trace_line(change.trace_id)]

@@ -42,7 +42,7 @@ class AskedRollback:
 
 
 def failure(asked: AskedRollback, error: PromotionError) -> Answer:
-    document = _blank(asked) | {"error": error_document(error)}
+    document = blank(asked) | {"error": error_document(error)}
     lines = [*failure_lines(_NOT_DONE, error), trace_line(asked.trace_id)]
     return Answer(document, lines, error.exit_code, failed=True)
 
@@ -78,11 +78,12 @@ def rendered_dry_run(asked: AskedRollback, plan: Plan) -> Answer:
     return Answer(document, lines, error.exit_code if error else 0)
 
 
-def _blank(asked: AskedRollback) -> dict[str, Any]:
+def blank(asked: AskedRollback) -> dict[str, Any]:
     return {
         "success": False,
         "outcome": Ending.FAILED.value,
         "rollback_id": None,
+        "change_id": None,
         "artifact_digest": None,
         "artifact_tag": None,
         "environment": asked.environment,
@@ -106,7 +107,7 @@ def _blank(asked: AskedRollback) -> dict[str, Any]:
 
 def _document(asked: AskedRollback, plan: Plan) -> dict[str, Any]:
     previous = plan.previous
-    return _blank(asked) | {
+    return blank(asked) | {
         "artifact_digest": str(plan.manifest.digest) if plan.manifest else None,
         "artifact_tag": next((str(w.tag) for w in plan.writes if w.immutable), None),
         "previous_version": previous.version if previous else None,
