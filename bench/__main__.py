@@ -1,0 +1,22 @@
+"""`python -m bench`: every measurement, as counts and ratios that any machine can compare."""
+
+from collections.abc import Callable, Iterator
+
+from bench import requests, retag, startup
+
+MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
+    "Requests": requests.lines,
+    "Retag": retag.lines,
+    "Start": startup.lines,
+}
+
+
+def main() -> None:
+    for title, lines in MEASUREMENTS.items():
+        print(title)
+        for line in lines():
+            print(f"  {line}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

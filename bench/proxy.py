@@ -1,0 +1,90 @@
+"""A proxy before a registry that counts requests, and the waves in which they were sent."""
+
+import http.client
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+# Long against what this machine takes by itself, so that requests sent together overlap.
+LATENCY_SECONDS = 0.05
+
+
+@dataclass
+class Count:
+    """A request belongs to the wave after the last one that was answered before it came."""
+
+    requests: int = 0
+    answered: list[tuple[float, int]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def waves(self) -> int:
+        return max((wave for _, wave in self.answered), default=0)
+
+    def arrive(self) -> int:
+        with self._lock:
+            self.requests += 1
+            now = time.monotonic()
+            return 1 + max((wave for end, wave in self.answered if end <= now), default=0)
+
+    def answer(self, wave: int) -> None:
+        with self._lock:
+            self.answered.append((time.monotonic(), wave))
+
+
+class _Proxy(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.count = Count()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Proxy
+
+    def handle_any(self) -> None:
+        count = self.server.count
+        wave = count.arrive()
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        connection = http.client.HTTPConnection(self.server.host, timeout=30)
+        try:
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        time.sleep(LATENCY_SECONDS)
+        count.answer(wave)
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "connection", "date"):
+                self.send_header(name, value)
+        if answer.getheader("Content-Length") is None:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = handle_any
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silent: requests are counted."""
+
+
+@contextmanager
+def counting(host: str) -> Iterator[tuple[str, Count]]:
+    """`host:port` that passes everything on to `host`, and the count of it."""
+    proxy = _Proxy(host)
+    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"127.0.0.1:{proxy.server_port}", proxy.count
+    finally:
+        proxy.shutdown()
+        thread.join()
+        proxy.server_close()

@@ -1,0 +1,45 @@
+"""What a command costs before it does anything, against the imports it cannot do without."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench.platform import seconds
+from tests.builders import image
+from tests.peers import oci_layout
+from tests.scenarios.commands import Floe
+
+TIMES = 9
+NEEDED = "import click, pydantic, httpx"
+DRY_RUN = ("platform", "promote", "v1.0.0", "--to", "staging", "--dry-run")
+
+
+def lines() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
+        floe = Floe.on("oci-layout:./registry", folder)
+        click = _seconds(lambda: _imported("click", folder))
+        usage = _seconds(lambda: _successful(floe, "--help"))
+        everything = _seconds(lambda: _imported("click, pydantic, httpx", folder))
+        dry_run = _seconds(lambda: _successful(floe, *DRY_RUN))
+    yield f"floe --help: {usage / click:.2f} x `import click` (at most 3)"
+    yield f"floe platform promote --dry-run: {dry_run / everything:.2f} x `{NEEDED}`"
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    # The first run reads what the others find in memory.
+    work()
+    return seconds(lambda _: work(), TIMES)
+
+
+def _imported(modules: str, folder: Path) -> None:
+    command = [sys.executable, "-c", f"import {modules}"]
+    subprocess.run(command, cwd=folder, check=True, timeout=60)
+
+
+def _successful(floe: Floe, *arguments: str) -> None:
+    done = floe.run(*arguments)
+    assert done.code == 0, done.err
