@@ -1,5 +1,6 @@
 """Standard output is the answer and nothing else; what a terminal gets cannot command it."""
 
+import json
 import signal
 import subprocess
 import time
@@ -207,6 +208,19 @@ def test_hostile_gate_output_reaches_no_terminal_raw(tmp_path: Path, output: str
     done = promote(floe, "v1.0.0", "--to", "staging", "--output", output)
 
     assert done.code == 8
+    assert_harmless(done)
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_hostile_reason_reaches_no_terminal_raw(tmp_path: Path, output: str) -> None:
+    reason = json.dumps(HOSTILE)
+    locked = f"lock: {{locked: true, reason: {reason}, locked_by: sre@acme.com}}"
+    floe = platform(tmp_path, f"{{environments: [{{name: dev}}, {{name: staging, {locked}}}]}}")
+
+    done = promote(floe, "v1.0.0", "--to", "staging", "--output", output)
+
+    assert done.code == 13
+    assert "<!channel>" in done.out + done.err
     assert_harmless(done)
 
 
