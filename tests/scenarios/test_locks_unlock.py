@@ -7,7 +7,8 @@ import pytest
 from engine.api import Engine
 from engine.domain.environment import Authorization, Environment
 from engine.domain.errors import AuthorizationError
-from engine.domain.identity import Directory
+from engine.domain.identity import Claims, Directory
+from engine.domain.operator import IdentitySource
 from tests.conftest import Place
 from tests.scenarios.engines import ALICE, BOB, engine_on, path_of, person
 from tests.scenarios.verbs import kinds, lock, unlock, unlock_of
@@ -65,6 +66,18 @@ def test_who_locked_under_another_name_is_still_who_locked(place: Place, tmp_pat
 
     with engine_on(place.registry, tmp_path, GUARDED, directory=known) as engine:
         result = unlock(engine, operator=person("alice@acme.com"))
+
+        assert unlock_of(result).authorized_via == "who locked"
+
+
+def test_the_same_account_under_a_new_name_is_still_who_locked(
+    place: Place, tmp_path: Path
+) -> None:
+    claims = Claims(ALICE.id, IdentitySource.OIDC, True, ("alice.smith@acme.com",))
+    with engine_on(place.registry, tmp_path, GUARDED) as engine:
+        lock(engine, operator=ALICE)
+
+        result = unlock(engine, operator=Directory().operator(claims))
 
         assert unlock_of(result).authorized_via == "who locked"
 

@@ -3,7 +3,7 @@
 from engine.api import Engine
 from engine.domain.operator import Operator
 from engine.domain.parsing import lock_request, rollback_request, unlock_request
-from engine.domain.record import LockRecord, RollbackRecord, UnlockRecord
+from engine.domain.record import LockRecord, RefusalRecord, RollbackRecord, UnlockRecord
 from engine.domain.request import LockRequest, RollbackRequest, UnlockRequest
 from engine.domain.result import Result
 from tests.builders import Artifact, image
@@ -85,3 +85,9 @@ def unlock_of(result: Result) -> UnlockRecord:
 def kinds(engine: Engine, environment: str = "staging") -> list[str]:
     """What the ledger says happened there, oldest first."""
     return [entry.record.kind for entry in reversed(engine.history(environment, 100))]
+
+
+def refusals_of(engine: Engine, environment: str = "prod") -> list[RefusalRecord]:
+    """Those on record, oldest first."""
+    records = [entry.record for entry in reversed(engine.history(environment, 200))]
+    return [record for record in records if isinstance(record, RefusalRecord)]

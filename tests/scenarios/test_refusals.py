@@ -1,0 +1,275 @@
+"""What a rule refused is on record: soon, briefly, and without changing the answer."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.tally import FileTally
+from engine.api import Engine
+from engine.domain.environment import Authorization, Environment
+from engine.domain.operator import Operator
+from engine.domain.path import PromotionPath
+from engine.domain.plan import GateMode, Plan
+from engine.domain.result import Result
+from engine.refusals import Refusals, attempt_of_plan
+from tests.conftest import Place
+from tests.scenarios.engines import (
+    ALICE,
+    BOB,
+    TickingClock,
+    Told,
+    engine_on,
+    path_of,
+    person,
+    promote,
+    promotion,
+)
+from tests.scenarios.verbs import (
+    artifact,
+    lock,
+    locking,
+    promoted,
+    refusals_of,
+    returning,
+    unlocking,
+)
+
+RULES = Authorization(frozenset({"admins"}), separation_of_duties=True)
+PATH = path_of("dev", "staging", Environment("prod", authorization=RULES))
+ADMIN = person("admin@acme.com", "admins")
+
+
+@contextmanager
+def platform(
+    place: Place, folder: Path, clock: TickingClock, path: PromotionPath = PATH
+) -> Iterator[Engine]:
+    with engine_on(place.registry, folder, path, clock=clock) as engine:
+        yield engine
+
+
+@pytest.fixture
+def clock() -> TickingClock:
+    return TickingClock()
+
+
+@pytest.fixture
+def engine(place: Place, tmp_path: Path, clock: TickingClock) -> Iterator[Engine]:
+    """v1.0.0 is in staging, and only admins promote to prod."""
+    with platform(place, tmp_path, clock) as built:
+        promoted(place, built, "v1.0.0", operator=ALICE)
+        yield built
+
+
+@pytest.fixture
+def note(engine: Engine, tmp_path: Path) -> Callable[[Plan], None]:
+    """Records a refusal as the faces do, counting in one state directory."""
+    refusals = Refusals(engine, FileTally(tmp_path / "state" / "refusals.json"))
+    return lambda plan: refusals.note(attempt_of_plan(plan))
+
+
+def asked(engine: Engine, operator: Operator, target: str = "prod") -> Result:
+    return promote(engine, "v1.0.0", target, operator)
+
+
+@pytest.mark.requirement("FR-048")
+def test_a_refusal_is_on_record_with_who_what_and_why(
+    engine: Engine, note: Callable[[Plan], None]
+) -> None:
+    result = asked(engine, BOB)
+
+    note(result.plan)
+
+    (record,) = refusals_of(engine)
+    assert (record.operator, record.rule, record.action) == (
+        "bob@acme.com",
+        "authorization",
+        "promote",
+    )
+    assert record.message == str(result.error)
+    assert (record.version, record.count) == ("v1.0.0", 1)
+    assert record.artifact_digest == str(artifact("v1.0.0").manifest.digest)
+
+
+@pytest.mark.requirement("FR-052")
+def test_a_violation_of_separated_duties_is_on_record(
+    engine: Engine, note: Callable[[Plan], None]
+) -> None:
+    admin = replace(ALICE, groups=frozenset({"admins"}))
+
+    note(asked(engine, admin).plan)
+
+    (record,) = refusals_of(engine)
+    assert record.rule == "separation_of_duties"
+    assert record.message.startswith("Separation of duties violation: Operator 'alice@acme.com'")
+
+
+@pytest.mark.requirement("FR-048")
+def test_each_rule_that_refused_is_on_record_once(
+    engine: Engine, note: Callable[[Plan], None]
+) -> None:
+    lock(engine, "prod", BOB)
+
+    note(asked(engine, ALICE).plan)
+
+    assert [record.rule for record in refusals_of(engine)] == [
+        "lock",
+        "authorization",
+        "separation_of_duties",
+    ]
+
+
+def test_a_refused_lock_unlock_or_rollback_is_on_record_too(
+    engine: Engine, note: Callable[[Plan], None]
+) -> None:
+    lock(engine, "prod", ADMIN)
+    promote(engine, "v1.0.0", "staging")
+
+    for request in (locking(engine, "prod", BOB), unlocking(engine, "prod", BOB)):
+        note(engine.run(request, Told()).plan)
+
+    assert [(record.action, record.version) for record in refusals_of(engine)] == [
+        ("lock", None),
+        ("unlock", None),
+    ]
+
+
+def test_a_refusal_moves_nothing(
+    place: Place, engine: Engine, note: Callable[[Plan], None]
+) -> None:
+    assert promote(engine, "v1.0.0", "prod", ADMIN).error is None
+    lock(engine, "prod", ADMIN)
+    before = engine.status()[2]
+
+    note(engine.run(unlocking(engine, "prod", BOB), Told()).plan)
+
+    assert engine.status()[2] == before
+    assert len(refusals_of(engine)) == 1
+
+
+def test_what_was_not_submitted_or_not_refused_by_a_rule_is_not_on_record(
+    place: Place, engine: Engine, note: Callable[[Plan], None]
+) -> None:
+    dry = engine.plan(promotion(engine, "v1.0.0", "prod", BOB), Told(), GateMode.LIST)
+    place.push(artifact("other"), "v1.0.0-prod")
+    taken = asked(engine, ADMIN).plan
+    place.push(artifact("v1.1.0"), "v1.1.0-staging")
+    never = engine.run(returning(engine, "v1.1.0"), Told()).plan
+
+    for plan in (dry, taken, never):
+        assert plan.error is not None
+        note(plan)
+
+    assert refusals_of(engine) == []
+    assert refusals_of(engine, "staging") == []
+
+
+@pytest.mark.requirement("FR-048")
+def test_a_thousand_attempts_are_a_handful_of_records_with_their_number(
+    engine: Engine, note: Callable[[Plan], None], clock: TickingClock
+) -> None:
+    plan = asked(engine, BOB).plan
+
+    for _ in range(1000):
+        note(plan)
+        clock.time += timedelta(seconds=9)
+    clock.time += timedelta(hours=1)
+    note(plan)
+
+    records = refusals_of(engine)
+    assert 3 <= len(records) <= 5
+    assert sum(record.count for record in records) == 1001
+    assert records[0].count == 1
+    gaps = [b.refused_at - a.refused_at for a, b in pairwise(records)]
+    assert all(gap >= timedelta(hours=1) for gap in gaps)
+
+
+@pytest.mark.requirement("FR-048")
+def test_fresh_state_directories_do_not_make_more_records(
+    engine: Engine, tmp_path: Path, clock: TickingClock
+) -> None:
+    plan = asked(engine, BOB).plan
+
+    for run in range(30):
+        tally = FileTally(tmp_path / f"ci-{run}" / "refusals.json")
+        Refusals(engine, tally).note(attempt_of_plan(plan))
+
+    assert len(refusals_of(engine)) == 1
+
+
+def test_a_state_directory_that_cannot_be_written_does_not_make_more_records(
+    engine: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "a-file").write_text("")
+    plan = asked(engine, BOB).plan
+    refusals = Refusals(engine, FileTally(tmp_path / "a-file" / "refusals.json"))
+
+    for _ in range(10):
+        refusals.note(attempt_of_plan(plan))
+
+    assert len(refusals_of(engine)) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\x00" * 100, b'{"attempts": {"a": 1}}'])
+def test_a_damaged_count_is_begun_anew(engine: Engine, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "refusals.json"
+    path.write_bytes(content)
+    refusals = Refusals(engine, FileTally(path))
+
+    for _ in range(3):
+        refusals.note(attempt_of_plan(asked(engine, BOB).plan))
+
+    assert len(refusals_of(engine)) == 1
+
+
+def test_names_nobody_vouches_for_share_one_record(
+    engine: Engine, note: Callable[[Plan], None], tmp_path: Path
+) -> None:
+    for number in range(20):
+        note(asked(engine, person(f"os:user-{number}", verified=False)).plan)
+    fresh = Refusals(engine, FileTally(tmp_path / "fresh.json"))
+    fresh.note(attempt_of_plan(asked(engine, person("os:another", verified=False)).plan))
+
+    assert len(refusals_of(engine)) == 1
+
+
+def test_people_and_environments_have_records_of_their_own(
+    place: Place, engine: Engine, note: Callable[[Plan], None]
+) -> None:
+    lock(engine, "staging", ADMIN)
+    place.push(artifact("v1.1.0"), "v1.1.0-dev")
+
+    for operator in (BOB, person("carol@acme.com"), BOB):
+        note(asked(engine, operator).plan)
+        note(promote(engine, "v1.1.0", "staging", operator).plan)
+
+    assert [r.operator for r in refusals_of(engine)] == ["bob@acme.com", "carol@acme.com"]
+    assert len(refusals_of(engine, "staging")) == 2
+
+
+def test_an_hour_later_there_is_another_record_from_anywhere(
+    engine: Engine, tmp_path: Path, clock: TickingClock
+) -> None:
+    for run, hours in enumerate((0, 2, 4)):
+        clock.time += timedelta(hours=hours)
+        refusals = Refusals(engine, FileTally(tmp_path / f"ci-{run}" / "refusals.json"))
+        refusals.note(attempt_of_plan(asked(engine, BOB).plan))
+
+    assert [record.count for record in refusals_of(engine)] == [1, 1, 1]
+
+
+def test_many_at_once_make_one_record(engine: Engine, note: Callable[[Plan], None]) -> None:
+    plan = asked(engine, BOB).plan
+    threads = [threading.Thread(target=note, args=(plan,)) for _ in range(8)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert len(refusals_of(engine)) == 1

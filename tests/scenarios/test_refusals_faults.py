@@ -1,0 +1,50 @@
+"""A refusal is put on record where that can be done, and nobody is told where it cannot."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.tally import FileTally
+from engine.domain.environment import Authorization, Environment
+from engine.refusals import Refusals, attempt_of_plan
+from tests.peers.fake_http import Reply
+from tests.peers.fake_registry import FakeRegistry
+from tests.scenarios.engines import ALICE, BOB, TickingClock, path_of, promote
+from tests.scenarios.shaky import shaky_engine
+from tests.scenarios.verbs import promoted, refusals_of
+
+RULES = Authorization(frozenset({"admins"}))
+PATH = path_of("dev", "staging", Environment("prod", authorization=RULES))
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_registry_that_takes_no_record_is_tried_again_and_forgets_no_attempt(
+    fake: FakeRegistry, tmp_path: Path, status: int
+) -> None:
+    clock = TickingClock()
+    with shaky_engine(fake, tmp_path, PATH, clock) as shaky:
+        promoted(shaky.place, shaky.engine, "v1.0.0", operator=ALICE)
+        refusals = Refusals(shaky.engine, FileTally(tmp_path / "refusals.json"))
+        plan = promote(shaky.engine, "v1.0.0", "prod", BOB).plan
+        fake.script("POST", "/blobs/uploads/", *[Reply(status)] * (1 if status == 403 else 4))
+        refusals.note(attempt_of_plan(plan))
+        assert refusals_of(shaky.engine) == []
+
+        clock.time += timedelta(minutes=2)
+        refusals.note(attempt_of_plan(plan))
+
+        assert [record.count for record in refusals_of(shaky.engine)] == [2]
+
+
+def test_a_ledger_that_cannot_be_read_is_not_written(fake: FakeRegistry, tmp_path: Path) -> None:
+    with shaky_engine(fake, tmp_path, PATH, TickingClock()) as shaky:
+        promoted(shaky.place, shaky.engine, "v1.0.0", operator=ALICE)
+        plan = promote(shaky.engine, "v1.0.0", "prod", BOB).plan
+        before = dict(shaky.content.tags)
+        media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
+        fake.always("GET", r"/manifests/floe-ledger\.prod$", Reply(200, b"{}", media_type))
+
+        Refusals(shaky.engine, FileTally(tmp_path / "refusals.json")).note(attempt_of_plan(plan))
+
+        assert shaky.content.tags == before
