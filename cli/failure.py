@@ -31,17 +31,6 @@ class AnsweringCommand(click.Command):
         self.unasked = unasked
 
 
-def error_document(error: PromotionError) -> dict[str, Any]:
-    """The `error` of every JSON answer (FR-034)."""
-    return {
-        "type": type(error).__name__,
-        "reason_code": error.reason_code,
-        "message": str(error),
-        "exit_code": error.exit_code,
-        "details": error.details,
-    }
-
-
 def usage_failure(error: click.ClickException, arguments: Sequence[str]) -> int:
     """Say what is wrong with the command line, as JSON too where that was asked for."""
     message, context = error.format_message(), getattr(error, "ctx", None)

@@ -55,6 +55,7 @@ floe.add_command(
         "One artifact: who signed it, and what is in it.",
         {
             "verify": ("cli.commands.artifact:verify", "Show which signatures an artifact has."),
+            "pull": ("cli.commands.artifact:pull", "Verify an artifact, then download it."),
         },
     )
 )

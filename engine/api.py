@@ -2,12 +2,14 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.audit.history import selected
 from engine.audit.verify import Verification
 from engine.changes import Changes
 from engine.domain.artifact import Tag, Version
 from engine.domain.audit import AuditReport
+from engine.domain.environment import Enforcement
 from engine.domain.errors import ArtifactNotFoundError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
@@ -17,6 +19,7 @@ from engine.domain.state import EMPTY, lock_in_force
 from engine.domain.status import EnvironmentStatus
 from engine.ports import Progress
 from engine.progression import Progression
+from engine.pull import pull
 from engine.runs import Runs
 from engine.stores import ChangeStore
 from engine.worker import Worker
@@ -89,6 +92,19 @@ class Engine(Runs):
     def signature(self, manifest: Manifest) -> SignatureVerdict:
         """Who signed `manifest`; ConfigError where nothing to verify with is configured."""
         return self.verifier.verify(self.registry, manifest)
+
+    def required_signature(
+        self, manifest: Manifest, environment: str | None = None
+    ) -> SignatureVerdict | None:
+        """Who signed `manifest`, if `environment`, or any of them, asks; None when none does."""
+        asked = [self.path.environment(environment)] if environment else self.path.environments
+        if all(place.signature is Enforcement.OFF for place in asked):
+            return None
+        return self.signature(manifest)
+
+    def pull(self, manifest: Manifest, target: Path, progress: Progress) -> None:
+        """Write the layers of `manifest` into the directory `target`: all of them or nothing."""
+        pull(self.registry, manifest, target, progress)
 
     def verify(self, environment: str | None, progress: Progress) -> AuditReport:
         """

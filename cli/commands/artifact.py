@@ -9,9 +9,10 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
-from cli.failure import error_document
+from cli.progress import TerminalProgress
 from engine.bootstrap import open_reading
 from engine.domain.artifact import Tag
+from engine.domain.documents.answers import error_document
 from engine.domain.errors import PromotionError, SignatureVerificationError
 from engine.domain.manifest import Manifest
 from engine.domain.parsing import parse_version
@@ -34,6 +35,53 @@ def verify(version: str, environment: str | None, manifest: Path, output: str) -
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_verify, version, environment, trace, manifest)
     deliver(output, ask, partial(_failure, trace))
+
+
+@click.command()
+@click.argument("version")
+@click.option(
+    "-o",
+    "--to",
+    "target",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A directory that is new or empty.",
+)
+@click.option("--env", "environment", help="As this environment has it.")
+@options.manifest
+@options.output
+def pull(version: str, target: Path, environment: str | None, manifest: Path, output: str) -> None:
+    """
+    Verify VERSION, then write its layers into a directory.
+
+    Nothing is written when it is not signed as the manifest asks for, or not what it says.
+    """
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    ask = partial(_pull, version, target, environment, trace, manifest)
+    deliver(output, ask, partial(_failure, trace))
+
+
+def _pull(
+    version: str, target: Path, environment: str | None, trace: str, manifest: Path
+) -> Answer:
+    with open_reading(manifest) as engine:
+        tag, artifact = engine.artifact(parse_version(version), environment)
+        verdict = engine.required_signature(artifact, environment)
+        if verdict is not None and not verdict.verified:
+            raise SignatureVerificationError(verdict.summary)
+        engine.pull(artifact, target, TerminalProgress())
+    document = {
+        "success": True,
+        "artifact_tag": str(tag),
+        "artifact_digest": str(artifact.digest),
+        "directory": str(target),
+        "signature": verdict.summary if verdict else None,
+        "trace_id": trace,
+        "error": None,
+    }
+    signed = verdict.summary if verdict else "Signatures are not verified: none are asked for"
+    lines = [f"Pulled {tag} ({artifact.digest}) into {target}", f"  {signed}"]
+    return Answer(document, [*lines, f"Trace ID: {trace}"])
 
 
 def _verify(version: str, environment: str | None, trace: str, manifest: Path) -> Answer:

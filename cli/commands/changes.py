@@ -8,10 +8,12 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
-from cli.failure import error_document, failure_lines
+from cli.failure import failure_lines
 from cli.progress import TerminalProgress
-from cli.render.change import change_document, changes_table, rendered
+from cli.render.change import changes_table, rendered
 from engine.bootstrap import open_changes
+from engine.domain.documents.answers import error_document
+from engine.domain.documents.change import change_document
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable, reason_text
 from engine.domain.trace import trace_id

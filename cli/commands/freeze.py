@@ -12,9 +12,10 @@ from cli import options
 from cli.answer import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.refusals import recorded
-from cli.render.freeze import AskedFreeze, failure, rendered
+from cli.render.freeze import failure, rendered
 from engine.api import Engine
 from engine.bootstrap import open_engine
+from engine.domain.documents.freeze import AskedFreeze
 from engine.domain.operator import Operator
 from engine.domain.parsing import lock_request, unlock_request
 from engine.domain.request import LockRequest, UnlockRequest

@@ -14,10 +14,11 @@ from cli.failure import AnsweringCommand, Words
 from cli.progress import TerminalProgress
 from cli.refusals import recorded
 from cli.render.change import rendered_promotion
-from cli.render.promotion import Asked, blank, failure, rendered, rendered_dry_run
+from cli.render.promotion import failure, rendered, rendered_dry_run
 from cli.submission import submitted
 from engine.bootstrap import local_operator, open_platform
 from engine.config import load_config
+from engine.domain.documents.promotion import Asked, blank
 from engine.domain.parsing import promotion_request
 from engine.domain.plan import GateMode
 from engine.domain.trace import trace_id

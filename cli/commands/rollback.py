@@ -12,10 +12,11 @@ from cli.answer import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.refusals import recorded
 from cli.render.change import rendered_rollback
-from cli.render.rollback import AskedRollback, failure, rendered, rendered_dry_run
+from cli.render.rollback import failure, rendered, rendered_dry_run
 from cli.submission import submitted
 from engine.bootstrap import local_operator, open_platform
 from engine.config import load_config
+from engine.domain.documents.rollback import AskedRollback
 from engine.domain.parsing import rollback_request
 from engine.domain.plan import GateMode
 from engine.domain.result import Ending

@@ -7,10 +7,12 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
-from cli.failure import error_document, failure_lines
-from cli.render.status import history_document, history_table, status_document, status_table
+from cli.failure import failure_lines
+from cli.render.status import history_table, status_table
 from engine.api import Engine
 from engine.bootstrap import open_reading
+from engine.domain.documents.answers import error_document
+from engine.domain.documents.ledger import history_document, status_document
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
 

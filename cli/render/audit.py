@@ -1,13 +1,14 @@
 """What an audit found, and what the ledger says, for people and for programs."""
 
 import json
-from typing import Any
 
 from cli.answer import Answer
-from cli.failure import error_document, failure_lines
-from cli.render.status import history_document, when
+from cli.failure import failure_lines
+from cli.render.status import when
 from cli.render.table import show
-from engine.domain.audit import AuditReport, EnvironmentAudit, Remark
+from engine.domain.audit import AuditReport, EnvironmentAudit
+from engine.domain.documents.answers import error_document
+from engine.domain.documents.ledger import audit_document, history_document
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.record import AnyRecord, LockRecord, RefusalRecord, UnlockRecord
@@ -17,12 +18,7 @@ _HEADS = ("WHEN", "WHAT", "ENVIRONMENT", "NO", "VERSION", "DIGEST", "BY", "WHY")
 
 
 def verified(report: AuditReport, trace_id: str) -> Answer:
-    document = {
-        "success": report.sound,
-        "environments": [_environment(found) for found in report.environments],
-        "trace_id": trace_id,
-        "error": None,
-    }
+    document = audit_document(report, trace_id)
     remarks = [line for found in report.environments for line in _remarks(found)]
     verdicts = [_verdict(found) for found in report.environments]
     lines = [*remarks, f"Trace ID: {trace_id}", *verdicts]
@@ -53,26 +49,6 @@ def failure(listing: str, trace_id: str, error: PromotionError) -> Answer:
     lines = [*failure_lines("No answer", error), f"Trace ID: {trace_id}"]
     document |= {"error": error_document(error)}
     return Answer(document, lines, error.exit_code, failed=True)
-
-
-def _environment(found: EnvironmentAudit) -> dict[str, Any]:
-    return {
-        "environment": found.environment,
-        "entries": found.entries,
-        "head": str(found.head) if found.head else None,
-        "problems": [_remark(remark) for remark in found.problems],
-        "notes": [_remark(remark) for remark in found.notes],
-    }
-
-
-def _remark(remark: Remark) -> dict[str, Any]:
-    return {
-        "kind": remark.kind.value,
-        "environment": remark.environment,
-        "sequence": remark.sequence,
-        "tag": remark.tag,
-        "message": remark.message,
-    }
 
 
 def _remarks(found: EnvironmentAudit) -> list[str]:

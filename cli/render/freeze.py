@@ -1,73 +1,35 @@
 """The end of a lock or an unlock, as JSON of spec 18 and as the lines people look for."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
-
 from cli.answer import Answer
-from cli.failure import error_document, failure_lines
+from cli.failure import failure_lines
 from cli.render.request import (
-    ended,
-    findings_document,
     operator_line,
     refused_lines,
     trace_line,
     warned_lines,
 )
 from cli.render.status import when
+from engine.domain.documents.answers import error_document
+from engine.domain.documents.freeze import AskedFreeze, blank, freeze_document
 from engine.domain.errors import PromotionError
 from engine.domain.record import LockRecord, UnlockRecord
-from engine.domain.result import Ending, Result
+from engine.domain.result import Result
 from engine.domain.text import printable
-
-_OWN: dict[str, tuple[str, ...]] = {
-    "lock": ("lock_id", "locked_at", "expires_at"),
-    "unlock": ("unlock_id", "locked_by", "locked_reason", "authorized_via", "unlocked_at"),
-}
-
-
-@dataclass(frozen=True)
-class AskedFreeze:
-    """The command, as typed until it is understood: answers name it even when it is not."""
-
-    verb: Literal["lock", "unlock"]
-    environment: str
-    reason: str
-    trace_id: str
 
 
 def failure(asked: AskedFreeze, error: PromotionError) -> Answer:
-    document = _blank(asked) | {"error": error_document(error)}
+    document = blank(asked) | {"error": error_document(error)}
     lines = [*failure_lines(_not_done(asked), error), trace_line(asked.trace_id)]
     return Answer(document, lines, error.exit_code, failed=True)
 
 
 def rendered(asked: AskedFreeze, result: Result) -> Answer:
-    plan, record = result.plan, result.record
-    document = _blank(asked) | ended(result)
-    document |= {"operator": plan.request.operator.name, "findings": findings_document(plan)}
-    if isinstance(record, LockRecord | UnlockRecord):
-        fields = record.model_dump(mode="json")
-        document |= {name: fields[name] for name in ("reason", "operator", *_OWN[asked.verb])}
+    document = freeze_document(asked, result)
     if result.error is not None:
         lines = [*refused_lines(_not_done(asked), result), trace_line(asked.trace_id)]
         return Answer(document, lines, result.error.exit_code, failed=True)
     lines = [*_done(asked, result), *warned_lines(result.warnings), trace_line(asked.trace_id)]
     return Answer(document, lines)
-
-
-def _blank(asked: AskedFreeze) -> dict[str, Any]:
-    return {
-        "success": False,
-        "outcome": Ending.FAILED.value,
-        "environment": asked.environment,
-        "reason": asked.reason,
-        "operator": None,
-        **dict.fromkeys(_OWN[asked.verb]),
-        "findings": [],
-        "warnings": [],
-        "trace_id": asked.trace_id,
-        "error": None,
-    }
 
 
 def _not_done(asked: AskedFreeze) -> str:

@@ -1,14 +1,9 @@
 """A promotion's end, as JSON of spec 18 and as the lines people and scripts look for."""
 
-from dataclasses import dataclass
-from typing import Any
-
 from cli.answer import Answer
-from cli.failure import error_document, failure_lines
+from cli.failure import failure_lines
 from cli.render.request import (
     blocked_lines,
-    ended,
-    findings_document,
     findings_lines,
     operator_line,
     refused_lines,
@@ -17,8 +12,9 @@ from cli.render.request import (
     tags_lines,
     trace_line,
     warned_lines,
-    would_end,
 )
+from engine.domain.documents.answers import error_document
+from engine.domain.documents.promotion import Asked, blank, dry_run_document, promoted_document
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateResult, GateStatus
 from engine.domain.plan import Effect, Plan
@@ -29,17 +25,6 @@ from engine.domain.text import printable
 _NOT_DONE = "Not promoted"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The command, as typed until it is understood: answers name it even when it is not."""
-
-    version: str
-    source: str | None
-    target: str
-    dry_run: bool
-    trace_id: str
-
-
 def failure(asked: Asked, error: PromotionError) -> Answer:
     document = blank(asked) | {"error": error_document(error)}
     lines = [*failure_lines(_NOT_DONE, error), trace_line(asked.trace_id)]
@@ -48,9 +33,7 @@ def failure(asked: Asked, error: PromotionError) -> Answer:
 
 def rendered(asked: Asked, result: Result) -> Answer:
     """A real run."""
-    document = _document(asked, result.plan) | ended(result)
-    if isinstance(result.record, PromotionRecord):
-        document |= _recorded(result.record)
+    document = promoted_document(asked, result)
     if result.error is not None:
         scans = scan_lines(result.plan.gate_results)
         lines = [*refused_lines(_NOT_DONE, result), *scans, trace_line(asked.trace_id)]
@@ -71,54 +54,7 @@ def rendered_dry_run(asked: Asked, plan: Plan) -> Answer:
         *(() if error else ("Promotion would succeed",)),
         trace_line(asked.trace_id),
     ]
-    ending = Ending.UNCHANGED if settled else Ending.PROMOTED
-    document = _document(asked, plan) | would_end(ending, plan)
-    return Answer(document, lines, error.exit_code if error else 0)
-
-
-def blank(asked: Asked) -> dict[str, Any]:
-    return {
-        "success": False,
-        "outcome": Ending.FAILED.value,
-        "promotion_id": None,
-        "change_id": None,
-        "artifact_digest": None,
-        "artifact_tag": None,
-        "version": asked.version,
-        "source_environment": asked.source,
-        "target_environment": asked.target,
-        "findings": [],
-        "gate_results": [],
-        "signature": None,
-        "operator": None,
-        "authorized_via": None,
-        "tags": [],
-        "registry_sync": [],
-        "warnings": [],
-        "promoted_at": None,
-        "trace_id": asked.trace_id,
-        "dry_run": asked.dry_run,
-        "error": None,
-    }
-
-
-def _document(asked: Asked, plan: Plan) -> dict[str, Any]:
-    return blank(asked) | {
-        "artifact_digest": str(plan.manifest.digest) if plan.manifest else None,
-        "artifact_tag": next((str(w.tag) for w in plan.writes if w.immutable), None),
-        "findings": findings_document(plan),
-        "gate_results": [gate.model_dump(mode="json") for gate in plan.gate_results],
-        "signature": plan.signature.model_dump(mode="json"),
-        "operator": plan.request.operator.name,
-        "authorized_via": plan.authorized_via or None,
-        "tags": [str(write.tag) for write in plan.writes],
-    }
-
-
-def _recorded(record: PromotionRecord) -> dict[str, Any]:
-    fields = record.model_dump(mode="json")
-    names = ("promotion_id", "artifact_tag", "registry_sync", "promoted_at", "gate_results")
-    return {name: fields[name] for name in names}
+    return Answer(dry_run_document(asked, plan), lines, error.exit_code if error else 0)
 
 
 def _done(asked: Asked, result: Result) -> list[str]:

@@ -1,14 +1,10 @@
 """What the answers to all requests have in common, as JSON of spec 18 and as lines."""
 
-from typing import Any
-
-from cli.failure import error_document
-from engine.domain.errors import PromotionError
 from engine.domain.finding import Finding, Outcome
 from engine.domain.gate import GateKind, GateResult, SecuritySummary
 from engine.domain.plan import Plan
 from engine.domain.record import PromotionRecord, Record, RollbackRecord
-from engine.domain.result import Ending, Result
+from engine.domain.result import Result
 from engine.domain.text import printable
 
 _SHOWN_CVES = 10
@@ -18,23 +14,6 @@ _MARKS = {
     Outcome.BLOCKED: "blocked",
     Outcome.SKIPPED: "skipped",
 }
-
-
-def ended(result: Result) -> dict[str, Any]:
-    """How a real run ended."""
-    return _end(result.outcome, result.warnings, result.error)
-
-
-def would_end(ending: Ending, plan: Plan) -> dict[str, Any]:
-    """How a run of `plan` would end, with `ending` where nothing blocks."""
-    return _end(Ending.BLOCKED if plan.error else ending, plan.warnings, plan.error)
-
-
-def findings_document(plan: Plan) -> list[dict[str, Any]]:
-    return [
-        {"check": found.check, "outcome": found.outcome.value, "reason": found.reason}
-        for found in plan.findings
-    ]
 
 
 def findings_lines(plan: Plan) -> list[str]:
@@ -96,17 +75,6 @@ def _counted(summary: SecuritySummary) -> str:
 
 def trace_line(trace_id: str) -> str:
     return f"Trace ID: {trace_id}"
-
-
-def _end(
-    outcome: Ending, warnings: tuple[str, ...], error: PromotionError | None
-) -> dict[str, Any]:
-    return {
-        "success": error is None,
-        "outcome": outcome.value,
-        "warnings": list(warnings),
-        "error": error_document(error) if error else None,
-    }
 
 
 def _would(finding: Finding) -> str:

@@ -1,16 +1,12 @@
 """A rollback's end, as JSON of spec 18 and as the lines people and scripts look for."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from cli.answer import Answer
-from cli.failure import error_document, failure_lines
+from cli.failure import failure_lines
 from cli.render.request import (
     blocked_lines,
-    ended,
-    findings_document,
     findings_lines,
     operator_line,
     refused_lines,
@@ -18,7 +14,13 @@ from cli.render.request import (
     tags_lines,
     trace_line,
     warned_lines,
-    would_end,
+)
+from engine.domain.documents.answers import error_document
+from engine.domain.documents.rollback import (
+    AskedRollback,
+    blank,
+    dry_run_document,
+    rolled_back_document,
 )
 from engine.domain.errors import PromotionError
 from engine.domain.impact import ImpactAnalysis
@@ -30,17 +32,6 @@ from engine.domain.text import printable
 _NOT_DONE = "Not rolled back"
 
 
-@dataclass(frozen=True)
-class AskedRollback:
-    """The command, as typed until it is understood: answers name it even when it is not."""
-
-    version: str
-    environment: str
-    reason: str
-    dry_run: bool
-    trace_id: str
-
-
 def failure(asked: AskedRollback, error: PromotionError) -> Answer:
     document = blank(asked) | {"error": error_document(error)}
     lines = [*failure_lines(_NOT_DONE, error), trace_line(asked.trace_id)]
@@ -49,9 +40,7 @@ def failure(asked: AskedRollback, error: PromotionError) -> Answer:
 
 def rendered(asked: AskedRollback, result: Result) -> Answer:
     """A real run."""
-    document = _document(asked, result.plan) | ended(result)
-    if isinstance(result.record, RollbackRecord):
-        document |= _recorded(result.record)
+    document = rolled_back_document(asked, result)
     if result.error is not None:
         lines = [*refused_lines(_NOT_DONE, result), trace_line(asked.trace_id)]
         return Answer(document, lines, result.error.exit_code, failed=True)
@@ -61,10 +50,6 @@ def rendered(asked: AskedRollback, result: Result) -> Answer:
 
 def rendered_dry_run(asked: AskedRollback, plan: Plan) -> Answer:
     error = plan.error
-    nothing = plan.effect is Effect.NOTHING
-    document = _document(asked, plan) | would_end(
-        Ending.UNCHANGED if nothing else Ending.ROLLED_BACK, plan
-    )
     lines = [
         f"[DRY RUN] Would rollback {asked.environment} to {asked.version}",
         *findings_lines(plan),
@@ -75,65 +60,7 @@ def rendered_dry_run(asked: AskedRollback, plan: Plan) -> Answer:
         *(() if error else (_would(asked, plan),)),
         trace_line(asked.trace_id),
     ]
-    return Answer(document, lines, error.exit_code if error else 0)
-
-
-def blank(asked: AskedRollback) -> dict[str, Any]:
-    return {
-        "success": False,
-        "outcome": Ending.FAILED.value,
-        "rollback_id": None,
-        "change_id": None,
-        "artifact_digest": None,
-        "artifact_tag": None,
-        "environment": asked.environment,
-        "version": asked.version,
-        "previous_version": None,
-        "previous_digest": None,
-        "reason": asked.reason,
-        "operator": None,
-        "authorized_via": None,
-        "impact_analysis": None,
-        "findings": [],
-        "signature": None,
-        "tags": [],
-        "warnings": [],
-        "rolled_back_at": None,
-        "trace_id": asked.trace_id,
-        "dry_run": asked.dry_run,
-        "error": None,
-    }
-
-
-def _document(asked: AskedRollback, plan: Plan) -> dict[str, Any]:
-    previous = plan.previous
-    return blank(asked) | {
-        "artifact_digest": str(plan.manifest.digest) if plan.manifest else None,
-        "artifact_tag": next((str(w.tag) for w in plan.writes if w.immutable), None),
-        "previous_version": previous.version if previous else None,
-        "previous_digest": previous.digest if previous else None,
-        "operator": plan.request.operator.name,
-        "authorized_via": plan.authorized_via or None,
-        "impact_analysis": plan.impact.model_dump(mode="json") if plan.impact else None,
-        "findings": findings_document(plan),
-        "signature": plan.signature.model_dump(mode="json"),
-        "tags": [str(write.tag) for write in plan.writes],
-    }
-
-
-def _recorded(record: RollbackRecord) -> dict[str, Any]:
-    fields = record.model_dump(mode="json")
-    names = (
-        "rollback_id",
-        "artifact_tag",
-        "previous_version",
-        "previous_digest",
-        "reason",
-        "operator",
-        "impact_analysis",
-        "rolled_back_at",
-    )
-    return {name: fields[name] for name in names}
+    return Answer(dry_run_document(asked, plan), lines, error.exit_code if error else 0)
 
 
 def _done(asked: AskedRollback, result: Result) -> list[str]:

@@ -1,7 +1,6 @@
 """What runs where, and what happened, for people and for programs."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from cli.render.table import show
 from engine.domain.ledger import LedgerEntry
@@ -19,37 +18,9 @@ _ALIGNMENT = {
 }
 
 
-def status_document(status: EnvironmentStatus, history: list[dict[str, Any]] | None) -> Any:
-    state = status.state
-    document: dict[str, Any] = {
-        "environment": status.name,
-        "version": state.version,
-        "digest": state.digest,
-        "record": state.record,
-        "operator": state.operator,
-        "since": _iso(state.since),
-        "latest_digest": str(status.latest) if status.latest else None,
-        "alignment": status.alignment.value,
-        "drift": status.alignment is Alignment.DRIFTED,
-        "locked": status.lock is not None,
-        "lock": status.lock.model_dump(mode="json") if status.lock else None,
-        "pending": [],
-    }
-    return document if history is None else document | {"history": history}
-
-
 def status_table(rows: tuple[EnvironmentStatus, ...]) -> list[str]:
     heads = ("ENVIRONMENT", "VERSION", "DIGEST", "BY", "SINCE", "NOTES")
     return show("What runs where", heads, [_status_row(row) for row in rows])
-
-
-def history_document(entry: LedgerEntry) -> dict[str, Any]:
-    return {
-        "environment": entry.environment,
-        "sequence": entry.sequence,
-        "record_digest": str(entry.digest),
-        **entry.record.model_dump(mode="json"),
-    }
 
 
 def history_table(entries: tuple[LedgerEntry, ...]) -> list[str]:
@@ -63,7 +34,7 @@ def _status_row(status: EnvironmentStatus) -> tuple[str, ...]:
     notes = [_ALIGNMENT[status.alignment], _locked(status.lock)]
     return (
         status.name,
-        state.version or "-",
+        printable(state.version or "-"),
         digest[:19],
         printable(state.operator or "-"),
         when(state.since),
@@ -92,14 +63,10 @@ def _history_row(entry: LedgerEntry) -> tuple[str, ...]:
 
 def _version(record: AnyRecord) -> str:
     if isinstance(record, PromotionRecord | RollbackRecord):
-        return record.version
+        return printable(record.version)
     return "-"
 
 
 def when(at: datetime | None) -> str:
     """A time for people, with its zone."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else "-"
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None

@@ -1,6 +1,6 @@
 """A repository in an OCI registry: its reading half, and its writes."""
 
-from typing import Protocol, runtime_checkable
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from engine.domain.artifact import Digest, Tag
 from engine.domain.manifest import Descriptor, Manifest
@@ -36,6 +36,14 @@ class RegistryReader(Protocol):
         """
         A whole blob of at most `limit` bytes, its digest checked; RegistryAnswerError when it is
         larger, altered or absent.
+        """
+        ...
+
+    def save(self, digest: str, size: int, file: BinaryIO) -> None:
+        """
+        Write a blob of `size` bytes to `file`, which is empty and can be read and sought: its size
+        and digest are checked. Memory does not grow with `size`; the time-out is for each piece.
+        What is in `file` after an error is nothing.
         """
         ...
 

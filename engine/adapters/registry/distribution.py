@@ -4,14 +4,14 @@ A repository in a remote registry.
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 """
 
-import hashlib
 import logging
-import re
+from typing import BinaryIO
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.adapters.registry.answers import expect
+from engine.adapters.registry.content import check_digest, check_name, check_saved
 from engine.adapters.registry.exchange import Answer, Call, Deadline
 from engine.adapters.registry.manifests import Manifests
 from engine.adapters.registry.paging import pages
@@ -37,7 +37,6 @@ from engine.domain.text import printable
 
 _log = logging.getLogger(__name__)
 _MAX_TAGS_BYTES = 8 * 1024 * 1024
-_BLOB_DIGEST = re.compile(r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})", re.ASCII)
 _INDEX_WRITES = 3
 
 
@@ -101,26 +100,24 @@ class DistributionRegistry:
             self._unacknowledged.add(str(manifest.digest))
 
     def blob(self, digest: str, limit: int) -> bytes:
-        if not _BLOB_DIGEST.fullmatch(digest):
-            raise RegistryAnswerError(
-                f"'{printable(digest[:200])}' is no sha256 or sha512 digest: "
-                "the blob it names cannot be checked"
-            )
-        call = Call("GET", f"{self._url}/blobs/{digest}", limit=limit)
+        content = self._blob(digest, limit).body
+        check_digest(digest, [content], self._reference)
+        return content
+
+    def save(self, digest: str, size: int, file: BinaryIO) -> None:
+        self._blob(digest, size, file)
+        check_saved(digest, size, file, self._reference)
+
+    def _blob(self, digest: str, limit: int, into: BinaryIO | None = None) -> Answer:
+        check_name(digest)
+        call = Call("GET", f"{self._url}/blobs/{digest}", limit=limit, into=into)
         answer = self._session.send(call, self._deadline())
         if answer.status == httpx.codes.NOT_FOUND:
             raise RegistryAnswerError(
                 f"blob {digest} is missing in {self._reference}: "
                 "push the artifact it belongs to again"
             )
-        content = expect(answer, httpx.codes.OK).body
-        algorithm, _, expected = digest.partition(":")
-        if hashlib.new(algorithm, content).hexdigest() != expected:
-            raise RegistryAnswerError(
-                f"blob {digest} of {self._reference} has other content than its digest says: "
-                "it was altered, on its way or in the registry"
-            )
-        return content
+        return expect(answer, httpx.codes.OK)
 
     def tags(self) -> tuple[Tag, ...]:
         call = Call("GET", f"{self._url}/tags/list?n=1000", limit=_MAX_TAGS_BYTES)

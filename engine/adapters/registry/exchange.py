@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -26,6 +27,10 @@ class Deadline:
     def remaining(self) -> float:
         return self._end - time.monotonic()
 
+    def renew(self) -> None:
+        """Count from now: what is being transferred has come on."""
+        self._end = time.monotonic() + self.seconds
+
 
 @dataclass(frozen=True)
 class Call:
@@ -40,6 +45,8 @@ class Call:
     content: bytes | None = field(default=None, repr=False)
     limit: int = MAX_ERROR_BYTES
     repeatable: bool = True
+    # Where the body of a good answer goes instead of into memory; each attempt begins it anew.
+    into: BinaryIO | None = field(default=None, repr=False)
 
     @property
     def origin(self) -> tuple[str, str, int | None]:

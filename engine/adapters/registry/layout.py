@@ -5,11 +5,13 @@ https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 """
 
 import logging
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
+from engine.adapters.registry.content import check_name, check_saved
 from engine.adapters.registry.layout_files import read_file, write_file, writing
 from engine.adapters.registry.layout_index import LayoutIndex
 from engine.adapters.registry.layout_index_file import IndexFile, create_layout
@@ -90,6 +92,20 @@ class LayoutRegistry:
             self._index.read()
             raise self._answer(f"does not have the blob {digest}")
         return content
+
+    def save(self, digest: str, size: int, file: BinaryIO) -> None:
+        check_name(digest)
+        path = self._path(Digest(digest))
+        try:
+            with path.open("rb") as kept:
+                shutil.copyfileobj(kept, file)
+        except FileNotFoundError as error:
+            raise self._answer(f"does not have the blob {digest}") from error
+        except OSError as error:
+            raise RegistryUnavailableError(
+                f"{path} cannot be copied: {error.strerror}; look at its rights and at free space"
+            ) from error
+        check_saved(digest, size, file, self.reference)
 
     def tags(self) -> tuple[Tag, ...]:
         return tuple(sorted(_tags(self._index.read())))

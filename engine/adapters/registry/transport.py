@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 
@@ -142,6 +143,8 @@ def _body(call: Call, response: httpx.Response, deadline: Deadline) -> bytes:
             f"registry {call.host} compressed its answer to {call.doing}, which was not asked "
             "for: switch that off in the proxy before it"
         )
+    if call.into is not None:
+        return _saved(call.into, response.iter_raw(), call.limit, deadline)
     body = _gather(response.iter_raw(), call.limit, deadline)
     if len(body) > call.limit:
         raise RegistryAnswerError(
@@ -149,6 +152,23 @@ def _body(call: Call, response: httpx.Response, deadline: Deadline) -> bytes:
             "the most that is accepted there"
         )
     return body
+
+
+def _saved(file: BinaryIO, chunks: Iterator[bytes], limit: int, deadline: Deadline) -> bytes:
+    """
+    Write `chunks` to `file`, no more than `limit` bytes and one, so that too much is seen. What is
+    large takes long: the deadline is for each piece and not for all of them.
+    """
+    file.seek(0)
+    file.truncate()
+    left = limit + 1
+    for chunk in chunks:
+        file.write(chunk[:left])
+        left -= len(chunk)
+        if left <= 0:
+            break
+        deadline.renew()
+    return b""
 
 
 def _gather(chunks: Iterator[bytes], limit: int, deadline: Deadline) -> bytes:

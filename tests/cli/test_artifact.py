@@ -1,0 +1,88 @@
+"""`floe artifact`: who signed it, and pulling it only when that is as it must be."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from demo.seed import Layout
+from demo.signing import ReleaseKey
+from tests.scenarios.commands import Floe
+
+SIGNED = """\
+apiVersion: floe.dev/v1
+kind: Manifest
+artifacts:
+  registry:
+    uri: oci-layout:./registry
+    verification: {public_keys: [release.pub]}
+"""
+
+
+@pytest.fixture
+def floe(tmp_path: Path) -> Floe:
+    """v1.0.0 is signed, v1.0.1 is not."""
+    layout, key = Layout(tmp_path / "registry"), ReleaseKey()
+    key.publish(tmp_path / "release.pub")
+    key.sign(layout, layout.publish("v1.0.0", {"release": 0}))
+    layout.publish("v1.0.1", {"release": 1})
+    (tmp_path / "manifest.yaml").write_text(SIGNED)
+    return Floe(tmp_path)
+
+
+def test_a_signed_artifact_is_verified_and_said_by_whom(floe):
+    ended = floe.run("artifact", "verify", "v1.0.0", "--output", "json")
+
+    document = json.loads(ended.out)
+    assert (ended.code, document["success"]) == (0, True)
+    assert document["signature"]["mode"] == "key"
+
+
+def test_an_unsigned_one_is_exit_6(floe):
+    ended = floe.run("artifact", "verify", "v1.0.1")
+
+    assert ended.code == 6
+    assert "Artifact is unsigned" in ended.out
+
+
+def test_what_is_pulled_is_what_was_published(floe, tmp_path):
+    ended = floe.run("artifact", "pull", "v1.0.0", "-o", "out")
+
+    assert ended.code == 0
+    [layer] = [f for f in (tmp_path / "out").iterdir() if f.name != "manifest.json"]
+    assert json.loads(layer.read_text()) == {"release": 0}
+
+
+@pytest.mark.requirement("FR-005")
+def test_nothing_is_left_of_what_is_not_signed(floe, tmp_path):
+    ended = floe.run("artifact", "pull", "v1.0.1", "-o", "out")
+
+    assert ended.code == 6
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        ".floe",
+        "manifest.yaml",
+        "registry",
+        "release.pub",
+    ]
+
+
+def test_nothing_is_left_of_what_was_altered(floe, tmp_path):
+    layers = (tmp_path / "registry/blobs/sha256").iterdir()
+    [altered] = [path for path in layers if path.read_bytes() == b'{"release": 0}']
+    altered.write_bytes(b'{"release": 9}')
+
+    ended = floe.run("artifact", "pull", "v1.0.0", "-o", "out")
+
+    assert ended.code == 5
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob(".floe-pull-*"))
+
+
+def test_a_directory_that_is_in_use_is_not_touched(floe, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine").write_text("mine")
+
+    ended = floe.run("artifact", "pull", "v1.0.0", "-o", "out")
+
+    assert ended.code == 2
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["mine"]
