@@ -228,14 +228,18 @@ def test_a_damaged_count_is_begun_anew(engine: Engine, tmp_path: Path, content: 
 
 
 def test_names_nobody_vouches_for_share_one_record(
-    engine: Engine, note: Callable[[Plan], None], tmp_path: Path
+    engine: Engine, note: Callable[[Plan], None], tmp_path: Path, clock: TickingClock
 ) -> None:
     for number in range(20):
         note(asked(engine, person(f"os:user-{number}", verified=False)).plan)
     fresh = Refusals(engine, FileTally(tmp_path / "fresh.json"))
     fresh.note(attempt_of_plan(asked(engine, person("os:another", verified=False)).plan))
+    assert [record.count for record in refusals_of(engine)] == [1]
 
-    assert len(refusals_of(engine)) == 1
+    clock.time += timedelta(hours=2)
+    note(asked(engine, person("os:yet-another", verified=False)).plan)
+
+    assert [record.count for record in refusals_of(engine)] == [1, 20]
 
 
 def test_people_and_environments_have_records_of_their_own(
