@@ -1,0 +1,77 @@
+"""What runs where, what happened, and what an audit found, as JSON."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from engine.domain.audit import AuditReport, EnvironmentAudit, Remark
+from engine.domain.change import Change
+from engine.domain.documents.answers import Document
+from engine.domain.documents.change import change_document
+from engine.domain.ledger import LedgerEntry
+from engine.domain.status import Alignment, EnvironmentStatus
+
+
+def status_document(
+    status: EnvironmentStatus,
+    history: list[Document] | None = None,
+    pending: Iterable[Change] = (),
+) -> Document:
+    """`history` are documents of its records, where they were asked for."""
+    state = status.state
+    document: Document = {
+        "environment": status.name,
+        "version": state.version,
+        "digest": state.digest,
+        "record": state.record,
+        "operator": state.operator,
+        "since": _iso(state.since),
+        "latest_digest": str(status.latest) if status.latest else None,
+        "alignment": status.alignment.value,
+        "drift": status.alignment is Alignment.DRIFTED,
+        "locked": status.lock is not None,
+        "lock": status.lock.model_dump(mode="json") if status.lock else None,
+        "pending": [change_document(change) for change in pending],
+    }
+    return document if history is None else document | {"history": history}
+
+
+def history_document(entry: LedgerEntry) -> Document:
+    return {
+        "environment": entry.environment,
+        "sequence": entry.sequence,
+        "record_digest": str(entry.digest),
+        **entry.record.model_dump(mode="json"),
+    }
+
+
+def audit_document(report: AuditReport, trace_id: str) -> Document:
+    return {
+        "success": report.sound,
+        "environments": [_environment(found) for found in report.environments],
+        "trace_id": trace_id,
+        "error": None,
+    }
+
+
+def _environment(found: EnvironmentAudit) -> Document:
+    return {
+        "environment": found.environment,
+        "entries": found.entries,
+        "head": str(found.head) if found.head else None,
+        "problems": [_remark(remark) for remark in found.problems],
+        "notes": [_remark(remark) for remark in found.notes],
+    }
+
+
+def _remark(remark: Remark) -> Document:
+    return {
+        "kind": remark.kind.value,
+        "environment": remark.environment,
+        "sequence": remark.sequence,
+        "tag": remark.tag,
+        "message": remark.message,
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,0 +1,78 @@
+"""A promotion's end, as JSON."""
+
+from dataclasses import dataclass
+
+from engine.domain.documents.answers import Document, ended, findings_document, would_end
+from engine.domain.plan import Effect, Plan
+from engine.domain.record import PromotionRecord
+from engine.domain.result import Ending, Result
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for, as typed until it is understood: answers name it even when it is not."""
+
+    version: str
+    source: str | None
+    target: str
+    dry_run: bool
+    trace_id: str
+
+
+def blank(asked: Asked) -> Document:
+    """Nothing known but what was asked for."""
+    return {
+        "success": False,
+        "outcome": Ending.FAILED.value,
+        "promotion_id": None,
+        "change_id": None,
+        "artifact_digest": None,
+        "artifact_tag": None,
+        "version": asked.version,
+        "source_environment": asked.source,
+        "target_environment": asked.target,
+        "findings": [],
+        "gate_results": [],
+        "signature": None,
+        "operator": None,
+        "authorized_via": None,
+        "tags": [],
+        "registry_sync": [],
+        "warnings": [],
+        "promoted_at": None,
+        "trace_id": asked.trace_id,
+        "dry_run": asked.dry_run,
+        "error": None,
+    }
+
+
+def promoted_document(asked: Asked, result: Result) -> Document:
+    """A real run."""
+    document = _planned(asked, result.plan) | ended(result)
+    record = result.record
+    return document | _recorded(record) if isinstance(record, PromotionRecord) else document
+
+
+def dry_run_document(asked: Asked, plan: Plan) -> Document:
+    settled = plan.effect is Effect.NOTHING and not plan.error
+    ending = Ending.UNCHANGED if settled else Ending.PROMOTED
+    return _planned(asked, plan) | would_end(ending, plan)
+
+
+def _planned(asked: Asked, plan: Plan) -> Document:
+    return blank(asked) | {
+        "artifact_digest": str(plan.manifest.digest) if plan.manifest else None,
+        "artifact_tag": next((str(w.tag) for w in plan.writes if w.immutable), None),
+        "findings": findings_document(plan),
+        "gate_results": [gate.model_dump(mode="json") for gate in plan.gate_results],
+        "signature": plan.signature.model_dump(mode="json"),
+        "operator": plan.request.operator.name,
+        "authorized_via": plan.authorized_via or None,
+        "tags": [str(write.tag) for write in plan.writes],
+    }
+
+
+def _recorded(record: PromotionRecord) -> Document:
+    fields = record.model_dump(mode="json")
+    names = ("promotion_id", "artifact_tag", "registry_sync", "promoted_at", "gate_results")
+    return {name: fields[name] for name in names}
