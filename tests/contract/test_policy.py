@@ -7,7 +7,7 @@ import pytest
 
 from engine.domain.policy import PolicySubject, PolicyViolation
 from tests.builders import image, index
-from tests.contract.policies import Blobs, content, on_its_way, policies, violations
+from tests.contract.policies import JSON, Blobs, content, on_its_way, policies, violations
 
 pytestmark = pytest.mark.requirement("FR-010")
 SOURCE = {"org.opencontainers.image.source": "https://git.example.com/acme"}
@@ -112,6 +112,15 @@ def test_layers_are_read_only_where_a_rule_speaks_of_the_content():
 
     assert quiet.asked == []
     assert curious.asked == [artifact.manifest.view.layers[0].digest]
+
+
+@pytest.mark.parametrize(
+    "media_type", [JSON, "application/json", "Application/JSON", "text/json; charset=utf-8"]
+)
+def test_json_is_content_by_its_media_type(media_type):
+    artifact = image(b'{"owner": "a"}', layer_type=media_type)
+
+    assert violations("artifact.content[0].owner == 'a'", artifact) == ()
 
 
 def test_layers_that_are_not_json_are_no_content():
