@@ -13,7 +13,6 @@ from cli.progress import TerminalProgress
 from engine.bootstrap import open_reading
 from engine.domain.artifact import Tag
 from engine.domain.documents.answers import error_document
-from engine.domain.documents.answers import error_document
 from engine.domain.errors import PromotionError, SignatureVerificationError
 from engine.domain.manifest import Manifest
 from engine.domain.parsing import parse_version
