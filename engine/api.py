@@ -72,6 +72,16 @@ class Engine(Runs):
         names = self.path.names if name is None else (self.path.environment(name).name,)
         return selected(self.ledger, names, selection, limit)
 
+    def entry(self, environment: str, sequence: int) -> LedgerEntry | None:
+        """
+        The committed entry at `sequence`, reached over the links from the head (spec 4), so proven
+        by it; None where there is none. LedgerUnreadableError for links that do not hold.
+        """
+        head = self.ledger.head(self.path.environment(environment).name)
+        if head is None or not 0 < sequence <= head.sequence:
+            return None
+        return self.ledger.entry(head, sequence)
+
     def artifact(self, version: Version, environment: str | None = None) -> tuple[Tag, Manifest]:
         """
         `version` as `environment` has it, else under its own tag, else in the first environment

@@ -1,7 +1,7 @@
 """Connections to the store's file: opened when first needed, never used by two threads at once."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -22,9 +22,12 @@ class Connections:
     went wrong on: closing it ends its transaction and its locks.
     """
 
-    def __init__(self, path: Path, wait_seconds: float) -> None:
+    def __init__(
+        self, path: Path, wait_seconds: float, steps: Mapping[str, str] | None = None
+    ) -> None:
         self._path = path
         self._wait_seconds = wait_seconds
+        self._steps = steps
         self._idle: list[Database] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -68,7 +71,7 @@ class Connections:
                 return self._idle.pop()
         # Loading sqlite-utils takes longer than a promotion does that needs no store.
         opening = import_module("engine.adapters.store.opening")
-        opened: Database = opening.open_database(self._path, self._wait_seconds)
+        opened: Database = opening.open_database(self._path, self._wait_seconds, self._steps)
         return opened
 
     def _give(self, db: "Database") -> None:
@@ -77,3 +80,9 @@ class Connections:
                 self._idle.append(db)
                 return
         db.close()
+
+
+def remove_database(path: Path) -> None:
+    """Take a database away, with what SQLite keeps beside it; nothing may have it open."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -18,7 +18,9 @@ _POLL_SECONDS = 0.02
 _making = threading.Lock()
 
 
-def open_database(path: Path, wait_seconds: float, steps: Mapping[str, str] = STEPS) -> Database:
+def open_database(
+    path: Path, wait_seconds: float, steps: Mapping[str, str] | None = None
+) -> Database:
     """
     A connection that may go from thread to thread, used by one at a time.
 
@@ -36,7 +38,7 @@ def open_database(path: Path, wait_seconds: float, steps: Mapping[str, str] = ST
         )
     db = Database(connection, recursive_triggers=False, execute_plugins=False)
     try:
-        _prepare(db, path, wait_seconds, steps)
+        _prepare(db, path, wait_seconds, steps or STEPS)
     except BaseException:
         db.close()
         raise

@@ -1,0 +1,217 @@
+"""The `RecordStore` in a SQLite file of its own, which may be deleted at any time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.adapters.store.connections import Connections
+from engine.adapters.store.rows import micros, moment
+from engine.domain.artifact import Digest
+from engine.domain.ledger import LedgerEntry
+from engine.domain.record import LockRecord, UnlockRecord, record_from_bytes
+from engine.domain.selection import Selection
+from engine.domain.state import EnvironmentState, LockState
+from engine.domain.status import EnvironmentStatus
+from engine.ports.records import Covered, Cursor, KeptRecord, SeenStatus
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+FILE_NAME = "records.db"
+
+_FIRST = """
+PRAGMA application_id = 0x666C6F65;
+CREATE TABLE records (
+    environment TEXT NOT NULL, sequence INTEGER NOT NULL, digest TEXT NOT NULL, id TEXT NOT NULL,
+    at INTEGER NOT NULL, kind TEXT NOT NULL, version TEXT, subject TEXT, brings INTEGER NOT NULL,
+    operator TEXT NOT NULL, operator_id TEXT NOT NULL, content BLOB NOT NULL,
+    PRIMARY KEY (environment, sequence)
+) WITHOUT ROWID;
+CREATE INDEX records_at ON records (at, environment, sequence);
+CREATE INDEX records_environment ON records (environment, at, sequence);
+CREATE INDEX records_kind ON records (kind, at, environment, sequence);
+CREATE INDEX records_version ON records (version, at, environment, sequence);
+CREATE INDEX records_operator ON records (operator, at, environment, sequence);
+CREATE INDEX records_id ON records (id);
+CREATE INDEX records_brings ON records (environment, sequence, at) WHERE brings;
+CREATE INDEX records_counted ON records (environment, kind);
+CREATE TABLE covered (
+    environment TEXT PRIMARY KEY NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    digest TEXT NOT NULL, before TEXT
+);
+CREATE TABLE seen (
+    environment TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, latest TEXT,
+    lock TEXT
+);
+"""
+_STEPS: Mapping[str, str] = {"records-0001": _FIRST}
+_KEEP = """
+INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_COVER = "INSERT OR REPLACE INTO covered VALUES (?, ?, ?, ?, ?)"
+_COVERED = "SELECT first, last, digest, before FROM covered WHERE environment = ?"
+_FIELDS = """
+SELECT environment, sequence, digest, content, CASE WHEN brings THEN (
+    SELECT at FROM records AS next WHERE next.brings AND next.environment = records.environment
+    AND next.sequence > records.sequence ORDER BY next.sequence LIMIT 1) END
+FROM records
+"""
+_VERSIONS = """
+SELECT version FROM records WHERE version IS NOT NULL
+GROUP BY version ORDER BY max(at) DESC, version DESC LIMIT ?
+"""
+
+
+class SqliteRecords:
+    """Implements `engine.ports.records.RecordStore`: `records.db` in `directory`."""
+
+    def __init__(self, directory: Path, wait_seconds: float = 5) -> None:
+        self._connections = Connections(directory / FILE_NAME, wait_seconds, _STEPS)
+
+    def close(self) -> None:
+        self._connections.close()
+
+    def covered(self, environment: str) -> Covered | None:
+        with self._connections.read() as db:
+            return _covered(db, environment)
+
+    def extend(
+        self,
+        environment: str,
+        entries: Iterable[LedgerEntry],
+        before: Covered | None,
+        after: Covered,
+    ) -> bool:
+        with self._connections.write() as db:
+            if _covered(db, environment) != before:
+                return False
+            for entry in entries:
+                db.execute(_KEEP, _row(entry))
+            covered = [after.first, after.last, str(after.digest)]
+            db.execute(_COVER, [environment, *covered, after.before and str(after.before)])
+        return True
+
+    def forget(self, environment: str) -> None:
+        with self._connections.write() as db:
+            db.execute("DELETE FROM covered WHERE environment = ?", [environment])
+            db.execute("DELETE FROM records WHERE environment = ?", [environment])
+
+    def page(
+        self, selection: Selection, limit: int, after: Cursor | None = None
+    ) -> tuple[KeptRecord, ...]:
+        where, values = _conditions(selection, after)
+        order = " ORDER BY at DESC, environment DESC, sequence DESC LIMIT ?"
+        with self._connections.read() as db:
+            return _kept(db, _FIELDS + where + order, [*values, limit])
+
+    def by_id(self, record_id: str) -> KeptRecord | None:
+        with self._connections.read() as db:
+            return next(iter(_kept(db, f"{_FIELDS} WHERE id = ?", [record_id])), None)
+
+    def versions(self, limit: int) -> tuple[str, ...]:
+        with self._connections.read() as db:
+            return tuple(version for (version,) in db.execute(_VERSIONS, [limit]).fetchall())
+
+    def placed(self, versions: Sequence[str]) -> frozenset[tuple[str, str]]:
+        marks = ", ".join("?" * len(versions))
+        found = f"SELECT DISTINCT version, environment FROM records WHERE version IN ({marks})"  # noqa: S608 - question marks only
+        with self._connections.read() as db:
+            rows = db.execute(f"{found} AND brings", list(versions)).fetchall()
+        return frozenset((version, environment) for version, environment in rows)
+
+    def count(self) -> dict[tuple[str, str], int]:
+        counted = "SELECT environment, kind, count(*) FROM records GROUP BY environment, kind"
+        with self._connections.read() as db:
+            rows = db.execute(counted).fetchall()
+        return {(environment, kind): number for environment, kind, number in rows}
+
+    def see(self, seen: Iterable[SeenStatus]) -> None:
+        with self._connections.write() as db:
+            for each in seen:
+                status = each.status
+                row = [status.name, micros(each.at), status.state.model_dump_json()]
+                lock = status.lock.model_dump_json() if status.lock else None
+                latest = str(status.latest) if status.latest else None
+                db.execute(
+                    "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", [*row, latest, lock]
+                )
+
+    def seen(self) -> tuple[SeenStatus, ...]:
+        with self._connections.read() as db:
+            rows = db.execute("SELECT environment, at, state, latest, lock FROM seen").fetchall()
+            return tuple(_seen(*row) for row in rows)
+
+
+def _covered(db: "Database", environment: str) -> Covered | None:
+    row = db.execute(_COVERED, [environment]).fetchone()
+    if row is None:
+        return None
+    first, last, digest, before = row
+    return Covered(first, last, Digest(digest), Digest(before) if before else None)
+
+
+def _row(entry: LedgerEntry) -> list[Any]:
+    record = entry.record
+    version = None if isinstance(record, LockRecord | UnlockRecord) else record.version
+    return [
+        entry.environment,
+        entry.sequence,
+        str(entry.digest),
+        record.id,
+        micros(record.at),
+        record.kind,
+        version,
+        record.subject_digest,
+        record.kind in ("promotion", "rollback"),
+        record.operator,
+        record.operator_id,
+        record.to_bytes(),
+    ]
+
+
+def _conditions(selection: Selection, after: Cursor | None) -> tuple[str, list[Any]]:
+    asked: list[tuple[str, list[Any]]] = []
+    if selection.environment is not None:
+        asked.append(("environment = ?", [selection.environment]))
+    if selection.version is not None:
+        asked.append(("version = ?", [str(selection.version)]))
+    if selection.digest is not None:
+        # Hex digits only, so nothing in it is a pattern.
+        asked.append(("subject LIKE ?", [f"{selection.digest}%"]))
+    if selection.operator is not None:
+        asked.append(("? IN (operator, operator_id)", [selection.operator]))
+    if selection.kind is not None:
+        asked.append(("kind = ?", [selection.kind]))
+    if selection.since is not None:
+        asked.append(("at >= ?", [micros(selection.since)]))
+    if after is not None:
+        at, environment, sequence = after
+        place = [micros(at), environment, sequence]
+        asked.append(("(at, environment, sequence) < (?, ?, ?)", place))
+    words = " AND ".join(word for word, _ in asked)
+    return (f" WHERE {words}" if words else ""), [value for _, values in asked for value in values]
+
+
+def _kept(db: "Database", statement: str, values: list[Any]) -> tuple[KeptRecord, ...]:
+    return tuple(
+        KeptRecord(
+            environment,
+            sequence,
+            Digest(digest),
+            record_from_bytes(content),
+            moment(until) if until is not None else None,
+        )
+        for environment, sequence, digest, content, until in db.execute(
+            statement, values
+        ).fetchall()
+    )
+
+
+def _seen(name: str, at: int, state: str, latest: str | None, lock: str | None) -> SeenStatus:
+    status = EnvironmentStatus(
+        name,
+        EnvironmentState.model_validate_json(state),
+        Digest(latest) if latest else None,
+        LockState.model_validate_json(lock) if lock else None,
+    )
+    return SeenStatus(status, moment(at))

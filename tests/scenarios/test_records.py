@@ -1,0 +1,149 @@
+"""The copy of the ledgers that pages are made of: complete, incremental, and never believed."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.store.records import SqliteRecords
+from engine.api import Engine
+from engine.audit.records import Records
+from engine.domain.artifact import Version
+from engine.domain.selection import Selection
+from engine.ports.records import KeptRecord
+from tests.conftest import Place
+from tests.scenarios.engines import BOB, engine_on, promote
+from tests.scenarios.verbs import artifact, lock, promoted, roll_back, unlock
+
+pytestmark = pytest.mark.requirement("WB-001")
+EVERYTHING = Selection()
+
+
+@pytest.fixture
+def engine(place: Place, tmp_path: Path) -> Iterator[Engine]:
+    with engine_on(place.registry, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def records(engine: Engine, tmp_path: Path) -> Iterator[Records]:
+    with closing(SqliteRecords(tmp_path / "state")) as kept:
+        yield Records(engine.path.names, engine.ledger, kept, engine.clock)
+
+
+def told(kept: tuple[KeptRecord, ...]) -> list[tuple[str, int, str]]:
+    return [(each.environment, each.sequence, each.record.kind) for each in kept]
+
+
+def test_what_is_kept_is_what_the_ledgers_say(
+    place: Place, engine: Engine, records: Records
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    lock(engine)
+    unlock(engine)
+
+    complete = records.refresh()
+
+    kept = records.kept.page(EVERYTHING, 100)
+    assert complete
+    assert [(k.digest, k.record) for k in kept] == [
+        (entry.digest, entry.record) for entry in engine.history(limit=100)
+    ]
+
+
+def test_a_later_look_adds_only_what_is_new(place: Place, engine: Engine, records: Records) -> None:
+    promoted(place, engine, "v1.0.0")
+    records.refresh()
+    promoted(place, engine, "v1.1.0")
+    assert promote(engine, "v1.1.0", "prod", BOB).error is None
+
+    records.refresh()
+
+    assert told(records.kept.page(EVERYTHING, 100)) == [
+        ("prod", 1, "promotion"),
+        ("staging", 2, "promotion"),
+        ("staging", 1, "promotion"),
+    ]
+
+
+def test_a_long_ledger_is_read_in_steps_newest_first(
+    place: Place, engine: Engine, records: Records
+) -> None:
+    records.step = 2
+    promoted(place, engine, *(f"v1.{n}.0" for n in range(5)))
+
+    first = records.refresh()
+    missing = records.missing()
+    while not records.refresh():
+        continue
+
+    assert not first
+    assert missing == {"staging": 3}
+    assert [place[1] for place in told(records.kept.page(EVERYTHING, 100))] == [5, 4, 3, 2, 1]
+
+
+def test_another_ledger_in_its_place_is_read_anew(
+    place: Place, engine: Engine, records: Records, tmp_path: Path
+) -> None:
+    promoted(place, engine, "v1.0.0")
+    records.refresh()
+    covered = records.kept.covered("staging")
+    assert covered is not None
+    forged = covered.__class__(1, 1, engine.history("staging")[0].manifest.digest.of(b"x"), None)
+    records.kept.extend("staging", [], covered, forged)
+
+    records.refresh()
+
+    assert records.kept.covered("staging") == covered
+
+
+def test_a_version_is_kept_with_the_time_it_was_active(
+    place: Place, engine: Engine, records: Records
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    lock(engine)
+    roll_back(engine, "v1.0.0")
+
+    records.refresh()
+
+    back, locked, second, first = records.kept.page(Selection(environment="staging"), 10)
+    assert (back.until, locked.until) == (None, None)
+    assert second.until == back.record.at
+    assert first.until == second.record.at
+
+
+def test_records_are_found_by_what_they_say_a_page_at_a_time(
+    place: Place, engine: Engine, records: Records
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
+    assert promote(engine, "v1.1.0", "prod", BOB).error is None
+    records.refresh()
+
+    newest = records.kept.page(EVERYTHING, 2)
+    last = newest[-1]
+    rest = records.kept.page(EVERYTHING, 9, (last.record.at, last.environment, last.sequence))
+
+    assert len({*told(newest), *told(rest)}) == 4
+    assert len(records.kept.page(Selection(version=Version("v1.1.0")), 9)) == 2
+    assert told(records.kept.page(Selection(operator=BOB.name), 9)) == [("prod", 1, "promotion")]
+    assert records.kept.page(Selection(kind="lock"), 9) == ()
+    digest = str(artifact("v1.2.0").manifest.digest)
+    assert len(records.kept.page(Selection(digest=digest[:15]), 9)) == 1
+
+
+def test_the_versions_of_late_and_where_they_were(
+    place: Place, engine: Engine, records: Records
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    assert promote(engine, "v1.0.0", "prod", BOB).error is None
+    records.refresh()
+
+    versions = records.kept.versions(5)
+
+    assert versions == ("v1.0.0", "v1.1.0")
+    assert records.kept.placed(versions) == {
+        ("v1.0.0", "staging"),
+        ("v1.0.0", "prod"),
+        ("v1.1.0", "staging"),
+    }
