@@ -41,7 +41,7 @@ from engine.ports import (
 _log = logging.getLogger(__name__)
 
 COMPLETED = (
-    "an earlier run had recorded this promotion and was interrupted before the latest tag moved; "
+    "an earlier run had recorded this change and was interrupted before the latest tag moved; "
     "it is completed now"
 )
 

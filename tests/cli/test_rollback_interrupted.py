@@ -145,3 +145,17 @@ def test_what_is_interrupted_while_a_refusal_is_recorded_keeps_its_answer(
     assert done.code == 13
     assert done.document["error"]["reason_code"] == "environment_locked"
     assert done.err == ""
+
+
+def test_what_goes_wrong_while_a_refusal_is_recorded_is_not_talked_about(
+    fake: FakeRegistry, floe: Floe
+) -> None:
+    signing_in(fake)
+    assert floe.run("platform", *LOCK).code == 0
+    fake.hold(REPOSITORY, image(b"v1.2.0"), "v1.2.0-dev")
+    fake.script("PUT", "/manifests/sha256-", Reply(403))
+
+    done = floe.promote("v1.2.0", "prod")
+
+    assert (done.code, done.err) == (13, "")
+    assert history(floe)[0]["kind"] == "refusal"
