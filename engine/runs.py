@@ -12,7 +12,7 @@ from engine.audit.head import FleetingHeads
 from engine.context.context import Context, Sources
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
-from engine.domain.errors import ApprovalPendingError, ConfigError, PromotionError
+from engine.domain.errors import ApprovalPendingError, PromotionError
 from engine.domain.identity import Directory
 from engine.domain.ledger import LedgerEntry, continues
 from engine.domain.path import PromotionPath
@@ -173,11 +173,33 @@ class Runs:
         return Result(plan, operation.ending, entry.record, warnings=plan.warnings)
 
     def _seen(self, entry: LedgerEntry) -> None:
-        """Remember the head, so that a ledger that is shortened from here on is found out."""
+        """
+        Remember the head, so that a ledger that is shortened from here on is found out. One that
+        does not follow the head known before is not taken over: `audit verify` has to find it.
+        """
+        head = KnownHead(entry.sequence, entry.digest)
         try:
-            self.heads.remember(entry.environment, KnownHead(entry.sequence, entry.digest))
-        except ConfigError as error:
+            known = self.heads.known(entry.environment)
+            if known is None or self._descends(entry, known):
+                self.heads.remember(entry.environment, head)
+            else:
+                _log.warning(
+                    "the ledger of %s does not follow the entry %d known before: run floe platform "
+                    "audit verify",
+                    entry.environment,
+                    known.sequence,
+                )
+        except PromotionError as error:
             _log.warning("the head of %s is not remembered: %s", entry.environment, error)
+
+    def _descends(self, entry: LedgerEntry, known: KnownHead) -> bool:
+        """Whether `entry` is linked to the head known before; most often that is the one before."""
+        if known.sequence >= entry.sequence:
+            return (known.sequence, known.digest) == (entry.sequence, entry.digest)
+        linked = entry.ancestors.get(known.sequence)
+        if linked is None:
+            linked = self.ledger.entry(entry, known.sequence).digest
+        return linked == known.digest
 
 
 def _settled(plan: Plan, context: Context) -> Result:

@@ -1,8 +1,10 @@
 """Ledgers to audit, and how what was found is told apart."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from engine.api import Engine
+from engine.audit.head import FleetingHeads
 from engine.domain.audit import EnvironmentAudit, Remark
 from engine.domain.request import LockRequest, UnlockRequest
 from engine.domain.result import Ending
@@ -30,6 +32,11 @@ def unlock(engine: Engine) -> None:
 
 def audit(engine: Engine, environment: str = "staging") -> EnvironmentAudit:
     return engine.verify(environment, Told()).environments[0]
+
+
+def stranger_audit(engine: Engine, environment: str = "staging") -> EnvironmentAudit:
+    """The same by somebody who never saw these ledgers before."""
+    return audit(replace(engine, heads=FleetingHeads()), environment)
 
 
 def named(remarks: Iterable[Remark]) -> list[tuple[str, int | str | None]]:

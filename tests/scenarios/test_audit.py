@@ -20,7 +20,7 @@ from tests.conftest import Place
 from tests.domain.records import a_promotion
 from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import FakeRegistry
-from tests.scenarios.audited import audit, lock, named, promotions, said, unlock
+from tests.scenarios.audited import audit, lock, named, promotions, said, stranger_audit, unlock
 from tests.scenarios.engines import ALICE, TRACE_ID, Told, engine_on, path_of, promote
 from tests.scenarios.tampering import Hand
 
@@ -114,7 +114,7 @@ def test_an_entry_left_by_an_interrupted_run_is_a_note(place: Place, engine: Eng
     lock(engine)
     Hand(place).point("floe-ledger.staging", at="floe-ledger.staging.2")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert found.sound
     assert named(found.notes) == [("uncommitted", 3)]
@@ -129,7 +129,7 @@ def test_a_first_entry_left_by_an_interrupted_run_is_a_note(
         lock(engine)
         Hand(place).remove_tag("floe-ledger.staging")
 
-        found = audit(engine)
+        found = stranger_audit(engine)
 
     assert found.sound
     assert (found.head, found.entries) == (None, 0)

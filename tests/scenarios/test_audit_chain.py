@@ -9,7 +9,7 @@ from engine.adapters.registry.layout import LayoutRegistry
 from engine.api import Engine
 from tests.conftest import Place
 from tests.peers import oci_layout
-from tests.scenarios.audited import audit, named, promotions, said
+from tests.scenarios.audited import named, promotions, said, stranger_audit
 from tests.scenarios.engines import engine_on
 from tests.scenarios.tampering import Hand
 
@@ -42,7 +42,7 @@ def test_a_link_to_an_entry_that_does_not_exist(hand: Hand, engine: Engine) -> N
     links = {"dev.floe.ledger.previous": nowhere, "dev.floe.ledger.ancestors": f"4={nowhere}"}
     hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(links)), HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 4), ("missing", 3), ("unrecorded", tag(4))]
     assert "Entry 4 of staging was replaced: the chain links to sha256:000000000000" in said(found)
@@ -55,7 +55,7 @@ def test_a_link_floe_would_not_make(hand: Hand, engine: Engine) -> None:
     links = {"dev.floe.ledger.ancestors": f"4={fourth},3={third}"}
     hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(links)), HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
     assert "what it links to does not follow" in said(found)
@@ -66,7 +66,7 @@ def test_what_the_head_links_to_stands_against_older_links(hand: Hand, engine: E
     links = {"dev.floe.ledger.ancestors": f"4={fourth},2={first}"}
     hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(links)), HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems)[:3] == [("altered", 5), ("fork", 2), ("gap", 2)]
 
@@ -76,7 +76,7 @@ def test_a_skipped_entry_is_a_gap(hand: Hand, engine: Engine) -> None:
     links = {"dev.floe.ledger.previous": str(third), "dev.floe.ledger.ancestors": f"3={third}"}
     hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(links)), HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("gap", 5)]
     assert "Entry 5 of staging skips entry 4 (the next it links to is 3)" in said(found)
@@ -88,7 +88,7 @@ def test_an_entry_in_the_place_of_another_is_a_gap(hand: Hand, engine: Engine) -
     links = {"dev.floe.ledger.previous": str(third), "dev.floe.ledger.ancestors": f"4={third}"}
     hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(links)), HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert ("gap", 4) in named(found.problems)
     assert "Entry 4 of staging calls itself entry 3" in said(found)
@@ -99,7 +99,7 @@ def test_an_entry_rewritten_under_its_tag_is_a_fork(hand: Hand, engine: Engine) 
     forged = hand.rewritten(f"{HEAD}.3", as_mallory, lambda a: a.update({OPERATOR: "mallory"}))
     hand.put(forged, f"{HEAD}.3")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("fork", 3)]
     assert f"the chain links to {linked.short}, and its tag carries {forged.digest.short}" in said(
@@ -113,7 +113,7 @@ def test_a_replaced_entry_is_altered(hand: Hand, engine: Engine) -> None:
     hand.remove_manifest(f"{HEAD}.3")
     hand.put(forged, f"{HEAD}.3")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 3), ("unrecorded", tag(3))]
     assert "Entry 3 of staging was replaced" in said(found)
@@ -125,7 +125,7 @@ def test_entries_that_change_places_are_forks(hand: Hand, engine: Engine) -> Non
     hand.put(second, f"{HEAD}.3")
     hand.put(third, f"{HEAD}.2")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("fork", 3), ("fork", 2)]
     assert found.entries == 5
@@ -136,7 +136,7 @@ def test_two_entries_after_the_same_one_are_a_fork(hand: Hand, engine: Engine) -
     forged = hand.edited(HEAD, lambda m: m["annotations"].update(sequence))
     hand.put(forged, f"{HEAD}.6")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("fork", 6)]
     assert "does not follow the head" in said(found)
@@ -145,7 +145,7 @@ def test_two_entries_after_the_same_one_are_a_fork(hand: Hand, engine: Engine) -
 def test_something_else_under_the_tag_after_the_head(hand: Hand, engine: Engine) -> None:
     hand.point(f"{HEAD}.6", at="v1.0.1-dev")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 6)]
     assert "carries no entry" in said(found)
@@ -154,7 +154,7 @@ def test_something_else_under_the_tag_after_the_head(hand: Hand, engine: Engine)
 def test_an_entry_that_is_gone(hand: Hand, engine: Engine) -> None:
     hand.remove_manifest(f"{HEAD}.3")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("missing", 3), ("unrecorded", tag(3))]
     assert found.entries == 4
@@ -163,7 +163,7 @@ def test_an_entry_that_is_gone(hand: Hand, engine: Engine) -> None:
 def test_a_lost_entry_says_what_it_leaves_without_proof(hand: Hand, engine: Engine) -> None:
     hand.remove_manifest(f"{HEAD}.4")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("missing", 4), ("missing", 3), ("unrecorded", tag(4))]
     assert "Entries 1 to 3 of staging are no longer proven by the head" in said(found)
@@ -174,7 +174,7 @@ def test_several_lost_entries_are_all_named(hand: Hand, engine: Engine) -> None:
     for place in (1, 3, 4):
         hand.remove_manifest(f"{HEAD}.{place}")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     # Entry 4 with what it leaves without proof, then 3 and 1.
     assert named(found.problems) == [
@@ -189,7 +189,7 @@ def test_several_lost_entries_are_all_named(hand: Hand, engine: Engine) -> None:
 def test_a_head_that_is_no_entry(hand: Hand, engine: Engine) -> None:
     hand.point(HEAD, at="v1.0.1-dev")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert ("altered", None) in named(found.problems)
     assert "The head of staging: it is no ledger entry" in said(found)
@@ -201,7 +201,7 @@ def test_an_entry_without_its_tag(layout: Place, tmp_path: Path) -> None:
         promotions(layout, engine)
         Hand(layout).remove_tag(f"{HEAD}.3")
 
-        found = audit(engine)
+        found = stranger_audit(engine)
 
     assert named(found.problems) == [("missing", 3)]
     assert "lost the tag" in said(found)
@@ -213,7 +213,7 @@ def test_a_head_without_its_tag(layout: Place, tmp_path: Path) -> None:
         promotions(layout, engine)
         Hand(layout).remove_tag(HEAD)
 
-        found = audit(engine)
+        found = stranger_audit(engine)
 
     assert ("missing", None) in named(found.problems)
     assert "The head of staging is gone and its entries are there" in said(found)

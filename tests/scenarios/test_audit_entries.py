@@ -9,7 +9,7 @@ from engine.adapters.registry.layout import LayoutRegistry
 from engine.api import Engine
 from tests.conftest import Place
 from tests.peers import oci_layout
-from tests.scenarios.audited import audit, lock, named, promotions, said
+from tests.scenarios.audited import lock, named, promotions, said, stranger_audit
 from tests.scenarios.engines import engine_on
 from tests.scenarios.tampering import Hand
 
@@ -41,7 +41,7 @@ def test_an_annotation_that_contradicts_its_record(hand: Hand, engine: Engine) -
     forged = hand.edited(HEAD, lambda m: m["annotations"].update({OPERATOR: "mallory"}))
     hand.put(forged, HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
     assert "Entry 5 of staging: its annotations and its record differ in operator" in said(found)
@@ -51,7 +51,7 @@ def test_an_annotation_that_contradicts_its_record(hand: Hand, engine: Engine) -
 def test_a_record_that_contradicts_its_annotations(hand: Hand, engine: Engine) -> None:
     hand.put(hand.rewritten(HEAD, lambda r: r.update(authorized_via="me")), HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
     assert "differ in authorized_via" in said(found)
@@ -61,7 +61,7 @@ def test_a_record_that_is_not_written_as_floe_writes(hand: Hand, engine: Engine)
     content = b" " + hand.record(HEAD)
     hand.put(hand.holding(HEAD, content), HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
     assert "not written as floe writes records" in said(found)
@@ -70,7 +70,7 @@ def test_a_record_that_is_not_written_as_floe_writes(hand: Hand, engine: Engine)
 def test_a_record_that_cannot_be_understood(hand: Hand, engine: Engine) -> None:
     hand.put(hand.holding(HEAD, b'{"kind":"promotion"}'), HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
     assert "cannot be understood" in said(found)
@@ -82,7 +82,7 @@ def test_a_manifest_that_names_two_records(hand: Hand, engine: Engine) -> None:
     forged = hand.edited(HEAD, lambda m: m["layers"].append(other.to_json()))
     hand.put(forged, HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
     assert "does not name one record" in said(found)
@@ -92,7 +92,7 @@ def test_a_state_that_does_not_follow(hand: Hand, engine: Engine) -> None:
     lie = {"dev.floe.state.before": f"sha256:{'0' * 64}"}
     hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(lie)), HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
     assert "the state it leaves does not follow" in said(found)
@@ -107,7 +107,7 @@ def test_a_lock_wiped_from_the_state(hand: Hand, engine: Engine) -> None:
 
     hand.put(hand.edited(HEAD, wipe), HEAD, f"{HEAD}.6")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 6)]
     assert "the state it leaves" in said(found)
@@ -117,7 +117,7 @@ def test_a_record_attached_to_another_artifact(hand: Hand, engine: Engine) -> No
     other = hand.manifest("v1.0.1-dev").descriptor.to_json()
     hand.put(hand.edited(HEAD, lambda m: m.update(subject=other)), HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
     assert "attached to another artifact than its record names" in said(found)
@@ -129,7 +129,7 @@ def test_a_record_under_the_name_of_another_kind(hand: Hand, engine: Engine) -> 
     )
     hand.put(forged, HEAD, f"{HEAD}.5")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
     assert "its manifest is of another kind than its record, a promotion" in said(found)
@@ -138,7 +138,7 @@ def test_a_record_under_the_name_of_another_kind(hand: Hand, engine: Engine) -> 
 def test_a_record_that_is_gone(hand: Hand, engine: Engine) -> None:
     hand.remove_blob(f"{HEAD}.2")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.problems) == [("missing", 2)]
     assert "its record is gone" in said(found)
@@ -148,7 +148,7 @@ def test_a_record_that_is_gone(hand: Hand, engine: Engine) -> None:
 def test_an_entry_of_another_ledger(hand: Hand, engine: Engine) -> None:
     hand.point("floe-ledger.prod", at=HEAD)
 
-    found = audit(engine, "prod")
+    found = stranger_audit(engine, "prod")
 
     assert ("altered", 5) in named(found.problems)
     assert "it belongs to the ledger of 'staging'" in said(found)
@@ -163,7 +163,7 @@ def test_bytes_altered_in_place(layout: Place, tmp_path: Path) -> None:
         hand.overwrite(record.digest, b"{}")
         hand.overwrite(str(hand.manifest(f"{HEAD}.3").digest), b"{}")
 
-        found = audit(engine)
+        found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 3), ("altered", 2), ("unrecorded", tag(3))]
     assert "its manifest cannot be read" in said(found)
@@ -180,7 +180,7 @@ def test_names_in_what_was_found_are_escaped(hand: Hand, engine: Engine) -> None
     )
     hand.put(forged, f"{HEAD}.6")
 
-    found = audit(engine)
+    found = stranger_audit(engine)
 
     assert named(found.notes) == [("uncommitted", 6)]
     assert "\\x1b[31mmallory" in said(found)
