@@ -1,0 +1,64 @@
+"""Finds an audit backend by its name: floe's own, then those of installed plugins."""
+
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import cast
+
+from engine.adapters.audit.bounded import BoundedBackend
+from engine.auditing import (
+    ENTRY_POINTS,
+    AuditBackendFactory,
+    AuditBackendPlugin,
+    AuditSettings,
+)
+from engine.domain.errors import ConfigError
+from engine.domain.text import printable
+
+# Loaded when asked for: an object store client is no small import.
+_OURS = {
+    "database": ("engine.adapters.audit.database", "open_database"),
+    "s3": ("engine.adapters.audit.objects", "open_objects"),
+}
+_SECONDS = 30.0
+
+
+def open_backend(
+    name: str, settings: AuditSettings, *, seconds: float = _SECONDS
+) -> AuditBackendPlugin:
+    """
+    The backend `name`, none of whose calls takes longer than `seconds`.
+
+    ConfigError when there is none, when it cannot be loaded, or for settings it does not accept.
+    """
+    backend = _factory(name)(settings)
+    if not isinstance(backend, AuditBackendPlugin):
+        raise ConfigError(
+            f"the audit backend {name} is not one: its entry point in {ENTRY_POINTS} must give "
+            "an engine.auditing.AuditBackendPlugin"
+        )
+    return BoundedBackend(backend, name, seconds)
+
+
+def _factory(name: str) -> AuditBackendFactory:
+    """A plugin never takes the name of one of ours: what an audit rests on is no surprise."""
+    if name in _OURS:
+        module, attribute = _OURS[name]
+        return cast(AuditBackendFactory, getattr(import_module(module), attribute))
+    found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if name not in found:
+        known = ", ".join(["oci", *sorted(_OURS), *sorted(found.keys() - _OURS.keys())])
+        raise ConfigError(
+            f"artifacts.promotion.audit.backend: no audit backend is called "
+            f"{printable(name)[:80]}: installed are {known}"
+        )
+    return _loaded(found[name])
+
+
+def _loaded(point: EntryPoint) -> AuditBackendFactory:
+    try:
+        return cast(AuditBackendFactory, point.load())
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"the audit backend {point.name} cannot be loaded from {point.value} "
+            f"({printable(str(error))[:200]}): install its distribution again"
+        ) from error

@@ -1,0 +1,174 @@
+"""The s3 audit backend: one object per record in any object store, never overwritten (FR-025b)."""
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, UnknownConfigurationKeyError
+from obstore.store import LocalStore, ObjectStore, from_url
+from pydantic import ValidationError
+
+from engine.adapters.audit.naming import is_record_name, moment, object_name
+from engine.auditing import AuditBackendPlugin, AuditSettings
+from engine.domain.errors import AuditUnavailableError, ConfigError
+from engine.domain.record import AnyRecord, record_from_bytes
+from engine.domain.text import printable
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, S3Config
+
+_MAX_RECORD = 16 * 1024 * 1024
+_READERS = 8
+# History is looked for in ever larger steps back: stores only list forwards.
+_FIRST_STEP = timedelta(hours=1)
+_WIDER = 6
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+# In an address a user name may be a password, and the query a signature.
+_SECRETS = re.compile(r"(?<=//)[^/\s]*@|\?[^\s\"')]*")
+
+
+def open_objects(settings: AuditSettings) -> AuditBackendPlugin:
+    """The store at `settings.url`; `options` are its client's, beside AWS_… and the like."""
+    url = settings.url or ""
+    parts = urlsplit(url)
+    reference = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    if parts.scheme == "file":
+        if parts.netloc or settings.options:
+            raise ConfigError(
+                "artifacts.promotion.audit.url: a directory is file:///DIRECTORY, without options"
+            )
+        return ObjectAudit(partial(from_url, url, mkdir=True), reference)
+    try:
+        store: ObjectStore = from_url(
+            url,
+            config=cast("S3Config", dict(settings.options)),
+            client_options=_client(settings),
+            retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)},
+        )
+    except UnknownConfigurationKeyError as error:
+        raise ConfigError(f"artifacts.promotion.audit.options: {_short(error)}") from error
+    except (BaseError, ValueError, TypeError, OSError) as error:
+        raise ConfigError(
+            f"artifacts.promotion.audit: {reference} cannot be used ({_short(error)}): see to "
+            "url and options"
+        ) from error
+    return ObjectAudit(lambda: store, reference)
+
+
+class ObjectAudit(AuditBackendPlugin):
+    """
+    Records under `<environment>/` of a store; `reference` is how people know it.
+
+    `open_store` is called when the store is first needed: a directory may be missing until then.
+    """
+
+    def __init__(self, open_store: Callable[[], ObjectStore], reference: str) -> None:
+        self._open_store = open_store
+        self._reference = reference
+
+    @cached_property
+    def _store(self) -> ObjectStore:
+        return self._open_store()
+
+    def append(self, record: AnyRecord) -> None:
+        name, content = object_name(record), record.to_bytes()
+        with self._translated("keep", name):
+            try:
+                obstore.put(self._store, name, content, mode="create", use_multipart=False)
+            except AlreadyExistsError as error:
+                # Our own, whose answer was lost, or an earlier attempt at the same change.
+                if self._content(name) != content:
+                    raise AuditUnavailableError(
+                        f"the audit store {self._reference} already has {name} with other "
+                        "content, and nothing is overwritten: find out who wrote it"
+                    ) from error
+
+    def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
+        names = self._newest(environment, limit)
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="audit") as pool:
+            return list(pool.map(self._record, names))
+
+    def _newest(self, environment: str, limit: int) -> list[str]:
+        found: list[str] = []
+        end: str | None = None
+        with self._translated("list", environment):
+            for start in self._starts():
+                offset = f"{environment}/{start}"
+                found += sorted(self._between(environment, offset, end), reverse=True)
+                if len(found) >= limit:
+                    break
+                end = offset
+        return found[:limit]
+
+    def _starts(self) -> Iterator[str]:
+        """Where to begin reading, back in time; the first has no end, since clocks may be wrong."""
+        step, now = _FIRST_STEP, datetime.now(UTC)
+        # A directory is read as a whole anyway.
+        while not isinstance(self._store, LocalStore) and now - step > _BEGINNING:
+            yield moment(now - step)
+            step *= _WIDER
+        yield ""
+
+    def _between(self, environment: str, start: str, end: str | None) -> Iterator[str]:
+        listing = obstore.list(self._store, environment, offset=start, chunk_size=1000)
+        for chunk in listing:
+            for found in chunk:
+                path = found["path"]
+                # Stores list in order, directories do not.
+                if end is not None and path > end:
+                    continue
+                if is_record_name(path):
+                    yield path
+            if end is not None and chunk and chunk[-1]["path"] > end:
+                return
+
+    def _record(self, name: str) -> AnyRecord:
+        with self._translated("read", name):
+            content = self._content(name)
+        try:
+            record = record_from_bytes(content)
+        except ValidationError as error:
+            raise self._altered(name) from error
+        if object_name(record) != name or record.to_bytes() != content:
+            raise self._altered(name)
+        return record
+
+    def _content(self, name: str) -> bytes:
+        answer = obstore.get(self._store, name)
+        if answer.meta["size"] > _MAX_RECORD:
+            raise self._altered(name)
+        return bytes(answer.bytes())
+
+    def _altered(self, name: str) -> AuditUnavailableError:
+        return AuditUnavailableError(
+            f"the audit store {self._reference} has in {name} what is not the record of that "
+            "name: it was altered, or written by a newer floe; find out who wrote it"
+        )
+
+    @contextmanager
+    def _translated(self, doing: str, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (BaseError, OSError, ValueError) as error:
+            raise AuditUnavailableError(
+                f"the audit store {self._reference} could not {doing} {what} ({_short(error)}): "
+                "see to it and repeat"
+            ) from error
+
+
+def _client(settings: AuditSettings) -> "ClientConfig":
+    """An endpoint spelt http:// is meant so."""
+    plain = str(settings.options.get("endpoint", "")).startswith("http://")
+    return {"timeout": "10s", "connect_timeout": "5s", "allow_http": plain}
+
+
+def _short(error: Exception) -> str:
+    """The first line of `error`, without what may be secret in an address."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return printable(_SECRETS.sub("…", lines[0]))[:200]

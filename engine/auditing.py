@@ -1,0 +1,63 @@
+"""Audit backends: who keeps copies of records for compliance, and what they promise (spec 14)."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
+
+# Where a distribution names its backends: a callable that takes AuditSettings, by name.
+ENTRY_POINTS = "floe.audit_backends"
+
+
+@dataclass(frozen=True)
+class AuditSettings:
+    """
+    What manifest.yaml says of the backend. `base` is the file's directory, for relative paths;
+    `url` and `options` may hold secrets, so neither is ever shown.
+    """
+
+    base: Path
+    options: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
+    url: str | None = field(default=None, repr=False)
+    path: Path | None = None
+
+
+class AuditBackendPlugin(ABC):
+    """
+    Keeps records for good (FR-025, FR-026): what was appended is never altered or removed.
+
+    A record is appended before its change takes effect, so one may be kept whose change never
+    did. Methods are called from any thread, one after the other or side by side. Whatever goes
+    wrong is an AuditUnavailableError with one sentence; floe gives up on a call that takes
+    longer than 30 seconds, and turns other exceptions into that error.
+    """
+
+    @abstractmethod
+    def append(self, record: AnyRecord) -> None:
+        """
+        Keep `record`; when this returns it survives a crash. A record that is there already, by
+        its id and to the last byte of `record.to_bytes()`, is done; one with other bytes stays
+        as it is and is an error.
+        """
+
+    @abstractmethod
+    def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
+        """At most `limit` records of `environment`, newest first by their own time."""
+
+    def store_promotion(self, record: PromotionRecord) -> None:
+        """`append` by the name of what happened."""
+        self.append(record)
+
+    def store_rollback(self, record: RollbackRecord) -> None:
+        """`append` by the name of what happened."""
+        self.append(record)
+
+    def close(self) -> None:  # noqa: B027 - most backends hold nothing open
+        """Let go of what is held open; nothing is called afterwards."""
+
+
+AuditBackendFactory = Callable[[AuditSettings], AuditBackendPlugin]

@@ -1,0 +1,91 @@
+"""What is still to be told to others, kept so that a restart loses none of it (spec 16)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from engine.domain.record import AnyRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """
+    One message to one webhook. `id` is the same whenever the same record is told to the same
+    webhook, so that a receiver can tell repetitions. Neither address nor headers are kept:
+    `hook` is the position in manifest.yaml, and `address` a hash by which it is found again.
+    """
+
+    id: str
+    hook: int
+    address: str
+    event: str
+    record_id: str
+    body: bytes = field(repr=False)
+    created_at: datetime
+    attempts: int = 0
+    problem: str | None = None
+
+
+class Outbox(Protocol):
+    """
+    Deliveries until they are done. Survives kill -9; several processes may share it.
+
+    Every method waits a few seconds for another writer, then raises StoreUnavailableError.
+    """
+
+    def add(self, deliveries: Sequence[Delivery]) -> None:
+        """Keep all of them, due at once; those whose id was ever added (for 30 days) are not."""
+        ...
+
+    def take(self, now: datetime, lasting: timedelta, limit: int = 20) -> tuple[Delivery, ...]:
+        """
+        What is due, the oldest first, for the caller alone until `now + lasting`. Whoever dies
+        over it leaves it due again then.
+        """
+        ...
+
+    def next_due(self) -> datetime | None:
+        """When something is due next; None when nothing waits."""
+        ...
+
+    def done(self, delivery: Delivery, now: datetime) -> None:
+        """It arrived."""
+        ...
+
+    def again(self, delivery: Delivery, problem: str, at: datetime) -> None:
+        """It did not arrive and is due again at `at`; counts as an attempt."""
+        ...
+
+    def failed(self, delivery: Delivery, problem: str, now: datetime) -> None:
+        """It did not arrive and is given up; counts as an attempt."""
+        ...
+
+    def failures(self, limit: int = 100) -> tuple[Delivery, ...]:
+        """What was given up, the newest first."""
+        ...
+
+    def redeliver(self, delivery_id: str, now: datetime) -> bool:
+        """Make what was given up due again, with all its attempts; False when there is none."""
+        ...
+
+    def waiting(self) -> int:
+        """How many are still to be delivered."""
+        ...
+
+
+class Announcer(Protocol):
+    """Tells others what happened. Never raises: a failing webhook stops nothing (FR-043)."""
+
+    def announce(self, record: AnyRecord) -> None:
+        """Keep what is to be told of `record`, at once; delivering it is somebody else's turn."""
+        ...
+
+
+class Nobody:
+    """Implements `Announcer` where no webhook is configured."""
+
+    def announce(self, record: AnyRecord) -> None: ...
+
+
+NOBODY = Nobody()

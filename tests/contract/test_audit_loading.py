@@ -1,0 +1,126 @@
+"""Audit backends by name: floe's own, plugins, and those that misbehave."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.audit import open_backend
+from engine.auditing import AuditSettings
+from engine.domain.errors import AuditUnavailableError, ConfigError
+from tests.contract.audit_kit import PLUGINS
+from tests.domain.records import a_promotion
+
+pytestmark = pytest.mark.requirement("FR-025")
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(PLUGINS / "broken")
+    monkeypatch.syspath_prepend(PLUGINS / "lines")
+
+
+def test_a_plugin_is_found_by_the_entry_point_of_its_distribution(tmp_path: Path) -> None:
+    record = a_promotion()
+
+    backend = open_backend("lines", AuditSettings(tmp_path, {"file": "audit.jsonl"}))
+    backend.append(record)
+
+    assert (tmp_path / "audit.jsonl").read_bytes() == record.to_bytes() + b"\n"
+
+
+@pytest.mark.requirement("FR-025a")
+def test_an_unknown_name_is_answered_with_the_installed_ones(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_backend("s4", AuditSettings(tmp_path))
+
+    assert "no audit backend is called s4" in str(caught.value)
+    assert "oci, database, s3, broken, lines, not-a-backend" in str(caught.value)
+
+
+def test_a_plugin_does_not_take_the_place_of_one_of_ours(tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/objects"
+
+    backend = open_backend("s3", AuditSettings(tmp_path, url=url))
+    backend.append(a_promotion())
+
+    assert list((tmp_path / "objects/prod").iterdir())
+
+
+def test_a_plugin_that_cannot_be_imported_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="broken cannot be loaded from floe_audit_gone:Backend"):
+        open_backend("broken", AuditSettings(tmp_path))
+
+
+def test_an_entry_point_that_gives_no_backend_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not-a-backend is not one"):
+        open_backend("not-a-backend", AuditSettings(tmp_path))
+
+
+def test_whatever_a_plugin_raises_is_one_sentence_with_its_cause(tmp_path: Path) -> None:
+    backend = open_backend("lines", AuditSettings(tmp_path, {"file": "x", "fails": True}))
+
+    with pytest.raises(AuditUnavailableError) as caught:
+        backend.append(a_promotion())
+
+    assert "the audit backend lines could not keep a record (KeyError: " in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_a_plugin_that_hangs_is_given_up(tmp_path: Path) -> None:
+    settings = AuditSettings(tmp_path, {"file": "x", "sleeps": 20})
+    backend = open_backend("lines", settings, seconds=0.2)
+    started = time.monotonic()
+
+    with pytest.raises(AuditUnavailableError, match=r"did not keep a record within 0\.2 seconds"):
+        backend.append(a_promotion())
+
+    assert time.monotonic() - started < 15
+
+
+def test_a_call_that_was_given_up_does_not_keep_the_process_alive(tmp_path: Path) -> None:
+    script = (
+        "from pathlib import Path\n"
+        "from engine.adapters.audit import open_backend\n"
+        "from engine.auditing import AuditSettings\n"
+        "from engine.domain.errors import AuditUnavailableError\n"
+        "from tests.domain.records import a_promotion\n"
+        f"settings = AuditSettings(Path({str(tmp_path)!r}), {{'file': 'x', 'sleeps': 600}})\n"
+        "try:\n"
+        "    open_backend('lines', settings, seconds=0.1).append(a_promotion())\n"
+        "except AuditUnavailableError:\n"
+        "    print('given up')\n"
+    )
+    path = f"{PLUGINS / 'lines'}:{Path.cwd()}"
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.stdout, done.stderr, done.returncode) == ("given up\n", "", 0)
+
+
+def test_settings_never_show_what_may_be_secret(tmp_path: Path) -> None:
+    settings = AuditSettings(tmp_path, {"secret_access_key": "hunter2"}, url="x://a:hunter2@b")
+
+    assert "hunter2" not in repr(settings)
+
+
+def test_no_client_is_imported_before_a_backend_is_asked_for() -> None:
+    script = (
+        "import sys, engine.adapters.audit\n"
+        "print([name for name in ('obstore', 'sqlite_utils', 'sqlite3') if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout == "[]\n"

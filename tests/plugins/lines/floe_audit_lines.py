@@ -1,0 +1,37 @@
+"""Somebody else's audit backend: a line of JSON per record. Knows `engine.auditing` alone."""
+
+import time
+from pathlib import Path
+
+from engine.auditing import AuditBackendPlugin, AuditSettings
+from engine.domain.record import AnyRecord, record_from_bytes
+
+
+class Lines(AuditBackendPlugin):
+    """`file` is where; `fails` and `sleeps` (seconds) are for tests of bad plugins."""
+
+    def __init__(self, settings: AuditSettings) -> None:
+        self._file = settings.base / str(settings.options["file"])
+        self._fails = bool(settings.options.get("fails"))
+        self._sleeps = float(str(settings.options.get("sleeps", 0)))
+
+    def append(self, record: AnyRecord) -> None:
+        time.sleep(self._sleeps)
+        if self._fails:
+            raise KeyError("forgotten\nby its author")
+        if record.to_bytes() not in _lines(self._file):
+            with self._file.open("ab") as file:
+                file.write(record.to_bytes() + b"\n")
+
+    def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
+        records = [record_from_bytes(line) for line in _lines(self._file)]
+        there = [record for record in records if record.ledger == environment]
+        return sorted(there, key=lambda record: record.at, reverse=True)[:limit]
+
+
+def nothing(settings: AuditSettings) -> None:
+    """An entry point that gives no backend."""
+
+
+def _lines(file: Path) -> list[bytes]:
+    return file.read_bytes().splitlines() if file.exists() else []
