@@ -163,6 +163,28 @@ def test_a_bundle_by_a_certificate_with_one_bit_flipped_never_verifies(
     assert verdict.mode == "none"
 
 
+def test_a_key_of_a_kind_nobody_knows_in_the_log_is_refused(
+    made: tuple[Signer, Signatures],
+) -> None:
+    """As a flipped bit once made of it: the log's body names a key by another algorithm."""
+    signer, good = made
+    altered = copy.deepcopy(good.by_key)
+    body = json.loads(base64.b64decode(altered[REKOR]["Payload"]["body"]))
+    public_key = body["spec"]["signature"]["publicKey"]
+    lines = base64.b64decode(public_key["content"]).decode().splitlines()
+    der = bytearray(base64.b64decode("".join(lines[1:-1])))
+    oid = bytes.fromhex("06072a8648ce3d0201")
+    der[der.index(oid) + len(oid) - 1] ^= 1
+    pem_of = "\n".join([lines[0], b64(bytes(der)), lines[-1], ""])
+    public_key["content"] = b64(pem_of.encode())
+    altered[REKOR]["Payload"]["body"] = b64(json.dumps(body).encode())
+
+    verdict = signer.verdict(lambda r: r.tag_legacy(layer(altered)))
+
+    assert verdict.mode == "none"
+    assert "unreadable key" in (verdict.problem or "")
+
+
 @pytest.mark.requirement("FR-018")
 @given(
     form=st.sampled_from(["by_key", "by_certificate"]),

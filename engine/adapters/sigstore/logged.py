@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -172,6 +173,6 @@ def _der(pem: bytes) -> bytes:
         if b"BEGIN CERTIFICATE" in pem:
             return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
         key = load_pem_public_key(pem)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise Refused(f"{_WHAT} has an unreadable key or certificate") from error
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
