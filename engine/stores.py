@@ -78,6 +78,10 @@ class ChangeStore(Protocol):
         """What happened after sequence `after`, oldest first: faces follow changes by this."""
         ...
 
+    def story(self, change_id: str) -> tuple[Event, ...]:
+        """What happened to one change, oldest first; the newest 1,000 events of it."""
+        ...
+
     def note(self, change_id: str, events: Sequence[Note]) -> None:
         """Add to the feed without a move: a gate started or finished."""
         ...

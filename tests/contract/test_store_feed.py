@@ -32,6 +32,22 @@ def test_events_have_consecutive_numbers_and_say_what_was_noted(store, clock):
     assert store.events(4) == store.events(0, limit=0) == store.events(0, limit=-1) == ()
 
 
+def test_the_story_of_a_change_is_its_own_events_in_their_order(store):
+    mine, other = store.add(change("v1.2.3"), None), store.add(change("v1.2.4"), None)
+    for number in range(3):
+        store.note(mine.id, [("mine", {"n": number})])
+        store.note(other.id, [("other", {})])
+
+    story = store.story(mine.id)
+
+    assert [(event.kind, event.details) for event in story] == [
+        ("mine", {"n": 0}),
+        ("mine", {"n": 1}),
+        ("mine", {"n": 2}),
+    ]
+    assert store.story("c-none") == ()
+
+
 def test_what_was_there_already_makes_no_events(store):
     store.add(change("v1.2.3"), "key", [("submitted", {})])
 

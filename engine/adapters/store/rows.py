@@ -70,7 +70,15 @@ def note(db: "Database", change_id: str, at: datetime, notes: Sequence[Note]) ->
 
 
 def events(db: "Database", after: int, limit: int) -> Iterator[Event]:
-    for sequence, change_id, kind, at, details in db.execute(sql.EVENTS, [after, max(limit, 0)]):
+    return _events(db, sql.EVENTS, [after, max(limit, 0)])
+
+
+def story(db: "Database", change_id: str, limit: int) -> Iterator[Event]:
+    return _events(db, sql.STORY, [change_id, limit])
+
+
+def _events(db: "Database", statement: str, values: Sequence[str | int]) -> Iterator[Event]:
+    for sequence, change_id, kind, at, details in db.execute(statement, values):
         yield Event(sequence, change_id, kind, moment(at), from_json(details))
 
 

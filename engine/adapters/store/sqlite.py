@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FILE_NAME = "store.db"
 MAX_OUTPUT_BYTES = 64 * 1024
 _KEPT_RUNS = 20
+_STORY = 1000
 _CUT = b"\n[...]\n"
 _AFTER_ALL = 2**63 - 1
 
@@ -114,6 +115,10 @@ class SqliteStore:
     def events(self, after: int, limit: int = 100) -> tuple[Event, ...]:
         with self._connections.read() as db:
             return tuple(rows.events(db, after, limit))
+
+    def story(self, change_id: str) -> tuple[Event, ...]:
+        with self._connections.read() as db:
+            return tuple(rows.story(db, change_id, _STORY))
 
     def note(self, change_id: str, events: Sequence[Note]) -> None:
         now = self._clock.now()

@@ -25,6 +25,12 @@ SELECT sequence, change_id, kind, at, details FROM events
 WHERE sequence > ? ORDER BY sequence LIMIT ?
 """
 
+STORY = """
+SELECT sequence, change_id, kind, at, details FROM (
+    SELECT * FROM events WHERE change_id = ? ORDER BY sequence DESC LIMIT ?
+) ORDER BY sequence
+"""
+
 # Behind every change that waits and every environment that was served.
 NEXT_TURN = """
 SELECT 1 + max(
