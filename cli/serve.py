@@ -1,19 +1,20 @@
 """`floe serve`: the web page and the Slack bot in one process."""
 
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import waitress
-from flask import Flask, Response, request
-from slack_bolt import App
-from slack_bolt.adapter.flask import SlackRequestHandler
-from slack_sdk import WebClient
+from flask import Flask
 
-from bot.app import add_listeners
+from bot.app import Tokens, running
+from bot.http import blueprint
 from cli import options
-from engine.api import Engine
-from engine.bootstrap import open_platform
+from engine.api import Platform
+from engine.bootstrap import in_flight, open_platform
 from engine.config import Config, load_config
 from engine.domain.errors import ConfigError, PromotionError
 from web.app import create_app
@@ -28,16 +29,26 @@ def serve(host: str, port: int, manifest: Path) -> None:
     try:
         config = load_config(manifest, os.environ)
         _allowed(config, host)
-        with open_platform(config) as engine:
+        signal.signal(signal.SIGTERM, _end)
+        with open_platform(config) as engine, in_flight(config, engine) as platform:
             app = create_app(engine, "floe")
-            talking = _add_slack(app, engine, config)
-            server = waitress.create_server(app, host=host, port=port, threads=8)
-            where = f"http://{server.effective_host}:{server.effective_port}/"
-            click.echo(f"Serving {where} (Slack: {'on' if talking else 'off'})", err=True)
-            server.run()
+            with _slack(app, platform, config) as talking:
+                platform.worker.start()
+                try:
+                    _serve(app, host, port, talking)
+                finally:
+                    platform.worker.stop()
     except PromotionError as error:
         click.echo(f"Not started: {error}", err=True)
         raise click.exceptions.Exit(error.exit_code) from error
+
+
+def _serve(app: Flask, host: str, port: int, talking: str) -> None:
+    # A request of Slack holds its thread only until it is acknowledged.
+    server = waitress.create_server(app, host=host, port=port, threads=16)
+    where = f"http://{server.effective_host}:{server.effective_port}/"
+    click.echo(f"Serving {where} (Slack: {talking})", err=True)
+    server.run()
 
 
 def _allowed(config: Config, host: str) -> None:
@@ -49,21 +60,19 @@ def _allowed(config: Config, host: str) -> None:
         )
 
 
-def _add_slack(app: Flask, engine: Engine, config: Config) -> bool:
-    """Answer Slack under /slack/events, over HTTP; whether its tokens are there."""
-    token, secret = os.environ.get("SLACK_BOT_TOKEN"), os.environ.get("SLACK_SIGNING_SECRET")
-    if not token:
-        return False
-    if not secret:
-        raise ConfigError("SLACK_BOT_TOKEN is set without SLACK_SIGNING_SECRET: set both")
-    base_url = os.environ.get("SLACK_API_URL", WebClient.BASE_URL)
-    client = WebClient(token, base_url=base_url)
-    slack = App(client=client, signing_secret=secret, token_verification_enabled=False)
-    handler = SlackRequestHandler(add_listeners(slack, engine, config.slack.commands.promotions))
+@contextmanager
+def _slack(app: Flask, platform: Platform, config: Config) -> Iterator[str]:
+    """The bot at work, its requests answered by `app` unless it connects by itself; what it is."""
+    tokens = Tokens.of(os.environ)
+    if tokens is None:
+        yield "off"
+        return
+    with running(platform, config, tokens) as bot:
+        if bot.socket is None:
+            app.register_blueprint(blueprint(bot.app))
+        yield "Socket Mode" if bot.socket else "HTTP"
 
-    @app.post("/slack/events")
-    def slack_events() -> Response:
-        answer: Response = handler.handle(request)
-        return answer
 
-    return True
+def _end(_signal: int, _frame: object) -> None:
+    """As Ctrl-C: what is under way ends first."""
+    raise KeyboardInterrupt

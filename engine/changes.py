@@ -140,6 +140,11 @@ class Changes:
                 return moved
         raise _contended(change_id)
 
+    def awaits(self, change: Change, operator: Operator) -> bool:
+        """Whether `change` waits for somebody like `operator`, who has not agreed to it yet."""
+        target = self.runs.path.environment(change.target)
+        return not may_approve(change, operator, target).blocks
+
     def expire_due(self) -> tuple[Change, ...]:
         """End the changes nobody decided in time; returns them."""
         waiting = [c for c in self.store.open() if c.state is ChangeState.AWAITING_APPROVAL]

@@ -1,0 +1,170 @@
+"""The parts of Block Kit that are used here, each within Slack's limits."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import JsonValue
+
+from engine.domain.text import printable
+
+Block = dict[str, JsonValue]
+View = dict[str, JsonValue]
+
+# https://docs.slack.dev/reference/block-kit
+SECTION, FIELD, HEADER, CONTEXT, BUTTON, TITLE = 3000, 2000, 150, 10, 75, 24
+# chat.update answers msg_too_long beyond 4,000.
+TEXT = 3000
+_SLACK_ID = re.compile(r"slack:[A-Z0-9]+/(?P<user>[UW][A-Z0-9]+)", re.ASCII)
+_QUOTED_LINES = 12
+
+
+@dataclass(frozen=True)
+class Payload:
+    """A message: `text` is what notifications and screen readers say of `blocks`."""
+
+    text: str
+    blocks: tuple[Block, ...] = ()
+
+    @property
+    def arguments(self) -> dict[str, JsonValue]:
+        """Both always: chat.update keeps or drops what is not given, depending on whom one asks."""
+        blocks: list[JsonValue] = list(self.blocks) or [section("said", self.text)]
+        return {"text": cut(self.text, TEXT), "blocks": blocks}
+
+
+def cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def foreign(text: str, limit: int = 300) -> str:
+    """What others wrote, on one line: cut first, then escaped, so that it pings nobody."""
+    return _escaped(cut(printable(text), limit))
+
+
+def code(text: str, limit: int = 150) -> str:
+    return f"`{foreign(text.replace('`', chr(39)), limit)}`"
+
+
+def quoted(text: str, limit: int = 1000) -> str:
+    """What others wrote, as a quotation that keeps its lines."""
+    lines = [line for line in cut(text, limit).splitlines() if line.strip()] or [""]
+    kept = lines[:_QUOTED_LINES] + (["…"] if len(lines) > _QUOTED_LINES else [])
+    # Escaping control characters makes text longer, so every line is cut again.
+    return "\n".join(f"> {foreign(line, 500)}" for line in kept)
+
+
+def bounded(lines: Iterable[str], limit: int, more: str = "…and {count} more") -> str:
+    """As many whole lines as fit into `limit`: a cut through markup would break it."""
+    kept: list[str] = []
+    every = list(lines)
+    room = limit - len(more) - 8
+    for place, line in enumerate(every):
+        room -= len(line) + 1
+        if room < 0:
+            kept.append(more.format(count=len(every) - place))
+            break
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def who(name: str, qualified_id: str = "") -> str:
+    """A mention where they are known in Slack, else the name on record."""
+    match = _SLACK_ID.fullmatch(qualified_id)
+    return f"<@{match['user']}>" if match else foreign(name, 100)
+
+
+def when(at: datetime) -> str:
+    """A time that Slack shows in the zone of whoever reads it."""
+    utc = at.astimezone(UTC)
+    return f"<!date^{int(utc.timestamp())}^{{date_short_pretty}} {{time}}|{utc:%Y-%m-%d %H:%M} UTC>"
+
+
+def duration(seconds: float) -> str:
+    """In words: 42 s, 47 min, 2 h 5 min, 3 d 4 h."""
+    minutes, whole = max(0, int(seconds)) // 60, max(0, int(seconds))
+    if minutes < 1:
+        return f"{whole} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+    hours = minutes // 60
+    return f"{hours // 24} d" + (f" {hours % 24} h" if hours % 24 else "")
+
+
+def link(url: str, label: str) -> str:
+    return f"<{url}|{_escaped(label)}>"
+
+
+def plain(text: str, limit: int = HEADER) -> Block:
+    return {"type": "plain_text", "text": cut(text, limit), "emoji": True}
+
+
+def mrkdwn(text: str, limit: int = SECTION) -> Block:
+    return {"type": "mrkdwn", "text": cut(text, limit)}
+
+
+def header(block_id: str, text: str) -> Block:
+    return {"type": "header", "block_id": block_id, "text": plain(printable(text), HEADER)}
+
+
+def section(block_id: str, text: str, accessory: Block | None = None) -> Block:
+    block: Block = {"type": "section", "block_id": block_id, "text": mrkdwn(text)}
+    return block | ({"accessory": accessory} if accessory else {})
+
+
+def fields(block_id: str, *texts: str) -> Block:
+    return {
+        "type": "section",
+        "block_id": block_id,
+        "fields": [mrkdwn(text, FIELD) for text in texts[:10]],
+    }
+
+
+def context(block_id: str, text: str) -> Block:
+    return {"type": "context", "block_id": block_id, "elements": [mrkdwn(text)]}
+
+
+def actions(block_id: str, *elements: Block) -> Block:
+    return {"type": "actions", "block_id": block_id, "elements": list(elements)}
+
+
+def divider(block_id: str) -> Block:
+    return {"type": "divider", "block_id": block_id}
+
+
+def button(
+    label: str,
+    action_id: str,
+    value: str,
+    *,
+    style: str | None = None,
+    confirm: Block | None = None,
+    spoken: str | None = None,
+    url: str | None = None,
+) -> Block:
+    """`spoken` is what a screen reader says instead of the label."""
+    block: Block = {
+        "type": "button",
+        "action_id": action_id,
+        "text": plain(label, BUTTON),
+        "value": value,
+    }
+    more = {"style": style, "confirm": confirm, "url": url}
+    more["accessibility_label"] = cut(spoken, BUTTON) if spoken else None
+    return block | {name: given for name, given in more.items() if given is not None}
+
+
+def confirmation(title: str, text: str, yes: str) -> Block:
+    return {
+        "title": plain(title, 100),
+        "text": mrkdwn(text, 300),
+        "confirm": plain(yes, 30),
+        "deny": plain("Back", 30),
+    }
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,32 @@
+"""Gates, one line each."""
+
+from collections.abc import Sequence
+
+from bot.blocks.elements import SECTION, Payload, bounded, duration, foreign, section
+from engine.domain.gate import GateResult, GateStatus
+
+_ICONS = {
+    GateStatus.PASSED: ":white_check_mark:",
+    GateStatus.FAILED: ":x:",
+    GateStatus.SKIPPED: ":heavy_minus_sign:",
+    GateStatus.WARNING: ":warning:",
+}
+_ORDER = [GateStatus.FAILED, GateStatus.WARNING, GateStatus.PASSED, GateStatus.SKIPPED]
+
+
+def gates_first(results: Sequence[GateResult]) -> list[GateResult]:
+    """What failed comes first, so that a cut never hides it."""
+    return sorted(results, key=lambda result: _ORDER.index(result.status))
+
+
+def gate_line(result: GateResult) -> str:
+    took = f" in {duration(result.duration_ms / 1000)}" if result.duration_ms else ""
+    why = f": {foreign(result.error, 300)}" if result.error else ""
+    return f"*{result.gate.value}* {result.status.value} {_ICONS[result.status]}{took}{why}"
+
+
+def gate_lines(key: str, results: Sequence[GateResult]) -> Payload:
+    """Gates that ended at about the same time, in the order in which they did."""
+    lines = [gate_line(result) for result in results]
+    text = ", ".join(f"{result.gate.value} {result.status.value}" for result in results)
+    return Payload(text, (section(key, bounded(lines, SECTION)),))

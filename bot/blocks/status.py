@@ -1,0 +1,69 @@
+"""What runs where, and what is in flight."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.blocks.change import title
+from bot.blocks.elements import (
+    SECTION,
+    Block,
+    Payload,
+    bounded,
+    context,
+    foreign,
+    header,
+    link,
+    section,
+    when,
+)
+from bot.blocks.look import Look
+from engine.domain.change import Change
+from engine.domain.status import Alignment, EnvironmentStatus
+
+_NOTES = {
+    Alignment.COMPLETING: " · completing",
+    Alignment.DRIFTED: " · drifted: latest was moved outside floe",
+    Alignment.UNRECORDED: " · published by the build",
+}
+
+
+def promotions(
+    rows: Sequence[EnvironmentStatus], changes: Sequence[Change], at: datetime, look: Look
+) -> Payload:
+    """For the person who asked."""
+    blocks: list[Block] = [
+        header("h", "What runs where"),
+        section("environments", environment_lines(rows, look)),
+    ]
+    if changes:
+        blocks.append(section("flight", f"*In flight*\n{change_lines(changes, look)}"))
+    page = f" · {link(look.page, 'status page')}" if look.page else ""
+    blocks.append(context("ctx", f"Only you can see this · as of {when(at)}{page}"))
+    text = " · ".join(f"{row.name} {foreign(row.state.version or 'nothing', 60)}" for row in rows)
+    return Payload(text or "There are no environments", tuple(blocks))
+
+
+def environment_lines(rows: Sequence[EnvironmentStatus], look: Look) -> str:
+    return bounded((_environment(row, look) for row in rows), SECTION)
+
+
+def change_lines(changes: Sequence[Change], look: Look, limit: int = 2500) -> str:
+    return bounded((_change(change, look) for change in changes), limit)
+
+
+def _environment(row: EnvironmentStatus, look: Look) -> str:
+    version = row.state.version or ("unrecorded" if row.latest else "nothing yet")
+    by = f" by {look.person(row.state.operator)}" if row.state.operator else ""
+    since = f", {when(row.state.since)}" if row.state.since else ""
+    lock = ""
+    if row.lock:
+        reason = foreign(row.lock.reason, 200)
+        lock = f" · locked by {look.person(row.lock.operator)} :lock: {reason}"
+    return f"*{row.name}* {foreign(version, 100)}{by}{since}{_NOTES.get(row.alignment, '')}{lock}"
+
+
+def _change(change: Change, look: Look) -> str:
+    state = change.state.value.replace("_", " ")
+    given = f" {len(change.approvals)} of {change.required}" if change.required else ""
+    by = look.person(change.requester.name)
+    return f"{look.details(change)}{foreign(title(change))} · {state}{given} · asked by {by}"

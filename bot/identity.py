@@ -1,0 +1,231 @@
+"""From a Slack user to who they are: verified by Slack now, or refused."""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.inbox import Asker
+from bot.store import BotStore
+from bot.webapi import SlackApi, SlackTrouble
+from engine.domain.errors import AuthorizationError
+from engine.domain.identity import Claims, Directory
+from engine.domain.operator import IdentitySource, Operator
+from engine.domain.path import PromotionPath
+
+_log = logging.getLogger(__name__)
+_CACHED_SECONDS = 60.0
+_MOST_MENTIONS = 3
+_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
+_SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
+# The workspace has no user groups, or does not show them to us: nobody is in one.
+_NO_GROUPS = frozenset(
+    {"plan_upgrade_required", "missing_scope", "unknown_method", "paid_teams_only", "no_permission"}
+)
+_STRANGERS = {
+    "deleted": "deactivated",
+    "is_bot": "a bot",
+    "is_restricted": "a guest",
+    "is_ultra_restricted": "a guest",
+    "is_stranger": "not a member of this workspace",
+}
+
+
+class LookUpFailedError(AuthorizationError):
+    """Slack could not say who somebody is, so nothing was done for them."""
+
+
+@dataclass
+class _Groups:
+    """User groups by handle, and the members of those that were asked for."""
+
+    ids: dict[str, str]
+    read_at: float
+    members: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
+class People:
+    """
+    Who is behind a click. users.info is asked every time; user groups at most once a minute.
+
+    `names` of groups are those the environments speak of: others are never asked for.
+    """
+
+    def __init__(
+        self,
+        api: SlackApi,
+        store: BotStore,
+        directory: Directory,
+        path: PromotionPath,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._api = api
+        self._store = store
+        self._directory = directory
+        self._named = _groups_named(path)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._groups: _Groups | None = None
+        self._generation = 0
+        self._team: str | None = None
+
+    def operator(self, asker: Asker) -> Operator:
+        """Whoever that is now; AuthorizationError for whom nobody here vouches."""
+        team = self._own_team()
+        if asker.team != team:
+            raise AuthorizationError(
+                f"you belong to another Slack team ({asker.team or 'unknown'}): only members of "
+                "this workspace may do this"
+            )
+        user = self._user(asker.user)
+        _refuse_strangers(user, team)
+        email = _email(user)
+        claims = Claims(
+            id=f"slack:{team}/{asker.user}",
+            source=IdentitySource.SLACK,
+            verified=True,
+            vouched=(email, asker.user) if email else (asker.user,),
+            groups=self._groups_of(asker.user),
+        )
+        operator = self._directory.operator(claims)
+        if self.id_of(operator.name) != operator.id:
+            self._store.keep_fact(f"person:{operator.name}", operator.id)
+        return operator
+
+    def id_of(self, name: str) -> str:
+        """The qualified id of somebody met before."""
+        return self._store.fact(f"person:{name}") or ""
+
+    def mention(self, groups: tuple[str, ...]) -> str:
+        """Whom an ask is put to, so that Slack tells them; never refuses and never raises."""
+        if not groups:
+            return "Approvers"
+        try:
+            return ", ".join(self._mention(group) for group in groups)
+        except SlackTrouble as trouble:
+            _log.warning("approvers are named without being notified: %s", trouble)
+            return ", ".join(f"*{group}*" for group in groups)
+
+    def forget_groups(self) -> None:
+        """Somebody changed them."""
+        with self._lock:
+            self._groups = None
+            self._generation += 1
+
+    def _own_team(self) -> str:
+        if self._team is None:
+            try:
+                self._team = str(self._api.call("auth.test", {})["team_id"])
+            except (SlackTrouble, KeyError) as trouble:
+                raise _failed("which workspace this is", trouble) from trouble
+        return self._team
+
+    def _user(self, user: str) -> Mapping[str, Any]:
+        try:
+            found = self._api.read("users.info", user=user).get("user")
+        except SlackTrouble as trouble:
+            raise _failed("who you are", trouble) from trouble
+        if not isinstance(found, dict) or found.get("id") != user:
+            raise LookUpFailedError(
+                "Slack's answer about who you are was not about you, so nothing was done: try again"
+            )
+        return found
+
+    def _groups_of(self, user: str) -> frozenset[str]:
+        try:
+            known = self._read_groups()
+            wanted = self._named & known.ids.keys()
+            return frozenset(name for name in wanted if user in self._members(known, name))
+        except SlackTrouble as trouble:
+            raise _failed("your user groups", trouble) from trouble
+
+    def _read_groups(self) -> _Groups:
+        with self._lock:
+            known, generation = self._groups, self._generation
+        if known is not None and self._clock() - known.read_at < _CACHED_SECONDS:
+            return known
+        read_at = self._clock()
+        fresh = _Groups(self._list_groups() if self._named else {}, read_at)
+        with self._lock:
+            # What was changed while it was read is read again next time.
+            if generation == self._generation:
+                self._groups = fresh
+        return fresh
+
+    def _list_groups(self) -> dict[str, str]:
+        try:
+            listed = self._api.read("usergroups.list").get("usergroups", [])
+        except SlackTrouble as trouble:
+            if trouble.code in _NO_GROUPS:
+                _log.info("Slack user groups are not used: %s", trouble)
+                return {}
+            raise
+        return {
+            str(group["handle"]): str(group["id"])
+            for group in listed
+            if group.get("handle") and group.get("id") and not group.get("date_delete")
+        }
+
+    def _members(self, known: _Groups, name: str) -> frozenset[str]:
+        if name not in known.members:
+            listed = self._api.read("usergroups.users.list", usergroup=known.ids[name])
+            known.members[name] = frozenset(map(str, listed.get("users", [])))
+        return known.members[name]
+
+    def _mention(self, group: str) -> str:
+        known = self._read_groups()
+        if group in known.ids:
+            return f"<!subteam^{known.ids[group]}>"
+        members = sorted(self._directory.groups.get(group, ()))[:_MOST_MENTIONS]
+        found = [mention for name in members if (mention := self._mention_of(name))]
+        return f"*{group}* ({', '.join(found)})" if found else f"*{group}*"
+
+    def _mention_of(self, name: str) -> str:
+        met = self.id_of(name).rpartition("/")[2]
+        if not met and _SLACK_USER.fullmatch(name):
+            met = name
+        if not met and _EMAIL.fullmatch(name):
+            try:
+                met = str(self._api.read("users.lookupByEmail", email=name)["user"]["id"])
+            except (SlackTrouble, KeyError, TypeError) as error:
+                _log.debug("%s is not found in Slack: %s", name, error)
+        return f"<@{met}>" if _SLACK_USER.fullmatch(met) else ""
+
+
+def _groups_named(path: PromotionPath) -> frozenset[str]:
+    names: set[str] = set()
+    for environment in path.environments:
+        names |= environment.approvals.groups or set()
+        if environment.authorization is not None:
+            names |= environment.authorization.allowed_groups or set()
+    return frozenset(names)
+
+
+def _refuse_strangers(user: Mapping[str, Any], team: str) -> None:
+    for flag, what in _STRANGERS.items():
+        if user.get(flag):
+            raise AuthorizationError(
+                f"your Slack account is {what}: only members of this workspace may do this"
+            )
+    # Somebody else's workspace vouches for its people, not for ours (Slack Connect).
+    if user.get("team_id", team) != team:
+        raise AuthorizationError(
+            "your Slack account belongs to another workspace: only members of this one may do this"
+        )
+
+
+def _email(user: Mapping[str, Any]) -> str | None:
+    profile = user.get("profile")
+    email = profile.get("email") if isinstance(profile, dict) else None
+    if not isinstance(email, str) or user.get("is_email_confirmed") is False:
+        return None
+    return email if len(email) <= 254 and _EMAIL.fullmatch(email) else None
+
+
+def _failed(what: str, trouble: Exception) -> LookUpFailedError:
+    return LookUpFailedError(
+        f"I could not check {what} (Slack: {trouble}), so I did nothing. Try again in a moment"
+    )

@@ -1,0 +1,50 @@
+"""Slack's requests over a connection of ours (Socket Mode), kept up by websocket-client."""
+
+import logging
+import threading
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
+from slack_sdk.errors import SlackApiError
+
+from bot.webapi import quiet_logger, web_client
+
+_log = logging.getLogger(__name__)
+_RETRY_SECONDS = 5.0
+
+
+class Socket:
+    """Connects in the background, so that floe starts while Slack is down."""
+
+    def __init__(self, app: App, app_token: str, api_url: str | None) -> None:
+        self._handler = SocketModeHandler(
+            app,
+            app_token,
+            logger=quiet_logger(),
+            web_client=web_client(app_token, api_url),
+            concurrency=32,
+        )
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._connect, name="floe-slack-socket", daemon=True)
+
+    def connected(self) -> bool:
+        return bool(self._handler.client.is_connected())
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._handler.client.close()
+
+    def _connect(self) -> None:
+        """The first connection; the client looks after all others."""
+        while not self._stopping.is_set():
+            try:
+                self._handler.client.connect()
+            except (SlackApiError, OSError) as error:
+                _log.warning("not connected to Slack yet: %s", type(error).__name__)
+                self._stopping.wait(_RETRY_SECONDS)
+            else:
+                return

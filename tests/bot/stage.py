@@ -1,0 +1,284 @@
+"""A whole platform with its bot: real engine, real gates, real Bolt app, and Slack on loopback."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from slack_bolt import BoltRequest, BoltResponse
+from slack_sdk.signature import SignatureVerifier
+
+from bot.app import Bot, Tokens, running
+from bot.outbox import Tempo
+from bot.quiet import QUIET
+from engine.api import Platform
+from engine.bootstrap import in_flight, open_platform
+from engine.config import load_config
+from engine.domain.change import Change, ChangeState
+from engine.domain.identity import Claims
+from engine.domain.operator import IdentitySource, Operator
+from engine.domain.parsing import promotion_request
+from engine.domain.trace import trace_id
+from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, Json, fake_slack
+from tests.builders import image
+from tests.peers import oci_layout
+
+T = TypeVar("T")
+SECRET = "the-signing-secret"
+ALICE, BOB, CAROL, DAVE = "U01ALICE", "U02BOB", "U03CAROL", "U04DAVE"
+DEPLOYS, INCIDENT = "C01DEPLOY", "C02INC"
+QUICK = Tempo(post=0.02, edit=0.05, look=0.02, first_retry=0.1, longest_retry=0.5)
+_trigger = count(1)
+
+MANIFEST = """
+apiVersion: floe.dev/v1
+kind: Manifest
+artifacts:
+  registry: {uri: "oci-layout:./registry"}
+  promotion:
+    environments:
+      - name: dev
+      - name: staging
+        gates: {tests: true}
+      - name: prod
+        gates:
+          tests: {command: [%(tests)s]}
+          cost_analysis: {command: ["true"]}
+        authorization: {allowed_groups: [developers]}
+        approvals: {required: %(required)d, groups: [release-managers], expires_after: %(expires)s}
+    gate_commands: {tests: "true"}
+identity:
+  groups:
+    developers: [alice@acme.com, dave@acme.com]
+    release-managers: [bob@acme.com, carol@acme.com, alice@acme.com]
+slack: {channel: %(channel)s}
+web: {base_url: "https://floe.acme.com"}
+"""
+
+
+@dataclass
+class Stage:
+    """The platform, its bot, and Slack; `restart` ends the bot and begins it anew."""
+
+    folder: Path
+    slack: FakeSlack
+    tempo: Tempo = QUICK
+    stack: ExitStack = field(default_factory=ExitStack)
+    platform: Platform = field(init=False)
+    bot: Bot = field(init=False)
+
+    def start(self, *, worker: bool = True) -> None:
+        config = load_config(self.folder / "manifest.yaml", {})
+        engine = self.stack.enter_context(open_platform(config))
+        self.platform = self.stack.enter_context(in_flight(config, engine))
+        tokens = Tokens(BOT_TOKEN, (SECRET,), None, self.slack.url)
+        self.bot = self.stack.enter_context(running(self.platform, config, tokens, self.tempo))
+        if worker:
+            self.platform.worker.start()
+            self.stack.callback(self.platform.worker.stop)
+
+    def stop(self) -> None:
+        self.stack.close()
+
+    def restart(self, *, worker: bool = True) -> None:
+        self.stop()
+        self.start(worker=worker)
+
+    def send(
+        self,
+        body: Json,
+        *,
+        form: bool = True,
+        age: float = 0,
+        secret: str = SECRET,
+        headers: dict[str, str] | None = None,
+    ) -> BoltResponse:
+        """A request as Slack signs it, into the real app."""
+        written = (urlencode(body) if form else json.dumps(body)).replace(
+            "RESPONSES", f"{self.slack.url.removesuffix('/api/')}/response"
+        )
+        timestamp = str(int(time.time() - age))
+        signature = SignatureVerifier(secret).generate_signature(timestamp=timestamp, body=written)
+        kind = "application/x-www-form-urlencoded" if form else "application/json"
+        sent = {
+            "content-type": [kind],
+            "x-slack-signature": [signature],
+            "x-slack-request-timestamp": [timestamp],
+            **{name: [value] for name, value in (headers or {}).items()},
+        }
+        return self.bot.app.dispatch(BoltRequest(body=written, headers=sent))
+
+    def command(
+        self, text: str, user: str = ALICE, channel: str = DEPLOYS, **more: Any
+    ) -> BoltResponse:
+        """`/promote v1.0.0 prod` as typed."""
+        name, _, rest = text.partition(" ")
+        return self.send(command_body(name, rest, user, channel), **more)
+
+    def click(self, action: str, value: str, user: str, **more: Any) -> BoltResponse:
+        return self.send({"payload": json.dumps(click_body(action, value, user))}, **more)
+
+    def submit(self, view: Json, user: str, **values: str) -> BoltResponse:
+        """The modal as it is open, filled in."""
+        state = {
+            name: {"v": {"type": "plain_text_input", "value": v}} for name, v in values.items()
+        }
+        body = {
+            "type": "view_submission",
+            "team": {"id": TEAM},
+            "user": {"id": user, "team_id": TEAM},
+            "view": {**view, "state": {"values": state}},
+        }
+        return self.send({"payload": json.dumps(body)})
+
+    def event(self, event: Json, event_id: str | None = None, **more: Any) -> BoltResponse:
+        body = {
+            "type": "event_callback",
+            "team_id": TEAM,
+            "event_id": event_id or f"Ev{next(_trigger)}",
+            "event": event,
+        }
+        return self.send(body, form=False, **more)
+
+    def root(self, channel: str = DEPLOYS) -> Json:
+        """The newest message of a change."""
+        return self.eventually(lambda: self.slack.in_channel(channel))[-1]
+
+    def ask(self, change: Change) -> Json:
+        """The message that asks for approval, with its buttons."""
+        return self.eventually(lambda: self.asked(change))
+
+    def asked(self, change: Change) -> Json | None:
+        found = [m for m in self.slack.messages if block_ids(m)[0] == f"{change.id}:ask"]
+        return found[0] if found else None
+
+    def change(self, state: ChangeState, version: str = "v1.0.0") -> Change:
+        """The newest change of `version`, once it is in `state`."""
+
+        def there() -> Change | None:
+            found = [c for c in self.platform.store.recent(50) if c.version == version]
+            return found[0] if found and found[0].state is state else None
+
+        return self.eventually(there)
+
+    def awaiting(self, version: str = "v1.0.0", user: str = ALICE) -> Change:
+        """A promotion to prod that waits, its ask standing."""
+        assert self.command(f"/promote {version} prod", user).status == 200
+        change = self.change(ChangeState.AWAITING_APPROVAL, version)
+        self.ask(change)
+        return change
+
+    def told(self, user: str) -> list[str]:
+        """What was said to one person alone."""
+        alone = [e["text"] for e in self.slack.ephemerals if e["user"] == user]
+        return [text for to, text in self.slack.responses if to == user] + alone
+
+    def publish(self, version: str, content: bytes | None = None) -> None:
+        artifact = image(content or version.encode())
+        oci_layout.write(self.folder / "registry", artifact, f"{version}-dev")
+
+    def eventually(self, look: Callable[[], T | None], seconds: float = 20) -> T:
+        return eventually(look, seconds)
+
+    def operator(self, email: str) -> Operator:
+        """Somebody who comes through another face."""
+        claims = Claims(f"oidc:https://id#{email}", IdentitySource.OIDC, True, (email,))
+        return self.platform.engine.directory.operator(claims)
+
+
+def eventually(look: Callable[[], T | None], seconds: float = 20) -> T:
+    """What `look` finds, as soon as it finds something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+def command_body(name: str, text: str, user: str, channel: str) -> Json:
+    number = next(_trigger)
+    return {
+        "command": name,
+        "text": text,
+        "user_id": user,
+        "team_id": TEAM,
+        "channel_id": channel,
+        "api_app_id": "A01",
+        "trigger_id": f"trigger-secret-{number}",
+        "response_url": f"RESPONSES/{user}/secret-{number}",
+    }
+
+
+def click_body(action: str, value: str, user: str, channel: str = DEPLOYS) -> Json:
+    number = next(_trigger)
+    return {
+        "type": "block_actions",
+        "team": {"id": TEAM},
+        "user": {"id": user, "team_id": TEAM},
+        "channel": {"id": channel},
+        "container": {"type": "message", "channel_id": channel, "thread_ts": "1.0"},
+        "trigger_id": f"trigger-secret-{number}",
+        "response_url": f"RESPONSES/{user}/secret-{number}",
+        "actions": [{"type": "button", "action_id": action, "block_id": "b", "value": value}],
+    }
+
+
+def block_ids(message: Json) -> list[str]:
+    return [block.get("block_id", "") for block in message["blocks"]]
+
+
+def buttons(message: Json) -> list[str]:
+    """The action ids of the buttons a message has."""
+    found = []
+    for block in message["blocks"]:
+        elements = [*block.get("elements", []), block.get("accessory") or {}]
+        found += [e["action_id"] for e in elements if e.get("type") == "button"]
+    return found
+
+
+def said(message: Json) -> str:
+    """All the text of a message, as Slack would be given it."""
+    return json.dumps(message["blocks"], ensure_ascii=False)
+
+
+@contextmanager
+def stage_in(
+    folder: Path,
+    *,
+    tests: str = '"true"',
+    required: int = 1,
+    expires: str = "4h",
+    channel: str = DEPLOYS,
+    tempo: Tempo = QUICK,
+    worker: bool = True,
+) -> Iterator[Stage]:
+    """v1.0.0 and v2.0.0 are in staging; alice, bob, carol and dave are in Slack."""
+    values = {"tests": tests, "required": required, "expires": expires, "channel": channel}
+    (folder / "manifest.yaml").write_text(MANIFEST % values)
+    with fake_slack() as slack:
+        for user, name in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol"), (DAVE, "dave")):
+            slack.person(user, f"{name}@acme.com")
+        stage = Stage(folder, slack, tempo)
+        for version in ("v1.0.0", "v2.0.0"):
+            stage.publish(version)
+        stage.start(worker=worker)
+        try:
+            for version in ("v1.0.0", "v2.0.0"):
+                promote(stage.platform, version, "staging", stage.operator("dave@acme.com"))
+            yield stage
+        finally:
+            stage.stop()
+            assert slack.refused == [], slack.refused
+
+
+def promote(platform: Platform, version: str, target: str, operator: Operator) -> None:
+    """Without a change: nobody has to agree."""
+    request = promotion_request(platform.engine.path, version, None, target, operator, trace_id())
+    assert platform.engine.run(request, QUIET).error is None
