@@ -1,0 +1,150 @@
+"""Approvals on the command line: asked for by one, decided by another, followed by a script."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.issuer import Issuer, issuer
+from demo.seed import Layout
+from tests.scenarios.commands import Finished, Floe
+
+MANIFEST = """\
+apiVersion: floe.dev/v1
+kind: Manifest
+artifacts:
+  registry: {uri: "oci-layout:./registry"}
+  promotion:
+    environments:
+      - name: dev
+      - name: staging
+        authorization: {allowed_groups: [developers]}
+        approvals: {required: 1, groups: [release-managers]}
+identity:
+  oidc: [{issuer: "%s", audience: floe}]
+"""
+
+
+class Team:
+    """Alice asks, Bob decides; both are signed in by a real issuer."""
+
+    def __init__(self, folder: Path, people: Issuer) -> None:
+        layout = Layout(folder / "registry")
+        layout.publish("v1.0.0", {"release": 0})
+        layout.publish("v2.0.0", {"release": 1})
+        (folder / "manifest.yaml").write_text(MANIFEST % people.url)
+        self.alice = Floe(folder, {"FLOE_ID_TOKEN": people.token("alice@acme.com", "developers")})
+        self.bob = Floe(folder, {"FLOE_ID_TOKEN": people.token("bob@acme.com", "release-managers")})
+
+    def ask(self, version: str = "v1.0.0", *options: str) -> Finished:
+        command = ("platform", "promote", version, "--to", "staging", "--output", "json")
+        return self.alice.run(*command, *options)
+
+    def asked(self, version: str = "v1.0.0") -> str:
+        return str(self.ask(version).document["change_id"])
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Iterator[Team]:
+    with issuer() as people:
+        yield Team(tmp_path, people)
+
+
+def test_a_request_waits_with_exit_14_and_says_what_to_do(team):
+    ended = team.ask()
+
+    document = ended.document
+    assert (ended.code, document["outcome"]) == (14, "pending")
+    assert document["error"]["reason_code"] == "approval_pending"
+    assert f"floe platform approve {document['change_id']}" in document["error"]["message"]
+    assert document["gate_results"][0]["status"] == "passed"
+
+
+def test_another_person_approves_and_the_approval_is_on_record(team):
+    change = team.asked()
+
+    alone = team.alice.run("platform", "approve", change)
+    done = team.bob.run("platform", "approve", change, "--output", "json")
+
+    assert (alone.code, "asked for" in alone.err) == (12, True)
+    assert (done.code, done.document["state"]) == (0, "promoted")
+    history = team.bob.run("platform", "audit", "history", "--output", "json").document
+    [record] = [r for r in history["records"] if r["kind"] == "promotion"]
+    assert record["promotion_id"] == done.document["record_id"]
+    assert [given["operator"] for given in record["approvals"]] == ["bob@acme.com"]
+
+
+def test_a_rejection_ends_whoever_waits_with_exit_15(team):
+    change = team.asked()
+    waited: list[Finished] = []
+    waiting = threading.Thread(target=lambda: waited.append(team.ask("v1.0.0", "--wait", "1m")))
+    waiting.start()
+    time.sleep(1)
+
+    rejected = team.bob.run("platform", "reject", change, "--reason", "not on a Friday")
+    waiting.join(60)
+
+    assert (rejected.code, waited[0].code) == (0, 15)
+    assert "not on a Friday" in waited[0].document["error"]["message"]
+
+
+def test_waiting_ends_with_the_promotion_when_it_is_approved_in_time(team):
+    change = team.asked()
+    waited: list[Finished] = []
+    waiting = threading.Thread(target=lambda: waited.append(team.ask("v1.0.0", "--wait", "1m")))
+    waiting.start()
+    time.sleep(1)
+
+    team.bob.run("platform", "approve", change)
+    waiting.join(60)
+
+    assert (waited[0].code, waited[0].document["outcome"]) == (0, "promoted")
+
+
+def test_waiting_in_vain_ends_with_exit_14(team):
+    assert team.ask("v1.0.0", "--wait", "1s").code == 14
+
+
+def test_a_newer_version_supersedes_and_both_are_listed(team):
+    older = team.asked("v1.0.0")
+    newer = team.asked("v2.0.0")
+
+    shown = team.bob.run("platform", "changes", "--all", "--output", "json").document
+
+    assert [(c["change_id"], c["state"]) for c in shown] == [
+        (newer, "awaiting_approval"),
+        (older, "superseded"),
+    ]
+    assert team.bob.run("platform", "approve", older).code == 15
+
+
+def test_a_request_is_taken_back(team):
+    change = team.asked()
+
+    assert team.bob.run("platform", "cancel", change).code == 0
+    assert "No change is in flight" in team.alice.run("platform", "changes").out
+
+
+@pytest.mark.parametrize("verb", [("approve",), ("reject", "--reason", "no"), ("cancel",)])
+def test_an_unknown_change_is_exit_2_and_one_json_document(team, verb):
+    command, *options = verb
+    ended = team.bob.run("platform", command, "c-none", *options, "--output", "json")
+
+    assert ended.code == 2
+    assert "no change 'c-none'" in json.loads(ended.out)["error"]["message"]
+
+
+def test_away_from_where_changes_are_kept_nothing_is_asked(team, tmp_path):
+    """A fresh checkout in CI: nobody could ever approve a change kept there."""
+    text = (tmp_path / "manifest.yaml").read_text()
+    away = text.replace("oci-layout:./registry", "oci://127.0.0.1:9/acme/platform")
+    (tmp_path / "manifest.yaml").write_text(away)
+
+    ended = team.bob.run("platform", "changes")
+
+    assert ended.code == 2
+    assert re.search("FLOE_SERVER", ended.err)
