@@ -28,8 +28,7 @@ def submitted(
     if not keeps_changes(config):
         raise ConfigError(
             f"'{request.target}' needs approvals, and changes are kept in {config.state_dir}, "
-            "which is not here: run this where `floe serve` runs, or send it there with "
-            "FLOE_SERVER=https://…"
+            "which is not here: run this on the machine and in the directory where they are"
         )
     with in_flight(config, engine) as platform:
         change = platform.changes.submit(request, "cli")

@@ -101,8 +101,8 @@ def open_changes(manifest: Path) -> Iterator[tuple[Platform, Operator]]:
     config = load_config(manifest, os.environ)
     if not keeps_changes(config):
         raise ConfigError(
-            f"Changes are kept in {config.state_dir}, which is not here: run this where `floe "
-            "serve` runs, or send it there with FLOE_SERVER=https://…"
+            f"Changes are kept in {config.state_dir}, which is not here: run this on the machine "
+            "and in the directory where they are"
         )
     with open_platform(config) as engine, in_flight(config, engine) as platform:
         yield platform, local_operator(config, engine.registry)
@@ -279,6 +279,12 @@ def _refuse_what_is_not_built(config: Config) -> None:
         "artifacts.promotion.webhooks": bool(config.webhooks),
         f"artifacts.promotion.audit ({config.audit.backend})": config.audit.backend != "oci",
     }
+    if os.environ.get("FLOE_SERVER"):
+        # Acting here would write past the server that holds the locks and the changes.
+        raise ConfigError(
+            "FLOE_SERVER is set, and this version of floe does not send its commands to a server: "
+            "unset it to act on the registry from here"
+        )
     missing = [name for name, wanted in asked.items() if wanted]
     if missing:
         raise ConfigError(

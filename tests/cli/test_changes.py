@@ -1,7 +1,6 @@
 """Approvals on the command line: asked for by one, decided by another, followed by a script."""
 
 import json
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -147,4 +146,13 @@ def test_away_from_where_changes_are_kept_nothing_is_asked(team, tmp_path):
     ended = team.bob.run("platform", "changes")
 
     assert ended.code == 2
-    assert re.search("FLOE_SERVER", ended.err)
+    assert ".floe, which is not here" in ended.err
+
+
+def test_a_server_that_is_named_is_not_passed_by(team, tmp_path):
+    alice = Floe(tmp_path, team.alice.environ | {"FLOE_SERVER": "https://floe.example.com"})
+
+    ended = alice.promote("v1.0.0", "staging")
+
+    assert ended.code == 2
+    assert "FLOE_SERVER" in ended.document["error"]["message"]
