@@ -1,0 +1,83 @@
+"""One webhook as configured, and how its messages are signed."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from urllib.parse import urlsplit
+
+import httpx
+
+from engine.domain.errors import ConfigError
+
+_PREFIX = "whsec_"
+_HASH_LENGTH = 16
+
+
+@dataclass(frozen=True)
+class Hook:
+    """
+    Who is told. `url`, the values of `headers` and `secret` are secrets: only `name` is shown.
+
+    ConfigError for what cannot be sent. `secret` is `whsec_` and base64, or plain text.
+    """
+
+    url: str = field(repr=False)
+    events: tuple[str, ...] = ("promote", "rollback")
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout_seconds: float = 30
+    retry_count: int = 3
+    secret: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        try:
+            httpx.Request("POST", self.url, headers=dict(self.headers))
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            # Neither is kept as the cause: their text is what nobody may read.
+            raise ConfigError(
+                f"the webhook {self.name} has an address or header that cannot be sent "
+                f"({type(error).__name__}): headers are ASCII"
+            ) from None
+        _ = self._key
+
+    @cached_property
+    def name(self) -> str:
+        """Scheme and host, for people."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+    @cached_property
+    def address(self) -> str:
+        """Tells this webhook from others without giving its URL away."""
+        return hashlib.sha256(self.url.encode()).hexdigest()[:_HASH_LENGTH]
+
+    @cached_property
+    def _key(self) -> bytes | None:
+        if not self.secret or not self.secret.startswith(_PREFIX):
+            return self.secret.encode() if self.secret else None
+        text = self.secret.removeprefix(_PREFIX)
+        try:
+            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        except binascii.Error:
+            raise ConfigError(
+                f"the webhook {self.name} has a secret that begins with {_PREFIX} and is not "
+                "base64 behind it: copy it again"
+            ) from None
+
+    def signature(self, message_id: str, body: bytes, now: datetime) -> dict[str, str]:
+        """
+        The headers of Standard Webhooks, without a signature where there is no secret.
+
+        https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+        """
+        timestamp = str(int(now.timestamp()))
+        headers = {"webhook-id": message_id, "webhook-timestamp": timestamp}
+        if self._key is not None:
+            signed = f"{message_id}.{timestamp}.".encode() + body
+            mac = hmac.new(self._key, signed, hashlib.sha256).digest()
+            headers["webhook-signature"] = f"v1,{base64.b64encode(mac).decode()}"
+        return headers

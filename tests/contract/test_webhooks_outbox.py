@@ -1,0 +1,127 @@
+"""The outbox of webhooks: restarts, several who deliver, and what was given up."""
+
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.contract.webhook_kit import Sink, delivering, webhooks
+from tests.domain.records import a_promotion, a_rollback
+from tests.peers.fake_http import Reply
+
+OTHER = "0" * 32
+pytestmark = pytest.mark.requirement("FR-043")
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with Sink() as running:
+        yield running
+
+
+def test_a_restart_loses_no_message_and_repeats_none(sink: Sink, tmp_path: Path) -> None:
+    script = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from tests.contract.webhook_kit import webhooks\n"
+        "from tests.domain.records import a_promotion\n"
+        "webhooks(Path(sys.argv[1]), sys.argv[2]).announce(a_promotion())\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path), sink.url()], timeout=60)
+    told = webhooks(tmp_path, sink.url())
+
+    told.announce(a_promotion())
+    told.deliver_due()
+    told.announce(a_promotion())
+    told.deliver_due()
+
+    assert len(sink.requests) == 1
+
+
+def test_whoever_dies_over_a_delivery_leaves_it_to_others(tmp_path: Path) -> None:
+    outbox = webhooks(tmp_path, "http://127.0.0.1:1/").outbox
+    webhooks(tmp_path, "http://127.0.0.1:1/").announce(a_promotion())
+    now = datetime.now(UTC)
+
+    [taken] = outbox.take(now, timedelta(minutes=1))
+
+    assert outbox.take(now + timedelta(seconds=59), timedelta(minutes=1)) == ()
+    assert outbox.take(now + timedelta(seconds=61), timedelta(minutes=1)) == (taken,)
+
+
+def test_two_processes_tell_a_webhook_once(sink: Sink, tmp_path: Path) -> None:
+    sink.always("POST", "/hook", Reply(204, delay_seconds=0.5))
+    one, other = webhooks(tmp_path, sink.url()), webhooks(tmp_path, sink.url())
+    one.announce(a_promotion())
+
+    with delivering(one), delivering(other):
+        one.announce(a_rollback(rollback_id=OTHER))
+        _until(lambda: one.outbox.waiting() == 0)
+
+    assert len(sink.requests) == 2
+
+
+def test_what_was_given_up_is_delivered_on_request(sink: Sink, tmp_path: Path) -> None:
+    sink.script("POST", "/hook", Reply(404))
+    told = webhooks(tmp_path, sink.url())
+    told.announce(a_promotion())
+    told.deliver_due()
+    [failure] = told.failures()
+
+    again = told.redeliver(failure.id)
+    told.deliver_due()
+
+    assert again
+    assert told.failures() == ()
+    assert not told.redeliver(failure.id)
+    ids = [request.headers["webhook-id"] for request in sink.requests]
+    assert ids == [failure.id, failure.id]
+
+
+def test_a_webhook_is_found_again_at_another_place_and_never_mistaken(
+    sink: Sink, tmp_path: Path
+) -> None:
+    webhooks(tmp_path, sink.url("/old")).announce(a_promotion())
+    webhooks(tmp_path, sink.url("/gone")).announce(a_rollback(rollback_id=OTHER))
+
+    moved = webhooks(tmp_path, sink.url("/new"), sink.url("/old"))
+    moved.deliver_due()
+
+    assert [request.path for request in sink.requests] == ["/old"]
+    assert [failure.problem for failure in moved.failures()] == ["is not configured any more"]
+
+
+@pytest.mark.parametrize("kind", ["directory", "theirs", "rubbish"])
+def test_an_outbox_that_cannot_be_used_stops_nothing(
+    sink: Sink, tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    path = tmp_path / "state" / "outbox.db"
+    path.parent.mkdir()
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "rubbish":
+        path.write_bytes(b"once upon a time " * 300)
+    else:
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("CREATE TABLE theirs (x)")
+    told = webhooks(tmp_path, sink.url())
+
+    told.announce(a_promotion())
+    told.deliver_due()
+
+    assert "webhooks are not told of promotion" in caplog.text
+    assert "webhooks are told later: the outbox" in caplog.text
+
+
+def _until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)

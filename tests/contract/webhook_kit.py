@@ -1,0 +1,46 @@
+"""Webhooks to test with, and who receives them."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engine.adapters.webhooks import Hook, SqliteOutbox, Webhooks
+from tests.peers.fake_http import FakeServer, Reply, Request
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class Sink(FakeServer):
+    """Accepts every message, unless a script says otherwise."""
+
+    def respond(self, request: Request) -> Reply:
+        return Reply(204)
+
+    def url(self, path: str = "/hook") -> str:
+        return f"http://{self.host}{path}"
+
+
+def webhooks(folder: Path, *urls: str, pause: float = 0.01, **fields: Any) -> Webhooks:
+    """Webhooks at `urls`, with an outbox in `folder` that other ones there share."""
+    hooks = [Hook(url, **fields) for url in urls]
+    outbox = SqliteOutbox(folder / "state" / "outbox.db")
+    return Webhooks(hooks, outbox, SystemClock(), pause_seconds=pause)
+
+
+@contextmanager
+def delivering(told: Webhooks) -> Iterator[None]:
+    """A server's loop, for as long as the block lasts."""
+    stop = threading.Event()
+    loop = threading.Thread(target=told.keep_delivering, args=(stop,))
+    loop.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        loop.join()
