@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from engine.audit.head import FleetingHeads
+from engine.auditing import AuditBackendPlugin
 from engine.context.context import Context, Sources
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
@@ -70,6 +71,7 @@ class Runs:
     directory: Directory
     verifier: Verifier = field(default_factory=NoVerifier)
     enforcer: PolicyEnforcer = field(default_factory=NoPolicies)
+    audit_backend: AuditBackendPlugin | None = None
     heads: Heads = field(default_factory=FleetingHeads)
 
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
@@ -121,11 +123,14 @@ class Runs:
             upload = self.pool.submit(self.registry.open_upload)
             manifest = self.registry.fetch(Digest(digest)) if digest else None
             head = self.ledger.head(record.ledger)
-            executor = Executor(self.registry, self.ledger, self.leases, self.pool)
+            executor = self._executor()
             subject = manifest.descriptor if manifest else None
             entry = executor.change((), record, subject, head, upload)
         self._seen(entry)
         return entry
+
+    def _executor(self) -> Executor:
+        return Executor(self.registry, self.ledger, self.leases, self.pool, self.audit_backend)
 
     def _context(
         self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN
@@ -153,7 +158,7 @@ class Runs:
     def _write(self, plan: Plan, context: Context, upload: Future[Upload]) -> Result:
         if plan.error:
             return Result(plan, Ending.BLOCKED, error=plan.error)
-        executor = Executor(self.registry, self.ledger, self.leases, self.pool)
+        executor = self._executor()
         if plan.effect is not Effect.CHANGE:
             executor.complete(context.settled, plan.writes)
             return _settled(plan, context)

@@ -1,0 +1,25 @@
+"""Build an engine from manifest.yaml. The only place that names adapters."""
+
+from engine.bootstrap.clock import SystemClock
+from engine.bootstrap.people import local_operator
+from engine.bootstrap.platform import (
+    in_flight,
+    keeps_changes,
+    open_changes,
+    open_engine,
+    open_platform,
+    open_reading,
+    record_refusal,
+)
+
+__all__ = [
+    "SystemClock",
+    "in_flight",
+    "keeps_changes",
+    "local_operator",
+    "open_changes",
+    "open_engine",
+    "open_platform",
+    "open_reading",
+    "record_refusal",
+]

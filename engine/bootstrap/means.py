@@ -1,0 +1,147 @@
+"""The adapters manifest.yaml asks for, each loaded only where it is asked for."""
+
+import os
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from engine.adapters.gates import CommandGates
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.auditing import AuditBackendPlugin, AuditSettings
+from engine.bootstrap.clock import SystemClock
+from engine.config import Config
+from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
+from engine.config.promotion import DatabaseAudit, OciAudit, PluginAudit, StoreAudit
+from engine.domain.errors import ConfigError
+from engine.ports import (
+    GateRunner,
+    NoPolicies,
+    NoVerifier,
+    PolicyEnforcer,
+    Registry,
+    Verifier,
+)
+
+
+def registry_of(settings: RemoteRegistry | EmbeddedRegistry, stack: ExitStack) -> Registry:
+    if isinstance(settings, EmbeddedRegistry):
+        return LayoutRegistry(settings.layout)
+    # Named here and loaded only for a remote registry: an HTTP client takes longer to import than
+    # everything a command on a layout does.
+    remote = import_module("engine.adapters.registry.remote")
+    registry = remote.open_registry(
+        settings.host,
+        settings.repository,
+        credentials=_credentials(settings.credentials),
+        scheme=settings.scheme,
+        timeout_seconds=settings.timeout_seconds,
+        ca_file=settings.ca_file,
+        verify=settings.verify,
+    )
+    stack.callback(registry.close)
+    opened: Registry = registry
+    return opened
+
+
+def _credentials(settings: Credentials) -> object:
+    source = import_module("engine.adapters.registry.credentials")
+    secret = settings.password.get_secret_value() if settings.password else ""
+    match settings.type:
+        case "docker":
+            return source.docker
+        case "basic":
+            return source.always(source.Password(settings.username, secret))
+        case "token":
+            return source.always(source.BearerToken(secret))
+        case "anonymous":
+            return source.anonymous
+
+
+def gates_of(config: Config) -> GateRunner:
+    """Commands run where the manifest is; reports are only understood where scans are asked for."""
+    scans = any(gate.security for e in config.path.environments for gate in e.gates)
+    judge = import_module("engine.adapters.scanners").judge_report if scans else None
+    return CommandGates(config.file.absolute().parent, os.environ, judge=judge)
+
+
+def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | None:
+    """The backend beside the ledger; None where the ledger is the only one."""
+    audit = config.audit
+    if isinstance(audit, OciAudit):
+        return None
+    settings = AuditSettings(
+        base=config.file.absolute().parent,
+        options=audit.options,
+        url=_url(audit),
+        path=audit.path if isinstance(audit, DatabaseAudit) else None,
+    )
+    loading = import_module("engine.adapters.audit.loading")
+    backend: AuditBackendPlugin = loading.open_backend(audit.backend, settings)
+    stack.callback(backend.close)
+    return backend
+
+
+def policies_of(config: Config) -> PolicyEnforcer:
+    """Compiled once, here, so that a rule that does not compile is an error of the manifest."""
+    if not config.policies:
+        return NoPolicies()
+    enforcer: PolicyEnforcer = import_module("engine.adapters.policy").compile_policies(
+        config.policies
+    )
+    return enforcer
+
+
+def verifier_of(config: Config, stack: ExitStack) -> Verifier:
+    settings = config.verification
+    if settings is None or not (settings.public_keys or settings.trusted_issuers):
+        return NoVerifier()
+    # Loaded only where signatures are verified: cryptography is no small import.
+    sigstore = import_module("engine.adapters.sigstore")
+    verifier = sigstore.SigstoreVerifier(
+        tuple(key.content for key in settings.public_keys),
+        tuple(
+            sigstore.TrustedIssuer(each.issuer, each.subject_regex)
+            for each in settings.trusted_issuers
+        ),
+        settings.trusted_root.path if settings.trusted_root else None,
+    )
+    clock = SystemClock()
+    store = import_module("engine.adapters.store").SqliteStore(config.state_dir, clock)
+    stack.callback(store.close)
+    cache = import_module("engine.adapters.verification_cache")
+    remembering: Verifier = cache.RememberingVerifier(verifier, store, clock)
+    return remembering
+
+
+def lease_directory(config: Config) -> Path:
+    """Beside what is written: whoever shares a layout shares its leases."""
+    if isinstance(config.registry, EmbeddedRegistry):
+        return config.registry.layout / ".floe" / "leases"
+    return config.state_dir / "leases"
+
+
+def _url(audit: StoreAudit | DatabaseAudit | PluginAudit) -> str | None:
+    url = getattr(audit, "url", None)
+    return url.get_secret_value() if isinstance(url, SecretStr) else url
+
+
+def refuse_what_is_not_built(config: Config) -> None:
+    """A rule that is configured and not carried out would be a rule that silently never holds."""
+    asked = {
+        "artifacts.promotion.secondary_registries": bool(config.secondaries),
+        "artifacts.promotion.webhooks": bool(config.webhooks),
+    }
+    if os.environ.get("FLOE_SERVER"):
+        # Acting here would write past the server that holds the locks and the changes.
+        raise ConfigError(
+            "FLOE_SERVER is set, and this version of floe does not send its commands to a server: "
+            "unset it to act on the registry from here"
+        )
+    missing = [name for name, wanted in asked.items() if wanted]
+    if missing:
+        raise ConfigError(
+            f"{config.file}: this version of floe does not carry out {', '.join(missing)}: "
+            "remove it, since a rule that is not carried out protects nobody"
+        )

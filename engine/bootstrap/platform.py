@@ -1,0 +1,139 @@
+"""Platforms and engines, opened and closed."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from pathlib import Path
+
+from engine.adapters.heads import FileHeads
+from engine.adapters.leases import FileLeases
+from engine.adapters.ledger.ledger import RegistryLedger
+from engine.adapters.tally import FileTally
+from engine.api import Engine, Platform
+from engine.bootstrap.clock import SystemClock
+from engine.bootstrap.means import (
+    audit_backend_of,
+    gates_of,
+    lease_directory,
+    policies_of,
+    refuse_what_is_not_built,
+    registry_of,
+    verifier_of,
+)
+from engine.bootstrap.people import directory_of, local_operator
+from engine.changes import Changes
+from engine.config import Config, load_config
+from engine.config.connection import EmbeddedRegistry
+from engine.domain.change import Change
+from engine.domain.errors import ConfigError
+from engine.domain.operator import Operator
+from engine.domain.plan import Plan
+from engine.progression import Progression
+from engine.refusals import Refusals, attempt_of_change, attempt_of_plan
+from engine.stores import ChangeStore
+from engine.worker import Worker
+
+# Reads of one plan side by side; status asks two questions of every environment.
+_THREADS = 16
+# Nobody waits long for the environment only to have a refusal on record.
+_REFUSAL_SECONDS = 1
+
+
+@contextmanager
+def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engine]:
+    """The engine `config` describes, closed at the end."""
+    refuse_what_is_not_built(config)
+    with ExitStack() as stack:
+        registry = registry_of(config.registry, stack)
+        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
+        # Requests still under way when an answer is given are not waited for.
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+        yield Engine(
+            path=config.path,
+            registry=registry,
+            ledger=RegistryLedger(registry),
+            gate_runner=gates_of(config),
+            leases=FileLeases(lease_directory(config), lease_seconds),
+            clock=SystemClock(),
+            pool=pool,
+            policy_digest=config.policy_digest,
+            directory=directory_of(config),
+            verifier=verifier_of(config, stack),
+            enforcer=policies_of(config),
+            audit_backend=audit_backend_of(config, stack),
+            heads=FileHeads(config.state_dir / "heads.json", registry.reference),
+        )
+
+
+@contextmanager
+def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
+    """`engine` with its changes in flight, which the state directory keeps."""
+    stores = import_module("engine.adapters.store")
+    store: ChangeStore = stores.SqliteStore(config.state_dir, engine.clock)
+    changes = Changes(engine, store, config.environment_digest)
+    regroup = engine.directory.regroup
+    progression = Progression(engine, store, config.environment_digest, regroup)
+    refusals = refusals_of(config, engine)
+    worker = Worker(
+        changes, progression, store, settled=lambda c: refusals.note(attempt_of_change(c))
+    )
+    try:
+        yield Platform(engine, changes, progression, worker, store)
+    finally:
+        store.close()
+
+
+@contextmanager
+def open_changes(manifest: Path) -> Iterator[tuple[Platform, Operator]]:
+    """
+    The platform of a command that decides about changes, and whoever gave it.
+
+    ConfigError away from where they are kept: an empty store would look like no changes at all.
+    """
+    config = load_config(manifest, os.environ)
+    if not keeps_changes(config):
+        raise ConfigError(
+            f"Changes are kept in {config.state_dir}, which is not here: run this on the machine "
+            "and in the directory where they are"
+        )
+    with open_platform(config) as engine, in_flight(config, engine) as platform:
+        yield platform, local_operator(config, engine.registry)
+
+
+def keeps_changes(config: Config) -> bool:
+    """Whether this is where changes are kept: an embedded registry has them beside it."""
+    return isinstance(config.registry, EmbeddedRegistry) or config.state_dir.is_dir()
+
+
+@contextmanager
+def open_engine(manifest: Path) -> Iterator[tuple[Engine, Operator]]:
+    """The engine of a command and whoever gave it."""
+    config = load_config(manifest, os.environ)
+    with open_platform(config) as engine:
+        yield engine, local_operator(config, engine.registry)
+
+
+@contextmanager
+def open_reading(manifest: Path) -> Iterator[Engine]:
+    """The engine of a command that only shows: nobody is asked who they are."""
+    with open_platform(load_config(manifest, os.environ)) as engine:
+        yield engine
+
+
+def record_refusal(manifest: Path, refused: Plan | Change) -> None:
+    """
+    Put on record what `refused` was refused for, once the answer is given. PromotionError when the
+    manifest cannot be used any more; what the registry does not take is not on record.
+    """
+    attempt = attempt_of_plan(refused) if isinstance(refused, Plan) else attempt_of_change(refused)
+    if not attempt.refusals:
+        return
+    config = load_config(manifest, os.environ)
+    with open_platform(config, lease_seconds=_REFUSAL_SECONDS) as engine:
+        refusals_of(config, engine).note(attempt)
+
+
+def refusals_of(config: Config, engine: Engine) -> Refusals:
+    return Refusals(engine, FileTally(config.state_dir / "refusals.json"))
