@@ -78,7 +78,11 @@ class Announcer(Protocol):
     """Tells others what happened. Never raises: a failing webhook stops nothing (FR-043)."""
 
     def announce(self, record: AnyRecord) -> None:
-        """Keep what is to be told of `record`, at once; delivering it is somebody else's turn."""
+        """Keep what is to be told of `record`, at once; it is delivered by `deliver_due`."""
+        ...
+
+    def deliver_due(self, seconds: float = 5) -> None:
+        """Tell what is due, for at most `seconds`; what is left waits for the next call."""
         ...
 
 
@@ -86,6 +90,7 @@ class Nobody:
     """Implements `Announcer` where no webhook is configured."""
 
     def announce(self, record: AnyRecord) -> None: ...
+    def deliver_due(self, seconds: float = 5) -> None: ...
 
 
 NOBODY = Nobody()

@@ -24,6 +24,7 @@ from engine.domain.result import Ending, Result
 from engine.executor import Executor
 from engine.operations import OPERATIONS
 from engine.operations.operation import Stamp
+from engine.outbox import NOBODY, Announcer
 from engine.ports import (
     Clock,
     GateRunner,
@@ -72,6 +73,7 @@ class Runs:
     verifier: Verifier = field(default_factory=NoVerifier)
     enforcer: PolicyEnforcer = field(default_factory=NoPolicies)
     audit_backend: AuditBackendPlugin | None = None
+    announcer: Announcer = NOBODY
     heads: Heads = field(default_factory=FleetingHeads)
 
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
@@ -126,7 +128,7 @@ class Runs:
             executor = self._executor()
             subject = manifest.descriptor if manifest else None
             entry = executor.change((), record, subject, head, upload)
-        self._seen(entry)
+        self._committed(entry)
         return entry
 
     def _executor(self) -> Executor:
@@ -174,8 +176,13 @@ class Runs:
         else:
             subject = plan.manifest.descriptor if plan.manifest else None
             entry = executor.change(plan.writes, record, subject, head, upload)
-        self._seen(entry)
+        self._committed(entry)
         return Result(plan, operation.ending, entry.record, warnings=plan.warnings)
+
+    def _committed(self, entry: LedgerEntry) -> None:
+        """What follows a commit: others are told, and the head is remembered."""
+        self.announcer.announce(entry.record)
+        self._seen(entry)
 
     def _seen(self, entry: LedgerEntry) -> None:
         """

@@ -124,10 +124,11 @@ class Worker:
                 _log.warning("the claim on %s was not renewed: %s", change_id, error)
 
     def _sweep(self) -> None:
-        """End what nobody decided in time, and go on with what a lock had stopped."""
+        """End what nobody decided in time, go on with what a lock had stopped, tell webhooks."""
         while not self._stopping.wait(self.pace.sweep):
             try:
                 self.changes.expire_due()
                 self.changes.resume_due()
+                self.changes.runs.announcer.deliver_due()
             except PromotionError as error:
                 _log.warning("waiting changes were not looked at: %s", error)

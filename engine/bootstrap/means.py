@@ -15,6 +15,7 @@ from engine.config import Config
 from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
 from engine.config.promotion import DatabaseAudit, OciAudit, PluginAudit, StoreAudit
 from engine.domain.errors import ConfigError
+from engine.outbox import NOBODY, Announcer
 from engine.ports import (
     GateRunner,
     NoPolicies,
@@ -83,6 +84,32 @@ def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | N
     return backend
 
 
+def announcer_of(config: Config, stack: ExitStack) -> Announcer:
+    """
+    Webhooks, told of what is recorded. What is due is delivered when the engine is closed, for
+    at most 5 s; the outbox keeps the rest.
+    """
+    if not config.webhooks:
+        return NOBODY
+    webhooks = import_module("engine.adapters.webhooks")
+    hooks = tuple(
+        webhooks.Hook(
+            url=hook.url.get_secret_value(),
+            events=tuple(hook.events),
+            headers={name: _plain(value) for name, value in hook.headers.items()},
+            timeout_seconds=hook.timeout_seconds,
+            retry_count=hook.retry_count,
+            secret=_plain(hook.secret) if hook.secret else None,
+        )
+        for hook in config.webhooks
+    )
+    outbox = webhooks.SqliteOutbox(config.state_dir / "outbox.db")
+    teller = webhooks.Webhooks(hooks, outbox, SystemClock())
+    stack.callback(teller.deliver_due)
+    announcer: Announcer = teller
+    return announcer
+
+
 def policies_of(config: Config) -> PolicyEnforcer:
     """Compiled once, here, so that a rule that does not compile is an error of the manifest."""
     if not config.policies:
@@ -122,16 +149,19 @@ def lease_directory(config: Config) -> Path:
     return config.state_dir / "leases"
 
 
+def _plain(text: str | SecretStr) -> str:
+    return text.get_secret_value() if isinstance(text, SecretStr) else text
+
+
 def _url(audit: StoreAudit | DatabaseAudit | PluginAudit) -> str | None:
     url = getattr(audit, "url", None)
-    return url.get_secret_value() if isinstance(url, SecretStr) else url
+    return _plain(url) if url is not None else None
 
 
 def refuse_what_is_not_built(config: Config) -> None:
     """A rule that is configured and not carried out would be a rule that silently never holds."""
     asked = {
         "artifacts.promotion.secondary_registries": bool(config.secondaries),
-        "artifacts.promotion.webhooks": bool(config.webhooks),
     }
     if os.environ.get("FLOE_SERVER"):
         # Acting here would write past the server that holds the locks and the changes.

@@ -14,6 +14,7 @@ from engine.adapters.tally import FileTally
 from engine.api import Engine, Platform
 from engine.bootstrap.clock import SystemClock
 from engine.bootstrap.means import (
+    announcer_of,
     audit_backend_of,
     gates_of,
     lease_directory,
@@ -63,6 +64,7 @@ def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engi
             verifier=verifier_of(config, stack),
             enforcer=policies_of(config),
             audit_backend=audit_backend_of(config, stack),
+            announcer=announcer_of(config, stack),
             heads=FileHeads(config.state_dir / "heads.json", registry.reference),
         )
 

@@ -1,0 +1,99 @@
+"""What a server needs beside the engine: who signs in, and the ledgers' records kept near."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+
+from engine.adapters.store.connections import remove_database
+from engine.adapters.store.records import FILE_NAME, SqliteRecords
+from engine.api import Engine
+from engine.audit.records import Records
+from engine.config import Config
+from engine.config.people import OidcSignIn
+from engine.domain.errors import AuthorizationError, StoreUnavailableError
+from engine.domain.identity import Claims
+from engine.domain.operator import Operator
+from engine.ports import SILENT
+from engine.ports.records import Cursor, KeptRecord, SeenStatus
+
+__all__ = [
+    "QUIET",
+    "Cursor",
+    "Entrance",
+    "KeptRecord",
+    "Records",
+    "SeenStatus",
+    "entrance",
+    "open_records",
+]
+
+# A progress nobody watches.
+QUIET = SILENT
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """
+    `bearer` is who an OIDC token of `identity.oidc` speaks of. `signed_in` is whom the ID token
+    that the provider of `web.auth` gave, bound to a sign-in by its nonce, speaks of; `recognized`
+    makes an operator of claims, with the groups of now. All raise AuthorizationError.
+    """
+
+    bearer: Callable[[str], Operator]
+    signed_in: Callable[[str, str], Claims]
+    recognized: Callable[[Claims], Operator]
+
+
+@contextmanager
+def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
+    """For the time a server runs: the issuers' keys are fetched once and kept."""
+    identity = import_module("engine.adapters.identity")
+    issuers = tuple(
+        identity.OidcSettings(o.issuer, o.audience, o.operator_claim, o.groups_claim)
+        for o in config.identity.oidc
+    )
+    auth = config.web.auth
+    provider = (
+        (
+            identity.OidcSettings(
+                auth.issuer, auth.client_id, auth.operator_claim, auth.groups_claim
+            ),
+        )
+        if isinstance(auth, OidcSignIn)
+        else ()
+    )
+    read = import_module("engine.adapters.identity.token").Token.read
+    with (
+        closing(identity.OidcVerifier(issuers)) as tokens,
+        closing(identity.OidcVerifier(provider)) as sign_ins,
+    ):
+
+        def signed_in(token: str, nonce: str) -> Claims:
+            claims: Claims = sign_ins.claims(token)
+            if read(token).payload.get("nonce") != nonce:
+                raise AuthorizationError(
+                    "the provider's answer belongs to another sign-in: sign in again"
+                )
+            return claims
+
+        yield Entrance(
+            bearer=lambda token: engine.directory.operator(tokens.claims(token)),
+            signed_in=signed_in,
+            recognized=engine.directory.operator,
+        )
+
+
+@contextmanager
+def open_records(config: Config, engine: Engine) -> Iterator[Records]:
+    """The records kept in the state directory; a copy that cannot be used is begun anew."""
+    kept = SqliteRecords(config.state_dir)
+    try:
+        for name in engine.path.names:
+            kept.covered(name)
+    except StoreUnavailableError:
+        kept.close()
+        remove_database(config.state_dir / FILE_NAME)
+        kept = SqliteRecords(config.state_dir)
+    with closing(kept):
+        yield Records(engine.path.names, engine.ledger, kept, engine.clock)

@@ -1,0 +1,105 @@
+"""Webhooks from the command line: told once, signed, and never in the way (FR-040 … FR-044)."""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from standardwebhooks import Webhook
+
+from demo.seed import Layout
+from tests.contract.webhook_kit import Sink
+from tests.peers.fake_http import Reply
+from tests.scenarios.commands import Floe
+
+SECRET = f"whsec_{base64.b64encode(b'0123456789abcdef0123456789abcdef').decode()}"
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with Sink() as running:
+        yield running
+
+
+def platform(folder: Path, *urls: str) -> Floe:
+    layout = Layout(folder / "registry")
+    for number in range(2):
+        layout.publish(f"v1.0.{number}", {"release": number})
+    hooks = ", ".join(
+        f"{{url: '{url}', secret: '{SECRET}', events: [promote, rollback, lock]}}" for url in urls
+    )
+    promotion = f"{{environments: [{{name: dev}}, {{name: staging}}], webhooks: [{hooks}]}}"
+    return Floe.on("oci-layout:./registry", folder, promotion)
+
+
+@pytest.mark.requirement("FR-040")
+@pytest.mark.requirement("FR-042")
+def test_a_promotion_is_told_once_and_its_signature_verifies(sink, tmp_path):
+    floe = platform(tmp_path, sink.url())
+
+    done = floe.promote("v1.0.0", "staging").document
+    floe.promote("v1.0.0", "staging")
+
+    [told] = sink.seen("POST", "/hook")
+    payload = json.loads(told.body)
+    Webhook(SECRET).verify(told.body, dict(told.headers))
+    assert payload["event_type"] == "promote"
+    assert payload["promotion_id"] == done["promotion_id"]
+    assert payload["artifact_tag"] == "v1.0.0-staging"
+    assert (payload["source_env"], payload["target_env"]) == ("dev", "staging")
+    assert payload["trace_id"] == done["trace_id"]
+
+
+@pytest.mark.requirement("FR-041")
+def test_a_rollback_is_told_with_its_reason(sink, tmp_path):
+    floe = platform(tmp_path, sink.url())
+    floe.promote("v1.0.0", "staging")
+    floe.promote("v1.0.1", "staging")
+
+    floe.run("platform", "rollback", "v1.0.0", "--env", "staging", "--reason", "INC-1")
+
+    told = [json.loads(request.body) for request in sink.seen("POST", "/hook")]
+    assert [payload["event_type"] for payload in told] == ["promote", "promote", "rollback"]
+    assert told[-1]["reason"] == "INC-1"
+
+
+@pytest.mark.requirement("FR-043")
+def test_a_sink_that_is_down_changes_nothing_and_is_told_later(sink, tmp_path):
+    floe = platform(tmp_path, sink.url())
+    sink.always("POST", "/hook", Reply(500))
+
+    promoted = floe.promote("v1.0.0", "staging")
+
+    assert (promoted.code, promoted.document["outcome"]) == (0, "promoted")
+    assert len(sink.seen("POST", "/hook")) >= 1
+
+
+@pytest.mark.requirement("FR-043")
+def test_nobody_there_delays_a_command_by_no_more_than_moments(tmp_path):
+    floe = platform(tmp_path, "http://127.0.0.1:9/hook")
+    started = time.monotonic()
+
+    promoted = floe.promote("v1.0.0", "staging")
+
+    assert promoted.code == 0
+    # Five seconds of waiting at most; the rest is the command on a busy machine.
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.requirement("FR-044")
+def test_several_webhooks_are_told_side_by_side(sink, tmp_path):
+    floe = platform(tmp_path, sink.url("/one"), sink.url("/two"), sink.url("/three"))
+
+    floe.promote("v1.0.0", "staging")
+
+    assert [len(sink.seen("POST", path)) for path in ("/one", "/two", "/three")] == [1, 1, 1]
+
+
+def test_a_secret_url_is_never_printed(tmp_path):
+    floe = platform(tmp_path, "http://127.0.0.1:9/hook?token=hunter2hunter2")
+
+    ended = floe.promote("v1.0.0", "staging")
+
+    assert "hunter2" not in ended.out + ended.err
