@@ -43,9 +43,7 @@ from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 
 SHORTCUT = "lock_from_message"
-# Of no use to us beyond that somebody's groups, or the app itself, changed.
 _GROUPS_CHANGED = ("subteam_updated", "subteam_members_changed", "user_change")
-_HEARD = ("member_joined_channel", "app_uninstalled", "tokens_revoked")
 
 
 class Actions:
@@ -75,8 +73,8 @@ class Actions:
         app.event("app_home_opened")(clicks("Not shown", self.home, self._silent))
         for name in _GROUPS_CHANGED:
             app.event(name)(clicks("Not heard", self.groups_changed, self._silent))
-        for name in _HEARD:
-            app.event(name)(clicks("Not heard", _nothing, self._silent))
+        # Whatever else is subscribed to: unacknowledged, Slack would send it again and again.
+        app.event(re.compile(".*"))(clicks("Not heard", _nothing, self._silent))
 
     def approve(self, body: Body) -> None:
         words = {"change": action_value(body)}

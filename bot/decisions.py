@@ -17,7 +17,12 @@ from bot.quiet import QUIET
 from bot.story import root_key
 from engine.api import Platform
 from engine.domain.change import Change, ChangeState
-from engine.domain.errors import ChangeClosedError, ConflictError, PromotionError
+from engine.domain.errors import (
+    ChangeClosedError,
+    ConflictError,
+    EnvironmentLockedError,
+    PromotionError,
+)
 from engine.domain.operator import Operator
 from engine.domain.parsing import (
     lock_request,
@@ -122,7 +127,10 @@ class Decisions:
         self._platform.worker.wake()
         self._told()
         if blockers:
-            return refusal(NOT_DONE[asked.kind], "; ".join(blockers), self._next(asked))
+            locked = any(f.error is EnvironmentLockedError for f in plan.blockers)
+            unlock = f"{self._look.commands.unlock} {request.target} it is over"
+            way_out = f"Whoever may: {code(unlock)}" if locked else self._next(asked)
+            return refusal(NOT_DONE[asked.kind], "; ".join(blockers), way_out)
         return None if change.trace_id == asked.trace_id else self._under_way(change)
 
     def _under_way(self, change: Change) -> Payload:

@@ -191,7 +191,7 @@ def _impact_lines(impact: Impact) -> list[str]:
     if found is None:
         return [*lines, "• It could not be analysed."]
     if found.versions_undone:
-        since = f", {duration(found.seconds_undone)} of them" if found.seconds_undone else ""
+        since = f" (the last {duration(found.seconds_undone)})" if found.seconds_undone else ""
         lines.append(f"• Undoes {foreign(', '.join(found.versions_undone))}{since}")
     listed = [
         ("Breaks", found.breaking_changes),

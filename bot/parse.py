@@ -106,7 +106,9 @@ def parse_promote(text: str, path: PromotionPath, command: str) -> Promote | Pro
     version, *places = _version_first(words, path, command)
     _known(places, path, f"{command} {version} {_HERE}")
     source, target = (None, places[0]) if len(places) == 1 else (places[0], places[1])
-    with_next = f"{command} {version} {' '.join(_step_to(path, target))}"
+    onward = " ".join(_step_to(path, target))
+    _version(version, f"{command} v1.2.3 {onward}")
+    with_next = f"{command} {version} {onward}"
     try:
         request = promotion_request(path, version, source, target, _NOBODY, _NO_TRACE)
     except PromotionError as error:

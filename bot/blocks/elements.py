@@ -39,20 +39,32 @@ def cut(text: str, limit: int) -> str:
 
 
 def foreign(text: str, limit: int = 300) -> str:
-    """What others wrote, on one line: cut first, then escaped, so that it pings nobody."""
-    return _escaped(cut(printable(text), limit))
+    """
+    What others wrote, on one line and escaped, so that it pings nobody; of at most `limit`
+    characters, and never cut inside of an escape.
+    """
+    shown = printable(cut(text, limit))
+    whole = _escaped(shown)
+    if len(whole) <= limit:
+        return whole
+    kept, room = [], limit - 1
+    for char in map(_escaped, shown):
+        room -= len(char)
+        if room < 0:
+            break
+        kept.append(char)
+    return "".join(kept) + "…"
 
 
 def code(text: str, limit: int = 150) -> str:
     return f"`{foreign(text.replace('`', chr(39)), limit)}`"
 
 
-def quoted(text: str, limit: int = 1000) -> str:
-    """What others wrote, as a quotation that keeps its lines."""
+def quoted(text: str, limit: int = 1500) -> str:
+    """What others wrote, as a quotation that keeps its lines, of at most `limit` characters."""
     lines = [line for line in cut(text, limit).splitlines() if line.strip()] or [""]
     kept = lines[:_QUOTED_LINES] + (["…"] if len(lines) > _QUOTED_LINES else [])
-    # Escaping control characters makes text longer, so every line is cut again.
-    return "\n".join(f"> {foreign(line, 500)}" for line in kept)
+    return bounded((f"> {foreign(line, 600)}" for line in kept), limit, "> …")
 
 
 def bounded(lines: Iterable[str], limit: int, more: str = "…and {count} more") -> str:

@@ -65,7 +65,7 @@ def end(change: Change, look: Look) -> Payload:
     if change.state is ChangeState.PROMOTED:
         said = _done(change)
     else:
-        said = f"*{foreign(step(change))}*: {_outcome(change, look)}\n{ended(change, look)}"
+        said = f"*{foreign(step(change))}*: {change.state.value}\n{ended(change, look)}"
     text = f"{foreign(step(change))}: {_outcome(change, look)}"
     return Payload(text, (section(f"{change.id}:end", said),))
 

@@ -1,0 +1,146 @@
+"""Changes in every state, harmless and hostile, and how their messages look."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.blocks.change import GateProgress
+from bot.blocks.look import Look
+from bot.messages import Wanted
+from bot.story import announced, reminded, thread_of
+from engine.config.people import SlashCommands
+from engine.domain.change import Change, ChangeState, Ended, Fingerprint, FoundRecord, Person
+from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.operator import IdentitySource
+from engine.domain.record import ApprovalRecord
+from tests.scenarios.engines import DEFAULT_PATH
+
+NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
+HOSTILE = ("<!channel> <@U1|x> & <https://evil|ok> `*_~\u202e\x07\n> " * 20)[:500]
+ALICE = Person(
+    name="alice@acme.com", id="slack:T01ACME/U01ALICE", source=IdentitySource.SLACK, verified=True
+)
+LOOK = Look(
+    DEFAULT_PATH,
+    SlashCommands(),
+    "https://floe.acme.com",
+    "C01DEPLOY",
+    lambda name: "slack:T01ACME/U02BOB" if name == "bob@acme.com" else "",
+)
+PASSED = GateResult(gate=GateKind.TESTS, status=GateStatus.PASSED, duration_ms=42_000)
+FAILED = GateResult(
+    gate=GateKind.SECURITY_SCAN, status=GateStatus.FAILED, duration_ms=7_000, error="2 critical"
+)
+_ENDED = {
+    ChangeState.BLOCKED: Ended(
+        reason_code="gate_failed", message="Gate 'security_scan' failed: 2 critical", exit_code=8
+    ),
+    ChangeState.REJECTED: Ended(
+        reason_code="rejected",
+        message="Rejected by bob@acme.com: the migration is not reviewed",
+        exit_code=15,
+        by="bob@acme.com",
+        face="slack",
+    ),
+    ChangeState.EXPIRED: Ended(
+        reason_code="expired",
+        message="Expired: nobody approved it until 2026-09-01 16:00 UTC",
+        exit_code=15,
+    ),
+    ChangeState.SUPERSEDED: Ended(
+        reason_code="superseded",
+        message="Superseded by c-00000002: v2.0.0 was asked for by carol@acme.com",
+        exit_code=15,
+    ),
+    ChangeState.STALE: Ended(
+        reason_code="stale",
+        message="Change c-00000001 is stale: running_version: v0.9.0 -> v0.9.1",
+        exit_code=15,
+    ),
+    ChangeState.FAILED: Ended(
+        reason_code="registry_unavailable", message="the registry did not answer", exit_code=5
+    ),
+    ChangeState.CANCELLED: Ended(
+        reason_code="cancelled", message="Cancelled by alice@acme.com", exit_code=15
+    ),
+}
+_DECIDED = (ChangeState.EXECUTING, ChangeState.PROMOTED)
+
+
+def sample(state: ChangeState, **fields: Any) -> Change:
+    """A change to prod that has come as far as `state`."""
+    checked = state is not ChangeState.CHECKING
+    results = (FAILED, PASSED) if state is ChangeState.BLOCKED else (PASSED,)
+    given: dict[str, Any] = {
+        "id": "c-00000001",
+        "action": "promote",
+        "version": "v1.0.0",
+        "source": "staging",
+        "target": "prod",
+        "requester": ALICE,
+        "face": "slack",
+        "trace_id": "1" * 32,
+        "state": state,
+        "created_at": NOON,
+        "updated_at": NOON + timedelta(minutes=5),
+        "required": 2,
+        "groups": ("release-managers",),
+        "ended": _ENDED.get(state),
+        "gate_results": results if checked else (),
+        "digest": f"sha256:{'a' * 64}" if checked else None,
+        "expires_at": NOON + timedelta(hours=4) if checked else None,
+        "approvals": (approval(),) if state in _DECIDED else (),
+        "fingerprint": fingerprint() if checked and state is not ChangeState.BLOCKED else None,
+    }
+    return Change.model_validate(given | fields)
+
+
+def hostile(state: ChangeState) -> Change:
+    """Every text that somebody else may choose is as bad as it can be."""
+    error = GateResult(gate=GateKind.TESTS, status=GateStatus.FAILED, error=HOSTILE)
+    ended = Ended(reason_code="x", message=HOSTILE * 4, exit_code=15, by=HOSTILE, face=HOSTILE)
+    person = ALICE.model_copy(update={"name": HOSTILE, "id": HOSTILE})
+    found = FoundRecord(check="tests", outcome="blocked", reason=HOSTILE * 4)
+    return sample(
+        state,
+        requester=person,
+        reason=HOSTILE * 4,
+        action="rollback",
+        gate_results=(error,) * 50,
+        findings=(found,) * 20,
+        ended=None if _ENDED.get(state) is None else ended,
+        approvals=(approval(HOSTILE),) * 10,
+    )
+
+
+def approval(name: str = "bob@acme.com") -> ApprovalRecord:
+    return ApprovalRecord(
+        operator=name,
+        operator_id="slack:T01ACME/U02BOB" if name == "bob@acme.com" else name,
+        identity_source=IdentitySource.SLACK,
+        authorized_via="group release-managers",
+        approved_at=NOON + timedelta(minutes=3),
+        face="slack",
+    )
+
+
+def fingerprint() -> Fingerprint:
+    return Fingerprint(
+        digest="d",
+        action="promote",
+        version="v1.0.0",
+        source="staging",
+        target="prod",
+        running_version="v0.9.0",
+        running_digest="e",
+        configuration="c",
+    )
+
+
+def messages(change: Change, results: tuple[GateResult, ...] = (PASSED,)) -> Iterator[Wanted]:
+    """Everything that is said about `change`, whether or not it was said before."""
+    gates = GateProgress(3, results, ("cost_analysis",))
+    approvers = "<!subteam^S01>"
+    yield announced(change, gates, LOOK, "https://acme.slack.com/archives/C/p1")
+    yield from thread_of(change, LOOK, approvers)
+    yield reminded(change, approvers)

@@ -1,0 +1,196 @@
+"""How messages look: in every state, whatever others wrote, within Slack's limits."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from bot.blocks.answers import help_for, refusal, try_instead
+from bot.blocks.elements import duration, foreign, quoted, when
+from bot.blocks.gates import gate_lines
+from bot.blocks.home import Waiting, home, home_refused, loading
+from bot.blocks.lock import Over, banner, banner_over
+from bot.blocks.status import promotions
+from bot.limits import message_problems, view_problems
+from bot.modals import (
+    Impact,
+    lock_form,
+    promote_form,
+    reject_form,
+    rollback_form,
+    said_modal,
+    unlock_form,
+)
+from engine.domain.change import ChangeState
+from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.impact import ImpactAnalysis
+from engine.domain.state import EnvironmentState, LockState
+from engine.domain.status import EnvironmentStatus
+from tests.bot.samples import HOSTILE, LOOK, NOON, hostile, messages, sample
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+STATES = list(ChangeState)
+# What Slack would act on: a mention, a link, a date. Those of ours are named here.
+_MARKUP = re.compile(
+    r"<(?!(?:@U0|!subteam\^S01>|!date\^|https://(?:acme\.slack|floe\.acme)\.com[/|]))"
+)
+
+
+def texts(given: object) -> list[str]:
+    """Every text in it that Slack reads as mrkdwn."""
+    if isinstance(given, list | tuple):
+        return [text for item in given for text in texts(item)]
+    if not isinstance(given, dict):
+        return []
+    own = [str(given["text"])] if given.get("type") == "mrkdwn" else []
+    return own + [text for item in given.values() for text in texts(item)]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_change_looks_as_it_was_agreed(state):
+    shown = [[w.key, w.broadcast, w.payload.arguments] for w in messages(sample(state))]
+    file = SNAPSHOTS / f"{state.value}.json"
+    if os.environ.get("FLOE_WRITE_SNAPSHOTS"):
+        file.write_text(json.dumps(shown, indent=1, ensure_ascii=False) + "\n")
+
+    assert shown == json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_whatever_others_wrote_stays_within_the_limits_and_pings_nobody(state):
+    results = (GateResult(gate=GateKind.TESTS, status=GateStatus.FAILED, error=HOSTILE),) * 50
+
+    for wanted in messages(hostile(state), results):
+        arguments = wanted.payload.arguments
+        assert message_problems(arguments) == []
+        for text in [wanted.payload.text, *texts(arguments["blocks"])]:
+            assert not _MARKUP.search(text), text
+            assert "\x07" not in text
+            assert "\u202e" not in text
+
+
+def test_fifty_gates_fit_and_the_failed_ones_are_shown():
+    passed = GateResult(gate=GateKind.TESTS, status=GateStatus.PASSED)
+    failed = GateResult(gate=GateKind.COST_ANALYSIS, status=GateStatus.FAILED, error="too dear")
+
+    change = sample(ChangeState.BLOCKED, gate_results=(*[passed] * 49, failed))
+    root = next(iter(messages(change))).payload.arguments
+
+    assert message_problems(root) == []
+    assert "too dear" in json.dumps(root["blocks"][2])
+    assert "…and 38 more" in json.dumps(root, ensure_ascii=False)
+
+
+def test_gates_that_end_together_share_a_message():
+    results = [
+        GateResult(gate=GateKind.TESTS, status=GateStatus.PASSED, duration_ms=1500),
+        GateResult(gate=GateKind.COST_ANALYSIS, status=GateStatus.FAILED, error=HOSTILE),
+    ]
+
+    payload = gate_lines("c-1:gates:0", results)
+
+    assert payload.text == "tests passed, cost_analysis failed"
+    assert message_problems(payload.arguments) == []
+
+
+def test_only_the_ask_has_buttons_and_only_while_it_waits():
+    for state in STATES:
+        for wanted in messages(sample(state)):
+            found = [b["block_id"] for b in wanted.payload.blocks if b["type"] == "actions"]
+            waits = wanted.key.endswith(":ask") and state is ChangeState.AWAITING_APPROVAL
+            assert found == (["decide:c-00000001"] if waits else [])
+
+
+def test_only_what_concerns_everybody_is_told_to_everybody():
+    told = {s: [w.key for w in messages(sample(s)) if w.broadcast] for s in STATES}
+    rollback = sample(ChangeState.PROMOTED, action="rollback", reason="5xx")
+
+    assert {state for state, keys in told.items() if keys} == {
+        ChangeState.BLOCKED,
+        ChangeState.EXPIRED,
+    }
+    assert [w.key for w in messages(rollback) if w.broadcast] == ["c-00000001:end"]
+
+
+def test_a_state_is_said_in_words_before_any_picture():
+    for state in STATES:
+        root = next(iter(messages(sample(state)))).payload
+        status = root.arguments["blocks"][1]["fields"][0]["text"]
+        assert re.fullmatch(r"\*Status\*\n[A-Z][\w ,/]+ :\w+:", status), status
+        assert ":" not in root.text.replace("v1.0.0: ", "")
+
+
+LOCK = LockState(reason=HOSTILE, operator="bob@acme.com", operator_id="x", at=NOON, expires_at=NOON)
+
+
+def test_banners_views_and_answers_stay_within_the_limits():
+    over = Over("bob@acme.com", NOON.replace(hour=13), 2)
+    rows = tuple(
+        EnvironmentStatus(name, EnvironmentState(version="v1.0.0", operator=HOSTILE), None, LOCK)
+        for name in ("dev", "staging", "prod")
+    )
+    changes = [hostile(state) for state in STATES] * 10
+    payloads = [
+        banner("lock:prod", "prod", LOCK, 3, LOOK),
+        banner_over("lock:prod", "prod", LOCK, over, LOOK),
+        banner_over("lock:prod", "prod", LOCK, Over(None, NOON, 0), LOOK),
+        promotions(rows, changes, NOON, LOOK),
+        refusal("Not started", HOSTILE * 20, try_instead(HOSTILE * 20)),
+        *(help_for(name, LOOK) for name in ("/promote", "/lock", "/else")),
+    ]
+
+    for payload in payloads:
+        assert message_problems(payload.arguments) == []
+        assert not [t for t in texts(payload.arguments["blocks"]) if _MARKUP.search(t)]
+    assert "unlocked by <@U02BOB> after 1 h, 2 changes can continue" in payloads[1].text
+
+
+def test_every_modal_and_home_stays_within_the_limits():
+    impact = ImpactAnalysis(
+        breaking_changes=(HOSTILE,) * 50,
+        affected_products=(HOSTILE,) * 50,
+        versions_undone=("v1.0.0",) * 200,
+        seconds_undone=100,
+        recommendations=(HOSTILE,) * 20,
+    )
+    change = hostile(ChangeState.AWAITING_APPROVAL)
+    waiting = [
+        Waiting(change.model_copy(update={"id": f"c-{n:08x}"}), "https://acme.slack.com/a")
+        for n in range(50)
+    ]
+    views = [
+        promote_form(LOOK, {}, "v1.0.0", "prod"),
+        rollback_form(Impact("v1.0.0", "prod", "v2.0.0", impact, 1), {}, HOSTILE * 4),
+        rollback_form(Impact("v1.0.0", "prod", None, None, 0), {}, ""),
+        lock_form(LOOK, {}, "prod", "30m"),
+        unlock_form("an-environment-with-a-rather-long-name", {}),
+        reject_form(change, {}),
+        said_modal("Roll back an-environment-with-a-long-name", foreign(HOSTILE * 10, 2000)),
+        loading("Roll back an-environment-with-a-long-name"),
+        home(waiting, (), [change] * 50, NOON, LOOK),
+        home([], (), [], NOON, LOOK),
+        home_refused(HOSTILE * 10),
+    ]
+
+    for view in views:
+        assert view_problems(view) == []
+
+
+def test_text_is_never_cut_inside_of_an_escape():
+    assert foreign("&" * 20, 12) == "&amp;" * 2 + "…"
+    assert foreign("a\x07" * 20, 12) == "a\\x07a\\x07a…"
+    assert foreign("short & sweet", 20) == "short &amp; sweet"
+    assert quoted("a\n\n<b>\n" + "c\n" * 30).splitlines()[:2] == ["> a", "> &lt;b&gt;"]
+
+
+def test_times_and_durations_are_for_people():
+    assert when(NOON) == "<!date^1788264000^{date_short_pretty} {time}|2026-09-01 12:00 UTC>"
+    assert [duration(s) for s in (-1, 42, 2820, 7500, 273_600)] == [
+        "0 s",
+        "42 s",
+        "47 min",
+        "2 h 5 min",
+        "3 d 4 h",
+    ]

@@ -1,0 +1,280 @@
+"""Approve, reject: one decision, by somebody else, whatever is clicked, and whoever clicks."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from engine.domain.change import ChangeState
+from engine.domain.record import PromotionRecord, RejectionRecord
+from tests.bot.stage import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAVE,
+    DEPLOYS,
+    block_ids,
+    buttons,
+    click_body,
+    eventually,
+    said,
+    stage_in,
+)
+
+
+def approve(stage, change, user):
+    return stage.click("floe_approve", change.id, user)
+
+
+def reject(stage, change, user, reason="the migration is not reviewed"):
+    """Press the button, fill in the form."""
+    opened = len(stage.slack.views)
+    stage.click("floe_reject", change.id, user)
+    view = eventually(lambda: stage.slack.views[opened:])[0]
+    return stage.submit(view, user, reason=reason)
+
+
+@pytest.mark.requirement("SL-003")
+@pytest.mark.requirement("SL-005")
+def test_fifty_clicks_have_one_effect(stage):
+    change = stage.awaiting()
+
+    with ThreadPoolExecutor(50) as crowd:
+        who = [BOB, CAROL] * 25
+        answers = list(crowd.map(lambda user: approve(stage, change, user), who))
+
+    assert {answer.status for answer in answers} == {200}
+    done = stage.change(ChangeState.PROMOTED)
+    assert len(done.approvals) == 1
+    promotions = [
+        entry.record
+        for entry in stage.platform.engine.history("prod", 50)
+        if isinstance(entry.record, PromotionRecord)
+    ]
+    assert len(promotions) == 1
+    # Whoever was too late is told so, and by whom it was decided.
+    late = eventually(lambda: (t := stage.told(BOB) + stage.told(CAROL)) and len(t) == 49 and t)
+    assert all("decided already" in text or "cannot be decided" in text for text in late)
+
+
+@pytest.mark.requirement("SL-005")
+def test_the_same_click_delivered_again_says_nothing_new(stage):
+    change = stage.awaiting()
+    body = {"payload": json.dumps(click_body("floe_approve", change.id, BOB))}
+
+    for _ in range(3):
+        stage.send(body, headers={"x-slack-retry-num": "1"})
+
+    stage.change(ChangeState.PROMOTED)
+    time.sleep(0.3)
+    assert stage.told(BOB) == []
+
+
+@pytest.mark.requirement("SL-003")
+def test_the_requester_cannot_approve(stage):
+    change = stage.awaiting()
+
+    approve(stage, change, ALICE)
+
+    [told] = eventually(lambda: stage.told(ALICE))
+    assert told.startswith("Not approved: ")
+    assert "Somebody else must decide" in told
+    assert stage.platform.changes.get(change.id).approvals == ()
+
+
+@pytest.mark.requirement("SL-003")
+def test_two_approvers_at_once_are_two_approvals(tmp_path):
+    with stage_in(tmp_path, required=2) as stage:
+        change = stage.awaiting()
+
+        with ThreadPoolExecutor(2) as crowd:
+            list(crowd.map(lambda user: approve(stage, change, user), (BOB, CAROL)))
+
+        done = stage.change(ChangeState.PROMOTED)
+        assert {given.operator for given in done.approvals} == {"bob@acme.com", "carol@acme.com"}
+        assert stage.told(BOB) == stage.told(CAROL) == []
+
+
+@pytest.mark.requirement("SL-003")
+def test_one_of_two_approvals_is_shown_and_the_buttons_stay(tmp_path):
+    with stage_in(tmp_path, required=2) as stage:
+        change = stage.awaiting()
+
+        approve(stage, change, BOB)
+
+        eventually(lambda: "1 of 2 approvals" in said(stage.asked(change)))
+        assert buttons(stage.asked(change)) == ["floe_approve", "floe_reject"]
+        eventually(lambda: "Waiting for approval, 1 of 2" in stage.root()["text"])
+        approve(stage, change, BOB)
+        [told] = eventually(lambda: stage.told(BOB))
+        assert "approved c-" in told
+        assert "Somebody else is needed" in told
+
+
+@pytest.mark.requirement("SL-003")
+def test_whoever_is_in_no_group_of_approvers_is_refused(stage):
+    change = stage.awaiting()
+
+    approve(stage, change, DAVE)
+
+    [told] = eventually(lambda: stage.told(DAVE))
+    assert "Required groups: [release-managers]" in told
+    assert "Your groups: [developers]" in told
+
+
+@pytest.mark.requirement("SL-003")
+def test_a_rejection_needs_a_reason_and_says_it(stage):
+    change = stage.awaiting()
+    stage.click("floe_reject", change.id, BOB)
+    [view] = eventually(lambda: stage.slack.views)
+
+    empty = stage.submit(view, BOB, reason="   ")
+
+    assert json.loads(empty.body)["response_action"] == "errors"
+    assert "reason" in json.loads(empty.body)["errors"]
+
+    assert stage.submit(view, BOB, reason="not <!channel> reviewed & signed").status == 200
+
+    ended = stage.change(ChangeState.REJECTED)
+    assert ended.ended.by == "bob@acme.com"
+    root = eventually(lambda: (r := stage.root()) and "Rejected" in r["text"] and r)
+    assert "> not &lt;!channel&gt; reviewed &amp; signed" in said(root)
+    eventually(lambda: buttons(stage.asked(change)) == [])
+    [entry] = stage.platform.engine.history("prod", 1)
+    assert isinstance(entry.record, RejectionRecord)
+    assert entry.record.face == "slack"
+
+
+@pytest.mark.requirement("SL-005")
+def test_the_same_form_submitted_twice_is_one_rejection(stage):
+    change = stage.awaiting()
+    stage.click("floe_reject", change.id, BOB)
+    [view] = eventually(lambda: stage.slack.views)
+
+    for _ in range(3):
+        stage.submit(view, BOB, reason="no")
+
+    stage.change(ChangeState.REJECTED)
+    time.sleep(0.3)
+    assert stage.told(BOB) == []
+
+
+@pytest.mark.requirement("SL-003")
+@pytest.mark.parametrize("decided", ["rejected", "cancelled"])
+def test_what_is_decided_elsewhere_loses_its_buttons_and_cannot_be_clicked(stage, decided):
+    change = stage.awaiting()
+    changes = stage.platform.changes
+    if decided == "rejected":
+        changes.reject(change.id, stage.operator("carol@acme.com"), "no", "cli")
+    else:
+        changes.cancel(change.id, stage.operator("alice@acme.com"), "web")
+
+    eventually(lambda: buttons(stage.asked(change)) == [])
+    approve(stage, change, BOB)
+
+    [told] = eventually(lambda: stage.told(BOB))
+    assert f"{change.id} is {decided}" in told
+    assert changes.get(change.id).state == decided
+
+
+@pytest.mark.requirement("SL-003")
+def test_an_expired_change_says_so_and_cannot_be_clicked(tmp_path):
+    with stage_in(tmp_path, expires="4s") as stage:
+        change = stage.awaiting()
+
+        stage.change(ChangeState.EXPIRED)
+
+        eventually(lambda: buttons(stage.asked(change)) == [])
+        [end] = eventually(
+            lambda: [m for m in stage.slack.messages if block_ids(m)[0] == f"{change.id}:end"]
+        )
+        assert end["reply_broadcast"] is True
+        assert "/promote v1.0.0 staging prod" in said(end)
+        # Half time was long ago, and once is enough.
+        keys = [block_ids(m)[0] for m in stage.slack.messages]
+        assert keys.count(f"{change.id}:reminder") <= 1
+        approve(stage, change, BOB)
+        [told] = eventually(lambda: stage.told(BOB))
+        assert "is expired" in told
+
+
+@pytest.mark.requirement("SL-003")
+def test_a_superseded_change_loses_its_buttons(stage):
+    change = stage.awaiting()
+
+    newer = stage.awaiting("v2.0.0")
+
+    stage.change(ChangeState.SUPERSEDED)
+    eventually(lambda: buttons(stage.asked(change)) == [])
+    assert buttons(stage.asked(newer)) == ["floe_approve", "floe_reject"]
+    approve(stage, change, BOB)
+    [told] = eventually(lambda: stage.told(BOB))
+    assert "v2.0.0 was asked for by alice@acme.com" in told
+
+
+@pytest.mark.requirement("SL-005")
+@pytest.mark.parametrize("value", ["", "c-00000000", "'; DROP TABLE inbox; --", "x" * 2000])
+def test_a_click_on_a_change_that_does_not_exist_is_refused(stage, value):
+    stage.click("floe_approve", value, BOB)
+
+    [told] = eventually(lambda: stage.told(BOB))
+    assert told.startswith("Not approved: ")
+
+
+def test_a_locked_environment_keeps_the_change_waiting(stage):
+    change = stage.awaiting()
+    stage.command("/lock prod 30m db failover", user=CAROL)
+    eventually(lambda: stage.platform.engine.status()[2].lock)
+
+    approve(stage, change, BOB)
+
+    [told] = eventually(lambda: stage.told(BOB))
+    assert "Environment 'prod' is locked. Reason: db failover" in told
+    assert stage.platform.changes.get(change.id).state is ChangeState.AWAITING_APPROVAL
+    assert buttons(stage.asked(change)) == ["floe_approve", "floe_reject"]
+
+
+@pytest.mark.requirement("SL-005")
+def test_slack_failing_during_a_decision_refuses_it_and_says_so_once_it_is_back(stage):
+    change = stage.awaiting()
+    stage.slack.fail("users.info", 500)
+    stage.slack.fail("respond", 503, times=2)
+
+    approve(stage, change, BOB)
+
+    [told] = eventually(lambda: stage.told(BOB))
+    assert "I could not check who you are" in told
+    assert "I did nothing" in told
+    assert stage.platform.changes.get(change.id).approvals == ()
+    approve(stage, change, BOB)
+    stage.change(ChangeState.PROMOTED)
+
+
+@pytest.mark.requirement("SL-005")
+def test_slack_failing_after_a_decision_delays_only_what_is_said(stage):
+    change = stage.awaiting()
+    stage.slack.fail("chat.update", 500, times=1000)
+    stage.slack.limit("chat.postMessage", 0.2, times=3)
+
+    approve(stage, change, BOB)
+    stage.change(ChangeState.PROMOTED)
+    time.sleep(0.5)
+    assert buttons(stage.asked(change)) == ["floe_approve", "floe_reject"]
+    stage.slack.heal()
+
+    eventually(lambda: buttons(stage.asked(change)) == [])
+    eventually(lambda: "Promoted" in stage.root()["text"])
+    assert len(stage.slack.in_channel(DEPLOYS)) == 1
+
+
+@pytest.mark.requirement("SL-005")
+def test_a_decision_of_an_approver_who_left_the_group_is_refused_at_the_click(stage):
+    change = stage.awaiting()
+    stage.slack.users[BOB]["deleted"] = True
+
+    reject(stage, change, BOB)
+
+    [told] = eventually(lambda: stage.told(BOB))
+    assert "deactivated" in told
+    assert stage.platform.changes.get(change.id).state is ChangeState.AWAITING_APPROVAL

@@ -1,0 +1,163 @@
+"""What people type is understood, or answered with what was not and what would be."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.parse import (
+    Help,
+    Lock,
+    NotUnderstoodError,
+    Promote,
+    PromoteForm,
+    Promotions,
+    Rollback,
+    Unlock,
+    parse_lock,
+    parse_promote,
+    parse_promotions,
+    parse_rollback,
+    parse_unlock,
+)
+from bot.words import unwrapped
+from tests.scenarios.engines import DEFAULT_PATH
+
+PARSERS = [parse_promote, parse_rollback, parse_lock, parse_unlock, parse_promotions]
+VERSIONS = st.from_regex(r"v?[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}", fullmatch=True).filter(
+    lambda v: all(p == str(int(p)) for p in v.lstrip("v").split("."))
+)
+REASONS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1).map(
+    lambda text: f"because {text}".strip()
+)
+
+
+@pytest.mark.requirement("SL-001")
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("v1.2.3 staging prod", Promote("v1.2.3", "staging", "prod")),
+        ("v1.2.3 prod", Promote("v1.2.3", "staging", "prod")),
+        ("1.2.3 dev", Promote("1.2.3", "none", "dev")),
+        ("  v1.2.3   from staging to prod ", Promote("v1.2.3", "staging", "prod")),
+        ("v1.2.3 staging → prod", Promote("v1.2.3", "staging", "prod")),
+        ("v1.2.3-staging staging prod", Promote("v1.2.3", "staging", "prod")),
+        ("<http://v1.2.3|v1.2.3> prod", Promote("v1.2.3", "staging", "prod")),
+        ("v1.2.3–rc.1 prod", Promote("v1.2.3-rc.1", "staging", "prod")),
+        ("v1.2.3\u200b prod", Promote("v1.2.3", "staging", "prod")),
+        ("ｖ1.2.3\u00a0prod", Promote("v1.2.3", "staging", "prod")),
+        ("", PromoteForm()),
+        ("v1.2.3", PromoteForm(version="v1.2.3")),
+        ("prod", PromoteForm(target="prod")),
+        ("HELP", Help()),
+    ],
+)
+def test_a_promotion_is_understood(text, meant):
+    assert parse_promote(text, DEFAULT_PATH, "/promote") == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("prod 30m db failover", Lock("prod", "30m", "db failover")),
+        ("prod it's  “the” db", Lock("prod", None, "it's  “the” db")),
+        ("prod 1h30m see &lt;b&gt; &amp;amp;", Lock("prod", "1h30m", "see <b> &amp;")),
+        ("prod <!channel> ask <@U02BOB|bob>", Lock("prod", None, "@channel ask @bob")),
+        ("prod", Lock("prod")),
+        ("prod 30m", Lock("prod", "30m")),
+        ("prod 2nd failover", Lock("prod", None, "2nd failover")),
+        ("", Help()),
+        ("help", Help()),
+    ],
+)
+def test_a_lock_is_understood_and_its_reason_kept_as_it_was_typed(text, meant):
+    assert parse_lock(text, DEFAULT_PATH, "/lock") == meant
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "meant"),
+    [
+        (parse_rollback, "v1.2.2 prod", Rollback("v1.2.2", "prod")),
+        (parse_rollback, "v1.2.2 prod  5xx  again", Rollback("v1.2.2", "prod", "5xx  again")),
+        (parse_rollback, "v1.2.2-prod prod", Rollback("v1.2.2", "prod")),
+        (parse_rollback, "prod", Rollback(None, "prod")),
+        (parse_rollback, "prod it is slow", Rollback(None, "prod", "it is slow")),
+        (parse_rollback, "", Help()),
+        (parse_unlock, "prod all done", Unlock("prod", "all done")),
+        (parse_unlock, "prod", Unlock("prod")),
+        (parse_unlock, "", Help()),
+        (parse_promotions, "", Promotions()),
+        (parse_promotions, "staging", Promotions("staging")),
+        (parse_promotions, "help", Help()),
+    ],
+)
+def test_the_other_commands_are_understood(parse, text, meant):
+    assert parse(text, DEFAULT_PATH, "/c") == meant
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "why", "following"),
+    [
+        (parse_promote, "prod v1.2.3", "comes first", "/c v1.2.3 prod"),
+        (parse_promote, "staging prod v1.2.3", "comes first", "/c v1.2.3 staging prod"),
+        (parse_promote, "v1.2.3 prd", "Did you mean prod?", "/c v1.2.3 prod"),
+        (parse_promote, "v1.2.3 stagng prod", "Did you mean staging?", "/c v1.2.3 staging prod"),
+        (parse_promote, "v1.2.3 dev prod", "Required path", "/c v1.2.3 staging prod"),
+        (parse_promote, "v1.2 prod", "not a version", "/c v1.2.3 staging prod"),
+        (parse_promote, "latest prod", "it moves", "/c v1.2.3 staging prod"),
+        (parse_promote, "v1.2.3 staging prod now please", "too many", "/c v1.2.3 staging prod"),
+        (parse_promote, "PROD", "Did you mean prod?", "/c v1.2.3 prod"),
+        (parse_rollback, "prod v1.2.2", "comes first", "/c v1.2.2 prod"),
+        (parse_rollback, "v1.2.2", "environment is missing", "/c v1.2.2 prod"),
+        (parse_lock, "prd 30m {} {0}", "Did you mean prod?", "/c prod 30m {} {0}"),
+        (parse_lock, "30m prod db", "after the environment", "/c prod 30m db"),
+        (parse_lock, "prod 30min db", "no duration", "/c prod 30m db"),
+        (parse_lock, "prod 90d db", "out of bounds", "/c prod 30m db"),
+        (parse_unlock, "prd done", "Did you mean prod?", "/c prod done"),
+        (parse_promotions, "prd", "Did you mean prod?", "/c prod"),
+    ],
+)
+def test_what_is_not_understood_is_said_with_the_command_that_would_be(parse, text, why, following):
+    with pytest.raises(NotUnderstoodError, match=".") as refused:
+        parse(text, DEFAULT_PATH, "/c")
+
+    assert why in str(refused.value)
+    assert refused.value.next == following
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+@given(
+    text=st.text()
+    | st.lists(st.sampled_from(["prod", "v1.2.3", "{}", "\0", "<", "|>", "&lt;", "30m", "‮"])).map(
+        " ".join
+    )
+)
+def test_nothing_typed_is_ever_more_than_not_understood(parse, text):
+    try:
+        parse(text, DEFAULT_PATH, "/c")
+    except NotUnderstoodError as refused:
+        assert str(refused)
+
+
+@given(version=VERSIONS, target=st.sampled_from(["staging", "prod"]))
+def test_a_promotion_means_what_its_words_say(version, target):
+    source = DEFAULT_PATH.before(target).name
+
+    asked = parse_promote(f"{version} {source} {target}", DEFAULT_PATH, "/promote")
+
+    assert asked == Promote(version, source, target)
+
+
+@given(reason=REASONS, duration=st.sampled_from(["", "30m", "2h"]))
+def test_a_reason_survives_the_way_through_slack(reason, duration):
+    escaped = reason.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+    asked = parse_lock(f"prod {duration} {escaped}", DEFAULT_PATH, "/lock")
+
+    assert asked == Lock("prod", duration or None, reason)
+
+
+@given(st.text())
+def test_unwrapping_leaves_nothing_that_slack_would_take_for_a_mention(text):
+    for_slack = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+    assert unwrapped(for_slack) == text.strip()
