@@ -1,0 +1,119 @@
+"""The Tracer over OpenTelemetry's SDK: real spans under the trace id of the request."""
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from opentelemetry import context as contexts
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.trace import Span as SdkSpan
+from opentelemetry.trace import Status, StatusCode, get_current_span, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from engine.domain.errors import PromotionError
+from engine.telemetry import CURRENT_TRACE, NO_SPAN, Attribute, Span, tracing
+
+_log = logging.getLogger(__name__)
+# A collector that does not answer delays nobody by more than 5 s (spec 18).
+_CLOSE_SECONDS = 4.0
+
+
+class _GivenTraceIds(RandomIdGenerator):
+    """The trace id is the one in records and outputs, which is there before the first span."""
+
+    def generate_trace_id(self) -> int:
+        given = CURRENT_TRACE.get()
+        return int(given, 16) if given else super().generate_trace_id()
+
+    def is_trace_id_random(self) -> bool:
+        return False
+
+
+class OtelTracer:
+    """
+    Implements `engine.telemetry.Tracer`; `processor` gets the spans. TRACEPARENT and TRACESTATE of
+    `environ` are the parent of traces that have its trace id.
+    """
+
+    def __init__(self, processor: SpanProcessor, environ: Mapping[str, str]) -> None:
+        named = {} if environ.get("OTEL_SERVICE_NAME") else {"service.name": "floe"}
+        self._provider = TracerProvider(
+            resource=Resource.create(named),
+            # It would wait for half a minute.
+            shutdown_on_exit=False,
+            id_generator=_GivenTraceIds(),
+        )
+        self._provider.add_span_processor(processor)
+        self._tracer = self._provider.get_tracer("floe")
+        carrier = {name.lower(): environ.get(name, "") for name in ("TRACEPARENT", "TRACESTATE")}
+        self._around = TraceContextTextMapPropagator().extract(carrier, Context())
+
+    @contextmanager
+    def trace(self, trace_id: str, name: str, **attributes: Attribute) -> Iterator[Span]:
+        around = get_current_span(self._around).get_span_context()
+        same = around.is_valid and f"{around.trace_id:032x}" == trace_id
+        with (
+            tracing(trace_id),
+            self._opened(name, attributes, self._around if same else Context()) as span,
+        ):
+            yield span
+
+    def span(self, name: str, **attributes: Attribute) -> AbstractContextManager[Span]:
+        current = contexts.get_current()
+        if not get_current_span(current).get_span_context().is_valid:
+            return nullcontext(NO_SPAN)
+        return self._opened(name, attributes, current)
+
+    def part(
+        self, parent: SdkSpan, name: str, attributes: Mapping[str, Attribute]
+    ) -> AbstractContextManager[Span]:
+        """A span below `parent`, whatever this thread does otherwise."""
+        return self._opened(name, attributes, set_span_in_context(parent, Context()))
+
+    def close(self) -> None:
+        # In a thread, since a flush has no timeout of its own; nobody waits for it at the exit.
+        closing = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
+        closing.start()
+        closing.join(_CLOSE_SECONDS)
+        if closing.is_alive():
+            _log.warning("no collector took the traces within %g seconds", _CLOSE_SECONDS)
+
+    @contextmanager
+    def _opened(
+        self, name: str, attributes: Mapping[str, Attribute], parent: Context
+    ) -> Iterator[Span]:
+        span = self._tracer.start_span(name, parent, attributes=dict(attributes))
+        token = contexts.attach(set_span_in_context(span, parent))
+        try:
+            with tracing(f"{span.get_span_context().trace_id:032x}"):
+                yield OtelSpan(self, span)
+        except BaseException as error:
+            span.set_status(Status(StatusCode.ERROR, _described(error)))
+            span.set_attribute("error.type", type(error).__name__)
+            raise
+        finally:
+            contexts.detach(token)
+            span.end()
+
+
+class OtelSpan:
+    """Implements `engine.telemetry.Span`."""
+
+    def __init__(self, tracer: OtelTracer, span: SdkSpan) -> None:
+        self._tracer = tracer
+        self._span = span
+
+    def note(self, **attributes: Attribute) -> None:
+        self._span.set_attributes(dict(attributes))
+
+    def span(self, name: str, **attributes: Attribute) -> AbstractContextManager[Span]:
+        return self._tracer.part(self._span, name, attributes)
+
+
+def _described(error: BaseException) -> str | None:
+    """Only our own sentences: the text of others' errors, and traces of stacks, hold secrets."""
+    return str(error) if isinstance(error, PromotionError) else None
