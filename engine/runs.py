@@ -19,8 +19,9 @@ from engine.domain.ledger import LedgerEntry, continues
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode, Plan
 from engine.domain.record import AnyRecord
-from engine.domain.request import PromotionRequest, Request
+from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.result import Ending, Result
+from engine.domain.trace import SPAN_PROMOTE, SPAN_ROLLBACK
 from engine.executor import Executor
 from engine.operations import OPERATIONS
 from engine.operations.operation import Stamp
@@ -39,6 +40,7 @@ from engine.ports import (
     Upload,
     Verifier,
 )
+from engine.telemetry import NO_SPAN, NO_TRACER, Span, Tracer, tracing
 
 _log = logging.getLogger(__name__)
 
@@ -74,12 +76,13 @@ class Runs:
     enforcer: PolicyEnforcer = field(default_factory=NoPolicies)
     audit_backend: AuditBackendPlugin | None = None
     announcer: Announcer = NOBODY
+    tracer: Tracer = NO_TRACER
     heads: Heads = field(default_factory=FleetingHeads)
 
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
         """What `request` would do. Reads only; LIST names the command gates instead of running."""
-        context = self._context(request, progress, mode)
-        return OPERATIONS[type(request)].plan(request, context, self.policy_digest)
+        with self._traced(request, dry_run=mode is GateMode.LIST) as span:
+            return self._planned(request, progress, mode, span)
 
     def look(self, request: Request, progress: Progress) -> Plan:
         """Where `request` stands by policy alone; like a LIST plan it is never executed."""
@@ -92,18 +95,8 @@ class Runs:
 
         ValueError for a LIST plan; ConflictError when the artifact's tag moved since.
         """
-        if plan.mode is GateMode.LIST:
-            raise ValueError("a plan whose gates were only listed cannot be executed")
-        if plan.error:
-            return Result(plan, Ending.BLOCKED, error=plan.error)
-        with self._lease(plan.request, progress) as upload:
-            context = self._context(plan.request, progress)
-            renewed = OPERATIONS[type(plan.request)].renew(plan, plan.request, context)
-            try:
-                bound = guard(renewed) if guard else renewed
-            except PromotionError as error:
-                return Result(renewed, Ending.BLOCKED, error=error)
-            return self._write(bound, context, upload)
+        with self._traced(plan.request, dry_run=False) as span:
+            return self._executed(plan, progress, guard, span)
 
     def run(self, request: Request, progress: Progress) -> Result:
         """
@@ -111,12 +104,61 @@ class Runs:
         the first read, which then needs no repetition.
         """
         gated = isinstance(request, PromotionRequest)
-        if gated and self.path.environment(request.target).gates:
-            return self.execute(self.plan(request, progress), progress)
-        with self._lease(request, progress) as upload:
-            context = self._context(request, progress)
-            plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
-            return self._write(plan, context, upload)
+        with self._traced(request, dry_run=False) as span:
+            if gated and self.path.environment(request.target).gates:
+                plan = self._planned(request, progress, GateMode.RUN, span)
+                return self._executed(plan, progress, None, span)
+            with self._lease(request, progress) as upload:
+                context = self._context(request, progress, GateMode.RUN, span)
+                plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
+                return self._write(plan, context, upload)
+
+    def _planned(self, request: Request, progress: Progress, mode: GateMode, span: Span) -> Plan:
+        context = self._context(request, progress, mode, span)
+        return OPERATIONS[type(request)].plan(request, context, self.policy_digest)
+
+    def _executed(self, plan: Plan, progress: Progress, guard: Guard | None, span: Span) -> Result:
+        if plan.mode is GateMode.LIST:
+            raise ValueError("a plan whose gates were only listed cannot be executed")
+        if plan.error:
+            return Result(plan, Ending.BLOCKED, error=plan.error)
+        with self._lease(plan.request, progress) as upload:
+            context = self._context(plan.request, progress, GateMode.RUN, span)
+            renewed = OPERATIONS[type(plan.request)].renew(plan, plan.request, context)
+            try:
+                bound = guard(renewed) if guard else renewed
+            except PromotionError as error:
+                return Result(renewed, Ending.BLOCKED, error=error)
+            return self._write(bound, context, upload)
+
+    @contextmanager
+    def _traced(self, request: Request, *, dry_run: bool) -> Iterator[Span]:
+        """The span of a promotion or rollback; a lock has none, and its log lines their trace."""
+        match request:
+            case PromotionRequest():
+                reference = f"{self.registry.reference}:{request.version}"
+                opened = self.tracer.trace(
+                    request.trace_id,
+                    SPAN_PROMOTE,
+                    artifact_ref=reference,
+                    from_env=request.source,
+                    to_env=request.target,
+                    dry_run=dry_run,
+                )
+            case RollbackRequest():
+                opened = self.tracer.trace(
+                    request.trace_id,
+                    SPAN_ROLLBACK,
+                    artifact_ref=f"{self.registry.reference}:{request.version}",
+                    environment=request.target,
+                    reason=request.reason,
+                )
+            case _:
+                with tracing(request.trace_id):
+                    yield NO_SPAN
+                return
+        with opened as span:
+            yield span
 
     def append(self, record: AnyRecord) -> LedgerEntry:
         """Put a record on its ledger that changes no tag, attached to the artifact it names."""
@@ -135,7 +177,11 @@ class Runs:
         return Executor(self.registry, self.ledger, self.leases, self.pool, self.audit_backend)
 
     def _context(
-        self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN
+        self,
+        request: Request,
+        progress: Progress,
+        mode: GateMode = GateMode.RUN,
+        span: Span = NO_SPAN,
     ) -> Context:
         sources = Sources(
             self.registry,
@@ -145,6 +191,7 @@ class Runs:
             self.directory,
             self.verifier,
             self.enforcer,
+            span,
         )
         kind = OPERATIONS[type(request)].context
         context: Context = kind(request, self.path, sources, self.clock.now(), progress, mode)

@@ -75,7 +75,12 @@ def _verdict(kept: Mapping[str, JsonValue]) -> SignatureVerdict | None:
         return None
     issuer, subject, fingerprint = (_text(kept.get(name)) for name in _FIELDS[1:])
     return SignatureVerdict(
-        "key" if mode == "key" else "keyless", issuer, subject, fingerprint, problem=None
+        "key" if mode == "key" else "keyless",
+        issuer,
+        subject,
+        fingerprint,
+        problem=None,
+        cached=True,
     )
 
 

@@ -9,13 +9,16 @@ from engine.adapters.store.connections import remove_database
 from engine.adapters.store.records import FILE_NAME, SqliteRecords
 from engine.api import Engine
 from engine.audit.records import Records
+from engine.bootstrap.platform import refusals_of
 from engine.config import Config
 from engine.config.people import OidcSignIn
 from engine.domain.errors import AuthorizationError, StoreUnavailableError
 from engine.domain.identity import Claims
 from engine.domain.operator import Operator
+from engine.domain.plan import Plan
 from engine.ports import SILENT
 from engine.ports.records import Cursor, KeptRecord, SeenStatus
+from engine.refusals import attempt_of_plan
 
 __all__ = [
     "QUIET",
@@ -37,12 +40,14 @@ class Entrance:
     """
     `bearer` is who an OIDC token of `identity.oidc` speaks of. `signed_in` is whom the ID token
     that the provider of `web.auth` gave, bound to a sign-in by its nonce, speaks of; `recognized`
-    makes an operator of claims, with the groups of now. All raise AuthorizationError.
+    makes an operator of claims, with the groups of now. All raise AuthorizationError. `refused`
+    puts on record, as far as it can, what a plan was refused for.
     """
 
     bearer: Callable[[str], Operator]
     signed_in: Callable[[str, str], Claims]
     recognized: Callable[[Claims], Operator]
+    refused: Callable[[Plan], None]
 
 
 @contextmanager
@@ -63,6 +68,7 @@ def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
         if isinstance(auth, OidcSignIn)
         else ()
     )
+    refusals = refusals_of(config, engine)
     read = import_module("engine.adapters.identity.token").Token.read
     with (
         closing(identity.OidcVerifier(issuers)) as tokens,
@@ -81,6 +87,7 @@ def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
             bearer=lambda token: engine.directory.operator(tokens.claims(token)),
             signed_in=signed_in,
             recognized=engine.directory.operator,
+            refused=lambda plan: refusals.note(attempt_of_plan(plan)),
         )
 
 

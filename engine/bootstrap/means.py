@@ -24,6 +24,7 @@ from engine.ports import (
     Registry,
     Verifier,
 )
+from engine.telemetry import NO_TRACER, Tracer
 
 
 def registry_of(settings: RemoteRegistry | EmbeddedRegistry, stack: ExitStack) -> Registry:
@@ -108,6 +109,16 @@ def announcer_of(config: Config, stack: ExitStack) -> Announcer:
     stack.callback(teller.deliver_due)
     announcer: Announcer = teller
     return announcer
+
+
+def tracer_of(stack: ExitStack) -> Tracer:
+    """Spans where the standard OTEL_ variables ask for them; what is left is told at the end."""
+    if not any(name.startswith("OTEL_") for name in os.environ):
+        return NO_TRACER
+    opening = import_module("engine.adapters.telemetry.opening")
+    tracer: Tracer = opening.open_tracer(os.environ)
+    stack.callback(tracer.close)
+    return tracer
 
 
 def policies_of(config: Config) -> PolicyEnforcer:

@@ -21,6 +21,7 @@ from engine.bootstrap.means import (
     policies_of,
     refuse_what_is_not_built,
     registry_of,
+    tracer_of,
     verifier_of,
 )
 from engine.bootstrap.people import directory_of, local_operator
@@ -65,6 +66,7 @@ def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engi
             enforcer=policies_of(config),
             audit_backend=audit_backend_of(config, stack),
             announcer=announcer_of(config, stack),
+            tracer=tracer_of(stack),
             heads=FileHeads(config.state_dir / "heads.json", registry.reference),
         )
 

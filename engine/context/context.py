@@ -15,6 +15,7 @@ from engine.domain.record import AnyRecord, Previous
 from engine.domain.request import Request
 from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, EnvironmentState, LockState, lock_in_force
+from engine.domain.trace import SPAN_VERIFY
 from engine.facts import Fact, Facts
 from engine.ports import (
     GateRunner,
@@ -26,6 +27,8 @@ from engine.ports import (
     RegistryReader,
     Verifier,
 )
+from engine.telemetry import NO_SPAN, Span
+from engine.traced import TracedProgress
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Sources:
     directory: Directory = field(default_factory=Directory)
     verifier: Verifier = field(default_factory=NoVerifier)
     enforcer: PolicyEnforcer = field(default_factory=NoPolicies)
+    span: Span = NO_SPAN
 
 
 class Context(Facts):
@@ -60,7 +64,7 @@ class Context(Facts):
         self.target: Environment = path.environment(request.target)
         self.directory = sources.directory
         self._sources = sources
-        self._progress = progress
+        self._progress = TracedProgress(progress, sources.span)
 
     @Fact
     def target_head(self) -> LedgerEntry | None:
@@ -73,7 +77,11 @@ class Context(Facts):
         artifact = self.artifact
         if artifact is None or self.target.signature is Enforcement.OFF:
             return None
-        return self._sources.verifier.verify(self._sources.registry, artifact)
+        enforcement = self.target.signature.value
+        with self._sources.span.span(SPAN_VERIFY, enforcement_mode=enforcement) as span:
+            verdict = self._sources.verifier.verify(self._sources.registry, artifact)
+            span.note(cached=verdict.cached)
+        return verdict
 
     @Fact
     def latest(self) -> Digest | None:

@@ -42,6 +42,8 @@ class SignatureVerdict:
     problem: str | None = UNSIGNED
     examined: tuple[ExaminedSignature, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    # Whether it was remembered from an earlier look at the same bytes under the same settings.
+    cached: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if (self.mode == "none") != (self.problem is not None):

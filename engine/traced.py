@@ -1,0 +1,45 @@
+"""Gates as spans: each begins and ends with what progress is told (FR-024)."""
+
+from contextlib import AbstractContextManager
+from contextvars import Context as Surroundings
+from contextvars import copy_context
+
+from engine.domain.gate import GateKind, GateResult
+from engine.domain.trace import SPAN_GATE
+from engine.ports import Progress
+from engine.telemetry import Span
+
+_Open = tuple[Surroundings, AbstractContextManager[Span], Span]
+
+
+class TracedProgress:
+    """Implements `Progress`: passes on what it is told; every gate is a span below `span`."""
+
+    def __init__(self, inner: Progress, span: Span) -> None:
+        self._inner = inner
+        self._span = span
+        self._open: dict[GateKind, _Open] = {}
+
+    def step(self, text: str) -> None:
+        self._inner.step(text)
+
+    def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
+        part = self._span.span(
+            f"{SPAN_GATE}{gate.value}", gate_type=gate.value, timeout_seconds=timeout_seconds
+        )
+        # Gates overlap, and the surroundings of a span are put back in the order they were left:
+        # each therefore has its own.
+        around = copy_context()
+        self._open[gate] = (around, part, around.run(part.__enter__))
+        self._inner.gate_started(gate, timeout_seconds)
+
+    def gate_finished(self, result: GateResult) -> None:
+        opened = self._open.pop(result.gate, None)
+        if opened:
+            around, part, span = opened
+            span.note(duration_ms=result.duration_ms, status=result.status.value)
+            around.run(part.__exit__, None, None, None)
+        self._inner.gate_finished(result)
+
+    def gate_output(self, gate: GateKind, output: bytes) -> None:
+        self._inner.gate_output(gate, output)
