@@ -12,6 +12,7 @@ from engine.domain.manifest import Descriptor
 from engine.domain.plan import TagWrite
 from engine.domain.record import AnyRecord
 from engine.domain.text import printable
+from engine.outbox import NOBODY, Announcer
 from engine.ports import Leases, Ledger, Registry, Upload
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Executor:
     leases: Leases
     pool: Pool
     audit_backend: AuditBackendPlugin | None = None
+    announcer: Announcer = NOBODY
 
     def change(
         self,
@@ -77,6 +79,8 @@ class Executor:
             record.subject_digest or "no artifact",
             printable(record.operator),
         )
+        # Told before `latest` moves: a run that dies in between is `completing`, and then tells.
+        self.announcer.announce(record)
         self._follow(writes)
         listed.result()
         return entry
@@ -84,6 +88,9 @@ class Executor:
     def complete(self, entry: LedgerEntry | None, writes: Writes) -> None:
         """Do what an interrupted run left undone after it committed `entry`."""
         listed = self.pool.submit(self._attach, entry) if entry else None
+        if entry and writes:
+            # A delivery has a stable id, so whoever was told already is not told twice.
+            self.announcer.announce(entry.record)
         self._follow(writes)
         if listed:
             listed.result()

@@ -170,11 +170,18 @@ class Runs:
             executor = self._executor()
             subject = manifest.descriptor if manifest else None
             entry = executor.change((), record, subject, head, upload)
-        self._committed(entry)
+        self._seen(entry)
         return entry
 
     def _executor(self) -> Executor:
-        return Executor(self.registry, self.ledger, self.leases, self.pool, self.audit_backend)
+        return Executor(
+            self.registry,
+            self.ledger,
+            self.leases,
+            self.pool,
+            self.audit_backend,
+            self.announcer,
+        )
 
     def _context(
         self,
@@ -223,13 +230,8 @@ class Runs:
         else:
             subject = plan.manifest.descriptor if plan.manifest else None
             entry = executor.change(plan.writes, record, subject, head, upload)
-        self._committed(entry)
-        return Result(plan, operation.ending, entry.record, warnings=plan.warnings)
-
-    def _committed(self, entry: LedgerEntry) -> None:
-        """What follows a commit: others are told, and the head is remembered."""
-        self.announcer.announce(entry.record)
         self._seen(entry)
+        return Result(plan, operation.ending, entry.record, warnings=plan.warnings)
 
     def _seen(self, entry: LedgerEntry) -> None:
         """

@@ -1,12 +1,13 @@
 """What an interrupted run left is taken up only if it is what that run would have written."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from engine.domain.artifact import Digest, Tag
 from engine.domain.canonical import canonical_json
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
-from engine.domain.record import PromotionRecord
+from engine.domain.record import AnyRecord, PromotionRecord
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.engines import engine_on, promote
@@ -73,3 +74,36 @@ def test_a_ledger_that_is_shortened_after_a_promotion_is_found_out(place: Place,
     assert known is not None
     assert known.sequence == 3
     assert known.digest != Digest.of(earlier.content)
+
+
+class Heard:
+    """Implements `engine.outbox.Announcer`: remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.records: list[str] = []
+
+    def announce(self, record: AnyRecord) -> None:
+        self.records.append(record.id)
+
+    def deliver_due(self, seconds: float = 5) -> None: ...
+
+
+def test_what_dies_between_its_record_and_latest_is_told_when_it_is_completed(
+    place: Place, tmp_path: Path
+):
+    with engine_on(place.registry, tmp_path) as built:
+        heard = Heard()
+        engine = replace(built, announcer=heard)
+        place.push(image(b"zero"), "v0.9.0-dev")
+        place.push(image(b"one"), "v1.0.0-dev")
+        promote(engine, "v0.9.0", "staging")
+        first = promote(engine, "v1.0.0", "staging")
+        older = engine.registry.fetch(Tag("v0.9.0-staging"))
+        assert older is not None
+        engine.registry.put(older, Tag("latest-staging"))
+
+        completed = promote(engine, "v1.0.0", "staging")
+        unchanged = promote(engine, "v1.0.0", "staging")
+
+    assert completed.record == first.record == unchanged.record
+    assert heard.records[1:] == [first.record.id, first.record.id]
