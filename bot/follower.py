@@ -45,7 +45,8 @@ class _Event(Protocol):
 class Follower:
     """
     One thread. Where it is in the feed, and what is to be said, are written together: nothing is
-    said twice or forgotten, whenever it is stopped. `renewed` is called when something changed.
+    said twice or forgotten, whenever it is stopped. `renewed` is told again and again whether
+    something changed.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Follower:
         people: People,
         outbox: Outbox,
         look: Look,
-        renewed: Callable[[], None],
+        renewed: Callable[[bool], None],
     ) -> None:
         self._platform = platform
         self._store = store
@@ -103,6 +104,7 @@ class Follower:
                 while self._follow() and not self._stopping.is_set():
                     pass
                 self._remind()
+                self._renewed(False)
             except PromotionError as error:
                 _log.warning("changes cannot be followed for Slack: %s", error)
                 self._stopping.wait(1)
@@ -144,7 +146,7 @@ class Follower:
                 self._touched |= touched
             raise
         self._outbox.wake()
-        self._renewed()
+        self._renewed(True)
         return len(events) == _PAGE
 
     def _take_in(self, events: Sequence[_Event], touched: set[str]) -> None:

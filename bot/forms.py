@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from bot.blocks.answers import NOT_STARTED
-from bot.blocks.elements import View, foreign
+from bot.blocks.elements import View, code, foreign
 from bot.blocks.home import loading
 from bot.blocks.look import Look
 from bot.identity import People
@@ -24,7 +24,7 @@ from engine.api import Platform
 from engine.domain.errors import PromotionError, VersionNotPromotedError
 from engine.domain.operator import Operator
 from engine.domain.parsing import rollback_request
-from engine.domain.plan import GateMode
+from engine.domain.plan import Effect, GateMode
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.trace import trace_id
 
@@ -82,6 +82,9 @@ class Forms:
         if blockers:
             said = foreign("; ".join(blockers), 2000)
             return said_modal(f"Roll back {asked.target}", f"*{NOT_STARTED}:* {said}")
+        if plan.effect is Effect.NOTHING:
+            runs = f"{code(version)} is what {asked.target} runs already."
+            return said_modal(f"Roll back {asked.target}", f"*Nothing to do:* {runs}")
         running = plan.previous
         carried = _place(asker) | {
             "version": str(request.version),

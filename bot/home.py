@@ -37,6 +37,7 @@ class Homes:
         self._lock = threading.Lock()
         self._opened: dict[str, tuple[float, Asker]] = {}
         self._renewed = 0.0
+        self._stale = False
 
     def start(self) -> None:
         """Nothing is published before somebody opens theirs."""
@@ -50,13 +51,14 @@ class Homes:
             self._opened[asker.user] = (time.monotonic(), asker)
         self._pool.submit(self._publish, asker).add_done_callback(report)
 
-    def renew(self) -> None:
-        """The same for whoever opened theirs in the last hour, and not too often."""
+    def renew(self, changed: bool) -> None:
+        """The same for whoever opened theirs in the last hour: soon after something changed."""
         now = time.monotonic()
         with self._lock:
-            if now < self._renewed + _BETWEEN_SECONDS:
+            self._stale |= changed
+            if not self._stale or now < self._renewed + _BETWEEN_SECONDS:
                 return
-            self._renewed = now
+            self._stale, self._renewed = False, now
             self._opened = {
                 user: (at, asker)
                 for user, (at, asker) in self._opened.items()

@@ -22,7 +22,7 @@ from engine.config import load_config
 from engine.domain.change import Change, ChangeState
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
-from engine.domain.parsing import promotion_request
+from engine.domain.parsing import promotion_request, unlock_request
 from engine.domain.trace import trace_id
 from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, Json, fake_slack
 from tests.builders import image
@@ -56,7 +56,7 @@ identity:
   groups:
     developers: [alice@acme.com, dave@acme.com]
     release-managers: [bob@acme.com, carol@acme.com, alice@acme.com]
-slack: {channel: %(channel)s}
+slack: {%(slack)s}
 web: {base_url: "https://floe.acme.com"}
 """
 
@@ -185,6 +185,22 @@ class Stage:
     def eventually(self, look: Callable[[], T | None], seconds: float = 20) -> T:
         return eventually(look, seconds)
 
+    def submit_elsewhere(self, version: str, operator: Operator) -> Change:
+        """Ask for a promotion to prod through another face."""
+        path = self.platform.engine.path
+        request = promotion_request(path, version, None, "prod", operator, trace_id())
+        change = self.platform.changes.submit(request, "cli")
+        self.platform.worker.wake()
+        return change
+
+    def unlock_elsewhere(self, target: str, operator: Operator) -> None:
+        engine = self.platform.engine
+        request = unlock_request(engine.path, target, operator, trace_id(), "over")
+        assert engine.run(request, QUIET).error is None
+
+    def promote_elsewhere(self, version: str, target: str) -> None:
+        promote(self.platform, version, target, self.operator("dave@acme.com"))
+
     def operator(self, email: str) -> Operator:
         """Somebody who comes through another face."""
         claims = Claims(f"oidc:https://id#{email}", IdentitySource.OIDC, True, (email,))
@@ -255,12 +271,13 @@ def stage_in(
     tests: str = '"true"',
     required: int = 1,
     expires: str = "4h",
-    channel: str = DEPLOYS,
+    channel: str | None = DEPLOYS,
     tempo: Tempo = QUICK,
     worker: bool = True,
 ) -> Iterator[Stage]:
     """v1.0.0 and v2.0.0 are in staging; alice, bob, carol and dave are in Slack."""
-    values = {"tests": tests, "required": required, "expires": expires, "channel": channel}
+    slack_section = f"channel: {channel}" if channel else ""
+    values = {"tests": tests, "required": required, "expires": expires, "slack": slack_section}
     (folder / "manifest.yaml").write_text(MANIFEST % values)
     with fake_slack() as slack:
         for user, name in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol"), (DAVE, "dave")):

@@ -1,0 +1,125 @@
+"""Gates in Slack: as they run, in the thread as they finish, and when they fail."""
+
+import pytest
+
+from engine.domain.change import ChangeState
+from tests.bot.stage import ALICE, DEPLOYS, QUICK, block_ids, eventually, said, stage_in
+
+
+def lines(stage, change):
+    prefix = f"{change.id}:gates:"
+    return [m for m in stage.slack.messages if block_ids(m)[0].startswith(prefix)]
+
+
+@pytest.mark.requirement("SL-002")
+def test_gates_are_counted_on_the_message_and_told_in_its_thread_as_they_finish(tmp_path):
+    released = tmp_path / "go"
+    waiting = f'sh, -c, "while [ ! -e {released} ]; do sleep 0.05; done"'
+    with stage_in(tmp_path, tests=waiting) as stage:
+        stage.command("/promote v1.0.0 prod")
+        change = stage.change(ChangeState.CHECKING)
+
+        root = eventually(lambda: (r := stage.root()) and "gates 1/2" in r["text"] and r)
+        assert "*tests* running" in said(root)
+        [first] = eventually(lambda: lines(stage, change))
+        assert first["text"] == "cost_analysis passed"
+        assert first["thread_ts"] == root["ts"]
+        released.touch()
+        stage.change(ChangeState.AWAITING_APPROVAL)
+
+        second = eventually(lambda: lines(stage, change)[1:])
+        assert [m["text"] for m in second] == ["tests passed"]
+        ask = stage.ask(change)
+        assert float(ask["ts"]) > float(second[0]["ts"])
+        assert len(stage.slack.in_channel(DEPLOYS)) == 1
+
+
+@pytest.mark.requirement("SL-002")
+def test_gates_that_finish_within_a_second_share_a_line(stage):
+    change = stage.awaiting()
+
+    [line] = lines(stage, change)
+
+    assert "tests" in line["text"]
+    assert "cost_analysis" in line["text"]
+
+
+@pytest.mark.requirement("SL-002")
+def test_a_failed_gate_of_production_is_told_to_everybody_and_pings_nobody(tmp_path):
+    failing = "sh, -c, \"echo '<!channel> & <@U1>' >&2; exit 3\""
+    with stage_in(tmp_path, tests=failing) as stage:
+        stage.command("/promote v1.0.0 prod")
+        change = stage.change(ChangeState.BLOCKED)
+
+        end = eventually(
+            lambda: [m for m in stage.slack.messages if block_ids(m)[0] == f"{change.id}:end"]
+        )[0]
+
+        assert end["reply_broadcast"] is True
+        everything = [m["text"] + said(m) for m in stage.slack.messages]
+        assert not [text for text in everything if "<!channel>" in text or "<@U1>" in text]
+        eventually(lambda: "Blocked" in stage.root()["text"])
+        assert "/promote v1.0.0 staging prod" in said(stage.root())
+
+
+@pytest.mark.requirement("SL-001")
+def test_what_a_rule_refuses_is_told_to_whoever_asked_and_to_nobody_else(stage):
+    stage.command("/promote v1.0.0 prod", user="U03CAROL")
+
+    [told] = eventually(lambda: stage.told("U03CAROL"))
+    assert told.startswith("Not started: Unauthorized")
+    stage.change(ChangeState.BLOCKED)
+    stage.command("/promotions", user=ALICE)
+    eventually(lambda: stage.told(ALICE))
+    assert stage.slack.messages == []
+
+
+@pytest.mark.requirement("SL-001")
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("/promote v9.9.9 prod", "Nearest there: v1.0.0, v2.0.0"),
+        ("/promote v1.0.0 staging", "Nothing to do"),
+    ],
+)
+def test_what_cannot_begin_is_told_to_whoever_asked(stage, typed, told):
+    if "Nothing" in told:
+        typed = typed.replace("v1.0.0", "v2.0.0")
+
+    stage.command(typed)
+
+    [answer] = eventually(lambda: stage.told(ALICE))
+    assert told in answer
+    assert stage.slack.messages == []
+
+
+def test_without_a_channel_it_is_announced_where_it_was_asked_for(tmp_path):
+    with stage_in(tmp_path, channel=None) as stage:
+        stage.command("/promote v1.0.0 prod", channel="C09TEAM")
+
+        eventually(lambda: stage.slack.in_channel("C09TEAM"))
+        assert stage.slack.in_channel(DEPLOYS) == []
+
+
+def test_a_change_from_another_face_is_announced_and_followed_too(stage):
+    asker = stage.operator("alice@acme.com")
+    stage.submit_elsewhere("v1.0.0", asker)
+
+    change = stage.change(ChangeState.AWAITING_APPROVAL)
+    stage.ask(change)
+    assert "alice@acme.com" in stage.root()["text"]
+
+
+@pytest.mark.requirement("SL-003")
+def test_whoever_must_decide_is_reminded_once_at_half_time(tmp_path):
+    with stage_in(tmp_path, expires="12s", tempo=QUICK) as stage:
+        change = stage.awaiting()
+
+        def reminders():
+            key = f"{change.id}:reminder"
+            return [m for m in stage.slack.messages if block_ids(m)[0] == key]
+
+        [reminder] = eventually(reminders)
+        assert "release-managers" in reminder["text"]
+        stage.change(ChangeState.EXPIRED)
+        assert len(reminders()) == 1

@@ -1,0 +1,195 @@
+"""Who may: verified by Slack at the click, or refused."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.identity import LookUpFailedError, People
+from bot.inbox import Asker
+from bot.store import BotStore
+from bot.webapi import SlackApi, web_client
+from engine.domain.environment import Approvals, Environment
+from engine.domain.errors import AuthorizationError
+from engine.domain.identity import Directory
+from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, fake_slack
+from tests.bot.stage import ALICE, BOB, buttons, eventually, said
+from tests.scenarios.engines import path_of
+
+GROUPS = frozenset({"release-managers", "sre"})
+ASKER = Asker(BOB, TEAM, "C01DEPLOY")
+
+
+@dataclass
+class Clock:
+    time: float = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@dataclass
+class Slack:
+    fake: FakeSlack
+    people: People
+    clock: Clock
+
+
+@pytest.fixture
+def slack(tmp_path: Path) -> Iterator[Slack]:
+    path = path_of("dev", Environment("prod", approvals=Approvals(1, GROUPS)))
+    directory = Directory.of({"alice@acme.com": ("U01ALICE",)}, {"sre": ("bob@acme.com",)})
+    store = BotStore(tmp_path)
+    with fake_slack() as fake:
+        fake.person(BOB, "bob@acme.com")
+        clock = Clock()
+        api = SlackApi(web_client(BOT_TOKEN, fake.url))
+        yield Slack(fake, People(api, store, directory, path, clock), clock)
+    store.close()
+
+
+def test_a_member_is_who_their_verified_e_mail_says(slack):
+    operator = slack.people.operator(ASKER)
+
+    assert operator.name == "bob@acme.com"
+    assert operator.id == "slack:T01ACME/U02BOB"
+    assert operator.verified
+    assert operator.groups == {"sre"}
+    assert slack.people.id_of("bob@acme.com") == operator.id
+
+
+def test_without_an_e_mail_the_user_id_is_the_name_and_aliases_hold(slack):
+    slack.fake.person(BOB, None)
+    slack.fake.person(ALICE, None)
+
+    assert slack.people.operator(ASKER).name == BOB
+    assert slack.people.operator(Asker(ALICE, TEAM, "C")).name == "alice@acme.com"
+
+
+def test_an_e_mail_that_slack_did_not_confirm_is_nobodys(slack):
+    slack.fake.person(BOB, "alice@acme.com", is_email_confirmed=False)
+
+    assert slack.people.operator(ASKER).name == BOB
+
+
+@pytest.mark.requirement("SL-003")
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"deleted": True},
+        {"is_bot": True},
+        {"is_restricted": True},
+        {"is_ultra_restricted": True},
+        {"is_stranger": True},
+        {"team_id": "T0OTHER"},
+    ],
+)
+def test_guests_bots_and_strangers_are_refused(slack, flags):
+    slack.fake.person(BOB, "bob@acme.com", **flags)
+
+    with pytest.raises(AuthorizationError, match="only members of this"):
+        slack.people.operator(ASKER)
+
+
+def test_another_team_is_refused_whatever_it_says(slack):
+    for team in ("T0OTHER", ""):
+        with pytest.raises(AuthorizationError, match="another Slack team"):
+            slack.people.operator(Asker(BOB, team, "C"))
+
+
+@pytest.mark.requirement("SL-003")
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [("auth.test", 500), ("users.info", 500), ("users.info", 429), ("usergroups.list", 503)],
+)
+def test_a_look_up_that_fails_refuses_and_says_so(slack, method, status):
+    slack.fake.groups["release-managers"] = [BOB]
+    slack.fake.fail(method, status)
+
+    with pytest.raises(LookUpFailedError, match="I did nothing. Try again"):
+        slack.people.operator(ASKER)
+
+    assert slack.people.operator(ASKER).groups == {"sre", "release-managers"}
+
+
+def test_slack_answering_about_somebody_else_is_refused(slack):
+    slack.fake.users[BOB] = {**slack.fake.users[BOB], "id": ALICE}
+
+    with pytest.raises(LookUpFailedError, match="not about you"):
+        slack.people.operator(ASKER)
+
+
+def test_user_groups_count_by_their_handle_and_are_read_once_a_minute(slack):
+    slack.fake.groups |= {"release-managers": [BOB], "others": [BOB]}
+
+    first = slack.people.operator(ASKER).groups
+    slack.fake.groups["release-managers"] = []
+    slack.clock.time = 59
+    cached = slack.people.operator(ASKER).groups
+    slack.clock.time = 61
+    later = slack.people.operator(ASKER).groups
+
+    assert first == cached == {"sre", "release-managers"}
+    assert later == {"sre"}
+    # Groups that no environment speaks of are nobody's business.
+    asked = [call["usergroup"] for call in slack.fake.called("usergroups.users.list")]
+    assert set(asked) == {"SRELEASE-MANAGERS"}
+
+
+@pytest.mark.parametrize("error", ["plan_upgrade_required", "missing_scope"])
+def test_a_workspace_without_user_groups_has_no_members_in_them(slack, error):
+    slack.fake.fail("usergroups.list", 200, times=9, body={"ok": False, "error": error})
+
+    assert slack.people.operator(ASKER).groups == {"sre"}
+
+
+def test_approvers_are_mentioned_by_their_group_else_by_their_members(slack):
+    slack.fake.groups["release-managers"] = [BOB]
+
+    said_to = slack.people.mention(("release-managers", "sre", "nobody"))
+
+    assert said_to == "<!subteam^SRELEASE-MANAGERS>, *sre* (<@U02BOB>), *nobody*"
+    assert slack.people.mention(()) == "Approvers"
+
+
+def test_approvers_are_named_when_slack_cannot_say_who_they_are(slack):
+    slack.fake.fail("usergroups.list", 500, times=9)
+
+    assert slack.people.mention(("release-managers",)) == "*release-managers*"
+
+
+@pytest.mark.requirement("SL-003")
+@pytest.mark.parametrize("event", ["subteam_updated", "user_change"])
+def test_a_change_of_groups_counts_from_the_next_click_on(stage, event):
+    stage.slack.groups["release-managers"] = []
+    change = stage.awaiting()
+    stage.slack.person("U05ERIN", "erin@acme.com")
+    stage.click("floe_approve", change.id, "U05ERIN")
+    [told] = eventually(lambda: stage.told("U05ERIN"))
+    assert "Required groups: [release-managers]" in told
+
+    stage.slack.groups["release-managers"] = ["U05ERIN"]
+    stage.event({"type": event, "user": {"id": "U05ERIN"}})
+    time.sleep(0.2)
+    stage.click("floe_approve", change.id, "U05ERIN")
+
+    eventually(lambda: buttons(stage.asked(change)) == [])
+    assert "<@U05ERIN>" in said(stage.asked(change))
+    [given] = stage.platform.changes.get(change.id).approvals
+    assert given.authorized_via == "group release-managers"
+
+
+@pytest.mark.requirement("SL-003")
+@pytest.mark.parametrize("typed", ["/promote v1.0.0 prod", "/lock prod INC-1", "/promotions"])
+def test_a_guest_can_do_nothing(stage, typed):
+    stage.slack.users[ALICE]["is_restricted"] = True
+
+    stage.command(typed)
+
+    [told] = eventually(lambda: stage.told(ALICE))
+    assert told.startswith("Not ")
+    assert "a guest" in told
+    assert stage.platform.store.recent(9) == ()
+    assert stage.slack.messages == []

@@ -1,0 +1,258 @@
+"""What should stand in Slack stands there in the end: in order, once, within Slack's limits."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from bot.answers import Answers
+from bot.blocks.elements import Payload, section
+from bot.inbox import Asker
+from bot.messages import Messages, Wanted
+from bot.outbox import Outbox, Tempo
+from bot.sending import Sender
+from bot.store import BotStore
+from bot.webapi import SlackApi, web_client
+from tests.bot.fake_slack import BOT_TOKEN, FakeSlack, fake_slack
+from tests.bot.stage import QUICK, eventually
+
+ROOT, CHANNEL = "c-1:root", "C01DEPLOY"
+
+
+@dataclass
+class Mail:
+    """An outbox without anything else."""
+
+    slack: FakeSlack
+    store: BotStore
+    messages: Messages
+    answers: Answers
+    outbox: Outbox
+
+    def want(self, key, text, channel=CHANNEL, **options):
+        due = options.pop("due", 0)
+        payload = Payload(text, (section(key, text),))
+        self.messages.want(channel, Wanted(key, payload, **options), due)
+        self.outbox.wake()
+
+    def texts(self, channel=CHANNEL):
+        return [m["text"] for m in self.slack.messages if m["channel"] == channel]
+
+
+@contextmanager
+def mail_in(folder: Path, slack: FakeSlack, tempo: Tempo = QUICK) -> Iterator[Mail]:
+    store = BotStore(folder)
+    messages, answers = Messages(store), Answers(store)
+    api = SlackApi(web_client(BOT_TOKEN, slack.url, timeout_seconds=2))
+    outbox = Outbox(Sender(api, messages), messages, answers, lambda _key: None, tempo)
+    outbox.start()
+    try:
+        yield Mail(slack, store, messages, answers, outbox)
+    finally:
+        outbox.stop()
+        store.close()
+
+
+@pytest.fixture
+def slack() -> Iterator[FakeSlack]:
+    with fake_slack() as running:
+        yield running
+
+
+@pytest.fixture
+def mail(tmp_path: Path, slack: FakeSlack) -> Iterator[Mail]:
+    with mail_in(tmp_path, slack) as running:
+        yield running
+
+
+def test_posts_to_a_channel_keep_their_order_and_their_distance(tmp_path, slack):
+    with mail_in(tmp_path, slack, replace(QUICK, post=0.2)) as mail:
+        for number in range(5):
+            mail.want(f"m{number}", str(number))
+        mail.want("other", "elsewhere", channel="C02")
+
+        eventually(lambda: len(mail.texts()) == 5)
+
+    assert mail.texts() == ["0", "1", "2", "3", "4"]
+    times = [at for at, _, arguments in slack.calls if arguments["channel"] == CHANNEL]
+    assert min(b - a for a, b in pairwise(times)) >= 0.19
+    elsewhere = next(at for at, _, arguments in slack.calls if arguments["channel"] == "C02")
+    assert elsewhere < times[-1]
+
+
+def test_edits_are_merged_and_the_last_one_counts(tmp_path, slack):
+    with mail_in(tmp_path, slack, replace(QUICK, edit=0.5)) as mail:
+        mail.want(ROOT, "0")
+        eventually(mail.texts)
+        for number in range(1, 50):
+            mail.want(ROOT, str(number))
+            time.sleep(0.01)
+
+        eventually(lambda: mail.texts() == ["49"])
+
+    assert slack.messages[0]["edits"] <= 4
+
+
+def test_an_urgent_edit_does_not_wait(tmp_path, slack):
+    with mail_in(tmp_path, slack, replace(QUICK, edit=60)) as mail:
+        mail.want(ROOT, "waiting")
+        eventually(mail.texts)
+        mail.want(ROOT, "still waiting")
+        mail.want(ROOT, "decided", urgent=True)
+
+        eventually(lambda: mail.texts() == ["decided"])
+
+
+def test_a_message_that_never_changes_is_sent_once(mail):
+    for _ in range(5):
+        mail.want(ROOT, "the same")
+        eventually(mail.texts)
+
+    time.sleep(0.3)
+    assert len(mail.slack.calls) == 1
+
+
+@pytest.mark.requirement("SL-005")
+def test_a_storm_of_429_is_waited_out_as_long_as_slack_says(mail):
+    mail.slack.limit("chat.postMessage", 0.4, times=3)
+    began = time.time()
+
+    mail.want(ROOT, "root")
+    mail.want("c-1:a", "a", parent=ROOT)
+
+    eventually(lambda: mail.texts() == ["root", "a"])
+    posts = [at for at, method, _ in mail.slack.calls if method == "chat.postMessage"]
+    assert len(posts) == 5
+    assert posts[3] - began >= 1.1
+    assert not mail.slack.called("conversations.history")
+
+
+def test_a_limit_on_edits_stops_all_edits_and_no_posts(mail):
+    mail.want(ROOT, "1")
+    mail.want("c-2:root", "1")
+    eventually(lambda: len(mail.texts()) == 2)
+    mail.slack.limit("chat.update", 0.5)
+    began = time.time()
+
+    mail.want(ROOT, "2", urgent=True)
+    mail.want("c-2:root", "2", urgent=True)
+    mail.want("c-3:root", "posted")
+
+    eventually(lambda: mail.texts() == ["2", "2", "posted"])
+    edits = [at for at, method, _ in mail.slack.calls if method == "chat.update"]
+    assert len([at for at in edits if at - began < 0.4]) <= 2
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_errors_of_slack_are_retried_and_order_is_kept(mail, status):
+    mail.slack.fail("chat.postMessage", status, times=3)
+
+    for number in range(3):
+        mail.want(f"m{number}", str(number))
+
+    eventually(lambda: mail.texts() == ["0", "1", "2"])
+
+
+@pytest.mark.requirement("SL-005")
+def test_what_slack_heard_and_did_not_confirm_stands_once(mail):
+    mail.slack.fail("chat.postMessage", 500, times=2, heard=True)
+
+    mail.want(ROOT, "root")
+    mail.want("c-1:a", "a", parent=ROOT)
+
+    eventually(lambda: mail.texts() == ["root", "a"])
+    time.sleep(0.3)
+    assert mail.texts() == ["root", "a"]
+    assert mail.slack.messages[1]["thread_ts"] == mail.slack.messages[0]["ts"]
+
+
+@pytest.mark.requirement("SL-005")
+def test_what_was_not_sent_is_sent_after_a_restart(tmp_path, slack):
+    slack.fail("chat.postMessage", 500, times=1000)
+    with mail_in(tmp_path, slack) as mail:
+        mail.want(ROOT, "root")
+        mail.answers.give("k", Asker("U1", "T", CHANNEL), Payload("only you"))
+        mail.outbox.wake()
+        eventually(lambda: slack.called("chat.postMessage"))
+    slack.heal()
+
+    with mail_in(tmp_path, slack) as mail:
+        eventually(lambda: mail.texts() == ["root"])
+        eventually(lambda: slack.ephemerals)
+
+
+def test_a_message_that_nothing_helps_holds_nobody_up(mail):
+    gone = {"ok": False, "error": "invalid_arguments"}
+    mail.slack.fail("chat.postMessage", 200, body=gone)
+
+    mail.want("lost:root", "lost")
+    mail.want("lost:a", "in its thread", parent="lost:root")
+    mail.want(ROOT, "next")
+
+    eventually(lambda: mail.texts() == ["next"])
+
+
+def test_a_layout_that_slack_refuses_is_posted_without_it(mail):
+    refused = {"ok": False, "error": "invalid_blocks"}
+    mail.slack.fail("chat.postMessage", 200, body=refused)
+
+    mail.want(ROOT, "the words")
+
+    eventually(lambda: mail.slack.called("chat.postMessage")[1:])
+    assert mail.slack.called("chat.postMessage")[1]["blocks"] == []
+
+
+def test_a_channel_without_us_is_tried_again_until_we_are_invited(mail):
+    outside = {"ok": False, "error": "not_in_channel"}
+    mail.slack.fail("chat.postMessage", 200, times=3, body=outside)
+
+    mail.want(ROOT, "root")
+
+    eventually(lambda: mail.texts() == ["root"])
+
+
+def test_what_is_only_to_be_edited_is_not_posted(mail):
+    mail.want("c-1:ask", "decided already", only_there=True)
+    mail.want(ROOT, "root")
+
+    eventually(lambda: mail.texts() == ["root"])
+
+
+def test_an_answer_goes_another_way_when_the_first_is_closed(mail):
+    mail.slack.fail("respond", 404, times=9)
+    mail.slack.fail("chat.postEphemeral", 200, body={"ok": False, "error": "user_not_in_channel"})
+    base = mail.slack.url.removesuffix("/api/")
+    asker = Asker("U1", "T", CHANNEL, None, f"{base}/response/U1/x")
+
+    mail.answers.give("k", asker, Payload("refused"))
+    mail.outbox.wake()
+
+    eventually(lambda: mail.texts("U1") == ["refused"])
+    eventually(lambda: mail.answers.waiting(time.time()) == [])
+
+
+def test_an_answer_nobody_takes_is_given_up(tmp_path, slack):
+    slack.fail("chat.postMessage", 500, times=1000)
+    slack.fail("chat.postEphemeral", 500, times=1000)
+    with mail_in(tmp_path, slack, replace(QUICK, give_up_answer=0.5)) as mail:
+        mail.answers.give("k", Asker("U1", "T", CHANNEL), Payload("refused"))
+
+        eventually(lambda: mail.answers.waiting(time.time() + 100) == [])
+
+
+def test_a_slack_that_hangs_holds_up_its_channel_only(mail):
+    mail.slack.lock.acquire()
+    try:
+        mail.want(ROOT, "root")
+        time.sleep(0.3)
+        began = time.monotonic()
+        mail.want("c-2:root", "other")
+        assert time.monotonic() - began < 1
+    finally:
+        mail.slack.lock.release()
+
+    eventually(lambda: sorted(mail.texts()) == ["other", "root"])

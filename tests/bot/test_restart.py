@@ -1,0 +1,160 @@
+"""Ended in any state, and begun again on what is kept: nothing twice, nothing forgotten."""
+
+import time
+
+import pytest
+
+from bot.inbox import Asked, Asker, Inbox, key_of
+from bot.store import BotStore
+from engine.domain.change import ChangeState
+from tests.bot.fake_slack import TEAM
+from tests.bot.stage import ALICE, BOB, DEPLOYS, block_ids, buttons, eventually, stage_in
+from tests.scenarios.engines import TRACE_ID
+
+
+def keys(stage):
+    return [block_ids(m)[0] for m in stage.slack.messages]
+
+
+@pytest.mark.requirement("SL-005")
+def test_a_change_that_waits_is_decided_after_a_restart(stage):
+    change = stage.awaiting()
+
+    stage.restart()
+    time.sleep(1)
+    stage.click("floe_approve", change.id, BOB)
+
+    stage.change(ChangeState.PROMOTED)
+    eventually(lambda: buttons(stage.asked(change)) == [])
+    eventually(lambda: f"{change.id}:end" in keys(stage))
+    assert len(keys(stage)) == len(set(keys(stage)))
+
+
+@pytest.mark.requirement("SL-005")
+@pytest.mark.parametrize("decided", [ChangeState.REJECTED, ChangeState.CANCELLED])
+def test_what_was_decided_while_we_were_away_is_shown_when_we_are_back(stage, decided):
+    change = stage.awaiting()
+    stage.stop()
+    stage.start(worker=False)
+    changes = stage.platform.changes
+
+    # The bot of this start is as far away as one that never runs: Slack does not answer it.
+    stage.slack.fail("chat.update", 500, times=1000)
+    if decided is ChangeState.REJECTED:
+        changes.reject(change.id, stage.operator("bob@acme.com"), "no", "web")
+    else:
+        changes.cancel(change.id, stage.operator("alice@acme.com"), "web")
+    stage.stop()
+    stage.slack.heal()
+    stage.start()
+
+    eventually(lambda: buttons(stage.asked(change)) == [])
+    eventually(lambda: decided.value in stage.root()["text"].lower())
+    assert len(stage.slack.in_channel(DEPLOYS)) == 1
+
+
+@pytest.mark.requirement("SL-005")
+def test_a_change_that_is_being_checked_goes_on_after_a_restart(tmp_path):
+    released = tmp_path / "go"
+    waiting = f'sh, -c, "while [ ! -e {released} ]; do sleep 0.05; done"'
+    with stage_in(tmp_path, tests=waiting, worker=False) as stage:
+        stage.command("/promote v1.0.0 prod")
+        change = stage.change(ChangeState.CHECKING)
+        eventually(lambda: stage.slack.in_channel(DEPLOYS))
+
+        stage.stop()
+        released.touch()
+        stage.start()
+
+        stage.change(ChangeState.AWAITING_APPROVAL)
+        stage.ask(change)
+        assert len(stage.slack.in_channel(DEPLOYS)) == 1
+        assert len(keys(stage)) == len(set(keys(stage)))
+
+
+@pytest.mark.requirement("SL-005")
+def test_a_change_that_was_approved_is_carried_out_after_a_restart(tmp_path):
+    with stage_in(tmp_path) as stage:
+        change = stage.awaiting()
+        stage.stop()
+        stage.start(worker=False)
+        stage.click("floe_approve", change.id, BOB)
+        stage.change(ChangeState.EXECUTING)
+        eventually(lambda: buttons(stage.asked(change)) == [])
+
+        stage.restart()
+
+        stage.change(ChangeState.PROMOTED)
+        eventually(lambda: "Promoted" in stage.root()["text"])
+
+
+@pytest.mark.requirement("SL-005")
+def test_what_was_acknowledged_is_done_after_a_restart(stage):
+    stage.stop()
+    store = BotStore(stage.folder / ".floe")
+    words = {"version": "v1.0.0", "source": "staging", "target": "prod"}
+    asker = Asker(ALICE, TEAM, DEPLOYS)
+    Inbox(store).accept(Asked(key_of("promote", "t"), "promote", asker, TRACE_ID, words))
+    store.close()
+
+    stage.start()
+
+    change = stage.change(ChangeState.AWAITING_APPROVAL)
+    assert change.trace_id == TRACE_ID
+    stage.ask(change)
+
+
+@pytest.mark.requirement("SL-005")
+def test_what_ends_us_again_and_again_is_given_up(stage):
+    stage.stop()
+    store = BotStore(stage.folder / ".floe")
+    inbox, asker = Inbox(store), Asker(ALICE, TEAM, DEPLOYS)
+    words = {"version": "v1.0.0", "source": "staging", "target": "prod"}
+    asked = Asked(key_of("promote", "t"), "promote", asker, TRACE_ID, words)
+    inbox.accept(asked)
+    for _ in range(5):
+        inbox.begin(asked)
+    store.close()
+
+    stage.start()
+
+    [told] = eventually(lambda: stage.told(ALICE))
+    assert told.startswith("Not done: ")
+    assert stage.platform.store.recent(9) == ()
+
+
+@pytest.mark.requirement("SL-005")
+def test_a_message_whose_answer_was_lost_is_found_and_not_posted_again(stage):
+    stage.slack.fail("chat.postMessage", 502, heard=True, times=2)
+
+    change = stage.awaiting()
+
+    eventually(lambda: stage.slack.called("conversations.history"))
+    assert len(stage.slack.in_channel(DEPLOYS)) == 1
+    stage.click("floe_approve", change.id, BOB)
+    eventually(lambda: "Promoted" in stage.root()["text"])
+    assert len(keys(stage)) == len(set(keys(stage)))
+
+
+def test_what_ended_before_anybody_listened_is_no_news(stage):
+    stage.awaiting()
+    stage.stop()
+    (stage.folder / ".floe/bot.db").unlink()
+    stage.slack.messages.clear()
+
+    stage.start()
+
+    # What is open is announced again, since where it stood is not known any more.
+    eventually(lambda: len(stage.slack.in_channel(DEPLOYS)) == 1)
+
+
+def test_a_store_that_was_begun_anew_is_followed_from_its_beginning(stage):
+    stage.awaiting()
+    stage.stop()
+    for file in (stage.folder / ".floe").glob("store.db*"):
+        file.unlink()
+    stage.start()
+
+    change = stage.awaiting("v2.0.0")
+
+    stage.ask(change)

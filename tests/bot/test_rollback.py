@@ -1,0 +1,134 @@
+"""Rollbacks from Slack: what they undo is shown before they are asked for."""
+
+import json
+
+import pytest
+
+from engine.domain.change import ChangeState
+from tests.bot.stage import ALICE, BOB, DEPLOYS, block_ids, eventually, said
+
+
+def form(stage):
+    """The modal, once it says what it would do."""
+    return eventually(
+        lambda: next((v for v in stage.slack.views if v["callback_id"] != "loading"), None)
+    )
+
+
+@pytest.mark.requirement("SL-001")
+def test_the_impact_is_shown_and_then_the_reason_decides(stage):
+    answer = stage.command("/rollback v1.0.0 staging it is slow")
+
+    assert answer.status == 200
+    assert stage.slack.called("views.open") or eventually(lambda: stage.slack.views)
+    view = form(stage)
+    assert view["title"]["text"] == "Roll back staging"
+    text = json.dumps(view["blocks"], ensure_ascii=False)
+    assert "`v2.0.0` → `v1.0.0`" in text
+    assert "Undoes v2.0.0" in text
+    assert "it is slow" in text
+    assert stage.platform.store.recent(9) == ()
+
+    stage.submit(view, ALICE, reason="it is *really* slow")
+
+    change = stage.change(ChangeState.PROMOTED)
+    assert (change.action, change.reason) == ("rollback", "it is *really* slow")
+    root = eventually(lambda: (r := stage.root()) and "Rolled back" in r["text"] and r)
+    assert "it is *really* slow" in said(root)
+    end = eventually(
+        lambda: [m for m in stage.slack.messages if block_ids(m)[0] == f"{change.id}:end"]
+    )[0]
+    assert end["reply_broadcast"] is True
+    assert stage.platform.engine.status()[1].state.version == "v1.0.0"
+
+
+@pytest.mark.requirement("SL-001")
+def test_without_a_version_it_goes_to_the_one_before(stage):
+    stage.command("/rollback staging")
+
+    assert "`v2.0.0` → `v1.0.0`" in json.dumps(form(stage), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("/rollback v9.0.0 staging", "Version v9.0.0 was never promoted to staging"),
+        ("/rollback prod", "nothing to go back to"),
+        ("/rollback v2.0.0 staging", "Nothing to do"),
+    ],
+)
+def test_what_cannot_be_rolled_back_is_said_in_the_form(stage, typed, told):
+    stage.command(typed)
+
+    assert told in json.dumps(form(stage), ensure_ascii=False)
+
+
+def test_what_changed_after_it_was_shown_is_not_rolled_back(stage):
+    stage.command("/rollback v1.0.0 staging")
+    view = form(stage)
+    stage.publish("v3.0.0")
+    stage.promote_elsewhere("v3.0.0", "staging")
+
+    stage.submit(view, ALICE, reason="slow")
+
+    [told] = eventually(lambda: stage.told(ALICE))
+    assert "'staging' runs v3.0.0 by now" in told
+    assert stage.platform.store.recent(9) == ()
+
+
+@pytest.mark.requirement("SL-005")
+def test_a_form_that_comes_twice_is_one_rollback(stage):
+    stage.command("/rollback v1.0.0 staging")
+    view = form(stage)
+
+    for _ in range(2):
+        stage.submit(view, ALICE, reason="slow")
+
+    stage.change(ChangeState.PROMOTED)
+    assert len(stage.platform.store.recent(9)) == 1
+    assert stage.told(ALICE) == []
+
+
+def test_a_guest_sees_no_impact(stage):
+    stage.slack.users[BOB]["is_restricted"] = True
+
+    stage.command("/rollback v1.0.0 staging", user=BOB)
+
+    shown = json.dumps(form(stage), ensure_ascii=False)
+    assert "a guest" in shown
+    assert "v2.0.0" not in shown
+
+
+def test_a_form_that_slack_does_not_open_in_time_is_explained(stage):
+    expired = {"ok": False, "error": "expired_trigger_id"}
+    stage.slack.fail("views.open", 200, body=expired)
+
+    stage.command("/rollback v1.0.0 staging")
+
+    [told] = eventually(lambda: stage.told(ALICE))
+    assert told.startswith("Not opened: ")
+
+
+@pytest.mark.requirement("SL-001")
+@pytest.mark.parametrize(
+    ("typed", "filled", "field"),
+    [
+        ("/promote", {"version": "v1.0", "target": "prod"}, "version"),
+        ("/promote prod", {"version": "", "target": "prod"}, "version"),
+        ("/promote", {"version": "v1.0.0 staging", "target": "prod"}, None),
+        ("/promote v1.0.0", {"version": "v1.0.0"}, None),
+    ],
+)
+def test_a_promotion_alone_opens_a_form(stage, typed, filled, field):
+    stage.command(typed)
+    [view] = eventually(lambda: stage.slack.views)
+
+    answer = stage.submit(view, ALICE, **filled)
+
+    assert answer.status == 200
+    if field:
+        assert field in json.loads(answer.body)["errors"]
+        assert stage.platform.store.recent(9) == ()
+    else:
+        stage.change(ChangeState.AWAITING_APPROVAL)
+        eventually(lambda: stage.slack.in_channel(DEPLOYS))
