@@ -2,22 +2,24 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import waitress
 from flask import Flask
 
-from bot.app import Tokens, running
+from bot.app import Bot, Tokens, running
 from bot.http import blueprint
 from cli import options
 from engine.api import Platform
 from engine.bootstrap import in_flight, open_platform
 from engine.config import Config, load_config
 from engine.domain.errors import ConfigError, PromotionError
-from web.app import create_app
+from web.opening import WATCHERS, open_web, refuse_strangers
 
 
 @click.command()
@@ -28,49 +30,72 @@ def serve(host: str, port: int, manifest: Path) -> None:
     """Run the web page, and the Slack bot where SLACK_BOT_TOKEN is set."""
     try:
         config = load_config(manifest, os.environ)
-        _allowed(config, host)
+        refuse_strangers(config, host)
         signal.signal(signal.SIGTERM, _end)
-        with open_platform(config) as engine, in_flight(config, engine) as platform:
-            app = create_app(engine, "floe")
-            with _slack(app, platform, config) as talking:
-                platform.worker.start()
-                try:
-                    _serve(app, host, port, talking)
-                finally:
-                    platform.worker.stop()
+        with (
+            open_platform(config) as engine,
+            in_flight(config, engine) as platform,
+            _slack(platform, config) as bot,
+            open_web(platform, config, checks=_checks(bot)) as app,
+        ):
+            if bot and bot.socket is None:
+                app.register_blueprint(blueprint(bot.app))
+            _work(platform, app, host, port, _talking(bot))
     except PromotionError as error:
         click.echo(f"Not started: {error}", err=True)
         raise click.exceptions.Exit(error.exit_code) from error
 
 
-def _serve(app: Flask, host: str, port: int, talking: str) -> None:
-    # A request of Slack holds its thread only until it is acknowledged.
-    server = waitress.create_server(app, host=host, port=port, threads=16)
+def _work(platform: Platform, app: Flask, host: str, port: int, talking: str) -> None:
+    """Carry changes out, and answer, until somebody ends it."""
+    server = _listen(app, host, port)
     where = f"http://{server.effective_host}:{server.effective_port}/"
     click.echo(f"Serving {where} (Slack: {talking})", err=True)
-    server.run()
+    platform.worker.start()
+    try:
+        server.run()
+    finally:
+        platform.worker.stop()
 
 
-def _allowed(config: Config, host: str) -> None:
-    """Without sign-in the page is for this machine, unless the manifest says otherwise."""
-    if host not in ("127.0.0.1", "localhost", "::1") and not config.web.public:
-        raise ConfigError(
-            f"web.auth.mode is none, so only loopback is served and not '{host}': set "
-            "web.public: true if everybody who reaches it may read it"
+def _listen(app: Flask, host: str, port: int) -> Any:
+    # Whoever watches the page holds a thread; a request of Slack only until it is acknowledged.
+    threads = 16 + WATCHERS
+    try:
+        return waitress.create_server(
+            app, host=host, port=port, threads=threads, channel_request_lookahead=1, ident=None
         )
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{host}:{port} cannot be listened on ({error}): give another --host or --port"
+        ) from error
 
 
 @contextmanager
-def _slack(app: Flask, platform: Platform, config: Config) -> Iterator[str]:
-    """The bot at work, its requests answered by `app` unless it connects by itself; what it is."""
+def _slack(platform: Platform, config: Config) -> Iterator[Bot | None]:
+    """The bot at work, where its tokens are there."""
     tokens = Tokens.of(os.environ)
     if tokens is None:
-        yield "off"
+        yield None
         return
     with running(platform, config, tokens) as bot:
-        if bot.socket is None:
-            app.register_blueprint(blueprint(bot.app))
-        yield "Socket Mode" if bot.socket else "HTTP"
+        yield bot
+
+
+def _talking(bot: Bot | None) -> str:
+    if bot is None:
+        return "off"
+    return "Socket Mode" if bot.socket else "HTTP"
+
+
+def _checks(bot: Bot | None) -> dict[str, Callable[[], str | None]]:
+    """What /readyz asks beside registry and store."""
+    return {"slack": partial(_reached, bot)} if bot else {}
+
+
+def _reached(bot: Bot) -> str | None:
+    """Why Slack does not reach us."""
+    return None if bot.connected() else "The connection to Slack is down and being made again"
 
 
 def _end(_signal: int, _frame: object) -> None:

@@ -1,37 +1,134 @@
-"""The web face: what runs where, read through the engine's front door."""
+"""The web face: pages, their JSON twins, and an API for programs, on one Flask app."""
 
-from flask import Flask, Response, make_response, render_template
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 
-from engine.api import Engine
-from engine.domain.errors import PromotionError
+from flask import Flask, Response, g, request, url_for
+from flask.typing import ResponseReturnValue
+from jinja2 import StrictUndefined
 
+from engine.config.people import NoSignIn, OidcSignIn
+from web import words
+from web.api import api
+from web.chips import waiting
+from web.deeds import deeds
+from web.failures import answer_failures
+from web.forgery import form_token
+from web.health import health
+from web.openapi import description
+from web.orders import orders
+from web.pages import pages
+from web.sign_in import sign_in
+from web.site import Site
+from web.stream import stream
+from web.visitors import SESSION_SECONDS, visitor
+
+_LARGEST_REQUEST = 1024 * 1024
+_YEAR = 365 * 24 * 3600
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    # Nothing inline, nothing from elsewhere, no frame around us.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
 
-def create_app(engine: Engine, name: str) -> Flask:
-    """The page for the platform called `name`."""
-    app = Flask("web")
-
-    @app.get("/")
-    def index() -> Response:
-        try:
-            rows = engine.status()
-        except PromotionError as error:
-            return make_response(render_template("unavailable.html", name=name, error=error), 503)
-        return make_response(render_template("index.html", name=name, rows=rows))
-
-    @app.get("/healthz")
-    def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.after_request
-    def secure(response: Response) -> Response:
-        response.headers.update(_HEADERS)
-        return response
-
+def create_app(site: Site) -> Flask:
+    """The app; the caller starts and stops the site's feed, records and worker."""
+    app = Flask("web", static_folder=None)
+    app.extensions["floe"] = site
+    app.config.update(
+        SECRET_KEY=site.secret,
+        SESSION_COOKIE_NAME="__Host-floe" if site.https else "floe",
+        SESSION_COOKIE_SECURE=site.https,
+        SESSION_COOKIE_HTTPONLY=True,
+        # Lax, and not Strict: the provider's redirect back has to carry it.
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        PERMANENT_SESSION_LIFETIME=timedelta(seconds=SESSION_SECONDS),
+        MAX_CONTENT_LENGTH=_LARGEST_REQUEST,
+        TRUSTED_HOSTS=_hosts(site),
+    )
+    for blueprint in (pages, deeds, sign_in, stream, api, orders, health):
+        app.register_blueprint(blueprint)
+    app.add_url_rule("/openapi.json", "openapi", lambda: description(site.web.base_url))
+    answer_failures(app)
+    app.after_request(_secured)
+    _serve_files(app)
+    _prepare_templates(app, site)
     return app
+
+
+def _hosts(site: Site) -> list[str] | None:
+    """
+    Where only loopback is served, under which names: a page elsewhere whose name is pointed at
+    this machine must not read it with a browser that runs here.
+    """
+    if site.web.public or not isinstance(site.web.auth, NoSignIn):
+        return None
+    base = (site.web.base_url or "").partition("://")[2].partition("/")[0].partition(":")[0]
+    return ["localhost", "127.0.0.1", "[::1]", *([base] if base else [])]
+
+
+def _serve_files(app: Flask) -> None:
+    """Under the digest of their content, so that browsers keep them for good."""
+    folder = Path(__file__).parent / "static"
+    kinds = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+    files = {
+        file.name: (file.read_bytes(), kinds[file.suffix])
+        for file in folder.iterdir()
+        if file.suffix in kinds
+    }
+    marks = {name: hashlib.sha256(content).hexdigest()[:12] for name, (content, _) in files.items()}
+
+    def static(name: str) -> ResponseReturnValue:
+        if name not in files:
+            return "", 404
+        content, kind = files[name]
+        answer = Response(content, content_type=f"{kind}; charset=utf-8")
+        fresh = request.args.get("v") == marks[name]
+        answer.cache_control.max_age = _YEAR if fresh else 0
+        answer.cache_control.immutable = fresh
+        return answer
+
+    app.add_url_rule("/static/<name>", "static", static)
+    app.jinja_env.globals["asset"] = lambda name: url_for("static", name=name, v=marks[name])
+
+
+def _prepare_templates(app: Flask, site: Site) -> None:
+    environment = app.jinja_env
+    environment.undefined = StrictUndefined
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.finalize = words.shown
+    helpers: dict[str, Callable[..., object]] = {
+        name: getattr(words, name) for name in ("ago", "moment", "short", "size", "span", "lines")
+    }
+    environment.filters.update(helpers)
+    environment.globals.update(
+        reference=site.platform.engine.registry.reference,
+        form_token=form_token,
+        visitor=visitor,
+        waiting=waiting,
+        can_sign_in=isinstance(site.web.auth, OidcSignIn),
+        decides=not isinstance(site.web.auth, NoSignIn),
+        entry=site.platform.engine.path.entry.name,
+        environments=site.platform.engine.path.names,
+        thread=site.thread,
+    )
+
+
+def _secured(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+    g.pop("visitor", None)
+    return response

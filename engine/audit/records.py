@@ -32,7 +32,7 @@ class Records:
     idle_seconds: float = 10
     # Entries read in one step, which is one transaction.
     step: int = 200
-    trouble: str | None = None
+    trouble: PromotionError | None = None
     read_at: datetime | None = None
     _looking: threading.Lock = field(default_factory=threading.Lock)
     _wanted: threading.Event = field(default_factory=threading.Event)
@@ -50,7 +50,7 @@ class Records:
                 # No generator: every environment is looked at, complete or not.
                 complete = all([self._follow(name) for name in self.environments])
             except PromotionError as error:
-                self.trouble = str(error)
+                self.trouble = error
                 _log.info("the records are not read: %s", error)
                 return False
             self.trouble, self.read_at = None, self.clock.now()

@@ -65,6 +65,11 @@ def error_of(change: Change) -> PromotionError | None:
     """Why a change is not done, with the exit code of spec 18; None when it is."""
     if change.state is ChangeState.PROMOTED:
         return None
+    if change.ended is None and not change.missing_approvals:
+        return ApprovalPendingError(
+            f"Change {change.id} is under way ({change.state}): look again in a moment",
+            {"change_id": change.id, "state": change.state.value},
+        )
     if change.ended is None:
         return ApprovalPendingError(
             f"Change {change.id} waits for {change.missing_approvals} of {change.required} "

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from engine.domain.artifact import Digest
 from engine.domain.audit import AuditReport, EnvironmentAudit, Remark
 from engine.domain.change import Change
 from engine.domain.documents.answers import Document
 from engine.domain.documents.change import change_document
 from engine.domain.ledger import LedgerEntry
+from engine.domain.record import AnyRecord
 from engine.domain.status import Alignment, EnvironmentStatus
 
 
@@ -36,11 +38,16 @@ def status_document(
 
 
 def history_document(entry: LedgerEntry) -> Document:
+    return record_document(entry.environment, entry.sequence, entry.digest, entry.record)
+
+
+def record_document(environment: str, sequence: int, digest: Digest, record: AnyRecord) -> Document:
+    """`digest` is that of its ledger entry."""
     return {
-        "environment": entry.environment,
-        "sequence": entry.sequence,
-        "record_digest": str(entry.digest),
-        **entry.record.model_dump(mode="json"),
+        "environment": environment,
+        "sequence": sequence,
+        "record_digest": str(digest),
+        **record.model_dump(mode="json"),
     }
 
 

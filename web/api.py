@@ -1,0 +1,165 @@
+"""The JSON twin of every page: the same documents as the command line prints."""
+
+from flask import Blueprint, Response, jsonify, request
+
+from engine.bootstrap.entrance import KeptRecord
+from engine.domain.change import Change
+from engine.domain.documents.answers import Document
+from engine.domain.documents.change import change_document
+from engine.domain.documents.ledger import audit_document, record_document, status_document
+from engine.domain.errors import PromotionError, UsageError
+from engine.domain.gate import GateKind
+from engine.domain.selection import Selection
+from engine.domain.status import EnvironmentStatus
+from engine.domain.trace import trace_id
+from web.board import Seen
+from web.filters import asked, cursor, page_size
+from web.grid import grid
+from web.pages import NoSuchPageError, change_of
+from web.site import the_site
+from web.visitors import caller, may_look
+
+_PAGE = 50
+
+api = Blueprint("api", __name__, url_prefix="/api/v1")
+
+
+@api.before_request
+def admit() -> None:
+    """A token that does not hold is an error, even where none is needed."""
+    if "Authorization" in request.headers or not may_look():
+        caller()
+
+
+@api.get("/status")
+def status() -> Response:
+    seen = _seen()
+    return jsonify([_status(row, seen) for row in seen.rows])
+
+
+@api.get("/environments/<name>")
+def environment(name: str) -> Response:
+    site, seen = the_site(), _seen()
+    row = seen.row(name)
+    if row is None:
+        raise NoSuchPageError(f"There is no environment '{name}'")
+    kept = site.records.kept.page(Selection(environment=name), _limit())
+    return jsonify(_status(row, seen) | {"history": [_record(each) for each in kept]})
+
+
+@api.get("/history")
+def history() -> Response:
+    site = the_site()
+    now = site.platform.engine.clock.now()
+    query = asked(site.platform.engine.path, request.args, now, _PAGE)
+    site.records.refresh()
+    if site.records.trouble is not None:
+        raise _again(site.records.trouble)
+    kept = site.records.kept.page(query.selection, query.limit + 1, query.after)
+    shown = kept[: query.limit]
+    document: Document = {
+        "success": True,
+        "records": [_record(each) for each in shown],
+        "next": cursor(shown[-1]) if len(kept) > query.limit else None,
+        "unread": site.records.missing(),
+        "trace_id": _trace(),
+        "error": None,
+    }
+    return jsonify(document)
+
+
+@api.get("/versions")
+def versions() -> Response:
+    """The grid of the history page."""
+    rows = grid(the_site(), _seen())
+    return jsonify(
+        [
+            {
+                "version": row.version,
+                "environments": [
+                    {"environment": c.environment, "state": c.words, "change_id": c.change}
+                    for c in row.cells
+                ],
+            }
+            for row in rows
+        ]
+    )
+
+
+@api.get("/changes")
+def changes() -> Response:
+    store, which = the_site().platform.store, request.args.get("state", "open")
+    if which not in ("open", "all"):
+        raise UsageError("state is 'open' or 'all'")
+    found = store.open()[: _limit()] if which == "open" else _recent()
+    return jsonify([change_document(change) for change in found])
+
+
+@api.get("/changes/<change_id>")
+def change(change_id: str) -> Response:
+    found = change_of(change_id)
+    story = [
+        {"at": event.at.isoformat(), "kind": event.kind, "details": dict(event.details)}
+        for event in the_site().platform.store.story(change_id)
+    ]
+    return jsonify(change_document(found) | {"timeline": story})
+
+
+@api.get("/changes/<change_id>/output/<gate>")
+def output(change_id: str, gate: str) -> Response:
+    """What a gate printed, as it was: plain text, which no browser runs."""
+    change_of(change_id)
+    kept = None
+    if gate in set(GateKind):
+        kept = the_site().platform.store.output(change_id, GateKind(gate))
+    if kept is None:
+        raise NoSuchPageError(f"Nothing is kept that a gate '{gate}' of {change_id} printed")
+    return Response(kept, content_type="text/plain; charset=utf-8")
+
+
+@api.get("/audit")
+def audit() -> Response:
+    """Reads every record; waits for the answer."""
+    environment = request.args.get("environment") or None
+    if environment is not None:
+        environment = the_site().platform.engine.path.environment(environment).name
+    report = the_site().auditor.now(environment)
+    return jsonify(audit_document(report, _trace()))
+
+
+def _seen() -> Seen:
+    """As it is now: programs decide by it, so what it was is an error that says what it was."""
+    seen = the_site().board.look()
+    error = seen.error or seen.store_error
+    if error is None:
+        return seen
+    raise _again(
+        error,
+        last_known=[status_document(row) for row in seen.rows],
+        read_at=seen.at.isoformat() if seen.at else None,
+    )
+
+
+def _status(row: EnvironmentStatus, seen: Seen) -> Document:
+    return status_document(row, pending=seen.pending_to(row.name))
+
+
+def _record(kept: KeptRecord) -> Document:
+    return record_document(kept.environment, kept.sequence, kept.digest, kept.record)
+
+
+def _recent() -> tuple[Change, ...]:
+    return the_site().platform.store.recent(_limit(), request.args.get("before") or None)
+
+
+def _limit() -> int:
+    return page_size(request.args, _PAGE)
+
+
+def _trace() -> str:
+    return trace_id(request.headers.get("traceparent"))
+
+
+def _again(error: PromotionError, **more: object) -> PromotionError:
+    """The error for one more caller: what others were given is not written to."""
+    return type(error)(str(error), error.details | more)

@@ -1,0 +1,97 @@
+"""For machines that watch: alive, ready, and counted."""
+
+from collections.abc import Iterator, Mapping
+
+from flask import Blueprint, Response, jsonify
+
+from engine.domain.errors import PromotionError
+from web.site import Site, the_site
+
+_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+health = Blueprint("health", __name__)
+
+
+@health.get("/healthz")
+def alive() -> Response:
+    """The process answers; what it needs is in /readyz."""
+    return jsonify({"status": "ok"})
+
+
+@health.get("/readyz")
+def ready() -> tuple[Response, int]:
+    """503 while anything it needs does not answer; each by name, and why."""
+    site = the_site()
+    seen = site.board.look()
+    said = {
+        "registry": str(seen.error) if seen.error else None,
+        "store": str(seen.store_error) if seen.store_error else None,
+        **{name: check() for name, check in site.checks.items()},
+    }
+    good = not any(said.values())
+    parts = {name: {"ready": not why, "why": why} for name, why in said.items()}
+    return jsonify({"ready": good, "parts": parts}), 200 if good else 503
+
+
+@health.get("/metrics")
+def metrics() -> Response:
+    """Prometheus' text format. It has names of environments and no other names."""
+    ours = "".join(f"{line}\n" for line in _lines(the_site()))
+    return Response(ours + the_site().metrics(), content_type=_TYPE)
+
+
+def _lines(site: Site) -> Iterator[str]:
+    seen = site.board.look()
+    yield from _gauge(
+        "floe_registry_up", "Whether the registry answered.", {"": float(seen.error is None)}
+    )
+    yield from _gauge(
+        "floe_environment_locked",
+        "Whether promotions to an environment are stopped.",
+        {_label(environment=row.name): float(row.lock is not None) for row in seen.rows},
+    )
+    yield from _gauge(
+        "floe_environment_drifted",
+        "Whether the latest tag is not what the ledger says.",
+        {_label(environment=r.name): float(r.alignment.value == "drifted") for r in seen.rows},
+    )
+    yield from _gauge("floe_changes_open", "Changes in flight, by state.", _open(site))
+    yield from _gauge("floe_watchers", "Browsers that follow events.", {"": site.feed.watching})
+    try:
+        counted = site.records.kept.count()
+    except PromotionError:
+        return
+    yield from _series(
+        "floe_records_total",
+        "Records of the ledgers that have been read, by kind.",
+        "counter",
+        {_label(environment=name, kind=kind): n for (name, kind), n in counted.items()},
+    )
+
+
+def _open(site: Site) -> dict[str, float]:
+    counts: dict[str, float] = {}
+    for change in site.board.look().pending:
+        label = _label(environment=change.target, state=change.state.value)
+        counts[label] = counts.get(label, 0) + 1
+    return counts
+
+
+def _gauge(name: str, what: str, values: Mapping[str, float]) -> Iterator[str]:
+    return _series(name, what, "gauge", values)
+
+
+def _series(name: str, what: str, kind: str, values: Mapping[str, float]) -> Iterator[str]:
+    yield f"# HELP {name} {what}"
+    yield f"# TYPE {name} {kind}"
+    for label, value in sorted(values.items()):
+        yield f"{name}{label} {value:g}" if value < 1e6 else f"{name}{label} {value:.0f}"
+
+
+def _label(**labels: str) -> str:
+    inner = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{inner}}}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

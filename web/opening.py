@@ -1,0 +1,98 @@
+"""Opens the site of a platform: its key, its copy of the records, and what follows events."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from flask import Flask
+
+from engine.api import Platform
+from engine.bootstrap.entrance import entrance, open_records
+from engine.config import Config
+from engine.config.people import NoSignIn, OidcSignIn
+from engine.domain.errors import ConfigError
+from engine.domain.path import PromotionPath
+from web.app import create_app
+from web.board import Board
+from web.difference import comparing
+from web.feed import Feed
+from web.provider import Provider
+from web.secret import session_key
+from web.site import Ready, Site, no_thread, nothing_counted
+from web.verifying import Auditor
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# Each holds a thread of the server for as long as somebody watches.
+WATCHERS = 16
+
+
+@contextmanager
+def open_web(
+    platform: Platform,
+    config: Config,
+    *,
+    checks: Mapping[str, Ready] | None = None,
+    thread: Callable[[str], str | None] = no_thread,
+    metrics: Callable[[], str] = nothing_counted,
+    watchers: int = WATCHERS,
+) -> Iterator[Flask]:
+    """
+    The app, at work until the end. `checks`, `thread` and `metrics` are as in Site.
+
+    ConfigError when the state directory cannot keep the session key.
+    """
+    engine, secret = platform.engine, session_key(config.state_dir)
+    with entrance(config, engine) as door, open_records(config, engine) as records:
+        feed, board = Feed(platform, watchers), Board(platform, records)
+        feed.told += [board.expire, records.wake]
+        site = Site(
+            platform=platform,
+            records=records,
+            entrance=door,
+            web=config.web,
+            secret=secret,
+            groups=_groups(config.path),
+            board=board,
+            feed=feed,
+            auditor=Auditor(engine),
+            compare=comparing(engine),
+            provider=_provider(config),
+            bearer_tokens=bool(config.identity.oidc),
+            checks=checks or {},
+            metrics=metrics,
+            thread=thread,
+        )
+        app = create_app(site)
+        records.start()
+        feed.start()
+        try:
+            yield app
+        finally:
+            feed.stop()
+            records.stop()
+
+
+def refuse_strangers(config: Config, host: str) -> None:
+    """Without sign-in the page is for this machine, unless the manifest says otherwise."""
+    if host in _LOOPBACK or config.web.public or not isinstance(config.web.auth, NoSignIn):
+        return
+    raise ConfigError(
+        f"web.auth.mode is none, so only loopback is served and not '{host}': set web.auth, or "
+        "web.public: true if everybody who reaches it may read it"
+    )
+
+
+def _provider(config: Config) -> Provider | None:
+    auth = config.web.auth
+    if not isinstance(auth, OidcSignIn):
+        return None
+    return Provider(auth, f"{config.web.base_url}/auth/callback")
+
+
+def _groups(path: PromotionPath) -> frozenset[str]:
+    """Every group a rule speaks of."""
+    found: set[str] = set()
+    for environment in path.environments:
+        rules = environment.authorization
+        found |= (rules.allowed_groups if rules else None) or frozenset()
+        found |= environment.approvals.groups or frozenset()
+    return frozenset(found)

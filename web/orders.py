@@ -1,0 +1,258 @@
+"""What programs ask for with a bearer token: the commands of `floe platform`, as JSON."""
+
+import hashlib
+import re
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, TypeVar
+
+from flask import Blueprint, Response, g, jsonify, request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.bootstrap.entrance import QUIET
+from engine.domain.change import Change
+from engine.domain.documents import freeze, promotion, rollback
+from engine.domain.documents.answers import Document, error_document
+from engine.domain.documents.change import change_document, error_of, promotion_of, rollback_of
+from engine.domain.documents.freeze import AskedFreeze, freeze_document
+from engine.domain.documents.promotion import Asked
+from engine.domain.documents.rollback import AskedRollback
+from engine.domain.errors import ConflictError, PromotionError, UsageError
+from engine.domain.operator import Operator
+from engine.domain.parsing import (
+    lock_request,
+    promotion_request,
+    rollback_request,
+    unlock_request,
+)
+from engine.domain.plan import GateMode
+from engine.domain.request import LockRequest, PromotionRequest, RollbackRequest, UnlockRequest
+from engine.domain.text import printable, reason_text
+from engine.domain.trace import trace_id
+from web.failures import status_of
+from web.pages import change_of
+from web.site import the_site
+from web.visitors import caller
+
+_FACE = "api"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+_once = threading.Lock()
+
+orders = Blueprint("orders", __name__, url_prefix="/api/v1")
+
+Text = Annotated[str, Field(max_length=4000)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+
+class Promotion(Body):
+    """`from` may be left out: it is the environment before `to`."""
+
+    version: Text
+    source: Text | None = Field(default=None, alias="from")
+    target: Text = Field(alias="to")
+    dry_run: bool = False
+
+
+class Rollback(Body):
+    version: Text
+    environment: Text
+    reason: Text
+    dry_run: bool = False
+
+
+class Reason(Body):
+    reason: Text
+
+
+class Lock(Body):
+    """`for` is how long, like 30m or 2h; without it until somebody unlocks."""
+
+    reason: Text
+    duration: Text | None = Field(default=None, alias="for")
+
+
+Kind = TypeVar("Kind", bound=Body)
+Answer = tuple[Response, int]
+
+
+@orders.before_request
+def admit() -> None:
+    """A cookie is not enough here, so that no other site can make a browser do it."""
+    g.caller = caller()
+    g.trace = trace_id(request.headers.get("traceparent"))
+
+
+@orders.post("/promotions")
+def promote() -> Answer:
+    body = _body(Promotion)
+    asked = Asked(body.version, body.source, body.target, body.dry_run, g.trace)
+    engine = the_site().platform.engine
+    try:
+        wanted = promotion_request(
+            engine.path, body.version, body.source, body.target, _caller(), g.trace
+        )
+        asked = Asked(str(wanted.version), wanted.source, wanted.target, body.dry_run, g.trace)
+        if body.dry_run:
+            plan = engine.plan(wanted, QUIET, GateMode.LIST)
+            return _judged(promotion.dry_run_document(asked, plan), plan.error)
+        return _submitted(wanted, partial(promotion_of, asked))
+    except PromotionError as error:
+        return _refused(promotion.blank(asked), error)
+
+
+@orders.post("/rollbacks")
+def roll_back() -> Answer:
+    body = _body(Rollback)
+    asked = AskedRollback(body.version, body.environment, body.reason, body.dry_run, g.trace)
+    engine = the_site().platform.engine
+    try:
+        wanted = rollback_request(
+            engine.path, body.version, body.environment, _caller(), g.trace, body.reason
+        )
+        if body.dry_run:
+            plan = engine.plan(wanted, QUIET, GateMode.LIST)
+            return _judged(rollback.dry_run_document(asked, plan), plan.error)
+        return _submitted(wanted, partial(rollback_of, asked))
+    except PromotionError as error:
+        return _refused(rollback.blank(asked), error)
+
+
+@orders.post("/changes/<change_id>/approve")
+def approve(change_id: str) -> Answer:
+    change_of(change_id)
+    changed = the_site().platform.changes.approve(change_id, _caller(), _FACE)
+    the_site().platform.worker.wake()
+    return _of_change(changed, change_document(changed))
+
+
+@orders.post("/changes/<change_id>/reject")
+def reject(change_id: str) -> Answer:
+    change_of(change_id)
+    reason = reason_text(_body(Reason).reason)
+    changed = the_site().platform.changes.reject(change_id, _caller(), reason, _FACE)
+    return _as_asked(changed, "rejected")
+
+
+@orders.post("/changes/<change_id>/cancel")
+def cancel(change_id: str) -> Answer:
+    change_of(change_id)
+    changed = the_site().platform.changes.cancel(change_id, _caller(), _FACE)
+    return _as_asked(changed, "cancelled")
+
+
+@orders.post("/environments/<name>/lock")
+def lock(name: str) -> Answer:
+    body = _body(Lock)
+    asked = AskedFreeze("lock", name, body.reason, g.trace)
+    path = the_site().platform.engine.path
+    ask = partial(lock_request, path, name, _caller(), g.trace, body.reason, body.duration)
+    return _frozen(asked, ask, body)
+
+
+@orders.post("/environments/<name>/unlock")
+def unlock(name: str) -> Answer:
+    body = _body(Reason)
+    asked = AskedFreeze("unlock", name, body.reason, g.trace)
+    path = the_site().platform.engine.path
+    ask = partial(unlock_request, path, name, _caller(), g.trace, body.reason)
+    return _frozen(asked, ask, body)
+
+
+def _submitted(
+    wanted: PromotionRequest | RollbackRequest, document: Callable[[Change], Document]
+) -> Answer:
+    """The change is worked on once the answer is given; asking again shows how far it is."""
+    platform, key = the_site().platform, _key()
+    change = platform.changes.submit(wanted, _FACE, key)
+    asked = (str(wanted.version), wanted.target)
+    if key and (change.version, change.target) != asked:
+        raise ConflictError(
+            f"This Idempotency-Key stands for {change.id}, of {change.version} to {change.target}: "
+            "use a new key for a new request"
+        )
+    platform.worker.wake()
+    return _of_change(change, document(change))
+
+
+def _frozen(
+    asked: AskedFreeze, ask: Callable[[], LockRequest | UnlockRequest], body: Body
+) -> Answer:
+    """A key that was answered before is answered alike: a lock is taken once."""
+    site, key = the_site(), _key()
+    said = hashlib.sha256(f"{key} {asked.verb} {asked.environment}".encode()).hexdigest()
+    place, content = f"answered:{said}", body.model_dump(mode="json")
+    with _once:
+        known = site.platform.store.recall(place) if key else None
+        if known is not None and known.get("body") != content:
+            raise ConflictError("This Idempotency-Key stands for another request: use a new one")
+        if known is not None:
+            return jsonify(known["document"]), 200
+        try:
+            result = site.platform.engine.run(ask(), QUIET)
+        except PromotionError as error:
+            return _refused(freeze.blank(asked), error)
+        document = freeze_document(asked, result)
+        if result.error is not None:
+            site.entrance.refused(result.plan)
+            return jsonify(document), status_of(result.error)
+        if key:
+            kept = {"document": document, "body": content}
+            site.platform.store.remember(place, kept, site.platform.engine.clock.now())
+    site.board.expire()
+    site.records.wake()
+    return jsonify(document), 200
+
+
+def _of_change(change: Change, document: Document) -> Answer:
+    error = error_of(change)
+    if error is None:
+        return jsonify(document), 200
+    return jsonify(document), 202 if change.open else status_of(error)
+
+
+def _as_asked(change: Change, outcome: str) -> Answer:
+    """That it ended so is what was asked for, so it is no failure."""
+    the_site().board.expire()
+    document = change_document(change) | {"success": True, "outcome": outcome, "error": None}
+    return jsonify(document), 200
+
+
+def _judged(document: Document, error: PromotionError | None) -> Answer:
+    return jsonify(document), status_of(error) if error else 200
+
+
+def _refused(blank: Document, error: PromotionError) -> Answer:
+    return jsonify(blank | {"error": error_document(error)}), status_of(error)
+
+
+def _body(kind: type[Kind]) -> Kind:
+    """The body, or UsageError that names each field and what is wrong with it."""
+    if request.mimetype != "application/json":
+        raise UsageError("Send a JSON object, as 'Content-Type: application/json'")
+    try:
+        return kind.model_validate_json(request.get_data())
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg'].lower()}"
+            for each in error.errors(include_url=False, include_input=False)
+        ]
+        raise UsageError(printable("; ".join(problems)), {"problems": problems}) from error
+
+
+def _key() -> str | None:
+    """Everybody has keys of their own."""
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    if not _KEY.fullmatch(given):
+        raise UsageError("An Idempotency-Key is 1 to 255 printable ASCII characters, no spaces")
+    return f"{_caller().id} {given}"
+
+
+def _caller() -> Operator:
+    operator: Operator = g.caller
+    return operator

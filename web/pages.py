@@ -1,0 +1,231 @@
+"""The pages. They only show: what changes something is in `deeds`."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from engine.bootstrap.entrance import KeptRecord
+from engine.domain.canonical import canonical_json
+from engine.domain.change import Change
+from engine.domain.documents.answers import error_document
+from engine.domain.documents.ledger import history_document
+from engine.domain.errors import PromotionError, UsageError
+from engine.domain.selection import Selection
+from web.filters import asked, cursor
+from web.grid import WORDS, grid
+from web.overview import cards, obstacles
+from web.past import PastRow, past
+from web.site import Site, the_site
+from web.story import steps, told
+from web.visitors import may_look, visitor
+
+_PAGE = 50
+_RECENT = 8
+_CHANGES = 50
+
+pages = Blueprint("pages", __name__)
+
+
+class NoSuchPageError(UsageError):
+    """There is nothing under this address."""
+
+    reason_code = "not_found"
+
+
+@pages.before_request
+def admit() -> AnyResponse | None:
+    """Where people sign in, they do so before they see anything."""
+    if may_look():
+        return None
+    return redirect(url_for("sign_in.offer", next=request.full_path.rstrip("?")), 303)
+
+
+@pages.get("/")
+def now() -> str:
+    site, at = the_site(), _now()
+    seen = site.board.look()
+    return render_template(
+        "now.html",
+        seen=seen,
+        cards=cards(site, seen, at),
+        obstacles=obstacles(site, seen),
+        recent=_past(site, Selection(), _RECENT),
+        now=at,
+    )
+
+
+@pages.get("/history")
+def history() -> str:
+    site, at = the_site(), _now()
+    query = asked(site.platform.engine.path, request.args, at, _PAGE)
+    site.records.refresh()
+    kept = site.records.kept.page(query.selection, query.limit + 1, query.after)
+    shown = kept[: query.limit]
+    more = cursor(shown[-1]) if len(kept) > query.limit else None
+    return render_template(
+        "history.html",
+        rows=past(site, shown, _running(site), at),
+        grid=None if query.after else grid(site, site.board.look()),
+        legend=WORDS,
+        query=query,
+        more=more,
+        missing=site.records.missing(),
+        trouble=site.records.trouble,
+        read_at=site.records.read_at,
+        now=at,
+    )
+
+
+@pages.get("/changes")
+def changes() -> str:
+    site, store = the_site(), the_site().platform.store
+    before = request.args.get("before") or None
+    found = store.recent(_CHANGES + 1, before)
+    return render_template(
+        "changes.html",
+        open_changes=() if before else store.open()[::-1],
+        ended=[change for change in found[:_CHANGES] if not change.open],
+        more=found[_CHANGES - 1].id if len(found) > _CHANGES else None,
+        now=_now(),
+        site=site,
+    )
+
+
+@pages.get("/changes/<change_id>")
+def change(change_id: str) -> str:
+    site, found = the_site(), change_of(change_id)
+    return render_template(
+        "change.html",
+        change=found,
+        steps=steps(found),
+        told=told(site, found),
+        difference=_difference(site, found),
+        proof=_proof(site, found),
+        lock=_lock(site, found),
+        may_approve=_may_approve(site, found),
+        own=_own(found),
+        now=_now(),
+    )
+
+
+@pages.get("/environments/<name>")
+def environment(name: str) -> str:
+    site, at = the_site(), _now()
+    if name not in site.platform.engine.path.names:
+        raise NoSuchPageError(f"There is no environment '{name}'")
+    seen = site.board.look()
+    return render_template(
+        "environment.html",
+        name=name,
+        rules=site.platform.engine.path.environment(name),
+        seen=seen,
+        card=next((c for c in cards(site, seen, at) if c.status.name == name), None),
+        rows=_past(site, Selection(environment=name), _PAGE),
+        now=at,
+    )
+
+
+@pages.get("/audit")
+def audit() -> str:
+    verified, running = the_site().auditor.look()
+    return render_template("audit.html", verified=verified, running=running, now=_now())
+
+
+@pages.get("/audit/records.jsonl")
+def export() -> Response:
+    """Every record that is asked for, from the ledgers themselves, as they are read."""
+    site = the_site()
+    query = asked(site.platform.engine.path, request.args, _now(), _PAGE)
+
+    def lines() -> Iterator[bytes]:
+        try:
+            with closing(site.platform.engine.audit(query.selection)) as entries:
+                for entry in entries:
+                    yield canonical_json(history_document(entry)) + b"\n"
+        except PromotionError as error:
+            # The answer has begun, so its last line says that it is not complete.
+            yield canonical_json({"error": error_document(error)}) + b"\n"
+
+    answer = Response(lines(), mimetype="application/jsonl")
+    answer.headers["Content-Disposition"] = 'attachment; filename="floe-records.jsonl"'
+    return answer
+
+
+def change_of(change_id: str) -> Change:
+    """The change of that id, or NoSuchPageError."""
+    found = the_site().platform.store.get(change_id)
+    if found is None:
+        raise NoSuchPageError(f"There is no change '{change_id}'")
+    return found
+
+
+def _now() -> datetime:
+    return the_site().platform.engine.clock.now()
+
+
+def _past(site: Site, selection: Selection, limit: int) -> tuple[PastRow, ...] | None:
+    """None while the records kept near cannot be read."""
+    try:
+        return past(site, site.records.kept.page(selection, limit), _running(site), _now())
+    except PromotionError:
+        return None
+
+
+def _running(site: Site) -> frozenset[str]:
+    rows = site.board.look().rows
+    return frozenset(row.state.record for row in rows if row.state.record)
+
+
+def _difference(site: Site, found: Change) -> object:
+    """What it alters; a sentence where that is not known; None where there is nothing to say."""
+    agreed = found.fingerprint
+    running = agreed.running_digest if agreed else None
+    if running is None and found.open:
+        row = site.board.look().row(found.target)
+        running = row.state.digest if row else None
+    if not running or not found.digest or running == found.digest:
+        return None
+    try:
+        return site.compare(running, found.digest)
+    except PromotionError as error:
+        return str(error)
+
+
+def _proof(site: Site, found: Change) -> tuple[KeptRecord, str] | None:
+    """Its record, and whether the ledger's head proves it: proven, altered, or why not known."""
+    try:
+        kept = site.records.kept.by_id(found.record_id) if found.record_id else None
+        if kept is None:
+            return None
+        entry = site.platform.engine.entry(kept.environment, kept.sequence)
+    except PromotionError as error:
+        return None if found.record_id is None else _unproven(site, found.record_id, str(error))
+    proven = entry is not None and entry.digest == kept.digest
+    return kept, "proven" if proven else "altered"
+
+
+def _unproven(site: Site, record_id: str, why: str) -> tuple[KeptRecord, str] | None:
+    try:
+        kept = site.records.kept.by_id(record_id)
+    except PromotionError:
+        return None
+    return (kept, why) if kept else None
+
+
+def _lock(site: Site, found: Change) -> object:
+    row = site.board.look().row(found.target) if found.open else None
+    return row.lock if row else None
+
+
+def _may_approve(site: Site, found: Change) -> bool:
+    person = visitor()
+    return person is not None and site.platform.changes.awaits(found, person)
+
+
+def _own(found: Change) -> bool:
+    person = visitor()
+    asked_by = found.requester
+    return person is not None and (person.name == asked_by.name or person.id == asked_by.id)

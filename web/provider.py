@@ -1,0 +1,127 @@
+"""The OpenID provider people sign in with: authorization code, PKCE and nonce."""
+
+import logging
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.requests_client import OAuth2Session
+
+from engine.config.people import OidcSignIn
+from engine.domain.errors import AuthorizationError
+
+_log = logging.getLogger(__name__)
+_SECONDS = 10
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# An ID token has the address and the groups where these are among the scopes a provider knows.
+_WANTED = ("openid", "email", "groups")
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    authorization: str
+    token: str
+    scope: str
+
+
+class Provider:
+    """The provider of `auth`; `callback` is where it sends people back to."""
+
+    def __init__(self, auth: OidcSignIn, callback: str) -> None:
+        self._auth = auth
+        self._callback = callback
+        self._lock = threading.Lock()
+        self._found: Endpoints | None = None
+
+    def question(self) -> tuple[str, dict[str, str]]:
+        """Where to send somebody who wants to sign in, and what to remember meanwhile."""
+        with self._client() as client:
+            verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
+            places = self._endpoints(client)
+            url, state = client.create_authorization_url(
+                places.authorization, scope=places.scope, code_verifier=verifier, nonce=nonce
+            )
+        return str(url), {"state": str(state), "nonce": nonce, "verifier": verifier}
+
+    def id_token(self, code: str, verifier: str) -> str:
+        """What the provider gives for `code`; AuthorizationError when it gives none."""
+        try:
+            with self._client() as client:
+                answer: Mapping[str, Any] = client.fetch_token(
+                    self._endpoints(client).token,
+                    grant_type="authorization_code",
+                    code=code,
+                    code_verifier=verifier,
+                    redirect_uri=self._callback,
+                    timeout=_SECONDS,
+                    allow_redirects=False,
+                )
+        except (requests.RequestException, AuthlibBaseError, ValueError) as error:
+            _log.info("sign-in with %s failed: %s", self._auth.issuer, type(error).__name__)
+            raise AuthorizationError(
+                f"{self._auth.issuer} did not take the code it had given: sign in again"
+            ) from error
+        token = answer.get("id_token")
+        if not isinstance(token, str):
+            raise AuthorizationError(
+                f"{self._auth.issuer} gave no ID token: allow the scope openid for its client "
+                f"'{self._auth.client_id}'"
+            )
+        return token
+
+    def _client(self) -> OAuth2Session:
+        secret = self._auth.client_secret or self._auth.client_secret_env
+        client = OAuth2Session(
+            self._auth.client_id,
+            secret.get_secret_value() if secret else None,
+            redirect_uri=self._callback,
+            code_challenge_method="S256",
+        )
+        # What stands in the environment or .netrc is not meant for the provider.
+        client.trust_env = False
+        return client
+
+    def _endpoints(self, client: OAuth2Session) -> Endpoints:
+        with self._lock:
+            if self._found is None:
+                self._found = self._discovered(client)
+            return self._found
+
+    def _discovered(self, client: OAuth2Session) -> Endpoints:
+        """OpenID Connect Discovery 1.0, section 4: the document must be the issuer's own."""
+        issuer = self._auth.issuer
+        url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+        try:
+            answer = client.get(url, timeout=_SECONDS, withhold_token=True, allow_redirects=False)
+            document = answer.json()
+        except (requests.RequestException, ValueError) as error:
+            raise AuthorizationError(
+                f"The provider {issuer} does not answer, so nobody can sign in: try again, or "
+                "check web.auth.issuer and the way to it"
+            ) from error
+        names = ("authorization_endpoint", "token_endpoint")
+        known = isinstance(document, dict) and document.get("issuer") == issuer
+        found = [document.get(name) for name in names] if known else []
+        if len(found) != len(names) or not all(_secure(each, issuer) for each in found):
+            raise AuthorizationError(
+                f"The provider {issuer} does not describe itself as OpenID Connect Discovery asks "
+                "for: check web.auth.issuer, which has to be the same to the letter"
+            )
+        known_scopes = document.get("scopes_supported")
+        scopes = known_scopes if isinstance(known_scopes, list) else ["email"]
+        scope = " ".join(each for each in _WANTED if each == "openid" or each in scopes)
+        return Endpoints(found[0], found[1], scope)
+
+
+def _secure(url: object, issuer: str) -> bool:
+    """https, or http on this machine where the issuer is there as well."""
+    if not isinstance(url, str):
+        return False
+    parts = urlsplit(url)
+    local = issuer.startswith("http://") and parts.hostname in _LOOPBACK
+    return parts.scheme == "https" or (parts.scheme == "http" and local)

@@ -1,0 +1,70 @@
+"""Signing in and out, where web.auth names an OpenID provider."""
+
+import re
+import secrets
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response
+
+from engine.domain.errors import AuthorizationError
+from web.forgery import check_form
+from web.provider import Provider
+from web.site import the_site
+from web.visitors import keep, visitor
+
+_LASTS = 600
+# A page of ours and nothing that a browser could take for another host.
+_OWN_PLACE = re.compile(r"/(?![/\\])[A-Za-z0-9/_.~%?&=+:,-]{0,500}")
+
+sign_in = Blueprint("sign_in", __name__)
+
+
+@sign_in.get("/sign-in")
+def offer() -> str:
+    """The page that offers it, where there is something to sign in with."""
+    return render_template("sign_in.html", place=_own_place(request.args.get("next", "/")))
+
+
+@sign_in.get("/auth/start")
+def start() -> Response:
+    url, remembered = _provider().question()
+    now = the_site().platform.engine.clock.now().timestamp()
+    place = _own_place(request.args.get("next", "/"))
+    session["signing_in"] = {**remembered, "next": place, "since": int(now)}
+    return redirect(url, 303)
+
+
+@sign_in.get("/auth/callback")
+def callback() -> Response:
+    site = the_site()
+    now = site.platform.engine.clock.now().timestamp()
+    asked = session.pop("signing_in", None)
+    if not isinstance(asked, dict) or now - asked["since"] > _LASTS:
+        raise AuthorizationError("This sign-in is too old, or began in another browser: begin anew")
+    if not secrets.compare_digest(request.args.get("state", "").encode(), asked["state"].encode()):
+        raise AuthorizationError("This answer belongs to another sign-in: begin anew")
+    code = request.args.get("code", "")
+    if not code or "error" in request.args:
+        raise AuthorizationError("The provider did not sign you in: begin anew, or ask who runs it")
+    token = _provider().id_token(code, asked["verifier"])
+    keep(site.entrance.signed_in(token, asked["nonce"]), now)
+    return redirect(_own_place(asked["next"]), 303)
+
+
+@sign_in.post("/sign-out")
+def leave() -> Response:
+    if visitor() is not None:
+        check_form()
+        session.clear()
+    return redirect(url_for("pages.now"), 303)
+
+
+def _provider() -> Provider:
+    provider = the_site().provider
+    if provider is None:
+        raise AuthorizationError("Nobody signs in here: web.auth.mode is not oidc")
+    return provider
+
+
+def _own_place(place: str) -> str:
+    return place if _OWN_PLACE.fullmatch(place) else "/"

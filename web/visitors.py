@@ -1,0 +1,108 @@
+"""Who is looking, as the sign-in of web.auth or a bearer token says (spec 9)."""
+
+import re
+from ipaddress import ip_address
+
+from flask import g, request, session
+
+from engine.config.people import NoSignIn, OidcSignIn, ProxySignIn
+from engine.domain.errors import AuthorizationError
+from engine.domain.identity import Claims
+from engine.domain.operator import IdentitySource, Operator
+from web.site import Site, the_site
+
+SESSION_SECONDS = 8 * 3600
+_NAME = re.compile(r"[^\s,;\"<>\x00-\x1f\x7f]{1,254}")
+_BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
+
+
+class UnauthenticatedError(AuthorizationError):
+    """Nobody is known, where somebody has to be."""
+
+    reason_code = "unauthenticated"
+
+
+def visitor() -> Operator | None:
+    """The person at the browser; None when nobody vouches for one."""
+    if "visitor" not in g:
+        g.visitor = _visitor(the_site())
+    found: Operator | None = g.visitor
+    return found
+
+
+def caller() -> Operator:
+    """The workload or person whose token came with the request; UnauthenticatedError without."""
+    site, header = the_site(), request.headers.get("Authorization", "")
+    if not site.bearer_tokens:
+        raise UnauthenticatedError(
+            "No token is believed here: name its issuer under identity.oidc in manifest.yaml"
+        )
+    given = _BEARER.fullmatch(header.strip())
+    if not given:
+        raise UnauthenticatedError(
+            "Say who you are: send an OIDC token from an issuer of identity.oidc as "
+            "'Authorization: Bearer …'"
+        )
+    try:
+        return site.entrance.bearer(given[1])
+    except AuthorizationError as error:
+        raise UnauthenticatedError(str(error)) from error
+
+
+def may_look() -> bool:
+    """Whether pages are shown: to all where nobody signs in, else to those who did."""
+    return isinstance(the_site().web.auth, NoSignIn) or visitor() is not None
+
+
+def keep(claims: Claims, now: float) -> None:
+    """Sign in: what was in the session before is gone, so that nobody can have put it there."""
+    named = the_site().groups
+    session.clear()
+    session["who"] = {
+        "id": claims.id,
+        "vouched": list(claims.vouched),
+        # A cookie has 4 KB, and people may be in hundreds of groups no rule speaks of.
+        "groups": sorted(claims.groups & named),
+    }
+    session["since"] = int(now)
+
+
+def _visitor(site: Site) -> Operator | None:
+    match site.web.auth:
+        case ProxySignIn() as proxy:
+            return _by_proxy(site, proxy)
+        case OidcSignIn():
+            return _by_session(site)
+        case _:
+            return None
+
+
+def _by_proxy(site: Site, proxy: ProxySignIn) -> Operator | None:
+    """The header counts from a trusted proxy only, and only as one plain name."""
+    peer = request.remote_addr
+    if peer is None or not any(ip_address(peer) in network for network in proxy.trusted_proxies):
+        return None
+    name = request.headers.get(proxy.operator_header, "").strip()
+    if not _NAME.fullmatch(name):
+        return None
+    listed = request.headers.get(proxy.groups_header, "") if proxy.groups_header else ""
+    groups = frozenset(filter(None, (group.strip() for group in listed.split(","))))
+    claims = Claims(f"proxy:{name}", IdentitySource.PROXY, True, (name,), groups)
+    return site.entrance.recognized(claims)
+
+
+def _by_session(site: Site) -> Operator | None:
+    who, since = session.get("who"), session.get("since")
+    if not isinstance(who, dict) or not isinstance(since, int):
+        return None
+    age = site.platform.engine.clock.now().timestamp() - since
+    if not -60 <= age < SESSION_SECONDS:
+        return None
+    claims = Claims(
+        id=who["id"],
+        source=IdentitySource.OIDC,
+        verified=True,
+        vouched=tuple(who["vouched"]),
+        groups=frozenset(who["groups"]),
+    )
+    return site.entrance.recognized(claims)

@@ -1,0 +1,69 @@
+"""Times, sizes and foreign text, as people read them."""
+
+import re
+from datetime import UTC, datetime
+
+from engine.domain.text import printable
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+class Prepared(str):
+    """Text that was made fit to be shown already; it is still escaped for HTML."""
+
+
+def shown(value: object) -> object:
+    """What templates put out: no character of a foreign text changes how others are read."""
+    return printable(value) if type(value) is str else value
+
+
+def span(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `5 min`, `3 h`, `12 d`: the largest unit, as one does aloud."""
+    if seconds < 1:
+        return f"{max(seconds, 0):.1f} s"
+    size, unit = next(each for each in _UNITS if seconds >= each[0])
+    whole = int(seconds // size)
+    if unit == "min" and whole < 10 and seconds % 60 >= 1:
+        return f"{whole} min {int(seconds % 60)} s"
+    if unit == "h" and whole < 10 and seconds % 3600 >= 60:
+        return f"{whole} h {int(seconds % 3600 // 60)} min"
+    return f"{whole} {unit}"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """How long ago in one unit; the clock that stamped it may be ahead of ours."""
+    seconds = (now - at).total_seconds()
+    if seconds < 1:
+        return "now"
+    size, unit = next(each for each in _UNITS if seconds >= each[0])
+    return f"{int(seconds // size)} {unit} ago"
+
+
+def moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def short(digest: str | None) -> str:
+    """Twelve hex digits, enough for a person to tell two apart."""
+    return digest.removeprefix("sha256:")[:12] if digest else ""
+
+
+def size(count: int) -> str:
+    """`812 B`, `1.4 MiB`."""
+    amount, unit = float(count), 0
+    while amount >= 1024 and unit < len(_SIZES) - 1:
+        amount, unit = amount / 1024, unit + 1
+    return f"{amount:.0f} {_SIZES[unit]}" if unit == 0 else f"{amount:.1f} {_SIZES[unit]}"
+
+
+def terminal(output: bytes) -> Prepared:
+    """What a gate printed, line by line: colours are dropped, other control characters shown."""
+    text = _COLOURS.sub("", output.decode("utf-8", "replace")).replace("\r\n", "\n")
+    return Prepared("\n".join(printable(line.expandtabs(4)) for line in text.split("\n")))
+
+
+def lines(text: str) -> Prepared:
+    """A person's words with the line breaks they made."""
+    return Prepared("\n".join(printable(line) for line in text.split("\n")))
