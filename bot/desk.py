@@ -32,7 +32,7 @@ class Desk:
         answers: Answers,
         outbox: Outbox,
         carry_out: CarryOut,
-        threads: int = 4,
+        threads: int = 8,
     ) -> None:
         self._store = store
         self._inbox = inbox

@@ -214,12 +214,18 @@ class Follower:
         """Slack is asked at most once a minute, and not while the store is held."""
         if change.state is not ChangeState.AWAITING_APPROVAL:
             return ""
-        groups = change.groups or ()
+        groups = change.groups or self._authorized(change)
         known = self._mentions.get(groups)
         if known is None or time.monotonic() > known[0] + _MENTIONS_SECONDS:
             known = (time.monotonic(), self._people.mention(groups))
             self._mentions[groups] = known
         return known[1]
+
+    def _authorized(self, change: Change) -> tuple[str, ...]:
+        """Where no group of approvers is named, those decide who may promote there."""
+        target = self._target(change)
+        rules = target.authorization if target else None
+        return tuple(sorted((rules.allowed_groups if rules else None) or ()))
 
     def _target(self, change: Change) -> Environment | None:
         """None for an environment that manifest.yaml has lost meanwhile."""

@@ -61,12 +61,23 @@ _Json = Mapping[str, Any]
 
 def message_problems(arguments: _Json) -> list[str]:
     """Of the arguments of chat.postMessage, chat.update or chat.postEphemeral."""
-    return list(_message(arguments))
+    return _found(_message(arguments))
 
 
 def view_problems(view: _Json) -> list[str]:
     """Of a modal or an App Home."""
-    return list(_view(view))
+    return _found(_view(view))
+
+
+def _found(problems: Iterator[str]) -> list[str]:
+    found = []
+    try:
+        for problem in problems:
+            found.append(problem)
+    except (AttributeError, KeyError, TypeError) as error:
+        # A list where an object belongs, and the like: whatever follows is not looked at.
+        found.append(f"no Block Kit: {error}")
+    return found
 
 
 def _message(arguments: _Json) -> Iterator[str]:

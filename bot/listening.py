@@ -53,7 +53,9 @@ def clicks(
             try:
                 tell(body, answer)
             except PromotionError as error:
+                # Without an acknowledgement Slack at least shows that something went wrong.
                 _log.error("an answer could not be kept: %s", error)
+                return
         ack()
 
     return run

@@ -1,11 +1,17 @@
 """Locks from Slack: banners where they were taken and where changes are announced."""
 
 import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.banners import Banners
+from bot.blocks.look import Look
 from bot.inbox import Asked, Asker, Inbox, key_of
+from bot.messages import Messages
 from bot.store import BotStore
+from engine.config.people import SlashCommands
 from engine.domain.record import LockRecord
 from tests.bot.fake_slack import TEAM
 from tests.bot.stage import ALICE, BOB, CAROL, DEPLOYS, INCIDENT, buttons, eventually, said
@@ -189,3 +195,28 @@ def test_a_lock_that_was_taken_before_a_crash_is_not_refused_afterwards(tmp_path
     records = [e.record for e in stage.platform.engine.history("prod", 9)]
     assert len([r for r in records if isinstance(r, LockRecord)]) == 1
     assert stage.told(BOB) == []
+
+
+@dataclass
+class Later:
+    """Implements `engine.ports.Clock`: two minutes ahead."""
+
+    def now(self):
+        return datetime.now(UTC) + timedelta(minutes=2)
+
+
+@pytest.mark.requirement("SL-004")
+def test_a_lock_that_runs_out_takes_its_banner_down(stage):
+    stage.command("/lock prod 1m INC-1", user=BOB)
+    eventually(lambda: banners(stage, DEPLOYS))
+    later = replace(stage.platform, engine=replace(stage.platform.engine, clock=Later()))
+    store = BotStore(stage.folder / ".floe")
+    look = Look(later.engine.path, SlashCommands(), channel=DEPLOYS)
+
+    Banners(later, store, Messages(store), stage.bot.outbox, look).refresh()
+    store.close()
+
+    [banner] = eventually(
+        lambda: [b for b in banners(stage, DEPLOYS) if "the lock ran out after 1 min" in b["text"]]
+    )
+    assert buttons(banner) == []

@@ -1,0 +1,62 @@
+"""How long Slack waits for an acknowledgement while fifty changes are in flight (spec 21)."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bot.outbox import Tempo
+from engine.domain.change import ChangeState
+from tests.bot.stage import BOB, Stage, stage_in
+
+CHANGES, REQUESTS, AT_ONCE = 50, 400, 16
+# Slack shows an error after three seconds; the bound is one.
+BOUND_SECONDS = 1.0
+_GATE = 'sh, -c, "sleep 20"'
+_KINDS = ("/promotions", "/promote v1.0.0 prod", "/lock prod", "/promote v1.0.0 prd", "approve")
+
+
+def lines() -> Iterator[str]:
+    # The pace of a real workspace: posts queue up while requests come in.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        stage_in(Path(folder), tests=_GATE, tempo=Tempo()) as stage,
+    ):
+        _fill(stage)
+        open_before = len(stage.platform.store.open())
+        with ThreadPoolExecutor(AT_ONCE) as crowd:
+            took = sorted(crowd.map(lambda n: _ask(stage, n), range(REQUESTS)))
+        running = [c for c in stage.platform.store.open() if c.state is ChangeState.CHECKING]
+    p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
+    yield f"{open_before} changes in flight, {len(running)} of them checking, {AT_ONCE} at once"
+    yield f"p50 {p50 / BOUND_SECONDS:.3f}, p99 {p99 / BOUND_SECONDS:.3f} of the bound of 1 s"
+    yield f"slowest of {REQUESTS}: {took[-1] / BOUND_SECONDS:.3f} of the bound"
+
+
+def _fill(stage: Stage) -> None:
+    """Fifty versions that wait for production, the first of them with its gates running."""
+    asker = stage.operator("alice@acme.com")
+    for number in range(CHANGES):
+        version = f"v3.0.{number}"
+        stage.publish(version)
+        stage.promote_elsewhere(version, "staging")
+        stage.submit_elsewhere(version, asker)
+    stage.eventually(lambda: len(stage.platform.store.open()) >= CHANGES)
+
+
+def _ask(stage: Stage, number: int) -> float:
+    kind = _KINDS[number % len(_KINDS)]
+    began = time.perf_counter()
+    if kind == "approve":
+        answer = stage.click("floe_approve", "c-00000000", BOB)
+    else:
+        answer = stage.command(kind)
+    took = time.perf_counter() - began
+    if answer.status != 200:
+        raise SystemExit(f"{kind} was answered with {answer.status}")
+    return took
+
+
+if __name__ == "__main__":
+    print("\n".join(lines()))
