@@ -43,7 +43,6 @@ def open_web(
     engine, secret = platform.engine, session_key(config.state_dir)
     with entrance(config, engine) as door, open_records(config, engine) as records:
         feed, board = Feed(platform, watchers), Board(platform, records)
-        feed.told += [board.expire, records.wake]
         site = Site(
             platform=platform,
             records=records,
@@ -61,14 +60,21 @@ def open_web(
             metrics=metrics,
             thread=thread,
         )
-        app = create_app(site)
-        records.start()
-        feed.start()
-        try:
-            yield app
-        finally:
-            feed.stop()
-            records.stop()
+        with _at_work(site):
+            yield create_app(site)
+
+
+@contextmanager
+def _at_work(site: Site) -> Iterator[None]:
+    """Follow what happens, for as long as the site is open."""
+    site.feed.told += [site.board.expire, site.records.wake]
+    site.records.start()
+    site.feed.start()
+    try:
+        yield
+    finally:
+        site.feed.stop()
+        site.records.stop()
 
 
 def refuse_strangers(config: Config, host: str) -> None:

@@ -34,7 +34,6 @@ ALICE, BOB, CAROL, DAVE = "U01ALICE", "U02BOB", "U03CAROL", "U04DAVE"
 DEPLOYS, INCIDENT = "C01DEPLOY", "C02INC"
 QUICK = Tempo(post=0.02, edit=0.05, look=0.02, first_retry=0.1, longest_retry=0.5)
 _trigger = count(1)
-
 MANIFEST = """
 apiVersion: floe.dev/v1
 kind: Manifest
