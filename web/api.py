@@ -43,6 +43,7 @@ def environment(name: str) -> Response:
     row = seen.row(name)
     if row is None:
         raise NoSuchPageError(f"There is no environment '{name}'")
+    site.records.refresh()
     kept = site.records.kept.page(Selection(environment=name), _limit())
     return jsonify(_status(row, seen) | {"history": [_record(each) for each in kept]})
 

@@ -117,6 +117,7 @@ def environment(name: str) -> str:
     if name not in site.platform.engine.path.names:
         raise NoSuchPageError(f"There is no environment '{name}'")
     seen = site.board.look()
+    site.records.refresh()
     return render_template(
         "environment.html",
         name=name,

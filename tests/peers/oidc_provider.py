@@ -1,12 +1,10 @@
 """A real OpenID provider (npm's oidc-provider) on a loopback port, and ways to sign in with it."""
 
 import base64
-import fcntl
 import hashlib
 import json
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import time
@@ -18,6 +16,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 
+from tests.peers import npm
 from tests.peers.signing import SigningKey
 
 SECRET = "provider-s3cret"
@@ -107,7 +106,7 @@ def oidc_provider(
     `redirect_uris` are where the two clients for people may be sent back to. On 127.0.0.1 their
     ports do not matter.
     """
-    _install()
+    npm.install(_FOLDER)
     key = key or SigningKey.new("RS256")
     issuer = f"http://127.0.0.1:{port or _free_port()}"
     settings = {
@@ -129,19 +128,6 @@ def oidc_provider(
         finally:
             process.terminate()
             process.wait(10)
-
-
-def _install() -> None:
-    """What package-lock.json names, once, whoever asks for it at the same time."""
-    if shutil.which("npm") is None:
-        raise RuntimeError("install node and npm: tests sign in with a provider that needs them")
-    with (_FOLDER / ".installing").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = _FOLDER / "node_modules" / ".package-lock.json"
-        wanted = _FOLDER / "package-lock.json"
-        if not done.exists() or done.stat().st_mtime < wanted.stat().st_mtime:
-            command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-            subprocess.run(command, cwd=_FOLDER, check=True, timeout=100)
 
 
 def _token(answer: httpx.Response, name: str) -> str:

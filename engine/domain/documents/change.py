@@ -1,6 +1,6 @@
 """A change in flight, as JSON: as it is kept, and as the promotion or rollback it is."""
 
-from engine.domain.change import Change, ChangeState, Ended
+from engine.domain.change import Change, ChangeState, Ended, Person
 from engine.domain.documents import promotion, rollback
 from engine.domain.documents.answers import Document, error_document
 from engine.domain.documents.promotion import Asked
@@ -23,7 +23,8 @@ def change_document(change: Change) -> Document:
         "success": error is None,
         "outcome": _OUTCOMES.get(change.state, "failed"),
         "change_id": change.id,
-        **change.model_dump(mode="json", exclude={"id", "approvers"}),
+        **change.model_dump(mode="json", exclude={"id", "approvers", "requester"}),
+        "requester": _person(change.requester),
         "missing_approvals": change.missing_approvals,
         "error": error_document(error) if error else None,
     }
@@ -86,6 +87,13 @@ class EndedError(ChangeClosedError):
         super().__init__(ended.message, {"change_id": change.id, "state": change.state.value})
         self.exit_code = ended.exit_code
         self.reason_code = ended.reason_code
+
+
+def _person(person: Person) -> Document:
+    """Sets in one order, so that equal changes are equal documents."""
+    fields = person.model_dump(mode="json")
+    ordered = {name: sorted(fields[name]) for name in ("groups", "names", "claimed")}
+    return fields | ordered
 
 
 def _common(change: Change) -> Document:

@@ -1,0 +1,19 @@
+"""Packages of npm that tests use: what a folder's package-lock.json names, installed once."""
+
+import fcntl
+import shutil
+import subprocess
+from pathlib import Path
+
+
+def install(folder: Path) -> None:
+    """Install into `folder`, whoever asks for it at the same time."""
+    if shutil.which("npm") is None:
+        raise RuntimeError("install node and npm: tests use packages that need them")
+    with (folder / ".installing").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / "node_modules" / ".package-lock.json"
+        wanted = folder / "package-lock.json"
+        if not done.exists() or done.stat().st_mtime < wanted.stat().st_mtime:
+            command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+            subprocess.run(command, cwd=folder, check=True, timeout=100)

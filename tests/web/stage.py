@@ -1,0 +1,145 @@
+"""A whole platform with its page: real engine, real gates, a real store, on an OCI layout."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from engine.api import Platform
+from engine.bootstrap import in_flight, open_platform
+from engine.config import load_config
+from engine.domain.change import Change
+from engine.domain.identity import Claims
+from engine.domain.operator import IdentitySource, Operator
+from engine.domain.parsing import lock_request, promotion_request, rollback_request
+from engine.domain.request import LockRequest, RollbackRequest
+from engine.ports import SILENT
+from tests.builders import Artifact, image
+from tests.peers import oci_layout
+from web.opening import open_web
+
+ALICE, BOB, CAROL = "alice@acme.com", "bob@acme.com", "carol@acme.com"
+TRACE = "a" * 32
+PROXY = "auth: {mode: proxy}"
+_FORM_TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
+
+MANIFEST = """
+apiVersion: floe.dev/v1
+kind: Manifest
+artifacts:
+  registry: {uri: "oci-layout:./registry"}
+  promotion:
+    environments:
+      - name: dev
+      - name: staging
+        gates: {tests: true}
+      - name: prod
+        gates: {tests: {command: [sh, -c, "%(tests)s"]}}
+        authorization: {allowed_groups: [developers]}
+        approvals: {required: 1, groups: [release-managers], expires_after: 4h}
+    gate_commands: {tests: "true"}
+identity:
+  groups:
+    developers: [alice@acme.com, dave@acme.com]
+    release-managers: [bob@acme.com, carol@acme.com, alice@acme.com]
+  oidc: [%(oidc)s]
+web: {%(web)s}
+"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`client` is a browser without JavaScript that keeps cookies."""
+
+    folder: Path
+    platform: Platform
+    app: Flask
+    client: FlaskClient
+
+    def publish(self, *versions: str, artifact: Artifact | None = None) -> None:
+        for version in versions:
+            oci_layout.write(
+                self.folder / "registry", artifact or image(version.encode()), f"{version}-dev"
+            )
+
+    def ask(self, version: str, target: str, who: str = ALICE) -> Change:
+        """Submit a promotion, and work on it as far as it goes."""
+        request = promotion_request(
+            self.platform.engine.path, version, None, target, person(self.platform, who), TRACE
+        )
+        change = self.platform.changes.submit(request, "cli")
+        return self.platform.progression.settle(change, SILENT)
+
+    def run(self, request: LockRequest | RollbackRequest) -> None:
+        result = self.platform.engine.run(request, SILENT)
+        assert result.error is None, result.error
+
+    def lock(self, target: str, reason: str = "INC-1", duration: str | None = None) -> None:
+        path, who = self.platform.engine.path, person(self.platform, ALICE)
+        self.run(lock_request(path, target, who, TRACE, reason, duration))
+
+    def roll_back(self, version: str, target: str, reason: str = "INC-2") -> None:
+        path, who = self.platform.engine.path, person(self.platform, ALICE)
+        self.run(rollback_request(path, version, target, who, TRACE, reason))
+
+    def settle(self, change_id: str) -> Change:
+        change = self.platform.changes.get(change_id)
+        return self.platform.progression.settle(change, SILENT)
+
+    def get(self, path: str, who: str | None = None, **headers: str) -> str:
+        """The page at `path`, which is there."""
+        answer = self.client.get(path, headers=signed_in(who) | headers)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def json(self, path: str, **headers: str) -> Any:
+        answer = self.client.get(path, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    def post(self, path: str, who: str, page: str, **fields: str) -> Any:
+        """Send a form as `who`, with the token that stands on `page`."""
+        found = _FORM_TOKEN.search(self.get(page, who))
+        token = found[1] if found else ""
+        return self.client.post(path, data={"csrf": token, **fields}, headers=signed_in(who))
+
+
+def signed_in(who: str | None) -> dict[str, str]:
+    """What the proxy in front says."""
+    return {"X-Forwarded-Email": who} if who else {}
+
+
+def person(platform: Platform, name: str) -> Operator:
+    claims = Claims(f"oidc:https://id.example.com#{name}", IdentitySource.OIDC, True, (name,))
+    return platform.engine.directory.operator(claims)
+
+
+def write_manifest(folder: Path, web: str = "", tests: str = "echo ran", oidc: str = "") -> Path:
+    file = folder / "manifest.yaml"
+    file.write_text(MANIFEST % {"web": web, "tests": tests, "oidc": oidc})
+    return file
+
+
+@contextmanager
+def stage_in(
+    folder: Path, web: str = "", tests: str = "echo ran", oidc: str = ""
+) -> Iterator[Stage]:
+    """
+    The platform in `folder` with `web` and `identity.oidc` as its manifest has them; prod's gate
+    runs `tests` in a shell. Nobody works on changes but the test.
+    """
+    if not (folder / "registry").exists():
+        oci_layout.write(folder / "registry", image(b"nothing"))
+    config = load_config(write_manifest(folder, web, tests, oidc), {"OIDC_SECRET": "s3cret"})
+    with (
+        open_platform(config) as engine,
+        in_flight(config, engine) as platform,
+        open_web(platform, config) as app,
+        app.test_client() as client,
+    ):
+        yield Stage(folder, platform, app, client)

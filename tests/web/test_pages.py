@@ -1,0 +1,291 @@
+"""Every page says what there is to say, without JavaScript."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.builders import image
+from tests.web.stage import ALICE, BOB, Stage, person, stage_in
+
+pytestmark = pytest.mark.requirement("WB-001")
+
+
+def promoted_to_prod(stage: Stage, version: str = "v1.0.0") -> str:
+    """The change that brought `version` there."""
+    stage.publish(version)
+    assert stage.ask(version, "staging").state.value == "promoted"
+    change = stage.ask(version, "prod")
+    stage.platform.changes.approve(change.id, person(stage.platform, BOB), "cli")
+    assert stage.settle(change.id).state.value == "promoted"
+    return change.id
+
+
+def refresh(stage: Stage) -> None:
+    """Read what is new before the page is asked for."""
+    site = stage.app.extensions["floe"]
+    site.records.refresh()
+    site.board.expire()
+
+
+def test_an_empty_installation_says_what_to_do_first(stage: Stage) -> None:
+    page = stage.get("/")
+
+    assert "Builds publish into it" in page
+    assert "Nothing promoted yet" in page
+    assert "floe platform promote v1.2.3 --to staging" in page
+    assert "Nothing happened yet" in stage.get("/history")
+    assert "Nothing is in flight" in stage.get("/changes")
+
+
+def test_the_first_page_shows_what_runs_where_and_since_when(stage: Stage) -> None:
+    promoted_to_prod(stage)
+    refresh(stage)
+
+    page = stage.get("/")
+
+    digest = image(b"v1.0.0").manifest.digest.hex[:12]
+    assert page.count(f">{digest}</code>") == 2
+    assert page.index("staging</a></h2>") < page.index("prod</a></h2>")
+    assert ALICE in page
+    assert "Updated" in page
+
+
+def test_chips_say_what_is_in_the_way_in_words(stage: Stage) -> None:
+    promoted_to_prod(stage)
+    stage.publish("v1.1.0")
+    stage.ask("v1.1.0", "staging")
+    change = stage.ask("v1.1.0", "prod")
+    stage.lock("staging", "INC-7: checkout is slow", "2h")
+    stage.publish("v9.0.0", artifact=image(b"v9.0.0"))
+    move_latest(stage.folder, "latest-prod", image(b"v9.0.0").manifest.digest.value)
+    refresh(stage)
+
+    page = stage.get("/")
+
+    assert "→ v1.1.0 awaiting 1 of 1 from release-managers" in page
+    assert f'href="/changes/{change.id}"' in page
+    assert re.search(rf"locked by {ALICE} until \d\d:\d\d UTC", page)
+    assert ">drifted<" in page
+    assert ">behind 1<" in page
+    assert "INC-7: checkout is slow" in page
+
+
+def move_latest(folder: Path, tag: str, digest: str) -> None:
+    """What somebody with an editor can do to a layout."""
+    index = folder / "registry" / "index.json"
+    text = index.read_text()
+    found = re.search(r'\{[^{}]*"annotations":\s*\{[^{}]*"' + tag + r'"[^{}]*\}[^{}]*\}', text)
+    assert found, text
+    moved = re.sub(r"sha256:[0-9a-f]{64}", digest, found[0], count=1)
+    index.write_text(text.replace(found[0], moved))
+
+
+def test_what_blocks_comes_first_and_says_why(stage: Stage) -> None:
+    stage.publish("v1.0.0")
+    stage.ask("v1.0.0", "staging")
+    refused = stage.ask("v1.0.0", "prod", "mallory@acme.com")
+    refresh(stage)
+
+    page = stage.get("/")
+
+    assert refused.state.value == "blocked"
+    assert page.index("What's blocking") < page.index("What happened")
+    assert f'href="/changes/{refused.id}"' in page
+    assert "is not authorized to promote to" in page
+
+
+def test_the_history_says_who_approved_and_how_long_it_was_active(stage: Stage) -> None:
+    change = promoted_to_prod(stage)
+    promoted_to_prod(stage, "v1.1.0")
+    stage.roll_back("v1.0.0", "prod", "INC-9: 5xx")
+
+    page = stage.get("/history")
+
+    assert BOB in page
+    assert "INC-9: 5xx" in page
+    assert "rolled back" in page
+    assert f'href="/changes/{change}"' in page
+    assert page.count(">live<") >= 2
+    assert "was here" in page
+
+
+def test_filters_stand_in_the_address(stage: Stage) -> None:
+    promoted_to_prod(stage)
+    promoted_to_prod(stage, "v1.1.0")
+    stage.lock("prod", "INC-3")
+
+    locks = stage.get("/history?kind=lock")
+    versions = stage.get("/history?version=v1.1.0&environment=prod")
+
+    assert records(locks) == ["lock prod"]
+    assert records(versions) == ["staging → prod"]
+    assert 'value="v1.1.0"' in versions
+    assert "No record is like that" in stage.get("/history?operator=nobody")
+
+
+def records(page: str) -> list[str]:
+    """The `What` of every record on a page of the history."""
+    table = page[page.rindex("<tbody") :]
+    return re.findall(r'<td role="cell">([^<]+?)(?: <span|</td>)', table)
+
+
+def test_pages_of_the_history_follow_one_another(stage: Stage) -> None:
+    stage.publish(*(f"v1.0.{n}" for n in range(5)))
+    for number in range(5):
+        stage.ask(f"v1.0.{number}", "staging")
+
+    first = stage.get("/history?limit=3")
+    older = re.search(r'rel="next" href="([^"]+)"', first)
+    assert older
+    second = stage.get(older[1].replace("&amp;", "&") + "&limit=3")
+
+    assert (len(records(first)), len(records(second))) == (3, 2)
+    assert 'rel="next"' not in second
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("environment=moon", "is not an environment"),
+        ("version=latest", "is not a version"),
+        ("since=whenever", "is no time"),
+        ("after=here", "is no place in the history"),
+        ("limit=0", "is no size of a page"),
+        ("kind=party", "is no kind of record"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_words(stage: Stage, query: str, said: str) -> None:
+    answer = stage.client.get(f"/history?{query}")
+
+    assert answer.status_code == 400
+    assert said in answer.text
+
+
+def test_a_change_tells_its_whole_story(stage: Stage) -> None:
+    change = promoted_to_prod(stage)
+    refresh(stage)
+
+    page = stage.get(f"/changes/{change}")
+
+    for said in ("tests", "passed", "asked for", "approved", BOB, TRACE_TEXT, "no. 1 of prod"):
+        assert said in page, said
+    assert "linked from the head" in page
+    assert "ran</pre>" in page or "ran\n</pre>" in page
+
+
+TRACE_TEXT = "a" * 32
+
+
+def test_a_change_shows_what_it_alters(stage: Stage) -> None:
+    stage.publish("v1.0.0", artifact=image(b'{"a": 1, "b": 2}', layer_type="application/json"))
+    stage.publish(
+        "v1.1.0",
+        artifact=image(
+            b'{"a": "one"}', layer_type="application/json", annotations={"team": "payments"}
+        ),
+    )
+    stage.ask("v1.0.0", "staging")
+    change = stage.ask("v1.0.0", "prod")
+    stage.platform.changes.approve(change.id, person(stage.platform, BOB), "cli")
+    stage.settle(change.id)
+    stage.ask("v1.1.0", "staging")
+    waiting = stage.ask("v1.1.0", "prod")
+
+    page = stage.get(f"/changes/{waiting.id}")
+
+    assert "Removed field: b" in page
+    assert "Changed type: a (int" in page
+    assert "payments" in page
+    assert "application/json #1" in page
+
+
+def test_an_altered_copy_of_a_record_is_not_called_proven(stage: Stage) -> None:
+    change = promoted_to_prod(stage)
+    refresh(stage)
+    with closing(sqlite3.connect(stage.folder / ".floe" / "records.db")) as db, db:
+        db.execute(f"UPDATE records SET digest = 'sha256:{'f' * 64}' WHERE environment = 'prod'")
+
+    page = stage.get(f"/changes/{change}")
+
+    assert "not in the ledger" in page
+    assert "linked from the head" not in page
+
+
+def test_the_audit_says_whether_the_ledgers_are_sound(stage: Stage) -> None:
+    promoted_to_prod(stage)
+
+    page = stage.get("/audit")
+
+    assert page.count(">sound<") == 3
+    assert "1 record proven by the head" in page
+
+
+def test_every_record_can_be_downloaded_as_a_line(stage: Stage) -> None:
+    promoted_to_prod(stage)
+
+    answer = stage.client.get("/audit/records.jsonl")
+
+    assert answer.mimetype == "application/jsonl"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert [line.split('"environment":"')[1][:4] for line in answer.text.splitlines()] == [
+        "prod",
+        "stag",
+    ]
+
+
+def test_an_environment_shows_its_lock_its_rules_and_its_records(stage: Stage) -> None:
+    promoted_to_prod(stage)
+    stage.lock("prod", "first line\nsecond line " + "x" * 500)
+    refresh(stage)
+
+    page = stage.get("/environments/prod")
+
+    assert "first line\nsecond line " in page
+    assert "1 from release-managers" in page
+    assert records(page) == ["lock prod", "staging → prod"]
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/changes/c-none", "/environments/moon"])
+def test_what_is_not_there_is_a_page_that_says_so(stage: Stage, path: str) -> None:
+    answer = stage.client.get(path)
+
+    assert answer.status_code == 404
+    assert "Back to what runs where" in answer.text
+
+
+def test_the_first_view_is_small_and_asks_nobody_else(stage: Stage) -> None:
+    promoted_to_prod(stage)
+
+    page = stage.get("/")
+
+    assets = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    total = len(page) + sum(len(stage.client.get(asset).data) for asset in assets)
+    assert total < 100_000
+    assert not re.findall(r'(?:href|src|action)="(?:https?:)?//', page)
+
+
+def test_files_are_kept_by_browsers_only_under_their_digest(stage: Stage) -> None:
+    [css] = re.findall(r'href="(/static/floe.css[^"]+)"', stage.get("/"))
+
+    named = stage.client.get(css)
+    bare = stage.client.get("/static/floe.css")
+
+    assert "immutable" in named.headers["Cache-Control"]
+    assert "max-age=0" in bare.headers["Cache-Control"]
+    assert stage.client.get("/static/../app.py").status_code == 404
+    assert stage.client.get("/static/%2e%2e%2fapp.py").status_code == 404
+
+
+def test_a_damaged_copy_of_the_records_is_read_anew(tmp_path: Path) -> None:
+    with stage_in(tmp_path) as stage:
+        promoted_to_prod(stage)
+        stage.get("/history")
+    (tmp_path / ".floe" / "records.db").write_bytes(b"not a database, whatever it says" * 100)
+
+    with stage_in(tmp_path) as stage:
+        page = stage.get("/history")
+
+    assert records(page) == ["staging → prod", "dev → staging"]

@@ -1,0 +1,184 @@
+"""Every page has a JSON twin, whose documents are those of the command line."""
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.peers.fake_issuer import FakeIssuer
+from tests.peers.signing import SigningKey, claims
+from tests.scenarios.commands import Floe
+from tests.web.stage import PROXY, Stage, stage_in, write_manifest
+
+pytestmark = pytest.mark.requirement("WB-001")
+
+
+@pytest.fixture
+def busy(stage: Stage) -> Stage:
+    """Something runs, something waits, something is locked."""
+    stage.publish("v1.0.0", "v1.1.0")
+    stage.ask("v1.0.0", "staging")
+    stage.ask("v1.0.0", "prod")
+    stage.lock("staging", "INC-4")
+    return stage
+
+
+def test_status_and_history_are_those_of_the_command_line(busy: Stage) -> None:
+    floe = Floe(busy.folder)
+
+    status = busy.json("/api/v1/status")
+    history = busy.json("/api/v1/history")
+
+    printed = floe.run("platform", "status", "--output", "json").document
+    assert [without_pending(row) for row in status] == [without_pending(row) for row in printed]
+    assert [change["version"] for row in status for change in row["pending"]] == ["v1.0.0"]
+    listed = floe.run("platform", "audit", "history", "--output", "json").document
+    assert history["records"] == listed["records"]
+    assert (history["next"], history["unread"]) == (None, {})
+
+
+def without_pending(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "pending"}
+
+
+def test_changes_are_those_of_the_command_line(busy: Stage) -> None:
+    printed = Floe(busy.folder).run("platform", "changes", "--output", "json").document
+
+    listed = busy.json("/api/v1/changes")
+
+    assert listed == printed
+    assert len(busy.json("/api/v1/changes?state=all")) == 2
+    [change] = listed
+    one = busy.json(f"/api/v1/changes/{change['change_id']}")
+    assert one.items() >= change.items()
+    assert one["timeline"][0]["kind"] == "submitted"
+
+
+def test_the_audit_is_that_of_the_command_line(busy: Stage) -> None:
+    printed = Floe(busy.folder).run("platform", "audit", "verify", "--output", "json").document
+
+    audit = busy.json("/api/v1/audit")
+
+    assert audit["success"]
+    assert audit["environments"] == printed["environments"]
+
+
+def test_an_environment_the_versions_and_an_output_have_theirs(busy: Stage) -> None:
+    [change] = busy.json("/api/v1/changes")
+
+    staging = busy.json("/api/v1/environments/staging")
+    versions = busy.json("/api/v1/versions")
+    output = busy.client.get(f"/api/v1/changes/{change['change_id']}/output/tests")
+
+    assert (staging["version"], staging["locked"]) == ("v1.0.0", True)
+    assert [record["kind"] for record in staging["history"]] == ["lock", "promotion"]
+    states = {cell["environment"]: cell["state"] for cell in versions[0]["environments"]}
+    assert states == {"dev": "published", "staging": "live", "prod": "in flight"}
+    assert (output.text, output.mimetype) == ("ran\n", "text/plain")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/api/v1/nowhere", 404, "not_found"),
+        ("/api/v1/changes/c-none", 404, "not_found"),
+        ("/api/v1/environments/moon", 404, "not_found"),
+        ("/api/v1/history?since=whenever", 400, "usage"),
+        ("/api/v1/changes?state=lost", 400, "usage"),
+        ("/api/v1/audit?environment=moon", 400, "usage"),
+        ("/api/v1/changes/c-none/output/tests", 404, "not_found"),
+    ],
+)
+def test_failures_are_the_error_document(stage: Stage, path: str, status: int, code: str) -> None:
+    answer = stage.client.get(path, headers={"traceparent": f"00-{'b' * 32}-{'c' * 16}-01"})
+
+    assert answer.status_code == status
+    document = answer.json
+    assert document is not None
+    assert (document["success"], document["error"]["reason_code"]) == (False, code)
+    assert document["trace_id"] == "b" * 32
+
+
+def test_the_description_fits_what_is_answered(busy: Stage) -> None:
+    description = busy.json("/openapi.json")
+
+    assert description["openapi"] == "3.1.0"
+    for path, operations in description["paths"].items():
+        if "get" in operations and "{" not in path:
+            answer = operations["get"]["responses"]["200"]["content"]["application/json"]
+            schema = answer["schema"] | {"components": description["components"]}
+            jsonschema.validate(busy.json(path), schema)
+
+
+def test_where_people_sign_in_twins_need_a_token_too(tmp_path: Path) -> None:
+    key = SigningKey.new()
+    with FakeIssuer(key) as issuer:
+        oidc = f"{{issuer: '{issuer.issuer}', audience: floe}}"
+        with stage_in(tmp_path, PROXY, oidc=oidc) as stage:
+            good = f"Bearer {key.sign(claims(issuer.issuer))}"
+            bad = f"Bearer {SigningKey.new().sign(claims(issuer.issuer))}"
+
+            refused = stage.client.get("/api/v1/status")
+            forged = stage.client.get("/api/v1/status", headers={"Authorization": bad})
+            shown = stage.json("/api/v1/status", Authorization=good)
+
+    assert (refused.status_code, forged.status_code) == (401, 401)
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+    assert len(shown) == 3
+
+
+def test_health_is_told_by_name(stage: Stage) -> None:
+    alive = stage.json("/healthz")
+    ready = stage.json("/readyz")
+
+    assert alive == {"status": "ok"}
+    assert ready["ready"]
+    assert set(ready["parts"]) == {"registry", "store"}
+
+
+def test_what_prometheus_reads_counts_records_changes_and_locks(busy: Stage) -> None:
+    busy.app.extensions["floe"].records.refresh()
+
+    text = busy.get("/metrics")
+
+    assert 'floe_changes_open{environment="prod",state="awaiting_approval"} 1' in text
+    assert 'floe_environment_locked{environment="staging"} 1' in text
+    assert 'floe_records_total{environment="staging",kind="promotion"} 1' in text
+    assert "floe_registry_up 1" in text
+
+
+def test_a_registry_that_is_down_is_said_and_what_it_said_last_is_shown(tmp_path: Path) -> None:
+    with stage_in(tmp_path) as stage:
+        stage.publish("v1.0.0")
+        stage.ask("v1.0.0", "staging")
+        stage.get("/")
+        stage.get("/history")
+    (tmp_path / "registry").rename(tmp_path / "away")
+
+    with stage_in_gone(tmp_path) as stage:
+        page = stage.get("/")
+        history = stage.get("/history")
+        status = stage.client.get("/api/v1/status")
+        past = stage.client.get("/api/v1/history")
+        ready = stage.client.get("/readyz")
+
+    assert "v1.0.0" in page
+    assert "The registry does not answer" in page
+    assert "Last known" in page
+    assert "dev → staging" in history
+    assert "What is shown was read before" in history
+    assert (status.status_code, past.status_code, ready.status_code) == (503, 503, 503)
+    assert status.json is not None
+    assert status.json["error"]["details"]["last_known"][1]["version"] == "v1.0.0"
+    assert ready.json is not None
+    assert ready.json["parts"]["registry"]["why"]
+
+
+def stage_in_gone(folder: Path) -> Any:
+    """The same platform while its registry is a file that is no layout."""
+    (folder / "registry").mkdir()
+    (folder / "registry" / "oci-layout").write_text("gone")
+    (folder / "registry" / "index.json").write_text("gone")
+    write_manifest(folder)
+    return stage_in(folder)
