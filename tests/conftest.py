@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from engine.adapters.registry.credentials import anonymous
 from engine.adapters.registry.distribution import DistributionRegistry
@@ -20,6 +21,11 @@ from tests.builders import Artifact
 from tests.peers import docker_registry as docker
 from tests.peers import oci_layout, raw
 from tests.peers.fake_registry import FakeRegistry
+
+# Where a change is judged, the same examples are tried every time; at a desk always new ones.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @dataclass(frozen=True)
