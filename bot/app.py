@@ -31,6 +31,7 @@ from bot.outbox import Outbox, Tempo
 from bot.sending import Sender
 from bot.socket import Socket
 from bot.store import BotStore
+from bot.story import root_key
 from bot.verifying import Verifying
 from bot.webapi import SlackApi, quiet_logger, web_client
 from engine.api import Platform
@@ -78,11 +79,16 @@ class Bot:
     follower: Follower
     outbox: Outbox
     desk: Desk
+    messages: Messages
     socket: Socket | None = None
 
     def connected(self) -> bool:
         """Whether Slack can reach us: over HTTP that is for whoever calls this to know."""
         return self.socket is None or self.socket.connected()
+
+    def thread(self, change_id: str) -> str | None:
+        """The link to where a change is talked about, if it was announced."""
+        return self.messages.link(root_key(change_id))
 
 
 @contextmanager
@@ -132,7 +138,7 @@ def _assembled(
         if socket:
             parts.append(socket)
         with _started(parts):
-            yield Bot(app, follower, outbox, desk, socket)
+            yield Bot(app, follower, outbox, desk, messages, socket)
 
 
 @contextmanager

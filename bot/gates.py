@@ -14,6 +14,7 @@ from engine.domain.gate import GateResult
 
 # Gates that end within this many seconds of each other share a line.
 MERGED = 1.0
+_KEPT_SECONDS = 30 * 86400
 
 
 class GateLog:
@@ -29,6 +30,7 @@ class GateLog:
                 "VALUES (?, ?, 'running', ?)",
                 [change_id, gate, time.time()],
             )
+            db.execute("DELETE FROM gates WHERE at < ?", [time.time() - _KEPT_SECONDS])
 
     def finished(self, change_id: str, channel: str | None, document: Any) -> None:
         """Kept, and said in `channel` if there is one: with those that ended just before."""

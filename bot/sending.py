@@ -13,6 +13,8 @@ _log = logging.getLogger(__name__)
 # How far clocks here and at Slack may be apart, in seconds.
 _SKEW = 300
 _EVENT = "floe_message"
+# A change's message leads to where it is decided, and the web page to the message.
+_LINKED = (":ask", ":root")
 
 
 class Sender:
@@ -30,7 +32,7 @@ class Sender:
             self._messages.take(message)
             ts = self._posted(message, thread)
         self._messages.posted(message, ts)
-        return self._link(message, ts) if message.key.endswith(":ask") else None
+        return self._link(message, ts) if message.key.endswith(_LINKED) else None
 
     def edit(self, message: Message) -> None:
         arguments: dict[str, JsonValue] = {

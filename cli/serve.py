@@ -20,6 +20,7 @@ from engine.bootstrap import in_flight, open_platform
 from engine.config import Config, load_config
 from engine.domain.errors import ConfigError, PromotionError
 from web.opening import WATCHERS, open_web, refuse_strangers
+from web.site import no_thread
 
 
 @click.command()
@@ -36,7 +37,7 @@ def serve(host: str, port: int, manifest: Path) -> None:
             open_platform(config) as engine,
             in_flight(config, engine) as platform,
             _slack(platform, config) as bot,
-            open_web(platform, config, checks=_checks(bot)) as app,
+            open_web(platform, config, checks=_checks(bot), thread=_thread(bot)) as app,
         ):
             if bot and bot.socket is None:
                 app.register_blueprint(blueprint(bot.app))
@@ -86,6 +87,11 @@ def _talking(bot: Bot | None) -> str:
     if bot is None:
         return "off"
     return "Socket Mode" if bot.socket else "HTTP"
+
+
+def _thread(bot: Bot | None) -> Callable[[str], str | None]:
+    """Where a change is talked about in Slack."""
+    return bot.thread if bot else no_thread
 
 
 def _checks(bot: Bot | None) -> dict[str, Callable[[], str | None]]:

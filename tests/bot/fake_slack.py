@@ -78,6 +78,10 @@ class FakeSlack:
         with self.lock:
             return [dict(m) for m in self.messages if m.get("thread_ts") == root["ts"]]
 
+    def link(self, message: Json) -> str:
+        ts = message["ts"].replace(".", "")
+        return f"https://acme.slack.com/archives/{message['channel']}/p{ts}"
+
     def answer(self, method: str, arguments: Json, token: str) -> tuple[int, dict[str, str], Json]:
         with self.lock:
             self.calls.append((time.time(), method, arguments))
@@ -154,8 +158,7 @@ class FakeSlack:
         return {"message_ts": "1.0"}
 
     def _chat_getPermalink(self, arguments: Json) -> Json:
-        ts = arguments["message_ts"].replace(".", "")
-        return {"permalink": f"https://acme.slack.com/archives/{arguments['channel']}/p{ts}"}
+        return {"permalink": self.link({**arguments, "ts": arguments["message_ts"]})}
 
     def _conversations_history(self, arguments: Json) -> Json:
         return {"messages": self.in_channel(arguments["channel"])[::-1]}

@@ -82,6 +82,8 @@ class Stage:
             self.stack.callback(self.platform.worker.stop)
 
     def stop(self) -> None:
+        """As a server ends: gates that run are handed to whoever comes next."""
+        self.platform.engine.gate_runner.stop()
         self.stack.close()
 
     def restart(self, *, worker: bool = True) -> None:

@@ -57,10 +57,10 @@ def test_what_was_decided_while_we_were_away_is_shown_when_we_are_back(stage, de
 def test_a_change_that_is_being_checked_goes_on_after_a_restart(tmp_path):
     released = tmp_path / "go"
     waiting = f'sh, -c, "while [ ! -e {released} ]; do sleep 0.05; done"'
-    with stage_in(tmp_path, tests=waiting, worker=False) as stage:
+    with stage_in(tmp_path, tests=waiting) as stage:
         stage.command("/promote v1.0.0 prod")
         change = stage.change(ChangeState.CHECKING)
-        eventually(lambda: stage.slack.in_channel(DEPLOYS))
+        eventually(lambda: "gates 1/2" in stage.root()["text"])
 
         stage.stop()
         released.touch()
@@ -70,6 +70,7 @@ def test_a_change_that_is_being_checked_goes_on_after_a_restart(tmp_path):
         stage.ask(change)
         assert len(stage.slack.in_channel(DEPLOYS)) == 1
         assert len(keys(stage)) == len(set(keys(stage)))
+        assert stage.bot.thread(change.id) == stage.slack.link(stage.root())
 
 
 @pytest.mark.requirement("SL-005")
