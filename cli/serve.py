@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
-import waitress
 from flask import Flask
 
 from bot.app import Bot, Tokens, running
@@ -18,8 +16,9 @@ from cli import options
 from engine.api import Platform
 from engine.bootstrap import in_flight, open_platform
 from engine.config import Config, load_config
-from engine.domain.errors import ConfigError, PromotionError
-from web.opening import WATCHERS, open_web, refuse_strangers
+from engine.domain.errors import PromotionError
+from web.opening import open_web, refuse_strangers
+from web.serving import Server
 from web.site import no_thread
 
 
@@ -49,27 +48,13 @@ def serve(host: str, port: int, manifest: Path) -> None:
 
 def _work(platform: Platform, app: Flask, host: str, port: int, talking: str) -> None:
     """Carry changes out, and answer, until somebody ends it."""
-    server = _listen(app, host, port)
-    where = f"http://{server.effective_host}:{server.effective_port}/"
-    click.echo(f"Serving {where} (Slack: {talking})", err=True)
+    server = Server(app, host, port)
+    click.echo(f"Serving {server.url} (Slack: {talking})", err=True)
     platform.worker.start()
     try:
         server.run()
     finally:
         platform.worker.stop()
-
-
-def _listen(app: Flask, host: str, port: int) -> Any:
-    # Whoever watches the page holds a thread; a request of Slack only until it is acknowledged.
-    threads = 16 + WATCHERS
-    try:
-        return waitress.create_server(
-            app, host=host, port=port, threads=threads, channel_request_lookahead=1, ident=None
-        )
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{host}:{port} cannot be listened on ({error}): give another --host or --port"
-        ) from error
 
 
 @contextmanager

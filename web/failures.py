@@ -1,7 +1,7 @@
 """Errors as answers: a page for people, the `error` document for programs, a fitting status."""
 
 from flask import Flask, Response, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from engine.domain.documents.answers import Document, error_document
 from engine.domain.errors import (
@@ -61,6 +61,13 @@ def answer_failures(app: Flask) -> None:
     """For the whole of `app`; its own addresses only get pages, those of programs JSON."""
     app.register_error_handler(PromotionError, _promotion_error)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(SecurityError, _untrusted_host)
+
+
+def _untrusted_host(_error: SecurityError) -> Response:
+    """In plain words: no page can be made for a host that is not ours."""
+    said = "This page is served under the name of this machine only, or under web.base_url\n"
+    return Response(said, 400, content_type="text/plain; charset=utf-8")
 
 
 def _promotion_error(error: PromotionError) -> Response:

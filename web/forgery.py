@@ -54,4 +54,4 @@ def _from_here() -> bool:
     if origin is None:
         return True
     own = {request.host, urlsplit(the_site().web.base_url or "").netloc}
-    return urlsplit(origin).netloc in own
+    return urlsplit(origin).netloc in own - {""}

@@ -3,7 +3,8 @@
 import logging
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,7 +75,8 @@ class Provider:
             )
         return token
 
-    def _client(self) -> OAuth2Session:
+    @contextmanager
+    def _client(self) -> Iterator[OAuth2Session]:
         secret = self._auth.client_secret or self._auth.client_secret_env
         client = OAuth2Session(
             self._auth.client_id,
@@ -84,7 +86,11 @@ class Provider:
         )
         # What stands in the environment or .netrc is not meant for the provider.
         client.trust_env = False
-        return client
+        try:
+            yield client
+        finally:
+            # Its own close() forgets the connections and leaves them open.
+            requests.Session.close(client)
 
     def _endpoints(self, client: OAuth2Session) -> Endpoints:
         with self._lock:

@@ -127,7 +127,7 @@ def write_manifest(folder: Path, web: str = "", tests: str = "echo ran", oidc: s
 
 @contextmanager
 def stage_in(
-    folder: Path, web: str = "", tests: str = "echo ran", oidc: str = ""
+    folder: Path, web: str = "", tests: str = "echo ran", oidc: str = "", secret: str = "s3cret"
 ) -> Iterator[Stage]:
     """
     The platform in `folder` with `web` and `identity.oidc` as its manifest has them; prod's gate
@@ -135,7 +135,7 @@ def stage_in(
     """
     if not (folder / "registry").exists():
         oci_layout.write(folder / "registry", image(b"nothing"))
-    config = load_config(write_manifest(folder, web, tests, oidc), {"OIDC_SECRET": "s3cret"})
+    config = load_config(write_manifest(folder, web, tests, oidc), {"OIDC_SECRET": secret})
     with (
         open_platform(config) as engine,
         in_flight(config, engine) as platform,

@@ -1,0 +1,210 @@
+"""Signed-in people decide here, by the same rules as everywhere, and nobody does it for them."""
+
+import pytest
+
+from engine.domain.change import ChangeState
+from tests.web.stage import ALICE, BOB, CAROL, Stage, signed_in, stage_in
+
+pytestmark = pytest.mark.requirement("WB-002")
+MALLORY = "mallory@acme.com"
+
+
+@pytest.fixture
+def waiting(behind_proxy: Stage) -> str:
+    """The change that alice asked for."""
+    behind_proxy.publish("v1.0.0")
+    behind_proxy.ask("v1.0.0", "staging")
+    return behind_proxy.ask("v1.0.0", "prod").id
+
+
+def state(stage: Stage, change_id: str) -> ChangeState:
+    return stage.platform.changes.get(change_id).state
+
+
+def test_a_second_person_approves_and_it_is_on_record(behind_proxy: Stage, waiting: str) -> None:
+    place = f"/changes/{waiting}"
+
+    answer = behind_proxy.post(f"{place}/approve", BOB, place)
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, place)
+    assert "You approved v1.0.0 for prod" in behind_proxy.get(place, BOB)
+    change = behind_proxy.settle(waiting)
+    assert change.state is ChangeState.PROMOTED
+    assert [(given.operator, given.face) for given in change.approvals] == [(BOB, "web")]
+    assert change.approvals[0].operator_id == f"proxy:{BOB}"
+
+
+def test_who_asked_is_offered_to_cancel_and_cannot_approve(
+    behind_proxy: Stage, waiting: str
+) -> None:
+    place = f"/changes/{waiting}"
+
+    page = behind_proxy.get(place, ALICE)
+    refused = behind_proxy.post(f"{place}/approve", ALICE, place)
+
+    assert "Cancel this change" in page
+    assert f"{place}/approve" not in page
+    assert refused.status_code == 303
+    assert "cannot also approve it" in behind_proxy.get(place, ALICE)
+    assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
+
+
+def test_somebody_of_another_group_is_told_which_is_needed(
+    behind_proxy: Stage, waiting: str
+) -> None:
+    place = f"/changes/{waiting}"
+
+    page = behind_proxy.get(place, MALLORY)
+    # There is no form, so the token is taken from another page of the same person.
+    behind_proxy.post(f"{place}/approve", MALLORY, "/environments/prod")
+
+    assert "somebody in release-managers" in page
+    assert "Required groups: [release-managers]" in behind_proxy.get(place, MALLORY)
+    assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
+
+
+def test_a_rejection_takes_its_reason(behind_proxy: Stage, waiting: str) -> None:
+    place = f"/changes/{waiting}"
+
+    behind_proxy.post(f"{place}/reject", BOB, place, reason="  ")
+    kept = state(behind_proxy, waiting)
+    behind_proxy.post(f"{place}/reject", BOB, place, reason="Not before the audit")
+
+    assert kept is ChangeState.AWAITING_APPROVAL
+    assert state(behind_proxy, waiting) is ChangeState.REJECTED
+    assert f"Rejected by {BOB}: Not before the audit" in behind_proxy.get(place, BOB)
+    assert "Not before the audit" in behind_proxy.get("/history", BOB)
+
+
+def test_who_asked_takes_it_back(behind_proxy: Stage, waiting: str) -> None:
+    place = f"/changes/{waiting}"
+
+    behind_proxy.post(f"{place}/cancel", ALICE, place)
+
+    assert state(behind_proxy, waiting) is ChangeState.CANCELLED
+
+
+def test_environments_are_locked_and_unlocked(behind_proxy: Stage) -> None:
+    place = "/environments/staging"
+
+    behind_proxy.post(f"{place}/lock", CAROL, place, reason="INC-5", **{"for": "2h"})
+    locked = behind_proxy.get(place, CAROL)
+    behind_proxy.post(f"{place}/unlock", CAROL, place, reason="over")
+
+    assert "staging is now locked" in locked
+    assert f"locked by {CAROL} until" in locked
+    assert "staging is now unlocked" in behind_proxy.get(place, CAROL)
+
+
+def test_a_duration_that_is_none_is_said_and_locks_nothing(behind_proxy: Stage) -> None:
+    place = "/environments/staging"
+
+    behind_proxy.post(f"{place}/lock", CAROL, place, reason="INC-5", **{"for": "soon"})
+
+    page = behind_proxy.get(place, CAROL)
+    assert "is no duration" in page
+    assert "Lock staging" in page
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64, "alice"])
+def test_a_form_that_is_not_ours_does_nothing(
+    behind_proxy: Stage, waiting: str, token: str
+) -> None:
+    behind_proxy.get(f"/changes/{waiting}", BOB)
+
+    answer = behind_proxy.client.post(
+        f"/changes/{waiting}/approve", data={"csrf": token}, headers=signed_in(BOB)
+    )
+
+    assert answer.status_code == 403
+    assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
+
+
+def test_a_token_is_good_for_the_person_it_was_shown_to(behind_proxy: Stage, waiting: str) -> None:
+    place = f"/changes/{waiting}"
+    page = behind_proxy.get("/environments/prod", MALLORY)
+    token = page.split('name="csrf" value="')[1][:64]
+
+    answer = behind_proxy.client.post(
+        f"{place}/approve", data={"csrf": token}, headers=signed_in(BOB)
+    )
+
+    assert answer.status_code == 403
+    assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_what_another_site_sends_does_nothing(
+    behind_proxy: Stage, waiting: str, said: dict[str, str]
+) -> None:
+    place = f"/changes/{waiting}"
+    token = behind_proxy.get(place, BOB).split('name="csrf" value="')[1][:64]
+
+    answer = behind_proxy.client.post(
+        f"{place}/approve", data={"csrf": token}, headers=signed_in(BOB) | said
+    )
+
+    assert answer.status_code == 403
+    assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
+
+
+def test_nothing_is_done_by_looking(behind_proxy: Stage, waiting: str) -> None:
+    paths = [f"/changes/{waiting}/{verb}" for verb in ("approve", "reject", "cancel")]
+    paths += ["/environments/prod/lock", "/environments/prod/unlock", "/sign-out"]
+
+    answers = [behind_proxy.client.get(path, headers=signed_in(BOB)) for path in paths]
+
+    assert {answer.status_code for answer in answers} == {405}
+    assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
+
+
+def test_the_header_of_a_stranger_is_not_believed(tmp_path) -> None:
+    web = "auth: {mode: proxy, trusted_proxies: [10.9.8.0/24]}"
+    with stage_in(tmp_path, web) as stage:
+        near = stage.client.get("/", headers=signed_in(BOB))
+        there = stage.client.get(
+            "/", headers=signed_in(BOB), environ_base={"REMOTE_ADDR": "10.9.8.7"}
+        )
+
+    assert (near.status_code, there.status_code) == (303, 200)
+    assert near.headers["Location"].startswith("/sign-in")
+
+
+@pytest.mark.parametrize("name", ["", " ", "a@x, b@y", "bob@acme.com;admin", "b\tob", "x" * 300])
+def test_a_header_that_is_no_single_name_names_nobody(behind_proxy: Stage, name: str) -> None:
+    answer = behind_proxy.client.get("/", headers={"X-Forwarded-Email": name})
+
+    assert answer.status_code == 303
+
+
+def test_groups_of_the_proxy_count(tmp_path) -> None:
+    with stage_in(tmp_path, "auth: {mode: proxy, groups_header: X-Forwarded-Groups}") as stage:
+        stage.publish("v1.0.0")
+        stage.ask("v1.0.0", "staging")
+        place = f"/changes/{stage.ask('v1.0.0', 'prod').id}"
+
+        without = stage.get(place, "erin@acme.com")
+        within = stage.get(place, "erin@acme.com", **{"X-Forwarded-Groups": "x, release-managers"})
+
+    assert "Approve v1.0.0" not in without
+    assert "Approve v1.0.0 for prod" in within
+
+
+def test_where_nobody_signs_in_nothing_is_decided(stage: Stage) -> None:
+    stage.publish("v1.0.0")
+    stage.ask("v1.0.0", "staging")
+    change = stage.ask("v1.0.0", "prod")
+
+    answer = stage.client.post(f"/changes/{change.id}/approve", headers=signed_in(BOB))
+
+    assert answer.status_code == 401
+    assert "floe platform approve" in stage.get(f"/changes/{change.id}")
+    assert state(stage, change.id) is ChangeState.AWAITING_APPROVAL

@@ -1,0 +1,117 @@
+"""Whoever watches is told at once, and cannot hold more threads than there are for it."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from engine.bootstrap import in_flight, open_platform
+from engine.config import load_config
+from tests.web.serving import serving
+from tests.web.stage import Stage, stage_in, write_manifest
+from web.opening import open_web
+
+pytestmark = pytest.mark.requirement("WB-001")
+
+
+@pytest.fixture
+def url(stage: Stage) -> Iterator[str]:
+    with serving(stage.app) as running:
+        yield running
+
+
+def moved(lines: Iterator[str]) -> dict[str, str]:
+    """The next thing that moved."""
+    for line in lines:
+        if line.startswith("data:"):
+            found: dict[str, str] = json.loads(line.removeprefix("data:"))
+            return found
+    raise AssertionError("the stream ended")
+
+
+def test_who_watches_is_told_which_change_moved(stage: Stage, url: str) -> None:
+    stage.publish("v1.0.0")
+    with httpx.stream("GET", f"{url}/events", timeout=20) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+
+        change = stage.ask("v1.0.0", "staging")
+
+        first = moved(lines)
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+    assert first == {"change": change.id, "kind": "submitted"}
+
+
+def test_who_comes_back_misses_nothing(stage: Stage, url: str) -> None:
+    stage.publish("v1.0.0")
+    with httpx.stream("GET", f"{url}/events", timeout=20) as answer:
+        lines = answer.iter_lines()
+        known = next(line for line in lines if line.startswith("id:")).removeprefix("id: ")
+    stage.ask("v1.0.0", "staging")
+
+    headers = {"Last-Event-ID": known}
+    with httpx.stream("GET", f"{url}/events", timeout=20, headers=headers) as answer:
+        kinds = {moved(answer.iter_lines())["kind"]}
+
+    assert kinds == {"submitted"}
+
+
+def test_places_are_bounded_and_given_back(tmp_path: Path) -> None:
+    with stage_in(tmp_path):
+        pass
+    config = load_config(write_manifest(tmp_path), {})
+    with (
+        open_platform(config) as engine,
+        in_flight(config, engine) as platform,
+        open_web(platform, config, watchers=2) as app,
+        serving(app) as url,
+    ):
+        with (
+            httpx.stream("GET", f"{url}/events", timeout=20) as one,
+            httpx.stream("GET", f"{url}/events", timeout=20) as two,
+        ):
+            next(one.iter_lines())
+            next(two.iter_lines())
+            full = httpx.get(f"{url}/events", timeout=20)
+            page = httpx.get(f"{url}/", timeout=20)
+        again = until_open(f"{url}/events")
+
+    assert (full.status_code, full.headers["Retry-After"]) == (503, "30")
+    assert page.status_code == 200
+    assert again
+
+
+def until_open(url: str) -> bool:
+    """Whether a place is given back within a few looks of the server."""
+    for _ in range(100):
+        with httpx.stream("GET", url, timeout=20) as answer:
+            if answer.status_code == 200:
+                return True
+        threading.Event().wait(0.1)
+    return False
+
+
+def test_the_end_of_the_server_ends_the_stream(stage: Stage) -> None:
+    with serving(stage.app) as url, httpx.stream("GET", f"{url}/events", timeout=20) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        stage.app.extensions["floe"].feed.stop()
+
+        rest = list(lines)
+
+    assert not [line for line in rest if line.startswith("event:")]
+
+
+@pytest.mark.parametrize("said", ["", "x", "-1", "9" * 40, "99999999"])
+def test_a_place_in_the_stream_that_is_none_is_the_present(
+    stage: Stage, url: str, said: str
+) -> None:
+    with httpx.stream(
+        "GET", f"{url}/events", headers={"Last-Event-ID": said}, timeout=20
+    ) as answer:
+        first = [line for _, line in zip(range(2), answer.iter_lines(), strict=False)]
+
+    assert first == ["retry: 3000", "id: 0"]
