@@ -14,14 +14,14 @@
   }
   setInterval(tick, 1000);
 
-  let pending = null;
+  let pending = new Set();
+  let timer = null;
   function moved(change) {
-    pending = pending || new Set();
     pending.add(change);
-    if (pending.size > 1) return;
-    setTimeout(() => {
+    timer = timer || setTimeout(() => {
       const changes = pending;
-      pending = null;
+      pending = new Set();
+      timer = null;
       htmx.trigger(document.body, "floe:moved");
       for (const each of changes) htmx.trigger(document.body, `floe:${each}`);
     }, 200);

@@ -1,0 +1,58 @@
+"""A real browser without a window, that reaches nothing but this machine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+_SWITCHES = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_SWITCHES)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def page_of(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
+    """
+    A page. Whatever is asked elsewhere, logged as an error or thrown while it shows `url` fails
+    the test in the end.
+    """
+    context = browser.new_context(base_url=url, **options)
+
+    def ours(place: str) -> bool:
+        return place.startswith(url)
+
+    try:
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        wrong: list[str] = []
+
+        def note(text: str, happened: bool = True) -> None:
+            if happened and page.url.startswith(url):
+                wrong.append(text)
+
+        page.on("request", lambda r: note(r.url, not (r.is_navigation_request() or ours(r.url))))
+        page.on("pageerror", lambda error: note(str(error)))
+        page.on("console", lambda m: note(m.text, m.type == "error"))
+        yield page
+        assert not wrong, wrong
+    finally:
+        context.close()
