@@ -45,8 +45,8 @@ def asked(path: PromotionPath, given: Mapping[str, str], now: datetime, limit: i
 
 
 def page_size(given: Mapping[str, str], default: int) -> int:
-    text = given.get("limit", "").strip()
-    if not text:
+    text = given.get("limit")
+    if text is None:
         return default
     if not _NUMBER.fullmatch(text) or int(text) > LARGEST_PAGE:
         raise UsageError(
