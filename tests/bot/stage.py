@@ -25,6 +25,7 @@ from engine.domain.operator import IdentitySource, Operator
 from engine.domain.parsing import promotion_request, unlock_request
 from engine.domain.trace import trace_id
 from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, Json, fake_slack
+from tests.bot.manifest import MANIFEST
 from tests.builders import image
 from tests.peers import oci_layout
 
@@ -34,30 +35,6 @@ ALICE, BOB, CAROL, DAVE = "U01ALICE", "U02BOB", "U03CAROL", "U04DAVE"
 DEPLOYS, INCIDENT = "C01DEPLOY", "C02INC"
 QUICK = Tempo(post=0.02, edit=0.05, look=0.02, first_retry=0.1, longest_retry=0.5)
 _trigger = count(1)
-MANIFEST = """
-apiVersion: floe.dev/v1
-kind: Manifest
-artifacts:
-  registry: {uri: "oci-layout:./registry"}
-  promotion:
-    environments:
-      - name: dev
-      - name: staging
-        gates: {tests: true}
-      - name: prod
-        gates:
-          tests: {command: [%(tests)s]}
-          cost_analysis: {command: ["true"]}
-        authorization: {allowed_groups: [developers]}
-        approvals: {required: %(required)d, groups: [release-managers], expires_after: %(expires)s}
-    gate_commands: {tests: "true"}
-identity:
-  groups:
-    developers: [alice@acme.com, dave@acme.com]
-    release-managers: [bob@acme.com, carol@acme.com, alice@acme.com]
-slack: {%(slack)s}
-web: {base_url: "https://floe.acme.com"}
-"""
 
 
 @dataclass
