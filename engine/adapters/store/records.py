@@ -32,6 +32,7 @@ CREATE INDEX records_environment ON records (environment, at, sequence);
 CREATE INDEX records_kind ON records (kind, at, environment, sequence);
 CREATE INDEX records_version ON records (version, at, environment, sequence);
 CREATE INDEX records_operator ON records (operator, at, environment, sequence);
+CREATE INDEX records_operator_id ON records (operator_id, at, environment, sequence);
 CREATE INDEX records_id ON records (id);
 CREATE INDEX records_brings ON records (environment, sequence, at) WHERE brings;
 CREATE INDEX records_counted ON records (environment, kind);
@@ -106,7 +107,7 @@ class SqliteRecords:
 
     def by_id(self, record_id: str) -> KeptRecord | None:
         with self._connections.read() as db:
-            return next(iter(_kept(db, f"{_FIELDS} WHERE id = ?", [record_id])), None)
+            return next(iter(_kept(db, f"{_FIELDS} WHERE id = ? LIMIT 1", [record_id])), None)
 
     def versions(self, limit: int) -> tuple[str, ...]:
         with self._connections.read() as db:
@@ -179,7 +180,7 @@ def _conditions(selection: Selection, after: Cursor | None) -> tuple[str, list[A
         # Hex digits only, so nothing in it is a pattern.
         asked.append(("subject LIKE ?", [f"{selection.digest}%"]))
     if selection.operator is not None:
-        asked.append(("? IN (operator, operator_id)", [selection.operator]))
+        asked.append(("(operator = ? OR operator_id = ?)", [selection.operator] * 2))
     if selection.kind is not None:
         asked.append(("kind = ?", [selection.kind]))
     if selection.since is not None:
