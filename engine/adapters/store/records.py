@@ -35,7 +35,7 @@ CREATE INDEX records_operator ON records (operator, at, environment, sequence);
 CREATE INDEX records_operator_id ON records (operator_id, at, environment, sequence);
 CREATE INDEX records_id ON records (id);
 CREATE INDEX records_brings ON records (environment, sequence, at) WHERE brings;
-CREATE INDEX records_places ON records (version, environment) WHERE brings;
+CREATE INDEX records_places ON records (version, environment, brings) WHERE brings;
 CREATE INDEX records_counted ON records (environment, kind);
 CREATE TABLE covered (
     environment TEXT PRIMARY KEY NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
