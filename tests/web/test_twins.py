@@ -175,6 +175,21 @@ def test_a_registry_that_is_down_is_said_and_what_it_said_last_is_shown(tmp_path
     assert ready.json["parts"]["registry"]["why"]
 
 
+def test_a_registry_that_goes_away_leaves_what_it_said(stage: Stage) -> None:
+    stage.publish("v1.0.0")
+    stage.ask("v1.0.0", "staging")
+    before = stage.get("/")
+    (stage.folder / "registry").rename(stage.folder / "away")
+    stage.app.extensions["floe"].board.expire()
+
+    page = stage.get("/")
+
+    assert "Updated" in before
+    assert "Last known" in page
+    assert '<p class="version">v1.0.0</p>' in page
+    assert "floe_registry_up 0" in stage.get("/metrics")
+
+
 def stage_in_gone(folder: Path) -> Any:
     """The same platform while its registry is a file that is no layout."""
     (folder / "registry").mkdir()
