@@ -38,7 +38,7 @@ def test_gates_are_counted_on_the_message_and_told_in_its_thread_as_they_finish(
 def test_gates_that_finish_within_a_second_share_a_line(stage):
     change = stage.awaiting()
 
-    [line] = lines(stage, change)
+    [line] = eventually(lambda: lines(stage, change))
 
     assert "tests" in line["text"]
     assert "cost_analysis" in line["text"]

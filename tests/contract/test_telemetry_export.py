@@ -1,6 +1,5 @@
 """Where spans go: to a collector that is asked for, within bounds, or nowhere (spec 17)."""
 
-import logging
 import os
 import socket
 import subprocess
@@ -37,17 +36,7 @@ class Collector(FakeServer):
                     yield from scope.spans
 
 
-@pytest.fixture
-def loggers() -> Iterator[None]:
-    """Levels as they were before an exporter was quieted."""
-    names = ("opentelemetry.exporter", "opentelemetry.sdk")
-    levels = {name: logging.getLogger(name).level for name in names}
-    yield
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-
-
-def test_spans_reach_a_collector_over_http(monkeypatch: pytest.MonkeyPatch, loggers: None) -> None:
+def test_spans_reach_a_collector_over_http(monkeypatch: pytest.MonkeyPatch) -> None:
     with Collector() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://{collector.host}")
         tracer = open_tracer(_environ(monkeypatch))
@@ -67,7 +56,7 @@ def test_spans_reach_a_collector_over_http(monkeypatch: pytest.MonkeyPatch, logg
 
 @pytest.mark.parametrize("kind", ["silent", "refusing"])
 def test_a_collector_that_is_down_delays_nobody_for_long(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, loggers: None, kind: str
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1] if kind == "silent" else 1
