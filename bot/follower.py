@@ -147,10 +147,11 @@ class Follower:
             raise
         self._outbox.wake()
         self._renewed(True)
-        return len(events) == _PAGE
+        return True
 
     def _take_in(self, events: Sequence[_Event], touched: set[str]) -> None:
         changes = self._changes([*(event.change_id for event in events), *touched])
+        ahead = self._ahead(events)
         asked = {change.id: self._approvers(change) for change in changes.values()}
         with self._store.transaction():
             for change in changes.values():
@@ -158,9 +159,15 @@ class Follower:
             for event in events:
                 self._gate(changes.get(event.change_id), event.kind, event.details)
             for change in changes.values():
-                self._tell(change, asked[change.id])
+                if change.id not in ahead:
+                    self._tell(change, asked[change.id])
             if events:
                 self._store.keep_fact(_CURSOR, str(events[-1].sequence))
+
+    def _ahead(self, events: Sequence[_Event]) -> set[str]:
+        """Changes, read after `events`, that may be further: told once their feed is as far."""
+        read = events[-1].sequence if events else int(self._store.fact(_CURSOR) or 0)
+        return {event.change_id for event in self._platform.store.events(read, _PAGE)}
 
     def _changes(self, ids: Iterable[str]) -> dict[str, Change]:
         found = [self._platform.store.get(change_id) for change_id in dict.fromkeys(ids)]

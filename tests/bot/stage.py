@@ -44,6 +44,7 @@ class Stage:
     folder: Path
     slack: FakeSlack
     tempo: Tempo = QUICK
+    seen: Callable[[Platform], Platform] = lambda platform: platform
     stack: ExitStack = field(default_factory=ExitStack)
     platform: Platform = field(init=False)
     bot: Bot = field(init=False)
@@ -53,7 +54,9 @@ class Stage:
         engine = self.stack.enter_context(open_platform(config))
         self.platform = self.stack.enter_context(in_flight(config, engine))
         tokens = Tokens(BOT_TOKEN, (SECRET,), None, self.slack.url)
-        self.bot = self.stack.enter_context(running(self.platform, config, tokens, self.tempo))
+        self.bot = self.stack.enter_context(
+            running(self.seen(self.platform), config, tokens, self.tempo)
+        )
         if worker:
             self.platform.worker.start()
             self.stack.callback(self.platform.worker.stop)
@@ -252,15 +255,19 @@ def stage_in(
     channel: str | None = DEPLOYS,
     tempo: Tempo = QUICK,
     worker: bool = True,
+    seen: Callable[[Platform], Platform] = lambda platform: platform,
 ) -> Iterator[Stage]:
-    """v1.0.0 and v2.0.0 are in staging; alice, bob, carol and dave are in Slack."""
+    """
+    v1.0.0 and v2.0.0 are in staging; alice, bob, carol and dave are in Slack. The bot gets the
+    platform as `seen`.
+    """
     slack_section = f"channel: {channel}" if channel else ""
     values = {"tests": tests, "required": required, "expires": expires, "slack": slack_section}
     (folder / "manifest.yaml").write_text(MANIFEST % values)
     with fake_slack() as slack:
         for user, name in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol"), (DAVE, "dave")):
             slack.person(user, f"{name}@acme.com")
-        stage = Stage(folder, slack, tempo)
+        stage = Stage(folder, slack, tempo, seen)
         for version in ("v1.0.0", "v2.0.0"):
             stage.publish(version)
         stage.start(worker=worker)

@@ -1,5 +1,7 @@
 """Gates in Slack: as they run, in the thread as they finish, and when they fail."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.domain.change import ChangeState
@@ -42,6 +44,30 @@ def test_gates_that_finish_within_a_second_share_a_line(stage):
 
     assert "tests" in line["text"]
     assert "cost_analysis" in line["text"]
+
+
+class Lagging:
+    """A store whose feed comes an event at a time, and late: the change is further than it."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def events(self, after, limit):
+        waits = [c for c in self._store.recent(1) if c.state is ChangeState.AWAITING_APPROVAL]
+        return self._store.events(after, 1) if waits else []
+
+
+@pytest.mark.requirement("SL-002")
+def test_the_ask_never_stands_before_the_lines_of_its_gates(tmp_path):
+    with stage_in(tmp_path, seen=lambda p: replace(p, store=Lagging(p.store))) as stage:
+        change = stage.awaiting()
+
+        gates = eventually(lambda: lines(stage, change))
+        assert float(gates[-1]["ts"]) < float(stage.ask(change)["ts"])
+        assert "cost_analysis" in gates[-1]["text"]
 
 
 @pytest.mark.requirement("SL-002")
