@@ -1,0 +1,96 @@
+"""The Dockerfile: linted, and built and run as far as that goes without an engine."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.builders import image
+from tests.peers import oci_layout
+
+ROOT = Path(__file__).parents[2]
+MANIFEST = """
+apiVersion: floe.dev/v1
+kind: Manifest
+artifacts:
+  registry: {uri: "oci-layout:/var/lib/floe/registry"}
+web: {public: true}
+state: {dir: /var/lib/floe/state}
+"""
+
+
+def test_the_linter_has_nothing_to_say_about_the_dockerfile() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.exists():
+        pytest.skip("hadolint has no wheel for this kind of machine")
+
+    ran = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True)
+
+    assert (ran.returncode, ran.stdout) == (0, "")
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """What the image's commands said, as its user, on a read-only root file system."""
+    if not _overlays():
+        pytest.skip("building without an engine needs root and overlay mounts of Linux")
+    folder = tmp_path_factory.mktemp("image")
+    state = folder / "state"
+    oci_layout.write(state / "registry", image(b"v1.0.0"), "v1.0.0-dev")
+    (folder / "manifest.yaml").write_text(MANIFEST)
+    for path in (state, *state.rglob("*")):
+        os.chown(path, 10001, 10001)
+    inside = [sys.executable, "-m", "tests.install.unpacked", ROOT, state, folder / "manifest.yaml"]
+    ran = subprocess.run(
+        ["unshare", "--mount", "--", *inside], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    answer: dict[str, object] = json.loads(ran.stdout)
+    return answer
+
+
+@pytest.mark.timeout(900)
+def test_the_image_runs_as_nobody_special_on_a_file_system_it_cannot_write(said) -> None:
+    assert said["who"] == [0, "10001 10001\n", ""]
+    assert said["write"][0] == 1
+    assert "Read-only file system" in said["write"][2] or "Permission denied" in said["write"][2]
+
+
+@pytest.mark.timeout(900)
+def test_the_image_promotes(said) -> None:
+    code, out, _ = said["promote"]
+
+    assert code == 0
+    assert json.loads(out)["outcome"] == "promoted"
+    assert said["help"][0] == 0
+
+
+@pytest.mark.timeout(900)
+def test_the_image_serves_says_that_it_is_well_and_ends_when_told(said) -> None:
+    assert said["serve"] == [0, 0]
+
+
+@pytest.mark.timeout(900)
+def test_the_image_holds_no_tools_of_developers_and_says_what_it_is_made_of(said) -> None:
+    bill = json.loads(said["sbom"][1])
+
+    names = {component["name"].lower().replace("_", "-") for component in bill["components"]}
+    assert bill["bomFormat"] == "CycloneDX" == said["labels"]["dev.floe.sbom.format"]
+    assert {"floe", "slack-bolt", "flask", "pydantic"} <= names
+    assert said["tools"][0] == 1
+    assert "pytest" not in names
+
+
+def _overlays() -> bool:
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        return False
+    script = (
+        'mount -t tmpfs none "$0" && mkdir "$0/u" "$0/w" "$0/r" && '
+        'mount -t overlay none -o lowerdir=/,upperdir="$0/u",workdir="$0/w" "$0/r"'
+    )
+    tried = ["unshare", "--mount", "--", "sh", "-c", script, "/mnt"]
+    return subprocess.run(tried, capture_output=True).returncode == 0
