@@ -19,6 +19,8 @@ class Artifacts(Section):
 
 
 class State(Section):
+    """What floe keeps beside the registry."""
+
     dir: Given[ResolvedPath] = Field(
         default=None,
         description="for the store, leases and caches; default .floe beside the manifest",
@@ -38,7 +40,7 @@ class ManifestFile(BaseModel):
     )
     kind: Literal["Manifest"] = Field(description="kind: Manifest")
     artifacts: Artifacts = Field(description="the registry and how artifacts are promoted")
-    identity: Identity = Field(default_factory=Identity)
-    slack: Slack = Field(default_factory=Slack)
-    web: Web = Field(default_factory=Web)
-    state: State = Field(default_factory=State)
+    identity: Identity = Field(default_factory=Identity, description="who people are")
+    slack: Slack = Field(default_factory=Slack, description="where the bot speaks")
+    web: Web = Field(default_factory=Web, description="the page, and how people sign in")
+    state: State = Field(default_factory=State, description="what is kept beside the registry")

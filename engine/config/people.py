@@ -26,7 +26,10 @@ _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 class OidcIssuer(Section):
     """An issuer of tokens that the command line signs in with."""
 
-    issuer: IssuerUrl = Field(examples=["https://token.actions.githubusercontent.com"])
+    issuer: IssuerUrl = Field(
+        description="who issued the token: its iss",
+        examples=["https://token.actions.githubusercontent.com"],
+    )
     audience: Text = Field(default="floe", description="the aud a token must be meant for")
     operator_claim: Text = Field(default="sub", description="the claim that names the operator")
     groups_claim: Text = Field(default="groups", description="the claim that lists the groups")
@@ -36,14 +39,18 @@ class Identity(Section):
     """Who people are, beside what Slack and OIDC say."""
 
     groups: dict[Text, Names] = Field(
-        default_factory=dict, examples=[{"platform-admins": ["alice@acme.com"]}]
+        default_factory=dict,
+        description="groups and their members, beside those of Slack and OIDC",
+        examples=[{"platform-admins": ["alice@acme.com"]}],
     )
     aliases: dict[Text, Names] = Field(
         default_factory=dict,
         description="the other names of a person",
         examples=[{"alice@acme.com": ["U01ALICE", "alice"]}],
     )
-    oidc: tuple[OidcIssuer, ...] = ()
+    oidc: tuple[OidcIssuer, ...] = Field(
+        default=(), description="whose tokens are believed in FLOE_ID_TOKEN"
+    )
     trust_os_user: Flag = Field(
         default=False,
         description="believe the operating system's user name; with an oci-layout registry only",
@@ -53,18 +60,24 @@ class Identity(Section):
 class SlashCommands(Section):
     """What the commands are called: names are not namespaced in Slack."""
 
-    promote: SlashCommand = "/promote"
-    rollback: SlashCommand = "/rollback"
-    lock: SlashCommand = "/lock"
-    unlock: SlashCommand = "/unlock"
-    promotions: SlashCommand = "/promotions"
+    promote: SlashCommand = Field(default="/promote", description="asks for a promotion")
+    rollback: SlashCommand = Field(default="/rollback", description="goes back")
+    lock: SlashCommand = Field(default="/lock", description="stops promotions")
+    unlock: SlashCommand = Field(default="/unlock", description="lets them go on")
+    promotions: SlashCommand = Field(default="/promotions", description="shows what runs where")
 
 
 class Slack(Section):
     """Where the bot speaks. Its tokens come from the environment, never from here."""
 
-    channel: Given[Text] = Field(default=None, examples=["C01DEPLOY"])
-    commands: SlashCommands = Field(default_factory=SlashCommands)
+    channel: Given[Text] = Field(
+        default=None,
+        description="the id of the channel changes are told in; else where they were asked for",
+        examples=["C01DEPLOY"],
+    )
+    commands: SlashCommands = Field(
+        default_factory=SlashCommands, description="what the commands are called"
+    )
 
 
 class NoSignIn(Section):
@@ -77,8 +90,14 @@ class ProxySignIn(Section):
     """A proxy in front signs people in and says in a header who they are."""
 
     mode: Literal["proxy"]
-    operator_header: HeaderName = Field(default="X-Forwarded-Email")
-    groups_header: Given[HeaderName] = Field(default=None, examples=["X-Forwarded-Groups"])
+    operator_header: HeaderName = Field(
+        default="X-Forwarded-Email", description="the header with the e-mail"
+    )
+    groups_header: Given[HeaderName] = Field(
+        default=None,
+        description="the header with the groups, between commas",
+        examples=["X-Forwarded-Groups"],
+    )
     trusted_proxies: AtLeastOne[IPvAnyNetwork] = Field(
         default=_LOOPBACK,
         description="whose headers are believed; by default this machine's only",
@@ -90,12 +109,21 @@ class OidcSignIn(Section):
     """People sign in with an OpenID provider."""
 
     mode: Literal["oidc"]
-    issuer: IssuerUrl
-    client_id: Text
-    client_secret: Given[Credential] = Field(default=None, examples=["${OIDC_CLIENT_SECRET}"])
-    client_secret_env: Given[FromVariable] = Field(default=None, examples=["OIDC_CLIENT_SECRET"])
-    operator_claim: Text = "email"
-    groups_claim: Text = "groups"
+    issuer: IssuerUrl = Field(
+        description="the provider; its discovery document says the rest",
+        examples=["https://login.acme.com"],
+    )
+    client_id: Text = Field(description="as the provider knows floe")
+    client_secret: Given[Credential] = Field(
+        default=None, description="from the environment", examples=["${OIDC_CLIENT_SECRET}"]
+    )
+    client_secret_env: Given[FromVariable] = Field(
+        default=None,
+        description="the environment variable with the secret",
+        examples=["OIDC_CLIENT_SECRET"],
+    )
+    operator_claim: Text = Field(default="email", description="the claim that names the person")
+    groups_claim: Text = Field(default="groups", description="the claim that lists the groups")
 
 
 SignIn = Annotated[

@@ -80,8 +80,10 @@ class GateCommand(Section):
     """What a gate runs where it says nothing else."""
 
     command: Command = Field(description="an argument list, or a string that is split into one")
-    timeout_seconds: Given[GateSeconds] = None
-    env: Given[tuple[GateVariable, ...]] = None
+    timeout_seconds: Given[GateSeconds] = Field(default=None, description="30 to 3600")
+    env: Given[tuple[GateVariable, ...]] = Field(
+        default=None, description="names of environment variables the command may see"
+    )
 
 
 CommandOrMapping = Annotated[
@@ -91,6 +93,8 @@ _COMMAND = "a command, or a mapping with command, timeout_seconds and env"
 
 
 class GateCommands(Section):
+    """What gates run that name no command themselves."""
+
     tests: Given[CommandOrMapping] = Field(
         default=None, description=_COMMAND, examples=["pytest -q"]
     )
@@ -102,8 +106,12 @@ class GateCommands(Section):
 class AuthorizationEntry(Section):
     """Who may change an environment. A list that is empty admits nobody (FR-046, FR-047)."""
 
-    allowed_groups: Given[Names] = Field(default=None, examples=[["platform-admins"]])
-    allowed_operators: Given[Names] = Field(default=None, examples=[["alice@acme.com"]])
+    allowed_groups: Given[Names] = Field(
+        default=None, description="whose members may", examples=[["platform-admins"]]
+    )
+    allowed_operators: Given[Names] = Field(
+        default=None, description="who may by name", examples=[["alice@acme.com"]]
+    )
     separation_of_duties: Flag = Field(
         default=False, description="whoever promoted into the source may not promote onward"
     )
@@ -112,11 +120,15 @@ class AuthorizationEntry(Section):
 class ApprovalsEntry(Section):
     """How many others must agree."""
 
-    required: Annotated[int, Strict()] = Field(default=0, ge=0, le=50)
+    required: Annotated[int, Strict()] = Field(
+        default=0, ge=0, le=50, description="how many others must agree"
+    )
     groups: Given[Names] = Field(
         default=None, description="who may approve; without it whoever is authorized"
     )
-    expires_after: Duration = Field(default=24 * 3600, examples=["4h", "30m", "2d"])
+    expires_after: Duration = Field(
+        default=24 * 3600, description="how long a change waits", examples=["4h", "30m", "2d"]
+    )
     rollback: Flag = Field(default=False, description="whether rollbacks wait for approval too")
 
 
@@ -124,12 +136,16 @@ class LockEntry(Section):
     """A lock only an edit of the file lifts."""
 
     locked: Flag = Field(description="whether the environment is locked")
-    reason: Given[Text] = None
-    locked_by: Given[Text] = None
-    locked_at: Given[AwareDatetime] = Field(default=None, examples=["2026-01-31T09:00:00Z"])
+    reason: Given[Text] = Field(default=None, description="why; shown with every refusal")
+    locked_by: Given[Text] = Field(default=None, description="who says so")
+    locked_at: Given[AwareDatetime] = Field(
+        default=None, description="since when, with its zone", examples=["2026-01-31T09:00:00Z"]
+    )
 
 
 class EnvironmentEntry(Section):
+    """One stage of the path."""
+
     name: EnvironmentName = Field(
         description="lower case letters, digits and inner hyphens", examples=["staging"]
     )
@@ -143,7 +159,7 @@ class EnvironmentEntry(Section):
 class Policy(Section):
     """A rule of policy_compliance: a CEL expression that must hold."""
 
-    name: Text = Field(examples=["has-source"])
+    name: Text = Field(description="what findings call it", examples=["has-source"])
     rule: Text = Field(
         description="CEL over artifact, version, source and target",
         examples=["'org.opencontainers.image.source' in artifact.annotations"],
@@ -158,15 +174,20 @@ class Webhook(Section):
     """Who is told. `url`, header values and `secret` are secrets and read as ones."""
 
     url: SecretUrl = Field(description="https://…; ${NAME} is read from the environment")
-    events: AtLeastOne[Literal["promote", "rollback", "lock", "unlock"]] = (
-        "promote",
-        "rollback",
+    events: AtLeastOne[Literal["promote", "rollback", "lock", "unlock"]] = Field(
+        default=("promote", "rollback"), description="of what it is told"
     )
     headers: dict[HeaderName, Filled] = Field(
-        default_factory=dict, examples=[{"Authorization": "Bearer ${HOOK_TOKEN}"}]
+        default_factory=dict,
+        description="sent with every request",
+        examples=[{"Authorization": "Bearer ${HOOK_TOKEN}"}],
     )
-    timeout_seconds: Annotated[int, Strict()] = Field(default=30, ge=1, le=300)
-    retry_count: Annotated[int, Strict()] = Field(default=3, ge=0, le=10)
+    timeout_seconds: Annotated[int, Strict()] = Field(
+        default=30, ge=1, le=300, description="for one attempt"
+    )
+    retry_count: Annotated[int, Strict()] = Field(
+        default=3, ge=0, le=10, description="attempts after the first"
+    )
     secret: Given[Filled] = Field(
         default=None,
         description="signs the request as Standard Webhooks says",
@@ -184,17 +205,28 @@ class StoreAudit(Section):
     """An object store beside the ledger."""
 
     backend: Literal["s3"]
-    url: StoreUrl = Field(examples=["s3://bucket/prefix", "file:///var/floe/audit"])
-    options: dict[str, JsonValue] = Field(default_factory=dict)
+    url: StoreUrl = Field(
+        description="s3://, gs://, az:// or file://",
+        examples=["s3://bucket/prefix", "file:///var/floe/audit"],
+    )
+    options: dict[str, JsonValue] = Field(
+        default_factory=dict, description="handed to the backend as they are"
+    )
 
 
 class DatabaseAudit(Section):
     """A database beside the ledger: `path` (SQLite) or `url`."""
 
     backend: Literal["database"]
-    path: Given[ResolvedPath] = Field(default=None, examples=["audit.db"])
-    url: Given[Filled] = Field(default=None, examples=["postgresql://floe:${DB_PASSWORD}@db/floe"])
-    options: dict[str, JsonValue] = Field(default_factory=dict)
+    path: Given[ResolvedPath] = Field(
+        default=None, description="a SQLite file", examples=["audit.db"]
+    )
+    url: Given[Filled] = Field(
+        default=None, description="instead of path", examples=["sqlite:///var/floe/audit.db"]
+    )
+    options: dict[str, JsonValue] = Field(
+        default_factory=dict, description="handed to the backend as they are"
+    )
 
 
 class PluginAudit(Section):
@@ -204,7 +236,9 @@ class PluginAudit(Section):
         description="oci, s3, database or the name of a plugin",
         json_schema_extra={"not": {"enum": ["oci", "s3", "database"]}},
     )
-    options: dict[str, JsonValue] = Field(default_factory=dict)
+    options: dict[str, JsonValue] = Field(
+        default_factory=dict, description="handed to the backend as they are"
+    )
 
 
 Audit = Annotated[
@@ -231,7 +265,7 @@ class Promotion(Section):
     default_timeout: GateSeconds = Field(default=300, description="of gates, in seconds")
     policies: tuple[Policy, ...] = Field(default=(), description="rules of policy_compliance")
     secondary_registries: tuple[RegistryEntry, ...] = Field(
-        default=(), description="get every promoted artifact too (FR-028)"
+        default=(), description="get every promoted artifact too"
     )
     audit: Audit = Field(
         default_factory=lambda: OciAudit(backend="oci"), description="where records are copied"

@@ -33,11 +33,15 @@ class BasicAuth(Section):
     """A user name and password."""
 
     type: Literal["basic"]
-    username: Given[Filled] = Field(default=None, examples=["ci", "${REGISTRY_USER}"])
+    username: Given[Filled] = Field(
+        default=None, description="the user name", examples=["ci", "${REGISTRY_USER}"]
+    )
     username_env: Given[FromVariable] = Field(
         default=None, description="the environment variable with the user name"
     )
-    password: Given[Credential] = Field(default=None, examples=["${REGISTRY_PASSWORD}"])
+    password: Given[Credential] = Field(
+        default=None, description="from the environment", examples=["${REGISTRY_PASSWORD}"]
+    )
     password_env: Given[FromVariable] = Field(
         default=None,
         description="the environment variable with the password",
@@ -49,7 +53,9 @@ class TokenAuth(Section):
     """A bearer token."""
 
     type: Literal["token"]
-    token: Given[Credential] = Field(default=None, examples=["${REGISTRY_TOKEN}"])
+    token: Given[Credential] = Field(
+        default=None, description="from the environment", examples=["${REGISTRY_TOKEN}"]
+    )
     token_env: Given[FromVariable] = Field(
         default=None,
         description="the environment variable with the token",
@@ -67,6 +73,8 @@ Auth = Annotated[
 
 
 class Tls(Section):
+    """How a connection is secured."""
+
     ca_file: ExistingFile | None = Field(
         default=None,
         description="certificates to trust, PEM; relative to the manifest",
@@ -110,6 +118,8 @@ class TrustedIssuer(Section):
 
 
 class EnforcementOverride(Section):
+    """Another enforcement for one target environment."""
+
     enforcement: Enforcement = Field(description="enforce, warn or off, for this target")
 
 

@@ -1,0 +1,62 @@
+"""The reference of the command line, from the commands themselves."""
+
+from collections.abc import Iterator
+
+import click
+
+from cli.main import floe
+
+_HEAD = """# The command line
+
+<!-- Written by `make reference` from the commands themselves. -->
+
+Every command answers on stdout and says how it goes on stderr. `--output json` prints one JSON document, also when the command
+fails; [its shapes](outputs.md). What an exit code means stands at the end.
+"""
+_TAIL = """## Exit codes
+
+| exit | meaning | exit | meaning |
+|---|---|---|---|
+| 0 | done, or unchanged | 9 | not a step on the path |
+| 1 | unexpected; `audit verify`: something was found | 10 | tag exists with another digest, or somebody was faster |
+| 2 | usage or configuration | 11 | version never promoted there |
+| 3 | artifact or change not found | 12 | not authorized, or separation of duties |
+| 5 | registry or audit backend unavailable | 13 | environment locked |
+| 6 | signature | 14 | waiting for approval |
+| 8 | gate | 15 | rejected, expired, stale or superseded |
+| | | 130 | interrupted |
+
+With several blockers the first one checked decides; all of them are told.
+"""
+
+
+def cli_page() -> str:
+    return "\n".join([_HEAD, *_commands(floe, "floe"), _TAIL])
+
+
+def _commands(command: click.Command, path: str) -> Iterator[str]:
+    with click.Context(command, info_name=path) as context:
+        if not isinstance(command, click.Group):
+            yield _section(command, context, path)
+            return
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            if below is not None and not below.hidden:
+                yield from _commands(below, f"{path} {name}")
+
+
+def _section(command: click.Command, context: click.Context, path: str) -> str:
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
+    said = " ".join((command.help or "").split())
+    lines = [f"## {path}", "", said, "", "```", usage, "```", ""]
+    rows = [p.get_help_record(context) for p in command.params if isinstance(p, click.Option)]
+    options = [row for row in rows if row is not None]
+    if options:
+        lines += ["| option | meaning |", "|---|---|"]
+        lines += [f"| `{_cell(option)}` | {_cell(meaning)} |" for option, meaning in options]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,136 @@
+"""The reference of manifest.yaml, from the models that read it: `python -m docs.reference`."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from engine.config.schema import config_schema
+
+Schema = dict[str, Any]
+_HEAD = """# manifest.yaml
+
+<!-- Written by `make reference` from the models that read the file. -->
+
+Everything that can stand in the file. A key floe does not know is refused inside `artifacts`, `identity`, `slack`, `web` and
+`state`, with its path and a near match; other top-level keys belong to other tools. All that is wrong is told at once, exit 2.
+`floe schema` prints the same as a JSON Schema, for your editor.
+
+Paths of files start where the manifest is. `${NAME}` in credentials, header values, URLs and secrets of webhooks is read from
+the environment; one that is missing is an error that names it. Durations are a number and a unit: `90s`, `30m`, `4h`, `2d`.
+"""
+
+
+def manifest_page() -> str:
+    schema = config_schema()
+    definitions: dict[str, Schema] = schema.pop("$defs")
+    paths = dict(_paths(schema, definitions, "", set()))
+    missing = {name for name, one in definitions.items() if "properties" in one} - set(paths)
+    assert not missing, f"no path leads to {missing}"
+    sections = [_section(f"`{path}`", definitions[n], definitions) for n, path in paths.items()]
+    return "\n".join([_HEAD, _section("The file", schema, {}), *sections])
+
+
+def _paths(at: Schema, definitions: Schema, path: str, seen: set[str]) -> Iterator[tuple[str, str]]:
+    """Every section with the path it is first met at."""
+    for key, value in _properties(at).items():
+        for name, below in _sections(value, f"{path}{key}"):
+            target = definitions[name]
+            if name in seen or "properties" not in target:
+                continue
+            seen.add(name)
+            yield name, _chosen(below, target)
+            yield from _paths(target, definitions, f"{below}.", seen)
+
+
+def _sections(value: Schema, path: str) -> Iterator[tuple[str, str]]:
+    """The sections `value` may be, and the paths they then stand at."""
+    if "$ref" in value:
+        yield str(value["$ref"]).rpartition("/")[2], path
+    for one in [*value.get("oneOf", []), *value.get("anyOf", [])]:
+        yield from _sections(one, path)
+    if "items" in value:
+        yield from _sections(value["items"], f"{path}[]")
+    if isinstance(value.get("additionalProperties"), dict):
+        yield from _sections(value["additionalProperties"], f"{path}.<name>")
+
+
+def _chosen(path: str, section: Schema) -> str:
+    """`…auth: {type: basic}`: the key that chooses a section among others is part of its path."""
+    for key, value in _properties(section).items():
+        if "const" in value and isinstance(value["const"], str):
+            return f"{path}: {{{key}: {value['const']}}}"
+    return path
+
+
+def _section(title: str, section: Schema, definitions: Schema) -> str:
+    lines = [f"## {title}", ""]
+    if section.get("description") and definitions:
+        lines += [str(section["description"]).split("\n\n")[0].replace("\n", " "), ""]
+    lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
+    required = section.get("required", [])
+    for key, value in _properties(section).items():
+        if "const" in value and isinstance(value["const"], str) and definitions:
+            continue
+        default = "required" if key in required else _default(value)
+        lines.append(f"| `{key}` | {_kind(value, definitions)} | {default} | {_meaning(value)} |")
+    if lines[-1].startswith("|---"):
+        lines = [*lines[:-2], "Has no keys of its own."]
+    return "\n".join([*lines, ""])
+
+
+def _properties(section: Schema) -> dict[str, Schema]:
+    found: dict[str, Schema] = section.get("properties", {})
+    return found
+
+
+def _default(value: Schema) -> str:
+    default = value.get("default")
+    if default is None or default == []:
+        return ""
+    if value.get("type") == "string" and isinstance(default, int):
+        return f"`{_duration(default)}`"
+    return f"`{json.dumps(default)}`" if not isinstance(default, str) else f"`{default}`"
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds // 3600}h"
+
+
+def _kind(value: Schema, definitions: Schema) -> str:
+    if "const" in value:
+        return f"`{json.dumps(value['const']).strip(chr(34))}`"
+    if "enum" in value:
+        return ", ".join(f"`{one}`" for one in value["enum"])
+    if "$ref" in value:
+        named = definitions.get(str(value["$ref"]).rpartition("/")[2], {})
+        return _kind(named, definitions) if "enum" in named else "section"
+    several = [one for one in value.get("oneOf", value.get("anyOf", [])) if one != {"type": "null"}]
+    if several:
+        kinds = list(dict.fromkeys(_kind(one, definitions) for one in several))
+        return " or ".join(kinds)
+    return _plain(value, definitions)
+
+
+def _plain(value: Schema, definitions: Schema) -> str:
+    match value.get("type"):
+        case "array":
+            items = _kind(value["items"], definitions)
+            return "list of sections" if items == "section" else f"list of {items}"
+        case "object":
+            return "mapping"
+        case "integer":
+            low, high = value.get("minimum"), value.get("maximum")
+            return f"{low} to {high}" if low is not None else "number"
+        case "boolean":
+            return "`true` or `false`"
+        case _:
+            return "text"
+
+
+def _meaning(value: Schema) -> str:
+    said = str(value.get("description", ""))
+    examples = value.get("examples", [])
+    if examples:
+        shown = examples[0] if isinstance(examples[0], str) else json.dumps(examples[0])
+        said = f"{said}; e.g. `{shown}`" if said else f"e.g. `{shown}`"
+    return said.replace("|", "\\|")

@@ -1,0 +1,58 @@
+"""The pages that are made from the code say what the code does."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from cli.main import floe
+from docs.reference.__main__ import FOLDER, PAGES
+from engine.config.schema import config_schema
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_as_the_code_would_write_it(name: str) -> None:
+    assert (FOLDER / name).read_text() == PAGES[name](), "behind the code: make reference"
+
+
+def test_every_key_of_the_manifest_says_what_it_means() -> None:
+    definitions = config_schema()["$defs"]
+
+    silent = [
+        f"{section}.{key}"
+        for section, schema in definitions.items()
+        for key, value in schema.get("properties", {}).items()
+        if "description" not in value and "const" not in value
+    ]
+    assert silent == []
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if not isinstance(command, click.Group):
+        yield path
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        assert below is not None
+        yield from commands(below, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(commands(floe)), ids=" ".join)
+def test_what_help_says_stands_in_the_reference(path: tuple[str, ...]) -> None:
+    installed = Path(sys.executable).with_name("floe")
+
+    ran = subprocess.run([installed, *path, "--help"], capture_output=True, text=True)
+
+    assert ran.returncode == 0
+    section = (FOLDER / "cli.md").read_text().partition(f"## floe {' '.join(path)}\n")[2]
+    section = " ".join(section.partition("\n## ")[0].split())
+    usage, _, options = ran.stdout.partition("Options:")
+    assert " ".join(usage.removeprefix("Usage:").split("\n\n")[0].split()) in section
+    for line in options.splitlines():
+        word = line.strip().split("  ")[0]
+        if word.startswith("-") and word != "--help":
+            assert word.replace("|", "\\|") in section
