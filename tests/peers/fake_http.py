@@ -174,7 +174,12 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         length = int(self.headers.get("Content-Length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, path, query, headers, self.rfile.read(length))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # The client gave up in the middle: no server takes that for a request.
+            self.close_connection = True
+            return
+        request = Request(self.command, path, query, headers, body)
         reply = self.server.fake._decide(request)
         if isinstance(reply, Cut):
             self._hang_up()

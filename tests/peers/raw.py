@@ -23,6 +23,12 @@ def put_manifest(host: str, repository: str, manifest: Manifest, reference: str)
         _put(client, manifest, reference)
 
 
+def push_blob(host: str, repository: str, content: bytes) -> None:
+    """Push one blob alone."""
+    with httpx.Client(base_url=f"http://{host}/v2/{repository}") as client:
+        _push_blob(client, content)
+
+
 def _put(client: httpx.Client, manifest: Manifest, reference: str) -> None:
     headers = {"Content-Type": manifest.media_type}
     client.put(

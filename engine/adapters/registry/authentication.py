@@ -78,18 +78,22 @@ class Authenticator:
 
     def answer(
         self, refusal: Answer, scope: str, sent: Authorization | None, deadline: Deadline
-    ) -> Authorization:
-        """What to send instead of `sent`, which got the 401 `refusal`; `scope` if it names none."""
+    ) -> tuple[Authorization, bool]:
+        """
+        What to send instead of `sent`, which got the 401 `refusal`; `scope` if it names none. And
+        whether it was proven for this very refusal: what another thread got may be old by now.
+        """
         challenge = self._chosen(refusal)
         with self._exclusive(deadline):
             current = self._current
             held = current.scopes if current else ()
             wanted = united(challenge.scopes or (scope,), held)
             # Another thread may just have got what this one was refused for.
-            if current is None or current is sent or current.scopes not in ((), wanted):
+            proves = current is None or current is sent or current.scopes not in ((), wanted)
+            if current is None or proves:
                 current = self._prove(challenge, wanted, sent, deadline)
             self._current = current
-            return current
+            return current, proves
 
     def accept(self, authorization: Authorization) -> None:
         """The registry did what was asked with `authorization`."""

@@ -28,10 +28,7 @@ def check_digest(digest: str, chunks: Iterable[bytes], place: str) -> None:
     for chunk in chunks:
         found.update(chunk)
     if found.hexdigest() != expected:
-        raise RegistryAnswerError(
-            f"blob {digest} of {place} has other content than its digest says: "
-            "it was altered, on its way or in the registry"
-        )
+        raise _altered(digest, place)
 
 
 def check_saved(digest: str, size: int, file: BinaryIO, place: str) -> None:
@@ -43,6 +40,39 @@ def check_saved(digest: str, size: int, file: BinaryIO, place: str) -> None:
             f"blob {digest} of {place} does not have the {size} bytes its descriptor says"
         )
     check_digest(digest, _chunks(file), place)
+
+
+def checked(digest: str, size: int, pieces: Iterable[bytes], place: str) -> Iterator[bytes]:
+    """
+    `pieces` as they come, the last one only once all of them are `size` bytes with `digest`, so
+    that whoever takes them in never has the whole of anything else. RegistryAnswerError.
+    """
+    algorithm, _, expected = digest.partition(":")
+    found = hashlib.new(algorithm)
+    left, held = size, b""
+    for piece in pieces:
+        found.update(piece)
+        left -= len(piece)
+        if left < 0:
+            break
+        if held:
+            yield held
+        held = piece
+    if left:
+        raise RegistryAnswerError(
+            f"blob {digest} of {place} does not have the {size} bytes its descriptor says"
+        )
+    if found.hexdigest() != expected:
+        raise _altered(digest, place)
+    if held:
+        yield held
+
+
+def _altered(digest: str, place: str) -> RegistryAnswerError:
+    return RegistryAnswerError(
+        f"blob {digest} of {place} has other content than its digest says: "
+        "it was altered, on its way or in the registry"
+    )
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

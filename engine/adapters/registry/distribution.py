@@ -5,12 +5,15 @@ https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 """
 
 import logging
-from typing import BinaryIO
+from collections.abc import Sequence
+from copy import copy
+from typing import BinaryIO, Self
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.adapters.registry.answers import expect
+from engine.adapters.registry.blobs import Blobs
 from engine.adapters.registry.content import check_digest, check_name, check_saved
 from engine.adapters.registry.exchange import Answer, Call, Deadline
 from engine.adapters.registry.manifests import Manifests
@@ -59,10 +62,22 @@ class DistributionRegistry:
         self._manifests = Manifests(session, self._url, reference)
         self._api = ReferrersApi(session, self._url)
         self._unacknowledged: set[str] = set()
+        self._shared: Deadline | None = None
+        self.blobs = Blobs(session, root, repository, reference)
 
     @property
     def reference(self) -> str:
         return self._reference
+
+    @property
+    def timeout_seconds(self) -> float:
+        return self._timeout_seconds
+
+    def within(self, deadline: Deadline) -> Self:
+        """This registry, with `deadline` for all calls together instead of one for each."""
+        bounded = copy(self)
+        bounded._shared = deadline
+        return bounded
 
     @property
     def accepted_user(self) -> str | None:
@@ -94,6 +109,10 @@ class DistributionRegistry:
 
     def fetch(self, reference: Tag | Digest) -> Manifest | None:
         return self._manifests.fetch(reference, self._deadline())
+
+    def holds(self, digest: Digest) -> bool:
+        """Whether the manifest is here, by its digest."""
+        return self._manifests.resolve(digest, self._deadline()) == digest
 
     def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
         if not self._manifests.put(manifest, tag, self._deadline()):
@@ -143,23 +162,29 @@ class DistributionRegistry:
         return BlobUpload(self._session, uploads, location, self._deadline)
 
     def attach(self, subject: Digest, referrer: Descriptor) -> None:
+        self.attach_all(subject, (referrer,))
+
+    def attach_all(self, subject: Digest, referrers: Sequence[Descriptor]) -> None:
+        """As `attach`, for several in one change of the index."""
         deadline = self._deadline()
-        acknowledged = referrer.digest not in self._unacknowledged
+        acknowledged = self._unacknowledged.isdisjoint(r.digest for r in referrers)
         if self._api.exists(subject, deadline, acknowledged=acknowledged):
             return
         for writes_left in reversed(range(_INDEX_WRITES + 1)):
             index = self._fallback(subject, deadline)
-            if referrer.digest in (entry.digest for entry in entries(index)):
+            listed = {entry.digest for entry in entries(index)}
+            missing = [r for r in referrers if r.digest not in listed]
+            if not missing:
                 return
             if writes_left:
-                self._put_index(extended(index, referrer), fallback_tag(subject), deadline)
+                self._put_index(extended(index, missing), fallback_tag(subject), deadline)
         raise RegistryAnswerError(
             f"tag '{fallback_tag(subject)}' in {self._reference} does not keep "
-            f"{referrer.digest}: somebody else writes it at the same time, try again"
+            f"{missing[0].digest}: somebody else writes it at the same time, try again"
         )
 
     def _deadline(self) -> Deadline:
-        return Deadline(self._timeout_seconds)
+        return self._shared or Deadline(self._timeout_seconds)
 
     def _fallback(self, subject: Digest, deadline: Deadline) -> Manifest | None:
         return fallback_index(self._manifests.fetch(fallback_tag(subject), deadline), subject)

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
@@ -47,6 +47,10 @@ class Call:
     repeatable: bool = True
     # Where the body of a good answer goes instead of into memory; each attempt begins it anew.
     into: BinaryIO | None = field(default=None, repr=False)
+    # What is sent instead of `content`, begun anew for each attempt; its length is in `headers`.
+    pieces: Callable[[], Iterator[bytes]] | None = field(default=None, repr=False)
+    # Whether the body of a good answer is left to the caller, who closes `Answer.opened`.
+    streamed: bool = False
 
     @property
     def origin(self) -> tuple[str, str, int | None]:
@@ -71,6 +75,7 @@ class Answer:
     status: int
     headers: httpx.Headers
     body: bytes = field(repr=False)
+    opened: httpx.Response | None = field(default=None, repr=False)
 
     @property
     def content_type(self) -> str:

@@ -123,6 +123,10 @@ class LayoutRegistry:
             if descriptor and artifact_type in (None, descriptor.artifact_type)
         )
 
+    def lists(self, digest: Digest) -> bool:
+        """Whether the manifest is here and in the index."""
+        return str(digest) in self._index.read().by_digest and self.fetch(digest) is not None
+
     def open_upload(self) -> Upload:
         self._index.read()
         return _LayoutUpload(self)

@@ -40,13 +40,13 @@ class Manifests:
         self._reference = reference
         self._seen: set[Tag] = set()
 
-    def resolve(self, tag: Tag, deadline: Deadline) -> Digest | None:
-        answer = self._read("HEAD", tag, deadline)
+    def resolve(self, reference: Tag | Digest, deadline: Deadline) -> Digest | None:
+        answer = self._read("HEAD", reference, deadline)
         if answer is None:
             return None
         if named := named_digest(answer):
             return named
-        manifest = self.fetch(tag, deadline)
+        manifest = self.fetch(reference, deadline)
         return manifest.digest if manifest else None
 
     def fetch(self, reference: Tag | Digest, deadline: Deadline) -> Manifest | None:

@@ -5,7 +5,7 @@ https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -103,15 +103,16 @@ def entries(index: Manifest | None) -> tuple[Descriptor, ...]:
         raise RegistryAnswerError(f"the referrers index cannot be read: {error}") from error
 
 
-def extended(index: Manifest | None, referrer: Descriptor) -> Manifest:
-    """`index` with `referrer` at its end; what others wrote there stays, unknown fields too."""
+def extended(index: Manifest | None, referrers: Sequence[Descriptor]) -> Manifest:
+    """`index` with `referrers` at its end; what others wrote there stays, unknown fields too."""
     document: dict[str, Any] = json.loads(index.content) if index else {"schemaVersion": 2}
     document.setdefault("mediaType", IMAGE_INDEX)
-    document["manifests"] = [*(document.get("manifests") or ()), referrer.to_json()]
+    added = (referrer.to_json() for referrer in referrers)
+    document["manifests"] = [*(document.get("manifests") or ()), *added]
     content = json.dumps(document, separators=(",", ":")).encode()
     if len(content) > MAX_MANIFEST_BYTES:
         raise RegistryAnswerError(
-            f"the referrers index has no room for {referrer.digest}: it would have "
+            f"the referrers index has no room for {referrers[0].digest}: it would have "
             f"{len(content)} of at most {MAX_MANIFEST_BYTES} bytes. Remove old referrers, or use "
             "a registry with the referrers API"
         )

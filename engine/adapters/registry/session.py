@@ -54,14 +54,18 @@ class Session:
         )
 
     def _authorized(self, call: Call, deadline: Deadline) -> Answer:
-        """To the registry itself; a 401 is answered once, so that nothing can go round."""
+        """
+        To the registry itself. A 401 is answered with a new proof once, so that nothing can go
+        round; one that other threads share may have ended before it was used.
+        """
         sent = self._authenticator.present(deadline)
         answer = self._transport.send(_signed(call, sent), deadline)
-        if answer.status == httpx.codes.UNAUTHORIZED:
-            sent = self._authenticator.answer(answer, self._scope(call), sent, deadline)
-            answer = self._transport.send(_signed(call, sent), deadline)
-            if answer.status == httpx.codes.UNAUTHORIZED:
+        proven = False
+        while answer.status == httpx.codes.UNAUTHORIZED:
+            if sent is not None and proven:
                 raise self._authenticator.rejection(answer, sent)
+            sent, proven = self._authenticator.answer(answer, self._scope(call), sent, deadline)
+            answer = self._transport.send(_signed(call, sent), deadline)
         if sent is not None and answer.status < httpx.codes.BAD_REQUEST:
             self._authenticator.accept(sent)
         return answer

@@ -101,7 +101,7 @@ class Transport:
                 call.method,
                 call.url,
                 headers=dict(call.headers),
-                content=call.content,
+                content=call.pieces() if call.pieces else call.content,
                 timeout=httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
             )
         except httpx.InvalidURL as error:
@@ -109,6 +109,8 @@ class Transport:
         if self._on_request:
             self._on_request(call.method, request.url.path)
         response = self._client.send(request, stream=True, auth=_NO_AUTH)
+        if call.streamed and response.is_success:
+            return Answer(call, response.status_code, response.headers, b"", response)
         try:
             body = _body(call, response, deadline)
         finally:

@@ -14,9 +14,9 @@ from engine.domain.errors import RegistryAccessError, RegistryAnswerError, Regis
 from engine.domain.manifest import Descriptor
 
 _log = logging.getLogger(__name__)
-_GONE = frozenset({404, 410, 416})
-_GONE_CODES = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"})
-_OCTETS = "application/octet-stream"
+GONE = frozenset({404, 410, 416})
+GONE_CODES = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"})
+OCTETS = "application/octet-stream"
 
 
 def open_session(session: Session, url: str, deadline: Deadline) -> str:
@@ -32,6 +32,14 @@ def open_session(session: Session, url: str, deadline: Deadline) -> str:
             "check the proxy before it"
         )
     return location
+
+
+def blob_url(location: str, digest: str) -> str:
+    """Where the content of an upload session goes that is to become `digest`."""
+    # The query goes back as it came: some registries repeat keys in it, or sign it.
+    parts = urlsplit(location)
+    query = f"{parts.query}&digest={digest}".removeprefix("&")
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 
 class BlobUpload:
@@ -54,7 +62,7 @@ class BlobUpload:
             answer = self._put(location, content, digest, deadline)
         expect(answer, httpx.codes.CREATED)
         check_stored(answer, digest)
-        return Descriptor(media_type=_OCTETS, digest=str(digest), size=len(content))
+        return Descriptor(media_type=OCTETS, digest=str(digest), size=len(content))
 
     def _first_try(self, content: bytes, digest: Digest, deadline: Deadline) -> Answer | None:
         """None when the session is gone, or may be: after a broken connection nobody knows."""
@@ -65,13 +73,10 @@ class BlobUpload:
         except RegistryUnavailableError as error:
             _log.info("opening another upload: %s", error)
             return None
-        gone = answer.status in _GONE or codes(answer) & _GONE_CODES
+        gone = answer.status in GONE or codes(answer) & GONE_CODES
         return None if gone else answer
 
     def _put(self, location: str, content: bytes, digest: Digest, deadline: Deadline) -> Answer:
-        # The query goes back as it came: some registries repeat keys in it, or sign it.
-        parts = urlsplit(location)
-        query = f"{parts.query}&digest={digest}".removeprefix("&")
-        url = urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
-        call = Call("PUT", url, {"Content-Type": _OCTETS}, content, repeatable=False)
+        url = blob_url(location, str(digest))
+        call = Call("PUT", url, {"Content-Type": OCTETS}, content, repeatable=False)
         return self._session.send(call, deadline)

@@ -1,0 +1,174 @@
+"""All that belongs to an artifact: what its manifests name, and what is attached to them."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+
+from engine.adapters.registry.mirror.side import Side
+from engine.domain.artifact import Digest, Tag
+from engine.domain.errors import RegistryAnswerError
+from engine.domain.manifest import MEDIA_TYPES, Descriptor, Manifest
+
+# Far more than an artifact has; it keeps what hostile content makes us hold within 100 MiB.
+MAX_MANIFESTS = 2000
+MAX_BYTES = 32 * 1024 * 1024
+# Where cosign leaves signatures, attestations and bills of materials of a digest.
+_COSIGN = ("sig", "att", "sbom")
+# Layers somebody else distributes (image-spec 1.1, "Non-Distributable Layers"; docker's name).
+_FOREIGN = ("nondistributable", ".foreign.")
+
+
+@dataclass
+class Whole:
+    """
+    Everything found from one manifest on. `manifests` are in the order registries want, parts
+    before what names them; `attached` is by subject; `tagged` are cosign's tags.
+    """
+
+    root: Digest
+    manifests: list[Manifest] = field(default_factory=list)
+    blobs: dict[str, Descriptor] = field(default_factory=dict)
+    attached: dict[Digest, list[Descriptor]] = field(default_factory=dict)
+    tagged: dict[Tag, Manifest] = field(default_factory=dict)
+
+
+def is_foreign(named: Descriptor) -> bool:
+    """Whether `named` is a layer that is distributed elsewhere, and so perhaps nowhere here."""
+    return any(word in named.media_type for word in _FOREIGN)
+
+
+def whole(source: Side, root: Manifest, pool: Executor) -> Whole:
+    """
+    What is at `source` from `root` on, each manifest once however it is reached.
+
+    RegistryAnswerError for what is named and absent, for more than MAX_MANIFESTS manifests or
+    MAX_BYTES of them. Manifests of one depth are read side by side.
+    """
+    found = Whole(root.digest)
+    _attach_to_subject(found, root)
+    known = {root.digest: root}
+    parts: dict[Digest, list[Digest]] = {}
+    level = [root]
+    while level:
+        for manifest in level:
+            parts[manifest.digest] = _read(found, manifest)
+        wanted = [part for manifest in level for part in parts[manifest.digest]]
+        fetched = pool.map(lambda digest: _fetched(source, digest), _new(wanted, known))
+        related = pool.map(lambda digest: _related(source, digest), [m.digest for m in level])
+        level = _taken(known, fetched)
+        for more in related:
+            level += _taken(known, more.manifests(found))
+    ordered = TopologicalSorter(parts).static_order()
+    found.manifests = [known[digest] for digest in ordered]
+    return found
+
+
+@dataclass
+class _Related:
+    """What is attached to `subject`, by the registry's list and by cosign's tags."""
+
+    subject: Digest
+    listed: list[Manifest]
+    tagged: dict[Tag, Manifest]
+
+    def manifests(self, found: Whole) -> Iterator[Manifest]:
+        for manifest in self.listed:
+            _attach_to_subject(found, manifest)
+        found.tagged |= self.tagged
+        yield from self.listed
+        yield from self.tagged.values()
+
+
+def _related(source: Side, subject: Digest) -> _Related:
+    listed = []
+    for named in source.referrers(subject):
+        manifest = source.fetch(_digest(named.digest))
+        # A listing proves nothing: only what names this subject itself is attached to it.
+        if manifest is not None and _names(manifest, subject):
+            listed.append(manifest)
+    tags = [Tag(f"sha256-{subject.hex}.{kind}") for kind in _COSIGN]
+    tagged = {tag: manifest for tag in tags if (manifest := source.fetch(tag)) is not None}
+    return _Related(subject, listed, tagged)
+
+
+def _read(found: Whole, manifest: Manifest) -> list[Digest]:
+    """Note the blobs `manifest` names; returns the manifests it names."""
+    view = _reading(manifest).view
+    config = (view.config,) if view.config else ()
+    named = [*config, *(view.layers or ()), *(view.manifests or ())]
+    parts = [each for each in view.manifests or () if each.media_type in MEDIA_TYPES]
+    found.blobs |= {each.digest: each for each in named if each not in parts}
+    return [_digest(part.digest) for part in parts]
+
+
+def _attach_to_subject(found: Whole, manifest: Manifest) -> None:
+    read = _reading(manifest)
+    if read.view.subject is None:
+        return
+    described = manifest.descriptor.model_copy(
+        update={"artifact_type": read.artifact_type, "annotations": read.view.annotations}
+    )
+    listed = found.attached.setdefault(_digest(read.view.subject.digest), [])
+    if described.digest not in (each.digest for each in listed):
+        listed.append(described)
+
+
+def _reading(manifest: Manifest) -> Manifest:
+    """`manifest`, to look into and let go: what is kept of a view takes several times its bytes."""
+    read = Manifest(manifest.content, manifest.media_type)
+    try:
+        read.view  # noqa: B018 - whether it can be read is the question
+    except ValueError as error:
+        raise RegistryAnswerError(f"{manifest.digest} cannot be copied: {error}") from error
+    return read
+
+
+def _names(manifest: Manifest, subject: Digest) -> bool:
+    named = _reading(manifest).view.subject
+    return named is not None and named.digest == str(subject)
+
+
+def _fetched(source: Side, digest: Digest) -> Manifest:
+    manifest = source.fetch(digest)
+    if manifest is None:
+        raise RegistryAnswerError(
+            f"{source.reference} does not have {digest}, which an index there names: push the "
+            "artifact again, with all its parts"
+        )
+    return manifest
+
+
+def _new(wanted: Iterable[Digest], known: dict[Digest, Manifest]) -> list[Digest]:
+    new = [digest for digest in dict.fromkeys(wanted) if digest not in known]
+    if len(known) + len(new) > MAX_MANIFESTS:
+        raise _too_much()
+    return new
+
+
+def _taken(known: dict[Digest, Manifest], found: Iterable[Manifest]) -> list[Manifest]:
+    """Those of `found` that are new; they are known from now on."""
+    new = []
+    size = sum(len(manifest.content) for manifest in known.values())
+    for manifest in found:
+        if manifest.digest not in known:
+            known[manifest.digest] = manifest
+            new.append(manifest)
+            size += len(manifest.content)
+        if len(known) > MAX_MANIFESTS or size > MAX_BYTES:
+            raise _too_much()
+    return new
+
+
+def _too_much() -> RegistryAnswerError:
+    return RegistryAnswerError(
+        f"more than {MAX_MANIFESTS} manifests or {MAX_BYTES} bytes of them belong to one "
+        "artifact, by its index and its referrers: remove old referrers"
+    )
+
+
+def _digest(text: str) -> Digest:
+    try:
+        return Digest(text)
+    except ValueError as error:
+        raise RegistryAnswerError(f"a manifest cannot be copied: {error}") from error

@@ -1,0 +1,83 @@
+"""A repository behind the distribution API, as a side of a copy."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.exchange import Deadline
+from engine.adapters.registry.mirror.side import Pieces
+from engine.domain.artifact import Digest, Tag
+from engine.domain.errors import RegistryUnavailableError
+from engine.domain.manifest import Descriptor, Manifest
+
+# So much has to come on within the time-out, or a copy is given up: a registry that takes a byte
+# now and then hangs, too.
+_STEP_BYTES = 1024 * 1024
+
+
+class RemoteSide:
+    """
+    Implements `Side`. With `bounded`, all that is asked of it is over within the time-out of
+    `registry`, counted anew whenever another MiB has gone out.
+    """
+
+    def __init__(self, registry: DistributionRegistry, *, bounded: bool = False) -> None:
+        self._whole = Deadline(registry.timeout_seconds) if bounded else None
+        self._registry = registry.within(self._whole) if self._whole else registry
+        self._blobs = registry.blobs
+
+    @property
+    def reference(self) -> str:
+        return self._registry.reference
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self._blobs.root, self._blobs.repository
+
+    def resolve(self, tag: Tag) -> Digest | None:
+        return self._registry.resolve(tag)
+
+    def fetch(self, reference: Tag | Digest) -> Manifest | None:
+        return self._registry.fetch(reference)
+
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        return self._registry.referrers(subject)
+
+    def holds(self, digest: Digest) -> bool:
+        return self._registry.holds(digest)
+
+    def holds_blob(self, named: Descriptor) -> bool:
+        return self._blobs.holds(named.digest, self._deadline())
+
+    def opened(self, named: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
+        return self._blobs.opened(named.digest, self._deadline())
+
+    def mount(self, named: Descriptor, repository: str) -> bool:
+        return self._blobs.mount(named.digest, repository, self._deadline())
+
+    def take(self, named: Descriptor, pieces: Pieces) -> None:
+        deadline = self._deadline()
+        self._blobs.send(named, lambda: self._paced(pieces(), deadline), deadline)
+
+    def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
+        self._registry.put(manifest, tag)
+
+    def attach(self, subject: Digest, referrers: Sequence[Descriptor]) -> None:
+        self._registry.attach_all(subject, referrers)
+
+    def _deadline(self) -> Deadline:
+        return self._whole or Deadline(self._registry.timeout_seconds)
+
+    def _paced(self, pieces: Iterator[bytes], deadline: Deadline) -> Iterator[bytes]:
+        gone = 0
+        for piece in pieces:
+            if deadline.remaining <= 0:
+                raise RegistryUnavailableError(
+                    f"registry {self.reference} took less than 1 MiB in {deadline.seconds:g} s: "
+                    "check the network, or raise artifacts.registry.timeout_seconds"
+                )
+            yield piece
+            gone += len(piece)
+            if gone >= _STEP_BYTES:
+                gone = 0
+                deadline.renew()

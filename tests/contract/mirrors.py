@@ -1,0 +1,96 @@
+"""Mirrors for tests: from any registry to any other."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.mirror import RegistryMirror
+from engine.adapters.registry.mirror.directory import DirectorySide
+from engine.adapters.registry.mirror.remote import RemoteSide
+from engine.adapters.registry.mirror.side import Side
+from engine.domain.artifact import Digest, Tag
+from engine.domain.manifest import Manifest
+from engine.ports import Registry
+from engine.ports.mirror import Copied, TagCopy
+from tests.builders import IMAGE_CONFIG, Artifact, descriptor, image, index, referrer
+
+SECTION = "artifacts.promotion.secondary_registries[0]"
+SBOM = "application/vnd.acme.sbom"
+V1 = Tag("v1.0.0")
+Opened = Callable[..., DistributionRegistry]
+
+
+def side_of(registry: Registry) -> Side:
+    """A registry under test as what is copied from."""
+    if isinstance(registry, LayoutRegistry):
+        return DirectorySide(Path(registry.reference))
+    assert isinstance(registry, DistributionRegistry)
+    return RemoteSide(registry)
+
+
+def mirror_to(source: Registry, target: DistributionRegistry | Path) -> RegistryMirror:
+    """The mirror that bootstrap makes of these two."""
+    from_here = side_of(source)
+    if isinstance(target, Path):
+        return RegistryMirror(str(target), from_here, lambda: DirectorySide.made(target), SECTION)
+    return RegistryMirror(
+        target.reference, from_here, lambda: RemoteSide(target, bounded=True), SECTION
+    )
+
+
+def copied(mirror: RegistryMirror, manifest: Manifest, *tags: Tag) -> Copied:
+    """Copied and made visible under `tags`."""
+    found = mirror.copy(manifest)
+    mirror.publish((found,), [TagCopy(tag, manifest, immutable=True) for tag in tags])
+    return found
+
+
+def list_referrer(registry: Registry, manifest: Manifest) -> None:
+    """What a tool does that attaches `manifest`, which is pushed already, to its subject."""
+    assert manifest.view.subject is not None
+    described = manifest.descriptor.model_copy(
+        update={
+            "artifact_type": manifest.artifact_type,
+            "annotations": manifest.view.annotations,
+        }
+    )
+    registry.attach(Digest(manifest.view.subject.digest), described)
+
+
+def signature_tag(artifact: Artifact, kind: str = "sig") -> str:
+    """Where cosign puts what belongs to `artifact`."""
+    return f"sha256-{artifact.manifest.digest.hex}.{kind}"
+
+
+def signed_index() -> tuple[Artifact, list[tuple[Artifact, str | None]]]:
+    """
+    An index of two images, and what belongs to it: a bill of materials with a signature of its
+    own attached, and cosign's tags of the index and of a child.
+    """
+    child = image(b"amd64", b"common", config=b'{"arch":"amd64"}')
+    whole = index(child, image(b"arm64", b"common"), indent=2)
+    sbom = referrer(whole.manifest, SBOM, b'{"packages":[]}', {"made": "by hand"})
+    of_sbom = referrer(sbom.manifest, "application/vnd.acme.signature", b"signature")
+    belonging: list[tuple[Artifact, str | None]] = [
+        (sbom, None),
+        (of_sbom, None),
+        (image(b"signed"), signature_tag(whole)),
+        (image(b"attested"), signature_tag(whole, "att")),
+        (image(b"child signed"), signature_tag(child)),
+    ]
+    return whole, belonging
+
+
+def with_layers(config: bytes, *layers: dict[str, Any]) -> Artifact:
+    """An image of layers described by hand; only its config is pushed with it."""
+    made = image(config=config)
+    document = {
+        "schemaVersion": 2,
+        "config": descriptor(config, IMAGE_CONFIG),
+        "layers": list(layers),
+    }
+    content = json.dumps(document).encode()
+    return Artifact(Manifest(content, made.manifest.media_type), (config,))

@@ -1,0 +1,136 @@
+"""Copies between registries that ask who we are, and that take their time."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine.adapters.registry.credentials import Password, always
+from engine.domain.errors import (
+    RegistryAccessError,
+    RegistryUnavailableError,
+)
+from tests.builders import IMAGE_LAYER, Artifact, descriptor, image
+from tests.contract.mirrors import SECTION, V1, Opened, copied, mirror_to
+from tests.peers.fake_http import FakeServer, Reply, Request
+from tests.peers.fake_registry import Behaviour, FakeRegistry
+from tests.peers.fake_tokens import TokenAuth
+
+pytestmark = pytest.mark.requirement("FR-028")
+REPOSITORY = "acme/platform"
+LAYER = b"layer" * 1000
+NAMED = descriptor(LAYER, IMAGE_LAYER)
+FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+
+
+@pytest.fixture
+def secondary() -> Iterator[FakeRegistry]:
+    with FakeRegistry() as running:
+        yield running
+
+
+@pytest.fixture
+def artifact(fake: FakeRegistry) -> Artifact:
+    """On the primary, which is `fake`."""
+    made = image(LAYER, b"other")
+    fake.hold(REPOSITORY, made, "v1.0.0")
+    return made
+
+
+def blobs(registry: FakeRegistry) -> set[str]:
+    return set(registry.repository(REPOSITORY).blobs)
+
+
+def test_wrong_credentials_are_told_with_the_section_they_are_in(
+    fake, secondary, artifact, opened: Opened
+):
+    secondary.behaviour.auth = TokenAuth()
+    target = opened(secondary.host, credentials=always(Password("alice", "wrong")))
+
+    with pytest.raises(RegistryAccessError, match="alice") as raised:
+        mirror_to(opened(fake.host), target).copy(artifact.manifest)
+
+    assert f"{SECTION}.auth" in str(raised.value)
+
+
+def test_each_registry_gets_its_own_credentials(fake, secondary, artifact, opened: Opened):
+    fake.behaviour.auth = TokenAuth("reader", "one")
+    secondary.behaviour.auth = TokenAuth("writer", "two")
+    source = opened(fake.host, credentials=always(Password("reader", "one")))
+    target = opened(secondary.host, credentials=always(Password("writer", "two")))
+
+    copied(mirror_to(source, target), artifact.manifest, V1)
+
+    assert secondary.repository(REPOSITORY).tags == {"v1.0.0": str(artifact.manifest.digest)}
+
+
+class Revoking(FakeRegistry):
+    """A registry whose tokens end at the very moment a blob comes, once."""
+
+    revoked = False
+
+    def respond(self, request: Request) -> Reply:
+        auth = self.behaviour.auth
+        if auth and not self.revoked and request.method == "PUT":
+            self.revoked = True
+            auth.revoke()
+        return super().respond(request)
+
+
+def test_a_token_that_expires_in_the_middle_is_renewed(fake, artifact, opened: Opened):
+    with Revoking(Behaviour(auth=TokenAuth())) as secondary:
+        target = opened(secondary.host, credentials=always(Password("alice", "s3cret")))
+
+        copied(mirror_to(opened(fake.host), target), artifact.manifest, V1)
+
+        assert secondary.revoked
+        assert secondary.repository(REPOSITORY).blobs[NAMED["digest"]] == LAYER
+        assert secondary.repository(REPOSITORY).tags == {"v1.0.0": str(artifact.manifest.digest)}
+
+
+class Storage(FakeServer):
+    """Where a registry sends readers for its blobs."""
+
+    def respond(self, request: Request) -> Reply:
+        return Reply(200, LAYER)
+
+
+def test_another_host_that_serves_blobs_never_sees_who_we_are(
+    fake, secondary, artifact, opened: Opened
+):
+    fake.behaviour.auth = TokenAuth()
+    source = opened(fake.host, credentials=always(Password("alice", "s3cret")))
+    with Storage() as storage:
+        moved = Reply(307, b"", {"Location": f"http://{storage.host}/blob?signature=1"})
+        source.resolve(V1)
+        fake.always("GET", NAMED["digest"], moved)
+
+        copied(mirror_to(source, opened(secondary.host)), artifact.manifest, V1)
+
+        assert NAMED["digest"] in blobs(secondary)
+        assert ["authorization" in request.headers for request in storage.requests] == [False]
+
+
+def test_a_hanging_secondary_takes_its_time_out_once_and_not_for_every_blob(
+    fake, secondary, opened: Opened
+):
+    many = image(*(f"{number}".encode() for number in range(100)))
+    fake.hold(REPOSITORY, many, "v1.0.0")
+    secondary.always("HEAD", "/blobs/", Reply(404, delay_seconds=30))
+    mirror = mirror_to(opened(fake.host), opened(secondary.host, timeout_seconds=0.5))
+
+    with pytest.raises(RegistryUnavailableError, match="in time"):
+        mirror.copy(many.manifest)
+
+    # Those that were side by side when the time was over, and no others.
+    assert len(secondary.requests) <= 12
+
+
+def test_content_that_only_trickles_is_given_up(fake, secondary, opened: Opened):
+    slow = image(b"x" * 2000)
+    fake.hold(REPOSITORY, slow, "v1.0.0")
+    fake.always("GET", descriptor(b"x" * 2000, "")["digest"], Reply(200, b"x" * 2000, {}, 0, 0.05))
+    mirror = mirror_to(opened(fake.host), opened(secondary.host, timeout_seconds=0.5))
+
+    with pytest.raises(RegistryUnavailableError, match="less than 1 MiB in 0.5 s"):
+        mirror.copy(slow.manifest)
