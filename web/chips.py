@@ -76,7 +76,9 @@ def waiting(change: Change) -> str:
 def _in_flight(pending: tuple[Change, ...]) -> Iterator[Chip]:
     for change in pending:
         arrow = "↩" if change.action == "rollback" else "→"
-        yield Chip(f"{arrow} {change.version} {waiting(change)}", "info", change=change.id)
+        # Whose approval is missing stands below, where there is room for it.
+        short = waiting(change).partition(" from ")[0]
+        yield Chip(f"{arrow} {change.version} {short}", "info", change=change.id)
 
 
 def _locked(lock: LockState, now: datetime) -> Chip:

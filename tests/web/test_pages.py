@@ -65,7 +65,8 @@ def test_chips_say_what_is_in_the_way_in_words(stage: Stage) -> None:
 
     page = stage.get("/")
 
-    assert "→ v1.1.0 awaiting 1 of 1 from release-managers" in page
+    assert ">→ v1.1.0 awaiting 1 of 1</a>" in page
+    assert "awaiting 1 of 1 from release-managers" in page
     assert f'href="/changes/{change.id}"' in page
     assert re.search(rf"locked by {ALICE} until \d\d:\d\d UTC", page)
     assert ">drifted<" in page
