@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-from bench import requests, retag, scale, startup
+from bench import copy, requests, retag, scale, startup
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Requests": requests.lines,
     "Retag": retag.lines,
+    "Copy": copy.lines,
     "Scale": scale.lines,
     "Start": startup.lines,
 }

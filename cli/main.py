@@ -23,6 +23,7 @@ platform = LazyGroup(
         "cancel": ("cli.commands.changes:cancel", "Take a change back."),
         "changes": ("cli.commands.changes:changes", "Show the changes in flight."),
         "status": ("cli.commands.status:status", "Show what runs where."),
+        "sync": ("cli.commands.sync:sync", "Bring secondary registries to where the primary is."),
     },
 )
 

@@ -13,6 +13,7 @@ from engine.domain.environment import Enforcement
 from engine.domain.errors import ArtifactNotFoundError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
+from engine.domain.mirroring import SyncReport
 from engine.domain.selection import Selection
 from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, lock_in_force
@@ -21,6 +22,8 @@ from engine.ports import Progress
 from engine.progression import Progression
 from engine.pull import pull
 from engine.runs import Runs
+from engine.secondaries.copies import outcomes_of
+from engine.secondaries.repair import Repair
 from engine.stores import ChangeStore
 from engine.worker import Worker
 
@@ -43,7 +46,8 @@ class Engine(Runs):
         for environment, head, tag in zip(environments, heads, latest, strict=True):
             state = head.state if head else EMPTY
             lock = lock_in_force(environment, state, now)
-            rows.append(EnvironmentStatus(environment.name, state, tag, lock))
+            synced = self.secondaries.standing(head)
+            rows.append(EnvironmentStatus(environment.name, state, tag, lock, synced))
         return tuple(rows)
 
     def history(
@@ -132,6 +136,20 @@ class Engine(Runs):
             policy_digest=self.policy_digest,
         )
         return verification.report([self.path.environment(n).name for n in names], progress)
+
+    def sync(self, environment: str | None, progress: Progress) -> SyncReport:
+        """
+        Bring the secondaries to where the registry is, in one environment or in all of them. What
+        could not be put right is in the report; only a primary that cannot be read is an error.
+        """
+        names = self.path.names if environment is None else (environment,)
+        repair = Repair(
+            self.path, self.registry, self.ledger, self.leases, self.secondaries.mirrors
+        )
+        report = repair.report([self.path.environment(name).name for name in names], progress)
+        for name in names:
+            self.secondaries.note(self.ledger.head(name), outcomes_of(report, name))
+        return report
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,9 @@ from engine.domain.record import AnyRecord
 from engine.domain.text import printable
 from engine.outbox import NOBODY, Announcer
 from engine.ports import Leases, Ledger, Registry, Upload
+from engine.ports.state import REFERRERS_LEASE
 
 _log = logging.getLogger(__name__)
-# The index of what is attached to an artifact is one for all environments; no environment has a
-# dot in its name.
-_REFERRERS = "referrers.index"
 
 Writes = tuple[TagWrite, ...]
 
@@ -105,7 +103,7 @@ class Executor:
 
     def _attach(self, entry: LedgerEntry) -> None:
         try:
-            with self.leases.hold(_REFERRERS):
+            with self.leases.hold(REFERRERS_LEASE):
                 self.ledger.attach(entry)
         except (RegistryUnavailableError, ConflictError) as error:
             # The change is made and on record; where it cannot be listed, the chain is walked.

@@ -6,6 +6,7 @@ from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import uuid4
 
 from engine.audit.head import FleetingHeads
@@ -40,6 +41,7 @@ from engine.ports import (
     Upload,
     Verifier,
 )
+from engine.secondaries import NO_COPIES, NO_SECONDARIES, Copies, Secondaries
 from engine.telemetry import NO_SPAN, NO_TRACER, Span, Tracer, tracing
 
 _log = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ class Runs:
     announcer: Announcer = NOBODY
     tracer: Tracer = NO_TRACER
     heads: Heads = field(default_factory=FleetingHeads)
+    secondaries: Secondaries = NO_SECONDARIES
 
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
         """What `request` would do. Reads only; LIST names the command gates instead of running."""
@@ -105,7 +108,7 @@ class Runs:
         """
         gated = isinstance(request, PromotionRequest)
         with self._traced(request, dry_run=False) as span:
-            if gated and self.path.environment(request.target).gates:
+            if self.secondaries.mirrors or (gated and self.path.environment(request.target).gates):
                 plan = self._planned(request, progress, GateMode.RUN, span)
                 return self._executed(plan, progress, None, span)
             with self._lease(request, progress) as upload:
@@ -122,6 +125,8 @@ class Runs:
             raise ValueError("a plan whose gates were only listed cannot be executed")
         if plan.error:
             return Result(plan, Ending.BLOCKED, error=plan.error)
+        look = partial(self.look, plan.request, progress)
+        copies = self.secondaries.before(plan, look, decided=guard is not None)
         with self._lease(plan.request, progress) as upload:
             context = self._context(plan.request, progress, GateMode.RUN, span)
             renewed = OPERATIONS[type(plan.request)].renew(plan, plan.request, context)
@@ -129,7 +134,8 @@ class Runs:
                 bound = guard(renewed) if guard else renewed
             except PromotionError as error:
                 return Result(renewed, Ending.BLOCKED, error=error)
-            return self._write(bound, context, upload)
+            result = self._write(bound, context, upload, copies)
+        return self.secondaries.after(result, copies)
 
     @contextmanager
     def _traced(self, request: Request, *, dry_run: bool) -> Iterator[Span]:
@@ -211,7 +217,9 @@ class Runs:
             progress.step(f"checking {request.target}")
             yield self.pool.submit(self.registry.open_upload)
 
-    def _write(self, plan: Plan, context: Context, upload: Future[Upload]) -> Result:
+    def _write(
+        self, plan: Plan, context: Context, upload: Future[Upload], copies: Copies = NO_COPIES
+    ) -> Result:
         if plan.error:
             return Result(plan, Ending.BLOCKED, error=plan.error)
         executor = self._executor()
@@ -222,7 +230,8 @@ class Runs:
             return Result(plan, Ending.PENDING, error=_waiting(plan))
         operation = OPERATIONS[type(plan.request)]
         head = context.target_head
-        record = operation.record(plan.request, plan, context, Stamp(uuid4(), self.clock.now()))
+        stamp = Stamp(uuid4(), self.clock.now())
+        record = copies.recorded(operation.record(plan.request, plan, context, stamp))
         left = context.interrupted
         if left and continues(left, head) and operation.same(left.record, record):
             # An interrupted run of this request left its record: one request, one record.
@@ -231,7 +240,7 @@ class Runs:
             subject = plan.manifest.descriptor if plan.manifest else None
             entry = executor.change(plan.writes, record, subject, head, upload)
         self._seen(entry)
-        return Result(plan, operation.ending, entry.record, warnings=plan.warnings)
+        return Result(plan, operation.ending, entry.record, warnings=plan.warnings, entry=entry)
 
     def _seen(self, entry: LedgerEntry) -> None:
         """
@@ -275,7 +284,7 @@ def _settled(plan: Plan, context: Context) -> Result:
             "outside floe; it follows the record again"
         )
     ending = OPERATIONS[type(plan.request)].ending
-    return Result(plan, ending, plan.committed, warnings=(warning,))
+    return Result(plan, ending, plan.committed, warnings=(warning,), entry=context.settled)
 
 
 def _waiting(plan: Plan) -> ApprovalPendingError:

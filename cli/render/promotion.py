@@ -7,6 +7,7 @@ from cli.render.request import (
     findings_lines,
     operator_line,
     refused_lines,
+    registry_lines,
     scan_lines,
     signature_line,
     tags_lines,
@@ -71,6 +72,7 @@ def _done(asked: Asked, result: Result) -> list[str]:
         *scan_lines(record.gate_results),
         signature_line(record),
         operator_line(record),
+        *registry_lines(result),
         f"  Record: {record.promotion_id}",
     ]
 

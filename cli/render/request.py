@@ -53,6 +53,13 @@ def signature_line(record: PromotionRecord | RollbackRecord) -> str:
     return f"  WARNING: {printable(status.problem or 'Artifact is unsigned')}"
 
 
+def registry_lines(result: Result) -> list[str]:
+    """How the secondaries ended up; why one failed is among the warnings."""
+    return [
+        f"  Registry {printable(each.registry)}: {each.status}" for each in result.registry_sync
+    ]
+
+
 def scan_lines(gates: tuple[GateResult, ...]) -> list[str]:
     """What scanners counted, however it was judged (FR-056)."""
     scans = [(gate.gate.value, gate.security_summary) for gate in gates if gate.security_summary]

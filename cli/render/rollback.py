@@ -10,6 +10,7 @@ from cli.render.request import (
     findings_lines,
     operator_line,
     refused_lines,
+    registry_lines,
     signature_line,
     tags_lines,
     trace_line,
@@ -76,6 +77,7 @@ def _done(asked: AskedRollback, result: Result) -> list[str]:
         f"  Reason: {printable(record.reason)}",
         signature_line(record),
         operator_line(record),
+        *registry_lines(result),
         f"  Record: {record.rollback_id}",
     ]
 

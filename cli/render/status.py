@@ -31,7 +31,8 @@ def history_table(entries: tuple[LedgerEntry, ...]) -> list[str]:
 def _status_row(status: EnvironmentStatus) -> tuple[str, ...]:
     state = status.state
     digest = state.digest or (str(status.latest) if status.latest else "-")
-    notes = [_ALIGNMENT[status.alignment], _locked(status.lock)]
+    behind = [f"{each.registry}: {each.error}" for each in status.registry_sync if each.error]
+    notes = [_ALIGNMENT[status.alignment], _locked(status.lock), *map(printable, behind)]
     return (
         status.name,
         printable(state.version or "-"),

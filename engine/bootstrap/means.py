@@ -169,20 +169,11 @@ def _url(audit: StoreAudit | DatabaseAudit | PluginAudit) -> str | None:
     return _plain(url) if url is not None else None
 
 
-def refuse_what_is_not_built(config: Config) -> None:
-    """A rule that is configured and not carried out would be a rule that silently never holds."""
-    asked = {
-        "artifacts.promotion.secondary_registries": bool(config.secondaries),
-    }
+def refuse_what_is_not_built() -> None:
+    """A setting that is not carried out would be a promise that silently never holds."""
     if os.environ.get("FLOE_SERVER"):
         # Acting here would write past the server that holds the locks and the changes.
         raise ConfigError(
             "FLOE_SERVER is set, and this version of floe does not send its commands to a server: "
             "unset it to act on the registry from here"
-        )
-    missing = [name for name, wanted in asked.items() if wanted]
-    if missing:
-        raise ConfigError(
-            f"{config.file}: this version of floe does not carry out {', '.join(missing)}: "
-            "remove it, since a rule that is not carried out protects nobody"
         )

@@ -25,6 +25,7 @@ from engine.bootstrap.means import (
     verifier_of,
 )
 from engine.bootstrap.people import directory_of, local_operator
+from engine.bootstrap.secondaries import secondaries_of
 from engine.changes import Changes
 from engine.config import Config, load_config
 from engine.config.connection import EmbeddedRegistry
@@ -46,18 +47,20 @@ _REFUSAL_SECONDS = 1
 @contextmanager
 def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engine]:
     """The engine `config` describes, closed at the end."""
-    refuse_what_is_not_built(config)
+    refuse_what_is_not_built()
     with ExitStack() as stack:
         registry = registry_of(config.registry, stack)
+        ledger = RegistryLedger(registry)
+        leases = FileLeases(lease_directory(config), lease_seconds)
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
         # Requests still under way when an answer is given are not waited for.
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
         yield Engine(
             path=config.path,
             registry=registry,
-            ledger=RegistryLedger(registry),
+            ledger=ledger,
             gate_runner=gates_of(config),
-            leases=FileLeases(lease_directory(config), lease_seconds),
+            leases=leases,
             clock=SystemClock(),
             pool=pool,
             policy_digest=config.policy_digest,
@@ -68,6 +71,7 @@ def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engi
             announcer=announcer_of(config, stack),
             tracer=tracer_of(stack),
             heads=FileHeads(config.state_dir / "heads.json", registry.reference),
+            secondaries=secondaries_of(config, registry, ledger, leases, stack),
         )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.domain.artifact import Digest
+from engine.domain.record import RegistrySync
 from engine.domain.state import EnvironmentState, LockState
 
 
@@ -19,12 +20,16 @@ class Alignment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentStatus:
-    """One environment; `lock` is the lock in force now, `latest` where the tag really points."""
+    """
+    One environment; `lock` is the lock in force now, `latest` where the tag really points.
+    `registry_sync` says of each secondary whether it has what runs here, as far as is known.
+    """
 
     name: str
     state: EnvironmentState
     latest: Digest | None
     lock: LockState | None
+    registry_sync: tuple[RegistrySync, ...] = ()
 
     @property
     def alignment(self) -> Alignment:

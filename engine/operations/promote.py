@@ -84,5 +84,5 @@ PROMOTE = Operation(
     results=results,
     approvals=lambda context: context.target.approvals.required,
     record=record,
-    run=frozenset({"promotion_id", "promoted_at", "trace_id", "gate_results"}),
+    run=frozenset({"promotion_id", "promoted_at", "trace_id", "gate_results", "registry_sync"}),
 )

@@ -76,5 +76,7 @@ ROLLBACK = Operation(
     approvals=approvals,
     impact=lambda context: context.impact,
     record=record,
-    run=frozenset({"rollback_id", "rolled_back_at", "trace_id", "impact_analysis"}),
+    run=frozenset(
+        {"rollback_id", "rolled_back_at", "trace_id", "impact_analysis", "registry_sync"}
+    ),
 )

@@ -60,6 +60,10 @@ class LedgerReader(Protocol):
         """The environment and sequence whose entry `tag` names; None for any other tag."""
         ...
 
+    def tag(self, environment: str, sequence: int | None) -> Tag:
+        """The tag of the entry at `sequence`, or of the head for None."""
+        ...
+
     def tagged(self, environment: str, sequence: int | None) -> Exhibit | None:
         """
         What carries the tag of `sequence`, or of the head for None, with all that is wrong within

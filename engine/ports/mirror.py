@@ -6,6 +6,7 @@ from typing import Protocol
 
 from engine.domain.artifact import Digest, Tag
 from engine.domain.manifest import Descriptor, Manifest
+from engine.domain.record import RegistrySync
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,29 @@ class Mirror(Protocol):
         """
         ...
 
-    def publish(self, copied: Sequence[Copied], tags: Iterable[TagCopy]) -> None:
+    def publish(self, copied: Sequence[Copied], tags: Iterable[TagCopy]) -> tuple[str, ...]:
         """
         Make what was copied visible: list the referrers, then write `tags` in their order, each
-        read back. TagExistsError for an immutable tag that is another manifest there.
+        read back; returns what had to be changed. TagExistsError for an immutable tag that is
+        another manifest there.
         """
         ...
 
     def resolve(self, tag: Tag) -> Digest | None:
         """The digest `tag` has there; None when there is no such tag."""
+        ...
+
+
+class Outcomes(Protocol):
+    """
+    How secondaries ended up after the record was written, which cannot say it any more. A copy of
+    what `sync` finds out anew, so losing it harms nothing: neither method raises.
+    """
+
+    def known(self, environment: str, record: str) -> tuple[RegistrySync, ...]:
+        """What was noted of this record; empty for none."""
+        ...
+
+    def note(self, environment: str, record: str, outcomes: Sequence[RegistrySync]) -> None:
+        """Keep `outcomes` of the record with that id, in place of what was known."""
         ...

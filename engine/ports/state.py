@@ -7,6 +7,10 @@ from typing import Protocol
 
 from engine.domain.audit import KnownHead
 
+# The lease of the index of what is attached to an artifact: one for all environments, none of
+# which has a dot in its name.
+REFERRERS_LEASE = "referrers.index"
+
 
 class Leases(Protocol):
     def hold(self, environment: str) -> AbstractContextManager[None]:

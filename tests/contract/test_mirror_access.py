@@ -77,7 +77,10 @@ class Revoking(FakeRegistry):
         return super().respond(request)
 
 
-def test_a_token_that_expires_in_the_middle_is_renewed(fake, artifact, opened: Opened):
+def test_a_token_that_expires_in_the_middle_is_renewed(fake, opened: Opened):
+    # One blob, so that the end of all tokens meets none that was issued only just now.
+    artifact = image(LAYER, config=LAYER)
+    fake.hold(REPOSITORY, artifact, "v1.0.0")
     with Revoking(Behaviour(auth=TokenAuth())) as secondary:
         target = opened(secondary.host, credentials=always(Password("alice", "s3cret")))
 

@@ -82,8 +82,11 @@ class RegistryLedgerReader:
     def place(self, tag: Tag) -> tuple[str, int] | None:
         return read_sequence_tag(tag)
 
+    def tag(self, environment: str, sequence: int | None) -> Tag:
+        return head_tag(environment) if sequence is None else sequence_tag(environment, sequence)
+
     def tagged(self, environment: str, sequence: int | None) -> Exhibit | None:
-        tag = head_tag(environment) if sequence is None else sequence_tag(environment, sequence)
+        tag = self.tag(environment, sequence)
         return inspect(self._reader, environment, tag, MAX_RECORD_BYTES)
 
     def linked(self, environment: str, digest: Digest) -> Exhibit | None:

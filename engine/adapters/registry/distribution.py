@@ -164,18 +164,18 @@ class DistributionRegistry:
     def attach(self, subject: Digest, referrer: Descriptor) -> None:
         self.attach_all(subject, (referrer,))
 
-    def attach_all(self, subject: Digest, referrers: Sequence[Descriptor]) -> None:
-        """As `attach`, for several in one change of the index."""
+    def attach_all(self, subject: Digest, referrers: Sequence[Descriptor]) -> bool:
+        """As `attach`, for several in one change of the index; False where there was none."""
         deadline = self._deadline()
         acknowledged = self._unacknowledged.isdisjoint(r.digest for r in referrers)
         if self._api.exists(subject, deadline, acknowledged=acknowledged):
-            return
+            return False
         for writes_left in reversed(range(_INDEX_WRITES + 1)):
             index = self._fallback(subject, deadline)
             listed = {entry.digest for entry in entries(index)}
             missing = [r for r in referrers if r.digest not in listed]
             if not missing:
-                return
+                return writes_left < _INDEX_WRITES
             if writes_left:
                 self._put_index(extended(index, missing), fallback_tag(subject), deadline)
         raise RegistryAnswerError(

@@ -4,6 +4,7 @@ from typing import Any
 
 from engine.domain.errors import PromotionError
 from engine.domain.plan import Plan
+from engine.domain.record import RegistrySync
 from engine.domain.result import Ending, Result
 
 Document = dict[str, Any]
@@ -28,6 +29,12 @@ def ended(result: Result) -> Document:
 def would_end(ending: Ending, plan: Plan) -> Document:
     """How a run of `plan` would end, with `ending` where nothing blocks."""
     return _end(Ending.BLOCKED if plan.error else ending, plan.warnings, plan.error)
+
+
+def synced(result: Result, recorded: tuple[RegistrySync, ...]) -> Document:
+    """How the secondaries ended up: in this run, else as the record says."""
+    outcomes = result.registry_sync or recorded
+    return {"registry_sync": [each.model_dump(mode="json") for each in outcomes]}
 
 
 def findings_document(plan: Plan) -> list[Document]:

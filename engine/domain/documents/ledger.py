@@ -32,6 +32,7 @@ def status_document(
         "drift": status.alignment is Alignment.DRIFTED,
         "locked": status.lock is not None,
         "lock": status.lock.model_dump(mode="json") if status.lock else None,
+        "registry_sync": [each.model_dump(mode="json") for each in status.registry_sync],
         "pending": [change_document(change) for change in pending],
     }
     return document if history is None else document | {"history": history}

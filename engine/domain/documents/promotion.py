@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass
 
-from engine.domain.documents.answers import Document, ended, findings_document, would_end
+from engine.domain.documents.answers import (
+    Document,
+    ended,
+    findings_document,
+    synced,
+    would_end,
+)
 from engine.domain.plan import Effect, Plan
 from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending, Result
@@ -50,7 +56,9 @@ def promoted_document(asked: Asked, result: Result) -> Document:
     """A real run."""
     document = _planned(asked, result.plan) | ended(result)
     record = result.record
-    return document | _recorded(record) if isinstance(record, PromotionRecord) else document
+    if not isinstance(record, PromotionRecord):
+        return document
+    return document | _recorded(record) | synced(result, record.registry_sync)
 
 
 def dry_run_document(asked: Asked, plan: Plan) -> Document:
@@ -74,5 +82,5 @@ def _planned(asked: Asked, plan: Plan) -> Document:
 
 def _recorded(record: PromotionRecord) -> Document:
     fields = record.model_dump(mode="json")
-    names = ("promotion_id", "artifact_tag", "registry_sync", "promoted_at", "gate_results")
+    names = ("promotion_id", "artifact_tag", "promoted_at", "gate_results")
     return {name: fields[name] for name in names}

@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass
 
-from engine.domain.documents.answers import Document, ended, findings_document, would_end
+from engine.domain.documents.answers import (
+    Document,
+    ended,
+    findings_document,
+    synced,
+    would_end,
+)
 from engine.domain.plan import Effect, Plan
 from engine.domain.record import RollbackRecord
 from engine.domain.result import Ending, Result
@@ -39,6 +45,7 @@ def blank(asked: AskedRollback) -> Document:
         "findings": [],
         "signature": None,
         "tags": [],
+        "registry_sync": [],
         "warnings": [],
         "rolled_back_at": None,
         "trace_id": asked.trace_id,
@@ -51,7 +58,9 @@ def rolled_back_document(asked: AskedRollback, result: Result) -> Document:
     """A real run."""
     document = _planned(asked, result.plan) | ended(result)
     record = result.record
-    return document | _recorded(record) if isinstance(record, RollbackRecord) else document
+    if not isinstance(record, RollbackRecord):
+        return document
+    return document | _recorded(record) | synced(result, record.registry_sync)
 
 
 def dry_run_document(asked: AskedRollback, plan: Plan) -> Document:

@@ -102,9 +102,11 @@ class DirectorySide:
     def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
         self._registry.put(manifest, tag)
 
-    def attach(self, subject: Digest, referrers: Sequence[Descriptor]) -> None:
+    def attach(self, subject: Digest, referrers: Sequence[Descriptor]) -> bool:
         for referrer in referrers:
             self._registry.attach(subject, referrer)
+        # The index was changed with each manifest already.
+        return False
 
     def _path(self, digest: str) -> Path:
         check_name(digest)

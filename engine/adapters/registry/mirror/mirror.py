@@ -43,16 +43,9 @@ class RegistryMirror:
         with self._worded():
             return self._copied(manifest)
 
-    def publish(self, copied: Sequence[Copied], tags: Iterable[TagCopy]) -> None:
+    def publish(self, copied: Sequence[Copied], tags: Iterable[TagCopy]) -> tuple[str, ...]:
         with self._worded():
-            target = self._target()
-            for each in copied:
-                for subject, referrers in each.attached.items():
-                    target.attach(subject, referrers)
-                for tag, manifest in each.tagged.items():
-                    _tag(target, TagCopy(tag, manifest, immutable=False))
-            for wanted in tags:
-                _tag(target, wanted)
+            return tuple(_published(self._target(), copied, tags))
 
     def resolve(self, tag: Tag) -> Digest | None:
         with self._worded():
@@ -85,11 +78,26 @@ class RegistryMirror:
             raise type(error)(said, error.details) from error
 
 
-def _tag(target: Side, wanted: TagCopy) -> None:
+def _published(target: Side, copied: Sequence[Copied], tags: Iterable[TagCopy]) -> Iterator[str]:
+    """What had to be changed, by name."""
+    for each in copied:
+        for subject, referrers in each.attached.items():
+            if target.attach(subject, referrers):
+                yield f"referrers of {subject.short}"
+        for tag, manifest in each.tagged.items():
+            if _tag(target, TagCopy(tag, manifest, immutable=False)):
+                yield str(tag)
+    for wanted in tags:
+        if _tag(target, wanted):
+            yield str(wanted.tag)
+
+
+def _tag(target: Side, wanted: TagCopy) -> bool:
+    """Write the tag and read it back; False where it is right already."""
     tag, digest = wanted.tag, wanted.manifest.digest
     found = target.resolve(tag)
     if found == digest:
-        return
+        return False
     if found is not None and wanted.immutable:
         raise TagExistsError(
             f"tag '{tag}' in {target.reference} is {found.short} and should be {digest.short}: "
@@ -103,3 +111,4 @@ def _tag(target: Side, wanted: TagCopy) -> None:
             f"{target.reference} took tag '{tag}' for {digest.short} and now says it is "
             f"{found.short if found else 'not there'}: look at its storage"
         )
+    return True

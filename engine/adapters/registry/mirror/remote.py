@@ -62,8 +62,8 @@ class RemoteSide:
     def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
         self._registry.put(manifest, tag)
 
-    def attach(self, subject: Digest, referrers: Sequence[Descriptor]) -> None:
-        self._registry.attach_all(subject, referrers)
+    def attach(self, subject: Digest, referrers: Sequence[Descriptor]) -> bool:
+        return self._registry.attach_all(subject, referrers)
 
     def _deadline(self) -> Deadline:
         return self._whole or Deadline(self._registry.timeout_seconds)

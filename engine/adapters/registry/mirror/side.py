@@ -49,6 +49,9 @@ class Side(Protocol):
 
     def put(self, manifest: Manifest, tag: Tag | None = None) -> None: ...
 
-    def attach(self, subject: Digest, referrers: Sequence[Descriptor]) -> None:
-        """List stored manifests as referrers, where the registry does not do so by itself."""
+    def attach(self, subject: Digest, referrers: Sequence[Descriptor]) -> bool:
+        """
+        List stored manifests as referrers, where the registry does not do so by itself; False
+        where nothing had to be changed.
+        """
         ...

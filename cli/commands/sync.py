@@ -1,0 +1,34 @@
+"""`floe platform sync`."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import click
+
+from cli import options
+from cli.answer import Answer, deliver
+from cli.progress import TerminalProgress
+from cli.render.sync import failure, rendered
+from engine.bootstrap import open_reading
+from engine.domain.trace import trace_id
+
+
+@click.command()
+@click.option("--env", "environment", help="Only this environment.")
+@options.output
+@options.manifest
+def sync(environment: str | None, output: str, manifest: Path) -> None:
+    """
+    Bring the secondary registries to where the primary is, and say what was missing.
+
+    Exit code 0 when they have everything now; 5 for a registry that cannot be used, and 10 for a
+    tag that is another artifact there, with all else repaired.
+    """
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    deliver(output, partial(_sync, environment, trace, manifest), partial(failure, trace))
+
+
+def _sync(environment: str | None, trace: str, manifest: Path) -> Answer:
+    with open_reading(manifest) as engine:
+        return rendered(engine.sync(environment, TerminalProgress()), trace)

@@ -1,0 +1,76 @@
+"""How secondaries ended up after the fact, in a small file of the state directory."""
+
+import logging
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.domain.record import RegistrySync
+
+_log = logging.getLogger(__name__)
+_MAX_BYTES = 4 * 1024 * 1024
+
+
+class _Noted(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    record: str
+    outcomes: tuple[RegistrySync, ...]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # By repository, then by environment: the newest record of each.
+    noted: dict[str, dict[str, _Noted]] = Field(default_factory=dict)
+
+
+class FileOutcomes:
+    """
+    The `Outcomes` of the primary called `reference`, in the file at `path`.
+
+    Two that note at once may lose what one of them knew: the next `sync` finds it out again.
+    """
+
+    def __init__(self, path: Path, reference: str) -> None:
+        self._path = path
+        self._repository = reference
+
+    def known(self, environment: str, record: str) -> tuple[RegistrySync, ...]:
+        noted = self._read().noted.get(self._repository, {}).get(environment)
+        return noted.outcomes if noted and noted.record == record else ()
+
+    def note(self, environment: str, record: str, outcomes: Sequence[RegistrySync]) -> None:
+        everywhere = self._read().noted
+        here = everywhere.get(self._repository, {})
+        noted = _Noted(record=record, outcomes=tuple(outcomes))
+        changed = {**everywhere, self._repository: {**here, environment: noted}}
+        try:
+            self._write(_Document(noted=changed).model_dump_json(indent=1).encode())
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", self._path, error.strerror)
+
+    def _read(self) -> _Document:
+        try:
+            with self._path.open("rb") as file:
+                return _Document.model_validate_json(file.read(_MAX_BYTES))
+        except FileNotFoundError:
+            return _Document()
+        except (OSError, ValidationError) as error:
+            _log.warning("%s cannot be used, and is begun anew: %s", self._path, error)
+            return _Document()
+
+    def _write(self, content: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_name(f".secondaries-{secrets.token_hex(8)}")
+        try:
+            with draft.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self._path)
+        finally:
+            draft.unlink(missing_ok=True)

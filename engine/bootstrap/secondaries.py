@@ -1,0 +1,68 @@
+"""The secondary registries of manifest.yaml, opened when something is copied to them."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib import import_module
+from threading import Lock
+
+from engine.adapters.outcomes import FileOutcomes
+from engine.bootstrap.means import registry_of
+from engine.config import Config
+from engine.config.connection import EmbeddedRegistry, RegistrySettings
+from engine.ports import Leases, LedgerReader, Registry
+from engine.ports.mirror import Mirror
+from engine.secondaries import NO_SECONDARIES, MirroredSecondaries, Secondaries
+
+# Loaded by name: with a remote registry comes an HTTP client, and no command needs either that
+# only looks at an embedded one.
+_MIRROR = "engine.adapters.registry.mirror"
+
+
+def secondaries_of(
+    config: Config, registry: Registry, ledger: LedgerReader, leases: Leases, stack: ExitStack
+) -> Secondaries:
+    if not config.secondaries:
+        return NO_SECONDARIES
+    mirrors = tuple(
+        _mirror(config.registry, registry, settings, place, stack)
+        for place, settings in enumerate(config.secondaries)
+    )
+    outcomes = FileOutcomes(config.state_dir / "secondaries.json", registry.reference)
+    return MirroredSecondaries(mirrors, registry, ledger, leases, outcomes)
+
+
+def _mirror(
+    primary: RegistrySettings,
+    registry: Registry,
+    settings: RegistrySettings,
+    place: int,
+    stack: ExitStack,
+) -> Mirror:
+    made: Mirror = import_module(_MIRROR).RegistryMirror(
+        settings.reference,
+        _source(primary, registry),
+        _target(settings, stack),
+        f"artifacts.promotion.secondary_registries[{place}]",
+    )
+    return made
+
+
+def _source(settings: RegistrySettings, registry: Registry) -> object:
+    if isinstance(settings, EmbeddedRegistry):
+        return import_module(f"{_MIRROR}.directory").DirectorySide(settings.layout)
+    return import_module(f"{_MIRROR}.remote").RemoteSide(registry)
+
+
+def _target(settings: RegistrySettings, stack: ExitStack) -> Callable[[], object]:
+    if isinstance(settings, EmbeddedRegistry):
+        layout = settings.layout
+        return lambda: import_module(f"{_MIRROR}.directory").DirectorySide.made(layout)
+    turn, opened = Lock(), list[Registry]()
+
+    def open_once() -> object:
+        with turn:
+            if not opened:
+                opened.append(registry_of(settings, stack))
+        return import_module(f"{_MIRROR}.remote").RemoteSide(opened[0], bounded=True)
+
+    return open_once

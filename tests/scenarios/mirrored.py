@@ -1,0 +1,48 @@
+"""An engine with secondary registries."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from engine.adapters.outcomes import FileOutcomes
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.api import Engine
+from engine.domain.path import PromotionPath
+from engine.domain.record import PromotionRecord, RollbackRecord
+from engine.domain.result import Result
+from engine.ports import Registry
+from engine.ports.mirror import Mirror
+from engine.secondaries import MirroredSecondaries
+from tests.contract.mirrors import mirror_to
+from tests.scenarios.engines import DEFAULT_PATH, engine_on
+
+Target = DistributionRegistry | Path
+
+
+@contextmanager
+def mirrored_engine(
+    registry: Registry, folder: Path, *targets: Target, path: PromotionPath = DEFAULT_PATH
+) -> Iterator[Engine]:
+    """The engine on `registry` whose secondaries are `targets`."""
+    with engine_on(registry, folder, path) as engine:
+        yield with_mirrors(engine, folder, *(mirror_to(registry, target) for target in targets))
+
+
+def with_mirrors(engine: Engine, folder: Path, *mirrors: Mirror) -> Engine:
+    outcomes = FileOutcomes(folder / "secondaries.json", engine.registry.reference)
+    secondaries = MirroredSecondaries(
+        mirrors, engine.registry, engine.ledger, engine.leases, outcomes
+    )
+    return replace(engine, secondaries=secondaries)
+
+
+def outcomes(result: Result) -> list[tuple[str, str]]:
+    """Registry and status of each, as the result says it."""
+    return [(each.registry, each.status) for each in result.registry_sync]
+
+
+def recorded(result: Result) -> list[tuple[str, str]]:
+    """The same as the record says it."""
+    assert isinstance(result.record, PromotionRecord | RollbackRecord)
+    return [(each.registry, each.status) for each in result.record.registry_sync]

@@ -1,0 +1,248 @@
+"""A change reaches every secondary registry, or the primary goes on without it."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.ledger.ledger import RegistryLedger
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.domain.artifact import Tag
+from engine.domain.errors import RegistryUnavailableError
+from engine.domain.plan import GateMode
+from engine.domain.record import PromotionRecord
+from engine.domain.result import Ending
+from tests.builders import image, index
+from tests.conftest import Place
+from tests.contract.mirrors import Opened, mirror_to, signature_tag, signed_index
+from tests.peers import skopeo
+from tests.peers.docker_registry import docker_registry
+from tests.peers.fake_http import Cut, Reply
+from tests.peers.fake_registry import FakeRegistry
+from tests.scenarios.engines import Told, promote, promotion
+from tests.scenarios.mirrored import mirrored_engine, outcomes, recorded, with_mirrors
+from tests.scenarios.verbs import lock, promoted, roll_back, unlock
+
+REPOSITORY = "acme/platform"
+V1 = image(b"one")
+
+
+def visible(fake: FakeRegistry) -> dict[str, str]:
+    """Its tags, without the index of referrers that stands in for an API."""
+    tags = fake.repository(REPOSITORY).tags
+    return {tag: digest for tag, digest in tags.items() if not tag.startswith("sha256-")}
+
+
+@pytest.mark.requirement("FR-028")
+def test_a_promotion_reaches_several_registries(place: Place, tmp_path: Path, opened: Opened):
+    place.push(V1, "v1.0.0-dev")
+    (tmp_path / "registry").mkdir(exist_ok=True)
+    with docker_registry(tmp_path) as other:
+        remote, disk = opened(other.host), tmp_path / "disk"
+        with mirrored_engine(place.registry, tmp_path, remote, disk) as engine:
+            result = promote(engine, "v1.0.0", "staging")
+
+        expected = [(remote.reference, "synced"), (str(disk), "synced")]
+        assert outcomes(result) == recorded(result) == expected
+        for secondary in (remote, LayoutRegistry(disk)):
+            for tag in ("v1.0.0-staging", "latest-staging"):
+                assert secondary.resolve(Tag(tag)) == V1.manifest.digest
+        assert skopeo.inspect(other.host, REPOSITORY, "latest-staging")["Digest"] == str(
+            V1.manifest.digest
+        )
+
+
+@pytest.mark.requirement("FR-029")
+def test_the_record_is_the_same_manifest_everywhere(place: Place, tmp_path: Path):
+    place.push(V1, "v1.0.0-dev")
+    disk = tmp_path / "disk"
+
+    with mirrored_engine(place.registry, tmp_path, disk) as engine:
+        promote(engine, "v1.0.0", "staging")
+        head = engine.ledger.head("staging")
+
+    copy = RegistryLedger(LayoutRegistry(disk)).head("staging")
+    assert head is not None
+    assert copy is not None
+    assert copy.manifest == head.manifest
+    assert copy.record == head.record
+    [attached] = RegistryLedger(LayoutRegistry(disk)).attached(V1.manifest.digest, "promotion")
+    assert attached.digest == head.digest
+
+
+@pytest.mark.requirement("FR-028")
+def test_an_index_and_its_signatures_go_along(place: Place, tmp_path: Path):
+    whole, belonging = signed_index()
+    place.push(whole, "v1.0.0-dev")
+    for artifact, tag in belonging:
+        if tag is not None:
+            place.push(artifact, tag)
+    disk = tmp_path / "disk"
+
+    with mirrored_engine(place.registry, tmp_path, disk) as engine:
+        promote(engine, "v1.0.0", "staging")
+
+    there = LayoutRegistry(disk)
+    assert there.resolve(Tag("v1.0.0-staging")) == whole.manifest.digest
+    assert there.resolve(Tag(signature_tag(whole))) is not None
+    assert all(there.fetch(part.manifest.digest) for part in whole.whole())
+
+
+@pytest.mark.requirement("FR-028")
+def test_a_rollback_reaches_them_too(place: Place, tmp_path: Path):
+    disk = tmp_path / "disk"
+    with mirrored_engine(place.registry, tmp_path, disk) as engine:
+        promoted(place, engine, "v1.0.0", "v2.0.0")
+
+        result = roll_back(engine, "v1.0.0")
+
+    assert outcomes(result) == recorded(result) == [(str(disk), "synced")]
+    there = LayoutRegistry(disk)
+    assert there.resolve(Tag("v1.0.0-staging-rollback-1")) == result.plan.manifest.digest
+    assert there.resolve(Tag("latest-staging")) == result.plan.manifest.digest
+
+
+@pytest.mark.requirement("FR-030")
+def test_a_secondary_that_fails_is_a_warning_and_the_others_go_on(
+    place: Place, tmp_path: Path, opened: Opened
+):
+    place.push(V1, "v1.0.0-dev")
+    with docker_registry(tmp_path) as gone:
+        pass
+    broken, disk = opened(gone.host), tmp_path / "disk"
+
+    with mirrored_engine(place.registry, tmp_path, broken, disk) as engine:
+        result = promote(engine, "v1.0.0", "staging")
+
+    assert result.outcome is Ending.PROMOTED
+    assert outcomes(result) == recorded(result)
+    assert outcomes(result) == [(broken.reference, "failed"), (str(disk), "synced")]
+    [warning] = result.warnings
+    assert broken.reference in warning
+    assert "cannot be reached" in warning
+    assert place.registry.resolve(Tag("latest-staging")) == V1.manifest.digest
+    assert LayoutRegistry(disk).resolve(Tag("latest-staging")) == V1.manifest.digest
+
+
+@pytest.mark.requirement("FR-030")
+def test_a_secondary_that_fails_between_content_and_tags_is_told_in_the_result(
+    place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
+):
+    place.push(V1, "v1.0.0-dev")
+    fake.always("PUT", "/manifests/v1.0.0-staging", Reply(403))
+    target = opened(fake.host)
+
+    with mirrored_engine(place.registry, tmp_path, target) as engine:
+        result = promote(engine, "v1.0.0", "staging")
+
+    assert result.outcome is Ending.PROMOTED
+    assert recorded(result) == [(target.reference, "synced")]
+    assert outcomes(result) == [(target.reference, "failed")]
+    assert len(result.warnings) == 1
+    assert visible(fake) == {}
+
+
+@pytest.mark.requirement("FR-030")
+def test_an_immutable_tag_of_somebody_else_stays_on_the_secondary(
+    place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
+):
+    place.push(V1, "v1.0.0-dev")
+    other = image(b"somebody else's")
+    fake.hold(REPOSITORY, other, "v1.0.0-staging")
+
+    with mirrored_engine(place.registry, tmp_path, opened(fake.host)) as engine:
+        result = promote(engine, "v1.0.0", "staging")
+
+    assert result.outcome is Ending.PROMOTED
+    assert "somebody else wrote it there" in result.warnings[0]
+    assert visible(fake) == {"v1.0.0-staging": str(other.manifest.digest)}
+
+
+def test_a_primary_that_dies_before_it_is_written_leaves_nothing_visible_on_a_secondary(
+    fake: FakeRegistry, tmp_path: Path, opened: Opened
+):
+    fake.hold(REPOSITORY, V1, "v1.0.0-dev")
+    fake.cut_write(1, Cut.BEFORE, then_gone=True)
+    disk = tmp_path / "disk"
+
+    with (
+        mirrored_engine(opened(fake.host, timeout_seconds=0.4), tmp_path, disk) as engine,
+        pytest.raises(RegistryUnavailableError),
+    ):
+        promote(engine, "v1.0.0", "staging")
+
+    assert LayoutRegistry(disk).tags() == ()
+
+
+def test_a_refused_promotion_copies_nothing(place: Place, tmp_path: Path):
+    place.push(V1, "v1.0.0-dev")
+    disk = tmp_path / "disk"
+
+    with mirrored_engine(place.registry, tmp_path, disk) as engine:
+        lock(engine)
+        result = promote(engine, "v1.0.0", "staging")
+
+    assert result.outcome is Ending.BLOCKED
+    assert not disk.exists()
+
+
+def test_a_dry_run_and_an_unchanged_promotion_copy_nothing(place: Place, tmp_path: Path):
+    place.push(V1, "v1.0.0-dev")
+    disk = tmp_path / "disk"
+    with mirrored_engine(place.registry, tmp_path) as alone:
+        promote(alone, "v1.0.0", "staging")
+
+        engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
+        engine.plan(promotion(engine, "v1.0.0", "prod"), Told(), GateMode.LIST)
+        result = promote(engine, "v1.0.0", "staging")
+
+    assert result.outcome is Ending.UNCHANGED
+    assert not disk.exists()
+
+
+def test_records_a_secondary_has_missed_come_along_with_the_next_change(
+    place: Place, tmp_path: Path
+):
+    disk = tmp_path / "disk"
+    with mirrored_engine(place.registry, tmp_path, disk) as engine:
+        promoted(place, engine, "v1.0.0")
+        lock(engine)
+        unlock(engine)
+
+        promoted(place, engine, "v2.0.0")
+
+    kinds = [entry.record.kind for entry in RegistryLedger(LayoutRegistry(disk)).walk("staging")]
+    assert kinds == ["promotion", "unlock", "lock", "promotion"]
+
+
+def test_what_moved_on_meanwhile_is_left_to_whoever_moved_it(place: Place, tmp_path: Path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    with mirrored_engine(place.registry, tmp_path) as alone:
+        first = with_mirrors(alone, tmp_path, mirror_to(place.registry, one))
+        promoted(place, first, "v1.0.0")
+        place.push(index(V1), "v2.0.0-dev")
+        second = with_mirrors(alone, tmp_path, mirror_to(place.registry, two))
+        copies = second.secondaries.before(
+            second.plan(promotion(second, "v2.0.0", "staging"), Told()), list, decided=False
+        )
+        result = promote(alone, "v2.0.0", "staging")
+        promoted(place, alone, "v3.0.0")
+
+        shown = second.secondaries.after(result, copies)
+
+    assert outcomes(shown) == [(str(two), "synced")]
+    there = LayoutRegistry(two)
+    assert there.resolve(Tag("v2.0.0-staging")) == index(V1).manifest.digest
+    assert there.resolve(Tag("latest-staging")) is None
+    assert there.resolve(Tag("floe-ledger.staging")) is None
+
+
+def test_what_is_recorded_round_trips(place: Place, tmp_path: Path):
+    place.push(V1, "v1.0.0-dev")
+
+    with mirrored_engine(place.registry, tmp_path, tmp_path / "disk") as engine:
+        result = promote(engine, "v1.0.0", "staging")
+        [entry] = engine.history("staging")
+
+    assert isinstance(entry.record, PromotionRecord)
+    assert entry.record == result.record
+    assert entry.record.registry_sync[0].digest == str(V1.manifest.digest)
