@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test check reference requirements bench install packages peers clean
+.PHONY: help demo serve-demo test check reference requirements bench install packages peers clean
 help:
 	@echo "make demo    see it work: seeds an embedded registry and promotes through it"
+	@echo "make serve-demo  a page with a past, to look at and to approve on"
 	@echo "make test    run the tests, on a real registry"
 	@echo "make check   style, types, import contracts, file sizes"
 	@echo "make requirements  which tests show which numbered requirement"
@@ -14,6 +15,9 @@ help:
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m demo.run
+
+serve-demo: $(INSTALLED)
+	@$(BIN)/python -m demo.serve
 
 test: $(INSTALLED) packages peers
 	$(BIN)/python -m pytest -q

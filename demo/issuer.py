@@ -1,12 +1,17 @@
-"""A small OpenID issuer on loopback that signs the demo's people in."""
+"""A small OpenID provider on loopback that signs the demo's people in: no password is asked."""
 
+import hashlib
+import html
 import json
+import secrets
 import threading
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -14,50 +19,130 @@ from cryptography.hazmat.primitives.asymmetric import ec
 _KEY = ec.generate_private_key(ec.SECP256R1())
 
 
+PEOPLE = {
+    "alice@acme.com": ("developers",),
+    "bob@acme.com": ("release-managers",),
+    "carol@acme.com": (),
+}
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Who are you?</title>
+<style>body{{font:1.1rem system-ui;max-width:26rem;margin:15vh auto;padding:0 1rem}}
+a{{display:block;margin:.6rem 0;padding:.7rem 1rem;border:1px solid #888}}</style>
+<h1>Who are you?</h1><p>The demo asks for no password.</p>{links}</html>"""
+
+
 class Issuer:
     """`url` is what manifest.yaml trusts; `token` signs somebody in for ten minutes."""
 
     def __init__(self, url: str) -> None:
         self.url = url
+        # What each code was given out for: the query of the question, and who answered it.
+        self._codes: dict[str, tuple[dict[str, str], str]] = {}
 
-    def token(self, email: str, *groups: str) -> str:
+    def token(self, email: str, audience: str = "floe", **more: str) -> str:
         now = int(time.time())
         claims = {
             "iss": self.url,
-            "aud": "floe",
+            "aud": audience,
             "sub": email.partition("@")[0],
             "email": email,
             "email_verified": True,
-            "groups": list(groups),
+            "groups": list(PEOPLE[email]),
             "iat": now,
             "exp": now + 600,
+            **more,
         }
         return jwt.encode(claims, _KEY, algorithm="ES256", headers={"kid": "demo"})
+
+    def document(self, path: str) -> dict[str, Any] | None:
+        return {
+            "/.well-known/openid-configuration": {
+                "issuer": self.url,
+                "jwks_uri": f"{self.url}/keys",
+                "authorization_endpoint": f"{self.url}/authorize",
+                "token_endpoint": f"{self.url}/token",
+                "scopes_supported": ["openid", "email", "groups"],
+                "response_types_supported": ["code"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["ES256"],
+            },
+            "/keys": {"keys": [_public_key()]},
+        }.get(path)
+
+    def question(self, query: dict[str, str]) -> str:
+        """The page that asks who somebody is."""
+        links = ""
+        for email, groups in PEOPLE.items():
+            href = html.escape("/authorize?" + urlencode(query | {"login": email}))
+            member = f" – {', '.join(groups)}" if groups else " – in no group"
+            links += f'<a href="{href}">{html.escape(email + member)}</a>'
+        return _PAGE.format(links=links)
+
+    def answer(self, query: dict[str, str]) -> str:
+        """Where somebody who said who they are goes on."""
+        code = secrets.token_urlsafe(16)
+        self._codes[code] = (query, query["login"])
+        back = urlencode({"code": code, "state": query.get("state", ""), "iss": self.url})
+        return f"{query['redirect_uri']}?{back}"
+
+    def redeem(self, form: dict[str, str]) -> dict[str, Any] | None:
+        """What a code is worth, once, to whoever asked for it (RFC 7636)."""
+        query, email = self._codes.pop(form.get("code", ""), ({}, ""))
+        challenge = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        if urlsafe_b64encode(challenge).decode().rstrip("=") != query.get("code_challenge"):
+            return None
+        token = self.token(email, query["client_id"], nonce=query.get("nonce", ""))
+        return {
+            "access_token": secrets.token_urlsafe(16),
+            "token_type": "Bearer",
+            "id_token": token,
+        }
 
 
 @contextmanager
 def issuer() -> Iterator[Issuer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server = _Server(("127.0.0.1", 0), _Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield Issuer(f"http://127.0.0.1:{server.server_port}")
+        yield server.issuer
     finally:
         server.shutdown()
         server.server_close()
 
 
+class _Server(ThreadingHTTPServer):
+    def __init__(self, *address: Any) -> None:
+        super().__init__(*address)
+        self.issuer = Issuer(f"http://127.0.0.1:{self.server_port}")
+
+
 class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
     def do_GET(self) -> None:
-        url = f"http://127.0.0.1:{self.server.server_port}"  # type: ignore[attr-defined]  # HTTPServer's
-        documents: dict[str, dict[str, Any]] = {
-            "/.well-known/openid-configuration": {"issuer": url, "jwks_uri": f"{url}/keys"},
-            "/keys": {"keys": [_public_key()]},
-        }
-        document = documents.get(self.path)
-        self.send_response(200 if document else 404)
-        self.send_header("Content-Type", "application/json")
+        where = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(where.query).items()}
+        if where.path != "/authorize":
+            self._say(self.server.issuer.document(where.path))
+        elif query.get("login") in PEOPLE:
+            self.send_response(303)
+            self.send_header("Location", self.server.issuer.answer(query))
+            self.end_headers()
+        else:
+            self._send(200, "text/html; charset=utf-8", self.server.issuer.question(query))
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        form = parse_qs(self.rfile.read(length).decode())
+        self._say(self.server.issuer.redeem({name: values[0] for name, values in form.items()}))
+
+    def _say(self, document: dict[str, Any] | None) -> None:
+        self._send(200 if document else 400, "application/json", json.dumps(document or {}))
+
+    def _send(self, status: int, kind: str, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
         self.end_headers()
-        self.wfile.write(json.dumps(document).encode())
+        self.wfile.write(text.encode())
 
     def log_message(self, format: str, *args: Any) -> None:
         """The transcript is about floe."""

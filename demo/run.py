@@ -57,8 +57,8 @@ def approve(shell: Shell) -> None:
     with issuer() as people:
         manifest = (ROOT / "demo/approvals.yaml").read_text()
         (PLATFORM / "manifest.yaml").write_text(manifest.replace("${ISSUER}", people.url))
-        alice = {"who": "alice", "token": people.token("alice@acme.com", "developers")}
-        bob = {"who": "bob", "token": people.token("bob@acme.com", "release-managers")}
+        alice = {"who": "alice", "token": people.token("alice@acme.com")}
+        bob = {"who": "bob", "token": people.token("bob@acme.com")}
         print("\nFrom here on production needs approval, and its tests take a moment.")
         shell.run("Alice goes on.", "floe platform promote v1.2.4 --to staging", **alice)
         again = "floe platform promote v1.2.4 --to prod"

@@ -16,14 +16,15 @@ class UnexpectedError(Exception):
 class Shell:
     """Runs `floe` in `folder`, where a manifest.yaml is."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, shown: bool = True) -> None:
         self._folder = folder
+        self._shown = shown
 
     def run(
         self, title: str, command: str, expected: int = 0, *, who: str = "", token: str = ""
     ) -> str:
         """What the command printed; `token` says who gives it, and `who` what to call them."""
-        print(f"\n# {title}\n{who}$ {command}", flush=True)
+        self._show(f"\n# {title}\n{who}$ {command}\n")
         # One stream, so that what is said while waiting stands where it was said.
         done = subprocess.run(
             shlex.split(command),
@@ -33,11 +34,13 @@ class Shell:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        print(done.stdout, end="", flush=True)
+        self._show(done.stdout)
         if done.returncode != expected:
+            if not self._shown:
+                print(done.stdout)
             raise UnexpectedError(f"it ended with {done.returncode} and not with {expected}")
         if expected:
-            print(f"(exit code {expected}, as it should be)", flush=True)
+            self._show(f"(exit code {expected}, as it should be)\n")
         return done.stdout
 
     def kill(
@@ -55,6 +58,10 @@ class Shell:
         process.send_signal(signal.SIGKILL)
         process.wait()
         print("Killed", flush=True)
+
+    def _show(self, text: str) -> None:
+        if self._shown:
+            print(text, end="", flush=True)
 
     def _environ(self, token: str) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -20,9 +20,12 @@ sign_in = Blueprint("sign_in", __name__)
 
 
 @sign_in.get("/sign-in")
-def offer() -> str:
-    """The page that offers it, where there is something to sign in with."""
-    return render_template("sign_in.html", place=_own_place(request.args.get("next", "/")))
+def offer() -> str | Response:
+    """The page that offers it; whoever is signed in already goes on to where they wanted."""
+    place = _own_place(request.args.get("next", "/"))
+    if visitor() is not None:
+        return redirect(place if not place.startswith("/sign-in") else url_for("pages.now"), 303)
+    return render_template("sign_in.html", place=place)
 
 
 @sign_in.get("/auth/start")
