@@ -215,7 +215,11 @@ class Runs:
         """The right to write the target, and an upload opened beside the first reads."""
         with self.leases.hold(request.target):
             progress.step(f"checking {request.target}")
-            yield self.pool.submit(self.registry.open_upload)
+            upload = self.pool.submit(self.registry.open_upload)
+            yield upload
+        # What was refused, or needed no record, leaves nothing in the registry.
+        if upload.exception() is None:
+            upload.result().discard()
 
     def _write(
         self, plan: Plan, context: Context, upload: Future[Upload], copies: Copies = NO_COPIES

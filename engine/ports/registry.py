@@ -69,6 +69,13 @@ class Upload(Protocol):
         """Store `content` and check the answer; the descriptor has no media type of its own."""
         ...
 
+    def discard(self) -> None:
+        """
+        End an upload that was not made use of, so that nothing is left of it: one request, none
+        after `finish`. Never an error: a session the registry keeps all the same ends by itself.
+        """
+        ...
+
 
 class Registry(RegistryReader, Protocol):
     """One repository in an OCI registry, with its writes. Only the executor is given this."""

@@ -145,8 +145,10 @@ class FakeRegistry(FakeServer):
             return Reply(202, b"", {"Location": f"{request.path}{upload}?_state=a&_state=b"})
         if name not in repository.uploads:
             return oci_error(404, "BLOB_UPLOAD_UNKNOWN")
-        digest = digest_of((self.behaviour.corrupt or bytes)(request.body))
         repository.uploads.remove(name)
+        if request.method == "DELETE":
+            return Reply(204)
+        digest = digest_of((self.behaviour.corrupt or bytes)(request.body))
         repository.blobs[digest] = request.body
         return Reply(201, b"", self._named(digest))
 

@@ -255,6 +255,9 @@ class _LayoutUpload:
             media_type="application/octet-stream", digest=str(digest), size=len(content)
         )
 
+    def discard(self) -> None:
+        """Nothing was begun."""
+
 
 def _media_type(content: bytes, listed: str | None) -> str:
     """One of the four, as the index, else the manifest, else its shape says; else ValueError."""

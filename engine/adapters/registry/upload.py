@@ -52,8 +52,10 @@ class BlobUpload:
         self._uploads = uploads
         self._location = location
         self._deadline = deadline
+        self._used = False
 
     def finish(self, content: bytes) -> Descriptor:
+        self._used = True
         deadline = self._deadline()
         digest = Digest.of(content)
         answer = self._first_try(content, digest, deadline)
@@ -63,6 +65,19 @@ class BlobUpload:
         expect(answer, httpx.codes.CREATED)
         check_stored(answer, digest)
         return Descriptor(media_type=OCTETS, digest=str(digest), size=len(content))
+
+    def discard(self) -> None:
+        """As Docker's registry API has it, "Canceling an upload"; not every registry does it."""
+        if self._used:
+            return
+        try:
+            # Not repeated: what comes of it is only that less is left behind.
+            call = Call("DELETE", self._location, repeatable=False)
+            answer = self._session.send(call, self._deadline())
+        except RegistryUnavailableError as error:
+            _log.info("an upload that is not needed is left to end by itself: %s", error)
+        else:
+            _log.info("ended an upload that is not needed: %s", answer.status)
 
     def _first_try(self, content: bytes, digest: Digest, deadline: Deadline) -> Answer | None:
         """None when the session is gone, or may be: after a broken connection nobody knows."""
