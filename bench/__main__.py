@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from bench import copy, requests, retag, scale, startup
+from bench import copy, requests, retag, scale, startup, web
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Requests": requests.lines,
@@ -10,6 +10,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Copy": copy.lines,
     "Scale": scale.lines,
     "Start": startup.lines,
+    "Page": web.lines,
 }
 
 
