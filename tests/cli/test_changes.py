@@ -36,8 +36,8 @@ class Team:
         layout.publish("v1.0.0", {"release": 0})
         layout.publish("v2.0.0", {"release": 1})
         (folder / "manifest.yaml").write_text(MANIFEST % people.url)
-        self.alice = Floe(folder, {"FLOE_ID_TOKEN": people.token("alice@acme.com", "developers")})
-        self.bob = Floe(folder, {"FLOE_ID_TOKEN": people.token("bob@acme.com", "release-managers")})
+        self.alice = Floe(folder, {"FLOE_ID_TOKEN": people.token("alice@acme.com")})
+        self.bob = Floe(folder, {"FLOE_ID_TOKEN": people.token("bob@acme.com")})
 
     def ask(self, version: str = "v1.0.0", *options: str) -> Finished:
         command = ("platform", "promote", version, "--to", "staging", "--output", "json")
