@@ -112,7 +112,9 @@ class Progression:
         except PromotionError as error:
             return self._end(change, ChangeState.FAILED, error)
         if result.error is None:
-            return self._done(change, result.record)
+            told = dict.fromkeys((*change.warnings, *result.warnings))
+            synced = {"warnings": tuple(told), "registry_sync": result.registry_sync}
+            return self._done(change.model_copy(update=synced), result.record)
         return self._refused(change, result)
 
     def _planned(self, change: Change) -> Plan:

@@ -1,7 +1,7 @@
 """A change in flight, for people and for programs."""
 
 from cli.answer import Answer
-from cli.render.request import scan_lines, trace_line
+from cli.render.request import registry_lines, scan_lines, trace_line, warned_lines
 from cli.render.status import when
 from cli.render.table import show
 from engine.domain.change import Change, ChangeState
@@ -53,7 +53,9 @@ def change_lines(change: Change) -> list[str]:
                 f"  Gates passed: {passed}",
                 *scan_lines(change.gate_results),
                 *([f"  Approved by: {approved}"] if approved else []),
+                *registry_lines(change.registry_sync),
                 f"  Record: {change.record_id}",
+                *warned_lines(change.warnings),
             ]
         case ChangeState.AWAITING_APPROVAL:
             groups = f" from {', '.join(change.groups)}" if change.groups else ""

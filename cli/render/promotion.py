@@ -72,7 +72,7 @@ def _done(asked: Asked, result: Result) -> list[str]:
         *scan_lines(record.gate_results),
         signature_line(record),
         operator_line(record),
-        *registry_lines(result),
+        *registry_lines(result.registry_sync),
         f"  Record: {record.promotion_id}",
     ]
 

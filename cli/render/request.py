@@ -3,7 +3,7 @@
 from engine.domain.finding import Finding, Outcome
 from engine.domain.gate import GateKind, GateResult, SecuritySummary
 from engine.domain.plan import Plan
-from engine.domain.record import PromotionRecord, Record, RollbackRecord
+from engine.domain.record import PromotionRecord, Record, RegistrySync, RollbackRecord
 from engine.domain.result import Result
 from engine.domain.text import printable
 
@@ -53,11 +53,9 @@ def signature_line(record: PromotionRecord | RollbackRecord) -> str:
     return f"  WARNING: {printable(status.problem or 'Artifact is unsigned')}"
 
 
-def registry_lines(result: Result) -> list[str]:
+def registry_lines(outcomes: tuple[RegistrySync, ...]) -> list[str]:
     """How the secondaries ended up; why one failed is among the warnings."""
-    return [
-        f"  Registry {printable(each.registry)}: {each.status}" for each in result.registry_sync
-    ]
+    return [f"  Registry {printable(each.registry)}: {each.status}" for each in outcomes]
 
 
 def scan_lines(gates: tuple[GateResult, ...]) -> list[str]:

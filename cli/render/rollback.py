@@ -77,7 +77,7 @@ def _done(asked: AskedRollback, result: Result) -> list[str]:
         f"  Reason: {printable(record.reason)}",
         signature_line(record),
         operator_line(record),
-        *registry_lines(result),
+        *registry_lines(result.registry_sync),
         f"  Record: {record.rollback_id}",
     ]
 

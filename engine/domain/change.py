@@ -9,7 +9,14 @@ from pydantic import Field, JsonValue
 from engine.domain.gate import GateResult
 from engine.domain.impact import ImpactAnalysis
 from engine.domain.operator import IdentitySource, Operator
-from engine.domain.record import ApprovalRecord, SignatureStatus, TraceText, UtcTime, Value
+from engine.domain.record import (
+    ApprovalRecord,
+    RegistrySync,
+    SignatureStatus,
+    TraceText,
+    UtcTime,
+    Value,
+)
 
 
 class ChangeState(StrEnum):
@@ -177,6 +184,7 @@ class Change(Value):
     impact: ImpactAnalysis | None = None
     policy_digest: str | None = None
     warnings: tuple[str, ...] = ()
+    registry_sync: tuple[RegistrySync, ...] = ()
     record_id: str | None = None
     ended: Ended | None = None
     superseded_by: str | None = None

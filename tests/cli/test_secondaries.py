@@ -114,7 +114,10 @@ def test_a_change_that_was_approved_reaches_them(tmp_path: Path):
     oci_layout.write(tmp_path / "registry", V1, "v1.0.0-dev")
     with issuer() as people:
         approved = "{name: staging, approvals: {required: 1}}"
-        promotion = f"{{environments: [{{name: dev}}, {approved}], secondary_registries: [{DISK}]}}"
+        secondaries = f"[{DISK}, {{uri: 'oci-layout:./usb/disk'}}]"
+        promotion = (
+            f"{{environments: [{{name: dev}}, {approved}], secondary_registries: {secondaries}}}"
+        )
         alice = Floe.on("oci-layout:./registry", tmp_path, promotion)
         manifest = tmp_path / "manifest.yaml"
         oidc = f'identity: {{oidc: [{{issuer: "{people.url}", audience: floe}}]}}\n'
@@ -126,8 +129,13 @@ def test_a_change_that_was_approved_reaches_them(tmp_path: Path):
         bob = Floe(tmp_path, {"FLOE_ID_TOKEN": people.token("bob@acme.com")})
         ended = bob.run("platform", "approve", change)
 
+        shown = bob.run("platform", "approve", change, "--output", "json")
+
     assert ended.code == 0
+    assert f"Registry {tmp_path / 'disk'}: synced" in ended.out
+    assert f"WARNING: the secondary registry {tmp_path / 'usb' / 'disk'}" in ended.out
     assert LayoutRegistry(tmp_path / "disk").resolve(LATEST) == V1.manifest.digest
+    assert shown.code == 15
 
 
 def test_sync_repairs_and_status_says_so(tmp_path: Path):

@@ -105,6 +105,7 @@ def _common(change: Change) -> Document:
         "operator": change.requester.name,
         "findings": [found.model_dump() for found in change.findings],
         "signature": change.signature.model_dump(mode="json") if change.signature else None,
+        "registry_sync": [each.model_dump(mode="json") for each in change.registry_sync],
         "warnings": list(change.warnings),
         "error": error_document(error) if error else None,
     }
