@@ -1,12 +1,19 @@
 """Write the pages that are made from the code: `make reference`."""
 
+import json
 from pathlib import Path
 
 from docs.reference.cli import cli_page
 from docs.reference.manifest import manifest_page
+from docs.reference.outputs import outputs_page, outputs_schema
 
 FOLDER = Path(__file__).parent
-PAGES = {"manifest.md": manifest_page, "cli.md": cli_page}
+PAGES = {
+    "manifest.md": manifest_page,
+    "cli.md": cli_page,
+    "outputs.md": outputs_page,
+    "../schema/outputs.json": lambda: json.dumps(outputs_schema(), indent=2) + "\n",
+}
 
 
 def main() -> None:

@@ -1,0 +1,39 @@
+"""The pages of the documentation, and the blocks that stand in them."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+_BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """`kind` is the word behind the fence: console, sh, yaml, json, …"""
+
+    page: Path
+    line: int
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(*kinds: str) -> list[Block]:
+    return [block for page in PAGES for block in _blocks(page) if block.kind in kinds]
+
+
+def links(page: Path) -> list[str]:
+    return [match["target"] for match in _LINK.finditer(page.read_text())]
+
+
+def _blocks(page: Path) -> list[Block]:
+    text = page.read_text()
+    return [
+        Block(page, text.count("\n", 0, found.start()) + 1, found["kind"], found["text"])
+        for found in _BLOCK.finditer(text)
+    ]

@@ -1,0 +1,65 @@
+"""The JSON of the commands is as its schema says: all fields, no others, also in failure."""
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from demo.seed import seed
+from docs.reference.outputs import outputs_schema
+from tests.docs.pages import ROOT
+
+# In this order, on one platform; what each ends with.
+COMMANDS = (
+    ("promote", "promote v1.2.2 --to staging --dry-run", 0),
+    ("promote", "promote v1.2.2 --to staging", 0),
+    ("promote", "promote v1.2.2 --to prod", 0),
+    ("promote", "promote v1.2.2 --to prod", 0),
+    ("promote", "promote v9.9.9 --to staging", 3),
+    ("promote", "promote v1.2.3 --to prod", 3),
+    ("promote", "promote nonsense! --to staging", 2),
+    ("lock", "lock --env prod --reason why --for 2h", 0),
+    ("lock", "lock --env prod --reason why", 13),
+    ("lock", "lock --env nowhere --reason why", 2),
+    ("promote", "promote v1.2.3 --to staging", 0),
+    ("promote", "promote v1.2.3 --to prod", 13),
+    ("unlock", "unlock --env prod --reason why", 0),
+    ("unlock", "unlock --env prod --reason why", 0),
+    ("unlock", "unlock --env nowhere --reason why", 2),
+    ("promote", "promote v1.2.3 --to prod", 0),
+    ("rollback", "rollback v1.2.2 --env prod --reason why --dry-run", 0),
+    ("rollback", "rollback v1.2.2 --env prod --reason why", 0),
+    ("rollback", "rollback v1.2.2 --env prod --reason why", 0),
+    ("rollback", "rollback v1.2.4 --env prod --reason why", 11),
+    ("status", "status", 0),
+    ("status", "status --history 5", 0),
+    ("status", "status --env nowhere", 2),
+    ("audit verify", "audit verify", 0),
+    ("audit verify", "audit verify --env nowhere", 2),
+    ("audit history", "audit history", 0),
+    ("audit history", "audit history --since nonsense", 2),
+)
+
+
+@pytest.mark.requirement("FR-034")
+@pytest.mark.timeout(300)
+def test_every_answer_fits_its_schema(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "manifest.yaml", tmp_path)
+    seed(tmp_path / "registry")
+    installed = Path(sys.executable).with_name("floe")
+    schema = outputs_schema()
+
+    for name, command, code in COMMANDS:
+        typed = [installed, "platform", *shlex.split(command), "--output", "json"]
+        ran = subprocess.run(typed, cwd=tmp_path, capture_output=True, text=True)
+        assert ran.returncode == code, f"{command}\n{ran.stdout}{ran.stderr}"
+        document = json.loads(ran.stdout)
+        fits = jsonschema.Draft202012Validator(schema | {"$ref": f"#/$defs/{name}"})
+        assert [f"{command}: {e.message}" for e in fits.iter_errors(document)] == []
+        if code:
+            assert document["error"]["exit_code"] == code
