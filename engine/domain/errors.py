@@ -8,6 +8,7 @@ Every way a request can end badly, and the exit code scripts rely on.
   x RegistryUnavailableError ...... 5
     - RegistryAccessError ......... 5
     - RegistryAnswerError ......... 5
+      o ContentMissingError ....... 5
     - LedgerUnreadableError ....... 5
   x AuditUnavailableError ......... 5
   x StoreUnavailableError ......... 5
@@ -83,6 +84,12 @@ class RegistryAnswerError(RegistryUnavailableError):
     """The registry answered something that cannot be true, or not what was asked for."""
 
     reason_code = "registry_answer"
+
+
+class ContentMissingError(RegistryAnswerError):
+    """The registry does not have content that something in it names."""
+
+    reason_code = "content_missing"
 
 
 class LedgerUnreadableError(RegistryUnavailableError):

@@ -35,7 +35,7 @@ class RegistryReader(Protocol):
     def blob(self, digest: str, limit: int) -> bytes:
         """
         A whole blob of at most `limit` bytes, its digest checked; RegistryAnswerError when it is
-        larger, altered or absent.
+        larger or altered, ContentMissingError when it is absent.
         """
         ...
 

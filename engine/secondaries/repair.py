@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from engine.domain.artifact import Digest, Tag
 from engine.domain.environment import Environment
 from engine.domain.errors import (
+    ContentMissingError,
     PromotionError,
     RegistryAnswerError,
     TagExistsError,
@@ -149,7 +150,7 @@ class _Work:
     def _artifact(self, digest: Digest) -> Manifest:
         manifest = self.repair.registry.fetch(digest)
         if manifest is None:
-            raise RegistryAnswerError(
+            raise ContentMissingError(
                 f"{self.repair.registry.reference} does not have {digest}, which is on record: "
                 "push it again"
             )

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import RegistryAnswerError
+from engine.domain.errors import ContentMissingError, RegistryAnswerError
 from engine.domain.manifest import IMAGE_MANIFEST, Descriptor, Manifest
 from tests.builders import EMPTY_CONFIG, Artifact, image, referrer, shapes
 from tests.conftest import Place
@@ -132,6 +132,17 @@ def test_a_blob_that_is_absent_or_cannot_be_named_is_an_error(place: Place, dige
 
     with pytest.raises(RegistryAnswerError):
         place.registry.blob(digest, 1000)
+
+
+def test_an_absent_blob_is_told_from_one_that_cannot_be_right(place: Place) -> None:
+    stored = place.registry.open_upload().finish(b"content")
+
+    with pytest.raises(ContentMissingError):
+        place.registry.blob(str(Digest.of(b"absent")), 10)
+    with pytest.raises(RegistryAnswerError) as caught:
+        place.registry.blob(stored.digest, 2)
+
+    assert not isinstance(caught.value, ContentMissingError)
 
 
 def test_attached_manifests_are_listed_with_type_and_annotations(place: Place) -> None:

@@ -14,6 +14,7 @@ _CODES = {
     "RegistryUnavailableError": 5,
     "RegistryAccessError": 5,
     "RegistryAnswerError": 5,
+    "ContentMissingError": 5,
     "LedgerUnreadableError": 5,
     "AuditUnavailableError": 5,
     "StoreUnavailableError": 5,

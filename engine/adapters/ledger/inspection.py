@@ -7,7 +7,7 @@ from engine.domain.annotations import record_annotations, record_from_annotation
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import Exhibit, Fault, Kind
 from engine.domain.canonical import canonical_json
-from engine.domain.errors import RegistryAnswerError
+from engine.domain.errors import ContentMissingError, RegistryAnswerError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.record import AnyRecord, record_from_bytes
@@ -94,12 +94,6 @@ def _altered(text: str) -> Fault:
 
 
 def _unreadable(what: str, error: RegistryAnswerError) -> Fault:
-    gone = _says_absent(error)
+    gone = isinstance(error, ContentMissingError)
     fact = f"{what} is gone" if gone else f"{what} cannot be read"
     return Fault(Kind.MISSING if gone else Kind.ALTERED, f"{fact} ({error})")
-
-
-def _says_absent(error: RegistryAnswerError) -> bool:
-    # The port has one error for what is absent and what is altered; only its words differ. Taking
-    # the one for the other changes the name of a finding, never whether there is one.
-    return any(words in str(error) for words in ("does not have", "is missing in"))

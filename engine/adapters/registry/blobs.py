@@ -14,6 +14,7 @@ from engine.adapters.registry.session import Session
 from engine.adapters.registry.upload import GONE, GONE_CODES, OCTETS, blob_url, open_session
 from engine.domain.artifact import Digest
 from engine.domain.errors import (
+    ContentMissingError,
     RegistryAccessError,
     RegistryAnswerError,
     RegistryUnavailableError,
@@ -48,7 +49,7 @@ class Blobs:
         call = Call("GET", f"{self._url}/{digest}", streamed=True)
         answer = self._session.send(call, deadline)
         if answer.status == httpx.codes.NOT_FOUND:
-            raise RegistryAnswerError(
+            raise ContentMissingError(
                 f"blob {digest} is missing in {self._reference}: "
                 "push the artifact it belongs to again"
             )

@@ -31,6 +31,7 @@ from engine.adapters.registry.upload import BlobUpload, open_session
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
     ConfigError,
+    ContentMissingError,
     RegistryAccessError,
     RegistryAnswerError,
     TagExistsError,
@@ -132,7 +133,7 @@ class DistributionRegistry:
         call = Call("GET", f"{self._url}/blobs/{digest}", limit=limit, into=into)
         answer = self._session.send(call, self._deadline())
         if answer.status == httpx.codes.NOT_FOUND:
-            raise RegistryAnswerError(
+            raise ContentMissingError(
                 f"blob {digest} is missing in {self._reference}: "
                 "push the artifact it belongs to again"
             )

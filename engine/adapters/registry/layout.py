@@ -16,7 +16,11 @@ from engine.adapters.registry.layout_files import read_file, write_file, writing
 from engine.adapters.registry.layout_index import LayoutIndex
 from engine.adapters.registry.layout_index_file import IndexFile, create_layout
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
+from engine.domain.errors import (
+    ContentMissingError,
+    RegistryAnswerError,
+    RegistryUnavailableError,
+)
 from engine.domain.manifest import (
     IMAGE_INDEX,
     IMAGE_MANIFEST,
@@ -74,7 +78,7 @@ class LayoutRegistry:
         listed = str(digest) in index.by_digest
         if content is None:
             if listed:
-                raise self._answer(f"lists {digest} and does not have it")
+                raise self._missing(f"lists {digest} and does not have it")
             return None
         try:
             return Manifest(content, _media_type(content, index.media_type(str(digest))))
@@ -90,7 +94,7 @@ class LayoutRegistry:
             raise self._answer(f"cannot be asked for {printable(digest)}: {error}") from error
         if content is None:
             self._index.read()
-            raise self._answer(f"does not have the blob {digest}")
+            raise self._missing(f"does not have the blob {digest}")
         return content
 
     def save(self, digest: str, size: int, file: BinaryIO) -> None:
@@ -100,7 +104,7 @@ class LayoutRegistry:
             with path.open("rb") as kept:
                 shutil.copyfileobj(kept, file)
         except FileNotFoundError as error:
-            raise self._answer(f"does not have the blob {digest}") from error
+            raise self._missing(f"does not have the blob {digest}") from error
         except OSError as error:
             raise RegistryUnavailableError(
                 f"{path} cannot be copied: {error.strerror}; look at its rights and at free space"
@@ -153,7 +157,7 @@ class LayoutRegistry:
             return
         manifest = self.fetch(Digest(referrer.digest))
         if manifest is None:
-            raise self._answer(f"does not have {referrer.digest}, to be attached to {subject}")
+            raise self._missing(f"does not have {referrer.digest}, to be attached to {subject}")
         self.put(manifest)
 
     def store(self, content: bytes) -> Digest:
@@ -241,6 +245,9 @@ class LayoutRegistry:
 
     def _answer(self, fact: str) -> RegistryAnswerError:
         return RegistryAnswerError(f"the image layout {self._root} {fact}")
+
+    def _missing(self, fact: str) -> ContentMissingError:
+        return ContentMissingError(f"the image layout {self._root} {fact}")
 
 
 class _LayoutUpload:

@@ -11,7 +11,7 @@ from engine.adapters.registry.layout import LayoutRegistry
 from engine.adapters.registry.layout_files import writing
 from engine.adapters.registry.mirror.side import Pieces
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
+from engine.domain.errors import ContentMissingError, RegistryUnavailableError
 from engine.domain.manifest import Descriptor, Manifest
 
 _PIECE_BYTES = 256 * 1024
@@ -74,7 +74,7 @@ class DirectorySide:
         try:
             file = path.open("rb", buffering=0)
         except FileNotFoundError as error:
-            raise RegistryAnswerError(
+            raise ContentMissingError(
                 f"the image layout {self._root} does not have the blob {named.digest}"
             ) from error
         except OSError as error:

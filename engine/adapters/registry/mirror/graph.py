@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 
 from engine.adapters.registry.mirror.side import Side
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import RegistryAnswerError
+from engine.domain.errors import ContentMissingError, RegistryAnswerError
 from engine.domain.manifest import MEDIA_TYPES, Descriptor, Manifest
 
 # Far more than an artifact has; it keeps what hostile content makes us hold within 100 MiB.
@@ -132,7 +132,7 @@ def _names(manifest: Manifest, subject: Digest) -> bool:
 def _fetched(source: Side, digest: Digest) -> Manifest:
     manifest = source.fetch(digest)
     if manifest is None:
-        raise RegistryAnswerError(
+        raise ContentMissingError(
             f"{source.reference} does not have {digest}, which an index there names: push the "
             "artifact again, with all its parts"
         )
