@@ -1,11 +1,10 @@
 """The last known head of every ledger, in a small file of the state directory."""
 
-import os
-import secrets
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.adapters.files import write_file
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from engine.domain.errors import ConfigError
@@ -72,17 +71,9 @@ class FileHeads:
             ) from error
 
     def _write(self, content: bytes) -> None:
-        draft = self._path.with_name(f".heads-{secrets.token_hex(8)}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with draft.open("xb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                draft.replace(self._path)
-            finally:
-                draft.unlink(missing_ok=True)
+            write_file(self._path, content)
         except OSError as error:
             raise ConfigError(
                 f"{self._path} cannot be written: {error.strerror}; point state.dir at a "

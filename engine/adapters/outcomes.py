@@ -1,13 +1,12 @@
 """How secondaries ended up after the fact, in a small file of the state directory."""
 
 import logging
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.adapters.files import write_file
 from engine.domain.record import RegistrySync
 
 _log = logging.getLogger(__name__)
@@ -49,7 +48,8 @@ class FileOutcomes:
         noted = _Noted(record=record, outcomes=tuple(outcomes))
         changed = {**everywhere, self._repository: {**here, environment: noted}}
         try:
-            self._write(_Document(noted=changed).model_dump_json(indent=1).encode())
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(self._path, _Document(noted=changed).model_dump_json(indent=1).encode())
         except OSError as error:
             _log.warning("%s cannot be written: %s", self._path, error.strerror)
 
@@ -62,15 +62,3 @@ class FileOutcomes:
         except (OSError, ValidationError) as error:
             _log.warning("%s cannot be used, and is begun anew: %s", self._path, error)
             return _Document()
-
-    def _write(self, content: bytes) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_name(f".secondaries-{secrets.token_hex(8)}")
-        try:
-            with draft.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
-        finally:
-            draft.unlink(missing_ok=True)

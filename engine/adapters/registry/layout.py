@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from engine.adapters.files import write_file
 from engine.adapters.registry.content import check_name, check_saved
-from engine.adapters.registry.layout_files import read_file, write_file, writing
+from engine.adapters.registry.layout_files import read_file, writing
 from engine.adapters.registry.layout_index import LayoutIndex
 from engine.adapters.registry.layout_index_file import IndexFile, create_layout
 from engine.domain.artifact import Digest, Tag

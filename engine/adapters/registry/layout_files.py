@@ -1,9 +1,8 @@
-"""Files of an OCI image layout: bounded reads, and writes that are whole or did not happen."""
+"""Files of an OCI image layout: bounded reads, and one writer of the index at a time."""
 
 import errno
 import fcntl
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,25 +52,6 @@ def read_file(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
     return content, state
 
 
-def write_file(path: Path, content: bytes, mtime_ns: int | None = None) -> os.stat_result:
-    """Put `content` at `path` in one step that survives a power cut; OSError changes nothing."""
-    draft = path.with_name(f".floe-{secrets.token_hex(8)}")
-    try:
-        with draft.open("xb") as file:
-            file.write(content)
-            file.flush()
-            if mtime_ns is not None:
-                os.utime(file.fileno(), ns=(mtime_ns, mtime_ns))
-            os.fsync(file.fileno())
-            state = os.fstat(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    _sync_directory(path.parent)
-    return state
-
-
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
     """
@@ -109,11 +89,3 @@ def _taken(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

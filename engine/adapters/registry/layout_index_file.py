@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.adapters.registry.layout_files import locked, read_file, write_file, writing
+from engine.adapters.files import write_file
+from engine.adapters.registry.layout_files import locked, read_file, writing
 from engine.adapters.registry.layout_index import EMPTY_INDEX, LayoutIndex
 from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
 
