@@ -1,20 +1,32 @@
-"""Put the demo's transcript into the README: `python -m demo.transcript`."""
+"""Put what the demo printed into the pages that show it: `python -m demo.transcript`."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+# What a first reader is shown; everything is in the tour.
+_FIRST = ("What would happen?", "So nothing goes there.", "Bob can.")
 _PLACE = re.compile(r"(<!-- transcript -->\n).*?(<!-- /transcript -->)", re.DOTALL)
 
 
 def main() -> None:
     command = [sys.executable, "-m", "demo.run"]
-    ran = subprocess.run(command, check=True, capture_output=True, text=True)
-    block = f"```\n$ make demo\n{ran.stdout}```\n"
-    text = README.read_text()
-    README.write_text(_PLACE.sub(lambda m: m[1] + block + m[2], text))
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    _put(ROOT / "docs/tour.md", f"$ make demo\n{said}")
+    _put(ROOT / "README.md", "\n".join(_part(said, title) for title in _FIRST))
+
+
+def _part(said: str, title: str) -> str:
+    """The command under `title` and its answer."""
+    found = said.partition(f"# {title}\n")[2].partition("\n\n")[0]
+    return f"# {title}\n{found}\n"
+
+
+def _put(page: Path, text: str) -> None:
+    block = f"```text\n{text}```\n"
+    page.write_text(_PLACE.sub(lambda m: m[1] + block + m[2], page.read_text()))
 
 
 if __name__ == "__main__":
