@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from engine.domain.artifact import Tag
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
@@ -100,9 +101,10 @@ class MirroredSecondaries:
     def after(self, result: Result, copies: Copies) -> Result:
         if result.error or result.entry is None or not copies.outcomes:
             return result
-        shown = self.follow(copies, result.entry, result.plan.writes)
-        if shown.outcomes != _recorded(result.entry):
-            self.note(result.entry, shown.outcomes)
+        # Noted first: whoever is killed over it must not leave a record that says all is well.
+        self.note(result.entry, [_interrupted(each) for each in copies.outcomes])
+        shown = self.follow(copies, result.entry, _tags_of(result))
+        self.note(result.entry, shown.outcomes)
         warnings = (*result.warnings, *shown.warnings)
         return replace(result, warnings=warnings, registry_sync=shown.outcomes)
 
@@ -182,6 +184,24 @@ class MirroredSecondaries:
 def _recorded(entry: LedgerEntry) -> tuple[RegistrySync, ...]:
     record = entry.record
     return record.registry_sync if isinstance(record, PromotionRecord | RollbackRecord) else ()
+
+
+def _tags_of(result: Result) -> tuple[TagWrite, ...]:
+    """What was written, and the artifact's own tag where an earlier run had written that."""
+    record, manifest, writes = result.record, result.plan.manifest, result.plan.writes
+    if manifest is None or not isinstance(record, PromotionRecord | RollbackRecord):
+        return writes
+    own = TagWrite(Tag(record.artifact_tag), manifest, immutable=True)
+    return (own, *(write for write in writes if write.tag != own.tag))
+
+
+def _interrupted(outcome: RegistrySync) -> RegistrySync:
+    if outcome.status == "failed":
+        return outcome
+    return failed(
+        outcome.registry,
+        PromotionError("interrupted before its tags were copied: run `floe platform sync`"),
+    )
 
 
 def _untouched(mirror: Mirror) -> RegistrySync:

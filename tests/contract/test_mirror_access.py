@@ -129,6 +129,20 @@ def test_a_hanging_secondary_takes_its_time_out_once_and_not_for_every_blob(
     assert len(secondary.requests) <= 12
 
 
+def test_a_secondary_that_is_slow_with_every_answer_has_one_time_out_for_all(
+    fake, secondary, opened: Opened
+):
+    many = image(*(f"{number}".encode() for number in range(100)))
+    fake.hold(REPOSITORY, many, "v1.0.0")
+    secondary.always("HEAD", "/blobs/", Reply(404, delay_seconds=0.5))
+    mirror = mirror_to(opened(fake.host), opened(secondary.host, timeout_seconds=1))
+
+    with pytest.raises(RegistryUnavailableError):
+        mirror.copy(many.manifest)
+
+    assert len(secondary.seen("HEAD", "/blobs/")) < 100
+
+
 def test_content_that_only_trickles_is_given_up(fake, secondary, opened: Opened):
     slow = image(b"x" * 2000)
     fake.hold(REPOSITORY, slow, "v1.0.0")

@@ -11,6 +11,7 @@ from engine.domain.errors import RegistryUnavailableError
 from engine.domain.plan import GateMode
 from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending
+from engine.ports.mirror import Mirror
 from tests.builders import image, index
 from tests.conftest import Place
 from tests.contract.mirrors import Opened, mirror_to, signature_tag, signed_index
@@ -246,3 +247,51 @@ def test_what_is_recorded_round_trips(place: Place, tmp_path: Path):
     assert isinstance(entry.record, PromotionRecord)
     assert entry.record == result.record
     assert entry.record.registry_sync[0].digest == str(V1.manifest.digest)
+
+
+def test_completing_what_was_interrupted_brings_all_of_it(place: Place, tmp_path: Path):
+    disk, latest = tmp_path / "disk", Tag("latest-staging")
+    with mirrored_engine(place.registry, tmp_path) as alone:
+        promoted(place, alone, "v1.0.0", "v2.0.0")
+        old = place.registry.fetch(Tag("v1.0.0-staging"))
+        # As a run leaves it that dies once its record is committed.
+        place.registry.put(old, latest)
+
+        result = promote(
+            with_mirrors(alone, tmp_path, mirror_to(place.registry, disk)), "v2.0.0", "staging"
+        )
+
+    there = LayoutRegistry(disk)
+    assert outcomes(result) == [(str(disk), "synced")]
+    assert there.resolve(Tag("v2.0.0-staging")) == there.resolve(latest)
+    assert there.resolve(latest) == result.plan.manifest.digest
+
+
+class Dying:
+    """A mirror whose process is killed when it should make something visible."""
+
+    def __init__(self, inner: Mirror) -> None:
+        self.inner = inner
+        self.reference = inner.reference
+        self.copy = inner.copy
+        self.resolve = inner.resolve
+
+    def publish(self, *_: object) -> tuple[str, ...]:
+        raise KeyboardInterrupt
+
+
+def test_a_run_that_dies_before_the_tags_leaves_no_status_that_says_all_is_well(
+    place: Place, tmp_path: Path
+):
+    place.push(V1, "v1.0.0-dev")
+    disk = tmp_path / "disk"
+    with mirrored_engine(place.registry, tmp_path) as alone:
+        mirror = mirror_to(place.registry, disk)
+        with pytest.raises(KeyboardInterrupt):
+            promote(with_mirrors(alone, tmp_path, Dying(mirror)), "v1.0.0", "staging")
+
+        rows = {row.name: row for row in with_mirrors(alone, tmp_path, mirror).status()}
+
+    [standing] = rows["staging"].registry_sync
+    assert standing.status == "failed"
+    assert "interrupted" in str(standing.error)
