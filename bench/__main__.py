@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from bench import copy, requests, retag, scale, startup, web
+from bench import copy, promote, requests, scale, startup, web
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Requests": requests.lines,
-    "Retag": retag.lines,
+    "Promote": promote.lines,
     "Copy": copy.lines,
     "Scale": scale.lines,
     "Start": startup.lines,

@@ -1,7 +1,6 @@
 """What is measured: promotions on a real registry and on a layout, and a foreign client."""
 
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,9 @@ from statistics import median
 from engine.adapters.registry.credentials import anonymous
 from engine.adapters.registry.distribution import DistributionRegistry
 from engine.adapters.registry.remote import open_registry
+from engine.ports import Registry
 from tests.peers.docker_registry import docker_registry
+from tests.scenarios.engines import engine_on, promote
 
 REPOSITORY = "bench/platform"
 
@@ -37,13 +38,10 @@ def opened(host: str) -> Iterator[DistributionRegistry]:
         registry.close()
 
 
-def skopeo_copy(host: str, source: str, tag: str) -> None:
-    """What a script would do instead of a promotion."""
-    repository = f"docker://{host}/{REPOSITORY}"
-    options = ["-q", "--src-tls-verify=false", "--dest-tls-verify=false", "--preserve-digests"]
-    references = [f"{repository}:{source}", f"{repository}:{tag}"]
-    command = ["skopeo", "--insecure-policy", "copy", *options, *references]
-    subprocess.run(command, check=True, timeout=60)
+def promoted(registry: Registry, folder: Path, version: str, target: str) -> None:
+    """One promotion, without rules; it has to succeed."""
+    with engine_on(registry, folder) as engine:
+        assert promote(engine, version, target).error is None
 
 
 def seconds(work: Callable[[int], object], times: int) -> float:
@@ -54,3 +52,15 @@ def seconds(work: Callable[[int], object], times: int) -> float:
         work(number)
         taken.append(time.perf_counter() - started)
     return median(taken)
+
+
+def medians(works: dict[str, Callable[[int], object]], times: int) -> dict[str, float]:
+    """
+    The median time of each, taken in turns, so that whatever else the machine does slows them all.
+    The first round reads what the others find in memory, and does not count.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(times + 1):
+        for name, work in works.items():
+            taken[name].append(seconds(lambda _, run=work, n=number: run(n), 1))
+    return {name: median(each[1:]) for name, each in taken.items()}

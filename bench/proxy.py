@@ -12,23 +12,37 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 LATENCY_SECONDS = 0.05
 
 
+@dataclass(frozen=True)
+class Asked:
+    """One request. It belongs to the wave after the last one that was answered before it came."""
+
+    method: str
+    path: str
+    wave: int
+
+
 @dataclass
 class Count:
-    """A request belongs to the wave after the last one that was answered before it came."""
+    """What was asked so far."""
 
-    requests: int = 0
+    asked: list[Asked] = field(default_factory=list)
     answered: list[tuple[float, int]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def requests(self) -> int:
+        return len(self.asked)
 
     @property
     def waves(self) -> int:
         return max((wave for _, wave in self.answered), default=0)
 
-    def arrive(self) -> int:
+    def arrive(self, method: str, path: str) -> int:
         with self._lock:
-            self.requests += 1
             now = time.monotonic()
-            return 1 + max((wave for end, wave in self.answered if end <= now), default=0)
+            wave = 1 + max((wave for end, wave in self.answered if end <= now), default=0)
+            self.asked.append(Asked(method, path, wave))
+            return wave
 
     def answer(self, wave: int) -> None:
         with self._lock:
@@ -38,19 +52,22 @@ class Count:
 class _Proxy(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, seconds: float) -> None:
         self.host = host
+        self.seconds = seconds
         self.count = Count()
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer goes out in two pieces, and waiting for the first to arrive would take 40 ms.
+    disable_nagle_algorithm = True
     server: _Proxy
 
     def handle_any(self) -> None:
         count = self.server.count
-        wave = count.arrive()
+        wave = count.arrive(self.command, self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         connection = http.client.HTTPConnection(self.server.host, timeout=30)
         try:
@@ -59,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
             content = answer.read()
         finally:
             connection.close()
-        time.sleep(LATENCY_SECONDS)
+        time.sleep(self.server.seconds)
         count.answer(wave)
         self.send_response(answer.status)
         for name, value in answer.getheaders():
@@ -77,9 +94,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def counting(host: str) -> Iterator[tuple[str, Count]]:
-    """`host:port` that passes everything on to `host`, and the count of it."""
-    proxy = _Proxy(host)
+def counting(host: str, seconds: float = LATENCY_SECONDS) -> Iterator[tuple[str, Count]]:
+    """
+    `host:port` that passes everything on to `host`, and the count of it. Each answer is kept back
+    for `seconds`, as a network of that round trip would; opening a connection costs none.
+    """
+    proxy = _Proxy(host, seconds)
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

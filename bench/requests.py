@@ -1,46 +1,67 @@
-"""Requests and dependent waves of one promotion, beside `skopeo copy` of the tag (spec 21)."""
+"""Every request of one promotion, the wave it is sent in, and what it is for (spec 21)."""
 
+import re
 from collections.abc import Iterator
-from pathlib import Path
 
-from bench.platform import REPOSITORY, opened, registry_host, skopeo_copy
-from bench.proxy import counting
-from engine.adapters.registry.layout import LayoutRegistry
-from engine.ports import Registry
+from bench.platform import REPOSITORY, opened, promoted, registry_host
+from bench.proxy import Asked, Count, counting
 from tests.builders import image
-from tests.peers import oci_layout, raw
-from tests.scenarios.engines import engine_on, promote
+from tests.peers import raw
+
+PATH = ("dev", "staging", "prod")
+MOST = "at most 16 in 7"
+_BACK = "read back"
+# What each is for; of one that is sent twice, the second reads back what was written between.
+_PURPOSES = (
+    ("POST blobs/uploads/", "open an upload for the record, beside the reads it depends on"),
+    ("PUT blobs/uploads/.*", "the whole record"),
+    ("GET manifests/v[^/]*", "the artifact, by the tag it has in the source: bytes and digest"),
+    ("HEAD manifests/v[^/]*", "whether the version's tag in the target is taken"),
+    ("PUT manifests/v[^/]*", "the version's tag in the target, which never moves again"),
+    ("GET manifests/floe-ledger.{target}", "the target's head: its lock, what it runs, the chain"),
+    ("GET manifests/floe-ledger.*", "the source's head: was this digest promoted there"),
+    (r"PUT manifests/floe-ledger.*\.\d+", "the record's manifest, which does not count yet"),
+    ("PUT manifests/floe-ledger.*", "the target's head: the commit"),
+    ("HEAD manifests/floe-ledger.*", "the head, read back before anything follows it"),
+    ("GET manifests/sha256-.*", "what is attached to the artifact already"),
+    ("PUT manifests/sha256-.*", "list the record as attached to the artifact"),
+    ("GET referrers/.*", "whether the registry itself lists the record as attached"),
+    ("PUT manifests/latest-.*", "what deployments follow"),
+    ("HEAD manifests/latest-.*", _BACK),
+)
 
 
 def lines() -> Iterator[str]:
     with registry_host() as (host, folder):
         raw.push(host, REPOSITORY, image(b"one", b"two", b"three"), "v1.0.0")
-        for target in ("dev", "staging", "prod"):
+        for target in PATH:
             with counting(host) as (proxied, count), opened(proxied) as registry:
-                _promote(registry, folder, target)
-            yield (
-                f"promote to {target}: {count.requests} requests in {count.waves} waves "
-                f"(at most 16 in 7)"
-            )
-        with counting(host) as (proxied, count):
-            skopeo_copy(proxied, "v1.0.0", "v1.0.0-copied")
-        yield f"skopeo copy: {count.requests} requests in {count.waves} waves"
-        yield from _on_a_layout(folder)
+                promoted(registry, folder, "v1.0.0", target)
+            yield f"promote to {target}: {told(count)} ({MOST})"
+        yield from _explained(count.asked, PATH[-1])
 
 
-def _promote(registry: Registry, folder: Path, target: str) -> None:
-    with engine_on(registry, folder) as engine:
-        assert promote(engine, "v1.0.0", target).error is None
+def told(count: Count) -> str:
+    return f"{count.requests} requests in {count.waves} waves"
 
 
-def _on_a_layout(folder: Path) -> Iterator[str]:
-    root = folder / "layout"
-    layout = LayoutRegistry.create(root)
-    oci_layout.write(root, image(), "v1.0.0-dev")
-    before = _files(root)
-    _promote(layout, folder, "staging")
-    yield f"promote on a layout: no requests, {len(_files(root) - before)} new files"
+def _explained(asked: list[Asked], target: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for each in sorted(asked, key=lambda request: request.wave):
+        path = each.path.partition("?")[0].removeprefix(f"/v2/{REPOSITORY}/")
+        request = f"{each.method} {path}"
+        said = _BACK if request in seen else _purpose(request, target)
+        seen.add(request)
+        yield f"  {each.wave}  {_short(request):42} {said}"
 
 
-def _files(root: Path) -> set[Path]:
-    return {path for path in (root / "blobs").rglob("*") if path.is_file()}
+def _purpose(request: str, target: str) -> str:
+    for pattern, purpose in _PURPOSES:
+        if re.fullmatch(pattern.replace("{target}", target), request):
+            return purpose
+    raise ValueError(f"nobody knows what {request} is for")
+
+
+def _short(request: str) -> str:
+    """Without the middle of digests and session names."""
+    return re.sub(r"([0-9a-f]{6})[0-9a-f-]{20,}", r"\1…", request)

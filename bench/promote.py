@@ -1,0 +1,116 @@
+"""A whole promotion beside what other tools take to set the same tag, on each kind of registry."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench.clients import Client, oras_on_a_layout, skopeo_on_a_layout, taggers
+from bench.platform import REPOSITORY, medians, opened, promoted, registry_host
+from bench.proxy import counting
+from bench.requests import told
+from engine.adapters.registry.layout import LayoutRegistry
+from tests.builders import image
+from tests.peers import oci_layout, raw
+from tests.peers.fake_registry import Behaviour, FakeRegistry
+from tests.peers.go import BIN, referrers_registry
+from tests.scenarios.commands import Floe
+from tests.scenarios.engines import engine_on, promote
+
+ROUND_TRIPS = (0.0, 0.04)
+_SERVER, _COMMAND = "by a server that runs", "as a command that starts"
+_OURS = (_SERVER, _COMMAND)
+
+
+def lines(times: int = 5) -> Iterator[str]:
+    with registry_host() as (host, folder):
+        yield from _on("docker-registry", host, folder, times)
+    if (BIN / "referrers-registry").exists():
+        with referrers_registry() as host, tempfile.TemporaryDirectory() as name:
+            yield from _on("a registry with the referrers API", host, Path(name), times)
+    yield from _acknowledged()
+    with tempfile.TemporaryDirectory() as name:
+        yield from _on_a_layout(Path(name), times)
+
+
+def _on(name: str, host: str, folder: Path, times: int) -> Iterator[str]:
+    raw.push(host, REPOSITORY, image(b"one", b"two", b"three"), "v0.0.0")
+    yield from _counted(name, host, folder)
+    for number in range(len(ROUND_TRIPS) * len(_OURS) * (times + 1)):
+        raw.push(host, REPOSITORY, image(str(number).encode()), f"v1.{number}.0-dev")
+    for turn, seconds in enumerate(ROUND_TRIPS):
+        taken = _timed(host, folder, seconds, times, turn * len(_OURS) * (times + 1))
+        yield from _compared(f"{name}, {seconds * 1000:.0f} ms round trip", taken)
+
+
+def _acknowledged() -> Iterator[str]:
+    """By a stand-in: go-containerregistry's has the API and does not say so to whoever writes."""
+    behaviour = Behaviour(referrers_api=True, sends_oci_subject=True)
+    with FakeRegistry(behaviour) as fake, tempfile.TemporaryDirectory() as folder:
+        fake.hold(REPOSITORY, image(), "v0.0.0")
+        with counting(fake.host) as (proxied, count), opened(proxied) as registry:
+            promoted(registry, Path(folder), "v0.0.0", "dev")
+    yield f"a registry that acknowledges subjects: a promotion takes {told(count)}"
+
+
+def _counted(name: str, host: str, folder: Path) -> Iterator[str]:
+    with counting(host) as (proxied, count), opened(proxied) as registry:
+        promoted(registry, folder, "v0.0.0", "dev")
+    yield f"{name}: a promotion takes {told(count)}"
+    for client, tag in taggers().items():
+        with counting(host) as (proxied, count):
+            tag(f"{proxied}/{REPOSITORY}", "v0.0.0", "counted")
+        yield f"{name}: {client} takes {told(count)}"
+
+
+def _timed(host: str, folder: Path, seconds: float, times: int, first: int) -> dict[str, float]:
+    with ExitStack() as stack:
+        # Nothing stands between where there is nothing to be delayed.
+        place = stack.enter_context(counting(host, seconds))[0] if seconds else host
+        engine = stack.enter_context(engine_on(stack.enter_context(opened(place)), folder))
+        floe = Floe.on(f"oci://{place}/{REPOSITORY}", folder)
+
+        def serve(number: int) -> None:
+            assert promote(engine, f"v1.{first + number}.0", "staging").error is None
+
+        def command(number: int) -> None:
+            done = floe.promote(f"v1.{first + times + 1 + number}.0", "staging")
+            assert done.code == 0, done.out + done.err
+
+        def tagging(tag: Client) -> Callable[[int], None]:
+            return lambda number: tag(f"{place}/{REPOSITORY}", "v0.0.0", f"copy-{first}-{number}")
+
+        others = {client: tagging(tag) for client, tag in taggers().items()}
+        return medians({_SERVER: serve, _COMMAND: command, **others}, times)
+
+
+def _on_a_layout(folder: Path, times: int) -> Iterator[str]:
+    root = folder / "registry"
+    layout = LayoutRegistry.create(root)
+    for number in range(2 * (times + 1)):
+        oci_layout.write(root, image(str(number).encode()), f"v1.{number}.0-dev")
+    floe = Floe.on(f"oci-layout:{root}", folder)
+    with engine_on(layout, folder) as engine:
+
+        def serve(number: int) -> None:
+            assert promote(engine, f"v1.{number}.0", "staging").error is None
+
+        def command(number: int) -> None:
+            assert floe.promote(f"v1.{times + 1 + number}.0", "staging").code == 0
+
+        others: dict[str, Callable[[int], None]] = {
+            "skopeo copy": lambda number: skopeo_on_a_layout(root, "v1.0.0-dev", f"copy-{number}"),
+            "oras tag": lambda number: oras_on_a_layout(root, "v1.0.0-dev", f"tag-{number}"),
+        }
+        if not (BIN / "oras").exists():
+            del others["oras tag"]
+        taken = medians({_SERVER: serve, _COMMAND: command, **others}, times)
+    yield from _compared("a layout directory, no requests", taken)
+
+
+def _compared(name: str, taken: dict[str, float]) -> Iterator[str]:
+    for ours in _OURS:
+        ratios = [
+            f"{taken[ours] / taken[other]:.2f} x {other}" for other in taken if other not in _OURS
+        ]
+        yield f"{name}: a promotion {ours} takes {', '.join(ratios)}"
