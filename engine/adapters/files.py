@@ -2,15 +2,23 @@
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 
 def write_file(path: Path, content: bytes, mtime_ns: int | None = None) -> os.stat_result:
     """Put `content` at `path` in one step that survives a power cut; OSError changes nothing."""
+    return write_pieces(path, (content,), mtime_ns)
+
+
+def write_pieces(
+    path: Path, pieces: Iterable[bytes], mtime_ns: int | None = None
+) -> os.stat_result:
+    """As `write_file`, for what comes piece by piece; an error of `pieces` changes nothing."""
     draft = path.with_name(f".floe-{secrets.token_hex(8)}")
     try:
         with draft.open("xb") as file:
-            file.write(content)
+            file.writelines(pieces)
             file.flush()
             if mtime_ns is not None:
                 os.utime(file.fileno(), ns=(mtime_ns, mtime_ns))

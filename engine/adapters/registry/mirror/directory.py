@@ -1,11 +1,11 @@
 """An image layout directory as a side of a copy: what crosses an air gap."""
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.adapters.files import write_pieces
 from engine.adapters.registry.content import check_name
 from engine.adapters.registry.layout import LayoutRegistry
 from engine.adapters.registry.layout_files import writing
@@ -87,17 +87,9 @@ class DirectorySide:
 
     def take(self, named: Descriptor, pieces: Pieces) -> None:
         path = self._path(named.digest)
-        draft = path.with_name(f".floe-{secrets.token_hex(8)}")
         with writing(self._root):
             path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with draft.open("xb") as file:
-                    file.writelines(pieces())
-                    file.flush()
-                    os.fsync(file.fileno())
-                draft.replace(path)
-            finally:
-                draft.unlink(missing_ok=True)
+            write_pieces(path, pieces())
 
     def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
         self._registry.put(manifest, tag)
