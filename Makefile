@@ -28,6 +28,7 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.architecture.guard
+	$(BIN)/python -m tests.architecture.requirements --gaps
 
 # Pages of docs/ that are made from the code; the tests fail where they are behind it.
 reference: $(INSTALLED)

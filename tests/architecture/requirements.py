@@ -13,12 +13,13 @@ _ROW = re.compile(r"^\|\s*(?P<ids>(?:FR|NFR|SL|WB|AP)-[^|]+?)\s*\|\s*(?P<text>[^
 _ID = re.compile(r"(?P<base>(?:FR|NFR|SL|WB|AP)-\d+)(?P<letter>[a-z])?")
 
 
-def main() -> int:
+def main(gaps_only: bool = False) -> int:
     shown = Counter(mark for path in (ROOT / "tests").rglob("test_*.py") for mark in _marks(path))
     missing = []
     for ids, text in _requirements():
         for one in ids:
-            print(f"{one:9} {shown[one]:4} {'tests' if shown[one] != 1 else 'test '}  {text}")
+            if not gaps_only:
+                print(f"{one:9} {shown[one]:4} {'tests' if shown[one] != 1 else 'test '}  {text}")
             if not shown[one]:
                 missing.append(one)
     if missing:
@@ -55,4 +56,4 @@ def _marks(path: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(gaps_only="--gaps" in sys.argv))
