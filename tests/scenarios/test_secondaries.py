@@ -8,7 +8,6 @@ from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.registry.layout import LayoutRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import RegistryUnavailableError
-from engine.domain.plan import GateMode
 from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending
 from engine.ports.mirror import Mirror
@@ -172,32 +171,6 @@ def test_a_primary_that_dies_before_it_is_written_leaves_nothing_visible_on_a_se
         promote(engine, "v1.0.0", "staging")
 
     assert LayoutRegistry(disk).tags() == ()
-
-
-def test_a_refused_promotion_copies_nothing(place: Place, tmp_path: Path):
-    place.push(V1, "v1.0.0-dev")
-    disk = tmp_path / "disk"
-
-    with mirrored_engine(place.registry, tmp_path, disk) as engine:
-        lock(engine)
-        result = promote(engine, "v1.0.0", "staging")
-
-    assert result.outcome is Ending.BLOCKED
-    assert not disk.exists()
-
-
-def test_a_dry_run_and_an_unchanged_promotion_copy_nothing(place: Place, tmp_path: Path):
-    place.push(V1, "v1.0.0-dev")
-    disk = tmp_path / "disk"
-    with mirrored_engine(place.registry, tmp_path) as alone:
-        promote(alone, "v1.0.0", "staging")
-
-        engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
-        engine.plan(promotion(engine, "v1.0.0", "prod"), Told(), GateMode.LIST)
-        result = promote(engine, "v1.0.0", "staging")
-
-    assert result.outcome is Ending.UNCHANGED
-    assert not disk.exists()
 
 
 def test_records_a_secondary_has_missed_come_along_with_the_next_change(
