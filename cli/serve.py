@@ -13,6 +13,7 @@ from flask import Flask
 from bot.app import Bot, Tokens, running
 from bot.http import blueprint
 from cli import options
+from cli.sole import sole_server
 from engine.api import Platform
 from engine.bootstrap import in_flight, open_platform
 from engine.config import Config, load_config
@@ -33,6 +34,7 @@ def serve(host: str, port: int, manifest: Path) -> None:
         refuse_strangers(config, host)
         signal.signal(signal.SIGTERM, _end)
         with (
+            sole_server(config.state_dir),
             open_platform(config) as engine,
             in_flight(config, engine) as platform,
             _slack(platform, config) as bot,
@@ -54,6 +56,8 @@ def _work(platform: Platform, app: Flask, host: str, port: int, talking: str) ->
     try:
         server.run()
     finally:
+        # They are run again by whoever comes next; waiting would take as long as they do.
+        platform.engine.gate_runner.stop()
         platform.worker.stop()
 
 

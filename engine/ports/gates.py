@@ -58,3 +58,7 @@ class GateRunner(Protocol):
         about a gate is ever an exception.
         """
         ...
+
+    def stop(self) -> None:
+        """End what runs and let nothing begin: from now on `run` raises StoppedError."""
+        ...

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -29,18 +30,107 @@ def slack() -> Iterator[FakeSlack]:
         yield running
 
 
-def serve(folder: Path, **variables: str) -> subprocess.Popen[str]:
+@contextmanager
+def serve(folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """It is ended for good where the test did not end it."""
     program = "from cli.main import main; main()"
     command = [sys.executable, "-c", program, "serve", "--port", "0"]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables}
-    return subprocess.Popen(command, cwd=folder, env=environ, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(
+        command, cwd=folder, env=environ, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def served(process: subprocess.Popen[str]) -> str:
+    """Where it says that it serves."""
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    [url] = re.findall(r"http://\S+", line) or [line]
+    return url
+
+
+def platform_in(folder: Path, tests: str) -> None:
+    rules = {"tests": tests, "required": 1, "expires": "4h", "slack": f"channel: {DEPLOYS}"}
+    (folder / "manifest.yaml").write_text(MANIFEST % rules)
+    oci_layout.write(folder / "registry", image(b"one"), "v1.0.0-dev")
+
+
+def post(url: str, slack: FakeSlack, words: str) -> httpx.Response:
+    """`/promote` and `words`, as Slack passes it on."""
+    body = urlencode(command_body("/promote", words, ALICE, DEPLOYS))
+    body = body.replace("RESPONSES", slack.url.removesuffix("/api/") + "/response")
+    timestamp = str(int(time.time()))
+    signature = SignatureVerifier(SECRET).generate_signature(timestamp=timestamp, body=body)
+    headers = {
+        "content-type": "application/x-www-form-urlencoded",
+        "x-slack-signature": signature or "",
+        "x-slack-request-timestamp": timestamp,
+    }
+    return httpx.post(f"{url}slack/events", content=body, headers=headers)
+
+
+def has_said(slack: FakeSlack, words: str) -> bool:
+    return any(words in message["text"] for message in slack.in_channel(DEPLOYS))
+
+
+@pytest.mark.requirement("SL-005")
+def test_gates_that_run_when_it_is_told_to_end_run_again_after_the_next_start(tmp_path, slack):
+    platform_in(tmp_path, "sh, -c, '[ -e go ] || exec sleep 600'")
+    variables = {
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_SIGNING_SECRET": SECRET,
+        "SLACK_API_URL": slack.url,
+    }
+
+    with serve(tmp_path, **variables) as first:
+        url = served(first)
+        post(url, slack, "v1.0.0 staging")
+        eventually(lambda: has_said(slack, "Promoted"), 60)
+        post(url, slack, "v1.0.0 prod")
+        eventually(lambda: has_said(slack, "gates 1/2"), 60)
+        first.send_signal(signal.SIGTERM)
+        _, said = first.communicate(timeout=90)
+    (tmp_path / "go").touch()
+    with serve(tmp_path, **variables) as second:
+        served(second)
+        eventually(lambda: has_said(slack, "Waiting for approval"), 60)
+        second.send_signal(signal.SIGTERM)
+        second.communicate(timeout=90)
+
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "Traceback" not in said
+
+
+def test_a_second_server_of_one_state_directory_is_refused_until_the_first_has_ended(tmp_path):
+    platform_in(tmp_path, '"true"')
+
+    with serve(tmp_path) as first:
+        served(first)
+        with serve(tmp_path) as second:
+            _, said = second.communicate(timeout=90)
+        still_there = first.poll() is None
+        first.send_signal(signal.SIGKILL)
+        first.communicate(timeout=90)
+    with serve(tmp_path) as third:
+        url = served(third)
+        third.send_signal(signal.SIGTERM)
+        third.communicate(timeout=90)
+
+    assert still_there
+    assert second.returncode == 2
+    assert said.startswith("Not started: ")
+    assert f"is served already, by process {first.pid}: end that one" in said
+    assert "Traceback" not in said
+    assert url.startswith("http://")
 
 
 @pytest.mark.requirement("SL-001")
 def test_it_promotes_what_slack_asks_for_and_ends_in_order(tmp_path, slack):
-    rules = {"tests": '"true"', "required": 1, "expires": "4h", "slack": f"channel: {DEPLOYS}"}
-    (tmp_path / "manifest.yaml").write_text(MANIFEST % rules)
-    oci_layout.write(tmp_path / "registry", image(b"one"), "v1.0.0-dev")
+    platform_in(tmp_path, '"true"')
     variables = {
         "SLACK_BOT_TOKEN": BOT_TOKEN,
         "SLACK_SIGNING_SECRET": SECRET,
@@ -51,20 +141,11 @@ def test_it_promotes_what_slack_asks_for_and_ends_in_order(tmp_path, slack):
         assert process.stderr is not None
         line = process.stderr.readline()
         [url] = re.findall(r"http://\S+", line)
-        body = urlencode(command_body("/promote", "v1.0.0 staging", ALICE, DEPLOYS))
-        body = body.replace("RESPONSES", slack.url.removesuffix("/api/") + "/response")
-        timestamp = str(int(time.time()))
-        signature = SignatureVerifier(SECRET).generate_signature(timestamp=timestamp, body=body)
-        headers = {
-            "content-type": "application/x-www-form-urlencoded",
-            "x-slack-signature": signature or "",
-            "x-slack-request-timestamp": timestamp,
-        }
-        answer = httpx.post(f"{url}slack/events", content=body, headers=headers)
-        refused = httpx.post(f"{url}slack/events", content=body)
-        eventually(lambda: [m for m in slack.in_channel(DEPLOYS) if "Promoted" in m["text"]])
+        answer = post(url, slack, "v1.0.0 staging")
+        refused = httpx.post(f"{url}slack/events", content=b"command=/promote")
+        eventually(lambda: has_said(slack, "Promoted"), 60)
         process.send_signal(signal.SIGTERM)
-        rest = process.stderr.read()
+        _, rest = process.communicate(timeout=90)
 
     assert "Slack: HTTP" in line
     assert answer.status_code == 200
@@ -81,8 +162,7 @@ def test_a_token_without_a_way_to_be_reached_is_refused(tmp_path):
     (tmp_path / "registry").mkdir()
 
     with serve(tmp_path, SLACK_BOT_TOKEN="x") as process:
-        assert process.stderr is not None
-        said = process.stderr.read()
+        _, said = process.communicate(timeout=90)
 
     assert process.returncode == 2
     assert "SLACK_SIGNING_SECRET" in said
