@@ -37,8 +37,9 @@ reference: $(INSTALLED)
 requirements: $(INSTALLED)
 	@$(BIN)/python -m tests.architecture.requirements
 
-bench: $(INSTALLED) packages
-	$(BIN)/python -m bench
+# BENCH=--full takes the largest sizes, BENCH=Promote one measurement.
+bench: $(INSTALLED) packages peers
+	$(BIN)/python -m bench $(BENCH)
 
 install: $(INSTALLED)
 

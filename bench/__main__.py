@@ -1,8 +1,14 @@
-"""`python -m bench`: every measurement, as counts and ratios that any machine can compare."""
+"""
+`python -m bench`: every measurement, as counts and ratios that any machine can compare.
 
+Names of measurements after it choose some of them; `--full` takes the largest sizes.
+"""
+
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 
-from bench import copy, promote, requests, scale, startup, web
+from bench import copy, promote, requests, scale, slack_ack, startup, web
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Requests": requests.lines,
@@ -10,16 +16,26 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Copy": copy.lines,
     "Scale": scale.lines,
     "Start": startup.lines,
+    "Slack": slack_ack.lines,
     "Page": web.lines,
+}
+FULL: dict[str, Callable[[], Iterator[str]]] = {
+    "Copy": partial(copy.lines, 1024),
+    "Scale": partial(scale.lines, full=True),
 }
 
 
-def main() -> None:
-    for title, lines in MEASUREMENTS.items():
+def main(arguments: list[str]) -> None:
+    full = "--full" in arguments
+    chosen = [name for name in arguments if name != "--full"] or list(MEASUREMENTS)
+    if unknown := set(chosen) - set(MEASUREMENTS):
+        sys.exit(f"no measurement {', '.join(unknown)}: there are {', '.join(MEASUREMENTS)}")
+    for title in chosen:
+        lines = FULL.get(title, MEASUREMENTS[title]) if full else MEASUREMENTS[title]
         print(title)
         for line in lines():
             print(f"  {line}", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

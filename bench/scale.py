@@ -1,69 +1,105 @@
-"""Rollback, status, history and dry run with 1,000 versions in the repository, against 10."""
+"""What commands cost with 1,000 promotions on record, and with 10,000, against 10."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
-from bench.platform import REPOSITORY, opened, registry_host, seconds
+from bench.platform import REPOSITORY, medians, opened, registry_host
 from bench.proxy import counting
-from engine.adapters.registry.distribution import DistributionRegistry
+from bench.storage import TARGET, built, write_promotions
 from engine.api import Engine
-from engine.domain.artifact import Tag
 from engine.domain.plan import GateMode
-from tests.builders import image
+from engine.ports import SILENT
 from tests.peers import raw
-from tests.scenarios.engines import Told, engine_on, promote, promotion
+from tests.scenarios.engines import Told, engine_on, promotion
 from tests.scenarios.verbs import roll_back
 
-FEW, MANY = 10, 1000
-_TIMES = 5
+FEW, MANY, MOST = 10, 1_000, 10_000
+# One of the first that even the shortest ledger has below what it rolled back to by then.
+_EARLY = 4
+# Rounds of each command; rollbacks move what the next one begins with, and verifying takes long.
+_ROUNDS = {"audit verify": 1, "rollback by one": 3, "rollback to one of the first": 3}
+_MANY_ROUNDS = 15
 
 
-def lines() -> Iterator[str]:
-    few, many = _measured(FEW), _measured(MANY)
-    for name, (requests, took) in many.items():
-        before, earlier = few[name]
+@dataclass(frozen=True)
+class Place:
+    """A registry with so many promotions on record, and a folder for whatever else is needed."""
+
+    promotions: int
+    host: str
+    folder: Path
+
+
+def lines(full: bool = False) -> Iterator[str]:
+    sizes = (FEW, MANY, MOST) if full else (FEW, MANY)
+    with ExitStack() as stack:
+        places = [stack.enter_context(_recorded(size)) for size in sizes]
+        for name in _commands(FEW):
+            yield from _compared(name, places)
+
+
+@contextmanager
+def _recorded(promotions: int) -> Iterator[Place]:
+    with registry_host() as (host, folder):
+        write_promotions(folder / "storage", promotions)
+        raw.push(host, REPOSITORY, built(promotions), f"v1.0.{promotions}-dev")
+        yield Place(promotions, host, folder)
+
+
+def _compared(name: str, places: list[Place]) -> Iterator[str]:
+    few, *more = places
+    requests = {place.promotions: _requests(name, place) for place in places}
+    with ExitStack() as stack:
+        works = {str(place.promotions): stack.enter_context(_work(name, place)) for place in places}
+        taken = medians(works, _ROUNDS.get(name, _MANY_ROUNDS))
+    for place in more:
+        size = place.promotions
         yield (
-            f"{name}: {requests} requests with {MANY} versions, {before} with {FEW}; "
-            f"{took / earlier:.2f} x the time"
+            f"{name}, {size} promotions: {requests[size]} requests, {requests[FEW]} with {FEW}; "
+            f"{taken[str(size)] / taken[str(few.promotions)]:.2f} x the time"
         )
 
 
-def _measured(versions: int) -> dict[str, tuple[int, float]]:
-    """Requests and seconds of each command, in a repository with that many versions."""
-    with registry_host() as (host, folder):
-        with opened(host) as registry, engine_on(registry, folder) as engine:
-            _publish(host, registry, versions)
-            for version in ("v1.0.0", "v1.0.1"):
-                assert promote(engine, version, "staging").error is None
-        commands: dict[str, Callable[[Engine, int], object]] = {
-            "status": lambda engine, _: engine.status(),
-            "history": lambda engine, _: engine.history("staging", 20),
-            "dry run": lambda engine, _: engine.plan(
-                promotion(engine, "v1.0.2", "staging"), Told(), GateMode.LIST
-            ),
-            "rollback": lambda engine, n: roll_back(engine, f"v1.0.{n % 2}"),
-        }
-        found = {}
-        for name, command in commands.items():
-            with (
-                counting(host) as (proxied, count),
-                opened(proxied) as registry,
-                engine_on(registry, folder) as engine,
-            ):
-                command(engine, 0)
-                requests = count.requests
-                took = seconds(lambda n, run=command: run(engine, n + 1), _TIMES)
-            found[name] = (requests, took)
-        return found
+def _requests(name: str, place: Place) -> int:
+    with counting(place.host, 0) as (proxied, count), _engine_at(proxied, place) as engine:
+        _commands(place.promotions)[name](engine, 0)
+        return count.requests
 
 
-def _publish(host: str, registry: DistributionRegistry, versions: int) -> None:
-    """Versions as builds leave them: some content each, and tags of three environments."""
-    for number in range(3):
-        raw.push(host, REPOSITORY, image(str(number).encode()), f"v1.0.{number}-dev")
-    common = image(b"common")
-    raw.push(host, REPOSITORY, common, "v0.0.0")
-    names = [f"v2.{n}.0-{env}" for n in range(versions) for env in ("dev", "staging", "prod")]
-    with ThreadPoolExecutor(8) as pool:
-        for _ in pool.map(lambda name: registry.put(common.manifest, Tag(name)), names):
-            pass
+@contextmanager
+def _work(name: str, place: Place) -> Iterator[Callable[[int], object]]:
+    with _engine_at(place.host, place) as engine:
+        command = _commands(place.promotions)[name]
+        yield lambda number: command(engine, number + 1)
+
+
+@contextmanager
+def _engine_at(host: str, place: Place) -> Iterator[Engine]:
+    with opened(host) as registry, engine_on(registry, place.folder) as engine:
+        yield engine
+
+
+def _commands(promotions: int) -> dict[str, Callable[[Engine, int], object]]:
+    newest = promotions - 1
+
+    def verify(engine: Engine, _number: int) -> None:
+        assert engine.verify(TARGET, SILENT).sound
+
+    def back(engine: Engine, number: int) -> None:
+        assert roll_back(engine, f"v1.0.{newest - 1 - number}").error is None
+
+    def far(engine: Engine, number: int) -> None:
+        assert roll_back(engine, f"v1.0.{_EARLY - number}").error is None
+
+    return {
+        "status": lambda engine, _: engine.status(),
+        "history, 20 entries": lambda engine, _: engine.history(TARGET, 20),
+        "dry run": lambda engine, _: engine.plan(
+            promotion(engine, f"v1.0.{promotions}", TARGET), Told(), GateMode.LIST
+        ),
+        "audit verify": verify,
+        "rollback by one": back,
+        "rollback to one of the first": far,
+    }
