@@ -95,9 +95,8 @@ def _signature(record: KeptRecord | None) -> Iterator[Chip]:
     said = record.record if record else None
     if not isinstance(said, PromotionRecord | RollbackRecord) or said.signature_verified:
         return
-    if said.signature_status.enforcement == "off":
-        yield Chip("signature not asked for", "quiet", "Signatures are off for this environment")
-    else:
+    # Where signatures are off there is nothing to say of every version anew.
+    if said.signature_status.enforcement != "off":
         yield Chip("unsigned", "warn", said.signature_status.problem or "It carries no signature")
 
 

@@ -6,6 +6,7 @@ from engine.domain.errors import PromotionError
 from web.board import Seen
 from web.overview import failures
 from web.site import Site
+from web.words import rank
 
 _VERSIONS = 12
 _CHANGES = 200
@@ -39,7 +40,7 @@ class Row:
 
 
 def grid(site: Site, seen: Seen) -> tuple[Row, ...]:
-    """The newest versions; StoreUnavailableError when the records kept near cannot be read."""
+    """Those of late, by version; StoreUnavailableError when the copy of the records is not read."""
     kept = site.records.kept
     flights = {(c.version, c.target): c.id for c in seen.pending}
     try:
@@ -65,4 +66,5 @@ def grid(site: Site, seen: Seen) -> tuple[Row, ...]:
         # What is further along the path was there, and builds leave no record.
         return Cell(name, "published" if name == names[0] else "never")
 
-    return tuple(Row(v, tuple(cell(v, name) for name in names)) for v in versions)
+    newest = sorted(versions, key=rank, reverse=True)
+    return tuple(Row(v, tuple(cell(v, name) for name in names)) for v in newest)

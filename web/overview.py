@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.bootstrap.entrance import KeptRecord
-from engine.domain.artifact import Version
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import PromotionError
 from engine.domain.selection import Selection
@@ -13,6 +12,7 @@ from engine.domain.status import EnvironmentStatus
 from web.board import Seen
 from web.chips import Chip, chips, waiting
 from web.site import Site
+from web.words import rank
 
 _FAILED = frozenset(
     {ChangeState.BLOCKED, ChangeState.FAILED, ChangeState.STALE, ChangeState.REJECTED}
@@ -102,7 +102,7 @@ def _behind(site: Site, row: EnvironmentStatus, before: EnvironmentStatus) -> in
 
 
 def _newer(version: str | None, than: str) -> bool:
-    return version is not None and Version(version) > Version(than)
+    return version is not None and rank(version) > rank(than)
 
 
 def _places(seen: Seen) -> Iterator[Obstacle]:

@@ -159,8 +159,7 @@ def _words(kind: str) -> str:
 def _more(details: Mapping[str, JsonValue]) -> str:
     result = details.get("result")
     if isinstance(result, dict):
-        error = f": {result['error']}" if result.get("error") else ""
-        return f"{str(result.get('gate')).replace('_', ' ')} {result.get('status')}{error}"
+        return f"{str(result.get('gate')).replace('_', ' ')} {result.get('status')}"
     if "gate" in details:
         return str(details["gate"]).replace("_", " ")
     found = details.get("why") or details.get("reason") or details.get("differences") or ""

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 
+from engine.domain.artifact import Version
 from engine.domain.text import printable
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -67,3 +68,11 @@ def terminal(output: bytes) -> Prepared:
 def lines(text: str) -> Prepared:
     """A person's words with the line breaks they made."""
     return Prepared("\n".join(printable(line) for line in text.split("\n")))
+
+
+def rank(version: str) -> tuple[object, ...]:
+    """Sorts versions. What is none comes first: a record written elsewhere may say anything."""
+    try:
+        return (1, *Version(version).precedence, version)
+    except ValueError:
+        return (0, version)

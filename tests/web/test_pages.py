@@ -130,7 +130,7 @@ def test_filters_stand_in_the_address(stage: Stage) -> None:
 def records(page: str) -> list[str]:
     """The `What` of every record on a page of the history."""
     table = page[page.rindex("<tbody") :]
-    return re.findall(r'<td role="cell">([^<]+?)(?: <span|</td>)', table)
+    return re.findall(r'<td role="cell" class="what">([^<]+?)(?: <span|</td>)', table)
 
 
 def test_pages_of_the_history_follow_one_another(stage: Stage) -> None:

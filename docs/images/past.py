@@ -1,0 +1,139 @@
+"""A platform with a week of work behind it, on a clock that is moved by hand."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from engine.bootstrap import in_flight, open_platform
+from engine.config import load_config
+from engine.domain.change import Change
+from engine.domain.parsing import promotion_request
+from engine.ports import SILENT
+from tests.builders import Artifact, image
+from tests.peers import oci_layout
+from tests.web.stage import ALICE, BOB, Stage, person
+from web.opening import open_web
+
+DAVE, MALLORY = "dave@acme.com", "mallory@acme.com"
+# Four levels, of which none blocks.
+_REPORT = Path(__file__).parents[2] / "tests/contract/reports/trivy-mixed.json"
+_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+_MANIFEST = """
+apiVersion: floe.dev/v1
+kind: Manifest
+artifacts:
+  registry: {uri: "oci-layout:./registry"}
+  promotion:
+    environments:
+      - name: dev
+      - name: staging
+        gates: {tests: true}
+      - name: prod
+        gates:
+          tests: {command: [sh, -c, "echo collected 214 items; sleep 1.2; echo 214 passed"]}
+          security_scan:
+            {command: [cat, report.json], scanner_format: trivy, block_on_severity: [CRITICAL]}
+          cost_analysis: {command: [sh, -c, "sleep 0.6; echo within the budget"]}
+        authorization: {allowed_groups: [developers]}
+        approvals: {required: 1, groups: [release-managers], expires_after: 4h}
+    gate_commands: {tests: "true"}
+identity:
+  groups:
+    developers: [alice@acme.com, dave@acme.com]
+    release-managers: [bob@acme.com]
+web: {auth: {mode: proxy}}
+"""
+
+
+class Clock:
+    """Starts on a Sunday evening; goes on by itself, and by `later`."""
+
+    def __init__(self) -> None:
+        self._ahead = datetime(2026, 11, 15, 18, 20, tzinfo=UTC) - datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def later(self, **much: float) -> None:
+        self._ahead += timedelta(**much)
+
+
+@contextmanager
+def platform_with_a_past(folder: Path) -> Iterator[tuple[Stage, Change]]:
+    """The platform in `folder`, and the change that waits there."""
+    oci_layout.write(folder / "registry", image(b"nothing"))
+    _write_report(folder / "report.json")
+    (folder / "manifest.yaml").write_text(_MANIFEST)
+    config, clock = load_config(folder / "manifest.yaml", {}), Clock()
+    with (
+        open_platform(config) as opened,
+        in_flight(config, replace(opened, clock=clock)) as platform,
+        open_web(platform, config) as app,
+        app.test_client() as client,
+    ):
+        stage = Stage(folder, platform, app, client)
+        change = _week(stage, clock)
+        app.extensions["floe"].records.refresh()
+        app.extensions["floe"].board.expire()
+        yield stage, change
+
+
+def _week(stage: Stage, clock: Clock) -> Change:
+    for number in range(7):
+        stage.publish(f"v1.4.{number}", artifact=_release(number))
+    for number in range(5):
+        who, other = (ALICE, DAVE) if number % 2 else (DAVE, ALICE)
+        _ask(stage, f"v1.4.{number}", "staging", who)
+        clock.later(hours=3, minutes=17 * number)
+        if number in (0, 2, 3):
+            change = _ask(stage, f"v1.4.{number}", "prod", other)
+            clock.later(minutes=11)
+            stage.platform.changes.approve(change.id, person(stage.platform, BOB), "slack")
+            stage.settle(change.id)
+        clock.later(hours=15, minutes=23)
+    stage.roll_back("v1.4.2", "prod", "INC-41: checkout answers with 5xx since the release")
+    clock.later(hours=2)
+    _ask(stage, "v1.4.5", "staging", ALICE)
+    clock.later(hours=9)
+    _ask(stage, "v1.4.4", "prod", MALLORY)
+    clock.later(hours=5)
+    _ask(stage, "v1.4.6", "staging", DAVE)
+    clock.later(minutes=40)
+    change = _ask(stage, "v1.4.6", "prod", ALICE)
+    clock.later(minutes=14)
+    reason = "INC-57: checkout is slow. Nothing goes to staging until the load test has ended."
+    stage.lock("staging", reason, "2h")
+    clock.later(minutes=6)
+    return change
+
+
+def _ask(stage: Stage, version: str, target: str, who: str) -> Change:
+    path = stage.platform.engine.path
+    asked = promotion_request(path, version, None, target, person(stage.platform, who), _TRACE)
+    change = stage.platform.changes.submit(asked, "slack")
+    return stage.platform.progression.settle(change, SILENT)
+
+
+def _release(number: int) -> Artifact:
+    schedule = {"schedule": "hourly"} if number < 6 else {}
+    content = {"product": {"id": "sales-mart", "name": "Sales mart"}, **schedule}
+    return image(
+        json.dumps({**content, "limits": {"memory": 512 * number}}).encode(),
+        b"base",
+        layer_type="application/json",
+        annotations={
+            "org.opencontainers.image.version": f"v1.4.{number}",
+            "org.opencontainers.image.revision": f"{number}c0ffee{number}",
+        },
+    )
+
+
+def _write_report(file: Path) -> None:
+    report = json.loads(_REPORT.read_text())
+    for result in report["Results"]:
+        found = result.get("Vulnerabilities") or []
+        result["Vulnerabilities"] = [each for each in found if each.get("Severity") != "CRITICAL"]
+    file.write_text(json.dumps(report))
