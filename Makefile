@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo serve-demo test check reference requirements bench install packages peers clean
+.PHONY: help demo serve-demo test check reference images requirements bench install packages peers clean
 help:
 	@echo "make demo    see it work: seeds an embedded registry and promotes through it"
 	@echo "make serve-demo  a page with a past, to look at and to approve on"
@@ -33,6 +33,11 @@ check: $(INSTALLED)
 # Pages of docs/ that are made from the code; the tests fail where they are behind it.
 reference: $(INSTALLED)
 	@$(BIN)/python -m docs.reference
+
+# Of a platform with a past, in a real browser; sharpest with Debian's fonts-inter.
+images: $(INSTALLED)
+	@.ci/packages chromium
+	@$(BIN)/python -m docs.images
 
 requirements: $(INSTALLED)
 	@$(BIN)/python -m tests.architecture.requirements
