@@ -1,0 +1,64 @@
+"""What a command loads: a promotion starts soon because it does not bring along what it leaves."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from tests.builders import image
+from tests.conftest import Place
+from tests.scenarios.commands import Floe
+
+ROOT = Path(__file__).parents[2]
+PROMOTE = ("platform", "promote", "v1.0.0", "--to", "staging")
+OURS = {"bot", "cli", "engine", "web"}
+# click, pydantic and httpx with what they are made of (httpx has a command line of its own, which
+# takes rich where that is installed), what reads manifest.yaml, and docker's credentials.
+NEEDED = {
+    *("click", "yaml", "_yaml"),
+    *("pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"),
+    *("httpx", "httpcore", "h11", "certifi", "idna", "anyio", "sniffio"),
+    *("rich", "pygments"),
+    "oras",
+}
+_IMPORT = re.compile(r"^import time: +\d+ \| +\d+ \| +(\w+)", re.MULTILINE)
+
+
+def loaded_by(folder: Path, *arguments: str) -> set[str]:
+    """What the command imports of all that is installed, by name of its package."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "from cli.main import main; main()", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    # Python itself loads what setuptools has left in its site directory.
+    installed = {*packages_distributions(), *OURS} - {"_distutils_hack"}
+    return set(_IMPORT.findall(done.stderr)) & installed
+
+
+def test_a_promotion_loads_nothing_it_does_not_use(place: Place, tmp_path: Path) -> None:
+    place.push(image(), "v1.0.0-dev")
+    reference = place.registry.reference
+    uri = f"oci-layout:{reference}" if Path(reference).is_dir() else f"oci://{reference}"
+    floe = Floe.on(uri, tmp_path)
+
+    loaded = loaded_by(floe.folder, *PROMOTE)
+
+    assert {"cli", "engine", "pydantic"} <= loaded
+    assert loaded - NEEDED == {"cli", "engine"}
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("platform", "--help")])
+def test_help_loads_nothing_but_click(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    loaded = loaded_by(tmp_path, *arguments)
+
+    assert loaded - {"engine"} == {"cli", "click"}
