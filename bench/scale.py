@@ -95,7 +95,8 @@ def _commands(promotions: int) -> dict[str, Callable[[Engine, int], object]]:
 
     return {
         "status": lambda engine, _: engine.status(),
-        "history, 20 entries": lambda engine, _: engine.history(TARGET, 20),
+        # As many rows whatever there is, so that their number is not what is measured.
+        f"history, {FEW} entries": lambda engine, _: engine.history(TARGET, FEW),
         "dry run": lambda engine, _: engine.plan(
             promotion(engine, f"v1.0.{promotions}", TARGET), Told(), GateMode.LIST
         ),
