@@ -190,6 +190,8 @@ class RegistryLedger(RegistryLedgerReader):
         manifest = encode(draft)
         if is_shortened(manifest):
             _log.warning("the annotations of record %s were shortened", draft.record.id)
+        # The one tag that is not read back: nothing goes by what it says. An entry is believed by
+        # the links from the head, which is read back, and an audit names a tag that is another.
         self._registry.put(manifest, sequence_tag(draft.environment, draft.sequence))
         return decode(manifest, draft.record)
 
