@@ -11,6 +11,7 @@ from bot.webapi import quiet_logger, web_client
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 5.0
+_END_SECONDS = 2.0
 
 
 class Socket:
@@ -36,7 +37,10 @@ class Socket:
     def stop(self) -> None:
         self._stopping.set()
         self._thread.join()
-        self._handler.client.close()
+        # The library's reader may sleep for ten seconds more, though nothing can come any more.
+        closing = threading.Thread(target=self._handler.client.close, daemon=True)
+        closing.start()
+        closing.join(_END_SECONDS)
 
     def _connect(self) -> None:
         """The first connection; the client looks after all others."""
