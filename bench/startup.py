@@ -3,10 +3,10 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from bench.platform import seconds
+from bench.platform import medians
 from tests.builders import image
 from tests.peers import oci_layout
 from tests.scenarios.commands import Floe
@@ -21,18 +21,17 @@ def lines() -> Iterator[str]:
         folder = Path(name)
         oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
         floe = Floe.on("oci-layout:./registry", folder)
-        click = _seconds(lambda: _imported("click", folder))
-        usage = _seconds(lambda: _successful(floe, "--help"))
-        everything = _seconds(lambda: _imported("click, pydantic, httpx", folder))
-        dry_run = _seconds(lambda: _successful(floe, *DRY_RUN))
-    yield f"floe --help: {usage / click:.2f} x `import click` (at most 3)"
-    yield f"floe platform promote --dry-run: {dry_run / everything:.2f} x `{NEEDED}`"
-
-
-def _seconds(work: Callable[[], None]) -> float:
-    # The first run reads what the others find in memory.
-    work()
-    return seconds(lambda _: work(), TIMES)
+        taken = medians(
+            {
+                "click": lambda _: _imported("click", folder),
+                "usage": lambda _: _successful(floe, "--help"),
+                "needed": lambda _: _imported("click, pydantic, httpx", folder),
+                "dry run": lambda _: _successful(floe, *DRY_RUN),
+            },
+            TIMES,
+        )
+    yield f"floe --help: {taken['usage'] / taken['click']:.2f} x `import click` (at most 3)"
+    yield f"floe platform promote --dry-run: {taken['dry run'] / taken['needed']:.2f} x `{NEEDED}`"
 
 
 def _imported(modules: str, folder: Path) -> None:
