@@ -75,7 +75,7 @@ def status_of(change: Change, gates: GateProgress) -> str:
             return "Checking :hourglass_flowing_sand:"
         case ChangeState.AWAITING_APPROVAL:
             given = f"{len(change.approvals)} of {change.required}"
-            return f"Waiting for approval, {given} :raised_hand:"
+            return f"Waiting for approval, {given} :hand:"
         case ChangeState.PROMOTED:
             done_word = "Rolled back" if change.action == "rollback" else "Promoted"
             return f"{done_word} :white_check_mark:"

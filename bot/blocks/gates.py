@@ -20,7 +20,7 @@ def gates_first(results: Sequence[GateResult]) -> list[GateResult]:
 
 
 def gate_line(result: GateResult) -> str:
-    took = f" in {duration(result.duration_ms / 1000)}" if result.duration_ms else ""
+    took = f" in {duration(result.duration_ms / 1000)}" if result.duration_ms >= 1000 else ""
     why = f": {foreign(result.error, 300)}" if result.error else ""
     return f"*{result.gate.value}* {result.status.value} {_ICONS[result.status]}{took}{why}"
 

@@ -1,0 +1,64 @@
+"""What people see and press: Slack's page in a real browser, as one person and then another."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from engine.domain.change import ChangeState
+from tests.e2e.stage import PATIENCE, Stage
+from tests.peers.local_slack import ALICE, BOB
+from tests.web.browser import chromium, page_of
+
+
+@pytest.mark.requirement("SL-001")
+@pytest.mark.requirement("SL-003")
+@pytest.mark.parametrize("stage", ["http"], indirect=True)
+def test_one_person_types_it_and_another_presses_approve(stage: Stage, tmp_path: Path):
+    stage.go()
+    with chromium() as browser, page_of(browser, stage.slack.url) as page:
+        page.set_default_timeout(PATIENCE * 1000)
+        asked_for(page, "/promote v1.0.0 prod")
+        page.screenshot(path=tmp_path / "waiting.png")
+        page.get_by_role("button", name="Approve", exact=True).click()
+
+        expect(page.get_by_text("Promoted", exact=False).first).to_be_visible()
+        expect(page.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
+        page.screenshot(path=tmp_path / "promoted.png")
+
+    change = stage.change(ChangeState.PROMOTED)
+    assert [given.operator for given in change.approvals] == ["bob@acme.com"]
+    assert stage.digest("v1.0.0-prod") == stage.digest("v1.0.0-dev")
+
+
+@pytest.mark.requirement("SL-003")
+@pytest.mark.parametrize("stage", ["http"], indirect=True)
+def test_a_rejection_is_written_into_a_form_and_read_in_the_channel(stage: Stage, tmp_path: Path):
+    stage.go()
+    with chromium() as browser, page_of(browser, stage.slack.url) as page:
+        page.set_default_timeout(PATIENCE * 1000)
+        asked_for(page, "/promote v1.0.0 prod")
+        page.get_by_role("button", name="Reject…").click()
+        page.get_by_placeholder("The migration is not reviewed").fill("not on a Friday")
+        page.screenshot(path=tmp_path / "rejecting.png")
+        page.locator(".modal").get_by_role("button", name="Reject").click()
+
+        expect(page.get_by_text("not on a Friday").first).to_be_visible()
+        expect(page.get_by_role("button", name="Reject…")).to_have_count(0)
+
+    change = stage.change(ChangeState.REJECTED)
+    assert change.ended is not None
+    assert change.ended.by == "bob@acme.com"
+
+
+def asked_for(page: Page, command: str) -> None:
+    """Alice types it, and Bob looks at the thread once he is asked."""
+    page.goto("/")
+    page.get_by_label("Act as").select_option(ALICE)
+    composer = page.get_by_placeholder("Message #deploys")
+    composer.fill(command)
+    composer.press("Enter")
+    page.get_by_text("Waiting for approval").wait_for()
+    page.get_by_label("Act as").select_option(BOB)
+    page.get_by_role("button", name="replies").click()
+    page.get_by_role("button", name="Approve", exact=True).wait_for()
