@@ -1,0 +1,41 @@
+"""Take the picture of docs/slack.md anew. Best where fonts-inter and fonts-noto-color-emoji are."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from tests.e2e.stage import stage_in
+from tests.e2e.test_browser import asked_for
+from tests.peers.docker_registry import docker_registry
+from tests.web.browser import chromium
+
+FILE = Path(__file__).parent / "slack.png"
+# local-slack leaves these as they are written; this is what Slack makes of them.
+_AS_SLACK_SHOWS = """() => {
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = walk.nextNode(); text; text = walk.nextNode()) {
+    text.data = text.data.replace(/<!date\\^[^|]*\\|([^>]*)>/g, "$1")
+      .replace("<!subteam^SRELEASEMANAGERS>", "@release-managers");
+  }
+  document.querySelector(".topbar").remove();
+}"""
+
+
+def main() -> None:
+    os.environ["FONTCONFIG_FILE"] = str(FILE.with_name("fonts.xml"))
+    with (
+        tempfile.TemporaryDirectory(prefix="floe-images-") as folder,
+        docker_registry(Path(folder)) as registry,
+        stage_in(Path(folder), registry.host, "acme/platform", socket=True) as stage,
+        chromium() as browser,
+    ):
+        stage.go()
+        page = browser.new_page(base_url=stage.slack.url, viewport={"width": 1000, "height": 720})
+        asked_for(page, "/promote v1.0.0 prod")
+        page.mouse.move(0, 0)
+        page.evaluate(_AS_SLACK_SHOWS)
+        page.screenshot(path=FILE)
+
+
+if __name__ == "__main__":
+    main()
