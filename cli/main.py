@@ -24,6 +24,7 @@ platform = LazyGroup(
         "changes": ("cli.commands.changes:changes", "Show the changes in flight."),
         "status": ("cli.commands.status:status", "Show what runs where."),
         "sync": ("cli.commands.sync:sync", "Bring secondary registries to where the primary is."),
+        "webhooks": ("cli.commands.webhooks:webhooks", "Show what webhooks were not told of."),
     },
 )
 

@@ -1,30 +1,11 @@
 """What is still to be told to others, kept so that a restart loses none of it (spec 16)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from engine.domain.delivery import Delivery, Undelivered
 from engine.domain.record import AnyRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """
-    One message to one webhook. `id` is the same whenever the same record is told to the same
-    webhook, so that a receiver can tell repetitions. Neither address nor headers are kept:
-    `hook` is the position in manifest.yaml, and `address` a hash by which it is found again.
-    """
-
-    id: str
-    hook: int
-    address: str
-    event: str
-    record_id: str
-    body: bytes = field(repr=False)
-    created_at: datetime
-    attempts: int = 0
-    problem: str | None = None
 
 
 class Outbox(Protocol):
@@ -75,7 +56,10 @@ class Outbox(Protocol):
 
 
 class Announcer(Protocol):
-    """Tells others what happened. Never raises: a failing webhook stops nothing (FR-043)."""
+    """
+    Tells others what happened. Neither of the first two raises: a failing webhook stops nothing
+    (FR-043). The others raise StoreUnavailableError while the outbox cannot be used.
+    """
 
     def announce(self, record: AnyRecord) -> None:
         """Keep what is to be told of `record`, at once; it is delivered by `deliver_due`."""
@@ -85,12 +69,33 @@ class Announcer(Protocol):
         """Tell what is due, for at most `seconds`; what is left waits for the next call."""
         ...
 
+    def undelivered(self, limit: int = 100) -> tuple[Undelivered, ...]:
+        """What was given up, the newest first."""
+        ...
+
+    def waiting(self) -> int:
+        """How many are still to be delivered."""
+        ...
+
+    def redeliver(self, delivery_id: str) -> bool:
+        """Have it tried again, with all its attempts; False where nothing of that id failed."""
+        ...
+
 
 class Nobody:
     """Implements `Announcer` where no webhook is configured."""
 
     def announce(self, record: AnyRecord) -> None: ...
     def deliver_due(self, seconds: float = 5) -> None: ...
+
+    def undelivered(self, limit: int = 100) -> tuple[Undelivered, ...]:  # noqa: ARG002 - none
+        return ()
+
+    def waiting(self) -> int:
+        return 0
+
+    def redeliver(self, delivery_id: str) -> bool:  # noqa: ARG002 - none
+        return False
 
 
 NOBODY = Nobody()

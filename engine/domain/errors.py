@@ -5,10 +5,12 @@ Every way a request can end badly, and the exit code scripts rely on.
   x ConfigError ................... 2
     - UsageError .................. 2
   x ArtifactNotFoundError ......... 3
+    - DeliveryNotFoundError ....... 3
   x RegistryUnavailableError ...... 5
     - RegistryAccessError ......... 5
     - RegistryAnswerError ......... 5
       o ContentMissingError ....... 5
+      o RegistryRefusalError ...... 5
     - LedgerUnreadableError ....... 5
   x AuditUnavailableError ......... 5
   x StoreUnavailableError ......... 5
@@ -67,6 +69,12 @@ class ArtifactNotFoundError(PromotionError):
     reason_code = "artifact_not_found"
 
 
+class DeliveryNotFoundError(ArtifactNotFoundError):
+    """No message to a webhook of that id was given up."""
+
+    reason_code = "delivery_not_found"
+
+
 class RegistryUnavailableError(PromotionError):
     """The registry did not answer; nothing can be said about the request."""
 
@@ -90,6 +98,12 @@ class ContentMissingError(RegistryAnswerError):
     """The registry does not have content that something in it names."""
 
     reason_code = "content_missing"
+
+
+class RegistryRefusalError(RegistryAnswerError):
+    """The registry, or a proxy before it, does not do what it is asked to, whatever is in it."""
+
+    reason_code = "registry_refusal"
 
 
 class LedgerUnreadableError(RegistryUnavailableError):

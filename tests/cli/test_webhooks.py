@@ -103,3 +103,44 @@ def test_a_secret_url_is_never_printed(tmp_path):
     ended = floe.promote("v1.0.0", "staging")
 
     assert "hunter2" not in ended.out + ended.err
+
+
+@pytest.mark.requirement("FR-043")
+def test_what_was_given_up_is_listed_and_delivered_when_asked_for(sink, tmp_path):
+    floe = platform(tmp_path, sink.url("/hook?token=hunter2hunter2"))
+    # Refused when it is told, and once more when that is repeated.
+    sink.script("POST", "/hook", Reply(404), Reply(404))
+    promoted = floe.promote("v1.0.0", "staging").document
+    told_again = ("platform", "webhooks", "--redeliver")
+
+    listed = floe.run("platform", "webhooks", "--output", "json")
+    shown = floe.run("platform", "webhooks")
+    [failed] = listed.document["failed"]
+    refused = floe.run(*told_again, failed["id"])
+    unknown = floe.run(*told_again, "nonsense")
+    delivered = floe.run(*told_again, "all", "--output", "json")
+
+    assert failed["record_id"] == promoted["promotion_id"]
+    assert (failed["event"], failed["to"], failed["attempts"]) == ("promote", sink.url(""), 1)
+    assert "answered 404" in failed["problem"]
+    assert "answered 404" in shown.out
+    assert "--redeliver ID" in shown.out
+    assert "hunter2" not in listed.out + shown.out
+    assert (refused.code, unknown.code, delivered.code) == (1, 3, 0)
+    assert "1 given up once more" in refused.out
+    assert delivered.document["redelivered"] == [failed["id"]]
+    assert delivered.document["failed"] == []
+    ids = {request.headers["webhook-id"] for request in sink.seen("POST", "/hook")}
+    assert ids == {failed["id"]}
+
+
+def test_an_outbox_that_cannot_be_read_is_said(sink, tmp_path):
+    floe = platform(tmp_path, sink.url())
+    (tmp_path / ".floe").mkdir()
+    (tmp_path / ".floe" / "outbox.db").write_bytes(b"this is no database at all, not even nearly")
+
+    ended = floe.run("platform", "webhooks")
+
+    assert ended.code == 5
+    assert "the outbox" in ended.err
+    assert "Traceback" not in ended.err

@@ -37,7 +37,7 @@ def test_a_webhook_that_stumbles_is_told_again_under_the_same_id(
     assert len(sink.requests) == 3
     assert len({request.headers["webhook-id"] for request in sink.requests}) == 1
     assert len({request.body for request in sink.requests}) == 1
-    assert (told.outbox.waiting(), told.failures()) == (0, ())
+    assert (told.outbox.waiting(), told.undelivered()) == (0, ())
 
 
 def test_it_is_given_up_after_its_retries_and_said_so(
@@ -50,7 +50,7 @@ def test_it_is_given_up_after_its_retries_and_said_so(
     told.deliver_due()
 
     assert len(sink.requests) == 3
-    [failure] = told.failures()
+    [failure] = [each.delivery for each in told.undelivered()]
     assert (failure.attempts, failure.problem) == (3, "answered 500")
     assert f"http://{sink.host} was not told of promote" in caplog.text
 
@@ -74,7 +74,7 @@ def test_what_repeating_cannot_help_is_not_repeated(
     told.deliver_due()
 
     assert len(sink.requests) == 1
-    assert said in (told.failures()[0].problem or "")
+    assert said in (told.undelivered()[0].delivery.problem or "")
     assert said in caplog.text
     assert "hunter2" not in caplog.text
 
@@ -116,7 +116,7 @@ def test_a_webhook_is_given_the_time_it_is_configured_with(sink: Sink, tmp_path:
     told.announce(a_promotion())
     told.deliver_due(20)
 
-    [failure] = told.failures()
+    [failure] = [each.delivery for each in told.undelivered()]
     assert failure.problem == "did not answer within 0.2 seconds"
     assert len(sink.requests) == 2
 
@@ -137,7 +137,7 @@ def test_a_webhook_that_answers_a_byte_at_a_time_is_not_waited_for(tmp_path: Pat
         told.deliver_due(20)
 
         assert time.monotonic() - started < 15
-        assert told.failures()[0].problem == "did not answer within 0.5 seconds"
+        assert told.undelivered()[0].delivery.problem == "did not answer within 0.5 seconds"
         dripping.join()
 
 
@@ -155,7 +155,7 @@ def test_what_a_webhook_goes_on_to_say_is_not_read(
 
     assert len(sink.requests) == 1
     assert told.outbox.waiting() == 0
-    assert told.failures() == ()
+    assert told.undelivered() == ()
 
 
 def test_an_address_where_nobody_listens_is_a_warning(

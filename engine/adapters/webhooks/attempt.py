@@ -11,8 +11,8 @@ from enum import Enum
 import httpx
 
 from engine.adapters.webhooks.hook import Hook
+from engine.domain.delivery import Delivery
 from engine.domain.text import printable
-from engine.outbox import Delivery
 
 _LONGEST_WAIT = 3600.0
 _CONNECT_SECONDS = 10.0

@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from engine.domain.delivery import Delivery
 from engine.domain.errors import StoreUnavailableError
-from engine.outbox import Delivery
 
 _APPLICATION_ID = 0x666C6F6F  # "floo"
 _WAIT_SECONDS = 3.0

@@ -15,9 +15,10 @@ from uuid import NAMESPACE_URL, uuid5
 from engine.adapters.webhooks.attempt import Ending, Outcome, attempt, late, quiet
 from engine.adapters.webhooks.hook import Hook
 from engine.adapters.webhooks.payload import body_of, event_of
+from engine.domain.delivery import Delivery, Undelivered
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.record import AnyRecord
-from engine.outbox import Delivery, Outbox
+from engine.outbox import Outbox
 from engine.ports import Clock
 from engine.telemetry import NO_METRICS, QUEUE_DEPTH, WEBHOOK_DELIVERIES, Metrics
 
@@ -74,6 +75,20 @@ class Webhooks:
         except StoreUnavailableError as error:
             _log.warning("webhooks are told later: %s", error)
 
+    def undelivered(self, limit: int = 100) -> tuple[Undelivered, ...]:
+        failed = self.outbox.failures(limit)
+        hooks = [self._hook(delivery) for delivery in failed]
+        return tuple(
+            Undelivered(delivery, hook.name if hook else None)
+            for delivery, hook in zip(failed, hooks, strict=True)
+        )
+
+    def waiting(self) -> int:
+        return self.outbox.waiting()
+
+    def redeliver(self, delivery_id: str) -> bool:
+        return self.outbox.redeliver(delivery_id, self.clock.now())
+
     def keep_delivering(self, stop: threading.Event) -> None:
         """Deliver until `stop` is set: the loop of a server, in a thread of its own."""
         while not stop.is_set():
@@ -84,14 +99,6 @@ class Webhooks:
                 _log.warning("webhooks are told later: %s", error)
             if not busy:
                 stop.wait(_POLL_SECONDS)
-
-    def failures(self, limit: int = 100) -> tuple[Delivery, ...]:
-        """What was given up, the newest first; StoreUnavailableError where that is not known."""
-        return self.outbox.failures(limit)
-
-    def redeliver(self, delivery_id: str) -> bool:
-        """Try once more what was given up; False when there is no such delivery."""
-        return self.outbox.redeliver(delivery_id, self.clock.now())
 
     def _wait(self, left: float) -> bool:
         """Sleep until something is due; False when nothing will be in `left` seconds."""
