@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from pydantic import JsonValue
+from pydantic_core import from_json, to_json
 
 from engine.agreement import fingerprint_of, request_of
 from engine.checks.approval import approver_via
@@ -23,7 +24,7 @@ from engine.domain.finding import Finding, Outcome
 from engine.domain.gate import GateKind, GateResult
 from engine.domain.operator import Operator
 from engine.domain.plan import UNVERIFIED, Action, Effect, GateMode, Plan
-from engine.domain.record import AnyRecord
+from engine.domain.record import AnyRecord, Previous, PromotionRecord, RollbackRecord
 from engine.domain.result import Result
 from engine.ports import Progress
 from engine.runs import Runs
@@ -75,7 +76,7 @@ class Progression:
         if plan.error:
             return self._end(judged, ChangeState.BLOCKED, plan.error)
         if plan.effect is Effect.NOTHING:
-            return self._done(judged, plan.committed)
+            return self._done(judged.model_copy(update={"unchanged": True}), plan.committed)
         if not plan.approvals_required:
             return self._move(judged, ChangeState.EXECUTING, "checked")
         return self._ask(judged, plan)
@@ -182,8 +183,7 @@ class Progression:
                 return self._end(change, ChangeState.BLOCKED, error)
 
     def _done(self, change: Change, record: AnyRecord | None) -> Change:
-        record_id = record.id if record else None
-        return self._move(change, ChangeState.PROMOTED, "promoted", record_id=record_id)
+        return self._move(change, ChangeState.PROMOTED, "promoted", **_recorded(record))
 
     def _supersede(self, change: Change, by: Change) -> Change:
         ended = Ended(
@@ -201,7 +201,13 @@ class Progression:
         )
 
     def _end(self, change: Change, state: ChangeState, error: PromotionError) -> Change:
-        ended = Ended(reason_code=error.reason_code, message=str(error), exit_code=error.exit_code)
+        ended = Ended(
+            reason_code=error.reason_code,
+            message=str(error),
+            exit_code=error.exit_code,
+            error=type(error).__name__,
+            details=from_json(to_json(error.details, fallback=str)),
+        )
         return self._move(change, state, state.value, str(error), ended=ended)
 
     def _move(
@@ -242,6 +248,19 @@ class _Noted:
         self.inner.gate_output(gate, output)
 
 
+def _recorded(record: AnyRecord | None) -> dict[str, Any]:
+    """What a change says by its record, which an earlier run may have made."""
+    if not isinstance(record, PromotionRecord | RollbackRecord):
+        return {}
+    said = {"record_id": record.id, "artifact_tag": record.artifact_tag, "recorded_at": record.at}
+    if isinstance(record, PromotionRecord):
+        return said | {"gate_results": record.gate_results}
+    before = None
+    if record.previous_version and record.previous_digest:
+        before = Previous(version=record.previous_version, digest=record.previous_digest)
+    return said | {"previous": before, "impact": record.impact_analysis}
+
+
 def _judged(plan: Plan) -> dict[str, object]:
     return {
         "digest": str(plan.manifest.digest) if plan.manifest else None,
@@ -253,6 +272,7 @@ def _judged(plan: Plan) -> dict[str, object]:
         "signature": plan.signature,
         "impact": plan.impact,
         "policy_digest": plan.policy_digest,
+        "previous": plan.previous,
         "warnings": plan.warnings,
     }
 

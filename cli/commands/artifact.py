@@ -3,20 +3,19 @@
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from cli import options
 from cli.answer import Answer, deliver
+from cli.elsewhere import through_server
 from cli.progress import TerminalProgress
+from cli.render.signature import told
 from engine.bootstrap import open_reading
-from engine.domain.artifact import Tag
 from engine.domain.documents.answers import error_document
+from engine.domain.documents.signature import signature_document
 from engine.domain.errors import PromotionError, SignatureVerificationError
-from engine.domain.manifest import Manifest
 from engine.domain.parsing import parse_version
-from engine.domain.signature import SignatureVerdict
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
 
@@ -85,42 +84,13 @@ def _pull(
 
 
 def _verify(version: str, environment: str | None, trace: str, manifest: Path) -> Answer:
+    with through_server(trace) as server:
+        if server:
+            return server.signature(version, environment)
     with open_reading(manifest) as engine:
         tag, artifact = engine.artifact(parse_version(version), environment)
         verdict = engine.signature(artifact)
-    error = None if verdict.verified else SignatureVerificationError(verdict.summary)
-    document = _document(tag, artifact, verdict) | {
-        "trace_id": trace,
-        "error": error_document(error) if error else None,
-    }
-    looked = [f"  {examined.place}: {examined.refused or 'good'}" for examined in verdict.examined]
-    lines = [
-        f"{tag} is {artifact.digest}",
-        *(looked or ["  no signature is attached"]),
-        *(f"  note: {printable(note)}" for note in verdict.notes),
-        verdict.summary,
-        f"Trace ID: {trace}",
-    ]
-    return Answer(document, lines, error.exit_code if error else 0)
-
-
-def _document(tag: Tag, artifact: Manifest, verdict: SignatureVerdict) -> dict[str, Any]:
-    return {
-        "success": verdict.verified,
-        "artifact_tag": str(tag),
-        "artifact_digest": str(artifact.digest),
-        "signature": {
-            "mode": verdict.mode,
-            "issuer": verdict.issuer,
-            "subject": verdict.subject,
-            "fingerprint": verdict.fingerprint,
-            "problem": verdict.problem,
-            "examined": [
-                {"place": each.place, "refused": each.refused} for each in verdict.examined
-            ],
-            "notes": list(verdict.notes),
-        },
-    }
+    return told(signature_document(tag, artifact.digest, verdict, trace))
 
 
 def _failure(trace: str, error: PromotionError) -> Answer:

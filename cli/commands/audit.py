@@ -1,7 +1,8 @@
 """`floe platform audit`."""
 
 import os
-from contextlib import closing, suppress
+from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -10,14 +11,16 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
+from cli.elsewhere import through_server
 from cli.progress import TerminalProgress
-from cli.render.audit import failure, line, listed, verified
+from cli.render.audit import failure, listed, verified, written
 from engine.bootstrap import open_reading
 from engine.domain.parsing import parse_version
 from engine.domain.record import RECORD_KINDS
 from engine.domain.selection import Selection, digest_beginning, moment
 from engine.domain.trace import trace_id
 
+Filters = Mapping[str, str | None]
 _environment = click.option("--env", "environment", help="Only this environment.")
 
 
@@ -75,38 +78,49 @@ def history(
     """Show the records of the ledger, newest first: who did what, when and why."""
     trace = trace_id(os.environ.get("TRACEPARENT"))
 
-    def ask() -> Answer:
-        selection = Selection(
-            environment=environment,
-            version=parse_version(version) if version is not None else None,
-            digest=digest_beginning(digest) if digest is not None else None,
-            operator=operator,
-            kind=kind,
-            since=moment(since, datetime.now(UTC)) if since is not None else None,
-        )
-        return _history(selection, limit or None, output == "jsonl", trace, manifest)
-
+    filters = {
+        "environment": environment,
+        "version": version,
+        "digest": digest,
+        "operator": operator,
+        "kind": kind,
+        "since": since,
+    }
+    ask = partial(_history, filters, limit or None, output == "jsonl", trace, manifest)
     deliver(output, ask, partial(failure, "records", trace))
 
 
 def _verify(environment: str | None, strict: bool, trace: str, manifest: Path) -> Answer:
+    with through_server(trace) as server:
+        if server:
+            return server.audit(environment, strict)
     with open_reading(manifest) as engine:
         report = engine.verify(environment, TerminalProgress())
     return verified(report.strict() if strict else report, trace)
 
 
-def _history(
-    selection: Selection, limit: int | None, as_lines: bool, trace: str, manifest: Path
-) -> Answer:
-    with (
-        open_reading(manifest) as engine,
-        closing(engine.audit(selection, limit)) as entries,
-    ):
-        if not as_lines:
-            return listed(list(entries), limit, trace)
-        # Whoever reads the lines may have enough of them, and close the pipe.
-        with suppress(BrokenPipeError):
-            for entry in entries:
-                # Each as soon as it is read: there may be more than fit into memory.
-                click.echo(line(entry))
-        return Answer(None)
+def _history(filters: Filters, limit: int | None, as_lines: bool, trace: str, file: Path) -> Answer:
+    selection = _selection(**filters)
+    with through_server(trace) as server:
+        if server:
+            return server.history(filters, limit, as_lines)
+    with open_reading(file) as engine, closing(engine.audit(selection, limit)) as entries:
+        return written(entries) if as_lines else listed(list(entries), limit, trace)
+
+
+def _selection(
+    environment: str | None,
+    version: str | None,
+    digest: str | None,
+    operator: str | None,
+    kind: str | None,
+    since: str | None,
+) -> Selection:
+    return Selection(
+        environment=environment,
+        version=parse_version(version) if version is not None else None,
+        digest=digest_beginning(digest) if digest is not None else None,
+        operator=operator,
+        kind=kind,
+        since=moment(since, datetime.now(UTC)) if since is not None else None,
+    )

@@ -1,16 +1,20 @@
 """What an audit found, and what the ledger says, for people and for programs."""
 
 import json
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+import click
 
 from cli.answer import Answer
 from cli.failure import failure_lines
+from cli.render.entry import Entry, entry_document
 from cli.render.status import when
 from cli.render.table import show
 from engine.domain.audit import AuditReport, EnvironmentAudit
 from engine.domain.documents.answers import error_document
-from engine.domain.documents.ledger import audit_document, history_document
+from engine.domain.documents.ledger import audit_document
 from engine.domain.errors import PromotionError
-from engine.domain.ledger import LedgerEntry
 from engine.domain.record import AnyRecord, LockRecord, RefusalRecord, UnlockRecord
 from engine.domain.text import printable
 
@@ -25,10 +29,10 @@ def verified(report: AuditReport, trace_id: str) -> Answer:
     return Answer(document, lines, exit_code=0 if report.sound else 1)
 
 
-def listed(entries: list[LedgerEntry], limit: int | None, trace_id: str) -> Answer:
+def listed(entries: Sequence[Entry], limit: int | None, trace_id: str) -> Answer:
     document = {
         "success": True,
-        "records": [history_document(entry) for entry in entries],
+        "records": [entry_document(entry) for entry in entries],
         "trace_id": trace_id,
         "error": None,
     }
@@ -38,9 +42,14 @@ def listed(entries: list[LedgerEntry], limit: int | None, trace_id: str) -> Answ
     return Answer(document, lines)
 
 
-def line(entry: LedgerEntry) -> str:
-    """One record as a line of JSON."""
-    return json.dumps(history_document(entry), ensure_ascii=False, separators=(",", ":"))
+def written(entries: Iterable[Entry]) -> Answer:
+    """Each as a line of JSON as soon as it is read: there may be more than fit into memory."""
+    # Whoever reads the lines may have enough of them, and close the pipe.
+    with suppress(BrokenPipeError):
+        for entry in entries:
+            document = entry_document(entry)
+            click.echo(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+    return Answer(None)
 
 
 def failure(listing: str, trace_id: str, error: PromotionError) -> Answer:
@@ -67,7 +76,7 @@ def _verdict(found: EnvironmentAudit) -> str:
     return f"The ledger of {found.environment} is not sound: {problems}, {proven}"
 
 
-def _row(entry: LedgerEntry) -> tuple[str, ...]:
+def _row(entry: Entry) -> tuple[str, ...]:
     record = entry.record
     cells = (
         when(record.at),

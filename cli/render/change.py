@@ -1,15 +1,20 @@
 """A change in flight, for people and for programs."""
 
 from cli.answer import Answer
+from cli.render import promotion, rollback
 from cli.render.request import registry_lines, scan_lines, trace_line, warned_lines
 from cli.render.status import when
 from cli.render.table import show
 from engine.domain.change import Change, ChangeState
+from engine.domain.documents.answers import Document
 from engine.domain.documents.change import change_document, error_of, promotion_of, rollback_of
 from engine.domain.documents.promotion import Asked
 from engine.domain.documents.rollback import AskedRollback
 from engine.domain.gate import GateResult, GateStatus
 from engine.domain.text import printable
+
+# Ended before anybody was asked to agree: as it ends where nobody has to.
+_JUDGED = (ChangeState.BLOCKED, ChangeState.FAILED)
 
 
 def rendered(change: Change) -> Answer:
@@ -21,22 +26,25 @@ def rendered(change: Change) -> Answer:
 
 def rendered_promotion(asked: Asked, change: Change) -> Answer:
     """The answer of `promote` where approvals are needed: the fields of spec 18."""
-    error = error_of(change)
-    lines = [*change_lines(change), trace_line(change.trace_id)]
-    refused = change.state is not ChangeState.AWAITING_APPROVAL and error is not None
-    return Answer(
-        promotion_of(asked, change), lines, error.exit_code if error else 0, failed=refused
-    )
+    document = promotion_of(asked, change)
+    if change.state in _JUDGED:
+        return promotion.told_run(document, verified=change.requester.verified)
+    return _answered(change, document)
 
 
 def rendered_rollback(asked: AskedRollback, change: Change) -> Answer:
     """The answer of `rollback` where approvals are needed: the fields of spec 18."""
+    document = rollback_of(asked, change)
+    if change.state in _JUDGED:
+        return rollback.told_run(document, verified=change.requester.verified)
+    return _answered(change, document)
+
+
+def _answered(change: Change, document: Document) -> Answer:
     error = error_of(change)
     lines = [*change_lines(change), trace_line(change.trace_id)]
     refused = change.state is not ChangeState.AWAITING_APPROVAL and error is not None
-    return Answer(
-        rollback_of(asked, change), lines, error.exit_code if error else 0, failed=refused
-    )
+    return Answer(document, lines, error.exit_code if error else 0, failed=refused)
 
 
 def change_lines(change: Change) -> list[str]:

@@ -9,47 +9,48 @@ from cli.render.request import (
     warned_lines,
 )
 from cli.render.status import when
-from engine.domain.documents.answers import error_document
+from cli.render.told import ToldFreeze
+from engine.domain.documents.answers import Document, error_document
 from engine.domain.documents.freeze import AskedFreeze, blank, freeze_document
 from engine.domain.errors import PromotionError
-from engine.domain.record import LockRecord, UnlockRecord
 from engine.domain.result import Result
 from engine.domain.text import printable
 
 
 def failure(asked: AskedFreeze, error: PromotionError) -> Answer:
     document = blank(asked) | {"error": error_document(error)}
-    lines = [*failure_lines(_not_done(asked), error), trace_line(asked.trace_id)]
+    lines = [*failure_lines(f"Not {asked.verb}ed", error), trace_line(asked.trace_id)]
     return Answer(document, lines, error.exit_code, failed=True)
 
 
 def rendered(asked: AskedFreeze, result: Result) -> Answer:
-    document = freeze_document(asked, result)
-    if result.error is not None:
-        lines = [*refused_lines(_not_done(asked), result), trace_line(asked.trace_id)]
-        return Answer(document, lines, result.error.exit_code, failed=True)
-    lines = [*_done(asked, result), *warned_lines(result.warnings), trace_line(asked.trace_id)]
-    return Answer(document, lines)
+    verified = result.record.identity_verified if result.record else False
+    return told(asked.verb, freeze_document(asked, result), verified=verified)
 
 
-def _not_done(asked: AskedFreeze) -> str:
-    return f"Not {asked.verb}ed"
+def told(verb: str, document: Document, *, verified: bool) -> Answer:
+    """What `document` says of a lock or an unlock; `verified` is whether its operator was."""
+    said = ToldFreeze.model_validate(document)
+    if said.error:
+        lines = [*refused_lines(f"Not {verb}ed", said), trace_line(said.trace_id)]
+        return Answer(document, lines, said.exit_code, failed=True)
+    done = _done(verb, said, verified=verified)
+    return Answer(document, [*done, *warned_lines(said.warnings), trace_line(said.trace_id)])
 
 
-def _done(asked: AskedFreeze, result: Result) -> list[str]:
-    match result.record:
-        case LockRecord() as record:
-            until = when(record.expires_at) if record.expires_at else "it is unlocked"
-            about = [f"  Until: {until}"]
-        case UnlockRecord() as record:
-            about = [f"  Was locked by: {printable(record.locked_by)}"]
-            about.append(f"  Because of: {printable(record.locked_reason)}")
-        case _:
-            return [f"Unchanged: environment '{asked.environment}' is not locked"]
+def _done(verb: str, said: ToldFreeze, *, verified: bool) -> list[str]:
+    if said.lock_id:
+        until = when(said.expires_at) if said.expires_at else "it is unlocked"
+        about = [f"  Until: {until}"]
+    elif said.unlock_id:
+        about = [f"  Was locked by: {printable(said.locked_by or '')}"]
+        about.append(f"  Because of: {printable(said.locked_reason or '')}")
+    else:
+        return [f"Unchanged: environment '{said.environment}' is not locked"]
     return [
-        f"Environment '{asked.environment}' is now {asked.verb}ed",
-        f"  Reason: {printable(record.reason)}",
+        f"Environment '{said.environment}' is now {verb}ed",
+        f"  Reason: {printable(said.reason)}",
         *about,
-        operator_line(record),
-        f"  Record: {record.id}",
+        operator_line(said.operator or "", verified=verified),
+        f"  Record: {said.lock_id or said.unlock_id}",
     ]

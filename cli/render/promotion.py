@@ -14,12 +14,12 @@ from cli.render.request import (
     trace_line,
     warned_lines,
 )
-from engine.domain.documents.answers import error_document
+from cli.render.told import ToldPromotion
+from engine.domain.documents.answers import Document, error_document
 from engine.domain.documents.promotion import Asked, blank, dry_run_document, promoted_document
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateResult, GateStatus
-from engine.domain.plan import Effect, Plan
-from engine.domain.record import PromotionRecord
+from engine.domain.plan import Plan
 from engine.domain.result import Ending, Result
 from engine.domain.text import printable
 
@@ -34,46 +34,53 @@ def failure(asked: Asked, error: PromotionError) -> Answer:
 
 def rendered(asked: Asked, result: Result) -> Answer:
     """A real run."""
-    document = promoted_document(asked, result)
-    if result.error is not None:
-        scans = scan_lines(result.plan.gate_results)
-        lines = [*refused_lines(_NOT_DONE, result), *scans, trace_line(asked.trace_id)]
-        return Answer(document, lines, result.error.exit_code, failed=True)
-    lines = [*_done(asked, result), *warned_lines(result.warnings), trace_line(asked.trace_id)]
-    return Answer(document, lines)
+    verified = result.record.identity_verified if result.record else False
+    return told_run(promoted_document(asked, result), verified=verified)
 
 
 def rendered_dry_run(asked: Asked, plan: Plan) -> Answer:
-    error = plan.error
-    step = f"{asked.version} from {asked.source} to {asked.target}"
-    settled = plan.effect is Effect.NOTHING and not error
+    return told_dry_run(dry_run_document(asked, plan))
+
+
+def told_run(document: Document, *, verified: bool) -> Answer:
+    """What `document` says of a real run; `verified` is whether its operator was."""
+    told = ToldPromotion.model_validate(document)
+    if told.error:
+        scans = scan_lines(told.gate_results)
+        lines = [*refused_lines(_NOT_DONE, told), *scans, trace_line(told.trace_id)]
+        return Answer(document, lines, told.exit_code, failed=True)
+    done = _done(told, verified=verified)
+    return Answer(document, [*done, *warned_lines(told.warnings), trace_line(told.trace_id)])
+
+
+def told_dry_run(document: Document) -> Answer:
+    told = ToldPromotion.model_validate(document)
+    settled = told.outcome is Ending.UNCHANGED
     lines = [
-        f"[DRY RUN] {_unchanged(step) if settled else f'Would promote {step}'}",
-        *findings_lines(plan),
-        *tags_lines(plan),
-        *blocked_lines(plan),
-        *(() if error else ("Promotion would succeed",)),
-        trace_line(asked.trace_id),
+        f"[DRY RUN] {_unchanged(told.step) if settled else f'Would promote {told.step}'}",
+        *findings_lines(told),
+        *tags_lines(told),
+        *blocked_lines(told),
+        *(() if told.error else ("Promotion would succeed",)),
+        trace_line(told.trace_id),
     ]
-    return Answer(dry_run_document(asked, plan), lines, error.exit_code if error else 0)
+    return Answer(document, lines, told.exit_code)
 
 
-def _done(asked: Asked, result: Result) -> list[str]:
-    record = result.record
-    step = f"{asked.version} from {asked.source} to {asked.target}"
-    if result.outcome is Ending.UNCHANGED or not isinstance(record, PromotionRecord):
-        return [_unchanged(step)]
+def _done(told: ToldPromotion, *, verified: bool) -> list[str]:
+    if told.outcome is Ending.UNCHANGED or told.promotion_id is None:
+        return [_unchanged(told.step)]
     return [
-        f"Promoted {step}",
-        f"  New tag: {printable(record.artifact_tag)}",
-        f"  Latest tag updated: latest-{asked.target}",
-        f"  Digest: {record.artifact_digest}",
-        f"  Gates passed: {_passed(record.gate_results)}",
-        *scan_lines(record.gate_results),
-        signature_line(record),
-        operator_line(record),
-        *registry_lines(result.registry_sync),
-        f"  Record: {record.promotion_id}",
+        f"Promoted {told.step}",
+        f"  New tag: {printable(told.artifact_tag or '')}",
+        f"  Latest tag updated: latest-{told.target_environment}",
+        f"  Digest: {told.artifact_digest}",
+        f"  Gates passed: {_passed(told.gate_results)}",
+        *scan_lines(told.gate_results),
+        signature_line(told.signature),
+        operator_line(told.operator or "", verified=verified),
+        *registry_lines(told.registry_sync),
+        f"  Record: {told.promotion_id}",
     ]
 
 

@@ -1,55 +1,52 @@
 """What the answers to all requests have in common, as JSON of spec 18 and as lines."""
 
-from engine.domain.finding import Finding, Outcome
+from cli.render.told import ToldAnswer, ToldFinding, ToldMove
 from engine.domain.gate import GateKind, GateResult, SecuritySummary
-from engine.domain.plan import Plan
-from engine.domain.record import PromotionRecord, Record, RegistrySync, RollbackRecord
-from engine.domain.result import Result
+from engine.domain.record import RegistrySync, SignatureStatus
 from engine.domain.text import printable
 
 _SHOWN_CVES = 10
-_MARKS = {
-    Outcome.PASSED: "passed",
-    Outcome.WARNED: "warning",
-    Outcome.BLOCKED: "blocked",
-    Outcome.SKIPPED: "skipped",
-}
+_MARKS = {"passed": "passed", "warned": "warning", "blocked": "blocked", "skipped": "skipped"}
 
 
-def findings_lines(plan: Plan) -> list[str]:
-    return [f"  {_MARKS[f.outcome]:8} {f.check}: {printable(f.reason)}" for f in plan.findings]
+def findings_lines(told: ToldAnswer) -> list[str]:
+    return [
+        f"  {printable(_MARKS.get(found.outcome, found.outcome)):8} {printable(found.check)}: "
+        f"{printable(found.reason)}"
+        for found in told.findings
+    ]
 
 
-def tags_lines(plan: Plan) -> list[str]:
-    return [f"  tag      {write.tag} -> {write.digest.short}" for write in plan.writes]
+def tags_lines(told: ToldMove) -> list[str]:
+    digest = told.artifact_digest.short if told.artifact_digest else "-"
+    return [f"  tag      {printable(tag)} -> {digest}" for tag in told.tags]
 
 
-def refused_lines(not_done: str, result: Result) -> list[str]:
+def refused_lines(not_done: str, told: ToldAnswer) -> list[str]:
     """Every blocker; what is not a finding (approvals that are missing) is in the error."""
-    reasons = [finding.reason for finding in result.plan.blockers] or [str(result.error)]
+    said = [told.error.message] if told.error else []
+    reasons = [found.reason for found in told.blockers] or said
     return [f"{not_done}: {printable(reason)}" for reason in reasons]
 
 
-def blocked_lines(plan: Plan) -> list[str]:
-    return [f"BLOCKED: {printable(_would(finding))}" for finding in plan.blockers]
+def blocked_lines(told: ToldAnswer) -> list[str]:
+    return [f"BLOCKED: {printable(_would(found))}" for found in told.blockers]
 
 
 def warned_lines(warnings: tuple[str, ...]) -> list[str]:
     return [f"WARNING: {printable(warning)}" for warning in warnings]
 
 
-def operator_line(record: Record) -> str:
-    unsure = "" if record.identity_verified else " (identity not verified)"
-    return f"  Operator: {printable(record.operator)}{unsure}"
+def operator_line(operator: str, *, verified: bool) -> str:
+    return f"  Operator: {printable(operator)}{'' if verified else ' (identity not verified)'}"
 
 
-def signature_line(record: PromotionRecord | RollbackRecord) -> str:
-    status = record.signature_status
-    if record.signature_verified:
+def signature_line(status: SignatureStatus | None) -> str:
+    if status is None or (status.enforcement == "off" and not status.verified):
+        return "  Signature: not verified (artifacts.registry.verification is not configured)"
+    if status.verified:
         signer = status.subject if status.mode == "keyless" else status.fingerprint
         return f"  Signature verified ({status.mode}, {printable(signer or '')})"
-    if status.enforcement == "off":
-        return "  Signature: not verified (artifacts.registry.verification is not configured)"
     return f"  WARNING: {printable(status.problem or 'Artifact is unsigned')}"
 
 
@@ -82,9 +79,9 @@ def trace_line(trace_id: str) -> str:
     return f"Trace ID: {trace_id}"
 
 
-def _would(finding: Finding) -> str:
+def _would(found: ToldFinding) -> str:
     """A gate that blocks a dry run has not failed anything yet."""
-    if finding.check not in set(GateKind):
-        return finding.reason
-    name = finding.check.replace("_", " ").capitalize()
-    return f"{name} gate would fail: {finding.reason}"
+    if found.check not in set(GateKind):
+        return found.reason
+    name = found.check.replace("_", " ").capitalize()
+    return f"{name} gate would fail: {found.reason}"

@@ -16,7 +16,8 @@ from cli.render.request import (
     trace_line,
     warned_lines,
 )
-from engine.domain.documents.answers import error_document
+from cli.render.told import ToldRollback
+from engine.domain.documents.answers import Document, error_document
 from engine.domain.documents.rollback import (
     AskedRollback,
     blank,
@@ -25,8 +26,7 @@ from engine.domain.documents.rollback import (
 )
 from engine.domain.errors import PromotionError
 from engine.domain.impact import ImpactAnalysis
-from engine.domain.plan import Effect, Plan
-from engine.domain.record import RollbackRecord
+from engine.domain.plan import Plan
 from engine.domain.result import Ending, Result
 from engine.domain.text import printable
 
@@ -41,44 +41,53 @@ def failure(asked: AskedRollback, error: PromotionError) -> Answer:
 
 def rendered(asked: AskedRollback, result: Result) -> Answer:
     """A real run."""
-    document = rolled_back_document(asked, result)
-    if result.error is not None:
-        lines = [*refused_lines(_NOT_DONE, result), trace_line(asked.trace_id)]
-        return Answer(document, lines, result.error.exit_code, failed=True)
-    lines = [*_done(asked, result), *warned_lines(result.warnings), trace_line(asked.trace_id)]
-    return Answer(document, lines)
+    verified = result.record.identity_verified if result.record else False
+    return told_run(rolled_back_document(asked, result), verified=verified)
 
 
 def rendered_dry_run(asked: AskedRollback, plan: Plan) -> Answer:
-    error = plan.error
+    return told_dry_run(dry_run_document(asked, plan))
+
+
+def told_run(document: Document, *, verified: bool) -> Answer:
+    """What `document` says of a real run; `verified` is whether its operator was."""
+    told = ToldRollback.model_validate(document)
+    if told.error:
+        lines = [*refused_lines(_NOT_DONE, told), trace_line(told.trace_id)]
+        return Answer(document, lines, told.exit_code, failed=True)
+    done = _done(told, verified=verified)
+    return Answer(document, [*done, *warned_lines(told.warnings), trace_line(told.trace_id)])
+
+
+def told_dry_run(document: Document) -> Answer:
+    told = ToldRollback.model_validate(document)
     lines = [
-        f"[DRY RUN] Would rollback {asked.environment} to {asked.version}",
-        *findings_lines(plan),
-        *tags_lines(plan),
-        *_impact(plan.impact),
-        *_approvals(plan),
-        *blocked_lines(plan),
-        *(() if error else (_would(asked, plan),)),
-        trace_line(asked.trace_id),
+        f"[DRY RUN] Would rollback {told.environment} to {told.version}",
+        *findings_lines(told),
+        *tags_lines(told),
+        *_impact(told.impact_analysis),
+        *_approvals(told),
+        *blocked_lines(told),
+        *(() if told.error else (_would(told),)),
+        trace_line(told.trace_id),
     ]
-    return Answer(dry_run_document(asked, plan), lines, error.exit_code if error else 0)
+    return Answer(document, lines, told.exit_code)
 
 
-def _done(asked: AskedRollback, result: Result) -> list[str]:
-    record = result.record
-    if result.outcome is Ending.UNCHANGED or not isinstance(record, RollbackRecord):
-        return [f"Unchanged: {asked.environment} already runs {asked.version}"]
+def _done(told: ToldRollback, *, verified: bool) -> list[str]:
+    if told.outcome is Ending.UNCHANGED or told.rollback_id is None:
+        return [f"Unchanged: {told.environment} already runs {told.version}"]
     return [
-        f"Rolled back {asked.environment} to {asked.version}",
-        f"  Rollback tag: {record.artifact_tag}",
-        f"  Latest tag updated: latest-{asked.environment}",
-        f"  Digest: {record.artifact_digest}",
-        f"  Before: {record.previous_version or 'nothing'}",
-        f"  Reason: {printable(record.reason)}",
-        signature_line(record),
-        operator_line(record),
-        *registry_lines(result.registry_sync),
-        f"  Record: {record.rollback_id}",
+        f"Rolled back {told.environment} to {told.version}",
+        f"  Rollback tag: {printable(told.artifact_tag or '')}",
+        f"  Latest tag updated: latest-{told.environment}",
+        f"  Digest: {told.artifact_digest}",
+        f"  Before: {printable(told.previous_version or 'nothing')}",
+        f"  Reason: {printable(told.reason)}",
+        signature_line(told.signature),
+        operator_line(told.operator or "", verified=verified),
+        *registry_lines(told.registry_sync),
+        f"  Record: {told.rollback_id}",
     ]
 
 
@@ -101,12 +110,12 @@ def _listed(word: str, texts: Iterable[str]) -> Iterator[str]:
     return (f"  {word:8} {printable(text)}" for text in texts)
 
 
-def _approvals(plan: Plan) -> Iterator[str]:
-    if plan.approvals_missing:
-        yield f"Approvals needed: {plan.approvals_missing}"
+def _approvals(told: ToldRollback) -> Iterator[str]:
+    if told.approvals_missing:
+        yield f"Approvals needed: {told.approvals_missing}"
 
 
-def _would(asked: AskedRollback, plan: Plan) -> str:
-    if plan.effect is Effect.NOTHING:
-        return f"Nothing to do: {asked.environment} already runs {asked.version}"
+def _would(told: ToldRollback) -> str:
+    if told.outcome is Ending.UNCHANGED:
+        return f"Nothing to do: {told.environment} already runs {told.version}"
     return "Rollback would succeed"

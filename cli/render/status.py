@@ -1,9 +1,10 @@
 """What runs where, and what happened, for people and for programs."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from cli.render.entry import Entry
 from cli.render.table import show
-from engine.domain.ledger import LedgerEntry
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.state import LockState
 from engine.domain.status import Alignment, EnvironmentStatus
@@ -23,7 +24,7 @@ def status_table(rows: tuple[EnvironmentStatus, ...]) -> list[str]:
     return show("What runs where", heads, [_status_row(row) for row in rows])
 
 
-def history_table(entries: tuple[LedgerEntry, ...]) -> list[str]:
+def history_table(entries: Sequence[Entry]) -> list[str]:
     heads = ("WHEN", "WHAT", "ENVIRONMENT", "VERSION", "BY", "RECORD")
     return show("What happened, newest first", heads, [_history_row(entry) for entry in entries])
 
@@ -50,7 +51,7 @@ def _locked(lock: LockState | None) -> str:
     return f"locked by {printable(lock.operator)}{until}: {printable(lock.reason)}"
 
 
-def _history_row(entry: LedgerEntry) -> tuple[str, ...]:
+def _history_row(entry: Entry) -> tuple[str, ...]:
     record = entry.record
     return (
         when(record.at),

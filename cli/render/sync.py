@@ -2,24 +2,47 @@
 
 from cli.answer import Answer
 from cli.failure import failure_lines
-from engine.domain.documents.answers import error_document
+from cli.render.told import Told, ToldError
+from engine.domain.documents.answers import Document, error_document
 from engine.domain.documents.sync import sync_document
 from engine.domain.errors import PromotionError
-from engine.domain.mirroring import EnvironmentSync, SyncReport, SyncStatus
+from engine.domain.mirroring import SyncReport, SyncStatus
 from engine.domain.text import printable
 
 _SHOWN = 10
 
 
+class _ToldRow(Told):
+    """One environment on one secondary."""
+
+    registry: str
+    environment: str
+    status: SyncStatus
+    changed: tuple[str, ...]
+    bytes_sent: int
+    errors: tuple[str, ...]
+
+
+class _ToldSync(Told):
+    registries: tuple[_ToldRow, ...]
+    relisted: int
+    trace_id: str
+    error: ToldError | None
+
+
 def rendered(report: SyncReport, trace_id: str) -> Answer:
-    lines = [line for row in report.environments for line in _row(row)]
-    if not report.environments:
+    return told(sync_document(report, trace_id))
+
+
+def told(document: Document) -> Answer:
+    said = _ToldSync.model_validate(document)
+    lines = [line for row in said.registries for line in _row(row)]
+    if not said.registries:
         lines.append("No secondary registries are configured: nothing to copy")
-    if report.relisted:
-        lines.append(f"Listed {report.relisted} records again that the list of referrers had lost")
-    lines.append(f"Trace ID: {trace_id}")
-    code = report.error.exit_code if report.error else 0
-    return Answer(sync_document(report, trace_id), lines, code)
+    if said.relisted:
+        lines.append(f"Listed {said.relisted} records again that the list of referrers had lost")
+    lines.append(f"Trace ID: {said.trace_id}")
+    return Answer(document, lines, said.error.exit_code if said.error else 0)
 
 
 def failure(trace_id: str, error: PromotionError) -> Answer:
@@ -30,16 +53,16 @@ def failure(trace_id: str, error: PromotionError) -> Answer:
     return Answer(document, lines, error.exit_code, failed=True)
 
 
-def _row(row: EnvironmentSync) -> list[str]:
-    place = f"{printable(row.registry)}: {row.environment}"
-    changed = [f"{place}: repaired {_named(row)}"] if row.changed or row.sent else []
-    problems = [f"{place}: FAILED: {printable(str(error))}" for error in row.errors]
+def _row(row: _ToldRow) -> list[str]:
+    place = f"{printable(row.registry)}: {printable(row.environment)}"
+    changed = [f"{place}: repaired {_named(row)}"] if row.changed or row.bytes_sent else []
+    problems = [f"{place}: FAILED: {printable(error)}" for error in row.errors]
     if row.status is SyncStatus.IN_SYNC:
         return [f"{place}: in sync"]
     return [*changed, *problems]
 
 
-def _named(row: EnvironmentSync) -> str:
-    names = ", ".join(row.changed[:_SHOWN]) or "content"
+def _named(row: _ToldRow) -> str:
+    names = ", ".join(map(printable, row.changed[:_SHOWN])) or "content"
     more = f" and {len(row.changed) - _SHOWN} more" if len(row.changed) > _SHOWN else ""
-    return f"{names}{more} ({row.sent} bytes sent)"
+    return f"{names}{more} ({row.bytes_sent} bytes sent)"

@@ -11,6 +11,7 @@ from engine.domain.impact import ImpactAnalysis
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.record import (
     ApprovalRecord,
+    Previous,
     RegistrySync,
     SignatureStatus,
     TraceText,
@@ -147,6 +148,9 @@ class Ended(Value):
     exit_code: int
     by: str | None = None
     face: str | None = None
+    # Of the error it ended with, if it was one.
+    error: str | None = None
+    details: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Change(Value):
@@ -154,7 +158,8 @@ class Change(Value):
     One request and what became of it.
 
     `revision` grows by one with every move, and moves are compare-and-swap on (state, revision).
-    `record_id` is the committed record once it took effect. Durations are seconds, times UTC.
+    `record_id` is the committed record once it took effect, `artifact_tag` and `recorded_at` what
+    that record says; `unchanged` when an earlier run had done it. Durations are seconds, times UTC.
     """
 
     id: str
@@ -183,9 +188,13 @@ class Change(Value):
     signature: SignatureStatus | None = None
     impact: ImpactAnalysis | None = None
     policy_digest: str | None = None
+    previous: Previous | None = None
     warnings: tuple[str, ...] = ()
     registry_sync: tuple[RegistrySync, ...] = ()
     record_id: str | None = None
+    artifact_tag: str | None = None
+    recorded_at: UtcTime | None = None
+    unchanged: bool = False
     ended: Ended | None = None
     superseded_by: str | None = None
     context: dict[str, JsonValue] = Field(default_factory=dict)

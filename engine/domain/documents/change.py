@@ -6,6 +6,7 @@ from engine.domain.documents.answers import Document, error_document
 from engine.domain.documents.promotion import Asked
 from engine.domain.documents.rollback import AskedRollback
 from engine.domain.errors import ApprovalPendingError, ChangeClosedError, PromotionError
+from engine.domain.result import Ending
 
 _OUTCOMES = {
     ChangeState.PROMOTED: "promoted",
@@ -18,46 +19,47 @@ _OUTCOMES = {
 
 def change_document(change: Change) -> Document:
     """The change as it is kept, beside what every JSON answer has."""
-    error = error_of(change)
     return {
-        "success": error is None,
+        "success": change.state is ChangeState.PROMOTED,
         "outcome": _OUTCOMES.get(change.state, "failed"),
         "change_id": change.id,
         **change.model_dump(mode="json", exclude={"id", "approvers", "requester"}),
         "requester": _person(change.requester),
         "missing_approvals": change.missing_approvals,
-        "error": error_document(error) if error else None,
+        "error": _error(change),
     }
 
 
 def promotion_of(asked: Asked, change: Change) -> Document:
     """The answer to a promotion that is a change: the fields of spec 18."""
+    due = f"{change.version}-{change.target}" if change.open else None
     return (
         promotion.blank(asked)
         | _common(change)
         | {
-            "outcome": _OUTCOMES.get(change.state, "failed"),
+            "outcome": _outcome(change, Ending.PROMOTED),
             "promotion_id": change.record_id,
-            "artifact_tag": f"{change.version}-{change.target}",
+            "artifact_tag": change.artifact_tag or due,
             "gate_results": [gate.model_dump(mode="json") for gate in change.gate_results],
-            "promoted_at": change.updated_at.isoformat() if change.record_id else None,
+            "promoted_at": _recorded_at(change),
         }
     )
 
 
 def rollback_of(asked: AskedRollback, change: Change) -> Document:
     """The answer to a rollback that is a change: the fields of spec 18."""
-    agreed = change.fingerprint
+    before = change.previous
     return (
         rollback.blank(asked)
         | _common(change)
         | {
-            "outcome": "rolled_back" if change.record_id else _OUTCOMES.get(change.state, "failed"),
+            "outcome": _outcome(change, Ending.ROLLED_BACK),
             "rollback_id": change.record_id,
-            "previous_version": agreed.running_version if agreed else None,
-            "previous_digest": agreed.running_digest if agreed else None,
+            "artifact_tag": change.artifact_tag,
+            "previous_version": before.version if before else None,
+            "previous_digest": before.digest if before else None,
             "impact_analysis": change.impact.model_dump(mode="json") if change.impact else None,
-            "rolled_back_at": change.updated_at.isoformat() if change.record_id else None,
+            "rolled_back_at": _recorded_at(change),
         }
     )
 
@@ -84,7 +86,8 @@ class EndedError(ChangeClosedError):
     """A change that ended without its effect, under the codes of what ended it."""
 
     def __init__(self, change: Change, ended: Ended) -> None:
-        super().__init__(ended.message, {"change_id": change.id, "state": change.state.value})
+        own: Document = {"change_id": change.id, "state": change.state.value}
+        super().__init__(ended.message, ended.details | own)
         self.exit_code = ended.exit_code
         self.reason_code = ended.reason_code
 
@@ -96,16 +99,45 @@ def _person(person: Person) -> Document:
     return fields | ordered
 
 
-def _common(change: Change) -> Document:
+def _outcome(change: Change, done: Ending) -> str:
+    if change.state is ChangeState.PROMOTED:
+        return (Ending.UNCHANGED if change.unchanged else done).value
+    return _OUTCOMES.get(change.state, "failed")
+
+
+def _recorded_at(change: Change) -> str | None:
+    """As records write a time."""
+    at: str | None = change.model_dump(mode="json", include={"recorded_at"})["recorded_at"]
+    return at
+
+
+def _error(change: Change) -> Document | None:
+    """Of the kind it was when it ended the change."""
     error = error_of(change)
+    if error is None:
+        return None
+    kind = change.ended.error if change.ended else None
+    return error_document(error) | ({"type": kind} if kind else {})
+
+
+def _authorized_via(change: Change) -> str | None:
+    """What let the requester in, as the check said."""
+    said = (f for f in change.findings if f.check == "authorization" and f.outcome != "blocked")
+    return next((found.reason or None for found in said), None)
+
+
+def _common(change: Change) -> Document:
+    done = change.state is ChangeState.PROMOTED and not change.unchanged
     return {
-        "success": error is None,
+        "success": change.state is ChangeState.PROMOTED,
         "change_id": change.id,
         "artifact_digest": change.digest,
         "operator": change.requester.name,
+        "authorized_via": _authorized_via(change),
+        "tags": [change.artifact_tag, f"latest-{change.target}"] if done else [],
         "findings": [found.model_dump() for found in change.findings],
         "signature": change.signature.model_dump(mode="json") if change.signature else None,
         "registry_sync": [each.model_dump(mode="json") for each in change.registry_sync],
         "warnings": list(change.warnings),
-        "error": error_document(error) if error else None,
+        "error": _error(change),
     }

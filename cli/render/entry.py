@@ -1,0 +1,25 @@
+"""One record and its place in a ledger, as tables and documents need it."""
+
+from typing import Protocol
+
+from engine.domain.artifact import Digest
+from engine.domain.documents.answers import Document
+from engine.domain.documents.ledger import record_document
+from engine.domain.record import AnyRecord
+
+
+class Entry(Protocol):
+    """A ledger entry is one, and so is what a server says of it."""
+
+    @property
+    def environment(self) -> str: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def digest(self) -> Digest: ...
+    @property
+    def record(self) -> AnyRecord: ...
+
+
+def entry_document(entry: Entry) -> Document:
+    return record_document(entry.environment, entry.sequence, entry.digest, entry.record)

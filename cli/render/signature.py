@@ -1,0 +1,29 @@
+"""Which signatures an artifact has, as JSON and as lines."""
+
+from cli.answer import Answer
+from cli.render.told import DigestValue, Told, ToldError
+from engine.domain.documents.answers import Document
+from engine.domain.signature import SignatureVerdict
+from engine.domain.text import printable
+
+
+class _ToldSignature(Told):
+    artifact_tag: str
+    artifact_digest: DigestValue
+    signature: SignatureVerdict
+    trace_id: str
+    error: ToldError | None
+
+
+def told(document: Document) -> Answer:
+    said = _ToldSignature.model_validate(document)
+    verdict = said.signature
+    looked = [f"  {examined.place}: {examined.refused or 'good'}" for examined in verdict.examined]
+    lines = [
+        f"{printable(said.artifact_tag)} is {said.artifact_digest}",
+        *(looked or ["  no signature is attached"]),
+        *(f"  note: {printable(note)}" for note in verdict.notes),
+        verdict.summary,
+        f"Trace ID: {said.trace_id}",
+    ]
+    return Answer(document, lines, said.error.exit_code if said.error else 0)

@@ -1,0 +1,95 @@
+"""Answers as programs read them: what their lines are made of, whoever gave them."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from engine.domain.artifact import Digest
+from engine.domain.gate import GateResult
+from engine.domain.impact import ImpactAnalysis
+from engine.domain.record import RegistrySync, SignatureStatus, UtcTime
+from engine.domain.result import Ending
+
+
+class Told(BaseModel):
+    """More fields may come."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True)
+
+
+DigestValue = Annotated[
+    Digest, BeforeValidator(lambda text: Digest(text) if isinstance(text, str) else text)
+]
+
+
+class ToldFinding(Told):
+    check: str
+    outcome: str
+    reason: str
+
+
+class ToldError(Told):
+    message: str
+    exit_code: int = Field(ge=1, le=255)
+
+
+class ToldAnswer(Told):
+    """What the answers to all requests have in common."""
+
+    outcome: Ending
+    operator: str | None
+    findings: tuple[ToldFinding, ...]
+    warnings: tuple[str, ...]
+    trace_id: str
+    error: ToldError | None
+
+    @property
+    def exit_code(self) -> int:
+        return self.error.exit_code if self.error else 0
+
+    @property
+    def blockers(self) -> tuple[ToldFinding, ...]:
+        return tuple(found for found in self.findings if found.outcome == "blocked")
+
+
+class ToldMove(ToldAnswer):
+    """A promotion or a rollback."""
+
+    version: str
+    artifact_digest: DigestValue | None
+    artifact_tag: str | None
+    signature: SignatureStatus | None
+    tags: tuple[str, ...]
+    registry_sync: tuple[RegistrySync, ...]
+
+
+class ToldPromotion(ToldMove):
+    source_environment: str | None
+    target_environment: str
+    promotion_id: str | None
+    gate_results: tuple[GateResult, ...]
+
+    @property
+    def step(self) -> str:
+        return f"{self.version} from {self.source_environment} to {self.target_environment}"
+
+
+class ToldRollback(ToldMove):
+    environment: str
+    reason: str
+    rollback_id: str | None
+    previous_version: str | None
+    impact_analysis: ImpactAnalysis | None
+    approvals_missing: int = 0
+
+
+class ToldFreeze(ToldAnswer):
+    """A lock or an unlock; what only one of them has is None in the other."""
+
+    environment: str
+    reason: str
+    lock_id: str | None = None
+    expires_at: UtcTime | None = None
+    unlock_id: str | None = None
+    locked_by: str | None = None
+    locked_reason: str | None = None
