@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask, Response, g, request, url_for
+from flask.json.provider import DefaultJSONProvider
 from flask.typing import ResponseReturnValue
 from jinja2 import StrictUndefined
 
@@ -41,6 +42,12 @@ _HEADERS = {
 }
 
 
+class InOrder(DefaultJSONProvider):
+    """JSON with the fields of a document in its order."""
+
+    sort_keys = False
+
+
 def create_app(site: Site) -> Flask:
     """The app; the caller starts and stops the site's feed, records and worker."""
     app = Flask("web", static_folder=None)
@@ -57,6 +64,8 @@ def create_app(site: Site) -> Flask:
         MAX_CONTENT_LENGTH=_LARGEST_REQUEST,
         TRUSTED_HOSTS=_hosts(site),
     )
+    # As the command line prints them: what matters first.
+    app.json = InOrder(app)
     for blueprint in (pages, deeds, sign_in, stream, api, orders, health):
         app.register_blueprint(blueprint)
     app.add_url_rule("/openapi.json", "openapi", lambda: description(site.web.base_url))

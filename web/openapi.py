@@ -57,6 +57,7 @@ def description(base_url: str | None) -> Response:
 def _paths() -> dict[str, Document]:
     change = _in_path("change_id", "like c-1a2b3c4d")
     name = _in_path("name", "an environment")
+    version = _in_path("version", "like v1.2.3")
     gate = _in_path("gate", ", ".join(GateKind))
     before = _query("before", "the id of the change that ended the page before")
     state = _query("state", "open or all", enum=["open", "all"])
@@ -72,6 +73,10 @@ def _paths() -> dict[str, Document]:
             "What a gate printed", None, change, gate
         ),
         "/api/v1/audit": _get("Whether the ledgers can be believed", "Audit", environment),
+        "/api/v1/artifacts/{version}/signature": _get(
+            "Which signatures an artifact has", "Signature", version, environment
+        ),
+        "/api/v1/sync": _post("Bring secondary registries up to date", "Sync", "Sync"),
         "/api/v1/promotions": _post("Promote a version", "Promotion", "PromotionAnswer"),
         "/api/v1/rollbacks": _post("Roll back", "Rollback", "RollbackAnswer"),
         "/api/v1/changes/{change_id}/approve": _post("Approve", None, "Change", change),

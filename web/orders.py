@@ -4,6 +4,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, TypeVar
 
@@ -18,6 +19,7 @@ from engine.domain.documents.change import change_document, error_of, promotion_
 from engine.domain.documents.freeze import AskedFreeze, freeze_document
 from engine.domain.documents.promotion import Asked
 from engine.domain.documents.rollback import AskedRollback
+from engine.domain.documents.sync import sync_document
 from engine.domain.errors import ConflictError, PromotionError, UsageError
 from engine.domain.operator import Operator
 from engine.domain.parsing import (
@@ -31,8 +33,10 @@ from engine.domain.request import LockRequest, PromotionRequest, RollbackRequest
 from engine.domain.text import printable, reason_text
 from engine.domain.trace import trace_id
 from web.failures import status_of
+from web.long import taking_long
 from web.pages import change_of
 from web.site import the_site
+from web.ticket import with_ticket
 from web.visitors import caller
 
 _FACE = "api"
@@ -55,6 +59,7 @@ class Promotion(Body):
     source: Text | None = Field(default=None, alias="from")
     target: Text = Field(alias="to")
     dry_run: bool = False
+    run_gates: bool = False
 
 
 class Rollback(Body):
@@ -73,6 +78,12 @@ class Lock(Body):
 
     reason: Text
     duration: Text | None = Field(default=None, alias="for")
+
+
+class Sync(Body):
+    """Without an environment: all of them."""
+
+    environment: Text | None = None
 
 
 Kind = TypeVar("Kind", bound=Body)
@@ -97,7 +108,9 @@ def promote() -> Answer:
         )
         asked = Asked(str(wanted.version), wanted.source, wanted.target, body.dry_run, g.trace)
         if body.dry_run:
-            plan = engine.plan(wanted, QUIET, GateMode.LIST)
+            with taking_long() if body.run_gates else nullcontext():
+                mode = GateMode.RUN if body.run_gates else GateMode.LIST
+                plan = engine.plan(wanted, QUIET, mode)
             return _judged(promotion.dry_run_document(asked, plan), plan.error)
         return _submitted(wanted, partial(promotion_of, asked))
     except PromotionError as error:
@@ -162,6 +175,15 @@ def unlock(name: str) -> Answer:
     return _frozen(asked, ask, body)
 
 
+@orders.post("/sync")
+def sync() -> Answer:
+    """Waits for the answer. Under one key or several: what is repaired needs no repair."""
+    environment, _ = _body(Sync).environment, _key()
+    with taking_long():
+        report = the_site().platform.engine.sync(environment, QUIET)
+    return _judged(sync_document(report, g.trace), report.error)
+
+
 def _submitted(
     wanted: PromotionRequest | RollbackRequest, document: Callable[[Change], Document]
 ) -> Answer:
@@ -208,10 +230,10 @@ def _frozen(
 
 
 def _of_change(change: Change, document: Document) -> Answer:
-    error = error_of(change)
+    error, answer = error_of(change), with_ticket(jsonify(document), change.id)
     if error is None:
-        return jsonify(document), 200
-    return jsonify(document), 202 if change.open else status_of(error)
+        return answer, 200
+    return answer, 202 if change.open else status_of(error)
 
 
 def _as_asked(change: Change, outcome: str) -> Answer:

@@ -118,6 +118,17 @@ SCHEMAS: dict[str, Document] = {
         trace_id=_TEXT,
         dry_run=_YES_NO,
     ),
+    "Signature": _object(
+        success=_YES_NO,
+        artifact_tag=_TEXT,
+        artifact_digest=_TEXT,
+        signature=_ANYTHING,
+        trace_id=_TEXT,
+        error=_ERROR,
+    ),
+    "Sync": _object(
+        success=_YES_NO, registries=_list(_ANYTHING), relisted=_NUMBER, trace_id=_TEXT, error=_ERROR
+    ),
     "Freeze": _object(**_ANSWER, environment=_TEXT, reason=_TEXT, trace_id=_TEXT),
 }
 
@@ -146,5 +157,7 @@ BODIES: dict[str, Document] = {
         ("reason",), reason={}, **{"for": {"type": ["string", "null"], "examples": ["2h"]}}
     ),
 }
+BODIES["Sync"] = _body((), environment={"type": ["string", "null"]})
 for _kind in ("Promotion", "Rollback"):
     BODIES[_kind]["properties"]["dry_run"] = _DRY
+BODIES["Promotion"]["properties"]["run_gates"] = _DRY
