@@ -8,6 +8,7 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
+from cli.elsewhere import through_server
 from cli.failure import failure_lines
 from cli.progress import TerminalProgress
 from cli.render.change import changes_table, rendered
@@ -59,13 +60,23 @@ def changes(everything: bool, limit: int, manifest: Path, output: str) -> None:
     deliver(output, partial(_changes, everything, limit, manifest), partial(_failure, "Not shown"))
 
 
+def _trace() -> str:
+    return trace_id(os.environ.get("TRACEPARENT"))
+
+
 def _approve(change_id: str, manifest: Path) -> Answer:
+    with through_server(_trace()) as server:
+        if server:
+            return server.approve(change_id)
     with open_changes(manifest) as (platform, operator):
         change = platform.changes.approve(change_id, operator, _FACE)
         return rendered(platform.progression.settle(change, TerminalProgress()))
 
 
 def _reject(change_id: str, reason: str, manifest: Path) -> Answer:
+    with through_server(_trace()) as server:
+        if server:
+            return server.reject(change_id, reason)
     with open_changes(manifest) as (platform, operator):
         change = platform.changes.reject(change_id, operator, reason_text(reason), _FACE)
     # Rejecting is what was asked for, so that it is done is no failure.
@@ -74,6 +85,9 @@ def _reject(change_id: str, reason: str, manifest: Path) -> Answer:
 
 
 def _cancel(change_id: str, manifest: Path) -> Answer:
+    with through_server(_trace()) as server:
+        if server:
+            return server.cancel(change_id)
     with open_changes(manifest) as (platform, operator):
         change = platform.changes.cancel(change_id, operator, _FACE)
     document = change_document(change) | {"success": True, "outcome": "cancelled", "error": None}
@@ -81,6 +95,9 @@ def _cancel(change_id: str, manifest: Path) -> Answer:
 
 
 def _changes(everything: bool, limit: int, manifest: Path) -> Answer:
+    with through_server(_trace()) as server:
+        if server:
+            return server.changes(everything, limit)
     with open_changes(manifest) as (platform, _operator):
         store = platform.store
         platform.changes.expire_due()
@@ -89,7 +106,7 @@ def _changes(everything: bool, limit: int, manifest: Path) -> Answer:
 
 
 def _failure(not_done: str, error: PromotionError) -> Answer:
-    trace = trace_id(os.environ.get("TRACEPARENT"))
+    trace = _trace()
     document = {
         "success": False,
         "outcome": "failed",

@@ -10,6 +10,7 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
+from cli.elsewhere import through_server
 from cli.progress import TerminalProgress
 from cli.refusals import recorded
 from cli.render.freeze import failure, rendered
@@ -37,7 +38,7 @@ def lock(environment: str, reason: str, duration: str | None, manifest: Path, ou
     def ask(engine: Engine, operator: Operator) -> LockRequest:
         return lock_request(engine.path, environment, operator, asked.trace_id, reason, duration)
 
-    deliver(output, partial(_freeze, asked, manifest, ask), partial(failure, asked))
+    deliver(output, partial(_asked, asked, duration, manifest, ask), partial(failure, asked))
 
 
 @click.command()
@@ -52,7 +53,14 @@ def unlock(environment: str, reason: str, manifest: Path, output: str) -> None:
     def ask(engine: Engine, operator: Operator) -> UnlockRequest:
         return unlock_request(engine.path, environment, operator, asked.trace_id, reason)
 
-    deliver(output, partial(_freeze, asked, manifest, ask), partial(failure, asked))
+    deliver(output, partial(_asked, asked, None, manifest, ask), partial(failure, asked))
+
+
+def _asked(asked: AskedFreeze, duration: str | None, manifest: Path, ask: Ask) -> Answer:
+    with through_server(asked.trace_id) as server:
+        if server:
+            return server.freeze(asked, duration)
+    return _freeze(asked, manifest, ask)
 
 
 def _freeze(asked: AskedFreeze, manifest: Path, ask: Ask) -> Answer:

@@ -10,6 +10,7 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
+from cli.elsewhere import through_server
 from cli.failure import AnsweringCommand, Words
 from cli.progress import TerminalProgress
 from cli.refusals import recorded
@@ -59,8 +60,15 @@ def promote(
             click.get_current_context(),
         )
     asked = Asked(version, source, target, dry_run, trace_id(os.environ.get("TRACEPARENT")))
-    ask = partial(_promote, asked, manifest, GateMode.RUN if run_gates else GateMode.LIST, wait)
+    ask = partial(_asked, asked, manifest, GateMode.RUN if run_gates else GateMode.LIST, wait)
     deliver(output, ask, partial(failure, asked))
+
+
+def _asked(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
+    with through_server(asked.trace_id) as server:
+        if server:
+            return server.promote(asked, mode is GateMode.RUN, wait)
+    return _promote(asked, manifest, mode, wait)
 
 
 def _promote(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:

@@ -9,6 +9,7 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
+from cli.elsewhere import through_server
 from cli.progress import TerminalProgress
 from cli.refusals import recorded
 from cli.render.change import rendered_rollback
@@ -43,7 +44,14 @@ def rollback(
     """Let an environment follow VERSION again, which was promoted there before."""
     trace = trace_id(os.environ.get("TRACEPARENT"))
     asked = AskedRollback(version, environment, reason, dry_run, trace)
-    deliver(output, partial(_rollback, asked, manifest, wait), partial(failure, asked))
+    deliver(output, partial(_asked, asked, manifest, wait), partial(failure, asked))
+
+
+def _asked(asked: AskedRollback, manifest: Path, wait: int) -> Answer:
+    with through_server(asked.trace_id) as server:
+        if server:
+            return server.roll_back(asked, wait)
+    return _rollback(asked, manifest, wait)
 
 
 def _rollback(asked: AskedRollback, manifest: Path, wait: int) -> Answer:

@@ -1,5 +1,6 @@
 """`floe platform status`."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
+from cli.elsewhere import through_server
 from cli.failure import failure_lines
 from cli.render.status import history_table, status_table
 from engine.api import Engine
@@ -15,6 +17,7 @@ from engine.domain.documents.answers import error_document
 from engine.domain.documents.ledger import history_document, status_document
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
+from engine.domain.trace import trace_id
 
 FORMATS = ["table", "json", "yaml"]
 
@@ -33,6 +36,9 @@ def status(
 
 
 def _status(environment: str | None, history: int | None, manifest: Path) -> Answer:
+    with through_server(trace_id(os.environ.get("TRACEPARENT"))) as server:
+        if server:
+            return server.status(environment, history)
     with open_reading(manifest) as engine:
         if environment is not None:
             engine.path.environment(environment)

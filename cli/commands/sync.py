@@ -8,6 +8,7 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
+from cli.elsewhere import through_server
 from cli.progress import TerminalProgress
 from cli.render.sync import failure, rendered
 from engine.bootstrap import open_reading
@@ -30,5 +31,8 @@ def sync(environment: str | None, output: str, manifest: Path) -> None:
 
 
 def _sync(environment: str | None, trace: str, manifest: Path) -> Answer:
+    with through_server(trace) as server:
+        if server:
+            return server.sync(environment)
     with open_reading(manifest) as engine:
         return rendered(engine.sync(environment, TerminalProgress()), trace)

@@ -169,11 +169,11 @@ def _url(audit: StoreAudit | DatabaseAudit | PluginAudit) -> str | None:
     return _plain(url) if url is not None else None
 
 
-def refuse_what_is_not_built() -> None:
-    """A setting that is not carried out would be a promise that silently never holds."""
+def refuse_beside_a_server() -> None:
+    """Whatever would act from here although a server is named is ended before it does."""
     if os.environ.get("FLOE_SERVER"):
         # Acting here would write past the server that holds the locks and the changes.
         raise ConfigError(
-            "FLOE_SERVER is set, and this version of floe does not send its commands to a server: "
-            "unset it to act on the registry from here"
+            "FLOE_SERVER is set, so that a server acts on the registry, and this command is not "
+            "one it carries out: unset FLOE_SERVER to run it here"
         )

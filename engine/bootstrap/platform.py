@@ -19,7 +19,7 @@ from engine.bootstrap.means import (
     gates_of,
     lease_directory,
     policies_of,
-    refuse_what_is_not_built,
+    refuse_beside_a_server,
     registry_of,
     tracer_of,
     verifier_of,
@@ -47,7 +47,7 @@ _REFUSAL_SECONDS = 1
 @contextmanager
 def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engine]:
     """The engine `config` describes, closed at the end."""
-    refuse_what_is_not_built()
+    refuse_beside_a_server()
     with ExitStack() as stack:
         registry = registry_of(config.registry, stack)
         ledger = RegistryLedger(registry)

@@ -147,12 +147,3 @@ def test_away_from_where_changes_are_kept_nothing_is_asked(team, tmp_path):
 
     assert ended.code == 2
     assert ".floe, which is not here" in ended.err
-
-
-def test_a_server_that_is_named_is_not_passed_by(team, tmp_path):
-    alice = Floe(tmp_path, team.alice.environ | {"FLOE_SERVER": "https://floe.example.com"})
-
-    ended = alice.promote("v1.0.0", "staging")
-
-    assert ended.code == 2
-    assert "FLOE_SERVER" in ended.document["error"]["message"]

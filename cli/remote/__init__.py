@@ -1,0 +1,1 @@
+"""`floe platform` as a client of `floe serve`: the same answers, from elsewhere."""

@@ -1,0 +1,51 @@
+"""The address of a server, and the token it is shown: refused before anything is sent."""
+
+import re
+from ipaddress import ip_address
+
+import httpx
+
+from engine.domain.errors import ConfigError
+
+# RFC 6750, section 2.1.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
+
+
+def address_of(text: str) -> httpx.URL:
+    """FLOE_SERVER as a URL: https, or http on loopback only, since a token goes there."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise ConfigError(f"FLOE_SERVER is no address ({error}): {_EXAMPLE}") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigError(f"FLOE_SERVER is no address of a server: {_EXAMPLE}")
+    if url.userinfo or url.query or url.fragment:
+        raise ConfigError(
+            "FLOE_SERVER is an address and nothing else, without a user, a query or a fragment: "
+            f"{_EXAMPLE}"
+        )
+    if url.scheme == "http" and not _loopback(url.host):
+        raise ConfigError(
+            f"FLOE_SERVER is http://{url.host}, where anybody on the way could read the token: "
+            "use https://"
+        )
+    return url
+
+
+def token_of(text: str) -> str | None:
+    """FLOE_ID_TOKEN as it goes into a header; its value is never shown."""
+    if text and not _TOKEN.fullmatch(text):
+        raise ConfigError("FLOE_ID_TOKEN is no token: it has characters that no token has")
+    return text or None
+
+
+_EXAMPLE = "set it to where `floe serve` is reached, like https://floe.example.com"
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,190 @@
+"""The commands of `floe platform`, each as what the server is asked and how it is answered."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from cli.answer import Answer
+from cli.progress import TerminalProgress
+from cli.remote import reading
+from cli.remote.address import address_of, token_of
+from cli.remote.api import Api
+from cli.remote.failures import absent, known
+from cli.remote.following import Following
+from cli.remote.records import records
+from cli.render import audit, freeze, promotion, rollback, signature, sync
+from cli.render import change as changes
+from cli.render.entry import Entry, entry_document
+from cli.render.status import history_table, status_table
+from engine.domain.change import Change, ChangeState
+from engine.domain.documents.change import change_document, promotion_of, rollback_of
+from engine.domain.documents.freeze import AskedFreeze
+from engine.domain.documents.promotion import Asked
+from engine.domain.documents.rollback import AskedRollback
+from engine.domain.text import printable, reason_text
+
+Json = Any
+_LARGEST_PAGE = 500
+
+
+@contextmanager
+def asking(address: str, token: str, trace_id: str) -> Iterator["Commands"]:
+    """The server at `address`, asked as the holder of `token`."""
+    place, shown = address_of(address), token_of(token)
+    with closing(Api(place, shown, trace_id)) as api:
+        try:
+            yield Commands(api, trace_id)
+        except reading.StrangeAnswerError as error:
+            raise api.strange(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Implements `cli.elsewhere.Server`."""
+
+    api: Api
+    trace_id: str
+
+    def promote(self, asked: Asked, run_gates: bool, wait_seconds: int) -> Answer:
+        body = {"version": asked.version, "from": asked.source, "to": asked.target}
+        if asked.dry_run:
+            dry = body | {"dry_run": True, "run_gates": run_gates}
+            document = self.api.order("promotions", dry, answers=_judged, long=run_gates)
+            return reading.told(promotion.told_dry_run, document)
+        change = self._submitted("promotions", body, wait_seconds)
+        asked = Asked(change.version, change.source, change.target, False, asked.trace_id)
+        if change.required:
+            return changes.rendered_promotion(asked, change)
+        return promotion.told_run(promotion_of(asked, change), verified=True)
+
+    def roll_back(self, asked: AskedRollback, wait_seconds: int) -> Answer:
+        body = {
+            "version": asked.version,
+            "environment": asked.environment,
+            "reason": asked.reason,
+        }
+        if asked.dry_run:
+            document = self.api.order("rollbacks", body | {"dry_run": True}, answers=_judged)
+            return reading.told(rollback.told_dry_run, document)
+        change = self._submitted("rollbacks", body, wait_seconds)
+        reason = change.reason or asked.reason
+        asked = AskedRollback(change.version, change.target, reason, False, asked.trace_id)
+        if change.required:
+            return changes.rendered_rollback(asked, change)
+        return rollback.told_run(rollback_of(asked, change), verified=True)
+
+    def freeze(self, asked: AskedFreeze, duration: str | None) -> Answer:
+        body = {"reason": asked.reason} | ({"for": duration} if duration is not None else {})
+        path = f"environments/{_part(asked.environment)}/{asked.verb}"
+        document = self.api.order(path, body, answers=_judged)
+
+        def render(said: Json) -> Answer:
+            return freeze.told(asked.verb, said, verified=True)
+
+        return reading.told(render, document)
+
+    def approve(self, change_id: str) -> Answer:
+        with absent(change_id):
+            self.api.post(f"changes/{_part(change_id)}/approve")
+        return changes.rendered(Following(self.api, change_id, TerminalProgress()).settled())
+
+    def reject(self, change_id: str, reason: str) -> Answer:
+        said = reason_text(reason)
+        with absent(change_id):
+            document = self.api.post(f"changes/{_part(change_id)}/reject", {"reason": said})
+        change = reading.change(document)
+        return Answer(document, [f"Rejected {change.id}: {printable(reason)}"])
+
+    def cancel(self, change_id: str) -> Answer:
+        with absent(change_id):
+            document = self.api.post(f"changes/{_part(change_id)}/cancel")
+        return Answer(document, [f"Cancelled {reading.change(document).id}"])
+
+    def changes(self, everything: bool, limit: int) -> Answer:
+        found: list[Change] = []
+        while len(found) < limit:
+            size = min(limit - len(found), _LARGEST_PAGE)
+            before = found[-1].id if found else None
+            state = "all" if everything else "open"
+            query = {"state": state, "limit": str(size), "before": before}
+            page = reading.items(self.api.get("changes", query))
+            found += map(reading.change, page)
+            if not everything or len(page) < size:
+                break
+        return Answer([change_document(c) for c in found], changes.changes_table(tuple(found)))
+
+    def status(self, environment: str | None, history: int | None) -> Answer:
+        documents = reading.items(self.api.get("status"))
+        rows = [reading.status(document) for document in documents]
+        if environment is not None:
+            known([row.name for row in rows], environment)
+        shown = [
+            pair
+            for pair in zip(rows, documents, strict=True)
+            if environment in (None, pair[0].name)
+        ]
+        lines = status_table(tuple(row for row, _ in shown))
+        answered = [document for _, document in shown]
+        if history is None:
+            return Answer(answered, lines)
+        entries = tuple(records(self.api, {"environment": environment}, history))
+        lines += ["", *history_table(entries)]
+        return Answer([_with_history(document, entries) for document in answered], lines)
+
+    def sync(self, environment: str | None) -> Answer:
+        body = {"environment": environment} if environment is not None else {}
+        document = self.api.order("sync", body, answers=_repaired, long=True)
+        return reading.told(sync.told, document)
+
+    def signature(self, version: str, environment: str | None) -> Answer:
+        path = f"artifacts/{_part(version)}/signature"
+        return reading.told(signature.told, self.api.get(path, {"environment": environment}))
+
+    def audit(self, environment: str | None, strict: bool) -> Answer:
+        document = self.api.get("audit", {"environment": environment}, long=True)
+        report = reading.audit(document)
+        return audit.verified(report.strict() if strict else report, self.trace_id)
+
+    def history(
+        self, filters: Mapping[str, str | None], limit: int | None, as_lines: bool
+    ) -> Answer:
+        found = records(self.api, filters, limit)
+        if as_lines:
+            return audit.written(found)
+        return audit.listed(list(found), limit, self.trace_id)
+
+    def _submitted(self, path: str, body: Mapping[str, Json], wait_seconds: int) -> Change:
+        document = self.api.order(path, body, answers=_taken_up)
+        change_id = reading.change_id(document)
+        change = Following(self.api, change_id, TerminalProgress()).settled(wait_seconds)
+        if change.state is ChangeState.FAILED and not change.findings:
+            # What was asked for could not even be judged.
+            raise reading.failed(change)
+        return change
+
+
+def _judged(document: Json) -> bool:
+    """Whether a refusal has findings, and so is an answer."""
+    return isinstance(document, dict) and bool(document.get("findings"))
+
+
+def _repaired(document: Json) -> bool:
+    """Whether a failure says what became of each secondary."""
+    return isinstance(document, dict) and bool(document.get("registries"))
+
+
+def _taken_up(document: Json) -> bool:
+    """Whether there is a change to follow, whatever became of it."""
+    return isinstance(document, dict) and bool(document.get("change_id"))
+
+
+def _with_history(document: Json, entries: Sequence[Entry]) -> Json:
+    own = [entry_document(e) for e in entries if e.environment == document["environment"]]
+    return document | {"history": own}
+
+
+def _part(text: str) -> str:
+    """One segment of a path, whatever is in it."""
+    return quote(text, safe="")

@@ -1,0 +1,60 @@
+"""The records of the ledgers, as a server has them: page after page, newest first."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from cli.remote import reading
+from cli.remote.api import Api
+from cli.remote.failures import ServerUnavailableError
+from cli.render.told import Told
+
+_PAGE = 500
+_LOOK_SECONDS = 0.5
+# A server that begins reads ten thousand records in less.
+_PATIENCE_SECONDS = 600.0
+
+
+class _Page(Told):
+    records: list[Any]
+    next: str | None
+    unread: dict[str, int]
+
+
+def records(
+    api: Api,
+    filters: Mapping[str, str | None],
+    limit: int | None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Iterator[reading.ToldEntry]:
+    """The newest `limit` records that `filters` admit, or all of them."""
+    after: str | None = None
+    left = limit
+    while left is None or left > 0:
+        size = _PAGE if left is None else min(left, _PAGE)
+        page = _page(api, {**filters, "limit": str(size), "after": after}, pause)
+        yield from map(reading.entry, page.records)
+        after = page.next
+        if after is None:
+            return
+        left = None if left is None else left - len(page.records)
+
+
+def _page(api: Api, query: Mapping[str, str | None], pause: Callable[[float], None]) -> _Page:
+    """A page without gaps: a server that has just begun is still reading what is older."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            page = TypeAdapter(_Page).validate_python(api.get("history", query))
+        except ValidationError as error:
+            raise reading.StrangeAnswerError("a history without records") from error
+        if not page.unread:
+            return page
+        if time.monotonic() > end:
+            raise ServerUnavailableError(
+                f"{api.place} has yet to read {sum(page.unread.values())} older records: ask "
+                "again later"
+            )
+        pause(_LOOK_SECONDS)

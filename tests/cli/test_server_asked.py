@@ -1,0 +1,205 @@
+"""What a client sends and to whom, and what it makes of answers that no `floe serve` gives."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.peers.fake_http import Cut, FakeServer, Reply, Request
+from tests.scenarios.commands import Finished, Floe
+
+TOKEN = "e30.e30.c2lnbmF0dXJl"
+JSON = {"Content-Type": "application/json"}
+
+
+class Server(FakeServer):
+    """Answers every order with a lock that was taken, and every question with an empty list."""
+
+    def respond(self, request: Request) -> Reply:
+        return reply([] if request.method == "GET" else LOCKED)
+
+
+LOCKED: dict[str, Any] = {
+    "success": True,
+    "outcome": "locked",
+    "environment": "prod",
+    "reason": "INC-1",
+    "operator": "alice@acme.com",
+    "lock_id": "0d0c5ab6-8d3f-4c0e-8f3b-3f0e5a1d2c4b",
+    "locked_at": "2026-11-24T10:00:00Z",
+    "expires_at": None,
+    "findings": [],
+    "warnings": [],
+    "trace_id": "a" * 32,
+    "error": None,
+}
+
+
+def reply(document: object, status: int = 200) -> Reply:
+    return Reply(status, json.dumps(document).encode(), JSON)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        yield running
+
+
+def lock(server: str, folder: Path, **environ: str) -> Finished:
+    floe = Floe(folder, {"FLOE_SERVER": server, "FLOE_ID_TOKEN": TOKEN, **environ})
+    return floe.run("platform", "lock", "--env", "prod", "--reason", "INC-1", "--output", "json")
+
+
+def test_the_token_is_in_a_header_and_every_order_has_a_key_of_its_own(
+    server: Server, tmp_path: Path
+) -> None:
+    first = lock(f"http://{server.host}/", tmp_path)
+    second = lock(f"http://{server.host}", tmp_path)
+
+    sent = server.seen("POST", "^/api/v1/environments/prod/lock$")
+    assert (first.code, second.code) == (0, 0)
+    assert first.document == LOCKED
+    assert [r.headers["authorization"] for r in sent] == [f"Bearer {TOKEN}"] * 2
+    assert len({r.headers["idempotency-key"] for r in sent}) == 2
+    assert json.loads(sent[0].body) == {"reason": "INC-1"}
+
+
+def test_an_answer_that_was_lost_is_asked_for_again_under_the_same_key(
+    server: Server, tmp_path: Path
+) -> None:
+    server.script("POST", "/lock", Cut.AFTER, Reply(503, b"<h1>later</h1>"))
+
+    ended = lock(f"http://{server.host}", tmp_path)
+
+    keys = {r.headers["idempotency-key"] for r in server.seen("POST")}
+    assert (ended.code, len(server.seen("POST")), len(keys)) == (0, 3, 1)
+
+
+def test_what_has_no_key_is_sent_once_and_may_have_been_done(
+    server: Server, tmp_path: Path
+) -> None:
+    server.always("POST", "/approve", Cut.AFTER)
+    floe = Floe(tmp_path, {"FLOE_SERVER": f"http://{server.host}", "FLOE_ID_TOKEN": TOKEN})
+
+    ended = floe.run("platform", "approve", "c-1a2b3c4d")
+
+    assert (ended.code, len(server.seen("POST"))) == (5, 1)
+    assert "it may have been done: floe platform changes shows it" in ended.err
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_never_sees_the_token(server: Server, tmp_path: Path, status: int) -> None:
+    with Server() as elsewhere:
+        there = {"Location": f"http://{elsewhere.host}/api/v1/environments/prod/lock"}
+        server.always("POST", "/lock", Reply(status, b"", there))
+
+        ended = lock(f"http://{server.host}", tmp_path)
+
+        assert elsewhere.requests == []
+    assert (ended.code, ended.document["error"]["reason_code"]) == (5, "server_unavailable")
+    assert "where the token does not go" in ended.document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://floe.example.com", "anybody on the way could read the token: use https://"),
+        ("http://10.0.0.7:8080", "anybody on the way could read the token: use https://"),
+        ("https://alice:secret@floe.example.com", "without a user"),
+        ("https://floe.example.com/?x=1", "without a user, a query or a fragment"),
+        ("floe.example.com", "FLOE_SERVER is no address of a server"),
+        ("ftp://floe.example.com", "FLOE_SERVER is no address of a server"),
+        ("http://[::1", "FLOE_SERVER is no address"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_before_anything_is_sent(
+    tmp_path: Path, address: str, said: str
+) -> None:
+    ended = lock(address, tmp_path)
+
+    assert (ended.code, ended.document["error"]["reason_code"]) == (2, "configuration")
+    assert said in ended.document["error"]["message"]
+    assert "secret" not in ended.out + ended.err
+
+
+def test_what_is_no_token_is_refused_and_not_shown(server: Server, tmp_path: Path) -> None:
+    ended = lock(f"http://{server.host}", tmp_path, FLOE_ID_TOKEN="one\r\nX-Other: two")
+
+    assert (ended.code, server.requests) == (2, [])
+    assert "FLOE_ID_TOKEN is no token" in ended.document["error"]["message"]
+    assert "X-Other" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Reply(200, b"<h1>Sign in</h1>", {"Content-Type": "text/html"}), "HTTP status 200"),
+        (Reply(200, b"{", JSON), "HTTP status 200"),
+        (Reply(404, b"<h1>Not found</h1>"), "HTTP status 404"),
+        (Reply(500, b"Internal Server Error"), "HTTP status 500"),
+        (Reply(403, b'{"message": "no"}', JSON), "HTTP status 403"),
+        (reply({"success": True}), "validation error"),
+        (reply([]), "validation error"),
+    ],
+)
+def test_an_answer_that_is_not_one_of_ours_is_exit_5_in_one_sentence(
+    server: Server, tmp_path: Path, answer: Reply, said: str
+) -> None:
+    server.always("POST", "/lock", answer)
+
+    ended = lock(f"http://{server.host}", tmp_path)
+
+    assert (ended.code, ended.document["error"]["reason_code"]) == (5, "server_unavailable")
+    assert said in ended.document["error"]["message"]
+    assert "see that FLOE_SERVER is right" in ended.document["error"]["message"]
+    assert "Traceback" not in ended.err
+
+
+def test_a_refusal_has_the_exit_code_and_the_sentence_of_the_server(
+    server: Server, tmp_path: Path
+) -> None:
+    error = {
+        "type": "AuthorizationError",
+        "reason_code": "unauthorized",
+        "message": "no",
+        "exit_code": 12,
+        "details": {"who": "alice"},
+    }
+    server.always("POST", "/lock", reply({"success": False, "error": error}, 403))
+
+    ended = lock(f"http://{server.host}", tmp_path)
+
+    assert (ended.code, ended.document["error"]) == (12, error)
+    assert ended.document["environment"] == "prod"
+
+
+def test_without_a_token_the_way_to_one_is_named(server: Server, tmp_path: Path) -> None:
+    error = {"type": "X", "reason_code": "unauthenticated", "message": "no", "exit_code": 12}
+    server.always("POST", "/lock", reply({"success": False, "error": error}, 401))
+
+    ended = lock(f"http://{server.host}", tmp_path, FLOE_ID_TOKEN="")
+
+    assert ended.code == 12
+    assert "set FLOE_ID_TOKEN" in ended.document["error"]["message"]
+    assert "authorization" not in server.requests[0].headers
+
+
+def test_a_server_that_is_not_there_is_exit_5(tmp_path: Path) -> None:
+    ended = lock("http://127.0.0.1:9", tmp_path)
+
+    assert ended.code == 5
+    assert "http://127.0.0.1:9 does not answer" in ended.document["error"]["message"]
+
+
+def test_what_a_server_cannot_do_is_refused_while_one_is_named(
+    server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "registry").mkdir()
+    floe = Floe.on("oci-layout:./registry", tmp_path, FLOE_SERVER=f"http://{server.host}")
+
+    ended = floe.run("artifact", "pull", "v1.0.0", "-o", "out")
+
+    assert (ended.code, server.requests) == (2, [])
+    assert "unset FLOE_SERVER to run it here" in ended.err

@@ -1,0 +1,125 @@
+"""Through a server every command answers as it does here: same text, same JSON, same exit code."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from tests.builders import image
+from tests.cli.serving import serving, write_manifest
+from tests.peers import raw
+from tests.peers.oidc_provider import oidc_provider
+from tests.scenarios.commands import Finished, Floe
+
+pytestmark = [pytest.mark.requirement("FR-031"), pytest.mark.timeout(600)]
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+JSON = ("--output", "json")
+# In this order: each finds what those before it left.
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "dry run": ("promote", "v1.0.0", "--to", "staging", "--dry-run"),
+    "dry run as JSON": ("promote", "v1.0.0", "--to", "staging", "--dry-run", *JSON),
+    "dry run with gates": ("promote", "v1.0.0", "--to", "staging", "--dry-run", "--run-gates"),
+    "promote": ("promote", "v1.0.0", "--to", "staging"),
+    "promote again": ("promote", "v1.0.0", "--to", "staging"),
+    "promote as JSON": ("promote", "v1.1.0", "--to", "staging", *JSON),
+    "promote again as JSON": ("promote", "v1.1.0", "--to", "staging", *JSON),
+    "no version": ("promote", "v9.9.9", "--to", "staging", *JSON),
+    "no environment": ("promote", "v1.0.0", "--to", "moon", *JSON),
+    "skipped step": ("promote", "v1.0.0", "--from", "dev", "--to", "prod"),
+    "rollback dry run": ("rollback", "v1.0.0", "--env", "staging", "--reason", "x", "--dry-run"),
+    "rollback": ("rollback", "v1.0.0", "--env", "staging", "--reason", "INC-1"),
+    "rollback to the same": ("rollback", "v1.0.0", "--env", "staging", "--reason", "INC-1", *JSON),
+    "never promoted": ("rollback", "v9.0.0", "--env", "staging", "--reason", "x"),
+    "lock": ("lock", "--env", "staging", "--reason", "INC-2", "--for", "2h"),
+    "lock again": ("lock", "--env", "staging", "--reason", "INC-3", *JSON),
+    "lock for nonsense": ("lock", "--env", "prod", "--reason", "x", "--for", "soon"),
+    "locked": ("promote", "v1.2.0", "--to", "staging"),
+    "locked dry run": ("promote", "v1.2.0", "--to", "staging", "--dry-run", *JSON),
+    "unlock": ("unlock", "--env", "staging", "--reason", "over", *JSON),
+    "unlock again": ("unlock", "--env", "staging", "--reason", "over"),
+    "no change": ("approve", "c-none", *JSON),
+    "changes": ("changes",),
+    "status": ("status", "--history", "3"),
+    "status as YAML": ("status", "--env", "dev", "--format", "yaml"),
+    "status as JSON": ("status", "--history", "2", *JSON),
+    "status of nowhere": ("status", "--env", "moon", *JSON),
+    "audit verify": ("audit", "verify"),
+    "audit verify as JSON": ("audit", "verify", "--env", "staging", "--policy", "current", *JSON),
+    "audit history": ("audit", "history", "--kind", "promotion"),
+    "audit history as JSON": ("audit", "history", "--limit", "2", *JSON),
+    "audit history as lines": ("audit", "history", "--limit", "0", "--output", "jsonl"),
+    "audit of nonsense": ("audit", "history", "--since", "soon", *JSON),
+    "sync": ("sync",),
+    "sync as JSON": ("sync", *JSON),
+}
+_VARYING = (
+    (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>"),
+    (r"\bc-[0-9a-f]{8}\b", "<change>"),
+    (r"sha256:[0-9a-f]{12,64}", "<digest>"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( UTC|Z|\+00:00)?", "<time>"),
+    (r'"duration_ms": ?\d+', "<duration>"),
+    (r"in \d+\.\d s", "<duration>"),
+    (r'"seconds_undone": ?\d+', "<span>"),
+    (r"\d+:\d\d:\d\d since", "<span>"),
+    (r"tests/[a-z]+-[0-9a-f]+", "<repository>"),
+    (r" +", " "),
+)
+
+
+@pytest.fixture(scope="module")
+def answers(
+    tmp_path_factory: pytest.TempPathFactory, registry_host: str
+) -> Iterator[dict[str, tuple[Finished, Finished]]]:
+    """What each command says here, and on another platform just like it through its server."""
+    folder = tmp_path_factory.mktemp("same")
+    with oidc_provider(folder) as provider:
+        token = provider.id_token("bob")
+        here, there = folder / "here", folder / "there"
+        for place in (here, there):
+            repository = f"tests/same-{abs(hash(str(place))):x}"
+            write_manifest(place, f"oci://{registry_host}/{repository}", provider.issuer)
+            for version in ("v1.0.0", "v1.1.0", "v1.2.0"):
+                raw.push(registry_host, repository, image(version.encode()), f"{version}-dev")
+        traced = {"TRACEPARENT": f"00-{TRACE}-00f067aa0ba902b7-01"}
+        local = Floe(here, {"FLOE_ID_TOKEN": token, **traced})
+        with serving(there) as server:
+            remote = server.client(folder / "ci", token, **traced)
+            yield {name: (said(local, *c), said(remote, *c)) for name, c in COMMANDS.items()}
+
+
+def said(floe: Floe, *command: str) -> Finished:
+    return floe.run("platform", *command)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_answer_is_the_same(answers: dict[str, tuple[Finished, Finished]], name: str) -> None:
+    local, remote = answers[name]
+
+    assert remote.code == local.code
+    assert alike(remote.out) == alike(local.out)
+    # How gates go is seen of changes; a dry run only says how they went.
+    if "--run-gates" not in COMMANDS[name]:
+        assert alike(remote.err) == alike(local.err)
+
+
+def alike(text: str) -> str:
+    """Without what differs between any two runs, and without what only changes in flight have."""
+    with suppress(ValueError):
+        text = json.dumps(_plain(json.loads(text)), indent=1)
+    for pattern, instead in _VARYING:
+        text = re.sub(pattern, instead, text)
+    return text
+
+
+def _plain(document: Any) -> Any:
+    match document:
+        case {"change_id": _, **rest}:
+            details = (rest.get("error") or {}).get("details", {})
+            for only in ("change_id", "state"):
+                details.pop(only, None)
+            return rest
+        case _:
+            return document
