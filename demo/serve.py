@@ -1,6 +1,7 @@
-"""`make serve-demo`: a page with a past, a lock and a change that waits, left open to look at."""
+"""`make serve-demo`: a page with a past, a lock, drift and a change that waits, left to look at."""
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -20,9 +21,10 @@ from demo.shell import Shell, UnexpectedError
 ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / ".demo" / "page"
 _CHANGE = re.compile(r"Change: (c-[0-9a-f]+)")
-_START_SECONDS = 30
+_START_SECONDS = 60
+_NAME = "org.opencontainers.image.ref.name"
 _HELP = """
-  {url}                   what runs where
+  {url}                   what runs where: staging is locked, and its latest was moved by hand
   {url}/history           what happened
   {url}/changes/{change}  a change that waits for approval
 
@@ -91,7 +93,16 @@ def _past(people: Issuer, url: str) -> str:
     change = _asked(run("", "floe platform promote v1.4.4 --to prod", 14, **alice))
     reason = "INC-57: checkout is slow. Nothing goes to staging until the load test has ended."
     run("", f"floe platform lock --env staging --reason '{reason}' --for 2h", **bob)
+    _move_by_hand(PLATFORM / "registry/index.json", "latest-staging", "v1.4.0-dev")
     return change
+
+
+def _move_by_hand(index: Path, tag: str, to: str) -> None:
+    """What somebody with another tool may do to a tag, and what `drifted` then says."""
+    document = json.loads(index.read_text())
+    by_name = {each.get("annotations", {}).get(_NAME): each for each in document["manifests"]}
+    by_name[tag]["digest"], by_name[tag]["size"] = by_name[to]["digest"], by_name[to]["size"]
+    index.write_text(json.dumps(document))
 
 
 def _asked(said: str) -> str:

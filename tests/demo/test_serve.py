@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.web.browser import chromium, page_of
 
@@ -34,20 +34,36 @@ def demo() -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.wait(90)
 
 
+def sign_in(page: Page, place: str, who: str) -> None:
+    page.goto(place)
+    page.get_by_role("link", name="Sign in with your organization").click()
+    page.get_by_role("link", name=who).click()
+
+
+@pytest.mark.requirement("WB-001")
+@pytest.mark.timeout(600)
+def test_there_is_something_of_everything_to_look_at(demo) -> None:
+    url, _, _ = demo[1].partition("/changes/")
+    with chromium() as browser, page_of(browser, url) as page:
+        sign_in(page, "/", "carol@acme.com")
+
+        main = page.get_by_role("main")
+        for said in ("drifted", "locked by bob@acme.com until", "awaiting 1 of 1", "INC-41"):
+            expect(main).to_contain_text(said)
+
+
 @pytest.mark.requirement("WB-002")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_whoever_follows_the_words_of_the_demo_approves_as_a_second_person(demo) -> None:
     url, _, path = demo[1].partition("/changes/")
     with chromium() as browser, page_of(browser, url) as page:
-        page.goto(f"/changes/{path}")
-        page.get_by_role("link", name="Sign in with your organization").click()
-        page.get_by_role("link", name="bob@acme.com").click()
+        sign_in(page, f"/changes/{path}", "bob@acme.com")
         page.get_by_role("button", name="Approve v1.4.4 for prod").click()
 
         expect(page.get_by_role("main")).to_contain_text("promoted", timeout=60_000)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_ctrl_c_ends_the_demo_and_leaves_nothing_running(demo) -> None:
     process, _ = demo
 
