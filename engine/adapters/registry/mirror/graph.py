@@ -1,6 +1,6 @@
 """All that belongs to an artifact: what its manifests name, and what is attached to them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -55,41 +55,26 @@ def whole(source: Side, root: Manifest, pool: Executor) -> Whole:
             parts[manifest.digest] = _read(found, manifest)
         wanted = [part for manifest in level for part in parts[manifest.digest]]
         fetched = pool.map(lambda digest: _fetched(source, digest), _new(wanted, known))
-        related = pool.map(lambda digest: _related(source, digest), [m.digest for m in level])
+        listed = pool.map(lambda digest: _listed(source, digest), [m.digest for m in level])
+        tags = [Tag(f"sha256-{m.digest.hex}.{kind}") for m in level for kind in _COSIGN]
+        tagged = pool.map(source.fetch, tags)
         level = _taken(known, fetched)
-        for more in related:
-            level += _taken(known, more.manifests(found))
+        for attached in listed:
+            for manifest in attached:
+                _attach_to_subject(found, manifest)
+            level += _taken(known, attached)
+        signed = {tag: m for tag, m in zip(tags, tagged, strict=True) if m is not None}
+        found.tagged |= signed
+        level += _taken(known, signed.values())
     ordered = TopologicalSorter(parts).static_order()
     found.manifests = [known[digest] for digest in ordered]
     return found
 
 
-@dataclass
-class _Related:
-    """What is attached to `subject`, by the registry's list and by cosign's tags."""
-
-    subject: Digest
-    listed: list[Manifest]
-    tagged: dict[Tag, Manifest]
-
-    def manifests(self, found: Whole) -> Iterator[Manifest]:
-        for manifest in self.listed:
-            _attach_to_subject(found, manifest)
-        found.tagged |= self.tagged
-        yield from self.listed
-        yield from self.tagged.values()
-
-
-def _related(source: Side, subject: Digest) -> _Related:
-    listed = []
-    for named in source.referrers(subject):
-        manifest = source.fetch(_digest(named.digest))
-        # A listing proves nothing: only what names this subject itself is attached to it.
-        if manifest is not None and _names(manifest, subject):
-            listed.append(manifest)
-    tags = [Tag(f"sha256-{subject.hex}.{kind}") for kind in _COSIGN]
-    tagged = {tag: manifest for tag in tags if (manifest := source.fetch(tag)) is not None}
-    return _Related(subject, listed, tagged)
+def _listed(source: Side, subject: Digest) -> list[Manifest]:
+    """What is attached to `subject`; a listing proves nothing, so each is looked into."""
+    fetched = (source.fetch(_digest(named.digest)) for named in source.referrers(subject))
+    return [manifest for manifest in fetched if manifest is not None and _names(manifest, subject)]
 
 
 def _read(found: Whole, manifest: Manifest) -> list[Digest]:

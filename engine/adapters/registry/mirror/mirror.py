@@ -56,10 +56,10 @@ class RegistryMirror:
         with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="floe-copy") as pool:
             found = whole(self._source, manifest, pool)
             sent = send_blobs(self._source, target, found.blobs.values(), pool)
-        for each in found.manifests:
-            if not target.holds(each.digest):
-                target.put(each)
-        if not target.holds(found.root):
+        missing = [each for each in found.manifests if not target.holds(each.digest)]
+        for each in missing:
+            target.put(each)
+        if missing and not target.holds(found.root):
             raise RegistryAnswerError(
                 f"{target.reference} took {found.root} and does not have it: look at its storage"
             )
