@@ -28,7 +28,8 @@ def submitted(
     if not keeps_changes(config):
         raise ConfigError(
             f"'{request.target}' needs approvals, and changes are kept in {config.state_dir}, "
-            "which is not here: run this on the machine and in the directory where they are"
+            "which is not here: run this on the machine and in the directory where they are, or "
+            "name the server that has them in FLOE_SERVER"
         )
     with in_flight(config, engine) as platform:
         change = platform.changes.submit(request, "cli")

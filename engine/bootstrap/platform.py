@@ -104,7 +104,7 @@ def open_changes(manifest: Path) -> Iterator[tuple[Platform, Operator]]:
     if not keeps_changes(config):
         raise ConfigError(
             f"Changes are kept in {config.state_dir}, which is not here: run this on the machine "
-            "and in the directory where they are"
+            "and in the directory where they are, or name the server that has them in FLOE_SERVER"
         )
     with open_platform(config) as engine, in_flight(config, engine) as platform:
         yield platform, local_operator(config, engine.registry)
