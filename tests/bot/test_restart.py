@@ -8,7 +8,7 @@ from bot.inbox import Asked, Asker, Inbox, key_of
 from bot.store import BotStore
 from engine.domain.change import ChangeState
 from tests.bot.fake_slack import TEAM
-from tests.bot.stage import ALICE, BOB, DEPLOYS, block_ids, buttons, eventually, stage_in
+from tests.bot.stage import ALICE, BOB, CAROL, DEPLOYS, block_ids, buttons, eventually, stage_in
 from tests.scenarios.engines import TRACE_ID
 
 
@@ -71,6 +71,57 @@ def test_a_change_that_is_being_checked_goes_on_after_a_restart(tmp_path):
         assert len(stage.slack.in_channel(DEPLOYS)) == 1
         assert len(keys(stage)) == len(set(keys(stage)))
         assert stage.bot.thread(change.id) == stage.slack.link(stage.root())
+
+
+@pytest.mark.requirement("SL-005")
+def test_a_change_whose_gates_fail_after_a_restart_is_blocked_and_told_so_once(tmp_path):
+    failing = f'sh, -c, "while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; exit 3"'
+    with stage_in(tmp_path, tests=failing) as stage:
+        stage.command("/promote v1.0.0 prod")
+        change = stage.change(ChangeState.CHECKING)
+        eventually(lambda: "gates 1/2" in stage.root()["text"])
+
+        stage.stop()
+        (tmp_path / "go").touch()
+        stage.start()
+
+        stage.change(ChangeState.BLOCKED)
+        eventually(lambda: f"{change.id}:end" in keys(stage))
+        assert stage.asked(change) is None
+        assert len(keys(stage)) == len(set(keys(stage)))
+
+
+@pytest.mark.requirement("SL-005")
+def test_the_first_of_two_approvals_still_counts_after_a_restart(tmp_path):
+    with stage_in(tmp_path, required=2) as stage:
+        change = stage.awaiting()
+        stage.click("floe_approve", change.id, BOB)
+        eventually(lambda: "1 of 2" in stage.root()["text"])
+
+        stage.restart()
+        stage.click("floe_approve", change.id, BOB)
+        stage.click("floe_approve", change.id, CAROL)
+
+        ended = stage.change(ChangeState.PROMOTED)
+        assert [a.operator for a in ended.approvals] == ["bob@acme.com", "carol@acme.com"]
+        eventually(lambda: f"{change.id}:end" in keys(stage))
+        assert len(keys(stage)) == len(set(keys(stage)))
+
+
+@pytest.mark.requirement("SL-005")
+def test_a_change_that_was_superseded_while_we_were_away_loses_its_buttons(stage):
+    change = stage.awaiting()
+    stage.slack.fail("chat.update", 500, times=1000)
+    newer = stage.submit_elsewhere("v2.0.0", stage.operator("alice@acme.com"))
+    stage.change(ChangeState.AWAITING_APPROVAL, "v2.0.0")
+    assert buttons(stage.asked(change)) != []
+    stage.stop()
+    stage.slack.heal()
+
+    stage.start()
+
+    eventually(lambda: buttons(stage.asked(change)) == [])
+    assert buttons(stage.ask(newer)) == ["floe_approve", "floe_reject"]
 
 
 @pytest.mark.requirement("SL-005")

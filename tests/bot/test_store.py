@@ -1,0 +1,47 @@
+"""What the bot keeps on disk: nothing that lets others speak in our name stays there."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# A SQLite that, as many are built, leaves what was deleted in its pages.
+PROGRAM = """
+import sqlite3
+import sys
+from pathlib import Path
+
+connect = sqlite3.connect
+
+def forgetful(*arguments, **options):
+    connection = connect(*arguments, **options)
+    connection.execute("PRAGMA secure_delete = OFF")
+    return connection
+
+sqlite3.connect = forgetful
+
+from bot.inbox import Asked, Asker, Inbox, key_of
+from bot.store import BotStore
+
+store = BotStore(Path(sys.argv[1]))
+inbox = Inbox(store)
+url = "https://hooks.example.com/" + "the-secret/" * 20
+asker = Asker("U01ALICE", "T01ACME", "C01DEPLOY", None, url)
+asked = Asked(key_of("promote", "t"), "promote", asker, "0" * 32, {"version": "v1.0.0"})
+assert inbox.accept(asked)
+inbox.finish(asked)
+store.close()
+"""
+
+
+def test_a_response_url_is_gone_from_the_file_once_it_is_not_needed(tmp_path: Path):
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+
+    subprocess.run(command, env=environ, check=True, timeout=100)
+
+    files = sorted(tmp_path.glob("bot.db*"))
+    assert [file.name for file in files] == ["bot.db"]
+    assert b"promote:" in files[0].read_bytes()
+    assert b"the-secret" not in files[0].read_bytes()
