@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo serve-demo test check reference images requirements bench install packages peers clean
+.PHONY: help demo serve-demo demo-slack test check reference images requirements bench install packages peers clean
 help:
 	@echo "make demo    see it work: seeds an embedded registry and promotes through it"
 	@echo "make serve-demo  a page with a past, to look at and to approve on"
+	@echo "make demo-slack  a Slack workspace with the bot in it, to try every command"
 	@echo "make test    run the tests, on a real registry"
 	@echo "make check   style, types, import contracts, file sizes"
 	@echo "make requirements  which tests show which numbered requirement"
@@ -18,6 +19,11 @@ demo: $(INSTALLED)
 
 serve-demo: $(INSTALLED)
 	@$(BIN)/python -m demo.serve
+
+# The workspace is a package of npm.
+demo-slack: $(INSTALLED)
+	@.ci/packages npm
+	@$(BIN)/python -m demo.slack
 
 test: $(INSTALLED) packages peers
 	$(BIN)/python -m pytest -q
@@ -61,7 +67,7 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 
 # The tests talk to a real registry process and push with a foreign client.
 packages:
-	@.ci/packages docker-registry skopeo chromium
+	@.ci/packages docker-registry skopeo chromium npm
 
 # Built once into a cache outside the tree; where Go is not, the tests say what they left out.
 peers:

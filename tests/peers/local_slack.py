@@ -143,6 +143,13 @@ def buttons(message: Json) -> list[Json]:
 
 
 @contextmanager
+def opened(url: str) -> Iterator[LocalSlack]:
+    """The workspace that runs at `url`."""
+    with httpx.Client(base_url=url, timeout=_WAIT_SECONDS) as client:
+        yield LocalSlack(url, client)
+
+
+@contextmanager
 def local_slack(folder: Path, request_url: str | None = None) -> Iterator[LocalSlack]:
     """
     A workspace with four people and two channels, which keeps its log in `folder`. Requests go to
@@ -156,12 +163,13 @@ def local_slack(folder: Path, request_url: str | None = None) -> Iterator[LocalS
     log = folder / "local-slack.log"
     with (
         log.open("wb") as out,
-        subprocess.Popen(command, stdout=out, stderr=out, env=environ, cwd=folder) as process,
+        subprocess.Popen(
+            command, stdout=out, stderr=out, env=environ, cwd=folder, start_new_session=True
+        ) as process,
     ):
         try:
-            url = _address(log, process)
-            with httpx.Client(base_url=url, timeout=_WAIT_SECONDS) as client:
-                yield LocalSlack(url, client)
+            with opened(_address(log, process)) as slack:
+                yield slack
         finally:
             process.terminate()
             process.wait(10)

@@ -1,0 +1,77 @@
+"""`make demo-slack`: what it prints is followed, and it ends with nothing left running."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bot.stage import block_ids, eventually
+from tests.peers import local_slack
+from tests.peers.local_slack import ALICE, BOB, LocalSlack
+
+ROOT = Path(__file__).parents[2]
+_PATIENCE_SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[tuple[subprocess.Popen[str], LocalSlack]]:
+    """The demo at work, and its workspace."""
+    command = [sys.executable, "-m", "demo.slack"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            said = ""
+            while "Ctrl-C ends it" not in said:
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+            [url] = re.findall(r"(http://\S+?)/#/", said)
+            with local_slack.opened(url) as slack:
+                yield process, slack
+        finally:
+            process.terminate()
+            process.wait(_PATIENCE_SECONDS)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.requirement("SL-001")
+def test_what_the_demo_says_can_be_done(demo) -> None:
+    _, slack = demo
+
+    slack.command(ALICE, "/promote v1.2.3 prod")
+    [ask] = eventually(lambda: _called(slack, ":ask"), _PATIENCE_SECONDS)
+    slack.click(BOB, ask, "floe_approve")
+
+    eventually(lambda: "Promoted" in slack.messages()[0]["text"], _PATIENCE_SECONDS)
+
+
+@pytest.mark.timeout(300)
+def test_ctrl_c_ends_the_demo_and_leaves_nothing_running(demo) -> None:
+    process, _ = demo
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(_PATIENCE_SECONDS) == 0
+    assert "Ended." in process.stdout.read()
+    assert _left_in(ROOT / ".demo/slack") == []
+
+
+def _called(slack: LocalSlack, ending: str) -> list:
+    found = [m for m in slack.everything() if m.get("blocks")]
+    return [m for m in found if block_ids(m)[0].endswith(ending)]
+
+
+def _left_in(folder: Path) -> list[str]:
+    """Processes that work in `folder`."""
+    left = []
+    for entry in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            inside = entry.resolve().is_relative_to(folder)
+        except OSError:
+            continue
+        left += [entry.parent.name] if inside else []
+    return left
