@@ -1,12 +1,18 @@
 """What a client sends and to whom, and what it makes of answers that no `floe serve` gives."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.builders import image
+from tests.cli.serving import ROOT
+from tests.peers import oci_layout
 from tests.peers.fake_http import Cut, FakeServer, Reply, Request
 from tests.scenarios.commands import Finished, Floe
 
@@ -203,3 +209,24 @@ def test_what_a_server_cannot_do_is_refused_while_one_is_named(
 
     assert (ended.code, server.requests) == (2, [])
     assert "unset FLOE_SERVER to run it here" in ended.err
+
+
+def test_what_is_done_here_loads_no_client(tmp_path: Path) -> None:
+    oci_layout.write(tmp_path / "registry", image(), "v1.0.0-dev")
+    Floe.on("oci-layout:./registry", tmp_path)
+    code = (
+        "import sys; from cli.main import floe; "
+        "floe.main(['platform', 'status'], standalone_mode=False); "
+        "print([name for name in sys.modules if name == 'httpx' or name.startswith('cli.remote')])"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ran.stdout.splitlines()[-1] == "[]"
