@@ -1,0 +1,15 @@
+"""Versions by environments."""
+
+import re
+
+from tests.web.stage import Stage
+
+
+def test_versions_are_in_their_order_whichever_came_last(stage: Stage) -> None:
+    stage.publish("v1.9.0", "v1.10.0", "v1.2.0")
+    for version in ("v1.2.0", "v1.10.0", "v1.9.0"):
+        stage.ask(version, "staging")
+
+    page = stage.get("/history")
+
+    assert re.findall(r'<th scope="row"><a[^>]*>([^<]+)<', page) == ["v1.10.0", "v1.9.0", "v1.2.0"]
