@@ -134,6 +134,7 @@ class Engine(Runs):
             heads=self.heads,
             pool=self.pool,
             policy_digest=self.policy_digest,
+            backend=self.audit_backend,
         )
         return verification.report([self.path.environment(n).name for n in names], progress)
 

@@ -3,19 +3,24 @@
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
+from engine.audit.copies import Mark
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import Exhibit
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`sequences` are those that have a tag, ascending; `tags` those of promotions, rollbacks."""
+    """
+    `sequences` are those that have a tag, ascending; `tags` those of promotions, rollbacks.
+    `copies` are what the audit backend has; None without one.
+    """
 
     environment: str
     head: Exhibit | None
     latest: Digest | None
     sequences: tuple[int, ...] = field(repr=False)
     tags: tuple[Tag, ...] = field(repr=False)
+    copies: tuple[Mark, ...] | None = field(default=None, repr=False)
 
     @property
     def top(self) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from engine.audit.chain import Place
+from engine.audit.copies import Mark
 from engine.audit.remarks import Remarks
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import Kind
@@ -22,18 +23,23 @@ class Era:
 class Tally:
     """
     `entries` are the proven ones, `digests` theirs at the places that were asked for in `wanted`;
-    `tags` are what records say of tags: by which entry, and where they point.
+    `tags` are what records say of tags: by which entry, and where they point. `marks` are what
+    an audit backend is `compared` with.
     """
 
     wanted: frozenset[int]
+    compared: bool = False
     entries: int = 0
     digests: dict[int, Digest] = field(default_factory=dict)
     tags: dict[Tag, tuple[int, Digest]] = field(default_factory=dict)
     policies: dict[str, Era] = field(default_factory=dict)
+    marks: dict[int, Mark] = field(default_factory=dict)
 
     def add(self, place: Place, remarks: Remarks) -> None:
         """Take in `place`; entries come newest first."""
         record = place.entry.record
+        if self.compared:
+            self.marks[place.sequence] = Mark.of(record)
         if isinstance(record, PromotionRecord | RollbackRecord):
             # Also of an entry without proof: that it lacks proof is said once, not of its tag too.
             self._tag(place.sequence, record, remarks)

@@ -5,11 +5,13 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from engine.audit.chain import Chain
+from engine.audit.copies import compare, copies_of
 from engine.audit.head import judge_beyond, judge_descent, judge_head
 from engine.audit.remarks import Remarks
 from engine.audit.snapshot import Snapshot
 from engine.audit.tags import Tags
 from engine.audit.tally import Tally
+from engine.auditing import AuditBackendPlugin
 from engine.domain.artifact import Tag
 from engine.domain.audit import AuditReport, EnvironmentAudit
 from engine.domain.errors import ConfigError
@@ -29,6 +31,7 @@ class Verification:
     heads: Heads
     pool: Executor
     policy_digest: str
+    backend: AuditBackendPlugin | None = None
 
     def report(self, environments: Iterable[str], progress: Progress) -> AuditReport:
         """How it stands with `environments`, in this order."""
@@ -63,18 +66,22 @@ class Verification:
             latest=latest.result(),
             sequences=tuple(sorted(place[1] for place in places if place and place[0] == name)),
             tags=tuple(sorted(tag for tag, said in readings if said and said.environment == name)),
+            copies=copies_of(self.backend, name),
         )
 
     def _judged(self, snapshot: Snapshot, progress: Progress) -> EnvironmentAudit:
         name = snapshot.environment
         remarks, known = Remarks(name), self.heads.known(name)
-        tally = Tally(frozenset({known.sequence} if known else ()))
+        wanted = frozenset({known.sequence} if known else ())
+        tally = Tally(wanted, compared=snapshot.copies is not None)
         judge_head(snapshot, remarks)
         for place in Chain(snapshot, self.ledger, self.pool, progress, remarks).places():
             tally.add(place, remarks)
         following = self.ledger.tagged(name, snapshot.beyond[0]) if snapshot.beyond else None
         judge_beyond(snapshot, following, remarks)
         self._judge_tags(snapshot, tally, remarks)
+        if snapshot.copies is not None:
+            compare(snapshot.copies, tally.marks, remarks)
         tally.policy_notes(self.policy_digest, remarks)
         judge_descent(snapshot, known, tally, self.heads, remarks)
         return EnvironmentAudit(

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     FORK = "fork"  # two entries claim one place
     MOVED = "moved"  # a tag differs from the ledger
     UNRECORDED = "unrecorded"  # a tag of an environment that no committed record names
+    UNCOPIED = "uncopied"  # the audit backend has no copy of an entry
     REWOUND = "rewound"  # the head does not descend from what was the head before
     POLICY = "policy"  # records made under another configuration
     COMPLETING = "completing"  # committed, and `latest` has yet to follow

@@ -1,0 +1,146 @@
+"""The ledger and its copies in an audit backend, each against the other (FR-026)."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.audit.loading import open_backend
+from engine.api import Engine
+from engine.auditing import AuditBackendPlugin, AuditSettings
+from engine.domain.audit import Kind
+from engine.domain.errors import AuditUnavailableError
+from engine.domain.record import PromotionRecord
+from tests.builders import image
+from tests.scenarios.engines import Told, engine_on, promote
+from tests.scenarios.verbs import lock, roll_back, unlock
+
+ANOTHER = "7a544256-7fee-4973-9626-85b5ed6d216c"
+pytestmark = pytest.mark.requirement("FR-026")
+
+
+def backend(name: str, folder: Path) -> AuditBackendPlugin:
+    if name == "s3":
+        return open_backend("s3", AuditSettings(folder, url=f"file://{folder}/copies"))
+    return open_backend("database", AuditSettings(folder, path=folder / "audit.db"))
+
+
+@pytest.fixture(params=["s3", "database"])
+def engine(place, tmp_path, request) -> Iterator[Engine]:
+    """An engine with a backend, and two promotions and a rollback on record."""
+    copies = backend(request.param, tmp_path)
+    for version in ("v1.0.0", "v2.0.0"):
+        place.push(image(version.encode()), f"{version}-dev")
+    try:
+        with engine_on(place.registry, tmp_path) as running:
+            audited = replace(running, audit_backend=copies)
+            promote(audited, "v1.0.0", "staging")
+            promote(audited, "v2.0.0", "staging")
+            roll_back(audited, "v1.0.0")
+            yield audited
+    finally:
+        copies.close()
+
+
+def altered(engine: Engine, **fields: str) -> PromotionRecord:
+    """The first promotion of the ledger, but for these `fields`."""
+    first = engine.audit_backend.query_history("staging", 10)[-1]
+    return PromotionRecord.model_validate_json(json.dumps(first.model_dump(mode="json") | fields))
+
+
+def found(engine: Engine) -> list[tuple[Kind, int | None]]:
+    report = engine.verify("staging", Told())
+    return [(remark.kind, remark.sequence) for remark in report.environments[0].problems]
+
+
+def noted(engine: Engine) -> list[tuple[Kind, int | None]]:
+    report = engine.verify("staging", Told())
+    return [(remark.kind, remark.sequence) for remark in report.environments[0].notes]
+
+
+def test_a_ledger_and_its_copies_agree(engine: Engine) -> None:
+    assert found(engine) == []
+    assert noted(engine) == []
+
+
+def test_what_was_recorded_without_the_backend_is_named(engine: Engine) -> None:
+    lock(replace(engine, audit_backend=None))
+    unlock(engine)
+
+    assert found(engine) == [(Kind.UNCOPIED, 4)]
+
+
+def test_a_copy_that_the_ledger_has_not_is_named(engine: Engine) -> None:
+    of_another = {"promotion_id": ANOTHER, "artifact_digest": f"sha256:{'0' * 64}"}
+    engine.audit_backend.append(altered(engine, **of_another))
+
+    assert found(engine) == [(Kind.MISSING, None)]
+
+
+def test_a_copy_of_a_run_that_was_repeated_is_a_note(engine: Engine) -> None:
+    engine.audit_backend.append(altered(engine, promotion_id=ANOTHER))
+
+    assert found(engine) == []
+    assert noted(engine) == [(Kind.UNCOMMITTED, None)]
+
+
+def test_entries_older_than_the_first_copy_are_a_note(engine: Engine) -> None:
+    newest = _Only(engine.audit_backend, 1)
+
+    assert found(replace(engine, audit_backend=newest)) == []
+    assert noted(replace(engine, audit_backend=newest)) == [(Kind.UNCOPIED, 2)]
+
+
+def test_a_backend_that_was_emptied_is_named(engine: Engine) -> None:
+    emptied = replace(engine, audit_backend=_Only(engine.audit_backend, 0))
+
+    assert found(emptied) == [(Kind.UNCOPIED, 1), (Kind.UNCOPIED, 2), (Kind.UNCOPIED, 3)]
+
+
+def test_an_altered_copy_is_named(engine: Engine, tmp_path: Path) -> None:
+    if (tmp_path / "audit.db").exists():
+        with sqlite3.connect(tmp_path / "audit.db") as db:
+            for trigger in db.execute("SELECT name FROM sqlite_master WHERE type='trigger'"):
+                db.execute(f"DROP TRIGGER {trigger[0]}")
+            [table] = db.execute(
+                "SELECT tbl_name FROM sqlite_master WHERE sql LIKE '%operator%' LIMIT 1"
+            ).fetchone()
+            columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+            content = columns[-1]
+            db.execute(f"UPDATE {table} SET {content} = replace({content}, 'alice', 'mally')")
+        db.close()
+    else:
+        for path in (tmp_path / "copies").rglob("*.json"):
+            path.chmod(0o600)
+            path.write_text(path.read_text().replace("alice", "mally"))
+
+    assert {kind for kind, _ in found(engine)} == {Kind.ALTERED}
+
+
+def test_a_backend_that_cannot_be_read_is_no_verdict(engine: Engine, tmp_path: Path) -> None:
+    if not (tmp_path / "audit.db").exists():
+        shutil.rmtree(tmp_path / "copies")
+        (tmp_path / "copies").write_text("no directory")
+    else:
+        (tmp_path / "audit.db").write_bytes(b"no database, by no means, whatever its name says")
+
+    with pytest.raises(AuditUnavailableError):
+        engine.verify("staging", Told())
+
+
+class _Only(AuditBackendPlugin):
+    """What `backend` has, and no more than its `newest` records."""
+
+    def __init__(self, backend: AuditBackendPlugin, newest: int) -> None:
+        self._backend = backend
+        self._newest = newest
+
+    def append(self, record) -> None:
+        self._backend.append(record)
+
+    def query_history(self, environment, limit):
+        return self._backend.query_history(environment, limit)[: self._newest]
