@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import uuid4
@@ -12,6 +12,7 @@ from uuid import uuid4
 from engine.audit.head import FleetingHeads
 from engine.auditing import AuditBackendPlugin
 from engine.context.context import Context, Sources
+from engine.counted import counted, time_gates
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from engine.domain.errors import ApprovalPendingError, PromotionError
@@ -20,9 +21,8 @@ from engine.domain.ledger import LedgerEntry, continues
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode, Plan
 from engine.domain.record import AnyRecord
-from engine.domain.request import PromotionRequest, Request, RollbackRequest
+from engine.domain.request import PromotionRequest, Request
 from engine.domain.result import Ending, Result
-from engine.domain.trace import SPAN_PROMOTE, SPAN_ROLLBACK
 from engine.executor import Executor
 from engine.operations import OPERATIONS
 from engine.operations.operation import Stamp
@@ -42,7 +42,8 @@ from engine.ports import (
     Verifier,
 )
 from engine.secondaries import NO_COPIES, NO_SECONDARIES, Copies, Secondaries
-from engine.telemetry import NO_SPAN, NO_TRACER, Span, Tracer, tracing
+from engine.telemetry import NO_METRICS, NO_SPAN, NO_TRACER, Metrics, Span, Tracer
+from engine.traced import traced
 
 _log = logging.getLogger(__name__)
 
@@ -79,12 +80,13 @@ class Runs:
     audit_backend: AuditBackendPlugin | None = None
     announcer: Announcer = NOBODY
     tracer: Tracer = NO_TRACER
+    metrics: Metrics = NO_METRICS
     heads: Heads = field(default_factory=FleetingHeads)
     secondaries: Secondaries = NO_SECONDARIES
 
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
         """What `request` would do. Reads only; LIST names the command gates instead of running."""
-        with self._traced(request, dry_run=mode is GateMode.LIST) as span:
+        with self._traced(request, mode is GateMode.LIST) as span:
             return self._planned(request, progress, mode, span)
 
     def look(self, request: Request, progress: Progress) -> Plan:
@@ -98,8 +100,8 @@ class Runs:
 
         ValueError for a LIST plan; ConflictError when the artifact's tag moved since.
         """
-        with self._traced(plan.request, dry_run=False) as span:
-            return self._executed(plan, progress, guard, span)
+        with self._traced(plan.request) as span:
+            return counted(self.metrics, self._executed(plan, progress, guard, span))
 
     def run(self, request: Request, progress: Progress) -> Result:
         """
@@ -107,18 +109,21 @@ class Runs:
         the first read, which then needs no repetition.
         """
         gated = isinstance(request, PromotionRequest)
-        with self._traced(request, dry_run=False) as span:
+        with self._traced(request) as span:
             if self.secondaries.mirrors or (gated and self.path.environment(request.target).gates):
                 plan = self._planned(request, progress, GateMode.RUN, span)
-                return self._executed(plan, progress, None, span)
+                return counted(self.metrics, self._executed(plan, progress, None, span))
             with self._lease(request, progress) as upload:
                 context = self._context(request, progress, GateMode.RUN, span)
                 plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
-                return self._write(plan, context, upload)
+                return counted(self.metrics, self._write(plan, context, upload))
 
     def _planned(self, request: Request, progress: Progress, mode: GateMode, span: Span) -> Plan:
         context = self._context(request, progress, mode, span)
-        return OPERATIONS[type(request)].plan(request, context, self.policy_digest)
+        plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
+        if mode is GateMode.RUN:
+            time_gates(self.metrics, plan)
+        return plan
 
     def _executed(self, plan: Plan, progress: Progress, guard: Guard | None, span: Span) -> Result:
         if plan.mode is GateMode.LIST:
@@ -137,34 +142,8 @@ class Runs:
             result = self._write(bound, context, upload, copies)
         return self.secondaries.after(result, copies)
 
-    @contextmanager
-    def _traced(self, request: Request, *, dry_run: bool) -> Iterator[Span]:
-        """The span of a promotion or rollback; a lock has none, and its log lines their trace."""
-        match request:
-            case PromotionRequest():
-                reference = f"{self.registry.reference}:{request.version}"
-                opened = self.tracer.trace(
-                    request.trace_id,
-                    SPAN_PROMOTE,
-                    artifact_ref=reference,
-                    from_env=request.source,
-                    to_env=request.target,
-                    dry_run=dry_run,
-                )
-            case RollbackRequest():
-                opened = self.tracer.trace(
-                    request.trace_id,
-                    SPAN_ROLLBACK,
-                    artifact_ref=f"{self.registry.reference}:{request.version}",
-                    environment=request.target,
-                    reason=request.reason,
-                )
-            case _:
-                with tracing(request.trace_id):
-                    yield NO_SPAN
-                return
-        with opened as span:
-            yield span
+    def _traced(self, request: Request, dry_run: bool = False) -> AbstractContextManager[Span]:
+        return traced(self.tracer, request, self.registry.reference, dry_run)
 
     def append(self, record: AnyRecord) -> LedgerEntry:
         """Put a record on its ledger that changes no tag, attached to the artifact it names."""

@@ -1,19 +1,54 @@
-"""Gates as spans: each begins and ends with what progress is told (FR-024)."""
+"""Requests and their gates as spans (FR-024)."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context as Surroundings
 from contextvars import copy_context
 
 from engine.domain.gate import GateKind, GateResult
-from engine.domain.trace import SPAN_GATE
+from engine.domain.request import PromotionRequest, Request, RollbackRequest
+from engine.domain.trace import SPAN_GATE, SPAN_PROMOTE, SPAN_ROLLBACK
 from engine.ports import Progress
-from engine.telemetry import Span
+from engine.telemetry import NO_SPAN, Span, Tracer, tracing
 
 _Open = tuple[Surroundings, AbstractContextManager[Span], Span]
 
 
+@contextmanager
+def traced(tracer: Tracer, request: Request, repository: str, dry_run: bool) -> Iterator[Span]:
+    """The span of a promotion or rollback; a lock has none, and its log lines their trace."""
+    match request:
+        case PromotionRequest():
+            opened = tracer.trace(
+                request.trace_id,
+                SPAN_PROMOTE,
+                artifact_ref=f"{repository}:{request.version}",
+                from_env=request.source,
+                to_env=request.target,
+                dry_run=dry_run,
+            )
+        case RollbackRequest():
+            opened = tracer.trace(
+                request.trace_id,
+                SPAN_ROLLBACK,
+                artifact_ref=f"{repository}:{request.version}",
+                environment=request.target,
+                reason=request.reason,
+            )
+        case _:
+            with tracing(request.trace_id):
+                yield NO_SPAN
+            return
+    with opened as span:
+        yield span
+
+
 class TracedProgress:
-    """Implements `Progress`: passes on what it is told; every gate is a span below `span`."""
+    """
+    Each gate begins and ends with what progress is told.
+
+    Implements `Progress`: passes on what it is told; every gate is a span below `span`.
+    """
 
     def __init__(self, inner: Progress, span: Span) -> None:
         self._inner = inner

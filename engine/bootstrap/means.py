@@ -4,6 +4,7 @@ import os
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 from pydantic import SecretStr
 
@@ -24,7 +25,7 @@ from engine.ports import (
     Registry,
     Verifier,
 )
-from engine.telemetry import NO_TRACER, Tracer
+from engine.telemetry import NO_TRACER, Metrics, Tracer
 
 
 def registry_of(settings: RemoteRegistry | EmbeddedRegistry, stack: ExitStack) -> Registry:
@@ -85,11 +86,8 @@ def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | N
     return backend
 
 
-def announcer_of(config: Config, stack: ExitStack) -> Announcer:
-    """
-    Webhooks, told of what is recorded. What is due is delivered when the engine is closed, for
-    at most 5 s; the outbox keeps the rest.
-    """
+def announcer_of(config: Config, metrics: Metrics) -> Announcer:
+    """Webhooks, told of what is recorded."""
     if not config.webhooks:
         return NOBODY
     webhooks = import_module("engine.adapters.webhooks")
@@ -105,20 +103,32 @@ def announcer_of(config: Config, stack: ExitStack) -> Announcer:
         for hook in config.webhooks
     )
     outbox = webhooks.SqliteOutbox(config.state_dir / "outbox.db")
-    teller = webhooks.Webhooks(hooks, outbox, SystemClock())
-    stack.callback(teller.deliver_due)
-    announcer: Announcer = teller
+    announcer: Announcer = webhooks.Webhooks(hooks, outbox, SystemClock(), metrics)
     return announcer
 
 
-def tracer_of(stack: ExitStack) -> Tracer:
-    """Spans where the standard OTEL_ variables ask for them; what is left is told at the end."""
+def tracer_of() -> Tracer:
+    """Spans where the standard OTEL_ variables ask for them."""
     if not any(name.startswith("OTEL_") for name in os.environ):
         return NO_TRACER
     opening = import_module("engine.adapters.telemetry.opening")
     tracer: Tracer = opening.open_tracer(os.environ)
-    stack.callback(tracer.close)
     return tracer
+
+
+def tell_what_is_left(announcer: Announcer, tracer: Tracer) -> None:
+    """
+    Webhooks and the collector, side by side: neither holds a command up for more than 5 s, and
+    both together do not either (spec 18). The outbox keeps what is not delivered.
+    """
+    if announcer is NOBODY or tracer is NO_TRACER:
+        announcer.deliver_due()
+        tracer.close()
+        return
+    closing = Thread(target=tracer.close, name="floe-traces", daemon=True)
+    closing.start()
+    announcer.deliver_due()
+    closing.join()
 
 
 def policies_of(config: Config) -> PolicyEnforcer:

@@ -21,6 +21,7 @@ from engine.bootstrap.means import (
     policies_of,
     refuse_beside_a_server,
     registry_of,
+    tell_what_is_left,
     tracer_of,
     verifier_of,
 )
@@ -36,6 +37,7 @@ from engine.domain.plan import Plan
 from engine.progression import Progression
 from engine.refusals import Refusals, attempt_of_change, attempt_of_plan
 from engine.stores import ChangeStore
+from engine.telemetry import NO_METRICS, Metrics
 from engine.worker import Worker
 
 # Reads of one plan side by side; status asks two questions of every environment.
@@ -45,8 +47,10 @@ _REFUSAL_SECONDS = 1
 
 
 @contextmanager
-def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engine]:
-    """The engine `config` describes, closed at the end."""
+def open_platform(
+    config: Config, *, lease_seconds: float = 60, metrics: Metrics = NO_METRICS
+) -> Iterator[Engine]:
+    """The engine `config` describes, closed at the end; what it does is counted by `metrics`."""
     refuse_beside_a_server()
     with ExitStack() as stack:
         registry = registry_of(config.registry, stack)
@@ -55,6 +59,8 @@ def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engi
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
         # Requests still under way when an answer is given are not waited for.
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+        announcer, tracer = announcer_of(config, metrics), tracer_of()
+        stack.callback(tell_what_is_left, announcer, tracer)
         yield Engine(
             path=config.path,
             registry=registry,
@@ -68,8 +74,9 @@ def open_platform(config: Config, *, lease_seconds: float = 60) -> Iterator[Engi
             verifier=verifier_of(config, stack),
             enforcer=policies_of(config),
             audit_backend=audit_backend_of(config, stack),
-            announcer=announcer_of(config, stack),
-            tracer=tracer_of(stack),
+            announcer=announcer,
+            tracer=tracer,
+            metrics=metrics,
             heads=FileHeads(config.state_dir / "heads.json", registry.reference),
             secondaries=secondaries_of(config, registry, ledger, leases, stack),
         )
