@@ -64,3 +64,11 @@ def test_all_requests_come_to_one_address(manifest):
     [url] = urls
 
     assert url.endswith("/slack/events")
+
+
+def test_every_right_it_asks_for_is_explained_to_whoever_installs_it(manifest):
+    page = (FILE.parents[1] / "docs/slack.md").read_text()
+
+    asked = manifest["oauth_config"]["scopes"]["bot"]
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert [scope for scope in asked if not any(f"`{scope}`" in row for row in rows)] == []
