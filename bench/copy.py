@@ -90,7 +90,9 @@ def floe_copy(source: str, target: str, tag: str) -> None:
 
 def _floe(source: str, target: str, tag: str) -> Taken:
     command = [sys.executable, "-c", _OURS, source, target, tag]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode:
+        raise RuntimeError(f"the copy failed: {done.stderr}")
     seconds, memory = done.stdout.split()
     return Taken(float(seconds), int(memory))
 
