@@ -10,7 +10,7 @@ from engine.audit.remarks import Remarks
 from engine.audit.snapshot import Snapshot
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import Kind
-from engine.domain.errors import RegistryAnswerError
+from engine.domain.errors import RegistryAnswerError, RegistryRefusalError
 from engine.domain.state import EnvironmentState
 from engine.domain.status import Alignment, EnvironmentStatus
 from engine.ports import RegistryReader
@@ -78,6 +78,8 @@ class Tags:
         """Where `tag` points, or in words why that cannot be said."""
         try:
             return self.registry.resolve(tag) or "gone"
+        except RegistryRefusalError:
+            raise
         except RegistryAnswerError as error:
             return f"unreadable ({error})"
 

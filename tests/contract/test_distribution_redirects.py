@@ -117,6 +117,21 @@ def test_what_the_storage_lacks_is_not_absent_in_the_registry(
         opened(fake.host).fetch(Tag("v1.0.0"))
 
 
+def test_a_page_that_is_not_there_is_no_absent_manifest(fake: FakeRegistry, opened: Opened) -> None:
+    fake.always("GET", "/manifests/", moved("/login"))
+
+    with pytest.raises(RegistryAnswerError, match="404"):
+        opened(fake.host).fetch(Tag("v1.0.0"))
+
+
+def test_a_manifest_that_is_absent_where_it_moved_is_absent(
+    fake: FakeRegistry, opened: Opened
+) -> None:
+    fake.script("GET", "/manifests/", moved("/v2/acme/renamed/manifests/v1.0.0"))
+
+    assert opened(fake.host).fetch(Tag("v1.0.0")) is None
+
+
 def test_a_write_is_never_redirected(
     fake: FakeRegistry, storage: FakeRegistry, opened: Opened
 ) -> None:

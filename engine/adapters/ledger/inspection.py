@@ -7,7 +7,7 @@ from engine.domain.annotations import record_annotations, record_from_annotation
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import Exhibit, Fault, Kind
 from engine.domain.canonical import canonical_json
-from engine.domain.errors import ContentMissingError, RegistryAnswerError
+from engine.domain.errors import ContentMissingError, RegistryAnswerError, RegistryRefusalError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.record import AnyRecord, record_from_bytes
@@ -29,6 +29,8 @@ def inspect(
     """
     try:
         manifest = reader.fetch(reference)
+    except RegistryRefusalError:
+        raise
     except RegistryAnswerError as error:
         return Exhibit(None, None, (_unreadable("its manifest", error),))
     if manifest is None:
@@ -50,6 +52,9 @@ def _blob_record(
         return None, (_altered("its manifest does not name one record"),)
     try:
         content = reader.blob(config.digest, limit)
+    except RegistryRefusalError:
+        # That is no word about the content: nobody is to be suspected for it.
+        raise
     except RegistryAnswerError as error:
         return None, (_unreadable("its record", error),)
     try:

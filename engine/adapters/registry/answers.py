@@ -8,7 +8,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from engine.adapters.registry.credentials import Credential, Password
 from engine.adapters.registry.exchange import Answer
 from engine.domain.artifact import Digest
-from engine.domain.errors import RegistryAccessError, RegistryAnswerError, RegistryUnavailableError
+from engine.domain.errors import (
+    RegistryAccessError,
+    RegistryAnswerError,
+    RegistryRefusalError,
+    RegistryUnavailableError,
+)
 from engine.domain.text import printable
 
 _MAX_WORDS = 300
@@ -52,7 +57,7 @@ def refused(answer: Answer) -> RegistryUnavailableError:
             f"registry {host} denies {doing} ({words(answer)}): ask its owner for that right, "
             "or use other credentials in artifacts.registry.auth"
         )
-    return RegistryAnswerError(
+    return RegistryRefusalError(
         f"registry {host} did not accept {doing} ({words(answer)}): "
         "check artifacts.registry.uri and what this registry supports"
     )

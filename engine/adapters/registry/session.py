@@ -1,6 +1,7 @@
 """A conversation with one registry: authorized there, and followed elsewhere without secrets."""
 
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -8,7 +9,7 @@ from engine.adapters.registry.answers import refused
 from engine.adapters.registry.authentication import Authenticator, Authorization
 from engine.adapters.registry.exchange import Answer, Call, Deadline, origin
 from engine.adapters.registry.transport import Transport
-from engine.domain.errors import RegistryAnswerError
+from engine.domain.errors import RegistryAnswerError, RegistryRefusalError
 
 _READS = frozenset({"GET", "HEAD"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -38,7 +39,7 @@ class Session:
 
     def send(self, call: Call, deadline: Deadline) -> Answer:
         """The final answer to `call`: 401 answered where we can, reads redirected five times."""
-        own = True
+        own, asked = True, _last_words(call.url)
         for _ in range(_MAX_REDIRECTS + 1):
             self._secure(call)
             # Who left the registry is not let in again by a redirect that leads back.
@@ -46,9 +47,12 @@ class Session:
             answer = self._authorized(call, deadline) if own else self._foreign(call, deadline)
             target = answer.location
             if call.method not in _READS or answer.status not in _REDIRECTS or target is None:
+                if answer.status == httpx.codes.NOT_FOUND and _last_words(call.url) != asked:
+                    # A page that is not there says nothing of a ledger that may be.
+                    raise refused(answer)
                 return answer
             call = replace(call, url=target)
-        raise RegistryAnswerError(
+        raise RegistryRefusalError(
             f"registry {call.host} redirects more than {_MAX_REDIRECTS} times: "
             "check the proxy before it"
         )
@@ -87,6 +91,11 @@ class Session:
     def _scope(self, call: Call) -> str:
         actions = "pull" if call.method in _READS else "pull,push"
         return f"repository:{self._repository}:{actions}"
+
+
+def _last_words(url: str) -> list[str]:
+    """What is asked for, wherever it is: `manifests`, and the reference."""
+    return urlsplit(url).path.split("/")[-2:]
 
 
 def _signed(call: Call, authorization: Authorization | None) -> Call:

@@ -15,7 +15,12 @@ import httpx
 
 from engine.adapters.registry.exchange import MAX_ERROR_BYTES, Answer, Call, Deadline
 from engine.adapters.registry.failures import passes, unreachable
-from engine.domain.errors import ConfigError, RegistryAnswerError, RegistryUnavailableError
+from engine.domain.errors import (
+    ConfigError,
+    RegistryAnswerError,
+    RegistryRefusalError,
+    RegistryUnavailableError,
+)
 from engine.domain.text import printable
 
 Observer = Callable[[str, str], None]
@@ -141,7 +146,7 @@ def _body(call: Call, response: httpx.Response, deadline: Deadline) -> bytes:
         return _gather(response.iter_raw(), MAX_ERROR_BYTES, deadline)[:MAX_ERROR_BYTES]
     encoding = response.headers.get("Content-Encoding", "identity")
     if call.method != "HEAD" and encoding.lower() != "identity":
-        raise RegistryAnswerError(
+        raise RegistryRefusalError(
             f"registry {call.host} compressed its answer to {call.doing}, which was not asked "
             "for: switch that off in the proxy before it"
         )
