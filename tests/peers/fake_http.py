@@ -78,7 +78,7 @@ class FakeServer:
     def host(self) -> str:
         return f"127.0.0.1:{self._server.server_port}"
 
-    def respond(self, request: Request) -> Reply:
+    def respond(self, request: Request) -> Reply | Cut:
         raise NotImplementedError
 
     def script(self, method: str, path: str, *replies: Scripted) -> None:
