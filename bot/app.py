@@ -119,7 +119,8 @@ def _assembled(
     look = _look(platform, config, people)
     messages, answers = Messages(store), Answers(store)
     touched = _Touched()
-    outbox = Outbox(Sender(api, messages), messages, answers, touched.linked, tempo)
+    metrics = platform.engine.metrics
+    outbox = Outbox(Sender(api, messages), messages, answers, touched.linked, tempo, metrics)
     homes = Homes(platform, asking, people, messages, look)
     gates = GateLog(store, messages)
     follower = Follower(platform, store, messages, gates, people, outbox, look, homes.renew)

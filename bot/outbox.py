@@ -14,6 +14,7 @@ from bot.pools import report
 from bot.sending import Sender
 from bot.webapi import SlackTrouble
 from engine.domain.errors import PromotionError
+from engine.telemetry import NO_METRICS, SLACK_DELIVERIES, Metrics
 
 _log = logging.getLogger(__name__)
 # Somebody can put these right: an invitation, a scope, a token.
@@ -60,12 +61,14 @@ class Outbox:
         answers: Answers,
         linked: Callable[[str], None],
         tempo: Tempo | None = None,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._sender = sender
         self._messages = messages
         self._answers = answers
         self._linked = linked
         self._tempo = tempo or Tempo()
+        self._metrics = metrics
         self._lock = threading.Lock()
         self._busy: set[str] = set()
         # From when on a channel, or all edits, may be used again.
@@ -148,6 +151,7 @@ class Outbox:
             self._troubled(message, message.channel, trouble)
             return
         self._pause(message.channel, self._tempo.post)
+        self._count("delivered")
         if link:
             self._linked(message.key)
 
@@ -156,6 +160,8 @@ class Outbox:
             self._sender.edit(message)
         except SlackTrouble as trouble:
             self._troubled(message, _EDITS, trouble)
+        else:
+            self._count("delivered")
 
     def _answer(self, answer: Answer) -> None:
         try:
@@ -174,12 +180,17 @@ class Outbox:
         if not passing or time.time() - message.at > self._tempo.give_up:
             _log.warning("%s in %s is given up: %s", message.key, message.channel, trouble)
             self._messages.failed(message, trouble.code)
+            self._count("failed")
             return
         pause = trouble.retry_after or self._backoff(message.tries)
         _log.info("%s in %s waits %.1f s: %s", message.key, message.channel, pause, trouble)
         if trouble.retry_after:
             self._pause(lane, pause)
         self._messages.later(message, time.time() + pause, unknown=trouble.unknown)
+        self._count("retried")
+
+    def _count(self, outcome: str) -> None:
+        self._metrics.count(SLACK_DELIVERIES, outcome=outcome)
 
     def _backoff(self, tries: int) -> float:
         return min(self._tempo.first_retry * 2.0 ** min(tries, 20), self._tempo.longest_retry)

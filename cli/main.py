@@ -67,6 +67,7 @@ def main() -> None:
     """The entry point. What a command could not answer itself ends here, with its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        _configure_logs()
         # Click answers with the exit code of whoever raised Exit, and with None otherwise.
         code = floe.main(standalone_mode=False, prog_name="floe") or 0
     except click.ClickException as error:
@@ -74,6 +75,19 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         code = interrupted(sys.argv)
     _leave(code)
+
+
+def _configure_logs() -> None:
+    """Loaded only where somebody asks for other logs than python's own."""
+    if not os.environ.get("FLOE_LOG"):
+        return
+    from engine.bootstrap.watching import configure_logs
+    from engine.domain.errors import ConfigError
+
+    try:
+        configure_logs(os.environ, sys.stderr)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

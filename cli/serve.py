@@ -16,6 +16,7 @@ from cli import options
 from cli.sole import sole_server
 from engine.api import Platform
 from engine.bootstrap import in_flight, open_platform
+from engine.bootstrap.watching import counting, exposition
 from engine.config import Config, load_config
 from engine.domain.errors import PromotionError
 from web.opening import open_web, refuse_strangers
@@ -33,12 +34,19 @@ def serve(host: str, port: int, manifest: Path) -> None:
         config = load_config(manifest, os.environ)
         refuse_strangers(config, host)
         signal.signal(signal.SIGTERM, _end)
+        numbers = counting()
         with (
             sole_server(config.state_dir),
-            open_platform(config) as engine,
+            open_platform(config, metrics=numbers) as engine,
             in_flight(config, engine) as platform,
             _slack(platform, config) as bot,
-            open_web(platform, config, checks=_checks(bot), thread=_thread(bot)) as app,
+            open_web(
+                platform,
+                config,
+                checks=_checks(bot),
+                thread=_thread(bot),
+                metrics=partial(exposition, numbers, platform),
+            ) as app,
         ):
             if bot and bot.socket is None:
                 app.register_blueprint(blueprint(bot.app))

@@ -27,6 +27,7 @@ from engine.bootstrap.means import (
 )
 from engine.bootstrap.people import directory_of, local_operator
 from engine.bootstrap.secondaries import secondaries_of
+from engine.bootstrap.watching import count_ended
 from engine.changes import Changes
 from engine.config import Config, load_config
 from engine.config.connection import EmbeddedRegistry
@@ -91,9 +92,12 @@ def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
     regroup = engine.directory.regroup
     progression = Progression(engine, store, config.environment_digest, regroup)
     refusals = refusals_of(config, engine)
-    worker = Worker(
-        changes, progression, store, settled=lambda c: refusals.note(attempt_of_change(c))
-    )
+
+    def settled(change: Change) -> None:
+        count_ended(engine.metrics, store, change)
+        refusals.note(attempt_of_change(change))
+
+    worker = Worker(changes, progression, store, settled=settled)
     try:
         yield Platform(engine, changes, progression, worker, store)
     finally:

@@ -1,0 +1,68 @@
+"""What `floe serve` tells whoever watches it: numbers, and log lines without secrets (spec 17)."""
+
+import json
+import re
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.bot.fake_slack import BOT_TOKEN, FakeSlack, fake_slack
+from tests.bot.stage import ALICE, SECRET, eventually
+from tests.bot.test_serve import platform_in, post, serve, served
+
+pytestmark = pytest.mark.requirement("FR-024")
+_SERIES = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
+
+
+def scraped(url: str) -> dict[str, float]:
+    """Every series as `name{labels}` and its value; each line is one or says what follows."""
+    values = {}
+    for line in httpx.get(f"{url}metrics").text.splitlines():
+        if not line.startswith("# "):
+            found = _SERIES.match(line)
+            assert found, line
+            values[line.rpartition(" ")[0]] = float(found["value"])
+    return values
+
+
+@pytest.fixture
+def slack():
+    with fake_slack() as running:
+        running.person(ALICE, "alice@acme.com")
+        yield running
+
+
+def test_a_server_counts_what_it_did_and_logs_no_secret(tmp_path: Path, slack: FakeSlack) -> None:
+    platform_in(tmp_path, '"true"')
+    tokens = {
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_SIGNING_SECRET": SECRET,
+        "SLACK_API_URL": slack.url,
+        "FLOE_LOG": "json",
+    }
+    with serve(tmp_path, **tokens) as process:
+        url = served(process)
+        assert post(url, slack, "v1.0.0 staging").status_code == 200
+        done = 'floe_promotions_total{environment="staging",outcome="promoted"}'
+
+        counted = eventually(lambda: (n := scraped(url)).get(done) and n, 60)
+        told = eventually(
+            lambda: scraped(url).get('floe_slack_deliveries_total{outcome="delivered"}'), 60
+        )
+
+        assert counted[done] == 1
+        assert told >= 1
+        assert scraped(url)['floe_queue_depth{queue="changes"}'] == 0
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        _, logged = process.communicate(timeout=60)
+
+    lines = [json.loads(line) for line in logged.splitlines()]
+    assert any(line["message"].startswith("recorded promotion") for line in lines)
+    traces = {line.get("trace_id") for line in lines if "recorded promotion" in line["message"]}
+    assert all(trace and re.fullmatch("[0-9a-f]{32}", trace) for trace in traces)
+    for secret in (BOT_TOKEN, SECRET, "trigger-secret", "/secret-"):
+        assert secret not in logged
