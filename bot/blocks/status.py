@@ -17,7 +17,7 @@ from bot.blocks.elements import (
     when,
 )
 from bot.blocks.look import Look
-from engine.domain.change import Change
+from engine.domain.change import Change, ChangeState
 from engine.domain.status import Alignment, EnvironmentStatus
 
 _NOTES = {
@@ -64,6 +64,7 @@ def _environment(row: EnvironmentStatus, look: Look) -> str:
 
 def _change(change: Change, look: Look) -> str:
     state = change.state.value.replace("_", " ")
-    given = f" {len(change.approvals)} of {change.required}" if change.required else ""
+    waits = change.state is ChangeState.AWAITING_APPROVAL
+    given = f", {len(change.approvals)} of {change.required} approvals" if waits else ""
     by = look.person(change.requester.name)
     return f"{look.details(change)}{foreign(title(change))} · {state}{given} · asked by {by}"

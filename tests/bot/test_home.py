@@ -30,7 +30,7 @@ def test_the_requester_has_nothing_to_decide_and_sees_what_they_asked_for(stage)
     home = opened(stage, ALICE)
 
     assert "Waiting for you (0)" in said(home)
-    assert "awaiting approval 0 of 1" in said(home)
+    assert "awaiting approval, 0 of 1 approvals" in said(home)
 
 
 def test_a_home_that_is_open_follows_what_happens(stage):
@@ -39,6 +39,15 @@ def test_a_home_that_is_open_follows_what_happens(stage):
     stage.awaiting()
 
     eventually(lambda: "Waiting for you (1)" in said(stage.slack.homes[BOB]))
+
+
+def test_how_many_have_agreed_is_counted_only_while_it_waits(stage):
+    change = stage.awaiting()
+    opened(stage, ALICE)
+
+    stage.click("floe_approve", change.id, BOB)
+
+    eventually(lambda: "prod · promoted · asked by" in said(stage.slack.homes[ALICE]))
 
 
 def test_a_guest_sees_nothing(stage):
