@@ -7,6 +7,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
+PHONE = {"width": 360, "height": 740}
 _SWITCHES = [
     "--headless=new",
     "--no-sandbox",
@@ -30,10 +31,10 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def page_of(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
+def page_of(browser: Browser, url: str, refused: str = "\n", **options: Any) -> Iterator[Page]:
     """
     A page. Whatever is asked elsewhere, logged as an error or thrown while it shows `url` fails
-    the test in the end.
+    the test in the end, but for what the browser logs of answers with the status `refused`.
     """
     context = browser.new_context(base_url=url, **options)
 
@@ -51,8 +52,18 @@ def page_of(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
 
         page.on("request", lambda r: note(r.url, not (r.is_navigation_request() or ours(r.url))))
         page.on("pageerror", lambda error: note(str(error)))
-        page.on("console", lambda m: note(m.text, m.type == "error"))
+        page.on("console", lambda m: note(m.text, m.type == "error" and refused not in m.text))
         yield page
         assert not wrong, wrong
     finally:
         context.close()
+
+
+def violations(page: Page, place: str, axe: str) -> list[str]:
+    """What axe-core finds, each with the first place it finds it at."""
+    page.goto(place)
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    # The page's own policy lets nothing in, so the judge comes in by the developer's door.
+    page.evaluate(axe)
+    result = page.evaluate("axe.run()")
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in result["violations"]]

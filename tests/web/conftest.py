@@ -4,8 +4,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.peers import npm
+from tests.web.browser import chromium
+from tests.web.serving import serving
 from tests.web.stage import PROXY, Stage, stage_in
+
+_AXE = Path(__file__).parent / "axe"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The judge of accessibility, as source."""
+    npm.install(_AXE)
+    return (_AXE / "node_modules/axe-core/axe.min.js").read_text()
+
+
+@pytest.fixture
+def url(stage: Stage) -> Iterator[str]:
+    """Where `stage` is served."""
+    with serving(stage.app) as running:
+        yield running
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from engine.domain.request import LockRequest, RollbackRequest
 from engine.ports import SILENT
 from tests.builders import Artifact, image
 from tests.peers import oci_layout
-from web.opening import open_web
+from web.opening import WATCHERS, open_web
 
 ALICE, BOB, CAROL = "alice@acme.com", "bob@acme.com", "carol@acme.com"
 TRACE = "a" * 32
@@ -127,7 +127,12 @@ def write_manifest(folder: Path, web: str = "", tests: str = "echo ran", oidc: s
 
 @contextmanager
 def stage_in(
-    folder: Path, web: str = "", tests: str = "echo ran", oidc: str = "", secret: str = "s3cret"
+    folder: Path,
+    web: str = "",
+    tests: str = "echo ran",
+    oidc: str = "",
+    secret: str = "s3cret",
+    watchers: int = WATCHERS,
 ) -> Iterator[Stage]:
     """
     The platform in `folder` with `web` and `identity.oidc` as its manifest has them; prod's gate
@@ -139,7 +144,7 @@ def stage_in(
     with (
         open_platform(config) as engine,
         in_flight(config, engine) as platform,
-        open_web(platform, config) as app,
+        open_web(platform, config, watchers=watchers) as app,
         app.test_client() as client,
     ):
         yield Stage(folder, platform, app, client)

@@ -1,7 +1,6 @@
 """The page in a real browser: approving, live news, no script at all, and who cannot see well."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,37 +8,16 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from engine.domain.change import ChangeState
-from tests.peers import npm
+from tests.builders import image
 from tests.peers.oidc_provider import SECRET, oidc_provider
-from tests.web.browser import chromium, page_of
+from tests.web.browser import PHONE, page_of, violations
 from tests.web.serving import free_port, serving
 from tests.web.stage import Stage, stage_in
-from tests.web.test_pages import promoted_to_prod, refresh
-
-_AXE = Path(__file__).parent / "axe"
-PHONE = {"width": 360, "height": 740}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    npm.install(_AXE)
-    return (_AXE / "node_modules/axe-core/axe.min.js").read_text()
-
-
-@pytest.fixture
-def url(stage: Stage) -> Iterator[str]:
-    with serving(stage.app) as running:
-        yield running
+from tests.web.test_pages import move_latest, promoted_to_prod, refresh
 
 
 def busy(stage: Stage) -> None:
-    """A bit of everything: live, in flight, blocked, locked for a long reason, failed, undone."""
+    """A bit of everything: live, in flight, blocked, locked for long, drifted, failed, undone."""
     promoted_to_prod(stage)
     stage.publish("v1.1.0", "v1.2.0")
     stage.ask("v1.1.0", "staging")
@@ -47,7 +25,9 @@ def busy(stage: Stage) -> None:
     stage.ask("v1.2.0", "staging")
     stage.roll_back("v1.1.0", "staging", "INC-2: " + "5xx " * 100)
     stage.ask("v1.2.0", "prod", "mallory@acme.com")
-    stage.lock("staging", "INC-7: " + "checkout is slow, talk to payments. " * 14, "2h")
+    stage.lock("staging", "INC-7: checkout is slow, talk to payments. " * 6 + "x" * 300, "2h")
+    stage.publish("v9.0.0", artifact=image(b"v9.0.0"))
+    move_latest(stage.folder, "latest-staging", image(b"v9.0.0").manifest.digest.value)
     refresh(stage)
 
 
@@ -187,16 +167,6 @@ def test_no_form_keeps_anybody_out(
             found[place] = violations(page, place, axe)
 
     assert found == {place: [] for place in found}
-
-
-def violations(page: Page, place: str, axe: str) -> list[str]:
-    """What axe-core finds, each with the first place it finds it at."""
-    page.goto(place)
-    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-    # The page's own policy lets nothing in, so the judge comes in by the developer's door.
-    page.evaluate(axe)
-    result = page.evaluate("axe.run()")
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in result["violations"]]
 
 
 @pytest.mark.requirement("WB-001")

@@ -17,12 +17,6 @@ from web.opening import open_web
 pytestmark = pytest.mark.requirement("WB-001")
 
 
-@pytest.fixture
-def url(stage: Stage) -> Iterator[str]:
-    with serving(stage.app) as running:
-        yield running
-
-
 def moved(lines: Iterator[str]) -> dict[str, str]:
     """The next thing that moved."""
     for line in lines:
