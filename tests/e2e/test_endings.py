@@ -1,0 +1,98 @@
+"""Ended in the middle, and a Slack in trouble: nothing is said twice and nothing forgotten."""
+
+import signal
+
+import pytest
+
+from tests.bot.stage import block_ids, buttons
+from tests.e2e.workspace import change_of
+from tests.peers.local_slack import ALICE, BOB
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def keys(slack, root):
+    return [block_ids(message)[0] for message in [root, *slack.thread(root)]]
+
+
+@pytest.mark.requirement("SL-005")
+def test_killed_while_gates_run_it_goes_on_where_it_was(slack):
+    slack.in_staging("v7.0.0")
+    slack.slack.command(ALICE, "/promote v7.0.0 prod")
+    slack.root("v7.0.0", "gates 1/2")
+
+    slack.stop(signal.SIGKILL)
+    (slack.folder / "let-v7.0.0").touch()
+    slack.start()
+
+    # The claim of the one that was killed has to run out first.
+    root = slack.root("v7.0.0", "Waiting for approval")
+    slack.ask(root)
+    assert len(keys(slack, root)) == len(set(keys(slack, root)))
+
+
+@pytest.mark.requirement("SL-005")
+def test_what_waits_is_agreed_to_after_a_restart(slack):
+    slack.in_staging("v4.0.0")
+    slack.slack.command(ALICE, "/promote v4.0.0 prod")
+    ask = slack.ask(root := slack.root("v4.0.0", "Waiting for approval"))
+
+    slack.stop()
+    slack.start()
+    slack.slack.click(BOB, ask, "floe_approve")
+
+    slack.root("v4.0.0", "Promoted")
+    slack.eventually(lambda: slack.part(root, "end"))
+    slack.eventually(lambda: buttons(slack.part(root, "ask")) == [])
+    assert len(keys(slack, root)) == len(set(keys(slack, root)))
+
+
+@pytest.mark.requirement("SL-005")
+def test_what_was_decided_while_it_was_away_is_shown_when_it_is_back(slack):
+    slack.in_staging("v4.1.0")
+    slack.slack.command(ALICE, "/promote v4.1.0 prod")
+    root = slack.root("v4.1.0", "Waiting for approval")
+    slack.ask(root)
+
+    slack.stop()
+    slack.reject_elsewhere(change_of(root), "nobody was there")
+    assert buttons(slack.part(root, "ask")) != []
+    slack.start()
+
+    slack.root("v4.1.0", "Rejected")
+    slack.eventually(lambda: buttons(slack.part(root, "ask")) == [])
+
+
+@pytest.mark.requirement("SL-005")
+def test_slack_in_trouble_delays_what_is_said_and_nothing_else(slack):
+    slack.in_staging("v4.2.0")
+    slack.slack.command(ALICE, "/promote v4.2.0 prod")
+    ask = slack.ask(root := slack.root("v4.2.0", "Waiting for approval"))
+    slack.strict.fail("chat.update", 500, times=10_000)
+    slack.strict.limit("chat.postMessage", 1, times=3)
+
+    slack.slack.click(BOB, ask, "floe_approve")
+
+    slack.eventually(lambda: slack.change(change_of(root)).state == "promoted")
+    assert slack.tagged("v4.2.0-prod") == slack.tagged("v4.2.0-dev")
+    assert buttons(slack.part(root, "ask")) != []
+
+    slack.strict.heal()
+
+    slack.root("v4.2.0", "Promoted")
+    slack.eventually(lambda: slack.part(root, "end"))
+    slack.eventually(lambda: buttons(slack.part(root, "ask")) == [])
+    assert len(keys(slack, root)) == len(set(keys(slack, root)))
+
+
+@pytest.mark.requirement("SL-005")
+def test_whoever_cannot_be_looked_up_decides_nothing(slack):
+    slack.in_staging("v4.3.0")
+    slack.slack.command(ALICE, "/promote v4.3.0 prod")
+    ask = slack.ask(root := slack.root("v4.3.0", "Waiting for approval"))
+    slack.strict.fail("users.info", 500)
+
+    slack.slack.click(BOB, ask, "floe_approve")
+
+    assert "I did nothing" in slack.told(BOB, "I could not check who you are")
+    assert slack.change(change_of(root)).approvals == ()

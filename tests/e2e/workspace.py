@@ -1,0 +1,202 @@
+"""`floe serve` as it is run, between a real registry and a Slack workspace."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from bot.quiet import QUIET
+from engine.bootstrap import in_flight, open_platform
+from engine.config import load_config
+from engine.domain.change import Change
+from engine.domain.identity import Claims
+from engine.domain.operator import IdentitySource, Operator
+from engine.domain.parsing import promotion_request
+from engine.domain.trace import trace_id
+from tests.bot.stage import block_ids, eventually, said
+from tests.builders import image
+from tests.e2e.manifest import GATE, MANIFEST
+from tests.peers import skopeo
+from tests.peers.local_slack import (
+    ALICE,
+    APP_TOKEN,
+    BOB,
+    BOT_TOKEN,
+    CAROL,
+    DEPLOYS,
+    SECRET,
+    Json,
+    LocalSlack,
+    local_slack,
+)
+from tests.peers.strict_slack import StrictSlack, strict_slack
+from tests.web.serving import free_port
+
+ROOT = Path(__file__).parents[2]
+# Slack takes a message per second and channel, and this is not the only thing the machine does.
+PATIENCE_SECONDS = 90
+
+
+@dataclass
+class Workspace:
+    """`socket`: floe connects to Slack, else Slack calls floe."""
+
+    folder: Path
+    registry: str
+    repository: str
+    slack: LocalSlack
+    strict: StrictSlack
+    port: int
+    socket: bool
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns once it is ready, which in Socket Mode means connected."""
+        program = "from cli.main import main; main()"
+        command = [sys.executable, "-c", program, "serve", "--port", str(self.port)]
+        with (self.folder / "serve.log").open("ab") as log:
+            self._server = subprocess.Popen(
+                command, cwd=self.folder, env=self._environ(), stdout=log, stderr=log
+            )
+        eventually(self._ready, PATIENCE_SECONDS)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._server is not None:
+            self._server.send_signal(how)
+            self._server.wait(PATIENCE_SECONDS)
+            self._server = None
+
+    def log(self) -> str:
+        return (self.folder / "serve.log").read_text()
+
+    def in_staging(self, *versions: str) -> None:
+        """Publish with skopeo and promote by another face, nobody's agreement being needed."""
+        with self._platform() as (engine, _):
+            for version in versions:
+                artifact = image(version.encode())
+                skopeo.push(self.registry, self.repository, artifact, f"{version}-dev")
+                request = promotion_request(
+                    engine.path, version, None, "staging", self._person(engine), trace_id()
+                )
+                assert engine.run(request, QUIET).error is None
+
+    def reject_elsewhere(self, change_id: str, reason: str) -> None:
+        with self._platform() as (engine, platform):
+            carol = self._person(engine, "carol@acme.com")
+            platform.changes.reject(change_id, carol, reason, "cli")
+
+    def tagged(self, tag: str) -> str | None:
+        """The digest the registry itself gives for `tag`."""
+        accepted = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+        url = f"http://{self.registry}/v2/{self.repository}/manifests/{tag}"
+        answer = httpx.head(url, headers=accepted)
+        return answer.headers["Docker-Content-Digest"] if answer.status_code == 200 else None
+
+    def change(self, change_id: str) -> Change:
+        with self._platform() as (_, platform):
+            found = platform.store.get(change_id)
+        assert found is not None
+        return found
+
+    def eventually(self, look):
+        return eventually(look, PATIENCE_SECONDS)
+
+    def root(self, version: str, words: str, channel: str = DEPLOYS) -> Json:
+        """The message of the change of `version`, once it says `words`."""
+        return self.eventually(lambda: self._root(version, words, channel))
+
+    def thread(self, root: Json) -> list[Json]:
+        return self.slack.thread(root)
+
+    def ask(self, root: Json) -> Json:
+        """The message with the buttons."""
+        return self.eventually(lambda: self.part(root, "ask"))
+
+    def part(self, root: Json, name: str) -> Json | None:
+        """The message in the thread that is called so."""
+        key = f"{change_of(root)}:{name}"
+        return next((m for m in self.thread(root) if block_ids(m)[0] == key), None)
+
+    def told(self, user: str, words: str, channel: str = DEPLOYS) -> str:
+        """What was said to `user` alone, once it has `words` in it."""
+
+        def there() -> str | None:
+            return next((t for t in self.slack.told(user, channel) if words in t), None)
+
+        return self.eventually(there)
+
+    def modal(self, words: str) -> Json:
+        """The modal that is open, once it says `words`."""
+
+        def there() -> Json | None:
+            view = self.slack.modal()
+            return view if view and words in str(view) else None
+
+        return self.eventually(there)
+
+    def _root(self, version: str, words: str, channel: str) -> Json | None:
+        for message in reversed(self.slack.messages(channel)):
+            named = block_ids(message)[0].endswith(":root") if message.get("blocks") else False
+            if named and version in message["text"] and words in said(message):
+                return message
+        return None
+
+    def _ready(self) -> bool:
+        assert self._server is not None
+        assert self._server.poll() is None, self.log()
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _environ(self) -> dict[str, str]:
+        tokens = {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_API_URL": self.strict.api}
+        reached = "SLACK_APP_TOKEN" if self.socket else "SLACK_SIGNING_SECRET"
+        tokens[reached] = APP_TOKEN if self.socket else SECRET
+        return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **tokens}
+
+    @contextmanager
+    def _platform(self):
+        config = load_config(self.folder / "manifest.yaml", {})
+        with open_platform(config) as engine, in_flight(config, engine) as platform:
+            yield engine, platform
+
+    def _person(self, engine, email: str = "dave@acme.com") -> Operator:
+        claims = Claims(f"oidc:https://id#{email}", IdentitySource.OIDC, True, (email,))
+        return engine.directory.operator(claims)
+
+
+def change_of(root: Json) -> str:
+    return block_ids(root)[0].removesuffix(":root")
+
+
+@contextmanager
+def workspace(folder: Path, registry: str, repository: str, *, socket: bool) -> Iterator[Workspace]:
+    """A workspace at work; in the end Slack must have been given nothing it would refuse."""
+    (folder / "gate.sh").write_text(GATE)
+    values = {"uri": f"oci://{registry}/{repository}", "channel": DEPLOYS}
+    (folder / "manifest.yaml").write_text(MANIFEST % values)
+    port = free_port()
+    requests_to = None if socket else f"http://127.0.0.1:{port}/slack/events"
+    with (
+        local_slack(folder, requests_to) as slack,
+        strict_slack(slack) as strict,
+    ):
+        strict.groups["release-managers"] = [ALICE, BOB, CAROL]
+        running = Workspace(folder, registry, repository, slack, strict, port, socket)
+        try:
+            running.start()
+            yield running
+        finally:
+            running.stop()
+        assert strict.refused == []
+        said_to_log = running.log()
+        for never in ("Traceback", BOT_TOKEN, APP_TOKEN, SECRET):
+            assert never not in said_to_log
