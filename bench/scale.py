@@ -19,7 +19,11 @@ FEW, MANY, MOST = 10, 1_000, 10_000
 # One of the first that even the shortest ledger has below what it rolled back to by then.
 _EARLY = 4
 # Rounds of each command; rollbacks move what the next one begins with, and verifying takes long.
-_ROUNDS = {"audit verify": 1, "rollback by one": 3, "rollback to one of the first": 3}
+_ROUNDS = {
+    "audit verify": 1,
+    "rollback by one": 3,
+    "rollback to one of the first, and to the newest again": 3,
+}
 _MANY_ROUNDS = 15
 
 
@@ -92,6 +96,7 @@ def _commands(promotions: int) -> dict[str, Callable[[Engine, int], object]]:
 
     def far(engine: Engine, number: int) -> None:
         assert roll_back(engine, f"v1.0.{_EARLY - number}").error is None
+        assert roll_back(engine, f"v1.0.{newest}").error is None
 
     return {
         "status": lambda engine, _: engine.status(),
@@ -102,5 +107,5 @@ def _commands(promotions: int) -> dict[str, Callable[[Engine, int], object]]:
         ),
         "audit verify": verify,
         "rollback by one": back,
-        "rollback to one of the first": far,
+        "rollback to one of the first, and to the newest again": far,
     }
