@@ -1,4 +1,4 @@
-"""What signed-in people do here: approve, reject, cancel, lock, unlock. By the same rules."""
+"""What signed-in people do here: approve, reject, cancel, lock, tell again. By the same rules."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from engine.bootstrap.entrance import QUIET
-from engine.domain.errors import PromotionError
+from engine.domain.errors import DeliveryNotFoundError, PromotionError
 from engine.domain.operator import Operator
 from engine.domain.parsing import lock_request, unlock_request
 from engine.domain.request import LockRequest, UnlockRequest
@@ -72,6 +72,20 @@ def unlock(name: str) -> Response:
         return unlock_request(path, name, who, _trace(), reason)
 
     return _frozen(name, f"{name} is now unlocked", ask)
+
+
+@deeds.post("/webhooks/<delivery_id>/redeliver")
+def redeliver(delivery_id: str) -> Response:
+    """It is only made due here: a receiver that hangs holds no page up."""
+    announcer = the_site().platform.engine.announcer
+
+    def act(_: Operator) -> None:
+        if not announcer.redeliver(delivery_id):
+            raise DeliveryNotFoundError(
+                f"No delivery '{delivery_id}' was given up: it was told by now, or never failed"
+            )
+
+    return _attempted(url_for("pages.audit"), "The webhook is being told again", act)
 
 
 def _frozen(

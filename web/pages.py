@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from engine.bootstrap.entrance import KeptRecord
 from engine.domain.canonical import canonical_json
 from engine.domain.change import Change
+from engine.domain.delivery import Undelivered
 from engine.domain.documents.answers import error_document
 from engine.domain.documents.ledger import history_document
 from engine.domain.errors import PromotionError, UsageError
@@ -132,7 +133,16 @@ def environment(name: str) -> str:
 @pages.get("/audit")
 def audit() -> str:
     verified, running = the_site().auditor.look()
-    return render_template("audit.html", verified=verified, running=running, now=_now())
+    undelivered, waiting, trouble = _untold()
+    return render_template(
+        "audit.html",
+        verified=verified,
+        running=running,
+        undelivered=undelivered,
+        waiting=waiting,
+        trouble=trouble,
+        now=_now(),
+    )
 
 
 @pages.get("/audit/records.jsonl")
@@ -219,6 +229,15 @@ def _unproven(site: Site, record_id: str, why: str) -> tuple[KeptRecord, str] | 
 def _lock(site: Site, found: Change) -> object:
     row = site.board.look().row(found.target) if found.open else None
     return row.lock if row else None
+
+
+def _untold() -> tuple[tuple[Undelivered, ...], int, PromotionError | None]:
+    """What webhooks were not told of, how much waits, and why neither is known."""
+    announcer = the_site().platform.engine.announcer
+    try:
+        return announcer.undelivered(), announcer.waiting(), None
+    except PromotionError as error:
+        return (), 0, error
 
 
 def _may_approve(site: Site, found: Change) -> bool:

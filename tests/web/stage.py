@@ -43,6 +43,7 @@ artifacts:
         authorization: {allowed_groups: [developers]}
         approvals: {required: 1, groups: [release-managers], expires_after: 4h}
     gate_commands: {tests: "true"}
+    webhooks: [%(webhooks)s]
 identity:
   groups:
     developers: [alice@acme.com, dave@acme.com]
@@ -119,9 +120,12 @@ def person(platform: Platform, name: str) -> Operator:
     return platform.engine.directory.operator(claims)
 
 
-def write_manifest(folder: Path, web: str = "", tests: str = "echo ran", oidc: str = "") -> Path:
+def write_manifest(
+    folder: Path, web: str = "", tests: str = "echo ran", oidc: str = "", webhooks: str = ""
+) -> Path:
     file = folder / "manifest.yaml"
-    file.write_text(MANIFEST % {"web": web, "tests": tests, "oidc": oidc})
+    filled = {"web": web, "tests": tests, "oidc": oidc, "webhooks": webhooks}
+    file.write_text(MANIFEST % filled)
     return file
 
 
@@ -133,14 +137,17 @@ def stage_in(
     oidc: str = "",
     secret: str = "s3cret",
     watchers: int = WATCHERS,
+    webhooks: str = "",
 ) -> Iterator[Stage]:
     """
-    The platform in `folder` with `web` and `identity.oidc` as its manifest has them; prod's gate
-    runs `tests` in a shell. Nobody works on changes but the test.
+    The platform in `folder` with `web`, `identity.oidc` and `webhooks` as its manifest has them;
+    prod's gate runs `tests` in a shell. Nobody works on changes but the test.
     """
     if not (folder / "registry").exists():
         oci_layout.write(folder / "registry", image(b"nothing"))
-    config = load_config(write_manifest(folder, web, tests, oidc), {"OIDC_SECRET": secret})
+    config = load_config(
+        write_manifest(folder, web, tests, oidc, webhooks), {"OIDC_SECRET": secret}
+    )
     with (
         open_platform(config) as engine,
         in_flight(config, engine) as platform,

@@ -1,0 +1,102 @@
+"""What webhooks were not told of stands on the page, and signed-in people have it told again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.webhook_kit import Sink
+from tests.peers.fake_http import Reply
+from tests.web.stage import ALICE, BOB, PROXY, Stage, signed_in, stage_in
+
+pytestmark = pytest.mark.requirement("FR-043", "WB-001")
+AUDIT = "/audit"
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with Sink() as running:
+        running.script("POST", "/hook", Reply(404))
+        yield running
+
+
+@pytest.fixture
+def refused(sink: Sink, tmp_path: Path) -> Iterator[Stage]:
+    """A promotion that the webhook did not want to hear of."""
+    hook = f"{{url: '{sink.url('/hook?token=hunter2hunter2')}', events: [promote]}}"
+    with stage_in(tmp_path, PROXY, webhooks=hook) as stage:
+        stage.publish("v1.0.0")
+        stage.ask("v1.0.0", "staging")
+        stage.platform.engine.announcer.deliver_due()
+        yield stage
+
+
+def failed(stage: Stage) -> str:
+    """The id of the one delivery that was given up."""
+    [each] = stage.platform.engine.announcer.undelivered()
+    return each.delivery.id
+
+
+def test_the_page_says_who_was_not_told_and_why_and_shows_no_secret(
+    refused: Stage, sink: Sink
+) -> None:
+    page = refused.get(AUDIT, ALICE)
+
+    assert sink.url("") in page
+    assert "answered 404" in page
+    assert f"/webhooks/{failed(refused)}/redeliver" in page
+    assert "hunter2" not in page
+
+
+def test_somebody_signed_in_has_it_told_again_under_its_id(refused: Stage, sink: Sink) -> None:
+    delivery = failed(refused)
+
+    answer = refused.post(f"/webhooks/{delivery}/redeliver", BOB, AUDIT)
+    waiting = refused.get(AUDIT, BOB)
+    refused.platform.engine.announcer.deliver_due()
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, AUDIT)
+    assert "being told again" in waiting
+    assert "1 still to be delivered" in waiting
+    assert "not told" not in refused.get(AUDIT, BOB)
+    ids = [request.headers["webhook-id"] for request in sink.seen("POST", "/hook")]
+    assert ids == [delivery, delivery]
+
+
+def test_what_was_told_meanwhile_is_not_told_once_more(refused: Stage, sink: Sink) -> None:
+    place = f"/webhooks/{failed(refused)}/redeliver"
+    refused.post(place, ALICE, AUDIT)
+    refused.platform.engine.announcer.deliver_due()
+
+    # Only pages with a form carry the token.
+    refused.post(place, BOB, "/environments/prod")
+    refused.platform.engine.announcer.deliver_due()
+
+    assert "was given up: it was told by now" in refused.get(AUDIT, BOB)
+    assert len(sink.seen("POST", "/hook")) == 2
+
+
+def test_nobody_else_has_it_told_again(refused: Stage, sink: Sink) -> None:
+    place = f"/webhooks/{failed(refused)}/redeliver"
+
+    stranger = refused.client.post(place)
+    forged = refused.client.post(place, data={"csrf": "0" * 64}, headers=signed_in(BOB))
+    looked = refused.client.get(place, headers=signed_in(BOB))
+    refused.platform.engine.announcer.deliver_due()
+
+    assert (stranger.status_code, forged.status_code, looked.status_code) == (401, 403, 405)
+    assert len(sink.seen("POST", "/hook")) == 1
+
+
+def test_an_outbox_that_cannot_be_read_leaves_the_rest_of_the_page(
+    sink: Sink, tmp_path: Path
+) -> None:
+    hook = f"{{url: '{sink.url()}', events: [promote]}}"
+    (tmp_path / ".floe").mkdir()
+    (tmp_path / ".floe" / "outbox.db").write_bytes(b"this is no database at all, not even nearly")
+
+    with stage_in(tmp_path, PROXY, webhooks=hook) as stage:
+        page = stage.get(AUDIT, ALICE)
+
+    assert "outbox.db" in page
+    assert "Download every record" in page
