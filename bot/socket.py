@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
@@ -12,6 +13,7 @@ from bot.webapi import quiet_logger, web_client
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 5.0
 _END_SECONDS = 2.0
+_MONITOR_SECONDS, _LOOK_SECONDS = 10.0, 0.1
 
 
 class Socket:
@@ -44,11 +46,19 @@ class Socket:
 
     def _connect(self) -> None:
         """The first connection; the client looks after all others."""
+        client = self._handler.client
+        # Its monitor takes a connection that is being made for a lost one, and makes another.
+        client.current_app_monitor_started = True
         while not self._stopping.is_set():
             try:
-                self._handler.client.connect()
+                client.connect()
             except (SlackApiError, OSError) as error:
                 _log.warning("not connected to Slack yet: %s", type(error).__name__)
                 self._stopping.wait(_RETRY_SECONDS)
             else:
+                break
+        deadline = time.monotonic() + _MONITOR_SECONDS
+        while not self.connected() and time.monotonic() < deadline:
+            if self._stopping.wait(_LOOK_SECONDS):
                 return
+        client.current_app_monitor.start()

@@ -73,6 +73,17 @@ def test_a_click_on_what_is_decided_changes_nothing(stage: Stage):
     assert "bob@acme.com approved it" in stage.told("U03CAROL", "Not approved")
 
 
+@pytest.mark.parametrize("stage", ["socket"], indirect=True)
+def test_one_start_makes_one_connection(stage: Stage):
+    opened = stage.strict.called("apps.connections.open")
+
+    stage.restart()
+
+    assert len(opened) == 1
+    assert len(stage.strict.called("apps.connections.open")) == 2
+    assert stage.bot.connected()
+
+
 def test_a_typo_is_answered_to_whoever_made_it_and_starts_nothing(stage: Stage):
     stage.slack.command(ALICE, "/promote v1.0.0 prd")
 
