@@ -89,6 +89,10 @@ class FakeServer:
         """Every such request gets `reply`."""
         self._scripts.append((method, re.compile(path), [reply], True))
 
+    def forget_scripts(self) -> None:
+        """Back to what it ordinarily does."""
+        self._scripts.clear()
+
     def cut_write(self, number: int, when: Cut, *, then_gone: bool = False) -> None:
         """
         Cut the connection at the `number`-th write from now (1 is the next). With `then_gone` no
