@@ -9,6 +9,7 @@ from demo.issuer import issuer
 from demo.seed import Layout, seed
 from demo.shell import Shell, UnexpectedError
 from demo.signing import ReleaseKey
+from demo.telling import tell
 
 ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / ".demo"
@@ -26,6 +27,7 @@ def main() -> int:
         promote_and_roll_back(Shell(PLATFORM))
         approve(Shell(PLATFORM))
         verify(Shell(PLATFORM / "signed"))
+        tell(PLATFORM)
     except UnexpectedError as error:
         print(f"This is not as it should be: {error}")
         return 1

@@ -17,7 +17,7 @@ from tests.web.serving import free_port
 
 ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / ".demo" / "slack"
-_START_SECONDS = 60
+_START_SECONDS, _END_SECONDS = 60, 60
 _HELP = """
   {slack}   the Slack workspace: you are alice there, and "Act as" makes you somebody else
   {floe}   what runs where
@@ -80,6 +80,8 @@ def _show(slack: LocalSlack, url: str) -> int:
             raise UnexpectedError(f"floe serve has ended; see {PLATFORM / 'serve.log'}")
         finally:
             server.terminate()
+            # Slack goes last, so that nothing is logged about losing it.
+            server.wait(_END_SECONDS)
 
 
 def _await(url: str, server: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,30 @@
+"""`make demo`: every command of it ends as it says."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.docs.pages import ROOT
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_ends_as_it_should_and_tells_all_of_it() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "demo.run"], cwd=ROOT, capture_output=True, text=True
+    )
+
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr
+    for said in (
+        "Promotion would succeed",
+        "Promoted v1.2.2 from staging to prod",
+        "Rolled back prod to v1.2.2",
+        "Killed",
+        "Approved by: bob@acme.com",
+        "signature verifies",
+        "floe.oci.gate.tests",
+        "The history in an object store is the ledger's",
+        "The history in a database is the ledger's",
+    ):
+        assert said in ran.stdout
+    assert "Traceback" not in ran.stdout + ran.stderr
