@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.domain.delivery import Delivery, Undelivered
+from engine.domain.errors import DeliveryNotFoundError
 from engine.domain.record import AnyRecord
 
 
@@ -99,3 +100,20 @@ class Nobody:
 
 
 NOBODY = Nobody()
+
+
+def try_again(announcer: Announcer, wanted: str) -> tuple[str, ...]:
+    """
+    Try once more what was given up: the delivery of that id, or `all`. The ids that were tried;
+    DeliveryNotFoundError when nothing of that id was given up.
+    """
+    failed = [each.delivery.id for each in announcer.undelivered()]
+    if wanted not in ("all", *failed):
+        raise DeliveryNotFoundError(
+            f"No delivery '{wanted}' was given up: see floe platform webhooks", {"id": wanted}
+        )
+    ids = failed if wanted == "all" else [wanted]
+    again = tuple(each for each in ids if announcer.redeliver(each))
+    if again:
+        announcer.deliver_due()
+    return again

@@ -8,6 +8,7 @@ from engine.domain.documents.answers import Document
 from engine.domain.documents.change import change_document
 from engine.domain.documents.ledger import audit_document, record_document, status_document
 from engine.domain.documents.signature import signature_document
+from engine.domain.documents.webhooks import webhooks_document
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.gate import GateKind
 from engine.domain.parsing import parse_version
@@ -132,6 +133,14 @@ def audit() -> Response:
         environment = the_site().platform.engine.path.environment(environment).name
     report = the_site().auditor.now(environment)
     return jsonify(audit_document(report, _trace()))
+
+
+@api.get("/webhooks")
+def webhooks() -> Response:
+    """What they were not told of."""
+    announcer = the_site().platform.engine.announcer
+    failed, waiting = announcer.undelivered(), announcer.waiting()
+    return jsonify(webhooks_document(failed, waiting, (), _trace()))
 
 
 @api.get("/artifacts/<version>/signature")

@@ -76,6 +76,10 @@ def _paths() -> dict[str, Document]:
         "/api/v1/artifacts/{version}/signature": _get(
             "Which signatures an artifact has", "Signature", version, environment
         ),
+        "/api/v1/webhooks": {
+            **_get("What webhooks were not told of", "Webhooks"),
+            **_post("Tell webhooks again", "Redelivery", "Webhooks"),
+        },
         "/api/v1/sync": _post("Bring secondary registries up to date", "Sync", "Sync"),
         "/api/v1/promotions": _post("Promote a version", "Promotion", "PromotionAnswer"),
         "/api/v1/rollbacks": _post("Roll back", "Rollback", "RollbackAnswer"),

@@ -20,6 +20,7 @@ from engine.domain.documents.freeze import AskedFreeze, freeze_document
 from engine.domain.documents.promotion import Asked
 from engine.domain.documents.rollback import AskedRollback
 from engine.domain.documents.sync import sync_document
+from engine.domain.documents.webhooks import webhooks_document
 from engine.domain.errors import ConflictError, PromotionError, UsageError
 from engine.domain.operator import Operator
 from engine.domain.parsing import (
@@ -32,6 +33,7 @@ from engine.domain.plan import GateMode
 from engine.domain.request import LockRequest, PromotionRequest, RollbackRequest, UnlockRequest
 from engine.domain.text import printable, reason_text
 from engine.domain.trace import trace_id
+from engine.outbox import try_again
 from web.failures import status_of
 from web.long import taking_long
 from web.pages import change_of
@@ -78,6 +80,12 @@ class Lock(Body):
 
     reason: Text
     duration: Text | None = Field(default=None, alias="for")
+
+
+class Redelivery(Body):
+    """`redeliver` is the id of a delivery that was given up, or all."""
+
+    redeliver: Text
 
 
 class Sync(Body):
@@ -173,6 +181,16 @@ def unlock(name: str) -> Answer:
     path = the_site().platform.engine.path
     ask = partial(unlock_request, path, name, _caller(), g.trace, body.reason)
     return _frozen(asked, ask, body)
+
+
+@orders.post("/webhooks")
+def redeliver() -> Answer:
+    """Waits for the answer. Receivers know a repetition by its id."""
+    wanted, _ = _body(Redelivery).redeliver, _key()
+    announcer = the_site().platform.engine.announcer
+    again = try_again(announcer, wanted)
+    failed, waiting = announcer.undelivered(), announcer.waiting()
+    return jsonify(webhooks_document(failed, waiting, again, g.trace)), 200
 
 
 @orders.post("/sync")

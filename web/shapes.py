@@ -126,6 +126,14 @@ SCHEMAS: dict[str, Document] = {
         trace_id=_TEXT,
         error=_ERROR,
     ),
+    "Webhooks": _object(
+        success=_YES_NO,
+        waiting=_NUMBER,
+        redelivered=_list(_TEXT),
+        failed=_list(_ANYTHING),
+        trace_id=_TEXT,
+        error=_ERROR,
+    ),
     "Sync": _object(
         success=_YES_NO, registries=_list(_ANYTHING), relisted=_NUMBER, trace_id=_TEXT, error=_ERROR
     ),
@@ -157,6 +165,7 @@ BODIES: dict[str, Document] = {
         ("reason",), reason={}, **{"for": {"type": ["string", "null"], "examples": ["2h"]}}
     ),
 }
+BODIES["Redelivery"] = _body(("redeliver",), redeliver={"examples": ["all"]})
 BODIES["Sync"] = _body((), environment={"type": ["string", "null"]})
 for _kind in ("Promotion", "Rollback"):
     BODIES[_kind]["properties"]["dry_run"] = _DRY

@@ -8,13 +8,12 @@ import click
 
 from cli import options
 from cli.answer import Answer, deliver
-from cli.render.webhooks import failure, listed
+from cli.elsewhere import through_server
+from cli.render.webhooks import failure, told
 from engine.bootstrap import open_reading
-from engine.domain.errors import DeliveryNotFoundError
+from engine.domain.documents.webhooks import webhooks_document
 from engine.domain.trace import trace_id
-from engine.outbox import Announcer
-
-_ALL = "all"
+from engine.outbox import try_again
 
 
 @click.command()
@@ -36,20 +35,10 @@ def webhooks(redeliver: str | None, output: str, manifest: Path) -> None:
 
 
 def _webhooks(redeliver: str | None, trace: str, manifest: Path) -> Answer:
+    with through_server(trace) as server:
+        if server:
+            return server.webhooks(redeliver)
     with open_reading(manifest) as engine:
         announcer = engine.announcer
-        again = _again(announcer, redeliver) if redeliver else ()
-        if again:
-            announcer.deliver_due()
-        return listed(announcer.undelivered(), announcer.waiting(), again, trace)
-
-
-def _again(announcer: Announcer, wanted: str) -> tuple[str, ...]:
-    """The ids that are due again."""
-    failed = [each.delivery.id for each in announcer.undelivered()]
-    if wanted != _ALL and wanted not in failed:
-        raise DeliveryNotFoundError(
-            f"No delivery '{wanted}' was given up: see floe platform webhooks", {"id": wanted}
-        )
-    ids = failed if wanted == _ALL else [wanted]
-    return tuple(each for each in ids if announcer.redeliver(each))
+        again = try_again(announcer, redeliver) if redeliver else ()
+        return told(webhooks_document(announcer.undelivered(), announcer.waiting(), again, trace))

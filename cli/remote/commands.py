@@ -14,7 +14,7 @@ from cli.remote.api import Api
 from cli.remote.failures import absent, known
 from cli.remote.following import Following
 from cli.remote.records import records
-from cli.render import audit, freeze, promotion, rollback, signature, sync
+from cli.render import audit, freeze, promotion, rollback, signature, sync, webhooks
 from cli.render import change as changes
 from cli.render.entry import Entry, entry_document
 from cli.render.status import history_table, status_table
@@ -137,6 +137,11 @@ class Commands:
         body = {"environment": environment} if environment is not None else {}
         document = self.api.order("sync", body, answers=_repaired, long=True)
         return reading.told(sync.told, document)
+
+    def webhooks(self, redeliver: str | None) -> Answer:
+        if redeliver is None:
+            return reading.told(webhooks.told, self.api.get("webhooks"))
+        return reading.told(webhooks.told, self.api.post("webhooks", {"redeliver": redeliver}))
 
     def signature(self, version: str, environment: str | None) -> Answer:
         path = f"artifacts/{_part(version)}/signature"

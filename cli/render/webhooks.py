@@ -1,13 +1,13 @@
 """What webhooks were not told of, for people and for programs."""
 
-from collections.abc import Sequence
+from datetime import datetime
 
 from cli.answer import Answer
 from cli.failure import failure_lines
 from cli.render.status import when
 from cli.render.table import show
-from engine.domain.delivery import Undelivered
-from engine.domain.documents.answers import error_document
+from cli.render.told import Told
+from engine.domain.documents.answers import Document, error_document
 from engine.domain.documents.webhooks import webhooks_document
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable
@@ -15,22 +15,39 @@ from engine.domain.text import printable
 _HEADS = ("WHEN", "EVENT", "TO", "TRIES", "WHY", "ID")
 
 
-def listed(
-    failed: Sequence[Undelivered], waiting: int, redelivered: Sequence[str], trace_id: str
-) -> Answer:
-    lines = [_redelivered(failed, redelivered)] if redelivered else []
-    if failed:
-        rows = [tuple(printable(cell) for cell in _row(each)) for each in failed]
+class _ToldDelivery(Told):
+    """One message that was given up."""
+
+    id: str
+    to: str | None
+    event: str
+    created_at: datetime
+    attempts: int
+    problem: str | None
+
+
+class _ToldWebhooks(Told):
+    success: bool
+    waiting: int
+    redelivered: tuple[str, ...]
+    failed: tuple[_ToldDelivery, ...]
+    trace_id: str
+
+
+def told(document: Document) -> Answer:
+    """Exit code 1 when something that was tried again failed again."""
+    said = _ToldWebhooks.model_validate(document)
+    lines = [_redelivered(said)] if said.redelivered else []
+    if said.failed:
+        rows = [tuple(printable(cell) for cell in _row(each)) for each in said.failed]
         lines += show("What webhooks were not told of", _HEADS, rows)
         lines.append("To try again: floe platform webhooks --redeliver ID, or all")
     else:
         lines.append("Nothing was given up")
-    if waiting:
-        lines.append(f"{waiting} still to be delivered")
-    lines.append(f"Trace ID: {trace_id}")
-    document = webhooks_document(failed, waiting, redelivered, trace_id)
-    code = 1 if _again(failed, redelivered) else 0
-    return Answer(document | {"success": code == 0}, lines, code)
+    if said.waiting:
+        lines.append(f"{said.waiting} still to be delivered")
+    lines.append(f"Trace ID: {said.trace_id}")
+    return Answer(document, lines, 0 if said.success else 1)
 
 
 def failure(trace_id: str, error: PromotionError) -> Answer:
@@ -40,25 +57,13 @@ def failure(trace_id: str, error: PromotionError) -> Answer:
     return Answer(document, lines, error.exit_code, failed=True)
 
 
-def _redelivered(failed: Sequence[Undelivered], redelivered: Sequence[str]) -> str:
-    again = _again(failed, redelivered)
-    tried = f"{len(redelivered)} tried again"
+def _redelivered(said: _ToldWebhooks) -> str:
+    again = len({each.id for each in said.failed} & set(said.redelivered))
+    tried = f"{len(said.redelivered)} tried again"
     return f"{tried}, {again} given up once more" if again else f"{tried}, none given up"
 
 
-def _again(failed: Sequence[Undelivered], redelivered: Sequence[str]) -> int:
-    return len({each.delivery.id for each in failed} & set(redelivered))
-
-
-def _row(each: Undelivered) -> tuple[str, ...]:
-    delivery = each.delivery
+def _row(each: _ToldDelivery) -> tuple[str, ...]:
     to = each.to or "(not configured any more)"
-    problem = delivery.problem or "-"
-    return (
-        when(delivery.created_at),
-        delivery.event,
-        to,
-        str(delivery.attempts),
-        problem,
-        delivery.id,
-    )
+    why = each.problem or "-"
+    return (when(each.created_at), each.event, to, str(each.attempts), why, each.id)

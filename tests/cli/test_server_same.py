@@ -52,6 +52,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "audit history as JSON": ("audit", "history", "--limit", "2", *JSON),
     "audit history as lines": ("audit", "history", "--limit", "0", "--output", "jsonl"),
     "audit of nonsense": ("audit", "history", "--since", "soon", *JSON),
+    "webhooks": ("webhooks",),
+    "webhooks as JSON": ("webhooks", *JSON),
+    "no delivery": ("webhooks", "--redeliver", "none", *JSON),
+    "webhooks again": ("webhooks", "--redeliver", "all"),
     "sync": ("sync",),
     "sync as JSON": ("sync", *JSON),
 }

@@ -10,8 +10,9 @@ def webhooks_document(
     failed: Sequence[Undelivered], waiting: int, redelivered: Sequence[str], trace_id: str
 ) -> Document:
     """`redelivered` are the ids that were tried again before this was looked at."""
+    again = {each.delivery.id for each in failed} & set(redelivered)
     return {
-        "success": True,
+        "success": not again,
         "waiting": waiting,
         "redelivered": list(redelivered),
         "failed": [undelivered_document(each) for each in failed],
