@@ -169,6 +169,9 @@ def test_without_waiting_the_answer_is_exit_14_and_the_change_can_be_taken_back(
 
 def test_a_token_may_end_while_its_holder_waits(team: Team) -> None:
     """Those of CI hold for minutes, and people decide in hours."""
+    # Where people sign in, nobody reads a change without showing something.
+    with (team.place / "manifest.yaml").open("a") as manifest:
+        manifest.write("web: {auth: {mode: proxy}}\n")
     with serving(team.place) as server:
         token = team.token(30 - LEEWAY_SECONDS)
         job = team.bob(server, token).start(*PROD, *WAITING)
