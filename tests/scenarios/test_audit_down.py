@@ -1,0 +1,86 @@
+"""An audit backend that is gone when needed: what is done stays, repeating does the rest."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from engine.api import Engine
+from engine.auditing import AuditBackendPlugin
+from engine.domain.artifact import Tag
+from engine.domain.errors import AuditUnavailableError
+from engine.domain.record import AnyRecord
+from engine.outbox import Nobody
+from engine.ports import Registry
+from tests.builders import image
+from tests.conftest import Place
+from tests.scenarios.engines import promote
+from tests.scenarios.test_promote_audit import audited
+
+pytestmark = pytest.mark.requirement("FR-025", "NFR-004")
+STAGED, LATEST = Tag("v1.0.0-staging"), Tag("latest-staging")
+
+
+@dataclass
+class DownBy(AuditBackendPlugin):
+    """Gone by the time the record is brought; remembers whether the tag was there then."""
+
+    registry: Registry
+    tagged: bool = False
+
+    def append(self, record: AnyRecord) -> None:
+        self.tagged = self.registry.resolve(STAGED) is not None
+        raise AuditUnavailableError(f"the audit store did not take {record.id}: look at it")
+
+    def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
+        raise AuditUnavailableError(f"no {limit} records of {environment} can be read")
+
+
+class Dying(Nobody):
+    """Dies once the record counts, before `latest` moves."""
+
+    def announce(self, record: AnyRecord) -> None:
+        raise KeyboardInterrupt(record.id)
+
+
+def copies(engine: Engine) -> list[str]:
+    assert engine.audit_backend is not None
+    return [record.id for record in engine.audit_backend.query_history("staging", 10)]
+
+
+def test_a_backend_lost_after_the_environment_tag_leaves_a_promotion_to_repeat(
+    place: Place, tmp_path: Path
+) -> None:
+    place.push(image(b"one"), "v1.0.0-dev")
+    with audited("database", place, tmp_path) as engine:
+        lost = DownBy(engine.registry)
+
+        with pytest.raises(AuditUnavailableError):
+            promote(replace(engine, audit_backend=lost), "v1.0.0", "staging")
+        recorded, latest = engine.history("staging", 10), engine.registry.resolve(LATEST)
+        repeated = promote(engine, "v1.0.0", "staging")
+
+        assert lost.tagged
+        assert (recorded, latest) == ((), None)
+        assert repeated.error is None
+        assert copies(engine) == [entry.record.id for entry in engine.history("staging", 10)]
+        assert len(copies(engine)) == 1
+
+
+def test_a_backend_lost_after_the_record_stops_nothing_that_is_on_record(
+    place: Place, tmp_path: Path
+) -> None:
+    place.push(image(b"one"), "v1.0.0-dev")
+    with audited("database", place, tmp_path) as engine:
+        with pytest.raises(KeyboardInterrupt):
+            promote(replace(engine, announcer=Dying()), "v1.0.0", "staging")
+        before = engine.registry.resolve(LATEST)
+
+        lost = replace(engine, audit_backend=DownBy(engine.registry))
+        completed = promote(lost, "v1.0.0", "staging")
+
+        assert completed.error is None
+        assert before is None
+        assert engine.registry.resolve(LATEST) == engine.registry.resolve(STAGED)
+        assert copies(engine) == [entry.record.id for entry in engine.history("staging", 10)]
+        assert len(copies(engine)) == 1
