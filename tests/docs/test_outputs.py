@@ -43,6 +43,12 @@ COMMANDS = (
     ("audit verify", "audit verify --env nowhere", 2),
     ("audit history", "audit history", 0),
     ("audit history", "audit history --since nonsense", 2),
+    ("sync", "sync", 0),
+    ("sync", "sync --env nowhere", 2),
+    ("webhooks", "webhooks", 0),
+    ("changes", "changes", 0),
+    ("failure", "approve c-00000000", 2),
+    ("failure", "artifact verify v1.2.3", 2),
 )
 
 
@@ -55,7 +61,8 @@ def test_every_answer_fits_its_schema(tmp_path: Path) -> None:
     schema = outputs_schema()
 
     for name, command, code in COMMANDS:
-        typed = [installed, "platform", *shlex.split(command), "--output", "json"]
+        group = [] if command.startswith("artifact") else ["platform"]
+        typed = [installed, *group, *shlex.split(command), "--output", "json"]
         ran = subprocess.run(typed, cwd=tmp_path, capture_output=True, text=True)
         assert ran.returncode == code, f"{command}\n{ran.stdout}{ran.stderr}"
         document = json.loads(ran.stdout)
