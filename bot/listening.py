@@ -13,7 +13,7 @@ from bot.blocks.elements import Payload
 from bot.desk import unexpected
 from bot.parse import NotUnderstoodError
 from bot.payloads import Body
-from engine.domain.errors import PromotionError
+from engine.domain.errors import PromotionError, UsageError
 
 _log = logging.getLogger(__name__)
 Errors = Mapping[str, str]
@@ -52,6 +52,9 @@ def clicks(
         if answer is not None:
             try:
                 tell(body, answer)
+            except UsageError as error:
+                # It names nobody who could be told, and would be sent again in vain.
+                _log.warning("a request of Slack cannot be answered: %s", error)
             except PromotionError as error:
                 # Without an acknowledgement Slack at least shows that something went wrong.
                 _log.error("an answer could not be kept: %s", error)
