@@ -3,9 +3,9 @@ FROM python:3.13-slim-bookworm AS build
 WORKDIR /src
 COPY requirements.lock deploy/sbom.lock ./
 RUN python -m venv /opt/floe \
-    && /opt/floe/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock \
+    && /opt/floe/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements.lock \
     && python -m venv /opt/tools \
-    && /opt/tools/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r sbom.lock
+    && /opt/tools/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r sbom.lock
 # Last, so that a change of the source reuses the layers above.
 COPY pyproject.toml README.md ./
 COPY engine engine

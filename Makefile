@@ -61,7 +61,8 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -m venv --clear $(VENV) || \
 	  { echo "python -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV) …"
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@# The lock is complete. Resolving it again would stumble over the next release of any of it.
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -73,13 +73,13 @@ def test_what_was_given_up_is_delivered_on_request(sink: Sink, tmp_path: Path) -
     told = webhooks(tmp_path, sink.url())
     told.announce(a_promotion())
     told.deliver_due()
-    [failure] = told.failures()
+    [failure] = [each.delivery for each in told.undelivered()]
 
     again = told.redeliver(failure.id)
     told.deliver_due()
 
     assert again
-    assert told.failures() == ()
+    assert told.undelivered() == ()
     assert not told.redeliver(failure.id)
     ids = [request.headers["webhook-id"] for request in sink.requests]
     assert ids == [failure.id, failure.id]
@@ -95,7 +95,7 @@ def test_a_webhook_is_found_again_at_another_place_and_never_mistaken(
     moved.deliver_due()
 
     assert [request.path for request in sink.requests] == ["/old"]
-    assert [failure.problem for failure in moved.failures()] == ["is not configured any more"]
+    assert [each.delivery.problem for each in moved.undelivered()] == ["is not configured any more"]
 
 
 @pytest.mark.parametrize("kind", ["directory", "theirs", "rubbish"])
