@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from engine.domain.artifact import Digest
+from engine.domain.text import printable
 
 IMAGE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 IMAGE_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -74,7 +75,8 @@ class Manifest:
             return ManifestView.model_validate_json(self.content)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"])) or "document"
+            # Names of keys are whoever published it: shown as data, and no longer than helps.
+            where = printable(".".join(map(str, first["loc"])))[:200] or "document"
             raise ValueError(
                 f"{self.digest.short} is not an OCI manifest: {where}: {first['msg']}"
             ) from error
