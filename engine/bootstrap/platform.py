@@ -94,8 +94,9 @@ def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
     refusals = refusals_of(config, engine)
 
     def settled(change: Change) -> None:
-        count_ended(engine.metrics, store, change)
+        # A refusal goes on record whether it can be counted or not.
         refusals.note(attempt_of_change(change))
+        count_ended(engine.metrics, store, change)
 
     worker = Worker(changes, progression, store, settled=settled)
     try:
