@@ -68,13 +68,16 @@ def _text(value: Any) -> str:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
+    except RecursionError:
+        # Brackets beyond what can be counted: how deep is too deep depends on who reads it.
+        return True
     except ValueError:
         return False
     return True

@@ -45,6 +45,22 @@ def test_whatever_a_reason_says_it_comes_back_as_text(reason):
     assert record_from_bytes(record.to_bytes()) == record
 
 
+@pytest.mark.parametrize("reason", ["[" * 2000, '{"a":' * 400, "[" * 2000 + "]" * 2000])
+def test_a_reason_of_nothing_but_brackets_comes_back_as_text(reason):
+    record = a_rollback(reason=reason)
+
+    assert record_from_annotations("rollback", record_annotations(record)) == record
+
+
+def test_annotations_nested_beyond_reading_are_no_record():
+    annotations = record_annotations(a_rollback()) | {
+        "dev.floe.rollback.impact_analysis": "[" * 100_000
+    }
+
+    with pytest.raises(ValueError, match="impact_analysis"):
+        record_from_annotations("rollback", annotations)
+
+
 @pytest.mark.requirement("FR-026")
 def test_a_record_cannot_be_changed():
     with pytest.raises(ValidationError):
