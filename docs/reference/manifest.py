@@ -87,13 +87,7 @@ def _default(value: Schema) -> str:
     default = value.get("default")
     if default is None or default == []:
         return ""
-    if value.get("type") == "string" and isinstance(default, int):
-        return f"`{_duration(default)}`"
     return f"`{json.dumps(default)}`" if not isinstance(default, str) else f"`{default}`"
-
-
-def _duration(seconds: int) -> str:
-    return f"{seconds // 3600}h"
 
 
 def _kind(value: Schema, definitions: Schema) -> str:

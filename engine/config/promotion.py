@@ -127,7 +127,10 @@ class ApprovalsEntry(Section):
         default=None, description="who may approve; without it whoever is authorized"
     )
     expires_after: Duration = Field(
-        default=24 * 3600, description="how long a change waits", examples=["4h", "30m", "2d"]
+        default=24 * 3600,
+        description="how long a change waits",
+        examples=["4h", "30m", "2d"],
+        json_schema_extra={"default": "24h"},
     )
     rollback: Flag = Field(default=False, description="whether rollbacks wait for approval too")
 

@@ -1,10 +1,12 @@
 """The JSON Schema that editors use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from pydantic import JsonValue
 
 from engine.config import config_schema
 from tests.domain.manifest_files import load, manifest
@@ -124,6 +126,31 @@ def test_what_loads_with_every_key_in_use_is_valid_too(
 )
 def test_what_does_not_load_fails_there_too(schema: Draft202012Validator, text: str) -> None:
     assert not schema.is_valid(yaml.safe_load(text))
+
+
+@pytest.mark.requirement("FR-009a")
+def test_every_default_is_a_value_the_file_may_have() -> None:
+    schema = config_schema()
+
+    found = list(_described(schema))
+
+    assert {"default": "24h", "type": "string"}.items() <= _named(found, "expires_after").items()
+    for _, described in found:
+        if "default" in described:
+            whole = {**described, "$defs": schema["$defs"]}
+            Draft202012Validator(whole).validate(described["default"])
+
+
+def _described(node: object) -> Iterator[tuple[str, dict[str, JsonValue]]]:
+    """Every key of the file with what the schema says of it."""
+    for key, value in node.items() if isinstance(node, dict) else ():
+        if isinstance(value, dict):
+            yield key, value
+            yield from _described(value)
+
+
+def _named(found: list[tuple[str, dict[str, JsonValue]]], key: str) -> dict[str, JsonValue]:
+    return next(described for name, described in found if name == key)
 
 
 @pytest.mark.parametrize("commands", ["pytest", "[pytest, -q]", "{command: pytest}"])
