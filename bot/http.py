@@ -1,9 +1,12 @@
 """Slack's requests over HTTP: one route for commands, clicks, modals and events."""
 
+import logging
+
 from flask import Blueprint, Response, request
 from slack_bolt import App
 from slack_bolt.adapter.flask import SlackRequestHandler
 
+_log = logging.getLogger(__name__)
 # Slack sends at most some hundred kilobytes (a view's state).
 _MOST_BYTES = 1024 * 1024
 
@@ -18,8 +21,10 @@ def blueprint(app: App) -> Blueprint:
         request.max_content_length = _MOST_BYTES
         try:
             answer: Response = handler.handle(request)
-        except (ValueError, RecursionError):
-            # Nothing Slack sends: the body is taken apart before its signature is looked at.
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+            # Nothing Slack sends: Bolt takes the body apart before its signature is looked at,
+            # and what listeners of ours raise does not come out here.
+            _log.warning("a request was refused: it cannot be read (%s)", type(error).__name__)
             return Response(status=400)
         return answer
 

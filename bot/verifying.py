@@ -1,4 +1,4 @@
-"""Slack's signature on every request that comes over HTTP."""
+"""Slack's signature on every request that comes over HTTP, and the shape of what it signed."""
 
 import logging
 from collections.abc import Callable
@@ -7,12 +7,15 @@ from slack_bolt import BoltRequest, BoltResponse
 from slack_bolt.middleware import Middleware
 from slack_sdk.signature import SignatureVerifier
 
+from bot.legible import illegible
+
 _log = logging.getLogger(__name__)
 
 
 class Verifying(Middleware):
     """
-    Accepts what one of `secrets` signed within five minutes: two of them while they are rotated.
+    Accepts what one of `secrets` signed within five minutes (two of them while they are rotated)
+    and Bolt can read, which fails in the middle of anything else.
     Unlike Slack's own, it logs nothing of what it refuses, which holds secrets when it is genuine.
     """
 
@@ -24,10 +27,14 @@ class Verifying(Middleware):
     ) -> BoltResponse:
         del resp  # what Bolt would answer
         # Over Socket Mode nothing is signed: the connection itself is ours.
-        if req.mode == "socket_mode" or self._signed(req):
-            return next()
-        _log.warning("a request was refused: it is not signed by Slack, or older than 5 minutes")
-        return BoltResponse(status=401, body={"error": "invalid request"})
+        if req.mode != "socket_mode" and not self._signed(req):
+            _log.warning("a request was refused: not signed by Slack, or older than 5 minutes")
+            return BoltResponse(status=401, body={"error": "invalid request"})
+        wrong = illegible(req.body)
+        if wrong is not None:
+            _log.warning("a request of Slack was refused: '%s' is not as Slack sends it", wrong)
+            return BoltResponse(status=400, body="")
+        return next()
 
     def _signed(self, req: BoltRequest) -> bool:
         timestamp = req.headers.get("x-slack-request-timestamp", [""])[0]

@@ -1,0 +1,105 @@
+"""Bodies that Slack signed and Bolt cannot read: refused in one line, without an error of ours."""
+
+import json
+import logging
+import time
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from slack_sdk.signature import SignatureVerifier
+
+from bot.http import blueprint
+from bot.legible import illegible
+from tests.bot.stage import BOB, SECRET, click_body
+
+_VALUES = st.sampled_from(
+    [None, True, 3, "", "x", [], [3], {}, {"id": 3}, {"type": None}, {"callback_id": []}]
+)
+_NAMES = (
+    "type actions event view user team channel authorizations callback_id action_id enterprise "
+    "message container command"
+)
+_CLICK = click_body("floe_approve", "c-00000000", BOB)
+
+
+@pytest.fixture
+def door(stage):
+    app = Flask("test")
+    app.register_blueprint(blueprint(stage.bot.app))
+    return app.test_client()
+
+
+def signed(door, written, kind="application/json"):
+    timestamp = str(int(time.time()))
+    verifier = SignatureVerifier(SECRET)
+    headers = {
+        "content-type": kind,
+        "x-slack-request-timestamp": timestamp,
+        "x-slack-signature": verifier.generate_signature(timestamp=timestamp, body=written) or "",
+    }
+    return door.post("/slack/events", data=written, headers=headers)
+
+
+@pytest.mark.requirement("SL-005")
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "block_actions", "actions": []},
+        {"type": "block_actions", "actions": "x"},
+        {"type": "block_actions", "actions": ["x"]},
+        {"type": "block_actions", "actions": [{"action_id": 3}]},
+        {**_CLICK, "user": 3},
+        {**_CLICK, "authorizations": [3]},
+        {"type": "view_submission", "view": None},
+        {"type": "view_submission", "view": {"callback_id": ["x"]}},
+        {"type": "view_submission", "view": {"callback_id": "another"}},
+        {"type": "event_callback", "event": {"type": 3}},
+        {"type": "event_callback", "event": []},
+        {"type": "event_callback", "event": 3},
+        {**_CLICK, "event": None},
+        {"command": ["/promote"]},
+        [],
+        3,
+    ],
+)
+def test_a_signed_body_that_cannot_be_read_is_refused_with_one_logged_line(door, caplog, body):
+    answer = signed(door, json.dumps(body))
+
+    assert answer.status_code == 400
+    [line] = [record for record in caplog.records if record.name.startswith("bot.")]
+    assert line.levelno == logging.WARNING
+    assert line.exc_info is None
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    sent=st.sampled_from(
+        [
+            _CLICK,
+            {"type": "view_submission", "user": {"id": BOB}, "view": {"callback_id": "reject"}},
+            {"type": "event_callback", "event": {"type": "app_mention", "user": BOB}},
+            {"type": "shortcut", "callback_id": "lock_from_message", "user": {"id": BOB}},
+            {"command": "/promote", "text": "v1.0.0 prod", "user_id": BOB},
+        ]
+    ),
+    changed=st.dictionaries(
+        st.sampled_from(_NAMES.split()),
+        _VALUES,
+        max_size=3,
+    ),
+)
+def test_whatever_is_signed_is_never_an_error_of_ours(door, sent, changed):
+    answer = signed(door, json.dumps(sent | changed))
+
+    assert answer.status_code in (200, 400, 404)
+
+
+def test_what_slack_sends_is_legible():
+    assert illegible(_CLICK) is None
+    assert illegible({"command": "/promote", "text": "", "token": "x"}) is None
+    assert illegible({**_CLICK, "actions": [{"type": "button", "action_id": None}]}) is None
+    assert illegible({**_CLICK, "actions": [{"action_id": 3}]}) == "actions.0.action_id"
