@@ -81,8 +81,9 @@ class Decisions:
         try:
             return self._kinds[asked.kind](asked)
         except PromotionError as error:
-            _log.info("%s by %s: %s", asked.kind, asked.asker.user, error)
-            return refusal(NOT_DONE[asked.kind], str(error), self._next(asked))
+            trace = asked.trace_id
+            _log.info("%s by %s: %s (trace %s)", asked.kind, asked.asker.user, error, trace)
+            return refusal(NOT_DONE[asked.kind], str(error), self._next(asked), trace)
 
     def _promote(self, asked: Asked) -> Payload | None:
         operator = self._people.operator(asked.asker)
@@ -130,7 +131,7 @@ class Decisions:
             locked = any(f.error is EnvironmentLockedError for f in plan.blockers)
             unlock = f"{self._look.commands.unlock} {request.target} it is over"
             way_out = f"Whoever may: {code(unlock)}" if locked else self._next(asked)
-            return refusal(NOT_DONE[asked.kind], "; ".join(blockers), way_out)
+            return refusal(NOT_DONE[asked.kind], "; ".join(blockers), way_out, change.trace_id)
         return None if change.trace_id == asked.trace_id else self._under_way(change)
 
     def _under_way(self, change: Change) -> Payload:

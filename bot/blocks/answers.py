@@ -2,22 +2,24 @@
 
 from collections.abc import Iterable
 
-from bot.blocks.elements import Payload, bounded, code, context, foreign, section
+from bot.blocks.elements import Payload, bounded, code, context, foreign, section, traced
 from bot.blocks.look import Look
 from engine.domain.environment import Environment
 
 NOT_STARTED = "Not started"
 
 
-def refusal(what_not: str, why: str, next_step: str = "") -> Payload:
+def refusal(what_not: str, why: str, next_step: str = "", trace_id: str = "") -> Payload:
     """
     What did not happen, why, and the way out. `what_not` and `next_step` are ours, `why` may be
-    anybody's.
+    anybody's. `trace_id`, where something was asked of the engine, is for whoever looks into it.
     """
     said = f"*{what_not}:* {foreign(why, 1500)}"
     blocks = [section("refused", said)]
     if next_step:
         blocks.append(context("next", next_step))
+    if trace_id:
+        blocks.append(traced(trace_id))
     return Payload(f"{what_not}: {foreign(why, 1500)}", tuple(blocks))
 
 

@@ -139,6 +139,11 @@ def context(block_id: str, text: str) -> Block:
     return {"type": "context", "block_id": block_id, "elements": [mrkdwn(text)]}
 
 
+def traced(trace_id: str) -> Block:
+    """By what records, logs and spans are found."""
+    return context("trace", f"Trace ID: `{trace_id}`")
+
+
 def actions(block_id: str, *elements: Block) -> Block:
     return {"type": "actions", "block_id": block_id, "elements": list(elements)}
 

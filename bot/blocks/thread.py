@@ -10,6 +10,7 @@ from bot.blocks.elements import (
     context,
     foreign,
     section,
+    traced,
     when,
     who,
 )
@@ -67,7 +68,7 @@ def end(change: Change, look: Look) -> Payload:
     else:
         said = f"*{foreign(step(change))}*: {change.state.value}\n{ended(change, look)}"
     text = f"{foreign(step(change))}: {_outcome(change, look)}"
-    return Payload(text, (section(f"{change.id}:end", said),))
+    return Payload(text, (section(f"{change.id}:end", said), traced(change.trace_id)))
 
 
 def _done(change: Change) -> str:

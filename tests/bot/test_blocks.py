@@ -178,6 +178,17 @@ def test_every_modal_and_home_stays_within_the_limits():
         assert view_problems(view) == []
 
 
+def test_a_refusal_names_the_trace_of_what_was_refused():
+    payload = refusal("Not started", "prod is locked", "Ask whoever locked it", "1" * 32)
+
+    assert message_problems(payload.arguments) == []
+    assert texts(payload.arguments["blocks"]) == [
+        "*Not started:* prod is locked",
+        "Ask whoever locked it",
+        f"Trace ID: `{'1' * 32}`",
+    ]
+
+
 def test_text_is_never_cut_inside_of_an_escape():
     assert foreign("&" * 20, 12) == "&amp;" * 2 + "…"
     assert foreign("a\x07" * 20, 12) == "a\\x07a\\x07a…"

@@ -32,3 +32,4 @@ def test_a_promotion_is_asked_for_approved_by_somebody_else_and_carried_out(stag
         lambda: (m := stage.slack.in_thread(root)) and "end" in block_ids(m[-1])[0] and m
     )
     assert "<@U02BOB>" in said(thread[-1])
+    assert f"Trace ID: `{done.trace_id}`" in said(thread[-1])
