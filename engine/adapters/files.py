@@ -1,9 +1,14 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and those that are for their owner alone."""
 
 import os
 import secrets
+import threading
 from collections.abc import Iterable
 from pathlib import Path
+
+# Closing any descriptor of a file ends all locks this process has on it (sqlite.org/howtocorrupt,
+# 2.2), so no thread may use a file while another one makes it.
+_making = threading.Lock()
 
 
 def write_file(path: Path, content: bytes, mtime_ns: int | None = None) -> os.stat_result:
@@ -30,6 +35,19 @@ def write_pieces(
         raise
     _sync_directory(path.parent)
     return state
+
+
+def make_private(path: Path) -> None:
+    """An empty file for this user's eyes only, with its directory, unless there is one."""
+    with _making:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists():
+            return
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            # Another process was faster.
+            return
 
 
 def _sync_directory(directory: Path) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.webhooks import SqliteOutbox
+from engine.domain.errors import StoreUnavailableError
 from tests.contract.webhook_kit import Sink, delivering, webhooks
 from tests.domain.records import a_promotion, a_rollback
 from tests.peers.fake_http import Reply
@@ -96,6 +98,22 @@ def test_a_webhook_is_found_again_at_another_place_and_never_mistaken(
 
     assert [request.path for request in sink.requests] == ["/old"]
     assert [each.delivery.problem for each in moved.undelivered()] == ["is not configured any more"]
+
+
+def test_a_look_into_the_outbox_ends_no_lock_of_another_thread(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    assert SqliteOutbox(path).waiting() == 0
+    script = "import sqlite3, sys; sqlite3.connect(sys.argv[1], 0.1).execute('BEGIN IMMEDIATE')"
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as writing:
+        writing.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailableError, match="locked"):
+            SqliteOutbox(path, wait_seconds=0.1).waiting()
+        other = subprocess.run(
+            [sys.executable, "-c", script, path], capture_output=True, text=True, timeout=60
+        )
+
+    assert "database is locked" in other.stderr
 
 
 @pytest.mark.parametrize("kind", ["directory", "theirs", "rubbish"])

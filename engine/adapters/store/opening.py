@@ -1,21 +1,17 @@
 """Opens the store's file: makes it, recognises it, and brings its tables up to date."""
 
-import os
 import sqlite3
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from sqlite_utils import Database
 
+from engine.adapters.files import make_private
 from engine.adapters.store.failures import unavailable
 from engine.adapters.store.schema import APPLICATION_ID, STEPS, NewerSchemaError, upgrade
 
 _POLL_SECONDS = 0.02
-# Closing any descriptor of a file ends all locks this process has on it (sqlite.org/howtocorrupt,
-# 2.2), so no thread may use the file while another one makes it.
-_making = threading.Lock()
 
 
 def open_database(
@@ -27,15 +23,14 @@ def open_database(
     StoreUnavailableError for a file that is another program's or a newer floe's; what SQLite
     itself refuses stays sqlite3.Error.
     """
-    with _making:
-        _make(path)
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=wait_seconds,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+    _make(path)
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=wait_seconds,
+        isolation_level=None,
+        check_same_thread=False,
+    )
     db = Database(connection, recursive_triggers=False, execute_plugins=False)
     try:
         _prepare(db, path, wait_seconds, steps or STEPS)
@@ -46,13 +41,10 @@ def open_database(
 
 
 def _make(path: Path) -> None:
-    """An empty file for this user's eyes only, unless there is one."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        make_private(path)
     except FileExistsError:
-        # Somebody else made it, or a file stands where the directory should: opening will tell.
+        # A file stands where the directory should: opening will tell.
         return
     except OSError as error:
         fact = f"cannot be made: {error.strerror}; "

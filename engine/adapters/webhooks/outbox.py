@@ -1,12 +1,12 @@
 """The outbox in an SQLite file of the state directory."""
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from engine.adapters.files import make_private
 from engine.domain.delivery import Delivery
 from engine.domain.errors import StoreUnavailableError
 
@@ -120,9 +120,8 @@ class SqliteOutbox:
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """A transaction, alone among all writers; it is on the disk when this has ended."""
         with self._translated():
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Bodies name people and reasons: for this user's eyes only.
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            # Bodies name people and reasons.
+            make_private(self._path)
             with closing(
                 sqlite3.connect(self._path, timeout=self._wait_seconds, isolation_level=None)
             ) as db:
@@ -151,7 +150,8 @@ class SqliteOutbox:
 
     def _unavailable(self, fact: str) -> StoreUnavailableError:
         return StoreUnavailableError(
-            f"the outbox {self._path} {fact}: see to state.dir and repeat", {"store": self._path}
+            f"the outbox {self._path} {fact}: see to state.dir and repeat",
+            {"store": str(self._path)},
         )
 
 
