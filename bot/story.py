@@ -19,7 +19,7 @@ def announced(change: Change, gates: GateProgress, look: Look, ask_link: str | N
 def thread_of(change: Change, look: Look, approvers: str) -> Iterator[Wanted]:
     """What stands under it, beside the gates: the ask, who agreed, how it ended."""
     parent = root_key(change.id)
-    if change.fingerprint is not None:
+    if change.required:
         waits = change.state is ChangeState.AWAITING_APPROVAL
         payload = thread.ask(change, look, approvers)
         # Whom it was put to has decided already: nobody is asked after the fact.

@@ -1,7 +1,8 @@
-"""What approvers agree to: the request behind a change and the fingerprint of its plan."""
+"""What a change was checked as: its request, and the fingerprint that approvers agree to."""
 
 from engine.domain.artifact import Version
 from engine.domain.change import Change, Fingerprint
+from engine.domain.errors import StaleError
 from engine.domain.path import NO_ENVIRONMENT
 from engine.domain.plan import Action, Plan
 from engine.domain.request import PromotionRequest, RollbackRequest
@@ -40,6 +41,29 @@ def fingerprint_of(plan: Plan, configuration: str, agreed: Change | None = None)
         running_digest=previous.digest if previous else None,
         configuration=configuration,
         verdicts=known.verdicts if known else _verdicts(plan),
+    )
+
+
+def differences_of(change: Change, plan: Plan, configuration: str) -> tuple[str, ...]:
+    """The fields in which `plan` is not what `change` was checked as; empty where it still is."""
+    checked = change.fingerprint
+    if checked is None:
+        return ("nothing is known of what was checked",)
+    found = fingerprint_of(plan, configuration, change)
+    if change.required:
+        return checked.differences(found)
+    if plan.approvals_required:
+        return (f"approvals: 0 -> {plan.approvals_required}",)
+    # Nobody agreed to what it replaces, so that it may replace another version.
+    running = {"running_version": found.running_version, "running_digest": found.running_digest}
+    return checked.model_copy(update=running).differences(found)
+
+
+def stale(change: Change, differences: tuple[str, ...]) -> StaleError:
+    return StaleError(
+        f"Change {change.id} is stale: {'; '.join(differences)}. Nothing was changed. Ask "
+        "again to have it checked as it is now",
+        {"differences": list(differences)},
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from engine.agreement import fingerprint_of, request_of
+from engine.agreement import differences_of, request_of, stale
 from engine.checks.approval import may_approve, may_decide
 from engine.domain.change import Change, ChangeState, Ended, Person
 from engine.domain.errors import (
@@ -15,7 +15,6 @@ from engine.domain.errors import (
     ConflictError,
     EnvironmentLockedError,
     PromotionError,
-    StaleError,
     UsageError,
 )
 from engine.domain.finding import Finding, first_error
@@ -208,14 +207,9 @@ class Changes:
     def _still_as_agreed(self, change: Change) -> None:
         """What would be approved is what was checked, or the change becomes stale; not locked."""
         plan = self.runs.look(request_of(change), SILENT)
-        found = fingerprint_of(plan, self.configuration(change.target), change)
-        differences = change.fingerprint.differences(found) if change.fingerprint else ("nothing",)
+        differences = differences_of(change, plan, self.configuration(change.target))
         if differences:
-            error = StaleError(
-                f"Change {change.id} is stale: {'; '.join(differences)}. Nothing was changed. Ask "
-                "again to have it checked as it is now",
-                {"differences": list(differences)},
-            )
+            error = stale(change, differences)
             ended = Ended(
                 reason_code=error.reason_code, message=str(error), exit_code=error.exit_code
             )

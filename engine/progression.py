@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
-from engine.agreement import fingerprint_of, request_of
+from engine.agreement import differences_of, fingerprint_of, request_of, stale
 from engine.checks.approval import approver_via
 from engine.domain.change import Change, ChangeState, Ended, FoundRecord
 from engine.domain.errors import (
@@ -77,11 +77,13 @@ class Progression:
             return self._end(judged, ChangeState.BLOCKED, plan.error)
         if plan.effect is Effect.NOTHING:
             return self._done(judged.model_copy(update={"unchanged": True}), plan.committed)
+        fingerprint = fingerprint_of(plan, self.configuration(change.target))
+        judged = judged.model_copy(update={"fingerprint": fingerprint})
         if not plan.approvals_required:
             return self._move(judged, ChangeState.EXECUTING, "checked")
-        return self._ask(judged, plan)
+        return self._ask(judged, plan.approvals_required)
 
-    def _ask(self, change: Change, plan: Plan) -> Change:
+    def _ask(self, change: Change, required: int) -> Change:
         """Wait for approvals, in place of whatever else waited for this environment."""
         target = self.runs.path.environment(change.target)
         waiting = [c for c in self.store.open(change.target) if _competes(c, change)]
@@ -92,8 +94,7 @@ class Progression:
             change,
             ChangeState.AWAITING_APPROVAL,
             "awaiting_approval",
-            fingerprint=fingerprint_of(plan, self.configuration(change.target)),
-            required=plan.approvals_required,
+            required=required,
             groups=tuple(sorted(target.approvals.groups or ())) or None,
             expires_at=self.runs.clock.now()
             + timedelta(seconds=target.approvals.expires_after_seconds),
@@ -141,17 +142,10 @@ class Progression:
         )
 
     def _bound(self, change: Change, plan: Plan) -> Plan:
-        """Under the lease: what is written is what was agreed to, by those who still may agree."""
-        if change.fingerprint is None:
-            return plan
-        found = fingerprint_of(plan, self.configuration(change.target), change)
-        differences = change.fingerprint.differences(found)
+        """Under the lease: what is written is what was checked, by those who still may agree."""
+        differences = differences_of(change, plan, self.configuration(change.target))
         if differences and plan.effect is Effect.CHANGE:
-            raise StaleError(
-                f"Change {change.id} is stale: {'; '.join(differences)}. Nothing was changed. Ask "
-                "again to have it checked as it is now",
-                {"differences": list(differences)},
-            )
+            raise stale(change, differences)
         return replace(plan, approvals=self._counting(change).approvals)
 
     def _counting(self, change: Change) -> Change:

@@ -146,8 +146,8 @@ def _needs_approval(change: Change) -> bool:
 
 def _done(change: Change) -> int:
     if change.state is ChangeState.CANCELLED or change.state is ChangeState.SUPERSEDED:
-        return 2 if change.fingerprint else 1
-    if change.state in (ChangeState.BLOCKED, ChangeState.FAILED) and change.fingerprint:
+        return 2 if change.required else 1
+    if change.state in (ChangeState.BLOCKED, ChangeState.FAILED) and change.required:
         return 3
     return _DONE[change.state]
 

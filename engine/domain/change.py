@@ -110,8 +110,8 @@ class Person(Value):
 
 class Fingerprint(Value):
     """
-    What approvers agree to (spec 10). Any difference makes the change stale; the ledger's
-    sequence, locks, refusals, group members and durations are not part of it.
+    What a change is checked as, and approvers agree to (spec 10). A difference makes it stale;
+    the ledger's sequence, locks, refusals, group members and durations are not part of it.
 
     `configuration` is the digest of the target's effective configuration, `verdicts` the status
     of every gate and of the signature.

@@ -70,6 +70,7 @@ _DECIDED = (ChangeState.EXECUTING, ChangeState.PROMOTED)
 def sample(state: ChangeState, **fields: Any) -> Change:
     """A change to prod that has come as far as `state`."""
     checked = state is not ChangeState.CHECKING
+    asked = checked and state is not ChangeState.BLOCKED
     results = (FAILED, PASSED) if state is ChangeState.BLOCKED else (PASSED,)
     given: dict[str, Any] = {
         "id": "c-00000001",
@@ -83,14 +84,14 @@ def sample(state: ChangeState, **fields: Any) -> Change:
         "state": state,
         "created_at": NOON,
         "updated_at": NOON + timedelta(minutes=5),
-        "required": 2,
+        "required": 2 if asked else 0,
         "groups": ("release-managers",),
         "ended": _ENDED.get(state),
         "gate_results": results if checked else (),
         "digest": f"sha256:{'a' * 64}" if checked else None,
         "expires_at": NOON + timedelta(hours=4) if checked else None,
         "approvals": (approval(),) if state in _DECIDED else (),
-        "fingerprint": fingerprint() if checked and state is not ChangeState.BLOCKED else None,
+        "fingerprint": fingerprint() if asked else None,
     }
     return Change.model_validate(given | fields)
 
