@@ -5,12 +5,14 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Thread
 from typing import Any, NoReturn
 
 import click
 
 from cli.failure import INTERRUPTED, as_json
+from cli.streams import written
 from engine.domain.errors import PromotionError
 
 _AFTERWARDS_SECONDS = 3.0
@@ -57,10 +59,10 @@ def deliver(
                 "FLOE_DEBUG=1 shows where it happened"
             )
         )
-    _print(output, answer)
+    code = written(partial(_print, output, answer), answer.exit_code)
     if answer.afterwards:
         _attempt(answer.afterwards)
-    raise click.exceptions.Exit(answer.exit_code)
+    raise click.exceptions.Exit(code)
 
 
 def _attempt(work: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from cli.streams import written
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
@@ -34,19 +35,25 @@ class AnsweringCommand(click.Command):
 def usage_failure(error: click.ClickException, arguments: Sequence[str]) -> int:
     """Say what is wrong with the command line, as JSON too where that was asked for."""
     message, context = error.format_message(), getattr(error, "ctx", None)
-    if wants_json(arguments):
-        click.echo(as_json(_unanswered(context, "usage", message, error.exit_code)))
-    # Shown anew: what was typed stands in it, and goes to no terminal as it is.
-    click.UsageError(printable(message), context).show()
-    return error.exit_code
+
+    def say() -> None:
+        if wants_json(arguments):
+            click.echo(as_json(_unanswered(context, "usage", message, error.exit_code)))
+        # Shown anew: what was typed stands in it, and goes to no terminal as it is.
+        click.UsageError(printable(message), context).show()
+
+    return written(say, error.exit_code)
 
 
 def interrupted(arguments: Sequence[str]) -> int:
     """Say that the command was ended before it began."""
-    if wants_json(arguments):
-        click.echo(as_json(_unanswered(None, "interrupted", "Interrupted", INTERRUPTED)))
-    click.echo("Interrupted", err=True)
-    return INTERRUPTED
+
+    def say() -> None:
+        if wants_json(arguments):
+            click.echo(as_json(_unanswered(None, "interrupted", "Interrupted", INTERRUPTED)))
+        click.echo("Interrupted", err=True)
+
+    return written(say, INTERRUPTED)
 
 
 def failure_lines(not_done: str, error: PromotionError) -> list[str]:
@@ -66,9 +73,12 @@ def wants_json(arguments: Sequence[str]) -> bool:
     )
 
 
-def as_json(document: Mapping[str, Any] | Sequence[Any]) -> str:
+def as_json(document: Mapping[str, Any] | Sequence[Any], *, one_line: bool = False) -> str:
     """`document`, readable, with everything escaped that a terminal would obey."""
-    text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
+    indent, separators = (None, (",", ":")) if one_line else (2, None)
+    text = json.dumps(
+        document, indent=indent, separators=separators, ensure_ascii=False, default=str
+    )
     return _BEYOND_ASCII.sub(_escaped, text)
 
 

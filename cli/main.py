@@ -4,9 +4,11 @@ import os
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
 
 import click
 
+from cli import streams
 from cli.failure import interrupted, usage_failure
 from cli.lazy import LazyGroup
 
@@ -64,17 +66,28 @@ floe.add_command(
 
 
 def main() -> None:
-    """The entry point. What a command could not answer itself ends here, with its exit code."""
+    """The entry point: this process is one command, and ends with its exit code."""
+    streams.prepare()
     signal.signal(signal.SIGTERM, _interrupt)
+    _leave(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """
+    Carry out the command that `arguments` are, and return its exit code. What a command could not
+    answer itself is answered here.
+    """
     try:
         _configure_logs()
         # Click answers with the exit code of whoever raised Exit, and with None otherwise.
-        code = floe.main(standalone_mode=False, prog_name="floe") or 0
+        return floe.main(arguments, standalone_mode=False, prog_name="floe") or 0
     except click.ClickException as error:
-        code = usage_failure(error, sys.argv)
+        return usage_failure(error, arguments)
     except (click.Abort, KeyboardInterrupt):
-        code = interrupted(sys.argv)
-    _leave(code)
+        return interrupted(arguments)
+    except OSError as error:
+        # Commands answer for what they do themselves: this is of writing what they said.
+        return streams.unwritten(error, 0)
 
 
 def _configure_logs() -> None:
@@ -94,12 +107,6 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _leave(code: int) -> None:
+def _leave(code: int) -> NoReturn:
     """End now: requests still under way in threads must not delay an answer that is given."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has gone; so has the reason to complain.
-        code = code or 1
-    sys.stderr.flush()
-    os._exit(code)
+    os._exit(streams.flushed(code))

@@ -4,13 +4,17 @@ import sys
 
 import click
 
+from cli.streams import remark
 from engine.domain.change import Change, ChangeState
 from engine.domain.gate import GateKind, GateResult
 from engine.domain.text import printable
 
 
 class TerminalProgress:
-    """Implements `engine.ports.Progress`: one line per event, so that logs stay readable."""
+    """
+    Implements `engine.ports.Progress`: one line per event, so that logs stay readable. Nothing
+    that is done depends on whether somebody reads them.
+    """
 
     def __init__(self) -> None:
         self._told: tuple[ChangeState, int] | None = None
@@ -18,17 +22,15 @@ class TerminalProgress:
     def step(self, text: str) -> None:
         # Steps are quick; they are only worth a line to somebody who watches.
         if sys.stderr.isatty():
-            click.echo(click.style(f"… {printable(text)}", dim=True), err=True)
+            remark(click.style(f"… {printable(text)}", dim=True))
 
     def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
-        click.echo(f"… {gate.value}: running, for at most {timeout_seconds} s", err=True)
+        remark(f"… {gate.value}: running, for at most {timeout_seconds} s")
 
     def gate_finished(self, result: GateResult) -> None:
         seconds = result.duration_ms / 1000
         error = f": {printable(result.error)}" if result.error else ""
-        click.echo(
-            f"… {result.gate.value}: {result.status.value} in {seconds:.1f} s{error}", err=True
-        )
+        remark(f"… {result.gate.value}: {result.status.value} in {seconds:.1f} s{error}")
 
     def gate_output(self, gate: GateKind, output: bytes) -> None:
         """Only the store keeps it; a failed gate's last line is in its error."""
@@ -38,8 +40,7 @@ class TerminalProgress:
         known = (change.state, len(change.approvals))
         if known != self._told:
             self._told = known
-            click.echo(
+            remark(
                 f"… {change.id}: {change.state.value}, {len(change.approvals)} of "
-                f"{change.required} approvals; waiting {round(seconds_left)} s more",
-                err=True,
+                f"{change.required} approvals; waiting {round(seconds_left)} s more"
             )

@@ -13,7 +13,9 @@ from flask import Flask
 from bot.app import Bot, Tokens, running
 from bot.http import blueprint
 from cli import options
+from cli.failure import failure_lines
 from cli.sole import sole_server
+from cli.streams import remark
 from engine.api import Platform
 from engine.bootstrap import in_flight, open_platform
 from engine.bootstrap.watching import counting, exposition
@@ -52,14 +54,15 @@ def serve(host: str, port: int, manifest: Path) -> None:
                 app.register_blueprint(blueprint(bot.app))
             _work(platform, app, host, port, _talking(bot))
     except PromotionError as error:
-        click.echo(f"Not started: {error}", err=True)
+        for line in failure_lines("Not started", error):
+            remark(line)
         raise click.exceptions.Exit(error.exit_code) from error
 
 
 def _work(platform: Platform, app: Flask, host: str, port: int, talking: str) -> None:
     """Carry changes out, and answer, until somebody ends it."""
     server = Server(app, host, port)
-    click.echo(f"Serving {server.url} (Slack: {talking})", err=True)
+    remark(f"Serving {server.url} (Slack: {talking})")
     platform.worker.start()
     try:
         server.run()

@@ -1,16 +1,15 @@
 """What an audit found, and what the ledger says, for people and for programs."""
 
-import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
 import click
 
 from cli.answer import Answer
-from cli.failure import failure_lines
+from cli.failure import as_json, failure_lines
 from cli.render.entry import Entry, entry_document
 from cli.render.status import when
 from cli.render.table import show
+from cli.streams import unwritten
 from engine.domain.audit import AuditReport, EnvironmentAudit
 from engine.domain.documents.answers import error_document
 from engine.domain.documents.ledger import audit_document
@@ -44,11 +43,14 @@ def listed(entries: Sequence[Entry], limit: int | None, trace_id: str) -> Answer
 
 def written(entries: Iterable[Entry]) -> Answer:
     """Each as a line of JSON as soon as it is read: there may be more than fit into memory."""
-    # Whoever reads the lines may have enough of them, and close the pipe.
-    with suppress(BrokenPipeError):
+    try:
         for entry in entries:
-            document = entry_document(entry)
-            click.echo(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+            click.echo(as_json(entry_document(entry), one_line=True))
+    except BrokenPipeError:
+        # Whoever reads the lines has enough of them.
+        return Answer(None)
+    except OSError as error:
+        return Answer(None, exit_code=unwritten(error, 0))
     return Answer(None)
 
 

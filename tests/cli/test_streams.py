@@ -1,0 +1,128 @@
+"""Standard streams that are closed, full, left by their reader, or of few characters."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.builders import image
+from tests.peers import oci_layout
+from tests.scenarios.commands import Floe
+
+ROOT = Path(__file__).parents[2]
+GATED = (
+    "{environments: [{name: dev}, {name: staging, gates: {tests: true}}],"
+    " gate_commands: {tests: 'true'}}"
+)
+REFUSED = ("platform", "promote", "v1.0.0", "--to", "nowhere")
+USAGE = ("platform", "promote", "--output", "json")
+STATUS = ("platform", "status")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    oci_layout.write(tmp_path / "registry", image(), "v1.0.0-dev")
+    Floe.on("oci-layout:./registry", tmp_path, GATED)
+    return tmp_path
+
+
+def started(folder: Path, shell: str, *arguments: str, **environ: str) -> tuple[int, str, str]:
+    """`floe` with its streams as `shell` redirects them: exit code, stdout and stderr."""
+    program = f'exec "{sys.executable}" -c "from cli.main import main; main()" "$@" {shell}'
+    done = subprocess.run(
+        ["bash", "-c", program, "floe", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT)} | environ,
+        capture_output=True,
+        timeout=100,
+        check=False,
+    )
+    written = environ.get("PYTHONIOENCODING", "utf-8").replace("ascii", "utf-8")
+    return done.returncode, done.stdout.decode(written), done.stderr.decode(written)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ((*STATUS, "--output", "yaml"), 1),
+        (("--help",), 1),
+        (("schema",), 1),
+        ((*REFUSED, "--output", "json"), 2),
+        (USAGE, 2),
+    ],
+)
+def test_an_answer_that_does_not_fit_on_the_disk_is_said_not_to(
+    folder: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    ended, _, err = started(folder, ">/dev/full", *arguments)
+
+    assert ended == code
+    assert err == "The answer could not be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("arguments", "code"), [(STATUS, 0), (REFUSED, 2), (USAGE, 2)])
+def test_closed_streams_change_no_exit_code(
+    folder: Path, closed: str, arguments: tuple[str, ...], code: int
+) -> None:
+    ended, out, err = started(folder, closed, *arguments)
+
+    assert ended == code
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full", "left"])
+def test_a_promotion_is_carried_out_though_nobody_can_be_told_how_far_it_is(
+    folder: Path, stderr: str
+) -> None:
+    arguments = ("platform", "promote", "v1.0.0", "--to", "staging", "--output", "json")
+
+    ended, out, _ = (
+        left_by_its_reader(folder, *arguments)
+        if stderr == "left"
+        else started(folder, stderr, *arguments)
+    )
+
+    document = json.loads(out)
+    assert (ended, document["outcome"], document["error"]) == (0, "promoted", None)
+
+
+def left_by_its_reader(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    """With a pipe as stderr that nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with closing(os.fdopen(writing, "w")):
+        return started(folder, f"2>/proc/{os.getpid()}/fd/{writing}", *arguments)
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(STATUS, {0, 1}), (REFUSED, {2}), (USAGE, {2})])
+def test_a_reader_who_goes_is_no_error_to_speak_of(
+    folder: Path, arguments: tuple[str, ...], code: set[int]
+) -> None:
+    ended, _, err = started(folder, "2>&1 | true; exit ${PIPESTATUS[0]}", *arguments)
+
+    assert ended in code
+    assert err == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_is_whole_in_every_encoding(folder: Path, encoding: str) -> None:
+    named = "→😀é"
+
+    ended, out, err = started(
+        folder, "", *STATUS, "--env", named, "--output", "json", PYTHONIOENCODING=encoding
+    )
+
+    assert (ended, err) == (2, "")
+    assert json.loads(out)["error"]["details"]["environment"] == named
+
+
+def test_people_see_what_their_encoding_lacks_as_an_escape(folder: Path) -> None:
+    ended, out, err = started(folder, "", *STATUS, "--env", "→", PYTHONIOENCODING="latin-1")
+
+    assert (ended, out) == (2, "")
+    assert err.startswith(r"No answer: '\u2192' is not an environment")
