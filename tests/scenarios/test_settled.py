@@ -1,0 +1,115 @@
+"""What follows the end of a change: a refusal goes on record, and what was waited is counted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.telemetry.metrics import PrometheusMetrics
+from engine.api import Engine, Platform
+from engine.bootstrap import in_flight, open_platform
+from engine.config import load_config
+from engine.domain.change import Change
+from engine.domain.identity import Claims
+from engine.domain.operator import IdentitySource, Operator
+from engine.domain.parsing import promotion_request
+from engine.telemetry import Metrics, NoMetrics
+from tests.builders import image
+from tests.peers import oci_layout
+from tests.scenarios.changing import until
+from tests.scenarios.verbs import refusals_of
+
+pytestmark = pytest.mark.requirement("FR-024", "FR-048")
+MANIFEST = """
+apiVersion: floe.dev/v1
+kind: Manifest
+artifacts:
+  registry: {uri: "oci-layout:./registry"}
+  promotion:
+    environments:
+      - {name: dev}
+      - name: prod
+        authorization: {allowed_groups: [developers]}
+        approvals: {required: 2, groups: [release-managers]}
+identity:
+  groups: {developers: [alice], release-managers: [bob, carol]}
+"""
+
+
+@contextmanager
+def working(folder: Path, metrics: Metrics) -> Iterator[Platform]:
+    """A platform that works on its changes, v1.0.0 built; `metrics` are told."""
+    (folder / "manifest.yaml").write_text(MANIFEST)
+    oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
+    config = load_config(folder / "manifest.yaml", {})
+    with (
+        open_platform(config, metrics=metrics) as engine,
+        in_flight(config, engine) as platform,
+    ):
+        platform.worker.start()
+        try:
+            yield platform
+        finally:
+            platform.worker.stop()
+
+
+def person(platform: Platform, name: str) -> Operator:
+    claims = Claims(f"oidc:https://id.example.com#{name}", IdentitySource.OIDC, True, (name,))
+    return platform.engine.directory.operator(claims)
+
+
+def submitted(platform: Platform, who: str) -> Change:
+    path = platform.engine.path
+    request = promotion_request(path, "v1.0.0", None, "prod", person(platform, who), "1" * 32)
+    change = platform.changes.submit(request, "cli")
+    platform.worker.wake()
+    return change
+
+
+def story(platform: Platform, change: Change) -> list[str]:
+    return [event.kind for event in platform.store.story(change.id)]
+
+
+def test_the_wait_for_approval_is_counted_until_the_last_one_is_given(tmp_path: Path) -> None:
+    metrics = PrometheusMetrics()
+    with working(tmp_path, metrics) as platform:
+        change = submitted(platform, "alice")
+        assert until(lambda: "awaiting_approval" in story(platform, change), 60)
+        before = metrics.render()
+        for who in ("bob", "carol"):
+            platform.changes.approve(change.id, person(platform, who), "cli")
+        platform.worker.wake()
+
+        counted = 'floe_approval_wait_seconds_count{environment="prod"} 1\n'
+
+        assert until(lambda: counted in metrics.render(), 60)
+        asked = next(e for e in platform.store.story(change.id) if e.kind == "awaiting_approval")
+        *_, last = platform.changes.get(change.id).approvals
+    waited = (last.approved_at - asked.at).total_seconds()
+    assert "floe_approval_wait_seconds_count" not in before
+    assert f'floe_approval_wait_seconds_sum{{environment="prod"}} {waited!r}\n' in metrics.render()
+
+
+@dataclass
+class OnRecord(NoMetrics):
+    """How many refusals were on record whenever something was counted."""
+
+    engine: Engine | None = None
+    seen: list[int] = field(default_factory=list)
+
+    def count(self, name: str, amount: int = 1, **labels: str) -> None:
+        if self.engine and labels.get("outcome") == "blocked":
+            self.seen.append(len(refusals_of(self.engine)))
+
+
+def test_a_refusal_is_on_record_before_it_is_counted(tmp_path: Path) -> None:
+    metrics = OnRecord()
+    with working(tmp_path, metrics) as platform:
+        metrics.engine = platform.engine
+
+        submitted(platform, "mallory")
+
+        assert until(lambda: bool(metrics.seen), 60)
+    assert metrics.seen == [1]
