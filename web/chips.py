@@ -50,6 +50,7 @@ def chips(
         found.append(_locked(row.lock, now))
     if row.alignment in _ALIGNMENT and not (entry and row.alignment is Alignment.UNRECORDED):
         found.append(_ALIGNMENT[row.alignment])
+    found += _missing(row)
     found += _signature(record)
     if behind:
         found.append(Chip(f"behind {behind}", "quiet", "Versions that the environment before has"))
@@ -89,6 +90,13 @@ def _locked(lock: LockState, now: datetime) -> Chip:
 
 def _soon(at: datetime, now: datetime) -> str:
     return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _missing(row: EnvironmentStatus) -> Iterator[Chip]:
+    """The secondary registries that do not have what runs here."""
+    for each in row.registry_sync:
+        if each.error:
+            yield Chip(f"not on {each.registry}", "warn", each.error)
 
 
 def _signature(record: KeptRecord | None) -> Iterator[Chip]:

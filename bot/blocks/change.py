@@ -19,6 +19,7 @@ from bot.blocks.elements import (
 )
 from bot.blocks.gates import gate_line, gates_first
 from bot.blocks.look import Look, step
+from bot.blocks.warnings import warning_blocks
 from engine.domain.change import Change, ChangeState
 from engine.domain.finding import Outcome
 from engine.domain.gate import GateResult, GateStatus
@@ -55,6 +56,7 @@ def root(change: Change, gates: GateProgress, look: Look, ask_link: str | None) 
     blocks += _reason(change)
     blocks += _gates(change, gates)
     blocks += _outcome(change, look, ask_link)
+    blocks += warning_blocks(change, "warnings")
     blocks.append(context("ctx", _footer(change, look)))
     asked = who(change.requester.name, change.requester.id)
     text = f"{foreign(title(change))}. {_words(status)}. Requested by {asked}."

@@ -59,7 +59,10 @@ def _environment(row: EnvironmentStatus, look: Look) -> str:
     if row.lock:
         reason = foreign(row.lock.reason, 200)
         lock = f" · locked by {look.person(row.lock.operator)} :lock: {reason}"
-    return f"*{row.name}* {foreign(version, 100)}{by}{since}{_NOTES.get(row.alignment, '')}{lock}"
+    missing = [foreign(each.registry, 100) for each in row.registry_sync if each.error]
+    behind = f" · not on {', '.join(missing)} :warning:" if missing else ""
+    note = f"{_NOTES.get(row.alignment, '')}{behind}"
+    return f"*{row.name}* {foreign(version, 100)}{by}{since}{note}{lock}"
 
 
 def _change(change: Change, look: Look) -> str:

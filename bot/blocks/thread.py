@@ -15,6 +15,7 @@ from bot.blocks.elements import (
     who,
 )
 from bot.blocks.look import Look, step
+from bot.blocks.warnings import warning_blocks
 from engine.domain.change import Change, ChangeState
 
 APPROVE, REJECT = "floe_approve", "floe_reject"
@@ -40,6 +41,7 @@ def ask(change: Change, look: Look, approvers: str) -> Payload:
     so_far = f" · {agreed}" if (agreed := approved_by(change)) else ""
     blocks: tuple[Block, ...] = (
         section(key, said),
+        *warning_blocks(change, "warnings"),
         actions(f"decide:{change.id}", _approve(change), _reject(change)),
         context("ctx", f"{given}{so_far}{expires}"),
     )
@@ -68,7 +70,8 @@ def end(change: Change, look: Look) -> Payload:
     else:
         said = f"*{foreign(step(change))}*: {change.state.value}\n{ended(change, look)}"
     text = f"{foreign(step(change))}: {_outcome(change, look)}"
-    return Payload(text, (section(f"{change.id}:end", said), traced(change.trace_id)))
+    warned = warning_blocks(change, "warnings") if change.state is ChangeState.PROMOTED else ()
+    return Payload(text, (section(f"{change.id}:end", said), *warned, traced(change.trace_id)))
 
 
 def _done(change: Change) -> str:

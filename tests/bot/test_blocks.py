@@ -26,6 +26,7 @@ from bot.modals import (
 from engine.domain.change import ChangeState
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.impact import ImpactAnalysis
+from engine.domain.record import RegistrySync
 from engine.domain.state import EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus
 from tests.bot.samples import HOSTILE, LOOK, NOON, hostile, messages, sample
@@ -101,6 +102,33 @@ def test_only_the_ask_has_buttons_and_only_while_it_waits():
             found = [b["block_id"] for b in wanted.payload.blocks if b["type"] == "actions"]
             waits = wanted.key.endswith(":ask") and state is ChangeState.AWAITING_APPROVAL
             assert found == (["decide:c-00000001"] if waits else [])
+
+
+@pytest.mark.requirement("FR-030", "FR-021")
+@pytest.mark.parametrize(
+    ("state", "places"),
+    [(ChangeState.AWAITING_APPROVAL, ("root", "ask")), (ChangeState.PROMOTED, ("root", "end"))],
+)
+def test_what_a_change_went_on_with_all_the_same_is_said_to_who_decides_and_at_the_end(
+    state, places
+):
+    said = ("Artifact is unsigned", "the secondary registry eu.acme.com/app does not have it")
+
+    shown = {w.key: texts(w.payload.arguments) for w in messages(sample(state, warnings=said))}
+
+    for place in places:
+        whole = " ".join(shown[f"c-00000001:{place}"])
+        assert all(f"*Warning:* {warning}" in whole for warning in said), place
+
+
+@pytest.mark.requirement("FR-030")
+def test_a_secondary_that_lacks_what_runs_is_named_beside_it():
+    missed = RegistrySync(registry="eu.acme.com/app", status="failed", error="it is down")
+    row = EnvironmentStatus("prod", EnvironmentState(version="v1.0.0"), None, None, (missed,))
+
+    shown = " ".join(texts(promotions([row], [], NOON, LOOK).arguments))
+
+    assert "not on eu.acme.com/app" in shown
 
 
 def test_only_what_concerns_everybody_is_told_to_everybody():

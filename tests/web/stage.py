@@ -44,6 +44,7 @@ artifacts:
         approvals: {required: 1, groups: [release-managers], expires_after: 4h}
     gate_commands: {tests: "true"}
     webhooks: [%(webhooks)s]
+    secondary_registries: [%(secondaries)s]
 identity:
   groups:
     developers: [alice@acme.com, dave@acme.com]
@@ -121,11 +122,16 @@ def person(platform: Platform, name: str) -> Operator:
 
 
 def write_manifest(
-    folder: Path, web: str = "", tests: str = "echo ran", oidc: str = "", webhooks: str = ""
+    folder: Path,
+    web: str = "",
+    tests: str = "echo ran",
+    oidc: str = "",
+    webhooks: str = "",
+    secondaries: str = "",
 ) -> Path:
     file = folder / "manifest.yaml"
     filled = {"web": web, "tests": tests, "oidc": oidc, "webhooks": webhooks}
-    file.write_text(MANIFEST % filled)
+    file.write_text(MANIFEST % (filled | {"secondaries": secondaries}))
     return file
 
 
@@ -138,15 +144,17 @@ def stage_in(
     secret: str = "s3cret",
     watchers: int = WATCHERS,
     webhooks: str = "",
+    secondaries: str = "",
 ) -> Iterator[Stage]:
     """
-    The platform in `folder` with `web`, `identity.oidc` and `webhooks` as its manifest has them;
-    prod's gate runs `tests` in a shell. Nobody works on changes but the test.
+    The platform in `folder` with `web`, `identity.oidc`, `webhooks` and `secondary_registries` as
+    its manifest has them; prod's gate runs `tests` in a shell. Nobody works on changes but the
+    test.
     """
     if not (folder / "registry").exists():
         oci_layout.write(folder / "registry", image(b"nothing"))
     config = load_config(
-        write_manifest(folder, web, tests, oidc, webhooks), {"OIDC_SECRET": secret}
+        write_manifest(folder, web, tests, oidc, webhooks, secondaries), {"OIDC_SECRET": secret}
     )
     with (
         open_platform(config) as engine,

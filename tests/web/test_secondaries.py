@@ -1,0 +1,23 @@
+"""The page tells of a secondary registry that does not have what runs."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.web.stage import stage_in
+
+# Nobody listens on the port of "discard".
+DOWN = "127.0.0.1:9/acme/copy"
+
+
+@pytest.mark.requirement("FR-030")
+def test_a_secondary_that_missed_a_promotion_stands_beside_what_runs(tmp_path: Path) -> None:
+    secondary = f'{{uri: "oci://{DOWN}", timeout_seconds: 5}}'
+
+    with stage_in(tmp_path, secondaries=secondary) as stage:
+        stage.publish("v1.0.0")
+        change = stage.ask("v1.0.0", "staging")
+        first, own = stage.get("/"), stage.get(f"/changes/{change.id}")
+
+    assert f"not on {DOWN}" in first
+    assert f"the secondary registry {DOWN} does not have this change" in own
