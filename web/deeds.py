@@ -76,16 +76,19 @@ def unlock(name: str) -> Response:
 
 @deeds.post("/webhooks/<delivery_id>/redeliver")
 def redeliver(delivery_id: str) -> Response:
-    """It is only made due here: a receiver that hangs holds no page up."""
+    """One delivery, or `all`. Made due here and no more: a receiver that hangs holds no page up."""
     announcer = the_site().platform.engine.announcer
 
     def act(_: Operator) -> None:
-        if not announcer.redeliver(delivery_id):
+        failed = [each.delivery.id for each in announcer.undelivered() if each.to]
+        again = map(announcer.redeliver, failed if delivery_id == "all" else [delivery_id])
+        if not any(list(again)):
             raise DeliveryNotFoundError(
                 f"No delivery '{delivery_id}' was given up: it was told by now, or never failed"
             )
 
-    return _attempted(url_for("pages.audit"), "The webhook is being told again", act)
+    done = "Every webhook is" if delivery_id == "all" else "The webhook is"
+    return _attempted(url_for("pages.audit"), f"{done} being told again", act)
 
 
 def _frozen(

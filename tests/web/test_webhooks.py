@@ -63,6 +63,23 @@ def test_somebody_signed_in_has_it_told_again_under_its_id(refused: Stage, sink:
     assert ids == [delivery, delivery]
 
 
+def test_everything_that_was_given_up_is_told_again_at_once(refused: Stage, sink: Sink) -> None:
+    assert "Tell all of them again" not in refused.get(AUDIT, BOB)
+    sink.script("POST", "/hook", Reply(404))
+    refused.publish("v2.0.0")
+    refused.ask("v2.0.0", "staging")
+    refused.platform.engine.announcer.deliver_due()
+    assert "Tell all of them again" in refused.get(AUDIT, BOB)
+
+    refused.post("/webhooks/all/redeliver", BOB, AUDIT)
+
+    assert "Every webhook is being told again" in refused.get(AUDIT, BOB)
+    refused.platform.engine.announcer.deliver_due()
+    ids = [request.headers["webhook-id"] for request in sink.seen("POST", "/hook")]
+    assert sorted(ids) == sorted([*ids[:2], *ids[:2]])
+    assert len(set(ids)) == 2
+
+
 def test_what_was_told_meanwhile_is_not_told_once_more(refused: Stage, sink: Sink) -> None:
     place = f"/webhooks/{failed(refused)}/redeliver"
     refused.post(place, ALICE, AUDIT)
