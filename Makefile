@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo serve-demo demo-slack test check reference images requirements bench install packages peers clean
+.PHONY: help demo serve-demo demo-slack test check audit reference images requirements bench install packages peers clean
 help:
 	@echo "make demo    see it work: seeds an embedded registry and promotes through it"
 	@echo "make serve-demo  a page with a past, to look at and to approve on"
 	@echo "make demo-slack  a Slack workspace with the bot in it, to try every command"
 	@echo "make test    run the tests, on a real registry"
 	@echo "make check   style, types, import contracts, file sizes"
+	@echo "make audit   ask an advisory service about every locked version (exit 3: none answered)"
 	@echo "make requirements  which tests show which numbered requirement"
 	@echo "make bench   measure, printed as ratios"
 
@@ -35,6 +36,10 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.architecture.guard
 	$(BIN)/python -m tests.architecture.requirements --gaps
+
+# Needs the network and nothing else of ours, so it is no part of check.
+audit:
+	@.ci/audit
 
 # Pages of docs/ that are made from the code; the tests fail where they are behind it.
 reference: $(INSTALLED)
