@@ -13,7 +13,7 @@ import httpx
 from demo.seed import VERSIONS, seed
 from demo.shell import Shell, UnexpectedError
 from tests.peers.local_slack import APP_TOKEN, BOT_TOKEN, DEPLOYS, LocalSlack, local_slack
-from tests.web.serving import free_port
+from tests.peers.loopback import free_port
 
 ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / ".demo" / "slack"

@@ -1,6 +1,5 @@
 """Secondary registries from the command line: what a platform engineer configures and reads."""
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from tests.builders import image
 from tests.contract.mirrors import signature_tag
 from tests.peers import oci_layout, skopeo
 from tests.peers.docker_registry import PASSWORD, USER, docker_registry
+from tests.peers.loopback import free_port
 from tests.scenarios.commands import Floe
 
 V1 = image(b"one")
@@ -24,13 +24,6 @@ def platform(folder: Path, *secondaries: str, **environ: str) -> Floe:
     oci_layout.write(folder / "registry", V1, "v1.0.0-dev")
     promotion = PROMOTION % ", ".join(secondaries)
     return Floe.on("oci-layout:./registry", folder, promotion, **environ)
-
-
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @pytest.mark.requirement("FR-028")
@@ -54,7 +47,7 @@ def test_a_promotion_says_how_every_registry_ended_up(tmp_path: Path):
 
 @pytest.mark.requirement("FR-030")
 def test_a_registry_that_is_down_is_a_warning_in_every_output(tmp_path: Path):
-    port = unused_port()
+    port = free_port()
     floe = platform(tmp_path, DISK, f"{{uri: 'oci://127.0.0.1:{port}/acme/mirror'}}")
 
     ended = floe.run("platform", "promote", "v1.0.0", "--to", "staging")
@@ -171,7 +164,7 @@ def test_sync_tells_people_what_it_did(tmp_path: Path):
 
 
 def test_sync_of_a_registry_that_is_down_is_exit_5(tmp_path: Path):
-    port = unused_port()
+    port = free_port()
     floe = platform(tmp_path, DISK, f"{{uri: 'oci://127.0.0.1:{port}/acme/mirror'}}")
     floe.promote("v1.0.0", "staging")
 

@@ -1,10 +1,8 @@
 """Audit backends to test: in a directory, in an S3 server, in a database, in a plugin."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from engine.adapters.audit import open_backend
 from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.record import PromotionRecord
 from tests.domain.records import AT, a_promotion
+from tests.peers.loopback import free_port, until_answered
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 KINDS = ["directory", "s3", "database", "plugin"]
@@ -57,9 +56,7 @@ def at_minute(minute: int, **fields: object) -> PromotionRecord:
 def moto_server(folder: Path) -> Iterator[str]:
     """The endpoint of an S3 server that keeps everything in memory."""
     program = Path(sys.executable).parent / "moto_server"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [program, "-H", "127.0.0.1", "-p", str(port)]
     with (
         (folder / "moto.log").open("wb") as log,
@@ -67,20 +64,8 @@ def moto_server(folder: Path) -> Iterator[str]:
     ):
         try:
             endpoint = f"http://127.0.0.1:{port}"
-            _await(endpoint, process)
+            until_answered(endpoint, process)
             yield endpoint
         finally:
             process.terminate()
             process.wait(10)
-
-
-def _await(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            httpx.get(url, timeout=5)
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError(f"moto_server does not answer at {url}")

@@ -16,6 +16,7 @@ from engine.domain.errors import AuditUnavailableError, ConfigError
 from tests.contract.audit_kit import at_minute, s3_backend
 from tests.domain.records import ID, a_promotion
 from tests.peers.fake_http import FakeServer, Reply, Request
+from tests.peers.loopback import free_port
 
 pytestmark = pytest.mark.requirement("FR-025b")
 NAME = f"20260102T030405.678901Z-{ID}.json"
@@ -78,10 +79,7 @@ def test_a_record_that_was_altered_is_no_history(tmp_path: Path, content: bytes)
 
 
 def test_a_store_that_is_down_is_said_to_be_so_in_time() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    backend = s3_backend(endpoint, "gone", make=False, seconds=30)
+    backend = s3_backend(f"http://127.0.0.1:{free_port()}", "gone", make=False, seconds=30)
     started = time.monotonic()
 
     with pytest.raises(AuditUnavailableError, match="s3://gone/audit/acme could not keep prod/"):

@@ -9,13 +9,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from tests.install.dockerfile import Stage, stages
+from tests.peers.loopback import free_port
 
 _LAYERS = Path("/mnt")
 _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -103,7 +103,7 @@ def _tried(root: Path, stage: Stage) -> dict[str, object]:
 def _served(root: Path, stage: Stage) -> list[object]:
     """How the health check ended while the image's own command ran, and how that ended then."""
     # The port of the image may be taken on this machine.
-    port = str(_free_port())
+    port = str(free_port())
     argv = [*stage.entrypoint, *stage.command, "--port", port]
     asked = [word.replace(":8080/", f":{port}/") for word in stage.healthcheck]
     with subprocess.Popen(_entered(root, stage, argv), env=_environ(stage)) as server:
@@ -150,11 +150,6 @@ def _environ(stage: Stage) -> dict[str, str]:
     pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     own = {name: value.replace("$PATH", _PATH) for name, value in stage.environ.items()}
     return {**base, **pip, **own}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _mount(*arguments: str) -> None:

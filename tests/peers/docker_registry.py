@@ -1,14 +1,12 @@
 """A real registry process (Debian's docker-registry) on a loopback port."""
 
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+from tests.peers.loopback import free_port, until_answered
 
 PROGRAM = "docker-registry"
 USER, PASSWORD = "alice", "s3cret"
@@ -29,7 +27,7 @@ def docker_registry(
     folder: Path, *, htpasswd: bool = False, in_memory: bool = False, port: int | None = None
 ) -> Iterator[DockerRegistry]:
     """A registry that keeps its files in `folder`; give `port` to start one again."""
-    port = port or _free_port()
+    port = port or free_port()
     config = folder / f"registry-{port}.yaml"
     config.write_text(_config(folder, port, htpasswd=htpasswd, in_memory=in_memory))
     with (
@@ -37,7 +35,7 @@ def docker_registry(
         subprocess.Popen([PROGRAM, "serve", str(config)], stdout=log, stderr=log) as process,
     ):
         try:
-            _await(f"http://127.0.0.1:{port}/v2/", process)
+            until_answered(f"http://127.0.0.1:{port}/v2/", process)
             yield DockerRegistry(f"127.0.0.1:{port}", process)
         finally:
             process.terminate()
@@ -56,22 +54,3 @@ def _config(folder: Path, port: int, *, htpasswd: bool, in_memory: bool) -> str:
         (folder / "htpasswd").write_text(_HTPASSWD)
         lines.append(f"auth: {{htpasswd: {{realm: Tests, path: {folder}/htpasswd}}}}")
     return "\n".join(lines) + "\n"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def _await(url: str, process: subprocess.Popen[bytes], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            httpx.get(url, timeout=1)
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"{PROGRAM} does not answer at {url}; its log lies beside its configuration")

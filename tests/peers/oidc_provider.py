@@ -5,9 +5,7 @@ import hashlib
 import json
 import re
 import secrets
-import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import httpx
 
 from tests.peers import npm
+from tests.peers.loopback import free_port, until_answered
 from tests.peers.signing import SigningKey
 
 SECRET = "provider-s3cret"
@@ -108,7 +107,7 @@ def oidc_provider(
     """
     npm.install(_FOLDER)
     key = key or SigningKey.new("RS256")
-    issuer = f"http://127.0.0.1:{port or _free_port()}"
+    issuer = f"http://127.0.0.1:{port or free_port()}"
     settings = {
         "issuer": issuer,
         "algorithm": key.algorithm,
@@ -123,7 +122,7 @@ def oidc_provider(
         subprocess.Popen(command, stdout=log, stderr=log) as process,
     ):
         try:
-            _await(f"{issuer}/.well-known/openid-configuration", process)
+            until_answered(f"{issuer}/.well-known/openid-configuration", process)
             yield OidcProvider(issuer, key)
         finally:
             process.terminate()
@@ -134,22 +133,3 @@ def _token(answer: httpx.Response, name: str) -> str:
     assert answer.status_code == 200, answer.text
     token: str = answer.json()[name]
     return token
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def _await(url: str, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            httpx.get(url, timeout=1)
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"the OpenID provider does not answer at {url}; its log lies in the folder")

@@ -9,9 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from engine.domain.change import ChangeState
 from tests.builders import image
+from tests.peers.loopback import free_port
 from tests.peers.oidc_provider import SECRET, oidc_provider
 from tests.web.browser import PHONE, page_of, violations
-from tests.web.serving import free_port, serving
+from tests.web.serving import serving
 from tests.web.stage import Stage, stage_in
 from tests.web.test_pages import move_latest, promoted_to_prod, refresh
 

@@ -15,8 +15,9 @@ from itsdangerous import URLSafeTimedSerializer
 
 from engine.domain.change import ChangeState
 from engine.domain.errors import ConfigError
+from tests.peers.loopback import free_port
 from tests.peers.oidc_provider import SECRET, OidcProvider, log_in, oidc_provider
-from tests.web.serving import free_port, serving
+from tests.web.serving import serving
 from tests.web.stage import Stage, signed_in, stage_in
 from web.secret import session_key
 
