@@ -15,11 +15,16 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.manifest import Manifest
 from engine.ports import Registry
 from engine.ports.mirror import Copied, TagCopy
-from tests.builders import IMAGE_CONFIG, Artifact, descriptor, image, index, referrer
+from tests.builders import IMAGE_CONFIG, IMAGE_LAYER, Artifact, descriptor, image, index, referrer
+from tests.peers.fake_registry import FakeRegistry
 
+REPOSITORY = "acme/platform"
 SECTION = "artifacts.promotion.secondary_registries[0]"
 SBOM = "application/vnd.acme.sbom"
 V1 = Tag("v1.0.0")
+LAYER = b"layer" * 1000
+NAMED = descriptor(LAYER, IMAGE_LAYER)
+"""What a manifest says of LAYER."""
 Opened = Callable[..., DistributionRegistry]
 
 
@@ -94,3 +99,8 @@ def with_layers(config: bytes, *layers: dict[str, Any]) -> Artifact:
     }
     content = json.dumps(document).encode()
     return Artifact(Manifest(content, made.manifest.media_type), (config,))
+
+
+def blobs(registry: FakeRegistry) -> set[str]:
+    """The digests of what it holds in REPOSITORY."""
+    return set(registry.repository(REPOSITORY).blobs)

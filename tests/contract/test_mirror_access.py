@@ -1,7 +1,5 @@
 """Copies between registries that ask who we are, and that take their time."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from engine.adapters.registry.credentials import Password, always
@@ -9,36 +7,23 @@ from engine.domain.errors import (
     RegistryAccessError,
     RegistryUnavailableError,
 )
-from tests.builders import IMAGE_LAYER, Artifact, descriptor, image
-from tests.contract.mirrors import SECTION, V1, Opened, copied, mirror_to
+from tests.builders import descriptor, image
+from tests.contract.mirrors import (
+    LAYER,
+    NAMED,
+    REPOSITORY,
+    SECTION,
+    V1,
+    Opened,
+    blobs,
+    copied,
+    mirror_to,
+)
 from tests.peers.fake_http import FakeServer, Reply, Request
 from tests.peers.fake_registry import Behaviour, FakeRegistry
 from tests.peers.fake_tokens import TokenAuth
 
 pytestmark = pytest.mark.requirement("FR-028")
-REPOSITORY = "acme/platform"
-LAYER = b"layer" * 1000
-NAMED = descriptor(LAYER, IMAGE_LAYER)
-FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
-DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
-
-
-@pytest.fixture
-def secondary() -> Iterator[FakeRegistry]:
-    with FakeRegistry() as running:
-        yield running
-
-
-@pytest.fixture
-def artifact(fake: FakeRegistry) -> Artifact:
-    """On the primary, which is `fake`."""
-    made = image(LAYER, b"other")
-    fake.hold(REPOSITORY, made, "v1.0.0")
-    return made
-
-
-def blobs(registry: FakeRegistry) -> set[str]:
-    return set(registry.repository(REPOSITORY).blobs)
 
 
 def test_wrong_credentials_are_told_with_the_section_they_are_in(

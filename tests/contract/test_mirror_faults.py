@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,37 +14,23 @@ from engine.domain.errors import (
     TagExistsError,
 )
 from engine.ports.mirror import TagCopy
-from tests.builders import IMAGE_LAYER, Artifact, descriptor, image
-from tests.contract.mirrors import SECTION, V1, Opened, copied, mirror_to
+from tests.builders import descriptor, image
+from tests.contract.mirrors import (
+    LAYER,
+    NAMED,
+    REPOSITORY,
+    SECTION,
+    V1,
+    Opened,
+    blobs,
+    copied,
+    mirror_to,
+)
 from tests.peers import oci_layout
 from tests.peers.docker_registry import docker_registry
 from tests.peers.fake_http import Cut, Reply
-from tests.peers.fake_registry import FakeRegistry
 
 pytestmark = pytest.mark.requirement("FR-029")
-REPOSITORY = "acme/platform"
-LAYER = b"layer" * 1000
-NAMED = descriptor(LAYER, IMAGE_LAYER)
-FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
-DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
-
-
-@pytest.fixture
-def secondary() -> Iterator[FakeRegistry]:
-    with FakeRegistry() as running:
-        yield running
-
-
-@pytest.fixture
-def artifact(fake: FakeRegistry) -> Artifact:
-    """On the primary, which is `fake`."""
-    made = image(LAYER, b"other")
-    fake.hold(REPOSITORY, made, "v1.0.0")
-    return made
-
-
-def blobs(registry: FakeRegistry) -> set[str]:
-    return set(registry.repository(REPOSITORY).blobs)
 
 
 def test_other_bytes_than_the_digest_says_never_arrive(fake, secondary, artifact, opened: Opened):

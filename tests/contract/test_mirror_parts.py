@@ -1,7 +1,6 @@
 """Parts of an artifact that are not where it is: foreign layers, and what was lost."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -9,35 +8,23 @@ from engine.domain.errors import (
     RegistryAnswerError,
 )
 from engine.domain.manifest import IMAGE_INDEX, IMAGE_MANIFEST, Manifest
-from tests.builders import IMAGE_LAYER, Artifact, descriptor, image, index
-from tests.contract.mirrors import V1, Opened, copied, mirror_to, with_layers
+from tests.builders import Artifact, descriptor, image, index
+from tests.contract.mirrors import (
+    LAYER,
+    NAMED,
+    REPOSITORY,
+    V1,
+    Opened,
+    blobs,
+    copied,
+    mirror_to,
+    with_layers,
+)
 from tests.peers.docker_registry import docker_registry
-from tests.peers.fake_registry import FakeRegistry
 
 pytestmark = pytest.mark.requirement("FR-028")
-REPOSITORY = "acme/platform"
-LAYER = b"layer" * 1000
-NAMED = descriptor(LAYER, IMAGE_LAYER)
 FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
 DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
-
-
-@pytest.fixture
-def secondary() -> Iterator[FakeRegistry]:
-    with FakeRegistry() as running:
-        yield running
-
-
-@pytest.fixture
-def artifact(fake: FakeRegistry) -> Artifact:
-    """On the primary, which is `fake`."""
-    made = image(LAYER, b"other")
-    fake.hold(REPOSITORY, made, "v1.0.0")
-    return made
-
-
-def blobs(registry: FakeRegistry) -> set[str]:
-    return set(registry.repository(REPOSITORY).blobs)
 
 
 @pytest.mark.parametrize("media_type", [FOREIGN, DOCKER_FOREIGN])
