@@ -4,8 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from tests.e2e.stage import stage_in
 from tests.e2e.test_browser import asked_for
+from tests.e2e.workspace import workspace
 from tests.peers.docker_registry import docker_registry
 from tests.web.browser import chromium
 
@@ -25,11 +25,11 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="floe-images-") as folder,
         docker_registry(Path(folder)) as registry,
-        stage_in(Path(folder), registry.host, "acme/platform", socket=True) as stage,
+        workspace(Path(folder), registry.host, "acme/platform", socket=True) as running,
         chromium() as browser,
     ):
-        stage.go()
-        page = browser.new_page(base_url=stage.slack.url, viewport={"width": 1000, "height": 720})
+        running.in_staging("v1.0.0")
+        page = browser.new_page(base_url=running.slack.url, viewport={"width": 1000, "height": 720})
         asked_for(page, "/promote v1.0.0 prod")
         page.mouse.move(0, 0)
         page.evaluate(_AS_SLACK_SHOWS)

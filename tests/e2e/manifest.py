@@ -13,7 +13,7 @@ artifacts:
       - name: prod
         gates:
           tests: {command: [sh, gate.sh, "${VERSION}"]}
-          cost_analysis: {command: ["true"]}
+          cost_analysis: {command: [sh, -c, "echo '<!channel> & +3 EUR'"]}
         authorization: {allowed_groups: [developers]}
         approvals: {required: 1, groups: [release-managers], expires_after: 4h}
     gate_commands: {tests: "true"}
@@ -31,4 +31,5 @@ case "$1" in
   v6.*) echo 'burn rate 3.1 > 2.0 & rising <!channel>'; exit 1 ;;
   v7.*) while [ ! -e "let-$1" ]; do sleep 0.1; done ;;
 esac
+echo 41 passed
 """

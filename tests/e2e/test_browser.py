@@ -1,52 +1,56 @@
 """What people see and press: Slack's page in a real browser, as one person and then another."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from engine.domain.change import ChangeState
-from tests.e2e.stage import PATIENCE, Stage
+from tests.e2e.workspace import PATIENCE_SECONDS, Workspace, change_of
 from tests.peers.local_slack import ALICE, BOB
 from tests.web.browser import chromium, page_of
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.parametrize("slack", ["http"], indirect=True),
+]
+
+
+@pytest.fixture
+def page(slack: Workspace) -> Iterator[Page]:
+    with chromium() as browser, page_of(browser, slack.slack.url) as opened:
+        opened.set_default_timeout(PATIENCE_SECONDS * 1000)
+        yield opened
 
 
 @pytest.mark.requirement("SL-001")
 @pytest.mark.requirement("SL-003")
-@pytest.mark.parametrize("stage", ["http"], indirect=True)
-def test_one_person_types_it_and_another_presses_approve(stage: Stage, tmp_path: Path):
-    stage.go()
-    with chromium() as browser, page_of(browser, stage.slack.url) as page:
-        page.set_default_timeout(PATIENCE * 1000)
-        asked_for(page, "/promote v1.0.0 prod")
-        page.screenshot(path=tmp_path / "waiting.png")
-        page.get_by_role("button", name="Approve", exact=True).click()
+def test_one_person_types_it_and_another_presses_approve(slack: Workspace, page: Page):
+    slack.in_staging("v1.0.0")
+    asked_for(page, "/promote v1.0.0 prod")
 
-        expect(page.get_by_text("Promoted", exact=False).first).to_be_visible()
-        expect(page.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
-        page.screenshot(path=tmp_path / "promoted.png")
+    page.get_by_role("button", name="Approve", exact=True).click()
 
-    change = stage.change(ChangeState.PROMOTED)
+    expect(page.get_by_text("Promoted", exact=False).first).to_be_visible()
+    expect(page.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
+    change = slack.change(change_of(slack.root("v1.0.0", "Promoted")))
     assert [given.operator for given in change.approvals] == ["bob@acme.com"]
-    assert stage.digest("v1.0.0-prod") == stage.digest("v1.0.0-dev")
+    assert slack.tagged("v1.0.0-prod") == slack.tagged("v1.0.0-dev")
 
 
 @pytest.mark.requirement("SL-003")
-@pytest.mark.parametrize("stage", ["http"], indirect=True)
-def test_a_rejection_is_written_into_a_form_and_read_in_the_channel(stage: Stage, tmp_path: Path):
-    stage.go()
-    with chromium() as browser, page_of(browser, stage.slack.url) as page:
-        page.set_default_timeout(PATIENCE * 1000)
-        asked_for(page, "/promote v1.0.0 prod")
-        page.get_by_role("button", name="Reject…").click()
-        page.get_by_placeholder("The migration is not reviewed").fill("not on a Friday")
-        page.screenshot(path=tmp_path / "rejecting.png")
-        page.locator(".modal").get_by_role("button", name="Reject").click()
+def test_a_rejection_is_written_into_a_form_and_read_in_the_channel(slack: Workspace, page: Page):
+    slack.in_staging("v1.1.0")
+    asked_for(page, "/promote v1.1.0 prod")
 
-        expect(page.get_by_text("not on a Friday").first).to_be_visible()
-        expect(page.get_by_role("button", name="Reject…")).to_have_count(0)
+    page.get_by_role("button", name="Reject…").click()
+    page.get_by_placeholder("The migration is not reviewed").fill("not on a Friday")
+    page.locator(".modal").get_by_role("button", name="Reject").click()
 
-    change = stage.change(ChangeState.REJECTED)
+    expect(page.get_by_text("not on a Friday").first).to_be_visible()
+    expect(page.get_by_role("button", name="Reject…")).to_have_count(0)
+    change = slack.change(change_of(slack.root("v1.1.0", "Rejected")))
+    assert change.state is ChangeState.REJECTED
     assert change.ended is not None
     assert change.ended.by == "bob@acme.com"
 
@@ -60,5 +64,5 @@ def asked_for(page: Page, command: str) -> None:
     composer.press("Enter")
     page.get_by_text("Waiting for approval").wait_for()
     page.get_by_label("Act as").select_option(BOB)
-    page.get_by_role("button", name="replies").click()
+    page.get_by_role("button", name="replies").last.click()
     page.get_by_role("button", name="Approve", exact=True).wait_for()

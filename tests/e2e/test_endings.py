@@ -22,7 +22,7 @@ def test_killed_while_gates_run_it_goes_on_where_it_was(slack):
     slack.root("v7.0.0", "gates 1/2")
 
     slack.stop(signal.SIGKILL)
-    (slack.folder / "let-v7.0.0").touch()
+    slack.let("v7.0.0")
     slack.start()
 
     # The claim of the one that was killed has to run out first.
@@ -96,3 +96,14 @@ def test_whoever_cannot_be_looked_up_decides_nothing(slack):
 
     assert "I did nothing" in slack.told(BOB, "I could not check who you are")
     assert slack.change(change_of(root)).approvals == ()
+
+
+@pytest.mark.requirement("SL-005")
+@pytest.mark.parametrize("slack", ["socket"], indirect=True)
+def test_one_start_makes_one_connection(slack):
+    opened = len(slack.strict.called("apps.connections.open"))
+
+    slack.stop()
+    slack.start()
+
+    assert len(slack.strict.called("apps.connections.open")) == opened + 1

@@ -2,36 +2,44 @@
 
 import pytest
 
+from engine.domain.change import ChangeState
 from tests.bot.stage import buttons, said
 from tests.e2e.workspace import change_of
-from tests.peers.local_slack import ALICE, BOB, DAVE
+from tests.peers.local_slack import ALICE, BOB, CAROL, DAVE
 
 pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.mark.requirement("SL-001")
+@pytest.mark.requirement("SL-002")
 @pytest.mark.requirement("SL-003")
 def test_a_promotion_is_verified_told_agreed_to_and_carried_out(slack):
-    slack.in_staging("v1.0.0")
+    slack.in_staging("v7.0.0")
 
-    slack.slack.command(ALICE, "/promote v1.0.0 staging prod")
-    root = slack.root("v1.0.0", "Waiting for approval")
-    ask = slack.ask(root)
+    slack.slack.command(ALICE, "/promote v7.0.0 staging prod")
+    root = slack.root("v7.0.0", "gates 1/2")
+    [ended] = slack.eventually(lambda: slack.thread(root))
+    assert "cost_analysis" in said(ended)
 
-    lines = [said(m) for m in slack.thread(root)]
-    assert [line for line in lines if "tests" in line and "passed" in line]
-    assert [line for line in lines if "cost_analysis" in line and "passed" in line]
+    slack.let("v7.0.0")
+    ask = slack.ask(slack.root("v7.0.0", "Waiting for approval"))
     assert "<!subteam^SRELEASEMANAGERS>" in said(ask)
-    assert slack.tagged("v1.0.0-prod") is None
+    assert slack.tagged("v7.0.0-prod") is None
 
     slack.slack.click(BOB, ask, "floe_approve")
-
-    root = slack.root("v1.0.0", "Promoted")
-    assert f"approved by <@{BOB}>" in said(root)
-    assert slack.tagged("v1.0.0-prod") == slack.tagged("v1.0.0-dev")
+    root = slack.root("v7.0.0", "Promoted")
     slack.eventually(lambda: slack.part(root, "end"))
     slack.eventually(lambda: buttons(slack.part(root, "ask")) == [])
-    assert len([m for m in slack.slack.messages() if "v1.0.0:" in m["text"]]) == 1
+
+    assert f"approved by <@{BOB}>" in said(root)
+    assert slack.tagged("v7.0.0-prod") == slack.tagged("v7.0.0-dev")
+    # What two gates found, the ask, who approved, and how it ended.
+    thread = slack.thread(root)
+    assert len(thread) == 5
+    assert "tests" in said(thread[1])
+    assert len([m for m in slack.slack.messages() if "v7.0.0:" in m["text"]]) == 1
+    [told] = [told for told in slack.slack.told(ALICE) if "v7.0.0" in told]
+    assert told.startswith("Asking for ")
     assert slack.change(change_of(root)).approvals[0].operator == "bob@acme.com"
 
 
@@ -77,3 +85,61 @@ def test_a_decision_by_another_face_takes_the_buttons_away(slack):
 
     slack.eventually(lambda: buttons(slack.part(root, "ask")) == [])
     assert "> not on a Friday" in said(slack.root("v1.3.0", "Rejected"))
+
+
+@pytest.mark.requirement("SL-003")
+def test_a_rejection_needs_a_reason_which_pings_nobody(slack):
+    slack.in_staging("v1.4.0")
+    slack.slack.command(ALICE, "/promote v1.4.0 prod")
+    ask = slack.ask(root := slack.root("v1.4.0", "Waiting for approval"))
+    slack.slack.click(BOB, ask, "floe_reject")
+    slack.modal("floe_reject_form")
+
+    errors = slack.slack.submit(BOB, reason="")
+    sent = slack.slack.submit(BOB, reason="<!channel> not reviewed & late")
+
+    assert "reason" in errors
+    assert sent == {}
+    assert "&lt;!channel&gt; not reviewed &amp; late" in said(slack.root("v1.4.0", "Rejected"))
+    assert not any("<!channel>" in said(m) for m in slack.slack.everything())
+    slack.eventually(lambda: buttons(slack.part(root, "ask")) == [])
+    assert slack.change(change_of(root)).state is ChangeState.REJECTED
+
+
+@pytest.mark.requirement("SL-005")
+def test_a_click_on_what_is_decided_changes_nothing(slack):
+    slack.in_staging("v1.5.0")
+    slack.slack.command(ALICE, "/promote v1.5.0 prod")
+    ask = slack.ask(slack.root("v1.5.0", "Waiting for approval"))
+    slack.slack.click(BOB, ask, "floe_approve")
+    root = slack.root("v1.5.0", "Promoted")
+
+    slack.slack.click(CAROL, ask, "floe_approve")
+
+    assert slack.told(CAROL, "bob@acme.com approved it").startswith("Not approved: ")
+    assert len(slack.change(change_of(root)).approvals) == 1
+
+
+@pytest.mark.requirement("SL-001")
+def test_a_typo_is_answered_to_whoever_made_it_and_starts_nothing(slack):
+    slack.in_staging("v1.6.0")
+
+    slack.slack.command(ALICE, "/promote v1.6.0 prd")
+
+    assert "prod" in slack.told(ALICE, "Not started")
+    assert slack.changes("v1.6.0") == []
+    assert not [m for m in slack.slack.messages() if "v1.6.0" in m["text"]]
+
+
+@pytest.mark.requirement("SL-001")
+def test_without_arguments_a_form_asks_for_them(slack):
+    slack.in_staging("v1.7.0")
+    slack.slack.command(ALICE, "/promote")
+    slack.modal("floe_promote")
+
+    errors = slack.slack.submit(ALICE, version="latest", target="prod")
+    sent = slack.slack.submit(ALICE, version="v1.7.0", target="prod")
+
+    assert "version" in errors
+    assert sent == {}
+    slack.root("v1.7.0", "Waiting for approval")

@@ -35,8 +35,8 @@ from tests.peers.local_slack import (
     LocalSlack,
     local_slack,
 )
+from tests.peers.loopback import free_port
 from tests.peers.strict_slack import StrictSlack, strict_slack
-from tests.web.serving import free_port
 
 ROOT = Path(__file__).parents[2]
 # Slack takes a message per second and channel, and this is not the only thing the machine does.
@@ -87,6 +87,10 @@ class Workspace:
                 )
                 assert engine.run(request, QUIET).error is None
 
+    def let(self, version: str) -> None:
+        """Its gates, which wait for this, pass."""
+        (self.folder / f"let-{version}").touch()
+
     def reject_elsewhere(self, change_id: str, reason: str) -> None:
         with self._platform() as (engine, platform):
             carol = self._person(engine, "carol@acme.com")
@@ -104,6 +108,10 @@ class Workspace:
             found = platform.store.get(change_id)
         assert found is not None
         return found
+
+    def changes(self, version: str) -> list[Change]:
+        with self._platform() as (_, platform):
+            return [change for change in platform.store.recent(50) if change.version == version]
 
     def eventually(self, look):
         return eventually(look, PATIENCE_SECONDS)
