@@ -12,13 +12,13 @@ from demo.signing import ReleaseKey
 from demo.telling import tell
 
 ROOT = Path(__file__).parents[1]
-PLATFORM = ROOT / ".demo"
+PLATFORM = ROOT / ".demo" / "commands"
 _CHANGE = re.compile(r"Change: (c-[0-9a-f]+)")
 
 
 def main() -> int:
     shutil.rmtree(PLATFORM, ignore_errors=True)
-    PLATFORM.mkdir()
+    PLATFORM.mkdir(parents=True)
     seed(PLATFORM / "registry")
     print(
         "An embedded registry holds v1.2.2-dev, v1.2.3-dev and v1.2.4-dev: a build published them."
@@ -31,7 +31,7 @@ def main() -> int:
     except UnexpectedError as error:
         print(f"This is not as it should be: {error}")
         return 1
-    print(f"\nThat was floe. The registry is an OCI image layout: {PLATFORM.name}/registry")
+    print(f"\nThat was floe. The registry is an OCI image layout: .demo/{PLATFORM.name}/registry")
     return 0
 
 
