@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
+PATIENCE_MILLISECONDS = 45_000
 PHONE = {"width": 360, "height": 740}
 _SWITCHES = [
     "--headless=new",
@@ -22,6 +23,7 @@ _SWITCHES = [
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_SWITCHES)
         try:
@@ -43,7 +45,7 @@ def page_of(browser: Browser, url: str, refused: str = "\n", **options: Any) -> 
 
     try:
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE_MILLISECONDS)
         wrong: list[str] = []
 
         def note(text: str, happened: bool = True) -> None:
