@@ -192,9 +192,7 @@ class Changes:
 
     def _unexpired(self, change: Change) -> Change:
         """`change`, ended first if nobody decided it in time."""
-        now = self.runs.clock.now()
-        waits = change.state is ChangeState.AWAITING_APPROVAL
-        if not waits or change.expires_at is None or now < change.expires_at:
+        if change.expires_at is None or not change.overdue(self.runs.clock.now()):
             return change
         ended = Ended(
             reason_code="expired",

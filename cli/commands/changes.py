@@ -11,12 +11,12 @@ from cli.answer import Answer, deliver
 from cli.elsewhere import through_server
 from cli.failure import failure_lines
 from cli.progress import TerminalProgress
-from cli.render.change import changes_table, rendered
+from cli.render.change import cancelled, changes_table, rejected, rendered
 from engine.bootstrap import open_changes
 from engine.domain.documents.answers import error_document
 from engine.domain.documents.change import change_document
 from engine.domain.errors import PromotionError
-from engine.domain.text import printable, reason_text
+from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 
 _FACE = "cli"
@@ -81,7 +81,7 @@ def _reject(change_id: str, reason: str, manifest: Path) -> Answer:
         change = platform.changes.reject(change_id, operator, reason_text(reason), _FACE)
     # Rejecting is what was asked for, so that it is done is no failure.
     document = change_document(change) | {"success": True, "outcome": "rejected", "error": None}
-    return Answer(document, [f"Rejected {change.id}: {printable(reason)}"])
+    return rejected(document, change, reason)
 
 
 def _cancel(change_id: str, manifest: Path) -> Answer:
@@ -91,7 +91,7 @@ def _cancel(change_id: str, manifest: Path) -> Answer:
     with open_changes(manifest) as (platform, operator):
         change = platform.changes.cancel(change_id, operator, _FACE)
     document = change_document(change) | {"success": True, "outcome": "cancelled", "error": None}
-    return Answer(document, [f"Cancelled {change.id}"])
+    return cancelled(document, change)
 
 
 def _changes(everything: bool, limit: int, manifest: Path) -> Answer:

@@ -1,6 +1,7 @@
 """`floe platform status`."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,12 +12,16 @@ from cli.answer import Answer, deliver
 from cli.elsewhere import through_server
 from cli.failure import failure_lines
 from cli.render.status import history_table, status_table
+from cli.render.told import ToldPending
 from engine.api import Engine
-from engine.bootstrap import open_reading
-from engine.domain.documents.answers import error_document
+from engine.bootstrap import changes_in_flight, open_platform
+from engine.config import load_config
+from engine.domain.change import Change
+from engine.domain.documents.answers import Document, error_document
 from engine.domain.documents.ledger import history_document, status_document
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
+from engine.domain.status import EnvironmentStatus
 from engine.domain.trace import trace_id
 
 FORMATS = ["table", "json", "yaml"]
@@ -31,7 +36,7 @@ FORMATS = ["table", "json", "yaml"]
 def status(
     environment: str | None, history: int | None, form: str, output: str | None, manifest: Path
 ) -> None:
-    """What runs where: version, digest, by whom, since when, locks and drift."""
+    """What runs where: version, digest, by whom, since when, locks, drift and changes in flight."""
     deliver(output or form, partial(_status, environment, history, manifest), _failure)
 
 
@@ -39,24 +44,29 @@ def _status(environment: str | None, history: int | None, manifest: Path) -> Ans
     with through_server(trace_id(os.environ.get("TRACEPARENT"))) as server:
         if server:
             return server.status(environment, history)
-    with open_reading(manifest) as engine:
+    config = load_config(manifest, os.environ)
+    with open_platform(config) as engine:
         if environment is not None:
             engine.path.environment(environment)
         rows = tuple(row for row in engine.status() if environment in (None, row.name))
         entries = _history(engine, environment, history)
-    documents = [
-        status_document(
-            row,
-            None
-            if entries is None
-            else [history_document(e) for e in entries if e.environment == row.name],
-        )
-        for row in rows
-    ]
-    lines = status_table(rows)
+        pending = changes_in_flight(config, engine)
+    documents = [_document(row, entries, pending) for row in rows]
+    told = [[ToldPending.model_validate(each) for each in d["pending"]] for d in documents]
+    lines = status_table(rows, told)
     if entries is not None:
         lines += ["", *history_table(entries)]
     return Answer(documents, lines)
+
+
+def _document(
+    row: EnvironmentStatus, entries: Sequence[LedgerEntry] | None, pending: Sequence[Change]
+) -> Document:
+    happened = None
+    if entries is not None:
+        happened = [history_document(each) for each in entries if each.environment == row.name]
+    mine = [change for change in pending if change.target == row.name]
+    return status_document(row, happened, mine)
 
 
 def _history(

@@ -23,7 +23,7 @@ from engine.domain.documents.change import change_document, promotion_of, rollba
 from engine.domain.documents.freeze import AskedFreeze
 from engine.domain.documents.promotion import Asked
 from engine.domain.documents.rollback import AskedRollback
-from engine.domain.text import printable, reason_text
+from engine.domain.text import reason_text
 
 Json = Any
 _LARGEST_PAGE = 500
@@ -94,13 +94,12 @@ class Commands:
         said = reason_text(reason)
         with absent(change_id):
             document = self.api.post(f"changes/{_part(change_id)}/reject", {"reason": said})
-        change = reading.change(document)
-        return Answer(document, [f"Rejected {change.id}: {printable(reason)}"])
+        return changes.rejected(document, reading.change(document), reason)
 
     def cancel(self, change_id: str) -> Answer:
         with absent(change_id):
             document = self.api.post(f"changes/{_part(change_id)}/cancel")
-        return Answer(document, [f"Cancelled {reading.change(document).id}"])
+        return changes.cancelled(document, reading.change(document))
 
     def changes(self, everything: bool, limit: int) -> Answer:
         found: list[Change] = []
@@ -125,8 +124,9 @@ class Commands:
             for pair in zip(rows, documents, strict=True)
             if environment in (None, pair[0].name)
         ]
-        lines = status_table(tuple(row for row, _ in shown))
         answered = [document for _, document in shown]
+        pending = [reading.pending(document) for document in answered]
+        lines = status_table([row for row, _ in shown], pending)
         if history is None:
             return Answer(answered, lines)
         entries = tuple(records(self.api, {"environment": environment}, history))

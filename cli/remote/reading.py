@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from cli.remote.failures import ToldError
-from cli.render.told import DigestValue, Told
+from cli.render.told import DigestValue, Told, ToldPending
 from engine.domain.artifact import Digest
 from engine.domain.audit import AuditReport, EnvironmentAudit, Remark
 from engine.domain.change import Change
@@ -123,6 +123,12 @@ def status(document: Json) -> EnvironmentStatus:
         before=str(before) if before else None,
     )
     return EnvironmentStatus(row.environment, state, row.latest_digest, row.lock, row.registry_sync)
+
+
+@_strange
+def pending(document: Json) -> tuple[ToldPending, ...]:
+    """The changes in flight that a status tells of."""
+    return TypeAdapter(tuple[ToldPending, ...]).validate_python(document["pending"])
 
 
 @_strange

@@ -24,6 +24,15 @@ def rendered(change: Change) -> Answer:
     return Answer(change_document(change), lines, error.exit_code if error else 0)
 
 
+def rejected(document: Document, change: Change, reason: str) -> Answer:
+    said = f"Rejected {change.id}: {printable(reason)}"
+    return Answer(document, [said, trace_line(change.trace_id)])
+
+
+def cancelled(document: Document, change: Change) -> Answer:
+    return Answer(document, [f"Cancelled {change.id}", trace_line(change.trace_id)])
+
+
 def rendered_promotion(asked: Asked, change: Change) -> Answer:
     """The answer of `promote` where approvals are needed: the fields of spec 18."""
     document = promotion_of(asked, change)

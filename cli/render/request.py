@@ -29,6 +29,10 @@ def refused_lines(not_done: str, told: ToldAnswer) -> list[str]:
     return [f"{not_done}: {printable(reason)}" for reason in reasons]
 
 
+def approvals_lines(told: ToldMove) -> list[str]:
+    return [f"Approvals needed: {told.approvals_missing}"] if told.approvals_missing else []
+
+
 def blocked_lines(told: ToldAnswer) -> list[str]:
     return [f"BLOCKED: {printable(_would(found))}" for found in told.blockers]
 

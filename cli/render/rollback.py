@@ -6,6 +6,7 @@ from datetime import timedelta
 from cli.answer import Answer
 from cli.failure import failure_lines
 from cli.render.request import (
+    approvals_lines,
     blocked_lines,
     findings_lines,
     operator_line,
@@ -66,7 +67,7 @@ def told_dry_run(document: Document) -> Answer:
         *findings_lines(told),
         *tags_lines(told),
         *_impact(told.impact_analysis),
-        *_approvals(told),
+        *approvals_lines(told),
         *blocked_lines(told),
         *(() if told.error else (_would(told),)),
         trace_line(told.trace_id),
@@ -108,11 +109,6 @@ def _impact(impact: ImpactAnalysis | None) -> Iterator[str]:
 
 def _listed(word: str, texts: Iterable[str]) -> Iterator[str]:
     return (f"  {word:8} {printable(text)}" for text in texts)
-
-
-def _approvals(told: ToldRollback) -> Iterator[str]:
-    if told.approvals_missing:
-        yield f"Approvals needed: {told.approvals_missing}"
 
 
 def _would(told: ToldRollback) -> str:

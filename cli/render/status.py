@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from cli.render.entry import Entry
 from cli.render.table import show
+from cli.render.told import ToldPending
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.state import LockState
 from engine.domain.status import Alignment, EnvironmentStatus
@@ -19,9 +20,13 @@ _ALIGNMENT = {
 }
 
 
-def status_table(rows: tuple[EnvironmentStatus, ...]) -> list[str]:
+def status_table(
+    rows: Sequence[EnvironmentStatus], pending: Sequence[Sequence[ToldPending]]
+) -> list[str]:
+    """`pending` are the changes in flight to each of `rows`."""
     heads = ("ENVIRONMENT", "VERSION", "DIGEST", "BY", "SINCE", "NOTES")
-    return show("What runs where", heads, [_status_row(row) for row in rows])
+    shown = [_status_row(row, changes) for row, changes in zip(rows, pending, strict=True)]
+    return show("What runs where", heads, shown)
 
 
 def history_table(entries: Sequence[Entry]) -> list[str]:
@@ -29,11 +34,16 @@ def history_table(entries: Sequence[Entry]) -> list[str]:
     return show("What happened, newest first", heads, [_history_row(entry) for entry in entries])
 
 
-def _status_row(status: EnvironmentStatus) -> tuple[str, ...]:
+def _status_row(status: EnvironmentStatus, pending: Sequence[ToldPending]) -> tuple[str, ...]:
     state = status.state
     digest = state.digest or (str(status.latest) if status.latest else "-")
     behind = [f"{each.registry}: {each.error}" for each in status.registry_sync if each.error]
-    notes = [_ALIGNMENT[status.alignment], _locked(status.lock), *map(printable, behind)]
+    notes = [
+        _ALIGNMENT[status.alignment],
+        _locked(status.lock),
+        *map(_in_flight, pending),
+        *map(printable, behind),
+    ]
     return (
         status.name,
         printable(state.version or "-"),
@@ -42,6 +52,13 @@ def _status_row(status: EnvironmentStatus) -> tuple[str, ...]:
         when(state.since),
         "; ".join(note for note in notes if note),
     )
+
+
+def _in_flight(change: ToldPending) -> str:
+    verb = "rolling back to" if change.action == "rollback" else "promoting"
+    given = f", {change.required - change.missing_approvals} of {change.required} approvals"
+    state = change.state.replace("_", " ") + (given if change.required else "")
+    return printable(f"{verb} {change.version}: {state} ({change.change_id})")
 
 
 def _locked(lock: LockState | None) -> str:

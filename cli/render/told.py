@@ -61,6 +61,7 @@ class ToldMove(ToldAnswer):
     signature: SignatureStatus | None
     tags: tuple[str, ...]
     registry_sync: tuple[RegistrySync, ...]
+    approvals_missing: int = 0
 
 
 class ToldPromotion(ToldMove):
@@ -80,7 +81,17 @@ class ToldRollback(ToldMove):
     rollback_id: str | None
     previous_version: str | None
     impact_analysis: ImpactAnalysis | None
-    approvals_missing: int = 0
+
+
+class ToldPending(Told):
+    """A change in flight, as far as a status speaks of it."""
+
+    change_id: str
+    action: str
+    version: str
+    state: str
+    required: int
+    missing_approvals: int
 
 
 class ToldFreeze(ToldAnswer):

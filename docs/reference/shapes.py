@@ -82,6 +82,7 @@ DEFINITIONS: dict[str, Schema] = {
         version=text("as asked for"),
         source_environment=maybe("where it comes from"),
         target_environment=text("where it goes"),
+        approvals_missing=number("how many others must still agree"),
         **_FOUND,
         gate_results=many("gate, status, duration_ms, error, details, security_summary", _ANY),
         **_SIGNATURE,

@@ -3,6 +3,7 @@
 from engine.bootstrap.clock import SystemClock
 from engine.bootstrap.people import local_operator
 from engine.bootstrap.platform import (
+    changes_in_flight,
     in_flight,
     keeps_changes,
     open_changes,
@@ -14,6 +15,7 @@ from engine.bootstrap.platform import (
 
 __all__ = [
     "SystemClock",
+    "changes_in_flight",
     "in_flight",
     "keeps_changes",
     "local_operator",

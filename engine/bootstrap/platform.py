@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.adapters.heads import FileHeads
 from engine.adapters.leases import FileLeases
 from engine.adapters.ledger.ledger import RegistryLedger
+from engine.adapters.store.sqlite import FILE_NAME
 from engine.adapters.tally import FileTally
 from engine.api import Engine, Platform
 from engine.bootstrap.clock import SystemClock
@@ -120,6 +121,15 @@ def open_changes(manifest: Path) -> Iterator[tuple[Platform, Operator]]:
         )
     with open_platform(config) as engine, in_flight(config, engine) as platform:
         yield platform, local_operator(config, engine.registry)
+
+
+def changes_in_flight(config: Config, engine: Engine) -> tuple[Change, ...]:
+    """Those kept here, oldest first. Looking begins no store where none is."""
+    if not (config.state_dir / FILE_NAME).exists():
+        return ()
+    with in_flight(config, engine) as platform:
+        now = engine.clock.now()
+        return tuple(change for change in platform.store.open() if not change.overdue(now))
 
 
 def keeps_changes(config: Config) -> bool:

@@ -27,7 +27,7 @@ class Check(Generic[R, C]):
 
 
 def reads(
-    *facts: Fact[Any],
+    *facts: Fact[Any], name: str | None = None
 ) -> Callable[[Callable[[R, C], Finding | tuple[Finding, ...]]], Check[R, C]]:
-    """Declare the facts a check judges by."""
-    return lambda judge: Check(judge.__name__, judge, facts)
+    """Declare the facts a check judges by; its `name`, where its function is called otherwise."""
+    return lambda judge: Check(name or judge.__name__, judge, facts)

@@ -19,7 +19,7 @@ def gates(_request: PromotionRequest, context: PromotionContext) -> tuple[Findin
     return tuple(_finding(result) for result in context.gate_results)
 
 
-@reads(PromotionContext.usual_seconds)
+@reads(PromotionContext.usual_seconds, name="gates")
 def listed_gates(_request: PromotionRequest, context: PromotionContext) -> tuple[Finding, ...]:
     """The same gates where they are not to run: each is named with the time it usually takes."""
     return tuple(

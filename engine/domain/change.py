@@ -1,6 +1,7 @@
 """A change in flight: one promotion or rollback from its request to its end (spec 10)."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -206,6 +207,11 @@ class Change(Value):
     @property
     def missing_approvals(self) -> int:
         return max(0, self.required - len(self.approvals))
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether nobody decided it in time: it has expired, even where nobody noted that yet."""
+        waits = self.state is ChangeState.AWAITING_APPROVAL
+        return waits and self.expires_at is not None and now >= self.expires_at
 
     def moved(self, state: ChangeState, **changes: Any) -> "Change":
         """The change after a move to `state`; ValueError for a move there is not."""

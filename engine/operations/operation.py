@@ -144,5 +144,6 @@ class Operation(Generic[R, C]):
             previous=context.previous,
             committed=context.committed,
             impact=self.impact(context),
-            approvals_required=self.approvals(context),
+            # What is committed was agreed to; only its tag has yet to follow.
+            approvals_required=self.approvals(context) if context.effect is Effect.CHANGE else 0,
         )

@@ -63,6 +63,30 @@ def test_a_request_waits_with_exit_14_and_says_what_to_do(team):
     assert document["gate_results"][0]["status"] == "passed"
 
 
+@pytest.mark.requirement("FR-007")
+def test_a_dry_run_names_the_approvals_that_will_be_needed_and_exits_0(team):
+    command = ("platform", "promote", "v1.0.0", "--to", "staging", "--dry-run")
+
+    shown = team.alice.run(*command)
+    told = team.alice.run(*command, "--output", "json")
+
+    assert (shown.code, told.code) == (0, 0)
+    assert "Approvals needed: 1\n" in shown.out
+    assert "Promotion would succeed" in shown.out
+    assert told.document["approvals_missing"] == 1
+
+
+@pytest.mark.requirement("FR-033")
+def test_a_decision_names_the_trace_of_what_was_decided(team):
+    first = team.ask("v1.0.0").document
+    rejected = team.bob.run("platform", "reject", first["change_id"], "--reason", "not today")
+    second = team.ask("v1.0.0").document
+    cancelled = team.alice.run("platform", "cancel", second["change_id"])
+
+    assert f"Trace ID: {first['trace_id']}\n" in rejected.out
+    assert f"Trace ID: {second['trace_id']}\n" in cancelled.out
+
+
 def test_another_person_approves_and_the_approval_is_on_record(team):
     change = team.asked()
 
@@ -119,6 +143,31 @@ def test_a_newer_version_supersedes_and_both_are_listed(team):
         (older, "superseded"),
     ]
     assert team.bob.run("platform", "approve", older).code == 15
+
+
+def test_the_status_has_what_is_in_flight(team):
+    change = team.asked()
+
+    told = {
+        row["environment"]: [each["change_id"] for each in row["pending"]]
+        for row in team.bob.run("platform", "status", "--output", "json").document
+    }
+    shown = team.bob.run("platform", "status").out
+
+    assert told == {"dev": [], "staging": [change]}
+    assert f"promoting v1.0.0: awaiting approval, 0 of 1 approvals ({change})" in shown
+
+    team.bob.run("platform", "approve", change)
+
+    [row] = team.bob.run("platform", "status", "--env", "staging", "--output", "json").document
+    assert row["pending"] == []
+
+
+def test_a_status_of_nothing_in_flight_begins_no_store(team, tmp_path):
+    ended = team.bob.run("platform", "status", "--output", "json")
+
+    assert [row["pending"] for row in ended.document] == [[], []]
+    assert not (tmp_path / ".floe").exists()
 
 
 def test_a_request_is_taken_back(team):

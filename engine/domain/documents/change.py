@@ -134,6 +134,7 @@ def _common(change: Change) -> Document:
         "artifact_digest": change.digest,
         "operator": change.requester.name,
         "authorized_via": _authorized_via(change),
+        "approvals_missing": change.missing_approvals if change.open else 0,
         "tags": [change.artifact_tag, f"latest-{change.target}"] if done else [],
         "findings": [found.model_dump() for found in change.findings],
         "signature": change.signature.model_dump(mode="json") if change.signature else None,

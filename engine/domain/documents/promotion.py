@@ -42,6 +42,7 @@ def blank(asked: Asked) -> Document:
         "signature": None,
         "operator": None,
         "authorized_via": None,
+        "approvals_missing": 0,
         "tags": [],
         "registry_sync": [],
         "warnings": [],
@@ -76,6 +77,7 @@ def _planned(asked: Asked, plan: Plan) -> Document:
         "signature": plan.signature.model_dump(mode="json"),
         "operator": plan.request.operator.name,
         "authorized_via": plan.authorized_via or None,
+        "approvals_missing": plan.approvals_missing,
         "tags": [str(write.tag) for write in plan.writes],
     }
 
