@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.adapters.gates.command import argv_of, environment_of, values_of
+from engine.adapters.gates.concealment import conceal
 from engine.adapters.gates.output import KeptOutput, Report
 from engine.adapters.gates.process import Ending, ProcessGroup, Sink, StartError
 from engine.adapters.gates.verdict import (
@@ -64,6 +65,7 @@ class CommandGates:
         self, gates: Sequence[Gate], subject: GateSubject, progress: Progress
     ) -> tuple[GateResult, ...]:
         """As the port says. Ctrl-C, and whatever else interrupts, ends every gate first."""
+        conceal()
         stop = threading.Event()
         self._active.add(stop)
         if self._stopped:

@@ -1,0 +1,56 @@
+"""What a gate that looks for tokens finds: floe's own process is closed to it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no /proc")
+ROOT = Path(__file__).parents[2]
+_NOBODY = 65534
+# As an ordinary user, who may read what else runs as that user, unless it is closed.
+_FLOE = f"""
+import ctypes, os, sys
+from pathlib import Path
+from tests.contract.gates import gate, run_keeping
+if os.getuid() == 0:
+    os.setgroups([])
+    os.setgid({_NOBODY})
+    os.setuid({_NOBODY})
+    # As after every start of a program.
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
+_, output = run_keeping(Path("/"), gate("sh", "-c", sys.argv[1]))
+sys.stdout.buffer.write(output)
+"""
+
+
+def printed_by(command: str) -> str:
+    """What `command` prints as a gate of a process whose environment has a token."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "SLACK_BOT_TOKEN": "xoxb-canary"}
+    ran = subprocess.run(
+        [sys.executable, "-c", _FLOE, command],
+        env=environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@pytest.mark.parametrize("file", ["environ", "mem", "maps"])
+def test_a_gate_cannot_open_the_process_that_started_it(file: str) -> None:
+    printed = printed_by(f"head -c 1 /proc/$PPID/{file}; cat /proc/$PPID/environ")
+
+    assert printed.count("Permission denied") == 2
+    assert "canary" not in printed
+
+
+def test_a_gate_reads_its_own_process_as_ever() -> None:
+    printed = printed_by("tr '\\0' '\\n' < /proc/self/environ")
+
+    assert "TARGET_ENV=staging" in printed
+    assert "canary" not in printed
