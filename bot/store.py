@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from engine.bootstrap.disks import database_fact, way_out
 from engine.domain.errors import StoreUnavailableError
 
 FILE_NAME = "bot.db"
@@ -81,6 +82,11 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 PRAGMA user_version = {_SCHEMA_VERSION};
 COMMIT;
 """
+_DAMAGED = (
+    "is damaged, or no database: stop floe and move it away: messages in Slack stay as they are, "
+    "and what was asked for there in the last moments can be asked for again"
+)
+_FACTS = {sqlite3.SQLITE_CORRUPT: _DAMAGED, sqlite3.SQLITE_NOTADB: _DAMAGED}
 
 
 class BotStore:
@@ -111,7 +117,9 @@ class BotStore:
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # A full disk, say, has ended it already.
+                if self._db.conn.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
             finally:
                 self._inside = False
@@ -136,12 +144,16 @@ class BotStore:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
-            raise StoreUnavailableError(
-                f"the bot's store {self._path} cannot be used ({error}): see to its disk and "
-                "rights and try again",
-                {"store": str(self._path)},
-            ) from error
+        except sqlite3.Error as error:
+            raise self._unavailable(database_fact(self._path, error, _FACTS)) from error
+        except OSError as error:
+            fact = f"cannot be made: {error.strerror}; {way_out(error)}"
+            raise self._unavailable(fact) from error
+
+    def _unavailable(self, fact: str) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"the bot's store {self._path} {fact}", {"store": str(self._path)}
+        )
 
 
 def _opened(path: Path) -> Database:

@@ -3,9 +3,10 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from engine.bootstrap.disks import way_out
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
 
@@ -38,8 +39,10 @@ def sole_server(directory: Path) -> Iterator[None]:
         except OSError as error:
             raise _unusable(path, error) from error
         try:
-            file.truncate(0)
-            file.write(f"process {os.getpid()}".encode())
+            with suppress(OSError):
+                # Who it is, where there is room: only the lock counts.
+                file.truncate(0)
+                file.write(f"process {os.getpid()}".encode())
             yield
         finally:
             # Not left to closing: a process forked meanwhile shares the open file.
@@ -47,7 +50,5 @@ def sole_server(directory: Path) -> Iterator[None]:
 
 
 def _unusable(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(
-        f"{path} cannot be locked ({error.strerror}): point state.dir at a local directory this "
-        "user may write"
-    )
+    out = way_out(error, "point state.dir at a local directory this user may write")
+    return ConfigError(f"{path} cannot be locked ({error.strerror}): {out}")

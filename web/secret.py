@@ -5,6 +5,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from engine.bootstrap.disks import way_out
 from engine.domain.errors import ConfigError
 
 FILE_NAME = "web.key"
@@ -28,10 +29,8 @@ def session_key(state_dir: Path) -> bytes:
             )
         key = path.read_bytes()
     except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be used: {error.strerror}; point state.dir at a directory this user "
-            "may write"
-        ) from error
+        out = way_out(error)
+        raise ConfigError(f"{path} cannot be used: {error.strerror}; {out}") from error
     if len(key) != _BYTES:
         raise ConfigError(f"{path} is no session key: remove it, and it is made anew")
     return key
@@ -43,10 +42,8 @@ def _make(path: Path) -> None:
     draft = path.with_name(f".{FILE_NAME}-{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
-        os.write(descriptor, secrets.token_bytes(_BYTES))
-    finally:
-        os.close(descriptor)
-    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_BYTES))
         # Unlike a rename, a link never replaces the key that another process has just made.
         os.link(draft, path)
     except FileExistsError:

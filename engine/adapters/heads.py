@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.adapters.disks import way_out
 from engine.adapters.files import write_file
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
@@ -75,7 +76,5 @@ class FileHeads:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_file(self._path, content)
         except OSError as error:
-            raise ConfigError(
-                f"{self._path} cannot be written: {error.strerror}; point state.dir at a "
-                "directory this user may write"
-            ) from error
+            out = way_out(error)
+            raise ConfigError(f"{self._path} cannot be written: {error.strerror}; {out}") from error

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from engine.adapters.disks import way_out
 from engine.domain.errors import ConfigError, ConflictError
 from engine.domain.text import printable
 
@@ -72,10 +73,8 @@ def _opened(path: Path) -> io.FileIO:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("a+b", buffering=0)
     except OSError as error:
-        raise ConfigError(
-            f"the lease {path} cannot be made: {error.strerror}; "
-            "point state.dir at a directory this user may write"
-        ) from error
+        out = way_out(error)
+        raise ConfigError(f"the lease {path} cannot be made: {error.strerror}; {out}") from error
 
 
 def _taken(file: io.FileIO, path: Path) -> bool:

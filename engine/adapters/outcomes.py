@@ -59,6 +59,8 @@ class FileOutcomes:
                 return _Document.model_validate_json(file.read(_MAX_BYTES))
         except FileNotFoundError:
             return _Document()
-        except (OSError, ValidationError) as error:
-            _log.warning("%s cannot be used, and is begun anew: %s", self._path, error)
-            return _Document()
+        except OSError as error:
+            _log.warning("%s cannot be read, and is begun anew: %s", self._path, error.strerror)
+        except ValidationError:
+            _log.warning("%s holds no outcomes of secondaries, and is begun anew", self._path)
+        return _Document()

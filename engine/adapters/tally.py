@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.adapters.disks import way_out
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.record import UtcTime
 from engine.ports import Due
@@ -85,9 +86,9 @@ class FileTally:
                     # Not left to closing: a process forked meanwhile shares the open file.
                     fcntl.flock(file, fcntl.LOCK_UN)
         except OSError as error:
+            out = way_out(error, "point state.dir at a local directory this user may write")
             raise StoreUnavailableError(
-                f"{self._path} cannot be used: {error.strerror}; point state.dir at a local "
-                "directory this user may write"
+                f"{self._path} cannot be used: {error.strerror}; {out}"
             ) from error
 
 

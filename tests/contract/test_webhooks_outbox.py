@@ -107,7 +107,7 @@ def test_a_look_into_the_outbox_ends_no_lock_of_another_thread(tmp_path: Path) -
 
     with closing(sqlite3.connect(path, isolation_level=None)) as writing:
         writing.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreUnavailableError, match="locked"):
+        with pytest.raises(StoreUnavailableError, match="is being written by others"):
             SqliteOutbox(path, wait_seconds=0.1).waiting()
         other = subprocess.run(
             [sys.executable, "-c", script, path], capture_output=True, text=True, timeout=60

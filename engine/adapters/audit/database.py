@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from sqlite_utils import Database
 
 from engine.adapters.audit.naming import moment
+from engine.adapters.disks import database_fact, way_out
 from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.errors import AuditUnavailableError, ConfigError
 from engine.domain.record import AnyRecord, record_from_bytes
@@ -39,16 +40,20 @@ BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
 _INSERT = (
     "INSERT INTO records (id, kind, environment, at, operator, content) VALUES (?, ?, ?, ?, ?, ?)"
 )
+# By number: told from the index on times by the plus, which would sort all of them for each page.
+_NEXT = (
+    "SELECT number, content FROM records WHERE +environment = ? AND number > ? "
+    "ORDER BY number LIMIT ?"
+)
+_PAGE = 500
 _NEWEST = "SELECT content FROM records WHERE environment = ? ORDER BY at DESC, number DESC LIMIT ?"
 _FACTS = {
     sqlite3.SQLITE_BUSY: "is being written by others: try again",
-    sqlite3.SQLITE_FULL: "cannot grow, the disk is full: free some space and repeat",
     sqlite3.SQLITE_READONLY: "cannot be written: give floe the right to write it",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: give floe the right to read and write it",
     sqlite3.SQLITE_NOTADB: "is no database: find out what became of it, or name another file",
     sqlite3.SQLITE_CORRUPT: "is damaged: restore it from a copy",
 }
-_PRIMARY = 0xFF
 
 
 def open_database(settings: AuditSettings) -> AuditBackendPlugin:
@@ -103,6 +108,20 @@ class SqliteAudit(AuditBackendPlugin):
             rows = db.execute(_NEWEST, [environment, limit]).fetchall()
         return [self._record(row[0]) for row in rows]
 
+    def records(self, environment: str) -> Iterator[AnyRecord]:
+        """A page at a time, so that whoever writes meanwhile does not wait for all of it."""
+        last = 0
+        while rows := self._page(environment, last):
+            yield from (self._record(content) for _, content in rows)
+            last = rows[-1][0]
+
+    def _page(self, environment: str, last: int) -> list[tuple[int, str]]:
+        if not self._path.exists():
+            return []
+        with self._opened() as db:
+            rows: list[tuple[int, str]] = db.execute(_NEXT, [environment, last, _PAGE]).fetchall()
+        return rows
+
     def _record(self, content: str) -> AnyRecord:
         try:
             return record_from_bytes(content.encode())
@@ -141,11 +160,10 @@ class SqliteAudit(AuditBackendPlugin):
         try:
             yield
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-            fact = _FACTS.get(code, f"cannot be used ({error}): see to it and repeat")
-            raise self._unavailable(fact) from error
+            raise self._unavailable(database_fact(self._path, error, _FACTS)) from error
         except OSError as error:
-            raise self._unavailable(f"cannot be made: {error.strerror}") from error
+            out = way_out(error, "give floe the right to write there")
+            raise self._unavailable(f"cannot be made: {error.strerror}; {out}") from error
 
     def _unavailable(self, fact: str) -> AuditUnavailableError:
         return AuditUnavailableError(f"the audit database {self._path} {fact}")

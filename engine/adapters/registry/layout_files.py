@@ -8,20 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.adapters.disks import way_out
 from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
 
 LOCK_WAIT_SECONDS = 30.0
 _POLL_SECONDS = 0.01
-_NO_SPACE = "free some space and repeat"
-_NO_RIGHT = "run as a user who may write there"
-_WAY_OUT = {
-    errno.ENOSPC: _NO_SPACE,
-    errno.EDQUOT: _NO_SPACE,
-    errno.EFBIG: "raise the limit on the size of files and repeat",
-    errno.EACCES: _NO_RIGHT,
-    errno.EPERM: _NO_RIGHT,
-    errno.EROFS: "mount it writable",
-}
+_NO_RIGHT = (errno.EACCES, errno.EPERM)
 
 
 @contextmanager
@@ -30,10 +22,12 @@ def writing(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        way_out = _WAY_OUT.get(error.errno or 0, "see that the directory can be written")
+        refused = error.errno in _NO_RIGHT
+        right = "run as a user who may write there"
+        out = way_out(error, right if refused else "see that the directory can be written")
         raise RegistryUnavailableError(
             f"the image layout {root} cannot be written: {error.strerror}; "
-            f"nothing took effect: {way_out}"
+            f"nothing took effect: {out}"
         ) from error
 
 

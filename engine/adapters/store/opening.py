@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from engine.adapters.disks import way_out
 from engine.adapters.files import make_private
 from engine.adapters.store.failures import unavailable
 from engine.adapters.store.schema import APPLICATION_ID, STEPS, NewerSchemaError, upgrade
@@ -47,9 +48,8 @@ def _make(path: Path) -> None:
         # A file stands where the directory should: opening will tell.
         return
     except OSError as error:
-        fact = f"cannot be made: {error.strerror}; "
-        way_out = "point state.dir at a directory this user may write"
-        raise unavailable(path, fact + way_out) from error
+        out = way_out(error)
+        raise unavailable(path, f"cannot be made: {error.strerror}; {out}") from error
 
 
 def _prepare(db: Database, path: Path, wait_seconds: float, steps: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from engine.adapters.disks import database_fact, way_out
 from engine.adapters.files import make_private
 from engine.domain.delivery import Delivery
 from engine.domain.errors import StoreUnavailableError
@@ -57,6 +58,13 @@ _REVIVE = (
     "UPDATE deliveries SET state = 'waiting', attempts = 0, due_at = ? "
     "WHERE id = ? AND state = 'failed'"
 )
+_DAMAGED = (
+    "is damaged, or no database: stop what uses it and move it away: what webhooks were not told "
+    "yet is lost with it, and stands in the ledger"
+)
+_FACTS = {sqlite3.SQLITE_CORRUPT: _DAMAGED, sqlite3.SQLITE_NOTADB: _DAMAGED}
+
+_Row = tuple[str, int, str, str, str, bytes, int, int, str | None]
 
 
 class SqliteOutbox:
@@ -81,7 +89,7 @@ class SqliteOutbox:
             db.executemany(
                 "UPDATE deliveries SET due_at = ? WHERE id = ?", [(until, row[0]) for row in rows]
             )
-        return tuple(map(_delivery, rows))
+        return self._deliveries(rows)
 
     def next_due(self) -> datetime | None:
         with self._opened() as db:
@@ -100,7 +108,7 @@ class SqliteOutbox:
 
     def failures(self, limit: int = 100) -> tuple[Delivery, ...]:
         with self._opened() as db:
-            return tuple(map(_delivery, db.execute(_FAILURES, [limit]).fetchall()))
+            return self._deliveries(db.execute(_FAILURES, [limit]).fetchall())
 
     def redeliver(self, delivery_id: str, now: datetime) -> bool:
         with self._opened() as db:
@@ -135,7 +143,9 @@ class SqliteOutbox:
         if db.execute("PRAGMA application_id").fetchone()[0] == _APPLICATION_ID:
             return
         if db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise self._unavailable("is the database of another program")
+            raise self._unavailable(
+                "is the database of another program: point state.dir at a directory of floe's own"
+            )
         for statement in _TABLES:
             db.execute(statement)
 
@@ -144,15 +154,19 @@ class SqliteOutbox:
         try:
             yield
         except sqlite3.Error as error:
-            raise self._unavailable(f"cannot be used ({error})") from error
+            raise self._unavailable(database_fact(self._path, error, _FACTS)) from error
         except OSError as error:
-            raise self._unavailable(f"cannot be made ({error.strerror})") from error
+            fact = f"cannot be made: {error.strerror}; {way_out(error)}"
+            raise self._unavailable(fact) from error
+
+    def _deliveries(self, rows: list[_Row]) -> tuple[Delivery, ...]:
+        try:
+            return tuple(map(_delivery, rows))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self._unavailable(_DAMAGED) from error
 
     def _unavailable(self, fact: str) -> StoreUnavailableError:
-        return StoreUnavailableError(
-            f"the outbox {self._path} {fact}: see to state.dir and repeat",
-            {"store": str(self._path)},
-        )
+        return StoreUnavailableError(f"the outbox {self._path} {fact}", {"store": str(self._path)})
 
 
 def _row(delivery: Delivery) -> tuple[object, ...]:
@@ -171,7 +185,7 @@ def _row(delivery: Delivery) -> tuple[object, ...]:
     )
 
 
-def _delivery(row: tuple[str, int, str, str, str, bytes, int, int, str | None]) -> Delivery:
+def _delivery(row: _Row) -> Delivery:
     key, hook, address, event, record_id, body, created_at, attempts, problem = row
     return Delivery(
         key, hook, address, event, record_id, body, _moment(created_at), attempts, problem
