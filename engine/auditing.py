@@ -1,7 +1,7 @@
 """Audit backends: who keeps copies of records for compliance, and what they promise (spec 14)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 
 # Where a distribution names its backends: a callable that takes AuditSettings, by name.
 ENTRY_POINTS = "floe.audit_backends"
+# More than anybody records; a backend gives what it has.
+_ALL = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class AuditBackendPlugin(ABC):
     A record is appended before its change takes effect, so one may be kept whose change never
     did. Methods are called from any thread, one after the other or side by side. Whatever goes
     wrong is an AuditUnavailableError with one sentence; floe gives up on a call that takes
-    longer than 30 seconds, and turns other exceptions into that error.
+    longer than 30 seconds, or on one record of `records` that does, and turns other exceptions
+    into that error.
     """
 
     @abstractmethod
@@ -47,6 +50,13 @@ class AuditBackendPlugin(ABC):
     @abstractmethod
     def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
         """At most `limit` records of `environment`, newest first by their own time."""
+
+    def records(self, environment: str) -> Iterator[AnyRecord]:
+        """
+        All records of `environment` in any order, each given as soon as it is read. This asks
+        for the whole history at once: override it where that takes longer than 30 seconds.
+        """
+        yield from self.query_history(environment, _ALL)
 
     def store_promotion(self, record: PromotionRecord) -> None:
         """`append` by the name of what happened."""

@@ -10,8 +10,6 @@ from engine.auditing import AuditBackendPlugin
 from engine.domain.audit import Kind
 from engine.domain.record import AnyRecord
 
-# More than anybody records; a backend gives what it has.
-_ALL = 10_000_000
 _RESTORE = "restore the ledger from a backup of the registry, and find out who can write there"
 
 
@@ -34,7 +32,7 @@ def copies_of(backend: AuditBackendPlugin | None, environment: str) -> tuple[Mar
     """The marks of what `backend` keeps; None without one, AuditUnavailableError unread."""
     if backend is None:
         return None
-    return tuple(Mark.of(record) for record in backend.query_history(environment, _ALL))
+    return tuple(Mark.of(record) for record in backend.records(environment))
 
 
 def compare(copies: Sequence[Mark], ledger: Mapping[int, Mark], remarks: Remarks) -> None:

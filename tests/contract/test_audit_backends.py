@@ -57,6 +57,17 @@ def test_records_come_back_newest_first_by_their_own_time(backend: AuditBackendP
     assert backend.query_history("prod", 2) == wanted[:2]
 
 
+def test_all_records_of_an_environment_are_given_one_by_one(backend: AuditBackendPlugin) -> None:
+    records = [at_minute(minute) for minute in (3, 1, 2)]
+    for record in (*records, at_minute(9, target_environment="staging")):
+        backend.append(record)
+
+    found = list(backend.records("prod"))
+
+    assert sorted(found, key=lambda r: r.at) == sorted(records, key=lambda r: r.at)
+    assert list(backend.records("dev")) == []
+
+
 def test_every_kind_of_record_comes_back_as_it_was(backend: AuditBackendPlugin) -> None:
     records = one_of_each()
 

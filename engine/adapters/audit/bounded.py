@@ -1,8 +1,9 @@
 """Holds a backend to its time, and to the one kind of error that stops a change."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from queue import Empty, Queue
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -12,6 +13,8 @@ from engine.domain.record import AnyRecord
 from engine.domain.text import printable
 
 T = TypeVar("T")
+# Records read that nobody has taken yet.
+_AHEAD = 1000
 
 
 class BoundedBackend(AuditBackendPlugin):
@@ -36,6 +39,39 @@ class BoundedBackend(AuditBackendPlugin):
             lambda: self._backend.query_history(environment, limit),
         )
 
+    def records(self, environment: str) -> Generator[AnyRecord, None, None]:
+        """However long it takes together, none of them may keep its reader waiting for longer."""
+        told: Queue[AnyRecord | Future[None]] = Queue(_AHEAD)
+        ended: Future[None] = Future()
+        left = threading.Event()
+
+        def run() -> None:
+            with _Reported(ended):
+                for record in self._backend.records(environment):
+                    told.put(record)
+                    if left.is_set():
+                        return
+                ended.set_result(None)
+            told.put(ended)
+
+        self._start(run)
+        doing = f"go on with the history of {environment}"
+        try:
+            while not isinstance(record := self._told(told, doing), Future):
+                yield record
+            self._outcome(record, doing)
+        finally:
+            # Somebody may have had enough of them: who reads on is not kept in a full queue.
+            left.set()
+            while not told.empty():
+                told.get()
+
+    def _told(self, told: Queue[T], doing: str) -> T:
+        try:
+            return told.get(timeout=self._seconds)
+        except Empty as silence:
+            raise self._late(doing) from silence
+
     def close(self) -> None:
         self._bounded("close", self._backend.close)
 
@@ -46,15 +82,18 @@ class BoundedBackend(AuditBackendPlugin):
             with _Reported(answer):
                 answer.set_result(call())
 
+        self._start(run)
+        return self._outcome(answer, doing)
+
+    def _start(self, run: Callable[[], None]) -> None:
         # Not a pool: the interpreter waits for the threads of one before it ends.
         threading.Thread(target=run, name=f"audit-{self._name}", daemon=True).start()
+
+    def _outcome(self, answer: "Future[T]", doing: str) -> T:
         try:
             error = answer.exception(self._seconds)
         except TimeoutError as timeout:
-            raise AuditUnavailableError(
-                f"the audit backend {self._name} did not {doing} within {self._seconds:g} "
-                "seconds: see to it and repeat"
-            ) from timeout
+            raise self._late(doing) from timeout
         if error is None:
             return answer.result()
         if isinstance(error, AuditUnavailableError):
@@ -63,6 +102,12 @@ class BoundedBackend(AuditBackendPlugin):
             f"the audit backend {self._name} could not {doing} ({type(error).__name__}: "
             f"{printable(str(error))[:200]}): see to it and repeat"
         ) from error
+
+    def _late(self, doing: str) -> AuditUnavailableError:
+        return AuditUnavailableError(
+            f"the audit backend {self._name} did not {doing} within {self._seconds:g} "
+            "seconds: see to it and repeat"
+        )
 
 
 class _Reported:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _MAX_RECORD = 16 * 1024 * 1024
 _READERS = 8
+_PORTION = 100
 # History is looked for in ever larger steps back: stores only list forwards.
 _FIRST_STEP = timedelta(hours=1)
 _WIDER = 6
@@ -93,6 +95,17 @@ class ObjectAudit(AuditBackendPlugin):
         names = self._newest(environment, limit)
         with ThreadPoolExecutor(_READERS, thread_name_prefix="audit") as pool:
             return list(pool.map(self._record, names))
+
+    def records(self, environment: str) -> Iterator[AnyRecord]:
+        """As the store lists them, which is page by page."""
+        names = self._listed(environment)
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="audit") as pool:
+            while portion := list(islice(names, _PORTION)):
+                yield from pool.map(self._record, portion)
+
+    def _listed(self, environment: str) -> Iterator[str]:
+        with self._translated("list", environment):
+            yield from self._between(environment, f"{environment}/", None)
 
     def _newest(self, environment: str, limit: int) -> list[str]:
         found: list[str] = []

@@ -1,0 +1,132 @@
+"""A backend with a long history is waited for as long as it goes on; one that hangs is not."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.audit.bounded import BoundedBackend
+from engine.adapters.audit.database import SqliteAudit
+from engine.audit.copies import copies_of
+from engine.auditing import AuditBackendPlugin
+from engine.domain.errors import AuditUnavailableError
+from engine.domain.record import AnyRecord
+from tests.contract.audit_kit import at_minute
+
+pytestmark = pytest.mark.requirement("FR-025", "FR-026")
+BOUND, GAP = 3.0, 0.6
+
+
+class Slow(AuditBackendPlugin):
+    """Pauses before each of its records, and for good before the one at `hangs`."""
+
+    def __init__(self, count: int, hangs: int | None = None) -> None:
+        self.kept: list[AnyRecord] = [at_minute(minute) for minute in range(count)]
+        self.hangs = hangs
+        self.given = 0
+        self.end = threading.Event()
+
+    def append(self, record: AnyRecord) -> None:
+        self.kept.append(record)
+
+    def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
+        return list(self.records(environment))[:limit]
+
+    def records(self, environment: str) -> Iterator[AnyRecord]:
+        for number, record in enumerate(self.kept):
+            self.given = number
+            self.end.wait(60 if number == self.hangs else GAP)
+            yield record
+
+
+class Old(Slow):
+    """Knows nothing but the whole history at once."""
+
+    def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
+        return list(Slow.records(self, environment))[:limit]
+
+    def records(self, environment: str) -> Iterator[AnyRecord]:
+        return AuditBackendPlugin.records(self, environment)
+
+
+def test_a_slow_history_is_read_to_its_end_if_it_goes_on() -> None:
+    slow = Slow(8)
+    started = time.monotonic()
+
+    found = list(BoundedBackend(slow, "slow", BOUND).records("prod"))
+
+    assert found == slow.kept
+    assert time.monotonic() - started > BOUND
+
+
+def test_a_history_that_stops_half_way_is_given_up() -> None:
+    slow = Slow(8, hangs=2)
+
+    with pytest.raises(AuditUnavailableError) as caught:
+        copies_of(BoundedBackend(slow, "slow", 1.0), "prod")
+    slow.end.set()
+
+    assert str(caught.value) == (
+        "the audit backend slow did not go on with the history of prod within 1 seconds: see to "
+        "it and repeat"
+    )
+
+
+def test_a_backend_that_knows_only_whole_histories_is_held_to_the_time_of_one_call() -> None:
+    old = Old(4, hangs=3)
+
+    with pytest.raises(AuditUnavailableError, match="did not go on with the history of prod"):
+        list(BoundedBackend(old, "old", 1.0).records("prod"))
+    old.end.set()
+
+
+def test_whoever_has_seen_enough_ends_the_reading() -> None:
+    quick = Slow(5000)
+    quick.end.set()
+
+    records = BoundedBackend(quick, "quick", 30).records("prod")
+    first = next(records)
+    records.close()
+    reading = [t for t in threading.enumerate() if t.name == "audit-quick"]
+    for thread in reading:
+        thread.join(30)
+
+    assert first == quick.kept[0]
+    assert not any(thread.is_alive() for thread in reading)
+    assert quick.given < len(quick.kept) - 1
+
+
+def test_what_a_backend_raises_half_way_is_one_sentence() -> None:
+    class Failing(Slow):
+        def records(self, environment: str) -> Iterator[AnyRecord]:
+            yield self.kept[0]
+            raise KeyError("forgotten\nby its author")
+
+    with pytest.raises(AuditUnavailableError) as caught:
+        list(BoundedBackend(Failing(1), "bad", 30).records("prod"))
+
+    assert "bad could not go on with the history of prod (KeyError: " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_long_history_in_a_database_keeps_nobody_from_writing(tmp_path: Path) -> None:
+    backend = SqliteAudit(tmp_path / "audit.db", wait_seconds=0)
+    records = [at_minute(minute) for minute in range(1100)]
+    backend.append(records[0])
+    with closing(sqlite3.connect(tmp_path / "audit.db")) as db, db:
+        db.executemany(
+            "INSERT INTO records (id, kind, environment, at, operator, content) "
+            "VALUES (?, 'promotion', 'prod', '', '', ?)",
+            [(record.id, record.to_bytes().decode()) for record in records[1:]],
+        )
+
+    reading = backend.records("prod")
+    first = next(reading)
+    backend.append(at_minute(5000))
+    rest = list(reading)
+
+    assert len({first.id, *(record.id for record in rest)}) == len(records) + 1
