@@ -1,13 +1,17 @@
-"""What scenarios share: an engine on every kind of registry in turn."""
+"""What scenarios share: an engine on every kind of registry in turn, and somebody to distrust."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from engine.adapters.registry.layout import LayoutRegistry
 from engine.api import Engine
 from tests.conftest import Place
+from tests.peers import oci_layout
+from tests.scenarios.audited import promotions
 from tests.scenarios.engines import engine_on
+from tests.scenarios.tampering import Hand
 
 
 @pytest.fixture
@@ -15,3 +19,18 @@ def engine(place: Place, tmp_path: Path) -> Iterator[Engine]:
     """On `place`, along dev -> staging -> prod without rules."""
     with engine_on(place.registry, tmp_path) as built:
         yield built
+
+
+@pytest.fixture
+def hand(place: Place, engine: Engine) -> Hand:
+    """Somebody who may write to a registry with five promotions to staging."""
+    promotions(place, engine)
+    return Hand(place)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Place:
+    """For what no registry server lets anybody do."""
+    root = tmp_path / "registry"
+    registry = LayoutRegistry.create(root)
+    return Place(registry, lambda artifact, tag: oci_layout.write(root, artifact, tag))

@@ -16,7 +16,13 @@ from tests.builders import Artifact, descriptor
 from tests.conftest import Place
 from tests.peers import oci_layout, raw
 
+HEAD = "floe-ledger.staging"
+OPERATOR = "dev.floe.promotion.operator"
 Edit = Callable[[dict[str, Any]], object]
+
+
+def as_mallory(fields: dict[str, Any]) -> None:
+    fields["operator"] = "mallory"
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,16 @@
 """Entries replaced, taken away or added by foreign hands are found, by name and place."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
 from engine.api import Engine
 from tests.conftest import Place
-from tests.peers import oci_layout
 from tests.scenarios.audited import named, promotions, said, stranger_audit
 from tests.scenarios.engines import engine_on
-from tests.scenarios.tampering import Hand
+from tests.scenarios.tampering import HEAD, OPERATOR, Hand, as_mallory
 
 pytestmark = pytest.mark.requirement("FR-026")
-HEAD = "floe-ledger.staging"
-OPERATOR = "dev.floe.promotion.operator"
-
-
-@pytest.fixture
-def hand(place: Place, engine: Engine) -> Hand:
-    """Somebody who may write to a registry with five promotions to staging."""
-    promotions(place, engine)
-    return Hand(place)
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Place:
-    """For what no registry server lets anybody do."""
-    root = tmp_path / "registry"
-    registry = LayoutRegistry.create(root)
-    return Place(registry, lambda artifact, tag: oci_layout.write(root, artifact, tag))
-
-
-def as_mallory(fields: dict[str, Any]) -> None:
-    fields["operator"] = "mallory"
 
 
 def test_a_link_to_an_entry_that_does_not_exist(hand: Hand, engine: Engine) -> None:

@@ -18,13 +18,6 @@ from tests.scenarios.tampering import Hand
 pytestmark = pytest.mark.requirement("FR-026")
 
 
-@pytest.fixture
-def hand(place: Place, engine: Engine) -> Hand:
-    """Somebody who may write to a registry with five promotions to staging."""
-    promotions(place, engine)
-    return Hand(place)
-
-
 def test_a_latest_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
     hand.point("latest-staging", at="v1.0.2-staging")
 
