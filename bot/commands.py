@@ -122,27 +122,27 @@ class Commands:
             case "unlock":
                 return self._unlock_mentioned(body, asker, rest)
             case "promotions":
-                shown = parse_promotions(rest, self._look.path, "@me promotions")
+                shown = parse_promotions(rest, self._look.path, "@floe promotions")
                 if isinstance(shown, Promotions):
                     return self._promotions(body, asker, shown)
             case "help":
                 pass
             case _:
                 meant = near(verb, ("lock", "unlock", "promotions", "help")) or "help"
-                raise NotUnderstoodError(f"I do not know '{verb[:60]}'", f"@me {meant}")
+                raise NotUnderstoodError(f"I do not know '{verb[:60]}'", f"@floe {meant}")
         return help_for(self._look.commands.promotions, self._look)
 
     def _lock_mentioned(self, body: Body, asker: Asker, rest: str) -> Payload | None:
-        asked = parse_lock(rest, self._look.path, "@me lock")
+        asked = parse_lock(rest, self._look.path, "@floe lock")
         if isinstance(asked, Lock) and asked.reason:
             return self._lock(body, asker, asked)
-        raise NotUnderstoodError("say where and why", f"@me lock {self._look.last} 30m failover")
+        raise NotUnderstoodError("say where and why", f"@floe lock {self._look.last} 30m failover")
 
     def _unlock_mentioned(self, body: Body, asker: Asker, rest: str) -> Payload | None:
-        asked = parse_unlock(rest, self._look.path, "@me unlock")
+        asked = parse_unlock(rest, self._look.path, "@floe unlock")
         if isinstance(asked, Unlock) and asked.reason:
             return self._unlock(body, asker, asked)
-        raise NotUnderstoodError("say where and why", f"@me unlock {self._look.last} it is over")
+        raise NotUnderstoodError("say where and why", f"@floe unlock {self._look.last} it is over")
 
     def _lock(self, body: Body, asker: Asker, asked: Lock) -> Payload | None:
         words = {

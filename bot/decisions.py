@@ -83,7 +83,10 @@ class Decisions:
         except PromotionError as error:
             trace = asked.trace_id
             _log.info("%s by %s: %s (trace %s)", asked.kind, asked.asker.user, error, trace)
-            return refusal(NOT_DONE[asked.kind], str(error), self._next(asked), trace)
+            return refusal(NOT_DONE[asked.kind], self._advice(error), self._next(asked), trace)
+
+    def _advice(self, error: PromotionError) -> str:
+        return self._look.in_slack(str(error))
 
     def _promote(self, asked: Asked) -> Payload | None:
         operator = self._people.operator(asked.asker)
@@ -131,7 +134,8 @@ class Decisions:
             locked = any(f.error is EnvironmentLockedError for f in plan.blockers)
             unlock = f"{self._look.commands.unlock} {request.target} it is over"
             way_out = f"Whoever may: {code(unlock)}" if locked else self._next(asked)
-            return refusal(NOT_DONE[asked.kind], "; ".join(blockers), way_out, change.trace_id)
+            why = self._look.in_slack("; ".join(blockers))
+            return refusal(NOT_DONE[asked.kind], why, way_out, change.trace_id)
         return None if change.trace_id == asked.trace_id else self._under_way(change)
 
     def _under_way(self, change: Change) -> Payload:

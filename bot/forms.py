@@ -80,7 +80,7 @@ class Forms:
         plan = self._platform.engine.plan(request, QUIET, GateMode.LIST)
         blockers = [finding.reason for finding in plan.policy if finding.blocks]
         if blockers:
-            said = foreign("; ".join(blockers), 2000)
+            said = foreign(self._look.in_slack("; ".join(blockers)), 2000)
             return said_modal(f"Roll back {asked.target}", f"*{NOT_STARTED}:* {said}")
         if plan.effect is Effect.NOTHING:
             runs = f"{code(version)} is what {asked.target} runs already."

@@ -22,7 +22,7 @@ _DURATION_LIKE = re.compile(
     r"(?:[0-9]+[dhms])+|[0-9]+(?:min|mins|minutes?|hrs?|hours?|secs?|seconds?|days?|w|weeks?)",
     re.ASCII | re.IGNORECASE,
 )
-_CONNECTING = frozenset({"->", "=>", "→", "to", "from"})
+_CONNECTING = frozenset({"->", "=>", "→", "to", "from", "--to", "--from"})
 _NOBODY = Operator("nobody", "nobody", IdentitySource.SLACK, verified=False)
 _NO_TRACE = "0" * 32
 # Where the right word goes in a command that is suggested.
@@ -103,7 +103,9 @@ def parse_promote(text: str, path: PromotionPath, command: str) -> Promote | Pro
         )
     if len(words) == 1:
         return _begun(words[0], path, command)
-    version, *places = _version_first(words, path, command)
+    version, *places = _version_first(
+        words, command, f"{command} v1.2.3 {' '.join(_step_to(path, words[-1]))}"
+    )
     _known(places, path, f"{command} {version} {_HERE}")
     source, target = (None, places[0]) if len(places) == 1 else (places[0], places[1])
     onward = " ".join(_step_to(path, target))
@@ -129,7 +131,8 @@ def parse_rollback(text: str, path: PromotionPath, command: str) -> Rollback | H
             last = path.names[-1]
             raise _not_understood("the environment is missing", f"{command} {words[0]} {last}")
         _known(words, path, f"{command} {_HERE}")
-    version, target = _version_first(words, path, command)
+    place = words[1] if words[1] in path.names else path.names[-1]
+    version, target = _version_first(words, command, f"{command} v1.2.2 {place}")
     _known([target], path, f"{command} {version} {_HERE}")
     try:
         request = rollback_request(path, version, target, _NOBODY, _NO_TRACE, rest or SAY_WHY)
@@ -199,7 +202,7 @@ def _version(text: str, next_command: str) -> str:
         raise NotUnderstoodError(str(error), next_command) from error
 
 
-def _version_first(words: Sequence[str], path: PromotionPath, command: str) -> list[str]:
+def _version_first(words: Sequence[str], command: str, example: str) -> list[str]:
     """The words, provided that the first can be the version: kinds tell when they are swapped."""
     first, *others = words
     version = next((w for w in others if _VERSION_LIKE.match(w)), None)
@@ -209,7 +212,7 @@ def _version_first(words: Sequence[str], path: PromotionPath, command: str) -> l
             f"{version} is the version: it comes first", f"{command} {version} {rest}"
         )
     if not _VERSION_LIKE.match(first):
-        _version(first, f"{command} v1.2.3 {' '.join(_step_to(path, others[-1]))}")
+        _version(first, example)
     return list(words)
 
 

@@ -39,8 +39,11 @@ def usage_failure(error: click.ClickException, arguments: Sequence[str]) -> int:
     def say() -> None:
         if wants_json(arguments):
             click.echo(as_json(_unanswered(context, "usage", message, error.exit_code)))
-        # Shown anew: what was typed stands in it, and goes to no terminal as it is.
-        click.UsageError(printable(message), context).show()
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            error.show()
+        else:
+            # Shown anew: what was typed stands in it, and goes to no terminal as it is.
+            click.UsageError(printable(message), context).show()
 
     return written(say, error.exit_code)
 
@@ -65,7 +68,7 @@ def failure_lines(not_done: str, error: PromotionError) -> list[str]:
 
 def wants_json(arguments: Sequence[str]) -> bool:
     """Whether a command line that could not be parsed asks for JSON."""
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    pairs = zip(arguments, [*arguments[1:], ""], strict=False)
     options = ("--output", "--format")
     return any(
         (word in options and following == "json") or word in [f"{o}=json" for o in options]

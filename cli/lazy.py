@@ -4,6 +4,9 @@ from importlib import import_module
 
 import click
 
+# What a line of help has room for beside the name of a command.
+_LINE = 66
+
 
 class LazyGroup(click.Group):
     """
@@ -32,7 +35,7 @@ class LazyGroup(click.Group):
         rows = [(name, line) for name, (_, line) in self._lazy.items()]
         for name in super().list_commands(ctx):
             command = super().get_command(ctx, name)
-            rows.append((name, command.get_short_help_str() if command else ""))
+            rows.append((name, command.get_short_help_str(_LINE) if command else ""))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 

@@ -160,17 +160,17 @@ def ended(change: Change, look: Look) -> str:
         case ChangeState.EXPIRED:
             return f"{foreign(because)}. Nothing was changed. {again}"
         case ChangeState.BLOCKED:
-            return f"{_blockers(change, because)}\nNothing was changed. {again}"
+            return f"{_blockers(change, because, look)}\nNothing was changed. {again}"
         case ChangeState.SUPERSEDED | ChangeState.CANCELLED:
             return f"{foreign(because)}. Nothing was changed. {again}"
         case _:
             return f"{quoted(because)}\n{again}"
 
 
-def _blockers(change: Change, because: str) -> str:
+def _blockers(change: Change, because: str, look: Look) -> str:
     """Every one of them, so that they can be cleared at once."""
     found = [f.reason for f in change.findings if f.outcome == Outcome.BLOCKED] or [because]
-    return bounded((f"> {foreign(reason, 500)}" for reason in found), 2500)
+    return bounded((f"> {foreign(look.in_slack(reason), 500)}" for reason in found), 2500)
 
 
 def _footer(change: Change, look: Look) -> str:

@@ -1,5 +1,6 @@
 """What messages need to know of the platform: its path, what commands are called, its web page."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -7,6 +8,13 @@ from bot.blocks.elements import link, who
 from engine.config.people import SlashCommands
 from engine.domain.change import Change
 from engine.domain.path import PromotionPath
+
+# What the engine advises is for the command line, which nobody has at hand in Slack.
+_ADVISED = re.compile(
+    r"floe platform (?P<verb>promote|rollback|unlock)(?: (?P<version>[\w.-]+))? "
+    r"--(?:env|to) (?P<environment>[a-z0-9-]+)(?: --reason)?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,14 @@ class Look:
             return f"{self.commands.rollback} {change.version} {change.target}"
         source = f" {change.source}" if change.source and change.source != "none" else ""
         return f"{self.commands.promote} {change.version}{source} {change.target}"
+
+    def in_slack(self, advice: str) -> str:
+        """`advice` with its `floe platform …` as the slash commands they are here."""
+        return _ADVISED.sub(self._typed, advice)
+
+    def _typed(self, found: re.Match[str]) -> str:
+        command: str = getattr(self.commands, found["verb"])
+        return " ".join(word for word in (command, found["version"], found["environment"]) if word)
 
     def person(self, name: str) -> str:
         return who(name, self.ids(name))

@@ -33,7 +33,7 @@ def verify(version: str, environment: str | None, manifest: Path, output: str) -
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_verify, version, environment, trace, manifest)
-    deliver(output, ask, partial(_failure, trace))
+    deliver(output, ask, partial(_failure, "Not verified", trace))
 
 
 @click.command()
@@ -57,7 +57,7 @@ def pull(version: str, target: Path, environment: str | None, manifest: Path, ou
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_pull, version, target, environment, trace, manifest)
-    deliver(output, ask, partial(_failure, trace))
+    deliver(output, ask, partial(_failure, "Not pulled", trace))
 
 
 def _pull(
@@ -93,7 +93,7 @@ def _verify(version: str, environment: str | None, trace: str, manifest: Path) -
     return told(signature_document(tag, artifact.digest, verdict, trace))
 
 
-def _failure(trace: str, error: PromotionError) -> Answer:
+def _failure(not_done: str, trace: str, error: PromotionError) -> Answer:
     document = {"success": False, "trace_id": trace, "error": error_document(error)}
-    lines = [f"Not verified: {printable(str(error))}", f"Trace ID: {trace}"]
+    lines = [f"{not_done}: {printable(str(error))}", f"Trace ID: {trace}"]
     return Answer(document, lines, error.exit_code, failed=True)

@@ -34,16 +34,16 @@ def lock_on_the_way_forward(request: RollbackRequest, context: RollbackContext) 
 @reads(Context.target_head)
 def not_locked_yet(request: Request, context: Context) -> Finding:
     """Locking what is locked is refused with the present holder."""
-    return _finding(request, context)
+    return _finding(request, context, "locked already")
 
 
-def _finding(request: Request, context: Context) -> Finding:
+def _finding(request: Request, context: Context, is_so: str = "locked") -> Finding:
     held = context.lock
     if held is None:
         return passed("lock", f"{request.target} is not locked")
     return blocked(
         "lock",
-        f"Environment '{request.target}' is locked. Reason: {held.reason}. Locked by: "
+        f"Environment '{request.target}' is {is_so}. Reason: {held.reason}. Locked by: "
         f"{held.operator}{_times(held)}. Unlock: {_unlock(request, context)}",
         EnvironmentLockedError,
         {"environment": request.target, **held.model_dump(mode="json")},

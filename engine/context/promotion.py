@@ -197,6 +197,9 @@ class PromotionContext(Context):
         tag = self.source_tag
         near = nearest(self.version, self._published(tags))
         hint = f"Nearest there: {', '.join(map(str, near))}" if near else "No version is there"
+        published = self.target.tag(self.version)
+        if self.source is None and published in tags:
+            hint = f"A build published '{published}' already, so {self.target} needs no promotion"
         return ArtifactNotFoundError(
             f"There is no '{tag}' in {self._sources.registry.reference}. {hint}",
             {"tag": str(tag), "nearest": [str(version) for version in near]},

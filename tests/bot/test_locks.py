@@ -168,6 +168,7 @@ def test_a_promotion_into_a_locked_environment_is_told_who_locked_it(stage):
 
     [told] = eventually(lambda: stage.told(ALICE))
     assert told.startswith("Not started: Environment 'prod' is locked. Reason: INC-1")
+    assert told.endswith("Unlock: /unlock prod …")
 
 
 @pytest.mark.requirement("SL-005")

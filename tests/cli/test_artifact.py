@@ -58,6 +58,7 @@ def test_nothing_is_left_of_what_is_not_signed(floe, tmp_path):
     ended = floe.run("artifact", "pull", "v1.0.1", "-o", "out")
 
     assert ended.code == 6
+    assert ended.err.startswith("Not pulled: Artifact is unsigned")
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         ".floe",
         "manifest.yaml",

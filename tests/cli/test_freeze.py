@@ -91,6 +91,7 @@ def test_the_documents_are_complete(floe: Floe) -> None:
     assert locked["lock_id"] and locked["locked_at"] < locked["expires_at"]
     assert (unlocked["locked_reason"], unlocked["authorized_via"]) == ("INC-7", "who locked")
     assert again.code == again.document["error"]["exit_code"] == 13
+    assert "is locked already. Reason: INC-7" in again.document["error"]["message"]
     assert (again.document["success"], again.document["lock_id"]) == (False, None)
     assert (nothing["success"], nothing["outcome"], nothing["unlock_id"]) == (
         True,

@@ -34,6 +34,15 @@ def refusal(result: Result) -> tuple[type[Exception], int]:
     return type(result.error), result.error.exit_code
 
 
+def test_what_a_build_published_needs_no_promotion_into_the_first_environment(
+    place: Place, engine: Engine
+) -> None:
+    place.push(image(), "v1.2.0-dev")
+
+    with pytest.raises(ArtifactNotFoundError, match="'v1.2.0-dev' already, so dev needs no promo"):
+        promote(engine, "v1.2.0", "dev")
+
+
 def test_a_missing_version_is_answered_with_the_nearest_ones(place: Place, engine: Engine) -> None:
     for version in ("v1.0.0", "v1.1.0", "v1.3.0", "v2.0.0"):
         place.push(image(version.encode()), f"{version}-dev")

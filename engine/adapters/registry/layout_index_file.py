@@ -137,8 +137,8 @@ def _check_marker(root: Path) -> None:
 def _unreadable(root: Path, error: OSError) -> RegistryUnavailableError:
     if not root.exists():
         return RegistryUnavailableError(
-            f"there is no image layout at {root}: make one with `make demo` or "
-            f"`skopeo copy docker://IMAGE oci:{root}:TAG`, or correct the path"
+            f"there is no image layout at {root}: publish into it with "
+            f"`skopeo copy docker://IMAGE oci:{root}:v1.2.3-dev`, or correct the path"
         )
     if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
         return RegistryAnswerError(
