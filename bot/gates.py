@@ -75,7 +75,8 @@ class GateLog:
     def _say(self, change_id: str, channel: str, line: str) -> None:
         with self._store.transaction() as db:
             rows = db.execute(
-                "SELECT result FROM gates WHERE line = ? ORDER BY at", [line]
+                "SELECT result FROM gates WHERE change_id = ? AND line = ? ORDER BY at",
+                [change_id, line],
             ).fetchall()
         results = [GateResult.model_validate_json(result) for (result,) in rows]
         wanted = Wanted(line, gate_lines(line, results), root_key(change_id))

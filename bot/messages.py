@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,20 @@ from bot.blocks.elements import Payload
 from bot.store import BotStore
 
 _KEPT_SECONDS = 30 * 86400
+# From channel to channel along the index: what waits behind the first of each is not looked at.
+_NEXT = """
+WITH RECURSIVE unposted AS NOT MATERIALIZED (
+    SELECT channel, number FROM messages WHERE dirty = 1 AND failed IS NULL AND ts IS NULL
+), lanes (channel) AS (
+    SELECT min(channel) FROM unposted
+    UNION ALL
+    SELECT (SELECT min(channel) FROM unposted WHERE channel > lanes.channel) FROM lanes
+    WHERE channel IS NOT NULL
+)
+SELECT (SELECT min(number) FROM unposted WHERE channel = lanes.channel) FROM lanes
+"""
+# More than can be sent at the same time.
+_AT_ONCE = 50
 _COLUMNS = (
     "key, channel, parent, thread, payload, urgent, broadcast, due, ts, edited, taken, tries, "
     "retry, at"
@@ -97,11 +112,19 @@ class Messages:
         return self._one("ts IS NULL AND failed IS NULL", key)
 
     def posts(self) -> list[Message]:
-        """What is to be posted, in that order."""
-        return self._select("ts IS NULL")
+        """What is to be posted next in each channel, the oldest first."""
+        return self._select(f"ts IS NULL AND number IN ({_NEXT}) ORDER BY number")
 
-    def edits(self) -> list[Message]:
-        return self._select("ts IS NOT NULL")
+    def edits(self, now: float, pause: float) -> list[Message]:
+        """
+        Some of those that are due, the urgent ones first; others come `pause` seconds after the
+        edit before.
+        """
+        return self._select(
+            "ts IS NOT NULL AND retry <= ? AND (urgent = 1 OR edited <= ?) "
+            "ORDER BY urgent DESC, number LIMIT ?",
+            [now, now - pause, _AT_ONCE],
+        )
 
     def take(self, message: Message) -> None:
         """Before it is posted: if the answer is never seen, it is looked for before a resend."""
@@ -162,10 +185,11 @@ class Messages:
 
     def under(self, prefix: str) -> tuple[str, ...]:
         """The keys that begin with `prefix`, oldest first."""
+        beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         with self._store.transaction() as db:
             rows = db.execute(
-                "SELECT key FROM messages WHERE substr(key, 1, ?) = ? ORDER BY number",
-                [len(prefix), prefix],
+                "SELECT key FROM messages WHERE key >= ? AND key < ? ORDER BY number",
+                [prefix, beyond],
             ).fetchall()
         return tuple(key for (key,) in rows)
 
@@ -187,11 +211,12 @@ class Messages:
             return None
         return row[0], row[1]
 
-    def _select(self, where: str) -> list[Message]:
+    def _select(self, where: str, values: Sequence[float] = ()) -> list[Message]:
         with self._store.transaction() as db:
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM messages "  # noqa: S608 - names of ours
-                f"WHERE dirty = 1 AND failed IS NULL AND {where} ORDER BY number"
+                f"WHERE dirty = 1 AND failed IS NULL AND {where}",
+                values,
             ).fetchall()
         return [_message(row) for row in rows]
 

@@ -106,24 +106,20 @@ class Outbox:
         # Before the store is read: what it says of a lane that is busy may be out of date.
         with self._lock:
             busy = set(self._busy)
-        seen = set()
+        # Whatever holds up the first of a channel holds up the others: their order is kept.
         for message in self._messages.posts():
-            lane = message.channel
-            # Whatever holds up the first of a channel holds up the others: their order is kept.
-            if lane not in seen and self._rested(now, lane, message.due, message.retry):
-                self._submit(busy, lane, partial(self._post, message))
-            seen.add(lane)
+            if self._rested(now, message.channel, message.due, message.retry):
+                self._submit(busy, message.channel, partial(self._post, message))
         # An edit that takes buttons away goes before those that count gates.
-        for message in sorted(self._messages.edits(), key=lambda m: not m.urgent):
-            rested = 0.0 if message.urgent else message.edited + self._tempo.edit
-            if self._rested(now, _EDITS, rested, message.retry):
+        if self._rested(now, _EDITS):
+            for message in self._messages.edits(now, self._tempo.edit):
                 self._submit(busy, message.key, partial(self._edit, message))
         for answer in self._answers.waiting(now):
             self._submit(busy, f"answer:{answer.asker.user}", partial(self._answer, answer))
 
     def _rested(self, now: float, lane: str, *others: float) -> bool:
         with self._lock:
-            return now >= max(self._free.get(lane, 0.0), *others)
+            return now >= max(self._free.get(lane, 0.0), 0.0, *others)
 
     def _submit(self, busy: set[str], lane: str, work: Callable[[], None]) -> None:
         """One thing at a time in a lane."""

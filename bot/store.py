@@ -14,7 +14,8 @@ from engine.domain.errors import StoreUnavailableError
 
 FILE_NAME = "bot.db"
 _WAIT_SECONDS = 5
-_SCHEMA_VERSION = 1
+# Version 1 had other indexes.
+_SCHEMA_VERSION = 2
 # Rows of `inbox` hold a response_url only until they are done, rows of `answers` until sent: it
 # lets anybody speak in our name for half an hour.
 _SCHEMA = f"""
@@ -29,6 +30,7 @@ CREATE TABLE IF NOT EXISTS inbox (
     document TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS inbox_open ON inbox (done) WHERE done = 0;
+CREATE INDEX IF NOT EXISTS inbox_done ON inbox (at) WHERE done = 1;
 CREATE TABLE IF NOT EXISTS messages (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT NOT NULL UNIQUE,
@@ -49,7 +51,12 @@ CREATE TABLE IF NOT EXISTS messages (
     failed TEXT,
     at REAL NOT NULL
 );
-CREATE INDEX IF NOT EXISTS messages_dirty ON messages (dirty) WHERE dirty = 1;
+DROP INDEX IF EXISTS messages_dirty;
+CREATE INDEX IF NOT EXISTS messages_unposted ON messages (channel, number)
+WHERE dirty = 1 AND failed IS NULL AND ts IS NULL;
+CREATE INDEX IF NOT EXISTS messages_unedited ON messages (number)
+WHERE dirty = 1 AND failed IS NULL AND ts IS NOT NULL;
+CREATE INDEX IF NOT EXISTS messages_done ON messages (at) WHERE dirty = 0;
 CREATE TABLE IF NOT EXISTS answers (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT NOT NULL UNIQUE,
@@ -71,6 +78,7 @@ CREATE TABLE IF NOT EXISTS gates (
     at REAL NOT NULL,
     PRIMARY KEY (change_id, gate)
 );
+CREATE INDEX IF NOT EXISTS gates_at ON gates (at);
 CREATE TABLE IF NOT EXISTS banners (
     id TEXT PRIMARY KEY,
     environment TEXT NOT NULL,
