@@ -37,6 +37,7 @@ from bot.webapi import SlackApi, quiet_logger, web_client
 from engine.api import Platform
 from engine.config import Config
 from engine.domain.errors import ConfigError
+from engine.domain.operator import IdentitySource
 
 _log = logging.getLogger(__name__)
 _LISTENERS = 32
@@ -138,7 +139,7 @@ def _assembled(
         parts: list[_Part] = [homes, outbox, follower, banners, desk, opener]
         if socket:
             parts.append(socket)
-        with _started(parts):
+        with _started(parts), platform.memberships.asking(IdentitySource.SLACK, people.regroup):
             yield Bot(app, follower, outbox, desk, messages, socket)
 
 

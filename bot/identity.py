@@ -5,13 +5,13 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.inbox import Asker
 from bot.store import BotStore
 from bot.webapi import SlackApi, SlackTrouble
-from engine.domain.errors import AuthorizationError
+from engine.domain.errors import AuthorizationError, IdentityUnavailableError
 from engine.domain.identity import Claims, Directory
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.path import PromotionPath
@@ -94,6 +94,23 @@ class People:
         if self.id_of(operator.name) != operator.id:
             self._store.keep_fact(f"person:{operator.name}", operator.id)
         return operator
+
+    def regroup(self, operator: Operator) -> Operator:
+        """
+        Somebody who came through Slack, with the groups they are in now; not verified any more
+        where Slack would refuse them today. IdentityUnavailableError where it cannot say.
+        """
+        team, _, user = operator.id.removeprefix("slack:").partition("/")
+        try:
+            now = self.operator(Asker(user, team, channel=""))
+        except LookUpFailedError as error:
+            raise IdentityUnavailableError(
+                f"Whether {operator.name} still may cannot be asked: {error}"
+            ) from error
+        except AuthorizationError as error:
+            _log.info("%s counts no more: %s", operator.id, error)
+            return replace(operator, verified=False, groups=frozenset(), names=frozenset())
+        return replace(operator, groups=now.groups, names=now.names, claimed=now.claimed)
 
     def id_of(self, name: str) -> str:
         """The qualified id of somebody met before."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import click
 from flask import Flask
@@ -24,6 +25,9 @@ from engine.domain.errors import PromotionError
 from web.opening import open_web, refuse_strangers
 from web.serving import Server
 from web.site import no_thread
+
+# Whoever ends a server that has only just begun waits so long for a registry that is slow.
+_PATIENCE_SECONDS = 5
 
 
 @click.command()
@@ -63,6 +67,9 @@ def _work(platform: Platform, app: Flask, host: str, port: int, talking: str) ->
     """Carry changes out, and answer, until somebody ends it."""
     server = Server(app, host, port)
     remark(f"Serving {server.url} (Slack: {talking})")
+    # Beside the answers: a registry that is slow, or down, keeps nobody out.
+    completing = Thread(target=platform.engine.complete_interrupted, daemon=True)
+    completing.start()
     platform.worker.start()
     try:
         server.run()
@@ -70,6 +77,7 @@ def _work(platform: Platform, app: Flask, host: str, port: int, talking: str) ->
         # They are run again by whoever comes next; waiting would take as long as they do.
         platform.engine.gate_runner.stop()
         platform.worker.stop()
+        completing.join(_PATIENCE_SECONDS)
 
 
 @contextmanager

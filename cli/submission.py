@@ -33,7 +33,7 @@ def submitted(
         )
     with in_flight(config, engine) as platform:
         change = platform.changes.submit(request, "cli")
-        change = platform.progression.settle(change, progress)
+        change = platform.foreground.settle(change, progress)
         return _waited(platform, change, progress, wait_seconds)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.audit.history import selected
 from engine.audit.verify import Verification
 from engine.changes import Changes
+from engine.completion import complete_interrupted
 from engine.domain.artifact import Tag, Version
 from engine.domain.audit import AuditReport
 from engine.domain.environment import Enforcement
@@ -18,6 +19,8 @@ from engine.domain.selection import Selection
 from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, lock_in_force
 from engine.domain.status import EnvironmentStatus
+from engine.foreground import Foreground
+from engine.memberships import Memberships
 from engine.ports import Progress
 from engine.progression import Progression
 from engine.pull import pull
@@ -120,6 +123,13 @@ class Engine(Runs):
         """Write the layers of `manifest` into the directory `target`: all of them or nothing."""
         pull(self.registry, manifest, target, progress)
 
+    def complete_interrupted(self) -> tuple[str, ...]:
+        """
+        Have `latest` follow what is committed where a run died in between, as a server does when
+        it starts; the environments where it had to. Never raises, and logs what it could not do.
+        """
+        return complete_interrupted(self)
+
     def verify(self, environment: str | None, progress: Progress) -> AuditReport:
         """
         Whether the ledgers can be believed (FR-026): of one environment or of all of them. What is
@@ -158,9 +168,9 @@ class Platform:
     """
     An engine and the changes in flight on it.
 
-    `changes` takes decisions, `progression` works on changes at once (a command does), `worker`
-    works on them in the background once it is started (a server does). `store` has the feed that
-    faces follow, and what gates printed.
+    `changes` takes decisions, `progression` moves changes, `worker` works on them in the background
+    once it is started (a server does). `store` has the feed that faces follow, and what gates
+    printed. `memberships` asks a face about its people again.
     """
 
     engine: Engine
@@ -168,3 +178,9 @@ class Platform:
     progression: Progression
     worker: Worker
     store: ChangeStore
+    memberships: Memberships
+
+    @property
+    def foreground(self) -> Foreground:
+        """For a command: it works on its change itself, and waits for it."""
+        return Foreground(self.progression, self.store)

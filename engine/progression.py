@@ -16,6 +16,7 @@ from engine.domain.errors import (
     ApprovalPendingError,
     ConflictError,
     EnvironmentLockedError,
+    IdentityUnavailableError,
     PromotionError,
     RegistryUnavailableError,
     StaleError,
@@ -33,6 +34,8 @@ from engine.stores import ChangeStore
 _log = logging.getLogger(__name__)
 # Decided in the end whatever happens: an execution nobody could finish in this time has failed.
 GIVE_UP = timedelta(hours=24)
+# Says nothing about the change: it is carried out once that is over.
+_LATER = (RegistryUnavailableError, IdentityUnavailableError, ConflictError)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ class Progression:
         try:
             plan = self._planned(change)
             result = self.runs.execute(plan, progress, lambda renewed: self._bound(change, renewed))
-        except (RegistryUnavailableError, ConflictError) as error:
+            if isinstance(result.error, IdentityUnavailableError):
+                raise result.error
+        except _LATER as error:
             if self.runs.clock.now() - change.updated_at < GIVE_UP:
                 raise
             return self._end(change, ChangeState.FAILED, error)

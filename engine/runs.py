@@ -19,7 +19,7 @@ from engine.domain.errors import ApprovalPendingError, PromotionError
 from engine.domain.identity import Directory
 from engine.domain.ledger import LedgerEntry, continues
 from engine.domain.path import PromotionPath
-from engine.domain.plan import Effect, GateMode, Plan
+from engine.domain.plan import Effect, GateMode, Plan, TagWrite
 from engine.domain.record import AnyRecord
 from engine.domain.request import PromotionRequest, Request
 from engine.domain.result import Ending, Result
@@ -157,6 +157,10 @@ class Runs:
             entry = executor.change((), record, subject, head, upload)
         self._seen(entry)
         return entry
+
+    def complete(self, entry: LedgerEntry, latest: TagWrite) -> None:
+        """Have `latest` follow the committed `entry`; the caller holds the lease."""
+        self._executor().complete(entry, (latest,))
 
     def _executor(self) -> Executor:
         return Executor(

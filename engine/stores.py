@@ -58,11 +58,13 @@ class ChangeStore(Protocol):
         """The newest `limit` changes, newest first, those before the change `before` if given."""
         ...
 
-    def claim(self, worker: str, now: datetime, lasting: timedelta) -> Change | None:
+    def claim(
+        self, worker: str, now: datetime, lasting: timedelta, only: str | None = None
+    ) -> Change | None:
         """
         One open change that somebody has to work on (checking or executing) and nobody holds:
         the right to do so, until `now + lasting`. One change per environment at a time, and the
-        environment served longest ago first.
+        environment served longest ago first; with `only`, the change of that id or none.
         """
         ...
 

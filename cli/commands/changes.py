@@ -70,7 +70,7 @@ def _approve(change_id: str, manifest: Path) -> Answer:
             return server.approve(change_id)
     with open_changes(manifest) as (platform, operator):
         change = platform.changes.approve(change_id, operator, _FACE)
-        return rendered(platform.progression.settle(change, TerminalProgress()))
+        return rendered(platform.foreground.settle(change, TerminalProgress()))
 
 
 def _reject(change_id: str, reason: str, manifest: Path) -> Answer:

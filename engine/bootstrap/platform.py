@@ -36,6 +36,7 @@ from engine.domain.change import Change
 from engine.domain.errors import ConfigError
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
+from engine.memberships import Memberships
 from engine.progression import Progression
 from engine.refusals import Refusals, attempt_of_change, attempt_of_plan
 from engine.stores import ChangeStore
@@ -90,8 +91,8 @@ def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
     stores = import_module("engine.adapters.store")
     store: ChangeStore = stores.SqliteStore(config.state_dir, engine.clock)
     changes = Changes(engine, store, config.environment_digest)
-    regroup = engine.directory.regroup
-    progression = Progression(engine, store, config.environment_digest, regroup)
+    members = Memberships(engine.directory)
+    progression = Progression(engine, store, config.environment_digest, members.regroup)
     refusals = refusals_of(config, engine)
 
     def settled(change: Change) -> None:
@@ -101,7 +102,7 @@ def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
 
     worker = Worker(changes, progression, store, settled=settled)
     try:
-        yield Platform(engine, changes, progression, worker, store)
+        yield Platform(engine, changes, progression, worker, store, members)
     finally:
         store.close()
 

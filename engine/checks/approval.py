@@ -44,7 +44,12 @@ def may_decide(
 
 
 def approver_via(approver: Operator, target: Environment) -> str:
-    """What makes somebody an approver of `target`: a group, else the target's authorization."""
+    """
+    What makes somebody an approver of `target`: a group, else the target's authorization; nothing
+    does for whom nobody vouches.
+    """
+    if not approver.verified:
+        return ""
     groups = target.approvals.groups
     if groups is None:
         return granted_via(approver, target.authorization or Authorization())

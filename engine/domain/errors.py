@@ -14,6 +14,7 @@ Every way a request can end badly, and the exit code scripts rely on.
     - LedgerUnreadableError ....... 5
   x AuditUnavailableError ......... 5
   x StoreUnavailableError ......... 5
+  x IdentityUnavailableError ...... 5
   x SignatureVerificationError .... 6
   x GateFailedError ............... 8
   x InvalidTransitionError ........ 9
@@ -124,6 +125,13 @@ class StoreUnavailableError(PromotionError):
 
     exit_code = 5
     reason_code = "store_unavailable"
+
+
+class IdentityUnavailableError(PromotionError):
+    """Whoever vouches for somebody cannot be asked now; nothing was decided about what they may."""
+
+    exit_code = 5
+    reason_code = "identity_unavailable"
 
 
 class SignatureVerificationError(PromotionError):

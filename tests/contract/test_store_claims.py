@@ -222,3 +222,13 @@ def test_many_workers_share_the_work_and_no_environment_has_two(store):
 
     assert len(done) == len(set(done)) == 40
     assert all(len(targets) == len(set(targets)) for targets in together)
+
+
+def test_a_command_claims_the_change_it_is_about_or_nothing(store):
+    older, other = store.add(change(target="staging"), None), store.add(change(), None)
+
+    mine = store.claim("command", NOON, MINUTE, only=other.id)
+    again = store.claim("another", NOON, MINUTE, only=other.id)
+    left = store.claim("w1", NOON, MINUTE)
+
+    assert (mine, again, left) == (other, None, older)

@@ -20,6 +20,7 @@ _CODES = {
     "LedgerUnreadableError": 5,
     "AuditUnavailableError": 5,
     "StoreUnavailableError": 5,
+    "IdentityUnavailableError": 5,
     "SignatureVerificationError": 6,
     "GateFailedError": 8,
     "InvalidTransitionError": 9,

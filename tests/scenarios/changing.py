@@ -16,6 +16,7 @@ from engine.domain.environment import Approvals, Authorization, Environment
 from engine.domain.identity import Claims, Directory
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.path import PromotionPath
+from engine.memberships import Memberships
 from engine.progression import Progression
 from engine.worker import Pace, Worker
 from tests.conftest import Place
@@ -129,7 +130,7 @@ def stage_on(
         progression = Progression(engine, store, rules.of, members.regroup)
         worker = Worker(changes, progression, store, pace=pace or Pace())
         try:
-            platform = Platform(engine, changes, progression, worker, store)
+            platform = Platform(engine, changes, progression, worker, store, Memberships(DIRECTORY))
             yield Stage(platform, place, clock, members, rules)
         finally:
             store.close()

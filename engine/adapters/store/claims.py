@@ -45,18 +45,21 @@ class Hold:
         return now if self.doubted is None else min(self.doubted, now)
 
 
-def take(db: "Database", worker: str, now: datetime, lasting: timedelta) -> Change | None:
+def take(
+    db: "Database", worker: str, now: datetime, lasting: timedelta, only: str | None = None
+) -> Change | None:
     """
-    The next change by turn of the free environment served longest ago. It goes to the end of its
-    environment's queue, so that one that cannot be finished does not keep out the others.
+    The next change by turn of the free environment served longest ago, or `only` that of this id.
+    It goes to the end of its environment's queue, so that one that cannot be finished does not
+    keep out the others.
     """
     instant = micros(now)
     holds = _holds(db)
     _doubt(db, holds, instant)
     waiting = [
         (number, target, document)
-        for number, target, document in db.execute(sql.WAITING).fetchall()
-        if target not in holds or holds[target].over(instant)
+        for number, target, change_id, document in db.execute(sql.WAITING).fetchall()
+        if only in (None, change_id) and (target not in holds or holds[target].over(instant))
     ]
     if not waiting:
         return None

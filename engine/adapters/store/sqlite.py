@@ -99,10 +99,12 @@ class SqliteStore:
             number = _AFTER_ALL if before is None else _number(db, before) or 0
             return rows.select(db, sql.RECENT, number, max(limit, 0))
 
-    def claim(self, worker: str, now: datetime, lasting: timedelta) -> Change | None:
+    def claim(
+        self, worker: str, now: datetime, lasting: timedelta, only: str | None = None
+    ) -> Change | None:
         """A clock that is put back lets nobody in before its time (`claims.Hold`)."""
         with self._connections.write() as db:
-            return claims.take(db, worker, now, lasting)
+            return claims.take(db, worker, now, lasting, only)
 
     def renew(self, change_id: str, worker: str, now: datetime, lasting: timedelta) -> bool:
         with self._connections.write() as db:

@@ -39,7 +39,7 @@ SELECT 1 + max(
 )
 """
 WAITING = """
-SELECT number, target, document FROM changes
+SELECT number, target, id, document FROM changes
 WHERE open = 1 AND state IN ('checking', 'executing') ORDER BY turn
 """
 REQUEUE = "UPDATE changes SET turn = ? WHERE number = ?"

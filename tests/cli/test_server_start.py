@@ -1,0 +1,36 @@
+"""A server that starts finishes what a command left that died."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.builders import image
+from tests.cli.serving import serving, write_manifest
+from tests.peers import oci_layout
+from tests.scenarios.changing import until
+from tests.scenarios.commands import Floe
+
+_NAME = "org.opencontainers.image.ref.name"
+
+
+def latest(root: Path) -> str:
+    """Where `latest-staging` points."""
+    listed = json.loads((root / "index.json").read_text())["manifests"]
+    found = [e["digest"] for e in listed if e["annotations"][_NAME] == "latest-staging"]
+    return str(found[0])
+
+
+@pytest.mark.requirement("NFR-004")
+def test_latest_follows_what_is_committed_once_a_server_is_there(tmp_path: Path) -> None:
+    root, old, new = tmp_path / "registry", image(b"old"), image(b"new")
+    write_manifest(tmp_path, "oci-layout:./registry", "https://id.example.com")
+    for version, artifact in (("v1.0.0", old), ("v2.0.0", new)):
+        oci_layout.write(root, artifact, f"{version}-dev")
+        assert Floe(tmp_path).run("platform", "promote", version, "--to", "staging").code == 0
+    oci_layout.write(root, old, "latest-staging")
+
+    with serving(tmp_path):
+        followed = until(lambda: latest(root) == str(new.manifest.digest), 60)
+
+    assert followed

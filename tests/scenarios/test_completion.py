@@ -1,0 +1,51 @@
+"""What a run left that died before `latest` moved is completed when a server starts (NFR-004)."""
+
+import pytest
+
+from engine.api import Engine
+from engine.domain.artifact import Tag
+from engine.domain.status import Alignment
+from tests.builders import image
+from tests.conftest import Place
+from tests.scenarios.engines import promote
+
+pytestmark = pytest.mark.requirement("NFR-004")
+OLD, NEW = image(b"old"), image(b"new")
+
+
+@pytest.fixture
+def interrupted(place: Place, engine: Engine) -> Engine:
+    """v2.0.0 is committed to staging, whose latest tag is still that of v1.0.0."""
+    place.push(OLD, "v1.0.0-dev")
+    place.push(NEW, "v2.0.0-dev")
+    promote(engine, "v1.0.0", "staging")
+    promote(engine, "v2.0.0", "staging")
+    place.push(OLD, "latest-staging")
+    assert engine.status()[1].alignment is Alignment.COMPLETING
+    return engine
+
+
+def test_latest_follows_and_nothing_is_recorded_anew(interrupted: Engine) -> None:
+    completed = interrupted.complete_interrupted()
+
+    assert completed == ("staging",)
+    assert interrupted.registry.resolve(Tag("latest-staging")) == NEW.manifest.digest
+    assert len(interrupted.history("staging")) == 2
+    assert interrupted.complete_interrupted() == ()
+
+
+def test_a_tag_that_somebody_moved_elsewhere_is_left_to_people(
+    place: Place, interrupted: Engine
+) -> None:
+    place.push(image(b"another"), "latest-staging")
+
+    assert interrupted.complete_interrupted() == ()
+    assert interrupted.status()[1].alignment is Alignment.DRIFTED
+
+
+def test_an_environment_that_cannot_be_read_keeps_no_other_from_being_completed(
+    place: Place, interrupted: Engine
+) -> None:
+    place.push(image(b"no ledger"), "floe-ledger.dev")
+
+    assert interrupted.complete_interrupted() == ("staging",)
