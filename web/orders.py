@@ -6,10 +6,8 @@ import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from typing import Annotated, TypeVar
 
 from flask import Blueprint, Response, g, jsonify, request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.bootstrap.entrance import QUIET
 from engine.domain.change import Change
@@ -31,9 +29,10 @@ from engine.domain.parsing import (
 )
 from engine.domain.plan import GateMode
 from engine.domain.request import LockRequest, PromotionRequest, RollbackRequest, UnlockRequest
-from engine.domain.text import printable, reason_text
+from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 from engine.outbox import try_again
+from web.bodies import Body, Lock, Promotion, Reason, Redelivery, Rollback, Sync, sent
 from web.failures import status_of
 from web.long import taking_long
 from web.pages import change_of
@@ -47,54 +46,6 @@ _once = threading.Lock()
 
 orders = Blueprint("orders", __name__, url_prefix="/api/v1")
 
-Text = Annotated[str, Field(max_length=4000)]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
-
-
-class Promotion(Body):
-    """`from` may be left out: it is the environment before `to`."""
-
-    version: Text
-    source: Text | None = Field(default=None, alias="from")
-    target: Text = Field(alias="to")
-    dry_run: bool = False
-    run_gates: bool = False
-
-
-class Rollback(Body):
-    version: Text
-    environment: Text
-    reason: Text
-    dry_run: bool = False
-
-
-class Reason(Body):
-    reason: Text
-
-
-class Lock(Body):
-    """`for` is how long, like 30m or 2h; without it until somebody unlocks."""
-
-    reason: Text
-    duration: Text | None = Field(default=None, alias="for")
-
-
-class Redelivery(Body):
-    """`redeliver` is the id of a delivery that was given up, or all."""
-
-    redeliver: Text
-
-
-class Sync(Body):
-    """Without an environment: all of them."""
-
-    environment: Text | None = None
-
-
-Kind = TypeVar("Kind", bound=Body)
 Answer = tuple[Response, int]
 
 
@@ -107,7 +58,7 @@ def admit() -> None:
 
 @orders.post("/promotions")
 def promote() -> Answer:
-    body = _body(Promotion)
+    body = sent(Promotion)
     asked = Asked(body.version, body.source, body.target, body.dry_run, g.trace)
     engine = the_site().platform.engine
     try:
@@ -127,7 +78,7 @@ def promote() -> Answer:
 
 @orders.post("/rollbacks")
 def roll_back() -> Answer:
-    body = _body(Rollback)
+    body = sent(Rollback)
     asked = AskedRollback(body.version, body.environment, body.reason, body.dry_run, g.trace)
     engine = the_site().platform.engine
     try:
@@ -153,7 +104,7 @@ def approve(change_id: str) -> Answer:
 @orders.post("/changes/<change_id>/reject")
 def reject(change_id: str) -> Answer:
     change_of(change_id)
-    reason = reason_text(_body(Reason).reason)
+    reason = reason_text(sent(Reason).reason)
     changed = the_site().platform.changes.reject(change_id, _caller(), reason, _FACE)
     return _as_asked(changed, "rejected")
 
@@ -167,7 +118,7 @@ def cancel(change_id: str) -> Answer:
 
 @orders.post("/environments/<name>/lock")
 def lock(name: str) -> Answer:
-    body = _body(Lock)
+    body = sent(Lock)
     asked = AskedFreeze("lock", name, body.reason, g.trace)
     path = the_site().platform.engine.path
     ask = partial(lock_request, path, name, _caller(), g.trace, body.reason, body.duration)
@@ -176,7 +127,7 @@ def lock(name: str) -> Answer:
 
 @orders.post("/environments/<name>/unlock")
 def unlock(name: str) -> Answer:
-    body = _body(Reason)
+    body = sent(Reason)
     asked = AskedFreeze("unlock", name, body.reason, g.trace)
     path = the_site().platform.engine.path
     ask = partial(unlock_request, path, name, _caller(), g.trace, body.reason)
@@ -186,7 +137,7 @@ def unlock(name: str) -> Answer:
 @orders.post("/webhooks")
 def redeliver() -> Answer:
     """Waits for the answer. Receivers know a repetition by its id."""
-    wanted, _ = _body(Redelivery).redeliver, _key()
+    wanted, _ = sent(Redelivery).redeliver, _key()
     announcer = the_site().platform.engine.announcer
     again = try_again(announcer, wanted)
     failed, waiting = announcer.undelivered(), announcer.waiting()
@@ -196,7 +147,7 @@ def redeliver() -> Answer:
 @orders.post("/sync")
 def sync() -> Answer:
     """Waits for the answer. Under one key or several: what is repaired needs no repair."""
-    environment, _ = _body(Sync).environment, _key()
+    environment, _ = sent(Sync).environment, _key()
     with taking_long():
         report = the_site().platform.engine.sync(environment, QUIET)
     return _judged(sync_document(report, g.trace), report.error)
@@ -267,20 +218,6 @@ def _judged(document: Document, error: PromotionError | None) -> Answer:
 
 def _refused(blank: Document, error: PromotionError) -> Answer:
     return jsonify(blank | {"error": error_document(error)}), status_of(error)
-
-
-def _body(kind: type[Kind]) -> Kind:
-    """The body, or UsageError that names each field and what is wrong with it."""
-    if request.mimetype != "application/json":
-        raise UsageError("Send a JSON object, as 'Content-Type: application/json'")
-    try:
-        return kind.model_validate_json(request.get_data())
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg'].lower()}"
-            for each in error.errors(include_url=False, include_input=False)
-        ]
-        raise UsageError(printable("; ".join(problems)), {"problems": problems}) from error
 
 
 def _key() -> str | None:

@@ -7,6 +7,7 @@ import waitress
 from flask import Flask
 
 from engine.domain.errors import ConfigError
+from web.connections import IDLE_SECONDS, LARGEST_BODY, Connection
 from web.opening import WATCHERS
 from web.site import Site
 
@@ -21,7 +22,9 @@ class Server:
     `stop` is called from another thread, or SIGINT or SIGTERM raises KeyboardInterrupt.
     """
 
-    def __init__(self, app: Flask, host: str, port: int) -> None:
+    def __init__(
+        self, app: Flask, host: str, port: int, connection: type[Connection] = Connection
+    ) -> None:
         self._site: Site = app.extensions["floe"]
         self._stopping = threading.Event()
         self._map: dict[int, Any] = {}
@@ -35,8 +38,14 @@ class Server:
                 threads=_THREADS + WATCHERS,
                 # So that it is seen when somebody who watches has gone.
                 channel_request_lookahead=1,
+                channel_timeout=IDLE_SECONDS,
+                max_request_body_size=LARGEST_BODY,
                 ident=None,
             )
+            for listening in self._map.values():
+                # One for each address that `host` has.
+                if hasattr(listening, "channel_class"):
+                    listening.channel_class = connection
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"{host}:{port} cannot be listened on ({error}): give another --host or --port"

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 
 from flask import Flask
 
+from web.connections import Connection
 from web.serving import Server
 
 
 @contextmanager
-def serving(app: Flask, port: int = 0) -> Iterator[str]:
+def serving(app: Flask, port: int = 0, connection: type[Connection] = Connection) -> Iterator[str]:
     """The address `app` answers at, without a slash at its end."""
-    server = Server(app, "127.0.0.1", port)
+    server = Server(app, "127.0.0.1", port, connection)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

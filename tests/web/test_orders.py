@@ -226,3 +226,17 @@ def test_other_forms_of_bodies_are_refused(api: Client) -> None:
 
     assert form.status_code == 400
     assert huge.status_code == 413
+
+
+def test_a_field_that_is_there_twice_is_refused_whichever_would_have_counted(api: Client) -> None:
+    said = claims(api.issuer, sub=ALICE, email=ALICE, email_verified=True)
+
+    answer = api.stage.client.post(
+        f"{API}/promotions",
+        data='{"version": "v1.0.0", "to": "dev", "to": "staging"}',
+        headers={"Authorization": f"Bearer {api.key.sign(said)}"},
+        content_type="application/json",
+    )
+
+    assert document(answer, 400)["error"]["message"] == "to is there twice: send it once"
+    assert api.stage.platform.store.recent(9) == ()

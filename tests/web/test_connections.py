@@ -1,0 +1,99 @@
+"""Connections over which a request never comes, or more of one than anybody takes."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+
+import httpx
+import pytest
+
+from tests.web.serving import serving
+from tests.web.stage import Stage
+from web.connections import LARGEST_BODY, Connection
+
+
+class Hasty(Connection):
+    """Patience that a test can outlast."""
+
+    request_seconds = 0.2
+
+
+@pytest.fixture
+def hasty(stage: Stage) -> Iterator[str]:
+    with serving(stage.app, connection=Hasty) as url:
+        yield url
+
+
+def connected(url: str) -> socket.socket:
+    host, port = url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def closed_while_sent(connection: socket.socket, begun: bytes, seconds: float = 60) -> bool:
+    """Whether the server hangs up on somebody who sends `begun` and then a byte now and then."""
+    end = time.monotonic() + seconds
+    try:
+        connection.sendall(begun)
+        while time.monotonic() < end:
+            connection.sendall(b"a")
+            time.sleep(0.05)
+    except OSError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"GET / HT", b"GET / HTTP/1.1\r\nX-A: b", b"POST / HTTP/1.1\r\nContent-Length: 9999\r\n\r\n"],
+)
+def test_a_request_that_comes_byte_by_byte_is_not_waited_for_without_end(
+    hasty: str, begun: bytes
+) -> None:
+    with connected(hasty) as connection:
+        closed = closed_while_sent(connection, begun)
+
+    assert closed
+    assert httpx.get(f"{hasty}/healthz").status_code == 200
+
+
+def test_a_connection_is_kept_from_request_to_request(hasty: str) -> None:
+    with closing(HTTPConnection(hasty.removeprefix("http://"), timeout=30)) as connection:
+        connection.connect()
+        first = connection.sock
+        for _ in range(3):
+            connection.request("GET", "/healthz")
+            answer = connection.getresponse()
+            answer.read()
+            time.sleep(0.3)
+
+            assert (answer.status, connection.sock) == (200, first)
+
+
+@pytest.mark.parametrize(
+    "framed", [f"Content-Length: {50 * LARGEST_BODY}", "Transfer-Encoding: chunked"]
+)
+def test_a_body_larger_than_anything_asked_for_is_refused_as_it_comes(
+    stage: Stage, framed: str
+) -> None:
+    begun = f"POST /sign-out HTTP/1.1\r\nHost: 127.0.0.1\r\n{framed}\r\n\r\n".encode()
+    with serving(stage.app) as url, connected(url) as connection:
+        connection.sendall(begun)
+        sent = sent_until_closed(connection, 20 * LARGEST_BODY)
+
+        assert sent < 20 * LARGEST_BODY
+        assert httpx.get(f"{url}/healthz").status_code == 200
+
+
+def sent_until_closed(connection: socket.socket, most: int) -> int:
+    """How many bytes, in chunks, are taken from us."""
+    chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+    sent = 0
+    try:
+        while sent < most:
+            connection.sendall(chunk)
+            sent += len(chunk)
+    except OSError:
+        return sent
+    return sent

@@ -1,0 +1,85 @@
+"""The bodies programs send: JSON objects of the fields that are asked for, and no others."""
+
+import json
+from typing import Annotated, TypeVar
+
+from flask import request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.domain.errors import UsageError
+from engine.domain.text import printable
+
+Text = Annotated[str, Field(max_length=4000)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+
+class Promotion(Body):
+    """`from` may be left out: it is the environment before `to`."""
+
+    version: Text
+    source: Text | None = Field(default=None, alias="from")
+    target: Text = Field(alias="to")
+    dry_run: bool = False
+    run_gates: bool = False
+
+
+class Rollback(Body):
+    version: Text
+    environment: Text
+    reason: Text
+    dry_run: bool = False
+
+
+class Reason(Body):
+    reason: Text
+
+
+class Lock(Body):
+    """`for` is how long, like 30m or 2h; without it until somebody unlocks."""
+
+    reason: Text
+    duration: Text | None = Field(default=None, alias="for")
+
+
+class Redelivery(Body):
+    """`redeliver` is the id of a delivery that was given up, or all."""
+
+    redeliver: Text
+
+
+class Sync(Body):
+    """Without an environment: all of them."""
+
+    environment: Text | None = None
+
+
+Kind = TypeVar("Kind", bound=Body)
+
+
+def sent(kind: type[Kind]) -> Kind:
+    """The body, or UsageError that names each field and what is wrong with it."""
+    if request.mimetype != "application/json":
+        raise UsageError("Send a JSON object, as 'Content-Type: application/json'")
+    content = request.get_data()
+    try:
+        body = kind.model_validate_json(content)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg'].lower()}"
+            for each in error.errors(include_url=False, include_input=False)
+        ]
+        raise UsageError(printable("; ".join(problems)), {"problems": problems}) from error
+    json.loads(content, object_pairs_hook=_once_each)
+    return body
+
+
+def _once_each(fields: list[tuple[str, object]]) -> None:
+    """Refuse what others read otherwise: RFC 8259 leaves open which of two fields counts."""
+    seen: set[str] = set()
+    for name, _ in fields:
+        if name in seen:
+            raise UsageError(f"{printable(name)} is there twice: send it once")
+        seen.add(name)
