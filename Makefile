@@ -62,10 +62,10 @@ install: $(INSTALLED)
 # One environment for running and testing, from locked and hashed versions.
 $(INSTALLED): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "floe needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Set PYTHON=…"; exit 1; }
+	  { echo "floe needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=python3.11 …"; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV) || \
 	  { echo "python -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
-	@echo "Installing into $(VENV) …"
+	@echo "Installing into $(VENV): once, and for a minute or two …"
 	@# The lock is complete. Resolving it again would stumble over the next release of any of it.
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -25,8 +25,10 @@ PEOPLE = {
     "carol@acme.com": (),
 }
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Who are you?</title>
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
 <style>body{{font:1.1rem system-ui;max-width:26rem;margin:15vh auto;padding:0 1rem}}
-a{{display:block;margin:.6rem 0;padding:.7rem 1rem;border:1px solid #888}}</style>
+a{{display:block;margin:.6rem 0;padding:.7rem 1rem;border:1px solid #8888;border-radius:.5rem;
+text-decoration:none}}a:hover{{border-color:currentColor}}</style>
 <h1>Who are you?</h1><p>The demo asks for no password.</p>{links}</html>"""
 
 

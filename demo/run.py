@@ -1,19 +1,25 @@
 """`make demo`: promotions on an embedded registry, command by command."""
 
-import re
 import shutil
 import sys
 from pathlib import Path
 
 from demo.issuer import issuer
 from demo.seed import Layout, seed
-from demo.shell import Shell, UnexpectedError
+from demo.shell import Shell, UnexpectedError, change_in
 from demo.signing import ReleaseKey
 from demo.telling import tell
 
 ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / ".demo" / "commands"
-_CHANGE = re.compile(r"Change: (c-[0-9a-f]+)")
+_END = """
+That was floe. What it made stays in .demo/commands: registries that are directories (OCI image
+layouts), and the manifest.yaml of each. From here:
+  look around in it  cd .demo/commands && ../../.venv/bin/floe platform status
+  see it as a page   make serve-demo
+  try it in Slack    make demo-slack
+  use it             docs/install.md
+  remove all of it   make clean"""
 
 
 def main() -> int:
@@ -31,7 +37,7 @@ def main() -> int:
     except UnexpectedError as error:
         print(f"This is not as it should be: {error}")
         return 1
-    print(f"\nThat was floe. The registry is an OCI image layout: .demo/{PLATFORM.name}/registry")
+    print(_END)
     return 0
 
 
@@ -66,8 +72,7 @@ def approve(shell: Shell) -> None:
         again = "floe platform promote v1.2.4 --to prod"
         shell.kill("She asks for production, and her machine dies.", again, 2, **alice)
         asked = shell.run("She asks again: it goes on where it was.", again, 14, **alice)
-        found = _CHANGE.search(asked)
-        change = found[1] if found else ""
+        change = change_in(asked)
         decide = f"floe platform approve {change}"
         shell.run("She cannot approve her own change.", decide, 12, **alice)
         shell.run("Bob can.", decide, **bob)

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -16,20 +15,19 @@ from pathlib import Path
 
 from demo.issuer import Issuer, issuer
 from demo.seed import VERSIONS, Layout
-from demo.shell import Shell, UnexpectedError
+from demo.shell import Shell, UnexpectedError, change_in
 
 ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / ".demo" / "page"
-_CHANGE = re.compile(r"Change: (c-[0-9a-f]+)")
 _START_SECONDS = 60
 _NAME = "org.opencontainers.image.ref.name"
 _HELP = """
-  {url}                   what runs where: staging is locked, and its latest was moved by hand
-  {url}/history           what happened
+  {url}/                    what runs where: staging is locked, and its latest was moved by hand
+  {url}/history             what happened
   {url}/changes/{change}  a change that waits for approval
 
-Sign in (top right) as bob@acme.com and approve it. alice@acme.com asked for it, so she may not.
-Ctrl-C ends it.
+Sign in as bob@acme.com and approve it; alice@acme.com asked for it, so she may not.
+Ctrl-C ends it. What it made stays in .demo/page until the next time.
 """
 
 
@@ -83,14 +81,14 @@ def _past(people: Issuer, url: str) -> str:
     change = ""
     for number in range(3):
         run("", f"floe platform promote v1.4.{number} --to staging", **alice)
-        change = _asked(run("", f"floe platform promote v1.4.{number} --to prod", 14, **alice))
+        change = change_in(run("", f"floe platform promote v1.4.{number} --to prod", 14, **alice))
         run("", f"floe platform approve {change}", **bob)
     back = "floe platform rollback v1.4.1 --env prod --reason 'INC-41: checkout answers with 5xx'"
     run("", back, **alice)
     run("", "floe platform promote v1.4.3 --to staging", **alice)
     run("", "floe platform promote v1.4.3 --to prod", 12, **carol)
     run("", "floe platform promote v1.4.4 --to staging", **alice)
-    change = _asked(run("", "floe platform promote v1.4.4 --to prod", 14, **alice))
+    change = change_in(run("", "floe platform promote v1.4.4 --to prod", 14, **alice))
     reason = "INC-57: checkout is slow. Nothing goes to staging until the load test has ended."
     run("", f"floe platform lock --env staging --reason '{reason}' --for 2h", **bob)
     _move_by_hand(PLATFORM / "registry/index.json", "latest-staging", "v1.4.0-dev")
@@ -103,13 +101,6 @@ def _move_by_hand(index: Path, tag: str, to: str) -> None:
     by_name = {each.get("annotations", {}).get(_NAME): each for each in document["manifests"]}
     by_name[tag]["digest"], by_name[tag]["size"] = by_name[to]["digest"], by_name[to]["size"]
     index.write_text(json.dumps(document))
-
-
-def _asked(said: str) -> str:
-    found = _CHANGE.search(said)
-    if not found:
-        raise UnexpectedError("no change was opened")
-    return found[1]
 
 
 def _free(port: int) -> int:

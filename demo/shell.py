@@ -1,6 +1,7 @@
 """Commands as a person types them: printed, run, and checked for the exit code they must have."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -8,9 +9,19 @@ import sys
 import time
 from pathlib import Path
 
+_CHANGE = re.compile(r"Change: (c-[0-9a-f]+)")
+
 
 class UnexpectedError(Exception):
     """A command did not end as it had to."""
+
+
+def change_in(said: str) -> str:
+    """The change that a command said it opened."""
+    found = _CHANGE.search(said)
+    if not found:
+        raise UnexpectedError("no change was opened")
+    return found[1]
 
 
 class Shell:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import httpx
 
+from demo.issuer import Issuer, issuer
 from demo.seed import VERSIONS, seed
-from demo.shell import Shell, UnexpectedError
+from demo.shell import Shell, UnexpectedError, change_in
 from tests.peers.local_slack import APP_TOKEN, BOT_TOKEN, DEPLOYS, LocalSlack, local_slack
 from tests.peers.loopback import free_port
 
@@ -26,7 +27,7 @@ In #deploys, as alice:          /promote v1.2.3 prod
 In its thread, as bob:          Approve
 Then, as alice:                 /rollback prod        /promotions
 From #inc-42, as bob or carol:  /lock prod 30m INC-42: checkout is slow
-Ctrl-C ends it.
+Ctrl-C ends it. What it made stays in .demo/slack until the next time.
 """
 
 
@@ -36,9 +37,10 @@ def main() -> int:
     try:
         print("Making a platform and a Slack workspace …", flush=True)
         url = f"http://127.0.0.1:{free_port()}"
-        _platform(url)
-        with local_slack(PLATFORM) as slack:
-            return _show(slack, url)
+        with issuer() as people:
+            _platform(url, people)
+            with local_slack(PLATFORM) as slack:
+                return _show(slack, url)
     except KeyboardInterrupt:
         print("\nEnded.")
         return 0
@@ -47,17 +49,21 @@ def main() -> int:
         return 1
 
 
-def _platform(url: str) -> None:
+def _platform(url: str, people: Issuer) -> None:
     """Every version is in staging, and the first runs in prod, to go back to."""
     shutil.rmtree(PLATFORM, ignore_errors=True)
     PLATFORM.mkdir(parents=True)
     seed(PLATFORM / "registry")
     shutil.copy(ROOT / "demo/scanner.py", PLATFORM)
     manifest = (ROOT / "demo/slack.yaml").read_text().replace("${URL}", url)
+    manifest = manifest.replace("${ISSUER}", people.url)
     (PLATFORM / "manifest.yaml").write_text(manifest)
     run = Shell(PLATFORM, shown=False).run
+    alice, bob = ({"token": people.token(f"{name}@acme.com")} for name in ("alice", "bob"))
     for version in VERSIONS:
-        run("", f"floe platform promote {version} --to staging")
+        run("", f"floe platform promote {version} --to staging", **alice)
+    asked = run("", f"floe platform promote {next(iter(VERSIONS))} --to prod", 14, **alice)
+    run("", f"floe platform approve {change_in(asked)}", **bob)
 
 
 def _show(slack: LocalSlack, url: str) -> int:

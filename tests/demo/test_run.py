@@ -24,6 +24,7 @@ def test_the_demo_ends_as_it_should_and_tells_all_of_it() -> None:
         "signature verifies",
         "floe.oci.gate.tests",
         "The history in an object store is the ledger's",
+        "make serve-demo",
         "The history in a database is the ledger's",
     ):
         assert said in ran.stdout

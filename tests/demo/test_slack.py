@@ -1,5 +1,6 @@
 """`make demo-slack`: what it prints is followed, and it ends with nothing left running."""
 
+import json
 import re
 import signal
 import subprocess
@@ -46,7 +47,12 @@ def test_what_the_demo_says_can_be_done(demo) -> None:
     [ask] = eventually(lambda: _called(slack, ":ask"), _PATIENCE_SECONDS)
     slack.click(BOB, ask, "floe_approve")
 
-    eventually(lambda: "Promoted" in slack.messages()[0]["text"], _PATIENCE_SECONDS)
+    eventually(lambda: "v1.2.3: staging → prod. Promoted" in _said(slack), _PATIENCE_SECONDS)
+
+    slack.command(ALICE, "/rollback prod")
+
+    eventually(lambda: "Undoes v1.2.3" in json.dumps(slack.modal()), _PATIENCE_SECONDS)
+    assert "v1.2.2" in json.dumps(slack.modal())
 
 
 @pytest.mark.timeout(300)
@@ -59,6 +65,10 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing_running(demo) -> None:
     assert "Ended." in process.stdout.read()
     assert _left_in(ROOT / ".demo/slack") == []
     assert (ROOT / ".demo/slack/serve.log").read_text().splitlines()[1:] == []
+
+
+def _said(slack: LocalSlack) -> str:
+    return "\n".join(message["text"] for message in slack.messages())
 
 
 def _called(slack: LocalSlack, ending: str) -> list:

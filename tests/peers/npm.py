@@ -9,11 +9,23 @@ from pathlib import Path
 def install(folder: Path) -> None:
     """Install into `folder`, whoever asks for it at the same time."""
     if shutil.which("npm") is None:
-        raise RuntimeError("install node and npm: tests use packages that need them")
+        raise RuntimeError(
+            "npm is not there: install node and npm (Debian: apt-get install npm) for the Slack "
+            "workspace and the browser's tests"
+        )
     with (folder / ".installing").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = folder / "node_modules" / ".package-lock.json"
         wanted = folder / "package-lock.json"
         if not done.exists() or done.stat().st_mtime < wanted.stat().st_mtime:
             command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-            subprocess.run(command, cwd=folder, check=True, timeout=100)
+            _run(command, folder)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    try:
+        subprocess.run(command, cwd=folder, check=True, timeout=100)
+    except subprocess.SubprocessError as error:
+        raise RuntimeError(
+            f"npm could not install what {folder / 'package-lock.json'} names: is there a network?"
+        ) from error
