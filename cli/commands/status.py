@@ -13,15 +13,17 @@ from cli.elsewhere import through_server
 from cli.failure import failure_lines
 from cli.render.status import history_table, status_table
 from cli.render.told import ToldPending
+from cli.streams import remark
 from engine.api import Engine
 from engine.bootstrap import changes_in_flight, open_platform
-from engine.config import load_config
+from engine.config import Config, load_config
 from engine.domain.change import Change
 from engine.domain.documents.answers import Document, error_document
 from engine.domain.documents.ledger import history_document, status_document
-from engine.domain.errors import PromotionError
+from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.status import EnvironmentStatus
+from engine.domain.text import printable
 from engine.domain.trace import trace_id
 
 FORMATS = ["table", "json", "yaml"]
@@ -50,9 +52,9 @@ def _status(environment: str | None, history: int | None, manifest: Path) -> Ans
             engine.path.environment(environment)
         rows = tuple(row for row in engine.status() if environment in (None, row.name))
         entries = _history(engine, environment, history)
-        pending = changes_in_flight(config, engine)
+        pending = _in_flight(config, engine)
     documents = [_document(row, entries, pending) for row in rows]
-    told = [[ToldPending.model_validate(each) for each in d["pending"]] for d in documents]
+    told = [[ToldPending.model_validate(each) for each in d["pending"] or ()] for d in documents]
     lines = status_table(rows, told)
     if entries is not None:
         lines += ["", *history_table(entries)]
@@ -60,13 +62,25 @@ def _status(environment: str | None, history: int | None, manifest: Path) -> Ans
 
 
 def _document(
-    row: EnvironmentStatus, entries: Sequence[LedgerEntry] | None, pending: Sequence[Change]
+    row: EnvironmentStatus,
+    entries: Sequence[LedgerEntry] | None,
+    pending: Sequence[Change] | None,
 ) -> Document:
     happened = None
     if entries is not None:
         happened = [history_document(each) for each in entries if each.environment == row.name]
-    mine = [change for change in pending if change.target == row.name]
-    return status_document(row, happened, mine)
+    if pending is not None:
+        pending = [change for change in pending if change.target == row.name]
+    return status_document(row, happened, pending)
+
+
+def _in_flight(config: Config, engine: Engine) -> tuple[Change, ...] | None:
+    """None where they cannot be looked at: what runs where and what is locked is known without."""
+    try:
+        return changes_in_flight(config, engine)
+    except StoreUnavailableError as error:
+        remark(printable(f"Changes in flight are not shown: {error}"))
+        return None
 
 
 def _history(

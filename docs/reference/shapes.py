@@ -39,6 +39,11 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/$defs/{name}"}
 
 
+def _unknown(shape: Schema) -> Schema:
+    """`shape`, or null where that is not known."""
+    return shape | {"type": [shape["type"], "null"]}
+
+
 _ANY: Schema = {"type": "object"}
 _TRACE = text("32 hex digits; the same in record, webhook and span")
 _ERROR: Schema = {"oneOf": [{"type": "null"}, ref("error")], "description": "why not, or null"}
@@ -158,7 +163,7 @@ DEFINITIONS: dict[str, Schema] = {
             locked=yes("whether it is locked now"),
             lock=maybe("operator, reason, since, expires_at", "object"),
             registry_sync=many("how each secondary registry stands", _ANY),
-            pending=many("changes in flight", _ANY),
+            pending=_unknown(many("changes in flight; null where they cannot be read", _ANY)),
             history=many("with --history: its records", _ANY),
         ),
     },

@@ -16,9 +16,12 @@ from engine.domain.status import Alignment, EnvironmentStatus
 def status_document(
     status: EnvironmentStatus,
     history: list[Document] | None = None,
-    pending: Iterable[Change] = (),
+    pending: Iterable[Change] | None = (),
 ) -> Document:
-    """`history` are documents of its records, where they were asked for."""
+    """
+    `history` are documents of its records, where they were asked for; `pending` is None where
+    nobody knows what is in flight.
+    """
     state = status.state
     document: Document = {
         "environment": status.name,
@@ -33,7 +36,7 @@ def status_document(
         "locked": status.lock is not None,
         "lock": status.lock.model_dump(mode="json") if status.lock else None,
         "registry_sync": [each.model_dump(mode="json") for each in status.registry_sync],
-        "pending": [change_document(change) for change in pending],
+        "pending": None if pending is None else [change_document(each) for each in pending],
     }
     return document if history is None else document | {"history": history}
 
