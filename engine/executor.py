@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from engine.auditing import AuditBackendPlugin
-from engine.domain.errors import ConflictError, RegistryAnswerError, RegistryUnavailableError
+from engine.domain.errors import PromotionError, RegistryAnswerError
 from engine.domain.ledger import LedgerEntry, draft_after
 from engine.domain.manifest import Descriptor
 from engine.domain.plan import TagWrite
@@ -105,7 +105,7 @@ class Executor:
         try:
             with self.leases.hold(REFERRERS_LEASE):
                 self.ledger.attach(entry)
-        except (RegistryUnavailableError, ConflictError) as error:
+        except PromotionError as error:
             # The change is made and on record; where it cannot be listed, the chain is walked.
             _log.warning("record %s is not listed as a referrer: %s", entry.record.id, error)
 

@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.adapters.disks import way_out
-from engine.domain.errors import ConfigError, ConflictError
+from engine.domain.errors import ConfigError, ConflictError, StoreUnavailableError
 from engine.domain.text import printable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _POLL_SECONDS = 0.02
 _NOTE_BYTES = 100
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FileLeases:
@@ -34,7 +35,10 @@ class FileLeases:
 
     @contextmanager
     def hold(self, environment: str) -> Iterator[None]:
-        """ConflictError after `wait_seconds`; ConfigError when there can be no such file."""
+        """
+        ConflictError after `wait_seconds`; ConfigError when there can be no such file, and
+        StoreUnavailableError when there is no room for it.
+        """
         if not _NAME.fullmatch(environment):
             raise ConfigError(f"'{printable(environment)}' is no name of an environment")
         with self._locked(self._directory / f"{environment}.lease", environment) as file:
@@ -74,7 +78,8 @@ def _opened(path: Path) -> io.FileIO:
         return path.open("a+b", buffering=0)
     except OSError as error:
         out = way_out(error)
-        raise ConfigError(f"the lease {path} cannot be made: {error.strerror}; {out}") from error
+        kind = StoreUnavailableError if error.errno in _NO_ROOM else ConfigError
+        raise kind(f"the lease {path} cannot be made: {error.strerror}; {out}") from error
 
 
 def _taken(file: io.FileIO, path: Path) -> bool:
@@ -96,7 +101,7 @@ def _note(file: io.FileIO, text: str) -> None:
         file.write(text.encode())
     except OSError as error:
         # A full disk: the lock holds without a note, and the writes to come will say it better.
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _NO_ROOM:
             raise
 
 

@@ -14,7 +14,7 @@ from engine.audit.tally import Tally
 from engine.auditing import AuditBackendPlugin
 from engine.domain.artifact import Tag
 from engine.domain.audit import AuditReport, EnvironmentAudit
-from engine.domain.errors import ConfigError
+from engine.domain.errors import ConfigError, StoreUnavailableError
 from engine.domain.path import PromotionPath
 from engine.domain.state import EMPTY
 from engine.ports import Heads, Leases, LedgerReader, Progress, RegistryReader
@@ -51,8 +51,8 @@ class Verification:
         try:
             with self.leases.hold(name):
                 return self._snapshot(name, self.registry.tags())
-        except ConfigError:
-            # Who may only read cannot keep writers off, and looks twice all the same.
+        except (ConfigError, StoreUnavailableError):
+            # Who may not write, or finds no room, cannot keep writers off: looks twice all the same.
             return self._snapshot(name, self.registry.tags())
 
     def _snapshot(self, name: str, tags: tuple[Tag, ...]) -> Snapshot:
