@@ -92,6 +92,18 @@ def test_what_cannot_be_had_is_a_warning(
     assert said in caplog.text
 
 
+def test_headers_that_cannot_be_read_are_said_and_not_shown(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20hunter2,hunter2")
+
+    open_tracer(_environ(monkeypatch)).close()
+
+    assert "OTEL_EXPORTER_OTLP_HEADERS has what is no list of name=value" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
 @pytest.mark.parametrize(
     "environ",
     [

@@ -129,7 +129,13 @@ def test_without_a_secret_nothing_pretends_to_be_signed(sink: Sink, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "fields", [{"secret": "whsec_not base64!"}, {"headers": {"X-Team": "hunter2-ü"}}]
+    "fields",
+    [
+        {"secret": "whsec_not base64!"},
+        {"secret": "whsec_hunter2 ü"},
+        {"secret": "whsec_"},
+        {"headers": {"X-Team": "hunter2-ü"}},
+    ],
 )
 def test_what_cannot_be_sent_is_refused_without_showing_it(fields: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"the webhook https://hooks\.acme\.com has") as caught:

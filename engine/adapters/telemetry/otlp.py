@@ -7,18 +7,23 @@ from urllib.parse import urlsplit
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.util.re import parse_env_headers
 
 from engine.adapters.telemetry.otel import OtelTracer
 from engine.telemetry import Tracer
 
 _log = logging.getLogger(__name__)
+_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 
 
 def open_otlp(environ: Mapping[str, str]) -> Tracer:
     """Endpoint, headers, timeout, sampling and batches are those of the OTEL_ variables."""
-    # Theirs would be several lines with stack traces for every batch; ours is one sentence.
-    for name in ("opentelemetry.exporter", "opentelemetry.sdk"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # Theirs would be several lines with stack traces for every batch, and headers they cannot
+    # read, which are secrets; ours is one sentence.
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+    for name in filter(environ.get, _HEADERS):
+        if not _legible(environ[name]):
+            _log.warning("%s has what is no list of name=value: that part is not sent", name)
     return OtelTracer(BatchSpanProcessor(_Speaking(OTLPSpanExporter(), _where(environ))), environ)
 
 
@@ -42,6 +47,12 @@ class _Speaking(SpanExporter):
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         return self._exporter.force_flush(timeout_millis)
+
+
+def _legible(headers: str) -> bool:
+    """Whether the exporter takes each of `headers` (W3C Baggage, without properties)."""
+    wanted = [part for part in headers.split(",") if part.strip()]
+    return all(parse_env_headers(part, liberal=True) for part in wanted)
 
 
 def _where(environ: Mapping[str, str]) -> str:

@@ -1,7 +1,6 @@
 """One webhook as configured, and how its messages are signed."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -61,12 +60,15 @@ class Hook:
             return self.secret.encode() if self.secret else None
         text = self.secret.removeprefix(_PREFIX)
         try:
-            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-        except binascii.Error:
+            key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        except ValueError:
+            key = b""
+        if not key:
             raise ConfigError(
                 f"the webhook {self.name} has a secret that begins with {_PREFIX} and is not "
                 "base64 behind it: copy it again"
-            ) from None
+            )
+        return key
 
     def signature(self, message_id: str, body: bytes, now: datetime) -> dict[str, str]:
         """
