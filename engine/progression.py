@@ -30,6 +30,7 @@ from engine.domain.result import Result
 from engine.ports import Progress
 from engine.runs import Runs
 from engine.stores import ChangeStore
+from engine.unsuccessful import report_change
 
 _log = logging.getLogger(__name__)
 # Decided in the end whatever happens: an execution nobody could finish in this time has failed.
@@ -216,6 +217,7 @@ class Progression:
         moved = change.moved(state, updated_at=self.runs.clock.now(), **fields)
         details: Mapping[str, JsonValue] = {"why": why} if why else {}
         if self.store.move(change, moved, [(kind, details)]):
+            report_change(self.runs, moved)
             return moved
         return self.store.get(change.id) or change
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from engine.domain.audit import LEDGERED_RULES
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import (
     AuthorizationError,
@@ -23,8 +24,6 @@ from engine.runs import Runs
 
 _log = logging.getLogger(__name__)
 
-# The checks that say who may do what, and when.
-_RULES = frozenset({"lock", "authorization", "separation_of_duties"})
 _RULE_OF = {
     EnvironmentLockedError.reason_code: "lock",
     AuthorizationError.reason_code: "authorization",
@@ -64,7 +63,9 @@ def attempt_of_plan(plan: Plan) -> Attempt:
         operator=request.operator,
         trace_id=request.trace_id,
         policy_digest=plan.policy_digest,
-        refusals={f.check: f.reason for f in plan.blockers if submitted and f.check in _RULES},
+        refusals={
+            f.check: f.reason for f in plan.blockers if submitted and f.check in LEDGERED_RULES
+        },
     )
 
 
@@ -87,7 +88,7 @@ def _refusals(change: Change) -> dict[str, str]:
     found = {
         f.check: f.reason
         for f in change.findings
-        if f.outcome == Outcome.BLOCKED and f.check in _RULES
+        if f.outcome == Outcome.BLOCKED and f.check in LEDGERED_RULES
     }
     ended = change.ended
     if not found and ended and ended.reason_code in _RULE_OF:

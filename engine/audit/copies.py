@@ -7,25 +7,30 @@ from datetime import datetime
 
 from engine.audit.remarks import Remarks
 from engine.auditing import AuditBackendPlugin
-from engine.domain.audit import Kind
-from engine.domain.record import AnyRecord
+from engine.domain.audit import LEDGERED_RULES, Kind
+from engine.domain.record import AnyRecord, RefusalRecord
 
 _RESTORE = "restore the ledger from a backup of the registry, and find out who can write there"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What tells records apart: bytes of `content` (SHA-256), and what `speaks` of one thing."""
+    """
+    What tells records apart: bytes of `content` (SHA-256), and what `speaks` of one thing. Of what
+    is `told` no ledger has an entry: nothing came of it.
+    """
 
     id: str
     content: str
     speaks: tuple[str, str | None]
     at: datetime
+    told: bool = False
 
     @classmethod
     def of(cls, record: AnyRecord) -> "Mark":
         content = hashlib.sha256(record.to_bytes()).hexdigest()
-        return cls(record.id, content, (record.kind, record.subject_digest), record.at)
+        told = isinstance(record, RefusalRecord) and record.rule not in LEDGERED_RULES
+        return cls(record.id, content, (record.kind, record.subject_digest), record.at, told)
 
 
 def copies_of(backend: AuditBackendPlugin | None, environment: str) -> tuple[Mark, ...] | None:
@@ -55,6 +60,8 @@ def compare(copies: Sequence[Mark], ledger: Mapping[int, Mark], remarks: Remarks
 
 def _unknown(copy: Mark, ledger: Mapping[int, Mark], remarks: Remarks) -> None:
     """A copy is made before its change takes effect, so a run that ended in between leaves one."""
+    if copy.told:
+        return
     kind, at = copy.speaks[0], copy.at.isoformat(timespec="seconds")
     later = [n for n, mark in ledger.items() if mark.speaks == copy.speaks and mark.at >= copy.at]
     if later:

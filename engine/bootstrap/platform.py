@@ -32,6 +32,7 @@ from engine.bootstrap.watching import count_ended
 from engine.changes import Changes
 from engine.config import Config, load_config
 from engine.config.connection import EmbeddedRegistry
+from engine.config.promotion import OciAudit
 from engine.domain.change import Change
 from engine.domain.errors import ConfigError
 from engine.domain.operator import Operator
@@ -41,6 +42,7 @@ from engine.progression import Progression
 from engine.refusals import Refusals, attempt_of_change, attempt_of_plan
 from engine.stores import ChangeStore
 from engine.telemetry import NO_METRICS, Metrics
+from engine.unsuccessful import report_plan
 from engine.worker import Worker
 
 # Reads of one plan side by side; status asks two questions of every environment.
@@ -155,15 +157,18 @@ def open_reading(manifest: Path) -> Iterator[Engine]:
 
 def record_refusal(manifest: Path, refused: Plan | Change) -> None:
     """
-    Put on record what `refused` was refused for, once the answer is given. PromotionError when the
-    manifest cannot be used any more; what the registry does not take is not on record.
+    Put on record what `refused` was refused for, once the answer is given, and tell the audit
+    backend of what else was in its way. PromotionError when the manifest cannot be used any more;
+    what the registry does not take is not on record.
     """
     attempt = attempt_of_plan(refused) if isinstance(refused, Plan) else attempt_of_change(refused)
-    if not attempt.refusals:
-        return
     config = load_config(manifest, os.environ)
+    if not attempt.refusals and isinstance(config.audit, OciAudit):
+        return
     with open_platform(config, lease_seconds=_REFUSAL_SECONDS) as engine:
         refusals_of(config, engine).note(attempt)
+        if isinstance(refused, Plan):
+            report_plan(engine, refused)
 
 
 def refusals_of(config: Config, engine: Engine) -> Refusals:

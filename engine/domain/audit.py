@@ -24,6 +24,11 @@ class Kind(StrEnum):
     UNREMEMBERED = "unremembered"  # the state directory could not keep the head
 
 
+# What these rules refuse is on the ledger; whatever else did not take effect, audit backends only
+# are told of (spec 9).
+LEDGERED_RULES = frozenset({"lock", "authorization", "separation_of_duties"})
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
     """One thing found, with its place in the ledger or its tag, and in words the way out."""
