@@ -85,11 +85,13 @@ class Changes:
     def approve(self, change_id: str, approver: Operator, face: str) -> Change:
         """
         Agree to a change. With the last approval that is needed it is `executing`, and whoever
-        works on changes carries it out.
+        works on changes carries it out: also the same person again, where that was interrupted.
         """
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
             again = approver.name in {given.operator for given in change.approvals}
+            if again and change.state is ChangeState.EXECUTING:
+                return change
             waits = change.state is ChangeState.AWAITING_APPROVAL and not change.missing_approvals
             target = self.runs.path.environment(change.target)
             found = may_approve(change, approver, target)

@@ -1,5 +1,6 @@
 """Works on one change while somebody waits for it, as a command does."""
 
+import logging
 import secrets
 import time
 from dataclasses import dataclass
@@ -7,10 +8,12 @@ from datetime import timedelta
 
 from engine.claiming import kept_alive
 from engine.domain.change import Change, ChangeState
+from engine.domain.errors import StoreUnavailableError
 from engine.ports import Progress
 from engine.progression import Progression
 from engine.stores import ChangeStore
 
+_log = logging.getLogger(__name__)
 _CLAIM_SECONDS = 15.0
 _LOOK_SECONDS = 0.2
 
@@ -51,4 +54,11 @@ class Foreground:
                 current = self.store.get(change.id) or change
                 return self.progression.settle(current, progress)
         finally:
+            self._let_go(change, worker)
+
+    def _let_go(self, change: Change, worker: str) -> None:
+        """Whether or not that works, what was done is done."""
+        try:
             self.store.release(change.id, worker)
+        except StoreUnavailableError as error:
+            _log.warning("the claim on %s is left to run out: %s", change.id, error)

@@ -1,0 +1,96 @@
+"""A file system of a few hundred KiB, and whatever can be wrong with the room on it."""
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+_BLOCK = 4096
+_ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """`path` is where it is mounted."""
+
+    path: Path
+
+    def fill(self, blocks: int = 0) -> None:
+        """Leave room for `blocks` of 4 KiB, which is what files grow by."""
+        with (self.path / "ballast").open("wb", buffering=0) as file:
+            while _written(file.fileno()):
+                pass
+            file.truncate(max(file.tell() // _BLOCK - blocks, 0) * _BLOCK)
+
+    def fill_names(self, left: int = 0) -> None:
+        """Leave room for `left` files more, however small."""
+        (self.path / "names").mkdir()
+        for number in count():
+            try:
+                (self.path / "names" / str(number)).touch()
+            except OSError as error:
+                assert error.errno == errno.ENOSPC
+                break
+        for name in list((self.path / "names").iterdir())[:left]:
+            name.unlink()
+
+    def free(self) -> None:
+        (self.path / "ballast").unlink(missing_ok=True)
+        if (self.path / "names").exists():
+            for name in (self.path / "names").iterdir():
+                name.unlink()
+            (self.path / "names").rmdir()
+
+    def remount(self, mode: str) -> None:
+        """`ro` or `rw`."""
+        subprocess.run(["mount", "-o", f"remount,{mode}", str(self.path)], check=True)
+
+
+def _written(descriptor: int) -> bool:
+    try:
+        return os.write(descriptor, b"-" * _BLOCK) > 0
+    except OSError as error:
+        assert error.errno == errno.ENOSPC
+        return False
+
+
+@contextmanager
+def small_disk(path: Path, options: str) -> Iterator[SmallDisk]:
+    """PermissionError where this user may not mount anything."""
+    path.mkdir()
+    argv = ["mount", "-t", "tmpfs", "-o", options, "none", str(path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PermissionError(done.stderr.strip())
+    try:
+        yield SmallDisk(path)
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+@contextmanager
+def disk_for(node: pytest.Item, path: Path, options: str = "size=512k") -> Iterator[SmallDisk]:
+    """A small disk for the test `node`; where none may be mounted, the test runs where it may."""
+    try:
+        with small_disk(path, options) as disk:
+            yield disk
+    except PermissionError as error:
+        _run_as_root_of_a_namespace(node.nodeid, str(error))
+
+
+def _run_as_root_of_a_namespace(test: str, why: str) -> None:
+    said = why
+    if os.geteuid() != 0:
+        argv = ["unshare", "--map-root-user", "--mount", sys.executable, "-m", "pytest", "-q", test]
+        done = subprocess.run(argv, cwd=_ROOT, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            pytest.skip("passed in a mount namespace of its own")
+        said = done.stdout[-2000:] + done.stderr[-500:]
+    pytest.fail(f"a small disk takes root, or `unshare --map-root-user --mount`: {said}")

@@ -1,0 +1,114 @@
+"""A full disk under the state directory: done, or one sentence, and repeating completes."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.small_disk import SmallDisk, disk_for
+from tests.faults.team import Team, team_in
+
+pytestmark = pytest.mark.requirement("NFR-004")
+_WEBHOOK = 'webhooks: [{url: "http://127.0.0.1:9/gone", retry_count: 0, timeout_seconds: 1}]'
+# Blocks left: from none to where every command has what it needs.
+MOMENTS = range(25)
+
+
+@pytest.fixture
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallDisk]:
+    with disk_for(request.node, tmp_path / "disk") as mounted:
+        yield mounted
+
+
+@pytest.fixture(params=["layout", "remote"])
+def team(
+    request: pytest.FixtureRequest, disk: SmallDisk, tmp_path: Path, repository: str
+) -> Iterator[Team]:
+    """Its registry has room; leases of the remote one lie in the state directory."""
+    uri = None
+    if request.param == "remote":
+        uri = f"oci://{request.getfixturevalue('registry_host')}/{repository}"
+    with team_in(tmp_path, disk.path / "state", uri, more=_WEBHOOK) as built:
+        yield built
+        built.figures(f"state directory, {request.param}")
+
+
+def anew(team: Team) -> None:
+    """Nothing is there yet, so that everything has to be made."""
+    shutil.rmtree(team.state, ignore_errors=True)
+
+
+def test_a_promotion_with_any_room_left_is_done_or_repeated(team: Team, disk: SmallDisk) -> None:
+    moments = MOMENTS[:8]
+    for blocks in moments:
+        version = f"v1.0.{blocks}"
+        team.push(version)
+        anew(team)
+        disk.fill(blocks)
+
+        tried = team.promote(version)
+        on_record = team.running("staging") == version
+        disk.free()
+        again = team.promote(version)
+
+        assert on_record or tried.code == 5
+        assert again.code == 0
+        assert team.running("staging") == version
+    assert team.records("staging") == ["promotion"] * len(moments)
+    team.sound()
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 3, 8])
+def test_whatever_is_asked_for_is_answered(team: Team, disk: SmallDisk, blocks: int) -> None:
+    for version in ("v1.0.0", "v2.0.0"):
+        team.push(version)
+        assert team.promote(version).code == 0
+    anew(team)
+    disk.fill(blocks)
+
+    team.run("platform", "lock", "--env", "staging", "--reason", "full")
+    team.run("platform", "rollback", "v1.0.0", "--env", "staging", "--reason", "full")
+    team.run("platform", "unlock", "--env", "staging", "--reason", "full")
+    team.run("platform", "promote", "v2.0.0", "--to", "prod")
+    team.run("platform", "changes")
+    team.done("platform", "status")
+    team.done("platform", "audit", "history")
+    team.sound()
+    disk.free()
+
+    team.done("platform", "rollback", "v1.0.0", "--env", "staging", "--reason", "room")
+    assert team.running("staging") == "v1.0.0"
+    team.sound()
+
+
+def test_an_approval_with_any_room_left_is_carried_out_or_repeated(
+    team: Team, disk: SmallDisk
+) -> None:
+    done = []
+    for blocks in MOMENTS[::3]:
+        version = f"v1.0.{blocks}"
+        team.push(version)
+        anew(team)
+        assert team.promote(version).code == 0
+        disk.fill(blocks)
+        asked = team.promote(version, "prod")
+        disk.free()
+        change = team.asked(version)
+        disk.fill(blocks)
+
+        approved = team.approve(change)
+        on_record = team.running("prod") == version
+        disk.free()
+        again = team.approve(change) if approved.code else approved
+
+        assert asked.code in (5, 14)
+        assert approved.code in (0, 5)
+        assert on_record or approved.code == 5
+        assert again.code == 0, again
+        assert team.running("prod") == version
+        done.append(approved.code == 0)
+    assert len(team.records("prod")) == len(done)
+    assert done[-1]
+    assert not done[0]
+    team.sound()
