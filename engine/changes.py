@@ -25,6 +25,7 @@ from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.ports import SILENT
 from engine.runs import Runs
 from engine.stores import ChangeStore, Note
+from engine.unsuccessful import report_change
 
 _log = logging.getLogger(__name__)
 # Who else moves a change at the same time moves it at most a few times.
@@ -238,7 +239,10 @@ class Changes:
     ) -> Change | None:
         """The moved change, or None when somebody else was faster."""
         moved = after.moved(state, updated_at=self.runs.clock.now(), **changes)
-        return moved if self.store.move(before, moved, [note]) else None
+        if not self.store.move(before, moved, [note]):
+            return None
+        report_change(self.runs, moved)
+        return moved
 
 
 def _ended(code: str, message: str, operator: Operator, face: str) -> Ended:

@@ -36,8 +36,12 @@ def stage(place: Place, tmp_path: Path, copies: AuditBackendPlugin) -> Iterator[
     with stage_on(place, tmp_path, path_of("dev", guarded(), strict)) as built:
         progression = built.platform.progression
         audited = replace(progression.runs, audit_backend=copies)
-        kept = replace(progression, runs=audited)
-        built.platform = replace(built.platform, engine=audited, progression=kept)
+        built.platform = replace(
+            built.platform,
+            engine=audited,
+            progression=replace(progression, runs=audited),
+            changes=replace(built.platform.changes, runs=audited),
+        )
         for version in ("v1.0.0", "v2.0.0"):
             place.push(image(version.encode()), f"{version}-dev")
         yield built
@@ -56,6 +60,17 @@ def test_a_change_that_a_newer_one_took_the_place_of_is_kept(
 
     assert refusals(copies, "staging") == [("superseded", "v1.0.0")]
     assert stage.engine.history("staging") == ()
+
+
+def test_changes_that_nobody_decided_or_that_were_taken_back_are_kept(
+    stage: Stage, copies: AuditBackendPlugin
+) -> None:
+    stage.changes.cancel(stage.ask("v1.0.0").id, stage.members.operator("alice"), "cli")
+    stage.ask("v2.0.0")
+    stage.later(hours=2)
+    stage.changes.expire_due()
+
+    assert refusals(copies, "staging") == [("expired", "v2.0.0"), ("cancelled", "v1.0.0")]
 
 
 def test_a_gate_that_failed_is_kept_and_the_audit_asks_no_ledger_for_it(
