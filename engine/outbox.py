@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Protocol
 
 from engine.domain.delivery import Delivery, Undelivered
@@ -58,7 +59,7 @@ class Outbox(Protocol):
 
 class Announcer(Protocol):
     """
-    Tells others what happened. Neither of the first two raises: a failing webhook stops nothing
+    Tells others what happened. None of the first three raises: a failing webhook stops nothing
     (FR-043). The others raise StoreUnavailableError while the outbox cannot be used.
     """
 
@@ -68,6 +69,13 @@ class Announcer(Protocol):
 
     def deliver_due(self, seconds: float = 5) -> None:
         """Tell what is due, for at most `seconds`; what is left waits for the next call."""
+        ...
+
+    def keep_delivering(self, stop: Event) -> None:
+        """
+        Tell what is due until `stop` is set, each webhook within its own time: the loop of a
+        server, in a thread of its own.
+        """
         ...
 
     def undelivered(self, limit: int = 100) -> tuple[Undelivered, ...]:
@@ -88,6 +96,9 @@ class Nobody:
 
     def announce(self, record: AnyRecord) -> None: ...
     def deliver_due(self, seconds: float = 5) -> None: ...
+
+    def keep_delivering(self, stop: Event) -> None:
+        stop.wait()
 
     def undelivered(self, limit: int = 100) -> tuple[Undelivered, ...]:  # noqa: ARG002 - none
         return ()

@@ -52,7 +52,8 @@ class Worker:
 
     def start(self) -> None:
         works = [(self._work, f"floe-worker-{n}") for n in range(self.threads)]
-        for target, name in [*works, (self._sweep, "floe-sweeper")]:
+        others = [(self._sweep, "floe-sweeper"), (self._tell, "floe-webhooks")]
+        for target, name in [*works, *others]:
             thread = threading.Thread(target=target, name=name, daemon=True)
             thread.start()
             self._running.append(thread)
@@ -123,12 +124,15 @@ class Worker:
             except PromotionError as error:
                 _log.warning("the claim on %s was not renewed: %s", change_id, error)
 
+    def _tell(self) -> None:
+        """Webhooks have a thread of their own: a slow one holds no change up."""
+        self.changes.runs.announcer.keep_delivering(self._stopping)
+
     def _sweep(self) -> None:
-        """End what nobody decided in time, go on with what a lock had stopped, tell webhooks."""
+        """End what nobody decided in time, and go on with what a lock had stopped."""
         while not self._stopping.wait(self.pace.sweep):
             try:
                 self.changes.expire_due()
                 self.changes.resume_due()
-                self.changes.runs.announcer.deliver_due()
             except PromotionError as error:
                 _log.warning("waiting changes were not looked at: %s", error)

@@ -1,7 +1,7 @@
 """Tells webhooks what happened: kept in the outbox first, delivered side by side, tried again."""
 
 import logging
-import queue
+import math
 import random
 import ssl
 import threading
@@ -9,26 +9,27 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from uuid import NAMESPACE_URL, uuid5
 
-from engine.adapters.webhooks.attempt import Ending, Outcome, attempt, late, quiet
+from engine.adapters.webhooks.attempt import Ending, Outcome, attempt, quiet
 from engine.adapters.webhooks.hook import Hook
 from engine.adapters.webhooks.payload import body_of, event_of
+from engine.adapters.webhooks.underway import UnderWay
 from engine.domain.delivery import Delivery, Undelivered
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.record import AnyRecord
 from engine.outbox import Outbox
 from engine.ports import Clock
-from engine.telemetry import NO_METRICS, QUEUE_DEPTH, WEBHOOK_DELIVERIES, Metrics
+from engine.telemetry import NO_METRICS, WEBHOOK_DELIVERIES, Metrics
 
 _log = logging.getLogger(__name__)
 _COMMAND_SECONDS = 5.0
 _POLL_SECONDS = 1.0
+# Attempts under way together; the others wait for one of them to end.
+_AT_ONCE = 20
 # Beyond the longest attempt: until then whoever took a delivery has it alone.
 _MARGIN = timedelta(seconds=30)
-
-Sent = tuple[Delivery, Outcome]
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,26 @@ class Webhooks:
         return self.outbox.redeliver(delivery_id, self.clock.now())
 
     def keep_delivering(self, stop: threading.Event) -> None:
-        """Deliver until `stop` is set: the loop of a server, in a thread of its own."""
+        under_way = UnderWay(self._settle)
         while not stop.is_set():
-            busy = False
             try:
-                busy = self._round(float("inf"))
+                self._begin(self._take(_AT_ONCE - len(under_way)), under_way, math.inf)
+                under_way.await_next(_POLL_SECONDS)
             except StoreUnavailableError as error:
                 _log.warning("webhooks are told later: %s", error)
-            if not busy:
                 stop.wait(_POLL_SECONDS)
+            if not under_way:
+                stop.wait(_POLL_SECONDS)
+        self._finish(under_way)
+
+    def _finish(self, under_way: UnderWay) -> None:
+        """What has not ended soon after the stop is due again once its time has passed."""
+        end = time.monotonic() + _COMMAND_SECONDS
+        try:
+            while under_way and (left := end - time.monotonic()) > 0:
+                under_way.await_next(left)
+        except StoreUnavailableError as error:
+            _log.warning("webhooks are told later: %s", error)
 
     def _wait(self, left: float) -> bool:
         """Sleep until something is due; False when nothing will be in `left` seconds."""
@@ -111,46 +123,26 @@ class Webhooks:
 
     def _round(self, left: float) -> bool:
         """Attempt what is due, side by side, for at most `left` seconds; False for nothing."""
-        longest = max((hook.timeout_seconds for hook in self.hooks), default=0)
-        batch = self.outbox.take(self.clock.now(), timedelta(seconds=longest) + _MARGIN)
-        if batch:
-            self._attempt_all(batch, left)
-            self.metrics.level(QUEUE_DEPTH, self.outbox.waiting(), queue="webhooks")
+        batch, under_way = self._take(_AT_ONCE), UnderWay(self._settle)
+        self._begin(batch, under_way, left)
+        while under_way:
+            under_way.await_next()
         return bool(batch)
 
-    def _attempt_all(self, batch: Sequence[Delivery], left: float) -> None:
-        """Each is settled as soon as it ends: a slow webhook holds no other one up."""
-        answers: queue.SimpleQueue[Sent] = queue.SimpleQueue()
-        open_until: dict[str, tuple[Delivery, float, float]] = {}
+    def _take(self, limit: int) -> tuple[Delivery, ...]:
+        longest = max((hook.timeout_seconds for hook in self.hooks), default=0)
+        lasting = timedelta(seconds=longest) + _MARGIN
+        return self.outbox.take(self.clock.now(), lasting, limit) if limit > 0 else ()
+
+    def _begin(self, batch: Sequence[Delivery], under_way: UnderWay, left: float) -> None:
         for delivery in batch:
             hook = self._hook(delivery)
             if hook is None:
-                gone = "is not configured any more"
-                self._settle(delivery, Outcome(Ending.REFUSED, gone))
+                self._settle(delivery, Outcome(Ending.REFUSED, "is not configured any more"))
                 continue
-            seconds = min(hook.timeout_seconds, left)
-            open_until[delivery.id] = (delivery, time.monotonic() + seconds, seconds)
-            self._start(hook, delivery, seconds, answers)
-        while open_until:
-            nearest = min(until for _, until, _ in open_until.values())
-            try:
-                delivery, outcome = answers.get(timeout=max(nearest - time.monotonic(), 0))
-            except queue.Empty:
-                delivery, _, seconds = min(open_until.values(), key=lambda each: each[1])
-                outcome = late(seconds)
-            if open_until.pop(delivery.id, None):
-                self._settle(delivery, outcome)
-
-    def _start(
-        self, hook: Hook, delivery: Delivery, seconds: float, answers: "queue.SimpleQueue[Sent]"
-    ) -> None:
-        now, tls = self.clock.now(), self._tls
-
-        def run() -> None:
-            answers.put((delivery, attempt(hook, delivery, tls, seconds, now)))
-
-        # Not a pool: the interpreter waits for the threads of one, and a webhook may drip forever.
-        threading.Thread(target=run, name="webhook", daemon=True).start()
+            seconds, now = min(hook.timeout_seconds, left), self.clock.now()
+            work = partial(attempt, hook, delivery, self._tls, seconds, now)
+            under_way.begin(delivery, seconds, work)
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
         hook = self._hook(delivery)

@@ -1,0 +1,84 @@
+"""A server tells webhooks in the background, each within its own time."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.webhooks import Webhooks
+from engine.changes import Changes
+from engine.worker import Worker
+from tests.conftest import Place
+from tests.contract.webhook_kit import Sink, webhooks
+from tests.domain.records import a_promotion, a_rollback
+from tests.peers.fake_http import Reply
+from tests.scenarios.changing import Stage, stage_on, until
+from tests.scenarios.waiting import PACE
+
+# Longer than a command waits for its webhooks.
+SLOW = 6.0
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    place = Place(LayoutRegistry.create(tmp_path / "registry"), lambda _artifact, _tag: None)
+    with stage_on(place, tmp_path, pace=PACE) as built:
+        yield built
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with Sink() as running:
+        yield running
+
+
+@contextmanager
+def working(stage: Stage, told: Webhooks) -> Iterator[None]:
+    """The stage's worker, where records are announced to `told`."""
+    changes = Changes(replace(stage.engine, announcer=told), stage.platform.store, stage.rules.of)
+    worker = Worker(changes, stage.platform.progression, stage.platform.store, pace=PACE)
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.stop()
+
+
+def told_all(told: Webhooks) -> Callable[[], bool]:
+    return lambda: told.outbox.waiting() == 0
+
+
+@pytest.mark.requirement("FR-044")
+def test_a_webhook_may_take_longer_than_a_command_waits(
+    stage: Stage, sink: Sink, tmp_path: Path
+) -> None:
+    sink.always("POST", "/hook", Reply(204, delay_seconds=SLOW))
+    told = webhooks(tmp_path, sink.url())
+    told.announce(a_promotion())
+
+    with working(stage, told):
+        assert until(told_all(told), 60)
+
+    assert len(sink.requests) == 1
+    assert told.undelivered() == ()
+
+
+@pytest.mark.requirement("FR-044")
+def test_what_is_announced_meanwhile_waits_for_no_slow_webhook(
+    stage: Stage, sink: Sink, tmp_path: Path
+) -> None:
+    sink.always("POST", "/never", Reply(204, delay_seconds=3600))
+    never = webhooks(tmp_path, sink.url("/never"), events=("promote",), timeout_seconds=300)
+    quick = webhooks(tmp_path, sink.url("/quick"), events=("rollback",))
+    told = replace(never, hooks=[*never.hooks, *quick.hooks])
+    told.announce(a_promotion())
+
+    with working(stage, told):
+        assert until(lambda: bool(sink.seen("POST", "^/never$")))
+        told.announce(a_rollback())
+        assert until(lambda: told.outbox.waiting() == 1)
+
+    assert [request.path for request in sink.requests] == ["/never", "/quick"]
