@@ -1,7 +1,10 @@
 """`floe schema`."""
 
+from pathlib import Path
+
 import click
 
+from cli import options
 from cli.failure import as_json
 from engine.config import config_schema
 from engine.domain.record import record_schema
@@ -9,6 +12,7 @@ from engine.domain.record import record_schema
 
 @click.command()
 @click.option("--records", is_flag=True, help="The schema of ledger records instead.")
-def schema(records: bool) -> None:
-    """Print the JSON Schema of manifest.yaml, for editors and linters."""
+@options.manifest
+def schema(records: bool, manifest: Path) -> None:  # noqa: ARG001 - taken by every command
+    """Print the JSON Schema of manifest.yaml, whichever file it is, for editors and linters."""
     click.echo(as_json(record_schema() if records else config_schema()))

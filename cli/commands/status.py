@@ -39,11 +39,13 @@ def status(
     environment: str | None, history: int | None, form: str, output: str | None, manifest: Path
 ) -> None:
     """What runs where: version, digest, by whom, since when, locks, drift and changes in flight."""
-    deliver(output or form, partial(_status, environment, history, manifest), _failure)
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    ask = partial(_status, environment, history, trace, manifest)
+    deliver(output or form, ask, partial(_failure, trace))
 
 
-def _status(environment: str | None, history: int | None, manifest: Path) -> Answer:
-    with through_server(trace_id(os.environ.get("TRACEPARENT"))) as server:
+def _status(environment: str | None, history: int | None, trace: str, manifest: Path) -> Answer:
+    with through_server(trace) as server:
         if server:
             return server.status(environment, history)
     config = load_config(manifest, os.environ)
@@ -89,6 +91,7 @@ def _history(
     return None if limit is None else engine.history(environment, limit)
 
 
-def _failure(error: PromotionError) -> Answer:
-    document = {"success": False, "error": error_document(error)}
-    return Answer(document, failure_lines("No answer", error), error.exit_code, failed=True)
+def _failure(trace: str, error: PromotionError) -> Answer:
+    document = {"success": False, "trace_id": trace, "error": error_document(error)}
+    lines = [*failure_lines("No answer", error), f"Trace ID: {trace}"]
+    return Answer(document, lines, error.exit_code, failed=True)

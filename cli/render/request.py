@@ -47,7 +47,7 @@ def operator_line(operator: str, *, verified: bool) -> str:
 
 def signature_line(status: SignatureStatus | None) -> str:
     if status is None or (status.enforcement == "off" and not status.verified):
-        return "  Signature: not verified (artifacts.registry.verification is not configured)"
+        return "  Signature: not verified (artifacts.registry.verification does not ask for it)"
     if status.verified:
         signer = status.subject if status.mode == "keyless" else status.fingerprint
         return f"  Signature verified ({status.mode}, {printable(signer or '')})"

@@ -14,12 +14,14 @@ from tests.peers import oci_layout
 from tests.scenarios.commands import UNGATED, Finished, Floe, finish
 
 LAYOUT = "oci-layout:./registry"
-# Spec 18.
+# Spec 18, and 3.
 FIELDS = {
     *("success", "outcome", "promotion_id", "change_id", "artifact_digest", "artifact_tag"),
     *("version", "source_environment", "target_environment", "findings", "gate_results"),
     *("signature", "operator", "authorized_via", "tags", "registry_sync", "warnings"),
     *("promoted_at", "trace_id", "dry_run", "error"),
+    # Needed approvals are named.
+    "approvals_missing",
 }
 ERROR_FIELDS = {"type", "reason_code", "message", "exit_code", "details"}
 # Colours, a cleared screen, a title, an overwritten line, a reversed one, a C1 sequence, Slack.
@@ -249,3 +251,22 @@ def _await(path: Path, process: "subprocess.Popen[bytes]") -> None:
     end = time.monotonic() + 30
     while not path.exists() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
+
+
+@pytest.mark.requirement("FR-033")
+def test_a_status_that_cannot_be_had_names_its_trace(tmp_path: Path) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    floe = Floe(tmp_path, {"TRACEPARENT": f"00-{trace}-00f067aa0ba902b7-01"})
+
+    shown, told = floe.run("platform", "status"), floe.run("platform", "status", *JSON)
+
+    assert (shown.code, told.code) == (2, 2)
+    assert f"Trace ID: {trace}" in shown.err
+    assert told.document["trace_id"] == trace
+
+
+@pytest.mark.requirement("FR-009a")
+def test_the_schema_takes_the_manifest_like_every_command(tmp_path: Path) -> None:
+    ended = Floe(tmp_path).run("schema", "--manifest", "platform.yaml")
+
+    assert (ended.code, ended.document["title"]) == (0, "floe manifest")
