@@ -15,7 +15,8 @@ _REPOSITORY = re.compile(r"/v2/(.+?)/(?:manifests|blobs|tags|referrers)/")
 class TokenAuth:
     """
     `user` and `password` may push and pull, `identity_token` too; without credentials what is
-    `public` may be pulled. `expires_in` is only what is said: `revoke` is what ends tokens.
+    `public` may be pulled. `expires_in` is only what is said: `revoke` is what ends tokens. Tokens
+    are `named` and numbered.
     """
 
     user: str = "alice"
@@ -25,6 +26,7 @@ class TokenAuth:
     expires_in: int | None = 300
     field_name: str = "token"
     realm: str | None = None
+    named: str = "token"
     tokens: dict[str, frozenset[str]] = field(default_factory=dict)
     issued: int = 0
 
@@ -61,7 +63,7 @@ class TokenAuth:
             if action in actions
         )
         self.issued += 1
-        token = f"token-{self.issued}"
+        token = f"{self.named}-{self.issued}"
         self.tokens[token] = granted
         answer: dict[str, object] = {self.field_name: token}
         if self.expires_in is not None:
