@@ -2,9 +2,11 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from engine.domain.errors import RegistryUnavailableError, UsageError
+from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError, UsageError
 from engine.domain.manifest import Descriptor, Manifest
 from engine.domain.text import printable
 from engine.ports import Progress, RegistryReader
@@ -20,31 +22,44 @@ def pull(registry: RegistryReader, manifest: Manifest, target: Path, progress: P
     Write the layers of `manifest`, by their titles or digests, and its own bytes into `target`.
 
     `target` must not exist or be empty, and appears at once when all of it is there and checked.
-    UsageError for a target that is in the way, or an artifact without layers of its own.
+    UsageError for a target that is in the way, or an artifact without layers of its own;
+    RegistryAnswerError for what is no OCI manifest, RegistryUnavailableError for a target that
+    cannot be written.
     """
     layers = _layers(manifest)
     names = _names(layers)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"'{target}' is there already: name a directory that is new or empty")
+    try:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise UsageError(f"'{target}' is there already: name a directory that is new or empty")
+        with _draft(target) as draft:
+            for layer, name in zip(layers, names, strict=True):
+                progress.step(f"{name}: {layer.size} bytes")
+                with (draft / name).open("w+b") as file:
+                    registry.save(layer.digest, layer.size, file)
+            (draft / MANIFEST_FILE).write_bytes(manifest.content)
+            draft.chmod(0o755)
+            # An empty directory is replaced by a rename; one that was filled meanwhile is not.
+            draft.replace(target)
+    except OSError as error:
+        raise RegistryUnavailableError(f"'{target}' cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _draft(target: Path) -> Iterator[Path]:
+    """A directory beside `target` that is gone afterwards, unless it was moved there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".floe-pull-", dir=target.parent))
     try:
-        for layer, name in zip(layers, names, strict=True):
-            progress.step(f"{name}: {layer.size} bytes")
-            with (draft / name).open("w+b") as file:
-                registry.save(layer.digest, layer.size, file)
-        (draft / MANIFEST_FILE).write_bytes(manifest.content)
-        draft.chmod(0o755)
-        # An empty directory is replaced by a rename; one that was filled meanwhile is not.
-        draft.replace(target)
-    except OSError as error:
-        raise RegistryUnavailableError(f"'{target}' cannot be written: {error.strerror}") from error
+        yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
 def _layers(manifest: Manifest) -> tuple[Descriptor, ...]:
-    layers = manifest.view.layers
+    try:
+        layers = manifest.view.layers
+    except ValueError as error:
+        raise RegistryAnswerError(f"{error}: there is nothing in it to pull") from error
     if layers is None:
         raise UsageError(
             f"{manifest.digest.short} is an index of artifacts: pull one of those it lists by its "

@@ -9,6 +9,7 @@ import pytest
 
 from engine.adapters.registry.layout import LayoutRegistry
 from engine.domain.artifact import Digest, Tag
+from engine.domain.errors import RegistryAnswerError
 from engine.domain.manifest import Manifest
 from tests.builders import Artifact, image, index, referrer
 from tests.peers import oci_layout
@@ -72,6 +73,17 @@ def test_a_mark_proves_nothing(root):
     index_json.write_text(lie)
 
     assert digests(root) == []
+
+
+@pytest.mark.parametrize("digest", ["x", f"sha512:{'a' * 128}"])
+def test_a_mark_on_what_cannot_be_asked_for_is_an_error_in_words(root: Path, digest: str):
+    record = signature()
+    LayoutRegistry(root).put(record.manifest)
+    index_json = root / "index.json"
+    index_json.write_text(index_json.read_text().replace(str(record.manifest.digest), digest))
+
+    with pytest.raises(RegistryAnswerError, match="not a sha256 digest"):
+        digests(root)
 
 
 def test_a_referrer_another_tool_attached_is_found_with_type_and_annotations(root):

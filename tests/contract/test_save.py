@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.domain.errors import RegistryAnswerError, UsageError
+from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError, UsageError
+from engine.domain.manifest import IMAGE_MANIFEST, Manifest
 from engine.ports import SILENT
 from engine.pull import pull
 from tests.builders import descriptor, image
@@ -39,6 +40,27 @@ def test_another_size_than_the_descriptor_says_is_refused(place: Place, off: int
 def test_what_is_not_there_is_an_error(place: Place, digest: str):
     with pytest.raises(RegistryAnswerError):
         place.registry.save(digest, 7, BytesIO())
+
+
+def test_a_blob_named_by_sha512_is_missing_and_no_accident(place: Place):
+    place.push(image(b"layer"), "v1.0.0")
+
+    with pytest.raises(RegistryAnswerError):
+        place.registry.save(f"sha512:{'a' * 128}", 7, BytesIO())
+
+
+@pytest.mark.parametrize("content", [b"[]", b'{"schemaVersion": 2, "layers": 3}', b"\xff"])
+def test_what_is_no_oci_manifest_is_not_pulled(place: Place, tmp_path: Path, content: bytes):
+    with pytest.raises(RegistryAnswerError, match="is not an OCI manifest"):
+        pull(place.registry, Manifest(content, IMAGE_MANIFEST), tmp_path / "out", SILENT)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_target_that_cannot_be_made_is_an_error_in_words(place: Place, tmp_path: Path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(RegistryUnavailableError, match="file/below/out' cannot be written"):
+        pull(place.registry, image(b"layer").manifest, tmp_path / "file/below/out", SILENT)
 
 
 @pytest.mark.parametrize("title", ["../outside", "/etc/passwd", "a/b", "..", "manifest.json"])

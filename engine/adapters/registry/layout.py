@@ -7,7 +7,6 @@ https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 import logging
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -16,6 +15,7 @@ from engine.adapters.registry.content import check_name, check_saved
 from engine.adapters.registry.layout_files import read_file, writing
 from engine.adapters.registry.layout_index import LayoutIndex
 from engine.adapters.registry.layout_index_file import IndexFile, create_layout
+from engine.adapters.registry.layout_links import Links
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
     ContentMissingError,
@@ -36,14 +36,6 @@ from engine.ports import Upload
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Links:
-    """What a manifest points at, beside its content."""
-
-    subject: str | None
-    children: tuple[str, ...]
-
-
 class LayoutRegistry:
     """
     The `Registry` at `root`; several threads and processes may use it at once.
@@ -55,7 +47,7 @@ class LayoutRegistry:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._index = IndexFile(root)
-        self._links: dict[str, _Links] = {}
+        self._links = Links(lambda digest: self._content(digest, MAX_MANIFEST_BYTES))
 
     @classmethod
     def create(cls, root: Path) -> Self:
@@ -89,10 +81,7 @@ class LayoutRegistry:
             return None  # A layer or configuration: no manifest has this digest.
 
     def blob(self, digest: str, limit: int) -> bytes:
-        try:
-            content = self._content(Digest(digest), limit)
-        except ValueError as error:
-            raise self._answer(f"cannot be asked for {printable(digest)}: {error}") from error
+        content = self._content(self._named(digest), limit)
         if content is None:
             self._index.read()
             raise self._missing(f"does not have the blob {digest}")
@@ -100,7 +89,7 @@ class LayoutRegistry:
 
     def save(self, digest: str, size: int, file: BinaryIO) -> None:
         check_name(digest)
-        path = self._path(Digest(digest))
+        path = self._root.joinpath("blobs", *digest.split(":"))
         try:
             with path.open("rb") as kept:
                 shutil.copyfileobj(kept, file)
@@ -120,7 +109,7 @@ class LayoutRegistry:
     ) -> tuple[Descriptor, ...]:
         index = self._index.read()
         said = (entry["digest"] for entry in index.by_subject.get(str(subject), ()))
-        digests = dict.fromkeys((*said, *self._discovered(index, str(subject))))
+        digests = dict.fromkeys((*said, *self._links.to(str(subject), index.unknown)))
         found = (self._referrer(digest, subject) for digest in digests)
         return tuple(
             descriptor
@@ -186,7 +175,7 @@ class LayoutRegistry:
             raise self._answer(f"cannot be used for the tag {tag}: {error}") from error
 
     def _referrer(self, digest: str, subject: Digest) -> Descriptor | None:
-        manifest = self.fetch(Digest(digest))
+        manifest = self.fetch(self._named(digest))
         if manifest is None or manifest.view.subject is None:
             return None
         if manifest.view.subject.digest != str(subject):
@@ -197,36 +186,6 @@ class LayoutRegistry:
                 "annotations": manifest.view.annotations,
             }
         )
-
-    def _discovered(self, index: LayoutIndex, subject: str) -> Iterator[str]:
-        """Referrers other tools put here, also those listed in an index within the index."""
-        seen = set(index.unknown)
-        waiting = list(index.unknown)
-        while waiting:
-            digest = waiting.pop()
-            links = self._links_of(digest)
-            if links.subject == subject:
-                yield digest
-            new = [child for child in links.children if child not in seen]
-            seen.update(new)
-            waiting.extend(new)
-
-    def _links_of(self, digest: str) -> _Links:
-        known = self._links.get(digest)
-        if known:
-            return known
-        try:
-            content = self._content(Digest(digest), MAX_MANIFEST_BYTES)
-            view = Manifest(content, "").view if content is not None else None
-        except (ValueError, RegistryAnswerError):
-            view = None
-        if view is None:
-            # Absent, altered or no manifest: it refers to nothing now, and may be put right.
-            return _Links(None, ())
-        subject = view.subject.digest if view.subject else None
-        links = _Links(subject, tuple(child.digest for child in view.manifests or ()))
-        self._links[digest] = links
-        return links
 
     def _content(self, digest: Digest, limit: int) -> bytes | None:
         try:
@@ -240,6 +199,12 @@ class LayoutRegistry:
         if Digest.of(content) != digest:
             raise self._answer(f"has altered content under {digest}: restore it from a copy")
         return content
+
+    def _named(self, digest: str) -> Digest:
+        try:
+            return Digest(digest)
+        except ValueError as error:
+            raise self._answer(f"cannot be asked for {printable(digest)}: {error}") from error
 
     def _path(self, digest: Digest) -> Path:
         return self._root / "blobs" / "sha256" / digest.hex
