@@ -1,8 +1,9 @@
 """`artifacts.promotion` as the file spells it: the path, its gates and its rules."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, JsonValue, Strict, Tag
+from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, Strict, Tag
 
 from engine.config.registries import RegistryEntry
 from engine.config.surroundings import Filled, ResolvedPath, SecretUrl
@@ -26,6 +27,7 @@ from engine.config.values import (
     variant,
 )
 from engine.domain.gate import ScannerFormat, Severity
+from engine.domain.record import in_utc
 
 
 class GateEntry(Section):
@@ -135,13 +137,18 @@ class ApprovalsEntry(Section):
     rollback: Flag = Field(default=False, description="whether rollbacks wait for approval too")
 
 
+def _in_calendar(time: datetime) -> datetime:
+    in_utc(time)
+    return time
+
+
 class LockEntry(Section):
     """A lock only an edit of the file lifts."""
 
     locked: Flag = Field(description="whether the environment is locked")
     reason: Given[Text] = Field(default=None, description="why; shown with every refusal")
     locked_by: Given[Text] = Field(default=None, description="who says so")
-    locked_at: Given[AwareDatetime] = Field(
+    locked_at: Given[Annotated[AwareDatetime, AfterValidator(_in_calendar)]] = Field(
         default=None, description="since when, with its zone", examples=["2026-01-31T09:00:00Z"]
     )
 

@@ -20,7 +20,17 @@ from engine.domain.operator import IdentitySource
 
 DigestText = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 TraceText = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
+
+
+def in_utc(time: datetime) -> datetime:
+    """`time` with UTC as its zone; ValueError where it lies outside the calendar there."""
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("lies outside the years 1 to 9999 in UTC") from error
+
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(in_utc)]
 
 
 class Value(BaseModel):

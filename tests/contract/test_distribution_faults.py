@@ -93,7 +93,10 @@ def test_nobody_waits_for_a_retry_after_beyond_the_deadline(
     assert len(fake.requests) == 1
 
 
-@pytest.mark.parametrize("after", ["soon", "-1", "Wed, 21 Oct 2015 07:28:00 GMT", "Wed"])
+@pytest.mark.parametrize(
+    "after",
+    ["soon", "-1", "Wed, 21 Oct 2015 07:28:00 GMT", "Wed", "Fri, 31 Dec 9999 23:59:59 -2359"],
+)
 def test_a_retry_after_that_says_nothing_useful_is_passed_over(
     fake: FakeRegistry, opened: Opened, after: str
 ) -> None:

@@ -86,6 +86,10 @@ def test_an_authorization_that_admits_nobody_is_refused(tmp_path: Path) -> None:
             "lock: {locked: true, reason: x, locked_by: y, locked_at: 2026-01-01}",
             "lock.locked_at: ",
         ),
+        (
+            "lock: {locked: true, reason: x, locked_by: y, locked_at: 0001-01-01T00:00:00+23:59}",
+            "lock.locked_at: lies outside the years 1 to 9999 in UTC",
+        ),
     ],
 )
 def test_rules_that_contradict_themselves_are_refused(

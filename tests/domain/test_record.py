@@ -73,6 +73,7 @@ def test_a_record_cannot_be_changed():
         {"artifact_digest": "sha256:short"},
         {"trace_id": "not hex"},
         {"promoted_at": "2026-01-01T00:00:00"},
+        {"promoted_at": "9999-12-31T23:59:59-23:59"},
         {"schema_version": 2},
         {"surprise": 1},
     ],

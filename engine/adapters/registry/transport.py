@@ -203,10 +203,10 @@ def _retry_after(answer: Answer) -> float:
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
+        moment = parsedate_to_datetime(text).astimezone(UTC)
+    except (ValueError, OverflowError):
         return 0.0
-    return (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    return (moment - datetime.now(UTC)).total_seconds()
 
 
 def _busy(answer: Answer) -> RegistryUnavailableError:
