@@ -205,7 +205,7 @@ class Decisions:
         )
         result = self._platform.engine.run(request, QUIET)
         if result.error and not self._mine(asked, operator.name, request.reason):
-            raise result.error
+            self._raise_refused(result)
         place = Place(asked.asker.channel, asked.asker.thread) if asked.asker.channel else None
         self._banners.refresh(request.target, place)
         if self._look.channel or place:
@@ -227,12 +227,17 @@ class Decisions:
             self._platform.engine.path, target, operator, asked.trace_id, asked.text("reason")
         )
         result: Result = self._platform.engine.run(request, QUIET)
-        if result.error:
-            raise result.error
+        self._raise_refused(result)
         self._banners.refresh()
         if result.outcome is Ending.UNCHANGED and asked.tries <= 1:
             return note(f"*Nothing to do:* {target} is not locked.")
         return note(f"*{target} is unlocked.* What waited can continue.")
+
+    def _raise_refused(self, result: Result) -> None:
+        """Whoever asked is told at once; what refused them goes on record meanwhile."""
+        if result.error:
+            self._platform.engine.pool.submit(self._platform.refused, result.plan)
+            raise result.error
 
     def _promotions(self, asked: Asked) -> Payload | None:
         self._people.operator(asked.asker)

@@ -1,6 +1,6 @@
 """What the faces talk to: runs of requests, what runs where, and what happened."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from engine.domain.errors import ArtifactNotFoundError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.mirroring import SyncReport
+from engine.domain.plan import Plan
 from engine.domain.selection import Selection
 from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, lock_in_force
@@ -170,7 +171,8 @@ class Platform:
 
     `changes` takes decisions, `progression` moves changes, `worker` works on them in the background
     once it is started (a server does). `store` has the feed that faces follow, and what gates
-    printed. `memberships` asks a face about its people again.
+    printed. `memberships` asks a face about its people again. `refused` puts on record, as far as
+    it can, what a plan was refused for.
     """
 
     engine: Engine
@@ -179,6 +181,7 @@ class Platform:
     worker: Worker
     store: ChangeStore
     memberships: Memberships
+    refused: Callable[[Plan], None] = lambda _plan: None
 
     @property
     def foreground(self) -> Foreground:

@@ -104,7 +104,15 @@ def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
 
     worker = Worker(changes, progression, store, settled=settled)
     try:
-        yield Platform(engine, changes, progression, worker, store, members)
+        yield Platform(
+            engine,
+            changes,
+            progression,
+            worker,
+            store,
+            members,
+            refused=lambda plan: refusals.note(attempt_of_plan(plan)),
+        )
     finally:
         store.close()
 

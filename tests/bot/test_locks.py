@@ -13,7 +13,7 @@ from bot.inbox import Asked, Asker, Inbox, key_of
 from bot.messages import Messages
 from bot.store import BotStore
 from engine.config.people import SlashCommands
-from engine.domain.record import LockRecord
+from engine.domain.record import LockRecord, RefusalRecord
 from tests.bot.fake_slack import TEAM
 from tests.bot.stage import ALICE, BOB, CAROL, DEPLOYS, INCIDENT, buttons, eventually, said
 from tests.scenarios.engines import TRACE_ID
@@ -142,6 +142,28 @@ def test_locking_what_is_locked_names_the_holder_and_unlocking_is_for_those_who_
     assert [t for t in told if t.startswith("Not locked: ") and "Locked by: bob@acme.com" in t]
     assert [t for t in told if t.startswith("Not unlocked: Unauthorized")]
     assert locked(stage).reason == "INC-1"
+
+
+@pytest.mark.requirement("FR-048")
+def test_who_is_refused_a_lock_or_an_unlock_is_on_record_as_everywhere_else(stage):
+    stage.command("/lock prod INC-1", user=BOB)
+    eventually(lambda: locked(stage))
+
+    stage.command("/lock prod INC-2", user=CAROL)
+    eventually(lambda: ("lock", "lock") in refused(stage))
+    stage.command("/unlock prod mine now", user=CAROL)
+
+    eventually(lambda: ("unlock", "authorization") in refused(stage))
+
+
+def refused(stage):
+    """What carol was refused by the ledger of prod: what she tried, and the rule."""
+    records = [entry.record for entry in stage.platform.engine.history("prod")]
+    return {
+        (record.action, record.rule)
+        for record in records
+        if isinstance(record, RefusalRecord) and record.operator == "carol@acme.com"
+    }
 
 
 @pytest.mark.requirement("SL-004")
