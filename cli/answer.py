@@ -14,6 +14,7 @@ import click
 from cli.failure import INTERRUPTED, as_json
 from cli.streams import written
 from engine.domain.errors import PromotionError
+from engine.domain.text import printable
 
 _AFTERWARDS_SECONDS = 3.0
 
@@ -88,7 +89,8 @@ def _print(output: str, answer: Answer) -> None:
         click.echo(_yaml(answer.document), nl=False)
     else:
         for line in answer.lines:
-            click.echo(line, err=answer.failed)
+            # What a server says is in it too, and is never obeyed by a terminal.
+            click.echo(printable(line), err=answer.failed)
 
 
 def _yaml(document: Any) -> str:

@@ -150,6 +150,10 @@ class Commands:
     def audit(self, environment: str | None, strict: bool) -> Answer:
         document = self.api.get("audit", {"environment": environment}, long=True)
         report = reading.audit(document)
+        names = {each.environment for each in report.environments}
+        if not names or environment not in (None, *names):
+            # What was not looked at is not sound.
+            raise reading.StrangeAnswerError("an audit that leaves environments out")
         return audit.verified(report.strict() if strict else report, self.trace_id)
 
     def history(
@@ -191,5 +195,5 @@ def _with_history(document: Json, entries: Sequence[Entry]) -> Json:
 
 
 def _part(text: str) -> str:
-    """One segment of a path, whatever is in it."""
-    return quote(text, safe="")
+    """One segment of a path, whatever is in it; what is no text names nothing there."""
+    return quote(text, safe="", errors="replace")

@@ -32,14 +32,27 @@ def records(
     """The newest `limit` records that `filters` admit, or all of them."""
     after: str | None = None
     left = limit
+    told: set[tuple[str, int]] = set()
     while left is None or left > 0:
         size = _PAGE if left is None else min(left, _PAGE)
         page = _page(api, {**filters, "limit": str(size), "after": after}, pause)
-        yield from map(reading.entry, page.records)
-        after = page.next
+        yield from _new(map(reading.entry, page.records[:size]), told)
+        after = page.next if page.records else None
         if after is None:
             return
         left = None if left is None else left - len(page.records)
+
+
+def _new(
+    entries: Iterator[reading.ToldEntry], told: set[tuple[str, int]]
+) -> Iterator[reading.ToldEntry]:
+    """`entries`, none of which was `told` before: pages that come round again have no end."""
+    for entry in entries:
+        place = (entry.environment, entry.sequence)
+        if place in told:
+            raise reading.StrangeAnswerError("a history that begins anew")
+        told.add(place)
+        yield entry
 
 
 def _page(api: Api, query: Mapping[str, str | None], pause: Callable[[float], None]) -> _Page:

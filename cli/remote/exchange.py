@@ -1,0 +1,92 @@
+"""One answer of a server: all of it, unless it is too much or takes too long."""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+MAX_BYTES = 64 * 1024 * 1024
+# What `floe serve` says is a dozen deep; what is much deeper cannot be printed again.
+_MAX_DEPTH = 100
+_JSON = "application/json"
+Json = Any
+
+
+class EndlessAnswerError(Exception):
+    """Why an answer was not read to its end."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`document` is what its JSON says; None where it has none that can be read."""
+
+    status: int
+    headers: httpx.Headers
+    document: Json
+
+    @property
+    def is_json(self) -> bool:
+        return _kind(self.headers) == _JSON
+
+    @property
+    def is_success(self) -> bool:
+        return httpx.codes.is_success(self.status)
+
+    @property
+    def leads_elsewhere(self) -> bool:
+        return httpx.codes.is_redirect(self.status)
+
+
+def exchange(
+    client: httpx.Client, method: str, path: str, seconds: float, **options: Json
+) -> Answer:
+    """
+    Ask, and read what is answered; httpx.RequestError where nothing is.
+
+    EndlessAnswerError for a body that is not whole `seconds` after it was asked for, or larger
+    than MAX_BYTES. It is read as it comes: what was compressed unasked swells to any size.
+    """
+    end = time.monotonic() + seconds
+    with client.stream(method, path, **options) as answer:
+        if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise EndlessAnswerError("it compressed its answer, which was not asked for")
+        body = bytearray()
+        for chunk in answer.iter_raw():
+            body += chunk
+            if len(body) > MAX_BYTES:
+                raise EndlessAnswerError(f"an answer of more than {MAX_BYTES >> 20} MiB")
+            if time.monotonic() > end:
+                raise EndlessAnswerError(f"an answer that takes longer than {seconds:g} s")
+    document = _read(bytes(body)) if _kind(answer.headers) == _JSON else None
+    return Answer(answer.status_code, answer.headers, document)
+
+
+def _kind(headers: httpx.Headers) -> str:
+    return str(headers.get("Content-Type", "")).partition(";")[0].strip()
+
+
+def _read(body: bytes) -> Json:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if _shallow(document) else None
+
+
+def _shallow(document: Json) -> bool:
+    """Whether it is at most _MAX_DEPTH deep."""
+    level = [document]
+    for _ in range(_MAX_DEPTH):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return True
+    return False
+
+
+def _inside(value: Json) -> Iterable[Json]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
