@@ -21,6 +21,9 @@ from tests.builders import Artifact
 from tests.peers import docker_registry as docker
 from tests.peers import oci_layout, raw
 from tests.peers.fake_registry import FakeRegistry
+from tests.secrets import log_listener, nothing_secret_is_logged
+
+__all__ = ["log_listener", "nothing_secret_is_logged"]
 
 # Where a change is judged, the same examples are tried every time; at a desk always new ones.
 settings.register_profile("ci", derandomize=True)
