@@ -63,6 +63,7 @@ floe.add_command(
         },
     )
 )
+click.version_option(package_name="floe", message="floe %(version)s")(floe)
 
 
 def main() -> None:

@@ -15,13 +15,20 @@ class _ToldSignature(Told):
     error: ToldError | None
 
 
+def _unlooked(verdict: SignatureVerdict) -> str:
+    """Why no signature is shown."""
+    if verdict.verified:
+        return "verified before by the same rules, and not looked at again"
+    return "no signature is attached"
+
+
 def told(document: Document) -> Answer:
     said = _ToldSignature.model_validate(document)
     verdict = said.signature
     looked = [f"  {examined.place}: {examined.refused or 'good'}" for examined in verdict.examined]
     lines = [
         f"{printable(said.artifact_tag)} is {said.artifact_digest}",
-        *(looked or ["  no signature is attached"]),
+        *(looked or [f"  {_unlooked(verdict)}"]),
         *(f"  note: {printable(note)}" for note in verdict.notes),
         verdict.summary,
         f"Trace ID: {said.trace_id}",

@@ -38,6 +38,15 @@ def test_a_signed_artifact_is_verified_and_said_by_whom(floe):
     assert document["signature"]["mode"] == "key"
 
 
+def test_what_was_verified_before_is_not_said_to_be_unsigned(floe):
+    floe.run("artifact", "verify", "v1.0.0")
+
+    again = floe.run("artifact", "verify", "v1.0.0")
+
+    assert "verified before by the same rules" in again.out
+    assert "no signature" not in again.out
+
+
 def test_an_unsigned_one_is_exit_6(floe):
     ended = floe.run("artifact", "verify", "v1.0.1")
 

@@ -1,5 +1,6 @@
 """What somebody sees who types `floe` and does not know how it goes on."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,9 @@ def test_each_line_of_help_is_whole(tmp_path: Path, group: tuple[str, ...]) -> N
     shown = Floe(tmp_path).run(*group, "--help")
 
     assert "..." not in shown.out.partition("Commands:")[2]
+
+
+def test_the_version_is_said(tmp_path: Path) -> None:
+    shown = Floe(tmp_path).run("--version")
+
+    assert (shown.code, shown.out) == (0, f"floe {version('floe')}\n")

@@ -75,6 +75,14 @@ def test_plain_http_where_tls_was_expected_is_told(fake: FakeRegistry, opened: O
         opened(fake.host, scheme="https").resolve(V1)
 
 
+def test_tls_where_plain_http_was_expected_is_told(fake: FakeRegistry, opened: Opened) -> None:
+    fake.always("GET", "/manifests/", Reply(400))
+    fake.always("HEAD", "/manifests/", Reply(400))
+
+    with pytest.raises(RegistryUnavailableError, match="over plain http.*insecure: false"):
+        opened(fake.host, scheme="http").resolve(V1)
+
+
 @pytest.mark.parametrize("call", ["read", "upload"])
 def test_nothing_leads_from_tls_to_plain_http(
     secure: FakeRegistry, fake: FakeRegistry, opened: Opened, certificate: Path, call: str

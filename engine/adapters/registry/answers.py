@@ -57,9 +57,14 @@ def refused(answer: Answer) -> RegistryUnavailableError:
             f"registry {host} denies {doing} ({words(answer)}): ask its owner for that right, "
             "or use other credentials in artifacts.registry.auth"
         )
+    way_out = "check artifacts.registry.uri and what this registry supports"
+    if answer.status == httpx.codes.BAD_REQUEST and answer.call.url.startswith("http:"):
+        # What servers that speak TLS answer, and hardly ever with a word of their own.
+        way_out = (
+            "it was asked over plain http: if it speaks TLS, set artifacts.registry.insecure: false"
+        )
     return RegistryRefusalError(
-        f"registry {host} did not accept {doing} ({words(answer)}): "
-        "check artifacts.registry.uri and what this registry supports"
+        f"registry {host} did not accept {doing} ({words(answer)}): {way_out}"
     )
 
 
