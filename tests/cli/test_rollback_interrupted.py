@@ -36,7 +36,7 @@ def floe(fake: FakeRegistry, tmp_path: Path) -> Floe:
     auth = base64.b64encode(b"alice:secret").decode()
     (tmp_path / "config.json").write_text(json.dumps({"auths": {fake.host: {"auth": auth}}}))
     uri = f"oci://{fake.host}/{REPOSITORY}"
-    with shaky_engine(fake, tmp_path, path_of("dev", "prod"), timeout_seconds=20) as shaky:
+    with shaky_engine(fake, tmp_path, path_of("dev", "prod")) as shaky:
         for version in ("v1.0.0", "v1.1.0"):
             shaky.place.push(image(version.encode()), f"{version}-dev")
             assert promote(shaky.engine, version, "prod").error is None

@@ -17,6 +17,7 @@ from tests.builders import image
 from tests.peers.fake_http import Cut
 from tests.peers.fake_registry import Behaviour, FakeRegistry, Repository
 from tests.scenarios.engines import BOB, engine_on, promote
+from tests.scenarios.shaky import SOON
 
 REPOSITORY = "acme/platform"
 OLD, NEW = image(b"old"), image(b"new")
@@ -42,7 +43,7 @@ def prepared(behaviour: Behaviour, opened: Opener, folder: Path) -> Iterator[Fak
 @contextmanager
 def restarted(fake: FakeRegistry, opened: Opener, folder: Path) -> Iterator[Engine]:
     """A process that knows nothing of those before it, and does not wait long."""
-    with engine_on(opened(fake.host, timeout_seconds=0.4), folder) as engine:
+    with engine_on(opened(fake.host, pauses=SOON), folder) as engine:
         yield engine
 
 

@@ -27,7 +27,7 @@ def twins(
     tmp_path: Path,
 ) -> Iterator[Twins]:
     trouble = TROUBLES[request.getfixturevalue("name")]
-    with twins_on(registry_host, repository, opened, tmp_path, patient=trouble.survived) as built:
+    with twins_on(registry_host, repository, opened, tmp_path, hangs=trouble.hangs) as built:
         yield built
 
 

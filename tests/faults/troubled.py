@@ -14,6 +14,7 @@ from tests.builders import image
 from tests.peers import proxy, raw
 from tests.peers.proxy import Proxy, Way, answered
 from tests.scenarios.engines import Told, engine_on
+from tests.scenarios.shaky import SOON
 
 Opened = Callable[..., DistributionRegistry]
 # Not found, registry unavailable, tag exists, never promoted there.
@@ -32,13 +33,14 @@ class Trouble:
     times: int = 1
     every: int = 4
     survived: bool = False
+    hangs: bool = False
     lies: bool = False
 
 
 _PAGE = answered(200, b"<html>Sign in</html>", Content_Type="text/html")
 TROUBLES = {
     "late": Trouble(proxy.late(0.05), survived=True),
-    "too late": Trouble(proxy.late(2)),
+    "too late": Trouble(proxy.late(4), hangs=True),
     "dropped before": Trouble(proxy.dropped_before, survived=True),
     "dropped after": Trouble(proxy.dropped_after, every=1),
     "gone": Trouble(proxy.dropped_before, _ALWAYS),
@@ -82,8 +84,10 @@ class Twins:
         number = first
         while True:
             self.proxy.fail(number, trouble.way, trouble.times)
+            failed = len(self.failures)
             yield number
-            if not self.proxy.struck:
+            # What fails on the way there says nothing about how many there are.
+            if not self.proxy.struck and len(self.failures) == failed:
                 return
             number += trouble.every
 
@@ -117,12 +121,12 @@ class Twins:
 
 @contextmanager
 def twins_on(
-    host: str, repository: str, opened: Opened, folder: Path, *, patient: bool = False
+    host: str, repository: str, opened: Opened, folder: Path, *, hangs: bool = False
 ) -> Iterator[Twins]:
-    """The troubled one gives up soon unless `patient`."""
-    seconds = 20 if patient else 0.5
+    """The troubled one gives up soon on what `hangs`."""
+    seconds = 1 if hangs else 30
     with Proxy(host) as between:
-        troubled = opened(between.host, repository, timeout_seconds=seconds)
+        troubled = opened(between.host, repository, timeout_seconds=seconds, pauses=SOON)
         calm = opened(host, repository, timeout_seconds=30)
         with engine_on(troubled, folder) as one, engine_on(calm, folder) as other:
             yield Twins(between, one, other, host, repository)

@@ -15,6 +15,7 @@ from tests.peers.fake_registry import FakeRegistry, Repository
 from tests.scenarios.engines import DEFAULT_PATH, engine_on
 
 REPOSITORY = "acme/platform"
+SOON = (0.01, 0.02, 0.04)
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,14 @@ def shaky_engine(
     folder: Path,
     path: PromotionPath = DEFAULT_PATH,
     clock: Clock | None = None,
-    timeout_seconds: float = 0.4,
 ) -> Iterator[Shaky]:
-    """Gives up on a request soon, so that a test of many failures does not take minutes."""
+    """Repeats a request soon, so that a test of many failures does not take minutes."""
     registry = open_registry(
         fake.host,
         REPOSITORY,
         credentials=anonymous,
         scheme="http",
-        timeout_seconds=timeout_seconds,
+        pauses=SOON,
     )
     place = Place(registry, lambda pushed, tag: fake.hold(REPOSITORY, pushed, tag))
     try:

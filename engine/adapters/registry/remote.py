@@ -1,6 +1,7 @@
 """Opens a repository in a remote registry."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.adapters.registry.authentication import Authenticator
@@ -8,7 +9,7 @@ from engine.adapters.registry.credentials import CredentialSource
 from engine.adapters.registry.distribution import DistributionRegistry
 from engine.adapters.registry.session import Session
 from engine.adapters.registry.tokens import TokenService
-from engine.adapters.registry.transport import Observer, Transport, tls_context
+from engine.adapters.registry.transport import PAUSES, Observer, Transport, tls_context
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
 
@@ -31,12 +32,14 @@ def open_registry(
     ca_file: Path | None = None,
     verify: bool = True,
     on_request: Observer | None = None,
+    pauses: Sequence[float] = PAUSES,
 ) -> DistributionRegistry:
     """
     The repository `host/repository`; nothing is sent yet. To be closed by whoever opened it.
 
     `scheme` `http` is for loopback and for registries configured as insecure. `on_request` is told
-    method and path of every request. ConfigError for what cannot be a host or a repository.
+    method and path of every request; `pauses` are the seconds before one is repeated. ConfigError
+    for what cannot be a host or a repository.
     """
     if not _HOST.fullmatch(host) or not _REPOSITORY.fullmatch(repository):
         raise ConfigError(
@@ -44,7 +47,7 @@ def open_registry(
             "write oci://host[:port]/name, the name in lower case"
         )
     root = f"{scheme}://{_HUB_HOST if host in _HUB else host}"
-    transport = Transport(tls_context(ca_file, verify), on_request)
+    transport = Transport(tls_context(ca_file, verify), on_request, pauses)
     tokens = TokenService(transport, host, plain_http=scheme == "http")
     session = Session(transport, root, repository, Authenticator(host, credentials, tokens))
     return DistributionRegistry(session, root, repository, f"{host}/{repository}", timeout_seconds)

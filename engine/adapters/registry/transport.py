@@ -4,9 +4,10 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import BinaryIO
@@ -30,7 +31,7 @@ _BUSY = frozenset({429, 500, 502, 503, 504})
 # Six attempts in about 1.5 s: a registry that is restarting is often back by then, and a person
 # does not wait for one that is not. The first pauses are short because registries on a file
 # system answer 500 for the instant in which a tag is being moved.
-_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
+PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 _CONNECT_SECONDS = 10.0
 # httpx would turn `user:password@` in a URL, which a registry may send us, into credentials.
 _NO_AUTH = httpx.Auth()
@@ -49,13 +50,20 @@ class Transport:
     """
     Sends calls to any host; who we are is not its business. Safe to use from several threads.
 
-    `on_request` sees method and path of every request that goes out, repeated ones too.
+    `on_request` sees method and path of every request that goes out, repeated ones too. `pauses`
+    are those before a request is repeated, in seconds.
     """
 
-    def __init__(self, tls: ssl.SSLContext, on_request: Observer | None = None) -> None:
+    def __init__(
+        self,
+        tls: ssl.SSLContext,
+        on_request: Observer | None = None,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
         # httpx logs whole URLs, and the query of a storage URL is a credential.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._on_request = on_request
+        self._pauses = pauses
         self._client = httpx.Client(
             verify=tls,
             limits=httpx.Limits(
@@ -76,7 +84,7 @@ class Transport:
         RegistryUnavailableError when there is none by `deadline`, RegistryAnswerError for a body
         that is encoded or larger than the call's limit.
         """
-        pauses = iter(_PAUSES if call.repeatable else ())
+        pauses = iter(self._pauses if call.repeatable else ())
         while True:
             try:
                 return self._attempt(call, deadline)
@@ -125,6 +133,8 @@ class Transport:
 
 def tls_context(ca_file: Path | None, verify: bool) -> ssl.SSLContext:
     """The operating system's authorities and those of `ca_file`, a PEM file."""
+    if ca_file is None and verify:
+        return _system_authorities()
     context = ssl.create_default_context()
     if not verify:
         context.check_hostname = False
@@ -138,6 +148,12 @@ def tls_context(ca_file: Path | None, verify: bool) -> ssl.SSLContext:
                 "name a PEM file of certificates"
             ) from error
     return context
+
+
+@cache
+def _system_authorities() -> ssl.SSLContext:
+    """Read once, as there are hundreds of them. Connections share it and leave it as it is."""
+    return ssl.create_default_context()
 
 
 def _body(call: Call, response: httpx.Response, deadline: Deadline) -> bytes:
