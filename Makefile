@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+WORKERS ?= auto
 
 .PHONY: help demo serve-demo demo-slack test check audit reference images requirements bench install packages peers clean
 help:
@@ -26,8 +27,9 @@ demo-slack: $(INSTALLED)
 	@.ci/packages npm
 	@$(BIN)/python -m demo.slack
 
+# A file of tests stays in one process, so that what it starts is started once. WORKERS=0: one by one.
 test: $(INSTALLED) packages peers
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
