@@ -1,6 +1,8 @@
 """Whom a certificate names, and whether that is somebody we trust."""
 
+import base64
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,27 @@ from tests.contract.sigstore_kit.formats import (
 from tests.contract.sigstore_kit.instance import (
     ISSUER,
     SUBJECT,
+    Holder,
     MiniSigstore,
 )
 from tests.contract.sigstore_kit.keyless import ACME, in_both_formats, keyless_verdict, signed
 from tests.contract.sigstore_kit.repository import Layer, SignedRepository
+
+
+@dataclass
+class Odd(Holder):
+    """Whose certificate is shown as other bytes than were issued."""
+
+    shown: bytes
+
+    @property
+    def pem(self) -> bytes:
+        body = base64.encodebytes(self.shown)
+        return b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
+
+    @property
+    def der(self) -> bytes:
+        return self.shown
 
 
 @pytest.fixture
@@ -72,6 +91,31 @@ def test_the_issuer_must_be_the_very_one(
     found = keyless_verdict(repository, sigstore)
 
     assert f"signed by {SUBJECT} of {issuer}, whom no trusted issuer admits" in found.summary
+
+
+P256 = bytes.fromhex("06082a8648ce3d030107")
+VERSION_3 = bytes.fromhex("a003020102")
+
+
+@pytest.mark.parametrize(
+    ("good", "odd"),
+    [
+        (P256, P256[:-1] + b"\x06"),
+        (P256, P256[:-2] + b"\x02\x07"),
+        (bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d0200")),
+        (VERSION_3, VERSION_3[:-1] + b"\x07"),
+    ],
+)
+@in_both_formats
+def test_a_certificate_of_a_kind_nobody_knows_is_refused(
+    form: str, good: bytes, odd: bytes, tmp_path: Path, sigstore: MiniSigstore
+) -> None:
+    holder = sigstore.issue()
+    altered = Odd(holder.key, holder.certificate, holder.der.replace(good, odd))
+    assert altered.der != holder.der
+    repository = signed(tmp_path, form, sigstore, altered)
+
+    assert keyless_verdict(repository, sigstore).mode == "none"
 
 
 @pytest.mark.requirement("FR-019")

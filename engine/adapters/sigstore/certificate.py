@@ -5,6 +5,7 @@ import struct
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -30,11 +31,19 @@ def signing_key(certificate: x509.Certificate) -> VerificationKey:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
         extended = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+    except (
+        ValueError,
+        x509.ExtensionNotFound,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
         raise Refused(f"its certificate does not say what it is for: {error}") from error
     if not usage.digital_signature or ExtendedKeyUsageOID.CODE_SIGNING not in extended:
         raise Refused("its certificate is not for signing code")
-    public = certificate.public_key()
+    try:
+        public = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise Refused(f"its certificate's key cannot be used: {error}") from error
     key = usable(public)
     if key is None or not isinstance(public, ec.EllipticCurvePublicKey):
         raise Refused("its certificate's key is not ECDSA P-256 or P-384")

@@ -35,6 +35,7 @@ _MALFORMED = (
     InvalidSignature,
     UnsupportedAlgorithm,
     x509.ExtensionNotFound,
+    x509.InvalidVersion,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
 )

@@ -74,7 +74,7 @@ def read_legacy(payload: bytes, annotations: dict[str, str], artifact: Digest) -
         signature = decode(annotations[_SIGNATURE])
         pem = annotations.get(_CERTIFICATE)
         certificate = x509.load_pem_x509_certificate(pem.encode()) if pem else None
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise Refused(f"its annotations cannot be read: {error}") from error
     entry = parse(_Rekor, rekor, "its transparency log entry").entry() if rekor else None
     return LegacySignature(payload, signature, certificate, entry)

@@ -173,6 +173,6 @@ def _der(pem: bytes) -> bytes:
         if b"BEGIN CERTIFICATE" in pem:
             return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
         key = load_pem_public_key(pem)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise Refused(f"{_WHAT} has an unreadable key or certificate") from error
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

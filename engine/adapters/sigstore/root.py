@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from pydantic import AwareDatetime, ValidationError
 
 from engine.adapters.sigstore.keys import VerificationKey, load_der
@@ -115,7 +115,7 @@ class TrustedRoot:
         except ValidationError as error:
             fact = first_problem(error)
             raise ConfigError(f"{name} is not a sigstore trusted root: {fact}") from error
-        except ValueError as error:
+        except (ValueError, x509.InvalidVersion) as error:
             raise ConfigError(f"{name} is not a usable trusted root: {error}") from error
 
     def authority_of(self, certificate: x509.Certificate) -> Authority:
@@ -127,7 +127,7 @@ class TrustedRoot:
         for authority in self.authorities:
             try:
                 certificate.verify_directly_issued_by(authority.issuing)
-            except (ValueError, TypeError, InvalidSignature):
+            except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
                 continue
             if authority.window.holds(issued):
                 return authority
