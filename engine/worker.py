@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from engine.changes import Changes
+from engine.claiming import kept_alive
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError
 from engine.ports import SILENT, StoppedError
@@ -89,40 +90,21 @@ class Worker:
 
     def _take(self, change: Change, worker: str) -> None:
         """Work on a change; after trouble its claim is left to run out, which is the pause."""
-        done = threading.Event()
-        heart = threading.Thread(target=self._beat, args=(change.id, worker, done), daemon=True)
-        heart.start()
-        settled = None
+        clock, settled = self.changes.runs.clock, None
         try:
-            settled = self.progression.settle(change, SILENT)
+            with kept_alive(self.store, clock, change.id, worker, self.pace.claim):
+                settled = self.progression.settle(change, SILENT)
             _log.info("change %s of %s is %s", change.id, change.target, settled.state)
         except StoppedError:
             _log.info("change %s of %s is handed back", change.id, change.target)
         except PromotionError as error:
             _log.warning("change %s of %s is tried again: %s", change.id, change.target, error)
-            done.set()
-            heart.join()
-            self.store.renew(
-                change.id,
-                worker,
-                self.changes.runs.clock.now(),
-                timedelta(seconds=self.pace.retry),
-            )
+            pause = timedelta(seconds=self.pace.retry)
+            self.store.renew(change.id, worker, clock.now(), pause)
             return
-        finally:
-            done.set()
-            heart.join()
         self.store.release(change.id, worker)
         if settled:
             self.settled(settled)
-
-    def _beat(self, change_id: str, worker: str, done: threading.Event) -> None:
-        lasting = timedelta(seconds=self.pace.claim)
-        while not done.wait(self.pace.claim / 3):
-            try:
-                self.store.renew(change_id, worker, self.changes.runs.clock.now(), lasting)
-            except PromotionError as error:
-                _log.warning("the claim on %s was not renewed: %s", change_id, error)
 
     def _tell(self) -> None:
         """Webhooks have a thread of their own: a slow one holds no change up."""
