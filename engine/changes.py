@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from pydantic import JsonValue
+
 from engine.agreement import differences_of, request_of, stale
 from engine.checks.approval import may_approve, may_decide
 from engine.domain.change import Change, ChangeState, Ended, Person
@@ -83,7 +85,9 @@ class Changes:
             )
         return change
 
-    def approve(self, change_id: str, approver: Operator, face: str) -> Change:
+    def approve(
+        self, change_id: str, approver: Operator, face: str, reason: str | None = None
+    ) -> Change:
         """
         Agree to a change. With the last approval that is needed it is `executing`, and whoever
         works on changes carries it out: also the same person again, where that was interrupted.
@@ -101,7 +105,7 @@ class Changes:
             self._still_as_agreed(change)
             after = change if again else self._with_approval(change, approver, face, found.reason)
             state = after.state if after.missing_approvals else ChangeState.EXECUTING
-            note: Note = ("approved", {"by": approver.name, "face": face})
+            note: Note = ("approved", _by(approver, face, reason))
             moved = self._move(change, after, state, note)
             if moved:
                 return moved
@@ -116,14 +120,16 @@ class Changes:
             if found.blocks:
                 raise _error(found)
             ended = _ended("rejected", f"Rejected by {approver.name}: {reason}", approver, face)
-            note: Note = ("rejected", {"by": approver.name, "reason": reason, "face": face})
+            note: Note = ("rejected", _by(approver, face, reason))
             moved = self._move(change, change, ChangeState.REJECTED, note, ended=ended)
             if moved:
                 self._record_rejection(moved, approver, reason, face)
                 return moved
         raise _contended(change_id)
 
-    def cancel(self, change_id: str, operator: Operator, face: str) -> Change:
+    def cancel(
+        self, change_id: str, operator: Operator, face: str, reason: str | None = None
+    ) -> Change:
         """Take a request back: for whoever made it, and for those who may decide about it."""
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
@@ -135,8 +141,9 @@ class Changes:
                     raise _error(found)
             if change.state not in (ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL):
                 raise _closed(change)
-            ended = _ended("cancelled", f"Cancelled by {operator.name}", operator, face)
-            note: Note = ("cancelled", {"by": operator.name, "face": face})
+            why = f": {reason}" if reason else ""
+            ended = _ended("cancelled", f"Cancelled by {operator.name}{why}", operator, face)
+            note: Note = ("cancelled", _by(operator, face, reason))
             moved = self._move(change, change, ChangeState.CANCELLED, note, ended=ended)
             if moved:
                 return moved
@@ -243,6 +250,11 @@ class Changes:
             return None
         report_change(self.runs, moved)
         return moved
+
+
+def _by(operator: Operator, face: str, reason: str | None) -> dict[str, JsonValue]:
+    said: dict[str, JsonValue] = {"by": operator.name, "face": face}
+    return said | ({"reason": reason} if reason else {})
 
 
 def _ended(code: str, message: str, operator: Operator, face: str) -> Ended:

@@ -7,7 +7,7 @@ from flask import request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.domain.errors import UsageError
-from engine.domain.text import printable
+from engine.domain.text import printable, reason_text
 
 Text = Annotated[str, Field(max_length=4000)]
 
@@ -35,6 +35,12 @@ class Rollback(Body):
 
 class Reason(Body):
     reason: Text
+
+
+class Remark(Body):
+    """Where nobody has to say why."""
+
+    reason: Text | None = None
 
 
 class Lock(Body):
@@ -74,6 +80,12 @@ def sent(kind: type[Kind]) -> Kind:
         raise UsageError(printable("; ".join(problems)), {"problems": problems}) from error
     json.loads(content, object_pairs_hook=_once_each)
     return body
+
+
+def reason_sent() -> str | None:
+    """The reason of an order that needs none, nor a body."""
+    reason = sent(Remark).reason if request.content_length else None
+    return None if reason is None else reason_text(reason)
 
 
 def _once_each(fields: list[tuple[str, object]]) -> None:

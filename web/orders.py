@@ -32,7 +32,7 @@ from engine.domain.request import LockRequest, PromotionRequest, RollbackRequest
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 from engine.outbox import try_again
-from web.bodies import Body, Lock, Promotion, Reason, Redelivery, Rollback, Sync, sent
+from web.bodies import Body, Lock, Promotion, Reason, Redelivery, Rollback, Sync, reason_sent, sent
 from web.failures import status_of
 from web.long import taking_long
 from web.pages import change_of
@@ -96,7 +96,7 @@ def roll_back() -> Answer:
 @orders.post("/changes/<change_id>/approve")
 def approve(change_id: str) -> Answer:
     change_of(change_id)
-    changed = the_site().platform.changes.approve(change_id, _caller(), _FACE)
+    changed = the_site().platform.changes.approve(change_id, _caller(), _FACE, reason_sent())
     the_site().platform.worker.wake()
     return _of_change(changed, change_document(changed))
 
@@ -112,7 +112,7 @@ def reject(change_id: str) -> Answer:
 @orders.post("/changes/<change_id>/cancel")
 def cancel(change_id: str) -> Answer:
     change_of(change_id)
-    changed = the_site().platform.changes.cancel(change_id, _caller(), _FACE)
+    changed = the_site().platform.changes.cancel(change_id, _caller(), _FACE, reason_sent())
     return _as_asked(changed, "cancelled")
 
 
@@ -159,11 +159,12 @@ def _submitted(
     """The change is worked on once the answer is given; asking again shows how far it is."""
     platform, key = the_site().platform, _key()
     change = platform.changes.submit(wanted, _FACE, key)
-    asked = (str(wanted.version), wanted.target)
-    if key and (change.version, change.target) != asked:
+    action = "promote" if isinstance(wanted, PromotionRequest) else "rollback"
+    asked = (action, str(wanted.version), wanted.target)
+    if key and (change.action, change.version, change.target) != asked:
         raise ConflictError(
-            f"This Idempotency-Key stands for {change.id}, of {change.version} to {change.target}: "
-            "use a new key for a new request"
+            f"This Idempotency-Key stands for {change.id}, a {change.action} of {change.version} "
+            f"to {change.target}: use a new key for a new request"
         )
     platform.worker.wake()
     return _of_change(change, document(change))

@@ -166,6 +166,7 @@ BODIES: dict[str, Document] = {
     ),
 }
 BODIES["Redelivery"] = _body(("redeliver",), redeliver={"examples": ["all"]})
+BODIES["Remark"] = _body((), reason={"type": ["string", "null"]})
 BODIES["Sync"] = _body((), environment={"type": ["string", "null"]})
 for _kind in ("Promotion", "Rollback"):
     BODIES[_kind]["properties"]["dry_run"] = _DRY

@@ -20,15 +20,17 @@ from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 
 _FACE = "cli"
+_reason = click.option("--reason", help="Why, for whoever reads how it went.")
 
 
 @click.command()
 @click.argument("change")
+@_reason
 @options.manifest
 @options.output
-def approve(change: str, manifest: Path, output: str) -> None:
+def approve(change: str, reason: str | None, manifest: Path, output: str) -> None:
     """Agree to CHANGE, which somebody else asked for; with the last approval it is carried out."""
-    deliver(output, partial(_approve, change, manifest), partial(_failure, "Not approved"))
+    deliver(output, partial(_approve, change, reason, manifest), partial(_failure, "Not approved"))
 
 
 @click.command()
@@ -43,11 +45,12 @@ def reject(change: str, reason: str, manifest: Path, output: str) -> None:
 
 @click.command()
 @click.argument("change")
+@_reason
 @options.manifest
 @options.output
-def cancel(change: str, manifest: Path, output: str) -> None:
+def cancel(change: str, reason: str | None, manifest: Path, output: str) -> None:
     """Take CHANGE back."""
-    deliver(output, partial(_cancel, change, manifest), partial(_failure, "Not cancelled"))
+    deliver(output, partial(_cancel, change, reason, manifest), partial(_failure, "Not cancelled"))
 
 
 @click.command()
@@ -64,12 +67,13 @@ def _trace() -> str:
     return trace_id(os.environ.get("TRACEPARENT"))
 
 
-def _approve(change_id: str, manifest: Path) -> Answer:
+def _approve(change_id: str, reason: str | None, manifest: Path) -> Answer:
+    said = _said(reason)
     with through_server(_trace()) as server:
         if server:
-            return server.approve(change_id)
+            return server.approve(change_id, said)
     with open_changes(manifest) as (platform, operator):
-        change = platform.changes.approve(change_id, operator, _FACE)
+        change = platform.changes.approve(change_id, operator, _FACE, said)
         return rendered(platform.foreground.settle(change, TerminalProgress()))
 
 
@@ -84,14 +88,19 @@ def _reject(change_id: str, reason: str, manifest: Path) -> Answer:
     return rejected(document, change, reason)
 
 
-def _cancel(change_id: str, manifest: Path) -> Answer:
+def _cancel(change_id: str, reason: str | None, manifest: Path) -> Answer:
+    said = _said(reason)
     with through_server(_trace()) as server:
         if server:
-            return server.cancel(change_id)
+            return server.cancel(change_id, said)
     with open_changes(manifest) as (platform, operator):
-        change = platform.changes.cancel(change_id, operator, _FACE)
+        change = platform.changes.cancel(change_id, operator, _FACE, said)
     document = change_document(change) | {"success": True, "outcome": "cancelled", "error": None}
     return cancelled(document, change)
+
+
+def _said(reason: str | None) -> str | None:
+    return None if reason is None else reason_text(reason)
 
 
 def _changes(everything: bool, limit: int, manifest: Path) -> Answer:

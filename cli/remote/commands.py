@@ -85,9 +85,9 @@ class Commands:
 
         return reading.told(render, document)
 
-    def approve(self, change_id: str) -> Answer:
+    def approve(self, change_id: str, reason: str | None) -> Answer:
         with absent(change_id):
-            self.api.post(f"changes/{_part(change_id)}/approve")
+            self.api.post(f"changes/{_part(change_id)}/approve", _why(reason))
         return changes.rendered(Following(self.api, change_id, TerminalProgress()).settled())
 
     def reject(self, change_id: str, reason: str) -> Answer:
@@ -96,9 +96,9 @@ class Commands:
             document = self.api.post(f"changes/{_part(change_id)}/reject", {"reason": said})
         return changes.rejected(document, reading.change(document), reason)
 
-    def cancel(self, change_id: str) -> Answer:
+    def cancel(self, change_id: str, reason: str | None) -> Answer:
         with absent(change_id):
-            document = self.api.post(f"changes/{_part(change_id)}/cancel")
+            document = self.api.post(f"changes/{_part(change_id)}/cancel", _why(reason))
         return changes.cancelled(document, reading.change(document))
 
     def changes(self, everything: bool, limit: int) -> Answer:
@@ -197,3 +197,7 @@ def _with_history(document: Json, entries: Sequence[Entry]) -> Json:
 def _part(text: str) -> str:
     """One segment of a path, whatever is in it; what is no text names nothing there."""
     return quote(text, safe="", errors="replace")
+
+
+def _why(reason: str | None) -> dict[str, str] | None:
+    return None if reason is None else {"reason": reason}

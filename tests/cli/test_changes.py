@@ -91,7 +91,9 @@ def test_another_person_approves_and_the_approval_is_on_record(team):
     change = team.asked()
 
     alone = team.alice.run("platform", "approve", change)
-    done = team.bob.run("platform", "approve", change, "--output", "json")
+    done = team.bob.run(
+        "platform", "approve", change, "--reason", "looked at it", "--output", "json"
+    )
 
     assert (alone.code, "asked for" in alone.err) == (12, True)
     assert (done.code, done.document["state"]) == (0, "promoted")
@@ -173,7 +175,12 @@ def test_a_status_of_nothing_in_flight_begins_no_store(team, tmp_path):
 def test_a_request_is_taken_back(team):
     change = team.asked()
 
-    assert team.bob.run("platform", "cancel", change).code == 0
+    taken = team.bob.run("platform", "cancel", change, "--reason", "built anew", "--output", "json")
+
+    assert (taken.code, taken.document["ended"]["message"]) == (
+        0,
+        "Cancelled by bob@acme.com: built anew",
+    )
     assert "No change is in flight" in team.alice.run("platform", "changes").out
 
 

@@ -72,7 +72,7 @@ def test_somebody_else_approves_and_nobody_approves_their_own(api: Client) -> No
     approve = f"/changes/{asked['change_id']}/approve"
 
     own = document(api.post(approve), 403)
-    other = document(api.post(approve, BOB), 202)
+    other = document(api.post(approve, BOB, reason="looked at it"), 202)
 
     assert own["error"]["reason_code"] == "unauthorized"
     assert own["error"]["exit_code"] == 12
@@ -80,6 +80,8 @@ def test_somebody_else_approves_and_nobody_approves_their_own(api: Client) -> No
     assert other["approvals"][0]["operator"] == BOB
     assert other["approvals"][0]["face"] == "api"
     assert api.stage.settle(asked["change_id"]).state is ChangeState.PROMOTED
+    story = api.stage.platform.store.story(asked["change_id"])
+    assert [e.details["reason"] for e in story if e.kind == "approved"] == ["looked at it"]
 
 
 def test_a_rejection_needs_a_reason_and_closes_the_change(api: Client) -> None:
@@ -99,9 +101,10 @@ def test_a_change_is_taken_back_by_who_asked_for_it(api: Client) -> None:
     api.stage.ask("v1.0.0", "staging")
     change = api.stage.ask("v1.0.0", "prod")
 
-    cancelled = document(api.post(f"/changes/{change.id}/cancel"), 200)
+    cancelled = document(api.post(f"/changes/{change.id}/cancel", reason="built anew"), 200)
 
     assert cancelled["outcome"] == "cancelled"
+    assert cancelled["ended"]["message"] == f"Cancelled by {ALICE}: built anew"
     assert api.stage.platform.changes.get(change.id).state is ChangeState.CANCELLED
 
 
@@ -148,6 +151,8 @@ def test_a_key_gets_the_same_answer_and_has_one_effect(api: Client) -> None:
     api.stage.settle(first["change_id"])
     again = document(api.post("/promotions", key="run-7", version="v1.0.0", to="staging"), 200)
     other = document(api.post("/promotions", key="run-7", version="v1.1.0", to="staging"), 409)
+    back = {"version": "v1.0.0", "environment": "staging", "reason": "INC-9"}
+    another = document(api.post("/rollbacks", key="run-7", **back), 409)
     locked = document(api.post("/environments/prod/lock", key="run-8", reason="INC-1"), 200)
     repeated = document(api.post("/environments/prod/lock", key="run-8", reason="INC-1"), 200)
     else_ = document(api.post("/environments/prod/lock", key="run-8", reason="INC-2"), 409)
@@ -155,6 +160,7 @@ def test_a_key_gets_the_same_answer_and_has_one_effect(api: Client) -> None:
     assert again["change_id"] == first["change_id"]
     assert again["outcome"] == "promoted"
     assert "use a new key" in other["error"]["message"]
+    assert "a promote of v1.0.0" in another["error"]["message"]
     assert repeated == locked
     assert "use a new one" in else_["error"]["message"]
 
