@@ -13,6 +13,7 @@ _WAYS_OUT = {
     errno.EDQUOT: _SPACE,
     errno.EFBIG: "raise the limit on the size of files and repeat",
     errno.EROFS: _WRITABLE,
+    errno.EISDIR: "move it away",
 }
 _FULL = f"cannot grow, the disk is full: {_SPACE}"
 _READ_ONLY = f"is on a disk that is mounted read-only: {_WRITABLE}"

@@ -100,6 +100,8 @@ def open_records(config: Config, engine: Engine) -> Iterator[Records]:
             kept.covered(name)
     except StoreUnavailableError:
         kept.close()
+        if (config.state_dir / FILE_NAME).is_dir():
+            raise
         remove_database(config.state_dir / FILE_NAME)
         kept = SqliteRecords(config.state_dir)
     with closing(kept):

@@ -1,0 +1,198 @@
+"""Files of the state directory that only save work: damaged, they are made anew."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.store import BotStore
+from engine.adapters.outcomes import FileOutcomes
+from engine.adapters.store import SqliteStore
+from engine.adapters.tally import FileTally
+from engine.adapters.verification_cache import RememberingVerifier
+from engine.bootstrap import open_platform
+from engine.bootstrap.entrance import open_records
+from engine.config import load_config
+from engine.domain.errors import StoreUnavailableError
+from engine.domain.manifest import Manifest
+from engine.domain.record import RegistrySync
+from engine.domain.selection import Selection
+from engine.domain.signature import SignatureVerdict
+from engine.ports import RegistryReader
+from tests.builders import image
+from tests.contract.stores import NOON, HandClock
+from tests.faults.damage import EMPTY, HURT, JSON, LOST, Damage, pages
+from tests.faults.team import Team, team_in
+
+ANY_FILE = {n: d for n, d in {**EMPTY, **LOST, **HURT}.items() if n != "a directory"}
+COPIED = RegistrySync(registry="r.example.com/acme", status="synced")
+
+
+@pytest.mark.parametrize("damage", JSON.values(), ids=JSON)
+def test_outcomes_of_secondaries_are_found_out_anew(
+    tmp_path: Path, damage: Damage, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "secondaries.json"
+    outcomes = FileOutcomes(path, "registry")
+    outcomes.note("prod", "record", [COPIED])
+    damage(path)
+
+    known = outcomes.known("prod", "record")
+    outcomes.note("prod", "newer", [COPIED])
+
+    assert known == ()
+    assert path.is_dir() or outcomes.known("prod", "newer") == (COPIED,)
+    assert str(path) in caplog.text
+    assert all("\n" not in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("damage", JSON.values(), ids=JSON)
+def test_counts_of_refusals_are_begun_anew_or_the_ledger_is_asked(
+    tmp_path: Path, damage: Damage
+) -> None:
+    tally = FileTally(tmp_path / "refusals.json")
+    tally.add("kind", NOON)
+    damage(tmp_path / "refusals.json")
+
+    if (tmp_path / "refusals.json").is_dir():
+        with pytest.raises(StoreUnavailableError, match=r"refusals\.json cannot be used: Is a dir"):
+            tally.add("kind", NOON)
+        return
+    due = tally.add("kind", NOON + timedelta(minutes=5))
+
+    assert due is not None
+    assert (due.count, due.known) == (1, False)
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Iterator[Team]:
+    with team_in(tmp_path, tmp_path / "state") as built:
+        built.push("v1.0.0")
+        assert built.promote("v1.0.0").code == 0
+        yield built
+
+
+def near(team: Team) -> list[str]:
+    """The kinds of records the page has near."""
+    config = load_config(team.folder / "manifest.yaml", {})
+    with open_platform(config) as engine, open_records(config, engine) as records:
+        assert records.refresh(), records.trouble
+        return [kept.record.kind for kept in records.kept.page(Selection(), 10)]
+
+
+@pytest.mark.parametrize("damage", ANY_FILE.values(), ids=ANY_FILE)
+def test_the_records_kept_for_the_page_are_read_anew(team: Team, damage: Damage) -> None:
+    assert near(team) == ["promotion"]
+    damage(team.state / "records.db")
+
+    assert near(team) == ["promotion"]
+
+
+def test_a_directory_in_the_place_of_records_is_not_taken_away(team: Team) -> None:
+    (team.state / "records.db").mkdir()
+
+    with pytest.raises(StoreUnavailableError, match=r"records\.db is a directory: move it away"):
+        near(team)
+
+
+def test_records_altered_in_any_page_are_read_anew_or_the_page_says_so(team: Team) -> None:
+    assert near(team) == ["promotion"]
+    path, anew, said = team.state / "records.db", 0, 0
+    whole = path.read_bytes()
+
+    for content in list(pages(path)):
+        path.write_bytes(content)
+        try:
+            assert near(team) == ["promotion"]
+            anew += 1
+        except StoreUnavailableError as error:
+            assert "move it away" in str(error)
+            said += 1
+        path.write_bytes(whole)
+
+    print(f"records.db: {anew} read anew or unhurt, {said} said to be damaged")
+    assert anew > said
+
+
+@dataclass
+class Signer:
+    """Stands in for a signer's verdict, and counts how often it is asked for."""
+
+    asked: int = 0
+    verification_digest: str = "sha256:settings"
+    verdict: SignatureVerdict = field(
+        default_factory=lambda: SignatureVerdict("key", fingerprint="f", problem=None)
+    )
+
+    def verify(self, registry: RegistryReader, manifest: Manifest) -> SignatureVerdict:
+        self.asked += 1
+        return self.verdict
+
+
+@pytest.mark.parametrize(
+    "value", ["", "{", "[]", '{"mode": "off"}', "[" * 9000, b"\xff\xfe", 3, None]
+)
+def test_a_verdict_that_was_altered_is_not_believed(
+    place_registry: RegistryReader, tmp_path: Path, value: object
+) -> None:
+    signer, manifest = Signer(), image(b"signed").manifest
+    with closing(SqliteStore(tmp_path, HandClock())) as store:
+        verifier = RememberingVerifier(signer, store, HandClock())
+        verifier.verify(place_registry, manifest)
+        with closing(sqlite3.connect(tmp_path / "store.db")) as other, other:
+            other.execute("PRAGMA ignore_check_constraints = ON")
+            other.execute("UPDATE verifications SET value = coalesce(?, '')", [value])
+
+        again = verifier.verify(place_registry, manifest)
+
+    assert (again.verified, again.cached, signer.asked) == (True, False, 2)
+
+
+@pytest.fixture
+def place_registry(team: Team) -> Iterator[RegistryReader]:
+    with open_platform(load_config(team.folder / "manifest.yaml", {})) as engine:
+        yield engine.registry
+
+
+@pytest.mark.parametrize("name", ["in the header", "text", "zeros", "a directory"])
+def test_a_damaged_store_of_the_bot_is_said_with_what_is_lost(tmp_path: Path, name: str) -> None:
+    BotStore(tmp_path).close()
+    LOST[name](tmp_path / "bot.db")
+
+    with pytest.raises(StoreUnavailableError) as refused:
+        BotStore(tmp_path).close()
+
+    sentence = str(refused.value)
+    assert sentence.startswith(f"the bot's store {tmp_path}/bot.db ")
+    assert "move it away" in sentence
+
+
+def test_a_store_somebody_holds_for_long_is_said_to_be_busy(tmp_path: Path) -> None:
+    holder = (
+        "import sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "db.execute('BEGIN EXCLUSIVE')\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with closing(SqliteStore(tmp_path, HandClock(), wait_seconds=0.3)) as store:
+        store.keep_head("prod", 1, "sha256:a")
+        with subprocess.Popen(
+            [sys.executable, "-c", holder, tmp_path / "store.db"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as held:
+            assert held.stdout is not None
+            assert held.stdout.readline() == b"held\n"
+            with pytest.raises(StoreUnavailableError, match=r"not free within 0\.3 seconds: try"):
+                store.keep_head("prod", 2, "sha256:b")
+            held.communicate(timeout=30)
+
+        store.keep_head("prod", 2, "sha256:b")
+        assert store.known_head("prod") == (2, "sha256:b")

@@ -1,0 +1,192 @@
+"""A damaged state directory: what is evidence is refused, what is a cache is made anew."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.faults.damage import EMPTY, HURT, JSON, LOST, Damage, pages
+from tests.faults.team import BOB, Team, team_in
+
+pytestmark = pytest.mark.requirement("NFR-004")
+_WEBHOOK = 'webhooks: [{url: "http://127.0.0.1:9/gone", retry_count: 0, timeout_seconds: 1}]'
+_LOCK = ("platform", "lock", "--env", "staging", "--reason", "damage")
+_UNLOCK = ("platform", "unlock", "--env", "staging", "--reason", "over")
+_BACK = ("platform", "rollback", "v1.0.0", "--env", "staging", "--reason", "damage")
+
+
+class Hurt:
+    """A platform with a change to prod that waits, whose state is put back at will."""
+
+    def __init__(self, team: Team) -> None:
+        self.team = team
+        self.store = team.state / "store.db"
+        for version in ("v1.0.0", "v2.0.0"):
+            team.push(version)
+            assert team.promote(version).code == 0
+        self.change = team.asked("v2.0.0")
+        self._whole = team.folder / "whole"
+        shutil.copytree(team.state, self._whole)
+
+    def put_back(self) -> None:
+        shutil.rmtree(self.team.state)
+        shutil.copytree(self._whole, self.team.state)
+
+    def works_without(self) -> None:
+        """Everything that rests on the registry alone."""
+        for words in (_LOCK, _UNLOCK, _BACK):
+            self.team.done(*words)
+        assert self.team.promote("v2.0.0").code == 10
+        assert self.team.running("staging") == "v1.0.0"
+        assert self.team.records("staging")[:3] == ["rollback", "unlock", "lock"]
+        self.team.done("platform", "rollback", "v2.0.0", "--env", "staging", "--reason", "on")
+
+
+@pytest.fixture
+def hurt(tmp_path: Path) -> Iterator[Hurt]:
+    with team_in(tmp_path, tmp_path / "state", more=_WEBHOOK) as team:
+        yield Hurt(team)
+        team.figures("damaged")
+
+
+@pytest.mark.parametrize("damage", LOST.values(), ids=LOST)
+def test_a_lost_store_is_refused_by_what_needs_it_and_by_nothing_else(
+    hurt: Hurt, damage: Damage
+) -> None:
+    damage(hurt.store)
+
+    refused = [
+        hurt.team.approve(hurt.change),
+        hurt.team.run("platform", "changes"),
+        hurt.team.promote("v2.0.0", "prod"),
+    ]
+    status = hurt.team.done("platform", "status", "--output", "json")
+    hurt.works_without()
+
+    assert [answer.code for answer in refused] == [5] * 3
+    assert "move it away" in refused[1].err or "state.dir" in refused[1].err
+    assert [row["pending"] for row in status.document] == [None] * 3
+    assert "Changes in flight are not shown: the store " in status.err
+    assert hurt.team.running("prod") is None
+    hurt.team.sound()
+
+
+@pytest.mark.parametrize("damage", EMPTY.values(), ids=EMPTY)
+def test_a_store_moved_away_or_emptied_is_begun_anew(hurt: Hurt, damage: Damage) -> None:
+    damage(hurt.store)
+
+    gone = hurt.team.approve(hurt.change)
+    again = hurt.team.asked("v2.0.0")
+    approved = hurt.team.approve(again)
+
+    assert (gone.code, "There is no change" in gone.out) == (2, True)
+    assert again != hurt.change
+    assert approved.code == 0
+    assert hurt.team.running("prod") == "v2.0.0"
+    hurt.team.sound()
+
+
+def test_whatever_page_is_damaged_nothing_reaches_prod_without_an_approval(hurt: Hurt) -> None:
+    ends = []
+    damaged = list(pages(hurt.store))
+    for damage in HURT.values():
+        hurt.put_back()
+        damage(hurt.store)
+        damaged.append(hurt.store.read_bytes())
+    for content in damaged:
+        hurt.put_back()
+        hurt.store.write_bytes(content)
+
+        hurt.team.run("platform", "changes")
+        ends.append(hurt.team.approve(hurt.change).code)
+        hurt.team.promote("v2.0.0", "prod")
+
+        hurt.team.done("platform", "status")
+    approvals = [record["approvals"] for record in promotions_to_prod(hurt.team)]
+    print(f"{len(damaged)} damaged stores, {ends.count(5)} refused, {len(approvals)} promoted")
+    assert all(len(given) == 1 for given in approvals)
+    # Once it is there, agreeing to it again is too late.
+    assert {5} <= set(ends) <= {0, 2, 5, 15}
+    hurt.team.sound()
+
+
+def promotions_to_prod(team: Team) -> list[dict[str, list[str]]]:
+    words = ("platform", "audit", "history", "--env", "prod", "--output", "json", "--limit", "0")
+    records: list[dict[str, list[str]]] = team.done(*words).document["records"]
+    return records
+
+
+@pytest.mark.parametrize("damage", JSON.values(), ids=JSON)
+def test_heads_that_cannot_be_read_stop_the_audit_and_nothing_else(
+    hurt: Hurt, damage: Damage
+) -> None:
+    heads = hurt.team.state / "heads.json"
+    damage(heads)
+
+    audited = hurt.team.run("platform", "audit", "verify")
+    hurt.works_without()
+    kept = heads.is_dir() or "v2.0.0" not in heads.read_text(errors="replace")
+    shutil.move(heads, hurt.team.folder / "bad")
+
+    assert audited.code == 2
+    assert f"{heads} " in audited.err
+    assert kept
+    hurt.team.sound()
+
+
+@pytest.mark.parametrize("damage", {**LOST, **HURT}.values(), ids=[*LOST, *HURT])
+def test_a_damaged_outbox_costs_a_warning(
+    hurt: Hurt, damage: Damage, caplog: pytest.LogCaptureFixture
+) -> None:
+    damage(hurt.team.state / "outbox.db")
+
+    hurt.team.done(*_BACK)
+    shown = hurt.team.run("platform", "webhooks")
+
+    assert hurt.team.running("staging") == "v1.0.0"
+    assert shown.code == 5 or "was not told of rollback" in caplog.text
+    assert shown.code == 0 or "the outbox" in shown.err
+
+
+def test_without_its_state_directory_a_platform_knows_what_runs_where(hurt: Hurt) -> None:
+    hurt.team.done(*_LOCK)
+    before = hurt.team.done("platform", "status", "--output", "json").document
+    records = hurt.team.records("staging")
+    shutil.rmtree(hurt.team.state)
+
+    after = hurt.team.done("platform", "status", "--output", "json").document
+    left = hurt.team.records("staging")
+    hurt.team.push("v3.0.0")
+    refused = hurt.team.promote("v3.0.0")
+
+    in_flight = [row.pop("pending") for row in before]
+    assert [row.pop("pending") for row in after] == [[], [], []]
+    assert [len(each) for each in in_flight] == [0, 0, 1]
+    assert after == before
+    assert left == records
+    assert refused.code == 13
+    hurt.team.sound()
+
+
+def test_a_log_that_is_garbage_or_lost_takes_nothing_else_with_it(hurt: Hurt) -> None:
+    log = hurt.store.with_name("store.db-wal")
+    with closing(sqlite3.connect(hurt.store, isolation_level=None)) as other:
+        other.execute("UPDATE gate_runs SET seconds = 9")
+        open_log = log.read_bytes()
+        shutil.copytree(hurt.team.state, hurt.team.folder / "killed")
+    codes = []
+    for content in (open_log, b"\xa5" * 5000, open_log[:-100], b""):
+        shutil.rmtree(hurt.team.state)
+        shutil.copytree(hurt.team.folder / "killed", hurt.team.state)
+        log.write_bytes(content)
+
+        shown = hurt.team.run("platform", "changes", "--output", "json")
+
+        codes.append(shown.code)
+        assert [row["change_id"] for row in json.loads(shown.out)] == [hurt.change]
+    assert codes == [0] * 4
+    assert hurt.team.run("platform", "approve", hurt.change, who=BOB).code == 0
