@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from bench import copy, promote, requests, scale, slack_ack, startup, web
+from bench import copy, load, promote, requests, scale, slack_ack, startup, web
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Requests": requests.lines,
@@ -17,11 +17,13 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Scale": scale.lines,
     "Start": startup.lines,
     "Slack": slack_ack.lines,
+    "Load": load.lines,
     "Page": web.lines,
 }
 FULL: dict[str, Callable[[], Iterator[str]]] = {
     "Copy": partial(copy.lines, 1024),
     "Scale": partial(scale.lines, full=True),
+    "Load": partial(load.lines, full=True),
 }
 
 

@@ -1,0 +1,146 @@
+"""Hundreds of promotions through the bot, fifty at once: acknowledged in time, and none lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from bench.platform import REPOSITORY, registry_host
+from bench.slack_ack import BOUND_SECONDS
+from engine.bootstrap import in_flight, open_platform
+from engine.config import load_config
+from tests.bot.crowd import Crowd
+from tests.bot.crowded import Crowded
+from tests.bot.fake_slack import BOT_TOKEN, FakeSlack, fake_slack
+from tests.bot.reckoning import Lanes, summary, wrong
+from tests.bot.stage import SECRET, eventually
+from tests.builders import image
+from tests.peers import raw
+
+# Environments, and with them people at once; versions asked for in each.
+FEW, MANY = (10, 5), (50, 10)
+_ROOT = Path(__file__).parents[1]
+_PROGRAM = "from cli.main import main; main()"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process holds: resident memory in MiB, threads, open files."""
+
+    memory: float
+    threads: int
+    files: int
+
+    @classmethod
+    def of(cls, pid: int) -> "Usage":
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        memory = int(status["VmRSS"].split()[0]) / 1024
+        return cls(memory, int(status["Threads"]), len(list(Path(f"/proc/{pid}/fd").iterdir())))
+
+
+def lines(full: bool = False) -> Iterator[str]:
+    lanes, depth = MANY if full else FEW
+    with registry_host() as (host, folder), fake_slack() as slack:
+        registry = f"{{uri: 'oci://{host}/{REPOSITORY}', auth: {{type: anonymous}}}}"
+        crowded = Crowded(folder, registry, lanes, depth)
+        cases = crowded.cases()
+        _publish(host, cases)
+        crowded.prepare(slack)
+        with served(folder, slack) as (process, url):
+            yield from _played(cases, slack, process.pid, url)
+        yield from _reckoned(cases, slack, crowded.manifest)
+
+
+def _publish(host: str, cases: Lanes) -> None:
+    for lane in cases:
+        for case in lane:
+            raw.push(host, REPOSITORY, image(case.version.encode()), f"{case.version}-dev")
+
+
+@contextmanager
+def served(folder: Path, slack: FakeSlack) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """`floe serve` in `folder`, which is told to end in the end, and its address."""
+    environ = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(_ROOT),
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_SIGNING_SECRET": SECRET,
+        "SLACK_API_URL": slack.url,
+    }
+    command = [sys.executable, "-c", _PROGRAM, "serve", "--port", "0"]
+    log = folder / "serve.log"
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, cwd=folder, env=environ, stderr=out) as process,
+    ):
+        try:
+            url = eventually(lambda: _address(log), 60)
+            yield process, url
+            process.send_signal(signal.SIGTERM)
+            if process.wait(120) != 0:
+                raise SystemExit(f"the server ended with {process.returncode}: {_end_of(log)}")
+        finally:
+            process.kill()
+
+
+def _played(cases: Lanes, slack: FakeSlack, pid: int, url: str) -> Iterator[str]:
+    every = sum(map(len, cases)) // 5
+    used = [("at first", Usage.of(pid))]
+
+    def done(number: int) -> None:
+        if number % every == 0:
+            used.append((f"after {number}", Usage.of(pid)))
+
+    with httpx.Client(timeout=60, limits=httpx.Limits(max_connections=100)) as client:
+
+        def post(body: str, headers: dict[str, str]) -> int:
+            sent = client.post(f"{url}slack/events", content=body, headers=headers)
+            return sent.status_code
+
+        crowd = Crowd(slack, post, done=done)
+        began = time.monotonic()
+        crowd.play(cases)
+        seconds = time.monotonic() - began
+    took = sorted(crowd.took)
+    p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
+    asked = sum(map(len, cases))
+    yield f"{asked} promotions asked for, {len(cases)} at once, {asked / seconds:.1f} a second"
+    yield (
+        f"{len(took)} acknowledgements: p50 {p50 / BOUND_SECONDS:.3f}, "
+        f"p99 {p99 / BOUND_SECONDS:.3f}, slowest {took[-1] / BOUND_SECONDS:.3f} of the bound of 1 s"
+    )
+    for when, usage in used:
+        yield (f"{when}: {usage.memory:.0f} MiB, {usage.threads} threads, {usage.files} open files")
+    load = " ".join(f"{each:.0f}" for each in os.getloadavg())
+    yield f"load averages of the machine: {load}"
+
+
+def _reckoned(cases: Lanes, slack: FakeSlack, manifest: Path) -> Iterator[str]:
+    """After the server has ended: nothing is on its way any more."""
+    config = load_config(manifest, {})
+    with open_platform(config) as engine, in_flight(config, engine) as platform:
+        found = wrong(cases, platform, slack)
+        if found:
+            raise SystemExit("\n".join([f"{len(found)} things are wrong:", *found[:20]]))
+        yield from summary(platform, slack)
+
+
+def _address(log: Path) -> str | None:
+    said = log.read_text()
+    return said.split("Serving ", 1)[1].split()[0] if "Serving " in said else None
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text()[-2000:]
+
+
+if __name__ == "__main__":
+    print("\n".join(lines(full="--full" in sys.argv)))

@@ -1,0 +1,241 @@
+"""A crowd in Slack: people who ask for promotions at once and click in every way there is."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Lock
+from urllib.parse import urlencode
+
+from slack_sdk.signature import SignatureVerifier
+
+from engine.domain.change import ChangeState
+from tests.bot.fake_slack import FakeSlack, Json
+from tests.bot.stage import (
+    BOB,
+    CAROL,
+    SECRET,
+    block_ids,
+    buttons,
+    click_body,
+    command_body,
+    eventually,
+)
+
+REQUESTERS = tuple(f"U1{name}" for name in ("ALICE", "DAVE", "ERIN", "FRANK", "GRACE"))
+_PATIENCE = 180
+# The body and the headers of a request; the status it is answered with.
+Post = Callable[[str, dict[str, str]], int]
+
+
+@dataclass(frozen=True)
+class Way:
+    """
+    What people do about a change, and what becomes of it: how it ends (None: it is left waiting),
+    and how many answers they get that only they see, at the least and at the most.
+    """
+
+    name: str
+    act: "Callable[[Crowd, Case, str], None]"
+    ends: ChangeState | None = ChangeState.PROMOTED
+    answers: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A promotion that is asked for once: no other is of that version and environment."""
+
+    version: str
+    source: str
+    target: str
+    requester: str
+    way: Way
+
+    @property
+    def channel(self) -> str:
+        return f"C{self.target.upper()}"
+
+    @property
+    def step(self) -> str:
+        return f"{self.version}: {self.source} → {self.target}"
+
+
+@dataclass
+class Crowd:
+    """`took` is how long each request waited for its acknowledgement, in seconds."""
+
+    slack: FakeSlack
+    post: Post
+    took: list[float] = field(default_factory=list)
+    done: Callable[[int], None] = lambda _number: None
+    _number: "count[int]" = field(default_factory=lambda: count(1))
+    _lock: Lock = field(default_factory=Lock)
+
+    def play(self, lanes: Sequence[Sequence[Case]]) -> None:
+        """All lanes at once; in each one case after the other, as somebody sees it in Slack."""
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            for _ in pool.map(self._lane, lanes):
+                pass
+
+    def send(self, body: Json, retries: int = 0) -> None:
+        """As Slack delivers it, and again because it did not see the answer."""
+        form = {"payload": json.dumps(body)} if "type" in body else body
+        responses = f"{self.slack.url.removesuffix('/api/')}/response"
+        written = urlencode(form).replace("RESPONSES", responses)
+        for retry in range(retries + 1):
+            headers = {"x-slack-retry-num": str(retry)} if retry else {}
+            began = time.perf_counter()
+            status = self.post(written, _signed(written) | headers)
+            self.took.append(time.perf_counter() - began)
+            assert status == 200, f"answered with {status}"
+
+    def ask(self, case: Case, user: str, retries: int = 0) -> None:
+        words = f"{case.version} {case.target}"
+        self.send(command_body("/promote", words, user, case.channel), retries)
+
+    def approve(self, case: Case, change_id: str, user: str, retries: int = 0) -> None:
+        self.send(click_body("floe_approve", change_id, user, case.channel), retries)
+
+    def reject(self, case: Case, change_id: str, user: str, times: int = 1) -> None:
+        """Press the button, fill in the form that opens, and send it."""
+        self.send(click_body("floe_reject", change_id, user, case.channel))
+        view = eventually(lambda: self._opened(change_id), _PATIENCE)
+        filled = {"values": {"reason": {"v": {"type": "plain_text_input", "value": "not today"}}}}
+        body = {
+            **click_body("", "", user, case.channel),
+            "type": "view_submission",
+            "view": {**view, "state": filled},
+        }
+        self.send(body, times - 1)
+
+    def _opened(self, change_id: str) -> Json | None:
+        views = list(self.slack.views)
+        return next((v for v in views if change_id in v.get("private_metadata", "")), None)
+
+    def _lane(self, cases: Sequence[Case]) -> None:
+        channel, ended = _Channel(self.slack, cases[0].channel), []
+        for case in cases:
+            redelivered = 2 if case.way.name == "command redelivered" else 0
+            self.ask(case, case.requester, redelivered)
+            root = eventually(lambda c=case: channel.announced(c), _PATIENCE)
+            change_id = block_ids(root)[0].removesuffix(":root")
+            if case.way.act is not _nothing:
+                eventually(lambda i=change_id: channel.asks(i), _PATIENCE)
+            case.way.act(self, case, change_id)
+            eventually(lambda c=case, r=root: _settled(c, r), _PATIENCE)
+            with self._lock:
+                self.done(next(self._number))
+            if case.way.ends is not None or case is not cases[-1]:
+                ended.append(change_id)
+        eventually(lambda: channel.has(f"{i}:end" for i in ended), _PATIENCE)
+
+
+@dataclass
+class _Channel:
+    """One channel, read by somebody who does not look twice at what was there."""
+
+    slack: FakeSlack
+    name: str
+    _seen: int = 0
+    _messages: list[Json] = field(default_factory=list)
+
+    def announced(self, case: Case) -> Json | None:
+        self._read()
+        return next((m for m in self._messages if m["text"].startswith(f"{case.step}.")), None)
+
+    def asks(self, change_id: str) -> bool:
+        self._read()
+        key = f"{change_id}:ask"
+        return any(block_ids(m)[0] == key and buttons(m) for m in self._messages)
+
+    def has(self, keys: Iterable[str]) -> bool:
+        self._read()
+        return {block_ids(m)[0] for m in self._messages}.issuperset(keys)
+
+    def _read(self) -> None:
+        new = self.slack.messages[self._seen :]
+        self._seen += len(new)
+        self._messages += [m for m in new if m["channel"] == self.name]
+
+
+def _settled(case: Case, root: Json) -> bool:
+    return case.way.ends is None or said_of(case.way.ends) in root["text"]
+
+
+def said_of(state: ChangeState) -> str:
+    """What the message of a change says in that state."""
+    waits = state is ChangeState.AWAITING_APPROVAL
+    return "Waiting for approval" if waits else state.value.capitalize()
+
+
+def _signed(body: str) -> dict[str, str]:
+    timestamp = str(int(time.time()))
+    signature = SignatureVerifier(SECRET).generate_signature(timestamp=timestamp, body=body)
+    return {
+        "content-type": "application/x-www-form-urlencoded",
+        "x-slack-request-timestamp": timestamp,
+        "x-slack-signature": signature or "",
+    }
+
+
+def _nothing(_crowd: Crowd, _case: Case, _change: str) -> None:
+    """Nobody has to agree."""
+
+
+def _leave(_crowd: Crowd, _case: Case, _change: str) -> None:
+    """Somebody saw that it waits."""
+
+
+def _approve(crowd: Crowd, case: Case, change: str) -> None:
+    crowd.approve(case, change, BOB)
+
+
+def _approve_together(crowd: Crowd, case: Case, change: str) -> None:
+    with ThreadPoolExecutor(2) as both:
+        for _ in both.map(lambda user: crowd.approve(case, change, user), (BOB, CAROL)):
+            pass
+
+
+def _click_twice(crowd: Crowd, case: Case, change: str) -> None:
+    crowd.approve(case, change, BOB)
+    crowd.approve(case, change, BOB)
+
+
+def _redelivered(crowd: Crowd, case: Case, change: str) -> None:
+    crowd.approve(case, change, CAROL, retries=2)
+
+
+def _type_again(crowd: Crowd, case: Case, change: str) -> None:
+    crowd.ask(case, next(user for user in REQUESTERS if user != case.requester))
+    crowd.approve(case, change, CAROL)
+
+
+def _own_click(crowd: Crowd, case: Case, change: str) -> None:
+    crowd.approve(case, change, case.requester)
+    crowd.approve(case, change, BOB)
+
+
+def _reject(crowd: Crowd, case: Case, change: str) -> None:
+    crowd.reject(case, change, CAROL)
+
+
+def _reject_twice(crowd: Crowd, case: Case, change: str) -> None:
+    crowd.reject(case, change, BOB, times=2)
+
+
+# Where somebody has to agree, and where nobody has to.
+WAYS = (
+    Way("approved", _approve),
+    Way("left waiting", _leave, None),
+    Way("rejected", _reject, ChangeState.REJECTED),
+    Way("double-clicked", _click_twice, answers=(0, 1)),
+    Way("command redelivered", _approve),
+    Way("approved by two at once", _approve_together, answers=(1, 1)),
+    Way("click redelivered", _redelivered),
+    Way("rejection redelivered", _reject_twice, ChangeState.REJECTED),
+    Way("asked for again", _type_again, answers=(1, 1)),
+    Way("clicked by the requester", _own_click, answers=(1, 1)),
+)
+FREE_WAYS = (Way("without approval", _nothing), Way("command redelivered", _nothing))

@@ -1,0 +1,121 @@
+"""A platform for a crowd: many environments, most of which need somebody else to agree."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot.quiet import QUIET
+from engine.api import Engine
+from engine.bootstrap import open_platform
+from engine.config import load_config
+from engine.domain.environment import Environment
+from engine.domain.operator import IdentitySource, Operator
+from engine.domain.parsing import promotion_request
+from engine.domain.path import PromotionPath
+from engine.domain.trace import trace_id
+from tests.bot.crowd import FREE_WAYS, REQUESTERS, WAYS, Case
+from tests.bot.fake_slack import FakeSlack
+from tests.bot.stage import BOB, CAROL
+
+_PEOPLE = {user: f"{user.lower()}@acme.com" for user in (*REQUESTERS, BOB, CAROL)}
+_MANIFEST = """
+apiVersion: floe.dev/v1
+kind: Manifest
+artifacts:
+  registry: %s
+  promotion:
+    environments: [%s]
+    gate_commands: {tests: "true"}
+identity:
+  groups: {developers: [%s], release-managers: [%s]}
+"""
+_RULES = "gates: {tests: true}, authorization: {allowed_groups: [developers]}"
+_APPROVALS = f"{_RULES}, approvals: {{required: 1, groups: [release-managers], expires_after: 4h}}"
+# One environment in so many needs no approval.
+_FREE = 5
+
+
+@dataclass(frozen=True)
+class Crowded:
+    """
+    `lanes` environments beside the first; `depth` versions are asked for in each of them.
+    `registry` is that of the manifest.
+    """
+
+    folder: Path
+    registry: str
+    lanes: int
+    depth: int
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.yaml"
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        return ("dev", *(f"e{number:02}" for number in range(1, self.lanes + 1)))
+
+    def cases(self) -> list[list[Case]]:
+        """What is asked for, by environment."""
+        return [self._lane(number) for number in range(1, self.lanes + 1)]
+
+    def prepare(self, slack: FakeSlack) -> None:
+        """
+        The people are in Slack, and every version in the environment it is to be promoted from:
+        brought there by a path that leads to nowhere else. Published they are already.
+        """
+        for user, email in _PEOPLE.items():
+            slack.person(user, email)
+        self._write_manifest()
+        with (
+            open_platform(load_config(self.manifest, {})) as engine,
+            ThreadPoolExecutor(4) as pool,
+        ):
+            for _ in pool.map(lambda lane: _bring(engine, lane), self.cases()):
+                pass
+
+    def needs_approval(self, target: str) -> bool:
+        return self.environments.index(target) % _FREE != 0
+
+    def _lane(self, number: int) -> list[Case]:
+        source, target = self.environments[number - 1 : number + 1]
+        ways = WAYS if self.needs_approval(target) else FREE_WAYS
+        return [
+            Case(
+                f"v{number}.{place}.0",
+                source,
+                target,
+                REQUESTERS[(number + place) % len(REQUESTERS)],
+                ways[(number + place) % len(ways)],
+            )
+            for place in range(self.depth)
+        ]
+
+    def _write_manifest(self) -> None:
+        names = self.environments[1:]
+        rules = [_APPROVALS if self.needs_approval(name) else _RULES for name in names]
+        listed = [f"{{name: {name}, {rule}}}" for name, rule in zip(names, rules, strict=True)]
+        developers = ", ".join(_PEOPLE[user] for user in REQUESTERS)
+        managers = ", ".join(_PEOPLE[user] for user in (BOB, CAROL))
+        environments = ", ".join(["{name: dev}", *listed])
+        written = _MANIFEST % (self.registry, environments, developers, managers)
+        self.manifest.write_text(written)
+
+
+def _bring(engine: Engine, lane: Sequence[Case]) -> None:
+    """The versions of one environment to the one before it."""
+    source = lane[0].source
+    entry = engine.path.entry
+    if source == entry.name:
+        return
+    there = replace(engine, path=PromotionPath((entry, Environment(source))))
+    for case in lane:
+        request = promotion_request(there.path, case.version, None, source, _ci(), trace_id())
+        if error := there.run(request, QUIET).error:
+            raise error
+
+
+def _ci() -> Operator:
+    identity = "oidc:https://id#ci"
+    return Operator("ci@acme.com", identity, IdentitySource.OIDC, verified=True)

@@ -1,0 +1,131 @@
+"""What a crowd asked for beside what there is: changes, messages, records, answers."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from engine.api import Platform
+from engine.domain.change import Change, ChangeState
+from engine.domain.record import PromotionRecord, RejectionRecord
+from engine.ports import SILENT
+from tests.bot.crowd import Case, said_of
+from tests.bot.fake_slack import FakeSlack, Json
+from tests.bot.stage import buttons
+
+_MOST = 100_000
+Lanes = Sequence[Sequence[Case]]
+
+
+def wrong(lanes: Lanes, platform: Platform, slack: FakeSlack) -> list[str]:
+    """Whatever was lost, happened twice or is not so, in a sentence each; best: none."""
+    changes = platform.store.recent(_MOST)
+    return [
+        *_changes(lanes, changes),
+        *_messages(changes, slack),
+        *_records(lanes, changes, platform),
+        *_answers(lanes, slack),
+        *_audited(platform),
+        *(f"Slack refused a layout: {problem}" for problem in slack.refused),
+    ]
+
+
+def ending(lane: Sequence[Case], case: Case) -> ChangeState:
+    """How a case ends: what is left waiting gives way to the next one that waits."""
+    if case.way.ends is not None:
+        return case.way.ends
+    return ChangeState.AWAITING_APPROVAL if case is lane[-1] else ChangeState.SUPERSEDED
+
+
+def _changes(lanes: Lanes, changes: Sequence[Change]) -> Iterator[str]:
+    found = Counter((change.version, change.target) for change in changes)
+    states = {(change.version, change.target): change for change in changes}
+    for lane in lanes:
+        for case in lane:
+            number = found.pop((case.version, case.target), 0)
+            if number != 1:
+                yield f"{case.step} ({case.way.name}) has {number} changes"
+            else:
+                yield from _state(ending(lane, case), case, states[case.version, case.target])
+    yield from (f"nobody asked for {version} in {target}" for version, target in found)
+
+
+def _state(wanted: ChangeState, case: Case, change: Change) -> Iterator[str]:
+    if change.state is not wanted:
+        yield f"{case.step} ({case.way.name}) is {change.state}, not {wanted}"
+    agreed = 1 if wanted is ChangeState.PROMOTED and change.required else 0
+    if len(change.approvals) != agreed:
+        yield f"{case.step} ({case.way.name}) has {len(change.approvals)} approvals, not {agreed}"
+
+
+def _messages(changes: Sequence[Change], slack: FakeSlack) -> Iterator[str]:
+    messages = {_key(message): message for message in slack.messages}
+    if len(messages) != len(slack.messages):
+        twice = Counter(map(_key, slack.messages)) - Counter(messages)
+        yield f"said twice: {', '.join(twice)}"
+    for change in changes:
+        wanted = ["root", *(["ask"] if change.required else []), *(["end"] * (not change.open))]
+        for name in wanted:
+            if f"{change.id}:{name}" not in messages:
+                yield f"{change.id} ({change.state}) has no message '{name}'"
+        yield from _shown(change, messages)
+
+
+def _shown(change: Change, messages: dict[str, Json]) -> Iterator[str]:
+    """What stands in Slack is what is so."""
+    root, ask = messages.get(f"{change.id}:root"), messages.get(f"{change.id}:ask")
+    if root and said_of(change.state) not in root["text"]:
+        yield f"{change.id} is {change.state}, and Slack says: {root['text']}"
+    waits = change.state is ChangeState.AWAITING_APPROVAL
+    if ask and bool(buttons(ask)) is not waits:
+        yield f"{change.id} is {change.state}, and its buttons are {buttons(ask)}"
+
+
+def _records(lanes: Lanes, changes: Sequence[Change], platform: Platform) -> Iterator[str]:
+    entries = [
+        entry.record for lane in lanes for entry in platform.engine.history(lane[0].target, _MOST)
+    ]
+    promoted = Counter(r.id for r in entries if isinstance(r, PromotionRecord))
+    rejected = Counter(r.change_id for r in entries if isinstance(r, RejectionRecord))
+    kept = {r.id: r for r in entries if isinstance(r, PromotionRecord)}
+    for change in changes:
+        if change.state is ChangeState.PROMOTED:
+            record = kept.get(change.record_id or "")
+            if record is None or promoted[record.id] != 1 or record.version != change.version:
+                yield f"{change.id} is promoted, and not on record once"
+        if rejected[change.id] != (change.state is ChangeState.REJECTED):
+            yield f"{change.id} is {change.state}, with {rejected[change.id]} rejections on record"
+    done = sum(change.state is ChangeState.PROMOTED for change in changes)
+    before = len([r for r in promoted if r not in {c.record_id for c in changes}])
+    if promoted.total() != done + before:
+        yield f"{promoted.total()} promotions on record, not {done} and {before} from before"
+
+
+def _answers(lanes: Lanes, slack: FakeSlack) -> Iterator[str]:
+    given = [case.way.answers for lane in lanes for case in lane]
+    least, most = (sum(bounds) for bounds in zip(*given, strict=True))
+    if not least <= _told(slack) <= most:
+        yield f"{_told(slack)} answers were given to one person alone, not {least} to {most}"
+
+
+def _told(slack: FakeSlack) -> int:
+    return len(slack.responses) + len(slack.ephemerals)
+
+
+def _audited(platform: Platform) -> Iterator[str]:
+    """What `floe platform audit verify` finds wrong."""
+    for audit in platform.engine.verify(None, SILENT).environments:
+        yield from (remark.message for remark in audit.problems)
+
+
+def summary(platform: Platform, slack: FakeSlack) -> Iterator[str]:
+    """How much there is of what."""
+    changes = platform.store.recent(_MOST)
+    states = Counter(change.state.value for change in changes)
+    yield f"{len(changes)} changes: {', '.join(f'{n} {s}' for s, n in states.most_common())}"
+    edits = sum(message["edits"] for message in slack.messages)
+    yield f"{len(slack.messages)} messages, edited {edits} times, and {_told(slack)} answers"
+    audits = platform.engine.verify(None, SILENT).environments
+    yield f"{len(audits)} ledgers of {sum(a.entries for a in audits)} entries verified"
+
+
+def _key(message: Json) -> str:
+    return str(message["metadata"]["event_payload"]["key"])
