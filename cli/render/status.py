@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from cli.render.entry import Entry
 from cli.render.table import show
 from cli.render.told import ToldPending
-from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
+from engine.domain.record import AnyRecord, LockRecord, UnlockRecord
 from engine.domain.state import LockState
 from engine.domain.status import Alignment, EnvironmentStatus
 from engine.domain.text import printable
@@ -81,9 +81,9 @@ def _history_row(entry: Entry) -> tuple[str, ...]:
 
 
 def _version(record: AnyRecord) -> str:
-    if isinstance(record, PromotionRecord | RollbackRecord):
-        return printable(record.version)
-    return "-"
+    """Locks are of no version, and neither is who is refused one."""
+    version = None if isinstance(record, LockRecord | UnlockRecord) else record.version
+    return printable(version or "-")
 
 
 def when(at: datetime | None) -> str:

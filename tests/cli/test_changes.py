@@ -77,6 +77,15 @@ def test_a_dry_run_names_the_approvals_that_will_be_needed_and_exits_0(team):
 
 
 @pytest.mark.requirement("FR-033")
+def test_whoever_asks_again_is_told_the_trace_that_goes_on_record(team):
+    first = team.ask("v1.0.0").document
+    again = team.ask("v1.0.0").document
+
+    assert again["change_id"] == first["change_id"]
+    assert again["trace_id"] == first["trace_id"]
+
+
+@pytest.mark.requirement("FR-033")
 def test_a_decision_names_the_trace_of_what_was_decided(team):
     first = team.ask("v1.0.0").document
     rejected = team.bob.run("platform", "reject", first["change_id"], "--reason", "not today")

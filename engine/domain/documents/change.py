@@ -140,5 +140,7 @@ def _common(change: Change) -> Document:
         "signature": change.signature.model_dump(mode="json") if change.signature else None,
         "registry_sync": [each.model_dump(mode="json") for each in change.registry_sync],
         "warnings": list(change.warnings),
+        # Of whoever asked first: it stands in the record, too.
+        "trace_id": change.trace_id,
         "error": _error(change),
     }
