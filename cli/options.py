@@ -14,6 +14,7 @@ manifest = click.option(
     default=Path("manifest.yaml"),
     show_default=True,
     envvar="FLOE_MANIFEST",
+    show_envvar=True,
     help="The platform's manifest.yaml.",
 )
 output = click.option(
