@@ -110,7 +110,7 @@ def _understood(command: click.Command, words: list[str]) -> None:
     while isinstance(command, click.Group):
         below = command.get_command(click.Context(command), words[0]) if words else None
         if below is None:
-            assert words[:1] == ["--help"], f"there is no such command: {words}"
+            assert words[:1] in (["--help"], ["--version"]), f"there is no such command: {words}"
             return
         command, words = below, words[1:]
     command.make_context("floe", [*words], resilient_parsing=False)
