@@ -46,7 +46,8 @@ def report_change(runs: Runs, change: Change) -> None:
     if change.state not in _ENDS or change.ended is None or runs.audit_backend is None:
         return
     blocked = [f.check for f in change.findings if f.outcome == Outcome.BLOCKED]
-    rule = blocked[0] if blocked else _RULE_OF.get(change.ended.reason_code, change.state.value)
+    code = change.ended.reason_code
+    rule = blocked[0] if blocked else _RULE_OF.get(code, code)
     if rule in LEDGERED_RULES:
         return
     _report(
