@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from engine.config.files import read_file
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
 
@@ -60,8 +61,7 @@ def read_tree(path: Path) -> dict[str, object]:
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content = read_file(path, MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; name one with --manifest") from error
     except OSError as error:
@@ -75,9 +75,12 @@ def _text(path: Path) -> str:
 
 
 def _bounded(path: Path, text: str) -> None:
-    """Refuse deep nesting by its events alone: composing it would exhaust the C stack."""
-    depth = 0
+    """Refuse by its events alone what would exhaust the C stack, or much time, when composed."""
+    depth = values = 0
     for event in yaml.parse(text, _Loader):
+        values += isinstance(event, yaml.NodeEvent)
+        if values > MAX_VALUES:
+            raise ConfigError(f"{path}: more than {MAX_VALUES} values, which no manifest needs")
         if getattr(event, "tag", None) is not None:
             raise ConfigError(
                 f"{path}{_line(event.start_mark)}: tags have no meaning here; quote text instead"

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SecretStr, ValidationInfo
 
+from engine.config.files import read_file
 from engine.config.values import variable_name, web_url
 from engine.domain.artifact import Digest
 
@@ -88,8 +89,7 @@ def _path(value: Any, info: ValidationInfo) -> Path:
 def _key_file(value: Any, info: ValidationInfo) -> KeyFile:
     path = _path(value, info)
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_KEY_FILE + 1)
+        content = read_file(path, MAX_KEY_FILE + 1)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     if len(content) > MAX_KEY_FILE:

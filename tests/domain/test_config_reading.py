@@ -1,5 +1,8 @@
 """From bytes to values: bounded, and without the surprises of YAML 1.1."""
 
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,21 @@ def read(directory: Path, text: str) -> dict[str, object]:
 def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.yaml: no such file; name one with --manifest"):
         load_config(tmp_path / "none.yaml", {})
+
+
+def test_a_pipe_into_which_somebody_writes_later_is_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "manifest.yaml"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as somebody:
+        tree = somebody.submit(read_tree, pipe)
+        time.sleep(0.2)
+        with pipe.open("w") as end:
+            for line in ("a: 1\n", "b: 2\n"):
+                end.write(line)
+                end.flush()
+                time.sleep(0.2)
+
+        assert tree.result(30) == {"a": 1, "b": 2}
 
 
 def test_a_directory_is_no_manifest(tmp_path: Path) -> None:
@@ -63,6 +81,7 @@ def test_a_repeated_key_is_refused_where_the_last_one_would_have_won(tmp_path: P
         ("[" * 200_000, "nested more than 40 levels deep"),
         ("{a: " * 100_000, "nested more than 40 levels deep"),
         ("- " * 50_000, "nested more than 40 levels deep"),
+        ("- 1\n" * 60_000, "more than 50000 values, which no manifest needs"),
         ("a: &a [*a]", "its aliases stand for too many values"),
         (BOMB, "its aliases stand for too many values"),
         ("a: " + "x" * MAX_BYTES, f"larger than {MAX_BYTES} bytes"),
