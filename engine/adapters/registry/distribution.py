@@ -18,6 +18,7 @@ from engine.adapters.registry.content import check_digest, check_name, check_sav
 from engine.adapters.registry.exchange import Answer, Call, Deadline
 from engine.adapters.registry.manifests import Manifests
 from engine.adapters.registry.paging import pages
+from engine.adapters.registry.recent import Recent
 from engine.adapters.registry.referrers import (
     ReferrersApi,
     entries,
@@ -42,6 +43,8 @@ from engine.domain.text import printable
 _log = logging.getLogger(__name__)
 _MAX_TAGS_BYTES = 8 * 1024 * 1024
 _INDEX_WRITES = 3
+# More than are attached to an artifact at once.
+_MAX_UNACKNOWLEDGED = 10_000
 
 
 class DistributionRegistry:
@@ -62,7 +65,7 @@ class DistributionRegistry:
         self._timeout_seconds = timeout_seconds
         self._manifests = Manifests(session, self._url, reference)
         self._api = ReferrersApi(session, self._url)
-        self._unacknowledged: set[str] = set()
+        self._unacknowledged = Recent[str](_MAX_UNACKNOWLEDGED)
         self._shared: Deadline | None = None
         self.blobs = Blobs(session, root, repository, reference)
 
@@ -168,7 +171,7 @@ class DistributionRegistry:
     def attach_all(self, subject: Digest, referrers: Sequence[Descriptor]) -> bool:
         """As `attach`, for several in one change of the index; False where there was none."""
         deadline = self._deadline()
-        acknowledged = self._unacknowledged.isdisjoint(r.digest for r in referrers)
+        acknowledged = not any(r.digest in self._unacknowledged for r in referrers)
         if self._api.exists(subject, deadline, acknowledged=acknowledged):
             return False
         for writes_left in reversed(range(_INDEX_WRITES + 1)):

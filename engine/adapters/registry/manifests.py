@@ -14,6 +14,7 @@ from engine.adapters.registry.answers import (
     words,
 )
 from engine.adapters.registry.exchange import Answer, Call, Deadline
+from engine.adapters.registry.recent import Recent
 from engine.adapters.registry.session import Session
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryAnswerError, TagExistsError
@@ -38,7 +39,7 @@ class Manifests:
         self._session = session
         self._url = url
         self._reference = reference
-        self._seen: set[Tag] = set()
+        self._seen = Recent[Tag](_MAX_SEEN)
 
     def resolve(self, reference: Tag | Digest, deadline: Deadline) -> Digest | None:
         answer = self._read("HEAD", reference, deadline)
@@ -126,8 +127,6 @@ class Manifests:
 
     def _remember(self, reference: Tag | Digest) -> None:
         if isinstance(reference, Tag):
-            if len(self._seen) >= _MAX_SEEN:
-                self._seen.clear()
             self._seen.add(reference)
 
 

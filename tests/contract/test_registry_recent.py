@@ -1,0 +1,36 @@
+"""What a registry's client remembers of what it met: the newest, and no more than so many."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from engine.adapters.registry.recent import Recent
+
+
+def test_the_oldest_is_forgotten_for_the_newest():
+    recent = Recent[str](2)
+
+    for item in ("a", "b", "a", "c"):
+        recent.add(item)
+
+    assert "a" in recent
+    assert "b" not in recent
+    assert "c" in recent
+
+
+def test_what_is_discarded_is_forgotten_and_may_be_discarded_again():
+    recent = Recent[str](2)
+    recent.add("a")
+
+    recent.discard("a")
+    recent.discard("a")
+
+    assert "a" not in recent
+
+
+def test_many_threads_may_add_at_once():
+    recent = Recent[int](10)
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(recent.add, range(5000)):
+            pass
+
+    assert sum(number in recent for number in range(5000)) == 10
