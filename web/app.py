@@ -1,8 +1,9 @@
 """The web face: pages, their JSON twins, and an API for programs, on one Flask app."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from flask import Flask, Response, g, request, url_for
@@ -40,6 +41,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+# For the browsers that were here once; other names of the domain are not ours to bind.
+_HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 class InOrder(DefaultJSONProvider):
@@ -70,7 +73,7 @@ def create_app(site: Site) -> Flask:
         app.register_blueprint(blueprint)
     app.add_url_rule("/openapi.json", "openapi", lambda: description(site.web.base_url))
     answer_failures(app)
-    app.after_request(_secured)
+    app.after_request(partial(_secured, _HEADERS | (_HTTPS_ONLY if site.https else {})))
     _serve_files(app)
     _prepare_templates(app, site)
     return app
@@ -134,8 +137,8 @@ def _prepare_templates(app: Flask, site: Site) -> None:
     )
 
 
-def _secured(response: Response) -> Response:
-    for name, value in _HEADERS.items():
+def _secured(headers: Mapping[str, str], response: Response) -> Response:
+    for name, value in headers.items():
         response.headers.setdefault(name, value)
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")

@@ -1,0 +1,140 @@
+"""What somebody tries who is not signed in: names, hosts, and other people's browsers."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.web.serving import serving
+from tests.web.stage import BOB, PROXY, Stage, signed_in, stage_in
+
+pytestmark = pytest.mark.requirement("WB-002")
+_FAR = "auth: {mode: proxy, trusted_proxies: [10.9.8.0/24]}"
+
+
+def said(url: str, *lines: str, method: str = "GET", path: str = "/changes") -> str:
+    """The whole answer to a request of exactly these header lines, as no client would send."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    if not any(line.lower().startswith("host:") for line in lines):
+        lines = (f"Host: {host}", *lines)
+    sent = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "Connection: close", "", ""])
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(sent.encode())
+        with connection.makefile("rb") as answer:
+            return answer.read().decode()
+
+
+@pytest.fixture
+def near(tmp_path: Path) -> Iterator[str]:
+    """Where the header of whoever is on this machine is believed."""
+    with stage_in(tmp_path, PROXY) as stage, serving(stage.app) as url:
+        yield url
+
+
+def test_a_proxy_that_names_somebody_is_believed_over_the_wire(near: str) -> None:
+    answer = said(near, f"X-Forwarded-Email: {BOB}")
+
+    assert answer.startswith("HTTP/1.1 200")
+    assert BOB in answer
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (f"X_Forwarded_Email: {BOB}",),
+        (f"X-Forwarded_Email: {BOB}",),
+        (f"X-Forwarded-Email: {BOB}", "X-Forwarded-Email: carol@acme.com"),
+        (f"X-Forwarded-Email: {BOB},",),
+        ("X-Forwarded-Email:",),
+        (f"X-Forwarded-User: {BOB}", f"Remote-User: {BOB}", f"From: {BOB}"),
+    ],
+)
+def test_a_name_that_a_proxy_would_let_through_names_nobody(
+    near: str, lines: tuple[str, ...]
+) -> None:
+    answer = said(near, *lines)
+
+    assert answer.startswith("HTTP/1.1 303")
+    assert "Location: /sign-in" in answer
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "X-Forwarded-For: 10.9.8.7",
+        "X-Real-IP: 10.9.8.7",
+        "Forwarded: for=10.9.8.7",
+        "Client-IP: 10.9.8.7",
+    ],
+)
+def test_nobody_becomes_a_trusted_proxy_by_saying_so(tmp_path: Path, line: str) -> None:
+    with stage_in(tmp_path, _FAR) as stage, serving(stage.app) as url:
+        answer = said(url, line, f"X-Forwarded-Email: {BOB}")
+
+    assert answer.startswith("HTTP/1.1 303")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Host: evil.example",),
+        ("X-Forwarded-Host: evil.example",),
+        ("X-Forwarded-Proto: https", "X-Forwarded-Prefix: //evil.example"),
+        ("Host: evil.example@127.0.0.1",),
+    ],
+)
+def test_no_answer_leads_to_a_host_that_the_request_named(
+    near: str, lines: tuple[str, ...]
+) -> None:
+    asked = (said(near, *lines), said(near, *lines, f"X-Forwarded-Email: {BOB}", path="/"))
+
+    assert "evil.example" not in "".join(asked)
+
+
+def test_a_form_sent_to_us_under_another_name_does_nothing(tmp_path: Path) -> None:
+    with stage_in(tmp_path, PROXY) as stage:
+        token = stage.get("/environments/prod", BOB).split('name="csrf" value="')[1][:64]
+
+        answer = stage.client.post(
+            "/environments/prod/lock",
+            data={"csrf": token, "reason": "INC-1"},
+            headers=signed_in(BOB) | {"Origin": "https://evil.example", "Host": "localhost"},
+        )
+
+        assert answer.status_code == 403
+        assert stage.platform.engine.status()[-1].lock is None
+
+
+@pytest.mark.parametrize("path", ["/sign-in?next=/%0d%0aX-Evil:%201", "/%0d%0aX-Evil:%201"])
+def test_no_line_of_an_answer_is_written_by_who_asks(near: str, path: str) -> None:
+    head, _, _ = said(near, f"X-Forwarded-Email: {BOB}", path=path).partition("\r\n\r\n")
+
+    assert "X-Evil" not in head
+
+
+def test_a_signed_in_browser_gives_no_orders_to_the_api(behind_proxy: Stage) -> None:
+    behind_proxy.get("/environments/prod", BOB)
+
+    answer = behind_proxy.client.post(
+        "/api/v1/environments/prod/lock", json={"reason": "INC-1"}, headers=signed_in(BOB)
+    )
+
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/changes", "/api/v1/status", "/sign-in", "/nowhere"])
+def test_no_page_is_kept_by_anybody_on_the_way(behind_proxy: Stage, path: str) -> None:
+    answer = behind_proxy.client.get(path, headers=signed_in(BOB))
+
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(("scheme", "bound"), [("https", "max-age=31536000"), ("http", None)])
+def test_browsers_that_came_by_https_come_back_by_nothing_else(
+    tmp_path: Path, scheme: str, bound: str | None
+) -> None:
+    with stage_in(tmp_path, f"base_url: '{scheme}://floe.acme.com', {PROXY}") as stage:
+        answer = stage.client.get("/", base_url=f"{scheme}://floe.acme.com")
+
+    assert answer.headers.get("Strict-Transport-Security") == bound
