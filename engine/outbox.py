@@ -1,6 +1,6 @@
 """What is still to be told to others, kept so that a restart loses none of it (spec 16)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from threading import Event
 from typing import Protocol
@@ -118,13 +118,25 @@ def try_again(announcer: Announcer, wanted: str) -> tuple[str, ...]:
     Try once more what was given up: the delivery of that id, or `all`. The ids that were tried;
     DeliveryNotFoundError when nothing of that id was given up.
     """
-    failed = [each.delivery.id for each in announcer.undelivered()]
-    if wanted not in ("all", *failed):
+    again = tuple(_revived(announcer, wanted))
+    if not again and wanted != "all":
         raise DeliveryNotFoundError(
             f"No delivery '{wanted}' was given up: see floe platform webhooks", {"id": wanted}
         )
-    ids = failed if wanted == "all" else [wanted]
-    again = tuple(each for each in ids if announcer.redeliver(each))
     if again:
         announcer.deliver_due()
     return again
+
+
+def _revived(announcer: Announcer, wanted: str) -> Iterator[str]:
+    if wanted != "all":
+        yield from [wanted] if announcer.redeliver(wanted) else []
+        return
+    seen: set[str] = set()
+    # Listed in pieces, and what fails again meanwhile is not tried twice.
+    while new := [each.delivery.id for each in announcer.undelivered()]:
+        new = [each for each in new if each not in seen]
+        if not new:
+            return
+        seen.update(new)
+        yield from (each for each in new if announcer.redeliver(each))

@@ -47,6 +47,7 @@ MANY = json.dumps({"keys": [KEY.jwk()], "padding": "x" * 10_000_000}).encode()
         (Reply(200, b"<html>sign in</html>"), "answered with what is not JSON"),
         (Reply(200, b"\xff\xfe\xfd"), "answered with what is not JSON"),
         (Reply(200, b"[" * 100_000), "answered with what is not JSON"),
+        (Reply(200, b'{"keys": ' + b"1" * 5000 + b"}"), "answered with what is not JSON"),
         (Reply(200, b"[]"), "answered with JSON that is no object"),
         (Reply(204), "answered 204"),
         (Reply(404), "answered 404"),

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.webhooks import SqliteOutbox
+from engine.adapters.webhooks import SqliteOutbox, Webhooks
 from engine.domain.errors import StoreUnavailableError
+from engine.outbox import try_again
 from tests.contract.webhook_kit import Sink, delivering, webhooks
 from tests.domain.records import a_promotion, a_rollback
 from tests.peers.fake_http import Reply
@@ -85,6 +86,39 @@ def test_what_was_given_up_is_delivered_on_request(sink: Sink, tmp_path: Path) -
     assert not told.redeliver(failure.id)
     ids = [request.headers["webhook-id"] for request in sink.requests]
     assert ids == [failure.id, failure.id]
+
+
+def given_up(told: Webhooks, count: int) -> list[str]:
+    """The ids of `count` deliveries that were given up, the oldest first."""
+    now, outbox = datetime.now(UTC), told.outbox
+    for number in range(count):
+        told.announce(a_promotion(promotion_id=f"{number:032x}"))
+    ids = []
+    while batch := outbox.take(now + timedelta(minutes=1), timedelta(minutes=10)):
+        for delivery in batch:
+            ids.append(delivery.id)
+            outbox.failed(delivery, "answered 410", now + timedelta(seconds=len(ids)))
+    return ids
+
+
+def test_what_was_given_up_long_ago_is_still_found(sink: Sink, tmp_path: Path) -> None:
+    told = webhooks(tmp_path, sink.url())
+    oldest = given_up(told, 101)[0]
+
+    again = try_again(told, oldest)
+
+    assert again == (oldest,)
+    assert [request.headers["webhook-id"] for request in sink.requests] == [oldest]
+
+
+def test_all_that_was_given_up_is_tried_again(sink: Sink, tmp_path: Path) -> None:
+    told = webhooks(tmp_path, sink.url())
+    ids = given_up(told, 101)
+
+    again = try_again(told, "all")
+
+    assert sorted(again) == sorted(ids)
+    assert told.undelivered() == ()
 
 
 def test_a_webhook_is_found_again_at_another_place_and_never_mistaken(

@@ -5,7 +5,6 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from json import JSONDecodeError
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -106,7 +105,7 @@ def _object(answer: _Answer) -> Mapping[str, object]:
         raise DocumentError(f"answered {answer.status}")
     try:
         document = json.loads(answer.body)
-    except (JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DocumentError("answered with what is not JSON") from error
     if not isinstance(document, dict):
         raise DocumentError("answered with JSON that is no object")
