@@ -1,6 +1,7 @@
 """What the faces talk to: runs of requests, what runs where, and what happened."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from engine.changes import Changes
 from engine.completion import complete_interrupted
 from engine.domain.artifact import Tag, Version
 from engine.domain.audit import AuditReport
-from engine.domain.environment import Enforcement
+from engine.domain.environment import Enforcement, Environment
 from engine.domain.errors import ArtifactNotFoundError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
@@ -96,7 +97,7 @@ class Engine(Runs):
         that has it, with the tag it was found under; ArtifactNotFoundError.
         """
         places = [self.path.environment(environment)] if environment else self.path.environments
-        tags = [place.tag(version) for place in places]
+        tags = list(_tags(version, places))
         for tag in tags if environment else [version.tag, *tags]:
             manifest = self.registry.fetch(tag)
             if manifest is not None:
@@ -187,3 +188,10 @@ class Platform:
     def foreground(self) -> Foreground:
         """For a command: it works on its change itself, and waits for it."""
         return Foreground(self.progression, self.store)
+
+
+def _tags(version: Version, places: Iterable[Environment]) -> Iterator[Tag]:
+    """Of each place; one whose tags the version is too long for never has it."""
+    for place in places:
+        with suppress(ValueError):
+            yield place.tag(version)

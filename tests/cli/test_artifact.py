@@ -18,14 +18,18 @@ artifacts:
     verification: {public_keys: [release.pub]}
 """
 
+# A tag of dev, and too long for one of staging or prod.
+LONG = f"v1.0.0-{'a' * 117}"
+
 
 @pytest.fixture
 def floe(tmp_path: Path) -> Floe:
-    """v1.0.0 is signed, v1.0.1 is not."""
+    """v1.0.0 is signed, v1.0.1 and LONG are not."""
     layout, key = Layout(tmp_path / "registry"), ReleaseKey()
     key.publish(tmp_path / "release.pub")
     key.sign(layout, layout.publish("v1.0.0", {"release": 0}))
     layout.publish("v1.0.1", {"release": 1})
+    layout.publish(LONG, {"release": 2})
     (tmp_path / "manifest.yaml").write_text(SIGNED)
     return Floe(tmp_path)
 
@@ -52,6 +56,15 @@ def test_an_unsigned_one_is_exit_6(floe):
 
     assert ended.code == 6
     assert "Artifact is unsigned" in ended.out
+
+
+def test_a_version_too_long_for_an_environment_is_found_in_another(floe):
+    found = floe.run("artifact", "verify", LONG)
+    nowhere = floe.run("artifact", "verify", LONG, "--env", "prod")
+
+    assert "Artifact is unsigned" in found.out
+    assert nowhere.code == 3
+    assert f"There is no {LONG} in prod" in nowhere.err
 
 
 def test_what_is_pulled_is_what_was_published(floe, tmp_path):
