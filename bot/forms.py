@@ -101,13 +101,18 @@ class Forms:
         return rollback_form(impact, carried, asked.reason)
 
     def _version_before(self, target: str) -> str:
-        """The newest version that ran there and is not the one that runs."""
-        versions = [
-            entry.record.version
+        """
+        The version promoted there before the one that runs; never the one a rollback just left.
+        """
+        moves = [
+            entry.record
             for entry in self._platform.engine.history(target, _LOOK_BACK)
             if isinstance(entry.record, PromotionRecord | RollbackRecord)
         ]
-        before = next((v for v in versions if v != versions[0]), None)
+        promoted = [each.version for each in moves if isinstance(each, PromotionRecord)]
+        running = moves[0].version if moves else None
+        older = promoted[promoted.index(running) :] if running in promoted else []
+        before = next((version for version in older if version != running), None)
         if before is None:
             raise VersionNotPromotedError(
                 f"There is no version before the one '{target}' runs: nothing to go back to"

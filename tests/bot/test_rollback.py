@@ -8,10 +8,10 @@ from engine.domain.change import ChangeState
 from tests.bot.stage import ALICE, BOB, DEPLOYS, block_ids, eventually, said
 
 
-def form(stage):
-    """The modal, once it says what it would do."""
+def form(stage, seen=0):
+    """The modal, once it says what it would do; the first after those that were `seen`."""
     return eventually(
-        lambda: next((v for v in stage.slack.views if v["callback_id"] != "loading"), None)
+        lambda: next((v for v in stage.slack.views[seen:] if v["callback_id"] != "loading"), None)
     )
 
 
@@ -47,6 +47,20 @@ def test_without_a_version_it_goes_to_the_one_before(stage):
     stage.command("/rollback staging")
 
     assert "`v2.0.0` → `v1.0.0`" in json.dumps(form(stage), ensure_ascii=False)
+
+
+@pytest.mark.requirement("SL-001", "FR-013")
+def test_a_second_time_it_goes_further_back_and_not_to_what_was_just_left(stage):
+    stage.publish("v3.0.0")
+    stage.promote_elsewhere("v3.0.0", "staging")
+    stage.command("/rollback v2.0.0 staging")
+    stage.submit(form(stage), BOB, reason="5xx")
+    eventually(lambda: stage.platform.engine.status()[1].state.version == "v2.0.0")
+    seen = len(stage.slack.views)
+
+    stage.command("/rollback staging")
+
+    assert "`v2.0.0` → `v1.0.0`" in json.dumps(form(stage, seen), ensure_ascii=False)
 
 
 @pytest.mark.parametrize(
