@@ -85,6 +85,6 @@ class Homes:
             for change in store.open()
             if changes.awaits(change, operator)
         ]
-        own = [c for c in store.recent(_RECENT) if c.requester.name == operator.name][:_SHOWN]
+        own = [c for c in store.recent(_RECENT) if c.requester.same_as(operator)][:_SHOWN]
         now = self._platform.engine.clock.now()
         return home(waiting, self._platform.engine.status(), own, now, self._look)

@@ -94,7 +94,7 @@ class Changes:
         """
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
-            again = approver.name in {given.operator for given in change.approvals}
+            again = change.approved_by(approver)
             if again and change.state is ChangeState.EXECUTING:
                 return change
             waits = change.state is ChangeState.AWAITING_APPROVAL and not change.missing_approvals
@@ -133,9 +133,8 @@ class Changes:
         """Take a request back: for whoever made it, and for those who may decide about it."""
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
-            own = change.requester.name == operator.name or change.requester.id == operator.id
             target = self.runs.path.environment(change.target)
-            if not own:
+            if not change.requester.same_as(operator):
                 found = may_decide(change, operator, target, "cancel")
                 if found.blocks:
                     raise _error(found)

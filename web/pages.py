@@ -247,5 +247,4 @@ def _may_approve(site: Site, found: Change) -> bool:
 
 def _own(found: Change) -> bool:
     person = visitor()
-    asked_by = found.requester
-    return person is not None and (person.name == asked_by.name or person.id == asked_by.id)
+    return person is not None and found.requester.same_as(person)

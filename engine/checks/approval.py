@@ -26,12 +26,12 @@ def may_decide(
             f"Unauthorized: the identity '{approver.id}' is not verified, so it cannot {verb} "
             f"{change.id}. Sign in with FLOE_ID_TOKEN, or with credentials the registry asks for"
         )
-    if approver.name == change.requester.name or approver.id == change.requester.id:
+    if change.requester.same_as(approver):
         return _no(
             f"Unauthorized: '{approver.name}' asked for {change.id} and cannot also {verb} it. "
             "Somebody else must decide"
         )
-    if not repeated and approver.name in {given.operator for given in change.approvals}:
+    if not repeated and change.approved_by(approver):
         return _no(f"'{approver.name}' approved {change.id} already. Somebody else is needed")
     via = approver_via(approver, target)
     if via:

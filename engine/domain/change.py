@@ -108,6 +108,11 @@ class Person(Value):
             self.claimed,
         )
 
+    def same_as(self, operator: Operator) -> bool:
+        """Whether they are one person, also where manifest.yaml gave a name only since then."""
+        mine = {self.name, self.id, *self.names}
+        return not mine.isdisjoint({operator.name, operator.id, *operator.names})
+
 
 class Fingerprint(Value):
     """
@@ -207,6 +212,9 @@ class Change(Value):
     @property
     def missing_approvals(self) -> int:
         return max(0, self.required - len(self.approvals))
+
+    def approved_by(self, operator: Operator) -> bool:
+        return any(person.same_as(operator) for person in self.approvers)
 
     def overdue(self, now: datetime) -> bool:
         """Whether nobody decided it in time: it has expired, even where nobody noted that yet."""
