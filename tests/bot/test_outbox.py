@@ -88,13 +88,15 @@ def test_edits_are_merged_and_the_last_one_counts(tmp_path, slack):
     with mail_in(tmp_path, slack, replace(QUICK, edit=0.5)) as mail:
         mail.want(ROOT, "0")
         eventually(mail.texts)
+        began = time.monotonic()
         for number in range(1, 50):
             mail.want(ROOT, str(number))
             time.sleep(0.01)
 
         eventually(lambda: mail.texts() == ["49"])
+        took = time.monotonic() - began
 
-    assert slack.messages[0]["edits"] <= 4
+    assert slack.messages[0]["edits"] <= 2 + took / 0.5
 
 
 def test_an_urgent_edit_does_not_wait(tmp_path, slack):
@@ -136,16 +138,17 @@ def test_a_limit_on_edits_stops_all_edits_and_no_posts(mail):
     mail.want(ROOT, "1")
     mail.want("c-2:root", "1")
     eventually(lambda: len(mail.texts()) == 2)
-    mail.slack.limit("chat.update", 0.6)
+    mail.slack.limit("chat.update", 3)
 
     mail.want(ROOT, "2", urgent=True)
-    eventually(lambda: mail.slack.called("chat.update"))
+    # Not when it was refused, but when that is known here.
+    eventually(lambda: [edit for edit in mail.messages.edits(time.time() + 60, 0) if edit.retry])
     mail.want("c-2:root", "2", urgent=True)
     mail.want("c-3:root", "posted")
 
     eventually(lambda: mail.texts() == ["2", "2", "posted"])
     first, *others = [at for at, method, _ in mail.slack.calls if method == "chat.update"]
-    assert min(others) - first >= 0.55
+    assert min(others) - first >= 2.9
     [posted] = [at for at, _, a in mail.slack.calls if a.get("text") == "posted"]
     assert posted < min(others)
 
