@@ -163,7 +163,7 @@ class Stage:
         artifact = image(content or version.encode())
         oci_layout.write(self.folder / "registry", artifact, f"{version}-dev")
 
-    def eventually(self, look: Callable[[], T | None], seconds: float = 20) -> T:
+    def eventually(self, look: Callable[[], T | None], seconds: float = 60) -> T:
         return eventually(look, seconds)
 
     def submit_elsewhere(self, version: str, operator: Operator) -> Change:
@@ -188,7 +188,7 @@ class Stage:
         return self.platform.engine.directory.operator(claims)
 
 
-def eventually(look: Callable[[], T | None], seconds: float = 20) -> T:
+def eventually(look: Callable[[], T | None], seconds: float = 60) -> T:
     """What `look` finds, as soon as it finds something."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

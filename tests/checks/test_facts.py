@@ -16,7 +16,7 @@ class Weather(Facts):
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         super().__init__(pool)
         self.readings: list[str] = []
-        self.meeting = threading.Barrier(2, timeout=10)
+        self.meeting = threading.Barrier(2, timeout=60)
 
     @Fact
     def wind(self) -> int:

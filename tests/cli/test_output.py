@@ -248,7 +248,7 @@ def assert_harmless(done: Finished) -> None:
 
 
 def _await(path: Path, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not path.exists() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
 

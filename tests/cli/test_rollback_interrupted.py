@@ -51,7 +51,7 @@ def hang(fake: FakeRegistry, method: str, path: str) -> Callable[[], bool]:
 
 
 def await_(arrived: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not arrived() and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.01)

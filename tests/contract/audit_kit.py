@@ -68,4 +68,4 @@ def moto_server(folder: Path) -> Iterator[str]:
             yield endpoint
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)

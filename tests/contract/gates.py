@@ -72,7 +72,7 @@ def run_keeping(directory: Path, command: Gate) -> tuple[GateResult, bytes]:
     return result, told.outputs[command.kind]
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -23,7 +23,9 @@ def root(tmp_path: Path) -> Path:
 def test_reading_a_layout_that_is_not_there_says_so_and_makes_none(tmp_path):
     registry = LayoutRegistry(tmp_path / "registri")
 
-    with pytest.raises(RegistryUnavailableError, match=r"no image layout at .*registri: publish into it"):
+    with pytest.raises(
+        RegistryUnavailableError, match=r"no image layout at .*registri: publish into it"
+    ):
         registry.tags()
 
     assert list(tmp_path.iterdir()) == []

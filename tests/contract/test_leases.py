@@ -116,7 +116,7 @@ def test_who_waits_gets_it_when_the_holder_lets_go(tmp_path):
         waiting = threading.Thread(target=wait)
         waiting.start()
         too_early = got.wait(0.3)
-        holder.communicate(timeout=30)
+        holder.communicate(timeout=60)
         waiting.join()
 
         assert not too_early
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_the_waiting(tmp_path):
         waiting.stdout.readline()
         time.sleep(0.2)
         waiting.send_signal(signal.SIGINT)
-        waiting.communicate(timeout=30)
+        waiting.communicate(timeout=60)
 
     assert waiting.returncode == -signal.SIGINT
 

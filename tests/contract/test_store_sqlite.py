@@ -144,7 +144,7 @@ def test_a_death_inside_a_transaction_undoes_it_and_locks_nobody_out(tmp_path):
 
         with processes(tmp_path, DEADLY, "dying") as (process,):
             go(process)
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
 
         assert process.returncode == -signal.SIGKILL
         assert store.open() == (before,)

@@ -172,7 +172,7 @@ def test_an_outbox_that_cannot_be_used_stops_nothing(
     assert "webhooks are told later: the outbox" in caplog.text
 
 
-def _until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

@@ -39,7 +39,7 @@ def docker_registry(
             yield DockerRegistry(f"127.0.0.1:{port}", process)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def _config(folder: Path, port: int, *, htpasswd: bool, in_memory: bool) -> str:

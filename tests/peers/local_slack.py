@@ -26,7 +26,7 @@ Json = dict[str, Any]
 _FOLDER = Path(__file__).parent / "slack"
 _PROGRAM = _FOLDER / "node_modules/local-slack-linux-x64/bin/local-slack"
 _NAMES = {ALICE: "Alice Anderson", BOB: "Bob Brown", CAROL: "Carol Chen", DAVE: "Dave Diaz"}
-_WAIT_SECONDS = 30
+_WAIT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def local_slack(folder: Path, request_url: str | None = None) -> Iterator[LocalS
                 yield slack
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def _workspace(request_url: str | None) -> Mapping[str, Any]:

@@ -126,7 +126,7 @@ def oidc_provider(
             yield OidcProvider(issuer, key)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def _token(answer: httpx.Response, name: str) -> str:

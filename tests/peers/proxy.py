@@ -51,7 +51,7 @@ class Proxy(FakeServer):
         return way if same and self.struck < times else None
 
     def _pass_on(self, request: Request) -> Reply:
-        connection = http.client.HTTPConnection(self._upstream, timeout=30)
+        connection = http.client.HTTPConnection(self._upstream, timeout=60)
         path = f"{request.path}?{request.query}" if request.query else request.path
         try:
             connection.request(request.method, path, request.body, dict(request.headers))

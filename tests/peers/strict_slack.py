@@ -105,7 +105,7 @@ def _unreadable(blocks: list[Json]) -> list[str]:
 
 @contextmanager
 def strict_slack(behind: LocalSlack) -> Iterator[StrictSlack]:
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=60) as client:
         strict = StrictSlack(behind, client)
         with _Server(("127.0.0.1", 0), _Handler) as server:
             server.strict = strict

@@ -136,7 +136,7 @@ def stage_on(
             store.close()
 
 
-def until(done: Callable[[], bool], seconds: float = 20) -> bool:
+def until(done: Callable[[], bool], seconds: float = 60) -> bool:
     """Whether `done` came true in time."""
     deadline = time.monotonic() + seconds
     while not done() and time.monotonic() < deadline:

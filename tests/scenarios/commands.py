@@ -65,6 +65,6 @@ class Floe:
 
 def finish(process: "subprocess.Popen[bytes]") -> Finished:
     with process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     # Decoded here: as text, a carriage return would be read as a new line.
     return Finished(process.returncode, out.decode(), err.decode())

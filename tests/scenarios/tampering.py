@@ -125,7 +125,7 @@ class Hand:
             return
         host, _, repository = self.place.registry.reference.partition("/")
         url = f"http://{host}/v2/{repository}/{what}/{digest}"
-        httpx.delete(url, timeout=20).raise_for_status()
+        httpx.delete(url, timeout=60).raise_for_status()
 
     def _path(self, digest: str) -> Path:
         assert self.root is not None

@@ -274,6 +274,6 @@ def test_many_at_once_make_one_record(engine: Engine, note: Callable[[Plan], Non
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
 
     assert len(refusals_of(engine)) == 1

@@ -33,7 +33,7 @@ class Place:
     provider: OidcProvider
 
     def browser(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=20)
+        return httpx.Client(base_url=self.url, timeout=60)
 
     @contextmanager
     def signed_in(self, user: str) -> Iterator[httpx.Client]:

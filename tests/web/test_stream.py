@@ -28,7 +28,7 @@ def moved(lines: Iterator[str]) -> dict[str, str]:
 
 def test_who_watches_is_told_which_change_moved(stage: Stage, url: str) -> None:
     stage.publish("v1.0.0")
-    with httpx.stream("GET", f"{url}/events", timeout=20) as answer:
+    with httpx.stream("GET", f"{url}/events", timeout=60) as answer:
         lines = answer.iter_lines()
         next(lines)
 
@@ -41,7 +41,7 @@ def test_who_watches_is_told_which_change_moved(stage: Stage, url: str) -> None:
 
 def test_who_comes_back_misses_nothing(stage: Stage, url: str) -> None:
     stage.publish("v1.0.0")
-    with httpx.stream("GET", f"{url}/events", timeout=20) as answer:
+    with httpx.stream("GET", f"{url}/events", timeout=60) as answer:
         lines = answer.iter_lines()
         known = next(line for line in lines if line.startswith("id:")).removeprefix("id: ")
     stage.ask("v1.0.0", "staging")
@@ -64,13 +64,13 @@ def test_places_are_bounded_and_given_back(tmp_path: Path) -> None:
         serving(app) as url,
     ):
         with (
-            httpx.stream("GET", f"{url}/events", timeout=20) as one,
-            httpx.stream("GET", f"{url}/events", timeout=20) as two,
+            httpx.stream("GET", f"{url}/events", timeout=60) as one,
+            httpx.stream("GET", f"{url}/events", timeout=60) as two,
         ):
             next(one.iter_lines())
             next(two.iter_lines())
-            full = httpx.get(f"{url}/events", timeout=20)
-            page = httpx.get(f"{url}/", timeout=20)
+            full = httpx.get(f"{url}/events", timeout=60)
+            page = httpx.get(f"{url}/", timeout=60)
         again = until_open(f"{url}/events")
 
     assert (full.status_code, full.headers["Retry-After"]) == (503, "30")
@@ -81,7 +81,7 @@ def test_places_are_bounded_and_given_back(tmp_path: Path) -> None:
 def until_open(url: str) -> bool:
     """Whether a place is given back within a few looks of the server."""
     for _ in range(100):
-        with httpx.stream("GET", url, timeout=20) as answer:
+        with httpx.stream("GET", url, timeout=60) as answer:
             if answer.status_code == 200:
                 return True
         threading.Event().wait(0.1)
@@ -89,7 +89,7 @@ def until_open(url: str) -> bool:
 
 
 def test_the_end_of_the_server_ends_the_stream(stage: Stage) -> None:
-    with serving(stage.app) as url, httpx.stream("GET", f"{url}/events", timeout=20) as answer:
+    with serving(stage.app) as url, httpx.stream("GET", f"{url}/events", timeout=60) as answer:
         lines = answer.iter_lines()
         next(lines)
         stage.app.extensions["floe"].feed.stop()
