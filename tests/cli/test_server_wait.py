@@ -147,7 +147,9 @@ def test_who_decides_through_a_server_ends_whoever_waits(team: Team) -> None:
         ended = finish(job)
 
     assert (own.code, own.document["error"]["reason_code"]) == (12, "unauthorized")
-    assert (no.code, no.out) == (0, f"Rejected {change}: not on a Friday\n")
+    said, trace = no.out.splitlines()
+    assert (no.code, said) == (0, f"Rejected {change}: not on a Friday")
+    assert trace == f"Trace ID: {ended.document['trace_id']}"
     assert (ended.code, ended.document["outcome"]) == (15, "failed")
     assert "not on a Friday" in ended.document["error"]["message"]
 
@@ -163,7 +165,9 @@ def test_without_waiting_the_answer_is_exit_14_and_the_change_can_be_taken_back(
 
     assert (asked.code, asked.document["outcome"]) == (14, "pending")
     assert (again.code, again.document["change_id"]) == (14, change)
-    assert (taken.code, taken.out) == (0, f"Cancelled {change}\n")
+    said, trace = taken.out.splitlines()
+    assert (taken.code, said) == (0, f"Cancelled {change}")
+    assert trace == f"Trace ID: {asked.document['trace_id']}"
     assert [(c["change_id"], c["state"]) for c in shown] == [(change, "cancelled")]
 
 
