@@ -52,7 +52,7 @@ class Verification:
             with self.leases.hold(name):
                 return self._snapshot(name, self.registry.tags())
         except (ConfigError, StoreUnavailableError):
-            # Who may not write, or finds no room, cannot keep writers off: looks twice all the same.
+            # Who may not write, or finds no room, cannot keep writers off: looks twice as well.
             return self._snapshot(name, self.registry.tags())
 
     def _snapshot(self, name: str, tags: tuple[Tag, ...]) -> Snapshot:
