@@ -17,7 +17,7 @@ class Memberships:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._asked: dict[IdentitySource, Regroup] = {}
+        self._asked: tuple[tuple[IdentitySource, Regroup], ...] = ()
 
     @contextmanager
     def asking(self, source: IdentitySource, regroup: Regroup) -> Iterator[None]:
@@ -25,11 +25,13 @@ class Memberships:
         Have `regroup` asked about everybody of `source`: it returns whom nobody vouches for any
         more as not verified, and raises IdentityUnavailableError where it cannot tell.
         """
-        self._asked[source] = regroup
+        asked = (source, regroup)
+        self._asked = (asked, *self._asked)
         try:
             yield
         finally:
-            del self._asked[source]
+            self._asked = tuple(each for each in self._asked if each is not asked)
 
     def regroup(self, operator: Operator) -> Operator:
-        return self._asked.get(operator.source, self._directory.regroup)(operator)
+        asked = (regroup for source, regroup in self._asked if source is operator.source)
+        return next(asked, self._directory.regroup)(operator)

@@ -1,9 +1,13 @@
 """Who somebody is: one person under several names, and nobody by a name alone."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from engine.domain.identity import Claims, Directory, os_claims, registry_claims
-from engine.domain.operator import IdentitySource
+from engine.domain.operator import IdentitySource, Operator
+from engine.memberships import Memberships
 
 DIRECTORY = Directory.of(
     aliases={"alice@acme.com": ("U01ALICE", "alice", "registry:harbor/al", "os:alice")},
@@ -94,3 +98,20 @@ def test_a_name_on_record_is_read_as_the_person_it_now_means() -> None:
     assert DIRECTORY.person("U01ALICE") == "alice@acme.com"
     assert DIRECTORY.person("os:alice") == "alice@acme.com"
     assert DIRECTORY.person("carol") == "carol"
+
+
+def test_who_is_asked_again_is_the_newest_of_a_source_and_another_when_that_has_gone():
+    directory = Directory.of({}, {})
+    somebody = directory.operator(Claims("slack:T1/U1", IdentitySource.SLACK, True, ("U1",)))
+    members = Memberships(directory)
+
+    def by(name: str) -> Callable[[Operator], Operator]:
+        return lambda operator: replace(operator, groups=frozenset({name}))
+
+    with members.asking(IdentitySource.SLACK, by("first")):
+        with members.asking(IdentitySource.SLACK, by("second")):
+            newest = members.regroup(somebody).groups
+        left = members.regroup(somebody).groups
+
+    assert (newest, left) == ({"second"}, {"first"})
+    assert members.regroup(somebody).groups == frozenset()
