@@ -14,12 +14,14 @@ from engine.checks.approval import approver_via
 from engine.domain.change import Change, ChangeState, Ended, FoundRecord
 from engine.domain.errors import (
     ApprovalPendingError,
+    AuditUnavailableError,
     ConflictError,
     EnvironmentLockedError,
     IdentityUnavailableError,
     PromotionError,
     RegistryUnavailableError,
     StaleError,
+    StoreUnavailableError,
 )
 from engine.domain.finding import Finding, Outcome
 from engine.domain.gate import GateKind, GateResult
@@ -36,7 +38,13 @@ _log = logging.getLogger(__name__)
 # Decided in the end whatever happens: an execution nobody could finish in this time has failed.
 GIVE_UP = timedelta(hours=24)
 # Says nothing about the change: it is carried out once that is over.
-_LATER = (RegistryUnavailableError, IdentityUnavailableError, ConflictError)
+_LATER = (
+    RegistryUnavailableError,
+    AuditUnavailableError,
+    StoreUnavailableError,
+    IdentityUnavailableError,
+    ConflictError,
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,9 @@ class Progression:
     def _check(self, change: Change, progress: Progress) -> Change:
         try:
             plan = self.runs.plan(request_of(change), progress)
+        except StoreUnavailableError:
+            # Says nothing about the change: it is checked again once that can be kept.
+            raise
         except PromotionError as error:
             return self._end(change, ChangeState.FAILED, error)
         judged = change.model_copy(update=_judged(plan))

@@ -1,0 +1,72 @@
+"""A change that was decided and could not be carried out: agreeing again goes on with it."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.audit.loading import open_backend
+from engine.auditing import AuditSettings
+from engine.changes import Changes
+from engine.domain.change import ChangeState
+from engine.domain.errors import AuditUnavailableError, AuthorizationError, ChangeClosedError
+from engine.progression import Progression
+from tests.builders import image
+from tests.conftest import Place
+from tests.scenarios.changing import Stage, stage_on
+
+pytestmark = pytest.mark.requirement("NFR-004")
+
+
+@pytest.fixture
+def stage(place: Place, tmp_path: Path) -> Iterator[Stage]:
+    """Records are copied to `copies`, which is a file: nothing can be kept there."""
+    (tmp_path / "copies").touch()
+    backend = open_backend("s3", AuditSettings(tmp_path, url=f"file://{tmp_path}/copies"))
+    with stage_on(place, tmp_path) as built:
+        place.push(image(b"one"), "v1.0.0-dev")
+        engine = replace(built.engine, audit_backend=backend)
+        store, rules = built.platform.store, built.rules.of
+        built.platform = replace(
+            built.platform,
+            engine=engine,
+            changes=Changes(engine, store, rules),
+            progression=Progression(engine, store, rules, built.members.regroup),
+        )
+        yield built
+    backend.close()
+
+
+def test_who_agreed_may_repeat_it_until_it_is_carried_out(stage: Stage, tmp_path: Path) -> None:
+    change = stage.ask()
+    with pytest.raises(AuditUnavailableError):
+        stage.settle(stage.approve(change))
+    waiting = stage.changes.get(change.id)
+    (tmp_path / "copies").unlink()
+
+    done = stage.settle(stage.approve(change))
+
+    assert waiting.state is ChangeState.EXECUTING
+    assert done.state is ChangeState.PROMOTED
+    assert [given.operator for given in done.approvals] == ["bob"]
+    assert [entry.record.id for entry in stage.engine.history("staging")] == [done.record_id]
+    assert stage.engine.verify("staging", stage.told).sound
+
+
+def test_nobody_else_joins_what_is_being_carried_out(stage: Stage) -> None:
+    change = stage.approve(stage.ask())
+
+    with pytest.raises(ChangeClosedError, match="is executing: it cannot be decided"):
+        stage.approve(change, "carol")
+    with pytest.raises(ChangeClosedError, match="is executing: it cannot be decided"):
+        stage.approve(change, "alice")
+
+
+def test_agreeing_again_to_what_is_done_is_refused(stage: Stage, tmp_path: Path) -> None:
+    shutil.move(tmp_path / "copies", tmp_path / "moved")
+    change = stage.settle(stage.approve(stage.ask()))
+
+    with pytest.raises((ChangeClosedError, AuthorizationError), match="is promoted"):
+        stage.approve(change)
