@@ -14,7 +14,8 @@ from engine.progression import Progression
 from engine.stores import ChangeStore
 
 _log = logging.getLogger(__name__)
-_CLAIM_SECONDS = 15.0
+# Whoever repeats a command that was killed waits for its claim to run out.
+_CLAIM_SECONDS = 6.0
 _LOOK_SECONDS = 0.2
 
 
