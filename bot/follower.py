@@ -23,7 +23,9 @@ from engine.domain.errors import PromotionError
 
 _log = logging.getLogger(__name__)
 _CURSOR = "cursor"
-_PAGE = 200
+# The store is held for as long as a page is taken in, and requests of Slack wait for it.
+_PAGE = 50
+_AHEAD = 1000
 _LOOK_SECONDS = 0.3
 _REMIND_SECONDS = 5.0
 _MENTIONS_SECONDS = 60.0
@@ -167,7 +169,7 @@ class Follower:
     def _ahead(self, events: Sequence[_Event]) -> set[str]:
         """Changes, read after `events`, that may be further: told once their feed is as far."""
         read = events[-1].sequence if events else int(self._store.fact(_CURSOR) or 0)
-        return {event.change_id for event in self._platform.store.events(read, _PAGE)}
+        return {event.change_id for event in self._platform.store.events(read, _AHEAD)}
 
     def _changes(self, ids: Iterable[str]) -> dict[str, Change]:
         found = [self._platform.store.get(change_id) for change_id in dict.fromkeys(ids)]

@@ -3,11 +3,15 @@
 import hashlib
 import json
 import time
-from dataclasses import dataclass, replace
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
 
 from pydantic import JsonValue
+from sqlite_utils import Database
 
 from bot.store import BotStore
+from engine.domain.errors import PromotionError
 
 _KEPT_SECONDS = 48 * 3600
 
@@ -50,26 +54,49 @@ def key_of(kind: str, *parts: str) -> str:
 class Inbox:
     def __init__(self, store: BotStore) -> None:
         self._store = store
+        self._arrived: SimpleQueue[_Arrival] = SimpleQueue()
+
+    @property
+    def arrived(self) -> int:
+        """How many wait to be kept."""
+        return self._arrived.qsize()
 
     def accept(self, asked: Asked) -> bool:
-        """Keep it; False when it was delivered before."""
-        document = json.dumps(
-            {
-                "user": asked.asker.user,
-                "team": asked.asker.team,
-                "channel": asked.asker.channel,
-                "thread": asked.asker.thread,
-                "response_url": asked.asker.response_url,
-                "trace_id": asked.trace_id,
-                "words": asked.words,
-            }
-        )
-        with self._store.transaction() as db:
-            found = db.execute(
-                "INSERT OR IGNORE INTO inbox (key, kind, at, document) VALUES (?, ?, ?, ?)",
-                [asked.key, asked.kind, time.time(), document],
-            )
-            return bool(found.rowcount == 1)
+        """
+        Keep it; False when it was delivered before. What arrives at the same time is kept
+        together: Slack waits, and a disk is slow to say that something is on it.
+        """
+        arrival = _Arrival(asked)
+        self._arrived.put(arrival)
+        self._keep_arrived()
+        return arrival.kept.result()
+
+    def _keep_arrived(self) -> None:
+        """All that has arrived by now, or nothing where another thread has kept it already."""
+        taken: list[_Arrival] = []
+        try:
+            with self._store.transaction(first=True) as db:
+                taken = self._taken()
+                new = [_insert(db, arrival.asked) for arrival in taken]
+        except PromotionError as error:
+            # Also those who have yet to find it out for themselves: none of them is kept later.
+            for arrival in (*taken, *self._taken()):
+                arrival.kept.set_exception(error)
+        else:
+            for arrival, is_new in zip(taken, new, strict=True):
+                arrival.kept.set_result(is_new)
+        finally:
+            # Whatever else went wrong: nobody waits for ever.
+            for arrival in taken:
+                arrival.kept.cancel()
+
+    def _taken(self) -> list["_Arrival"]:
+        taken: list[_Arrival] = []
+        try:
+            while True:
+                taken.append(self._arrived.get_nowait())
+        except Empty:
+            return taken
 
     def waiting(self) -> list[Asked]:
         """What was accepted and not done, in that order: also what a crash left."""
@@ -89,6 +116,32 @@ class Inbox:
         with self._store.transaction() as db:
             db.execute("UPDATE inbox SET done = 1, document = '{}' WHERE key = ?", [asked.key])
             db.execute("DELETE FROM inbox WHERE done = 1 AND at < ?", [time.time() - _KEPT_SECONDS])
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    asked: Asked
+    kept: "Future[bool]" = field(default_factory=Future)
+
+
+def _insert(db: Database, asked: Asked) -> bool:
+    """Whether it is new."""
+    document = json.dumps(
+        {
+            "user": asked.asker.user,
+            "team": asked.asker.team,
+            "channel": asked.asker.channel,
+            "thread": asked.asker.thread,
+            "response_url": asked.asker.response_url,
+            "trace_id": asked.trace_id,
+            "words": asked.words,
+        }
+    )
+    found = db.execute(
+        "INSERT OR IGNORE INTO inbox (key, kind, at, document) VALUES (?, ?, ?, ?)",
+        [asked.key, asked.kind, time.time(), document],
+    )
+    return bool(found.rowcount == 1)
 
 
 def _asked(key: str, kind: str, tries: int, document: str) -> Asked:

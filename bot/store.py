@@ -2,13 +2,13 @@
 
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database
 
+from bot.turns import Turns
 from engine.bootstrap.disks import database_fact, way_out
 from engine.domain.errors import StoreUnavailableError
 
@@ -107,20 +107,21 @@ class BotStore:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE_NAME
-        self._lock = threading.RLock()
-        self._inside = False
+        self._turns = Turns()
         with self._translated():
             self._db = _opened(self._path)
 
     @contextmanager
-    def transaction(self) -> Iterator[Database]:
-        """Everything or nothing; inside another one it is part of that one."""
-        with self._lock, self._translated():
-            if self._inside:
+    def transaction(self, *, first: bool = False) -> Iterator[Database]:
+        """
+        Everything or nothing; inside another one it is part of that one. `first`: somebody waits
+        for it, so it goes before those that nobody waits for.
+        """
+        with self._turns.hold(first=first) as outermost, self._translated():
+            if not outermost:
                 yield self._db
                 return
             self._db.execute("BEGIN IMMEDIATE")
-            self._inside = True
             try:
                 yield self._db
                 self._db.execute("COMMIT")
@@ -129,8 +130,6 @@ class BotStore:
                 if self._db.conn.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-            finally:
-                self._inside = False
 
     def fact(self, name: str) -> str | None:
         with self.transaction() as db:
@@ -145,7 +144,7 @@ class BotStore:
             )
 
     def close(self) -> None:
-        with self._lock:
+        with self._turns.hold():
             self._db.close()
 
     @contextmanager

@@ -1,0 +1,113 @@
+"""Who may use the bot's store next: requests of Slack before what nobody waits for."""
+
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bot.inbox import Asked, Asker, Inbox
+from bot.store import BotStore
+from bot.turns import Turns
+from engine.domain.errors import StoreUnavailableError
+from tests.bot.stage import eventually
+
+_AT_ONCE = 20
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = BotStore(tmp_path)
+    yield opened
+    opened.close()
+
+
+def asked(place):
+    asker = Asker("U01ALICE", "T01ACME", "C01DEPLOY")
+    return Asked(f"promote:{place}", "promote", asker, "1" * 32, {})
+
+
+def test_whoever_is_waited_for_goes_before_those_who_came_earlier():
+    turns, order = Turns(), []
+
+    def take(name, first):
+        with turns.hold(first=first):
+            order.append(name)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool, turns.hold():
+        for _ in range(_AT_ONCE - 1):
+            pool.submit(take, "patient", False)
+        pool.submit(take, "urgent", True)
+        eventually(lambda: turns.urgent == 1, 60)
+
+    assert order == ["urgent", *["patient"] * (_AT_ONCE - 1)]
+
+
+def test_one_at_a_time_and_everybody_in_the_end():
+    turns, inside, most = Turns(), [], []
+
+    def take(number):
+        for _ in range(50):
+            with turns.hold(first=number % 3 == 0) as outermost, turns.hold() as again:
+                inside.append(number)
+                most.append((len(inside), outermost, again))
+                inside.pop()
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(take, range(_AT_ONCE)):
+            pass
+
+    assert most == [(1, True, False)] * 50 * _AT_ONCE
+
+
+def test_a_turn_that_fails_is_over():
+    turns = Turns()
+
+    with pytest.raises(ValueError, match="inside"), turns.hold():
+        raise ValueError("inside")
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(lambda: turns.hold().__enter__())
+
+        assert taken.result(60) is True
+
+
+@pytest.mark.requirement("SL-005")
+def test_requests_that_come_together_are_kept_together_and_once(store):
+    inbox, committed = Inbox(store), []
+    together = threading.Barrier(2 * _AT_ONCE)
+
+    def arrive(place):
+        together.wait(60)
+        return inbox.accept(asked(place))
+
+    with ThreadPoolExecutor(2 * _AT_ONCE) as pool:
+        with store.transaction() as db:
+            arriving = [pool.submit(arrive, n // 2) for n in range(2 * _AT_ONCE)]
+            eventually(lambda: inbox.arrived == 2 * _AT_ONCE, 60)
+            db.conn.set_trace_callback(committed.append)
+        new = [each.result(60) for each in arriving]
+
+    assert sum(new) == _AT_ONCE
+    assert len(inbox.waiting()) == _AT_ONCE
+    written = [place for place, said in enumerate(committed) if said.startswith("INSERT")]
+    assert len(written) == 2 * _AT_ONCE
+    assert "COMMIT" not in committed[written[0] : written[-1]]
+
+
+@pytest.mark.requirement("SL-005")
+def test_what_cannot_be_kept_is_refused_to_all_who_came_together_and_never_kept_later(store):
+    inbox = Inbox(store)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with store.transaction() as db:
+            arriving = [pool.submit(inbox.accept, asked(n)) for n in range(_AT_ONCE)]
+            eventually(lambda: inbox.arrived == _AT_ONCE, 60)
+            db.execute("ALTER TABLE inbox RENAME TO elsewhere")
+        errors = [each.exception(60) for each in arriving]
+    with store.transaction() as db:
+        db.execute("ALTER TABLE elsewhere RENAME TO inbox")
+
+    assert {type(error) for error in errors} == {StoreUnavailableError}
+    assert isinstance(errors[0].__cause__, sqlite3.OperationalError)
+    assert inbox.accept(asked("later"))
+    assert [waiting.key for waiting in inbox.waiting()] == ["promote:later"]
