@@ -26,6 +26,19 @@ output = click.option(
 )
 
 
+class Text(click.ParamType[str]):
+    """Text, and not the bytes that python makes lone surrogates of."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            self.fail(f"'{value}' is not valid UTF-8: type it again as text", param, ctx)
+        return str(value)
+
+
 class Duration(click.ParamType[int]):
     """`30m`, `1h30m`: seconds."""
 

@@ -50,11 +50,15 @@ def verify(environment: str | None, policy: str, output: str, manifest: Path) ->
 @_environment
 @click.option("--version", help="Only records of this version.")
 @click.option("--digest", help="Only records of this artifact; its first digits are enough.")
-@click.option("--operator", help="Only what this person or workload did.")
+@click.option("--operator", type=options.Text(), help="Only what this person or workload did.")
 @click.option("--kind", type=click.Choice(RECORD_KINDS), help="Only records of this kind.")
 @click.option("--since", help="2026-09-01, 2026-09-01T12:00 (UTC), or how long ago: 2h, 7d.")
 @click.option(
-    "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="0: all of them."
+    "--limit",
+    type=click.IntRange(0, 10_000_000),
+    default=50,
+    show_default=True,
+    help="0: all of them.",
 )
 @click.option(
     "--output",

@@ -24,7 +24,7 @@ _reason = click.option("--reason", help="Why, for whoever reads how it went.")
 
 
 @click.command()
-@click.argument("change")
+@click.argument("change", type=options.Text())
 @_reason
 @options.manifest
 @options.output
@@ -34,7 +34,7 @@ def approve(change: str, reason: str | None, manifest: Path, output: str) -> Non
 
 
 @click.command()
-@click.argument("change")
+@click.argument("change", type=options.Text())
 @click.option("--reason", required=True, help="Why not: it goes on record.")
 @options.manifest
 @options.output
@@ -44,7 +44,7 @@ def reject(change: str, reason: str, manifest: Path, output: str) -> None:
 
 
 @click.command()
-@click.argument("change")
+@click.argument("change", type=options.Text())
 @_reason
 @options.manifest
 @options.output

@@ -18,7 +18,10 @@ from engine.outbox import try_again
 
 @click.command()
 @click.option(
-    "--redeliver", metavar="ID|all", help="Try again what was given up, and say how it went."
+    "--redeliver",
+    type=options.Text(),
+    metavar="ID|all",
+    help="Try again what was given up, and say how it went.",
 )
 @options.output
 @options.manifest

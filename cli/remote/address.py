@@ -15,7 +15,7 @@ def address_of(text: str) -> httpx.URL:
     """FLOE_SERVER as a URL: https, or http on loopback only, since a token goes there."""
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise ConfigError(f"FLOE_SERVER is no address ({error}): {_EXAMPLE}") from error
     if url.scheme not in ("http", "https") or not url.host:
         raise ConfigError(f"FLOE_SERVER is no address of a server: {_EXAMPLE}")

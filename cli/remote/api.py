@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from cli.remote.exchange import Answer, EndlessAnswerError, exchange
 from cli.remote.failures import Failure, ServerUnavailableError
+from engine.config.proxies import usable_surroundings
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.text import printable
 
@@ -54,12 +55,13 @@ class Api:
             "Accept-Encoding": "identity",
             "traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01",
         }
-        self._client = httpx.Client(
-            base_url=f"{self.place}/api/v1/",
-            headers=headers,
-            follow_redirects=False,
-            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
-        )
+        with usable_surroundings():
+            self._client = httpx.Client(
+                base_url=f"{self.place}/api/v1/",
+                headers=headers,
+                follow_redirects=False,
+                timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+            )
 
     def close(self) -> None:
         self._client.close()
@@ -135,6 +137,9 @@ class Api:
             raise UsageError(
                 f"'{printable(error.object)}' is not valid UTF-8: type it again as text"
             ) from error
+        except httpx.InvalidURL as error:
+            # The server's address was looked at before: this is of what was asked for.
+            raise UsageError(f"What is asked for is no part of an address: {error}") from error
 
     def _read(self, answer: Answer, answers: Callable[[Json], bool]) -> Json:
         """Its document; the PromotionError it speaks of when it is a refusal."""

@@ -10,6 +10,7 @@ from engine.adapters.identity.claims import OidcSettings, claims_of
 from engine.adapters.identity.documents import fetch
 from engine.adapters.identity.issuer import Issuer
 from engine.adapters.identity.token import Token
+from engine.config.proxies import usable_surroundings
 from engine.domain.errors import AuthorizationError, ConfigError
 from engine.domain.identity import Claims
 
@@ -79,7 +80,8 @@ class OidcVerifier:
             return self._given
         with self._lock:
             if self._made is None:
-                self._made = httpx.Client(headers={"User-Agent": "floe"})
+                with usable_surroundings():
+                    self._made = httpx.Client(headers={"User-Agent": "floe"})
             return self._made
 
 

@@ -16,6 +16,7 @@ import httpx
 
 from engine.adapters.registry.exchange import MAX_ERROR_BYTES, Answer, Call, Deadline
 from engine.adapters.registry.failures import passes, unreachable
+from engine.config.proxies import usable_surroundings
 from engine.domain.errors import (
     ConfigError,
     RegistryAnswerError,
@@ -64,15 +65,16 @@ class Transport:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._on_request = on_request
         self._pauses = pauses
-        self._client = httpx.Client(
-            verify=tls,
-            limits=httpx.Limits(
-                max_connections=32, max_keepalive_connections=32, keepalive_expiry=30
-            ),
-            headers={"User-Agent": "floe", "Accept-Encoding": "identity"},
-            # Cookies ignore ports, so one registry's would reach another on the same host.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
+        with usable_surroundings():
+            self._client = httpx.Client(
+                verify=tls,
+                limits=httpx.Limits(
+                    max_connections=32, max_keepalive_connections=32, keepalive_expiry=30
+                ),
+                headers={"User-Agent": "floe", "Accept-Encoding": "identity"},
+                # Cookies ignore ports, so one registry's would reach another on the same host.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            )
 
     def close(self) -> None:
         self._client.close()

@@ -11,7 +11,9 @@ from enum import Enum
 import httpx
 
 from engine.adapters.webhooks.hook import Hook
+from engine.config.proxies import usable_surroundings
 from engine.domain.delivery import Delivery
+from engine.domain.errors import ConfigError
 from engine.domain.text import printable
 
 _LONGEST_WAIT = 3600.0
@@ -51,6 +53,8 @@ def attempt(
     headers = {**hook.headers, **ours, **hook.signature(delivery.id, delivery.body, now)}
     try:
         return _judged(*_status(hook, delivery.body, headers, tls, seconds))
+    except ConfigError as error:
+        return Outcome(Ending.AGAIN, str(error))
     except httpx.TimeoutException:
         return late(seconds)
     except httpx.ConnectError as error:
@@ -64,8 +68,10 @@ def _status(
 ) -> tuple[int, str]:
     """Status and Retry-After. The body says nothing that is needed, so not a byte of it is read."""
     timeout = httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
+    with usable_surroundings():
+        made = httpx.Client(verify=tls, timeout=timeout, follow_redirects=False)
     with (
-        httpx.Client(verify=tls, timeout=timeout, follow_redirects=False) as client,
+        made as client,
         client.stream("POST", hook.url, content=body, headers=dict(headers)) as response,
     ):
         return response.status_code, response.headers.get("Retry-After", "")
