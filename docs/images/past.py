@@ -13,6 +13,7 @@ from engine.domain.change import Change
 from engine.domain.parsing import promotion_request
 from engine.ports import SILENT
 from tests.builders import Artifact, image
+from tests.manifests import manifest
 from tests.peers import oci_layout
 from tests.web.stage import ALICE, BOB, Stage, person
 from web.opening import open_web
@@ -21,31 +22,12 @@ DAVE, MALLORY = "dave@acme.com", "mallory@acme.com"
 # Four levels, of which none blocks.
 _REPORT = Path(__file__).parents[2] / "tests/contract/reports/trivy-mixed.json"
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-_MANIFEST = """
-apiVersion: floe.dev/v1
-kind: Manifest
-artifacts:
-  registry: {uri: "oci-layout:./registry"}
-  promotion:
-    environments:
-      - name: dev
-      - name: staging
-        gates: {tests: true}
-      - name: prod
-        gates:
-          tests: {command: [sh, -c, "echo collected 214 items; sleep 1.2; echo 214 passed"]}
-          security_scan:
-            {command: [cat, report.json], scanner_format: trivy, block_on_severity: [CRITICAL]}
-          cost_analysis: {command: [sh, -c, "sleep 0.6; echo within the budget"]}
-        authorization: {allowed_groups: [developers]}
-        approvals: {required: 1, groups: [release-managers], expires_after: 4h}
-    gate_commands: {tests: "true"}
-identity:
-  groups:
-    developers: [alice@acme.com, dave@acme.com]
-    release-managers: [bob@acme.com]
-web: {auth: {mode: proxy}}
-"""
+_GATES = (
+    "tests: {command: [sh, -c, 'echo collected 214 items; sleep 1.2; echo 214 passed']}",
+    "security_scan: {command: [cat, report.json], scanner_format: trivy, "
+    "block_on_severity: [CRITICAL]}",
+    "cost_analysis: {command: [sh, -c, 'sleep 0.6; echo within the budget']}",
+)
 
 
 class Clock:
@@ -66,7 +48,9 @@ def platform_with_a_past(folder: Path) -> Iterator[tuple[Stage, Change]]:
     """The platform in `folder`, and the change that waits there."""
     oci_layout.write(folder / "registry", image(b"nothing"))
     _write_report(folder / "report.json")
-    (folder / "manifest.yaml").write_text(_MANIFEST)
+    (folder / "manifest.yaml").write_text(
+        manifest(*_GATES, managers="bob@acme.com", faces="web: {auth: {mode: proxy}}")
+    )
     config, clock = load_config(folder / "manifest.yaml", {}), Clock()
     with (
         open_platform(config) as opened,

@@ -1,26 +1,17 @@
 """The platform the bot is tested on."""
 
-MANIFEST = """
-apiVersion: floe.dev/v1
-kind: Manifest
-artifacts:
-  registry: {uri: "oci-layout:./registry"}
-  promotion:
-    environments:
-      - name: dev
-      - name: staging
-        gates: {tests: true}
-      - name: prod
-        gates:
-          tests: {command: [%(tests)s]}
-          cost_analysis: {command: ["true"]}
-        authorization: {allowed_groups: [developers]}
-        approvals: {required: %(required)d, groups: [release-managers], expires_after: %(expires)s}
-    gate_commands: {tests: "true"}
-identity:
-  groups:
-    developers: [alice@acme.com, dave@acme.com]
-    release-managers: [bob@acme.com, carol@acme.com, alice@acme.com]
-slack: {%(slack)s}
-web: {base_url: "https://floe.acme.com"}
-"""
+from tests.manifests import manifest
+
+
+def bot_manifest(
+    channel: str | None, tests: str = '"true"', required: int = 1, expires: str = "4h"
+) -> str:
+    """`tests` are the words of the command of prod's first gate, as YAML."""
+    slack = f"channel: {channel}" if channel else ""
+    return manifest(
+        f"tests: {{command: [{tests}]}}",
+        'cost_analysis: {command: ["true"]}',
+        required=required,
+        expires=expires,
+        faces=f'slack: {{{slack}}}\nweb: {{base_url: "https://floe.acme.com"}}',
+    )

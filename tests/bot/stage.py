@@ -25,7 +25,7 @@ from engine.domain.operator import IdentitySource, Operator
 from engine.domain.parsing import promotion_request, unlock_request
 from engine.domain.trace import trace_id
 from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, Json, fake_slack
-from tests.bot.manifest import MANIFEST
+from tests.bot.manifest import bot_manifest
 from tests.builders import image
 from tests.peers import oci_layout
 
@@ -261,9 +261,7 @@ def stage_in(
     v1.0.0 and v2.0.0 are in staging; alice, bob, carol and dave are in Slack. The bot gets the
     platform as `seen`.
     """
-    slack_section = f"channel: {channel}" if channel else ""
-    values = {"tests": tests, "required": required, "expires": expires, "slack": slack_section}
-    (folder / "manifest.yaml").write_text(MANIFEST % values)
+    (folder / "manifest.yaml").write_text(bot_manifest(channel, tests, required, expires))
     with fake_slack() as slack:
         for user, name in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol"), (DAVE, "dave")):
             slack.person(user, f"{name}@acme.com")

@@ -16,7 +16,8 @@ import pytest
 from slack_sdk.signature import SignatureVerifier
 
 from tests.bot.fake_slack import BOT_TOKEN, FakeSlack, fake_slack
-from tests.bot.stage import ALICE, DEPLOYS, MANIFEST, SECRET, command_body, eventually
+from tests.bot.manifest import bot_manifest
+from tests.bot.stage import ALICE, DEPLOYS, SECRET, command_body, eventually
 from tests.builders import image
 from tests.peers import oci_layout
 
@@ -54,8 +55,7 @@ def served(process: subprocess.Popen[str]) -> str:
 
 
 def platform_in(folder: Path, tests: str) -> None:
-    rules = {"tests": tests, "required": 1, "expires": "4h", "slack": f"channel: {DEPLOYS}"}
-    (folder / "manifest.yaml").write_text(MANIFEST % rules)
+    (folder / "manifest.yaml").write_text(bot_manifest(DEPLOYS, tests))
     oci_layout.write(folder / "registry", image(b"one"), "v1.0.0-dev")
 
 
@@ -157,8 +157,7 @@ def test_it_promotes_what_slack_asks_for_and_ends_in_order(tmp_path, slack):
 
 
 def test_a_token_without_a_way_to_be_reached_is_refused(tmp_path):
-    rules = {"tests": '"true"', "required": 1, "expires": "4h", "slack": ""}
-    (tmp_path / "manifest.yaml").write_text(MANIFEST % rules)
+    (tmp_path / "manifest.yaml").write_text(bot_manifest(None))
     (tmp_path / "registry").mkdir()
 
     with serve(tmp_path, SLACK_BOT_TOKEN="x") as process:

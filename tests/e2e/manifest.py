@@ -1,29 +1,19 @@
 """The platform that is promoted end to end, and what verifies it."""
 
-MANIFEST = """
-apiVersion: floe.dev/v1
-kind: Manifest
-artifacts:
-  registry: {uri: "%(uri)s"}
-  promotion:
-    environments:
-      - name: dev
-      - name: staging
-        gates: {tests: true}
-      - name: prod
-        gates:
-          tests: {command: [sh, gate.sh, "${VERSION}"]}
-          cost_analysis: {command: [sh, -c, "echo '<!channel> & +3 EUR'"]}
-        authorization: {allowed_groups: [developers]}
-        approvals: {required: 1, groups: [release-managers], expires_after: 4h}
-    gate_commands: {tests: "true"}
-identity:
-  groups:
-    developers: [alice@acme.com, dave@acme.com]
+from tests.manifests import manifest
+
+
+def slack_manifest(uri: str, channel: str) -> str:
     # Beside Slack's user group of that name, for whoever comes through another face.
-    release-managers: [carol@acme.com]
-slack: {channel: %(channel)s}
-"""
+    managers = "carol@acme.com"
+    return manifest(
+        'tests: {command: [sh, gate.sh, "${VERSION}"]}',
+        """cost_analysis: {command: [sh, -c, "echo '<!channel> & +3 EUR'"]}""",
+        uri=uri,
+        managers=managers,
+        faces=f"slack: {{channel: {channel}}}",
+    )
+
 
 # Versions of 6 do not pass, those of 7 pass once somebody lets them.
 GATE = """

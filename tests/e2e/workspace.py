@@ -21,7 +21,7 @@ from engine.domain.parsing import promotion_request
 from engine.domain.trace import trace_id
 from tests.bot.stage import block_ids, eventually, said
 from tests.builders import image
-from tests.e2e.manifest import GATE, MANIFEST
+from tests.e2e.manifest import GATE, slack_manifest
 from tests.peers import skopeo
 from tests.peers.local_slack import (
     ALICE,
@@ -189,8 +189,8 @@ def change_of(root: Json) -> str:
 def workspace(folder: Path, registry: str, repository: str, *, socket: bool) -> Iterator[Workspace]:
     """A workspace at work; in the end Slack must have been given nothing it would refuse."""
     (folder / "gate.sh").write_text(GATE)
-    values = {"uri": f"oci://{registry}/{repository}", "channel": DEPLOYS}
-    (folder / "manifest.yaml").write_text(MANIFEST % values)
+    manifest = slack_manifest(f"oci://{registry}/{repository}", DEPLOYS)
+    (folder / "manifest.yaml").write_text(manifest)
     port = free_port()
     requests_to = None if socket else f"http://127.0.0.1:{port}/slack/events"
     with (

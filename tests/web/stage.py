@@ -20,6 +20,7 @@ from engine.domain.parsing import lock_request, promotion_request, rollback_requ
 from engine.domain.request import LockRequest, RollbackRequest
 from engine.ports import SILENT
 from tests.builders import Artifact, image
+from tests.manifests import manifest
 from tests.peers import oci_layout
 from web.opening import WATCHERS, open_web
 
@@ -27,31 +28,6 @@ ALICE, BOB, CAROL = "alice@acme.com", "bob@acme.com", "carol@acme.com"
 TRACE = "a" * 32
 PROXY = "auth: {mode: proxy}"
 _FORM_TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
-
-MANIFEST = """
-apiVersion: floe.dev/v1
-kind: Manifest
-artifacts:
-  registry: {uri: "oci-layout:./registry"}
-  promotion:
-    environments:
-      - name: dev
-      - name: staging
-        gates: {tests: true}
-      - name: prod
-        gates: {tests: {command: [sh, -c, "%(tests)s"]}}
-        authorization: {allowed_groups: [developers]}
-        approvals: {required: 1, groups: [release-managers], expires_after: 4h}
-    gate_commands: {tests: "true"}
-    webhooks: [%(webhooks)s]
-    secondary_registries: [%(secondaries)s]
-identity:
-  groups:
-    developers: [alice@acme.com, dave@acme.com]
-    release-managers: [bob@acme.com, carol@acme.com, alice@acme.com]
-  oidc: [%(oidc)s]
-web: {%(web)s}
-"""
 
 
 @dataclass(frozen=True)
@@ -130,8 +106,14 @@ def write_manifest(
     secondaries: str = "",
 ) -> Path:
     file = folder / "manifest.yaml"
-    filled = {"web": web, "tests": tests, "oidc": oidc, "webhooks": webhooks}
-    file.write_text(MANIFEST % (filled | {"secondaries": secondaries}))
+    file.write_text(
+        manifest(
+            f'tests: {{command: [sh, -c, "{tests}"]}}',
+            promotion=f"webhooks: [{webhooks}]\nsecondary_registries: [{secondaries}]",
+            identity=f"oidc: [{oidc}]",
+            faces=f"web: {{{web}}}",
+        )
+    )
     return file
 
 
