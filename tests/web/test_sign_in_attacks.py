@@ -9,47 +9,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.peers.fake_http import Reply, Request
-from tests.peers.fake_issuer import DISCOVERY, FakeIssuer, reply
-from tests.peers.signing import SigningKey, claims
+from tests.peers.fake_provider import FakeProvider
+from tests.peers.signing import SigningKey
 from tests.web.stage import Stage, stage_in
 
 pytestmark = pytest.mark.requirement("WB-002")
-KEY = SigningKey.new("RS256")
 _FORM_TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
-
-
-class Provider(FakeIssuer):
-    """Signs in whoever comes as bob, with `claims` and `signer` as they are set."""
-
-    nonce = ""
-    signer = KEY
-
-    def __init__(self) -> None:
-        super().__init__(KEY)
-        self.changed: dict[str, Any] = {}
-
-    def respond(self, request: Request) -> Reply:
-        if request.path == "/token":
-            told = {"aud": "floe-web", "nonce": self.nonce, "email": "bob@acme.com"}
-            usual = claims(self.issuer, **{"email_verified": True, **told, **self.changed})
-            return reply(
-                {"access_token": "x", "token_type": "Bearer", "id_token": self.sign(usual)}
-            )
-        if request.path == DISCOVERY:
-            names = ("token", "authorization")
-            places = {f"{name}_endpoint": f"{self.issuer}/{name}" for name in names}
-            return reply({"issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys", **places})
-        return super().respond(request)
-
-    def sign(self, usual: dict[str, Any]) -> str:
-        return self.signer.sign(usual, kid=KEY.id)
 
 
 @dataclass(frozen=True)
 class Place:
     stage: Stage
-    provider: Provider
+    provider: FakeProvider
 
     def begin(self) -> str:
         """The state of a sign-in that begins in the stage's browser; its nonce is known there."""
@@ -66,7 +37,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    with Provider() as provider:
+    with FakeProvider() as provider:
         web = (
             f"base_url: 'http://127.0.0.1', auth: {{mode: oidc, issuer: '{provider.issuer}', "
             "client_id: floe-web, client_secret: '${OIDC_SECRET}'}"

@@ -1,0 +1,35 @@
+"""An OpenID provider that signs in one person, and can be told to answer with something else."""
+
+from typing import Any
+
+from tests.peers.fake_http import Reply, Request
+from tests.peers.fake_issuer import DISCOVERY, FakeIssuer, reply
+from tests.peers.signing import SigningKey, claims
+
+
+class FakeProvider(FakeIssuer):
+    """
+    Signs in whoever comes as bob, for the sign-in of `nonce`; what the ID token says otherwise is
+    `changed`, and who signs it `signer`. `given` are those it gave.
+    """
+
+    def __init__(self) -> None:
+        self.key = SigningKey.new("RS256")
+        super().__init__(self.key)
+        self.signer = self.key
+        self.nonce = ""
+        self.changed: dict[str, Any] = {}
+        self.given: list[str] = []
+
+    def respond(self, request: Request) -> Reply:
+        if request.path == "/token":
+            told = {"aud": "floe-web", "nonce": self.nonce, "email": "bob@acme.com"}
+            usual = claims(self.issuer, **{"email_verified": True, **told, **self.changed})
+            self.given.append(self.signer.sign(usual, kid=self.key.id))
+            answer = {"access_token": "x", "token_type": "Bearer", "id_token": self.given[-1]}
+            return reply(answer)
+        if request.path == DISCOVERY:
+            names = ("token", "authorization")
+            places = {f"{name}_endpoint": f"{self.issuer}/{name}" for name in names}
+            return reply({"issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys", **places})
+        return super().respond(request)
