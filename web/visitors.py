@@ -12,7 +12,8 @@ from engine.domain.operator import IdentitySource, Operator
 from web.site import Site, the_site
 
 SESSION_SECONDS = 8 * 3600
-_NAME = re.compile(r"[^\s,;\"<>\x00-\x1f\x7f]{1,254}")
+# Without a colon no name can be spelt like a qualified id (`slack:…`), which rules may name.
+_NAME = re.compile(r"[^\s,;:\"<>\x00-\x1f\x7f]{1,254}")
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 

@@ -34,6 +34,17 @@ def test_a_second_person_approves_and_it_is_on_record(behind_proxy: Stage, waiti
     assert change.approvals[0].operator_id == f"proxy:{BOB}"
 
 
+@pytest.mark.requirement("FR-045")
+@pytest.mark.parametrize("name", ["slack:T01ACME/U02BOB", "oidc:https://id.acme.com#bob", "os:bob"])
+def test_no_name_of_a_proxy_is_that_of_somebody_elsewhere(
+    behind_proxy: Stage, waiting: str, name: str
+) -> None:
+    answer = behind_proxy.client.post(f"/changes/{waiting}/approve", headers=signed_in(name))
+
+    assert answer.status_code == 401
+    assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
+
+
 def test_who_asked_is_offered_to_cancel_and_cannot_approve(
     behind_proxy: Stage, waiting: str
 ) -> None:
