@@ -178,6 +178,11 @@ def _opened(path: Path) -> Database:
                 f"the bot's store {path} was written by a newer floe: use that one, or move the "
                 "file away"
             )
+        if not found and db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise StoreUnavailableError(
+                f"the bot's store {path} is the database of another program: point state.dir at a "
+                "directory of floe's own"
+            )
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         # What is deleted is gone from the file too: response_urls are secrets.
