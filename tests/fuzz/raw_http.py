@@ -1,0 +1,59 @@
+"""Requests as bytes: what no HTTP client would send, and what is answered."""
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Headers = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer; status 0 where there is none yet, or the connection was closed without one."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def written(method: str, target: str, headers: Headers, body: bytes, *, length: bool) -> bytes:
+    """A request on a line and lines of latin-1, whatever is in them."""
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    if length:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body
+
+
+def ask(port: int, request: bytes, patience_seconds: float = 2) -> Said:
+    """
+    What is answered to `request`. Who has not said all there was to say waits for more: so no
+    answer within `patience_seconds` is one of its own.
+    """
+    with socket.create_connection(("127.0.0.1", port), timeout=patience_seconds) as connection:
+        answer = b""
+        try:
+            connection.sendall(request)
+            while not _whole(answer) and (more := connection.recv(65536)):
+                answer += more
+        except OSError:
+            # It waits for more, or has hung up on what it would not read.
+            return _said(answer)
+    return _said(answer)
+
+
+def _said(answer: bytes) -> Said:
+    head, _, body = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    pairs = [line.partition(":") for line in lines]
+    status = int(first.split()[1]) if first.startswith("HTTP/1.") else 0
+    return Said(status, {name.lower(): value.strip() for name, _, value in pairs}, body)
+
+
+def _whole(answer: bytes) -> bool:
+    """Whether nothing more is to come, or more than anybody reads here."""
+    said = _said(answer)
+    if b"\r\n\r\n" not in answer or not said.status:
+        return False
+    if said.headers.get("content-type", "").startswith("text/event-stream"):
+        return True
+    return len(said.body) >= int(said.headers.get("content-length", 1 << 30))
