@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,6 +17,7 @@ from engine.domain.errors import PromotionError
 
 _log = logging.getLogger(__name__)
 _MOST_TRIES = 5
+_PAUSE_SECONDS = 5.0
 CarryOut = Callable[[Asked], Payload | None]
 
 
@@ -84,8 +86,11 @@ class Desk:
                     self._answers.give(asked.key, asked.asker, answer)
                 self._inbox.finish(asked)
         except PromotionError as error:
-            # Our own store: it stays accepted, and the next start takes it up.
-            _log.error("%s is left for the next start: %s", asked.kind, error)
+            # Our own store: it stays accepted, and is taken up again, by the next start too.
+            _log.error("%s is tried again: %s", asked.kind, error)
+            again = threading.Timer(_PAUSE_SECONDS, self._submit, [asked])
+            again.daemon = True
+            again.start()
         self._outbox.wake()
 
     def _answered(self, asked: Asked) -> Payload | None:
