@@ -15,12 +15,16 @@ from authlib.integrations.requests_client import OAuth2Session
 
 from engine.config.people import OidcSignIn
 from engine.domain.errors import AuthorizationError
+from web.bounded import Bounded
 
 _log = logging.getLogger(__name__)
 _SECONDS = 10
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # An ID token has the address and the groups where these are among the scopes a provider knows.
 _WANTED = ("openid", "email", "groups")
+
+# What reading JSON, and authlib of JSON that is no object, ends with.
+_NO_DOCUMENT = (ValueError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Provider:
                     timeout=_SECONDS,
                     allow_redirects=False,
                 )
-        except (requests.RequestException, AuthlibBaseError, ValueError) as error:
+        except (requests.RequestException, AuthlibBaseError, *_NO_DOCUMENT) as error:
             _log.info("sign-in with %s failed: %s", self._auth.issuer, type(error).__name__)
             raise AuthorizationError(
                 f"{self._auth.issuer} did not take the code it had given: sign in again"
@@ -86,6 +90,8 @@ class Provider:
         )
         # What stands in the environment or .netrc is not meant for the provider.
         client.trust_env = False
+        for scheme in ("https://", "http://"):
+            client.mount(scheme, Bounded(_SECONDS))
         try:
             yield client
         finally:
@@ -105,7 +111,7 @@ class Provider:
         try:
             answer = client.get(url, timeout=_SECONDS, withhold_token=True, allow_redirects=False)
             document = answer.json()
-        except (requests.RequestException, ValueError) as error:
+        except (requests.RequestException, *_NO_DOCUMENT) as error:
             raise AuthorizationError(
                 f"The provider {issuer} does not answer, so nobody can sign in: try again, or "
                 "check web.auth.issuer and the way to it"
