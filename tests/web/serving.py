@@ -1,6 +1,5 @@
 """The page on a loopback port, served as `floe serve` serves it."""
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +21,3 @@ def serving(app: Flask, port: int = 0, connection: type[Connection] = Connection
     finally:
         server.stop()
         thread.join(20)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
