@@ -2,12 +2,19 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.store import SqliteStore
+from engine.adapters.verification_cache import RememberingVerifier
+from tests.builders import image
+from tests.contract.stores import HandClock
 from tests.faults.small_disk import SmallDisk, disk_for
 from tests.faults.team import Team, team_in
+from tests.faults.test_caches_corrupted import Signer
 
 pytestmark = pytest.mark.requirement("NFR-004")
 _WEBHOOK = 'webhooks: [{url: "http://127.0.0.1:9/gone", retry_count: 0, timeout_seconds: 1}]'
@@ -112,3 +119,22 @@ def test_an_approval_with_any_room_left_is_carried_out_or_repeated(
     assert done[-1]
     assert not done[0]
     team.sound()
+
+
+def test_a_good_verdict_that_cannot_be_remembered_is_good_all_the_same(
+    disk: SmallDisk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry, signer = LayoutRegistry.create(tmp_path / "registry"), Signer()
+    disk.fill()
+    with closing(SqliteStore(disk.path / "state", HandClock())) as store:
+        verifier = RememberingVerifier(signer, store, HandClock())
+
+        verdicts = [verifier.verify(registry, image(b"signed").manifest) for _ in range(2)]
+        disk.free()
+        verdicts += [verifier.verify(registry, image(b"signed").manifest) for _ in range(2)]
+
+    assert [(each.verified, each.cached) for each in verdicts] == [(True, False)] * 3 + [
+        (True, True)
+    ]
+    assert signer.asked == 3
+    assert "the disk is full: free some space and repeat" in caplog.text
