@@ -1,10 +1,13 @@
-"""What a change was checked as: its request, and the fingerprint that approvers agree to."""
+"""What a change is made of: its request, what it was checked as, and what its record says."""
+
+from typing import Any
 
 from engine.domain.artifact import Version
-from engine.domain.change import Change, Fingerprint
+from engine.domain.change import Change, Fingerprint, FoundRecord
 from engine.domain.errors import StaleError
 from engine.domain.path import NO_ENVIRONMENT
 from engine.domain.plan import Action, Plan
+from engine.domain.record import AnyRecord, Previous, PromotionRecord, RollbackRecord
 from engine.domain.request import PromotionRequest, RollbackRequest
 
 
@@ -70,3 +73,33 @@ def stale(change: Change, differences: tuple[str, ...]) -> StaleError:
 def _verdicts(plan: Plan) -> dict[str, str]:
     gates = {result.gate.value: result.status.value for result in plan.gate_results}
     return gates | {"signature": "verified" if plan.signature.verified else plan.signature.mode}
+
+
+def recorded_of(record: AnyRecord | None) -> dict[str, Any]:
+    """What a change says by its record, which an earlier run may have made."""
+    if not isinstance(record, PromotionRecord | RollbackRecord):
+        return {}
+    said = {"record_id": record.id, "artifact_tag": record.artifact_tag, "recorded_at": record.at}
+    if isinstance(record, PromotionRecord):
+        return said | {"gate_results": record.gate_results}
+    before = None
+    if record.previous_version and record.previous_digest:
+        before = Previous(version=record.previous_version, digest=record.previous_digest)
+    return said | {"previous": before, "impact": record.impact_analysis}
+
+
+def judged_of(plan: Plan) -> dict[str, Any]:
+    """What a change says of the plan it was checked with."""
+    return {
+        "digest": str(plan.manifest.digest) if plan.manifest else None,
+        "findings": tuple(
+            FoundRecord(check=f.check, outcome=f.outcome.value, reason=f.reason)
+            for f in plan.findings
+        ),
+        "gate_results": plan.gate_results,
+        "signature": plan.signature,
+        "impact": plan.impact,
+        "policy_digest": plan.policy_digest,
+        "previous": plan.previous,
+        "warnings": plan.warnings,
+    }

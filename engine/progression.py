@@ -3,18 +3,26 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
-from engine.agreement import differences_of, fingerprint_of, request_of, stale
+from engine.agreement import (
+    differences_of,
+    fingerprint_of,
+    judged_of,
+    recorded_of,
+    request_of,
+    stale,
+)
 from engine.checks.approval import approver_via
-from engine.domain.change import Change, ChangeState, Ended, FoundRecord
+from engine.domain.change import Change, ChangeState, Ended
 from engine.domain.errors import (
     ApprovalPendingError,
     AuditUnavailableError,
+    ChangeClosedError,
     ConflictError,
     EnvironmentLockedError,
     IdentityUnavailableError,
@@ -24,11 +32,11 @@ from engine.domain.errors import (
     StoreUnavailableError,
 )
 from engine.domain.finding import Finding, Outcome
-from engine.domain.gate import GateKind, GateResult
 from engine.domain.operator import Operator
 from engine.domain.plan import UNVERIFIED, Action, Effect, GateMode, Plan
-from engine.domain.record import AnyRecord, Previous, PromotionRecord, RollbackRecord
+from engine.domain.record import AnyRecord
 from engine.domain.result import Result
+from engine.noted import Noted
 from engine.ports import Progress
 from engine.runs import Runs
 from engine.stores import ChangeStore
@@ -74,7 +82,7 @@ class Progression:
         is raised: it may be half done, and only repeating it can tell.
         """
         if change.state is ChangeState.CHECKING:
-            return self._check(change, _Noted(self.store, change, progress))
+            return self._check(change, Noted(self.store, change, progress))
         if change.state is ChangeState.EXECUTING:
             return self._carry_out(change, progress)
         return change
@@ -87,7 +95,7 @@ class Progression:
             raise
         except PromotionError as error:
             return self._end(change, ChangeState.FAILED, error)
-        judged = change.model_copy(update=_judged(plan))
+        judged = change.model_copy(update=judged_of(plan))
         if plan.error:
             return self._end(judged, ChangeState.BLOCKED, plan.error)
         if plan.effect is Effect.NOTHING:
@@ -101,8 +109,7 @@ class Progression:
     def _ask(self, change: Change, required: int) -> Change:
         """Wait for approvals, in place of whatever else waited for this environment."""
         target = self.runs.path.environment(change.target)
-        waiting = [c for c in self.store.open(change.target) if _competes(c, change)]
-        newer = next((c for c in waiting if c.created_at > change.created_at), None)
+        newer = next((c for c in self._competing(change) if _order(c) > _order(change)), None)
         if newer:
             return self._supersede(change, newer)
         asked = self._move(
@@ -114,9 +121,20 @@ class Progression:
             expires_at=self.runs.clock.now()
             + timedelta(seconds=target.approvals.expires_after_seconds),
         )
-        for other in waiting:
+        return self._alone(asked)
+
+    def _alone(self, asked: Change) -> Change:
+        """The newest stays, also of several that come to wait at the same moment."""
+        if asked.state is not ChangeState.AWAITING_APPROVAL:
+            return asked
+        for other in self._competing(asked):
+            if _order(other) > _order(asked):
+                return self._supersede(asked, other)
             self._supersede(other, asked)
         return asked
+
+    def _competing(self, change: Change) -> list[Change]:
+        return [c for c in self.store.open(change.target) if _competes(c, change)]
 
     def _carry_out(self, change: Change, progress: Progress) -> Change:
         try:
@@ -194,13 +212,13 @@ class Progression:
                 return self._end(change, ChangeState.BLOCKED, error)
 
     def _done(self, change: Change, record: AnyRecord | None) -> Change:
-        return self._move(change, ChangeState.PROMOTED, "promoted", **_recorded(record))
+        return self._move(change, ChangeState.PROMOTED, "promoted", **recorded_of(record))
 
     def _supersede(self, change: Change, by: Change) -> Change:
         ended = Ended(
             reason_code="superseded",
             message=f"Superseded by {by.id}: {by.version} was asked for by {by.requester.name}",
-            exit_code=15,
+            exit_code=ChangeClosedError.exit_code,
         )
         return self._move(
             change,
@@ -233,62 +251,6 @@ class Progression:
         return self.store.get(change.id) or change
 
 
-@dataclass(frozen=True)
-class _Noted:
-    """A progress that also goes to the feed, so that every face can show it."""
-
-    store: ChangeStore
-    change: Change
-    inner: Progress
-
-    def step(self, text: str) -> None:
-        self.inner.step(text)
-
-    def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
-        details: dict[str, JsonValue] = {"gate": gate.value, "timeout_seconds": timeout_seconds}
-        self.store.note(self.change.id, [("gate_started", details)])
-        self.inner.gate_started(gate, timeout_seconds)
-
-    def gate_finished(self, result: GateResult) -> None:
-        details: dict[str, JsonValue] = {"result": result.model_dump(mode="json")}
-        self.store.note(self.change.id, [("gate_finished", details)])
-        self.store.keep_gate_seconds(self.change.target, result.gate, result.duration_ms / 1000)
-        self.inner.gate_finished(result)
-
-    def gate_output(self, gate: GateKind, output: bytes) -> None:
-        self.store.keep_output(self.change.id, gate, output)
-        self.inner.gate_output(gate, output)
-
-
-def _recorded(record: AnyRecord | None) -> dict[str, Any]:
-    """What a change says by its record, which an earlier run may have made."""
-    if not isinstance(record, PromotionRecord | RollbackRecord):
-        return {}
-    said = {"record_id": record.id, "artifact_tag": record.artifact_tag, "recorded_at": record.at}
-    if isinstance(record, PromotionRecord):
-        return said | {"gate_results": record.gate_results}
-    before = None
-    if record.previous_version and record.previous_digest:
-        before = Previous(version=record.previous_version, digest=record.previous_digest)
-    return said | {"previous": before, "impact": record.impact_analysis}
-
-
-def _judged(plan: Plan) -> dict[str, object]:
-    return {
-        "digest": str(plan.manifest.digest) if plan.manifest else None,
-        "findings": tuple(
-            FoundRecord(check=f.check, outcome=f.outcome.value, reason=f.reason)
-            for f in plan.findings
-        ),
-        "gate_results": plan.gate_results,
-        "signature": plan.signature,
-        "impact": plan.impact,
-        "policy_digest": plan.policy_digest,
-        "previous": plan.previous,
-        "warnings": plan.warnings,
-    }
-
-
 def _competes(other: Change, change: Change) -> bool:
     """Another version that waits for the same environment; versions are promoted one at a time."""
     return (
@@ -296,3 +258,7 @@ def _competes(other: Change, change: Change) -> bool:
         and other.state is ChangeState.AWAITING_APPROVAL
         and other.version != change.version
     )
+
+
+def _order(change: Change) -> tuple[datetime, str]:
+    return change.created_at, change.id

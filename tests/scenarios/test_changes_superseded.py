@@ -1,0 +1,90 @@
+"""Of several versions that wait for one environment the one asked for last stays (spec 10)."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.store import SqliteStore
+from engine.domain.change import Change, ChangeState
+from tests.builders import image
+from tests.conftest import Place
+from tests.peers import oci_layout
+from tests.scenarios.changing import Stage, stage_on, until
+from tests.scenarios.engines import Told, promotion
+from tests.scenarios.waiting import waiting_path
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """Its gates wait for the file `open`; v1.0.0 and v2.0.0 are built."""
+    root = tmp_path / "registry"
+    place = Place(LayoutRegistry.create(root), lambda a, tag: oci_layout.write(root, a, tag))
+    with stage_on(place, tmp_path, waiting_path()) as built:
+        built.place.push(image(b"one"), "v1.0.0-dev")
+        built.place.push(image(b"two"), "v2.0.0-dev")
+        yield built
+
+
+def submitted(stage: Stage, version: str) -> Change:
+    request = promotion(stage.engine, version, "staging", stage.members.operator("alice"))
+    return stage.changes.submit(request, "cli")
+
+
+def state(stage: Stage, change: Change) -> ChangeState:
+    return stage.changes.get(change.id).state
+
+
+def test_what_was_cancelled_while_it_was_checked_supersedes_nothing(
+    stage: Stage, tmp_path: Path
+) -> None:
+    (tmp_path / "open").touch()
+    waits = stage.ask("v1.0.0")
+    (tmp_path / "open").unlink()
+    newer = submitted(stage, "v2.0.0")
+
+    with ThreadPoolExecutor(1) as pool:
+        settled = pool.submit(stage.settle, newer)
+        assert until(lambda: (tmp_path / "runs").read_text().count("ran") == 2)
+        stage.changes.cancel(newer.id, stage.members.operator("alice"), "cli")
+        (tmp_path / "open").touch()
+        ended = settled.result(60)
+
+    assert ended.state is ChangeState.CANCELLED
+    assert state(stage, waits) is ChangeState.AWAITING_APPROVAL
+
+
+class Meeting(SqliteStore):
+    """Whoever looks here first waits for the other one to have looked too."""
+
+    def meet(self, parties: int) -> None:
+        self.barrier = threading.Barrier(parties, timeout=60)
+        self.seen = threading.local()
+
+    def open(self, target: str | None = None) -> tuple[Change, ...]:
+        found = super().open(target)
+        if not hasattr(self.seen, "already"):
+            self.seen.already = True
+            self.barrier.wait()
+        return found
+
+
+def test_of_two_that_come_to_wait_at_one_moment_the_newer_stays(
+    stage: Stage, tmp_path: Path
+) -> None:
+    (tmp_path / "open").touch()
+    older, newer = submitted(stage, "v1.0.0"), submitted(stage, "v2.0.0")
+
+    with closing(Meeting(tmp_path / "state", stage.clock)) as store, ThreadPoolExecutor(2) as pool:
+        store.meet(2)
+        progression = replace(stage.platform.progression, store=store)
+        list(pool.map(lambda change: progression.settle(change, Told()), (older, newer)))
+
+    assert state(stage, older) is ChangeState.SUPERSEDED
+    assert state(stage, newer) is ChangeState.AWAITING_APPROVAL
+    assert stage.changes.get(older.id).superseded_by == newer.id
