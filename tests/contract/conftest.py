@@ -1,5 +1,6 @@
-"""What contracts are tested on: stores of changes, and a registry beside another one."""
+"""What contracts are tested on: stores, registries that ask for more, and one beside another."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.builders import Artifact, image
 from tests.contract.mirrors import LAYER, REPOSITORY
 from tests.contract.stores import HandClock, sqlite_store
 from tests.peers.fake_registry import FakeRegistry
+from tests.peers.fake_tokens import TokenAuth
 
 
 @pytest.fixture
@@ -40,3 +42,22 @@ def artifact(fake: FakeRegistry) -> Artifact:
     made = image(LAYER, b"other")
     fake.hold(REPOSITORY, made, "v1.0.0")
     return made
+
+
+@pytest.fixture
+def auth(fake: FakeRegistry) -> TokenAuth:
+    """The fake asks for tokens, and holds v1.0.0."""
+    fake.hold(REPOSITORY, image(), "v1.0.0")
+    fake.behaviour.auth = TokenAuth()
+    return fake.behaviour.auth
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1, its key in the same folder."""
+    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    names = ["-nodes", "-days", "2", "-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(file.with_suffix(".key")), "-out", str(file)]
+    subprocess.run([*command, *names, *files], check=True, capture_output=True)
+    return file

@@ -26,14 +26,6 @@ V1 = Tag("v1.0.0")
 ALICE = Password("alice", "s3cret")
 
 
-@pytest.fixture
-def auth(fake: FakeRegistry) -> TokenAuth:
-    """The fake asks for tokens, and holds v1.0.0."""
-    fake.hold(REPOSITORY, image(), "v1.0.0")
-    fake.behaviour.auth = TokenAuth()
-    return fake.behaviour.auth
-
-
 @pytest.mark.parametrize(
     ("credential", "words"),
     [

@@ -1,7 +1,6 @@
 """Registries behind TLS: whom we trust, and what is said when we do not."""
 
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,17 +17,6 @@ from tests.peers.fake_registry import FakeRegistry
 
 Opened = Callable[..., DistributionRegistry]
 V1 = Tag("v1.0.0")
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1, its key in the same file."""
-    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    names = ["-nodes", "-days", "2", "-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", str(file.with_suffix(".key")), "-out", str(file)]
-    subprocess.run([*command, *names, *files], check=True, capture_output=True)
-    return file
 
 
 @pytest.fixture

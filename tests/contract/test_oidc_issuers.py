@@ -3,7 +3,6 @@
 import gzip
 import json
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -182,17 +181,6 @@ def test_one_issuer_that_is_down_does_not_keep_out_those_of_another(issuer: Fake
     assert f"issuer {gone} cannot be reached" in text
     assert verifier.claims(token(issuer)).verified
     verifier.close()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1, its key in the same folder."""
-    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    names = ["-nodes", "-days", "2", "-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", str(file.with_suffix(".key")), "-out", str(file)]
-    subprocess.run([*command, *names, *files], check=True, capture_output=True)
-    return file
 
 
 @pytest.fixture
