@@ -100,6 +100,16 @@ def test_whoever_has_seen_enough_ends_the_reading() -> None:
     assert quick.given < len(quick.kept) - 1
 
 
+def test_a_backend_that_cannot_be_closed_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    class Stuck(Slow):
+        def close(self) -> None:
+            raise OSError("the connection is gone")
+
+    BoundedBackend(Stuck(0), "stuck", 30).close()
+
+    assert "the audit backend stuck could not close (OSError: the connection is" in caplog.text
+
+
 def test_what_a_backend_raises_half_way_is_one_sentence() -> None:
     class Failing(Slow):
         def records(self, environment: str) -> Iterator[AnyRecord]:

@@ -1,5 +1,6 @@
 """Holds a backend to its time, and to the one kind of error that stops a change."""
 
+import logging
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
@@ -12,6 +13,7 @@ from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord
 from engine.domain.text import printable
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 # Records read that nobody has taken yet.
 _AHEAD = 1000
@@ -73,7 +75,11 @@ class BoundedBackend(AuditBackendPlugin):
             raise self._late(doing) from silence
 
     def close(self) -> None:
-        self._bounded("close", self._backend.close)
+        """What took effect is kept by now: a command does not fail for how its backend ends."""
+        try:
+            self._bounded("close", self._backend.close)
+        except AuditUnavailableError as error:
+            _log.warning("%s", error)
 
     def _bounded(self, doing: str, call: Callable[[], T]) -> T:
         answer: Future[T] = Future()
