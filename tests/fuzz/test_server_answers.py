@@ -162,18 +162,18 @@ def test_what_is_no_server_of_ours_is_unavailable(
 
 
 @pytest.mark.parametrize(
-    ("reply", "said"),
+    ("reply", "seconds", "said"),
     [
-        (Reply(200, b"[" + b"1," * 100, JSON, drip_seconds=0.1), "takes longer than 0.5 s"),
-        (Reply(200, b" " * (65 << 20), JSON), "more than 64 MiB"),
+        (Reply(200, b"[" + b"1," * 100, JSON, drip_seconds=0.1), 0.5, "takes longer than 0.5 s"),
+        (Reply(200, b" " * (65 << 20), JSON), 100, "more than 64 MiB"),
     ],
     ids=["slow", "large"],
 )
 def test_an_answer_without_an_end_is_not_read_to_its_end(
-    strange: Strange, reply: Reply, said: str
+    strange: Strange, reply: Reply, seconds: float, said: str
 ) -> None:
     strange.reply = reply
-    api = Api(httpx.URL(f"http://{strange.host}"), None, "a" * 32, whole_seconds=0.5)
+    api = Api(httpx.URL(f"http://{strange.host}"), None, "a" * 32, whole_seconds=seconds)
 
     with pytest.raises(ServerUnavailableError, match=said):
         api.get("status")
