@@ -52,7 +52,6 @@ COMPLETED = (
     "it is completed now"
 )
 
-
 # Looks at a plan under the lease, adds the approvals that count, or raises what forbids it.
 Guard = Callable[[Plan], Plan]
 
@@ -199,10 +198,12 @@ class Runs:
         with self.leases.hold(request.target):
             progress.step(f"checking {request.target}")
             upload = self.pool.submit(self.registry.open_upload)
-            yield upload
-        # What was refused, or needed no record, leaves nothing in the registry.
-        if upload.exception() is None:
-            upload.result().discard()
+            try:
+                yield upload
+            except PromotionError:
+                _discard(upload)
+                raise
+        _discard(upload)
 
     def _write(
         self, plan: Plan, context: Context, upload: Future[Upload], copies: Copies = NO_COPIES
@@ -257,6 +258,12 @@ class Runs:
         if linked is None:
             linked = self.ledger.entry(entry, known.sequence).digest
         return linked == known.digest
+
+
+def _discard(upload: Future[Upload]) -> None:
+    """What was refused, or needed no record, leaves nothing in the registry."""
+    if upload.exception() is None:
+        upload.result().discard()
 
 
 def _settled(plan: Plan, context: Context) -> Result:

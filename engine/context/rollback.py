@@ -80,11 +80,6 @@ class RollbackContext(Context):
             return True
         return self.promotion.sequence > self.current_promotion.sequence
 
-    @Fact
-    def latest(self) -> Digest | None:
-        """What deployments of the target follow now."""
-        return self._sources.registry.resolve(self.target.latest)
-
     @property
     def current(self) -> bool:
         """Whether the target runs this very version and digest by its ledger."""

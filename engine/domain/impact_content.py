@@ -34,11 +34,6 @@ class Content:
     opaque: str | None = None
 
 
-def json_layers(view: ManifestView) -> tuple[Descriptor, ...]:
-    """The layers that say they are JSON: `application/json` and `…+json`."""
-    return tuple(layer for layer in view.layers or () if _is_json(layer))
-
-
 def named_layers(view: ManifestView) -> dict[str, Descriptor]:
     """
     The layers by name: their title (`org.opencontainers.image.title`), else `<media type> #<n>`,

@@ -7,7 +7,7 @@ import pytest
 
 from engine.adapters.registry.distribution import DistributionRegistry
 from engine.api import Engine
-from engine.domain.errors import EnvironmentLockedError
+from engine.domain.errors import ArtifactNotFoundError, EnvironmentLockedError
 from engine.domain.result import Ending, Result
 from tests.builders import image
 from tests.peers import raw
@@ -32,6 +32,12 @@ def unchanged(engine: Engine) -> Result:
     return promote(engine, "v1.0.0", "staging")
 
 
+def open_uploads(folder: Path) -> list[Path]:
+    """docker-registry keeps an empty folder of what it has ended; `startedat` is the session."""
+    uploads = folder / f"storage/docker/registry/v2/repositories/{REPOSITORY}/_uploads"
+    return list(uploads.rglob("startedat"))
+
+
 @pytest.mark.parametrize("run", [blocked, unchanged])
 def test_a_run_that_records_nothing_leaves_no_open_upload(
     run: Callable[[Engine], Result], opened: Opened, tmp_path: Path
@@ -43,9 +49,20 @@ def test_a_run_that_records_nothing_leaves_no_open_upload(
             result = run(engine)
 
     assert result.outcome in (Ending.BLOCKED, Ending.UNCHANGED)
-    uploads = tmp_path / f"storage/docker/registry/v2/repositories/{REPOSITORY}/_uploads"
-    # docker-registry keeps an empty folder of what it has ended; `startedat` is the session.
-    assert list(uploads.rglob("startedat")) == []
+    assert open_uploads(tmp_path) == []
+
+
+def test_a_run_that_finds_no_such_version_leaves_no_open_upload(
+    opened: Opened, tmp_path: Path
+) -> None:
+    with docker_registry(tmp_path) as running:
+        raw.push(running.host, REPOSITORY, image(), "v1.0.0-dev")
+
+        registry = opened(running.host, REPOSITORY)
+        with engine_on(registry, tmp_path) as engine, pytest.raises(ArtifactNotFoundError):
+            promote(engine, "v9.0.0", "staging")
+
+    assert open_uploads(tmp_path) == []
 
 
 @pytest.mark.parametrize(
