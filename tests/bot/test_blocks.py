@@ -104,7 +104,7 @@ def test_only_the_ask_has_buttons_and_only_while_it_waits():
             assert found == (["decide:c-00000001"] if waits else [])
 
 
-@pytest.mark.requirement("FR-030", "FR-021")
+@pytest.mark.requirement("FR-030")
 @pytest.mark.parametrize(
     ("state", "places"),
     [(ChangeState.AWAITING_APPROVAL, ("root", "ask")), (ChangeState.PROMOTED, ("root", "end"))],

@@ -17,7 +17,7 @@ from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord
 from tests.contract.audit_kit import at_minute
 
-pytestmark = pytest.mark.requirement("FR-025", "FR-026")
+pytestmark = pytest.mark.requirement("FR-025")
 BOUND, GAP = 3.0, 0.6
 
 

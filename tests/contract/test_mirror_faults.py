@@ -30,9 +30,8 @@ from tests.peers import oci_layout
 from tests.peers.docker_registry import docker_registry
 from tests.peers.fake_http import Cut, Reply
 
-pytestmark = pytest.mark.requirement("FR-029")
 
-
+@pytest.mark.requirement("FR-029")
 def test_other_bytes_than_the_digest_says_never_arrive(fake, secondary, artifact, opened: Opened):
     fake.repository(REPOSITORY).blobs[NAMED["digest"]] = b"LAYER" * 1000
     mirror = mirror_to(opened(fake.host), opened(secondary.host))
@@ -45,6 +44,7 @@ def test_other_bytes_than_the_digest_says_never_arrive(fake, secondary, artifact
 
 
 @pytest.mark.parametrize("wrong", [LAYER[:-1], LAYER + b"x"], ids=["shorter", "longer"])
+@pytest.mark.requirement("FR-029")
 def test_another_size_never_arrives(fake, secondary, artifact, opened: Opened, wrong: bytes):
     fake.repository(REPOSITORY).blobs[NAMED["digest"]] = wrong
     mirror = mirror_to(opened(fake.host), opened(secondary.host))
@@ -55,6 +55,7 @@ def test_another_size_never_arrives(fake, secondary, artifact, opened: Opened, w
     assert NAMED["digest"] not in blobs(secondary)
 
 
+@pytest.mark.requirement("FR-029")
 def test_wrong_bytes_leave_nothing_in_a_directory(fake, artifact, tmp_path: Path, opened: Opened):
     fake.repository(REPOSITORY).blobs[NAMED["digest"]] = b"LAYER" * 1000
 
@@ -66,6 +67,7 @@ def test_wrong_bytes_leave_nothing_in_a_directory(fake, artifact, tmp_path: Path
     assert Digest(NAMED["digest"]).hex not in [path.name for path in kept]
 
 
+@pytest.mark.requirement("FR-029")
 def test_a_registry_that_stores_something_else_is_found_out(
     fake, secondary, artifact, opened: Opened
 ):
@@ -75,6 +77,7 @@ def test_a_registry_that_stores_something_else_is_found_out(
         mirror_to(opened(fake.host), opened(secondary.host)).copy(artifact.manifest)
 
 
+@pytest.mark.requirement("FR-029")
 def test_a_registry_that_forgets_what_it_took_is_found_out(
     fake, secondary, artifact, opened: Opened
 ):
@@ -136,6 +139,7 @@ def test_a_primary_that_dies_in_the_middle_leaves_nothing_visible(
     assert (there.tags, there.manifests, there.blobs) == ({}, {}, {})
 
 
+@pytest.mark.requirement("FR-029")
 def test_an_immutable_tag_that_is_another_manifest_there_is_not_moved(
     fake, secondary, artifact, opened: Opened
 ):
@@ -158,6 +162,7 @@ def test_a_registry_that_lets_no_tag_move_says_so(fake, secondary, artifact, ope
         mirror.publish((found,), [TagCopy(Tag("latest-prod"), artifact.manifest, immutable=False)])
 
 
+@pytest.mark.requirement("FR-029")
 def test_a_tag_a_registry_does_not_keep_is_found_out(fake, secondary, artifact, opened: Opened):
     secondary.always("PUT", "/manifests/v1.0.0", Reply(201))
 

@@ -19,7 +19,6 @@ from tests.domain.records import a_promotion, a_rollback
 from tests.peers.fake_http import Reply
 
 OTHER = "0" * 32
-pytestmark = pytest.mark.requirement("FR-043")
 
 
 @pytest.fixture
@@ -150,6 +149,7 @@ def test_a_look_into_the_outbox_ends_no_lock_of_another_thread(tmp_path: Path) -
     assert "database is locked" in other.stderr
 
 
+@pytest.mark.requirement("FR-043")
 @pytest.mark.parametrize("kind", ["directory", "theirs", "rubbish"])
 def test_an_outbox_that_cannot_be_used_stops_nothing(
     sink: Sink, tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str

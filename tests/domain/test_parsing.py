@@ -35,7 +35,6 @@ def version_of(text: str, target: str = "prod") -> str:
         ("30d", 2592000),
     ],
 )
-@pytest.mark.requirement("FR-035")
 def test_a_duration_is_understood(text: str, seconds: int) -> None:
     assert lock_seconds(text) == seconds
 

@@ -39,7 +39,7 @@ def audited(name: str, place: Place, folder: Path) -> Iterator[Engine]:
         copies.close()
 
 
-@pytest.mark.requirement("FR-025")
+@pytest.mark.requirement("FR-025", "FR-025a")
 @pytest.mark.parametrize("name", BACKENDS)
 def test_every_record_of_the_ledger_is_in_the_backend_and_equal(place, tmp_path, name):
     for version in ("v1.0.0", "v2.0.0"):

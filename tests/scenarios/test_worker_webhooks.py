@@ -51,7 +51,6 @@ def told_all(told: Webhooks) -> Callable[[], bool]:
     return lambda: told.outbox.waiting() == 0
 
 
-@pytest.mark.requirement("FR-044")
 def test_a_webhook_may_take_longer_than_a_command_waits(
     stage: Stage, sink: Sink, tmp_path: Path
 ) -> None:
