@@ -82,13 +82,15 @@ def disk_for(node: pytest.Item, path: Path, options: str = "size=512k") -> Itera
         with small_disk(path, options) as disk:
             yield disk
     except PermissionError as error:
-        _run_as_root_of_a_namespace(node.nodeid, str(error))
+        _run_as_root_of_a_namespace(node.nodeid, path.with_name("apart"), str(error))
 
 
-def _run_as_root_of_a_namespace(test: str, why: str) -> None:
+def _run_as_root_of_a_namespace(test: str, folder: Path, why: str) -> None:
     said = why
     if os.geteuid() != 0:
-        argv = ["unshare", "--map-root-user", "--mount", sys.executable, "-m", "pytest", "-q", test]
+        own = ["unshare", "--map-root-user", "--mount"]
+        options = ["-q", "-p", "no:cacheprovider", "--basetemp", str(folder)]
+        argv = [*own, sys.executable, "-m", "pytest", *options, test]
         done = subprocess.run(argv, cwd=_ROOT, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             pytest.skip("passed in a mount namespace of its own")
