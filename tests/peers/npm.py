@@ -24,7 +24,7 @@ def install(folder: Path) -> None:
 
 def _run(command: list[str], folder: Path) -> None:
     try:
-        subprocess.run(command, cwd=folder, check=True, timeout=100)
+        subprocess.run(command, cwd=folder, check=True, timeout=220)
     except subprocess.SubprocessError as error:
         raise RuntimeError(
             f"npm could not install what {folder / 'package-lock.json'} names: is there a network?"
