@@ -83,6 +83,9 @@ class Worker:
                 # The store does not answer: nothing can be known, and so nothing is done.
                 _log.warning("changes cannot be worked on: %s", error)
                 self._stopping.wait(self.pace.retry)
+            except Exception:  # noqa: BLE001 - the thread's last handler, for it must not end
+                _log.exception("a change met a defect, please report it")
+                self._stopping.wait(self.pace.retry)
 
     def _claimed(self, worker: str) -> Change | None:
         lasting = timedelta(seconds=self.pace.claim)
@@ -118,3 +121,5 @@ class Worker:
                 self.changes.resume_due()
             except PromotionError as error:
                 _log.warning("waiting changes were not looked at: %s", error)
+            except Exception:  # noqa: BLE001 - the thread's last handler, for it must not end
+                _log.exception("waiting changes met a defect, please report it")

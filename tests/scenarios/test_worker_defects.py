@@ -1,0 +1,56 @@
+"""A defect that one change meets ends no worker: the others are still worked on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.registry.layout import LayoutRegistry
+from engine.domain.change import Change, ChangeState
+from engine.worker import Worker
+from tests.builders import image
+from tests.conftest import Place
+from tests.peers import oci_layout
+from tests.scenarios.changing import Stage, guarded, stage_on, until
+from tests.scenarios.engines import path_of, promotion
+from tests.scenarios.waiting import PACE
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """Staging needs nobody's approval; v1.0.0 and v2.0.0 are built."""
+    root = tmp_path / "registry"
+    place = Place(LayoutRegistry.create(root), lambda a, tag: oci_layout.write(root, a, tag))
+    with stage_on(place, tmp_path, path_of("dev", guarded(0, None)), PACE) as built:
+        built.place.push(image(b"one"), "v1.0.0-dev")
+        built.place.push(image(b"two"), "v2.0.0-dev")
+        yield built
+
+
+def submitted(stage: Stage, version: str) -> Change:
+    request = promotion(stage.engine, version, "staging", stage.members.operator("alice"))
+    return stage.changes.submit(request, "cli")
+
+
+def test_whoever_is_told_may_fail_and_the_next_change_is_worked_on(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[Change] = []
+
+    def fail_once(change: Change) -> None:
+        told.append(change)
+        if len(told) == 1:
+            raise ZeroDivisionError("whoever is told has a defect")
+
+    platform = stage.platform
+    worker = Worker(stage.changes, platform.progression, platform.store, 1, PACE, settled=fail_once)
+    worker.start()
+    try:
+        for number, version in enumerate(("v1.0.0", "v2.0.0"), 1):
+            change = submitted(stage, version)
+            assert until(lambda number=number: len(told) == number)
+            assert stage.changes.get(change.id).state is ChangeState.PROMOTED
+    finally:
+        worker.stop()
+
+    assert "whoever is told has a defect" in caplog.text
