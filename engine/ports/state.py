@@ -16,7 +16,8 @@ class Leases(Protocol):
     def hold(self, environment: str) -> AbstractContextManager[None]:
         """
         The right to write `environment`, held by one process and thread at a time on this machine
-        and freed when its holder dies. ConflictError when it cannot be had within the wait.
+        and freed when its holder dies. ConflictError when it cannot be had within the wait,
+        StoreUnavailableError when there is no room to keep it, ConfigError when it cannot be kept.
         """
         ...
 
