@@ -23,8 +23,8 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # An ID token has the address and the groups where these are among the scopes a provider knows.
 _WANTED = ("openid", "email", "groups")
 
-# What reading JSON, and authlib of JSON that is no object, ends with.
-_NO_DOCUMENT = (ValueError, TypeError, AttributeError, RecursionError)
+# What reading JSON ends with, and authlib where it is no object or has a time that is no number.
+_NO_DOCUMENT = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True)

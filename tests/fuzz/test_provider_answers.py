@@ -32,6 +32,7 @@ HOSTILE = {
     "compressed": Reply(200, gzip.compress(bytes(9_000_000)), JSON | {"Content-Encoding": "gzip"}),
     "a page": Reply(200, b"<html>", {"Content-Type": "text/html"}),
     "a number": Reply(200, b"5", JSON),
+    "for ever": Reply(200, b'{"access_token": "x", "expires_in": Infinity}', JSON),
     "a list": Reply(200, b'["access_token"]', JSON),
     "nothing": Reply(200, b"", JSON),
     "elsewhere": Reply(302, b"", {"Location": "http://127.0.0.1:1/"}),
