@@ -73,7 +73,7 @@ class FileHeads:
 
     def _write(self, content: bytes) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_file(self._path, content)
         except OSError as error:
             out = way_out(error)

@@ -25,13 +25,17 @@ class FileLeases:
     """
     The `Leases` of one machine: a file per environment in `directory`, on a local file system.
 
+    Only its user may look into `directory` and the one above, lest others hold what they cannot
+    use, unless it is `shared` by those who share what is written.
+
     Every hold opens the file anew, so threads exclude each other as processes do. Child processes
     do not inherit a lease. What stands in the file is for people; only the lock counts.
     """
 
-    def __init__(self, directory: Path, wait_seconds: float = 60) -> None:
+    def __init__(self, directory: Path, wait_seconds: float = 60, *, shared: bool = False) -> None:
         self._directory = directory
         self._wait_seconds = wait_seconds
+        self._mode = 0o777 if shared else 0o700
 
     @contextmanager
     def hold(self, environment: str) -> Iterator[None]:
@@ -53,7 +57,7 @@ class FileLeases:
     def _locked(self, path: Path, environment: str) -> Iterator[io.FileIO]:
         deadline = time.monotonic() + self._wait_seconds
         while True:
-            with _opened(path) as file:
+            with _opened(path, self._mode) as file:
                 if _taken(file, path):
                     try:
                         yield file
@@ -72,9 +76,10 @@ class FileLeases:
             time.sleep(_POLL_SECONDS)
 
 
-def _opened(path: Path) -> io.FileIO:
+def _opened(path: Path, mode: int) -> io.FileIO:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.parent.mkdir(mode, parents=True, exist_ok=True)
+        path.parent.mkdir(mode, exist_ok=True)
         return path.open("a+b", buffering=0)
     except OSError as error:
         out = way_out(error)

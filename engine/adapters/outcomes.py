@@ -48,7 +48,7 @@ class FileOutcomes:
         noted = _Noted(record=record, outcomes=tuple(outcomes))
         changed = {**everywhere, self._repository: {**here, environment: noted}}
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_file(self._path, _Document(noted=changed).model_dump_json(indent=1).encode())
         except OSError as error:
             _log.warning("%s cannot be written: %s", self._path, error.strerror)

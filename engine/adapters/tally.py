@@ -77,7 +77,7 @@ class FileTally:
     @contextmanager
     def _open(self) -> Iterator[io.FileIO]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._path.open("a+b", buffering=0) as file:
                 _lock(file)
                 try:

@@ -60,7 +60,8 @@ def open_platform(
     with ExitStack() as stack:
         registry = registry_of(config.registry, stack)
         ledger = RegistryLedger(registry)
-        leases = FileLeases(lease_directory(config), lease_seconds)
+        shared = isinstance(config.registry, EmbeddedRegistry)
+        leases = FileLeases(lease_directory(config), lease_seconds, shared=shared)
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
         # Requests still under way when an answer is given are not waited for.
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
