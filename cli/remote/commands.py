@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from pydantic import ValidationError
+
 from cli.answer import Answer
 from cli.progress import TerminalProgress
 from cli.remote import reading
@@ -36,8 +38,8 @@ def asking(address: str, token: str, trace_id: str) -> Iterator["Commands"]:
     with closing(Api(place, shown, trace_id)) as api:
         try:
             yield Commands(api, trace_id)
-        except reading.StrangeAnswerError as error:
-            raise api.strange(str(error)) from error
+        except (reading.StrangeAnswerError, ValidationError) as error:
+            raise api.strange(str(error).partition("\n")[0]) from error
 
 
 @dataclass(frozen=True)
