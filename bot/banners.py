@@ -18,6 +18,7 @@ from engine.domain.errors import PromotionError
 from engine.domain.record import UnlockRecord
 from engine.domain.state import LockState
 from engine.domain.status import EnvironmentStatus
+from engine.enduring import enduring
 
 _log = logging.getLogger(__name__)
 # Locks are taken and lifted through other faces too, and the ledger tells nobody.
@@ -95,7 +96,8 @@ class Banners:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self.refresh()
+            with enduring("banners are not up to date", self._stopping.wait, 0):
+                self.refresh()
             self._stopping.wait(self._look_seconds)
 
     def _bring(self, row: EnvironmentStatus, origins: Sequence[Place]) -> None:

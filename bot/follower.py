@@ -1,6 +1,5 @@
 """Follows the feed of changes and says in Slack what became of them."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,9 +18,8 @@ from bot.story import announced, hidden, reminded, root_key, thread_of
 from engine.api import Platform
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Environment
-from engine.domain.errors import PromotionError
+from engine.enduring import enduring
 
-_log = logging.getLogger(__name__)
 _CURSOR = "cursor"
 # The store is held for as long as a page is taken in, and requests of Slack wait for it.
 _PAGE = 50
@@ -99,7 +97,7 @@ class Follower:
     def _run(self) -> None:
         begun = False
         while not self._stopping.is_set():
-            try:
+            with enduring("changes cannot be followed for Slack", self._stopping.wait, 1):
                 if not begun:
                     self._begin()
                     begun = True
@@ -107,9 +105,6 @@ class Follower:
                     pass
                 self._remind()
                 self._renewed(False)
-            except PromotionError as error:
-                _log.warning("changes cannot be followed for Slack: %s", error)
-                self._stopping.wait(1)
             self._awake.wait(_LOOK_SECONDS)
             self._awake.clear()
 
@@ -143,7 +138,7 @@ class Follower:
             return False
         try:
             self._take_in(events, touched)
-        except PromotionError:
+        except Exception:
             with self._lock:
                 self._touched |= touched
             raise

@@ -14,6 +14,7 @@ from bot.pools import report
 from bot.sending import Sender
 from bot.webapi import SlackTrouble
 from engine.domain.errors import PromotionError
+from engine.enduring import enduring
 from engine.telemetry import NO_METRICS, SLACK_DELIVERIES, Metrics
 
 _log = logging.getLogger(__name__)
@@ -94,11 +95,9 @@ class Outbox:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
+            pause = self._tempo.first_retry
+            with enduring("nothing can be sent to Slack", self._stopping.wait, pause):
                 self._dispatch(time.time())
-            except PromotionError as error:
-                _log.warning("nothing can be sent to Slack: %s", error)
-                self._stopping.wait(self._tempo.first_retry)
             self._awake.wait(self._tempo.look)
             self._awake.clear()
 

@@ -11,6 +11,7 @@ from engine.changes import Changes
 from engine.claiming import kept_alive
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError
+from engine.enduring import enduring
 from engine.ports import SILENT, StoppedError
 from engine.progression import Progression
 from engine.stores import ChangeStore
@@ -72,20 +73,14 @@ class Worker:
     def _work(self) -> None:
         worker = f"{self._name}-{threading.get_ident()}"
         while not self._stopping.is_set():
-            try:
+            # Where the store does not answer nothing can be known, and so nothing is done.
+            with enduring("changes cannot be worked on", self._stopping.wait, self.pace.retry):
                 change = self._claimed(worker)
                 if change is None:
                     self._awake.wait(self.pace.look)
                     self._awake.clear()
                 else:
                     self._take(change, worker)
-            except PromotionError as error:
-                # The store does not answer: nothing can be known, and so nothing is done.
-                _log.warning("changes cannot be worked on: %s", error)
-                self._stopping.wait(self.pace.retry)
-            except Exception:  # noqa: BLE001 - the thread's last handler, for it must not end
-                _log.exception("a change met a defect, please report it")
-                self._stopping.wait(self.pace.retry)
 
     def _claimed(self, worker: str) -> Change | None:
         lasting = timedelta(seconds=self.pace.claim)
@@ -116,10 +111,6 @@ class Worker:
     def _sweep(self) -> None:
         """End what nobody decided in time, and go on with what a lock had stopped."""
         while not self._stopping.wait(self.pace.sweep):
-            try:
+            with enduring("waiting changes were not looked at", self._stopping.wait, 0):
                 self.changes.expire_due()
                 self.changes.resume_due()
-            except PromotionError as error:
-                _log.warning("waiting changes were not looked at: %s", error)
-            except Exception:  # noqa: BLE001 - the thread's last handler, for it must not end
-                _log.exception("waiting changes met a defect, please report it")

@@ -8,6 +8,7 @@ from time import monotonic
 
 from engine.api import Platform
 from engine.domain.errors import PromotionError
+from engine.enduring import enduring
 
 _log = logging.getLogger(__name__)
 _PAGE = 1000
@@ -79,21 +80,21 @@ class Feed:
     def _follow(self) -> None:
         self._last = self._now()
         while not self._stopping:
-            try:
-                found = self._store.events(self._last, _PAGE)
-            except PromotionError as error:
-                _log.info("the feed is not read: %s", error)
-                self._pause(_TROUBLE_SECONDS)
-                continue
-            if not found:
-                self._pause(_LOOK_SECONDS)
-                continue
-            for tell in self.told:
-                tell()
-            with self._news:
-                self._newest.extend((e.sequence, e.change_id, e.kind) for e in found)
-                self._last = found[-1].sequence
-                self._news.notify_all()
+            with enduring("the feed is not read", self._pause, _TROUBLE_SECONDS):
+                self._look()
+
+    def _look(self) -> None:
+        found = self._store.events(self._last, _PAGE)
+        if not found:
+            self._pause(_LOOK_SECONDS)
+            return
+        # Before those who watch: what they ask for next is no longer what it was.
+        for tell in self.told:
+            tell()
+        with self._news:
+            self._newest.extend((e.sequence, e.change_id, e.kind) for e in found)
+            self._last = found[-1].sequence
+            self._news.notify_all()
 
     def _now(self) -> int:
         """Where the feed ends: who starts to watch has the page for what was before."""

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
+from engine.enduring import enduring
 from engine.ports import Clock, LedgerReader
 from engine.ports.records import Covered, RecordStore
 
@@ -77,10 +78,11 @@ class Records:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            if not self.refresh() and self.trouble is None:
-                continue
-            self._wanted.wait(self.idle_seconds)
-            self._wanted.clear()
+            with enduring("the records are not read", self._stopping.wait, self.idle_seconds):
+                if not self.refresh() and self.trouble is None:
+                    continue
+                self._wanted.wait(self.idle_seconds)
+                self._wanted.clear()
 
     def _follow(self, name: str) -> bool:
         head, covered = self.ledger.head(name), self.kept.covered(name)

@@ -109,3 +109,23 @@ def test_a_place_in_the_stream_that_is_none_is_the_present(
         first = [line for _, line in zip(range(2), answer.iter_lines(), strict=False)]
 
     assert first == ["retry: 3000", "id: 0"]
+
+
+def test_a_defect_of_whoever_is_told_first_silences_nobody(stage: Stage, url: str) -> None:
+    stage.publish("v1.0.0")
+    failed = threading.Event()
+
+    def fail_once() -> None:
+        if not failed.is_set():
+            failed.set()
+            raise ZeroDivisionError("whoever is told has a defect")
+
+    stage.app.extensions["floe"].feed.told.append(fail_once)
+    with httpx.stream("GET", f"{url}/events", timeout=60) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+
+        change = stage.ask("v1.0.0", "staging")
+
+        assert moved(lines) == {"change": change.id, "kind": "submitted"}
+    assert failed.is_set()
