@@ -1,6 +1,5 @@
 """Runs of a request: planned, executed, or both under one lease."""
 
-import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
@@ -13,8 +12,8 @@ from engine.audit.head import FleetingHeads
 from engine.auditing import AuditBackendPlugin
 from engine.context.context import Context, Sources
 from engine.counted import counted, time_gates
+from engine.descent import Descent
 from engine.domain.artifact import Digest
-from engine.domain.audit import KnownHead
 from engine.domain.errors import ApprovalPendingError, PromotionError
 from engine.domain.identity import Directory
 from engine.domain.ledger import LedgerEntry, continues
@@ -44,8 +43,6 @@ from engine.ports import (
 from engine.secondaries import NO_COPIES, NO_SECONDARIES, Copies, Secondaries
 from engine.telemetry import NO_METRICS, NO_SPAN, NO_TRACER, Metrics, Span, Tracer
 from engine.traced import traced
-
-_log = logging.getLogger(__name__)
 
 COMPLETED = (
     "an earlier run had recorded this change and was interrupted before the latest tag moved; "
@@ -83,6 +80,10 @@ class Runs:
     heads: Heads = field(default_factory=FleetingHeads)
     secondaries: Secondaries = NO_SECONDARIES
 
+    @property
+    def descent(self) -> Descent:
+        return Descent(self.heads, self.ledger)
+
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
         """What `request` would do. Reads only; LIST names the command gates instead of running."""
         with self._traced(request, mode is GateMode.LIST) as span:
@@ -118,8 +119,11 @@ class Runs:
                 return counted(self.metrics, self._write(plan, context, upload))
 
     def _planned(self, request: Request, progress: Progress, mode: GateMode, span: Span) -> Plan:
+        known = self.descent.known(request.target)
         context = self._context(request, progress, mode, span)
         plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
+        if plan.error is None:
+            self.descent.check(request.target, context.target_head, known)
         if mode is GateMode.RUN:
             time_gates(self.metrics, plan)
         return plan
@@ -151,10 +155,11 @@ class Runs:
             upload = self.pool.submit(self.registry.open_upload)
             manifest = self.registry.fetch(Digest(digest)) if digest else None
             head = self.ledger.head(record.ledger)
+            self.descent.check(record.ledger, head, self.descent.known(record.ledger))
             executor = self._executor()
             subject = manifest.descriptor if manifest else None
             entry = executor.change((), record, subject, head, upload)
-        self._seen(entry)
+        self.descent.remember(entry)
         return entry
 
     def complete(self, entry: LedgerEntry, latest: TagWrite) -> None:
@@ -217,7 +222,8 @@ class Runs:
         if plan.approvals_missing:
             return Result(plan, Ending.PENDING, error=_waiting(plan))
         operation = OPERATIONS[type(plan.request)]
-        head = context.target_head
+        head, target = context.target_head, plan.request.target
+        self.descent.check(target, head, self.descent.known(target))
         stamp = Stamp(uuid4(), self.clock.now())
         record = copies.recorded(operation.record(plan.request, plan, context, stamp))
         left = context.interrupted
@@ -227,37 +233,8 @@ class Runs:
         else:
             subject = plan.manifest.descriptor if plan.manifest else None
             entry = executor.change(plan.writes, record, subject, head, upload)
-        self._seen(entry)
+        self.descent.remember(entry)
         return Result(plan, operation.ending, entry.record, warnings=plan.warnings, entry=entry)
-
-    def _seen(self, entry: LedgerEntry) -> None:
-        """
-        Remember the head, so that a ledger that is shortened from here on is found out. One that
-        does not follow the head known before is not taken over: `audit verify` has to find it.
-        """
-        head = KnownHead(entry.sequence, entry.digest)
-        try:
-            known = self.heads.known(entry.environment)
-            if known is None or self._descends(entry, known):
-                self.heads.remember(entry.environment, head)
-            else:
-                _log.warning(
-                    "the ledger of %s does not follow the entry %d known before: run floe platform "
-                    "audit verify",
-                    entry.environment,
-                    known.sequence,
-                )
-        except PromotionError as error:
-            _log.warning("the head of %s is not remembered: %s", entry.environment, error)
-
-    def _descends(self, entry: LedgerEntry, known: KnownHead) -> bool:
-        """Whether `entry` is linked to the head known before; most often that is the one before."""
-        if known.sequence >= entry.sequence:
-            return (known.sequence, known.digest) == (entry.sequence, entry.digest)
-        linked = entry.ancestors.get(known.sequence)
-        if linked is None:
-            linked = self.ledger.entry(entry, known.sequence).digest
-        return linked == known.digest
 
 
 def _discard(upload: Future[Upload]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from engine.adapters.heads import FileHeads
 from engine.api import Engine
+from engine.audit.head import FleetingHeads
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from engine.domain.errors import ConfigError
@@ -92,8 +93,9 @@ def test_another_entry_in_the_place_of_the_known_head(place: Place, watched: Eng
 def test_a_rewritten_ledger_that_has_grown_since(place: Place, watched: Engine) -> None:
     hand = Hand(place)
     hand.point(HEAD, at=f"{HEAD}.5")
-    lock(watched)
-    unlock(watched)
+    somewhere_else = replace(watched, heads=FleetingHeads())
+    lock(somewhere_else)
+    unlock(somewhere_else)
 
     found = audit(watched)
 

@@ -1,0 +1,105 @@
+"""After a head that does not follow the one seen before, nothing is written."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.heads import FileHeads
+from engine.api import Engine
+from engine.audit.head import FleetingHeads
+from engine.domain.errors import EnvironmentLockedError, LedgerUnreadableError
+from engine.domain.plan import GateMode
+from engine.domain.result import Ending
+from tests.builders import image
+from tests.conftest import Place
+from tests.scenarios.audited import promotions
+from tests.scenarios.engines import Told, promote, promotion
+from tests.scenarios.tampering import Hand
+from tests.scenarios.verbs import lock, roll_back, unlock
+
+pytestmark = pytest.mark.requirement("FR-026")
+HEAD = "floe-ledger.staging"
+
+
+@pytest.fixture
+def memory(place: Place, tmp_path: Path) -> Path:
+    return tmp_path / "state" / "heads.json"
+
+
+@pytest.fixture
+def remembering(place: Place, engine: Engine, memory: Path) -> Engine:
+    """Three promotions and a lock; v1.0.4 comes from the build."""
+    built = replace(engine, heads=FileHeads(memory, place.registry.reference))
+    promotions(place, built, last=3)
+    lock(built)
+    place.push(image(b"artifact 4"), "v1.0.4-dev")
+    return built
+
+
+def test_a_lock_is_not_got_rid_of_by_moving_the_head_back(
+    place: Place, remembering: Engine
+) -> None:
+    assert isinstance(promote(remembering, "v1.0.4", "staging").error, EnvironmentLockedError)
+    Hand(place).point(HEAD, at=f"{HEAD}.3")
+    before = set(place.registry.tags())
+
+    with pytest.raises(LedgerUnreadableError, match="ends with entry 3, and entry 4 was seen"):
+        promote(remembering, "v1.0.4", "staging")
+
+    assert set(place.registry.tags()) == before
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda engine: roll_back(engine, "v1.0.1"),
+        lambda engine: lock(engine),
+        lambda engine: engine.plan(promotion(engine, "v1.0.4", "staging"), Told(), GateMode.LIST),
+    ],
+    ids=["rollback", "lock", "dry run"],
+)
+def test_whatever_would_be_written_there_is_refused(
+    place: Place, remembering: Engine, write: Callable[[Engine], object]
+) -> None:
+    Hand(place).point(HEAD, at=f"{HEAD}.3")
+
+    with pytest.raises(LedgerUnreadableError, match="floe platform audit verify --env staging"):
+        write(remembering)
+
+    assert remembering.history("staging", 1)[0].sequence == 3
+
+
+def test_another_entry_in_the_place_of_the_one_that_was_seen(
+    place: Place, remembering: Engine
+) -> None:
+    Hand(place).point(HEAD, at=f"{HEAD}.3")
+    somewhere_else = replace(remembering, heads=FleetingHeads())
+    lock(somewhere_else)
+    unlock(somewhere_else)
+
+    with pytest.raises(LedgerUnreadableError, match="has another entry 4"):
+        promote(remembering, "v1.0.4", "staging")
+
+
+def test_what_others_wrote_meanwhile_follows(remembering: Engine) -> None:
+    somewhere_else = replace(remembering, heads=FleetingHeads())
+    for _ in range(3):
+        unlock(somewhere_else)
+        lock(somewhere_else)
+    unlock(somewhere_else)
+
+    assert promote(remembering, "v1.0.4", "staging").outcome is Ending.PROMOTED
+
+
+def test_a_ledger_that_was_restored_is_taken_once_its_memory_is_removed(
+    place: Place, remembering: Engine, memory: Path
+) -> None:
+    Hand(place).point(HEAD, at=f"{HEAD}.3")
+    with pytest.raises(LedgerUnreadableError, match=f"remove {memory}"):
+        promote(remembering, "v1.0.4", "staging")
+
+    memory.unlink()
+
+    assert promote(remembering, "v1.0.4", "staging").outcome is Ending.PROMOTED
