@@ -215,6 +215,9 @@ class Runs:
     ) -> Result:
         if plan.error:
             return Result(plan, Ending.BLOCKED, error=plan.error)
+        # Also where only `latest` has to follow: by a ledger that was cut off it would move back.
+        head, target = context.target_head, plan.request.target
+        self.descent.check(target, head, self.descent.known(target))
         executor = self._executor()
         if plan.effect is not Effect.CHANGE:
             executor.complete(context.settled, plan.writes)
@@ -222,8 +225,6 @@ class Runs:
         if plan.approvals_missing:
             return Result(plan, Ending.PENDING, error=_waiting(plan))
         operation = OPERATIONS[type(plan.request)]
-        head, target = context.target_head, plan.request.target
-        self.descent.check(target, head, self.descent.known(target))
         stamp = Stamp(uuid4(), self.clock.now())
         record = copies.recorded(operation.record(plan.request, plan, context, stamp))
         left = context.interrupted

@@ -9,6 +9,7 @@ import pytest
 from engine.adapters.heads import FileHeads
 from engine.api import Engine
 from engine.audit.head import FleetingHeads
+from engine.domain.artifact import Tag
 from engine.domain.errors import EnvironmentLockedError, LedgerUnreadableError
 from engine.domain.plan import GateMode
 from engine.domain.result import Ending
@@ -103,3 +104,19 @@ def test_a_ledger_that_was_restored_is_taken_once_its_memory_is_removed(
     memory.unlink()
 
     assert promote(remembering, "v1.0.4", "staging").outcome is Ending.PROMOTED
+
+
+def test_a_rollback_is_not_undone_by_moving_the_head_back(
+    place: Place, remembering: Engine
+) -> None:
+    """By the entry before the rollback, `latest` looks like what an interrupted run left."""
+    unlock(remembering)
+    assert roll_back(remembering, "v1.0.2").error is None
+    latest = place.registry.resolve(Tag("latest-staging"))
+    Hand(place).point(HEAD, at=f"{HEAD}.3")
+
+    assert remembering.complete_interrupted() == ()
+    with pytest.raises(LedgerUnreadableError, match="shortened or rewritten"):
+        promote(remembering, "v1.0.3", "staging")
+
+    assert place.registry.resolve(Tag("latest-staging")) == latest
