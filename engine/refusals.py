@@ -5,15 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from engine.domain.audit import LEDGERED_RULES
+from engine.domain.audit import LEDGERED_RULES, RULE_OF
 from engine.domain.change import Change, ChangeState
-from engine.domain.errors import (
-    AuthorizationError,
-    EnvironmentLockedError,
-    PromotionError,
-    SeparationOfDutiesError,
-    StoreUnavailableError,
-)
+from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.finding import Outcome
 from engine.domain.operator import Operator
 from engine.domain.plan import GateMode, Plan
@@ -23,12 +17,6 @@ from engine.ports import Due, Tally
 from engine.runs import Runs
 
 _log = logging.getLogger(__name__)
-
-_RULE_OF = {
-    EnvironmentLockedError.reason_code: "lock",
-    AuthorizationError.reason_code: "authorization",
-    SeparationOfDutiesError.reason_code: "separation_of_duties",
-}
 _BETWEEN_RECORDS = timedelta(hours=1)
 # Where nothing was counted (CI with a fresh state directory), as many records are looked through.
 _LOOK_BACK = 10
@@ -91,8 +79,8 @@ def _refusals(change: Change) -> dict[str, str]:
         if f.outcome == Outcome.BLOCKED and f.check in LEDGERED_RULES
     }
     ended = change.ended
-    if not found and ended and ended.reason_code in _RULE_OF:
-        return {_RULE_OF[ended.reason_code]: ended.message}
+    if not found and ended and ended.reason_code in RULE_OF:
+        return {RULE_OF[ended.reason_code]: ended.message}
     return found
 
 

@@ -3,14 +3,9 @@
 import logging
 from uuid import uuid4
 
-from engine.domain.audit import LEDGERED_RULES
+from engine.domain.audit import LEDGERED_RULES, RULE_OF
 from engine.domain.change import Change, ChangeState
-from engine.domain.errors import (
-    AuditUnavailableError,
-    AuthorizationError,
-    EnvironmentLockedError,
-    SeparationOfDutiesError,
-)
+from engine.domain.errors import AuditUnavailableError
 from engine.domain.finding import Outcome
 from engine.domain.operator import Operator
 from engine.domain.plan import GateMode, Plan
@@ -33,21 +28,13 @@ _ENDS = frozenset(
 )
 
 
-# Refused when it was carried out, though not when it was checked.
-_RULE_OF = {
-    EnvironmentLockedError.reason_code: "lock",
-    AuthorizationError.reason_code: "authorization",
-    SeparationOfDutiesError.reason_code: "separation_of_duties",
-}
-
-
 def report_change(runs: Runs, change: Change) -> None:
     """Best effort, raises nothing: a change that ended has ended, whoever is told of it."""
     if change.state not in _ENDS or change.ended is None or runs.audit_backend is None:
         return
     blocked = [f.check for f in change.findings if f.outcome == Outcome.BLOCKED]
     code = change.ended.reason_code
-    rule = blocked[0] if blocked else _RULE_OF.get(code, code)
+    rule = blocked[0] if blocked else RULE_OF.get(code, code)
     if rule in LEDGERED_RULES:
         return
     _report(

@@ -4,6 +4,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from engine.domain.artifact import Digest
+from engine.domain.errors import (
+    AuthorizationError,
+    EnvironmentLockedError,
+    SeparationOfDutiesError,
+)
 from engine.domain.ledger import LedgerEntry
 
 
@@ -25,8 +30,13 @@ class Kind(StrEnum):
 
 
 # What these rules refuse is on the ledger; whatever else did not take effect, audit backends only
-# are told of (spec 9).
-LEDGERED_RULES = frozenset({"lock", "authorization", "separation_of_duties"})
+# are told of (spec 9). By the reason of the error they end in.
+RULE_OF = {
+    EnvironmentLockedError.reason_code: "lock",
+    AuthorizationError.reason_code: "authorization",
+    SeparationOfDutiesError.reason_code: "separation_of_duties",
+}
+LEDGERED_RULES = frozenset(RULE_OF.values())
 
 
 @dataclass(frozen=True, slots=True)
