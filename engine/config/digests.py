@@ -98,6 +98,7 @@ def _gate(gate: Gate) -> Facts:
             "block_on_severity": sorted(rules.block_on_severity),
             "ignore_unfixed": rules.ignore_unfixed,
             "block_on_secrets": rules.block_on_secrets,
+            "block_on_eol": rules.block_on_eol,
         },
     }
 

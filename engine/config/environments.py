@@ -95,6 +95,7 @@ def _security(own: GateEntry, default: GateEntry) -> SecurityRules:
         ),
         ignore_unfixed=told(lambda entry: entry.ignore_unfixed, _SECURITY.ignore_unfixed),
         block_on_secrets=told(lambda entry: entry.block_on_secrets, _SECURITY.block_on_secrets),
+        block_on_eol=told(lambda entry: entry.block_on_eol, _SECURITY.block_on_eol),
     )
 
 

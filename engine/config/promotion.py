@@ -57,6 +57,10 @@ class ScanEntry(GateEntry):
     block_on_secrets: Given[Flag] = Field(
         default=None, description="whether secrets and misconfigurations block"
     )
+    block_on_eol: Given[Flag] = Field(
+        default=None,
+        description="whether a distribution past its end of life blocks; it is a warning otherwise",
+    )
 
 
 GateSwitch = Annotated[

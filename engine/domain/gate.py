@@ -47,6 +47,7 @@ class SecurityRules:
     block_on_severity: frozenset[Severity] = frozenset({Severity.CRITICAL, Severity.HIGH})
     ignore_unfixed: bool = False
     block_on_secrets: bool = False
+    block_on_eol: bool = False
 
 
 @dataclass(frozen=True, slots=True)

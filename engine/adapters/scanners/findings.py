@@ -33,13 +33,17 @@ class Vulnerability:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A report that was understood; `suppressed` is what its own configuration took out."""
+    """
+    A report that was understood. `suppressed` is what its own configuration took out;
+    `end_of_life` names the distribution when its maintainers stopped security updates.
+    """
 
     vulnerabilities: tuple[Vulnerability, ...]
     secrets: int = 0
     misconfigurations: int = 0
     licenses: int = 0
     suppressed: int = 0
+    end_of_life: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Grype's JSON, from the first releases on."""
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -62,6 +63,33 @@ class _Match(_Part):
         return Vulnerability(found.id, package.name, version, found.severity, found.fixed)
 
 
+class _Distribution(_Part):
+    name: str | None = None
+    version: str | None = None
+
+    @property
+    def title(self) -> str:
+        return " ".join(filter(None, (self.name, self.version))) or "the distribution"
+
+
+class _Alert(_Part):
+    type: str | None = None
+    # Other types of alerts have metadata of another shape.
+    metadata: object = None
+
+    @property
+    def ended(self) -> str | None:
+        """The distribution that reached its end of life, if that is what the alert says."""
+        if self.type != "distro-eol":
+            return None
+        known = self.metadata if isinstance(self.metadata, dict) else {}
+        return _Distribution.model_validate(known).title
+
+
+class _PackageAlerts(_Part):
+    alerts: list[_Alert] | None = None
+
+
 class _Descriptor(_Part):
     name: Literal["grype"]
 
@@ -70,6 +98,7 @@ class _Report(_Part):
     matches: list[_Match]
     ignored: list[_Entry] | None = Field(default=None, alias="ignoredMatches")
     descriptor: _Descriptor | None = None
+    alerts: list[_PackageAlerts] | None = Field(default=None, alias="alertsByPackage")
 
     @model_validator(mode="after")
     def _nothing_is_said_by_grype(self) -> Self:
@@ -85,4 +114,11 @@ def read(report: bytes) -> Scan:
     return Scan(
         vulnerabilities=tuple(match.shared for match in found.matches),
         suppressed=len(found.ignored or ()),
+        end_of_life=_end_of_life(found.alerts or ()),
     )
+
+
+def _end_of_life(packages: Sequence[_PackageAlerts]) -> str | None:
+    """Grype raises the alert once per package of the distribution."""
+    alerts = (alert for package in packages for alert in package.alerts or ())
+    return next((alert.ended for alert in alerts if alert.ended), None)

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from pydantic import JsonValue, ValidationError
 
@@ -26,16 +28,15 @@ _NAMED = 10
 _LISTED = 200
 
 
-def judge_report(
-    gate: Gate,
-    report: bytes,
-    exit_status: int,  # noqa: ARG001 - scanners exit 1 when they find something, or do not
-) -> GateResult:
+def judge_report(gate: Gate, report: bytes, exit_status: int) -> GateResult:
     """
-    The verdict on what a scanner printed, by `gate.security`. FAILED when something blocks or the
-    report cannot be believed, WARNING when something else was found, PASSED only for nothing.
+    The verdict on what a scanner printed, by `gate.security`. FAILED when something blocks, or the
+    report cannot be believed or does not explain why the scanner failed; WARNING when something
+    else was found, PASSED only for nothing.
     """
     rules = gate.security or SecurityRules()
+    if exit_status and _exits_on_eol(gate.argv):
+        rules = replace(rules, block_on_eol=True)
     try:
         scan = read_report(rules.scanner_format, report)
     except ReportError as error:
@@ -44,6 +45,8 @@ def judge_report(
     blocking = [finding for finding in findings if _blocks(finding, rules)]
     rest = [finding for finding in findings if not _blocks(finding, rules)]
     status, said = _verdict(scan, blocking, rest, rules)
+    if exit_status and status is not GateStatus.FAILED:
+        status, said = _explained(scan, said, exit_status)
     return GateResult(
         gate=gate.kind,
         status=status,
@@ -80,15 +83,34 @@ def _too_severe(severity: Severity, rules: SecurityRules) -> bool:
 def _verdict(
     scan: Scan, blocking: Sequence[Finding], rest: Sequence[Finding], rules: SecurityRules
 ) -> tuple[GateStatus, str | None]:
-    others = _others(scan)
-    if blocking or (others and rules.block_on_secrets):
+    others, ended = _others(scan), _ended(scan)
+    if blocking or (others and rules.block_on_secrets) or (ended and rules.block_on_eol):
         counted = others if rules.block_on_secrets else None
-        return GateStatus.FAILED, _sentence((_headline(blocking), counted))
-    if rest or others:
+        return GateStatus.FAILED, _sentence((_headline(blocking), counted, ended))
+    if rest or others or ended:
         unfixed = _ignored(rest, rules)
         ignored = f"{unfixed} without a fix ignored" if unfixed else None
-        return GateStatus.WARNING, _sentence((_headline(rest), ignored, others))
+        return GateStatus.WARNING, _sentence((_headline(rest), ignored, others, ended))
     return GateStatus.PASSED, None
+
+
+def _explained(scan: Scan, said: str | None, exit_status: int) -> tuple[GateStatus, str]:
+    """
+    Scanners that are told to (`--exit-code`, `--fail-on`) fail when they find something, which the
+    rules here judge; a failure without a finding has a cause that no rule has seen.
+    """
+    ending = f"the scanner ended with exit status {exit_status}"
+    if scan.vulnerabilities or scan.secrets or scan.misconfigurations or scan.licenses:
+        return GateStatus.WARNING, _sentence((said, ending))
+    unexplained = f"{ending}, and its report lists nothing that explains it"
+    return GateStatus.FAILED, _sentence((said, ending if scan.end_of_life else unexplained))
+
+
+def _exits_on_eol(argv: Sequence[str]) -> bool:
+    """Whether Trivy was told to fail for a distribution past its end of life."""
+    words = [word for argument in argv for word in argument.replace("=", " ").split()]
+    following = [after for word, after in pairwise(words) if word == "--exit-on-eol"]
+    return any(value != "0" for value in following)
 
 
 def _summary(
@@ -117,6 +139,7 @@ def _details(scan: Scan, rest: Sequence[Finding], rules: SecurityRules) -> dict[
         "secrets": scan.secrets,
         "misconfigurations": scan.misconfigurations,
         "licenses": scan.licenses,
+        "end_of_life": scan.end_of_life and printable(scan.end_of_life),
         "suppressed": scan.suppressed,
         "not_blocking": listed,
     }
@@ -146,6 +169,12 @@ def _others(scan: Scan) -> str | None:
     counted = ((scan.secrets, "secret"), (scan.misconfigurations, "misconfiguration"))
     texts = [f"{count} {word}{'s' if count > 1 else ''}" for count, word in counted if count]
     return ", ".join(texts) or None
+
+
+def _ended(scan: Scan) -> str | None:
+    if scan.end_of_life is None:
+        return None
+    return f"{scan.end_of_life} gets no security updates any more (end of life)"
 
 
 def _sentence(parts: Iterable[str | None]) -> str:

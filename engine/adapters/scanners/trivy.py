@@ -80,12 +80,33 @@ class _Result(_Part):
     suppressed: list[_Entry] | None = Field(default=None, alias="ExperimentalModifiedFindings")
 
 
+class _OperatingSystem(_Part):
+    family: str = Field(default="", alias="Family")
+    name: str = Field(default="", alias="Name")
+    ended: bool = Field(default=False, alias="EOSL")
+
+    @property
+    def title(self) -> str:
+        return f"{self.family} {self.name}".strip() or "the distribution"
+
+
+class _Metadata(_Part):
+    os: _OperatingSystem | None = Field(default=None, alias="OS")
+
+
 class _Report(_Part):
     schema_version: Literal[2] = Field(alias="SchemaVersion")
     # There in every report, so that an object that only has a schema version is none.
     artifact_type: str = Field(alias="ArtifactType", min_length=1)
     # Trivy leaves it out when the target is clean.
     results: list[_Result] | None = Field(default=None, alias="Results")
+    metadata: _Metadata | None = Field(default=None, alias="Metadata")
+
+    @property
+    def end_of_life(self) -> str | None:
+        """The distribution, if it is past its end of service life."""
+        system = self.metadata.os if self.metadata else None
+        return system.title if system and system.ended else None
 
 
 _OLD: TypeAdapter[list[_Result] | None] = TypeAdapter(list[_Result] | None)
@@ -96,10 +117,11 @@ def read(report: bytes) -> Scan:
     # Before schema 2 the document was a list, and `null` when there was nothing to list.
     if report.lstrip()[:1] in (b"[", b"n"):
         return _scan(_OLD.validate_json(report) or [])
-    return _scan(_Report.model_validate_json(report).results or [])
+    found = _Report.model_validate_json(report)
+    return _scan(found.results or [], found.end_of_life)
 
 
-def _scan(results: Sequence[_Result]) -> Scan:
+def _scan(results: Sequence[_Result], end_of_life: str | None = None) -> Scan:
     return Scan(
         vulnerabilities=tuple(_vulnerabilities(results)),
         secrets=sum(len(result.secrets or ()) for result in results),
@@ -108,6 +130,7 @@ def _scan(results: Sequence[_Result]) -> Scan:
         ),
         licenses=sum(len(result.licenses or ()) for result in results),
         suppressed=sum(len(result.suppressed or ()) for result in results),
+        end_of_life=end_of_life,
     )
 
 
