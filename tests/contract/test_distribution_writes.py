@@ -26,6 +26,12 @@ IMMUTABLE = {
     "405": oci_error(405, "UNSUPPORTED"),
     "409": Reply(409),
     "Harbor": oci_error(412, "PRECONDITION", "configured as immutable"),
+    "Nexus": oci_error(400, "UNKNOWN", detail="Repository does not allow updating assets: docker"),
+    "ECR's own code": oci_error(400, "ImageTagAlreadyExistsException"),
+    "Artifactory": oci_error(400, "MANIFEST_INVALID", detail={"description": "not allowed"}),
+    "a policy": oci_error(422, "DENIED", "tag may not be overwritten"),
+    "a web page": Reply(400, b"<html>no</html>", {"Content-Type": "text/html"}),
+    "423": Reply(423),
 }
 
 
@@ -88,6 +94,28 @@ def test_a_manifest_the_registry_finds_faulty_is_no_conflict(
 
     with pytest.raises(RegistryAnswerError, match="MANIFEST_BLOB_UNKNOWN"):
         opened(fake.host).put(image(b"new").manifest, Tag("latest-dev"))
+
+
+@pytest.mark.parametrize("status", [404, 413, 429])
+def test_a_refusal_that_is_not_about_the_tag_is_no_conflict(
+    fake: FakeRegistry, opened: Opened, status: int
+) -> None:
+    fake.hold(REPOSITORY, image(b"old"), TAG.name)
+    fake.always("PUT", "/manifests/", oci_error(status, "DENIED"))
+
+    with pytest.raises(RegistryUnavailableError):
+        opened(fake.host).put(image(b"new").manifest, TAG)
+
+
+def test_a_conflict_shows_the_detail_of_the_refusal(fake: FakeRegistry, opened: Opened) -> None:
+    fake.hold(REPOSITORY, image(b"old"), TAG.name)
+    fake.behaviour.immutable = IMMUTABLE["Nexus"]
+
+    with pytest.raises(TagExistsError) as caught:
+        opened(fake.host).put(image(b"new").manifest, TAG)
+
+    assert "Repository does not allow updating assets: docker" in str(caught.value)
+    assert "speaks TLS" not in str(caught.value)
 
 
 def test_a_registry_that_stores_other_bytes_is_found_out(

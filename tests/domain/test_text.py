@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.domain.errors import UsageError
-from engine.domain.text import printable, reason_text
+from engine.domain.text import mask_secret_values, mask_secrets, printable, reason_text
 
 
 @given(st.text())
@@ -26,3 +26,30 @@ def test_ordinary_text_is_shown_as_it_is():
 def test_a_reason_that_cannot_be_kept_is_refused(text, problem):
     with pytest.raises(UsageError, match=problem):
         reason_text(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://robot:S3CRET@h/x", "https://…h/x"),
+        ("https://h/x?sig=S3CRET&n=1 failed", "https://h/x?… failed"),
+        ("Authorization: Bearer S3CRET", "Authorization: Bearer …"),
+        ('"password": "open sesame", "n": 1', '"password": …, "n": 1'),
+        ("client_secret=sesame&n=1", "client_secret=…&n=1"),
+        ("got eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0. instead", "got … instead"),
+        ("bearer token missing; token: expired", "bearer token missing; token: expired"),
+        ("tag token-v1.0 exists. Why? Ask us.", "tag token-v1.0 exists. Why? Ask us."),
+    ],
+)
+def test_credentials_in_quoted_text_are_masked(text, shown):
+    assert mask_secrets(text) == shown
+
+
+def test_credentials_in_json_are_masked_at_any_depth():
+    value = [{"Password": ["a"], "inner": {"apiKey": 1, "tag": "//a:b@c"}}, 7, None]
+
+    assert mask_secret_values(value) == [
+        {"Password": "…", "inner": {"apiKey": "…", "tag": "//…c"}},
+        7,
+        None,
+    ]

@@ -50,9 +50,12 @@ def digest_of(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def oci_error(status: int, code: str, message: str = "", **headers: str) -> Reply:
+def oci_error(
+    status: int, code: str, message: str = "", *, detail: object = None, **headers: str
+) -> Reply:
     """An error in OCI's shape; `Retry_After="1"` becomes a header."""
-    body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+    error = {"code": code, "message": message} | ({} if detail is None else {"detail": detail})
+    body = json.dumps({"errors": [error]}).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Reply(status, body, {"Content-Type": "application/json", **named})
 

@@ -1,6 +1,5 @@
 """The s3 audit backend: one object per record in any object store, never overwritten (FR-025b)."""
 
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from engine.adapters.audit.naming import is_record_name, moment, object_name
 from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.errors import AuditUnavailableError, ConfigError
 from engine.domain.record import AnyRecord, record_from_bytes
-from engine.domain.text import printable
+from engine.domain.text import mask_secrets, printable
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Config
@@ -31,8 +30,6 @@ _PORTION = 100
 _FIRST_STEP = timedelta(hours=1)
 _WIDER = 6
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-# In an address a user name may be a password, and the query a signature.
-_SECRETS = re.compile(r"(?<=//)[^/\s]*@|\?[^\s\"')]*")
 
 
 def open_objects(settings: AuditSettings) -> AuditBackendPlugin:
@@ -184,4 +181,4 @@ def _client(settings: AuditSettings) -> "ClientConfig":
 def _short(error: Exception) -> str:
     """The first line of `error`, without what may be secret in an address."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return printable(_SECRETS.sub("…", lines[0]))[:200]
+    return printable(mask_secrets(lines[0]))[:200]

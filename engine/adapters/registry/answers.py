@@ -1,5 +1,6 @@
 """What a registry says when it does not do what was asked, as our errors."""
 
+import json
 from typing import Annotated
 
 import httpx
@@ -14,39 +15,77 @@ from engine.domain.errors import (
     RegistryRefusalError,
     RegistryUnavailableError,
 )
-from engine.domain.text import printable
+from engine.domain.text import mask_secret_values, mask_secrets, printable
 
-_MAX_WORDS = 300
+_MAX_WORDS = 400
+_MAX_DETAIL = 200
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+_Text = Annotated[str, BeforeValidator(_text)]
 
 
 class _Problem(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    code: str = ""
-    message: Annotated[str, BeforeValidator(lambda value: "" if value is None else value)] = ""
+    code: _Text = ""
+    message: _Text = ""
+    detail: object = None
+
+    def __str__(self) -> str:
+        said = mask_secrets(f"{self.code}: {self.message}".strip(": "))
+        detail = self._detail()
+        return f"{said} ({detail})" if said and detail else said or detail
+
+    def _detail(self) -> str:
+        if self.detail in (None, True, False, "", {}, [], self.code, self.message):
+            return ""
+        if isinstance(self.detail, str):
+            return mask_secrets(self.detail)[:_MAX_DETAIL]
+        return json.dumps(mask_secret_values(self.detail), ensure_ascii=False)[:_MAX_DETAIL]
 
 
 class _Problems(BaseModel):
-    """The body of an error: distribution-spec 1.1, "Error Codes"."""
+    """
+    The body of an error: distribution-spec 1.1, "Error Codes". Beside it, what token services
+    answer: RFC 6749 section 5.2, and `details` as Docker Hub's does.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
     errors: tuple[_Problem, ...] = Field(default=(), max_length=1000)
+    error: _Text = ""
+    error_description: _Text = ""
+    message: _Text = ""
+    details: _Text = ""
+
+    def __str__(self) -> str:
+        """At most three errors; empty when there is no explanation."""
+        if self.errors:
+            return "; ".join(filter(None, map(str, self.errors[:3])))
+        said = (self.error, self.error_description, self.message, self.details)
+        return mask_secrets(": ".join(filter(None, said)))
 
 
 def codes(answer: Answer) -> frozenset[str]:
     """The OCI error codes of `answer`; empty when its body is no OCI error."""
-    return frozenset(problem.code.upper() for problem in _problems(answer))
+    return frozenset(problem.code.upper() for problem in _problems(answer).errors)
+
+
+def explanation(answer: Answer) -> str:
+    """The registry's explanation on one line, bounded, without secrets; empty without one."""
+    said = str(_problems(answer))
+    if not said and answer.content_type == "text/plain":
+        said = mask_secrets(answer.body.decode(errors="replace").strip())
+    return printable(said[:_MAX_WORDS])
 
 
 def words(answer: Answer) -> str:
-    """The registry's own explanation, on one line, bounded; the status alone without one."""
-    problems = _problems(answer)[:3]
-    said = "; ".join(f"{problem.code}: {problem.message}".strip(": ") for problem in problems)
-    if not said and answer.content_type == "text/plain":
-        said = answer.body.decode(errors="replace").strip()
-    shown = printable(said[:_MAX_WORDS])
-    return f"{answer.status}, {shown}" if shown else str(answer.status)
+    """The status and, where there is one, the explanation."""
+    return ", ".join(filter(None, (str(answer.status), explanation(answer))))
 
 
 def refused(answer: Answer) -> RegistryUnavailableError:
@@ -58,8 +97,9 @@ def refused(answer: Answer) -> RegistryUnavailableError:
             "or use other credentials in artifacts.registry.auth"
         )
     way_out = "check artifacts.registry.uri and what this registry supports"
-    if answer.status == httpx.codes.BAD_REQUEST and answer.call.url.startswith("http:"):
-        # What servers that speak TLS answer, and hardly ever with a word of their own.
+    plain = answer.call.url.startswith("http:")
+    if answer.status == httpx.codes.BAD_REQUEST and plain and not str(_problems(answer)):
+        # What servers that speak TLS answer, and never with an error of the registry's API.
         way_out = (
             "it was asked over plain http: if it speaks TLS, set artifacts.registry.insecure: false"
         )
@@ -112,8 +152,8 @@ def check_stored(answer: Answer, digest: Digest) -> None:
         )
 
 
-def _problems(answer: Answer) -> tuple[_Problem, ...]:
+def _problems(answer: Answer) -> _Problems:
     try:
-        return _Problems.model_validate_json(answer.body).errors
+        return _Problems.model_validate_json(answer.body)
     except ValidationError:
-        return ()
+        return _Problems()

@@ -24,9 +24,10 @@ from engine.domain.text import printable
 _log = logging.getLogger(__name__)
 _ACCEPT = {"Accept": ", ".join(MEDIA_TYPES)}
 _STORED = frozenset({200, 201, 202})
-# What registries with immutable tags answer to a second write: ECR 400, Docker Hub 403,
-# Harbor 412, others 405 and 409.
-_IMMUTABLE = frozenset({400, 403, 405, 409, 412})
+# Registries with immutable tags refuse a second write with almost any status: ECR and Nexus 400,
+# Docker Hub 403, GHCR 409, Harbor 412. These statuses and codes mean something else.
+_NOT_IMMUTABLE = frozenset({401, 404, 413, 429})
+_CONTENT_MISSING = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 # A registry on a file system loses sight of a tag for an instant while it is being moved.
 _SETTLING = (0.05, 0.2)
 _MAX_SEEN = 10_000
@@ -99,7 +100,7 @@ class Manifests:
             raise TagExistsError(
                 f"tag '{tag}' in {self._reference} is {found}, and the registry does not let it "
                 f"become {digest} ({words(answer)}): if it has to move, exempt it from the "
-                "registry's immutability rule",
+                "registry's immutability rule, and check that this account may push",
                 {"tag": str(tag), "found": str(found), "wanted": str(digest)},
             )
 
@@ -131,7 +132,7 @@ class Manifests:
 
 
 def _immutable(answer: Answer) -> bool:
-    """Whether `answer` may mean that the tag cannot be written again; 400 mostly does not."""
-    if answer.status == httpx.codes.BAD_REQUEST:
-        return "TAG_INVALID" in codes(answer) or "immutable" in words(answer).lower()
-    return answer.status in _IMMUTABLE
+    """Whether `answer` may mean that the tag cannot be written again."""
+    if answer.status in _NOT_IMMUTABLE or codes(answer) & _CONTENT_MISSING:
+        return False
+    return httpx.codes.is_client_error(answer.status)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import httpx
 
+from engine.adapters.registry.answers import explanation
 from engine.adapters.registry.exchange import MAX_ERROR_BYTES, Answer, Call, Deadline
 from engine.adapters.registry.failures import passes, unreachable
 from engine.config.proxies import usable_surroundings
@@ -229,6 +230,8 @@ def _retry_after(answer: Answer) -> float:
 
 def _busy(answer: Answer) -> RegistryUnavailableError:
     said = f"registry {answer.call.host} answered {answer.status} to {answer.call.doing}"
+    if reason := explanation(answer):
+        said += f" ({reason})"
     if answer.status != httpx.codes.TOO_MANY_REQUESTS:
         return RegistryUnavailableError(f"{said}: it has a problem of its own, try again later")
     after = printable(answer.headers.get("Retry-After", ""))[:40]
