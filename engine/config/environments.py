@@ -13,7 +13,7 @@ from engine.config.promotion import (
     Gates,
     LockEntry,
     Promotion,
-    ScanEntry,
+    ScanRules,
 )
 from engine.config.registries import Verification
 from engine.domain.environment import (
@@ -77,14 +77,14 @@ def _gate(
         argv=_first(own.command, default.command, shared.command if shared else None) or (),
         timeout_seconds=timeout or promotion.default_timeout,
         env=_first(own.env, default.env, shared.env if shared else None) or (),
-        security=_security(own, default) if kind is GateKind.SECURITY_SCAN else None,
+        security=_security(own, default, shared) if kind is GateKind.SECURITY_SCAN else None,
     )
 
 
-def _security(own: GateEntry, default: GateEntry) -> SecurityRules:
-    entries = [entry for entry in (own, default) if isinstance(entry, ScanEntry)]
+def _security(*nearest_first: object) -> SecurityRules:
+    entries = [entry for entry in nearest_first if isinstance(entry, ScanRules)]
 
-    def told(read: Callable[[ScanEntry], T | None], otherwise: T) -> T:
+    def told(read: Callable[[ScanRules], T | None], otherwise: T) -> T:
         found = _first(*map(read, entries))
         return otherwise if found is None else found
 

@@ -4,16 +4,15 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from engine.config.models import ManifestFile
+from engine.config.known_keys import Key, fields_at, home_of, nested_key
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
 
-Key = str | int
 _WORDS = {
     "bool_type": "must be true or false",
     "string_type": "must be text: put it in quotes",
@@ -70,8 +69,13 @@ def problems_of(error: ValidationError, tree: object) -> Iterator[Problem]:
 def near(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?`, or what there is to choose from."""
     options = list(known)
-    close = difflib.get_close_matches(word, options, n=1)
-    return f"did you mean {close[0]}?" if close else f"known: {', '.join(options)}"
+    close = close_to(word, options)
+    return f"did you mean {close}?" if close else f"known: {', '.join(options)}"
+
+
+def close_to(word: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that is spelt almost like `word`."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
 
 
 def _message(found: ErrorDetails, value: object) -> str:
@@ -81,9 +85,9 @@ def _message(found: ErrorDetails, value: object) -> str:
     if value is None:
         return "has no value"
     if kind == "extra_forbidden":
-        return f"unknown; {near(str(found['loc'][-1]), _fields(found['loc'][:-1]))}"
+        return f"unknown; {_meant(found['loc'], value)}"
     if kind == "missing":
-        purpose = _fields(found["loc"][:-1])[str(found["loc"][-1])]
+        purpose = fields_at(found["loc"][:-1])[str(found["loc"][-1])]
         return f"is missing: {purpose}" if purpose else "is missing"
     if kind == "union_tag_invalid":
         expected = context["expected_tags"].replace("(", "").replace(")", "")
@@ -91,6 +95,17 @@ def _message(found: ErrorDetails, value: object) -> str:
     if kind in _WORDS:
         return _WORDS[kind].format(**context).replace("True", "true")
     return found["msg"].replace("Input should be", "must be")
+
+
+def _meant(location: tuple[Key, ...], value: object) -> str:
+    """The key that was meant: nested here, spelt alike here, or at home elsewhere in the file."""
+    section, word = location[:-1], str(location[-1])
+    known = fields_at(section)
+    nested = nested_key(section, word, value)
+    if nested:
+        return f"did you mean {nested}?"
+    home = None if close_to(word, known) else home_of(section, word)
+    return f"it belongs in {home}" if home else near(word, known)
 
 
 def _place(tree: object, found: ErrorDetails) -> tuple[tuple[Key, ...], object]:
@@ -108,44 +123,6 @@ def _place(tree: object, found: ErrorDetails) -> tuple[tuple[Key, ...], object]:
     if found["type"] == "missing":
         path.append(found["loc"][-1])
     return tuple(path), at
-
-
-def _fields(location: tuple[Key, ...]) -> dict[str, str]:
-    """The keys known at `location`, with what they are for."""
-    models: set[type[BaseModel]] = {ManifestFile}
-    for key in location:
-        if isinstance(key, int):
-            continue
-        below = {model for each in models for model in _models_at(each, key)}
-        chosen = {model for model in models if _is_variant(model, key)}
-        models = below or chosen or models
-    known = (field for model in sorted(models, key=lambda m: m.__name__) for field in _keys(model))
-    return dict(known)
-
-
-def _is_variant(model: type[BaseModel], tag: str) -> bool:
-    """Whether `model` is the shape that `values.variant` tagged so."""
-    choices = [get_args(field.annotation) for field in model.model_fields.values()]
-    fixed = [words[0] for words in choices if len(words) == 1 and isinstance(words[0], str)]
-    return f"({fixed[0]})" == tag if fixed else tag == "(other)"
-
-
-def _keys(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    for name, field in model.model_fields.items():
-        yield field.alias or name, field.description or ""
-
-
-def _models_at(model: type[BaseModel], key: str) -> Iterator[type[BaseModel]]:
-    for name, field in model.model_fields.items():
-        if (field.alias or name) == key:
-            yield from _models_in(field.annotation)
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
 
 
 def _ranks(tree: object) -> dict[tuple[Key, ...], int]:

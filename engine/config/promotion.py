@@ -44,8 +44,8 @@ class GateEntry(Section):
     )
 
 
-class ScanEntry(GateEntry):
-    """A security scan: the report is judged, not the exit status (FR-054 … FR-057)."""
+class ScanRules(Section):
+    """How the report of a security scan is judged (FR-054 … FR-057)."""
 
     scanner_format: Given[ScannerFormat] = Field(default=None, description="default trivy")
     block_on_severity: Given[tuple[Severity, ...]] = Field(
@@ -61,6 +61,10 @@ class ScanEntry(GateEntry):
         default=None,
         description="whether a distribution past its end of life blocks; it is a warning otherwise",
     )
+
+
+class ScanEntry(ScanRules, GateEntry):
+    """A security scan that is on, with what it says for itself."""
 
 
 GateSwitch = Annotated[
@@ -92,8 +96,15 @@ class GateCommand(Section):
     )
 
 
+class ScanCommand(ScanRules, GateCommand):
+    """What a security scan runs, and how it is judged, where it says nothing else."""
+
+
 CommandOrMapping = Annotated[
     Annotated[Command, Tag("(word)")] | Annotated[GateCommand, Tag("(mapping)")], WordOrMapping
+]
+ScanCommandOrMapping = Annotated[
+    Annotated[Command, Tag("(word)")] | Annotated[ScanCommand, Tag("(mapping)")], WordOrMapping
 ]
 _COMMAND = "a command, or a mapping with command, timeout_seconds and env"
 
@@ -104,7 +115,9 @@ class GateCommands(Section):
     tests: Given[CommandOrMapping] = Field(
         default=None, description=_COMMAND, examples=["pytest -q"]
     )
-    security_scan: Given[CommandOrMapping] = Field(default=None, description=_COMMAND)
+    security_scan: Given[ScanCommandOrMapping] = Field(
+        default=None, description=f"{_COMMAND}, and the rules its report is judged by"
+    )
     cost_analysis: Given[CommandOrMapping] = Field(default=None, description=_COMMAND)
     performance_baseline: Given[CommandOrMapping] = Field(default=None, description=_COMMAND)
 

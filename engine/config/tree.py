@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.config.problems import Key, Problem
+from engine.config.known_keys import Key
+from engine.config.problems import Problem
 
 _ABSENT = object()
 

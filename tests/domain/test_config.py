@@ -109,6 +109,32 @@ def test_the_timeout_said_nearest_to_the_gate_counts(
 
 
 @pytest.mark.requirement("FR-054")
+def test_scan_rules_beside_a_shared_command_hold_where_nothing_nearer_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    config = load(
+        tmp_path,
+        manifest(
+            promotion="""
+            environments:
+              - {name: dev, gates: {security_scan: true}}
+              - {name: prod, gates: {security_scan: {block_on_severity: [LOW]}}}
+            gate_commands:
+              security_scan: {command: "grype registry:${ARTIFACT_REF} -o json",
+                              scanner_format: grype, block_on_severity: [CRITICAL],
+                              block_on_eol: true}
+            """
+        ),
+    )
+
+    dev, prod = (environment.gates[0].security for environment in config.path.environments)
+    assert dev == SecurityRules(
+        ScannerFormat.GRYPE, frozenset({Severity.CRITICAL}), block_on_eol=True
+    )
+    assert prod == SecurityRules(ScannerFormat.GRYPE, frozenset({Severity.LOW}), block_on_eol=True)
+
+
+@pytest.mark.requirement("FR-054")
 @pytest.mark.requirement("FR-055")
 def test_a_scan_is_judged_as_its_entry_says_and_by_critical_and_high_where_it_says_nothing(
     tmp_path: Path,

@@ -57,6 +57,24 @@ def test_a_misspelt_key_is_refused_with_its_path_and_the_one_that_was_meant(
             f"{PROMOTION}.environments[0].gates.tests.timeout: unknown; did you mean "
             "timeout_seconds?",
         ),
+        (
+            manifest(promotion="audit_backend: oci"),
+            f"{PROMOTION}.audit_backend: unknown; did you mean audit: {{backend: oci}}?",
+        ),
+        (
+            manifest(promotion="audit_backend: my-secret"),
+            f"{PROMOTION}.audit_backend: unknown; did you mean audit: {{backend: …}}?",
+        ),
+        (
+            manifest(promotion="gate_commands: {tests: {command: a, ignore_unfixed: true}}"),
+            f"{PROMOTION}.gate_commands.tests.ignore_unfixed: unknown; it belongs in "
+            f"{PROMOTION}.gate_commands.security_scan",
+        ),
+        (
+            environment("separation_of_duties: true"),
+            f"{PROMOTION}.environments[0].separation_of_duties: unknown; it belongs in "
+            f"{PROMOTION}.environments.authorization",
+        ),
     ],
 )
 def test_every_section_of_ours_is_closed(tmp_path: Path, text: str, said: str) -> None:
