@@ -23,6 +23,7 @@ from engine.domain.errors import (
     EnvironmentLockedError,
     PromotionError,
 )
+from engine.domain.names import Names
 from engine.domain.operator import Operator
 from engine.domain.parsing import (
     lock_request,
@@ -204,7 +205,7 @@ class Decisions:
             asked.text("duration") or None,
         )
         result = self._platform.engine.run(request, QUIET)
-        if result.error and not self._mine(asked, operator.name, request.reason):
+        if result.error and not self._mine(asked, operator, request.reason):
             self._raise_refused(result)
         place = Place(asked.asker.channel, asked.asker.thread) if asked.asker.channel else None
         self._banners.refresh(request.target, place)
@@ -212,13 +213,15 @@ class Decisions:
             return None
         return note(f"*{request.target} is locked.*")
 
-    def _mine(self, asked: Asked, name: str, reason: str) -> bool:
+    def _mine(self, asked: Asked, operator: Operator, reason: str) -> bool:
         """Whether the lock in the way is the one this very request took before we were ended."""
         if asked.tries <= 1:
             return False
         rows = self._platform.engine.status()
         held = next((r.lock for r in rows if r.name == asked.text("target")), None)
-        return held is not None and (held.operator, held.reason) == (name, reason)
+        if held is None or held.reason != reason:
+            return False
+        return held.operator in operator.identities
 
     def _unlock(self, asked: Asked) -> Payload | None:
         operator = self._people.operator(asked.asker)
@@ -262,9 +265,9 @@ class Decisions:
                 return "Try again in a moment."
 
 
-def _deciders(change: Change) -> set[str]:
-    by = {given.operator for given in change.approvals}
-    return by | ({change.ended.by} if change.ended and change.ended.by else set())
+def _deciders(change: Change) -> Names:
+    ended = [change.ended.by] if change.ended and change.ended.by else []
+    return Names([*(given.operator for given in change.approvals), *ended])
 
 
 def _ago(then: datetime, now: datetime) -> str:

@@ -13,6 +13,7 @@ from bot.store import BotStore
 from bot.webapi import SlackApi, SlackTrouble
 from engine.domain.errors import AuthorizationError, IdentityUnavailableError
 from engine.domain.identity import Claims, Directory
+from engine.domain.names import canonical_name
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.path import PromotionPath
 
@@ -40,7 +41,7 @@ class LookUpFailedError(AuthorizationError):
 
 @dataclass
 class _Groups:
-    """User groups by handle, and the members of those that were asked for."""
+    """User groups by canonical handle, and the members of those that were asked for."""
 
     ids: dict[str, str]
     read_at: float
@@ -65,7 +66,7 @@ class People:
         self._api = api
         self._store = store
         self._directory = directory
-        self._named = _groups_named(path)
+        self._named = path.groups
         self._clock = clock
         self._lock = threading.Lock()
         self._groups: _Groups | None = None
@@ -92,7 +93,7 @@ class People:
         )
         operator = self._directory.operator(claims)
         if self.id_of(operator.name) != operator.id:
-            self._store.keep_fact(f"person:{operator.name}", operator.id)
+            self._store.keep_fact(_fact(operator.name), operator.id)
         return operator
 
     def regroup(self, operator: Operator) -> Operator:
@@ -114,7 +115,7 @@ class People:
 
     def id_of(self, name: str) -> str:
         """The qualified id of somebody met before."""
-        return self._store.fact(f"person:{name}") or ""
+        return self._store.fact(_fact(name)) or ""
 
     def mention(self, groups: tuple[str, ...]) -> str:
         """Whom an ask is put to, so that Slack tells them; never refuses and never raises."""
@@ -154,8 +155,10 @@ class People:
     def _groups_of(self, user: str) -> frozenset[str]:
         try:
             known = self._read_groups()
-            wanted = self._named & known.ids.keys()
-            return frozenset(name for name in wanted if user in self._members(known, name))
+            wanted = (canonical_name(name) for name in self._named)
+            return frozenset(
+                name for name in wanted if name in known.ids and user in self._members(known, name)
+            )
         except SlackTrouble as trouble:
             raise _failed("your user groups", trouble) from trouble
 
@@ -181,7 +184,7 @@ class People:
                 return {}
             raise
         return {
-            str(group["handle"]): str(group["id"])
+            canonical_name(str(group["handle"])): str(group["id"])
             for group in listed
             if group.get("handle") and group.get("id") and not group.get("date_delete")
         }
@@ -193,10 +196,10 @@ class People:
         return known.members[name]
 
     def _mention(self, group: str) -> str:
-        known = self._read_groups()
-        if group in known.ids:
-            return f"<!subteam^{known.ids[group]}>"
-        members = sorted(self._directory.groups.get(group, ()))[:_MOST_MENTIONS]
+        known = self._read_groups().ids.get(canonical_name(group))
+        if known:
+            return f"<!subteam^{known}>"
+        members = sorted(self._directory.members(group))[:_MOST_MENTIONS]
         found = [mention for name in members if (mention := self._mention_of(name))]
         return f"*{group}* ({', '.join(found)})" if found else f"*{group}*"
 
@@ -212,13 +215,8 @@ class People:
         return f"<@{met}>" if _SLACK_USER.fullmatch(met) else ""
 
 
-def _groups_named(path: PromotionPath) -> frozenset[str]:
-    names: set[str] = set()
-    for environment in path.environments:
-        names |= environment.approvals.groups or set()
-        if environment.authorization is not None:
-            names |= environment.authorization.allowed_groups or set()
-    return frozenset(names)
+def _fact(name: str) -> str:
+    return f"person:{canonical_name(name)}"
 
 
 def _refuse_strangers(user: Mapping[str, Any], team: str) -> None:

@@ -184,13 +184,20 @@ class Progression:
         return replace(plan, approvals=self._counting(change).approvals)
 
     def _counting(self, change: Change) -> Change:
-        """The change with those approvals only whose givers may still give them."""
+        """
+        The change with those approvals only whose givers may still give them, one of each person
+        and none of the requester: aliases may have been added since.
+        """
         target = self.runs.path.environment(change.target)
-        pairs = [
-            (given, person)
-            for given, person in zip(change.approvals, change.approvers, strict=True)
-            if approver_via(self.regroup(person.operator), target)
-        ]
+        requester = change.requester.operator
+        counted = [requester, self.regroup(requester)]
+        pairs = []
+        for given, person in zip(change.approvals, change.approvers, strict=True):
+            giver = (person.operator, self.regroup(person.operator))
+            repeated = any(one.same_as(other) for one in giver for other in counted)
+            if not repeated and approver_via(giver[1], target):
+                pairs.append((given, person))
+                counted += giver
         return change.model_copy(
             update={
                 "approvals": tuple(given for given, _ in pairs),

@@ -9,6 +9,7 @@ from engine.domain.audit import LEDGERED_RULES, RULE_OF
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.finding import Outcome
+from engine.domain.names import canonical_name
 from engine.domain.operator import Operator
 from engine.domain.plan import GateMode, Plan
 from engine.domain.record import RefusalRecord
@@ -122,7 +123,7 @@ class Refusals:
     def _kind(self, attempt: Attempt, rule: str) -> str:
         """What shares a record. Names nobody vouches for are free, so all of them share one."""
         operator = attempt.operator
-        who = operator.name if operator.verified else _NOBODY
+        who = canonical_name(operator.name) if operator.verified else _NOBODY
         return f"{self.runs.registry.reference} {attempt.environment} {rule} {who}"
 
     def _on_record(self, attempt: Attempt, rule: str, now: datetime) -> RefusalRecord | None:
@@ -141,8 +142,8 @@ class Refusals:
     def _same_person(self, operator: Operator, record: RefusalRecord) -> bool:
         if not operator.verified:
             return not record.identity_verified
-        known = self.runs.directory.person(record.operator)
-        return record.identity_verified and known == operator.name
+        known = self.runs.directory.known_as(record.operator)
+        return record.identity_verified and operator.name in known
 
     def _keep(self, kind: str, count: int, at: datetime) -> None:
         try:

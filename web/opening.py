@@ -10,7 +10,6 @@ from engine.bootstrap.entrance import entrance, open_records
 from engine.config import Config
 from engine.config.people import NoSignIn, OidcSignIn
 from engine.domain.errors import ConfigError
-from engine.domain.path import PromotionPath
 from web.app import create_app
 from web.board import Board
 from web.difference import comparing
@@ -49,7 +48,7 @@ def open_web(
             entrance=door,
             web=config.web,
             secret=secret,
-            groups=_groups(config.path),
+            groups=config.path.groups,
             board=board,
             feed=feed,
             auditor=Auditor(engine),
@@ -92,13 +91,3 @@ def _provider(config: Config) -> Provider | None:
     if not isinstance(auth, OidcSignIn):
         return None
     return Provider(auth, f"{config.web.base_url}/auth/callback")
-
-
-def _groups(path: PromotionPath) -> frozenset[str]:
-    """Every group a rule speaks of."""
-    found: set[str] = set()
-    for environment in path.environments:
-        rules = environment.authorization
-        found |= (rules.allowed_groups if rules else None) or frozenset()
-        found |= environment.approvals.groups or frozenset()
-    return frozenset(found)

@@ -108,6 +108,7 @@ def change(change_id: str) -> str:
         lock=_lock(site, found),
         may_approve=_may_approve(site, found),
         own=_own(found),
+        approved=_approved(found),
         now=_now(),
     )
 
@@ -248,3 +249,8 @@ def _may_approve(site: Site, found: Change) -> bool:
 def _own(found: Change) -> bool:
     person = visitor()
     return person is not None and found.requester.same_as(person)
+
+
+def _approved(found: Change) -> bool:
+    person = visitor()
+    return person is not None and found.approved_by(person)

@@ -8,6 +8,7 @@ from flask import current_app
 from engine.api import Platform
 from engine.bootstrap.entrance import Entrance, Records
 from engine.config.people import Web
+from engine.domain.names import Names
 from web.board import Board
 from web.difference import Compare
 from web.feed import Feed
@@ -41,7 +42,7 @@ class Site:
     entrance: Entrance
     web: Web
     secret: bytes
-    groups: frozenset[str]
+    groups: Names
     board: Board
     feed: Feed
     auditor: Auditor

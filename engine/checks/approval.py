@@ -1,5 +1,7 @@
 """Somebody else agrees: verified, not the requester, not twice, of the right group (spec 10)."""
 
+from collections.abc import Set
+
 from engine.checks.authorization import granted_via
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Authorization, Environment
@@ -57,7 +59,7 @@ def approver_via(approver: Operator, target: Environment) -> str:
     return f"group {min(shared)}" if shared else ""
 
 
-def _groups(target: Environment) -> frozenset[str]:
+def _groups(target: Environment) -> Set[str]:
     if target.approvals.groups is not None:
         return target.approvals.groups
     rules = target.authorization

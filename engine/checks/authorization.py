@@ -52,7 +52,8 @@ def may_unlock(request: UnlockRequest, context: Context) -> Finding:
         return passed(_NAME, "there is no lock to lift")
     if not operator.verified:
         return _refused(request, context, _unverified(operator))
-    if operator.name == context.directory.person(held.operator) or operator.id == held.operator_id:
+    holder = context.directory.known_as(held.operator, held.operator_id)
+    if not holder.isdisjoint(operator.identities):
         return passed(_NAME, "who locked")
     via = granted_via(operator, context.target.authorization or Authorization())
     return passed(_NAME, via) if via else _refused(request, context, "")

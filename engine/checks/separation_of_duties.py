@@ -20,8 +20,8 @@ def separation_of_duties(request: PromotionRequest, context: PromotionContext) -
         # Beyond the first environment `promoted_to_source` refuses what nobody promoted.
         return skipped(_NAME, f"nobody is on record for promoting it to {context.source}")
     record = context.source_promotion.record
-    people = {context.directory.person(n) for n in (record.operator, record.operator_id)}
-    if request.operator.name in people or request.operator.id == record.operator_id:
+    promoter = context.directory.known_as(record.operator, record.operator_id)
+    if not promoter.isdisjoint(request.operator.identities):
         return blocked(
             _NAME,
             f"Separation of duties violation: Operator '{request.operator.name}' promoted this "

@@ -7,6 +7,7 @@ from engine.config.problems import Problem, near
 from engine.config.promotion import DEFAULT_ENVIRONMENTS
 from engine.config.tree import Node
 from engine.domain.gate import GateKind
+from engine.domain.names import Names, canonical_name
 
 COMMAND_GATES = tuple(kind for kind in GateKind if kind is not GateKind.POLICY_COMPLIANCE)
 
@@ -75,10 +76,11 @@ def _approvals(environment: Node) -> Iterator[Problem]:
         yield groups.problem("is [], so nobody could approve: name a group, or leave it out")
     operators = admitted["allowed_operators"]
     only_these = operators and not admitted["allowed_groups"].names and not groups
-    if only_these and len(operators.names) <= required.number:
+    people = Names(operators.names)
+    if only_these and len(people) <= required.number:
         yield required.problem(
             f"can never be met: the requester and {required.number} others are needed, and "
-            f"authorization.allowed_operators has {len(operators.names)} names"
+            f"authorization.allowed_operators has {len(people)} names"
         )
 
 
@@ -143,6 +145,7 @@ def _credentials(auth: Node) -> Iterator[Problem]:
 def _identity(root: Node) -> Iterator[Problem]:
     identity = root["identity"]
     yield from _aliases(identity["aliases"])
+    yield from _respelled(identity["groups"])
     trusting = identity["trust_os_user"]
     if trusting.value is True and not _embedded(root["artifacts.registry.uri"].text):
         yield trusting.problem(
@@ -159,15 +162,29 @@ def _embedded(uri: str | None) -> bool:
 
 def _aliases(aliases: Node) -> Iterator[Problem]:
     """One name means one person, or two people could pass for each other."""
-    people = {person for person, _ in aliases.entries}
+    yield from _respelled(aliases)
+    people = {canonical_name(person): person for person, _ in aliases.entries}
     owner: dict[str, str] = {}
     for person, names in aliases.entries:
         for alias in names.items:
-            name = alias.text or ""
-            if name in people and name != person:
-                yield alias.problem(f"{name} is a person of their own in this list")
-            elif owner.setdefault(name, person) != person:
-                yield alias.problem(f"{name} already is another name of {owner[name]}")
+            text = alias.text or ""
+            name = canonical_name(text)
+            if name in people and name != canonical_name(person):
+                both = text if text == people[name] else f"{text} ({people[name]})"
+                yield alias.problem(f"{both} is a person of their own in this list")
+            elif canonical_name(owner.setdefault(name, person)) != canonical_name(person):
+                yield alias.problem(f"{text} already is another name of {owner[name]}")
+
+
+def _respelled(named: Node) -> Iterator[Problem]:
+    """Names are compared without regard to case, so two spellings would be one entry."""
+    seen: dict[str, str] = {}
+    for name, entry in named.entries:
+        first = seen.setdefault(canonical_name(name), name)
+        if first != name:
+            yield entry.problem(
+                f"{name} and {first} are one name, as case does not count: merge the two entries"
+            )
 
 
 def _faces(root: Node) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """What decides, as a hash: a record names the rules it was made under (spec 4 and 10)."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from engine.config.people import Identity
@@ -9,6 +10,7 @@ from engine.domain.artifact import Digest
 from engine.domain.canonical import canonical_json
 from engine.domain.environment import Environment
 from engine.domain.gate import Gate
+from engine.domain.names import canonical_name
 from engine.domain.path import PromotionPath
 
 Facts = dict[str, Any]
@@ -122,8 +124,13 @@ def _verification(verification: Verification | None) -> Facts | None:
 
 
 def _sets(groups: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:
-    return {name: sorted(set(members)) for name, members in groups.items()}
+    return {canonical_name(name): _canonical(members) for name, members in groups.items()}
 
 
-def _sorted(names: frozenset[str] | None) -> list[str] | None:
-    return None if names is None else sorted(names)
+def _sorted(names: Iterable[str] | None) -> list[str] | None:
+    return None if names is None else _canonical(names)
+
+
+def _canonical(names: Iterable[str]) -> list[str]:
+    """How a name is spelled does not decide."""
+    return sorted({canonical_name(name) for name in names})

@@ -91,9 +91,9 @@ class Person(Value):
             id=operator.id,
             source=operator.source,
             verified=operator.verified,
-            groups=operator.groups,
-            names=operator.names,
-            claimed=operator.claimed,
+            groups=frozenset(operator.groups),
+            names=frozenset(operator.names),
+            claimed=frozenset(operator.claimed),
         )
 
     @property
@@ -110,8 +110,7 @@ class Person(Value):
 
     def same_as(self, operator: Operator) -> bool:
         """Whether they are one person, also where manifest.yaml gave a name only since then."""
-        mine = {self.name, self.id, *self.names}
-        return not mine.isdisjoint({operator.name, operator.id, *operator.names})
+        return self.operator.same_as(operator)
 
 
 class Fingerprint(Value):

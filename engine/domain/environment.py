@@ -1,11 +1,13 @@
 """Where an artifact can be promoted to, and under which rules."""
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from engine.domain.artifact import Tag, Version
 from engine.domain.gate import Gate
+from engine.domain.names import Names
 
 
 class Enforcement(StrEnum):
@@ -22,12 +24,17 @@ class Authorization:
     Who may change an environment.
 
     A list that is not given (None) asks for nothing; one that is empty admits nobody. With
-    neither list any verified operator may.
+    neither list any verified operator may. Both become `Names`, which compare without regard to
+    case.
     """
 
-    allowed_groups: frozenset[str] | None = None
-    allowed_operators: frozenset[str] | None = None
+    allowed_groups: Set[str] | None = None
+    allowed_operators: Set[str] | None = None
     separation_of_duties: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "allowed_groups", _names(self.allowed_groups))
+        object.__setattr__(self, "allowed_operators", _names(self.allowed_operators))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +42,12 @@ class Approvals:
     """How many others must agree, and for how long they are waited for (spec 10)."""
 
     required: int = 0
-    groups: frozenset[str] | None = None
+    groups: Set[str] | None = None
     expires_after_seconds: int = 24 * 3600
     rollback: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "groups", _names(self.groups))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +87,15 @@ class Environment:
     def separation_of_duties(self) -> bool:
         return self.authorization is not None and self.authorization.separation_of_duties
 
+    @property
+    def groups(self) -> Names:
+        """Every group its rules speak of."""
+        allowed = (self.authorization.allowed_groups if self.authorization else None) or ()
+        return Names((*allowed, *(self.approvals.groups or ())))
+
     def __str__(self) -> str:
         return self.name
+
+
+def _names(given: Set[str] | None) -> Names | None:
+    return None if given is None else Names(given)

@@ -1,8 +1,9 @@
 """From what authentication established to who somebody is (spec 9)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 
+from engine.domain.names import Names, canonical_name
 from engine.domain.operator import IdentitySource, Operator
 
 
@@ -20,7 +21,7 @@ class Claims:
     source: IdentitySource
     verified: bool
     vouched: tuple[str, ...] = ()
-    groups: frozenset[str] = frozenset()
+    groups: Set[str] = frozenset()
 
 
 # What registries call whoever shows a token: these names are nobody's (spec 9).
@@ -61,22 +62,30 @@ def os_claims(user: str, *, trusted: bool) -> Claims:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """`identity` of manifest.yaml: the other names of a person, and who belongs to which group."""
+    """
+    `identity` of manifest.yaml: the other names of a person, and who belongs to which group.
 
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    `people` leads from the canonical form of every name in `aliases` to the person.
+    """
+
+    people: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, Names] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls, aliases: Mapping[str, tuple[str, ...]], groups: Mapping[str, tuple[str, ...]]
     ) -> "Directory":
         """From the file's spelling: a person and their other names, a group and its members."""
-        names = {alias: person for person, others in aliases.items() for alias in others}
+        people = {
+            canonical_name(name): person
+            for person, others in aliases.items()
+            for name in (person, *others)
+        }
         members = {
-            group: frozenset(names.get(name, name) for name in listed)
+            group: Names(people.get(canonical_name(name), name) for name in listed)
             for group, listed in groups.items()
         }
-        return cls(names, members)
+        return cls(people, members)
 
     def operator(self, claims: Claims) -> Operator:
         """
@@ -87,12 +96,11 @@ class Directory:
         """
         if not claims.verified:
             return Operator(
-                claims.id, claims.id, claims.source, verified=False, names=frozenset({claims.id})
+                claims.id, claims.id, claims.source, verified=False, names=Names([claims.id])
             )
         own = (*claims.vouched, claims.id)
-        name = next((self.aliases[n] for n in own if n in self.aliases), own[0])
-        others = {alias for alias, person in self.aliases.items() if person == name}
-        names = frozenset({name, *own, *others})
+        name = self._person_of(own)
+        names = self.known_as(name) | Names(own)
         return Operator(
             name=name,
             id=claims.id,
@@ -104,14 +112,33 @@ class Directory:
         )
 
     def regroup(self, operator: Operator) -> Operator:
-        """`operator` with the groups they are in now, as far as manifest.yaml says."""
+        """`operator` with the names and groups they have now, as far as manifest.yaml says."""
         if not operator.verified:
             return operator
-        return replace(operator, groups=operator.claimed | self._groups_of(operator.names))
+        name = self._person_of((operator.name, *sorted(operator.names)))
+        names = self.known_as(name) | operator.names
+        return replace(operator, names=names, groups=operator.claimed | self._groups_of(names))
 
-    def _groups_of(self, names: frozenset[str]) -> frozenset[str]:
-        return frozenset(group for group, members in self.groups.items() if names & members)
+    def members(self, group: str) -> Names:
+        """The members of `group` that manifest.yaml names."""
+        wanted = canonical_name(group)
+        return next(
+            (m for name, m in self.groups.items() if canonical_name(name) == wanted), Names()
+        )
 
     def person(self, name: str) -> str:
         """The canonical name behind a name on record, which may be older than an alias."""
-        return self.aliases.get(name, name)
+        return self.people.get(canonical_name(name), name)
+
+    def known_as(self, *names: str) -> Names:
+        """`names`, with every other name of the people they mean."""
+        people = Names(self.person(name) for name in names)
+        others = (name for name, person in self.people.items() if person in people)
+        return Names((*names, *people, *others))
+
+    def _person_of(self, names: tuple[str, ...]) -> str:
+        """The person whom the first name with an alias means, else the first name."""
+        return next((self.person(n) for n in names if canonical_name(n) in self.people), names[0])
+
+    def _groups_of(self, names: Set[str]) -> Names:
+        return Names(group for group, members in self.groups.items() if names & members)

@@ -1,7 +1,10 @@
 """Who asks and who agrees, as established by authentication; never as typed in."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
+
+from engine.domain.names import Names
 
 
 class IdentitySource(StrEnum):
@@ -17,21 +20,34 @@ class Operator:
     """
     A person or a workload.
 
-    `name` is the canonical identity: two operators are the same person exactly when their names
-    are equal (spec 9: aliases are resolved before any comparison). It is a vouched e-mail or
-    registry user where there is one, else the qualified `id` itself. `id` carries its source:
+    `name` is the canonical identity: a vouched e-mail or registry user where there is one, else
+    the qualified `id` itself (spec 9: aliases are resolved first). `id` carries its source:
     `slack:<team>/<id>`, `oidc:<issuer>#<subject>`, `registry:<host>/<user>`, `os:<user>`.
     `names` are all the names manifest.yaml may mean them by, `claimed` those of the groups that
-    the source itself spoke of. `verified` is false for whom nobody but the caller vouches.
+    the source itself spoke of; both, and `groups`, become `Names`, which compare without regard to
+    case. `verified` is false for whom nobody but the caller vouches.
     """
 
     name: str
     id: str
     source: IdentitySource
     verified: bool
-    groups: frozenset[str] = frozenset()
-    names: frozenset[str] = frozenset()
-    claimed: frozenset[str] = frozenset()
+    groups: Set[str] = Names()
+    names: Set[str] = Names()
+    claimed: Set[str] = Names()
+
+    def __post_init__(self) -> None:
+        for field in ("groups", "names", "claimed"):
+            object.__setattr__(self, field, Names(getattr(self, field)))
+
+    @property
+    def identities(self) -> Names:
+        """Every name and id that is theirs."""
+        return Names((self.name, self.id, *self.names))
+
+    def same_as(self, other: "Operator") -> bool:
+        """Whether both are one person."""
+        return not self.identities.isdisjoint(other.identities)
 
     def __str__(self) -> str:
         return self.name

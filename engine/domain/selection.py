@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from engine.domain.artifact import Version
 from engine.domain.errors import UsageError
+from engine.domain.names import Names
 from engine.domain.record import RECORD_KINDS, AnyRecord, LockRecord, UnlockRecord
 from engine.domain.text import printable
 
@@ -41,7 +42,8 @@ class Selection:
         return all(
             (
                 self.kind in (None, record.kind),
-                self.operator in (None, record.operator, record.operator_id),
+                self.operator is None
+                or self.operator in Names((record.operator, record.operator_id)),
                 self.version is None or str(self.version) == _version(record),
                 self.digest is None or (record.subject_digest or "").startswith(self.digest),
                 self.since is None or record.at >= self.since,

@@ -77,6 +77,10 @@ def test_an_authorization_that_admits_nobody_is_refused(tmp_path: Path) -> None:
             "approvals: {required: 1}, authorization: {allowed_operators: [alice@acme.com]}",
             "approvals.required: can never be met: the requester and 1 others are needed",
         ),
+        (
+            "approvals: {required: 1}, authorization: {allowed_operators: [alice, Alice]}",
+            "approvals.required: can never be met: the requester and 1 others are needed",
+        ),
         ("approvals: {required: 1, expires_after: 4}", "approvals.expires_after: must be a num"),
         ("approvals: {required: 1, expires_after: 4w}", "approvals.expires_after: must be a num"),
         ("approvals: {required: 1, expires_after: 91d}", "approvals.expires_after: must be at mo"),
@@ -170,6 +174,22 @@ def test_verification_that_is_off_everywhere_needs_no_key(tmp_path: Path) -> Non
         (
             "aliases: {a@x.com: [b@x.com], b@x.com: [bo]}",
             "aliases.a@x.com[0]: b@x.com is a person of their own in this list",
+        ),
+        (
+            "aliases: {a@x.com: [al], b@x.com: [AL]}",
+            "aliases.b@x.com[0]: AL already is another name of a@x.com",
+        ),
+        (
+            "aliases: {a@x.com: [B@x.com], b@x.com: [bo]}",
+            "aliases.a@x.com[0]: B@x.com (b@x.com) is a person of their own in this list",
+        ),
+        (
+            "aliases: {a@x.com: [al], A@x.com: [ali]}",
+            "aliases.A@x.com: A@x.com and a@x.com are one name, as case does not count: merge",
+        ),
+        (
+            "groups: {Admins: [alice], admins: [bob]}",
+            "groups.admins: admins and Admins are one name, as case does not count: merge",
         ),
         ("groups: {admins: [no, 5]}", "groups.admins[1]: must be text: put it in quotes"),
         ("groups: {admins: alice}", "groups.admins: must be a list"),

@@ -73,6 +73,7 @@ def test_every_filter_holds(lived: Engine) -> None:
     assert len(listed(lived, Selection(digest=digest_beginning(digest[7:15])))) == 1
     assert len(listed(lived, Selection(operator=BOB.name))) == 2
     assert len(listed(lived, Selection(operator=BOB.id))) == 2
+    assert len(listed(lived, Selection(operator=BOB.name.upper()))) == 2
     assert listed(lived, Selection(kind="lock")) == ["lock - staging"]
     assert listed(lived, Selection(kind="lock", operator=BOB.name)) == []
     assert len(listed(lived, Selection(), limit=3)) == 3

@@ -93,7 +93,7 @@ def test_whom_a_list_names_is_let_in_and_the_record_says_by_what(
         (Authorization(), GHOST),
         (Authorization(frozenset({"platform-admins"})), GHOST),
         (Authorization(None, frozenset({"admin@acme.com"})), GHOST),
-        (Authorization(frozenset({"Platform-Admins"})), ADMIN),
+        (Authorization(frozenset({"platform-admin"})), ADMIN),
     ],
 )
 def test_whom_no_list_names_is_not_let_in(

@@ -58,3 +58,40 @@ def test_a_request_is_taken_back_under_a_name_given_since(stage: Stage) -> None:
     done = stage.changes.cancel(asked.id, stage.members.operator("dave"), "cli")
 
     assert done.state is ChangeState.CANCELLED
+
+
+def test_an_approval_stops_counting_when_its_giver_turns_out_to_be_the_requester(
+    stage: Stage,
+) -> None:
+    asked = stage.ask(who="alice@phone")
+    stage.approve(asked, "alice")
+    decided = stage.approve(asked, "bob")
+    told_of(stage, "alice")
+
+    waits = stage.settle(decided)
+
+    assert waits.state is ChangeState.AWAITING_APPROVAL
+    assert [given.operator for given in waits.approvals] == ["bob"]
+    assert "v1.0.0-staging" not in stage.tags()
+
+
+def test_two_approvals_of_one_person_count_once(stage: Stage) -> None:
+    asked = stage.ask(who="dave@phone")
+    stage.approve(asked, "bob@phone")
+    decided = stage.approve(asked, "bob")
+    told_of(stage, "bob")
+
+    waits = stage.settle(decided)
+
+    assert waits.state is ChangeState.AWAITING_APPROVAL
+    assert [given.operator for given in waits.approvals] == ["bob@phone"]
+    assert "v1.0.0-staging" not in stage.tags()
+
+
+def test_a_request_keeps_its_groups_under_a_name_given_since(stage: Stage) -> None:
+    asked = stage.ask(who="dave@phone")
+    stage.approve(asked, "alice")
+    decided = stage.approve(asked, "bob")
+    told_of(stage, "dave")
+
+    assert stage.settle(decided).state is ChangeState.PROMOTED

@@ -8,6 +8,7 @@ from engine.adapters.store.connections import Connections
 from engine.adapters.store.rows import micros, moment
 from engine.domain.artifact import Digest
 from engine.domain.ledger import LedgerEntry
+from engine.domain.names import canonical_name
 from engine.domain.record import LockRecord, UnlockRecord, record_from_bytes
 from engine.domain.selection import Selection
 from engine.domain.state import EnvironmentState, LockState
@@ -46,7 +47,9 @@ CREATE TABLE seen (
     lock TEXT
 );
 """
-_STEPS: Mapping[str, str] = {"records-0001": _FIRST}
+# The columns of operators hold canonical names; records are read from the ledgers again.
+_CANONICAL = "DELETE FROM records; DELETE FROM covered;"
+_STEPS: Mapping[str, str] = {"records-0001": _FIRST, "records-0002": _CANONICAL}
 _KEEP = """
 INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
@@ -165,8 +168,8 @@ def _row(entry: LedgerEntry) -> list[Any]:
         version,
         record.subject_digest,
         record.kind in ("promotion", "rollback"),
-        record.operator,
-        record.operator_id,
+        canonical_name(record.operator),
+        canonical_name(record.operator_id),
         record.to_bytes(),
     ]
 
@@ -181,7 +184,9 @@ def _conditions(selection: Selection, after: Cursor | None) -> tuple[str, list[A
         # Hex digits only, so nothing in it is a pattern.
         asked.append(("subject LIKE ?", [f"{selection.digest}%"]))
     if selection.operator is not None:
-        asked.append(("(operator = ? OR operator_id = ?)", [selection.operator] * 2))
+        asked.append(
+            ("(operator = ? OR operator_id = ?)", [canonical_name(selection.operator)] * 2)
+        )
     if selection.kind is not None:
         asked.append(("kind = ?", [selection.kind]))
     if selection.since is not None:

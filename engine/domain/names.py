@@ -1,0 +1,38 @@
+"""Names of people and groups, compared without regard to case or Unicode form."""
+
+from collections.abc import Iterable, Iterator, Set
+from unicodedata import normalize
+
+
+def canonical_name(name: str) -> str:
+    """
+    The form in which all spellings of a name are equal: case-folded and NFC-normalised.
+
+    Decomposed before it is folded, as Unicode's canonical caseless matching (D145) asks.
+    """
+    return normalize("NFC", normalize("NFD", name).casefold())
+
+
+class Names(Set[str]):
+    """A set of names that compares them by `canonical_name` and keeps them as they are spelled."""
+
+    __slots__ = ("_spelled",)
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        # Sorted, so that of two spellings the same one stays in every run.
+        self._spelled = {canonical_name(name): name for name in sorted(names, reverse=True)}
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and canonical_name(name) in self._spelled
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._spelled.values())
+
+    def __len__(self) -> int:
+        return len(self._spelled)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._spelled))
+
+    def __repr__(self) -> str:
+        return f"Names({sorted(self)})"
