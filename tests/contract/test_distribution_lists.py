@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from engine.adapters.registry.distribution import DistributionRegistry
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import RegistryAnswerError
+from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
 from engine.domain.manifest import IMAGE_INDEX, Descriptor
 from tests.builders import Artifact, image, index, referrer
 from tests.peers.fake_http import Reply
@@ -29,6 +30,64 @@ def test_tags_are_followed_through_all_pages(fake: FakeRegistry, opened: Opened)
 
     assert sorted(tag.name for tag in tags) == names
     assert len(fake.requests) == 4
+
+
+PAGE_REFUSALS = [
+    oci_error(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested"),
+    oci_error(416, "UNSUPPORTED"),
+    Reply(422, b"n is too large", {"Content-Type": "text/plain"}),
+]
+
+
+@pytest.mark.parametrize("refusal", PAGE_REFUSALS)
+@pytest.mark.parametrize(("max_page", "refuses_n"), [(100, False), (3, False), (None, True)])
+def test_a_smaller_page_is_asked_for_where_a_large_one_is_refused(
+    fake: FakeRegistry, opened: Opened, refusal: Reply, max_page: int | None, refuses_n: bool
+) -> None:
+    names = [f"v1.0.{number:03}" for number in range(120)]
+    artifact = image()
+    for name in names:
+        fake.hold(REPOSITORY, artifact, name)
+    fake.behaviour.max_page, fake.behaviour.refuses_n = max_page, refuses_n
+    fake.behaviour.page_refusal = refusal
+
+    tags = opened(fake.host).tags()
+
+    assert [tag.name for tag in tags] == names
+
+
+def test_an_accepted_page_size_is_remembered(fake: FakeRegistry, opened: Opened) -> None:
+    fake.behaviour.max_page = 100
+    registry = opened(fake.host)
+
+    registry.tags()
+    registry.tags()
+
+    assert [request.query for request in fake.requests] == ["n=1000", "n=100", "n=100"]
+
+
+def test_a_list_that_is_refused_at_every_size_is_an_error(
+    fake: FakeRegistry, opened: Opened
+) -> None:
+    fake.always("GET", LIST, oci_error(400, "UNSUPPORTED", "tags cannot be listed"))
+    registry = opened(fake.host)
+
+    with pytest.raises(RegistryAnswerError, match="tags cannot be listed"):
+        registry.tags()
+
+    assert [request.query for request in fake.requests] == ["n=1000", "n=100", ""]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_list_that_is_denied_or_absent_is_asked_for_once(
+    fake: FakeRegistry, opened: Opened, status: int
+) -> None:
+    fake.always("GET", LIST, oci_error(status, "DENIED"))
+
+    with suppress(RegistryUnavailableError):
+        opened(fake.host).tags()
+
+    assert len(fake.requests) == 1
 
 
 def test_an_absolute_link_to_the_same_registry_is_followed(

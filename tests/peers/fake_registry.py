@@ -23,7 +23,8 @@ _PATH = re.compile(
 class Behaviour:
     """
     What the registry does unlike others. `immutable` is the reply to a second write of a tag;
-    `corrupt` changes what is stored; `named_digest` is what Docker-Content-Digest says.
+    `corrupt` changes what is stored; `named_digest` is what Docker-Content-Digest says. Above
+    `max_page` entries, or with any `n` where `refuses_n`, a list of tags gets `page_refusal`.
     """
 
     referrers_api: bool = False
@@ -35,6 +36,11 @@ class Behaviour:
     named_digest: str | None = None
     names_digest: bool = True
     page_size: int | None = None
+    max_page: int | None = None
+    refuses_n: bool = False
+    page_refusal: Reply = field(
+        default_factory=lambda: oci_error(400, "PAGINATION_NUMBER_INVALID", "invalid number")
+    )
     auth: TokenAuth | None = None
 
 
@@ -158,11 +164,16 @@ class FakeRegistry(FakeServer):
     def _tags(self, request: Request, repository: Repository, name: str) -> Reply:
         names = sorted(repository.tags)
         query = parse_qs(request.query)
-        last, size = query.get("last", [""])[0], self.behaviour.page_size or len(names)
+        asked = int(query.get("n", ["0"])[0])
+        if asked > (self.behaviour.max_page or asked) or (asked and self.behaviour.refuses_n):
+            return self.behaviour.page_refusal
+        limits = (self.behaviour.page_size, self.behaviour.max_page, asked, len(names))
+        last, size = query.get("last", [""])[0], min(filter(None, limits), default=0)
         page = [tag for tag in names if tag > last][:size]
         headers = {"Content-Type": "application/json"}
         if page and page[-1] != names[-1]:
-            headers["Link"] = f'<{request.path}?last={page[-1]}>; rel="next"'
+            number = f"&n={asked}" if asked else ""
+            headers["Link"] = f'<{request.path}?last={page[-1]}{number}>; rel="next"'
         return Reply(200, json.dumps({"name": "fake", "tags": page or None}).encode(), headers)
 
     def _referrers(self, request: Request, repository: Repository, name: str) -> Reply:

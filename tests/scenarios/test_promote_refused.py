@@ -8,7 +8,12 @@ import pytest
 from engine.adapters.registry.distribution import DistributionRegistry
 from engine.api import Engine
 from engine.domain.environment import Authorization, Environment
-from engine.domain.errors import PromotionError, RegistryAccessError, SeparationOfDutiesError
+from engine.domain.errors import (
+    ArtifactNotFoundError,
+    PromotionError,
+    RegistryAccessError,
+    SeparationOfDutiesError,
+)
 from engine.domain.result import Ending
 from engine.domain.status import Alignment
 from tests.builders import image
@@ -121,6 +126,15 @@ def test_an_immutable_registry_that_has_our_tag_already_is_content(
 
     assert result.outcome is Ending.PROMOTED
     assert_promoted(engine, fake)
+
+
+def test_a_missing_version_is_not_found_where_pages_of_tags_are_small(
+    engine: Engine, fake: FakeRegistry
+) -> None:
+    fake.behaviour.max_page = 100
+
+    with pytest.raises(ArtifactNotFoundError):
+        promote(engine, "v9.9.9", "staging")
 
 
 @pytest.mark.parametrize("status", [403, 500])

@@ -10,14 +10,12 @@ from copy import copy
 from typing import BinaryIO, Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.adapters.registry.answers import expect
 from engine.adapters.registry.blobs import Blobs
 from engine.adapters.registry.content import check_digest, check_name, check_saved
 from engine.adapters.registry.exchange import Answer, Call, Deadline
 from engine.adapters.registry.manifests import Manifests
-from engine.adapters.registry.paging import pages
 from engine.adapters.registry.recent import Recent
 from engine.adapters.registry.referrers import (
     ReferrersApi,
@@ -28,6 +26,7 @@ from engine.adapters.registry.referrers import (
     possibly,
 )
 from engine.adapters.registry.session import Session
+from engine.adapters.registry.tags import TagList
 from engine.adapters.registry.upload import BlobUpload, open_session
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
@@ -38,10 +37,8 @@ from engine.domain.errors import (
     TagExistsError,
 )
 from engine.domain.manifest import Descriptor, Manifest
-from engine.domain.text import printable
 
 _log = logging.getLogger(__name__)
-_MAX_TAGS_BYTES = 8 * 1024 * 1024
 _INDEX_WRITES = 3
 # More than are attached to an artifact at once.
 _MAX_UNACKNOWLEDGED = 10_000
@@ -64,6 +61,7 @@ class DistributionRegistry:
         self._reference = reference
         self._timeout_seconds = timeout_seconds
         self._manifests = Manifests(session, self._url, reference)
+        self._tags = TagList(session, self._url)
         self._api = ReferrersApi(session, self._url)
         self._unacknowledged = Recent[str](_MAX_UNACKNOWLEDGED)
         self._shared: Deadline | None = None
@@ -143,13 +141,7 @@ class DistributionRegistry:
         return expect(answer, httpx.codes.OK)
 
     def tags(self) -> tuple[Tag, ...]:
-        call = Call("GET", f"{self._url}/tags/list?n=1000", limit=_MAX_TAGS_BYTES)
-        found: dict[Tag, None] = {}
-        for page in pages(self._session, call, self._deadline()):
-            if page.status == httpx.codes.NOT_FOUND:
-                return ()
-            found |= dict.fromkeys(_tags_of(expect(page, httpx.codes.OK)))
-        return tuple(found)
+        return self._tags.read(self._deadline())
 
     def referrers(
         self, subject: Digest, artifact_type: str | None = None
@@ -201,32 +193,3 @@ class DistributionRegistry:
                 f"tag '{tag}' in {self._reference} lists what is attached to an artifact and has "
                 "to move: exempt `sha256-*` from the registry's immutability rule"
             ) from error
-
-
-def _tags_of(page: Answer) -> tuple[Tag, ...]:
-    """
-    The tags of one page.
-
-    A name outside OCI's grammar is left out with a warning. None of ours can be among those, so
-    no rule depends on it, while failing would let one foreign name block every rollback.
-    """
-    try:
-        names = _TagList.model_validate_json(page.body).tags or ()
-    except ValidationError as error:
-        raise RegistryAnswerError(
-            f"registry {page.call.host} answered {page.call.doing} with something that is no "
-            "list of tags: check artifacts.registry.uri"
-        ) from error
-    tags = []
-    for name in names:
-        try:
-            tags.append(Tag(name))
-        except ValueError:
-            _log.warning("left out of the tags of %s: '%s'", page.call.host, printable(name[:200]))
-    return tuple(tags)
-
-
-class _TagList(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    tags: tuple[str, ...] | None = None
