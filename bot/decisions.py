@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from bot.banners import Banners, Place
@@ -10,6 +11,7 @@ from bot.blocks.change import title
 from bot.blocks.elements import Payload, code, duration, foreign, who
 from bot.blocks.look import Look
 from bot.blocks.status import promotions
+from bot.expiry import asked_at, too_old
 from bot.identity import People
 from bot.inbox import Asked
 from bot.messages import Messages
@@ -79,6 +81,10 @@ class Decisions:
 
     def carry_out(self, asked: Asked) -> Payload | None:
         """A refusal is an answer too; only what nobody expected is raised."""
+        now = self._platform.engine.clock.now()
+        old = too_old(asked, NOT_DONE[asked.kind], now, self._look)
+        if old is not None:
+            return old
         try:
             return self._kinds[asked.kind](asked)
         except PromotionError as error:
@@ -115,6 +121,7 @@ class Decisions:
 
     def _submit(self, asked: Asked, request: PromotionRequest | RollbackRequest) -> Payload | None:
         engine = self._platform.engine
+        request = replace(request, asked_at=asked_at(asked))
         plan = engine.plan(request, QUIET, GateMode.LIST)
         running = plan.previous.digest if plan.previous else ""
         if isinstance(request, RollbackRequest) and asked.text("running") not in ("", running):

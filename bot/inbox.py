@@ -32,7 +32,10 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One accepted action. `key` is the same for every delivery of it, `tries` counts attempts."""
+    """
+    One accepted action. `key` is the same for every delivery of it, `tries` counts attempts, `at`
+    is when it was accepted, in seconds since 1970.
+    """
 
     key: str
     kind: str
@@ -40,6 +43,7 @@ class Asked:
     trace_id: str
     words: dict[str, JsonValue]
     tries: int = 0
+    at: float = field(default_factory=time.time)
 
     def text(self, name: str) -> str:
         value = self.words.get(name)
@@ -102,7 +106,7 @@ class Inbox:
         """What was accepted and not done, in that order: also what a crash left."""
         with self._store.transaction() as db:
             rows = db.execute(
-                "SELECT key, kind, tries, document FROM inbox WHERE done = 0 ORDER BY number"
+                "SELECT key, kind, tries, at, document FROM inbox WHERE done = 0 ORDER BY number"
             ).fetchall()
         return [_asked(*row) for row in rows]
 
@@ -139,12 +143,12 @@ def _insert(db: Database, asked: Asked) -> bool:
     )
     found = db.execute(
         "INSERT OR IGNORE INTO inbox (key, kind, at, document) VALUES (?, ?, ?, ?)",
-        [asked.key, asked.kind, time.time(), document],
+        [asked.key, asked.kind, asked.at, document],
     )
     return bool(found.rowcount == 1)
 
 
-def _asked(key: str, kind: str, tries: int, document: str) -> Asked:
+def _asked(key: str, kind: str, tries: int, at: float, document: str) -> Asked:
     kept = json.loads(document)
     asker = Asker(kept["user"], kept["team"], kept["channel"], kept["thread"], kept["response_url"])
-    return Asked(key, kind, asker, kept["trace_id"], kept["words"], tries)
+    return Asked(key, kind, asker, kept["trace_id"], kept["words"], tries, at)

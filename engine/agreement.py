@@ -3,8 +3,8 @@
 from typing import Any
 
 from engine.domain.artifact import Version
-from engine.domain.change import Change, Fingerprint, FoundRecord
-from engine.domain.errors import StaleError
+from engine.domain.change import Change, ChangeState, Fingerprint, FoundRecord
+from engine.domain.errors import ExpiredError, StaleError
 from engine.domain.path import NO_ENVIRONMENT
 from engine.domain.plan import Action, Plan
 from engine.domain.record import AnyRecord, Previous, PromotionRecord, RollbackRecord
@@ -16,10 +16,17 @@ def request_of(change: Change) -> PromotionRequest | RollbackRequest:
     version, operator = Version(change.version), change.requester.operator
     if change.action == Action.ROLLBACK:
         return RollbackRequest(
-            version, change.target, operator, change.trace_id, change.reason or ""
+            version,
+            change.target,
+            operator,
+            change.trace_id,
+            change.reason or "",
+            change.created_at,
         )
     source = change.source or NO_ENVIRONMENT
-    return PromotionRequest(version, source, change.target, operator, change.trace_id)
+    return PromotionRequest(
+        version, source, change.target, operator, change.trace_id, change.created_at
+    )
 
 
 def fingerprint_of(plan: Plan, configuration: str, agreed: Change | None = None) -> Fingerprint:
@@ -67,6 +74,19 @@ def stale(change: Change, differences: tuple[str, ...]) -> StaleError:
         f"Change {change.id} is stale: {'; '.join(differences)}. Nothing was changed. Ask "
         "again to have it checked as it is now",
         {"differences": list(differences)},
+    )
+
+
+def expired(change: Change) -> ExpiredError:
+    """Why an overdue change ends, in one sentence without its full stop."""
+    if change.missing_approvals and change.state is ChangeState.AWAITING_APPROVAL:
+        return ExpiredError(
+            f"Expired: nobody approved it until {change.deadline:%Y-%m-%d %H:%M} UTC"
+        )
+    since = "last approval" if change.approvals else "request"
+    return ExpiredError(
+        f"Expired: floe could not carry it out within an hour of its {since}, until "
+        f"{change.deadline:%Y-%m-%d %H:%M} UTC"
     )
 
 

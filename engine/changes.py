@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from pydantic import JsonValue
 
-from engine.agreement import differences_of, request_of, stale
+from engine.agreement import differences_of, expired, request_of, stale
 from engine.checks.approval import may_approve, may_decide
 from engine.domain.change import Change, ChangeState, Ended, Person
 from engine.domain.errors import (
@@ -17,6 +17,7 @@ from engine.domain.errors import (
     ConflictError,
     EnvironmentLockedError,
     PromotionError,
+    StaleError,
     UsageError,
 )
 from engine.domain.finding import Finding, first_error
@@ -58,7 +59,8 @@ class Changes:
         A new change, or the one that is open for the same version and target, or was submitted
         with the same idempotency `key`. `context` is the face's own (a channel, say).
         """
-        now = self.runs.clock.now()
+        now = request.asked_at or self.runs.clock.now()
+        self._expire_twin(request)
         promotion = isinstance(request, PromotionRequest)
         change = Change(
             id=f"c-{secrets.token_hex(4)}",
@@ -154,9 +156,8 @@ class Changes:
         return not may_approve(change, operator, target).blocks
 
     def expire_due(self) -> tuple[Change, ...]:
-        """End the changes nobody decided in time; returns them."""
-        waiting = [c for c in self.store.open() if c.state is ChangeState.AWAITING_APPROVAL]
-        looked = [(change, self._unexpired(change)) for change in waiting]
+        """End the changes that were not decided or not checked in time; returns them."""
+        looked = [(change, self._unexpired(change)) for change in self.store.open()]
         return tuple(after for before, after in looked if after is not before)
 
     def resume_due(self) -> tuple[Change, ...]:
@@ -164,6 +165,8 @@ class Changes:
         resumed = []
         for change in self.store.open():
             if change.state is not ChangeState.AWAITING_APPROVAL or change.missing_approvals:
+                continue
+            if change.overdue(self.runs.clock.now()):
                 continue
             try:
                 self._still_as_agreed(change)
@@ -200,23 +203,30 @@ class Changes:
             _log.warning("the rejection of %s is not on the ledger: %s", change.id, error)
 
     def _unexpired(self, change: Change) -> Change:
-        """`change`, ended first if nobody decided it in time."""
-        if change.expires_at is None or not change.overdue(self.runs.clock.now()):
+        """
+        `change`, ended first if it is overdue. What is `executing` may be on the ledger already,
+        so whoever carries it out decides about it.
+        """
+        executing = change.state is ChangeState.EXECUTING
+        if executing or not change.overdue(self.runs.clock.now()):
             return change
-        ended = Ended(
-            reason_code="expired",
-            message=f"Expired: nobody approved it until {change.expires_at:%Y-%m-%d %H:%M} UTC",
-            exit_code=ChangeClosedError.exit_code,
-        )
+        error = expired(change)
+        ended = Ended(reason_code=error.reason_code, message=str(error), exit_code=error.exit_code)
         moved = self._move(change, change, ChangeState.EXPIRED, ("expired", {}), ended=ended)
         return moved or self.get(change.id)
+
+    def _expire_twin(self, request: PromotionRequest | RollbackRequest) -> None:
+        """Whoever asks again does not join a request that is too old to be carried out."""
+        for change in self.store.open(request.target):
+            if change.version == str(request.version):
+                self._unexpired(change)
 
     def _still_as_agreed(self, change: Change) -> None:
         """What would be approved is what was checked, or the change becomes stale; not locked."""
         plan = self.runs.look(request_of(change), SILENT)
         differences = differences_of(change, plan, self.configuration(change.target))
-        if differences:
-            error = stale(change, differences)
+        if differences or isinstance(plan.error, StaleError):
+            error = stale(change, differences or (str(plan.error),))
             ended = Ended(
                 reason_code=error.reason_code, message=str(error), exit_code=error.exit_code
             )

@@ -1,15 +1,18 @@
-"""Have `latest` follow what is committed, where a run died in between (spec 3)."""
+"""What interrupted runs left on the ledger: find it, and have `latest` follow it (spec 3)."""
 
 import logging
 
 from engine.domain.artifact import Digest
+from engine.domain.change import Change
 from engine.domain.errors import ContentMissingError, PromotionError
 from engine.domain.plan import TagWrite
+from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.state import EMPTY
 from engine.domain.status import Alignment, EnvironmentStatus
 from engine.runs import Runs
 
 _log = logging.getLogger(__name__)
+_PAGE = 50
 
 
 def complete_interrupted(runs: Runs) -> tuple[str, ...]:
@@ -54,3 +57,29 @@ def _completed(runs: Runs, name: str) -> bool:
             head.state.version,
         )
     return True
+
+
+def record_of(runs: Runs, change: Change) -> AnyRecord | None:
+    """
+    The record of `change`, which took effect if there is one, whatever was recorded after it.
+    Takes the lease: a worker that lost its claim may be about to write it.
+    """
+    before = None
+    with runs.leases.hold(change.target):
+        while page := runs.ledger.history(change.target, _PAGE, before):
+            for entry in page:
+                if _is_of(change, entry.record):
+                    return entry.record
+                if entry.record.at < change.created_at:
+                    return None
+            before = page[-1].sequence
+    return None
+
+
+def _is_of(change: Change, record: AnyRecord) -> bool:
+    if not isinstance(record, PromotionRecord | RollbackRecord):
+        return False
+    # Earlier versions of floe did not record when a request was made.
+    same_time = record.requested_at in (None, change.created_at)
+    same = (record.version, record.trace_id) == (change.version, change.trace_id)
+    return same and same_time

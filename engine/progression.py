@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from engine.agreement import (
     differences_of,
+    expired,
     fingerprint_of,
     judged_of,
     recorded_of,
@@ -18,6 +19,7 @@ from engine.agreement import (
     stale,
 )
 from engine.checks.approval import approver_via
+from engine.completion import record_of
 from engine.domain.change import Change, ChangeState, Ended
 from engine.domain.errors import (
     ApprovalPendingError,
@@ -25,6 +27,7 @@ from engine.domain.errors import (
     ChangeClosedError,
     ConflictError,
     EnvironmentLockedError,
+    ExpiredError,
     IdentityUnavailableError,
     PromotionError,
     RegistryUnavailableError,
@@ -82,6 +85,8 @@ class Progression:
         is raised: it may be half done, and only repeating it can tell.
         """
         if change.state is ChangeState.CHECKING:
+            if self._overdue(change):
+                return self._end(change, ChangeState.EXPIRED, expired(change))
             return self._check(change, Noted(self.store, change, progress))
         if change.state is ChangeState.EXECUTING:
             return self._carry_out(change, progress)
@@ -96,8 +101,12 @@ class Progression:
         except PromotionError as error:
             return self._end(change, ChangeState.FAILED, error)
         judged = change.model_copy(update=judged_of(plan))
+        if self._overdue(change):
+            return self._end(judged, ChangeState.EXPIRED, expired(change))
         if plan.error:
-            return self._end(judged, ChangeState.BLOCKED, plan.error)
+            overtaken = isinstance(plan.error, StaleError)
+            state = ChangeState.STALE if overtaken else ChangeState.BLOCKED
+            return self._end(judged, state, plan.error)
         if plan.effect is Effect.NOTHING:
             return self._done(judged.model_copy(update={"unchanged": True}), plan.committed)
         fingerprint = fingerprint_of(plan, self.configuration(change.target))
@@ -138,6 +147,8 @@ class Progression:
 
     def _carry_out(self, change: Change, progress: Progress) -> Change:
         try:
+            if self._overdue(change) and record_of(self.runs, change) is None:
+                return self._end(change, ChangeState.EXPIRED, expired(change))
             plan = self._planned(change)
             result = self.runs.execute(plan, progress, lambda renewed: self._bound(change, renewed))
             if isinstance(result.error, IdentityUnavailableError):
@@ -179,8 +190,11 @@ class Progression:
     def _bound(self, change: Change, plan: Plan) -> Plan:
         """Under the lease: what is written is what was checked, by those who still may agree."""
         differences = differences_of(change, plan, self.configuration(change.target))
-        if differences and plan.effect is Effect.CHANGE:
-            raise stale(change, differences)
+        if plan.effect is Effect.CHANGE:
+            if self._overdue(change):
+                raise expired(change)
+            if differences:
+                raise stale(change, differences)
         return replace(plan, approvals=self._counting(change).approvals)
 
     def _counting(self, change: Change) -> Change:
@@ -205,11 +219,19 @@ class Progression:
             }
         )
 
+    def _overdue(self, change: Change) -> bool:
+        return change.overdue(self.runs.clock.now())
+
     def _refused(self, change: Change, result: Result) -> Change:
+        record = record_of(self.runs, change)
+        if record is not None:
+            return self._done(change, record)
         error = result.error or PromotionError("refused without a reason")
         match error:
             case StaleError():
                 return self._end(change, ChangeState.STALE, error)
+            case ExpiredError():
+                return self._end(change, ChangeState.EXPIRED, error)
             case EnvironmentLockedError() if change.required:
                 return self._move(change, ChangeState.AWAITING_APPROVAL, "locked", str(error))
             case ApprovalPendingError():

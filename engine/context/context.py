@@ -12,7 +12,7 @@ from engine.domain.manifest import Manifest
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
 from engine.domain.record import AnyRecord, Previous
-from engine.domain.request import Request
+from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, EnvironmentState, LockState, lock_in_force
 from engine.domain.trace import SPAN_VERIFY
@@ -63,6 +63,9 @@ class Context(Facts):
         self.mode = mode
         self.target: Environment = path.environment(request.target)
         self.directory = sources.directory
+        self._asked_at = (
+            request.asked_at if isinstance(request, PromotionRequest | RollbackRequest) else None
+        )
         self._sources = sources
         self._progress = TracedProgress(progress, sources.span)
 
@@ -70,6 +73,16 @@ class Context(Facts):
     def target_head(self) -> LedgerEntry | None:
         """The newest record of the target."""
         return self._sources.ledger.head(self.target.name)
+
+    @Fact
+    def newest_change(self) -> LedgerEntry | None:
+        """The newest promotion or rollback of the target, if it was made after the request."""
+        head, state = self.target_head, self.state
+        if self._asked_at is None or head is None or state.sequence is None:
+            return None
+        if state.since is not None and state.since <= self._asked_at:
+            return None
+        return self._sources.ledger.entry(head, state.sequence)
 
     @Fact
     def signature(self) -> SignatureVerdict | None:

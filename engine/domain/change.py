@@ -1,7 +1,7 @@
 """A change in flight: one promotion or rollback from its request to its end (spec 10)."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -35,6 +35,9 @@ class ChangeState(StrEnum):
     CANCELLED = "cancelled"
 
 
+# How long floe may take over what needs nobody else: a request carried out days later would undo
+# what has been done since.
+LIFETIME = timedelta(hours=1)
 OPEN = frozenset({ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL, ChangeState.EXECUTING})
 # Every move there is; anything else is a defect and is refused by the store's caller.
 MOVES: dict[ChangeState, frozenset[ChangeState]] = {
@@ -45,7 +48,9 @@ MOVES: dict[ChangeState, frozenset[ChangeState]] = {
             ChangeState.EXECUTING,
             # It was promoted already.
             ChangeState.PROMOTED,
+            ChangeState.EXPIRED,
             ChangeState.SUPERSEDED,
+            ChangeState.STALE,
             ChangeState.CANCELLED,
             ChangeState.FAILED,
         }
@@ -63,6 +68,7 @@ MOVES: dict[ChangeState, frozenset[ChangeState]] = {
     ChangeState.EXECUTING: frozenset(
         {
             ChangeState.PROMOTED,
+            ChangeState.EXPIRED,
             ChangeState.STALE,
             ChangeState.BLOCKED,
             ChangeState.FAILED,
@@ -215,10 +221,22 @@ class Change(Value):
     def approved_by(self, operator: Operator) -> bool:
         return any(person.same_as(operator) for person in self.approvers)
 
+    @property
+    def deadline(self) -> datetime | None:
+        """
+        When it expires: at `expires_at` while it waits for approvals, otherwise an hour after the
+        last approval, or after the request where none is needed.
+        """
+        if not self.open:
+            return None
+        if self.state is ChangeState.AWAITING_APPROVAL and self.missing_approvals:
+            return self.expires_at
+        accepted = max((given.approved_at for given in self.approvals), default=self.created_at)
+        return accepted + LIFETIME
+
     def overdue(self, now: datetime) -> bool:
-        """Whether nobody decided it in time: it has expired, even where nobody noted that yet."""
-        waits = self.state is ChangeState.AWAITING_APPROVAL
-        return waits and self.expires_at is not None and now >= self.expires_at
+        """Whether its deadline has passed, even where nobody noted that yet."""
+        return self.deadline is not None and now >= self.deadline
 
     def moved(self, state: ChangeState, **changes: Any) -> "Change":
         """The change after a move to `state`; ValueError for a move there is not."""

@@ -27,6 +27,7 @@ Every way a request can end badly, and the exit code scripts rely on.
   x ApprovalPendingError ......... 14
   x ChangeClosedError ............ 15
     - StaleError ................. 15
+    - ExpiredError ............... 15
 """
 
 from collections.abc import Mapping
@@ -210,6 +211,12 @@ class ChangeClosedError(PromotionError):
 
 
 class StaleError(ChangeClosedError):
-    """What would be done is not what was agreed to any more."""
+    """What would be done is not what was agreed to any more, or is older than what was done."""
 
     reason_code = "stale"
+
+
+class ExpiredError(ChangeClosedError):
+    """The change was not decided, or not carried out, in time."""
+
+    reason_code = "expired"

@@ -121,7 +121,7 @@ class Record(Value):
 
 
 class PromotionRecord(Record):
-    """FR-027."""
+    """FR-027; `requested_at` is when floe accepted a request that it carried out later."""
 
     kind: Literal["promotion"] = "promotion"
     promotion_id: UUID
@@ -136,6 +136,7 @@ class PromotionRecord(Record):
     authorization_passed: bool
     authorized_via: str
     approvals: tuple[ApprovalRecord, ...] = ()
+    requested_at: UtcTime | None = None
     promoted_at: UtcTime
     dry_run: bool = False
     registry_sync: tuple[RegistrySync, ...] = ()
@@ -152,7 +153,7 @@ class PromotionRecord(Record):
 
 
 class RollbackRecord(Record):
-    """FR-017."""
+    """FR-017; `requested_at` as in a promotion."""
 
     kind: Literal["rollback"] = "rollback"
     rollback_id: UUID
@@ -168,6 +169,7 @@ class RollbackRecord(Record):
     authorization_passed: bool
     authorized_via: str
     approvals: tuple[ApprovalRecord, ...] = ()
+    requested_at: UtcTime | None = None
     rolled_back_at: UtcTime
     registry_sync: tuple[RegistrySync, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """What somebody asks for. Built by `parsing`, which refuses what cannot be meant."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from engine.domain.artifact import Version
 from engine.domain.operator import Operator
@@ -8,24 +9,33 @@ from engine.domain.operator import Operator
 
 @dataclass(frozen=True, slots=True)
 class PromotionRequest:
-    """Bring `version` from `source` (an environment, or `none`: from the build) to `target`."""
+    """
+    Bring `version` from `source` (an environment, or `none`: from the build) to `target`.
+
+    `asked_at` is when floe accepted the request, where it is carried out later than that.
+    """
 
     version: Version
     source: str
     target: str
     operator: Operator
     trace_id: str
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackRequest:
-    """Let `target` follow a `version` again that was promoted there before."""
+    """
+    Let `target` follow a `version` again that was promoted there before; `asked_at` as in a
+    promotion.
+    """
 
     version: Version
     target: str
     operator: Operator
     trace_id: str
     reason: str
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from engine.checks.authorization import authorization
 from engine.checks.gates import gates, listed_gates, policy_compliance
 from engine.checks.immutability import immutability
 from engine.checks.lock import lock
+from engine.checks.order import order
 from engine.checks.promoted_to_source import promoted_to_source
 from engine.checks.separation_of_duties import separation_of_duties
 from engine.checks.signature import signature
@@ -60,6 +61,7 @@ def record(
         authorization_passed=True,
         authorized_via=plan.authorized_via,
         approvals=plan.approvals,
+        requested_at=request.asked_at,
         promoted_at=stamp.at,
         trace_id=request.trace_id,
         warnings=plan.warnings,
@@ -76,7 +78,7 @@ PROMOTE = Operation(
     Action.PROMOTE,
     Ending.PROMOTED,
     PromotionContext,
-    policy=(promoted_to_source, lock, authorization, separation_of_duties, immutability),
+    policy=(order, promoted_to_source, lock, authorization, separation_of_duties, immutability),
     evidence=(signature, policy_compliance, gates),
     listed=(signature, policy_compliance, listed_gates),
     facts=(PromotionContext.staged,),
@@ -84,5 +86,7 @@ PROMOTE = Operation(
     results=results,
     approvals=lambda context: context.target.approvals.required,
     record=record,
-    run=frozenset({"promotion_id", "promoted_at", "trace_id", "gate_results", "registry_sync"}),
+    run=frozenset(
+        {"promotion_id", "requested_at", "promoted_at", "trace_id", "gate_results", "registry_sync"}
+    ),
 )

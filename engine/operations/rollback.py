@@ -2,6 +2,7 @@
 
 from engine.checks.authorization import authorization
 from engine.checks.lock import lock_on_the_way_forward
+from engine.checks.order import order
 from engine.checks.promoted_before import promoted_before
 from engine.checks.signature import signature
 from engine.context.rollback import RollbackContext
@@ -51,6 +52,7 @@ def record(
         authorization_passed=True,
         authorized_via=plan.authorized_via,
         approvals=plan.approvals,
+        requested_at=request.asked_at,
         rolled_back_at=stamp.at,
         trace_id=request.trace_id,
         warnings=plan.warnings,
@@ -63,7 +65,7 @@ ROLLBACK = Operation(
     Action.ROLLBACK,
     Ending.ROLLED_BACK,
     RollbackContext,
-    policy=(promoted_before, lock_on_the_way_forward, authorization),
+    policy=(order, promoted_before, lock_on_the_way_forward, authorization),
     evidence=(signature,),
     listed=(signature,),
     facts=(
@@ -77,6 +79,13 @@ ROLLBACK = Operation(
     impact=lambda context: context.impact,
     record=record,
     run=frozenset(
-        {"rollback_id", "rolled_back_at", "trace_id", "impact_analysis", "registry_sync"}
+        {
+            "rollback_id",
+            "requested_at",
+            "rolled_back_at",
+            "trace_id",
+            "impact_analysis",
+            "registry_sync",
+        }
     ),
 )

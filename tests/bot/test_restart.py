@@ -1,6 +1,7 @@
 """Ended in any state, and begun again on what is kept: nothing twice, nothing forgotten."""
 
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -154,6 +155,63 @@ def test_what_was_acknowledged_is_done_after_a_restart(stage):
     change = stage.change(ChangeState.AWAITING_APPROVAL)
     assert change.trace_id == TRACE_ID
     stage.ask(change)
+
+
+def keep_old(stage, kind, words, hours, tries=0):
+    """As if Slack had sent it `hours` ago, and floe had stopped before it was done."""
+    stage.stop()
+    store = BotStore(stage.folder / ".floe")
+    at = time.time() - hours * 3600
+    asker = Asker(ALICE, TEAM, DEPLOYS)
+    asked = Asked(key_of(kind, "t"), kind, asker, TRACE_ID, words, at=at)
+    inbox = Inbox(store)
+    inbox.accept(asked)
+    for _ in range(tries):
+        inbox.begin(asked)
+    store.close()
+
+
+def test_a_command_older_than_an_hour_is_not_carried_out(stage):
+    words = {"version": "v1.0.0", "source": "staging", "target": "prod"}
+    keep_old(stage, "promote", words, hours=5)
+
+    stage.start()
+
+    [said] = eventually(lambda: stage.told(ALICE))
+    assert said.startswith("Not started: this was asked for 5 h ago")
+    assert "not carried out" in said
+    assert "/promote v1.0.0 staging prod" in str(stage.slack.called("chat.postEphemeral"))
+    assert stage.platform.store.recent(9) == ()
+
+
+def test_a_lock_older_than_an_hour_is_not_taken(stage):
+    keep_old(stage, "lock", {"target": "prod", "duration": "30m", "reason": "INC-1"}, hours=2)
+
+    stage.start()
+
+    [said] = eventually(lambda: stage.told(ALICE))
+    assert said.startswith("Not locked: ")
+    assert stage.platform.engine.status()[-1].lock is None
+
+
+def test_an_old_command_that_was_begun_is_not_said_to_be_undone(stage):
+    keep_old(stage, "lock", {"target": "prod", "reason": "INC-1"}, hours=2, tries=1)
+
+    stage.start()
+
+    [said] = eventually(lambda: stage.told(ALICE))
+    assert said.startswith("Not finished: ")
+    assert "may have taken effect" in said
+
+
+def test_a_command_kept_for_less_than_an_hour_is_as_old_as_when_it_was_typed(stage):
+    words = {"version": "v1.0.0", "source": "staging", "target": "prod"}
+    keep_old(stage, "promote", words, hours=0.5)
+
+    stage.start()
+
+    change = stage.change(ChangeState.AWAITING_APPROVAL)
+    assert change.updated_at - change.created_at > timedelta(minutes=29)
 
 
 @pytest.mark.requirement("SL-005")

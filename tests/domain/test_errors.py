@@ -33,6 +33,7 @@ _CODES = {
     "ApprovalPendingError": 14,
     "ChangeClosedError": 15,
     "StaleError": 15,
+    "ExpiredError": 15,
 }
 _CLASSES = {
     name: kind

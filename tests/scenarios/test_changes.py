@@ -221,8 +221,9 @@ def test_a_clock_that_jumps_back_does_not_bring_anything_back(stage):
 
 def test_expiry_does_not_interrupt_what_is_being_written(stage):
     asked = stage.ask()
+    stage.later(minutes=30)
     decided = stage.approve(asked)
-    stage.later(hours=2)
+    stage.later(minutes=50)
 
     stage.changes.expire_due()
     done = stage.settle(decided)

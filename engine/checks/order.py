@@ -1,0 +1,33 @@
+"""A request is not carried out on top of a newer one."""
+
+from engine.checks.check import reads
+from engine.context.context import Context
+from engine.domain.errors import StaleError
+from engine.domain.finding import Finding, blocked
+from engine.domain.plan import Effect
+from engine.domain.record import PromotionRecord, RollbackRecord
+from engine.domain.request import PromotionRequest, RollbackRequest
+
+
+@reads(Context.target_head, Context.effect, Context.newest_change)
+def order(request: PromotionRequest | RollbackRequest, context: Context) -> tuple[Finding, ...]:
+    """Only a request that waited can be overtaken, so there is a finding only where it was."""
+    newest = context.newest_change.record if context.newest_change else None
+    if context.effect is not Effect.CHANGE or request.asked_at is None:
+        return ()
+    if not isinstance(newest, PromotionRecord | RollbackRecord):
+        return ()
+    if (newest.requested_at or newest.at) <= request.asked_at:
+        return ()
+    verb = "promoted to" if isinstance(newest, PromotionRecord) else "rolled back to"
+    return (
+        blocked(
+            "order",
+            f"{request.target} was {verb} {newest.version} by {newest.operator} at "
+            f"{newest.at:%Y-%m-%d %H:%M:%S} UTC, after this request for {request.version} was made "
+            f"({request.asked_at:%Y-%m-%d %H:%M:%S} UTC). Ask again if {request.version} is still "
+            "wanted",
+            StaleError,
+            {"version": str(request.version), "running": newest.version, "record": newest.id},
+        ),
+    )
