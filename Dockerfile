@@ -25,7 +25,7 @@ LABEL org.opencontainers.image.title="floe" \
 RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/floe --create-home floe
 COPY --from=build /opt/floe /opt/floe
 # Nothing but the volume is written to: the root file system may be read-only.
-ENV PATH=/opt/floe/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 FLOE_MANIFEST=/etc/floe/manifest.yaml
+ENV PATH=/opt/floe/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 FLOE_MANIFEST=/etc/floe/manifest.yaml FLOE_LOCK_DIR=/var/lib/floe
 USER 10001:10001
 WORKDIR /var/lib/floe
 VOLUME /var/lib/floe

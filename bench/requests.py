@@ -9,7 +9,7 @@ from tests.builders import image
 from tests.peers import raw
 
 PATH = ("dev", "staging", "prod")
-MOST = "at most 16 in 7"
+MOST = "at most 18 in 7"
 _BACK = "read back"
 # What each is for; of one that is sent twice, the second reads back what was written between.
 _PURPOSES = (

@@ -22,6 +22,7 @@ from engine.bootstrap import in_flight, open_platform
 from engine.bootstrap.watching import counting, exposition
 from engine.config import Config, load_config
 from engine.domain.errors import PromotionError
+from engine.domain.text import printable
 from web.opening import open_web, refuse_strangers
 from web.serving import Server
 from web.site import no_thread
@@ -39,6 +40,8 @@ def serve(host: str, port: int, manifest: Path) -> None:
     try:
         config = load_config(manifest, os.environ)
         refuse_strangers(config, host)
+        for warning in config.warnings:
+            remark(f"WARNING: {printable(warning)}")
         signal.signal(signal.SIGTERM, _end)
         numbers = counting()
         with (

@@ -12,7 +12,7 @@ from engine.completion import complete_interrupted
 from engine.domain.artifact import Tag, Version
 from engine.domain.audit import AuditReport
 from engine.domain.environment import Enforcement, Environment
-from engine.domain.errors import ArtifactNotFoundError
+from engine.domain.errors import ArtifactNotFoundError, PromotionError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.mirroring import SyncReport
@@ -161,8 +161,17 @@ class Engine(Runs):
         )
         report = repair.report([self.path.environment(name).name for name in names], progress)
         for name in names:
-            self.secondaries.note(self.ledger.head(name), outcomes_of(report, name))
+            self._note(report, name)
         return report
+
+    def _note(self, report: SyncReport, name: str) -> None:
+        try:
+            head = self.ledger.head(name)
+        except PromotionError:
+            # The report has this error, in the rows of the environment.
+            return
+        if head is not None and (outcomes := outcomes_of(report, head)):
+            self.secondaries.note(head, outcomes)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from engine.auditing import AuditBackendPlugin
-from engine.domain.errors import PromotionError, RegistryAnswerError
+from engine.domain.errors import ConflictError, PromotionError, RegistryAnswerError
 from engine.domain.ledger import LedgerEntry, draft_after
 from engine.domain.manifest import Descriptor
 from engine.domain.plan import TagWrite
@@ -79,7 +79,7 @@ class Executor:
         )
         # Told before `latest` moves: a run that dies in between is `completing`, and then tells.
         self.announcer.announce(record)
-        self._follow(writes)
+        self._follow(writes, entry)
         listed.result()
         return entry
 
@@ -93,13 +93,31 @@ class Executor:
         if listed:
             listed.result()
 
-    def _follow(self, writes: Writes) -> None:
-        """Move the mutable tags of `writes`: what deployments see."""
+    def _follow(self, writes: Writes, committed: LedgerEntry | None = None) -> None:
+        """Move the mutable tags of `writes`: what deployments see. `committed` must still count."""
         for write in writes:
             if not write.immutable:
                 self.registry.put(write.manifest, write.tag)
+                checking = self.pool.submit(self._check_committed, committed)
                 self._read_back(write)
+                checking.result()
                 _log.info("moved %s to %s", write.tag, write.digest)
+
+    def _check_committed(self, entry: LedgerEntry | None) -> None:
+        """ConflictError when a writer without our lease has put another entry in place of ours."""
+        if entry is None:
+            return
+        head = self.ledger.head(entry.environment)
+        if head is not None and head.sequence >= entry.sequence:
+            linked = head if head.sequence == entry.sequence else None
+            if (linked or self.ledger.entry(head, entry.sequence)).digest == entry.digest:
+                return
+        raise ConflictError(
+            f"Record {entry.sequence} of '{entry.environment}' was replaced by another writer at "
+            f"the same time, so this {entry.record.kind} is not on the ledger. Let one machine "
+            f"write, then see where it stands: floe platform status --env {entry.environment}",
+            {"expected": str(entry.digest), "found": str(head.digest) if head else None},
+        )
 
     def _attach(self, entry: LedgerEntry) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -29,6 +30,15 @@ __all__ = ["log_listener", "nothing_secret_is_logged"]
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+def pytest_configure() -> None:
+    """Locks of the tests' registries go to a directory of their own."""
+    locks = Path(tempfile.gettempdir(), "floe-test-locks")
+    locks.mkdir(exist_ok=True)
+    if locks.stat().st_uid == os.geteuid():
+        locks.chmod(0o1777)
+    os.environ.setdefault("FLOE_LOCK_DIR", str(locks))
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -11,7 +11,8 @@ from flask.json.provider import DefaultJSONProvider
 from flask.typing import ResponseReturnValue
 from jinja2 import StrictUndefined
 
-from engine.config.people import NoSignIn, OidcSignIn
+from engine.config.issuers import OidcSignIn
+from engine.config.people import NoSignIn
 from web import words
 from web.api import api
 from web.chips import waiting

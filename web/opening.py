@@ -8,7 +8,8 @@ from flask import Flask
 from engine.api import Platform
 from engine.bootstrap.entrance import entrance, open_records
 from engine.config import Config
-from engine.config.people import NoSignIn, OidcSignIn
+from engine.config.issuers import OidcSignIn
+from engine.config.people import NoSignIn
 from engine.domain.errors import ConfigError
 from web.app import create_app
 from web.board import Board

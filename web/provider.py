@@ -13,7 +13,7 @@ import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
 
-from engine.config.people import OidcSignIn
+from engine.config.issuers import OidcSignIn
 from engine.domain.errors import AuthorizationError
 from web.bounded import Bounded
 

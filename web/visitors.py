@@ -1,11 +1,13 @@
 """Who is looking, as the sign-in of web.auth or a bearer token says (spec 9)."""
 
+import hashlib
 import re
 from ipaddress import ip_address
 
 from flask import g, request, session
 
-from engine.config.people import NoSignIn, OidcSignIn, ProxySignIn
+from engine.config.issuers import OidcSignIn
+from engine.config.people import NoSignIn, ProxySignIn
 from engine.domain.errors import AuthorizationError
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
@@ -65,6 +67,7 @@ def keep(claims: Claims, now: float) -> None:
         # A cookie has 4 KB, and people may be in hundreds of groups no rule speaks of.
         "groups": sorted(claims.groups & named),
     }
+    session["rules"] = _rules_digest(the_site())
     session["since"] = int(now)
 
 
@@ -87,7 +90,8 @@ def _by_proxy(site: Site, proxy: ProxySignIn) -> Operator | None:
     if not _NAME.fullmatch(name):
         return None
     listed = request.headers.get(proxy.groups_header, "") if proxy.groups_header else ""
-    groups = frozenset(filter(None, (group.strip() for group in listed.split(","))))
+    split = listed.split(proxy.groups_separator)
+    groups = frozenset(filter(None, (group.strip() for group in split)))
     claims = Claims(f"proxy:{name}", IdentitySource.PROXY, True, (name,), groups)
     return site.entrance.recognized(claims)
 
@@ -95,6 +99,8 @@ def _by_proxy(site: Site, proxy: ProxySignIn) -> Operator | None:
 def _by_session(site: Site) -> Operator | None:
     who, since = session.get("who"), session.get("since")
     if not isinstance(who, dict) or not isinstance(since, int):
+        return None
+    if session.get("rules") != _rules_digest(site):
         return None
     age = site.platform.engine.clock.now().timestamp() - since
     if not -60 <= age < SESSION_SECONDS:
@@ -107,3 +113,9 @@ def _by_session(site: Site) -> Operator | None:
         groups=frozenset(who["groups"]),
     )
     return site.entrance.recognized(claims)
+
+
+def _rules_digest(site: Site) -> str:
+    """A hash of who may sign in: a session that began under other rules has ended."""
+    rules = site.web.auth.model_dump_json(exclude={"client_secret", "client_secret_env"})
+    return hashlib.sha256(rules.encode()).hexdigest()

@@ -1,7 +1,7 @@
 """What a server needs beside the engine: who signs in, and the ledgers' records kept near."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -9,9 +9,10 @@ from engine.adapters.store.connections import remove_database
 from engine.adapters.store.records import FILE_NAME, SqliteRecords
 from engine.api import Engine
 from engine.audit.records import Records
+from engine.bootstrap.people import sign_in_verifier, token_verifier
 from engine.bootstrap.platform import refusals_of
 from engine.config import Config
-from engine.config.people import OidcSignIn
+from engine.config.issuers import OidcSignIn
 from engine.domain.errors import AuthorizationError, StoreUnavailableError
 from engine.domain.identity import Claims
 from engine.domain.operator import Operator
@@ -53,30 +54,21 @@ class Entrance:
 @contextmanager
 def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
     """For the time a server runs: the issuers' keys are fetched once and kept."""
-    identity = import_module("engine.adapters.identity")
-    issuers = tuple(
-        identity.OidcSettings(o.issuer, o.audience, o.operator_claim, o.groups_claim)
-        for o in config.identity.oidc
-    )
     auth = config.web.auth
-    provider = (
-        (
-            identity.OidcSettings(
-                auth.issuer, auth.client_id, auth.operator_claim, auth.groups_claim
-            ),
-        )
-        if isinstance(auth, OidcSignIn)
-        else ()
-    )
     refusals = refusals_of(config, engine)
     read = import_module("engine.adapters.identity.token").Token.read
-    with (
-        closing(identity.OidcVerifier(issuers)) as tokens,
-        closing(identity.OidcVerifier(provider)) as sign_ins,
-    ):
+    with ExitStack() as stack:
+        tokens = stack.enter_context(closing(token_verifier(config)))
+        sign_ins = (
+            stack.enter_context(closing(sign_in_verifier(auth)))
+            if isinstance(auth, OidcSignIn)
+            else None
+        )
 
         def signed_in(token: str, nonce: str) -> Claims:
-            claims: Claims = sign_ins.claims(token)
+            if sign_ins is None:
+                raise AuthorizationError("Nobody signs in here: web.auth.mode is not oidc")
+            claims = sign_ins.claims(token)
             if read(token).payload.get("nonce") != nonce:
                 raise AuthorizationError(
                     "the provider's answer belongs to another sign-in: sign in again"

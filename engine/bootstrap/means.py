@@ -3,12 +3,13 @@
 import os
 from contextlib import ExitStack
 from importlib import import_module
-from pathlib import Path
 from threading import Thread
 
 from pydantic import SecretStr
 
 from engine.adapters.gates import CommandGates
+from engine.adapters.leases import FileLeases, MachineLocks
+from engine.adapters.lock_files import choose_directory
 from engine.adapters.registry.layout import LayoutRegistry
 from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.bootstrap.clock import SystemClock
@@ -163,11 +164,15 @@ def verifier_of(config: Config, stack: ExitStack) -> Verifier:
     return remembering
 
 
-def lease_directory(config: Config) -> Path:
-    """Beside what is written: whoever shares a layout shares its leases."""
+def leases_of(config: Config, wait_seconds: float) -> FileLeases:
+    """
+    The leases of a layout are in it, so that everybody who shares it shares them. Those of a
+    remote registry are kept per machine, and in the state directory, which containers may share.
+    """
     if isinstance(config.registry, EmbeddedRegistry):
-        return config.registry.layout / ".floe" / "leases"
-    return config.state_dir / "leases"
+        return FileLeases(config.registry.layout / ".floe" / "leases", wait_seconds, shared=True)
+    machine = MachineLocks(choose_directory(os.environ), config.registry.canonical)
+    return FileLeases(config.state_dir / "leases", wait_seconds, machine=machine)
 
 
 def _plain(text: str | SecretStr) -> str:

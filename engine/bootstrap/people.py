@@ -3,15 +3,20 @@
 import os
 from contextlib import closing
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from engine.config import Config
 from engine.config.connection import EmbeddedRegistry, RemoteRegistry
+from engine.config.issuers import OidcIssuer, OidcSignIn
 from engine.domain.errors import ConfigError
 from engine.domain.identity import Claims, Directory, os_claims, registry_claims
 from engine.domain.operator import Operator
 from engine.ports import (
     Vouching,
 )
+
+if TYPE_CHECKING:
+    from engine.adapters.identity import OidcVerifier
 
 
 def local_operator(config: Config, registry: object) -> Operator:
@@ -39,14 +44,37 @@ def _token_claims(config: Config, token: str) -> Claims | None:
             "FLOE_ID_TOKEN is set and identity.oidc names no issuer to check it with: name the "
             "issuer in manifest.yaml, or unset the variable"
         )
+    with closing(token_verifier(config)) as verifier:
+        return verifier.claims(token)
+
+
+def token_verifier(config: Config) -> "OidcVerifier":
+    """Verifies the tokens of `identity.oidc`."""
+    return _verifier(*((o, o.audience, "identity.oidc") for o in config.identity.oidc))
+
+
+def sign_in_verifier(auth: OidcSignIn) -> "OidcVerifier":
+    """Verifies the ID tokens of people who sign in on the page."""
+    return _verifier((auth, auth.client_id, "web.auth"))
+
+
+def _verifier(*entries: tuple[OidcIssuer | OidcSignIn, str, str]) -> "OidcVerifier":
     identity = import_module("engine.adapters.identity")
-    issuers = tuple(
-        identity.OidcSettings(o.issuer, o.audience, o.operator_claim, o.groups_claim)
-        for o in config.identity.oidc
+    verifier: OidcVerifier = identity.OidcVerifier(
+        tuple(
+            identity.OidcSettings(
+                issuer=entry.issuer,
+                audience=audience,
+                operator_claim=entry.operator_claim,
+                groups_claim=entry.groups_claim,
+                groups_separator=entry.groups_separator,
+                admission=entry.admission,
+                setting=setting,
+            )
+            for entry, audience, setting in entries
+        )
     )
-    with closing(identity.OidcVerifier(issuers)) as verifier:
-        claims: Claims = verifier.claims(token)
-    return claims
+    return verifier
 
 
 def _os_user() -> str:

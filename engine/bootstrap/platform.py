@@ -8,7 +8,6 @@ from importlib import import_module
 from pathlib import Path
 
 from engine.adapters.heads import FileHeads
-from engine.adapters.leases import FileLeases
 from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.store.sqlite import FILE_NAME
 from engine.adapters.tally import FileTally
@@ -18,7 +17,7 @@ from engine.bootstrap.means import (
     announcer_of,
     audit_backend_of,
     gates_of,
-    lease_directory,
+    leases_of,
     policies_of,
     refuse_beside_a_server,
     registry_of,
@@ -60,8 +59,7 @@ def open_platform(
     with ExitStack() as stack:
         registry = registry_of(config.registry, stack)
         ledger = RegistryLedger(registry)
-        shared = isinstance(config.registry, EmbeddedRegistry)
-        leases = FileLeases(lease_directory(config), lease_seconds, shared=shared)
+        leases = leases_of(config, lease_seconds)
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
         # Requests still under way when an answer is given are not waited for.
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)

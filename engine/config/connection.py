@@ -9,6 +9,8 @@ from pydantic import SecretStr
 from engine.config.addresses import LayoutAddress, RemoteAddress, parse_address
 from engine.config.registries import AnonymousAuth, Auth, BasicAuth, RegistryEntry, TokenAuth
 
+_HUB = dict.fromkeys(("docker.io", "index.docker.io"), "registry-1.docker.io")
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -44,6 +46,15 @@ class RemoteRegistry:
     @property
     def loopback(self) -> bool:
         return RemoteAddress(self.host, self.repository).loopback
+
+    @property
+    def canonical(self) -> str:
+        """`host:port/repository`, the same for every spelling of one registry."""
+        name, colon, port = self.host.lower().rpartition(":")
+        if not colon or port.endswith("]"):
+            name, port = self.host.lower(), "443" if self.scheme == "https" else "80"
+        host = "localhost" if self.loopback else _HUB.get(name, name)
+        return f"{host}:{int(port)}/{self.repository}"
 
 
 @dataclass(frozen=True, slots=True)

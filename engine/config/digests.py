@@ -36,7 +36,9 @@ def policy_digest(
             "identity": {
                 "groups": _sets(identity.groups),
                 "aliases": _sets(identity.aliases),
-                "oidc": [issuer.model_dump(mode="json") for issuer in identity.oidc],
+                "oidc": [
+                    issuer.model_dump(mode="json", exclude_none=True) for issuer in identity.oidc
+                ],
                 "trust_os_user": identity.trust_os_user,
             },
         }

@@ -18,6 +18,7 @@ from engine.config.promotion import Audit, Policy, Webhook
 from engine.config.reading import read_tree
 from engine.config.registries import Verification
 from engine.config.surroundings import Surroundings
+from engine.config.tenants import unrestricted_issuers
 from engine.domain.environment import Enforcement
 from engine.domain.path import PromotionPath
 
@@ -28,8 +29,8 @@ class Config:
     What manifest.yaml says, with every default in place and every reference resolved.
 
     `file` is where it was read. `verification` is None where signatures are not configured, and
-    every environment's `signature` is then off. `warnings` are for every output. Secrets are
-    SecretStr: neither repr nor digests show them.
+    every environment's `signature` is then off. `warnings` are shown when `floe serve` starts.
+    Secrets are SecretStr: neither repr nor digests show them.
     """
 
     file: Path
@@ -56,7 +57,7 @@ class Config:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What the file allows and a reader of any output should know."""
+        """What the file allows although it is risky."""
         return tuple(_warnings(self))
 
 
@@ -108,6 +109,7 @@ def _warnings(config: Config) -> Iterator[str]:
         yield from _exposed(registry)
     if config.web.public and isinstance(config.web.auth, NoSignIn):
         yield "the web page is open to whoever reaches it: web.public without sign-in"
+    yield from unrestricted_issuers(config.identity.oidc, config.web.auth)
 
 
 def _exposed(registry: RegistrySettings) -> Iterator[str]:

@@ -5,13 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, Tag
 
-from engine.config.surroundings import Credential, FromVariable
+from engine.config.issuers import OidcIssuer, OidcSignIn, Separator
 from engine.config.values import (
     AtLeastOne,
     Flag,
     Given,
     HeaderName,
-    IssuerUrl,
     Names,
     Section,
     SlashCommand,
@@ -21,18 +20,6 @@ from engine.config.values import (
 )
 
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
-
-
-class OidcIssuer(Section):
-    """An issuer of tokens that the command line signs in with."""
-
-    issuer: IssuerUrl = Field(
-        description="who issued the token: its iss",
-        examples=["https://token.actions.githubusercontent.com"],
-    )
-    audience: Text = Field(default="floe", description="the aud a token must be meant for")
-    operator_claim: Text = Field(default="sub", description="the claim that names the operator")
-    groups_claim: Text = Field(default="groups", description="the claim that lists the groups")
 
 
 class Identity(Section):
@@ -95,35 +82,17 @@ class ProxySignIn(Section):
     )
     groups_header: Given[HeaderName] = Field(
         default=None,
-        description="the header with the groups, between commas",
+        description="the header with the groups",
         examples=["X-Forwarded-Groups"],
+    )
+    groups_separator: Separator = Field(
+        default=",", description="the text between two groups in groups_header"
     )
     trusted_proxies: AtLeastOne[IPvAnyNetwork] = Field(
         default=_LOOPBACK,
         description="whose headers are believed; by default this machine's only",
         examples=[["10.0.0.0/24"]],
     )
-
-
-class OidcSignIn(Section):
-    """People sign in with an OpenID provider."""
-
-    mode: Literal["oidc"]
-    issuer: IssuerUrl = Field(
-        description="the provider; its discovery document says the rest",
-        examples=["https://login.acme.com"],
-    )
-    client_id: Text = Field(description="as the provider knows floe")
-    client_secret: Given[Credential] = Field(
-        default=None, description="from the environment", examples=["${OIDC_CLIENT_SECRET}"]
-    )
-    client_secret_env: Given[FromVariable] = Field(
-        default=None,
-        description="the environment variable with the secret",
-        examples=["OIDC_CLIENT_SECRET"],
-    )
-    operator_claim: Text = Field(default="email", description="the claim that names the person")
-    groups_claim: Text = Field(default="groups", description="the claim that lists the groups")
 
 
 SignIn = Annotated[

@@ -17,7 +17,7 @@ class EnvironmentSync:
     """
     One environment on one secondary: `changed` names the tags that were written and the artifacts
     whose referrers were listed again; `sent` counts the bytes of blobs. What could not be put
-    right is in `errors`.
+    right is in `errors`. `record` is the id of the record of what ran there, where that was read.
     """
 
     registry: str
@@ -25,6 +25,7 @@ class EnvironmentSync:
     changed: tuple[str, ...] = ()
     sent: int = 0
     errors: tuple[PromotionError, ...] = ()
+    record: str | None = None
 
     @property
     def status(self) -> SyncStatus:

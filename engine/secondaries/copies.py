@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from engine.domain.artifact import Digest
 from engine.domain.errors import PromotionError
+from engine.domain.ledger import LedgerEntry
 from engine.domain.mirroring import SyncReport
 from engine.domain.record import AnyRecord, PromotionRecord, RegistrySync, RollbackRecord
 from engine.domain.text import printable
@@ -43,9 +44,14 @@ def synced(registry: str, digest: Digest) -> RegistrySync:
     return RegistrySync(registry=registry, status="synced", digest=str(digest))
 
 
-def outcomes_of(report: SyncReport, environment: str) -> tuple[RegistrySync, ...]:
-    """What a repair found out about one environment."""
-    rows = [row for row in report.environments if row.environment == environment]
+def outcomes_of(report: SyncReport, head: LedgerEntry) -> tuple[RegistrySync, ...]:
+    """
+    What a repair found out about what the environment of `head` runs; empty where it looked at
+    something that was replaced since.
+    """
+    rows = [row for row in report.environments if row.environment == head.environment]
+    if any(row.record not in (None, head.state.record) for row in rows):
+        return ()
     return tuple(
         failed(row.registry, row.errors[0])
         if row.errors

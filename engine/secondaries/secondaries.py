@@ -149,15 +149,23 @@ class MirroredSecondaries:
         self, mirror: Mirror, copied: Copied, entry: LedgerEntry, writes: tuple[TagWrite, ...]
     ) -> None:
         """In the order of the primary: immutable tags, records, head, and what is followed last."""
-        entries = list(self._missed(mirror, entry))
+        head = TagCopy(self.ledger.tag(entry.environment, None), entry.manifest, immutable=False)
+        leads = self.registry.resolve(head.tag) == entry.digest
+        missed = self._missed(mirror, entry) if leads else [entry]
+        entries = missed or [entry]
         records = [mirror.copy(each.manifest) for each in entries]
         tags = [
             *(TagCopy(w.tag, w.manifest, immutable=True) for w in writes if w.immutable),
             *(self._place(each) for each in reversed(entries)),
-            TagCopy(self.ledger.tag(entry.environment, None), entry.manifest, immutable=False),
+            *((head,) if missed else ()),
             *(TagCopy(w.tag, w.manifest, immutable=False) for w in writes if not w.immutable),
         ]
         mirror.publish((copied, *records), self._standing(tags))
+        if not missed:
+            raise PromotionError(
+                f"its ledger lacks more than {_BACKLOG} records before this one, so the ledger "
+                "head there does not move: run `floe platform sync`"
+            )
 
     def _standing(self, tags: list[TagCopy]) -> Iterator[TagCopy]:
         """
@@ -168,13 +176,19 @@ class MirroredSecondaries:
             if each.immutable or self.registry.resolve(each.tag) == each.manifest.digest:
                 yield each
 
-    def _missed(self, mirror: Mirror, entry: LedgerEntry) -> Iterator[LedgerEntry]:
-        """`entry`, and those before it that the mirror does not have, newest first."""
-        yield entry
-        for sequence in range(entry.sequence - 1, max(entry.sequence - _BACKLOG, 0), -1):
-            if mirror.resolve(self.ledger.tag(entry.environment, sequence)) is not None:
-                return
-            yield self.ledger.entry(entry, sequence)
+    def _missed(self, mirror: Mirror, entry: LedgerEntry) -> list[LedgerEntry]:
+        """
+        `entry` and those before it that the ledger of the mirror lacks, newest first. Empty when
+        they are more than _BACKLOG: a head moves only over a chain that is whole there.
+        """
+        there = mirror.resolve(self.ledger.tag(entry.environment, None))
+        missed = [entry]
+        # All records up to the head of the mirror are there, or it would not have moved.
+        while missed[-1].sequence > 1 and missed[-1].previous != there != entry.digest:
+            if len(missed) > _BACKLOG:
+                return []
+            missed.append(self.ledger.entry(entry, missed[-1].sequence - 1))
+        return missed
 
     def _place(self, entry: LedgerEntry) -> TagCopy:
         tag = self.ledger.tag(entry.environment, entry.sequence)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.scenarios.commands import Floe
+from tests.scenarios.commands import INHERITED, Floe
 
 ROOT = Path(__file__).parents[2]
 _SERVING = re.compile(r"Serving (http://\S+?)/ ")
@@ -66,7 +66,7 @@ def serving(folder: Path, port: int = 0, **environ: str) -> Iterator[Serving]:
     """The platform in `folder`, served until the end."""
     program = "from cli.main import main; main()"
     command = [sys.executable, "-c", program, "serve", "--port", str(port)]
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     log = folder / "serve.log"
     with (
         log.open("wb") as written,

@@ -25,15 +25,36 @@ def said(**changed: Any) -> dict[str, Any]:
         ([], set()),
         ("", set()),
         (["sre", "platform admins"], {"sre", "platform admins"}),
+        (["  sre ", "", " "], {"sre"}),
+        (["sre, admins"], {"sre, admins"}),
         ("sre", {"sre"}),
-        ("sre admins", {"sre", "admins"}),
-        ("sre, admins,,ops ", {"sre", "admins", "ops"}),
+        ("Site admins", {"Site admins"}),
+        (" Release Managers\t", {"Release Managers"}),
+        ("sre, admins", {"sre, admins"}),
+        ("  ", set()),
     ],
 )
-def test_groups_are_a_list_or_a_string_of_names(claim: object, groups: set[str]) -> None:
+def test_a_groups_claim_that_is_text_is_one_group(claim: object, groups: set[str]) -> None:
     who = claims_of(said(groups=claim), SETTINGS)
 
     assert who.groups == groups
+
+
+@pytest.mark.parametrize(
+    ("separator", "claim", "groups"),
+    [
+        (",", "sre, Site admins,,ops ", {"sre", "Site admins", "ops"}),
+        (" ", "sre admins,ops", {"sre", "admins,ops"}),
+        (";", "sre, admins", {"sre, admins"}),
+        (",", ["sre, admins"], {"sre, admins"}),
+    ],
+)
+def test_only_a_configured_separator_splits_groups(
+    separator: str, claim: object, groups: set[str]
+) -> None:
+    settings = OidcSettings(ISSUER, groups_separator=separator)
+
+    assert claims_of(said(groups=claim), settings).groups == groups
 
 
 @pytest.mark.parametrize("claim", [7, True, {"sre": 1}, ["sre", 7], [["sre"]], [None]])
@@ -54,11 +75,34 @@ def test_groups_are_read_from_the_configured_claim() -> None:
     assert claims_of(payload, settings).groups == {"yes"}
 
 
-@pytest.mark.parametrize("verified", [None, False, "true", 1, "yes"])
-def test_only_an_address_that_the_issuer_verified_is_vouched_for(verified: object) -> None:
+@pytest.mark.parametrize(
+    ("verified", "seen"),
+    [
+        (None, "it has no claim email_verified"),
+        (False, "its claim email_verified is false, and only true counts"),
+        ("false", 'its claim email_verified is "false", and only true counts'),
+        ("True", 'its claim email_verified is "True", and only true counts'),
+        ("true ", 'its claim email_verified is "true ", and only true counts'),
+        (1, "its claim email_verified is 1, and only true counts"),
+        (["true"], 'its claim email_verified is ["true"], and only true counts'),
+    ],
+)
+def test_only_an_address_that_the_issuer_verified_is_vouched_for(
+    verified: object, seen: str
+) -> None:
     payload = said(email="alice@acme.com", email_verified=verified)
 
     assert claims_of(payload, SETTINGS).vouched == ()
+    with pytest.raises(AuthorizationError) as refused:
+        claims_of(payload, OidcSettings(ISSUER, operator_claim="email"))
+    assert seen in str(refused.value)
+
+
+@pytest.mark.parametrize("verified", [True, "true"])
+def test_true_as_text_verifies_an_address_too(verified: object) -> None:
+    payload = said(email="alice@acme.com", email_verified=verified)
+
+    assert claims_of(payload, SETTINGS).vouched == ("alice@acme.com",)
 
 
 @pytest.mark.parametrize(

@@ -196,3 +196,26 @@ def test_the_same_registry_is_not_named_twice(tmp_path: Path) -> None:
     assert found == (
         "artifacts.promotion.secondary_registries[0].uri: is a registry that is already named"
     )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("oci://Harbor.example.com/acme/p", "oci://harbor.example.com:443/acme/p"),
+        ("oci://localhost:5000/acme/p", "oci://127.0.0.1:5000/acme/p"),
+        ("oci://localhost:80/acme/p", "oci://[::1]/acme/p"),
+        ("oci://docker.io/acme/p", "oci://registry-1.docker.io/acme/p"),
+    ],
+)
+def test_two_spellings_of_one_registry_have_one_canonical_name(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    names = {remote(tmp_path, f"uri: '{uri}'").canonical for uri in (one, other)}
+
+    assert len(names) == 1
+
+
+def test_other_ports_and_repositories_have_other_canonical_names(tmp_path: Path) -> None:
+    uris = ("oci://r.example.com/a", "oci://r.example.com:8443/a", "oci://r.example.com/b")
+
+    assert len({remote(tmp_path, f"uri: {uri}").canonical for uri in uris}) == 3

@@ -68,6 +68,10 @@ identity:
       audience: floe
       operator_claim: sub
       groups_claim: groups
+      groups_separator: ","
+      subjects: ["repo:acme/platform:**"]
+      claims: {repository_owner: acme, ref_protected: [true, "true"], repository_id: 7}
+      allowed_domains: [acme.com]
 slack:
   channel: C01DEPLOY
   commands:

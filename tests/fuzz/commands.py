@@ -7,13 +7,13 @@ from io import StringIO
 from pathlib import Path
 
 from cli.main import run
-from tests.scenarios.commands import Finished
+from tests.scenarios.commands import INHERITED, Finished
 
 
 def given(folder: Path, *arguments: str, **environ: str) -> Finished:
     """`floe` and `arguments`, in `folder`."""
     out, err = StringIO(), StringIO()
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     with (
         chdir(folder),
         surroundings(inherited | environ),

@@ -104,3 +104,18 @@ def misnamed(upstream: Upstream) -> Reply:
 def packed(upstream: Upstream) -> Reply:
     whole = upstream()
     return replace(whole, headers={**whole.headers, "Content-Encoding": "gzip"})
+
+
+class Filter(Proxy):
+    """Answers with `refusal` every request that `refuses` says yes to, and passes on the others."""
+
+    def __init__(self, upstream: str, refusal: Reply) -> None:
+        super().__init__(upstream)
+        self.refusal: Reply | Cut = refusal
+        self.refuses: Callable[[Request], bool] = lambda _: False
+
+    def respond(self, request: Request) -> Reply | Cut:
+        if not self.refuses(request):
+            return super().respond(request)
+        self.struck += 1
+        return self.refusal

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+INHERITED = ("PATH", "HOME", "FLOE_LOCK_DIR")
 _ROOT = Path(__file__).parents[2]
 _MANIFEST = """\
 apiVersion: floe.dev/v1
@@ -35,7 +36,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Floe:
-    """Commands are given in `folder`; `environ` goes on top of PATH and HOME."""
+    """Commands are given in `folder`; `environ` goes on top of what is inherited."""
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class Floe:
         return cls(folder, environ)
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         return subprocess.Popen(
             [sys.executable, "-c", "from cli.main import main; main()", *arguments],
             cwd=self.folder,

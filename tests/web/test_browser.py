@@ -152,6 +152,24 @@ def test_no_page_keeps_anybody_out(
     assert found == {place: [] for place in found}
 
 
+@pytest.mark.requirement("WB-001")
+def test_a_table_that_scrolls_is_reached_by_the_keyboard(
+    browser: Browser, stage: Stage, url: str, axe: str
+) -> None:
+    # Nothing in these tables is a link, so the keyboard scrolls them only by their own focus.
+    stage.lock("prod", "INC-8: orders are written twice")
+    refresh(stage)
+    found = {}
+    with page_of(browser, url, viewport={"width": 760, "height": 740}) as page:
+        for place in ("/", "/history", "/environments/prod"):
+            found[place] = violations(page, place, axe)
+            assert page.evaluate(
+                "[...document.querySelectorAll('.scroll')].some(e => e.scrollWidth > e.clientWidth)"
+            )
+
+    assert found == {place: [] for place in found}
+
+
 @pytest.mark.requirement("WB-002")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_form_keeps_anybody_out(

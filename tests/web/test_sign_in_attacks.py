@@ -35,15 +35,17 @@ class Place:
         return bool(self.stage.client.get("/changes").status_code == 200)
 
 
+def web_section(provider: FakeProvider, rules: str = "") -> str:
+    return (
+        f"base_url: 'http://127.0.0.1', auth: {{mode: oidc, issuer: '{provider.issuer}', "
+        f"client_id: floe-web, client_secret: '${{OIDC_SECRET}}', {rules}}}"
+    )
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    with FakeProvider() as provider:
-        web = (
-            f"base_url: 'http://127.0.0.1', auth: {{mode: oidc, issuer: '{provider.issuer}', "
-            "client_id: floe-web, client_secret: '${OIDC_SECRET}'}"
-        )
-        with stage_in(tmp_path, web) as stage:
-            yield Place(stage, provider)
+    with FakeProvider() as provider, stage_in(tmp_path, web_section(provider)) as stage:
+        yield Place(stage, provider)
 
 
 def test_what_the_provider_says_in_answer_to_this_sign_in_signs_in(place: Place) -> None:
@@ -121,3 +123,60 @@ def test_a_form_shown_before_signing_in_is_none_after(place: Place) -> None:
 
     assert answer.status_code == 403
     assert place.stage.platform.engine.status()[-1].lock is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "stranger", "said"),
+    [
+        ("claims: {hd: acme.com}", {}, "the claim hd is missing, and claims admits only"),
+        (
+            "claims: {hd: acme.com}",
+            {"hd": "evil.com"},
+            "the claim hd is &#34;evil.com&#34;, and claims admits only [&#34;acme.com&#34;]",
+        ),
+        (
+            "allowed_domains: [acme.com]",
+            {"email": "bob@acme.com.evil.com"},
+            "the e-mail address is bob@acme.com.evil.com, and allowed_domains admits only",
+        ),
+        (
+            "allowed_domains: [acme.com]",
+            {"email_verified": False},
+            "it has no verified e-mail, and allowed_domains admits only",
+        ),
+        ("subjects: [bob]", {"sub": "mallory"}, "matches none of subjects"),
+    ],
+)
+def test_a_stranger_of_the_provider_is_refused_on_one_page(
+    tmp_path: Path, rules: str, stranger: dict[str, Any], said: str
+) -> None:
+    colleague = {"hd": "acme.com", "sub": "bob"}
+    with FakeProvider() as provider, stage_in(tmp_path, web_section(provider, rules)) as stage:
+        place = Place(stage, provider)
+        provider.changed = {"sub": "bob", **stranger}
+        answer = place.finish(place.begin())
+        refused = place.signed_in()
+        provider.changed = colleague
+        place.finish(place.begin())
+        admitted = place.signed_in()
+
+    assert answer.status_code == 403
+    assert said in answer.text
+    assert not refused
+    assert admitted
+
+
+def test_a_session_ends_when_the_rules_of_sign_in_change(tmp_path: Path) -> None:
+    with FakeProvider() as provider:
+        with stage_in(tmp_path, web_section(provider)) as stage:
+            before = Place(stage, provider)
+            before.finish(before.begin())
+            cookie = stage.client.get_cookie("floe")
+            assert cookie is not None
+            assert before.signed_in()
+
+        with stage_in(tmp_path, web_section(provider, "claims: {hd: acme.com}")) as stage:
+            stage.client.set_cookie("floe", cookie.value)
+            after = Place(stage, provider)
+
+            assert not after.signed_in()

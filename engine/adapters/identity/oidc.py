@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import httpx
 
@@ -49,7 +50,8 @@ class OidcVerifier:
         Whom `token`, of at most 16 KiB, speaks of.
 
         AuthorizationError says what is wrong with the token, or that its issuer could not be asked.
-        Neither the token nor a claim beyond issuer, audience and expiry is in any message.
+        A message shows no token, and of the claims only issuer, audience, expiry and those that
+        the settings restrict.
         """
         said = Token.read(token)
         trusted = self._trusted(said)
@@ -59,7 +61,7 @@ class OidcVerifier:
         audiences = [settings.audience for settings in trusted]
         payload = said.verified(issuer.keys(said.key_id), issuer.url, audiences)
         meant = payload["aud"] if isinstance(payload["aud"], list) else [payload["aud"]]
-        return claims_of(payload, next(s for s in trusted if s.audience in meant))
+        return _first_admitted(payload, [s for s in trusted if s.audience in meant])
 
     def _trusted(self, token: Token) -> tuple[OidcSettings, ...]:
         """The settings of the token's issuer; they differ in their audience."""
@@ -83,6 +85,15 @@ class OidcVerifier:
                 with usable_surroundings():
                     self._made = httpx.Client(headers={"User-Agent": "floe"})
             return self._made
+
+
+def _first_admitted(payload: Mapping[str, object], settings: list[OidcSettings]) -> Claims:
+    """The claims by the first of `settings` that admits the token; what the last one says else."""
+    *others, last = settings
+    for each in others:
+        with suppress(AuthorizationError):
+            return claims_of(payload, each)
+    return claims_of(payload, last)
 
 
 def _one_subject_each(issuers: tuple[OidcSettings, ...]) -> None:

@@ -1,0 +1,113 @@
+"""OpenID issuers as the file spells them: for FLOE_ID_TOKEN and for sign-in on the page."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
+
+from engine.config.surroundings import Credential, FromVariable
+from engine.config.values import AtLeastOne, Given, IssuerUrl, Section, Text
+from engine.domain.admission import Admission, ClaimValue, check_subject_pattern
+
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
+
+
+def _domain(value: str) -> str:
+    domain = value.casefold()
+    if not _DOMAIN.fullmatch(domain):
+        raise ValueError("must be the domain of an e-mail address, like acme.com")
+    return domain
+
+
+def _separator(value: str) -> str:
+    # White space is a separator too, so that this is not Text.
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def _claim_values(value: object) -> object:
+    """One value stands for a list of one."""
+    values = value if isinstance(value, list) else [value]
+    if not values:
+        raise ValueError("is empty: name at least one value")
+    if not all(isinstance(each, str | int) and each != "" for each in values):
+        raise ValueError("must be text, a whole number, true or false, or a list of these")
+    return tuple(values)
+
+
+def _claims(value: dict[str, tuple[ClaimValue, ...]]) -> dict[str, tuple[ClaimValue, ...]]:
+    if not value:
+        raise ValueError("is empty: name at least one claim")
+    return value
+
+
+Separator = Annotated[str, AfterValidator(_separator), Field(json_schema_extra={"minLength": 1})]
+SubjectPattern = Annotated[Text, AfterValidator(check_subject_pattern)]
+Domain = Annotated[str, AfterValidator(_domain)]
+_Value = Annotated[str, Strict()] | Annotated[int, Strict()] | Annotated[bool, Strict()]
+ClaimValues = Annotated[
+    tuple[_Value, ...],
+    BeforeValidator(_claim_values, json_schema_input_type=_Value | list[_Value]),
+]
+
+
+class IssuerRules(Section):
+    """An OpenID issuer, and which of its tokens are admitted. Every rule given must hold."""
+
+    issuer: IssuerUrl = Field(
+        description="who issued the token: its iss; discovery says the rest",
+        examples=["https://token.actions.githubusercontent.com"],
+    )
+    subjects: Given[AtLeastOne[SubjectPattern]] = Field(
+        default=None,
+        description="patterns for the claim sub: * within a part, ** for everything below",
+        examples=[["repo:acme/platform:**"]],
+    )
+    claims: Given[Annotated[dict[Text, ClaimValues], AfterValidator(_claims)]] = Field(
+        default=None,
+        description="claims and the values each may have",
+        examples=[{"repository_owner": "acme"}],
+    )
+    allowed_domains: Given[AtLeastOne[Domain]] = Field(
+        default=None,
+        description="the domains that a verified e-mail address may have",
+        examples=[["acme.com"]],
+    )
+    groups_claim: Text = Field(default="groups", description="the claim that lists the groups")
+    groups_separator: Given[Separator] = Field(
+        default=None,
+        description="splits groups_claim where it is text; without it text is one group",
+        examples=[","],
+    )
+
+    @property
+    def unrestricted(self) -> bool:
+        return self.subjects is None and self.claims is None and self.allowed_domains is None
+
+    @property
+    def admission(self) -> Admission:
+        return Admission(self.subjects or (), self.claims or {}, self.allowed_domains or ())
+
+
+class OidcIssuer(IssuerRules):
+    """An issuer of tokens that the command line signs in with."""
+
+    audience: Text = Field(default="floe", description="the aud a token must be meant for")
+    operator_claim: Text = Field(default="sub", description="the claim that names the operator")
+
+
+class OidcSignIn(IssuerRules):
+    """People sign in with an OpenID provider."""
+
+    mode: Literal["oidc"]
+    client_id: Text = Field(description="as the provider knows floe")
+    client_secret: Given[Credential] = Field(
+        default=None, description="from the environment", examples=["${OIDC_CLIENT_SECRET}"]
+    )
+    client_secret_env: Given[FromVariable] = Field(
+        default=None,
+        description="the environment variable with the secret",
+        examples=["OIDC_CLIENT_SECRET"],
+    )
+    operator_claim: Text = Field(default="email", description="the claim that names the person")

@@ -1,0 +1,185 @@
+"""Bring one environment of one secondary to where the primary is."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+
+from engine.domain.artifact import Digest, Tag
+from engine.domain.environment import Environment
+from engine.domain.errors import (
+    ContentMissingError,
+    LedgerUnreadableError,
+    PromotionError,
+    RegistryAccessError,
+    RegistryAnswerError,
+    RegistryUnavailableError,
+)
+from engine.domain.ledger import LedgerEntry
+from engine.domain.manifest import Manifest
+from engine.domain.mirroring import EnvironmentSync
+from engine.domain.record import PromotionRecord, RollbackRecord
+from engine.ports import Leases, LedgerReader, RegistryReader
+from engine.ports.mirror import Copied, Mirror, TagCopy
+from engine.secondaries.secondaries import lease_of
+
+
+@dataclass
+class EnvironmentRepair:
+    """
+    The work on one environment of one mirror. A tag moves only once all it points to is there:
+    `latest` needs its artifact; the ledger head needs every record of its chain, and the artifact
+    that runs. `gone` is the error of a mirror that stopped answering.
+    """
+
+    registry: RegistryReader
+    ledger: LedgerReader
+    leases: Leases
+    mirror: Mirror
+    environment: Environment
+    head: LedgerEntry | None = None
+    gone: PromotionError | None = None
+    changed: list[str] = field(default_factory=list)
+    errors: list[PromotionError] = field(default_factory=list)
+    sent: int = 0
+    copied: dict[Digest, Copied] = field(default_factory=dict)
+    refused: dict[Digest, PromotionError] = field(default_factory=dict)
+
+    def row(self) -> EnvironmentSync:
+        return EnvironmentSync(
+            self.mirror.reference,
+            self.environment.name,
+            tuple(self.changed),
+            self.sent,
+            tuple(self.errors),
+            self.head.state.record if self.head else None,
+        )
+
+    def run(self) -> None:
+        """Copy all that can be copied; what cannot is in `errors`."""
+        try:
+            self._copy_all()
+        except PromotionError as error:
+            self._note(error)
+
+    def _copy_all(self) -> None:
+        recorded = True
+        with closing(self.ledger.walk(self.environment.name)) as entries:
+            for entry in entries:
+                if self.head is None:
+                    self.head = entry
+                    self._check_answers()
+                self._attempt(partial(self._copy_artifact, entry))
+                recorded = self._attempt(partial(self._copy_record, entry)) and recorded
+        if self.head is not None:
+            self._move_pointers(self.head, recorded)
+
+    def _move_pointers(self, head: LedgerEntry, recorded: bool) -> None:
+        digest = Digest(head.state.digest) if head.state.digest else None
+        running = digest is None or self._attempt(partial(self._copy_digest, digest))
+        if recorded and running:
+            self._attempt(partial(self._publish, self._head_tag, head.manifest, immutable=False))
+        else:
+            self._note(_kept(self.mirror, self._head_tag))
+        if digest is None:
+            return
+        latest = self.environment.latest
+        if running:
+            self._attempt(lambda: self._publish(latest, self._fetch(digest), immutable=False))
+        else:
+            self._note(_kept(self.mirror, latest))
+
+    def _attempt(self, work: Callable[[], None]) -> bool:
+        """Do `work`; False, with its error noted, if it fails while the mirror still answers."""
+        try:
+            work()
+        except PromotionError as error:
+            self._note(error)
+            if _may_be_gone(error):
+                self._check_answers()
+            return False
+        return True
+
+    def _check_answers(self) -> None:
+        """Ask the mirror something small, and raise its error if it does not answer."""
+        try:
+            self.mirror.resolve(self._head_tag)
+        except PromotionError as error:
+            self.gone = error if _may_be_gone(error) else None
+            raise
+
+    def _note(self, error: PromotionError) -> None:
+        if error not in self.errors:
+            self.errors.append(error)
+
+    def _copy_artifact(self, entry: LedgerEntry) -> None:
+        record = entry.record
+        if not isinstance(record, PromotionRecord | RollbackRecord):
+            return
+        tag, digest = Tag(record.artifact_tag), Digest(record.artifact_digest)
+        if self.registry.resolve(tag) != digest:
+            raise RegistryAnswerError(
+                f"tag '{tag}' of the primary is not what its record says, so it is not copied: "
+                f"run floe platform audit verify --env {entry.environment}"
+            )
+        manifest = self._fetch(digest)
+        self._copy(manifest)
+        self._publish(tag, manifest, immutable=True)
+
+    def _copy_record(self, entry: LedgerEntry) -> None:
+        tag = self.ledger.tag(entry.environment, entry.sequence)
+        if self.mirror.resolve(tag) != entry.digest:
+            self._copy(entry.manifest)
+            self._publish(tag, entry.manifest, immutable=True)
+
+    def _copy_digest(self, digest: Digest) -> None:
+        self._copy(self._fetch(digest))
+
+    def _fetch(self, digest: Digest) -> Manifest:
+        manifest = self.registry.fetch(digest)
+        if manifest is None:
+            raise ContentMissingError(
+                f"{self.registry.reference} does not have {digest}, which is on record: "
+                "push it again"
+            )
+        return manifest
+
+    def _copy(self, manifest: Manifest) -> None:
+        """Copy `manifest` once; what the mirror refused is not sent again."""
+        digest = manifest.digest
+        if digest in self.refused:
+            raise self.refused[digest]
+        if digest in self.copied:
+            return
+        try:
+            self.copied[digest] = self.mirror.copy(manifest)
+        except PromotionError as error:
+            self.refused[digest] = error
+            raise
+        self.sent += self.copied[digest].sent
+
+    def _publish(self, tag: Tag, manifest: Manifest, *, immutable: bool) -> None:
+        """Write `tag` under the lease; one that moves, only while the primary has it the same."""
+        copied = self.copied.get(manifest.digest)
+        with self.leases.hold(lease_of(self.mirror)):
+            if not immutable and self.registry.resolve(tag) != manifest.digest:
+                return
+            wanted = [TagCopy(tag, manifest, immutable=immutable)]
+            self.changed += self.mirror.publish((copied,) if copied else (), wanted)
+
+    @property
+    def _head_tag(self) -> Tag:
+        return self.ledger.tag(self.environment.name, None)
+
+
+def _may_be_gone(error: PromotionError) -> bool:
+    """Whether a registry may have stopped answering: one that refuses still answers."""
+    answered = isinstance(error, RegistryAccessError | RegistryAnswerError | LedgerUnreadableError)
+    return isinstance(error, RegistryUnavailableError) and not answered
+
+
+def _kept(mirror: Mirror, tag: Tag) -> RegistryAnswerError:
+    return RegistryAnswerError(
+        f"tag '{tag}' of {mirror.reference} stays where it is, because not all it points to is "
+        "there: repair the errors named before, then run floe platform sync again"
+    )

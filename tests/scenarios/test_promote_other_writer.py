@@ -1,0 +1,75 @@
+"""A writer that holds another lease is found out after the commit, before success is reported."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from engine.domain.artifact import Tag
+from engine.domain.errors import ConflictError
+from engine.domain.manifest import Manifest
+from engine.domain.result import Ending
+from engine.ports import Registry
+from tests.conftest import Place
+from tests.scenarios.engines import engine_on, promote
+from tests.scenarios.verbs import artifact, lock, promoted
+
+HEAD = Tag("floe-ledger.staging")
+
+
+class Interrupted:
+    """A registry; `meanwhile` happens before latest-staging moves, when the head was read back."""
+
+    def __init__(self, registry: Registry, meanwhile: Callable[[], None]) -> None:
+        self._registry = registry
+        self._meanwhile = meanwhile
+
+    def put(self, manifest: Manifest, tag: Tag) -> None:
+        if str(tag) == "latest-staging":
+            self._meanwhile()
+        self._registry.put(manifest, tag)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._registry, name)
+
+
+def interrupted(place: Place, meanwhile: Callable[[], None]) -> Registry:
+    return cast("Registry", Interrupted(place.registry, meanwhile))
+
+
+def test_a_promotion_whose_record_was_replaced_is_a_conflict(place: Place, tmp_path: Path) -> None:
+    with engine_on(place.registry, tmp_path) as engine:
+        promoted(place, engine, "v1.0.0", "v1.1.0")
+    before = place.registry.fetch(Tag(f"{HEAD}.1"))
+    assert before is not None
+
+    with (
+        engine_on(
+            interrupted(place, lambda: place.registry.put(before, HEAD)), tmp_path / "other"
+        ) as engine,
+        pytest.raises(ConflictError) as refused,
+    ):
+        promoted(place, engine, "v1.2.0")
+
+    assert "this promotion is not on the ledger" in str(refused.value)
+    assert "floe platform status --env staging" in str(refused.value)
+    assert refused.value.exit_code == 10
+
+
+def test_a_promotion_that_another_writer_continued_is_promoted(
+    place: Place, tmp_path: Path
+) -> None:
+    def lock_elsewhere() -> None:
+        with engine_on(place.registry, tmp_path / "elsewhere") as other:
+            assert lock(other).error is None
+
+    with engine_on(place.registry, tmp_path) as engine:
+        promoted(place, engine, "v1.0.0")
+        place.push(artifact("v1.1.0"), "v1.1.0-dev")
+    with engine_on(interrupted(place, lock_elsewhere), tmp_path) as engine:
+        result = promote(engine, "v1.1.0", "staging")
+        kinds = [entry.record.kind for entry in engine.history("staging")]
+
+    assert result.outcome is Ending.PROMOTED
+    assert kinds == ["lock", "promotion", "promotion"]
