@@ -65,8 +65,10 @@ install: $(INSTALLED)
 $(INSTALLED): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "floe needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=python3.11 …"; exit 1; }
-	@$(PYTHON) -m venv --clear $(VENV) || \
-	  { echo "python -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
+	@# --clear would empty the folder behind a link.
+	@[ ! -L $(VENV) ] || { echo "$(VENV) is a symbolic link, and installing would empty the folder" \
+	  "it points to: rm $(VENV) (only the link goes), and make again" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "$(PYTHON) -m venv failed: see above" >&2; exit 1; }
 	@echo "Installing into $(VENV): once, and for a minute or two …"
 	@# The lock is complete. Resolving it again would stumble over the next release of any of it.
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
