@@ -8,8 +8,7 @@ from threading import Thread
 from pydantic import SecretStr
 
 from engine.adapters.gates import CommandGates
-from engine.adapters.leases import FileLeases, MachineLocks
-from engine.adapters.lock_files import choose_directory
+from engine.adapters.leases import FileLeases, MachineLocks, choose_directory
 from engine.adapters.registry.layout import LayoutRegistry
 from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.bootstrap.clock import SystemClock

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.adapters.disks import way_out
-from engine.adapters.lock_files import (
+from engine.adapters.leases.files import (
     SETTING,
     LockDirectory,
     is_current,
