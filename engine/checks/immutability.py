@@ -1,6 +1,7 @@
 """An environment tag never moves to another artifact, and a promotion is not repeated later."""
 
 from engine.checks.check import reads
+from engine.checks.same_content import other_content
 from engine.context.promotion import PromotionContext
 from engine.domain.errors import ConflictError, TagExistsError
 from engine.domain.finding import Finding, blocked, passed
@@ -14,17 +15,22 @@ _NAME = "immutability"
     PromotionContext.occupant,
     PromotionContext.manifest,
     PromotionContext.target_promotion,
+    PromotionContext.target_record,
     PromotionContext.effect,
 )
 def immutability(request: PromotionRequest, context: PromotionContext) -> Finding:
-    tag = context.target.tag(context.version)
+    tag, found = context.target.tag(context.version), context.manifest.digest
+    entry = context.target_record
+    other = entry and other_content(_NAME, context.version, context.target, entry, found)
+    if other:
+        return other
     if context.occupant is None:
         return passed(_NAME, f"{tag} is free")
-    if context.occupant != context.manifest.digest:
+    if context.occupant != found:
         return blocked(
             _NAME,
             f"Tag '{tag}' already exists with {context.occupant.short}, not "
-            f"{context.manifest.digest.short}: it never moves. Publish a new version",
+            f"{found.short}: it never moves. Publish a new version",
             TagExistsError,
             {"tag": str(tag), "found": str(context.occupant)},
         )

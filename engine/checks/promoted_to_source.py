@@ -1,6 +1,7 @@
 """What leaves an environment was promoted into it, and not just tagged by hand."""
 
 from engine.checks.check import reads
+from engine.checks.same_content import other_content
 from engine.context.promotion import PromotionContext
 from engine.domain.errors import VersionNotPromotedError
 from engine.domain.finding import Finding, blocked, passed
@@ -9,16 +10,17 @@ from engine.domain.request import PromotionRequest
 _NAME = "promoted before"
 
 
-@reads(PromotionContext.manifest, PromotionContext.source_entry)
+@reads(PromotionContext.manifest, PromotionContext.source_record)
 def promoted_to_source(_request: PromotionRequest, context: PromotionContext) -> Finding:
-    source = context.source
+    source, entry, digest = context.source, context.source_record, context.manifest.digest
+    if source is not None and entry is not None:
+        other = other_content(_NAME, context.version, source, entry, digest)
+        return other or passed(_NAME, f"{entry.record.id} brought it to {source}")
     if source is None or source == context.path.entry:
         return passed(_NAME, f"{context.source_tag} is published by the build")
-    if context.source_entry is not None:
-        return passed(_NAME, f"{context.source_entry.record.id} promoted it to {source}")
     return blocked(
         _NAME,
-        f"{context.source_tag} carries {context.manifest.digest.short}, which no record says was "
+        f"{context.source_tag} carries {digest.short}, which no record says was "
         f"promoted to {source} as {context.version}: promote it there first "
         f"(floe platform promote {context.version} --to {source})",
         VersionNotPromotedError,

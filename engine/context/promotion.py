@@ -91,6 +91,20 @@ class PromotionContext(Context):
         return self._promotion(self.source_head, str(self.version))
 
     @Fact
+    def source_record(self) -> LedgerEntry | None:
+        """The newest record that brought this version to the source, with whatever content."""
+        if self.source_head is None or self.source_entry is not None:
+            return self.source_entry
+        return self._sources.ledger.arrival(self.source_head, self.version)
+
+    @Fact
+    def target_record(self) -> LedgerEntry | None:
+        """The newest record that brought this version to the target, with whatever content."""
+        if self.target_head is None or self.target_promotion is not None:
+            return self.target_promotion
+        return self._sources.ledger.arrival(self.target_head, self.version)
+
+    @Fact
     def target_promotion(self) -> LedgerEntry | None:
         """The newest committed promotion of this version into the target, if its tag is there."""
         if self.occupant != self.manifest.digest:

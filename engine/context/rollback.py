@@ -5,7 +5,12 @@ from itertools import islice
 
 from engine.context.context import Context, Sources
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import ConflictError, RegistryAnswerError, VersionNotPromotedError
+from engine.domain.errors import (
+    ConflictError,
+    ContentMissingError,
+    RegistryAnswerError,
+    VersionNotPromotedError,
+)
 from engine.domain.impact import ImpactAnalysis, impact_analysis
 from engine.domain.impact_content import Content, read_content
 from engine.domain.ledger import LedgerEntry
@@ -51,9 +56,14 @@ class RollbackContext(Context):
     def manifest(self) -> Manifest:
         """The artifact to go back to, pinned by its digest from here on."""
         manifest = self._sources.registry.fetch(self.tag)
-        if manifest is None:
-            raise self._never_promoted()
-        return manifest
+        return manifest if manifest is not None else self._recorded()
+
+    @Fact
+    def recorded(self) -> LedgerEntry | None:
+        """The newest record that brought this version to the target, with whatever content."""
+        if self.target_head is None or self.promotion is not None:
+            return self.promotion
+        return self._sources.ledger.arrival(self.target_head, self.version)
 
     @Fact
     def promotion(self) -> LedgerEntry | None:
@@ -153,6 +163,23 @@ class RollbackContext(Context):
     @property
     def interrupted(self) -> LedgerEntry | None:
         return self.staged
+
+    def _recorded(self) -> Manifest:
+        """The artifact whose tag is gone, by the digest that is on record."""
+        head = self.target_head
+        entry = self._sources.ledger.arrival(head, self.version) if head else None
+        digest = entry.record.subject_digest if entry else None
+        if entry is None or digest is None:
+            raise self._never_promoted()
+        manifest = self._sources.registry.fetch(Digest(digest))
+        if manifest is None:
+            raise ContentMissingError(
+                f"{self.version} was promoted to {self.target} as {Digest(digest).short} (record "
+                f"{entry.record.id}), which is no longer in the registry, and neither is "
+                f"'{self.tag}': push the artifact again, or roll back to another version",
+                {"version": str(self.version), "digest": digest},
+            )
+        return manifest
 
     def _running(self, digest: Digest) -> Content:
         """What runs now. That it is gone or altered is a reason to leave it: it stops nothing."""

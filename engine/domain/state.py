@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from engine.domain.artifact import Version
 from engine.domain.environment import Environment
 from engine.domain.record import (
     AnyRecord,
@@ -38,6 +39,8 @@ class EnvironmentState(Value):
     `record` is the id of the promotion or rollback that brought the version there, `sequence` its
     place in the ledger; all are None while nothing was ever promoted. `before` is the digest
     `latest` had by the record before: a `latest` still there means the change is `completing`.
+    `highest` is the version of the highest precedence ever promoted there; None beside a `version`
+    means that it is not known.
     """
 
     version: str | None = None
@@ -47,7 +50,14 @@ class EnvironmentState(Value):
     operator: str | None = None
     since: UtcTime | None = None
     before: DigestText | None = None
+    highest: str | None = None
     lock: LockState | None = None
+
+    def may_have_had(self, version: Version) -> bool:
+        """Whether `version` may have been promoted here; False is certain, without a search."""
+        if self.highest is None:
+            return self.version is not None
+        return version.precedence <= Version(self.highest).precedence
 
 
 EMPTY = EnvironmentState()
@@ -65,6 +75,7 @@ def state_after(state: EnvironmentState, record: AnyRecord, sequence: int) -> En
                 operator=record.operator,
                 since=record.at,
                 before=state.digest,
+                highest=_highest(state, record),
                 lock=state.lock,
             )
         case LockRecord():
@@ -80,6 +91,20 @@ def state_after(state: EnvironmentState, record: AnyRecord, sequence: int) -> En
             return state.model_copy(update={"lock": None})
         case _:
             return state
+
+
+def _highest(state: EnvironmentState, record: PromotionRecord | RollbackRecord) -> str | None:
+    """A rollback returns to a version that was promoted, so it changes nothing."""
+    if isinstance(record, RollbackRecord):
+        return state.highest
+    try:
+        version = Version(record.version)
+    except ValueError:
+        # No request can name it, so that it is never searched for.
+        return state.highest
+    if state.highest is None:
+        return None if state.version is not None else str(version)
+    return str(max(Version(state.highest), version, key=lambda each: each.precedence))
 
 
 def lock_in_force(

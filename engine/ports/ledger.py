@@ -1,11 +1,12 @@
 """The records of each environment, in a chain."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Protocol
 
-from engine.domain.artifact import Digest, Tag
+from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import Exhibit
 from engine.domain.ledger import LedgerDraft, LedgerEntry
+from engine.domain.record import AnyRecord
 
 
 class LedgerReader(Protocol):
@@ -42,6 +43,20 @@ class LedgerReader(Protocol):
         The newest committed promotion of `digest` into the environment of `head`, under any
         version or under the one given; found through the artifact's referrers and proven to be
         linked from `head`.
+        """
+        ...
+
+    def arrival(self, head: LedgerEntry, version: Version) -> LedgerEntry | None:
+        """
+        The newest committed promotion of `version` into the environment of `head`, or return to
+        it, with any digest. No request where the state of `head` rules it out; else as `newest`.
+        """
+        ...
+
+    def newest(self, head: LedgerEntry, wanted: Callable[[AnyRecord], bool]) -> LedgerEntry | None:
+        """
+        The newest committed entry up to `head` with a record that is `wanted`. The chain is read
+        back to it, or to its beginning: O(distance) requests.
         """
         ...
 

@@ -78,7 +78,7 @@ def test_a_source_tag_moved_to_an_unpromoted_artifact_is_refused(
 
     result = promote(engine, "v1.0.0", "prod")
 
-    assert refusal(result) == (VersionNotPromotedError, 11)
+    assert refusal(result) == (TagExistsError, 10)
     assert_nothing_was_written(place, before)
 
 
@@ -94,7 +94,7 @@ def test_a_source_tag_moved_to_another_promoted_version_is_refused(
 
     result = promote(engine, "v1.0.0", "prod")
 
-    assert refusal(result) == (VersionNotPromotedError, 11)
+    assert refusal(result) == (TagExistsError, 10)
     assert place.registry.resolve(Tag("v1.0.0-prod")) is None
 
 

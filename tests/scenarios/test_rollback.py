@@ -5,7 +5,7 @@ import json
 import pytest
 
 from engine.api import Engine
-from engine.domain.errors import UsageError, VersionNotPromotedError
+from engine.domain.errors import TagExistsError, UsageError, VersionNotPromotedError
 from engine.domain.plan import Effect, GateMode
 from engine.domain.record import RollbackRecord
 from engine.domain.result import Ending
@@ -110,8 +110,8 @@ def test_a_tag_that_was_moved_since_is_no_version_to_return_to(
 
     result = roll_back(engine, "v1.0.0")
 
-    assert isinstance(result.error, VersionNotPromotedError)
-    assert result.error.exit_code == 11
+    assert isinstance(result.error, TagExistsError)
+    assert result.error.exit_code == 10
     assert "audit verify --env staging" in str(result.error)
     assert tags(place)["latest-staging"] == str(artifact("v1.1.0").manifest.digest)
 

@@ -1,7 +1,7 @@
 """Read and extend the chains of records in a registry."""
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from engine.adapters.ledger.encoding import (
@@ -14,12 +14,17 @@ from engine.adapters.ledger.encoding import (
     sequence_tag,
 )
 from engine.adapters.ledger.inspection import inspect
-from engine.domain.artifact import Digest, Tag
+from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import Exhibit
 from engine.domain.errors import ConflictError, LedgerUnreadableError, RegistryAnswerError
 from engine.domain.ledger import LedgerDraft, LedgerEntry, next_hop
 from engine.domain.manifest import Descriptor, Manifest
-from engine.domain.record import PromotionRecord, record_from_bytes
+from engine.domain.record import (
+    AnyRecord,
+    PromotionRecord,
+    RollbackRecord,
+    record_from_bytes,
+)
 from engine.ports import Registry, RegistryReader
 
 _log = logging.getLogger(__name__)
@@ -67,6 +72,18 @@ class RegistryLedgerReader:
                 return candidate
         walked = self._walk(head, _WALK)
         return next((entry for entry in walked if _promotes(entry, digest, version)), None)
+
+    def arrival(self, head: LedgerEntry, version: Version) -> LedgerEntry | None:
+        state = head.state
+        if not state.may_have_had(version):
+            return None
+        if state.version == str(version) and state.sequence:
+            return self._reach(head, state.sequence)
+        return self.newest(head, lambda record: _brings(record, str(version)))
+
+    def newest(self, head: LedgerEntry, wanted: Callable[[AnyRecord], bool]) -> LedgerEntry | None:
+        walked = self._walk(head, head.sequence)
+        return next((entry for entry in walked if wanted(entry.record)), None)
 
     def attached(self, digest: Digest, kind: str) -> tuple[LedgerEntry, ...]:
         listed = self._reader.referrers(digest, artifact_type(kind))
@@ -224,6 +241,10 @@ def _promotes(entry: LedgerEntry, digest: Digest, version: str | None) -> bool:
         and record.artifact_digest == str(digest)
         and version in (None, record.version)
     )
+
+
+def _brings(record: AnyRecord, version: str) -> bool:
+    return isinstance(record, PromotionRecord | RollbackRecord) and record.version == version
 
 
 def _broken(environment: str, what: str) -> LedgerUnreadableError:
