@@ -237,7 +237,7 @@ class StoreAudit(Section):
         examples=["s3://bucket/prefix", "file:///var/floe/audit"],
     )
     options: dict[str, JsonValue] = Field(
-        default_factory=dict, description="handed to the backend as they are"
+        default_factory=dict, description="of the store and its client, e.g. endpoint, timeout"
     )
 
 

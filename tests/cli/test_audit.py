@@ -153,6 +153,32 @@ def test_a_registry_that_is_down_is_exit_5_and_no_finding(tmp_path: Path) -> Non
     assert "No answer: registry 127.0.0.1:1 cannot be reached" in history.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("{endpont: 'http://127.0.0.1:1'}", "audit.options.endpont: s3:// has no such option"),
+        ("{timeout: [30]}", "audit.options.timeout: use text, a number, true or false"),
+        ("{conditional_put: sometimes}", "artifacts.promotion.audit: s3://audit/x cannot be used"),
+    ],
+)
+def test_an_option_of_the_store_that_cannot_be_used_is_exit_2(
+    lived: Path, options: str, said: str
+) -> None:
+    audit = f"    audit: {{backend: s3, url: 's3://audit/x', options: {options}}}\n"
+    manifest = (lived / "manifest.yaml").read_text()
+    (lived / "options.yaml").write_text(
+        manifest.replace("  promotion:\n", f"  promotion:\n{audit}")
+    )
+
+    arguments = ("--manifest", "options.yaml", "--output", "json")
+    done = floe(lived, "promote", "v1.2.3", "--to", "prod", *arguments)
+
+    assert done.returncode == 2
+    assert said in as_json(done)["error"]["message"]
+    assert "panicked" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_what_cannot_be_meant_is_exit_2(lived: Path) -> None:
     for arguments in (
         ("verify", "--env", "qa"),

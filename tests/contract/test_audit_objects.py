@@ -146,8 +146,8 @@ def test_a_disk_that_is_full_stops_the_write_and_keeps_nothing(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("url", "options", "said"),
     [
-        ("s3://bucket", {"nope": "x"}, "'nope' is not valid"),
-        ("s3://bucket", {"region": 3}, "s3://bucket cannot be used"),
+        ("s3://bucket", {"nope": "x"}, "options.nope: s3:// has no such option"),
+        ("s3://bucket", {"region": [3]}, "options.region: use text"),
         ("az://key:hunter2@container", {}, "az://container cannot be used"),
         ("file://elsewhere/x", {}, "a directory is file:///DIRECTORY"),
         ("file:///x", {"region": "eu"}, "without options"),

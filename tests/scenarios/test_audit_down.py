@@ -8,12 +8,14 @@ import pytest
 from engine.api import Engine
 from engine.auditing import AuditBackendPlugin
 from engine.domain.artifact import Tag
+from engine.domain.audit import Kind
 from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord
 from engine.outbox import Nobody
 from engine.ports import Registry
 from tests.builders import image
 from tests.conftest import Place
+from tests.scenarios.audited import Told
 from tests.scenarios.engines import promote
 from tests.scenarios.test_promote_audit import audited
 
@@ -58,10 +60,14 @@ def test_a_backend_lost_after_the_environment_tag_leaves_a_promotion_to_repeat(
         with pytest.raises(AuditUnavailableError):
             promote(replace(engine, audit_backend=lost), "v1.0.0", "staging")
         recorded, latest = engine.history("staging", 10), engine.registry.resolve(LATEST)
+        tags = set(engine.registry.tags())
+        (audited_environment,) = engine.verify("staging", Told()).environments
         repeated = promote(engine, "v1.0.0", "staging")
 
         assert lost.tagged
         assert (recorded, latest) == ((), None)
+        assert tags == {Tag("v1.0.0-dev"), STAGED}
+        assert [problem.kind for problem in audited_environment.problems] == [Kind.UNRECORDED]
         assert repeated.error is None
         assert copies(engine) == [entry.record.id for entry in engine.history("staging", 10)]
         assert len(copies(engine)) == 1

@@ -11,8 +11,8 @@ from engine.auditing import (
     AuditBackendPlugin,
     AuditSettings,
 )
-from engine.domain.errors import ConfigError
-from engine.domain.text import printable
+from engine.domain.errors import ConfigError, PromotionError
+from engine.domain.text import mask_secrets, printable
 
 # Loaded when asked for: an object store client is no small import.
 _OURS = {
@@ -30,13 +30,28 @@ def open_backend(
 
     ConfigError when there is none, when it cannot be loaded, or for settings it does not accept.
     """
-    backend = _factory(name)(settings)
+    backend = _opened(name, settings)
     if not isinstance(backend, AuditBackendPlugin):
         raise ConfigError(
             f"the audit backend {name} is not one: its entry point in {ENTRY_POINTS} must give "
             "an engine.auditing.AuditBackendPlugin"
         )
     return BoundedBackend(backend, name, seconds)
+
+
+def _opened(name: str, settings: AuditSettings) -> AuditBackendPlugin:
+    factory = _factory(name)
+    try:
+        return factory(settings)
+    except (PromotionError, KeyboardInterrupt):
+        raise
+    # Extensions in Rust panic with a BaseException.
+    except BaseException as error:
+        said = printable(mask_secrets(str(error)))[:200]
+        raise ConfigError(
+            f"audit backend {name} cannot be opened ({type(error).__name__}: {said}): "
+            "check artifacts.promotion.audit"
+        ) from error
 
 
 def _factory(name: str) -> AuditBackendFactory:

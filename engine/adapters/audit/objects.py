@@ -1,12 +1,13 @@
 """The s3 audit backend: one object per record in any object store, never overwritten (FR-025b)."""
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
+from html import unescape
 from itertools import islice
-from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 import obstore
@@ -15,14 +16,15 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from pydantic import ValidationError
 
 from engine.adapters.audit.naming import is_record_name, moment, object_name
+from engine.adapters.audit.object_options import client_options, store_options, unknown_option
 from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.errors import AuditUnavailableError, ConfigError
 from engine.domain.record import AnyRecord, record_from_bytes
 from engine.domain.text import mask_secrets, printable
 
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, S3Config
-
+_MAX_ERROR = 64 * 1024
+# The body of an error of S3, and of what is compatible with it.
+_REASON = re.compile(r"<Code>([^<]{1,100})</Code>(?:[^<]*<Message>([^<]{1,300})</Message>)?")
 _MAX_RECORD = 16 * 1024 * 1024
 _READERS = 8
 _PORTION = 100
@@ -46,12 +48,12 @@ def open_objects(settings: AuditSettings) -> AuditBackendPlugin:
     try:
         store: ObjectStore = from_url(
             url,
-            config=cast("S3Config", dict(settings.options)),
-            client_options=_client(settings),
+            config=store_options(parts.scheme, settings.options),
+            client_options=client_options(settings.options),
             retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)},
         )
     except UnknownConfigurationKeyError as error:
-        raise ConfigError(f"artifacts.promotion.audit.options: {_short(error)}") from error
+        raise unknown_option(parts.scheme, error) from error
     except (BaseError, ValueError, TypeError, OSError) as error:
         raise ConfigError(
             f"artifacts.promotion.audit: {reference} cannot be used ({_short(error)}): see to "
@@ -172,13 +174,12 @@ class ObjectAudit(AuditBackendPlugin):
             ) from error
 
 
-def _client(settings: AuditSettings) -> "ClientConfig":
-    """An endpoint spelt http:// is meant so."""
-    plain = str(settings.options.get("endpoint", "")).startswith("http://")
-    return {"timeout": "10s", "connect_timeout": "5s", "allow_http": plain}
-
-
 def _short(error: Exception) -> str:
-    """The first line of `error`, without what may be secret in an address."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return printable(mask_secrets(lines[0]))[:200]
+    """The store's own reason, else the first line of `error`; without secrets of an address."""
+    text = str(error)[:_MAX_ERROR]
+    found = _REASON.search(text)
+    if found:
+        reason = unescape(": ".join(filter(None, found.groups())))
+    else:
+        reason = (text.strip().splitlines() or [type(error).__name__])[0]
+    return printable(mask_secrets(reason))[:400]
