@@ -1,5 +1,7 @@
 """Only those an environment names may change it (FR-046 … FR-049)."""
 
+import json
+
 from engine.checks.check import reads
 from engine.context.context import Context
 from engine.domain.environment import Authorization
@@ -13,6 +15,7 @@ from engine.domain.request import (
     RollbackRequest,
     UnlockRequest,
 )
+from engine.domain.text import printable
 
 _NAME = "authorization"
 _VERBS: dict[type[Request], str] = {
@@ -83,6 +86,7 @@ def _refused(request: Request, context: Context, more: str) -> Finding:
     rules = context.target.authorization or Authorization()
     needed, named = sorted(rules.allowed_groups or ()), sorted(rules.allowed_operators or ())
     others = f" Allowed operators: [{', '.join(named)}]." if named else ""
+    more = more or _line_that_admits(operator, named, request.target)
     verb = _VERBS[type(request)]
     return blocked(
         _NAME,
@@ -97,4 +101,13 @@ def _refused(request: Request, context: Context, more: str) -> Finding:
             "groups": sorted(operator.groups),
             "verified": operator.verified,
         },
+    )
+
+
+def _line_that_admits(operator: Operator, named: list[str], target: str) -> str:
+    """The line of the manifest that would admit `operator`; JSON's quotes are YAML's too."""
+    names = json.dumps([*named, operator.name], ensure_ascii=False)
+    return (
+        f" To admit this operator, write allowed_operators: {printable(names)} under "
+        f"authorization of '{target}' in manifest.yaml."
     )

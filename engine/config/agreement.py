@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from engine.config.addresses import LayoutAddress, parse_address
 from engine.config.problems import Problem, near
 from engine.config.promotion import DEFAULT_ENVIRONMENTS
+from engine.config.qualified_names import unmatched_names
 from engine.config.tenants import shared_issuer_problems
 from engine.config.tree import Node
 from engine.domain.gate import GateKind
@@ -29,6 +30,7 @@ def disagreements(tree: object) -> Iterator[Problem]:
     yield from _registries(root)
     yield from _identity(root)
     yield from shared_issuer_problems(root)
+    yield from unmatched_names(root)
     yield from _faces(root)
 
 

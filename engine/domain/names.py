@@ -3,13 +3,24 @@
 from collections.abc import Iterable, Iterator, Set
 from unicodedata import normalize
 
+_OIDC = "oidc:"
+
 
 def canonical_name(name: str) -> str:
     """
     The form in which all spellings of a name are equal: case-folded and NFC-normalised.
 
-    Decomposed before it is folded, as Unicode's canonical caseless matching (D145) asks.
+    Decomposed before it is folded, as Unicode's canonical caseless matching (D145) asks. The
+    subject in `oidc:<issuer>#<subject>` keeps its case: OpenID Connect Core 2 compares it so, and
+    the branches `main` and `Main` of one repository are two.
     """
+    if name[:5].casefold() == _OIDC and "#" in name:
+        issuer, _, subject = name.partition("#")
+        return f"{_folded(issuer)}#{normalize('NFC', subject)}"
+    return _folded(name)
+
+
+def _folded(name: str) -> str:
     return normalize("NFC", normalize("NFD", name).casefold())
 
 

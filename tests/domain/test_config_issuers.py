@@ -157,3 +157,53 @@ def test_rules_are_read_as_written(tmp_path: Path) -> None:
     assert entry.claims == {"a": ("x",), "b": (1, True, "no")}
     assert entry.allowed_domains == ("acme.com",)
     assert entry.groups_separator == " "
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "repo:acme/platform:ref:refs/heads/main",
+            "matches nobody: a name with a colon begins with its source; write "
+            '"oidc:https://login.acme.com#repo:acme/platform:ref:refs/heads/main"',
+        ),
+        ("oidc:https://login.acme.com", "matches nobody: write oidc:<issuer>#<subject>"),
+        (
+            "oidc:https://login.acme.com/#alice",
+            "matches nobody: neither identity.oidc nor web.auth has the issuer "
+            "https://login.acme.com/",
+        ),
+    ],
+)
+def test_a_name_that_can_match_nobody_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    environments = f"[{{name: prod, authorization: {{allowed_operators: ['{name}']}}}}]"
+    people = f"identity: {{groups: {{admins: ['{name}']}}, oidc: [{{issuer: 'https://login.acme.com'}}]}}"
+
+    found = problems(tmp_path, manifest(promotion=f"environments: {environments}", rest=people))
+
+    rules = "artifacts.promotion.environments[0].authorization.allowed_operators[0]"
+    assert found == [f"{rules}: {said}", f"identity.groups.admins[0]: {said}"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "alice@acme.com",
+        "U01ALICE",
+        "slack:T01/U01ALICE",
+        "registry:harbor.example.com/alice",
+        "os:alice",
+        "proxy:alice@acme.com",
+        "oidc:https://login.acme.com#repo:acme/platform:ref:refs/heads/main",
+    ],
+)
+def test_a_name_with_its_source_is_accepted(tmp_path: Path, name: str) -> None:
+    environments = f"[{{name: prod, authorization: {{allowed_operators: ['{name}']}}}}]"
+    people = "identity: {oidc: [{issuer: 'https://login.acme.com'}]}"
+
+    config = load(tmp_path, manifest(promotion=f"environments: {environments}", rest=people))
+
+    rules = config.path.environment("prod").authorization
+    assert rules is not None
+    assert rules.allowed_operators is not None
+    assert [*rules.allowed_operators] == [name]

@@ -1,0 +1,51 @@
+"""Names of people and jobs in the manifest that can match nobody."""
+
+import json
+from collections.abc import Iterator
+
+from engine.config.problems import Problem
+from engine.config.tree import Node
+
+_SOURCES = ("oidc:", "slack:", "registry:", "proxy:", "os:")
+
+
+def unmatched_names(root: Node) -> Iterator[Problem]:
+    """
+    A name with a colon is a qualified id, `<source>:…`: no e-mail address, user name or Slack id
+    has a colon.
+    """
+    entries = [*root["identity.oidc"].items, root["web.auth"]]
+    issuers = [issuer for entry in entries if (issuer := entry["issuer"].text)]
+    for environment in root["artifacts.promotion.environments"].items:
+        for name in environment["authorization.allowed_operators"].items:
+            yield from _unmatched(name, issuers)
+    for _, members in root["identity.groups"].entries:
+        for name in members.items:
+            yield from _unmatched(name, issuers)
+    for person, names in root["identity.aliases"].entries:
+        yield from _without_source(names, person, issuers)
+        for name in names.items:
+            yield from _without_source(name, name.text or "", issuers)
+
+
+def _unmatched(node: Node, issuers: list[str]) -> Iterator[Problem]:
+    name = node.text or ""
+    yield from _without_source(node, name, issuers)
+    if not name.startswith("oidc:"):
+        return
+    issuer, mark, subject = name.removeprefix("oidc:").partition("#")
+    if not (mark and subject):
+        yield node.problem("matches nobody: write oidc:<issuer>#<subject>")
+    elif issuer not in issuers:
+        yield node.problem(
+            f"matches nobody: neither identity.oidc nor web.auth has the issuer {issuer}"
+        )
+
+
+def _without_source(node: Node, name: str, issuers: list[str]) -> Iterator[Problem]:
+    if ":" in name and not name.startswith(_SOURCES):
+        meant = f"oidc:{issuers[0] if issuers else '<issuer>'}#{name}"
+        yield node.problem(
+            "matches nobody: a name with a colon begins with its source; write "
+            f"{json.dumps(meant, ensure_ascii=False)}"
+        )
