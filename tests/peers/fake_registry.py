@@ -22,7 +22,8 @@ _PATH = re.compile(
 @dataclass
 class Behaviour:
     """
-    What the registry does unlike others. `immutable` is the reply to a second write of a tag;
+    What the registry does unlike others. `immutable` is the reply to a second write of a tag
+    that it `protects`;
     `corrupt` changes what is stored; `named_digest` is what Docker-Content-Digest says. Above
     `max_page` entries, or with any `n` where `refuses_n`, a list of tags gets `page_refusal`.
     """
@@ -32,6 +33,7 @@ class Behaviour:
     sends_oci_subject: bool = False
     resolves_hex_tags: bool = False
     immutable: Reply | None = None
+    protects: Callable[[str], bool] = lambda tag: True
     corrupt: Callable[[bytes], bytes] | None = None
     named_digest: str | None = None
     names_digest: bool = True
@@ -121,7 +123,8 @@ class FakeRegistry(FakeServer):
         return Reply(200, content, headers)
 
     def _store(self, request: Request, repository: Repository, name: str) -> Reply:
-        if self.behaviour.immutable is not None and name in repository.tags:
+        protected = name in repository.tags and self.behaviour.protects(name)
+        if self.behaviour.immutable is not None and protected:
             return self.behaviour.immutable
         content = (self.behaviour.corrupt or bytes)(request.body)
         digest = digest_of(content)
