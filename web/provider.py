@@ -3,6 +3,7 @@
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +15,16 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
 
 from engine.config.issuers import OidcSignIn
-from engine.domain.errors import AuthorizationError
+from engine.domain.errors import AuthorizationError, IdentityUnavailableError
+from engine.single_flight import SingleFlight, limited
 from web.bounded import Bounded
 
 _log = logging.getLogger(__name__)
 _SECONDS = 10
+# Whoever comes right after a failure is answered by it at once.
+_DOWN_SECONDS = 5
+# Threads of the server that wait for the provider to redeem a code.
+_REDEEMING = 4
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # An ID token has the address and the groups where these are among the scopes a provider knows.
 _WANTED = ("openid", "email", "groups")
@@ -40,11 +46,22 @@ class Provider:
     def __init__(self, auth: OidcSignIn, callback: str) -> None:
         self._auth = auth
         self._callback = callback
-        self._lock = threading.Lock()
+        self._busy = (
+            f"The provider {auth.issuer} does not answer in time, so nobody can sign in: try again "
+            "in a moment"
+        )
+        self._flight = SingleFlight(self._busy)
+        self._redeeming = threading.BoundedSemaphore(_REDEEMING)
         self._found: Endpoints | None = None
+        self._failure: str | None = None
+        self._failed_at = 0.0
 
     def question(self) -> tuple[str, dict[str, str]]:
-        """Where to send somebody who wants to sign in, and what to remember meanwhile."""
+        """
+        Where to send somebody who wants to sign in, and what to remember until they come back.
+
+        IdentityUnavailableError when the provider cannot be asked where that is.
+        """
         with self._client() as client:
             verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
             places = self._endpoints(client)
@@ -54,9 +71,12 @@ class Provider:
         return str(url), {"state": str(state), "nonce": nonce, "verifier": verifier}
 
     def id_token(self, code: str, verifier: str) -> str:
-        """What the provider gives for `code`; AuthorizationError when it gives none."""
+        """
+        What the provider gives for `code`; AuthorizationError when it gives none, and
+        IdentityUnavailableError when it does not answer.
+        """
         try:
-            with self._client() as client:
+            with limited(self._redeeming, self._busy), self._client() as client:
                 answer: Mapping[str, Any] = client.fetch_token(
                     self._endpoints(client).token,
                     grant_type="authorization_code",
@@ -66,6 +86,8 @@ class Provider:
                     timeout=_SECONDS,
                     allow_redirects=False,
                 )
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise IdentityUnavailableError(self._busy) from error
         except (requests.RequestException, AuthlibBaseError, *_NO_DOCUMENT) as error:
             _log.info("sign-in with %s failed: %s", self._auth.issuer, type(error).__name__)
             raise AuthorizationError(
@@ -99,9 +121,17 @@ class Provider:
             requests.Session.close(client)
 
     def _endpoints(self, client: OAuth2Session) -> Endpoints:
-        with self._lock:
+        if self._found is not None:
+            return self._found
+        with self._flight.turn():
+            if self._failure and time.monotonic() - self._failed_at < _DOWN_SECONDS:
+                raise IdentityUnavailableError(self._failure)
             if self._found is None:
-                self._found = self._discovered(client)
+                try:
+                    self._found = self._discovered(client)
+                except IdentityUnavailableError as error:
+                    self._failure, self._failed_at = str(error), time.monotonic()
+                    raise
             return self._found
 
     def _discovered(self, client: OAuth2Session) -> Endpoints:
@@ -112,7 +142,7 @@ class Provider:
             answer = client.get(url, timeout=_SECONDS, withhold_token=True, allow_redirects=False)
             document = answer.json()
         except (requests.RequestException, *_NO_DOCUMENT) as error:
-            raise AuthorizationError(
+            raise IdentityUnavailableError(
                 f"The provider {issuer} does not answer, so nobody can sign in: try again, or "
                 "check web.auth.issuer and the way to it"
             ) from error
@@ -120,7 +150,7 @@ class Provider:
         known = isinstance(document, dict) and document.get("issuer") == issuer
         found = [document.get(name) for name in names] if known else []
         if len(found) != len(names) or not all(_secure(each, issuer) for each in found):
-            raise AuthorizationError(
+            raise IdentityUnavailableError(
                 f"The provider {issuer} does not describe itself as OpenID Connect Discovery asks "
                 "for: check web.auth.issuer, which has to be the same to the letter"
             )

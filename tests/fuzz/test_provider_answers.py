@@ -40,6 +40,8 @@ HOSTILE = {
     "a failure": Reply(500, b"[]", JSON),
     "half": Reply(200, b'{"id_token":"x"}', JSON, cut_after=5),
 }
+# Refused, or the provider gave no answer that could be used.
+REFUSED = (403, 503)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def _as_usual(provider: FakeProvider) -> Iterator[None]:
 def answered(browser: FlaskClient, path: str) -> int:
     """The status of a page that says what happened, and shows nothing of how."""
     answer = browser.get(path)
-    assert answer.status_code in (303, 403), answer.text
+    assert answer.status_code in (303, *REFUSED), answer.text
     assert "Traceback" not in answer.text
     return answer.status_code
 
@@ -82,8 +84,8 @@ def answered(browser: FlaskClient, path: str) -> int:
 def come_back(browser: FlaskClient, provider: FakeProvider) -> int:
     """Begin to sign in, and return with a code."""
     begun = browser.get("/auth/start")
-    if begun.status_code == 403:
-        return 403
+    if begun.status_code in REFUSED:
+        return begun.status_code
     asked = parse_qs(urlsplit(begun.headers["Location"]).query)
     provider.nonce = asked["nonce"][0]
     return answered(browser, f"/auth/callback?code=given&state={asked['state'][0]}")
@@ -101,7 +103,8 @@ def test_a_hostile_token_answer_signs_nobody_in(
     with stage.app.test_client() as browser:
         status = come_back(browser, provider)
 
-        assert (status, signed_in(browser)) == (403, False)
+        assert status in REFUSED
+        assert not signed_in(browser)
 
 
 @SEVERAL
@@ -116,13 +119,14 @@ def test_a_token_answer_altered_anywhere_is_no_defect(
     with stage.app.test_client() as browser:
         status = come_back(browser, provider)
 
-        assert (status, signed_in(browser)) == (403, False)
+        assert status in REFUSED
+        assert not signed_in(browser)
 
 
-@pytest.fixture(scope="module")
-def strange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeProvider, Stage]]:
+@pytest.fixture
+def strange(tmp_path: Path) -> Iterator[tuple[FakeProvider, Stage]]:
     """A provider that never yet described itself well, and where people would sign in with it."""
-    with FakeProvider() as provider, signing_in(tmp_path_factory.mktemp("x"), provider) as stage:
+    with FakeProvider() as provider, signing_in(tmp_path, provider) as stage:
         yield provider, stage
 
 
@@ -131,12 +135,12 @@ def test_a_hostile_description_signs_nobody_in(
     strange: tuple[FakeProvider, Stage], name: str
 ) -> None:
     provider, stage = strange
-    provider.forget_scripts()
     provider.always("GET", re.escape(DISCOVERY), HOSTILE[name])
     with stage.app.test_client() as browser:
         status = come_back(browser, provider)
 
-        assert (status, signed_in(browser)) == (403, False)
+        assert status in REFUSED
+        assert not signed_in(browser)
 
 
 @pytest.mark.parametrize("name", ["deep lists", "deep maps", "a giant number", "compressed"])
@@ -145,7 +149,8 @@ def test_hostile_keys_sign_nobody_in(tmp_path: Path, name: str) -> None:
         provider.always("GET", re.escape(JWKS), HOSTILE[name])
         status = come_back(stage.client, provider)
 
-        assert (status, signed_in(stage.client)) == (403, False)
+        assert status in REFUSED
+        assert not signed_in(stage.client)
         assert provider.seen("GET", re.escape(JWKS))
 
 
@@ -157,5 +162,5 @@ def test_an_answer_that_drips_is_not_waited_for_without_end(
     with stage.app.test_client() as browser:
         status = come_back(browser, provider)
 
-    assert status == 403
+    assert status == 503
     assert time.monotonic() - began < 100

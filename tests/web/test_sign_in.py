@@ -228,7 +228,7 @@ def test_a_provider_that_is_down_is_said(tmp_path: Path) -> None:
     with stage_in(tmp_path, web) as stage:
         answer = stage.client.get("/auth/start")
 
-    assert answer.status_code == 403
+    assert answer.status_code == 503
     assert "does not answer, so nobody can sign in" in answer.text
 
 

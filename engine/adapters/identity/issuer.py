@@ -1,13 +1,13 @@
 """An issuer's keys as they are now: found by discovery, kept for an hour, renewed on rotation."""
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engine.adapters.identity.documents import DocumentError, secure_url
 from engine.adapters.identity.keys import Key, published_keys
-from engine.domain.errors import AuthorizationError
+from engine.domain.errors import IdentityUnavailableError
 from engine.domain.text import printable
+from engine.single_flight import SingleFlight
 
 _KEPT_SECONDS = 3600.0
 # Anybody can make up key ids: they must not turn into as many requests to the issuer.
@@ -37,22 +37,26 @@ class Issuer:
         self.url = url
         self._fetch = fetch
         self._clock = clock
-        self._lock = threading.Lock()
+        self._flight = SingleFlight(
+            f"identity could not be checked, so nothing was done: issuer {url} is being asked for "
+            "its keys and does not answer: try again in a moment"
+        )
         self._held: _KeySet | None = None
         self._asked_at = 0.0
         self._failure: str | None = None
+        self._failed_at = 0.0
 
     def keys(self, key_id: str | None) -> tuple[Key, ...]:
         """
         The keys a token that names `key_id` may be signed by, none when the issuer has none such.
 
-        AuthorizationError when the issuer cannot be asked, which says nothing about the token.
+        IdentityUnavailableError when the issuer cannot be asked: nothing is known of the token.
         """
         found = self._known(key_id)
         if found is not None:
             return found
         # Only those wait here whose key is not known: others are answered above meanwhile.
-        with self._lock:
+        with self._flight.turn():
             found = self._known(key_id)
             if found is not None:
                 return found
@@ -67,8 +71,9 @@ class Issuer:
         return found if found or now - self._asked_at < _AGAIN_SECONDS else None
 
     def _renewed(self) -> _KeySet:
-        if self._failure and self._clock() - self._asked_at < _DOWN_SECONDS:
-            raise AuthorizationError(self._failure)
+        # Counted from its end: a failure may itself have taken longer than it is remembered.
+        if self._failure and self._clock() - self._failed_at < _DOWN_SECONDS:
+            raise IdentityUnavailableError(self._failure)
         self._asked_at = self._clock()
         try:
             keys = self._published()
@@ -77,7 +82,8 @@ class Issuer:
                 f"identity could not be checked, so nothing was done: issuer {self.url} {error}; "
                 "try again, or check identity.oidc in manifest.yaml and the way to the issuer"
             )
-            raise AuthorizationError(self._failure) from error
+            self._failed_at = self._clock()
+            raise IdentityUnavailableError(self._failure) from error
         self._failure = None
         self._held = _KeySet(keys, self._clock())
         return self._held

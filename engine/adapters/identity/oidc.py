@@ -49,9 +49,9 @@ class OidcVerifier:
         """
         Whom `token`, of at most 16 KiB, speaks of.
 
-        AuthorizationError says what is wrong with the token, or that its issuer could not be asked.
-        A message shows no token, and of the claims only issuer, audience, expiry and those that
-        the settings restrict.
+        AuthorizationError says what is wrong with the token, and IdentityUnavailableError that its
+        issuer could not be asked. A message shows no token, and of the claims only issuer,
+        audience, expiry and those that the settings restrict.
         """
         said = Token.read(token)
         trusted = self._trusted(said)
