@@ -32,6 +32,9 @@ class AuditBackendPlugin(ABC):
     """
     Keeps records for good (FR-025, FR-026): what was appended is never altered or removed.
 
+    A backend defines `query_history` and either `append`, which gets every record, or
+    `store_promotion` and `store_rollback`, which get only those: locks and refusals have no copy.
+
     A record is appended before its change takes effect, so one may be kept whose change never
     did. Methods are called from any thread, one after the other or side by side. Whatever goes
     wrong is an AuditUnavailableError with one sentence; floe gives up on a call that takes
@@ -39,13 +42,24 @@ class AuditBackendPlugin(ABC):
     into that error.
     """
 
-    @abstractmethod
+    place: str = ""
+    """Tells this backend's copies from those of another one; records name it. Holds no secret."""
+
     def append(self, record: AnyRecord) -> None:
         """
         Keep `record`; when this returns it survives a crash. A record that is there already, by
         its id and to the last byte of `record.to_bytes()`, is done; one with other bytes stays
         as it is and is an error.
         """
+        if isinstance(record, PromotionRecord):
+            self.store_promotion(record)
+        elif isinstance(record, RollbackRecord):
+            self.store_rollback(record)
+
+    def keeps(self, kind: str) -> bool:
+        """Whether `append` keeps records of this `kind` (`promotion`, `lock`, …)."""
+        everything = type(self).append is not AuditBackendPlugin.append
+        return everything or kind in ("promotion", "rollback")
 
     @abstractmethod
     def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
@@ -59,11 +73,16 @@ class AuditBackendPlugin(ABC):
         yield from self.query_history(environment, _ALL)
 
     def store_promotion(self, record: PromotionRecord) -> None:
-        """`append` by the name of what happened."""
-        self.append(record)
+        """Keep a promotion, as `append` does."""
+        self._append_own(record)
 
     def store_rollback(self, record: RollbackRecord) -> None:
-        """`append` by the name of what happened."""
+        """Keep a rollback, as `append` does."""
+        self._append_own(record)
+
+    def _append_own(self, record: AnyRecord) -> None:
+        if type(self).append is AuditBackendPlugin.append:
+            raise NotImplementedError(f"{type(self).__name__} does not keep a {record.kind}")
         self.append(record)
 
     def close(self) -> None:  # noqa: B027 - most backends hold nothing open

@@ -44,6 +44,9 @@ class Executor:
         upload: Future[Upload],
     ) -> LedgerEntry:
         """Carry out `writes` and record them after `head`; returns the committed entry."""
+        backend = self.audit_backend
+        if backend is not None and backend.keeps(record.kind):
+            record = record.model_copy(update={"copied_to": backend.place})
         # A registry that took no upload takes no tag either: nothing is left behind.
         opened = upload.result()
         blob = self.pool.submit(opened.finish, record.to_bytes())
@@ -51,9 +54,9 @@ class Executor:
         for write in immutable:
             self.registry.put(write.manifest, write.tag)
         blob.result()
-        if self.audit_backend is not None:
+        if backend is not None:
             # Kept before anything takes effect: what compliance asks for is never missing a change.
-            self.audit_backend.append(record)
+            backend.append(record)
         # A record that is staged does not count yet, so it may be written beside the read-back.
         seen = [self.pool.submit(self._read_back, write) for write in immutable]
         entry = self.ledger.stage(draft_after(head, record, subject))

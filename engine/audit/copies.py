@@ -1,7 +1,7 @@
 """A ledger against the copies of its records that an audit backend keeps (spec 14)."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,23 +25,36 @@ class Mark:
     speaks: tuple[str, str | None]
     at: datetime
     told: bool = False
+    copied_to: str | None = None
 
     @classmethod
     def of(cls, record: AnyRecord) -> "Mark":
         content = hashlib.sha256(record.to_bytes()).hexdigest()
         told = isinstance(record, RefusalRecord) and record.rule not in LEDGERED_RULES
-        return cls(record.id, content, (record.kind, record.subject_digest), record.at, told)
+        speaks = (record.kind, record.subject_digest)
+        return cls(record.id, content, speaks, record.at, told, record.copied_to)
 
 
-def copies_of(backend: AuditBackendPlugin | None, environment: str) -> tuple[Mark, ...] | None:
-    """The marks of what `backend` keeps; None without one, AuditUnavailableError unread."""
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What a backend has of one environment, which kinds it keeps, and how records name it."""
+
+    place: str
+    keeps: Callable[[str], bool]
+    marks: tuple[Mark, ...]
+
+
+def copies_of(backend: AuditBackendPlugin | None, environment: str) -> Copies | None:
+    """What `backend` keeps; None without one, AuditUnavailableError unread."""
     if backend is None:
         return None
-    return tuple(Mark.of(record) for record in backend.records(environment))
+    marks = tuple(Mark.of(record) for record in backend.records(environment))
+    return Copies(backend.place, backend.keeps, marks)
 
 
-def compare(copies: Sequence[Mark], ledger: Mapping[int, Mark], remarks: Remarks) -> None:
+def compare(kept: Copies, ledger: Mapping[int, Mark], remarks: Remarks) -> None:
     """Say what one has and the other has not, or has with other content."""
+    copies = kept.marks
     places = {mark.id: sequence for sequence, mark in ledger.items()}
     common = [places[copy.id] for copy in copies if copy.id in places]
     for copy in copies:
@@ -55,7 +68,9 @@ def compare(copies: Sequence[Mark], ledger: Mapping[int, Mark], remarks: Remarks
                 "altered; the backend's is the one that nobody may write to",
                 sequence,
             )
-    _uncopied({*ledger} - {*common}, min(common, default=None), remarks)
+    expected = {n: mark for n, mark in ledger.items() if kept.keeps(mark.speaks[0])}
+    missing = {n: mark for n, mark in expected.items() if n not in {*common}}
+    _uncopied(missing, kept.place, min(common, default=max(ledger, default=0) + 1), remarks)
 
 
 def _unknown(copy: Mark, ledger: Mapping[int, Mark], remarks: Remarks) -> None:
@@ -78,17 +93,25 @@ def _unknown(copy: Mark, ledger: Mapping[int, Mark], remarks: Remarks) -> None:
     )
 
 
-def _uncopied(missing: set[int], first: int | None, remarks: Remarks) -> None:
-    """What is older than every copy was recorded before there was a backend."""
-    before = sorted(n for n in missing if first is not None and n < first)
+def _uncopied(missing: Mapping[int, Mark], place: str, first: int, remarks: Remarks) -> None:
+    """A record names the backend that had a copy of it, so a copy that was deleted is missed."""
+    deleted = {n for n, mark in missing.items() if mark.copied_to == place}
+    before = sorted(n for n in {*missing} - deleted if n < first)
     if before:
         remarks.note(
             Kind.UNCOPIED,
             f"The audit backend has no copy of entries {before[0]} to {before[-1]}: they are "
-            "older than the first it has",
+            "older than the first it has, and none of them was copied to it",
             before[-1],
         )
-    for sequence in sorted(missing - {*before}):
+    for sequence in sorted(deleted):
+        remarks.problem(
+            Kind.UNCOPIED,
+            f"Entry {sequence} was copied to the audit backend, and the copy is gone: find out "
+            "who can delete there, and restore it",
+            sequence,
+        )
+    for sequence in sorted({*missing} - deleted - {*before}):
         remarks.problem(
             Kind.UNCOPIED,
             f"Entry {sequence} has no copy in the audit backend: find out who can delete there, or "

@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
-from engine.audit.copies import Mark
+from engine.audit.copies import Copies
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import Exhibit
 
@@ -20,7 +20,7 @@ class Snapshot:
     latest: Digest | None
     sequences: tuple[int, ...] = field(repr=False)
     tags: tuple[Tag, ...] = field(repr=False)
-    copies: tuple[Mark, ...] | None = field(default=None, repr=False)
+    copies: Copies | None = field(default=None, repr=False)
 
     @property
     def top(self) -> int:

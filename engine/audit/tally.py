@@ -51,19 +51,24 @@ class Tally:
         era = self.policies.get(record.policy_digest, Era(0, 0, place.sequence))
         self.policies[record.policy_digest] = Era(era.count + 1, place.sequence, era.last)
 
-    def policy_notes(self, present: str, remarks: Remarks) -> None:
-        """Say which records were made under another policy than the `present` one."""
-        for digest, era in self.policies.items():
-            if digest == present:
-                continue
-            records = f"{era.count} records" if era.count > 1 else "1 record"
-            remarks.note(
-                Kind.POLICY,
-                f"{records} (entries {era.first} to {era.last}) were made under policy "
-                f"{digest[:19]}, and the present one is {present[:19]}: expected where "
-                "manifest.yaml was changed since, else ask who made them with another one",
-                era.last,
-            )
+    def policy_note(self, present: str, remarks: Remarks) -> None:
+        """Say once how many records were made under other policies than the `present` one."""
+        others = {digest: era for digest, era in self.policies.items() if digest != present}
+        if not others:
+            return
+        eras = others.values()
+        count, last = sum(era.count for era in eras), max(era.last for era in eras)
+        first = min(era.first for era in eras)
+        records = f"{count} records" if count > 1 else "1 record"
+        policy = f"policy {next(iter(others))[:19]}"
+        policies = f"{len(others)} other policies" if len(others) > 1 else policy
+        remarks.note(
+            Kind.POLICY,
+            f"{records} (entries {first} to {last}) were made under {policies}, and the present "
+            f"one is {present[:19]}: expected where manifest.yaml was changed since, else ask who "
+            "made them with another one",
+            last,
+        )
 
     def _tag(
         self, sequence: int, record: PromotionRecord | RollbackRecord, remarks: Remarks

@@ -82,7 +82,7 @@ class Verification:
         self._judge_tags(snapshot, tally, remarks)
         if snapshot.copies is not None:
             compare(snapshot.copies, tally.marks, remarks)
-        tally.policy_notes(self.policy_digest, remarks)
+        tally.policy_note(self.policy_digest, remarks)
         judge_descent(snapshot, known, tally, self.heads, remarks)
         return EnvironmentAudit(
             environment=name,

@@ -91,6 +91,8 @@ class Record(Value):
     identity_verified: bool
     trace_id: TraceText
     policy_digest: DigestText
+    # The audit backend that had a copy before the record took effect.
+    copied_to: str | None = None
 
     _id_field: ClassVar[str]
     _time_field: ClassVar[str]

@@ -129,7 +129,8 @@ class Operation(Generic[R, C]):
 
     def same(self, one: AnyRecord, other: AnyRecord) -> bool:
         """Whether two records are of one request, made by different runs of it."""
-        return one.model_dump(exclude=set(self.run)) == other.model_dump(exclude=set(self.run))
+        run = {*self.run, "copied_to"}
+        return one.model_dump(exclude=run) == other.model_dump(exclude=run)
 
     @property
     def _facts(self) -> tuple[Fact[Any], ...]:

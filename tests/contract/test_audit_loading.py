@@ -37,7 +37,7 @@ def test_an_unknown_name_is_answered_with_the_installed_ones(tmp_path: Path) -> 
         open_backend("s4", AuditSettings(tmp_path))
 
     assert "no audit backend is called s4" in str(caught.value)
-    assert "oci, database, s3, broken, lines, not-a-backend" in str(caught.value)
+    assert "oci, database, s3, broken, keeps-nothing, lines, not-a-backend" in str(caught.value)
 
 
 def test_a_plugin_does_not_take_the_place_of_one_of_ours(tmp_path: Path) -> None:
@@ -55,8 +55,22 @@ def test_a_plugin_that_cannot_be_imported_is_a_configuration_error(tmp_path: Pat
 
 
 def test_an_entry_point_that_gives_no_backend_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="not-a-backend is not one"):
+    with pytest.raises(
+        ConfigError, match="not-a-backend of floe.audit_backends is not an engine.auditing.AuditB"
+    ):
         open_backend("not-a-backend", AuditSettings(tmp_path))
+
+
+def test_an_error_of_a_plugin_s_constructor_names_the_plugin(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_backend("lines", AuditSettings(tmp_path))
+
+    assert str(caught.value).startswith("audit backend lines cannot be opened (KeyError: 'file')")
+
+
+def test_a_plugin_that_keeps_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="defines neither append nor both store_promotion"):
+        open_backend("keeps-nothing", AuditSettings(tmp_path))
 
 
 def test_whatever_a_plugin_raises_is_one_sentence_with_its_cause(tmp_path: Path) -> None:

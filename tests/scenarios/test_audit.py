@@ -85,6 +85,20 @@ def test_records_under_another_policy_are_noted_with_their_range(
     assert "2 records (entries 1 to 2) were made under policy sha256:bbbbbbbbbbbb" in said(found)
 
 
+def test_every_edit_of_the_manifest_adds_no_line_to_the_report(
+    place: Place, tmp_path: Path
+) -> None:
+    for number, letter in enumerate("bcd", start=1):
+        other = f"sha256:{letter * 64}"
+        with engine_on(place.registry, tmp_path, policy_digest=other) as before:
+            promotions(place, before, number, first=number)
+    with engine_on(place.registry, tmp_path) as engine:
+        found = audit(engine)
+
+    assert named(found.notes) == [("policy", 3)]
+    assert "3 records (entries 1 to 3) were made under 3 other policies" in said(found)
+
+
 def test_held_strictly_another_policy_is_a_problem(place: Place, tmp_path: Path) -> None:
     with engine_on(place.registry, tmp_path, policy_digest=f"sha256:{'b' * 64}") as before:
         promotions(place, before, 1)

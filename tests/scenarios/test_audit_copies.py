@@ -14,7 +14,7 @@ from engine.api import Engine
 from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.audit import Kind
 from engine.domain.errors import AuditUnavailableError
-from engine.domain.record import PromotionRecord
+from engine.domain.record import AnyRecord, PromotionRecord
 from tests.builders import image
 from tests.scenarios.engines import Told, engine_on, promote
 from tests.scenarios.verbs import lock, roll_back, unlock
@@ -88,11 +88,48 @@ def test_a_copy_of_a_run_that_was_repeated_is_a_note(engine: Engine) -> None:
     assert noted(engine) == [(Kind.UNCOMMITTED, None)]
 
 
-def test_entries_older_than_the_first_copy_are_a_note(engine: Engine) -> None:
-    newest = _Only(engine.audit_backend, 1)
+def test_entries_recorded_before_there_was_a_backend_are_a_note(place, tmp_path) -> None:
+    place.push(image(b"v1.0.0"), "v1.0.0-dev")
+    copies = backend("database", tmp_path)
+    with engine_on(place.registry, tmp_path) as running:
+        promote(running, "v1.0.0", "staging")
+        audited = replace(running, audit_backend=copies)
+        noted_at_first = noted(audited)
+        lock(audited)
 
-    assert found(replace(engine, audit_backend=newest)) == []
-    assert noted(replace(engine, audit_backend=newest)) == [(Kind.UNCOPIED, 2)]
+        assert found(audited) == []
+        assert noted_at_first == noted(audited) == [(Kind.UNCOPIED, 1)]
+    copies.close()
+
+
+def test_a_copy_deleted_from_the_beginning_is_named(engine: Engine) -> None:
+    newest = replace(engine, audit_backend=_Only(engine.audit_backend, 1))
+
+    assert found(newest) == [(Kind.UNCOPIED, 1), (Kind.UNCOPIED, 2)]
+    assert noted(newest) == []
+
+
+def test_copies_in_an_earlier_backend_are_a_note(engine: Engine, tmp_path: Path) -> None:
+    another = open_backend("database", AuditSettings(tmp_path, path=tmp_path / "another.db"))
+
+    moved = replace(engine, audit_backend=another)
+
+    assert found(moved) == []
+    assert noted(moved) == [(Kind.UNCOPIED, 3)]
+    another.close()
+
+
+def test_a_backend_of_promotions_and_rollbacks_misses_no_lock(place, tmp_path) -> None:
+    place.push(image(b"v1.0.0"), "v1.0.0-dev")
+    with engine_on(place.registry, tmp_path) as running:
+        audited = replace(running, audit_backend=_PromotionsAndRollbacks())
+        promote(audited, "v1.0.0", "staging")
+        lock(audited)
+        unlock(audited)
+
+        assert found(audited) == []
+        kept = audited.audit_backend.query_history("staging", 9)
+        assert [record.kind for record in kept] == ["promotion"]
 
 
 def test_a_backend_that_was_emptied_is_named(engine: Engine) -> None:
@@ -136,6 +173,7 @@ class _Only(AuditBackendPlugin):
     """What `backend` has, and no more than its `newest` records."""
 
     def __init__(self, backend: AuditBackendPlugin, newest: int) -> None:
+        self.place = backend.place
         self._backend = backend
         self._newest = newest
 
@@ -144,3 +182,21 @@ class _Only(AuditBackendPlugin):
 
     def query_history(self, environment, limit):
         return self._backend.query_history(environment, limit)[: self._newest]
+
+
+class _PromotionsAndRollbacks(AuditBackendPlugin):
+    """A backend written with the two methods that say what happened."""
+
+    place = "two-kinds"
+
+    def __init__(self) -> None:
+        self._records: list[AnyRecord] = []
+
+    def store_promotion(self, record) -> None:
+        self._records.append(record)
+
+    def store_rollback(self, record) -> None:
+        self._records.append(record)
+
+    def query_history(self, environment, limit):
+        return [r for r in reversed(self._records) if r.ledger == environment][:limit]

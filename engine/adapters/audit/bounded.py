@@ -27,13 +27,17 @@ class BoundedBackend(AuditBackendPlugin):
     record is kept whose change did not take effect, which repeating the change makes good.
     """
 
-    def __init__(self, backend: AuditBackendPlugin, name: str, seconds: float) -> None:
+    def __init__(self, backend: AuditBackendPlugin, name: str, place: str, seconds: float) -> None:
+        self.place = place
         self._backend = backend
         self._name = name
         self._seconds = seconds
 
     def append(self, record: AnyRecord) -> None:
         self._bounded("keep a record", lambda: self._backend.append(record))
+
+    def keeps(self, kind: str) -> bool:
+        return self._backend.keeps(kind)
 
     def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
         return self._bounded(

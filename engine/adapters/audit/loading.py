@@ -1,8 +1,10 @@
 """Finds an audit backend by its name: floe's own, then those of installed plugins."""
 
+import hashlib
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
+from urllib.parse import urlsplit
 
 from engine.adapters.audit.bounded import BoundedBackend
 from engine.auditing import (
@@ -33,10 +35,24 @@ def open_backend(
     backend = _opened(name, settings)
     if not isinstance(backend, AuditBackendPlugin):
         raise ConfigError(
-            f"the audit backend {name} is not one: its entry point in {ENTRY_POINTS} must give "
-            "an engine.auditing.AuditBackendPlugin"
+            f"the entry point {name} of {ENTRY_POINTS} is not an engine.auditing.AuditBackendPlugin"
         )
-    return BoundedBackend(backend, name, seconds)
+    base, own = AuditBackendPlugin, type(backend)
+    stores = own.store_promotion is not base.store_promotion
+    if own.append is base.append and not (stores and own.store_rollback is not base.store_rollback):
+        raise ConfigError(
+            f"the audit backend {name} defines neither append nor both store_promotion and "
+            "store_rollback, so it keeps nothing"
+        )
+    return BoundedBackend(backend, name, backend.place or _place(name, settings), seconds)
+
+
+def _place(name: str, settings: AuditSettings) -> str:
+    """The same for the same store on every machine, and without the secrets of a URL."""
+    parts = urlsplit(settings.url or "")
+    host = parts.netloc.rpartition("@")[2]
+    address = settings.path or f"{parts.scheme}://{host}{parts.path}"
+    return f"{name}:{hashlib.sha256(str(address).encode()).hexdigest()[:12]}"
 
 
 def _opened(name: str, settings: AuditSettings) -> AuditBackendPlugin:
@@ -72,7 +88,7 @@ def _factory(name: str) -> AuditBackendFactory:
 def _loaded(point: EntryPoint) -> AuditBackendFactory:
     try:
         return cast(AuditBackendFactory, point.load())
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
         raise ConfigError(
             f"the audit backend {point.name} cannot be loaded from {point.value} "
             f"({printable(str(error))[:200]}): install its distribution again"

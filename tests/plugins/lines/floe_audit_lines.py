@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from engine.auditing import AuditBackendPlugin, AuditSettings
-from engine.domain.record import AnyRecord, record_from_bytes
+from engine.domain.record import AnyRecord, PromotionRecord, record_from_bytes
 
 
 class Lines(AuditBackendPlugin):
@@ -27,6 +27,19 @@ class Lines(AuditBackendPlugin):
         records = [record_from_bytes(line) for line in _lines(self._file)]
         there = [record for record in records if record.ledger == environment]
         return sorted(there, key=lambda record: record.at, reverse=True)[:limit]
+
+
+class KeepsNothing(AuditBackendPlugin):
+    """Defines one of the two kinds, so that rollbacks would have no copy."""
+
+    def __init__(self, _settings: AuditSettings) -> None:
+        pass
+
+    def store_promotion(self, record: PromotionRecord) -> None:
+        pass
+
+    def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
+        return []
 
 
 def nothing(settings: AuditSettings) -> None:
