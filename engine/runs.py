@@ -42,7 +42,7 @@ from engine.ports import (
 )
 from engine.secondaries import NO_COPIES, NO_SECONDARIES, Copies, Secondaries
 from engine.telemetry import NO_METRICS, NO_SPAN, NO_TRACER, Metrics, Span, Tracer
-from engine.traced import traced
+from engine.traced import ended, traced
 
 COMPLETED = (
     "an earlier run had recorded this change and was interrupted before the latest tag moved; "
@@ -87,7 +87,9 @@ class Runs:
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
         """What `request` would do. Reads only; LIST names the command gates instead of running."""
         with self._traced(request, mode is GateMode.LIST) as span:
-            return self._planned(request, progress, mode, span)
+            plan = self._planned(request, progress, mode, span)
+            span.end(Ending.BLOCKED.value if plan.error else "planned", plan.error)
+            return plan
 
     def look(self, request: Request, progress: Progress) -> Plan:
         """Where `request` stands by policy alone; like a LIST plan it is never executed."""
@@ -101,7 +103,7 @@ class Runs:
         ValueError for a LIST plan; ConflictError when the artifact's tag moved since.
         """
         with self._traced(plan.request) as span:
-            return counted(self.metrics, self._executed(plan, progress, guard, span))
+            return self._ended(span, self._executed(plan, progress, guard, span))
 
     def run(self, request: Request, progress: Progress) -> Result:
         """
@@ -112,11 +114,11 @@ class Runs:
         with self._traced(request) as span:
             if self.secondaries.mirrors or (gated and self.path.environment(request.target).gates):
                 plan = self._planned(request, progress, GateMode.RUN, span)
-                return counted(self.metrics, self._executed(plan, progress, None, span))
+                return self._ended(span, self._executed(plan, progress, None, span))
             with self._lease(request, progress) as upload:
                 context = self._context(request, progress, GateMode.RUN, span)
                 plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
-                return counted(self.metrics, self._write(plan, context, upload))
+                return self._ended(span, self._write(plan, context, upload))
 
     def _planned(self, request: Request, progress: Progress, mode: GateMode, span: Span) -> Plan:
         known = self.descent.known(request.target)
@@ -146,7 +148,10 @@ class Runs:
         return self.secondaries.after(result, copies)
 
     def _traced(self, request: Request, dry_run: bool = False) -> AbstractContextManager[Span]:
-        return traced(self.tracer, request, self.registry.reference, dry_run)
+        return traced(self.tracer, request, self.registry.reference, self.path, dry_run)
+
+    def _ended(self, span: Span, result: Result) -> Result:
+        return counted(self.metrics, ended(span, result))
 
     def append(self, record: AnyRecord) -> LedgerEntry:
         """Put a record on its ledger that changes no tag, attached to the artifact it names."""

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Protocol
 
+from engine.domain.errors import PromotionError
+
 Attribute = str | bool | int | float
 
 # The trace a thread works for; pools do not hand it on, `tracing` does.
@@ -37,6 +39,14 @@ class Span(Protocol):
 
     def note(self, **attributes: Attribute) -> None:
         """Add what is only known by now."""
+        ...
+
+    def end(self, outcome: str, error: PromotionError | None = None) -> None:
+        """How the work ended, as `floe.outcome` and `floe.reason_code`; an `error` fails it."""
+        ...
+
+    def fail(self, reason: str) -> None:
+        """The work did not succeed; nothing was raised for it."""
         ...
 
     def span(self, name: str, **attributes: Attribute) -> "AbstractContextManager[Span]":
@@ -89,6 +99,10 @@ class NoSpan:
     """Implements `Span` for nobody."""
 
     def note(self, **attributes: Attribute) -> None: ...
+
+    def end(self, outcome: str, error: PromotionError | None = None) -> None: ...
+
+    def fail(self, reason: str) -> None: ...
 
     def span(self, name: str, **attributes: Attribute) -> AbstractContextManager[Span]:
         return nullcontext(self)

@@ -1,46 +1,58 @@
 """Requests and their gates as spans (FR-024)."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from contextvars import Context as Surroundings
 from contextvars import copy_context
 
-from engine.domain.gate import GateKind, GateResult
-from engine.domain.request import PromotionRequest, Request, RollbackRequest
-from engine.domain.trace import SPAN_GATE, SPAN_PROMOTE, SPAN_ROLLBACK
+from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.path import PromotionPath
+from engine.domain.request import (
+    LockRequest,
+    PromotionRequest,
+    Request,
+    RollbackRequest,
+    UnlockRequest,
+)
+from engine.domain.result import Ending, Result
+from engine.domain.trace import SPAN_GATE, SPAN_LOCK, SPAN_PROMOTE, SPAN_ROLLBACK, SPAN_UNLOCK
 from engine.ports import Progress
-from engine.telemetry import NO_SPAN, Span, Tracer, tracing
+from engine.telemetry import Attribute, Span, Tracer
 
+_SPANS: dict[type[Request], str] = {
+    RollbackRequest: SPAN_ROLLBACK,
+    LockRequest: SPAN_LOCK,
+    UnlockRequest: SPAN_UNLOCK,
+}
 _Open = tuple[Surroundings, AbstractContextManager[Span], Span]
 
 
-@contextmanager
-def traced(tracer: Tracer, request: Request, repository: str, dry_run: bool) -> Iterator[Span]:
-    """The span of a promotion or rollback; a lock has none, and its log lines their trace."""
-    match request:
-        case PromotionRequest():
-            opened = tracer.trace(
-                request.trace_id,
-                SPAN_PROMOTE,
-                artifact_ref=f"{repository}:{request.version}",
-                from_env=request.source,
-                to_env=request.target,
-                dry_run=dry_run,
-            )
-        case RollbackRequest():
-            opened = tracer.trace(
-                request.trace_id,
-                SPAN_ROLLBACK,
-                artifact_ref=f"{repository}:{request.version}",
-                environment=request.target,
-                reason=request.reason,
-            )
-        case _:
-            with tracing(request.trace_id):
-                yield NO_SPAN
-            return
-    with opened as span:
-        yield span
+def traced(
+    tracer: Tracer, request: Request, repository: str, path: PromotionPath, dry_run: bool
+) -> AbstractContextManager[Span]:
+    """The span of `request`; `artifact_ref` is the tag the artifact has before it."""
+    if isinstance(request, PromotionRequest):
+        source = path.before(request.target)
+        tag = source.tag(request.version) if source else request.version.tag
+        return tracer.trace(
+            request.trace_id,
+            SPAN_PROMOTE,
+            artifact_ref=f"{repository}:{tag}",
+            from_env=request.source,
+            to_env=request.target,
+            dry_run=dry_run,
+        )
+    about: dict[str, Attribute] = {"environment": request.target, "reason": request.reason}
+    if isinstance(request, RollbackRequest):
+        tag = path.environment(request.target).tag(request.version)
+        about["artifact_ref"] = f"{repository}:{tag}"
+    return tracer.trace(request.trace_id, _SPANS[type(request)], **about)
+
+
+def ended(span: Span, result: Result) -> Result:
+    """`result`, once `span` says how it ended; to wait for somebody is no failure."""
+    waits = result.outcome is Ending.PENDING
+    span.end(result.outcome.value, None if waits else result.error)
+    return result
 
 
 class TracedProgress:
@@ -72,9 +84,16 @@ class TracedProgress:
         opened = self._open.pop(result.gate, None)
         if opened:
             around, part, span = opened
-            span.note(duration_ms=result.duration_ms, status=result.status.value)
+            note_gate(span, result)
             around.run(part.__exit__, None, None, None)
         self._inner.gate_finished(result)
 
     def gate_output(self, gate: GateKind, output: bytes) -> None:
         self._inner.gate_output(gate, output)
+
+
+def note_gate(span: Span, result: GateResult) -> None:
+    """Say in the span of a gate how it ended."""
+    span.note(duration_ms=result.duration_ms, status=result.status.value)
+    if result.status is GateStatus.FAILED:
+        span.fail(result.error or "failed")

@@ -18,8 +18,10 @@ from engine.domain.plan import Effect, GateMode
 from engine.domain.policy import PolicySubject
 from engine.domain.record import PromotionRecord
 from engine.domain.request import PromotionRequest
+from engine.domain.trace import SPAN_GATE
 from engine.facts import Fact
 from engine.ports import GateSubject, Progress
+from engine.traced import note_gate
 
 # By how many of the newest records it is judged how long a gate usually takes.
 _RUNS = 20
@@ -129,15 +131,18 @@ class PromotionContext(Context):
     @Fact
     def compliance(self) -> GateResult:
         """Whether the artifact keeps the rules; the one gate that cannot be switched off."""
-        started = monotonic()
-        problems, warnings = self._judged()
-        status = GateStatus.WARNING if warnings else GateStatus.PASSED
-        return GateResult(
-            gate=GateKind.POLICY_COMPLIANCE,
-            status=GateStatus.FAILED if problems else status,
-            duration_ms=int((monotonic() - started) * 1000),
-            error="; ".join(problems or warnings) or None,
-        )
+        kind, started = GateKind.POLICY_COMPLIANCE, monotonic()
+        with self._sources.span.span(f"{SPAN_GATE}{kind.value}", gate_type=kind.value) as span:
+            problems, warnings = self._judged()
+            status = GateStatus.WARNING if warnings else GateStatus.PASSED
+            result = GateResult(
+                gate=kind,
+                status=GateStatus.FAILED if problems else status,
+                duration_ms=int((monotonic() - started) * 1000),
+                error="; ".join(problems or warnings) or None,
+            )
+            note_gate(span, result)
+        return result
 
     def _judged(self) -> tuple[list[str], list[str]]:
         """What blocks and what is only shown: the baseline rules first, then the policies."""

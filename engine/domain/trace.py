@@ -9,8 +9,10 @@ import secrets
 
 SPAN_PROMOTE = "floe.oci.promote"  # artifact_ref, from_env, to_env, dry_run
 SPAN_ROLLBACK = "floe.oci.rollback"  # artifact_ref, environment, reason
+SPAN_LOCK = "floe.oci.lock"  # environment, reason
+SPAN_UNLOCK = "floe.oci.unlock"  # environment, reason
 SPAN_VERIFY = "floe.oci.promote.verify"  # enforcement_mode, cached
-SPAN_GATE = "floe.oci.gate."  # + the gate's kind: gate_type, timeout_seconds, duration_ms
+SPAN_GATE = "floe.oci.gate."  # + the gate's kind: gate_type, duration_ms, status
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _INVALID = "0" * 32

@@ -1,21 +1,27 @@
 """Spans of a promotion: promote, and below it verify and every gate (FR-024)."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 
 from engine.adapters.telemetry.otel import OtelTracer
+from engine.api import Engine
 from engine.domain.environment import Enforcement, Environment
+from engine.domain.errors import ArtifactNotFoundError
 from engine.domain.gate import GateKind
+from engine.domain.request import LockRequest
 from engine.domain.signature import SignatureVerdict
 from engine.domain.trace import SPAN_PROMOTE, SPAN_ROLLBACK
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.engines import TRACE_ID, engine_on, gate, path_of, promote
-from tests.scenarios.verbs import roll_back
+from tests.scenarios.engines import ALICE, TRACE_ID, Told, engine_on, gate, path_of, promote
+from tests.scenarios.verbs import lock, roll_back, unlock
 
 pytestmark = pytest.mark.requirement("FR-024")
 
@@ -46,14 +52,87 @@ def test_gates_and_verification_are_parts_of_the_promotion(place: Place, tmp_pat
     tracer.close()
 
     root = first[SPAN_PROMOTE]
-    parts = ["floe.oci.gate.cost_analysis", "floe.oci.gate.tests", "floe.oci.promote.verify"]
+    parts = [
+        *("floe.oci.gate.cost_analysis", "floe.oci.gate.policy_compliance"),
+        *("floe.oci.gate.tests", "floe.oci.promote.verify"),
+    ]
     assert sorted(first) == sorted([*parts, SPAN_PROMOTE])
     assert {first[name].parent.span_id for name in parts} == {root.context.span_id}
     assert {f"{span.context.trace_id:032x}" for span in first.values()} == {TRACE_ID}
     assert root.attributes["to_env"] == "staging"
     assert root.attributes["dry_run"] is False
+    assert root.attributes["floe.outcome"] == "promoted"
+    assert root.status.status_code is StatusCode.UNSET
+    assert root.attributes["artifact_ref"] == f"{place.registry.reference}:v1.0.0-dev"
+    assert first["floe.oci.gate.policy_compliance"].attributes["status"] == "passed"
     assert first["floe.oci.gate.tests"].attributes["timeout_seconds"] == 30
     assert first["floe.oci.gate.tests"].attributes["duration_ms"] >= 0
     assert first["floe.oci.promote.verify"].attributes["enforcement_mode"] == "enforce"
     assert first["floe.oci.promote.verify"].attributes["cached"] is False
     assert later[SPAN_ROLLBACK].attributes["environment"] == "staging"
+    assert later[SPAN_ROLLBACK].attributes["artifact_ref"] == (
+        f"{place.registry.reference}:v1.0.0-staging"
+    )
+
+
+@pytest.fixture
+def exported() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def engine(place: Place, tmp_path: Path, exported: InMemorySpanExporter) -> Iterator[Engine]:
+    """One whose gate fails; v1.0.0 was published to dev."""
+    place.push(image(b"v1.0.0"), "v1.0.0-dev")
+    tracer = OtelTracer(SimpleSpanProcessor(exported), {})
+    staging = Environment("staging", gates=(gate("false"),))
+    with engine_on(place.registry, tmp_path, path_of("dev", staging)) as running:
+        yield replace(running, tracer=tracer)
+    tracer.close()
+
+
+def spans(exported: InMemorySpanExporter) -> dict[str, ReadableSpan]:
+    return {span.name: span for span in exported.get_finished_spans()}
+
+
+def test_a_promotion_that_a_gate_stops_is_an_error(engine: Engine, exported) -> None:
+    promote(engine, "v1.0.0", "staging")
+
+    found = spans(exported)
+    root, tests = found[SPAN_PROMOTE], found["floe.oci.gate.tests"]
+    assert root.status.status_code is StatusCode.ERROR
+    assert root.attributes["floe.outcome"] == "blocked"
+    assert root.attributes["floe.reason_code"] == "gate_failed"
+    assert tests.status.status_code is StatusCode.ERROR
+    assert tests.attributes["status"] == "failed"
+
+
+def test_a_promotion_of_nothing_is_an_error_with_its_reason(engine: Engine, exported) -> None:
+    with pytest.raises(ArtifactNotFoundError):
+        promote(engine, "v9.0.0", "staging")
+
+    root = spans(exported)[SPAN_PROMOTE]
+    assert root.status.status_code is StatusCode.ERROR
+    assert root.attributes["floe.outcome"] == "failed"
+    assert root.attributes["floe.reason_code"] == "artifact_not_found"
+
+
+def test_a_lock_and_an_unlock_have_spans(engine: Engine, exported) -> None:
+    lock(engine)
+    unlock(engine)
+
+    found = spans(exported)
+    assert found["floe.oci.lock"].attributes["environment"] == "staging"
+    assert found["floe.oci.lock"].attributes["floe.outcome"] == "locked"
+    assert found["floe.oci.unlock"].attributes["floe.outcome"] == "unlocked"
+
+
+def test_a_refused_lock_is_an_error(engine: Engine, exported) -> None:
+    lock(engine)
+    exported.clear()
+
+    engine.run(LockRequest("staging", ALICE, TRACE_ID, "again"), Told())
+
+    root = spans(exported)["floe.oci.lock"]
+    assert root.status.status_code is StatusCode.ERROR
+    assert root.attributes["floe.reason_code"] == "environment_locked"

@@ -94,6 +94,8 @@ class OtelTracer:
         except BaseException as error:
             span.set_status(Status(StatusCode.ERROR, _described(error)))
             span.set_attribute("error.type", type(error).__name__)
+            if isinstance(error, PromotionError):
+                span.set_attributes(_ending("failed", error))
             raise
         finally:
             contexts.detach(token)
@@ -110,8 +112,21 @@ class OtelSpan:
     def note(self, **attributes: Attribute) -> None:
         self._span.set_attributes(dict(attributes))
 
+    def end(self, outcome: str, error: PromotionError | None = None) -> None:
+        self._span.set_attributes(_ending(outcome, error))
+        if error is not None:
+            self.fail(str(error))
+
+    def fail(self, reason: str) -> None:
+        self._span.set_status(Status(StatusCode.ERROR, reason))
+
     def span(self, name: str, **attributes: Attribute) -> AbstractContextManager[Span]:
         return self._tracer.part(self._span, name, attributes)
+
+
+def _ending(outcome: str, error: PromotionError | None) -> dict[str, Attribute]:
+    reason = {"floe.reason_code": error.reason_code} if error else {}
+    return {"floe.outcome": outcome, **reason}
 
 
 def _described(error: BaseException) -> str | None:
