@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from bench import copy, load, promote, requests, scale, slack_ack, startup, web
+from bench import copy, half_open, load, promote, requests, scale, slack_ack, startup, web
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Requests": requests.lines,
@@ -18,6 +18,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Start": startup.lines,
     "Slack": slack_ack.lines,
     "Load": load.lines,
+    "HalfOpen": half_open.lines,
     "Page": web.lines,
 }
 FULL: dict[str, Callable[[], Iterator[str]]] = {

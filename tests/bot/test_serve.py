@@ -49,9 +49,12 @@ def serve(folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
 def served(process: subprocess.Popen[str]) -> str:
     """Where it says that it serves."""
     assert process.stderr is not None
-    line = process.stderr.readline()
-    [url] = re.findall(r"http://\S+", line) or [line]
-    return url
+    said = ""
+    for line in process.stderr:
+        said += line
+        if found := re.search(r"Serving (http://\S+)", line):
+            return found[1]
+    raise AssertionError(said)
 
 
 def platform_in(folder: Path, tests: str) -> None:
@@ -59,7 +62,9 @@ def platform_in(folder: Path, tests: str) -> None:
     oci_layout.write(folder / "registry", image(b"one"), "v1.0.0-dev")
 
 
-def post(url: str, slack: FakeSlack, words: str) -> httpx.Response:
+def post(
+    url: str, slack: FakeSlack, words: str, client: httpx.Client | None = None
+) -> httpx.Response:
     """`/promote` and `words`, as Slack passes it on."""
     body = urlencode(command_body("/promote", words, ALICE, DEPLOYS))
     body = body.replace("RESPONSES", slack.url.removesuffix("/api/") + "/response")
@@ -70,7 +75,8 @@ def post(url: str, slack: FakeSlack, words: str) -> httpx.Response:
         "x-slack-signature": signature or "",
         "x-slack-request-timestamp": timestamp,
     }
-    return httpx.post(f"{url}slack/events", content=body, headers=headers)
+    sender = client or httpx
+    return sender.post(f"{url}slack/events", content=body, headers=headers)
 
 
 def has_said(slack: FakeSlack, words: str) -> bool:

@@ -11,9 +11,14 @@ from web.serving import Server
 
 
 @contextmanager
-def serving(app: Flask, port: int = 0, connection: type[Connection] = Connection) -> Iterator[str]:
+def serving(
+    app: Flask,
+    port: int = 0,
+    connection: type[Connection] = Connection,
+    most: int | None = None,
+) -> Iterator[str]:
     """The address `app` answers at, without a slash at its end."""
-    server = Server(app, "127.0.0.1", port, connection)
+    server = Server(app, "127.0.0.1", port, connection, most)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

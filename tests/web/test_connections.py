@@ -17,6 +17,7 @@ from web.connections import LARGEST_BODY, Connection
 class Hasty(Connection):
     """Patience that a test can outlast."""
 
+    header_seconds = 2
     request_seconds = 0.2
 
 
@@ -56,6 +57,23 @@ def test_a_request_that_comes_byte_by_byte_is_not_waited_for_without_end(
 
     assert closed
     assert httpx.get(f"{hasty}/healthz").status_code == 200
+
+
+def test_a_connection_over_which_nothing_comes_is_closed(hasty: str) -> None:
+    with connected(hasty) as connection:
+        connection.settimeout(30)
+
+        assert connection.recv(1) == b""
+
+
+def test_the_oldest_connections_make_room_for_new_ones(stage: Stage) -> None:
+    with serving(stage.app, most=20) as url:
+        connections = [connected(url) for _ in range(60)]
+        answer = httpx.get(f"{url}/healthz", timeout=5)
+        for connection in connections:
+            connection.close()
+
+    assert answer.status_code == 200
 
 
 def test_a_connection_is_kept_from_request_to_request(hasty: str) -> None:

@@ -1,0 +1,31 @@
+"""Clients that connect and never finish a request."""
+
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
+
+# What each of them in turn sends.
+_BEGUN = (b"", b"GET / HT", b"POST /slack/events HTTP/1.1\r\nContent-Length: 99\r\n\r\n")
+
+
+@contextmanager
+def half_open(url: str, count: int) -> Iterator[list[socket.socket]]:
+    """`count` connections to `url` over which only a part of a request comes."""
+    parts = urlsplit(url)
+    with ExitStack() as stack:
+        connections = []
+        for number in range(count):
+            made = socket.create_connection((parts.hostname, parts.port or 80), timeout=60)
+            stack.enter_context(made).sendall(_BEGUN[number % len(_BEGUN)])
+            connections.append(made)
+        yield connections
+
+
+def still_open(connections: list[socket.socket]) -> int:
+    """How many the server has not closed: nothing is to be read from them."""
+    poll = select.poll()
+    for connection in connections:
+        poll.register(connection, select.POLLIN | select.POLLHUP)
+    return len(connections) - len(poll.poll(0))
