@@ -1,0 +1,65 @@
+"""Every manifest of a page promotes what it describes, and admits no stranger to it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.pages import Block
+from tests.docs.platforms import JOB, VERSION, Platform, document_of, platform_of
+from tests.docs.test_pages import manifests
+
+pytestmark = pytest.mark.timeout(300)
+# What an issuer says of a job, or of a person, whom a page's manifest is for.
+_OURS: dict[str, Any] = {
+    "email_verified": True,
+    "groups": ["developers", "platform-admins"],
+    "repository_owner": "acme",
+    "project_path": "acme/platform",
+    "ref_protected": "true",
+}
+_STRANGER: dict[str, Any] = {
+    "sub": "repo:evil/platform:environment:production",
+    "email": "mallory@evil.com",
+    "email_verified": True,
+    "groups": ["developers", "platform-admins", "release-managers"],
+    "repository_owner": "evil",
+    "project_path": "evil/platform",
+    "ref_protected": "true",
+}
+
+
+@pytest.mark.parametrize("block", manifests(), ids=str)
+def test_a_manifest_of_a_page_promotes(
+    block: Block, tmp_path: Path, registry_host: str, repository: str
+) -> None:
+    with platform_of(block.text, tmp_path, f"{registry_host}/{repository}") as platform:
+        if "oidc:" in block.text and "identity:" in block.text:
+            refused = platform.promote(platform.environments[1], **_STRANGER)
+            assert refused.code == 12, refused.out + refused.err
+            assert "identity.oidc does not admit this token" in refused.err + refused.out
+
+        *earlier, last = platform.environments[1:]
+        for target in earlier:
+            sent(platform, target, sub=JOB if JOB in block.text else "dave", email="dave@acme.com")
+        done = sent(platform, last, sub=who(block), email="alice@acme.com")
+
+    assert done["artifact_tag"] == f"{VERSION}-{last}"
+    assert done["warnings"] == []
+
+
+def who(block: Block) -> str:
+    return JOB if JOB in block.text else "deploy-bot"
+
+
+def sent(platform: Platform, target: str, **said: Any) -> Any:
+    """The answer to a promotion, once somebody of release-managers approved it where needed."""
+    asked = platform.promote(target, **{**_OURS, **said})
+    if asked.code != 14:
+        assert asked.code == 0, asked.out + asked.err
+        return document_of(asked)
+    change = document_of(asked)["change_id"]
+    bob = {"sub": "bob", "email": "bob@acme.com", "groups": ["release-managers"]}
+    approved = platform.approve(change, **{**_OURS, **bob})
+    assert approved.code == 0, approved.out + approved.err
+    return document_of(platform.promote(target, **{**_OURS, **said})) | {"warnings": []}
