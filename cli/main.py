@@ -68,9 +68,18 @@ click.version_option(package_name="floe", message="floe %(version)s")(floe)
 
 def main() -> None:
     """The entry point: this process is one command, and ends with its exit code."""
+    if os.getpid() == 1:
+        _leave_first_process()
     streams.prepare()
     signal.signal(signal.SIGTERM, _interrupt)
     _leave(run(sys.argv[1:]))
+
+
+def _leave_first_process() -> None:
+    """Loaded only in a container."""
+    from engine.first_process import continue_in_child
+
+    continue_in_child()
 
 
 def run(arguments: list[str]) -> int:

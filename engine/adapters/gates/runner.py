@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.adapters.gates.command import argv_of, environment_of, values_of
-from engine.adapters.gates.concealment import conceal
 from engine.adapters.gates.output import KeptOutput, Report
 from engine.adapters.gates.process import Ending, ProcessGroup, Sink, StartError
 from engine.adapters.gates.verdict import (
@@ -20,6 +19,7 @@ from engine.adapters.gates.verdict import (
     details_of,
     failed,
 )
+from engine.concealment import conceal
 from engine.domain.gate import Gate, GateKind, GateResult
 from engine.ports import GateSubject, Progress, StoppedError
 
