@@ -9,7 +9,7 @@ from engine.config import Config
 from engine.config.connection import EmbeddedRegistry, RemoteRegistry
 from engine.config.issuers import OidcIssuer, OidcSignIn
 from engine.domain.errors import ConfigError
-from engine.domain.identity import Claims, Directory, os_claims, registry_claims
+from engine.domain.identity import Claims, Directory, UserCheck, os_claims, registry_claims
 from engine.domain.operator import Operator
 from engine.ports import (
     Vouching,
@@ -18,21 +18,45 @@ from engine.ports import (
 if TYPE_CHECKING:
     from engine.adapters.identity import OidcVerifier
 
+_NOT_ASKED = UserCheck(
+    False,
+    "registry users are verified only where manifest.yaml sets identity.registry_users: "
+    "{verified: true}",
+)
+
 
 def local_operator(config: Config, registry: object) -> Operator:
     """
     Who gives a command on this machine: the holder of FLOE_ID_TOKEN, else the user whose
-    credentials the registry just accepted, else the OS user, for whom nobody vouches unless the
-    manifest says so.
+    credentials the registry just accepted, else the OS user. Neither user is verified unless the
+    manifest says so, and a registry user only where the registry tells users apart.
     """
     claims = _token_claims(config, os.environ.get("FLOE_ID_TOKEN", "").strip())
     if claims is None and isinstance(config.registry, RemoteRegistry):
-        user = registry.sign_in() if isinstance(registry, Vouching) else None
-        claims = registry_claims(config.registry.host, user, primary=True) if user else None
+        claims = _registry_claims(config, config.registry.host, registry)
     if claims is None:
         embedded = isinstance(config.registry, EmbeddedRegistry)
         claims = os_claims(_os_user(), trusted=embedded and config.identity.trust_os_user)
     return directory_of(config).operator(claims)
+
+
+def check_registry_user(registry: object) -> UserCheck | None:
+    """
+    Whether `registry` tells its users apart, found out at most once in a run, within 10 seconds;
+    None where it asks for no user name and password.
+    """
+    if not isinstance(registry, Vouching) or not registry.sign_in():
+        return None
+    return registry.check_user()
+
+
+def _registry_claims(config: Config, host: str, registry: object) -> Claims | None:
+    """The user whose password the registry accepted; it is asked more only if that can count."""
+    user = registry.sign_in() if isinstance(registry, Vouching) else None
+    if not user or not isinstance(registry, Vouching):
+        return None
+    counts = config.identity.registry_users.verified
+    return registry_claims(host, user, registry.check_user() if counts else _NOT_ASKED)
 
 
 def _token_claims(config: Config, token: str) -> Claims | None:

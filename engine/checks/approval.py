@@ -2,7 +2,7 @@
 
 from collections.abc import Set
 
-from engine.checks.authorization import granted_via
+from engine.checks.authorization import doubt_of, granted_via
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Authorization, Environment
 from engine.domain.errors import AuthorizationError, ChangeClosedError, PromotionError
@@ -26,7 +26,7 @@ def may_decide(
     if not approver.verified:
         return _no(
             f"Unauthorized: the identity '{approver.id}' is not verified, so it cannot {verb} "
-            f"{change.id}. Sign in with FLOE_ID_TOKEN, or with credentials the registry asks for"
+            f"{change.id}: {doubt_of(approver)}"
         )
     if change.requester.same_as(approver):
         return _no(

@@ -75,10 +75,12 @@ def granted_via(operator: Operator, rules: Authorization) -> str:
 
 
 def _unverified(operator: Operator) -> str:
-    return (
-        f" The identity '{operator.id}' is not verified: sign in with FLOE_ID_TOKEN, or with "
-        "credentials the registry asks for."
-    )
+    return f" The identity '{operator.id}' is not verified: {doubt_of(operator)}."
+
+
+def doubt_of(operator: Operator) -> str:
+    """Why `operator` is not verified, and what to do."""
+    return operator.doubt or "nobody vouches for it. Sign in with FLOE_ID_TOKEN"
 
 
 def _refused(request: Request, context: Context, more: str) -> Finding:

@@ -150,8 +150,12 @@ def _identity(root: Node) -> Iterator[Problem]:
     identity = root["identity"]
     yield from _aliases(identity["aliases"])
     yield from _respelled(identity["groups"])
+    embedded = _embedded(root["artifacts.registry.uri"].text)
+    users = identity["registry_users.verified"]
+    if users.value is True and embedded:
+        yield users.problem("has no effect: the embedded registry (oci-layout:) has no users")
     trusting = identity["trust_os_user"]
-    if trusting.value is True and not _embedded(root["artifacts.registry.uri"].text):
+    if trusting.value is True and not embedded:
         yield trusting.problem(
             "is for the embedded registry (oci-layout:) only: anybody may call their user anything"
         )

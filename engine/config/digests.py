@@ -39,6 +39,7 @@ def policy_digest(
                 "oidc": [
                     issuer.model_dump(mode="json", exclude_none=True) for issuer in identity.oidc
                 ],
+                "registry_users": identity.registry_users.model_dump(mode="json"),
                 "trust_os_user": identity.trust_os_user,
             },
         }

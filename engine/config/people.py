@@ -22,6 +22,16 @@ from engine.config.values import (
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
+class RegistryUsers(Section):
+    """What the users of the registry count for on the command line."""
+
+    verified: Flag = Field(
+        default=False,
+        description="each user is one person: count them as verified, provided that the registry "
+        "refuses their password under another user name",
+    )
+
+
 class Identity(Section):
     """Who people are, beside what Slack and OIDC say."""
 
@@ -37,6 +47,11 @@ class Identity(Section):
     )
     oidc: tuple[OidcIssuer, ...] = Field(
         default=(), description="whose tokens are believed in FLOE_ID_TOKEN"
+    )
+    registry_users: RegistryUsers = Field(
+        default_factory=RegistryUsers,
+        description="what the users of the registry count for on the command line",
+        examples=[{"verified": True}],
     )
     trust_os_user: Flag = Field(
         default=False,

@@ -89,6 +89,7 @@ class Person(Value):
     groups: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     claimed: frozenset[str] = frozenset()
+    doubt: str = ""
 
     @classmethod
     def of(cls, operator: Operator) -> "Person":
@@ -100,6 +101,7 @@ class Person(Value):
             groups=frozenset(operator.groups),
             names=frozenset(operator.names),
             claimed=frozenset(operator.claimed),
+            doubt=operator.doubt,
         )
 
     @property
@@ -112,6 +114,7 @@ class Person(Value):
             self.groups,
             self.names,
             self.claimed,
+            self.doubt,
         )
 
     def same_as(self, operator: Operator) -> bool:

@@ -14,7 +14,8 @@ class Claims:
 
     `id` is qualified by its source. `vouched` are the bare names the source stands for: an e-mail
     it verified, a user of the primary registry, an id in our own Slack team. Only those, and the
-    qualified id, are ever compared with names in manifest.yaml.
+    qualified id, are ever compared with names in manifest.yaml. `doubt` says why it is not
+    verified, and what to do.
     """
 
     id: str
@@ -22,10 +23,20 @@ class Claims:
     verified: bool
     vouched: tuple[str, ...] = ()
     groups: Set[str] = frozenset()
+    doubt: str = ""
 
 
-# What registries call whoever shows a token: these names are nobody's (spec 9).
-_GENERIC = frozenset(
+@dataclass(frozen=True, slots=True)
+class UserCheck:
+    """Whether a registry tells its users apart; `reason` says why it is not known to."""
+
+    verified: bool
+    reason: str = ""
+
+
+# The names registries give to everybody who shows a token. No registry user of such a name is a
+# person; what protects is the check of the registry, since this list cannot be complete.
+_SHARED = frozenset(
     {
         "aws",
         "oauth2accesstoken",
@@ -34,22 +45,22 @@ _GENERIC = frozenset(
         "_token",
         "$oauthtoken",
         "<token>",
+        "gitlab-ci-token",
         "00000000-0000-0000-0000-000000000000",
     }
 )
-# These look at the token alone: whatever name is typed beside it is accepted.
-_UNCHECKED = frozenset({"ghcr.io", "registry.gitlab.com"})
+_SIGN_IN = "Sign in with FLOE_ID_TOKEN"
 
 
-def registry_claims(host: str, user: str, *, primary: bool) -> Claims | None:
-    """
-    What registry `host` says by having asked for `user`'s password and accepted it; None for a
-    name that names nobody. Only the `primary` registry vouches for the bare name.
-    """
-    if not user or user.casefold() in _GENERIC or host.casefold() in _UNCHECKED:
-        return None
-    vouched = (user,) if primary else ()
-    return Claims(f"registry:{host}/{user}", IdentitySource.REGISTRY, True, vouched)
+def registry_claims(host: str, user: str, check: UserCheck) -> Claims:
+    """The claims of `user`, whose password registry `host` asked for and accepted."""
+    if user.casefold() in _SHARED:
+        check = UserCheck(False, f"'{user}' is a name that registry users share")
+    vouched = (user,) if check.verified else ()
+    doubt = "" if check.verified else f"{check.reason}. {_SIGN_IN}"
+    return Claims(
+        f"registry:{host}/{user}", IdentitySource.REGISTRY, check.verified, vouched, doubt=doubt
+    )
 
 
 def os_claims(user: str, *, trusted: bool) -> Claims:
@@ -57,7 +68,8 @@ def os_claims(user: str, *, trusted: bool) -> Claims:
     What the operating system says. Whoever owns a machine can be any user on it, so it counts only
     where `identity.trust_os_user` says so.
     """
-    return Claims(f"os:{user}", IdentitySource.OS, trusted, (user,) if trusted else ())
+    doubt = "" if trusted else f"nobody vouches for the operating system's user. {_SIGN_IN}"
+    return Claims(f"os:{user}", IdentitySource.OS, trusted, (user,) if trusted else (), doubt=doubt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +108,12 @@ class Directory:
         """
         if not claims.verified:
             return Operator(
-                claims.id, claims.id, claims.source, verified=False, names=Names([claims.id])
+                claims.id,
+                claims.id,
+                claims.source,
+                verified=False,
+                names=Names([claims.id]),
+                doubt=claims.doubt,
             )
         own = (*claims.vouched, claims.id)
         name = self._person_of(own)

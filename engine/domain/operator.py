@@ -25,7 +25,8 @@ class Operator:
     `slack:<team>/<id>`, `oidc:<issuer>#<subject>`, `registry:<host>/<user>`, `os:<user>`.
     `names` are all the names manifest.yaml may mean them by, `claimed` those of the groups that
     the source itself spoke of; both, and `groups`, become `Names`, which compare without regard to
-    case. `verified` is false for whom nobody but the caller vouches.
+    case. `verified` is false for whom nobody but the caller vouches; `doubt` says why, and what to
+    do.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Operator:
     groups: Set[str] = Names()
     names: Set[str] = Names()
     claimed: Set[str] = Names()
+    doubt: str = ""
 
     def __post_init__(self) -> None:
         for field in ("groups", "names", "claimed"):

@@ -3,6 +3,7 @@
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from engine.domain.artifact import Digest, Tag
+from engine.domain.identity import UserCheck
 from engine.domain.manifest import Descriptor, Manifest
 
 
@@ -106,6 +107,14 @@ class Registry(RegistryReader, Protocol):
 @runtime_checkable
 class Vouching(Protocol):
     """A registry that knows its users."""
+
+    def check_user(self) -> UserCheck:
+        """
+        Whether it tells users apart: it accepts its password from the user of `sign_in`, and
+        refuses the same password under a random user name. Asked once, for at most 10 seconds;
+        whatever is no clear answer (401 or 403, and success) means that it does not.
+        """
+        ...
 
     def sign_in(self) -> str | None:
         """

@@ -194,6 +194,11 @@ def test_verification_that_is_off_everywhere_needs_no_key(tmp_path: Path) -> Non
         ("groups: {admins: [no, 5]}", "groups.admins[1]: must be text: put it in quotes"),
         ("groups: {admins: alice}", "groups.admins: must be a list"),
         ("oidc: [{issuer: 'http://i.example'}]", "oidc[0].issuer: must be https"),
+        ("registry_users: {verified: 'yes'}", "registry_users.verified: must be true or false"),
+        (
+            "registry_users: {verified: true}",
+            "registry_users.verified: has no effect: the embedded registry",
+        ),
         ("trust_os_user: 'yes'", "trust_os_user: must be true or false"),
     ],
 )

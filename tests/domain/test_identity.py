@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from engine.domain.identity import Claims, Directory, os_claims, registry_claims
+from engine.domain.identity import Claims, Directory, UserCheck, os_claims, registry_claims
 from engine.domain.operator import IdentitySource, Operator
 from engine.memberships import Memberships
 
+CHECKED = UserCheck(verified=True)
 DIRECTORY = Directory.of(
     aliases={"alice@acme.com": ("U01ALICE", "alice", "registry:harbor/al", "os:alice")},
     groups={"admins": ("alice",), "developers": ("bob@acme.com", "alice@acme.com")},
@@ -25,8 +26,8 @@ def oidc(name: str, *vouched: str) -> Claims:
     [
         oidc("1", "alice@acme.com"),
         Claims("slack:T1/U01ALICE", IdentitySource.SLACK, True, ("U01ALICE",)),
-        registry_claims("harbor", "alice", primary=True),
-        registry_claims("harbor", "al", primary=False),
+        registry_claims("harbor", "alice", CHECKED),
+        registry_claims("harbor", "al", CHECKED),
         os_claims("alice", trusted=True),
     ],
 )
@@ -48,14 +49,15 @@ def test_somebody_nobody_vouches_for_is_never_who_an_alias_says() -> None:
     assert not operator.verified
 
 
-def test_a_user_of_another_registry_is_not_the_user_of_that_name_here() -> None:
-    claims = registry_claims("elsewhere.example.com", "alice", primary=False)
-    assert claims is not None
+def test_a_registry_user_who_is_not_verified_is_not_the_person_of_that_name() -> None:
+    claims = registry_claims("harbor", "alice", UserCheck(False, "it accepts any user name"))
 
     operator = DIRECTORY.operator(claims)
 
-    assert operator.name == "registry:elsewhere.example.com/alice"
+    assert operator.name == operator.id == "registry:harbor/alice"
+    assert operator.names == {"registry:harbor/alice"}
     assert operator.groups == frozenset()
+    assert operator.doubt == "it accepts any user name. Sign in with FLOE_ID_TOKEN"
 
 
 def test_groups_of_the_source_and_of_the_manifest_come_together() -> None:
@@ -82,16 +84,14 @@ def test_a_stranger_is_known_by_the_qualified_id() -> None:
         "_json_key_base64",
         "<token>",
         "00000000-0000-0000-0000-000000000000",
-        "",
+        "gitlab-ci-token",
     ],
 )
 def test_a_name_everybody_uses_names_nobody(user: str) -> None:
-    assert registry_claims("registry.example.com", user, primary=True) is None
+    claims = registry_claims("registry.example.com", user, CHECKED)
 
-
-@pytest.mark.parametrize("host", ["ghcr.io", "GHCR.IO", "registry.gitlab.com"])
-def test_a_registry_that_takes_any_name_with_a_token_vouches_for_none(host: str) -> None:
-    assert registry_claims(host, "alice", primary=True) is None
+    assert (claims.verified, claims.vouched) == (False, ())
+    assert "a name that registry users share" in claims.doubt
 
 
 def test_a_name_on_record_is_read_as_the_person_it_now_means() -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 from engine.domain.manifest import IMAGE_INDEX
 from tests.builders import Artifact
 from tests.peers.fake_http import FakeServer, Reply, Request
-from tests.peers.fake_tokens import TokenAuth
+from tests.peers.fake_tokens import BasicAuth, TokenAuth
 
 _PATH = re.compile(
     r"/v2/(?P<repository>.+?)/"
@@ -43,7 +43,7 @@ class Behaviour:
     page_refusal: Reply = field(
         default_factory=lambda: oci_error(400, "PAGINATION_NUMBER_INVALID", "invalid number")
     )
-    auth: TokenAuth | None = None
+    auth: TokenAuth | BasicAuth | None = None
 
 
 @dataclass
@@ -97,6 +97,8 @@ class FakeRegistry(FakeServer):
             refusal = auth.token(request) if request.path == "/token" else auth.refusal(request)
             if refusal is not None:
                 return refusal
+        if request.path == "/v2/":
+            return Reply(200, b"{}", {"Content-Type": "application/json"})
         match = _PATH.fullmatch(request.path)
         if match is None:
             return Reply(404, b"404 page not found\n", {"Content-Type": "text/plain"})

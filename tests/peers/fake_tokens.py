@@ -1,4 +1,4 @@
-"""A token service with per-repository scopes, for the fake registry."""
+"""How the fake registry lets people in: by password, or by a token service with scopes."""
 
 import base64
 import json
@@ -12,11 +12,30 @@ _REPOSITORY = re.compile(r"/v2/(.+?)/(?:manifests|blobs|tags|referrers)/")
 
 
 @dataclass
+class BasicAuth:
+    """Who shows `password` beside one of `users` is let in; without `users`, beside any name."""
+
+    users: tuple[str, ...] = ("alice",)
+    password: str = "s3cret"
+
+    def refusal(self, request: Request) -> Reply | None:
+        user, password = _pair(request.headers.get("authorization", ""))
+        if password == self.password and (not self.users or user in self.users):
+            return None
+        return Reply(401, headers={"WWW-Authenticate": 'Basic realm="registry"'})
+
+    def token(self, _request: Request) -> Reply:
+        return Reply(404)
+
+
+@dataclass
 class TokenAuth:
     """
     `user` and `password` may push and pull, `identity_token` too; without credentials what is
     `public` may be pulled. `expires_in` is only what is said: `revoke` is what ends tokens. Tokens
-    are `named` and numbered.
+    are `named` and numbered. `any_user`: the password counts beside every user name, as with the
+    tokens of GitLab, Gitea and GHCR. `forgiving`: who asks for a scope with a wrong password gets
+    an anonymous token, as from Harbor.
     """
 
     user: str = "alice"
@@ -27,6 +46,8 @@ class TokenAuth:
     field_name: str = "token"
     realm: str | None = None
     named: str = "token"
+    any_user: bool = False
+    forgiving: bool = False
     tokens: dict[str, frozenset[str]] = field(default_factory=dict)
     issued: int = 0
 
@@ -36,6 +57,8 @@ class TokenAuth:
 
     def refusal(self, request: Request) -> Reply | None:
         """401 with a challenge, unless the request carries a token with the needed scope."""
+        if request.path == "/v2/":
+            return self._unless_signed_in(request)
         match = _REPOSITORY.match(request.path)
         if match is None:
             return None
@@ -44,8 +67,16 @@ class TokenAuth:
         if f"{match[1]}:{action}" in self.tokens.get(token, frozenset()):
             return None
         scope = f"repository:{match[1]}:{'pull,push' if action == 'push' else 'pull'}"
+        return self._challenge(request, f',scope="{scope}"')
+
+    def _unless_signed_in(self, request: Request) -> Reply | None:
+        """Every token will do, also one that grants nothing."""
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return None if token in self.tokens else self._challenge(request, "")
+
+    def _challenge(self, request: Request, scope: str) -> Reply:
         realm = self.realm or f"http://{request.headers['host']}/token"
-        challenge = f'Bearer realm="{realm}",service="fake registry",scope="{scope}"'
+        challenge = f'Bearer realm="{realm}",service="fake registry"{scope}'
         body = json.dumps({"errors": [{"code": "UNAUTHORIZED", "message": "log in"}]}).encode()
         return Reply(401, body, {"WWW-Authenticate": challenge})
 
@@ -76,7 +107,18 @@ class TokenAuth:
             known = asked.get("refresh_token") == [self.identity_token]
             return everything if known and asked["grant_type"] == ["refresh_token"] else None
         given = request.headers.get("authorization")
+        anonymous = frozenset({"pull"}) if self.public else frozenset[str]()
         if given is None:
-            return frozenset({"pull"}) if self.public else frozenset()
-        pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        return everything if given == f"Basic {pair}" else None
+            return anonymous
+        user, password = _pair(given)
+        if password == self.password and (self.any_user or user == self.user):
+            return everything
+        return anonymous if self.forgiving and "scope" in asked else None
+
+
+def _pair(authorization: str) -> tuple[str, str]:
+    """User and password of a Basic header."""
+    user, _, password = (
+        base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
+    )
+    return user, password

@@ -7,10 +7,13 @@ import pytest
 
 from engine.adapters.registry.layout import LayoutRegistry
 from engine.api import Engine
+from tests.builders import image
 from tests.conftest import Place
 from tests.peers import oci_layout
+from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.audited import promotions
 from tests.scenarios.engines import engine_on
+from tests.scenarios.signing_in import REPOSITORY
 from tests.scenarios.tampering import Hand
 
 
@@ -34,3 +37,10 @@ def layout(tmp_path: Path) -> Place:
     root = tmp_path / "registry"
     registry = LayoutRegistry.create(root)
     return Place(registry, lambda artifact, tag: oci_layout.write(root, artifact, tag))
+
+
+@pytest.fixture
+def held(fake: FakeRegistry) -> FakeRegistry:
+    """A registry that asks nobody who they are, with v1.0.0 in it."""
+    fake.hold(REPOSITORY, image(), "v1.0.0")
+    return fake

@@ -52,11 +52,20 @@ class Authenticator:
         self._credential: Credential | None = None
         self._looked_up = False
         self._accepted_user: str | None = None
+        self._challenge: Challenge | None = None
 
     @property
     def accepted_user(self) -> str | None:
         """The user whose password was asked for and accepted; a token alone names nobody."""
         return self._accepted_user
+
+    @property
+    def accepted(self) -> tuple[Challenge, Password] | None:
+        """The newest challenge, and the user and password that were accepted."""
+        credential = self._credential
+        if self._challenge is None or not isinstance(credential, Password):
+            return None
+        return (self._challenge, credential) if credential.user == self._accepted_user else None
 
     def names_somebody(self, deadline: Deadline) -> bool:
         """Whether there is a password to show, and with it a name; found out at most once."""
@@ -85,6 +94,7 @@ class Authenticator:
         """
         challenge = self._chosen(refusal)
         with self._exclusive(deadline):
+            self._challenge = challenge
             current = self._current
             held = current.scopes if current else ()
             wanted = united(challenge.scopes or (scope,), held)

@@ -36,10 +36,12 @@ from engine.domain.errors import (
     RegistryAnswerError,
     TagExistsError,
 )
+from engine.domain.identity import UserCheck
 from engine.domain.manifest import Descriptor, Manifest
 
 _log = logging.getLogger(__name__)
 _INDEX_WRITES = 3
+_MAX_CHECK_SECONDS = 10.0
 # More than are attached to an artifact at once.
 _MAX_UNACKNOWLEDGED = 10_000
 
@@ -65,6 +67,7 @@ class DistributionRegistry:
         self._api = ReferrersApi(session, self._url)
         self._unacknowledged = Recent[str](_MAX_UNACKNOWLEDGED)
         self._shared: Deadline | None = None
+        self._user_check: UserCheck | None = None
         self.blobs = Blobs(session, root, repository, reference)
 
     @property
@@ -102,6 +105,15 @@ class DistributionRegistry:
             _log.info("nobody by the credentials for %s: %s", self._reference, error)
             return None
         return self._session.accepted_user
+
+    def check_user(self) -> UserCheck:
+        """Whether the registry refuses the password of `sign_in` under a random user name."""
+        if self._user_check is None:
+            deadline = Deadline(min(self._timeout_seconds, _MAX_CHECK_SECONDS))
+            host = self._reference.partition("/")[0]
+            nobody = UserCheck(False, f"registry {host} has accepted no user name and password")
+            self._user_check = self._session.check_user(deadline) or nobody
+        return self._user_check
 
     def close(self) -> None:
         self._session.close()

@@ -10,6 +10,7 @@ from engine.adapters.registry.distribution import DistributionRegistry
 from engine.adapters.registry.session import Session
 from engine.adapters.registry.tokens import TokenService
 from engine.adapters.registry.transport import PAUSES, Observer, Transport, tls_context
+from engine.adapters.registry.user_check import UserNames
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
 
@@ -49,5 +50,7 @@ def open_registry(
     root = f"{scheme}://{_HUB_HOST if host in _HUB else host}"
     transport = Transport(tls_context(ca_file, verify), on_request, pauses)
     tokens = TokenService(transport, host, plain_http=scheme == "http")
-    session = Session(transport, root, repository, Authenticator(host, credentials, tokens))
+    authenticator = Authenticator(host, credentials, tokens)
+    user_names = UserNames(transport, tokens, host, f"{root}/v2/")
+    session = Session(transport, root, repository, authenticator, user_names)
     return DistributionRegistry(session, root, repository, f"{host}/{repository}", timeout_seconds)

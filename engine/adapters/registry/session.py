@@ -9,7 +9,9 @@ from engine.adapters.registry.answers import refused
 from engine.adapters.registry.authentication import Authenticator, Authorization
 from engine.adapters.registry.exchange import Answer, Call, Deadline, origin
 from engine.adapters.registry.transport import Transport
+from engine.adapters.registry.user_check import UserNames
 from engine.domain.errors import RegistryAnswerError, RegistryRefusalError
+from engine.domain.identity import UserCheck
 
 _READS = frozenset({"GET", "HEAD"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -20,12 +22,18 @@ class Session:
     """Carries calls to `base` (`scheme://host[:port]`) and to where that registry sends us."""
 
     def __init__(
-        self, transport: Transport, base: str, repository: str, authenticator: Authenticator
+        self,
+        transport: Transport,
+        base: str,
+        repository: str,
+        authenticator: Authenticator,
+        user_names: UserNames,
     ) -> None:
         self._transport = transport
         self._origin = origin(base)
         self._repository = repository
         self._authenticator = authenticator
+        self._user_names = user_names
 
     @property
     def accepted_user(self) -> str | None:
@@ -33,6 +41,11 @@ class Session:
 
     def names_somebody(self, deadline: Deadline) -> bool:
         return self._authenticator.names_somebody(deadline)
+
+    def check_user(self, deadline: Deadline) -> UserCheck | None:
+        """Whether the registry tells the accepted user from others; None where nobody was."""
+        accepted = self._authenticator.accepted
+        return self._user_names.check(*accepted, deadline) if accepted else None
 
     def close(self) -> None:
         self._transport.close()

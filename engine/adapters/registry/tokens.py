@@ -65,16 +65,24 @@ class TokenService:
         RegistryAccessError when the credential is refused, RegistryAnswerError when the service
         cannot be used or issues nothing usable.
         """
-        realm = self._realm(challenge)
         asked = time.monotonic()
-        answer = self._transport.send(
-            _request(realm, challenge.parameters.get("service"), scopes, credential), deadline
-        )
+        answer = self.ask(challenge, scopes, credential, deadline)
         if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise unauthorized(self._host, credential, words(answer))
         if answer.status != httpx.codes.OK:
             raise refused(answer)
         return self._token(answer, asked)
+
+    def ask(
+        self,
+        challenge: Challenge,
+        scopes: tuple[str, ...],
+        credential: Password | IdentityToken | None,
+        deadline: Deadline,
+    ) -> Answer:
+        """The service's answer to a request for a token, whatever it is."""
+        realm, service = self._realm(challenge), challenge.parameters.get("service")
+        return self._transport.send(_request(realm, service, scopes, credential), deadline)
 
     def _realm(self, challenge: Challenge) -> str:
         realm = challenge.parameters.get("realm", "")
