@@ -40,8 +40,6 @@ def serve(host: str, port: int, manifest: Path) -> None:
     try:
         config = load_config(manifest, os.environ)
         refuse_strangers(config, host)
-        for warning in config.warnings:
-            remark(f"WARNING: {printable(warning)}")
         signal.signal(signal.SIGTERM, _end)
         numbers = counting()
         with (
@@ -59,17 +57,21 @@ def serve(host: str, port: int, manifest: Path) -> None:
         ):
             if bot and bot.socket is None:
                 app.register_blueprint(blueprint(bot.app))
-            _work(platform, app, host, port, _talking(bot))
+            _work(platform, app, host, port, _talking(bot), config.warnings)
     except PromotionError as error:
         for line in failure_lines("Not started", error):
             remark(line)
         raise click.exceptions.Exit(error.exit_code) from error
 
 
-def _work(platform: Platform, app: Flask, host: str, port: int, talking: str) -> None:
+def _work(
+    platform: Platform, app: Flask, host: str, port: int, talking: str, warnings: tuple[str, ...]
+) -> None:
     """Carry changes out, and answer, until somebody ends it."""
     server = Server(app, host, port)
     remark(f"Serving {server.url} (Slack: {talking})")
+    for warning in warnings:
+        remark(f"WARNING: {printable(warning)}")
     # Beside the answers: a registry that is slow, or down, keeps nobody out.
     completing = Thread(target=platform.engine.complete_interrupted, daemon=True)
     completing.start()

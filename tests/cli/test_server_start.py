@@ -1,4 +1,4 @@
-"""A server that starts finishes what a command left that died."""
+"""A server that starts warns about its manifest, and finishes what a dead command left."""
 
 import json
 from pathlib import Path
@@ -34,3 +34,14 @@ def test_latest_follows_what_is_committed_once_a_server_is_there(tmp_path: Path)
         followed = until(lambda: latest(root) == str(new.manifest.digest), 60)
 
     assert followed
+
+
+def test_a_server_shows_the_warnings_about_its_manifest_when_it_starts(tmp_path: Path) -> None:
+    write_manifest(tmp_path, "oci-layout:./registry", "https://id.example.com")
+    oci_layout.write(tmp_path / "registry", image(), "v1.0.0-dev")
+    wanted = "WARNING: identity.oidc admits every token of https://id.example.com: "
+
+    with serving(tmp_path):
+        shown = until(lambda: wanted in (tmp_path / "serve.log").read_text(), 60)
+
+    assert shown
