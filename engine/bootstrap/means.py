@@ -1,13 +1,14 @@
 """The adapters manifest.yaml asks for, each loaded only where it is asked for."""
 
 import os
+import resource
 from contextlib import ExitStack
 from importlib import import_module
 from threading import Thread
 
 from pydantic import SecretStr
 
-from engine.adapters.gates import CommandGates
+from engine.adapters.gates import CommandGates, Limits
 from engine.adapters.leases import FileLeases, MachineLocks, choose_directory
 from engine.adapters.registry.layout import LayoutRegistry
 from engine.auditing import AuditBackendPlugin, AuditSettings
@@ -66,7 +67,13 @@ def gates_of(config: Config) -> GateRunner:
     """Commands run where the manifest is; reports are only understood where scans are asked for."""
     scans = any(gate.security for e in config.path.environments for gate in e.gates)
     judge = import_module("engine.adapters.scanners").judge_report if scans else None
-    return CommandGates(config.file.absolute().parent, os.environ, judge=judge)
+    memory = config.gate_limits.memory_mb
+    limits = Limits(
+        processes=config.gate_limits.processes,
+        memory_bytes=memory * 1024 * 1024 if memory else None,
+        files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+    )
+    return CommandGates(config.file.absolute().parent, os.environ, judge=judge, limits=limits)
 
 
 def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | None:

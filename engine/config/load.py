@@ -11,14 +11,16 @@ from engine.config.agreement import disagreements
 from engine.config.connection import EmbeddedRegistry, RegistrySettings, registry_settings
 from engine.config.digests import environment_digest, policy_digest
 from engine.config.environments import promotion_path
+from engine.config.limits import GateLimits
 from engine.config.models import ManifestFile
 from engine.config.people import Identity, NoSignIn, Slack, Web
 from engine.config.problems import problems_of, refusal
-from engine.config.promotion import Audit, Policy, Webhook
+from engine.config.promotion import Audit, Policy
 from engine.config.reading import read_tree
 from engine.config.registries import Verification
 from engine.config.surroundings import Surroundings
 from engine.config.tenants import unrestricted_issuers
+from engine.config.webhooks import Webhook
 from engine.domain.environment import Enforcement
 from engine.domain.path import PromotionPath
 
@@ -39,6 +41,7 @@ class Config:
     secondaries: tuple[RegistrySettings, ...]
     verification: Verification | None
     policies: tuple[Policy, ...]
+    gate_limits: GateLimits
     audit: Audit
     webhooks: tuple[Webhook, ...]
     identity: Identity
@@ -89,6 +92,7 @@ def _config(path: Path, base: Path, file: ManifestFile) -> Config:
         secondaries=tuple(registry_settings(r, base) for r in promotion.secondary_registries),
         verification=registry.verification,
         policies=promotion.policies,
+        gate_limits=promotion.gate_limits,
         audit=promotion.audit,
         webhooks=promotion.webhooks,
         identity=file.identity,

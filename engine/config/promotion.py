@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, Strict, Tag
 
+from engine.config.limits import GateLimits
 from engine.config.registries import RegistryEntry
-from engine.config.surroundings import Filled, ResolvedPath, SecretUrl
+from engine.config.surroundings import Filled, ResolvedPath
 from engine.config.values import (
     AlwaysOn,
     AtLeastOne,
@@ -17,7 +18,6 @@ from engine.config.values import (
     GateSeconds,
     GateVariable,
     Given,
-    HeaderName,
     Names,
     Section,
     StoreUrl,
@@ -26,6 +26,7 @@ from engine.config.values import (
     WordOrMapping,
     variant,
 )
+from engine.config.webhooks import Webhook
 from engine.domain.gate import ScannerFormat, Severity
 from engine.domain.record import in_utc
 
@@ -197,31 +198,6 @@ class Policy(Section):
     )
 
 
-class Webhook(Section):
-    """Who is told. `url`, header values and `secret` are secrets and read as ones."""
-
-    url: SecretUrl = Field(description="https://…; ${NAME} is read from the environment")
-    events: AtLeastOne[Literal["promote", "rollback", "lock", "unlock"]] = Field(
-        default=("promote", "rollback"), description="of what it is told"
-    )
-    headers: dict[HeaderName, Filled] = Field(
-        default_factory=dict,
-        description="sent with every request",
-        examples=[{"Authorization": "Bearer ${HOOK_TOKEN}"}],
-    )
-    timeout_seconds: Annotated[int, Strict()] = Field(
-        default=30, ge=1, le=300, description="for one attempt"
-    )
-    retry_count: Annotated[int, Strict()] = Field(
-        default=3, ge=0, le=10, description="attempts after the first"
-    )
-    secret: Given[Filled] = Field(
-        default=None,
-        description="signs the request as Standard Webhooks says",
-        examples=["${HOOK_SECRET}"],
-    )
-
-
 class OciAudit(Section):
     """The ledger alone, which is always written."""
 
@@ -290,6 +266,9 @@ class Promotion(Section):
         default_factory=GateCommands, description="what gates run that name no command"
     )
     default_timeout: GateSeconds = Field(default=300, description="of gates, in seconds")
+    gate_limits: GateLimits = Field(
+        default_factory=GateLimits, description="what the commands of gates may use"
+    )
     policies: tuple[Policy, ...] = Field(default=(), description="rules of policy_compliance")
     secondary_registries: tuple[RegistryEntry, ...] = Field(
         default=(), description="get every promoted artifact too"

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from engine.adapters.gates.limits import Limits, running_tasks, supported
+
 Sink = Callable[[bytes], None]
 
 _TICK_SECONDS = 0.05
@@ -57,8 +59,10 @@ class ProcessGroup:
         cwd: Path,
         stdout: Sink,
         stderr: Sink | None,
+        limits: Limits,
     ) -> None:
         """With `stderr` None both streams come to `stdout`. StartError: nothing was started."""
+        already = running_tasks() if supported() else 0
         self._selector = selectors.DefaultSelector()
         try:
             self._child = subprocess.Popen(
@@ -73,6 +77,8 @@ class ProcessGroup:
         except (OSError, ValueError) as error:
             self._selector.close()
             raise StartError(_reason(error)) from error
+        if supported():
+            limits.apply(self._child.pid, already)
         for pipe, sink in ((self._child.stdout, stdout), (self._child.stderr, stderr)):
             if pipe is not None:
                 self._selector.register(pipe, selectors.EVENT_READ, sink)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.adapters.gates.command import argv_of, environment_of, values_of
+from engine.adapters.gates.limits import UNLIMITED, Limits
 from engine.adapters.gates.output import KeptOutput, Report
 from engine.adapters.gates.process import Ending, ProcessGroup, Sink, StartError
 from engine.adapters.gates.verdict import (
@@ -38,6 +39,7 @@ class CommandGates:
 
     Of `environ` they see PATH, LANG and TMPDIR and what `gate.env` names. Progress is told in the
     thread that called `run`. `judge` decides about scans; without one they fail.
+    `limits` bound each command with what it starts.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class CommandGates:
         *,
         grace_seconds: float = 5,
         judge: ReportJudge | None = None,
+        limits: Limits = UNLIMITED,
     ) -> None:
         self._cwd = cwd
         self._environ = environ
         self._grace_seconds = grace_seconds
         self._judge = judge
+        self._limits = limits
         self._active: set[threading.Event] = set()
         self._stopped = False
 
@@ -143,7 +147,9 @@ class CommandGates:
         argv = argv_of(gate, values)
         with tempfile.TemporaryDirectory(prefix="floe-gate-", ignore_cleanup_errors=True) as home:
             env = environment_of(gate, values, self._environ, home)
-            with ProcessGroup(argv, env=env, cwd=self._cwd, stdout=stdout, stderr=stderr) as group:
+            with ProcessGroup(
+                argv, env=env, cwd=self._cwd, stdout=stdout, stderr=stderr, limits=self._limits
+            ) as group:
                 return argv, group.supervise(gate.timeout_seconds, self._grace_seconds, stop)
 
 

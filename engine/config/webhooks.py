@@ -1,0 +1,33 @@
+"""`artifacts.promotion.webhooks` as the file spells them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Strict
+
+from engine.config.surroundings import Filled, SecretUrl
+from engine.config.values import AtLeastOne, Given, HeaderName, Section
+
+
+class Webhook(Section):
+    """Who is told. `url`, header values and `secret` are secrets and read as ones."""
+
+    url: SecretUrl = Field(description="https://…; ${NAME} is read from the environment")
+    events: AtLeastOne[Literal["promote", "rollback", "lock", "unlock"]] = Field(
+        default=("promote", "rollback"), description="of what it is told"
+    )
+    headers: dict[HeaderName, Filled] = Field(
+        default_factory=dict,
+        description="sent with every request",
+        examples=[{"Authorization": "Bearer ${HOOK_TOKEN}"}],
+    )
+    timeout_seconds: Annotated[int, Strict()] = Field(
+        default=30, ge=1, le=300, description="for one attempt"
+    )
+    retry_count: Annotated[int, Strict()] = Field(
+        default=3, ge=0, le=10, description="attempts after the first"
+    )
+    secret: Given[Filled] = Field(
+        default=None,
+        description="signs the request as Standard Webhooks says",
+        examples=["${HOOK_SECRET}"],
+    )

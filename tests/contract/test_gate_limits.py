@@ -1,0 +1,91 @@
+"""What a gate may use: processes, memory and open files, as far as Linux bounds them."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.gates import CommandGates, Limits
+from engine.domain.gate import GateResult, GateStatus
+from tests.contract.gates import REPOSITORY, SUBJECT, Told, gate, script
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
+
+
+def run(folder: Path, limits: Limits, code: str) -> tuple[GateResult, str]:
+    """The gate that runs `code`, and what it printed."""
+    told = Told()
+    gates = CommandGates(folder, os.environ, limits=limits)
+    [result] = gates.run([gate(*script(folder, code))], SUBJECT, told)
+    return result, told.outputs[result.gate].decode()
+
+
+def test_a_gate_that_takes_more_memory_than_it_may_fails(tmp_path: Path) -> None:
+    code = "import time; time.sleep(0.5); bytearray(512 * 1024 * 1024)"
+    free, _ = run(tmp_path, Limits(), code)
+    bound, said = run(tmp_path, Limits(memory_bytes=256 * 1024 * 1024), code)
+
+    assert free.status is GateStatus.PASSED
+    assert bound.status is GateStatus.FAILED
+    assert "MemoryError" in said
+
+
+def test_what_a_gate_starts_is_bound_as_well(tmp_path: Path) -> None:
+    code = """
+        import subprocess, sys, time
+        time.sleep(0.5)
+        code = "bytearray(512 * 1024 * 1024)"
+        sys.exit(subprocess.run([sys.executable, "-S", "-c", code]).returncode)
+    """
+
+    result, said = run(tmp_path, Limits(memory_bytes=256 * 1024 * 1024), code)
+
+    assert result.status is GateStatus.FAILED
+    assert "MemoryError" in said
+
+
+_FORKING = """
+import ctypes, os, sys, time
+from pathlib import Path
+from engine.adapters.gates import CommandGates, Limits
+from tests.contract.gates import SUBJECT, Told, gate
+
+if os.getuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+code = "sleep 0.5; for n in $(seq 60); do sleep 2 & done; wait"
+for limits in (Limits(processes=20), Limits(processes=400)):
+    told = Told()
+    gates = CommandGates(Path("/"), {"PATH": os.environ["PATH"], "TMPDIR": "/tmp"}, limits=limits)
+    [result] = gates.run([gate("sh", "-c", code)], SUBJECT, told)
+    print(result.status, b"fork" in told.outputs[result.gate])
+"""
+
+
+def test_a_gate_starts_no_more_processes_than_it_may() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _FORKING], cwd=REPOSITORY, capture_output=True, text=True
+    )
+
+    assert ran.stdout.splitlines() == ["failed True", "passed False"], ran.stderr
+
+
+def test_a_gate_has_the_files_of_the_command_and_not_those_of_the_server(tmp_path: Path) -> None:
+    code = "import resource, time; time.sleep(0.5); print(resource.getrlimit(7)[0])"
+    assert resource.RLIMIT_NOFILE == 7
+
+    _, said = run(tmp_path, Limits(files=200), code)
+
+    assert said.strip() == "200"
+
+
+def test_the_kernel_ends_gates_before_floe_when_memory_is_out(tmp_path: Path) -> None:
+    code = "import time; time.sleep(0.5); print(open('/proc/self/oom_score_adj').read())"
+
+    _, said = run(tmp_path, Limits(), code)
+
+    assert int(said) >= 500
