@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from cli.failure import INTERRUPTED, as_json
-from cli.streams import written
+from cli.streams import remark, written
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable
 
@@ -23,7 +23,8 @@ _AFTERWARDS_SECONDS = 3.0
 class Answer:
     """
     `document` is for programs, `lines` for people; `failed` lines go to stderr, where errors are
-    looked for. A dry run that finds blockers still answers: its lines are the answer.
+    looked for. A dry run that finds blockers still answers: its lines are the answer. `warnings`
+    go to stderr in every form of output, so that programs read the document alone.
     `afterwards` is attempted once it is given, for a moment, and changes nothing about it.
     """
 
@@ -31,6 +32,7 @@ class Answer:
     lines: list[str] = field(default_factory=list)
     exit_code: int = 0
     failed: bool = False
+    warnings: tuple[str, ...] = ()
     afterwards: Callable[[], None] | None = None
 
 
@@ -60,6 +62,8 @@ def deliver(
                 "FLOE_DEBUG=1 shows where it happened"
             )
         )
+    for warning in dict.fromkeys(answer.warnings):
+        remark(f"WARNING: {printable(warning)}")
     code = written(partial(_print, output, answer), answer.exit_code)
     if answer.afterwards:
         _attempt(answer.afterwards)

@@ -2,7 +2,7 @@
 
 from cli.answer import Answer
 from cli.render import promotion, rollback
-from cli.render.request import registry_lines, scan_lines, trace_line, warned_lines
+from cli.render.request import registry_lines, scan_lines, trace_line
 from cli.render.status import when
 from cli.render.table import show
 from engine.domain.change import Change, ChangeState
@@ -21,7 +21,8 @@ def rendered(change: Change) -> Answer:
     """What became of a change after a decision."""
     error = error_of(change)
     lines = [*change_lines(change), trace_line(change.trace_id)]
-    return Answer(change_document(change), lines, error.exit_code if error else 0)
+    code = error.exit_code if error else 0
+    return Answer(change_document(change), lines, code, warnings=change.warnings)
 
 
 def rejected(document: Document, change: Change, reason: str) -> Answer:
@@ -53,7 +54,8 @@ def _answered(change: Change, document: Document) -> Answer:
     error = error_of(change)
     lines = [*change_lines(change), trace_line(change.trace_id)]
     refused = change.state is not ChangeState.AWAITING_APPROVAL and error is not None
-    return Answer(document, lines, error.exit_code if error else 0, failed=refused)
+    code = error.exit_code if error else 0
+    return Answer(document, lines, code, failed=refused, warnings=change.warnings)
 
 
 def change_lines(change: Change) -> list[str]:
@@ -72,7 +74,6 @@ def change_lines(change: Change) -> list[str]:
                 *([f"  Approved by: {approved}"] if approved else []),
                 *registry_lines(change.registry_sync),
                 f"  Record: {change.record_id}",
-                *warned_lines(change.warnings),
             ]
         case ChangeState.AWAITING_APPROVAL:
             groups = f" from {', '.join(change.groups)}" if change.groups else ""

@@ -6,7 +6,6 @@ from cli.render.request import (
     operator_line,
     refused_lines,
     trace_line,
-    warned_lines,
 )
 from cli.render.status import when
 from cli.render.told import ToldFreeze
@@ -35,7 +34,7 @@ def told(verb: str, document: Document, *, verified: bool) -> Answer:
         lines = [*refused_lines(f"Not {verb}ed", said), trace_line(said.trace_id)]
         return Answer(document, lines, said.exit_code, failed=True)
     done = _done(verb, said, verified=verified)
-    return Answer(document, [*done, *warned_lines(said.warnings), trace_line(said.trace_id)])
+    return Answer(document, [*done, trace_line(said.trace_id)], warnings=said.warnings)
 
 
 def _done(verb: str, said: ToldFreeze, *, verified: bool) -> list[str]:

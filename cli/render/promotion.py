@@ -13,7 +13,6 @@ from cli.render.request import (
     signature_line,
     tags_lines,
     trace_line,
-    warned_lines,
 )
 from cli.render.told import ToldPromotion
 from engine.domain.documents.answers import Document, error_document
@@ -49,9 +48,9 @@ def told_run(document: Document, *, verified: bool) -> Answer:
     if told.error:
         scans = scan_lines(told.gate_results)
         lines = [*refused_lines(_NOT_DONE, told), *scans, trace_line(told.trace_id)]
-        return Answer(document, lines, told.exit_code, failed=True)
+        return Answer(document, lines, told.exit_code, failed=True, warnings=told.warnings)
     done = _done(told, verified=verified)
-    return Answer(document, [*done, *warned_lines(told.warnings), trace_line(told.trace_id)])
+    return Answer(document, [*done, trace_line(told.trace_id)], warnings=told.warnings)
 
 
 def told_dry_run(document: Document) -> Answer:

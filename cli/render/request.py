@@ -37,10 +37,6 @@ def blocked_lines(told: ToldAnswer) -> list[str]:
     return [f"BLOCKED: {printable(_would(found))}" for found in told.blockers]
 
 
-def warned_lines(warnings: tuple[str, ...]) -> list[str]:
-    return [f"WARNING: {printable(warning)}" for warning in warnings]
-
-
 def operator_line(operator: str, *, verified: bool) -> str:
     return f"  Operator: {printable(operator)}{'' if verified else ' (identity not verified)'}"
 
@@ -51,7 +47,7 @@ def signature_line(status: SignatureStatus | None) -> str:
     if status.verified:
         signer = status.subject if status.mode == "keyless" else status.fingerprint
         return f"  Signature verified ({status.mode}, {printable(signer or '')})"
-    return f"  WARNING: {printable(status.problem or 'Artifact is unsigned')}"
+    return f"  Signature: {printable(status.problem or 'Artifact is unsigned')}"
 
 
 def registry_lines(outcomes: tuple[RegistrySync, ...]) -> list[str]:

@@ -15,7 +15,6 @@ from cli.render.request import (
     signature_line,
     tags_lines,
     trace_line,
-    warned_lines,
 )
 from cli.render.told import ToldRollback
 from engine.domain.documents.answers import Document, error_document
@@ -55,9 +54,9 @@ def told_run(document: Document, *, verified: bool) -> Answer:
     told = ToldRollback.model_validate(document)
     if told.error:
         lines = [*refused_lines(_NOT_DONE, told), trace_line(told.trace_id)]
-        return Answer(document, lines, told.exit_code, failed=True)
+        return Answer(document, lines, told.exit_code, failed=True, warnings=told.warnings)
     done = _done(told, verified=verified)
-    return Answer(document, [*done, *warned_lines(told.warnings), trace_line(told.trace_id)])
+    return Answer(document, [*done, trace_line(told.trace_id)], warnings=told.warnings)
 
 
 def told_dry_run(document: Document) -> Answer:

@@ -1,5 +1,6 @@
 """Platforms and engines, opened and closed."""
 
+import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,7 @@ from engine.telemetry import NO_METRICS, Metrics
 from engine.unsuccessful import report_plan
 from engine.worker import Worker
 
+_log = logging.getLogger(__name__)
 # Reads of one plan side by side; status asks two questions of every environment.
 _THREADS = 16
 # Nobody waits long for the environment only to have a refusal on record.
@@ -57,6 +59,8 @@ def open_platform(
     """The engine `config` describes, closed at the end; what it does is counted by `metrics`."""
     refuse_beside_a_server()
     with ExitStack() as stack:
+        for exposure in config.exposures:
+            _log.warning("%s", exposure)
         registry = registry_of(config.registry, stack)
         ledger = RegistryLedger(registry)
         leases = leases_of(config, lease_seconds)

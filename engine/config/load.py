@@ -63,6 +63,12 @@ class Config:
         """What the file allows although it is risky."""
         return tuple(_warnings(self))
 
+    @property
+    def exposures(self) -> tuple[str, ...]:
+        """Registries that are reached without protection; every command warns about them."""
+        registries = (self.registry, *self.secondaries)
+        return tuple(exposure for registry in registries for exposure in _exposed(registry))
+
 
 def load_config(path: Path, environ: Mapping[str, str]) -> Config:
     """
@@ -109,8 +115,6 @@ def _warnings(config: Config) -> Iterator[str]:
         off = [e.name for e in config.path.environments if e.signature is Enforcement.OFF]
         if off:
             yield f"signatures are not verified on the way into: {', '.join(off)}"
-    for registry in (config.registry, *config.secondaries):
-        yield from _exposed(registry)
     if config.web.public and isinstance(config.web.auth, NoSignIn):
         yield "the web page is open to whoever reaches it: web.public without sign-in"
     yield from unrestricted_issuers(config.identity.oidc, config.web.auth)

@@ -270,3 +270,13 @@ def test_the_schema_takes_the_manifest_like_every_command(tmp_path: Path) -> Non
     ended = Floe(tmp_path).run("schema", "--manifest", "platform.yaml")
 
     assert (ended.code, ended.document["title"]) == (0, "floe manifest")
+
+
+def test_every_command_warns_of_a_registry_without_tls(tmp_path: Path) -> None:
+    floe = platform(tmp_path, uri="oci://registry.invalid/acme/app")
+    manifest = tmp_path / "manifest.yaml"
+    manifest.write_text(manifest.read_text().replace("registry: {", "registry: {insecure: true, "))
+
+    ended = floe.run("platform", "status")
+
+    assert ended.err.count("registry.invalid: reached over plain http (insecure: true)") == 1

@@ -56,8 +56,19 @@ def test_a_registry_that_is_down_is_a_warning_in_every_output(tmp_path: Path):
     assert "Promoted v1.0.0 from dev to staging" in ended.out
     assert f"Registry {tmp_path / 'disk'}: synced" in ended.out
     assert f"Registry 127.0.0.1:{port}/acme/mirror: failed" in ended.out
-    assert f"WARNING: the secondary registry 127.0.0.1:{port}/acme/mirror" in ended.out
-    assert "artifacts.promotion.secondary_registries[1].uri" in ended.out
+    assert ended.err.count(f"WARNING: the secondary registry 127.0.0.1:{port}/acme/mirror") == 1
+    assert "artifacts.promotion.secondary_registries[1].uri" in ended.err
+    assert "WARNING" not in ended.out
+
+
+def test_warnings_stand_on_stderr_and_in_the_json_document(tmp_path: Path):
+    port = free_port()
+    floe = platform(tmp_path, f"{{uri: 'oci://127.0.0.1:{port}/acme/mirror'}}")
+
+    ended = floe.promote("v1.0.0", "staging")
+
+    [warning] = ended.document["warnings"]
+    assert ended.err.count(f"WARNING: {warning}") == 1
 
 
 @pytest.mark.requirement("FR-028")
@@ -126,7 +137,7 @@ def test_a_change_that_was_approved_reaches_them(tmp_path: Path):
 
     assert ended.code == 0
     assert f"Registry {tmp_path / 'disk'}: synced" in ended.out
-    assert f"WARNING: the secondary registry {tmp_path / 'usb' / 'disk'}" in ended.out
+    assert f"WARNING: the secondary registry {tmp_path / 'usb' / 'disk'}" in ended.err
     assert LayoutRegistry(tmp_path / "disk").resolve(LATEST) == V1.manifest.digest
     assert shown.code == 15
 

@@ -64,8 +64,8 @@ def test_what_weakens_the_connection_is_a_warning_in_every_output(tmp_path: Path
         ),
     )
 
-    assert "registry.corp: its certificate is not checked (tls.verify: false)" in config.warnings
-    assert "other.corp: reached over plain http (insecure: true)" in config.warnings
+    assert "registry.corp: its certificate is not checked (tls.verify: false)" in config.exposures
+    assert "other.corp: reached over plain http (insecure: true)" in config.exposures
 
 
 @pytest.mark.requirement("FR-028")
