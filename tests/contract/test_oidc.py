@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.identity import OidcSettings, OidcVerifier
+from engine.domain.admission import Admission
 from engine.domain.errors import AuthorizationError
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource
@@ -110,6 +111,21 @@ def test_an_issuer_with_two_audiences_is_judged_by_the_one_the_token_is_for(
 
     assert person.groups == {"developers"}
     assert job.groups == frozenset()
+
+
+def test_an_entry_that_does_not_admit_a_token_leaves_it_to_the_next(
+    provider: OidcProvider,
+) -> None:
+    robots = OidcSettings(provider.issuer, admission=Admission(("pipeline",)))
+    people = OidcSettings(provider.issuer, admission=Admission(domains=("acme.com",)))
+
+    person = claims(provider.id_token("bob"), robots, people)
+    robot = claims(provider.access_token("floe"), robots, people)
+
+    assert person.vouched == ("bob@acme.com",)
+    assert robot.id == f"oidc:{provider.issuer}#pipeline"
+    with pytest.raises(AuthorizationError, match="identity.oidc does not admit this token"):
+        claims(provider.id_token("mallory"), robots, people)
 
 
 def test_a_new_key_of_the_issuer_is_learnt_and_its_old_one_forgotten(tmp_path: Path) -> None:

@@ -209,6 +209,29 @@ def test_groups_of_the_proxy_count(tmp_path) -> None:
     assert "Approve v1.0.0 for prod" in within
 
 
+@pytest.mark.parametrize(
+    ("setting", "header", "member"),
+    [
+        ("", "Site release-managers", False),
+        ("", "x;release-managers", False),
+        ('groups_separator: ";", ', "x; release-managers ", True),
+        ('groups_separator: ";", ', "x, release-managers", False),
+    ],
+)
+def test_only_the_configured_separator_splits_the_groups_of_the_proxy(
+    tmp_path, setting, header, member
+) -> None:
+    proxy = f"auth: {{mode: proxy, {setting}groups_header: X-Forwarded-Groups}}"
+    with stage_in(tmp_path, proxy) as stage:
+        stage.publish("v1.0.0")
+        stage.ask("v1.0.0", "staging")
+        place = f"/changes/{stage.ask('v1.0.0', 'prod').id}"
+
+        page = stage.get(place, "erin@acme.com", **{"X-Forwarded-Groups": header})
+
+    assert ("Approve v1.0.0 for prod" in page) is member
+
+
 def test_where_nobody_signs_in_nothing_is_decided(stage: Stage) -> None:
     stage.publish("v1.0.0")
     stage.ask("v1.0.0", "staging")
