@@ -100,7 +100,11 @@ class RegistryEntry(Section):
     tls: Tls = Field(default_factory=Tls, description="how the connection is secured")
     insecure: Given[Flag] = Field(default=None, description="the same as tls.insecure")
     timeout_seconds: Annotated[int, Strict()] = Field(
-        default=30, ge=1, le=600, description="for one operation, retries included"
+        default=30,
+        ge=1,
+        le=600,
+        description="for one operation, retries included: six attempts at most, three where "
+        "the connection is refused",
     )
 
 

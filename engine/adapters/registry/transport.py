@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,18 +35,26 @@ _BUSY = frozenset({429, 500, 502, 503, 504})
 # does not wait for one that is not. The first pauses are short because registries on a file
 # system answer 500 for the instant in which a tag is being moved.
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
+# Where no connection is made at all, three attempts tell as much.
+_UNCONNECTED_PAUSES = 2
 _CONNECT_SECONDS = 10.0
 # httpx would turn `user:password@` in a URL, which a registry may send us, into credentials.
 _NO_AUTH = httpx.Auth()
 
 
 class _PassingError(Exception):
-    """A failure that may be gone in `retry_after` seconds."""
+    """A failure that may be gone in `retry_after` seconds, to be repeated `most` times."""
 
-    def __init__(self, failure: RegistryUnavailableError, retry_after: float = 0.0) -> None:
+    def __init__(
+        self,
+        failure: RegistryUnavailableError,
+        retry_after: float = 0.0,
+        most: int | None = None,
+    ) -> None:
         super().__init__(str(failure))
         self.failure = failure
         self.retry_after = retry_after
+        self.most = most
 
 
 class Transport:
@@ -87,16 +96,17 @@ class Transport:
         RegistryUnavailableError when there is none by `deadline`, RegistryAnswerError for a body
         that is encoded or larger than the call's limit.
         """
-        pauses = iter(self._pauses if call.repeatable else ())
-        while True:
+        for attempt in count():
             try:
                 return self._attempt(call, deadline)
             except _PassingError as passing:
-                wait = _pause(next(pauses, None), passing)
+                pauses = self._pauses[: passing.most] if call.repeatable else ()
+                wait = _pause(pauses[attempt] if attempt < len(pauses) else None, passing)
                 if wait is None or wait >= deadline.remaining:
                     raise passing.failure from passing.__cause__
                 _log.info("asking again: %s", passing.failure)
             time.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
 
     def _attempt(self, call: Call, deadline: Deadline) -> Answer:
         try:
@@ -104,7 +114,9 @@ class Transport:
         except httpx.TransportError as error:
             failure = unreachable(call, error)
             if passes(error):
-                raise _PassingError(failure) from error
+                unconnected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                most = _UNCONNECTED_PAUSES if unconnected else None
+                raise _PassingError(failure, most=most) from error
             raise failure from error
         if answer.status in _BUSY:
             raise _PassingError(_busy(answer), _retry_after(answer))
