@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.inbox import Asker
+from bot.membership import Workspace, member_names
 from bot.store import BotStore
 from bot.webapi import SlackApi, SlackTrouble
 from engine.domain.errors import AuthorizationError, IdentityUnavailableError
@@ -26,13 +27,6 @@ _SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _NO_GROUPS = frozenset(
     {"plan_upgrade_required", "missing_scope", "unknown_method", "paid_teams_only", "no_permission"}
 )
-_STRANGERS = {
-    "deleted": "deactivated",
-    "is_bot": "a bot",
-    "is_restricted": "a guest",
-    "is_ultra_restricted": "a guest",
-    "is_stranger": "not a member of this workspace",
-}
 
 
 class LookUpFailedError(AuthorizationError):
@@ -71,24 +65,19 @@ class People:
         self._lock = threading.Lock()
         self._groups: _Groups | None = None
         self._generation = 0
-        self._team: str | None = None
+        self._home: Workspace | None = None
 
     def operator(self, asker: Asker) -> Operator:
         """Whoever that is now; AuthorizationError for whom nobody here vouches."""
-        team = self._own_team()
-        if asker.team != team:
-            raise AuthorizationError(
-                f"you belong to another Slack team ({asker.team or 'unknown'}): only members of "
-                "this workspace may do this"
-            )
+        home = self._workspace()
         user = self._user(asker.user)
-        _refuse_strangers(user, team)
+        ids = member_names(user, home, asker.team)
         email = _email(user)
         claims = Claims(
-            id=f"slack:{team}/{asker.user}",
+            id=f"slack:{home.team}/{asker.user}",
             source=IdentitySource.SLACK,
             verified=True,
-            vouched=(email, asker.user) if email else (asker.user,),
+            vouched=(email, *ids) if email else ids,
             groups=self._groups_of(asker.user),
         )
         operator = self._directory.operator(claims)
@@ -133,13 +122,14 @@ class People:
             self._groups = None
             self._generation += 1
 
-    def _own_team(self) -> str:
-        if self._team is None:
+    def _workspace(self) -> Workspace:
+        if self._home is None:
             try:
-                self._team = str(self._api.call("auth.test", {})["team_id"])
+                told = self._api.call("auth.test", {})
+                self._home = Workspace(str(told["team_id"]), told.get("enterprise_id") or None)
             except (SlackTrouble, KeyError) as trouble:
                 raise _failed("which workspace this is", trouble) from trouble
-        return self._team
+        return self._home
 
     def _user(self, user: str) -> Mapping[str, Any]:
         try:
@@ -217,19 +207,6 @@ class People:
 
 def _fact(name: str) -> str:
     return f"person:{canonical_name(name)}"
-
-
-def _refuse_strangers(user: Mapping[str, Any], team: str) -> None:
-    for flag, what in _STRANGERS.items():
-        if user.get(flag):
-            raise AuthorizationError(
-                f"your Slack account is {what}: only members of this workspace may do this"
-            )
-    # Somebody else's workspace vouches for its people, not for ours (Slack Connect).
-    if user.get("team_id", team) != team:
-        raise AuthorizationError(
-            "your Slack account belongs to another workspace: only members of this one may do this"
-        )
 
 
 def _email(user: Mapping[str, Any]) -> str | None:

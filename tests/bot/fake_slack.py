@@ -34,6 +34,7 @@ class FakeSlack:
     """What tests look at and turn. Messages are those of chat.postMessage, as they are now."""
 
     url: str = ""
+    enterprise: str | None = None
     users: dict[str, Json] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
     messages: list[Json] = field(default_factory=list)
@@ -48,7 +49,8 @@ class FakeSlack:
 
     def person(self, user: str, email: str | None, **flags: Any) -> None:
         profile = {"email": email} if email else {}
-        self.users[user] = {"id": user, "team_id": TEAM, "profile": profile, **flags}
+        given = {"id": user, "team_id": TEAM, "profile": profile, **flags}
+        self.users[user] = {name: value for name, value in given.items() if value is not None}
 
     def fail(self, method: str, status: int, **options: Any) -> None:
         with self.lock:
@@ -115,7 +117,8 @@ class FakeSlack:
         return {"error": "invalid_blocks", "errors": problems} if problems else None
 
     def _auth_test(self, _arguments: Json) -> Json:
-        return {"team_id": TEAM, "user_id": "U0BOT", "bot_id": "B0BOT"}
+        grid = {"enterprise_id": self.enterprise} if self.enterprise else {}
+        return {"team_id": TEAM, "user_id": "U0BOT", "bot_id": "B0BOT", **grid}
 
     def _users_info(self, arguments: Json) -> Json:
         user = self.users.get(arguments["user"])
