@@ -18,6 +18,9 @@ MEDIA_TYPES = (IMAGE_MANIFEST, IMAGE_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 # image-spec asks registries for at least 4 MiB; what is larger is not accepted by most.
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
+# image-spec 1.1, "Non-Distributable Layers", and docker's name for them.
+_FOREIGN = ("nondistributable", ".foreign.")
+
 # Registries and old builders write `null` for an empty map or list.
 _Strings = Annotated[dict[str, str], BeforeValidator(lambda value: {} if value is None else value)]
 
@@ -34,6 +37,12 @@ class Descriptor(_Oci):
     size: int = Field(ge=0)
     artifact_type: str | None = Field(default=None, alias="artifactType")
     annotations: _Strings = Field(default_factory=dict)
+    urls: Annotated[tuple[str, ...], BeforeValidator(lambda value: value or ())] = ()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether somebody else distributes the content, so that a registry may not have it."""
+        return bool(self.urls) or any(word in self.media_type for word in _FOREIGN)
 
     def to_json(self) -> dict[str, Any]:
         """The descriptor in OCI's spelling, without what is not set."""

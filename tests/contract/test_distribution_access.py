@@ -128,6 +128,7 @@ def test_a_user_whom_the_registry_denies_everything_is_not_accepted(
 ) -> None:
     challenge = Reply(401, headers={"WWW-Authenticate": 'Basic realm="x"'})
     fake.script("HEAD", "/manifests/", challenge, Reply(403))
+    fake.always("GET", "/manifests/", Reply(403))
     registry = opened(fake.host, credentials=always(ALICE))
 
     with pytest.raises(RegistryAccessError):

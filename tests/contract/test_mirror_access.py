@@ -104,7 +104,8 @@ def test_a_hanging_secondary_takes_its_time_out_once_and_not_for_every_blob(
 ):
     many = image(*(f"{number}".encode() for number in range(100)))
     fake.hold(REPOSITORY, many, "v1.0.0")
-    secondary.always("HEAD", "/blobs/", Reply(404, delay_seconds=30))
+    for method in ("HEAD", "POST"):
+        secondary.always(method, "/blobs/", Reply(404, delay_seconds=30))
     mirror = mirror_to(opened(fake.host), opened(secondary.host, timeout_seconds=0.5))
 
     with pytest.raises(RegistryUnavailableError, match="in time"):

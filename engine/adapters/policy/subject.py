@@ -79,7 +79,7 @@ def _collections(value: Any) -> Iterator[list[Any] | Mapping[str, Any]]:
 
 
 def _descriptor(descriptor: Descriptor) -> dict[str, Any]:
-    return descriptor.model_dump()
+    return descriptor.model_dump(mode="json")
 
 
 def _is_json(media_type: str) -> bool:

@@ -1,7 +1,8 @@
 """Blobs of a repository as streams: looked for, opened, mounted, and taken in."""
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlencode
 
 import httpx
@@ -9,7 +10,7 @@ import httpx
 from engine.adapters.registry.answers import check_stored, codes, expect
 from engine.adapters.registry.content import check_name
 from engine.adapters.registry.exchange import Answer, Call, Deadline
-from engine.adapters.registry.failures import unreachable
+from engine.adapters.registry.failures import never_connected, unreachable
 from engine.adapters.registry.session import Session
 from engine.adapters.registry.upload import GONE, GONE_CODES, OCTETS, blob_url, open_session
 from engine.domain.artifact import Digest
@@ -17,9 +18,14 @@ from engine.domain.errors import (
     ContentMissingError,
     RegistryAccessError,
     RegistryAnswerError,
+    RegistryRefusalError,
     RegistryUnavailableError,
 )
 from engine.domain.manifest import Descriptor
+
+_log = logging.getLogger(__name__)
+# How much of the time-out a question may take that is asked to save work only.
+_QUESTION_SHARE = 0.3
 
 Pieces = Callable[[], Iterator[bytes]]
 
@@ -34,13 +40,28 @@ class Blobs:
         self.root = root
         self.repository = repository
 
-    def holds(self, digest: str, deadline: Deadline) -> bool:
-        check_name(digest)
-        answer = self._session.send(Call("HEAD", f"{self._url}/{digest}"), deadline)
-        if answer.status == httpx.codes.NOT_FOUND:
-            return False
-        expect(answer, httpx.codes.OK)
-        return True
+    def holds(self, named: Descriptor, deadline: Deadline) -> bool | None:
+        """
+        Whether the blob is known to be here: False as well where the registry refuses to say, None
+        where it does not answer. Unless this is True, the blob has to be sent.
+        """
+        check_name(named.digest)
+        url = f"{self._url}/{named.digest}"
+        with suppress(RegistryRefusalError):
+            answer = self._asked(Call("HEAD", url), deadline)
+            if answer is None:
+                return None
+            if answer.status in (httpx.codes.OK, httpx.codes.NOT_FOUND):
+                return answer.status == httpx.codes.OK
+        # Storage that a registry redirects to often serves GET only. One byte is enough.
+        first = {"Range": "bytes=0-0"}
+        with suppress(RegistryRefusalError):
+            answer = self._asked(Call("GET", url, first, streamed=True), deadline)
+            if answer is None or answer.opened is None:
+                return False
+            answer.opened.close()
+            return _whole_size(answer) == str(named.size)
+        return False
 
     @contextmanager
     def opened(self, digest: str, deadline: Deadline) -> Iterator[Iterator[bytes]]:
@@ -64,16 +85,32 @@ class Blobs:
     def mount(self, digest: str, repository: str, deadline: Deadline) -> bool:
         """
         Take `digest` over from another `repository` of the same host (distribution-spec 1.1,
-        "Mounting a blob"); False where the registry would rather have it sent.
+        "Mounting a blob"); False where it has to be sent, whatever the reason.
         """
         query = urlencode({"mount": digest, "from": repository})
         call = Call("POST", f"{self._url}/uploads/?{query}", content=b"")
         try:
-            answer = self._session.send(call, deadline)
-        except RegistryAccessError:
+            answer = self._asked(call, deadline)
+        except (RegistryAccessError, RegistryRefusalError):
             # Who may write here need not be allowed to read there.
             return False
-        return answer.status == httpx.codes.CREATED
+        return answer is not None and answer.status == httpx.codes.CREATED
+
+    def _asked(self, call: Call, deadline: Deadline) -> Answer | None:
+        """
+        The answer to `call`, which can only save sending a blob: None where there is none in part
+        of the time. RegistryUnavailableError when nothing else would get through either.
+        """
+        part = Deadline(min(deadline.remaining, deadline.seconds * _QUESTION_SHARE))
+        try:
+            return self._session.send(call, part)
+        except (RegistryAccessError, RegistryRefusalError):
+            raise
+        except RegistryUnavailableError as error:
+            if deadline.remaining <= 0 or never_connected(error, self.root):
+                raise
+            _log.info("whether %s has a blob is unknown: %s", self._reference, error)
+            return None
 
     def send(self, named: Descriptor, pieces: Pieces, deadline: Deadline) -> None:
         """
@@ -108,6 +145,13 @@ class Blobs:
         url = blob_url(location, named.digest)
         call = Call("PUT", url, headers, repeatable=False, pieces=pieces)
         return self._session.send(call, deadline)
+
+
+def _whole_size(answer: Answer) -> str:
+    """The size of the whole blob, as the answer to a request for a part of it says."""
+    if answer.status == httpx.codes.PARTIAL_CONTENT:
+        return str(answer.headers.get("Content-Range", "")).rpartition("/")[2]
+    return str(answer.headers.get("Content-Length", ""))
 
 
 def _pieces(call: Call, response: httpx.Response) -> Iterator[bytes]:

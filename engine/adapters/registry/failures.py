@@ -6,7 +6,7 @@ from socket import gaierror
 
 import httpx
 
-from engine.adapters.registry.exchange import Call
+from engine.adapters.registry.exchange import Call, origin
 from engine.domain.errors import RegistryUnavailableError
 from engine.domain.text import printable
 
@@ -43,6 +43,12 @@ def passes(error: httpx.TransportError) -> bool:
     if not isinstance(error, httpx.ConnectError):
         return True
     return not any(isinstance(cause, gaierror | ssl.SSLError) for cause in _causes(error))
+
+
+def never_connected(error: BaseException, root: str) -> bool:
+    """Whether there was no connection to `root` itself, so that every other request fails, too."""
+    causes = (c for c in _causes(error) if isinstance(c, httpx.ConnectError | httpx.ConnectTimeout))
+    return any(origin(str(cause.request.url)) == origin(root) for cause in causes)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

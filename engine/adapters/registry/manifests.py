@@ -28,6 +28,8 @@ _STORED = frozenset({200, 201, 202})
 # Docker Hub 403, GHCR 409, Harbor 412. These statuses and codes mean something else.
 _NOT_IMMUTABLE = frozenset({401, 404, 413, 429})
 _CONTENT_MISSING = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
+# What proxies answer that pass on GET and not HEAD.
+_NO_HEAD = frozenset({403, 405, 501})
 # A registry on a file system loses sight of a tag for an instant while it is being moved.
 _SETTLING = (0.05, 0.2)
 _MAX_SEEN = 10_000
@@ -115,6 +117,8 @@ class Manifests:
         call = Call(method, url, _ACCEPT, limit=MAX_MANIFEST_BYTES)
         for pause in (*_SETTLING, None):
             answer = self._session.send(call, deadline)
+            if method == "HEAD" and answer.status in _NO_HEAD:
+                return self._read("GET", reference, deadline)
             if answer.status != httpx.codes.NOT_FOUND:
                 self._remember(reference)
                 return expect(answer, httpx.codes.OK)

@@ -5,6 +5,7 @@ https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-
 """
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -16,9 +17,10 @@ from engine.adapters.registry.exchange import Answer, Call, Deadline
 from engine.adapters.registry.paging import pages
 from engine.adapters.registry.session import Session
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import RegistryAnswerError
+from engine.domain.errors import RegistryAccessError, RegistryAnswerError, RegistryRefusalError
 from engine.domain.manifest import IMAGE_INDEX, MAX_MANIFEST_BYTES, Descriptor, Manifest
 
+_log = logging.getLogger(__name__)
 _MISSING = frozenset({400, 404, 405, 406, 501})
 _EMPTY_CONFIG = "application/vnd.oci.empty.v1+json"
 _DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -42,7 +44,12 @@ class ReferrersApi:
             if not acknowledged:
                 # The specification asks for the fallback then; no question is needed.
                 return False
-            return self.listed(subject, None, deadline) is not None
+            try:
+                return self.listed(subject, None, deadline) is not None
+            except (RegistryAccessError, RegistryRefusalError) as error:
+                # The fallback tag is written then: superfluous at worst, where the API exists.
+                _log.info("whether there is a referrers API is unknown: %s", error)
+                return False
         return self._exists
 
     def listed(

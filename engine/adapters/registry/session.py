@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from engine.adapters.registry.answers import refused
+from engine.adapters.registry.answers import refused, words
 from engine.adapters.registry.authentication import Authenticator, Authorization
 from engine.adapters.registry.exchange import Answer, Call, Deadline, origin
 from engine.adapters.registry.transport import Transport
@@ -91,7 +91,10 @@ class Session:
         """To a storage host: what it lacks is not absent in the registry, so 404 is an error."""
         answer = self._transport.send(call, deadline)
         if answer.status >= httpx.codes.BAD_REQUEST and call.method in _READS:
-            raise refused(answer)
+            raise RegistryRefusalError(
+                f"{call.host}, where the registry keeps its content, did not accept {call.doing} "
+                f"({words(answer)}): check the storage of the registry"
+            )
         return answer
 
     def _secure(self, call: Call) -> None:

@@ -15,8 +15,6 @@ MAX_MANIFESTS = 2000
 MAX_BYTES = 32 * 1024 * 1024
 # Where cosign leaves signatures, attestations and bills of materials of a digest.
 _COSIGN = ("sig", "att", "sbom")
-# Layers somebody else distributes (image-spec 1.1, "Non-Distributable Layers"; docker's name).
-_FOREIGN = ("nondistributable", ".foreign.")
 
 
 @dataclass
@@ -31,11 +29,6 @@ class Whole:
     blobs: dict[str, Descriptor] = field(default_factory=dict)
     attached: dict[Digest, list[Descriptor]] = field(default_factory=dict)
     tagged: dict[Tag, Manifest] = field(default_factory=dict)
-
-
-def is_foreign(named: Descriptor) -> bool:
-    """Whether `named` is a layer that is distributed elsewhere, and so perhaps nowhere here."""
-    return any(word in named.media_type for word in _FOREIGN)
 
 
 def whole(source: Side, root: Manifest, pool: Executor) -> Whole:

@@ -1,5 +1,6 @@
 """A secondary registry: gets what the primary has, untagged first and visible later."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -8,10 +9,16 @@ from engine.adapters.registry.mirror.graph import whole
 from engine.adapters.registry.mirror.side import Side
 from engine.adapters.registry.mirror.transfer import send_blobs
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import PromotionError, RegistryAnswerError, TagExistsError
+from engine.domain.errors import (
+    PromotionError,
+    RegistryAnswerError,
+    RegistryUnavailableError,
+    TagExistsError,
+)
 from engine.domain.manifest import Manifest
 from engine.ports.mirror import Copied, TagCopy
 
+_log = logging.getLogger(__name__)
 # As many blobs at once as skopeo sends.
 _SIDE_BY_SIDE = 6
 
@@ -56,13 +63,15 @@ class RegistryMirror:
         with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="floe-copy") as pool:
             found = whole(self._source, manifest, pool)
             sent = send_blobs(self._source, target, found.blobs.values(), pool)
-        missing = [each for each in found.manifests if not target.holds(each.digest)]
+        missing = [each for each in found.manifests if not _is_known(target, each.digest)]
         for each in missing:
             target.put(each)
-        if missing and not target.holds(found.root):
-            raise RegistryAnswerError(
-                f"{target.reference} took {found.root} and does not have it: look at its storage"
-            )
+        for each in missing:
+            if not target.holds(each.digest):
+                raise RegistryAnswerError(
+                    f"{target.reference} took {each.digest} and does not have it: look at its "
+                    "storage"
+                )
         return Copied(found.root, found.attached, found.tagged, sent)
 
     @contextmanager
@@ -76,6 +85,15 @@ class RegistryMirror:
                 raise
             said = str(error).replace("artifacts.registry.", f"{self._section}.")
             raise type(error)(said, error.details) from error
+
+
+def _is_known(target: Side, digest: Digest) -> bool:
+    """Whether `target` says that it has the manifest: if it does not answer that, it is sent."""
+    try:
+        return target.holds(digest)
+    except RegistryUnavailableError as error:
+        _log.info("whether %s has %s is unknown: %s", target.reference, digest, error)
+        return False
 
 
 def _published(target: Side, copied: Sequence[Copied], tags: Iterable[TagCopy]) -> Iterator[str]:

@@ -25,6 +25,7 @@ class RemoteSide:
         self._whole = Deadline(registry.timeout_seconds) if bounded else None
         self._registry = registry.within(self._whole) if self._whole else registry
         self._blobs = registry.blobs
+        self._silent = False
 
     @property
     def reference(self) -> str:
@@ -47,7 +48,12 @@ class RemoteSide:
         return self._registry.holds(digest)
 
     def holds_blob(self, named: Descriptor) -> bool:
-        return self._blobs.holds(named.digest, self._deadline())
+        if self._silent:
+            return False
+        found = self._blobs.holds(named, self._deadline())
+        # Asking for every blob would take the time that sending needs.
+        self._silent = found is None
+        return found is True
 
     def opened(self, named: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
         return self._blobs.opened(named.digest, self._deadline())

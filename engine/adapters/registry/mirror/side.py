@@ -33,7 +33,9 @@ class Side(Protocol):
         """Whether the manifest is here."""
         ...
 
-    def holds_blob(self, named: Descriptor) -> bool: ...
+    def holds_blob(self, named: Descriptor) -> bool:
+        """Whether the blob is known to be here; False as well where nobody can say."""
+        ...
 
     def opened(self, named: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
         """The pieces of a blob, neither measured nor checked."""

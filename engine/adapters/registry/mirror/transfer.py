@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from engine.adapters.registry.content import checked
-from engine.adapters.registry.mirror.graph import is_foreign
 from engine.adapters.registry.mirror.side import Side
-from engine.domain.errors import PromotionError, RegistryUnavailableError
+from engine.domain.errors import ContentMissingError, PromotionError, RegistryUnavailableError
 from engine.domain.manifest import Descriptor
 
 _log = logging.getLogger(__name__)
@@ -63,13 +62,17 @@ class _Transfer:
         source, target = self.source, self.target
         if target.holds_blob(named):
             return 0
-        if is_foreign(named) and not source.holds_blob(named):
-            return 0
         if _mounted(source, target, named):
             return 0
-        with ExitStack() as begun:
-            # Closed here whatever becomes of them: the other side may stop asking in the middle.
-            target.take(named, lambda: begun.enter_context(closing(self._pieces(named))))
+        try:
+            with ExitStack() as begun:
+                # Closed here whatever becomes of them: the target may stop reading in the middle.
+                target.take(named, lambda: begun.enter_context(closing(self._pieces(named))))
+        except ContentMissingError:
+            if not named.is_foreign:
+                raise
+            _log.info("%s is distributed elsewhere: not copied", named.digest)
+            return 0
         _log.info("copied %s to %s: %d bytes", named.digest, target.reference, named.size)
         return named.size
 
