@@ -121,9 +121,9 @@ class Engine(Runs):
             return None
         return self.signature(manifest)
 
-    def pull(self, manifest: Manifest, target: Path, progress: Progress) -> None:
+    def pull(self, manifest: Manifest, target: Path, progress: Progress) -> tuple[str, ...]:
         """Write the layers of `manifest` into the directory `target`: all of them or nothing."""
-        pull(self.registry, manifest, target, progress)
+        return pull(self.registry, manifest, target, progress)
 
     def complete_interrupted(self) -> tuple[str, ...]:
         """

@@ -51,7 +51,7 @@ def verify(version: str, environment: str | None, manifest: Path, output: str) -
 @options.output
 def pull(version: str, target: Path, environment: str | None, manifest: Path, output: str) -> None:
     """
-    Verify VERSION, then write its layers into a directory.
+    Verify VERSION, then write its layers into a directory, by their titles.
 
     Nothing is written when it is not signed as the manifest asks for, or not what it says.
     """
@@ -68,18 +68,20 @@ def _pull(
         verdict = engine.required_signature(artifact, environment)
         if verdict is not None and not verdict.verified:
             raise SignatureVerificationError(verdict.summary)
-        engine.pull(artifact, target, TerminalProgress())
+        left_out = engine.pull(artifact, target, TerminalProgress())
     document = {
         "success": True,
         "artifact_tag": str(tag),
         "artifact_digest": str(artifact.digest),
         "directory": str(target),
+        "left_out": list(left_out),
         "signature": verdict.summary if verdict else None,
         "trace_id": trace,
         "error": None,
     }
     signed = verdict.summary if verdict else "Signatures are not verified: none are asked for"
     lines = [f"Pulled {tag} ({artifact.digest}) into {target}", f"  {signed}"]
+    lines += [f"  Left out, distributed elsewhere: {printable(path)}" for path in left_out]
     return Answer(document, [*lines, f"Trace ID: {trace}"])
 
 

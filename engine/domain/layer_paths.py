@@ -1,0 +1,81 @@
+"""Where the layers of an artifact go in a directory: their titles are the publisher's words."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from engine.domain.errors import UsageError
+from engine.domain.manifest import Descriptor
+from engine.domain.text import printable
+
+TITLE = "org.opencontainers.image.title"
+MANIFEST_FILE = "manifest.json"
+_MAX_NAME_BYTES = 255
+_MAX_PATH = 1000
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def layer_paths(layers: Iterable[Descriptor]) -> dict[str, Descriptor]:
+    """
+    A relative path with `/` for each layer, by its title, else its digest; the same digest under
+    the same path counts once.
+
+    UsageError for a title that is no path below a directory, and for two layers that cannot be
+    files beside each other: one path for two digests, a file that would also be a directory, or
+    names that differ only in case or Unicode form.
+    """
+    paths: dict[str, Descriptor] = {}
+    taken = {_folded(MANIFEST_FILE): MANIFEST_FILE}
+    for layer in layers:
+        path = _path(layer)
+        if path in paths and paths[path].digest == layer.digest:
+            continue
+        # A directory is remembered with a slash at its end, so that no file takes its name.
+        steps = path.split("/")
+        for depth in range(1, len(steps)):
+            folder = "/".join(steps[:depth])
+            other = taken.setdefault(_folded(folder), f"{folder}/")
+            if other != f"{folder}/":
+                raise _collision(path, other)
+        if _folded(path) in taken:
+            raise _collision(path, taken[_folded(path)])
+        taken[_folded(path)] = path
+        paths[path] = layer
+    return paths
+
+
+def _path(layer: Descriptor) -> str:
+    title = layer.annotations.get(TITLE) or layer.digest.replace(":", "-")
+    path = title.removeprefix("./")
+    hostile = "\\" in path or _DRIVE.match(path) or len(path) > _MAX_PATH
+    if hostile or not all(map(_is_name, path.split("/"))):
+        raise UsageError(
+            f"the layer '{printable(title[:200])}' has no name that a file below a directory can "
+            "have, so nothing was written: push it under a relative path without '..', "
+            "backslashes and control characters"
+        )
+    return path
+
+
+def _is_name(step: str) -> bool:
+    """Whether `step` names a file in a directory; an empty one is what `//` and `/` leave."""
+    if step in ("", ".", ".."):
+        return False
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in step):
+        return False
+    return len(step.encode()) <= _MAX_NAME_BYTES
+
+
+def _folded(path: str) -> str:
+    """What file systems that ignore case and Unicode forms take `path` for."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
+
+
+def _collision(path: str, other: str) -> UsageError:
+    named = (
+        "the artifact's own manifest.json" if other == MANIFEST_FILE else f"'{printable(other)}'"
+    )
+    return UsageError(
+        f"the layer '{printable(path)}' and {named} cannot be files in one "
+        "directory, so nothing was written: push them under different paths"
+    )
