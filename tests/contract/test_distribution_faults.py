@@ -131,8 +131,10 @@ def test_a_name_that_does_not_exist_is_told_at_once(opened: Opened) -> None:
     [
         Reply(200, b"{}", {"Content-Type": IMAGE_MANIFEST}, delay_seconds=60),
         Reply(200, b" " * 600, {"Content-Type": IMAGE_MANIFEST}, drip_seconds=0.1),
+        Reply(200, headers={"X-Slow": "x" * 600}, drip_seconds=0.1, drips_head=True),
+        Reply(404, headers={"X-Slow": "x" * 600}, drip_seconds=0.1, drips_head=True),
     ],
-    ids=["silent", "dripping"],
+    ids=["silent", "dripping", "dripping head", "dripping head of an error"],
 )
 def test_a_slow_answer_ends_at_the_deadline(
     fake: FakeRegistry, opened: Opened, slow: Reply

@@ -41,6 +41,10 @@ MANY = json.dumps({"keys": [KEY.jwk()], "padding": "x" * 10_000_000}).encode()
     [
         (Reply(200, delay_seconds=60), "did not answer in time"),
         (Reply(200, b"x" * 200, drip_seconds=0.5), "did not answer in time"),
+        (
+            Reply(200, headers={"X-Slow": "x" * 600}, drip_seconds=0.1, drips_head=True),
+            "did not answer in time",
+        ),
         (Cut.BEFORE, "cannot be reached"),
         (Reply(200, MANY), "answered with more than 256 KiB"),
         (Reply(200, b"<html>sign in</html>"), "answered with what is not JSON"),

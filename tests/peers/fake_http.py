@@ -31,8 +31,8 @@ class Request:
 @dataclass(frozen=True)
 class Reply:
     """
-    An answer. `delay_seconds` passes before it; `drip_seconds` before each byte of its body;
-    `cut_after` bytes of the body the connection is cut.
+    An answer. `delay_seconds` passes before it; `drip_seconds` before each byte of its body, and
+    of its head too where it `drips_head`; `cut_after` bytes of the body the connection is cut.
     """
 
     status: int = 200
@@ -40,6 +40,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_seconds: float = 0
     drip_seconds: float = 0
+    drips_head: bool = False
     cut_after: int | None = None
 
 
@@ -197,6 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
             self.send_header(name, value)
+        if reply.drips_head:
+            self._drip_head(reply.drip_seconds)
         self.end_headers()
         if self.command == "HEAD":
             return
@@ -209,6 +212,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
         if reply.cut_after is not None:
             self._hang_up()
+
+    def _drip_head(self, seconds: float) -> None:
+        head = b"".join(self._headers_buffer)
+        self._headers_buffer = []
+        for position in range(len(head)):
+            self._pause(seconds)
+            self.wfile.write(head[position : position + 1])
 
     def _pause(self, seconds: float) -> None:
         # Returns at once when the server is being closed, so that slow answers end with the test.

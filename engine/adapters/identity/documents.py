@@ -11,6 +11,7 @@ import httpx
 
 from engine.config.addresses import is_loopback
 from engine.config.values import web_url
+from engine.config.wall_clock import until
 from engine.domain.text import printable
 
 # The largest sets of keys in public use take some 20 KiB.
@@ -73,11 +74,12 @@ def _ask(client: httpx.Client, url: str, end: float) -> _Answer:
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             timeout=max(end - time.monotonic(), 0.001),
         )
-        response = client.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
-        try:
-            body = _body(response, end)
-        finally:
-            response.close()
+        with until(lambda: end - time.monotonic()):
+            response = client.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
+            try:
+                body = _body(response, end)
+            finally:
+                response.close()
     except httpx.InvalidURL as error:
         raise DocumentError("names an address that is no URL") from error
     except httpx.TransportError as error:

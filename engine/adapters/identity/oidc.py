@@ -12,6 +12,7 @@ from engine.adapters.identity.documents import fetch
 from engine.adapters.identity.issuer import Issuer
 from engine.adapters.identity.token import Token
 from engine.config.proxies import usable_surroundings
+from engine.config.wall_clock import held
 from engine.domain.errors import AuthorizationError, ConfigError
 from engine.domain.identity import Claims
 
@@ -83,7 +84,7 @@ class OidcVerifier:
         with self._lock:
             if self._made is None:
                 with usable_surroundings():
-                    self._made = httpx.Client(headers={"User-Agent": "floe"})
+                    self._made = held(httpx.Client(headers={"User-Agent": "floe"}))
             return self._made
 
 

@@ -19,6 +19,7 @@ from engine.adapters.registry.answers import explanation
 from engine.adapters.registry.exchange import MAX_ERROR_BYTES, Answer, Call, Deadline
 from engine.adapters.registry.failures import passes, unreachable
 from engine.config.proxies import usable_surroundings
+from engine.config.wall_clock import held, until
 from engine.domain.errors import (
     ConfigError,
     RegistryAnswerError,
@@ -76,7 +77,7 @@ class Transport:
         self._on_request = on_request
         self._pauses = pauses
         with usable_surroundings():
-            self._client = httpx.Client(
+            client = httpx.Client(
                 verify=tls,
                 limits=httpx.Limits(
                     max_connections=32, max_keepalive_connections=32, keepalive_expiry=30
@@ -85,6 +86,7 @@ class Transport:
                 # Cookies ignore ports, so one registry's would reach another on the same host.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             )
+        self._client = held(client)
 
     def close(self) -> None:
         self._client.close()
@@ -110,7 +112,8 @@ class Transport:
 
     def _attempt(self, call: Call, deadline: Deadline) -> Answer:
         try:
-            answer = self._exchange(call, deadline)
+            with until(lambda: deadline.remaining):
+                answer = self._exchange(call, deadline)
         except httpx.TransportError as error:
             failure = unreachable(call, error)
             if passes(error):
