@@ -20,6 +20,10 @@ platform = LazyGroup(
         "rollback": ("cli.commands.rollback:rollback", "Return to a version promoted before."),
         "lock": ("cli.commands.freeze:lock", "Stop promotions to an environment."),
         "unlock": ("cli.commands.freeze:unlock", "Let promotions to an environment go on."),
+        "restore": (
+            "cli.commands.freeze:restore",
+            "Put a moved latest tag back to the ledger's version.",
+        ),
         "approve": ("cli.commands.changes:approve", "Agree to a change of somebody else."),
         "reject": ("cli.commands.changes:reject", "Say no to a change, and why."),
         "cancel": ("cli.commands.changes:cancel", "Take a change back."),

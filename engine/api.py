@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.audit.history import selected
 from engine.audit.verify import Verification
 from engine.changes import Changes
 from engine.completion import complete_interrupted
+from engine.context.restore import version_of
 from engine.domain.artifact import Tag, Version
 from engine.domain.audit import AuditReport
 from engine.domain.environment import Enforcement, Environment
@@ -52,8 +53,16 @@ class Engine(Runs):
             state = head.state if head else EMPTY
             lock = lock_in_force(environment, state, now)
             synced = self.secondaries.standing(head)
-            rows.append(EnvironmentStatus(environment.name, state, tag, lock, synced))
+            row = EnvironmentStatus(environment.name, state, tag, lock, synced)
+            rows.append(self._named(row, head))
         return tuple(rows)
+
+    def _named(self, row: EnvironmentStatus, head: LedgerEntry | None) -> EnvironmentStatus:
+        """`row` with the version of a `latest` that is not what the ledger says."""
+        if row.latest is None or not row.deviates:
+            return row
+        version = version_of(row.latest, row.name, head, self.path, self.registry, self.ledger)
+        return replace(row, latest_version=version)
 
     def history(
         self, environment: str | None = None, limit: int = 20, before: int | None = None

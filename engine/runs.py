@@ -252,16 +252,8 @@ def _discard(upload: Future[Upload]) -> None:
 def _settled(plan: Plan, context: Context) -> Result:
     if plan.effect is Effect.NOTHING:
         return Result(plan, Ending.UNCHANGED, plan.committed)
-    found = context.latest
-    if (str(found) if found else None) == context.state.before:
-        warning = COMPLETED
-    else:
-        warning = (
-            f"{context.target.latest} had been {f'moved to {found.short}' if found else 'removed'} "
-            "outside floe; it follows the record again"
-        )
     ending = OPERATIONS[type(plan.request)].ending
-    return Result(plan, ending, plan.committed, warnings=(warning,), entry=context.settled)
+    return Result(plan, ending, plan.committed, warnings=(COMPLETED,), entry=context.settled)
 
 
 def _waiting(plan: Plan) -> ApprovalPendingError:

@@ -10,11 +10,19 @@ from engine.domain.request import (
     LockRequest,
     PromotionRequest,
     Request,
+    RestoreRequest,
     RollbackRequest,
     UnlockRequest,
 )
 from engine.domain.result import Ending, Result
-from engine.domain.trace import SPAN_GATE, SPAN_LOCK, SPAN_PROMOTE, SPAN_ROLLBACK, SPAN_UNLOCK
+from engine.domain.trace import (
+    SPAN_GATE,
+    SPAN_LOCK,
+    SPAN_PROMOTE,
+    SPAN_RESTORE,
+    SPAN_ROLLBACK,
+    SPAN_UNLOCK,
+)
 from engine.ports import Progress
 from engine.telemetry import Attribute, Span, Tracer
 
@@ -22,6 +30,7 @@ _SPANS: dict[type[Request], str] = {
     RollbackRequest: SPAN_ROLLBACK,
     LockRequest: SPAN_LOCK,
     UnlockRequest: SPAN_UNLOCK,
+    RestoreRequest: SPAN_RESTORE,
 }
 _Open = tuple[Surroundings, AbstractContextManager[Span], Span]
 

@@ -23,12 +23,6 @@ class Chip:
 
 
 _ALIGNMENT = {
-    Alignment.COMPLETING: Chip(
-        "completing", "info", "The record is committed, and the latest tag has yet to follow"
-    ),
-    Alignment.DRIFTED: Chip(
-        "drifted", "bad", "The latest tag was moved behind the ledger's back: promote or roll back"
-    ),
     Alignment.UNRECORDED: Chip(
         "no record", "quiet", "There is a latest tag and no record: a build put it there"
     ),
@@ -48,7 +42,11 @@ def chips(
     found = [*_in_flight(pending)]
     if row.lock:
         found.append(_locked(row.lock, now))
-    if row.alignment in _ALIGNMENT and not (entry and row.alignment is Alignment.UNRECORDED):
+    if row.drifted:
+        found.append(Chip("drifted", "bad", f"{row.deviation}: {row.restore_command}"))
+    elif row.deviates:
+        found.append(Chip("completing", "info", row.deviation))
+    elif row.alignment in _ALIGNMENT and not (entry and row.alignment is Alignment.UNRECORDED):
         found.append(_ALIGNMENT[row.alignment])
     found += _missing(row)
     found += _signature(record)

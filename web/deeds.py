@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response
 from engine.bootstrap.entrance import QUIET
 from engine.domain.errors import DeliveryNotFoundError, PromotionError
 from engine.domain.operator import Operator
-from engine.domain.parsing import lock_request, unlock_request
-from engine.domain.request import LockRequest, UnlockRequest
+from engine.domain.parsing import lock_request, restore_request, unlock_request
+from engine.domain.request import LockRequest, RestoreRequest, UnlockRequest
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 from web.forgery import check_form
@@ -74,6 +74,15 @@ def unlock(name: str) -> Response:
     return _frozen(name, f"{name} is now unlocked", ask)
 
 
+@deeds.post("/environments/<name>/restore")
+def restore(name: str) -> Response:
+    def ask(who: Operator) -> RestoreRequest:
+        path, reason = the_site().platform.engine.path, request.form.get("reason", "").strip()
+        return restore_request(path, name, who, _trace(), reason or None)
+
+    return _frozen(name, f"latest-{name} points to what the ledger says", ask)
+
+
 @deeds.post("/webhooks/<delivery_id>/redeliver")
 def redeliver(delivery_id: str) -> Response:
     """One delivery, or `all`. Made due here and no more: a receiver that hangs holds no page up."""
@@ -92,7 +101,7 @@ def redeliver(delivery_id: str) -> Response:
 
 
 def _frozen(
-    name: str, done: str, ask: Callable[[Operator], LockRequest | UnlockRequest]
+    name: str, done: str, ask: Callable[[Operator], LockRequest | UnlockRequest | RestoreRequest]
 ) -> Response:
     site = the_site()
     place = url_for("pages.environment", name=site.platform.engine.path.environment(name).name)

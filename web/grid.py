@@ -12,6 +12,7 @@ _VERSIONS = 12
 _CHANGES = 200
 WORDS = {
     "live": "live",
+    "expected": "should be live",
     "flight": "in flight",
     "failed": "failed",
     "was": "was here",
@@ -49,7 +50,8 @@ def grid(site: Site, seen: Seen) -> tuple[Row, ...]:
         failed = {}
     asked = dict.fromkeys([*(version for version, _ in flights), *kept.versions(_VERSIONS)])
     versions = tuple(asked)[:_VERSIONS]
-    live = {(row.state.version, row.name) for row in seen.rows}
+    live = {(row.deployed_version, row.name) for row in seen.rows}
+    expected = {(row.state.version, row.name) for row in seen.rows}
     placed = kept.placed(versions)
     names = site.platform.engine.path.names
 
@@ -59,6 +61,8 @@ def grid(site: Site, seen: Seen) -> tuple[Row, ...]:
             return Cell(name, "flight", flights[place])
         if place in live:
             return Cell(name, "live")
+        if place in expected:
+            return Cell(name, "expected")
         if place in placed:
             return Cell(name, "was")
         if place in failed:

@@ -83,15 +83,12 @@ def _paths() -> dict[str, Document]:
         "/api/v1/sync": _post("Bring secondary registries up to date", "Sync", "Sync"),
         "/api/v1/promotions": _post("Promote a version", "Promotion", "PromotionAnswer"),
         "/api/v1/rollbacks": _post("Roll back", "Rollback", "RollbackAnswer"),
-        "/api/v1/changes/{change_id}/approve": _post(
-            "Approve", "Remark", "Change", change, needed=False
-        ),
+        "/api/v1/changes/{change_id}/approve": _post("Approve", "Remark", "Change", change),
         "/api/v1/changes/{change_id}/reject": _post("Reject", "Reason", "Change", change),
-        "/api/v1/changes/{change_id}/cancel": _post(
-            "Cancel", "Remark", "Change", change, needed=False
-        ),
+        "/api/v1/changes/{change_id}/cancel": _post("Cancel", "Remark", "Change", change),
         "/api/v1/environments/{name}/lock": _post("Lock", "Lock", "Freeze", name),
         "/api/v1/environments/{name}/unlock": _post("Unlock", "Reason", "Freeze", name),
+        "/api/v1/environments/{name}/restore": _post("Restore", "Remark", "Freeze", name),
     }
 
 
@@ -105,10 +102,8 @@ def _get(summary: str, schema: str | None, *parameters: Document) -> Document:
     return {"get": operation | {"operationId": _id(summary), "responses": answers}}
 
 
-def _post(
-    summary: str, body: str, schema: str, *parameters: Document, needed: bool = True
-) -> Document:
-    """`needed` is whether the order cannot do without its body."""
+def _post(summary: str, body: str, schema: str, *parameters: Document) -> Document:
+    """An order; one that only takes a remark can do without its body."""
     answer = {_JSON: {"schema": _reference(schema)}}
     operation: Document = {
         "summary": summary,
@@ -121,7 +116,7 @@ def _post(
         },
     }
     content = {_JSON: {"schema": BODIES[body]}}
-    return {"post": operation | {"requestBody": {"required": needed, "content": content}}}
+    return {"post": operation | {"requestBody": {"required": body != "Remark", "content": content}}}
 
 
 def _failures(codes: tuple[int, ...]) -> dict[str, Document]:

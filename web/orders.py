@@ -24,15 +24,33 @@ from engine.domain.operator import Operator
 from engine.domain.parsing import (
     lock_request,
     promotion_request,
+    restore_request,
     rollback_request,
     unlock_request,
 )
 from engine.domain.plan import GateMode
-from engine.domain.request import LockRequest, PromotionRequest, RollbackRequest, UnlockRequest
+from engine.domain.request import (
+    LockRequest,
+    PromotionRequest,
+    RestoreRequest,
+    RollbackRequest,
+    UnlockRequest,
+)
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 from engine.outbox import try_again
-from web.bodies import Body, Lock, Promotion, Reason, Redelivery, Rollback, Sync, reason_sent, sent
+from web.bodies import (
+    Body,
+    Lock,
+    Promotion,
+    Reason,
+    Redelivery,
+    Remark,
+    Rollback,
+    Sync,
+    reason_sent,
+    sent,
+)
 from web.failures import status_of
 from web.long import taking_long
 from web.pages import change_of
@@ -134,6 +152,15 @@ def unlock(name: str) -> Answer:
     return _frozen(asked, ask, body)
 
 
+@orders.post("/environments/<name>/restore")
+def restore(name: str) -> Answer:
+    body = sent(Remark) if request.content_length else Remark()
+    asked = AskedFreeze("restore", name, body.reason or "", g.trace)
+    path = the_site().platform.engine.path
+    ask = partial(restore_request, path, name, _caller(), g.trace, body.reason)
+    return _frozen(asked, ask, body)
+
+
 @orders.post("/webhooks")
 def redeliver() -> Answer:
     """Waits for the answer. Receivers know a repetition by its id."""
@@ -171,7 +198,7 @@ def _submitted(
 
 
 def _frozen(
-    asked: AskedFreeze, ask: Callable[[], LockRequest | UnlockRequest], body: Body
+    asked: AskedFreeze, ask: Callable[[], LockRequest | UnlockRequest | RestoreRequest], body: Body
 ) -> Answer:
     """A key that was answered before is answered alike: a lock is taken once."""
     site, key = the_site(), _key()

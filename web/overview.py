@@ -110,8 +110,8 @@ def _places(seen: Seen) -> Iterator[Obstacle]:
         if row.lock:
             by = f"locked by {row.lock.operator}"
             yield Obstacle(by, row.lock.reason, "warn", row.name, at=row.lock.at)
-        if row.alignment.value == "drifted":
-            why = "what deployments follow is not what the ledger says: promote or roll back"
+        if row.drifted:
+            why = f"{row.deviation}. To put it back: {row.restore_command}"
             yield Obstacle("drifted", why, "bad", row.name)
 
 

@@ -21,6 +21,7 @@ _CHANGES = 300
 _RESULTS = {
     "promotion": ("promoted", "good"),
     "rollback": ("rolled back", "info"),
+    "restore": ("restored", "info"),
     "lock": ("locked", "warn"),
     "unlock": ("unlocked", "good"),
     "refusal": ("refused", "bad"),

@@ -21,8 +21,6 @@ from engine.domain.change import Change, ChangeState
 from engine.domain.status import Alignment, EnvironmentStatus
 
 _NOTES = {
-    Alignment.COMPLETING: " · completing",
-    Alignment.DRIFTED: " · drifted: latest was moved outside floe",
     Alignment.UNRECORDED: " · published by the build",
 }
 
@@ -39,8 +37,14 @@ def promotions(
         blocks.append(section("flight", f"*In flight*\n{change_lines(changes, look)}"))
     page = f" · {link(look.page, 'status page')}" if look.page else ""
     blocks.append(context("ctx", f"Only you can see this · as of {when(at)}{page}"))
-    text = " · ".join(f"{row.name} {foreign(row.state.version or 'nothing', 60)}" for row in rows)
+    text = " · ".join(f"{row.name} {foreign(_deployed(row), 60)}" for row in rows)
     return Payload(text or "There are no environments", tuple(blocks))
+
+
+def _deployed(row: EnvironmentStatus) -> str:
+    if row.deviates:
+        return f"{row.deployed} (should be {row.state.version})"
+    return row.state.version or "nothing"
 
 
 def environment_lines(rows: Sequence[EnvironmentStatus], look: Look) -> str:
@@ -53,16 +57,26 @@ def change_lines(changes: Sequence[Change], look: Look, limit: int = 2500) -> st
 
 def _environment(row: EnvironmentStatus, look: Look) -> str:
     version = row.state.version or ("unrecorded" if row.latest else "nothing yet")
+    if row.deviates:
+        return f"*{row.name}* {foreign(row.deviation, 300)}{_repair(row)}{_lock(row, look)}"
     by = f" by {look.person(row.state.operator)}" if row.state.operator else ""
     since = f", {when(row.state.since)}" if row.state.since else ""
-    lock = ""
-    if row.lock:
-        reason = foreign(row.lock.reason, 200)
-        lock = f" · locked by {look.person(row.lock.operator)} :lock: {reason}"
+    lock = _lock(row, look)
     missing = [foreign(each.registry, 100) for each in row.registry_sync if each.error]
     behind = f" · not on {', '.join(missing)} :warning:" if missing else ""
     note = f"{_NOTES.get(row.alignment, '')}{behind}"
     return f"*{row.name}* {foreign(version, 100)}{by}{since}{note}{lock}"
+
+
+def _repair(row: EnvironmentStatus) -> str:
+    return f" :warning: To put it back: `{row.restore_command}`" if row.drifted else ""
+
+
+def _lock(row: EnvironmentStatus, look: Look) -> str:
+    if not row.lock:
+        return ""
+    reason = foreign(row.lock.reason, 200)
+    return f" · locked by {look.person(row.lock.operator)} :lock: {reason}"
 
 
 def _change(change: Change, look: Look) -> str:

@@ -1,4 +1,4 @@
-"""`floe platform lock` and `floe platform unlock`."""
+"""`floe platform lock`, `floe platform unlock` and `floe platform restore`."""
 
 import os
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from engine.api import Engine
 from engine.bootstrap import open_engine
 from engine.domain.documents.freeze import AskedFreeze
 from engine.domain.operator import Operator
-from engine.domain.parsing import lock_request, unlock_request
-from engine.domain.request import LockRequest, UnlockRequest
+from engine.domain.parsing import lock_request, restore_request, unlock_request
+from engine.domain.request import LockRequest, RestoreRequest, UnlockRequest
 from engine.domain.trace import trace_id
 
-Ask = Callable[[Engine, Operator], LockRequest | UnlockRequest]
+Ask = Callable[[Engine, Operator], LockRequest | UnlockRequest | RestoreRequest]
 
 
 @click.command()
@@ -52,6 +52,22 @@ def unlock(environment: str, reason: str, manifest: Path, output: str) -> None:
 
     def ask(engine: Engine, operator: Operator) -> UnlockRequest:
         return unlock_request(engine.path, environment, operator, asked.trace_id, reason)
+
+    deliver(output, partial(_asked, asked, None, manifest, ask), partial(failure, asked))
+
+
+@click.command()
+@click.option("--env", "environment", required=True, help="The environment to restore.")
+@click.option("--reason", help="Why: it goes on record.")
+@options.manifest
+@options.output
+def restore(environment: str, reason: str | None, manifest: Path, output: str) -> None:
+    """Put latest-<env> back to what the ledger says, after it was moved outside floe."""
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    asked = AskedFreeze("restore", environment, reason or "", trace)
+
+    def ask(engine: Engine, operator: Operator) -> RestoreRequest:
+        return restore_request(engine.path, environment, operator, asked.trace_id, reason)
 
     deliver(output, partial(_asked, asked, None, manifest, ask), partial(failure, asked))
 

@@ -78,7 +78,9 @@ class Commands:
         return rollback.told_run(rollback_of(asked, change), verified=True)
 
     def freeze(self, asked: AskedFreeze, duration: str | None) -> Answer:
-        body = {"reason": asked.reason} | ({"for": duration} if duration is not None else {})
+        restoring = asked.verb == "restore" and not asked.reason
+        body = {} if restoring else {"reason": asked.reason}
+        body |= {"for": duration} if duration is not None else {}
         path = f"environments/{_part(asked.environment)}/{asked.verb}"
         document = self.api.order(path, body, answers=_judged)
 

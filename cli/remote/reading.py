@@ -53,6 +53,7 @@ class _Row(Told):
     operator: str | None
     since: UtcTime | None
     latest_digest: DigestValue | None
+    deployed_version: str | None = None
     alignment: Alignment
     lock: LockState | None
     registry_sync: tuple[RegistrySync, ...]
@@ -122,7 +123,14 @@ def status(document: Json) -> EnvironmentStatus:
         since=row.since,
         before=str(before) if before else None,
     )
-    return EnvironmentStatus(row.environment, state, row.latest_digest, row.lock, row.registry_sync)
+    return EnvironmentStatus(
+        row.environment,
+        state,
+        row.latest_digest,
+        row.lock,
+        row.registry_sync,
+        row.deployed_version,
+    )
 
 
 @_strange

@@ -1,4 +1,4 @@
-"""The end of a lock or an unlock, as JSON of spec 18 and as the lines people look for."""
+"""The end of a lock, an unlock or a restore, as JSON and as the lines people look for."""
 
 from cli.answer import Answer
 from cli.failure import failure_lines
@@ -15,10 +15,12 @@ from engine.domain.errors import PromotionError
 from engine.domain.result import Result
 from engine.domain.text import printable
 
+_DONE = {"lock": "locked", "unlock": "unlocked", "restore": "restored"}
+
 
 def failure(asked: AskedFreeze, error: PromotionError) -> Answer:
     document = blank(asked) | {"error": error_document(error)}
-    lines = [*failure_lines(f"Not {asked.verb}ed", error), trace_line(asked.trace_id)]
+    lines = [*failure_lines(f"Not {_DONE[asked.verb]}", error), trace_line(asked.trace_id)]
     return Answer(document, lines, error.exit_code, failed=True)
 
 
@@ -28,12 +30,16 @@ def rendered(asked: AskedFreeze, result: Result) -> Answer:
 
 
 def told(verb: str, document: Document, *, verified: bool) -> Answer:
-    """What `document` says of a lock or an unlock; `verified` is whether its operator was."""
+    """What `document` says of `verb`; `verified` is whether its operator was."""
     said = ToldFreeze.model_validate(document)
     if said.error:
-        lines = [*refused_lines(f"Not {verb}ed", said), trace_line(said.trace_id)]
+        lines = [*refused_lines(f"Not {_DONE[verb]}", said), trace_line(said.trace_id)]
         return Answer(document, lines, said.exit_code, failed=True)
-    done = _done(verb, said, verified=verified)
+    done = (
+        _restored(said, verified=verified)
+        if verb == "restore"
+        else _done(verb, said, verified=verified)
+    )
     return Answer(document, [*done, trace_line(said.trace_id)], warnings=said.warnings)
 
 
@@ -52,4 +58,20 @@ def _done(verb: str, said: ToldFreeze, *, verified: bool) -> list[str]:
         *about,
         operator_line(said.operator or "", verified=verified),
         f"  Record: {said.lock_id or said.unlock_id}",
+    ]
+
+
+def _restored(said: ToldFreeze, *, verified: bool) -> list[str]:
+    tag = f"latest-{said.environment}"
+    if said.restore_id is None:
+        if said.outcome == "restored":
+            return [f"Restored: {tag} follows the ledger"]
+        return [f"Unchanged: {tag} is what the ledger says"]
+    before = said.previous_version or (said.previous_digest or "nothing")[:19]
+    return [
+        f"Restored: {tag} points to {printable(said.version or '')} again",
+        f"  Was deployed: {printable(before)}, moved outside floe",
+        *([f"  Reason: {printable(said.reason)}"] if said.reason else []),
+        operator_line(said.operator or "", verified=verified),
+        f"  Record: {said.restore_id}",
     ]

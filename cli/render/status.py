@@ -14,8 +14,6 @@ from engine.domain.text import printable
 _ALIGNMENT = {
     Alignment.EMPTY: "nothing promoted yet",
     Alignment.ALIGNED: "",
-    Alignment.COMPLETING: "completing: latest has not followed yet",
-    Alignment.DRIFTED: "drifted: latest was moved outside floe",
     Alignment.UNRECORDED: "published by the build",
 }
 
@@ -36,22 +34,36 @@ def history_table(entries: Sequence[Entry]) -> list[str]:
 
 def _status_row(status: EnvironmentStatus, pending: Sequence[ToldPending]) -> tuple[str, ...]:
     state = status.state
-    digest = state.digest or (str(status.latest) if status.latest else "-")
+    digest = str(status.latest) if status.latest else "-"
+    # Who promoted the version that should run did not deploy the one that does.
+    by, since = (None, None) if status.drifted else (state.operator, state.since)
     behind = [f"{each.registry}: {each.error}" for each in status.registry_sync if each.error]
     notes = [
-        _ALIGNMENT[status.alignment],
+        _alignment(status),
         _locked(status.lock),
         *map(_in_flight, pending),
         *map(printable, behind),
     ]
     return (
         status.name,
-        printable(state.version or "-"),
+        printable(_version_shown(status)),
         digest[:19],
-        printable(state.operator or "-"),
-        when(state.since),
+        printable(by or "-"),
+        when(since),
         "; ".join(note for note in notes if note),
     )
+
+
+def _alignment(status: EnvironmentStatus) -> str:
+    if status.drifted:
+        return f"drifted: {status.deviation}: {status.restore_command}"
+    if status.deviates:
+        return f"completing: {status.deviation}"
+    return _ALIGNMENT[status.alignment]
+
+
+def _version_shown(status: EnvironmentStatus) -> str:
+    return (status.deployed_version or "?") if status.deviates else status.state.version or "-"
 
 
 def _in_flight(change: ToldPending) -> str:

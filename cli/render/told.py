@@ -95,7 +95,7 @@ class ToldPending(Told):
 
 
 class ToldFreeze(ToldAnswer):
-    """A lock or an unlock; what only one of them has is None in the other."""
+    """A lock, an unlock or a restore; what only one of them has is None in the others."""
 
     environment: str
     reason: str
@@ -104,3 +104,7 @@ class ToldFreeze(ToldAnswer):
     unlock_id: str | None = None
     locked_by: str | None = None
     locked_reason: str | None = None
+    restore_id: str | None = None
+    version: str | None = None
+    previous_version: str | None = None
+    previous_digest: str | None = None

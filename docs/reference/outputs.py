@@ -22,6 +22,7 @@ _COMMANDS = (
     "rollback",
     "lock",
     "unlock",
+    "restore",
     "changes",
     "status",
     "sync",

@@ -55,8 +55,8 @@ class Tags:
                 remarks.problem(
                     Kind.MOVED,
                     f"{tag} is {found} and by the ledger {state.version} "
-                    f"({(state.digest or '')[:19]}): promote or roll back to what should run, "
-                    f"and {_WHO}",
+                    f"({(state.digest or '')[:19]}): put it back "
+                    f"(floe platform restore --env {name}), and {_WHO}",
                     tag=tag,
                 )
             case Alignment.UNRECORDED if not self.published:

@@ -12,6 +12,7 @@ from engine.domain.request import (
     LockRequest,
     PromotionRequest,
     Request,
+    RestoreRequest,
     RollbackRequest,
     UnlockRequest,
 )
@@ -21,6 +22,7 @@ _NAME = "authorization"
 _VERBS: dict[type[Request], str] = {
     PromotionRequest: "promote to",
     RollbackRequest: "roll back",
+    RestoreRequest: "restore",
     LockRequest: "lock",
     UnlockRequest: "unlock",
 }

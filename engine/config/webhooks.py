@@ -12,7 +12,7 @@ class Webhook(Section):
     """Who is told. `url`, header values and `secret` are secrets and read as ones."""
 
     url: SecretUrl = Field(description="https://…; ${NAME} is read from the environment")
-    events: AtLeastOne[Literal["promote", "rollback", "lock", "unlock"]] = Field(
+    events: AtLeastOne[Literal["promote", "rollback", "restore", "lock", "unlock"]] = Field(
         default=("promote", "rollback"), description="of what it is told"
     )
     headers: dict[HeaderName, Filled] = Field(

@@ -15,6 +15,7 @@ from engine.domain.record import AnyRecord, Previous
 from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, EnvironmentState, LockState, lock_in_force
+from engine.domain.status import EnvironmentStatus
 from engine.domain.trace import SPAN_VERIFY
 from engine.facts import Fact, Facts
 from engine.ports import (
@@ -110,6 +111,11 @@ class Context(Facts):
     def state(self) -> EnvironmentState:
         """The target as its ledger says."""
         return self.target_head.state if self.target_head else EMPTY
+
+    @property
+    def drifted(self) -> bool:
+        """Whether `latest` was moved outside floe; for where `latest` has been read."""
+        return EnvironmentStatus(self.target.name, self.state, self.latest, None).drifted
 
     @property
     def lock(self) -> LockState | None:

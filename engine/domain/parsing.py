@@ -6,7 +6,13 @@ from engine.domain.artifact import Version
 from engine.domain.errors import UsageError
 from engine.domain.operator import Operator
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath
-from engine.domain.request import LockRequest, PromotionRequest, RollbackRequest, UnlockRequest
+from engine.domain.request import (
+    LockRequest,
+    PromotionRequest,
+    RestoreRequest,
+    RollbackRequest,
+    UnlockRequest,
+)
 from engine.domain.text import printable, reason_text
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -90,6 +96,14 @@ def unlock_request(
 ) -> UnlockRequest:
     """The end of the lock on `target`; UsageError (2) for what is no environment or reason."""
     return UnlockRequest(path.environment(target).name, operator, trace_id, reason_text(reason))
+
+
+def restore_request(
+    path: PromotionPath, target: str, operator: Operator, trace_id: str, reason: str | None
+) -> RestoreRequest:
+    """The repair of `target`; UsageError (2) for what is no environment, or no reason if given."""
+    why = reason_text(reason) if reason else ""
+    return RestoreRequest(path.environment(target).name, operator, trace_id, why)
 
 
 def lock_seconds(text: str) -> int:

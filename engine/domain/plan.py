@@ -19,6 +19,7 @@ UNVERIFIED = SignatureStatus(enforcement="off")
 class Action(StrEnum):
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+    RESTORE = "restore"
     LOCK = "lock"
     UNLOCK = "unlock"
 

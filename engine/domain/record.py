@@ -6,7 +6,6 @@ know refuses the record. The JSON Schema is docs/schema/record-v1.json; a change
 of the format. Times are UTC, digests `sha256:…`, durations milliseconds, ids UUIDs.
 """
 
-from abc import abstractmethod
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
@@ -113,9 +112,10 @@ class Record(Value):
         return str(getattr(self, self._environment_field))
 
     @property
-    @abstractmethod
     def subject_digest(self) -> str | None:
-        """The artifact the record speaks of."""
+        """The artifact the record speaks of; None where it speaks of none."""
+        digest: str | None = getattr(self, "artifact_digest", None)
+        return digest
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: equal records are equal bytes, and so equal digests."""
@@ -149,10 +149,6 @@ class PromotionRecord(Record):
     _time_field: ClassVar[str] = "promoted_at"
     _environment_field: ClassVar[str] = "target_environment"
 
-    @property
-    def subject_digest(self) -> str | None:
-        return self.artifact_digest
-
 
 class RollbackRecord(Record):
     """FR-017; `requested_at` as in a promotion."""
@@ -180,9 +176,27 @@ class RollbackRecord(Record):
     _id_field: ClassVar[str] = "rollback_id"
     _time_field: ClassVar[str] = "rolled_back_at"
 
-    @property
-    def subject_digest(self) -> str | None:
-        return self.artifact_digest
+
+class RestoreRecord(Record):
+    """
+    `latest` was put back to `artifact_digest`, which the ledger says, from `previous_digest`, where
+    it had been moved outside floe (None: it had been removed).
+    """
+
+    kind: Literal["restore"] = "restore"
+    restore_id: UUID
+    environment: str
+    version: str
+    artifact_digest: DigestText
+    previous_version: str | None = None
+    previous_digest: DigestText | None = None
+    reason: str = ""
+    authorization_passed: bool
+    authorized_via: str
+    restored_at: UtcTime
+
+    _id_field: ClassVar[str] = "restore_id"
+    _time_field: ClassVar[str] = "restored_at"
 
 
 class LockRecord(Record):
@@ -197,10 +211,6 @@ class LockRecord(Record):
 
     _id_field: ClassVar[str] = "lock_id"
     _time_field: ClassVar[str] = "locked_at"
-
-    @property
-    def subject_digest(self) -> str | None:
-        return None
 
 
 class UnlockRecord(Record):
@@ -217,10 +227,6 @@ class UnlockRecord(Record):
 
     _id_field: ClassVar[str] = "unlock_id"
     _time_field: ClassVar[str] = "unlocked_at"
-
-    @property
-    def subject_digest(self) -> str | None:
-        return None
 
 
 class RefusalRecord(Record):
@@ -239,10 +245,6 @@ class RefusalRecord(Record):
 
     _id_field: ClassVar[str] = "refusal_id"
     _time_field: ClassVar[str] = "refused_at"
-
-    @property
-    def subject_digest(self) -> str | None:
-        return self.artifact_digest
 
 
 class RejectionRecord(Record):
@@ -263,16 +265,18 @@ class RejectionRecord(Record):
     _id_field: ClassVar[str] = "rejection_id"
     _time_field: ClassVar[str] = "rejected_at"
 
-    @property
-    def subject_digest(self) -> str | None:
-        return self.artifact_digest
-
 
 AnyRecord = (
-    PromotionRecord | RollbackRecord | LockRecord | UnlockRecord | RefusalRecord | RejectionRecord
+    PromotionRecord
+    | RollbackRecord
+    | RestoreRecord
+    | LockRecord
+    | UnlockRecord
+    | RefusalRecord
+    | RejectionRecord
 )
 _ANY: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
-RECORD_KINDS = ("promotion", "rollback", "lock", "unlock", "refusal", "rejection")
+RECORD_KINDS = ("promotion", "rollback", "restore", "lock", "unlock", "refusal", "rejection")
 
 
 def record_from_bytes(content: bytes) -> AnyRecord:

@@ -59,4 +59,14 @@ class UnlockRequest:
     reason: str
 
 
-Request = PromotionRequest | RollbackRequest | LockRequest | UnlockRequest
+@dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """Put `latest` of `target` back to what the ledger says, after it was moved outside floe."""
+
+    target: str
+    operator: Operator
+    trace_id: str
+    reason: str = ""
+
+
+Request = PromotionRequest | RollbackRequest | LockRequest | UnlockRequest | RestoreRequest

@@ -14,6 +14,7 @@ class Ending(StrEnum):
 
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled_back"
+    RESTORED = "restored"
     LOCKED = "locked"
     UNLOCKED = "unlocked"
     UNCHANGED = "unchanged"

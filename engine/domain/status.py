@@ -23,6 +23,7 @@ class EnvironmentStatus:
     """
     One environment; `lock` is the lock in force now, `latest` where the tag really points.
     `registry_sync` says of each secondary whether it has what runs here, as far as is known.
+    `latest_version` is the version `latest` has there, where the two disagree and it is known.
     """
 
     name: str
@@ -30,6 +31,7 @@ class EnvironmentStatus:
     latest: Digest | None
     lock: LockState | None
     registry_sync: tuple[RegistrySync, ...] = ()
+    latest_version: str | None = None
 
     @property
     def alignment(self) -> Alignment:
@@ -39,3 +41,43 @@ class EnvironmentStatus:
         if found == self.state.digest:
             return Alignment.ALIGNED
         return Alignment.COMPLETING if found == self.state.before else Alignment.DRIFTED
+
+    @property
+    def drifted(self) -> bool:
+        return self.alignment is Alignment.DRIFTED
+
+    @property
+    def deviates(self) -> bool:
+        """Whether deployments follow another artifact than the ledger says."""
+        return self.alignment in (Alignment.DRIFTED, Alignment.COMPLETING)
+
+    @property
+    def deployed_version(self) -> str | None:
+        """The version deployments follow; None where nothing does or it is not known."""
+        return self.latest_version if self.deviates else self.state.version
+
+    @property
+    def deployed(self) -> str:
+        """The same for people: a version, else a short digest, else that there is nothing."""
+        found = self.latest.short if self.latest else "nothing"
+        return self.deployed_version or found
+
+    @property
+    def deviation(self) -> str:
+        """What is deployed and what should be; empty where they are the same."""
+        match self.alignment:
+            case Alignment.DRIFTED:
+                return (
+                    f"deployed: {self.deployed}, moved outside floe; should be {self.state.version}"
+                )
+            case Alignment.COMPLETING:
+                return (
+                    f"deployed: {self.deployed}; {self.state.version} is recorded, and "
+                    f"latest-{self.name} has not followed yet"
+                )
+            case _:
+                return ""
+
+    @property
+    def restore_command(self) -> str:
+        return f"floe platform restore --env {self.name}"

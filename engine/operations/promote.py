@@ -1,6 +1,7 @@
 """Promote: the next environment gets the same digest under its own tags."""
 
 from engine.checks.authorization import authorization
+from engine.checks.drift import drift
 from engine.checks.gates import gates, listed_gates, policy_compliance
 from engine.checks.immutability import immutability
 from engine.checks.lock import lock
@@ -78,7 +79,15 @@ PROMOTE = Operation(
     Action.PROMOTE,
     Ending.PROMOTED,
     PromotionContext,
-    policy=(order, promoted_to_source, lock, authorization, separation_of_duties, immutability),
+    policy=(
+        order,
+        drift,
+        promoted_to_source,
+        lock,
+        authorization,
+        separation_of_duties,
+        immutability,
+    ),
     evidence=(signature, policy_compliance, gates),
     listed=(signature, policy_compliance, listed_gates),
     facts=(PromotionContext.staged,),

@@ -1,6 +1,7 @@
 """Roll back: `latest` returns to a version that was promoted there before (FR-013 … FR-017)."""
 
 from engine.checks.authorization import authorization
+from engine.checks.drift import drift
 from engine.checks.lock import lock_on_the_way_forward
 from engine.checks.order import order
 from engine.checks.promoted_before import promoted_before
@@ -65,7 +66,7 @@ ROLLBACK = Operation(
     Action.ROLLBACK,
     Ending.ROLLED_BACK,
     RollbackContext,
-    policy=(order, promoted_before, lock_on_the_way_forward, authorization),
+    policy=(order, drift, promoted_before, lock_on_the_way_forward, authorization),
     evidence=(signature,),
     listed=(signature,),
     facts=(

@@ -23,6 +23,7 @@ from bot.modals import (
     said_modal,
     unlock_form,
 )
+from engine.domain.artifact import Digest
 from engine.domain.change import ChangeState
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.impact import ImpactAnalysis
@@ -129,6 +130,19 @@ def test_a_secondary_that_lacks_what_runs_is_named_beside_it():
     shown = " ".join(texts(promotions([row], [], NOON, LOOK).arguments))
 
     assert "not on eu.acme.com/app" in shown
+
+
+def test_a_drifted_environment_shows_what_is_deployed_and_how_to_put_it_back():
+    state = EnvironmentState(version="v1.4.4", digest="sha256:" + "a" * 64)
+    latest = Digest("sha256:" + "b" * 64)
+    row = EnvironmentStatus("prod", state, latest, None, latest_version="v1.4.0")
+
+    payload = promotions([row], [], NOON, LOOK)
+    shown = " ".join(texts(payload.arguments))
+
+    assert "deployed: v1.4.0, moved outside floe; should be v1.4.4" in shown
+    assert "floe platform restore --env prod" in shown
+    assert payload.text == "prod v1.4.0 (should be v1.4.4)"
 
 
 def test_only_what_concerns_everybody_is_told_to_everybody():

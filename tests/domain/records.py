@@ -14,6 +14,7 @@ from engine.domain.record import (
     RefusalRecord,
     RegistrySync,
     RejectionRecord,
+    RestoreRecord,
     RollbackRecord,
     SignatureStatus,
     UnlockRecord,
@@ -106,6 +107,13 @@ def one_of_each() -> tuple[AnyRecord, ...]:
     return (
         a_promotion(),
         a_rollback(),
+        RestoreRecord.model_validate(
+            WHO
+            | place
+            | {"restore_id": ID, "version": "v1.2.3", "artifact_digest": DIGEST}
+            | {"previous_version": "v1.2.2", "previous_digest": OTHER, "reason": "moved by hand"}
+            | {"authorization_passed": True, "authorized_via": "group admins", "restored_at": AT}
+        ),
         LockRecord.model_validate(
             WHO
             | place

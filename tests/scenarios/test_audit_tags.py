@@ -25,7 +25,7 @@ def test_a_latest_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
 
     assert named(found.problems) == [("moved", "latest-staging")]
     assert "by the ledger v1.0.5" in said(found)
-    assert "promote or roll back to what should run" in said(found)
+    assert "floe platform restore --env staging" in said(found)
 
 
 def test_an_environment_tag_that_was_moved(hand: Hand, engine: Engine) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.auditing import AuditBackendPlugin
 from engine.domain.artifact import Tag
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import AuditUnavailableError
@@ -59,14 +60,14 @@ def running(stage: Stage) -> str | None:
     return stage.engine.status()[1].state.version
 
 
-class Unreachable:
-    """An audit backend that is down until `up` is set."""
+class Unreachable(AuditBackendPlugin):
+    """An audit backend that is down."""
 
-    up = False
+    def append(self, record: AnyRecord) -> None:
+        raise AuditUnavailableError(f"the audit backend answers 503 to {record.id}")
 
-    def append(self, _record: AnyRecord) -> None:
-        if not self.up:
-            raise AuditUnavailableError("the audit backend answers 503")
+    def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
+        raise AuditUnavailableError(f"no {limit} records of {environment}: it answers 503")
 
 
 def test_a_request_older_than_an_hour_is_not_checked(stage):

@@ -142,19 +142,19 @@ def test_what_was_promoted_before_is_rolled_back_to_instead(place: Place, engine
 
 
 @pytest.mark.requirement("FR-003")
-def test_a_latest_tag_moved_by_hand_follows_the_record_again_with_a_warning(
+def test_a_promotion_of_the_running_version_does_not_repair_a_latest_tag_moved_by_hand(
     place: Place, engine: Engine
 ) -> None:
-    artifact = image(b"on record")
-    place.push(artifact, "v1.0.0-dev")
+    by_hand = image(b"by hand")
+    place.push(image(b"on record"), "v1.0.0-dev")
     promote(engine, "v1.0.0", "staging")
-    place.push(image(b"by hand"), "latest-staging")
+    place.push(by_hand, "latest-staging")
 
     result = promote(engine, "v1.0.0", "staging")
 
-    assert result.outcome is Ending.PROMOTED
-    assert "outside floe" in result.warnings[0]
-    assert place.registry.resolve(Tag("latest-staging")) == artifact.manifest.digest
+    assert refusal(result) == (ConflictError, 10)
+    assert "floe platform restore --env staging" in str(result.error)
+    assert place.registry.resolve(Tag("latest-staging")) == by_hand.manifest.digest
     assert len(engine.history("staging")) == 1
 
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from engine.domain.artifact import Tag
 from engine.domain.change import ChangeState
 from tests.web.stage import ALICE, BOB, CAROL, Stage, signed_in, stage_in
+from tests.web.test_pages import refresh
 
 pytestmark = pytest.mark.requirement("WB-002")
 MALLORY = "mallory@acme.com"
@@ -105,6 +107,31 @@ def test_environments_are_locked_and_unlocked(behind_proxy: Stage) -> None:
     assert "staging is now locked" in locked
     assert f"locked by {CAROL} until" in locked
     assert "staging is now unlocked" in behind_proxy.get(place, CAROL)
+
+
+def test_a_drifted_environment_shows_what_is_deployed_and_is_restored(
+    behind_proxy: Stage,
+) -> None:
+    behind_proxy.publish("v1.0.0", "v1.1.0", "v1.2.0")
+    for version in ("v1.0.0", "v1.1.0", "v1.2.0"):
+        behind_proxy.ask(version, "staging")
+    registry = behind_proxy.platform.engine.registry
+    registry.put(registry.fetch(Tag("v1.0.0-staging")), Tag("latest-staging"))
+    refresh(behind_proxy)
+    place, moved = "/environments/staging", "v1.0.0, moved outside floe; should be v1.2.0"
+    drifted, overview = behind_proxy.get(place, ALICE), behind_proxy.get("/", ALICE)
+    grid = behind_proxy.get("/history", ALICE)
+
+    behind_proxy.post(f"{place}/restore", ALICE, place, reason="INC-7")
+
+    assert moved in drifted
+    assert moved in overview
+    assert '<p class="version">v1.0.0</p>' in overview
+    assert "should be live" in grid
+    restored = behind_proxy.get(place, ALICE)
+    assert "latest-staging points to what the ledger says" in restored
+    assert "moved outside floe" not in restored
+    assert behind_proxy.platform.engine.history("staging", 1)[0].record.kind == "restore"
 
 
 def test_a_duration_that_is_none_is_said_and_locks_nothing(behind_proxy: Stage) -> None:

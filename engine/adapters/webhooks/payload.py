@@ -5,7 +5,13 @@ from pydantic import JsonValue
 from engine.domain.canonical import canonical_json
 from engine.domain.record import AnyRecord, PromotionRecord
 
-EVENTS = {"promotion": "promote", "rollback": "rollback", "lock": "lock", "unlock": "unlock"}
+EVENTS = {
+    "promotion": "promote",
+    "rollback": "rollback",
+    "restore": "restore",
+    "lock": "lock",
+    "unlock": "unlock",
+}
 # Records have these or they do not; a receiver finds every key, null where there is nothing.
 _FIELDS = ("artifact_tag", "artifact_digest", "version", "reason", "impact_analysis")
 

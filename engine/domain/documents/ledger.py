@@ -10,7 +10,7 @@ from engine.domain.documents.answers import Document
 from engine.domain.documents.change import change_document
 from engine.domain.ledger import LedgerEntry
 from engine.domain.record import AnyRecord
-from engine.domain.status import Alignment, EnvironmentStatus
+from engine.domain.status import EnvironmentStatus
 
 
 def status_document(
@@ -32,7 +32,12 @@ def status_document(
         "since": _iso(state.since),
         "latest_digest": str(status.latest) if status.latest else None,
         "alignment": status.alignment.value,
-        "drift": status.alignment is Alignment.DRIFTED,
+        "drift": status.drifted,
+        "drifted": status.drifted,
+        "deployed_version": status.deployed_version,
+        "deployed_digest": str(status.latest) if status.latest else None,
+        "expected_version": state.version,
+        "expected_digest": state.digest,
         "locked": status.lock is not None,
         "lock": status.lock.model_dump(mode="json") if status.lock else None,
         "registry_sync": [each.model_dump(mode="json") for each in status.registry_sync],

@@ -1,0 +1,109 @@
+"""The facts of a restore."""
+
+from itertools import islice
+
+from engine.context.context import Context
+from engine.domain.artifact import Digest
+from engine.domain.errors import ContentMissingError
+from engine.domain.ledger import LedgerEntry
+from engine.domain.manifest import Manifest
+from engine.domain.path import PromotionPath
+from engine.domain.plan import Effect
+from engine.domain.record import PromotionRecord
+from engine.domain.status import Alignment, EnvironmentStatus
+from engine.facts import Fact
+from engine.ports import LedgerReader, RegistryReader
+
+# Reads stay few in an environment with a long history.
+_MOST_TAGS = 50
+
+
+class RestoreContext(Context):
+    """What is known about one restore at one time."""
+
+    @Fact
+    def manifest(self) -> Manifest | None:
+        """What the ledger says the target runs."""
+        if self.state.digest is None:
+            return None
+        manifest = self._sources.registry.fetch(Digest(self.state.digest))
+        if manifest is None:
+            raise ContentMissingError(
+                f"{self.state.digest}, which {self.target} should run, is not in the registry any "
+                "more: promote another version"
+            )
+        return manifest
+
+    @Fact
+    def effect(self) -> Effect:
+        match EnvironmentStatus(self.target.name, self.state, self.latest, None).alignment:
+            case Alignment.DRIFTED:
+                return Effect.CHANGE
+            case Alignment.COMPLETING:
+                return Effect.COMPLETE
+            case _:
+                return Effect.NOTHING
+
+    @Fact
+    def found_version(self) -> str | None:
+        """The version that is deployed instead, if it is known."""
+        if self.latest is None or not self.drifted:
+            return None
+        sources = self._sources
+        return version_of(
+            self.latest,
+            self.target.name,
+            self.target_head,
+            self.path,
+            sources.registry,
+            sources.ledger,
+        )
+
+    @Fact
+    def standing(self) -> LedgerEntry | None:
+        """The record of what the target should run."""
+        head, sequence = self.target_head, self.state.sequence
+        if head is None or sequence is None:
+            return None
+        return self._sources.ledger.entry(head, sequence)
+
+    @Fact
+    def staged(self) -> LedgerEntry | None:
+        """The record an interrupted run left behind, not committed yet."""
+        following = self.target_head.sequence + 1 if self.target_head else 1
+        return self._sources.ledger.staged(self.target.name, following)
+
+    @property
+    def artifact(self) -> Manifest | None:
+        return self.manifest
+
+    @property
+    def settled(self) -> LedgerEntry | None:
+        return self.standing
+
+    @property
+    def interrupted(self) -> LedgerEntry | None:
+        return self.staged
+
+
+def version_of(
+    digest: Digest,
+    environment: str,
+    head: LedgerEntry | None,
+    path: PromotionPath,
+    registry: RegistryReader,
+    ledger: LedgerReader,
+) -> str | None:
+    """
+    The version `digest` has in `environment`: by its newest promotion there, else by one of the
+    environment's 50 newest version tags; None where neither names it.
+    """
+    entry = ledger.promotion(head, digest) if head else None
+    if entry is not None and isinstance(entry.record, PromotionRecord):
+        return entry.record.version
+    readings = [(path.read(tag), tag) for tag in registry.tags()]
+    tags = [(r.version, t) for r, t in readings if r and r.environment == environment]
+    for version, tag in islice(sorted(tags, reverse=True), _MOST_TAGS):
+        if registry.resolve(tag) == digest:
+            return str(version)
+    return None
