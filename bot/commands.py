@@ -12,6 +12,7 @@ from bot.desk import Desk
 from bot.forms import Forms
 from bot.inbox import Asked, Asker, key_of
 from bot.listening import clicks, commands
+from bot.overrides import asked_words
 from bot.parse import (
     Help,
     Lock,
@@ -67,6 +68,7 @@ class Commands:
                     "version": asked.version,
                     "source": asked.source or "",
                     "target": asked.target,
+                    **asked_words(asked.overrides),
                 }
                 self._accept("promote", body, asker, words)
                 what = f"{asked.version}: {asked.source} → {asked.target}"

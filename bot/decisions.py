@@ -27,6 +27,7 @@ from engine.domain.errors import (
 )
 from engine.domain.names import Names
 from engine.domain.operator import Operator
+from engine.domain.overrides import Overrides
 from engine.domain.parsing import (
     lock_request,
     promotion_request,
@@ -104,6 +105,11 @@ class Decisions:
             asked.text("target"),
             operator,
             asked.trace_id,
+            Overrides(
+                asked.text("allow_older") != "",
+                asked.text("override_rollback") != "",
+                asked.text("reason"),
+            ),
         )
         return self._submit(asked, request)
 

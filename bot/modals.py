@@ -13,11 +13,11 @@ from bot.blocks.elements import (
     View,
     bounded,
     code,
-    duration,
     foreign,
     plain,
     section,
 )
+from bot.blocks.impact import impact_lines
 from bot.blocks.look import Look, step
 from engine.domain.change import Change
 from engine.domain.impact import ImpactAnalysis
@@ -186,21 +186,9 @@ def _rollback_step(impact: Impact) -> str:
 
 
 def _impact_lines(impact: Impact) -> list[str]:
-    lines = ["*Impact*"]
-    found = impact.analysis
-    if found is None:
-        return [*lines, "• It could not be analysed."]
-    if found.versions_undone:
-        since = f" (the last {duration(found.seconds_undone)})" if found.seconds_undone else ""
-        lines.append(f"• Undoes {foreign(', '.join(found.versions_undone))}{since}")
-    listed = [
-        ("Breaks", found.breaking_changes),
-        ("Affects", found.affected_products),
-        ("Not compared", found.not_compared),
-        ("Advice", found.recommendations),
-    ]
-    for title, texts in listed:
-        lines += [f"• {title}: {foreign(text, 200)}" for text in texts[:15]]
+    lines = ["*Impact*", *impact_lines(impact.analysis)]
+    if impact.analysis is None:
+        return lines
     if impact.approvals:
         lines.append(f"• Needs {impact.approvals} approval(s)")
     lines.append("• Gates do not run; database migrations are not undone.")

@@ -4,9 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.overrides import overrides_in
 from bot.words import near, split, unwrapped, word
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.operator import IdentitySource, Operator
+from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.parsing import (
     lock_request,
     lock_seconds,
@@ -43,6 +45,7 @@ class Promote:
     version: str
     source: str | None
     target: str
+    overrides: Overrides = NO_OVERRIDES
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,18 @@ class Help:
 
 
 def parse_promote(text: str, path: PromotionPath, command: str) -> Promote | PromoteForm | Help:
-    """`v1.2.3 staging prod`, `v1.2.3 prod`, or a part of it."""
-    every = [word(part) for part in unwrapped(text).split()]
+    """`v1.2.3 staging prod`, `v1.2.3 prod`, or a part of it; options only with all of it."""
+    rest, overrides = overrides_in(unwrapped(text))
+    every = [word(part) for part in rest.split()]
     words = [w for w in every if w and (w not in _CONNECTING or w in path.names)]
     if _asks_for_help(words):
         return Help()
+    if len(words) < 2 and overrides:
+        example = f"{command} v1.2.3 {' '.join(_step_to(path, path.names[-1]))}"
+        raise _not_understood(
+            f"{' and '.join(overrides.options)} needs a version and an environment",
+            f"{example} {' '.join(overrides.options)} --reason {SAY_WHY}",
+        )
     if not words:
         return PromoteForm()
     if len(words) > 3:
@@ -110,12 +120,13 @@ def parse_promote(text: str, path: PromotionPath, command: str) -> Promote | Pro
     source, target = (None, places[0]) if len(places) == 1 else (places[0], places[1])
     onward = " ".join(_step_to(path, target))
     _version(version, f"{command} v1.2.3 {onward}")
-    with_next = f"{command} {version} {onward}"
+    with_next = [command, version, onward, *overrides.options]
+    with_next += ["--reason", overrides.reason or SAY_WHY] if overrides else []
     try:
-        request = promotion_request(path, version, source, target, _NOBODY, _NO_TRACE)
+        request = promotion_request(path, version, source, target, _NOBODY, _NO_TRACE, overrides)
     except PromotionError as error:
-        raise NotUnderstoodError(str(error), with_next) from error
-    return Promote(str(request.version), request.source, target)
+        raise NotUnderstoodError(str(error), " ".join(with_next)) from error
+    return Promote(str(request.version), request.source, target, request.overrides)
 
 
 def parse_rollback(text: str, path: PromotionPath, command: str) -> Rollback | Help:

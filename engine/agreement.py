@@ -25,7 +25,13 @@ def request_of(change: Change) -> PromotionRequest | RollbackRequest:
         )
     source = change.source or NO_ENVIRONMENT
     return PromotionRequest(
-        version, source, change.target, operator, change.trace_id, change.created_at
+        version,
+        source,
+        change.target,
+        operator,
+        change.trace_id,
+        change.created_at,
+        change.overrides,
     )
 
 
@@ -51,6 +57,7 @@ def fingerprint_of(plan: Plan, configuration: str, agreed: Change | None = None)
         running_digest=previous.digest if previous else None,
         configuration=configuration,
         verdicts=known.verdicts if known else _verdicts(plan),
+        rolled_back=plan.rolled_back,
     )
 
 
@@ -101,7 +108,7 @@ def recorded_of(record: AnyRecord | None) -> dict[str, Any]:
         return {}
     said = {"record_id": record.id, "artifact_tag": record.artifact_tag, "recorded_at": record.at}
     if isinstance(record, PromotionRecord):
-        return said | {"gate_results": record.gate_results}
+        return said | {"gate_results": record.gate_results, "impact": record.impact_analysis}
     before = None
     if record.previous_version and record.previous_digest:
         before = Previous(version=record.previous_version, digest=record.previous_digest)

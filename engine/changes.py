@@ -22,6 +22,7 @@ from engine.domain.errors import (
 )
 from engine.domain.finding import Finding, first_error
 from engine.domain.operator import Operator
+from engine.domain.overrides import NO_OVERRIDES
 from engine.domain.plan import Action
 from engine.domain.record import ApprovalRecord, RejectionRecord
 from engine.domain.request import PromotionRequest, RollbackRequest
@@ -69,6 +70,7 @@ class Changes:
             source=request.source if isinstance(request, PromotionRequest) else None,
             target=request.target,
             reason=None if isinstance(request, PromotionRequest) else request.reason,
+            overrides=request.overrides if isinstance(request, PromotionRequest) else NO_OVERRIDES,
             requester=Person.of(request.operator),
             face=face,
             trace_id=request.trace_id,
@@ -76,7 +78,14 @@ class Changes:
             updated_at=now,
             context=context or {},
         )
-        return self.store.add(change, key, [("submitted", {"by": request.operator.name})])
+        kept = self.store.add(change, key, [("submitted", {"by": request.operator.name})])
+        missing = set(change.overrides.options) - set(kept.overrides.options)
+        if missing:
+            raise ConflictError(
+                f"Change {kept.id} of {kept.version} to {kept.target} is open without "
+                f"{' and '.join(sorted(missing))}: cancel it first (floe platform cancel {kept.id})"
+            )
+        return kept
 
     def get(self, change_id: str) -> Change:
         """The change of that id, or UsageError."""

@@ -7,6 +7,7 @@ from flask import request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.domain.errors import UsageError
+from engine.domain.overrides import Overrides
 from engine.domain.text import printable, reason_text
 
 Text = Annotated[str, Field(max_length=4000)]
@@ -17,13 +18,23 @@ class Body(BaseModel):
 
 
 class Promotion(Body):
-    """`from` may be left out: it is the environment before `to`."""
+    """
+    `from` may be left out: it is the environment before `to`. `allow_older` and
+    `override_rollback` need a `reason`.
+    """
 
     version: Text
     source: Text | None = Field(default=None, alias="from")
     target: Text = Field(alias="to")
+    allow_older: bool = False
+    override_rollback: bool = False
+    reason: Text = ""
     dry_run: bool = False
     run_gates: bool = False
+
+    @property
+    def overrides(self) -> Overrides:
+        return Overrides(self.allow_older, self.override_rollback, self.reason)
 
 
 class Rollback(Body):

@@ -81,7 +81,13 @@ def promote() -> Answer:
     engine = the_site().platform.engine
     try:
         wanted = promotion_request(
-            engine.path, body.version, body.source, body.target, _caller(), g.trace
+            engine.path,
+            body.version,
+            body.source,
+            body.target,
+            _caller(),
+            g.trace,
+            body.overrides,
         )
         asked = Asked(str(wanted.version), wanted.source, wanted.target, body.dry_run, g.trace)
         if body.dry_run:

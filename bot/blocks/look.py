@@ -40,7 +40,9 @@ class Look:
         if change.action == "rollback":
             return f"{self.commands.rollback} {change.version} {change.target}"
         source = f" {change.source}" if change.source and change.source != "none" else ""
-        return f"{self.commands.promote} {change.version}{source} {change.target}"
+        options = " ".join((*change.overrides.options, "--reason …"))
+        asked = f" {options}" if change.overrides else ""
+        return f"{self.commands.promote} {change.version}{source} {change.target}{asked}"
 
     def in_slack(self, advice: str) -> str:
         """`advice` with its `floe platform …` as the slash commands they are here."""

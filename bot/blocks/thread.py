@@ -5,6 +5,7 @@ from bot.blocks.elements import (
     Block,
     Payload,
     actions,
+    bounded,
     button,
     confirmation,
     context,
@@ -14,6 +15,7 @@ from bot.blocks.elements import (
     when,
     who,
 )
+from bot.blocks.impact import impact_lines
 from bot.blocks.look import Look, step
 from bot.blocks.warnings import warning_blocks
 from engine.domain.change import Change, ChangeState
@@ -42,10 +44,18 @@ def ask(change: Change, look: Look, approvers: str) -> Payload:
     blocks: tuple[Block, ...] = (
         section(key, said),
         *warning_blocks(change, "warnings"),
+        *_impact(change),
         actions(f"decide:{change.id}", _approve(change), _reject(change)),
         context("ctx", f"{given}{so_far}{expires}"),
     )
     return Payload(f"Approval needed: {foreign(step(change))}. {approvers}", blocks)
+
+
+def _impact(change: Change) -> tuple[Block, ...]:
+    """What the approvers agree to undo, where the environment goes to an older version."""
+    if change.impact is None:
+        return ()
+    return (section("impact", bounded(["*Impact*", *impact_lines(change.impact)], 2800)),)
 
 
 def approved(key: str, change: Change, place: int) -> Payload:

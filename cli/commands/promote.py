@@ -20,6 +20,7 @@ from cli.submission import submitted
 from engine.bootstrap import local_operator, open_platform
 from engine.config import load_config
 from engine.domain.documents.promotion import Asked, blank
+from engine.domain.overrides import Overrides
 from engine.domain.parsing import promotion_request
 from engine.domain.plan import GateMode
 from engine.domain.trace import trace_id
@@ -38,6 +39,11 @@ def _unasked(words: Words, trace: str) -> dict[str, Any]:
 @click.argument("version")
 @click.option("--from", "source", help="Where it comes from; by default the environment before.")
 @click.option("--to", "target", required=True, help="The environment to promote it to.")
+@click.option("--allow-older", is_flag=True, help="Accept a version older than the running one.")
+@click.option(
+    "--override-rollback", is_flag=True, help="Accept a version its source was rolled back from."
+)
+@click.option("--reason", default="", help="Why, with the two above: it goes on record.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--run-gates", is_flag=True, help="With --dry-run: run the command gates too.")
 @options.wait
@@ -47,6 +53,9 @@ def promote(
     version: str,
     source: str | None,
     target: str,
+    allow_older: bool,
+    override_rollback: bool,
+    reason: str,
     dry_run: bool,
     run_gates: bool,
     wait: int,
@@ -59,7 +68,11 @@ def promote(
             "--run-gates goes with --dry-run: without it gates always run.",
             click.get_current_context(),
         )
-    asked = Asked(version, source, target, dry_run, trace_id(os.environ.get("TRACEPARENT")))
+    trace, overrides = (
+        trace_id(os.environ.get("TRACEPARENT")),
+        Overrides(allow_older, override_rollback, reason),
+    )
+    asked = Asked(version, source, target, dry_run, trace, overrides)
     ask = partial(_asked, asked, manifest, GateMode.RUN if run_gates else GateMode.LIST, wait)
     deliver(output, ask, partial(failure, asked))
 
@@ -77,7 +90,13 @@ def _promote(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
     with open_platform(config) as engine:
         operator = local_operator(config, engine.registry)
         request = promotion_request(
-            engine.path, asked.version, asked.source, asked.target, operator, asked.trace_id
+            engine.path,
+            asked.version,
+            asked.source,
+            asked.target,
+            operator,
+            asked.trace_id,
+            asked.overrides,
         )
         asked = replace(asked, version=str(request.version), source=request.source)
         if asked.dry_run:

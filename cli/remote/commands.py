@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -25,6 +25,7 @@ from engine.domain.documents.change import change_document, promotion_of, rollba
 from engine.domain.documents.freeze import AskedFreeze
 from engine.domain.documents.promotion import Asked
 from engine.domain.documents.rollback import AskedRollback
+from engine.domain.overrides import Overrides
 from engine.domain.text import reason_text
 
 Json = Any
@@ -50,7 +51,12 @@ class Commands:
     trace_id: str
 
     def promote(self, asked: Asked, run_gates: bool, wait_seconds: int) -> Answer:
-        body = {"version": asked.version, "from": asked.source, "to": asked.target}
+        body: dict[str, Json] = {
+            "version": asked.version,
+            "from": asked.source,
+            "to": asked.target,
+            **_overrides(asked.overrides),
+        }
         if asked.dry_run:
             dry = body | {"dry_run": True, "run_gates": run_gates}
             document = self.api.order("promotions", dry, answers=_judged, long=run_gates)
@@ -176,6 +182,12 @@ class Commands:
             # What was asked for could not even be judged.
             raise reading.failed(change)
         return change
+
+
+def _overrides(asked: Overrides) -> dict[str, Json]:
+    """Only what is asked for; the server says what is wrong with a reason alone."""
+    fields = asdict(asked)
+    return {name: value for name, value in fields.items() if value}
 
 
 def _judged(document: Json) -> bool:

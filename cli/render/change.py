@@ -2,6 +2,7 @@
 
 from cli.answer import Answer
 from cli.render import promotion, rollback
+from cli.render.impact import impact_lines
 from cli.render.request import registry_lines, scan_lines, trace_line
 from cli.render.status import when
 from cli.render.table import show
@@ -84,6 +85,7 @@ def change_lines(change: Change) -> list[str]:
                 *scan_lines(change.gate_results),
                 f"  Approvals: {len(change.approvals)} of {change.required}{groups}",
                 f"  Expires: {when(change.expires_at)}",
+                *(impact_lines(change.impact) if change.impact else ()),
                 f"  Somebody else: floe platform approve {change.id}",
             ]
         case ChangeState.CHECKING | ChangeState.EXECUTING:

@@ -2,6 +2,7 @@
 
 from cli.answer import Answer
 from cli.failure import failure_lines
+from cli.render.impact import impact_lines
 from cli.render.request import (
     approvals_lines,
     blocked_lines,
@@ -60,6 +61,7 @@ def told_dry_run(document: Document) -> Answer:
         f"[DRY RUN] {_unchanged(told.step) if settled else f'Would promote {told.step}'}",
         *findings_lines(told),
         *tags_lines(told),
+        *(impact_lines(told.impact_analysis) if told.impact_analysis else ()),
         *approvals_lines(told),
         *blocked_lines(told),
         *(() if told.error else ("Promotion would succeed",)),

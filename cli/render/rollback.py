@@ -1,10 +1,8 @@
 """A rollback's end, as JSON of spec 18 and as the lines people and scripts look for."""
 
-from collections.abc import Iterable, Iterator
-from datetime import timedelta
-
 from cli.answer import Answer
 from cli.failure import failure_lines
+from cli.render.impact import impact_lines
 from cli.render.request import (
     approvals_lines,
     blocked_lines,
@@ -25,7 +23,6 @@ from engine.domain.documents.rollback import (
     rolled_back_document,
 )
 from engine.domain.errors import PromotionError
-from engine.domain.impact import ImpactAnalysis
 from engine.domain.plan import Plan
 from engine.domain.result import Ending, Result
 from engine.domain.text import printable
@@ -65,7 +62,7 @@ def told_dry_run(document: Document) -> Answer:
         f"[DRY RUN] Would rollback {told.environment} to {told.version}",
         *findings_lines(told),
         *tags_lines(told),
-        *_impact(told.impact_analysis),
+        *impact_lines(told.impact_analysis),
         *approvals_lines(told),
         *blocked_lines(told),
         *(() if told.error else (_would(told),)),
@@ -89,25 +86,6 @@ def _done(told: ToldRollback, *, verified: bool) -> list[str]:
         *registry_lines(told.registry_sync),
         f"  Record: {told.rollback_id}",
     ]
-
-
-def _impact(impact: ImpactAnalysis | None) -> Iterator[str]:
-    if impact is None:
-        yield "Impact: not analysed"
-        return
-    yield "Impact:"
-    undone = [f"{len(impact.versions_undone)} versions ({', '.join(impact.versions_undone)})"]
-    if impact.seconds_undone is not None:
-        undone.append(f"{timedelta(seconds=impact.seconds_undone)} since they began")
-    yield from _listed("undone", undone if impact.versions_undone else ())
-    yield from _listed("breaking", impact.breaking_changes)
-    yield from _listed("affected", impact.affected_products)
-    yield from _listed("unknown", impact.not_compared)
-    yield from _listed("advice", impact.recommendations)
-
-
-def _listed(word: str, texts: Iterable[str]) -> Iterator[str]:
-    return (f"  {word:8} {printable(text)}" for text in texts)
 
 
 def _would(told: ToldRollback) -> str:

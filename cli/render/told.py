@@ -69,6 +69,7 @@ class ToldPromotion(ToldMove):
     target_environment: str
     promotion_id: str | None
     gate_results: tuple[GateResult, ...]
+    impact_analysis: ImpactAnalysis | None
 
     @property
     def step(self) -> str:

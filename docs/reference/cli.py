@@ -18,8 +18,8 @@ _TAIL = """## Exit codes
 | exit | meaning | exit | meaning |
 |---|---|---|---|
 | 0 | done, or unchanged | 9 | not a step on the path |
-| 1 | unexpected; `audit verify`: something was found | 10 | tag exists with another digest, or somebody was faster |
-| 2 | usage or configuration | 11 | version never promoted there |
+| 1 | unexpected; `audit verify`: something was found | 10 | tag exists with another digest, version older than the running one, or somebody was faster |
+| 2 | usage or configuration | 11 | version never promoted there, or rolled back from |
 | 3 | artifact or change not found | 12 | not authorized, or separation of duties |
 | 5 | registry or audit backend unavailable | 13 | environment locked |
 | 6 | signature | 14 | waiting for approval |

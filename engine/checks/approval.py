@@ -59,6 +59,14 @@ def approver_via(approver: Operator, target: Environment) -> str:
     return f"group {min(shared)}" if shared else ""
 
 
+def override_via(operator: Operator, target: Environment) -> str:
+    """What lets `operator` override a rule of `target`: being an approver; else nothing."""
+    asked = target.approvals.groups is not None or target.approvals.required
+    if target.authorization is None and not asked:
+        return f"{target} asks for no authorization"
+    return approver_via(operator, target)
+
+
 def _groups(target: Environment) -> Set[str]:
     if target.approvals.groups is not None:
         return target.approvals.groups

@@ -1,9 +1,9 @@
-"""An environment tag never moves to another artifact, and a promotion is not repeated later."""
+"""An environment tag never moves to another artifact."""
 
 from engine.checks.check import reads
 from engine.checks.same_content import other_content
 from engine.context.promotion import PromotionContext
-from engine.domain.errors import ConflictError, TagExistsError
+from engine.domain.errors import TagExistsError
 from engine.domain.finding import Finding, blocked, passed
 from engine.domain.plan import Effect
 from engine.domain.request import PromotionRequest
@@ -18,7 +18,7 @@ _NAME = "immutability"
     PromotionContext.target_record,
     PromotionContext.effect,
 )
-def immutability(request: PromotionRequest, context: PromotionContext) -> Finding:
+def immutability(_request: PromotionRequest, context: PromotionContext) -> Finding:
     tag, found = context.target.tag(context.version), context.manifest.digest
     entry = context.target_record
     other = entry and other_content(_NAME, context.version, context.target, entry, found)
@@ -37,16 +37,5 @@ def immutability(request: PromotionRequest, context: PromotionContext) -> Findin
     if context.target_promotion is None:
         return passed(_NAME, f"{tag} is in place and will be recorded")
     if context.effect is Effect.CHANGE:
-        return _moved_on(request, context)
+        return passed(_NAME, f"{tag} is in place, and the promotion is a new one")
     return passed(_NAME, f"{tag} is promoted already")
-
-
-def _moved_on(request: PromotionRequest, context: PromotionContext) -> Finding:
-    return blocked(
-        _NAME,
-        f"{request.version} was promoted to {request.target} before, which now runs "
-        f"{context.state.version}. To go back: floe platform rollback {request.version} "
-        f"--env {request.target} --reason …",
-        ConflictError,
-        {"version": str(request.version), "running": context.state.version},
-    )

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from engine.domain.artifact import Digest
 from engine.domain.environment import Enforcement, Environment
+from engine.domain.errors import RegistryAnswerError
 from engine.domain.identity import Directory
+from engine.domain.impact_content import Content, read_content
 from engine.domain.ledger import LedgerEntry
-from engine.domain.manifest import Manifest
+from engine.domain.manifest import Manifest, ManifestView
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
 from engine.domain.record import AnyRecord, Previous
@@ -30,6 +32,8 @@ from engine.ports import (
 )
 from engine.telemetry import NO_SPAN, Span
 from engine.traced import TracedProgress
+
+_UNREAD = ManifestView(schema_version=2)
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,17 @@ class Context(Facts):
     def effect(self) -> Effect:
         """What is left to do."""
         return Effect.CHANGE
+
+    def running(self, digest: Digest) -> Content:
+        """What runs now. That it is gone or altered is a reason to leave it: it stops nothing."""
+        registry = self._sources.registry
+        try:
+            manifest = registry.fetch(digest)
+        except RegistryAnswerError as error:
+            return Content(_UNREAD, opaque=str(error))
+        if manifest is None:
+            return Content(_UNREAD, opaque="it is not in the registry any more")
+        return read_content(manifest, registry.blob)
 
     @property
     def state(self) -> EnvironmentState:

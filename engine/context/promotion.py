@@ -6,17 +6,19 @@ from statistics import median
 from time import monotonic
 
 from engine.context.context import Context, Sources
-from engine.domain.artifact import Digest, Tag, Version, nearest
+from engine.context.not_found import not_found
+from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.compliance import baseline_violations
 from engine.domain.environment import Environment
-from engine.domain.errors import ArtifactNotFoundError
 from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.impact import ImpactAnalysis, impact_analysis
+from engine.domain.impact_content import read_content
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
-from engine.domain.path import NO_ENVIRONMENT, PromotionPath, TagReading
+from engine.domain.path import NO_ENVIRONMENT, PromotionPath
 from engine.domain.plan import Effect, GateMode
 from engine.domain.policy import PolicySubject
-from engine.domain.record import PromotionRecord
+from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.request import PromotionRequest
 from engine.domain.trace import SPAN_GATE
 from engine.facts import Fact
@@ -25,6 +27,8 @@ from engine.traced import note_gate
 
 # By how many of the newest records it is judged how long a gate usually takes.
 _RUNS = 20
+# In how many of the newest records the versions are looked for that an older one undoes.
+_UNDONE = 200
 
 
 class PromotionContext(Context):
@@ -41,6 +45,7 @@ class PromotionContext(Context):
     ) -> None:
         super().__init__(request, path, sources, now, progress, mode)
         self.version = request.version
+        self._asked = request
         self.source: Environment | None = path.before(request.target)
 
     @property
@@ -59,7 +64,7 @@ class PromotionContext(Context):
             # A registry on a file system loses sight of a manifest that is being tagged elsewhere.
             manifest = registry.fetch(tag) if tag in tags else None
             if manifest is None:
-                raise self._not_found(tags)
+                raise not_found(self.path, self.version, self.target, registry.reference, tags)
         return manifest
 
     @Fact
@@ -114,6 +119,49 @@ class PromotionContext(Context):
         return self._promotion(self.target_head, str(self.version))
 
     @Fact
+    def source_rollback(self) -> LedgerEntry | None:
+        """
+        The rollback that took this artifact away from the source, unless it was brought there
+        again since. The ledger is read back to the newest record about it.
+        """
+        head, digest = self.source_head, str(self.manifest.digest)
+        if head is None or head.state.digest == digest or not head.state.may_have_had(self.version):
+            return None
+        newest = self._sources.ledger.newest(head, lambda record: _concerns(record, digest))
+        brought = newest is None or newest.record.subject_digest == digest
+        return None if brought else newest
+
+    @property
+    def running_version(self) -> Version | None:
+        """What the target runs, where that is a semantic version: only those have an order."""
+        try:
+            return Version(self.state.version or "")
+        except ValueError:
+            return None
+
+    @property
+    def older(self) -> bool:
+        """Whether the target runs a version of higher precedence."""
+        running = self.running_version
+        return running is not None and self.version.precedes(running)
+
+    @Fact
+    def impact(self) -> ImpactAnalysis | None:
+        """What going to an older version undoes, where that is allowed."""
+        digest = self.state.digest
+        allowed = self._asked.overrides.allow_older and self.older and self.target_record is None
+        if digest is None or not allowed:
+            return None
+        content = read_content(self.manifest, self._sources.registry.blob)
+        return impact_analysis(self.running(Digest(digest)), content, self._undone(), self.now)
+
+    def _undone(self) -> list[tuple[str, datetime]]:
+        """The promotions of newer versions, among the newest records."""
+        entries = self._sources.ledger.history(self.target.name, _UNDONE)
+        records = [e.record for e in entries if isinstance(e.record, PromotionRecord)]
+        return [(r.version, r.at) for r in records if _newer(r.version, self.version)]
+
+    @Fact
     def effect(self) -> Effect:
         """What is left to do, seen from the ledger and the tags."""
         if self.target_promotion is None or not self.current:
@@ -123,7 +171,7 @@ class PromotionContext(Context):
     @Fact
     def staged(self) -> LedgerEntry | None:
         """The record an interrupted run left behind, not committed yet: a retry takes it up."""
-        if self.occupant is None or self.target_promotion is not None:
+        if self.occupant is None or self.effect is not Effect.CHANGE:
             return None
         following = self.target_head.sequence + 1 if self.target_head else 1
         return self._sources.ledger.staged(self.target.name, following)
@@ -212,32 +260,20 @@ class PromotionContext(Context):
             return None
         return self._sources.ledger.promotion(head, self.manifest.digest, version)
 
-    def _not_found(self, tags: tuple[Tag, ...]) -> ArtifactNotFoundError:
-        tag = self.source_tag
-        near = nearest(self.version, self._published(tags))
-        hint = f"Nearest there: {', '.join(map(str, near))}" if near else "No version is there"
-        published = self.target.tag(self.version)
-        if self.source is None and published in tags:
-            hint = f"A build published '{published}' already, so {self.target} needs no promotion"
-        return ArtifactNotFoundError(
-            f"There is no '{tag}' in {self._sources.registry.reference}. {hint}",
-            {"tag": str(tag), "nearest": [str(version) for version in near]},
-        )
-
-    def _published(self, tags: tuple[Tag, ...]) -> list[Version]:
-        """Every version the source has: what else could have been meant."""
-        wanted = self.source.name if self.source else NO_ENVIRONMENT
-        readings = [self.path.read(tag) or _unpromoted(tag) for tag in tags]
-        return [r.version for r in readings if r and r.environment == wanted and not r.rollback]
-
 
 def _version(entry: LedgerEntry) -> str | None:
     return entry.record.version if isinstance(entry.record, PromotionRecord) else None
 
 
-def _unpromoted(tag: Tag) -> TagReading | None:
-    """A tag that is just a version: what the build pushed."""
+def _concerns(record: AnyRecord, digest: str) -> bool:
+    """Whether `record` brings `digest` to its environment, or takes it away by a rollback."""
+    moves = isinstance(record, PromotionRecord | RollbackRecord)
+    left = isinstance(record, RollbackRecord) and record.previous_digest == digest
+    return moves and (record.subject_digest == digest or left)
+
+
+def _newer(text: str, version: Version) -> bool:
     try:
-        return TagReading(Version(tag.name), NO_ENVIRONMENT)
+        return version.precedes(Version(text))
     except ValueError:
-        return None
+        return False

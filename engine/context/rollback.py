@@ -8,13 +8,12 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
     ConflictError,
     ContentMissingError,
-    RegistryAnswerError,
     VersionNotPromotedError,
 )
 from engine.domain.impact import ImpactAnalysis, impact_analysis
-from engine.domain.impact_content import Content, read_content
+from engine.domain.impact_content import read_content
 from engine.domain.ledger import LedgerEntry
-from engine.domain.manifest import Manifest, ManifestView
+from engine.domain.manifest import Manifest
 from engine.domain.parsing import MOST_ROLLBACKS
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
@@ -28,7 +27,6 @@ _MOST_TAKEN = 1000
 _AVAILABLE = 20
 # How far back a tag nobody attached a record to is looked for in the chain.
 _WALK = 200
-_UNREAD = ManifestView(schema_version=2)
 
 
 class RollbackContext(Context):
@@ -149,7 +147,7 @@ class RollbackContext(Context):
             return None
         blob = self._sources.registry.blob
         return impact_analysis(
-            self._running(Digest(digest)), read_content(self.manifest, blob), self._undone, self.now
+            self.running(Digest(digest)), read_content(self.manifest, blob), self._undone, self.now
         )
 
     @property
@@ -180,17 +178,6 @@ class RollbackContext(Context):
                 {"version": str(self.version), "digest": digest},
             )
         return manifest
-
-    def _running(self, digest: Digest) -> Content:
-        """What runs now. That it is gone or altered is a reason to leave it: it stops nothing."""
-        registry = self._sources.registry
-        try:
-            manifest = registry.fetch(digest)
-        except RegistryAnswerError as error:
-            return Content(_UNREAD, opaque=str(error))
-        if manifest is None:
-            return Content(_UNREAD, opaque="it is not in the registry any more")
-        return read_content(manifest, registry.blob)
 
     @property
     def _undone(self) -> list[tuple[str, datetime]]:

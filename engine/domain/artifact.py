@@ -95,6 +95,10 @@ class Version:
         )
         return (*map(int, numbers), not pre, identifiers)
 
+    def precedes(self, other: "Version") -> bool:
+        """Whether it is of lower precedence; `1.2.3` and `v1.2.3` precede neither each other."""
+        return self.precedence < other.precedence
+
     def __lt__(self, other: "Version") -> bool:
         return (self.precedence, self.text) < (other.precedence, other.text)
 

@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 from engine.domain.gate import GateResult
 from engine.domain.impact import ImpactAnalysis
 from engine.domain.operator import IdentitySource, Operator
+from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.record import (
     ApprovalRecord,
     Previous,
@@ -128,7 +129,7 @@ class Fingerprint(Value):
     the ledger's sequence, locks, refusals, group members and durations are not part of it.
 
     `configuration` is the digest of the target's effective configuration, `verdicts` the status
-    of every gate and of the signature.
+    of every gate and of the signature, `rolled_back` who rolled the source back from the version.
     """
 
     digest: str
@@ -140,6 +141,7 @@ class Fingerprint(Value):
     running_digest: str | None
     configuration: str
     verdicts: dict[str, str] = Field(default_factory=dict)
+    rolled_back: str | None = None
 
     def differences(self, other: "Fingerprint") -> tuple[str, ...]:
         """The fields in which `other` is not what was agreed to, each with both values."""
@@ -182,6 +184,7 @@ class Change(Value):
     source: str | None
     target: str
     reason: str | None = None
+    overrides: Overrides = NO_OVERRIDES
     requester: Person
     face: str
     trace_id: TraceText

@@ -20,7 +20,9 @@ Every way a request can end badly, and the exit code scripts rely on.
   x InvalidTransitionError ........ 9
   x TagExistsError ............... 10
     - ConflictError .............. 10
+    - OlderVersionError .......... 10
   x VersionNotPromotedError ...... 11
+    - RolledBackError ............ 11
   x AuthorizationError ........... 12
     - SeparationOfDutiesError .... 12
   x EnvironmentLockedError ....... 13
@@ -169,11 +171,23 @@ class ConflictError(TagExistsError):
     reason_code = "conflict"
 
 
+class OlderVersionError(TagExistsError):
+    """The environment runs a version of higher precedence."""
+
+    reason_code = "older_version"
+
+
 class VersionNotPromotedError(PromotionError):
     """The version was never promoted into the environment it would come from."""
 
     exit_code = 11
     reason_code = "version_not_promoted"
+
+
+class RolledBackError(VersionNotPromotedError):
+    """The environment it would come from was rolled back from the version."""
+
+    reason_code = "rolled_back"
 
 
 class AuthorizationError(PromotionError):

@@ -1,10 +1,12 @@
 """Words to requests: the one place where what a person or script typed is understood."""
 
 import re
+from dataclasses import replace
 
 from engine.domain.artifact import Version
 from engine.domain.errors import UsageError
 from engine.domain.operator import Operator
+from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath
 from engine.domain.request import (
     LockRequest,
@@ -31,12 +33,13 @@ def promotion_request(
     target: str,
     operator: Operator,
     trace_id: str,
+    overrides: Overrides = NO_OVERRIDES,
 ) -> PromotionRequest:
     """
     A promotion, one step along `path`.
 
     Without `source` it is the environment before `target`. `v1.2.3-dev` is understood as `v1.2.3`
-    when the source is `dev`. UsageError (2) for what is no version or environment,
+    when the source is `dev`. UsageError (2) for what is no version, environment or reason,
     InvalidTransitionError (9) for a step that is not on the path.
     """
     if source is None:
@@ -48,7 +51,8 @@ def promotion_request(
     parsed = parse_version(version)
     _unambiguous(path, parsed, source)
     _unambiguous(path, parsed, target)
-    return PromotionRequest(parsed, source, target, operator, trace_id)
+    checked = _with_reason(overrides)
+    return PromotionRequest(parsed, source, target, operator, trace_id, overrides=checked)
 
 
 def rollback_request(
@@ -141,6 +145,18 @@ def parse_version(text: str) -> Version:
             "v1.2.3-rc.1, of at most 128 characters and without '+', is needed",
             {"version": text},
         ) from error
+
+
+def _with_reason(overrides: Overrides) -> Overrides:
+    """Refuse overrides without a reason, and a reason without any of them."""
+    if overrides:
+        return replace(overrides, reason=reason_text(overrides.reason))
+    if overrides.reason.strip():
+        raise UsageError(
+            "A promotion takes a reason only with --allow-older or --override-rollback: leave the "
+            "reason out"
+        )
+    return NO_OVERRIDES
 
 
 def _unambiguous(path: PromotionPath, version: Version, environment: str) -> None:

@@ -9,8 +9,9 @@ from engine.domain.finding import Finding, Outcome, first_error
 from engine.domain.gate import GateResult
 from engine.domain.impact import ImpactAnalysis
 from engine.domain.manifest import Manifest
+from engine.domain.overrides import Override, needed
 from engine.domain.record import AnyRecord, ApprovalRecord, Previous, SignatureStatus
-from engine.domain.request import Request
+from engine.domain.request import PromotionRequest, Request
 
 # Frozen, so one value serves every plan made where signatures are not asked for.
 UNVERIFIED = SignatureStatus(enforcement="off")
@@ -58,11 +59,12 @@ class Plan:
     The findings about a request and, if none blocks it, the exact writes it takes.
 
     `manifest` is the artifact, pinned when it was first resolved (None for lock and unlock);
-    `impact` what a rollback undoes; `previous` what the target runs now; `committed` the record
-    that already says what is asked for, if any. A plan made with `mode` LIST has gates that did
-    not run and is never executed. `policy` findings depend on the world and are judged again at
-    the moment of writing, `evidence` on the artifact alone. `approvals` are those that count at
-    the moment of writing.
+    `impact` what going back to an older version undoes; `rolled_back` who rolled the source back
+    from the version, if its last event there is that; `previous` what the target runs now;
+    `committed` the record that already says what is asked for, if any. A plan made with `mode`
+    LIST has gates that did not run and is never executed. `policy` findings depend on the world
+    and are judged again at the moment of writing, `evidence` on the artifact alone. `approvals`
+    are those that count at the moment of writing.
     """
 
     action: Action
@@ -79,6 +81,7 @@ class Plan:
     previous: Previous | None = None
     committed: AnyRecord | None = None
     impact: ImpactAnalysis | None = None
+    rolled_back: str | None = None
     approvals_required: int = 0
     approvals: tuple[ApprovalRecord, ...] = ()
 
@@ -96,6 +99,13 @@ class Plan:
         """What let the operator in, as the authorization check found."""
         found = (f for f in self.policy if f.check == "authorization" and not f.blocks)
         return next((finding.reason for finding in found), "")
+
+    @property
+    def overrides(self) -> tuple[Override, ...]:
+        """The rules this promotion is exempted from."""
+        if not isinstance(self.request, PromotionRequest):
+            return ()
+        return needed(self.request.overrides, self.policy)
 
     @property
     def approvals_missing(self) -> int:

@@ -16,6 +16,7 @@ from engine.domain.canonical import canonical_json
 from engine.domain.gate import GateResult
 from engine.domain.impact import ImpactAnalysis
 from engine.domain.operator import IdentitySource
+from engine.domain.overrides import Override
 
 DigestText = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 TraceText = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -143,6 +144,8 @@ class PromotionRecord(Record):
     dry_run: bool = False
     registry_sync: tuple[RegistrySync, ...] = ()
     warnings: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    impact_analysis: ImpactAnalysis | None = None
     previous: Previous | None = None
 
     _id_field: ClassVar[str] = "promotion_id"

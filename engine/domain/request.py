@@ -5,6 +5,7 @@ from datetime import datetime
 
 from engine.domain.artifact import Version
 from engine.domain.operator import Operator
+from engine.domain.overrides import NO_OVERRIDES, Overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class PromotionRequest:
     operator: Operator
     trace_id: str
     asked_at: datetime | None = None
+    overrides: Overrides = NO_OVERRIDES
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ class Operation(Generic[R, C]):
     writes: Callable[[C], tuple[TagWrite, ...]] = _nothing
     results: Callable[[C], tuple[GateResult, ...]] = _nothing
     impact: Callable[[C], ImpactAnalysis | None] = _no_impact
+    rolled_back: Callable[[C], str | None] = _no_impact
     approvals: Callable[[C], int] = _none_needed
 
     def plan(self, request: R, context: C, policy_digest: str) -> Plan:
@@ -145,6 +146,7 @@ class Operation(Generic[R, C]):
             previous=context.previous,
             committed=context.committed,
             impact=self.impact(context),
+            rolled_back=self.rolled_back(context),
             # What is committed was agreed to; only its tag has yet to follow.
             approvals_required=self.approvals(context) if context.effect is Effect.CHANGE else 0,
         )

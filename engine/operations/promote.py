@@ -7,8 +7,10 @@ from engine.checks.immutability import immutability
 from engine.checks.lock import lock
 from engine.checks.order import order
 from engine.checks.promoted_to_source import promoted_to_source
+from engine.checks.rolled_back import described, rolled_back
 from engine.checks.separation_of_duties import separation_of_duties
 from engine.checks.signature import signature
+from engine.checks.version_order import version_order
 from engine.context.promotion import PromotionContext
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.plan import Action, Effect, GateMode, Plan, TagWrite
@@ -66,6 +68,8 @@ def record(
         promoted_at=stamp.at,
         trace_id=request.trace_id,
         warnings=plan.warnings,
+        overrides=plan.overrides,
+        impact_analysis=plan.impact,
         policy_digest=plan.policy_digest,
         previous=plan.previous,
     )
@@ -83,19 +87,31 @@ PROMOTE = Operation(
         order,
         drift,
         promoted_to_source,
+        rolled_back,
         lock,
         authorization,
         separation_of_duties,
         immutability,
+        version_order,
     ),
     evidence=(signature, policy_compliance, gates),
     listed=(signature, policy_compliance, listed_gates),
-    facts=(PromotionContext.staged,),
+    facts=(PromotionContext.staged, PromotionContext.impact),
     writes=writes,
     results=results,
     approvals=lambda context: context.target.approvals.required,
+    impact=lambda context: context.impact,
+    rolled_back=lambda context: described(context.source_rollback),
     record=record,
     run=frozenset(
-        {"promotion_id", "requested_at", "promoted_at", "trace_id", "gate_results", "registry_sync"}
+        {
+            "promotion_id",
+            "requested_at",
+            "promoted_at",
+            "trace_id",
+            "gate_results",
+            "impact_analysis",
+            "registry_sync",
+        }
     ),
 )

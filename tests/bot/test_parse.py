@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.parse import (
+    SAY_WHY,
     Help,
     Lock,
     NotUnderstoodError,
@@ -20,8 +21,10 @@ from bot.parse import (
     parse_unlock,
 )
 from bot.words import unwrapped
+from engine.domain.overrides import Overrides
 from tests.scenarios.engines import DEFAULT_PATH
 
+OLDER = Promote("v1.2.3", "staging", "prod", Overrides(allow_older=True, reason="old line"))
 PARSERS = [parse_promote, parse_rollback, parse_lock, parse_unlock, parse_promotions]
 VERSIONS = st.from_regex(r"v?[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}", fullmatch=True).filter(
     lambda v: all(p == str(int(p)) for p in v.lstrip("v").split("."))
@@ -40,6 +43,14 @@ REASONS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]),
         ("1.2.3 dev", Promote("1.2.3", "none", "dev")),
         ("  v1.2.3   from staging to prod ", Promote("v1.2.3", "staging", "prod")),
         ("v1.2.3 --to prod", Promote("v1.2.3", "staging", "prod")),
+        ("v1.2.3 prod --allow-older --reason “old line”", OLDER),
+        ('v1.2.3 --to prod --reason "old line" --allow-older', OLDER),
+        ("—allow-older v1.2.3 prod —reason old line", OLDER),
+        ("v1.2.3 prod --reason old line --allow-older", OLDER),
+        (
+            "v1.2.3 prod --override-rollback --reason=fixed",
+            Promote("v1.2.3", "staging", "prod", Overrides(override_rollback=True, reason="fixed")),
+        ),
         ("v1.2.3 staging → prod", Promote("v1.2.3", "staging", "prod")),
         ("v1.2.3-staging staging prod", Promote("v1.2.3", "staging", "prod")),
         ("<http://v1.2.3|v1.2.3> prod", Promote("v1.2.3", "staging", "prod")),
@@ -99,6 +110,19 @@ def test_the_other_commands_are_understood(parse, text, meant):
     ("parse", "text", "why", "following"),
     [
         (parse_promote, "prod v1.2.3", "comes first", "/c v1.2.3 prod"),
+        (
+            parse_promote,
+            "v1.2.3 prod --allow-older",
+            "reason is empty",
+            f"/c v1.2.3 staging prod --allow-older --reason {SAY_WHY}",
+        ),
+        (parse_promote, "v1.2.3 prod --reason x", "only with", "/c v1.2.3 staging prod"),
+        (
+            parse_promote,
+            "v1.2.3 --allow-older --reason x",
+            "needs a version and an environment",
+            f"/c v1.2.3 staging prod --allow-older --reason {SAY_WHY}",
+        ),
         (parse_promote, "staging prod v1.2.3", "comes first", "/c v1.2.3 staging prod"),
         (parse_promote, "v1.2.3 prd", "Did you mean prod?", "/c v1.2.3 prod"),
         (parse_promote, "v1.2.3 stagng prod", "Did you mean staging?", "/c v1.2.3 staging prod"),

@@ -18,6 +18,7 @@ from tests.scenarios.commands import Finished, Floe
 pytestmark = [pytest.mark.requirement("FR-031"), pytest.mark.timeout(600)]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 JSON = ("--output", "json")
+ALLOWED = ("--allow-older", "--reason", "for the old line")
 # In this order: each finds what those before it left.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "dry run": ("promote", "v1.0.0", "--to", "staging", "--dry-run"),
@@ -44,6 +45,12 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "restore of what is in place": ("restore", "--env", "staging", "--reason", "x"),
     "restore as JSON": ("restore", "--env", "staging", *JSON),
     "restore of nothing": ("restore", "--env", "prod"),
+    "rolled back": ("promote", "v1.1.0", "--to", "prod"),
+    "override": ("promote", "v1.1.0", "--to", "prod", "--override-rollback", "--reason", "fixed"),
+    "older": ("promote", "v0.9.0", "--to", "staging"),
+    "older dry run": ("promote", "v0.9.0", "--to", "staging", "--dry-run", *ALLOWED),
+    "older allowed": ("promote", "v0.9.0", "--to", "staging", *ALLOWED, *JSON),
+    "reason alone": ("promote", "v1.2.0", "--to", "staging", "--reason", "why not"),
     "no change": ("approve", "c-none", *JSON),
     "changes": ("changes",),
     "status": ("status", "--history", "3"),
@@ -89,7 +96,7 @@ def answers(
         for place in (here, there):
             repository = f"tests/same-{abs(hash(str(place))):x}"
             write_manifest(place, f"oci://{registry_host}/{repository}", provider.issuer)
-            for version in ("v1.0.0", "v1.1.0", "v1.2.0"):
+            for version in ("v0.9.0", "v1.0.0", "v1.1.0", "v1.2.0"):
                 raw.push(registry_host, repository, image(version.encode()), f"{version}-dev")
         traced = {"TRACEPARENT": f"00-{TRACE}-00f067aa0ba902b7-01"}
         local = Floe(here, {"FLOE_ID_TOKEN": token, **traced})

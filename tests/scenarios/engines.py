@@ -16,6 +16,7 @@ from engine.domain.environment import Environment
 from engine.domain.gate import Gate, GateKind, GateResult
 from engine.domain.identity import Directory
 from engine.domain.operator import IdentitySource, Operator
+from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.parsing import promotion_request
 from engine.domain.path import PromotionPath
 from engine.domain.request import PromotionRequest
@@ -122,11 +123,19 @@ def promotion(
     operator: Operator = ALICE,
     source: str | None = None,
     trace_id: str = TRACE_ID,
+    overrides: Overrides = NO_OVERRIDES,
 ) -> PromotionRequest:
     """What a face makes of these words."""
-    return promotion_request(engine.path, version, source, target, operator, trace_id)
+    return promotion_request(engine.path, version, source, target, operator, trace_id, overrides)
 
 
-def promote(engine: Engine, version: str, target: str, operator: Operator = ALICE) -> Result:
+def promote(
+    engine: Engine,
+    version: str,
+    target: str,
+    operator: Operator = ALICE,
+    overrides: Overrides = NO_OVERRIDES,
+) -> Result:
     """Plan and execute at once."""
-    return engine.run(promotion(engine, version, target, operator), Told())
+    asked = promotion(engine, version, target, operator, overrides=overrides)
+    return engine.run(asked, Told())

@@ -84,6 +84,25 @@ def test_somebody_else_approves_and_nobody_approves_their_own(api: Client) -> No
     assert [e.details["reason"] for e in story if e.kind == "approved"] == ["looked at it"]
 
 
+def test_an_older_version_is_refused_and_allowed_with_a_reason(api: Client) -> None:
+    api.stage.publish("v0.9.0")
+    api.stage.ask("v1.0.0", "staging")
+    asked = {"version": "v0.9.0", "to": "staging"}
+    allowed = asked | {"allow_older": True}
+
+    refused = document(api.post("/promotions", **asked, dry_run=True), 409)
+    unsaid = document(api.post("/promotions", **allowed), 400)
+    judged = document(api.post("/promotions", **allowed, reason="old line", dry_run=True), 200)
+    taken = document(api.post("/promotions", **allowed, reason="old line"), 202)
+
+    assert refused["error"]["reason_code"] == "older_version"
+    assert "--allow-older --reason" in refused["error"]["message"]
+    assert "say why" in unsaid["error"]["message"]
+    assert judged["overrides"][0]["reason"] == "old line"
+    assert judged["impact_analysis"]["versions_undone"] == ["v1.0.0"]
+    assert api.stage.settle(taken["change_id"]).state is ChangeState.PROMOTED
+
+
 def test_a_rejection_needs_a_reason_and_closes_the_change(api: Client) -> None:
     api.stage.ask("v1.0.0", "staging")
     change = api.stage.ask("v1.0.0", "prod")

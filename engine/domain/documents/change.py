@@ -6,6 +6,7 @@ from engine.domain.documents.answers import Document, error_document
 from engine.domain.documents.promotion import Asked
 from engine.domain.documents.rollback import AskedRollback
 from engine.domain.errors import ApprovalPendingError, ChangeClosedError, PromotionError
+from engine.domain.overrides import needed
 from engine.domain.result import Ending
 
 _OUTCOMES = {
@@ -41,6 +42,8 @@ def promotion_of(asked: Asked, change: Change) -> Document:
             "promotion_id": change.record_id,
             "artifact_tag": change.artifact_tag or due,
             "gate_results": [gate.model_dump(mode="json") for gate in change.gate_results],
+            "overrides": [each.model_dump() for each in needed(change.overrides, change.findings)],
+            "impact_analysis": change.impact.model_dump(mode="json") if change.impact else None,
             "promoted_at": _recorded_at(change),
         }
     )

@@ -9,6 +9,7 @@ from engine.domain.documents.answers import (
     synced,
     would_end,
 )
+from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.plan import Effect, Plan
 from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending, Result
@@ -23,6 +24,7 @@ class Asked:
     target: str
     dry_run: bool
     trace_id: str
+    overrides: Overrides = NO_OVERRIDES
 
 
 def blank(asked: Asked) -> Document:
@@ -42,6 +44,8 @@ def blank(asked: Asked) -> Document:
         "signature": None,
         "operator": None,
         "authorized_via": None,
+        "overrides": [],
+        "impact_analysis": None,
         "approvals_missing": 0,
         "tags": [],
         "registry_sync": [],
@@ -77,6 +81,8 @@ def _planned(asked: Asked, plan: Plan) -> Document:
         "signature": plan.signature.model_dump(mode="json"),
         "operator": plan.request.operator.name,
         "authorized_via": plan.authorized_via or None,
+        "overrides": [each.model_dump() for each in plan.overrides],
+        "impact_analysis": plan.impact.model_dump(mode="json") if plan.impact else None,
         "approvals_missing": plan.approvals_missing,
         "tags": [str(write.tag) for write in plan.writes],
     }
@@ -84,5 +90,12 @@ def _planned(asked: Asked, plan: Plan) -> Document:
 
 def _recorded(record: PromotionRecord) -> Document:
     fields = record.model_dump(mode="json")
-    names = ("promotion_id", "artifact_tag", "promoted_at", "gate_results")
+    names = (
+        "promotion_id",
+        "artifact_tag",
+        "promoted_at",
+        "gate_results",
+        "overrides",
+        "impact_analysis",
+    )
     return {name: fields[name] for name in names}

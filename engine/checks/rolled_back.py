@@ -1,0 +1,53 @@
+"""A version that its source was rolled back from does not go on."""
+
+from engine.checks.approval import override_via
+from engine.checks.check import reads
+from engine.context.promotion import PromotionContext
+from engine.domain.errors import AuthorizationError, RolledBackError
+from engine.domain.finding import Finding, blocked, passed, warned
+from engine.domain.ledger import LedgerEntry
+from engine.domain.plan import Effect
+from engine.domain.record import RollbackRecord
+from engine.domain.request import PromotionRequest
+
+_NAME = "rolled back"
+
+
+@reads(PromotionContext.effect, PromotionContext.source_rollback, name=_NAME)
+def rolled_back(request: PromotionRequest, context: PromotionContext) -> Finding:
+    """A source that moved on to another version does not block: only a rollback does."""
+    version, source, target = request.version, request.source, request.target
+    said = described(context.source_rollback)
+    if said is None:
+        return passed(_NAME, f"{source} was not rolled back from {version}")
+    if context.effect is not Effect.CHANGE:
+        return passed(_NAME, f"{target} is not changed")
+    fact = f"{source} was rolled back from {version} {said}"
+    if not request.overrides.override_rollback:
+        return blocked(
+            _NAME,
+            f"{fact}. Promote it again once it is sound (floe platform promote {version} --to "
+            f"{source}); whoever may approve in {target} can override this: floe platform promote "
+            f"{version} --to {target} --override-rollback --reason …",
+            RolledBackError,
+            {"version": str(version), "source": source},
+        )
+    via = override_via(request.operator, context.target)
+    if not via:
+        return blocked(
+            "authorization",
+            f"Unauthorized: Operator '{request.operator.name}' may not override that {fact}. Only "
+            f"whoever may approve in {target} can",
+            AuthorizationError,
+            {"operator": request.operator.name, "groups": sorted(request.operator.groups)},
+        )
+    who, reason = request.operator.name, request.overrides.reason
+    return warned(_NAME, f"{fact}. {who} overrides it (--override-rollback, {via}): {reason}")
+
+
+def described(entry: LedgerEntry | None) -> str | None:
+    """Who rolled back, when and why; None where nobody did."""
+    if entry is None or not isinstance(entry.record, RollbackRecord):
+        return None
+    record = entry.record
+    return f"by {record.operator} on {record.at:%Y-%m-%d %H:%M:%S} UTC: {record.reason}"

@@ -1,0 +1,44 @@
+"""A version that is not where it should come from, with what could have been meant."""
+
+from engine.domain.artifact import Tag, Version, nearest
+from engine.domain.environment import Environment
+from engine.domain.errors import ArtifactNotFoundError
+from engine.domain.path import NO_ENVIRONMENT, PromotionPath, TagReading
+
+
+def not_found(
+    path: PromotionPath,
+    version: Version,
+    target: Environment,
+    repository: str,
+    tags: tuple[Tag, ...],
+) -> ArtifactNotFoundError:
+    """The error for a promotion of `version` to `target`, where `repository` has only `tags`."""
+    source = path.before(target.name)
+    tag = source.tag(version) if source else version.tag
+    near = nearest(version, _published(path, source, tags))
+    hint = f"Nearest there: {', '.join(map(str, near))}" if near else "No version is there"
+    published = target.tag(version)
+    if source is None and published in tags:
+        hint = f"A build published '{published}' already, so {target} needs no promotion"
+    return ArtifactNotFoundError(
+        f"There is no '{tag}' in {repository}. {hint}",
+        {"tag": str(tag), "nearest": [str(each) for each in near]},
+    )
+
+
+def _published(
+    path: PromotionPath, source: Environment | None, tags: tuple[Tag, ...]
+) -> list[Version]:
+    """Every version the source has."""
+    wanted = source.name if source else NO_ENVIRONMENT
+    readings = [path.read(tag) or _unpromoted(tag) for tag in tags]
+    return [r.version for r in readings if r and r.environment == wanted and not r.rollback]
+
+
+def _unpromoted(tag: Tag) -> TagReading | None:
+    """A tag that is just a version: what the build pushed."""
+    try:
+        return TagReading(Version(tag.name), NO_ENVIRONMENT)
+    except ValueError:
+        return None

@@ -1,0 +1,63 @@
+"""Exemptions from rules: what a promotion asks for, and what its record says of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+Rule = Literal["version order", "rolled back"]
+_RULES = ("version order", "rolled back")
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """The rules a promotion asks to be exempt from, and the `reason`; empty without any."""
+
+    allow_older: bool = False
+    override_rollback: bool = False
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        return self.allow_older or self.override_rollback
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that ask for them, as they are typed."""
+        older = ("--allow-older",) if self.allow_older else ()
+        return (*older, "--override-rollback") if self.override_rollback else older
+
+
+NO_OVERRIDES = Overrides()
+
+
+class Override(BaseModel):
+    """A rule that a promotion was exempted from: what the rule found, and the reason given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rule: Rule
+    finding: str
+    reason: str
+
+
+class Found(Protocol):
+    """What a check found, fresh or as it was kept."""
+
+    @property
+    def check(self) -> str: ...
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+
+def needed(asked: Overrides, findings: Iterable[Found]) -> tuple[Override, ...]:
+    """Only those that made a difference: a rule with nothing to say needs no override."""
+    warned = (each for each in findings if each.outcome == "warned" and each.check in _RULES)
+    return tuple(
+        Override.model_validate(
+            {"rule": each.check, "finding": each.reason, "reason": asked.reason}
+        )
+        for each in warned
+    )

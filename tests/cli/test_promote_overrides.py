@@ -1,0 +1,63 @@
+"""`floe platform promote` of an older version, or of one that was rolled back."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.builders import image
+from tests.peers import oci_layout
+from tests.scenarios.commands import Floe
+
+LAYOUT = "oci-layout:./registry"
+FREE = "{environments: [{name: dev}, {name: staging}, {name: prod}]}"
+
+
+@pytest.fixture
+def floe(tmp_path: Path) -> Floe:
+    """Staging went to v1.1.0 and was rolled back to v1.0.0."""
+    for version in ("v0.9.0", "v1.0.0", "v1.1.0"):
+        oci_layout.write(tmp_path / "registry", image(version.encode()), f"{version}-dev")
+    built = Floe.on(LAYOUT, tmp_path, FREE)
+    for version in ("v1.0.0", "v1.1.0"):
+        assert built.run("platform", "promote", version, "--to", "staging").code == 0
+    back = ("v1.0.0", "--env", "staging", "--reason", "corrupts orders")
+    assert built.run("platform", "rollback", *back).code == 0
+    return built
+
+
+def test_what_was_rolled_back_is_refused_and_overridden_with_a_reason(floe: Floe) -> None:
+    onward = ("platform", "promote", "v1.1.0", "--to", "prod")
+
+    refused = floe.run(*onward)
+    judged = floe.run(*onward, "--dry-run")
+    done = floe.run(*onward, "--override-rollback", "--reason", "fixed in the database")
+
+    assert (refused.code, judged.code, done.code) == (11, 11, 0)
+    assert "staging was rolled back from v1.1.0 by" in refused.err
+    assert "corrupts orders" in refused.err
+    assert "--override-rollback --reason …" in refused.err
+    assert "Promotion would succeed" not in judged.out
+    assert "fixed in the database" in done.err
+
+
+def test_an_older_version_is_refused_and_allowed_with_a_reason(floe: Floe) -> None:
+    older = ("platform", "promote", "v0.9.0", "--to", "staging")
+    allowed = (*older, "--allow-older", "--reason", "for the old line")
+
+    refused, unsaid = floe.run(*older), floe.run(*older, "--allow-older")
+    judged, done = floe.run(*allowed, "--dry-run"), floe.run(*allowed, "--output", "json")
+
+    assert (refused.code, unsaid.code, judged.code, done.code) == (10, 2, 0, 0)
+    assert "floe platform promote v0.9.0 --to staging --allow-older --reason …" in refused.err
+    assert "say why" in unsaid.err
+    assert "Impact:" in judged.out
+    assert done.document["overrides"][0]["rule"] == "version order"
+    assert done.document["overrides"][0]["reason"] == "for the old line"
+    assert done.document["impact_analysis"]["versions_undone"] == ["v1.1.0", "v1.0.0"]
+
+
+def test_going_forward_again_is_a_promotion(floe: Floe) -> None:
+    done = floe.run("platform", "promote", "v1.1.0", "--to", "staging")
+
+    assert done.code == 0
+    assert done.out.splitlines()[0] == "Promoted v1.1.0 from dev to staging"

@@ -1,0 +1,163 @@
+"""An environment goes to an older version only by a rollback, or where somebody says so."""
+
+import pytest
+
+from engine.api import Engine
+from engine.domain.artifact import Tag
+from engine.domain.errors import ConflictError, OlderVersionError, UsageError
+from engine.domain.overrides import Overrides
+from engine.domain.plan import GateMode
+from engine.domain.record import PromotionRecord
+from engine.domain.result import Ending
+from tests.builders import image
+from tests.conftest import Place
+from tests.scenarios.engines import BOB, Told, promote, promotion
+from tests.scenarios.verbs import artifact, kinds, promoted, roll_back
+
+ALLOWED = Overrides(allow_older=True, reason="customers on the old line")
+
+
+def test_an_older_version_that_was_never_there_is_refused(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.1.0")
+    place.push(artifact("v1.0.9"), "v1.0.9-dev")
+
+    result = promote(engine, "v1.0.9", "staging")
+
+    assert isinstance(result.error, OlderVersionError)
+    assert result.error.exit_code == 10
+    assert str(result.error) == (
+        "v1.0.9 precedes v1.1.0, which staging runs. If it is meant to go there: floe platform "
+        "promote v1.0.9 --to staging --allow-older --reason …"
+    )
+    assert place.registry.resolve(Tag("v1.0.9-staging")) is None
+
+
+def test_an_older_version_that_was_there_is_a_rollback(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+
+    result = promote(engine, "v1.0.0", "staging")
+
+    assert isinstance(result.error, ConflictError)
+    assert "floe platform rollback v1.0.0 --env staging --reason …" in str(result.error)
+    assert "--allow-older" not in str(result.error)
+
+
+def test_not_even_an_override_repeats_an_older_promotion(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+
+    result = promote(engine, "v1.0.0", "staging", overrides=ALLOWED)
+
+    assert "floe platform rollback v1.0.0 --env staging" in str(result.error)
+
+
+def test_an_allowed_older_version_is_on_record_with_who_why_and_what_it_undoes(
+    place: Place, engine: Engine
+) -> None:
+    place.push(image(b'{"limits": 2}', layer_type="application/json"), "v1.1.0-dev")
+    promote(engine, "v1.1.0", "staging")
+    place.push(image(b"{}", layer_type="application/json"), "v1.0.9-dev")
+
+    result = promote(engine, "v1.0.9", "staging", BOB, ALLOWED)
+
+    record = result.record
+    assert result.outcome is Ending.PROMOTED
+    assert isinstance(record, PromotionRecord)
+    assert [(each.rule, each.reason) for each in record.overrides] == [
+        ("version order", "customers on the old line")
+    ]
+    assert "bob@acme.com allows it (--allow-older)" in record.overrides[0].finding
+    assert record.impact_analysis is not None
+    assert record.impact_analysis.versions_undone == ("v1.1.0",)
+    assert record.impact_analysis.breaking_changes == ("Removed field: limits",)
+    assert result.warnings == (record.overrides[0].finding,)
+    assert engine.history("staging", 1)[0].record == record
+
+
+def test_an_override_that_nothing_needs_is_not_recorded(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0")
+    place.push(artifact("v1.1.0"), "v1.1.0-dev")
+
+    record = promote(engine, "v1.1.0", "staging", overrides=ALLOWED).record
+
+    assert isinstance(record, PromotionRecord)
+    assert (record.overrides, record.impact_analysis, record.warnings) == ((), None, ())
+
+
+@pytest.mark.parametrize(
+    "overrides", [Overrides(allow_older=True), Overrides(override_rollback=True, reason="  ")]
+)
+def test_an_override_needs_a_reason(engine: Engine, overrides: Overrides) -> None:
+    with pytest.raises(UsageError, match="reason is empty"):
+        promotion(engine, "v1.0.0", "staging", overrides=overrides)
+
+
+def test_a_reason_alone_is_refused(engine: Engine) -> None:
+    with pytest.raises(UsageError, match="only with --allow-older or --override-rollback"):
+        promotion(engine, "v1.0.0", "staging", overrides=Overrides(reason="because"))
+
+
+@pytest.mark.parametrize(
+    ("running", "wanted"),
+    [
+        ("v1.0.0", "1.0.1"),
+        ("v1.0.0-rc.2", "v1.0.0-rc.10"),
+        ("v1.0.0-rc.1", "v1.0.0"),
+        ("1.0.0", "v1.0.0"),
+        ("v1.9.0", "v1.10.0"),
+    ],
+)
+def test_what_does_not_precede_is_promoted(
+    place: Place, engine: Engine, running: str, wanted: str
+) -> None:
+    promoted(place, engine, running)
+    place.push(artifact(wanted), f"{wanted}-dev")
+
+    assert promote(engine, wanted, "staging").outcome is Ending.PROMOTED
+
+
+@pytest.mark.parametrize(
+    ("running", "wanted"),
+    [
+        ("v1.0.0", "v1.0.0-rc.1"),
+        ("1.0.1", "v1.0.0"),
+        ("v1.10.0", "v1.9.0"),
+        ("v1.0.0-rc.1", "v1.0.0-beta"),
+    ],
+)
+def test_what_precedes_by_semantic_versioning_is_refused(
+    place: Place, engine: Engine, running: str, wanted: str
+) -> None:
+    promoted(place, engine, running)
+    place.push(artifact(wanted), f"{wanted}-dev")
+
+    assert isinstance(promote(engine, wanted, "staging").error, OlderVersionError)
+
+
+def test_going_forward_again_after_a_rollback_is_a_promotion(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    first = engine.history("staging", 1)[0].record
+    roll_back(engine, "v1.0.0")
+
+    result = promote(engine, "v1.1.0", "staging", BOB)
+
+    record = result.record
+    assert result.outcome is Ending.PROMOTED
+    assert isinstance(record, PromotionRecord)
+    assert record.id != first.id
+    assert record.operator == "bob@acme.com"
+    assert (record.overrides, record.warnings) == ((), ())
+    assert kinds(engine) == ["promotion", "promotion", "rollback", "promotion"]
+    assert place.registry.resolve(Tag("latest-staging")) == artifact("v1.1.0").manifest.digest
+    assert promote(engine, "v1.1.0", "staging").outcome is Ending.UNCHANGED
+
+
+def test_a_dry_run_says_what_an_allowed_older_version_undoes(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.1.0")
+    place.push(artifact("v1.0.9"), "v1.0.9-dev")
+
+    asked = promotion(engine, "v1.0.9", "staging", overrides=ALLOWED)
+    plan = engine.plan(asked, Told(), GateMode.LIST)
+
+    assert plan.error is None
+    assert plan.impact is not None
+    assert plan.impact.versions_undone == ("v1.1.0",)

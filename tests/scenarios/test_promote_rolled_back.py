@@ -1,0 +1,157 @@
+"""A version that its source was rolled back from does not go on, until it is promoted again."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.api import Engine
+from engine.domain.environment import Approvals, Authorization, Environment
+from engine.domain.errors import AuthorizationError, RolledBackError
+from engine.domain.overrides import Overrides
+from engine.domain.record import PromotionRecord
+from engine.domain.result import Ending, Result
+from tests.conftest import Place
+from tests.scenarios.engines import BOB, Told, engine_on, path_of, person, promote, promotion
+from tests.scenarios.verbs import artifact, lock, promoted, roll_back, unlock
+
+OVERRIDDEN = Overrides(override_rollback=True, reason="the fix is in the database")
+MANAGERS = Environment("prod", approvals=Approvals(groups=frozenset({"managers"})))
+ADMINS = Environment("prod", authorization=Authorization(allowed_groups=frozenset({"admins"})))
+
+
+def assert_blocked(result: Result) -> None:
+    assert isinstance(result.error, RolledBackError)
+    assert result.error.exit_code == 11
+    assert "staging was rolled back from v1.1.0 by bob@acme.com on 2026-09-01" in str(result.error)
+    assert "INC-42: 5xx since the release" in str(result.error)
+
+
+def rolled_back(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    roll_back(engine, "v1.0.0", operator=BOB)
+
+
+def test_a_version_that_was_rolled_back_is_blocked_with_the_way_on(
+    place: Place, engine: Engine
+) -> None:
+    rolled_back(place, engine)
+
+    result = promote(engine, "v1.1.0", "prod")
+
+    assert_blocked(result)
+    assert "floe platform promote v1.1.0 --to staging" in str(result.error)
+    assert "promote v1.1.0 --to prod --override-rollback --reason …" in str(result.error)
+    assert engine.history("prod") == ()
+
+
+def test_it_stays_blocked_whatever_happens_there_later(place: Place, engine: Engine) -> None:
+    rolled_back(place, engine)
+    lock(engine)
+    unlock(engine)
+    promoted(place, engine, "v1.2.0", "v1.3.0")
+
+    assert_blocked(promote(engine, "v1.1.0", "prod"))
+    assert promote(engine, "v1.2.0", "prod").outcome is Ending.PROMOTED
+
+
+def test_a_source_that_moved_on_to_a_newer_version_does_not_block(
+    place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
+    roll_back(engine, "v1.1.0")
+
+    assert promote(engine, "v1.0.0", "prod").outcome is Ending.PROMOTED
+    assert promote(engine, "v1.1.0", "prod").outcome is Ending.PROMOTED
+
+
+def test_promoted_again_to_its_source_it_goes_on(place: Place, engine: Engine) -> None:
+    rolled_back(place, engine)
+    assert promote(engine, "v1.1.0", "staging").outcome is Ending.PROMOTED
+
+    assert promote(engine, "v1.1.0", "prod").outcome is Ending.PROMOTED
+
+
+def test_a_second_rollback_blocks_again(place: Place, engine: Engine) -> None:
+    rolled_back(place, engine)
+    promote(engine, "v1.1.0", "staging")
+    roll_back(engine, "v1.0.0", operator=BOB)
+
+    assert_blocked(promote(engine, "v1.1.0", "prod"))
+
+
+def test_the_first_environment_can_be_rolled_back_too(place: Place, engine: Engine) -> None:
+    for version in ("v1.0.0", "v1.1.0"):
+        place.push(artifact(version), version)
+        promote(engine, version, "dev")
+    roll_back(engine, "v1.0.0", "dev")
+
+    result = promote(engine, "v1.1.0", "staging")
+
+    assert isinstance(result.error, RolledBackError)
+
+
+def test_what_is_promoted_already_stays_unchanged(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    promote(engine, "v1.1.0", "prod")
+    roll_back(engine, "v1.0.0")
+
+    assert promote(engine, "v1.1.0", "prod").outcome is Ending.UNCHANGED
+
+
+def test_an_override_is_on_record(place: Place, engine: Engine) -> None:
+    rolled_back(place, engine)
+
+    result = promote(engine, "v1.1.0", "prod", overrides=OVERRIDDEN)
+
+    record = result.record
+    assert result.outcome is Ending.PROMOTED
+    assert isinstance(record, PromotionRecord)
+    (override,) = record.overrides
+    assert (override.rule, override.reason) == ("rolled back", "the fix is in the database")
+    assert "staging was rolled back from v1.1.0 by bob@acme.com" in override.finding
+    assert "alice@acme.com overrides it" in override.finding
+    assert result.warnings == (override.finding,)
+
+
+@pytest.mark.parametrize(
+    ("prod", "groups", "allowed"),
+    [
+        (MANAGERS, ("managers",), True),
+        (MANAGERS, ("admins",), False),
+        (ADMINS, ("admins",), True),
+        (ADMINS, (), False),
+    ],
+)
+def test_only_whoever_may_approve_there_overrides(
+    layout: Place, tmp_path: Path, prod: Environment, groups: tuple[str, ...], allowed: bool
+) -> None:
+    with engine_on(layout.registry, tmp_path, path_of("dev", "staging", prod)) as engine:
+        rolled_back(layout, engine)
+
+        result = promote(engine, "v1.1.0", "prod", person("carol@acme.com", *groups), OVERRIDDEN)
+
+    if allowed:
+        assert result.outcome is Ending.PROMOTED
+    else:
+        assert isinstance(result.error, AuthorizationError)
+        assert result.error.exit_code == 12
+
+
+def test_nobody_unverified_overrides_where_approvals_are_asked_for(
+    layout: Place, tmp_path: Path
+) -> None:
+    with engine_on(layout.registry, tmp_path, path_of("dev", "staging", MANAGERS)) as engine:
+        rolled_back(layout, engine)
+        carol = person("carol@acme.com", "managers", verified=False)
+
+        result = promote(engine, "v1.1.0", "prod", carol, OVERRIDDEN)
+
+    assert isinstance(result.error, AuthorizationError)
+
+
+def test_a_rollback_while_gates_run_is_seen_under_the_lease(place: Place, engine: Engine) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    plan = engine.plan(promotion(engine, "v1.1.0", "prod"), Told())
+    roll_back(engine, "v1.0.0", operator=BOB)
+
+    assert_blocked(engine.execute(plan, Told()))
