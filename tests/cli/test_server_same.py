@@ -71,6 +71,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "sync as JSON": ("sync", *JSON),
 }
 _VARYING = (
+    # Through a server a request is accepted first and carried out later.
+    (r'"requested_at": ?(null|"[^"]*")', "<asked>"),
     (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>"),
     (r"\bc-[0-9a-f]{8}\b", "<change>"),
     (r"sha256:[0-9a-f]{12,64}", "<digest>"),
