@@ -77,7 +77,7 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 
 # The tests talk to a real registry process and push with a foreign client.
 packages:
-	@.ci/packages docker-registry skopeo chromium npm
+	@.ci/packages docker-registry skopeo chromium npm jq
 
 # Built once into a cache outside the tree; where Go is not, the tests say what they left out.
 peers:
