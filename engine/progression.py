@@ -20,6 +20,7 @@ from engine.agreement import (
 )
 from engine.checks.approval import approver_via
 from engine.completion import record_of
+from engine.context.deployment import drift_warnings
 from engine.domain.change import Change, ChangeState, Ended
 from engine.domain.errors import (
     ApprovalPendingError,
@@ -95,6 +96,7 @@ class Progression:
     def _check(self, change: Change, progress: Progress) -> Change:
         try:
             plan = self.runs.plan(request_of(change), progress)
+            drift = () if plan.error else self._drift(change)
         except StoreUnavailableError:
             # Says nothing about the change: it is checked again once that can be kept.
             raise
@@ -110,10 +112,15 @@ class Progression:
         if plan.effect is Effect.NOTHING:
             return self._done(judged.model_copy(update={"unchanged": True}), plan.committed)
         fingerprint = fingerprint_of(plan, self.configuration(change.target))
-        judged = judged.model_copy(update={"fingerprint": fingerprint})
+        told = {"fingerprint": fingerprint, "warnings": (*judged.warnings, *drift)}
+        judged = judged.model_copy(update=told)
         if not plan.approvals_required:
             return self._move(judged, ChangeState.EXECUTING, "checked")
         return self._ask(judged, plan.approvals_required)
+
+    def _drift(self, change: Change) -> tuple[str, ...]:
+        target = self.runs.path.environment(change.target)
+        return drift_warnings(target, self.runs.path, self.runs.registry, self.runs.ledger)
 
     def _ask(self, change: Change, required: int) -> Change:
         """Wait for approvals, in place of whatever else waited for this environment."""
