@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from cli.remote.exchange import Answer, EndlessAnswerError, exchange
 from cli.remote.failures import Failure, ServerUnavailableError
 from engine.config.proxies import usable_surroundings
+from engine.config.wall_clock import held
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.text import printable
 
@@ -56,12 +57,13 @@ class Api:
             "traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01",
         }
         with usable_surroundings():
-            self._client = httpx.Client(
+            client = httpx.Client(
                 base_url=f"{self.place}/api/v1/",
                 headers=headers,
                 follow_redirects=False,
                 timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
             )
+        self._client = held(client)
 
     def close(self) -> None:
         self._client.close()

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from engine.config.wall_clock import until
+
 MAX_BYTES = 64 * 1024 * 1024
 # What `floe serve` says is a dozen deep; what is much deeper cannot be printed again.
 _MAX_DEPTH = 100
@@ -46,10 +48,21 @@ def exchange(
     """
     Ask, and read what is answered; httpx.RequestError where nothing is.
 
-    EndlessAnswerError for a body that is not whole `seconds` after it was asked for, or larger
-    than MAX_BYTES. It is read as it comes: what was compressed unasked swells to any size.
+    EndlessAnswerError for an answer that is not whole `seconds` after it was asked for, or larger
+    than MAX_BYTES. `client` is `held`, so that slow headers end then, too.
     """
     end = time.monotonic() + seconds
+    try:
+        with until(lambda: end - time.monotonic()):
+            return _exchanged(client, method, path, **options)
+    except httpx.ReadTimeout as error:
+        if time.monotonic() < end:
+            raise
+        raise EndlessAnswerError(f"an answer that takes longer than {seconds:g} s") from error
+
+
+def _exchanged(client: httpx.Client, method: str, path: str, **options: Json) -> Answer:
+    """The body is read as it comes: what was compressed unasked swells to any size."""
     with client.stream(method, path, **options) as answer:
         if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise EndlessAnswerError("it compressed its answer, which was not asked for")
@@ -58,8 +71,6 @@ def exchange(
             body += chunk
             if len(body) > MAX_BYTES:
                 raise EndlessAnswerError(f"an answer of more than {MAX_BYTES >> 20} MiB")
-            if time.monotonic() > end:
-                raise EndlessAnswerError(f"an answer that takes longer than {seconds:g} s")
     document = _read(bytes(body)) if _kind(answer.headers) == _JSON else None
     return Answer(answer.status_code, answer.headers, document)
 

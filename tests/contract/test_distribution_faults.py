@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -146,6 +147,35 @@ def test_a_slow_answer_ends_at_the_deadline(
         opened(fake.host, timeout_seconds=1.0).fetch(V1)
 
     assert time.monotonic() - start < 10
+
+
+def test_a_blob_that_drips_ends_though_every_byte_comes_in_time(
+    fake: FakeRegistry, opened: Opened, tmp_path: Path
+) -> None:
+    content = b"x" * 600
+    fake.always("GET", "/blobs/", Reply(200, content, drip_seconds=0.1))
+    start = time.monotonic()
+
+    with (
+        (tmp_path / "blob").open("w+b") as file,
+        pytest.raises(RegistryUnavailableError, match="did not answer"),
+    ):
+        opened(fake.host, timeout_seconds=1.0).save(str(Digest.of(content)), len(content), file)
+
+    assert time.monotonic() - start < 10
+
+
+def test_a_large_blob_may_take_longer_than_the_time_out(
+    fake: FakeRegistry, opened: Opened, tmp_path: Path
+) -> None:
+    content = b"x" * (3 * 1024 * 1024)
+    pieces = Reply(200, content, drip_seconds=0.4, drip_bytes=512 * 1024)
+    fake.always("GET", "/blobs/", pieces)
+
+    with (tmp_path / "blob").open("w+b") as file:
+        opened(fake.host, timeout_seconds=1.5).save(str(Digest.of(content)), len(content), file)
+
+        assert file.tell() == len(content)
 
 
 def test_retries_end_at_the_deadline(fake: FakeRegistry, opened: Opened) -> None:

@@ -1,5 +1,8 @@
 """Copies between registries that ask who we are, and that take their time."""
 
+import time
+from pathlib import Path
+
 import pytest
 
 from engine.adapters.registry.credentials import Password, always
@@ -127,6 +130,21 @@ def test_a_secondary_that_is_slow_with_every_answer_has_one_time_out_for_all(
         mirror.copy(many.manifest)
 
     assert len(secondary.seen("HEAD", "/blobs/")) < 100
+
+
+def test_a_directory_does_not_wait_for_content_that_only_trickles(
+    fake, opened: Opened, tmp_path: Path
+):
+    slow = image(b"x" * 2000)
+    fake.hold(REPOSITORY, slow, "v1.0.0")
+    fake.always("GET", descriptor(b"x" * 2000, "")["digest"], Reply(200, b"x" * 2000, {}, 0, 0.05))
+    mirror = mirror_to(opened(fake.host, timeout_seconds=0.5), tmp_path / "disk")
+    start = time.monotonic()
+
+    with pytest.raises(RegistryUnavailableError, match="did not answer"):
+        mirror.copy(slow.manifest)
+
+    assert time.monotonic() - start < 10
 
 
 def test_content_that_only_trickles_is_given_up(fake, secondary, opened: Opened):

@@ -165,9 +165,14 @@ def test_what_is_no_server_of_ours_is_unavailable(
     ("reply", "seconds", "said"),
     [
         (Reply(200, b"[" + b"1," * 100, JSON, drip_seconds=0.1), 0.5, "takes longer than 0.5 s"),
+        (
+            Reply(200, headers={"X-Slow": "x" * 600}, drip_seconds=0.05, drips_head=True),
+            0.5,
+            "takes longer than 0.5 s",
+        ),
         (Reply(200, b" " * (65 << 20), JSON), 100, "more than 64 MiB"),
     ],
-    ids=["slow", "large"],
+    ids=["slow", "slow head", "large"],
 )
 def test_an_answer_without_an_end_is_not_read_to_its_end(
     strange: Strange, reply: Reply, seconds: float, said: str

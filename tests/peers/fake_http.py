@@ -31,8 +31,9 @@ class Request:
 @dataclass(frozen=True)
 class Reply:
     """
-    An answer. `delay_seconds` passes before it; `drip_seconds` before each byte of its body, and
-    of its head too where it `drips_head`; `cut_after` bytes of the body the connection is cut.
+    An answer. `delay_seconds` passes before it; `drip_seconds` before each `drip_bytes` of its
+    body, and before each byte of its head too where it `drips_head`; `cut_after` bytes of the body
+    the connection is cut.
     """
 
     status: int = 200
@@ -40,6 +41,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_seconds: float = 0
     drip_seconds: float = 0
+    drip_bytes: int = 1
     drips_head: bool = False
     cut_after: int | None = None
 
@@ -205,9 +207,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = reply.body if reply.cut_after is None else reply.body[: reply.cut_after]
         if reply.drip_seconds:
-            for position in range(len(body)):
+            for position in range(0, len(body), reply.drip_bytes):
                 self._pause(reply.drip_seconds)
-                self.wfile.write(body[position : position + 1])
+                self.wfile.write(body[position : position + reply.drip_bytes])
         else:
             self.wfile.write(body)
         if reply.cut_after is not None:

@@ -9,10 +9,11 @@ import httpx
 
 from engine.adapters.registry.answers import check_stored, codes, expect
 from engine.adapters.registry.content import check_name
-from engine.adapters.registry.exchange import Answer, Call, Deadline
+from engine.adapters.registry.exchange import STEP_BYTES, Answer, Call, Deadline
 from engine.adapters.registry.failures import never_connected, unreachable
 from engine.adapters.registry.session import Session
 from engine.adapters.registry.upload import GONE, GONE_CODES, OCTETS, blob_url, open_session
+from engine.config.wall_clock import until
 from engine.domain.artifact import Digest
 from engine.domain.errors import (
     ContentMissingError,
@@ -78,7 +79,7 @@ class Blobs:
         if response is None:
             raise RegistryAnswerError(f"{self._reference} sent no content for blob {digest}")
         try:
-            yield _pieces(answer.call, response)
+            yield _pieces(answer.call, response, deadline.seconds)
         finally:
             response.close()
 
@@ -154,8 +155,28 @@ def _whole_size(answer: Answer) -> str:
     return str(answer.headers.get("Content-Length", ""))
 
 
-def _pieces(call: Call, response: httpx.Response) -> Iterator[bytes]:
-    try:
-        yield from response.iter_raw()
-    except httpx.TransportError as error:
-        raise unreachable(call, error) from error
+def _pieces(call: Call, response: httpx.Response, seconds: float) -> Iterator[bytes]:
+    """
+    The content of `response`, of which each STEP_BYTES have to come within `seconds`. The time in
+    which the caller does something else with a piece does not count.
+    """
+    chunks = response.iter_raw()
+    waited, came = 0.0, 0
+    while True:
+        deadline = Deadline(seconds - waited)
+        try:
+            chunk = _next(chunks, deadline)
+        except httpx.TransportError as error:
+            raise unreachable(call, error) from error
+        if not chunk:
+            return
+        waited, came = seconds - deadline.remaining, came + len(chunk)
+        if came >= STEP_BYTES:
+            waited, came = 0.0, 0
+        yield chunk
+
+
+def _next(chunks: Iterator[bytes], deadline: Deadline) -> bytes:
+    """Nothing at the end; httpx.ReadTimeout at the deadline."""
+    with until(lambda: deadline.remaining):
+        return next(chunks, b"")

@@ -13,6 +13,9 @@ from engine.domain.errors import RegistryAnswerError
 
 # Error bodies are for people: more than this is no explanation.
 MAX_ERROR_BYTES = 64 * 1024
+# So much has to be transferred within the time-out, which counts anew then: a peer that takes or
+# sends a byte now and then hangs, too.
+STEP_BYTES = 1024 * 1024
 _NEXT = re.compile(r'<([^<>]*)>[^,<]*;\s*rel="?next"?', re.IGNORECASE)
 
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import httpx
 
 from engine.adapters.registry.answers import explanation
-from engine.adapters.registry.exchange import MAX_ERROR_BYTES, Answer, Call, Deadline
+from engine.adapters.registry.exchange import MAX_ERROR_BYTES, STEP_BYTES, Answer, Call, Deadline
 from engine.adapters.registry.failures import passes, unreachable
 from engine.config.proxies import usable_surroundings
 from engine.config.wall_clock import held, until
@@ -198,17 +198,21 @@ def _body(call: Call, response: httpx.Response, deadline: Deadline) -> bytes:
 def _saved(file: BinaryIO, chunks: Iterator[bytes], limit: int, deadline: Deadline) -> bytes:
     """
     Write `chunks` to `file`, no more than `limit` bytes and one, so that too much is seen. What is
-    large takes long: the deadline is for each piece and not for all of them.
+    large takes long: the deadline is for each STEP_BYTES and not for all of them.
     """
     file.seek(0)
     file.truncate()
     left = limit + 1
+    since_renewal = 0
     for chunk in chunks:
         file.write(chunk[:left])
         left -= len(chunk)
         if left <= 0:
             break
-        deadline.renew()
+        since_renewal += len(chunk)
+        if since_renewal >= STEP_BYTES:
+            since_renewal = 0
+            deadline.renew()
     return b""
 
 

@@ -4,15 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from engine.adapters.registry.distribution import DistributionRegistry
-from engine.adapters.registry.exchange import Deadline
+from engine.adapters.registry.exchange import STEP_BYTES, Deadline
 from engine.adapters.registry.mirror.side import Pieces
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryUnavailableError
 from engine.domain.manifest import Descriptor, Manifest
-
-# So much has to come on within the time-out, or a copy is given up: a registry that takes a byte
-# now and then hangs, too.
-_STEP_BYTES = 1024 * 1024
 
 
 class RemoteSide:
@@ -84,6 +80,6 @@ class RemoteSide:
                 )
             yield piece
             gone += len(piece)
-            if gone >= _STEP_BYTES:
+            if gone >= STEP_BYTES:
                 gone = 0
                 deadline.renew()
