@@ -14,6 +14,7 @@ from engine.domain.gate import GateKind
 from engine.domain.parsing import parse_version
 from engine.domain.selection import Selection
 from engine.domain.status import EnvironmentStatus
+from engine.domain.text import iso_time
 from engine.domain.trace import trace_id
 from web.board import Seen
 from web.filters import asked, cursor, page_size
@@ -107,7 +108,7 @@ def changes() -> Response:
 def change(change_id: str) -> Response:
     found = change_of(change_id)
     story = [
-        {"at": event.at.isoformat(), "kind": event.kind, "details": dict(event.details)}
+        {"at": iso_time(event.at), "kind": event.kind, "details": dict(event.details)}
         for event in the_site().platform.store.story(change_id)
     ]
     return jsonify(change_document(found) | {"timeline": story})
@@ -162,7 +163,7 @@ def _seen() -> Seen:
     raise _again(
         error,
         last_known=[status_document(row) for row in seen.rows],
-        read_at=seen.at.isoformat() if seen.at else None,
+        read_at=iso_time(seen.at) if seen.at else None,
     )
 
 

@@ -13,6 +13,7 @@ from jinja2 import StrictUndefined
 
 from engine.config.issuers import OidcSignIn
 from engine.config.people import NoSignIn
+from engine.domain.text import iso_time
 from web import words
 from web.api import api
 from web.chips import waiting
@@ -124,7 +125,7 @@ def _prepare_templates(app: Flask, site: Site) -> None:
     helpers: dict[str, Callable[..., object]] = {
         name: getattr(words, name) for name in ("ago", "moment", "short", "size", "span", "lines")
     }
-    environment.filters.update(helpers)
+    environment.filters.update(helpers, iso_time=iso_time)
     environment.globals.update(
         reference=site.platform.engine.registry.reference,
         form_token=form_token,

@@ -15,6 +15,7 @@ from engine.domain.errors import (
     PromotionError,
     SignatureVerificationError,
     TagExistsError,
+    UnconfiguredError,
     UsageError,
     VersionNotPromotedError,
 )
@@ -28,6 +29,7 @@ _STATUS: tuple[tuple[type[PromotionError], int], ...] = (
     (ForgedRequestError, 403),
     (NoSuchPageError, 404),
     (UsageError, 400),
+    (UnconfiguredError, 409),
     (ArtifactNotFoundError, 404),
     (SignatureVerificationError, 422),
     (GateFailedError, 422),

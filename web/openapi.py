@@ -20,14 +20,14 @@ _NAMES = {
     403: "Not authorized",
     404: "There is no such thing",
     405: "This address does not take that method",
-    409: "Somebody or something else was faster, or it is closed",
+    409: "Somebody or something else was faster, it is closed, or not configured",
     413: "The request is too large",
     422: "A gate, a signature or the path says no",
     423: "The environment is locked",
     500: "A defect, or a manifest that cannot be used",
     503: "The registry or the store does not answer",
 }
-_READING = (400, 401, 404, 500, 503)
+_READING = (400, 401, 404, 409, 500, 503)
 _ASKING = (202, 400, 401, 403, 404, 409, 413, 422, 423, 500, 503)
 
 

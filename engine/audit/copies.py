@@ -77,7 +77,7 @@ def _unknown(copy: Mark, ledger: Mapping[int, Mark], remarks: Remarks) -> None:
     """A copy is made before its change takes effect, so a run that ended in between leaves one."""
     if copy.told:
         return
-    kind, at = copy.speaks[0], copy.at.isoformat(timespec="seconds")
+    kind, at = copy.speaks[0], f"{copy.at:%Y-%m-%d %H:%M:%S} UTC"
     later = [n for n, mark in ledger.items() if mark.speaks == copy.speaks and mark.at >= copy.at]
     if later:
         remarks.note(

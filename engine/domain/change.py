@@ -260,6 +260,10 @@ def _differences(agreed: dict[str, Any], found: dict[str, Any]) -> Iterator[str]
         if isinstance(value, dict):
             for key in sorted(value.keys() | other.keys()):
                 if value.get(key) != other.get(key):
-                    yield f"{name}.{key}: {value.get(key)} -> {other.get(key)}"
+                    yield f"{name}.{key}: {_move(value.get(key), other.get(key))}"
         else:
-            yield f"{name}: {value} -> {other}"
+            yield f"{name}: {_move(value, other)}"
+
+
+def _move(agreed: str | None, found: str | None) -> str:
+    return f"{agreed or 'nothing'} -> {found or 'nothing'}"

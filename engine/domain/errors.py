@@ -4,6 +4,7 @@ Every way a request can end badly, and the exit code scripts rely on.
 * PromotionError .................. 1
   x ConfigError ................... 2
     - UsageError .................. 2
+    - UnconfiguredError ........... 2
   x ArtifactNotFoundError ......... 3
     - DeliveryNotFoundError ....... 3
   x RegistryUnavailableError ...... 5
@@ -64,6 +65,10 @@ class UsageError(ConfigError):
     """What was asked for cannot be understood."""
 
     reason_code = "usage"
+
+
+class UnconfiguredError(ConfigError):
+    """The request needs a setting that manifest.yaml does not have."""
 
 
 class ArtifactNotFoundError(PromotionError):

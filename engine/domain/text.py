@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 
 from engine.domain.errors import UsageError
 
@@ -53,6 +54,11 @@ def printable(text: str) -> str:
         char.encode("unicode_escape").decode() if unicodedata.category(char) in _UNSEEN else char
         for char in text
     )
+
+
+def iso_time(time: datetime) -> str:
+    """`time` in UTC as ISO 8601 with `Z`: the form of all times that programs read."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def mask_secrets(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from engine.domain.errors import ConfigError
+from engine.domain.errors import UnconfiguredError
 from engine.domain.manifest import Manifest
 from engine.domain.signature import SignatureVerdict
 from engine.ports.registry import RegistryReader
@@ -22,7 +22,7 @@ class NoVerifier:
     """Implements `Verifier` where no key and no issuer is configured: nothing can be verified."""
 
     def verify(self, registry: RegistryReader, manifest: Manifest) -> SignatureVerdict:  # noqa: ARG002 - the port's shape
-        raise ConfigError(
-            f"the signature of {manifest.digest.short} is to be verified and neither public_keys "
-            "nor trusted_issuers are configured under artifacts.registry.verification"
+        raise UnconfiguredError(
+            f"The signature of {manifest.digest.short} cannot be verified: neither public_keys nor "
+            "trusted_issuers are configured. Name one of them under artifacts.registry.verification"
         )

@@ -148,7 +148,7 @@ def test_a_line_is_one_object_with_the_trace_it_belongs_to(root: logging.Logger)
 
     [line] = stream.getvalue().splitlines()
     parsed = json.loads(line)
-    assert parsed.pop("time").endswith("+00:00")
+    assert parsed.pop("time").endswith("Z")
     assert parsed == {
         "level": "info",
         "logger": "engine.x",

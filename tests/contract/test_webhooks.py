@@ -48,7 +48,7 @@ def test_a_promotion_is_posted_as_json(sink: Sink, tmp_path: Path) -> None:
         "source_env": "staging",
         "target_env": "prod",
         "operator": "alice@acme.com",
-        "timestamp": AT.isoformat(),
+        "timestamp": AT.isoformat().replace("+00:00", "Z"),
         "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
         "reason": None,
         "impact_analysis": None,

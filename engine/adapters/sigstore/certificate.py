@@ -79,7 +79,7 @@ def _check_chain(certificate: x509.Certificate, authority: Authority, time: date
     try:
         verifier.verify(certificate, list(authority.chain[:-1]))
     except (VerificationError, x509.UnsupportedGeneralNameType) as error:
-        raise Refused(f"its certificate does not hold at {time:%Y-%m-%d %H:%M:%S}Z") from error
+        raise Refused(f"its certificate does not hold at {time:%Y-%m-%d %H:%M:%S} UTC") from error
 
 
 def _check_logged(certificate: x509.Certificate, authority: Authority, root: TrustedRoot) -> None:

@@ -4,6 +4,7 @@ from pydantic import JsonValue
 
 from engine.domain.canonical import canonical_json
 from engine.domain.record import AnyRecord, PromotionRecord
+from engine.domain.text import iso_time
 
 EVENTS = {
     "promotion": "promote",
@@ -33,7 +34,7 @@ def payload_of(record: AnyRecord) -> dict[str, JsonValue]:
         "source_env": fields["source_environment"] if promotion else None,
         "target_env": record.ledger,
         "operator": record.operator,
-        "timestamp": record.at.isoformat(),
+        "timestamp": iso_time(record.at),
         "trace_id": record.trace_id,
     }
 

@@ -1,7 +1,6 @@
 """What runs where, what happened, and what an audit found, as JSON."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from engine.domain.artifact import Digest
 from engine.domain.audit import AuditReport, EnvironmentAudit, Remark
@@ -11,6 +10,7 @@ from engine.domain.documents.change import change_document
 from engine.domain.ledger import LedgerEntry
 from engine.domain.record import AnyRecord
 from engine.domain.status import EnvironmentStatus
+from engine.domain.text import iso_time
 
 
 def status_document(
@@ -29,7 +29,7 @@ def status_document(
         "digest": state.digest,
         "record": state.record,
         "operator": state.operator,
-        "since": _iso(state.since),
+        "since": iso_time(state.since) if state.since else None,
         "latest_digest": str(status.latest) if status.latest else None,
         "alignment": status.alignment.value,
         "drift": status.drifted,
@@ -87,7 +87,3 @@ def _remark(remark: Remark) -> Document:
         "tag": remark.tag,
         "message": remark.message,
     }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None

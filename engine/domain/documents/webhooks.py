@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from engine.domain.delivery import Undelivered
 from engine.domain.documents.answers import Document
+from engine.domain.text import iso_time
 
 
 def webhooks_document(
@@ -28,7 +29,7 @@ def undelivered_document(each: Undelivered) -> Document:
         "to": each.to,
         "event": delivery.event,
         "record_id": delivery.record_id,
-        "created_at": delivery.created_at.isoformat(),
+        "created_at": iso_time(delivery.created_at),
         "attempts": delivery.attempts,
         "problem": delivery.problem,
     }
