@@ -1,10 +1,11 @@
 """What a change is made of: its request, what it was checked as, and what its record says."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from engine.domain.artifact import Version
-from engine.domain.change import Change, ChangeState, Fingerprint, FoundRecord
-from engine.domain.errors import ExpiredError, StaleError
+from engine.domain.change import Change, ChangeState, Ended, Fingerprint, FoundRecord
+from engine.domain.errors import ChangeClosedError, ExpiredError, StaleError
 from engine.domain.path import NO_ENVIRONMENT
 from engine.domain.plan import Action, Plan
 from engine.domain.record import AnyRecord, Previous, PromotionRecord, RollbackRecord
@@ -82,6 +83,26 @@ def stale(change: Change, differences: tuple[str, ...]) -> StaleError:
         "again to have it checked as it is now",
         {"differences": list(differences)},
     )
+
+
+def superseded_end(by: Change) -> Ended:
+    """How a change ends in whose place `by` waits."""
+    return Ended(
+        reason_code="superseded",
+        message=f"Superseded by {by.id}: {by.version} was asked for by {by.requester.name}",
+        exit_code=ChangeClosedError.exit_code,
+    )
+
+
+def superseded_warnings(change: Change, others: Sequence[Change]) -> tuple[str, ...]:
+    """The warnings of `change`, and one for each of `others` that it superseded."""
+    gone = [other for other in others if other.superseded_by == change.id]
+    said = [
+        f"Change {other.id} is superseded: {other.version}, requested by {other.requester.name}, "
+        f"no longer waits for {other.target}"
+        for other in gone
+    ]
+    return (*change.warnings, *said)
 
 
 def expired(change: Change) -> ExpiredError:

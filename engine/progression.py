@@ -17,6 +17,8 @@ from engine.agreement import (
     recorded_of,
     request_of,
     stale,
+    superseded_end,
+    superseded_warnings,
 )
 from engine.checks.approval import approver_via
 from engine.completion import record_of
@@ -25,7 +27,6 @@ from engine.domain.change import Change, ChangeState, Ended
 from engine.domain.errors import (
     ApprovalPendingError,
     AuditUnavailableError,
-    ChangeClosedError,
     ConflictError,
     EnvironmentLockedError,
     ExpiredError,
@@ -143,11 +144,15 @@ class Progression:
         """The newest stays, also of several that come to wait at the same moment."""
         if asked.state is not ChangeState.AWAITING_APPROVAL:
             return asked
+        superseded: list[Change] = []
         for other in self._competing(asked):
             if _order(other) > _order(asked):
                 return self._supersede(asked, other)
-            self._supersede(other, asked)
-        return asked
+            superseded.append(self._supersede(other, asked))
+        warned = superseded_warnings(asked, superseded)
+        if warned == asked.warnings:
+            return asked
+        return self._move(asked, asked.state, "superseding", warnings=warned)
 
     def _competing(self, change: Change) -> list[Change]:
         return [c for c in self.store.open(change.target) if _competes(c, change)]
@@ -251,19 +256,8 @@ class Progression:
         return self._move(change, ChangeState.PROMOTED, "promoted", **recorded_of(record))
 
     def _supersede(self, change: Change, by: Change) -> Change:
-        ended = Ended(
-            reason_code="superseded",
-            message=f"Superseded by {by.id}: {by.version} was asked for by {by.requester.name}",
-            exit_code=ChangeClosedError.exit_code,
-        )
-        return self._move(
-            change,
-            ChangeState.SUPERSEDED,
-            "superseded",
-            by.version,
-            ended=ended,
-            superseded_by=by.id,
-        )
+        fields = {"ended": superseded_end(by), "superseded_by": by.id}
+        return self._move(change, ChangeState.SUPERSEDED, "superseded", by.version, **fields)
 
     def _end(self, change: Change, state: ChangeState, error: PromotionError) -> Change:
         ended = Ended(

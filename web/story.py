@@ -18,6 +18,7 @@ _WORDS = {
     "gate_started": "gate started",
     "gate_finished": "gate ended",
     "awaiting_approval": "checked, waits for approval",
+    "superseding": "superseded an older change",
     "checked": "checked",
     "approved": "approved",
     "approval_lost": "an approval no longer counts",

@@ -161,7 +161,10 @@ def ended(change: Change, look: Look) -> str:
             return f"{foreign(because)}. Nothing was changed. {again}"
         case ChangeState.BLOCKED:
             return f"{_blockers(change, because, look)}\nNothing was changed. {again}"
-        case ChangeState.SUPERSEDED | ChangeState.CANCELLED:
+        case ChangeState.SUPERSEDED:
+            requester = who(change.requester.name, change.requester.id)
+            return f"{requester}: {foreign(because)}. Nothing was changed. {again}"
+        case ChangeState.CANCELLED:
             return f"{foreign(because)}. Nothing was changed. {again}"
         case _:
             return f"{quoted(because)}\n{again}"

@@ -209,6 +209,11 @@ def test_a_superseded_change_loses_its_buttons(stage):
 
     stage.change(ChangeState.SUPERSEDED)
     eventually(lambda: buttons(stage.asked(change)) == [])
+    ending = eventually(
+        lambda: [m for m in stage.slack.messages if block_ids(m)[0] == f"{change.id}:end"]
+    )
+    assert f"<@{ALICE}>" in said(ending[0])
+    assert f"Superseded by {newer.id}" in said(ending[0])
     assert buttons(stage.asked(newer)) == ["floe_approve", "floe_reject"]
     approve(stage, change, BOB)
     [told] = eventually(lambda: stage.told(BOB))

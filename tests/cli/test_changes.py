@@ -21,7 +21,7 @@ artifacts:
     environments:
       - name: dev
       - name: staging
-        authorization: {allowed_groups: [developers]}
+        authorization: {allowed_groups: [developers, release-managers]}
         approvals: {required: 1, groups: [release-managers]}
 identity:
   oidc: [{issuer: "%s", audience: floe}]
@@ -154,6 +154,19 @@ def test_a_newer_version_supersedes_and_both_are_listed(team):
         (older, "superseded"),
     ]
     assert team.bob.run("platform", "approve", older).code == 15
+
+
+def test_superseding_what_somebody_else_asked_for_is_a_warning_in_every_output(team):
+    older = team.asked("v1.0.0")
+    promote = ("platform", "promote", "v2.0.0", "--to", "staging")
+
+    newer = team.bob.run(*promote, "--output", "json")
+    again = team.alice.run(*promote)
+
+    warning = f"Change {older} is superseded: v1.0.0, requested by alice@acme.com"
+    assert [w for w in newer.document["warnings"] if w.startswith(warning)] != []
+    assert newer.err.count(f"WARNING: {warning}") == 1
+    assert f"WARNING: {warning}" in again.err
 
 
 def test_the_status_has_what_is_in_flight(team):

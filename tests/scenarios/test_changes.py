@@ -154,6 +154,8 @@ def test_a_newer_version_supersedes_the_one_that_waits_and_says_so(stage):
     assert older.state is ChangeState.SUPERSEDED
     assert older.superseded_by == newer.id
     assert "v2.0.0 was asked for by dave" in older.ended.message
+    [warning] = stage.changes.get(newer.id).warnings
+    assert f"Change {older.id} is superseded: v1.0.0, requested by alice" in warning
     with pytest.raises(ChangeClosedError):
         stage.approve(older)
 
