@@ -78,7 +78,7 @@ def served(host: str, folder: Path, records: int) -> Iterator[str]:
     file.write_text(_MANIFEST % (host, REPOSITORY))
     config = load_config(file, {})
     with (
-        open_platform(config) as engine,
+        open_platform(config, served=True) as engine,
         in_flight(config, engine) as platform,
         open_web(platform, config) as app,
         serving(app) as url,

@@ -116,7 +116,7 @@ def _assembled(
     api = SlackApi(web_client(tokens.bot_token, tokens.api_url))
     # Somebody waits for these: better no answer than a late one.
     asking = SlackApi(web_client(tokens.bot_token, tokens.api_url, timeout_seconds=5))
-    people = People(asking, store, platform.engine.directory, platform.engine.path)
+    people = People(asking, store, platform.engine.directory, platform.engine.rights.groups)
     look = _look(platform, config, people)
     messages, answers = Messages(store), Answers(store)
     touched = _Touched()

@@ -14,9 +14,8 @@ from bot.store import BotStore
 from bot.webapi import SlackApi, SlackTrouble
 from engine.domain.errors import AuthorizationError, IdentityUnavailableError
 from engine.domain.identity import Claims, Directory
-from engine.domain.names import canonical_name
+from engine.domain.names import Names, canonical_name
 from engine.domain.operator import IdentitySource, Operator
-from engine.domain.path import PromotionPath
 
 _log = logging.getLogger(__name__)
 _CACHED_SECONDS = 60.0
@@ -46,7 +45,7 @@ class People:
     """
     Who is behind a click. users.info is asked every time; user groups at most once a minute.
 
-    `names` of groups are those the environments speak of: others are never asked for.
+    `groups` are those that some rule speaks of: Slack is asked about no others.
     """
 
     def __init__(
@@ -54,13 +53,13 @@ class People:
         api: SlackApi,
         store: BotStore,
         directory: Directory,
-        path: PromotionPath,
+        groups: Names,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
         self._store = store
         self._directory = directory
-        self._named = path.groups
+        self._named = groups
         self._clock = clock
         self._lock = threading.Lock()
         self._groups: _Groups | None = None

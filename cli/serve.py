@@ -44,7 +44,7 @@ def serve(host: str, port: int, manifest: Path) -> None:
         numbers = counting()
         with (
             sole_server(config.state_dir),
-            open_platform(config, metrics=numbers) as engine,
+            open_platform(config, metrics=numbers, served=True) as engine,
             in_flight(config, engine) as platform,
             _slack(platform, config) as bot,
             open_web(

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic_core import from_json, to_json
+
 from engine.domain.artifact import Version
 from engine.domain.change import Change, ChangeState, Ended, Fingerprint, FoundRecord
-from engine.domain.errors import ChangeClosedError, ExpiredError, StaleError
+from engine.domain.errors import ChangeClosedError, ExpiredError, PromotionError, StaleError
 from engine.domain.path import NO_ENVIRONMENT
 from engine.domain.plan import Action, Plan
 from engine.domain.record import AnyRecord, Previous, PromotionRecord, RollbackRecord
@@ -115,6 +117,17 @@ def expired(change: Change) -> ExpiredError:
     return ExpiredError(
         f"Expired: floe could not carry it out within an hour of its {since}, until "
         f"{change.deadline:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def ended_of(error: PromotionError) -> Ended:
+    """How a change says that it ended in `error`."""
+    return Ended(
+        reason_code=error.reason_code,
+        message=str(error),
+        exit_code=error.exit_code,
+        error=type(error).__name__,
+        details=from_json(to_json(error.details, fallback=str)),
     )
 
 

@@ -1,7 +1,6 @@
 """Decisions about changes: submitted, approved or rejected by somebody else (spec 10)."""
 
 import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from uuid import uuid4
 
 from pydantic import JsonValue
 
-from engine.agreement import differences_of, expired, request_of, stale
+from engine.agreement import differences_of, ended_of, expired, request_of, stale
 from engine.checks.approval import may_approve, may_decide
 from engine.domain.change import Change, ChangeState, Ended, Person
 from engine.domain.errors import (
@@ -22,13 +21,12 @@ from engine.domain.errors import (
 )
 from engine.domain.finding import Finding, first_error
 from engine.domain.operator import Operator
-from engine.domain.overrides import NO_OVERRIDES
-from engine.domain.plan import Action
 from engine.domain.record import ApprovalRecord, RejectionRecord
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.ports import SILENT
 from engine.runs import Runs
 from engine.stores import ChangeStore, Note
+from engine.submission import Submission
 from engine.unsuccessful import report_change
 
 _log = logging.getLogger(__name__)
@@ -42,12 +40,14 @@ class Changes:
     What faces do with changes. Every move is a compare-and-swap in the store, so that fifty
     clicks have one effect; what a rule refuses is raised as its PromotionError.
 
-    `configuration` gives the digest of a target's effective rules.
+    `configuration` gives the digest of a target's effective rules. `refused` is told of changes
+    that were blocked when they were submitted.
     """
 
     runs: Runs
     store: ChangeStore
     configuration: Callable[[str], str]
+    refused: Callable[[Change], None] = lambda _change: None
 
     def submit(
         self,
@@ -58,34 +58,13 @@ class Changes:
     ) -> Change:
         """
         A new change, or the one that is open for the same version and target, or was submitted
-        with the same idempotency `key`. `context` is the face's own (a channel, say).
+        with the same idempotency `key`. `context` is the face's own (a channel, say). An operator
+        without the right to ask gets a new change that is blocked.
         """
-        now = request.asked_at or self.runs.clock.now()
         self._expire_twin(request)
-        promotion = isinstance(request, PromotionRequest)
-        change = Change(
-            id=f"c-{secrets.token_hex(4)}",
-            action=(Action.PROMOTE if promotion else Action.ROLLBACK).value,
-            version=str(request.version),
-            source=request.source if isinstance(request, PromotionRequest) else None,
-            target=request.target,
-            reason=None if isinstance(request, PromotionRequest) else request.reason,
-            overrides=request.overrides if isinstance(request, PromotionRequest) else NO_OVERRIDES,
-            requester=Person.of(request.operator),
-            face=face,
-            trace_id=request.trace_id,
-            created_at=now,
-            updated_at=now,
-            context=context or {},
-        )
-        kept = self.store.add(change, key, [("submitted", {"by": request.operator.name})])
-        missing = set(change.overrides.options) - set(kept.overrides.options)
-        if missing:
-            raise ConflictError(
-                f"Change {kept.id} of {kept.version} to {kept.target} is open without "
-                f"{' and '.join(sorted(missing))}: cancel it first (floe platform cancel {kept.id})"
-            )
-        return kept
+        return Submission(
+            self.runs, self.store, request, face, key, context or {}, self.refused
+        ).submit()
 
     def get(self, change_id: str) -> Change:
         """The change of that id, or UsageError."""
@@ -110,7 +89,7 @@ class Changes:
                 return change
             waits = change.state is ChangeState.AWAITING_APPROVAL and not change.missing_approvals
             target = self.runs.path.environment(change.target)
-            found = may_approve(change, approver, target)
+            found = may_approve(change, approver, target, self.runs.rights)
             if found.blocks and not (again and waits):
                 raise _error(found)
             self._still_as_agreed(change)
@@ -127,7 +106,7 @@ class Changes:
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
             target = self.runs.path.environment(change.target)
-            found = may_decide(change, approver, target, "reject")
+            found = may_decide(change, approver, target, self.runs.rights, "reject")
             if found.blocks:
                 raise _error(found)
             ended = _ended("rejected", f"Rejected by {approver.name}: {reason}", approver, face)
@@ -146,7 +125,7 @@ class Changes:
             change = self._unexpired(self.get(change_id))
             target = self.runs.path.environment(change.target)
             if not change.requester.same_as(operator):
-                found = may_decide(change, operator, target, "cancel")
+                found = may_decide(change, operator, target, self.runs.rights, "cancel")
                 if found.blocks:
                     raise _error(found)
             if change.state not in (ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL):
@@ -162,7 +141,7 @@ class Changes:
     def awaits(self, change: Change, operator: Operator) -> bool:
         """Whether `change` waits for somebody like `operator`, who has not agreed to it yet."""
         target = self.runs.path.environment(change.target)
-        return not may_approve(change, operator, target).blocks
+        return not may_approve(change, operator, target, self.runs.rights).blocks
 
     def expire_due(self) -> tuple[Change, ...]:
         """End the changes that were not decided or not checked in time; returns them."""
@@ -236,11 +215,8 @@ class Changes:
         differences = differences_of(change, plan, self.configuration(change.target))
         if differences or isinstance(plan.error, StaleError):
             error = stale(change, differences or (str(plan.error),))
-            ended = Ended(
-                reason_code=error.reason_code, message=str(error), exit_code=error.exit_code
-            )
             note: Note = ("stale", {"differences": list(differences)})
-            self._move(change, change, ChangeState.STALE, note, ended=ended)
+            self._move(change, change, ChangeState.STALE, note, ended=ended_of(error))
             raise error
         if isinstance(plan.error, EnvironmentLockedError):
             raise plan.error

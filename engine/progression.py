@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import JsonValue
-from pydantic_core import from_json, to_json
 
 from engine.agreement import (
     differences_of,
+    ended_of,
     expired,
     fingerprint_of,
     judged_of,
@@ -221,7 +221,7 @@ class Progression:
         for given, person in zip(change.approvals, change.approvers, strict=True):
             giver = (person.operator, self.regroup(person.operator))
             repeated = any(one.same_as(other) for one in giver for other in counted)
-            if not repeated and approver_via(giver[1], target):
+            if not repeated and approver_via(giver[1], target, self.runs.rights):
                 pairs.append((given, person))
                 counted += giver
         return change.model_copy(
@@ -260,14 +260,7 @@ class Progression:
         return self._move(change, ChangeState.SUPERSEDED, "superseded", by.version, **fields)
 
     def _end(self, change: Change, state: ChangeState, error: PromotionError) -> Change:
-        ended = Ended(
-            reason_code=error.reason_code,
-            message=str(error),
-            exit_code=error.exit_code,
-            error=type(error).__name__,
-            details=from_json(to_json(error.details, fallback=str)),
-        )
-        return self._move(change, state, state.value, str(error), ended=ended)
+        return self._move(change, state, state.value, str(error), ended=ended_of(error))
 
     def _move(
         self, change: Change, state: ChangeState, kind: str, why: str = "", **fields: Any

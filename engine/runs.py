@@ -10,23 +10,27 @@ from uuid import uuid4
 
 from engine.audit.head import FleetingHeads
 from engine.auditing import AuditBackendPlugin
+from engine.checks.authorization import authorization
 from engine.context.context import Context, Sources
 from engine.counted import counted, time_gates
 from engine.descent import Descent
 from engine.domain.artifact import Digest
 from engine.domain.errors import ApprovalPendingError, PromotionError
+from engine.domain.finding import Finding
 from engine.domain.identity import Directory
 from engine.domain.ledger import LedgerEntry, continues
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode, Plan, TagWrite
 from engine.domain.record import AnyRecord
-from engine.domain.request import PromotionRequest, Request
+from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.result import Ending, Result
+from engine.domain.rights import Rights
 from engine.executor import Executor
 from engine.operations import OPERATIONS
 from engine.operations.operation import Stamp
 from engine.outbox import NOBODY, Announcer
 from engine.ports import (
+    SILENT,
     Clock,
     GateRunner,
     Heads,
@@ -71,6 +75,7 @@ class Runs:
     pool: Pool
     policy_digest: str
     directory: Directory
+    rights: Rights = field(default_factory=Rights)
     verifier: Verifier = field(default_factory=NoVerifier)
     enforcer: PolicyEnforcer = field(default_factory=NoPolicies)
     audit_backend: AuditBackendPlugin | None = None
@@ -90,6 +95,11 @@ class Runs:
             plan = self._planned(request, progress, mode, span)
             span.end(Ending.BLOCKED.value if plan.error else "planned", plan.error)
             return plan
+
+    def authorize(self, request: PromotionRequest | RollbackRequest) -> Finding:
+        """Judge whether the target's rules let the operator ask for this; reads nothing."""
+        found, *_ = authorization(request, self._context(request, SILENT))
+        return found
 
     def look(self, request: Request, progress: Progress) -> Plan:
         """Where `request` stands by policy alone; like a LIST plan it is never executed."""
@@ -194,6 +204,7 @@ class Runs:
             self.gate_runner,
             self.pool,
             self.directory,
+            self.rights,
             self.verifier,
             self.enforcer,
             span,

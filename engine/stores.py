@@ -40,7 +40,7 @@ class ChangeStore(Protocol):
         """
         Keep `change`, or return the one that is there already: with the same idempotency key
         (kept for at least 24 hours), or open with the same action, version and target. Exactly one
-        of two racing callers adds.
+        of two racing callers adds. A change that has ended is no twin of an open one.
         """
         ...
 

@@ -27,7 +27,7 @@ from web.pages import pages
 from web.sign_in import sign_in
 from web.site import Site
 from web.stream import stream
-from web.visitors import SESSION_SECONDS, visitor
+from web.visitors import SESSION_SECONDS, may_operate, visitor
 
 _LARGEST_REQUEST = 1024 * 1024
 _YEAR = 365 * 24 * 3600
@@ -130,6 +130,7 @@ def _prepare_templates(app: Flask, site: Site) -> None:
         reference=site.platform.engine.registry.reference,
         form_token=form_token,
         visitor=visitor,
+        operates=lambda: may_operate(visitor()),
         waiting=waiting,
         can_sign_in=isinstance(site.web.auth, OidcSignIn),
         decides=not isinstance(site.web.auth, NoSignIn),

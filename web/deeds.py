@@ -15,7 +15,7 @@ from engine.domain.trace import trace_id
 from web.forgery import check_form
 from web.pages import change_of
 from web.site import the_site
-from web.visitors import UnauthenticatedError, visitor
+from web.visitors import UnauthenticatedError, must_operate, visitor
 
 _FACE = "web"
 
@@ -88,7 +88,8 @@ def redeliver(delivery_id: str) -> Response:
     """One delivery, or `all`. Made due here and no more: a receiver that hangs holds no page up."""
     announcer = the_site().platform.engine.announcer
 
-    def act(_: Operator) -> None:
+    def act(who: Operator) -> None:
+        must_operate(who, "deliver webhooks again")
         failed = [each.delivery.id for each in announcer.undelivered() if each.to]
         again = map(announcer.redeliver, failed if delivery_id == "all" else [delivery_id])
         if not any(list(again)):

@@ -47,6 +47,9 @@ _UNAVAILABLE = 5
 def status_of(error: PromotionError) -> int:
     """The HTTP status of an error: by its kind, else by its exit code."""
     known = next((status for kind, status in _STATUS if isinstance(error, kind)), None)
+    if known == 409 and error.exit_code == AuthorizationError.exit_code:
+        # A change that ended because its requester had no right to it.
+        return 403
     return known or (503 if error.exit_code == _UNAVAILABLE else 500)
 
 

@@ -49,7 +49,7 @@ def open_web(
             entrance=door,
             web=config.web,
             secret=secret,
-            groups=config.path.groups,
+            groups=engine.rights.groups,
             board=board,
             feed=feed,
             auditor=Auditor(engine),

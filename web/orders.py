@@ -19,7 +19,7 @@ from engine.domain.documents.promotion import Asked
 from engine.domain.documents.rollback import AskedRollback
 from engine.domain.documents.sync import sync_document
 from engine.domain.documents.webhooks import webhooks_document
-from engine.domain.errors import ConflictError, PromotionError, UsageError
+from engine.domain.errors import AuthorizationError, ConflictError, PromotionError, UsageError
 from engine.domain.operator import Operator
 from engine.domain.parsing import (
     lock_request,
@@ -56,7 +56,7 @@ from web.long import taking_long
 from web.pages import change_of
 from web.site import the_site
 from web.ticket import with_ticket
-from web.visitors import caller
+from web.visitors import caller, must_operate, must_read
 
 _FACE = "api"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
@@ -91,6 +91,7 @@ def promote() -> Answer:
         )
         asked = Asked(str(wanted.version), wanted.source, wanted.target, body.dry_run, g.trace)
         if body.dry_run:
+            _must_plan(body.run_gates)
             with taking_long() if body.run_gates else nullcontext():
                 mode = GateMode.RUN if body.run_gates else GateMode.LIST
                 plan = engine.plan(wanted, QUIET, mode)
@@ -110,6 +111,7 @@ def roll_back() -> Answer:
             engine.path, body.version, body.environment, _caller(), g.trace, body.reason
         )
         if body.dry_run:
+            _must_plan()
             plan = engine.plan(wanted, QUIET, GateMode.LIST)
             return _judged(rollback.dry_run_document(asked, plan), plan.error)
         return _submitted(wanted, partial(rollback_of, asked))
@@ -170,6 +172,7 @@ def restore(name: str) -> Answer:
 @orders.post("/webhooks")
 def redeliver() -> Answer:
     """Waits for the answer. Receivers know a repetition by its id."""
+    must_operate(_caller(), "deliver webhooks again")
     wanted, _ = sent(Redelivery).redeliver, _key()
     announcer = the_site().platform.engine.announcer
     again = try_again(announcer, wanted)
@@ -180,6 +183,7 @@ def redeliver() -> Answer:
 @orders.post("/sync")
 def sync() -> Answer:
     """Waits for the answer. Under one key or several: what is repaired needs no repair."""
+    must_operate(_caller(), "sync the secondary registries")
     environment, _ = sent(Sync).environment, _key()
     with taking_long():
         report = the_site().platform.engine.sync(environment, QUIET)
@@ -223,6 +227,9 @@ def _frozen(
         document = freeze_document(asked, result)
         if result.error is not None:
             site.entrance.refused(result.plan)
+            if isinstance(result.error, AuthorizationError):
+                # Without rights nobody learns who locked what, and why.
+                return _refused(freeze.blank(asked), result.error)
             return jsonify(document), status_of(result.error)
         if key:
             kept = {"document": document, "body": content}
@@ -230,6 +237,13 @@ def _frozen(
     site.board.expire()
     site.records.wake()
     return jsonify(document), 200
+
+
+def _must_plan(run_gates: bool = False) -> None:
+    """A dry run reads what the page shows; with gates it also runs commands."""
+    must_read(_caller())
+    if run_gates:
+        must_operate(_caller(), "run gates in a dry run")
 
 
 def _of_change(change: Change, document: Document) -> Answer:

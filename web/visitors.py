@@ -1,6 +1,7 @@
 """Who is looking, as the sign-in of web.auth or a bearer token says (spec 9)."""
 
 import hashlib
+import json
 import re
 from ipaddress import ip_address
 
@@ -55,6 +56,44 @@ def caller() -> Operator:
 def may_look() -> bool:
     """Whether pages are shown: to all where nobody signs in, else to those who did."""
     return isinstance(the_site().web.auth, NoSignIn) or visitor() is not None
+
+
+def admit_reader() -> None:
+    """
+    Raise unless the caller may read what the page shows. A token that does not hold is an error,
+    also where none is needed.
+    """
+    if "Authorization" in request.headers:
+        must_read(caller())
+    elif not may_look():
+        caller()
+
+
+def must_read(operator: Operator) -> None:
+    """Raise where people sign in to read and no rule names `operator`, the holder of a token."""
+    site = the_site()
+    if isinstance(site.web.auth, NoSignIn) or site.platform.engine.rights.know(operator):
+        return
+    raise AuthorizationError(
+        f"Unauthorized: '{operator.name}' may not read this: no rule of manifest.yaml names them. "
+        "Have them added to a group under identity.groups"
+    )
+
+
+def may_operate(operator: Operator | None) -> bool:
+    """Whether they may sync, deliver webhooks again, and run gates without promoting."""
+    return operator is not None and the_site().platform.engine.rights.may_operate(operator)
+
+
+def must_operate(operator: Operator, what: str) -> None:
+    """Raise unless `identity.operators` lists them; `what` is what they would do."""
+    if may_operate(operator):
+        return
+    raise AuthorizationError(
+        f"Unauthorized: '{operator.name}' may not {what}: identity.operators in manifest.yaml "
+        f"does not list them. Add to manifest.yaml: identity: {{operators: "
+        f"[{json.dumps(operator.name, ensure_ascii=False)}]}}"
+    )
 
 
 def keep(claims: Claims, now: float) -> None:

@@ -53,7 +53,7 @@ def platform_with_a_past(folder: Path) -> Iterator[tuple[Stage, Change]]:
     )
     config, clock = load_config(folder / "manifest.yaml", {}), Clock()
     with (
-        open_platform(config) as opened,
+        open_platform(config, served=True) as opened,
         in_flight(config, replace(opened, clock=clock)) as platform,
         open_web(platform, config) as app,
         app.test_client() as client,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from engine.config import Config
 from engine.config.connection import EmbeddedRegistry, RemoteRegistry
-from engine.config.issuers import OidcIssuer, OidcSignIn
+from engine.config.issuers import IssuerRules, OidcIssuer, OidcSignIn
 from engine.domain.errors import ConfigError
 from engine.domain.identity import Claims, Directory, UserCheck, os_claims, registry_claims
 from engine.domain.operator import Operator
+from engine.domain.rights import Rights
 from engine.ports import (
     Vouching,
 )
@@ -107,6 +108,30 @@ def _os_user() -> str:
         return str(import_module("pwd").getpwuid(os.getuid()).pw_name)
     except KeyError:
         return f"uid-{os.getuid()}"
+
+
+def rights_of(config: Config, *, served: bool) -> Rights:
+    """Who the manifest names; `served` where requests come through a server."""
+    identity = config.identity
+    members = {name for listed in identity.groups.values() for name in listed}
+    aliases = {name for person, others in identity.aliases.items() for name in (person, *others)}
+    return Rights.of(
+        config.path.environments,
+        people=members | aliases,
+        lockers=identity.lockers,
+        operators=identity.operators,
+        issuers=_restricted_issuers(config),
+        served=served,
+    )
+
+
+def _restricted_issuers(config: Config) -> frozenset[str]:
+    """The issuers that admit chosen subjects only, whichever of their entries a token meets."""
+    auth = config.web.auth
+    entries: list[IssuerRules] = [*config.identity.oidc]
+    entries += [auth] if isinstance(auth, OidcSignIn) else []
+    open_to_all = {entry.issuer for entry in entries if entry.unrestricted}
+    return frozenset(entry.issuer for entry in entries) - open_to_all
 
 
 def directory_of(config: Config) -> Directory:

@@ -26,7 +26,7 @@ from engine.bootstrap.means import (
     tracer_of,
     verifier_of,
 )
-from engine.bootstrap.people import directory_of, local_operator
+from engine.bootstrap.people import directory_of, local_operator, rights_of
 from engine.bootstrap.secondaries import secondaries_of
 from engine.bootstrap.watching import count_ended
 from engine.changes import Changes
@@ -54,9 +54,13 @@ _REFUSAL_SECONDS = 1
 
 @contextmanager
 def open_platform(
-    config: Config, *, lease_seconds: float = 60, metrics: Metrics = NO_METRICS
+    config: Config,
+    *,
+    lease_seconds: float = 60,
+    metrics: Metrics = NO_METRICS,
+    served: bool = False,
 ) -> Iterator[Engine]:
-    """The engine `config` describes, closed at the end; what it does is counted by `metrics`."""
+    """The engine of `config`, closed at the end; `served` where others send it requests."""
     refuse_beside_a_server()
     with ExitStack() as stack:
         for exposure in config.exposures:
@@ -79,6 +83,7 @@ def open_platform(
             pool=pool,
             policy_digest=config.policy_digest,
             directory=directory_of(config),
+            rights=rights_of(config, served=served),
             verifier=verifier_of(config, stack),
             enforcer=policies_of(config),
             audit_backend=audit_backend_of(config, stack),
@@ -95,16 +100,23 @@ def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
     """`engine` with its changes in flight, which the state directory keeps."""
     stores = import_module("engine.adapters.store")
     store: ChangeStore = stores.SqliteStore(config.state_dir, engine.clock)
-    changes = Changes(engine, store, config.environment_digest)
     members = Memberships(engine.directory)
     progression = Progression(engine, store, config.environment_digest, members.regroup)
     refusals = refusals_of(config, engine)
+    # One thread of its own: a record waits for its lease, and must not hold up what is read.
+    recorder = ThreadPoolExecutor(1, thread_name_prefix="floe-refusals")
 
     def settled(change: Change) -> None:
         # A refusal goes on record whether it can be counted or not.
         refusals.note(attempt_of_change(change))
         count_ended(engine.metrics, store, change)
 
+    def refused(change: Change) -> None:
+        # A command records what it was refused once it has answered.
+        if engine.rights.served:
+            recorder.submit(settled, change)
+
+    changes = Changes(engine, store, config.environment_digest, refused)
     worker = Worker(changes, progression, store, settled=settled)
     try:
         yield Platform(
@@ -117,6 +129,7 @@ def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
             refused=lambda plan: refusals.note(attempt_of_plan(plan)),
         )
     finally:
+        recorder.shutdown(wait=False, cancel_futures=True)
         store.close()
 
 

@@ -4,21 +4,28 @@ from collections.abc import Set
 
 from engine.checks.authorization import doubt_of, granted_via
 from engine.domain.change import Change, ChangeState
-from engine.domain.environment import Authorization, Environment
+from engine.domain.environment import Environment
 from engine.domain.errors import AuthorizationError, ChangeClosedError, PromotionError
 from engine.domain.finding import Finding, blocked, passed
 from engine.domain.operator import Operator
+from engine.domain.rights import Rights
 
 _NAME = "approval"
 
 
-def may_approve(change: Change, approver: Operator, target: Environment) -> Finding:
+def may_approve(change: Change, approver: Operator, target: Environment, rights: Rights) -> Finding:
     """Whether `approver` may agree to `change` now; passed says by what right."""
-    return may_decide(change, approver, target, "approve", repeated=False)
+    return may_decide(change, approver, target, rights, "approve", repeated=False)
 
 
 def may_decide(
-    change: Change, approver: Operator, target: Environment, verb: str, *, repeated: bool = True
+    change: Change,
+    approver: Operator,
+    target: Environment,
+    rights: Rights,
+    verb: str,
+    *,
+    repeated: bool = True,
 ) -> Finding:
     """The same for a rejection (`verb`), which may come from somebody who agreed before."""
     if change.state is not ChangeState.AWAITING_APPROVAL:
@@ -35,7 +42,7 @@ def may_decide(
         )
     if not repeated and change.approved_by(approver):
         return _no(f"'{approver.name}' approved {change.id} already. Somebody else is needed")
-    via = approver_via(approver, target)
+    via = approver_via(approver, target, rights)
     if via:
         return passed(_NAME, via)
     needed = ", ".join(sorted(_groups(target)))
@@ -45,7 +52,7 @@ def may_decide(
     )
 
 
-def approver_via(approver: Operator, target: Environment) -> str:
+def approver_via(approver: Operator, target: Environment, rights: Rights) -> str:
     """
     What makes somebody an approver of `target`: a group, else the target's authorization; nothing
     does for whom nobody vouches.
@@ -54,17 +61,17 @@ def approver_via(approver: Operator, target: Environment) -> str:
         return ""
     groups = target.approvals.groups
     if groups is None:
-        return granted_via(approver, target.authorization or Authorization())
+        return granted_via(approver, target, rights)
     shared = approver.groups & groups
     return f"group {min(shared)}" if shared else ""
 
 
-def override_via(operator: Operator, target: Environment) -> str:
+def override_via(operator: Operator, target: Environment, rights: Rights) -> str:
     """What lets `operator` override a rule of `target`: being an approver; else nothing."""
     asked = target.approvals.groups is not None or target.approvals.required
     if target.authorization is None and not asked:
-        return f"{target} asks for no authorization"
-    return approver_via(operator, target)
+        return granted_via(operator, target, rights)
+    return approver_via(operator, target, rights)
 
 
 def _groups(target: Environment) -> Set[str]:

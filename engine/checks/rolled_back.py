@@ -32,7 +32,7 @@ def rolled_back(request: PromotionRequest, context: PromotionContext) -> Finding
             RolledBackError,
             {"version": str(version), "source": source},
         )
-    via = override_via(request.operator, context.target)
+    via = override_via(request.operator, context.target, context.rights)
     if not via:
         return blocked(
             "authorization",

@@ -41,6 +41,8 @@ def policy_digest(
                 ],
                 "registry_users": identity.registry_users.model_dump(mode="json"),
                 "trust_os_user": identity.trust_os_user,
+                # Left out where there are none, so that older records keep their digest.
+                **({"lockers": sorted(set(identity.lockers))} if identity.lockers else {}),
             },
         }
     )

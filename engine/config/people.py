@@ -53,6 +53,18 @@ class Identity(Section):
         description="what the users of the registry count for on the command line",
         examples=[{"verified": True}],
     )
+    lockers: Names = Field(
+        default=(),
+        description="people and groups that may lock any environment, beside those who may "
+        "promote to it",
+        examples=[["on-call"]],
+    )
+    operators: Names = Field(
+        default=(),
+        description="people and groups that may, through a server, sync, deliver webhooks again "
+        "and run gates without promoting",
+        examples=[["platform-admins"]],
+    )
     trust_os_user: Flag = Field(
         default=False,
         description="believe the operating system's user name; with an oci-layout registry only",

@@ -15,6 +15,7 @@ from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
 from engine.domain.record import AnyRecord, Previous
 from engine.domain.request import PromotionRequest, Request, RollbackRequest
+from engine.domain.rights import Rights
 from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, EnvironmentState, LockState, lock_in_force
 from engine.domain.status import EnvironmentStatus
@@ -45,6 +46,7 @@ class Sources:
     gate_runner: GateRunner
     pool: Executor
     directory: Directory = field(default_factory=Directory)
+    rights: Rights = field(default_factory=Rights)
     verifier: Verifier = field(default_factory=NoVerifier)
     enforcer: PolicyEnforcer = field(default_factory=NoPolicies)
     span: Span = NO_SPAN
@@ -68,6 +70,7 @@ class Context(Facts):
         self.mode = mode
         self.target: Environment = path.environment(request.target)
         self.directory = sources.directory
+        self.rights = sources.rights
         self._asked_at = (
             request.asked_at if isinstance(request, PromotionRequest | RollbackRequest) else None
         )

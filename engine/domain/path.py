@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from engine.domain.artifact import Tag, Version
 from engine.domain.environment import Environment
 from engine.domain.errors import InvalidTransitionError, UsageError
-from engine.domain.names import Names
 
 # The source of what enters the first environment: the version's own tag, pushed by the build.
 NO_ENVIRONMENT = "none"
@@ -34,11 +33,6 @@ class PromotionPath:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(environment.name for environment in self.environments)
-
-    @property
-    def groups(self) -> Names:
-        """Every group a rule speaks of."""
-        return Names(group for environment in self.environments for group in environment.groups)
 
     @property
     def entry(self) -> Environment:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from engine.checks.authorization import may_unlock, verified
+from engine.checks.authorization import may_lock, may_unlock
 from engine.checks.lock import not_locked_yet
 from engine.checks.unlock import not_fixed
 from engine.context.context import Context
@@ -56,7 +56,7 @@ LOCK = Operation(
     Action.LOCK,
     Ending.LOCKED,
     Context,
-    policy=(not_locked_yet, verified),
+    policy=(may_lock, not_locked_yet),
     record=lock_record,
     run=frozenset({"lock_id", "locked_at", "expires_at", "trace_id"}),
 )
@@ -64,7 +64,7 @@ UNLOCK = Operation(
     Action.UNLOCK,
     Ending.UNLOCKED,
     UnlockContext,
-    policy=(not_fixed, may_unlock),
+    policy=(may_unlock, not_fixed),
     record=unlock_record,
     run=frozenset({"unlock_id", "unlocked_at", "trace_id"}),
 )

@@ -69,7 +69,7 @@ class Crowded:
             slack.person(user, email)
         self._write_manifest()
         with (
-            open_platform(load_config(self.manifest, {})) as engine,
+            open_platform(load_config(self.manifest, {}), served=True) as engine,
             ThreadPoolExecutor(4) as pool,
         ):
             for _ in pool.map(lambda lane: _bring(engine, lane), self.cases()):

@@ -13,5 +13,6 @@ def bot_manifest(
         'cost_analysis: {command: ["true"]}',
         required=required,
         expires=expires,
+        identity="lockers: [release-managers]",
         faces=f'slack: {{{slack}}}\nweb: {{base_url: "https://floe.acme.com"}}',
     )

@@ -51,7 +51,7 @@ class Stage:
 
     def start(self, *, worker: bool = True) -> None:
         config = load_config(self.folder / "manifest.yaml", {})
-        engine = self.stack.enter_context(open_platform(config))
+        engine = self.stack.enter_context(open_platform(config, served=True))
         self.platform = self.stack.enter_context(in_flight(config, engine))
         tokens = Tokens(BOT_TOKEN, (SECRET,), None, self.slack.url)
         self.bot = self.stack.enter_context(

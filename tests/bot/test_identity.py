@@ -11,14 +11,13 @@ from bot.identity import LookUpFailedError, People
 from bot.inbox import Asker
 from bot.store import BotStore
 from bot.webapi import SlackApi, web_client
-from engine.domain.environment import Approvals, Environment
 from engine.domain.errors import AuthorizationError
 from engine.domain.identity import Directory
+from engine.domain.names import Names
 from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, fake_slack
 from tests.bot.stage import ALICE, BOB, buttons, eventually, said
-from tests.scenarios.engines import path_of
 
-GROUPS = frozenset({"release-managers", "sre"})
+GROUPS = Names({"release-managers", "sre"})
 ASKER = Asker(BOB, TEAM, "C01DEPLOY")
 
 
@@ -39,14 +38,13 @@ class Slack:
 
 @pytest.fixture
 def slack(tmp_path: Path) -> Iterator[Slack]:
-    path = path_of("dev", Environment("prod", approvals=Approvals(1, GROUPS)))
     directory = Directory.of({"alice@acme.com": ("U01ALICE",)}, {"sre": ("bob@acme.com",)})
     store = BotStore(tmp_path)
     with fake_slack() as fake:
         fake.person(BOB, "bob@acme.com")
         clock = Clock()
         api = SlackApi(web_client(BOT_TOKEN, fake.url))
-        yield Slack(fake, People(api, store, directory, path, clock), clock)
+        yield Slack(fake, People(api, store, directory, GROUPS, clock), clock)
     store.close()
 
 

@@ -30,6 +30,7 @@ artifacts:
         approvals: {required: 1, groups: [release-managers]}
 identity:
   groups: {release-managers: [alice@acme.com]}
+  operators: [developers, release-managers]
   oidc: [{issuer: "%(issuer)s", audience: floe, groups_claim: groups}]
 %(more)s
 """

@@ -28,6 +28,10 @@ identity:
 """
 
 
+JSON = ("--output", "json")
+PROMOTE = ("platform", "promote", "v1.0.0", "--to", "staging", *JSON)
+
+
 class Team:
     """Alice asks, Bob decides; both are signed in by a real issuer."""
 
@@ -61,6 +65,21 @@ def test_a_request_waits_with_exit_14_and_says_what_to_do(team):
     assert document["error"]["reason_code"] == "approval_pending"
     assert f"floe platform approve {document['change_id']}" in document["error"]["message"]
     assert document["gate_results"][0]["status"] == "passed"
+
+
+@pytest.mark.requirement("FR-046")
+def test_operator_without_rights_does_not_join_an_open_change(team):
+    open_change = team.asked()
+
+    joined = team.bob.run(*PROMOTE, "--wait", "30s")
+
+    assert joined.code == 12
+    assert joined.document["change_id"] != open_change
+    assert "'bob@acme.com' is not authorized to promote to 'staging'" in joined.err + joined.out
+    on_record = team.bob.run("platform", "audit", "history", "--kind", "refusal", *JSON).document
+    assert [(r["rule"], r["operator"]) for r in on_record["records"]] == [
+        ("authorization", "bob@acme.com")
+    ]
 
 
 @pytest.mark.requirement("FR-007")

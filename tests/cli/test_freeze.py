@@ -155,15 +155,30 @@ def test_a_hostile_reason_is_kept_as_it_is_and_shown_escaped(floe: Floe) -> None
     assert status.document[0]["lock"]["reason"] == hostile
 
 
-def test_one_whom_nobody_vouches_for_cannot_lock(tmp_path: Path) -> None:
+def test_unverified_user_locks_and_unlocks_where_they_may_promote(tmp_path: Path) -> None:
     floe = Floe.on("oci-layout:./registry", tmp_path, UNGATED)
+    oci_layout.write(tmp_path / "registry", image(), "v1.0.0-dev")
+
+    locked = lock(floe, "--output", "json")
+    stopped = floe.promote("v1.0.0", "staging")
+    unlocked = floe.run("platform", "unlock", "--env", "staging", "--reason", "over")
+
+    assert (locked.code, stopped.code, unlocked.code) == (0, 13, 0)
+    assert locked.document["operator"].startswith("os:")
+    assert floe.promote("v1.0.0", "staging").code == 0
+
+
+def test_refused_lock_names_the_unverified_identity(tmp_path: Path) -> None:
+    guarded = "{environments: [{name: dev}, {name: staging, authorization: {}}]}"
+    floe = Floe.on("oci-layout:./registry", tmp_path, guarded)
     oci_layout.write(tmp_path / "registry", image(), "v1.0.0-dev")
 
     done = lock(floe, "--output", "json")
 
+    message = done.document["error"]["message"]
     assert done.code == 12
-    assert "is not verified" in done.document["error"]["message"]
-    assert "FLOE_ID_TOKEN" in done.document["error"]["message"]
+    assert "is not verified: sign in with FLOE_ID_TOKEN" in message
+    assert "Required groups" not in message
 
 
 @pytest.mark.requirement("FR-048")

@@ -21,6 +21,7 @@ from engine.domain.parsing import promotion_request
 from engine.domain.path import PromotionPath
 from engine.domain.request import PromotionRequest
 from engine.domain.result import Result
+from engine.domain.rights import Rights
 from engine.ports import Clock, Registry
 
 POLICY_DIGEST = f"sha256:{'a' * 64}"
@@ -100,6 +101,7 @@ def engine_on(
     clock: Clock | None = None,
     policy_digest: str = POLICY_DIGEST,
     lease_seconds: float = 60,
+    rights: Rights | None = None,
 ) -> Iterator[Engine]:
     """The engine on `registry`; gates run in `folder`, leases lie in `folder/leases`."""
     with ThreadPoolExecutor(16) as pool:
@@ -113,6 +115,7 @@ def engine_on(
             pool=pool,
             policy_digest=policy_digest,
             directory=directory or Directory(),
+            rights=rights or Rights(),
         )
 
 

@@ -10,6 +10,7 @@ from engine.domain.identity import Claims, Directory, os_claims
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending, Result
+from engine.domain.rights import Rights
 from tests.conftest import Place
 from tests.scenarios.engines import (
     ALICE,
@@ -29,6 +30,7 @@ from tests.scenarios.verbs import (
     promoted,
     roll_back,
     rollback_of,
+    unlock,
 )
 
 ADMIN = person("admin@acme.com", "platform-admins")
@@ -207,10 +209,17 @@ class TestRollback:
 
 
 @pytest.mark.requirement("FR-046")
-def test_anybody_verified_may_lock_and_needs_no_other_right(place: Place, tmp_path: Path) -> None:
-    rules = Authorization(frozenset({"platform-admins"}))
-    with engine_on(place.registry, tmp_path, path_of("dev", staging(rules))) as engine:
-        assert lock_of(lock(engine, operator=DEVELOPER)).operator == "dev@acme.com"
+def test_lock_needs_the_right_to_promote_or_to_lock(place: Place, tmp_path: Path) -> None:
+    path = path_of("dev", staging(Authorization(frozenset({"platform-admins"}))))
+    rights = Rights.of(path.environments, people=(), lockers=["on-call"])
+    with engine_on(place.registry, tmp_path, path, rights=rights) as engine:
+        for refused in (DEVELOPER, GHOST, person("eve@acme.com", "on-call", verified=False)):
+            assert isinstance(lock(engine, operator=refused).error, AuthorizationError)
+
+        assert lock_of(lock(engine, operator=ADMIN)).operator == "admin@acme.com"
+        assert unlock(engine, operator=ADMIN).error is None
+        on_call = person("erin@acme.com", "on-call")
+        assert lock_of(lock(engine, operator=on_call)).operator == "erin@acme.com"
 
 
 def test_every_environment_judges_by_its_own_rules(place: Place, tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ import pytest
 from engine.api import Engine
 from engine.domain.environment import Authorization, Environment
 from engine.domain.errors import AuthorizationError
-from engine.domain.identity import Claims, Directory
+from engine.domain.identity import Claims, Directory, os_claims
 from engine.domain.operator import IdentitySource
+from engine.domain.rights import Rights
 from tests.conftest import Place
 from tests.scenarios.engines import ALICE, BOB, engine_on, path_of, person
 from tests.scenarios.verbs import kinds, lock, unlock, unlock_of
 
+ON_CALL = Rights.of((), people=(), lockers=["alice@acme.com", "alice"])
 GUARDED = path_of("dev", Environment("staging", authorization=Authorization(frozenset({"sre"}))))
 
 
@@ -21,7 +23,7 @@ def test_who_locked_may_unlock_and_so_may_whom_the_environment_names(
     place: Place, tmp_path: Path
 ) -> None:
     sre = person("sre@acme.com", "sre")
-    with engine_on(place.registry, tmp_path, GUARDED) as engine:
+    with engine_on(place.registry, tmp_path, GUARDED, rights=ON_CALL) as engine:
         lock(engine, operator=ALICE)
         by_holder = unlock(engine, operator=ALICE)
         lock(engine, operator=ALICE)
@@ -34,7 +36,7 @@ def test_who_locked_may_unlock_and_so_may_whom_the_environment_names(
 
 @pytest.mark.requirement("FR-049")
 def test_another_may_not_unlock(place: Place, tmp_path: Path) -> None:
-    with engine_on(place.registry, tmp_path, GUARDED) as engine:
+    with engine_on(place.registry, tmp_path, GUARDED, rights=ON_CALL) as engine:
         lock(engine, operator=ALICE)
 
         result = unlock(engine, operator=BOB)
@@ -46,25 +48,35 @@ def test_another_may_not_unlock(place: Place, tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("FR-045")
-def test_nobody_unverified_locks_or_unlocks(place: Place, engine: Engine) -> None:
+def test_unverified_operator_does_not_lift_the_lock_of_a_verified_one(engine: Engine) -> None:
     ghost = person("alice@acme.com", "sre", verified=False)
-    locked = lock(engine, operator=ghost)
     lock(engine, operator=ALICE)
 
     unlocked = unlock(engine, operator=ghost)
 
-    for result in (locked, unlocked):
-        assert isinstance(result.error, AuthorizationError)
-        assert "is not verified" in str(result.error)
+    assert isinstance(unlocked.error, AuthorizationError)
+    assert "is not verified" in str(unlocked.error)
     assert kinds(engine) == ["lock"]
 
 
+def test_lock_of_an_unverified_holder_is_lifted_by_those_who_may_promote(engine: Engine) -> None:
+    ann, ben = (Directory().operator(os_claims(who, trusted=False)) for who in ("ann", "ben"))
+    lock(engine, operator=ann)
+    by_other = unlock(engine, operator=ben)
+    lock(engine, operator=ann)
+
+    by_holder = unlock(engine, operator=ann)
+
+    assert unlock_of(by_other).authorized_via == "staging asks for no authorization"
+    assert unlock_of(by_holder).authorized_via == "who locked"
+
+
 def test_who_locked_under_another_name_is_still_who_locked(place: Place, tmp_path: Path) -> None:
-    with engine_on(place.registry, tmp_path, GUARDED) as engine:
+    with engine_on(place.registry, tmp_path, GUARDED, rights=ON_CALL) as engine:
         lock(engine, operator=person("alice"))
     known = Directory.of({"alice@acme.com": ("alice",)}, {})
 
-    with engine_on(place.registry, tmp_path, GUARDED, directory=known) as engine:
+    with engine_on(place.registry, tmp_path, GUARDED, rights=ON_CALL, directory=known) as engine:
         result = unlock(engine, operator=person("alice@acme.com"))
 
         assert unlock_of(result).authorized_via == "who locked"
@@ -74,7 +86,7 @@ def test_the_same_account_under_a_new_name_is_still_who_locked(
     place: Place, tmp_path: Path
 ) -> None:
     claims = Claims(ALICE.id, IdentitySource.OIDC, True, ("alice.smith@acme.com",))
-    with engine_on(place.registry, tmp_path, GUARDED) as engine:
+    with engine_on(place.registry, tmp_path, GUARDED, rights=ON_CALL) as engine:
         lock(engine, operator=ALICE)
 
         result = unlock(engine, operator=Directory().operator(claims))
@@ -82,8 +94,10 @@ def test_the_same_account_under_a_new_name_is_still_who_locked(
         assert unlock_of(result).authorized_via == "who locked"
 
 
-def test_what_is_not_locked_needs_no_right_to_be_unlocked(place: Place, tmp_path: Path) -> None:
-    with engine_on(place.registry, tmp_path, GUARDED) as engine:
-        result = unlock(engine, operator=BOB)
+def test_unlocking_what_is_not_locked_needs_the_right_too(place: Place, tmp_path: Path) -> None:
+    with engine_on(place.registry, tmp_path, GUARDED, rights=ON_CALL) as engine:
+        refused = unlock(engine, operator=BOB)
+        unchanged = unlock(engine, operator=ALICE)
 
-        assert (result.error, result.record) == (None, None)
+    assert isinstance(refused.error, AuthorizationError)
+    assert (unchanged.error, unchanged.record) == (None, None)

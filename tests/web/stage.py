@@ -27,6 +27,7 @@ from web.opening import WATCHERS, open_web
 ALICE, BOB, CAROL = "alice@acme.com", "bob@acme.com", "carol@acme.com"
 TRACE = "a" * 32
 PROXY = "auth: {mode: proxy}"
+RIGHTS = "lockers: [release-managers]\n  operators: [alice@acme.com, release-managers]"
 _FORM_TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
 
@@ -110,7 +111,7 @@ def write_manifest(
         manifest(
             f'tests: {{command: [sh, -c, "{tests}"]}}',
             promotion=f"webhooks: [{webhooks}]\nsecondary_registries: [{secondaries}]",
-            identity=f"oidc: [{oidc}]",
+            identity=f"oidc: [{oidc}]\n  {RIGHTS}",
             faces=f"web: {{{web}}}",
         )
     )
@@ -139,7 +140,7 @@ def stage_in(
         write_manifest(folder, web, tests, oidc, webhooks, secondaries), {"OIDC_SECRET": secret}
     )
     with (
-        open_platform(config) as engine,
+        open_platform(config, served=True) as engine,
         in_flight(config, engine) as platform,
         open_web(platform, config, watchers=watchers) as app,
         app.test_client() as client,

@@ -58,7 +58,7 @@ def test_places_are_bounded_and_given_back(tmp_path: Path) -> None:
         pass
     config = load_config(write_manifest(tmp_path), {})
     with (
-        open_platform(config) as engine,
+        open_platform(config, served=True) as engine,
         in_flight(config, engine) as platform,
         open_web(platform, config, watchers=2) as app,
         serving(app) as url,

@@ -9,7 +9,7 @@ import pytest
 from tests.peers.fake_issuer import FakeIssuer
 from tests.peers.signing import SigningKey, claims
 from tests.scenarios.commands import Floe
-from tests.web.stage import PROXY, Stage, stage_in, write_manifest
+from tests.web.stage import ALICE, PROXY, Stage, stage_in, write_manifest
 
 pytestmark = pytest.mark.requirement("WB-001")
 
@@ -116,7 +116,8 @@ def test_where_people_sign_in_twins_need_a_token_too(tmp_path: Path) -> None:
     with FakeIssuer(key) as issuer:
         oidc = f"{{issuer: '{issuer.issuer}', audience: floe}}"
         with stage_in(tmp_path, PROXY, oidc=oidc) as stage:
-            good = f"Bearer {key.sign(claims(issuer.issuer))}"
+            named = claims(issuer.issuer, email=ALICE, email_verified=True)
+            good = f"Bearer {key.sign(named)}"
             bad = f"Bearer {SigningKey.new().sign(claims(issuer.issuer))}"
 
             refused = stage.client.get("/api/v1/status")

@@ -105,6 +105,19 @@ def test_nobody_else_has_it_told_again(refused: Stage, sink: Sink) -> None:
     assert len(sink.seen("POST", "/hook")) == 1
 
 
+def test_only_operators_have_webhooks_delivered_again(refused: Stage, sink: Sink) -> None:
+    developer = "dave@acme.com"
+    place = f"/webhooks/{failed(refused)}/redeliver"
+
+    refused.post(place, developer, "/environments/prod")
+    page = refused.get(AUDIT, developer)
+    refused.platform.engine.announcer.deliver_due()
+
+    assert "identity.operators in manifest.yaml does not list them" in page
+    assert place not in page
+    assert len(sink.seen("POST", "/hook")) == 1
+
+
 def test_an_outbox_that_cannot_be_read_leaves_the_rest_of_the_page(
     sink: Sink, tmp_path: Path
 ) -> None:

@@ -61,7 +61,7 @@ class SqliteStore:
         now = self._clock.now()
         with self._connections.write() as db:
             known = self._by_key(db, idempotency_key, now)
-            kept = known or _twin(db, change)
+            kept = known or (_twin(db, change) if change.open else None)
             if kept is None:
                 _refuse_taken(db, change)
                 rows.insert(db, change)
