@@ -1,5 +1,7 @@
 """Options every command shares."""
 
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,6 +56,33 @@ class Duration(click.ParamType[int]):
             return parse_duration(str(value))
         except UsageError as error:
             self.fail(str(error), param, ctx)
+
+
+class Reason(click.Option):
+    """A required reason, asked for on a terminal; elsewhere the error shows the whole command."""
+
+    def consume_value(self, ctx: click.Context, opts: Any) -> Any:
+        value, source = super().consume_value(ctx, opts)
+        if self.value_is_missing(value) and not ctx.resilient_parsing:
+            if not (sys.stdin.isatty() and sys.stderr.isatty()):
+                raise click.UsageError(self._explained(ctx), ctx)
+            # On stderr: the answer alone is on stdout.
+            value = click.prompt("Reason", err=True)
+        return value, source
+
+    def _explained(self, ctx: click.Context) -> str:
+        words = [ctx.command_path]
+        for param in ctx.command.params:
+            value = ctx.params.get(param.name or "")
+            if param.required and param is not self and value is not None:
+                words += [] if isinstance(param, click.Argument) else [param.opts[0]]
+                words.append(shlex.quote(str(value)))
+        return f"Missing option '--reason': give one. {' '.join(words)} --reason 'why'"
+
+
+def reason(what: str) -> Callable[[F], F]:
+    """`--reason`, which the command cannot do without; `what` says what becomes of it."""
+    return click.option("--reason", cls=Reason, required=True, help=what)
 
 
 wait = click.option(

@@ -23,7 +23,7 @@ from engine.agreement import (
 from engine.checks.approval import approver_via
 from engine.completion import record_of
 from engine.context.deployment import drift_warnings
-from engine.domain.change import Change, ChangeState, Ended
+from engine.domain.change import Change, ChangeState
 from engine.domain.errors import (
     ApprovalPendingError,
     AuditUnavailableError,

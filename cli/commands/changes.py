@@ -35,7 +35,7 @@ def approve(change: str, reason: str | None, manifest: Path, output: str) -> Non
 
 @click.command()
 @click.argument("change", type=options.Text())
-@click.option("--reason", required=True, help="Why not: it goes on record.")
+@options.reason("Why not: it goes on record.")
 @options.manifest
 @options.output
 def reject(change: str, reason: str, manifest: Path, output: str) -> None:

@@ -27,7 +27,7 @@ Ask = Callable[[Engine, Operator], LockRequest | UnlockRequest | RestoreRequest]
 
 @click.command()
 @click.option("--env", "environment", required=True, help="The environment to lock.")
-@click.option("--reason", required=True, help="Why: whoever is stopped by it reads this.")
+@options.reason("Why: whoever is stopped by it reads this.")
 @click.option("--for", "duration", help="Until when: 30m, 2h, 1d, 1h30m. By default for good.")
 @options.manifest
 @options.output
@@ -43,7 +43,7 @@ def lock(environment: str, reason: str, duration: str | None, manifest: Path, ou
 
 @click.command()
 @click.option("--env", "environment", required=True, help="The environment to unlock.")
-@click.option("--reason", required=True, help="Why: it goes on record.")
+@options.reason("Why: it goes on record.")
 @options.manifest
 @options.output
 def unlock(environment: str, reason: str, manifest: Path, output: str) -> None:

@@ -27,7 +27,7 @@ from engine.domain.trace import trace_id
 @click.command()
 @click.argument("version")
 @click.option("--env", "environment", required=True, help="The environment to roll back.")
-@click.option("--reason", required=True, help="Why: it goes on record.")
+@options.reason("Why: it goes on record.")
 @click.option("--dry-run", is_flag=True, help="Show what it would undo, and change nothing.")
 @options.wait
 @options.manifest

@@ -66,8 +66,7 @@ def open_platform(
         for exposure in config.exposures:
             _log.warning("%s", exposure)
         registry = registry_of(config.registry, stack)
-        ledger = RegistryLedger(registry)
-        leases = leases_of(config, lease_seconds)
+        ledger, leases = RegistryLedger(registry), leases_of(config, lease_seconds)
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
         # Requests still under way when an answer is given are not waited for.
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)

@@ -11,6 +11,7 @@ def slack_manifest(uri: str, channel: str) -> str:
         """cost_analysis: {command: [sh, -c, "echo '<!channel> & +3 EUR'"]}""",
         uri=uri,
         managers=managers,
+        identity="lockers: [release-managers]",
         faces=f"slack: {{channel: {channel}}}",
     )
 

@@ -34,7 +34,7 @@ artifacts:
         approvals: {required: 1, groups: [release-managers]}
     %(more)s
 identity:
-  oidc: [{issuer: "%(issuer)s", audience: floe}]
+  oidc: [{issuer: "%(issuer)s", audience: floe, subjects: ["**"]}]
 """
 # Not done: usage or configuration (rights), unavailable, somebody else's, locked, waiting, stale.
 _CODES = {0, 2, 5, 10, 13, 14, 15}

@@ -28,7 +28,7 @@ kind: Manifest
 artifacts:
   registry: {uri: "oci-layout:./registry"}
   promotion: {environments: [{name: dev}, {name: staging}, {name: prod, approvals: {required: 1}}]}
-identity: {oidc: [{issuer: "%s", audience: floe}]}
+identity: {operators: [alice@acme.com], oidc: [{issuer: "%s", audience: floe, subjects: ["**"]}]}
 web: {auth: {mode: proxy}}
 slack: {channel: C01DEPLOY}
 """

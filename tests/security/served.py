@@ -44,11 +44,12 @@ artifacts:
       - {{url: "${{HOOK_URL}}/told", headers: {{Authorization: "Bearer ${{HOOK_TOKEN}}"}}}}
       - {{url: "${{HOOK_URL}}/broken", retry_count: 0}}
 identity:
-  oidc: [{{issuer: "{issuer}", audience: floe}}]
+  oidc: [{{issuer: "{issuer}", audience: floe, subjects: ["**"]}}]
 slack: {{channel: {channel}}}
 web:
   base_url: http://127.0.0.1
-  auth: {{mode: oidc, issuer: "{issuer}", client_id: floe-web, client_secret_env: CLIENT_SECRET}}
+  auth:
+    {{mode: oidc, issuer: "{issuer}", client_id: floe-web, client_secret_env: CLIENT_SECRET}}
 """
 _FORM_TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
