@@ -87,11 +87,13 @@ class Banners:
             try:
                 rows = self._platform.engine.status()
                 for row in rows:
-                    self._bring(row, self._origins.get(row.name, []))
+                    if row.error is None:
+                        self._bring(row, self._origins.get(row.name, []))
             except PromotionError as error:
                 _log.warning("banners are not up to date: %s", error)
                 return
-            self._origins.clear()
+            unread = {row.name for row in rows if row.error}
+            self._origins = {n: places for n, places in self._origins.items() if n in unread}
         self._outbox.wake()
 
     def _run(self) -> None:

@@ -230,8 +230,8 @@ class Decisions:
         """Whether the lock in the way is the one this very request took before we were ended."""
         if asked.tries <= 1:
             return False
-        rows = self._platform.engine.status()
-        held = next((r.lock for r in rows if r.name == asked.text("target")), None)
+        [row] = self._platform.engine.status(asked.text("target"))
+        held = row.lock
         if held is None or held.reason != reason:
             return False
         return held.operator in operator.identities
@@ -259,7 +259,7 @@ class Decisions:
         self._people.operator(asked.asker)
         target = asked.text("target")
         engine = self._platform.engine
-        rows = [row for row in engine.status() if target in ("", row.name)]
+        rows = engine.status(target or None)
         changes = self._platform.store.open(target or None)
         return promotions(rows, changes, engine.clock.now(), self._look)
 

@@ -1,8 +1,10 @@
 """What the faces talk to: runs of requests, what runs where, and what happened."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from engine.audit.history import selected
@@ -10,10 +12,16 @@ from engine.audit.verify import Verification
 from engine.changes import Changes
 from engine.completion import complete_interrupted
 from engine.context.restore import version_of
-from engine.domain.artifact import Tag, Version
+from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import AuditReport
 from engine.domain.environment import Enforcement, Environment
-from engine.domain.errors import ArtifactNotFoundError, PromotionError
+from engine.domain.errors import (
+    ArtifactNotFoundError,
+    ContentMissingError,
+    LedgerUnreadableError,
+    PromotionError,
+    RegistryUnavailableError,
+)
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.mirroring import SyncReport
@@ -33,6 +41,9 @@ from engine.secondaries.repair import Repair
 from engine.stores import ChangeStore
 from engine.worker import Worker
 
+# What is wrong with one ledger says nothing about the registry.
+_OF_ONE_LEDGER = (LedgerUnreadableError, ContentMissingError)
+
 
 @dataclass(frozen=True)
 class Engine(Runs):
@@ -42,20 +53,48 @@ class Engine(Runs):
     Bot, web and CLI import nothing deeper than this, `bootstrap`, `config` and `domain`.
     """
 
-    def status(self) -> tuple[EnvironmentStatus, ...]:
-        """Every environment along the path; two requests each, all at once."""
-        environments = self.path.environments
-        heads = self.pool.map(self.ledger.head, self.path.names)
-        latest = self.pool.map(self.registry.resolve, [e.latest for e in environments])
+    def status(self, environment: str | None = None) -> tuple[EnvironmentStatus, ...]:
+        """
+        Every environment along the path, or `environment` alone; two requests each, all at once.
+
+        One that cannot be read is a row with its error; RegistryUnavailableError when none can,
+        unless it is their ledgers that are broken.
+        """
+        asked = self._asked(environment)
+        heads = [self.pool.submit(self.ledger.head, place.name) for place in asked]
+        latest = [self.pool.submit(self.registry.resolve, place.latest) for place in asked]
         now = self.clock.now()
-        rows = []
-        for environment, head, tag in zip(environments, heads, latest, strict=True):
-            state = head.state if head else EMPTY
-            lock = lock_in_force(environment, state, now)
-            synced = self.secondaries.standing(head)
-            row = EnvironmentStatus(environment.name, state, tag, lock, synced)
-            rows.append(self._named(row, head))
-        return tuple(rows)
+        rows = tuple(
+            self._row(place, now, head, tag)
+            for place, head, tag in zip(asked, heads, latest, strict=True)
+        )
+        errors = [row.error for row in rows if row.error]
+        unreachable = [each for each in errors if not isinstance(each, _OF_ONE_LEDGER)]
+        if unreachable and len(errors) == len(rows):
+            raise unreachable[0]
+        return rows
+
+    def _asked(self, environment: str | None) -> tuple[Environment, ...]:
+        if environment is None:
+            return self.path.environments
+        return (self.path.environment(environment),)
+
+    def _row(
+        self,
+        place: Environment,
+        now: datetime,
+        head: "Future[LedgerEntry | None]",
+        latest: "Future[Digest | None]",
+    ) -> EnvironmentStatus:
+        try:
+            entry, digest = head.result(), latest.result()
+            state = entry.state if entry else EMPTY
+            lock = lock_in_force(place, state, now)
+            synced = self.secondaries.standing(entry)
+            return self._named(EnvironmentStatus(place.name, state, digest, lock, synced), entry)
+        except RegistryUnavailableError as error:
+            lock = lock_in_force(place, EMPTY, now)
+            return EnvironmentStatus(place.name, EMPTY, None, lock, error=error)
 
     def _named(self, row: EnvironmentStatus, head: LedgerEntry | None) -> EnvironmentStatus:
         """`row` with the version of a `latest` that is not what the ledger says."""
@@ -105,7 +144,7 @@ class Engine(Runs):
         `version` as `environment` has it, else under its own tag, else in the first environment
         that has it, with the tag it was found under; ArtifactNotFoundError.
         """
-        places = [self.path.environment(environment)] if environment else self.path.environments
+        places = self._asked(environment)
         tags = list(_tags(version, places))
         for tag in tags if environment else [version.tag, *tags]:
             manifest = self.registry.fetch(tag)
@@ -125,7 +164,7 @@ class Engine(Runs):
         self, manifest: Manifest, environment: str | None = None
     ) -> SignatureVerdict | None:
         """Who signed `manifest`, if `environment`, or any of them, asks; None when none does."""
-        asked = [self.path.environment(environment)] if environment else self.path.environments
+        asked = self._asked(environment)
         if all(place.signature is Enforcement.OFF for place in asked):
             return None
         return self.signature(manifest)

@@ -61,8 +61,9 @@ def history() -> Response:
     now = site.platform.engine.clock.now()
     query = asked(site.platform.engine.path, request.args, now, _PAGE)
     site.records.refresh()
-    if site.records.trouble is not None:
-        raise _again(site.records.trouble)
+    trouble = site.records.trouble(query.selection.environment)
+    if trouble is not None:
+        raise _again(trouble)
     kept = site.records.kept.page(query.selection, query.limit + 1, query.after)
     shown = kept[: query.limit]
     document: Document = {

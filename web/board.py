@@ -99,11 +99,13 @@ class Board:
         now = seen.at
         if now is None:
             return
+        # What was known of an environment that cannot be read stays.
+        rows = [row for row in seen.rows if row.error is None]
         same = self._known is not None and self._known.rows == seen.rows
         if same and self._kept_at is not None and now - self._kept_at < _KEEP_ANYWAY:
             return
         try:
-            self._records.kept.see([SeenStatus(row, now) for row in seen.rows])
+            self._records.kept.see([SeenStatus(row, now) for row in rows])
             self._kept_at = now
         except StoreUnavailableError:
             # It would be missed only by a server that starts while the registry is down.

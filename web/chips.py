@@ -40,6 +40,8 @@ def chips(
 ) -> tuple[Chip, ...]:
     """`entry` is the first environment of the path, which builds publish into."""
     found = [*_in_flight(pending)]
+    if row.error:
+        found.append(Chip("cannot be read", "bad", str(row.error)))
     if row.lock:
         found.append(_locked(row.lock, now))
     if row.drifted:

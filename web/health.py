@@ -48,12 +48,17 @@ def _lines(site: Site) -> Iterator[str]:
     yield from _gauge(
         "floe_environment_locked",
         "Whether promotions to an environment are stopped.",
-        {_label(environment=row.name): float(row.lock is not None) for row in seen.rows},
+        {_label(environment=r.name): float(r.lock is not None) for r in seen.rows if r.known},
     )
     yield from _gauge(
         "floe_environment_drifted",
         "Whether the latest tag is not what the ledger says.",
-        {_label(environment=r.name): float(r.alignment.value == "drifted") for r in seen.rows},
+        {_label(environment=r.name): float(r.drifted) for r in seen.rows if r.known},
+    )
+    yield from _gauge(
+        "floe_environment_readable",
+        "Whether the ledger and the latest tag of an environment can be read.",
+        {_label(environment=row.name): float(row.error is None) for row in seen.rows},
     )
     yield from _gauge("floe_changes_open", "Changes in flight, by state.", _open(site))
     yield from _gauge("floe_watchers", "Browsers that follow events.", {"": site.feed.watching})

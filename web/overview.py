@@ -69,7 +69,7 @@ def _card(site: Site, seen: Seen, row: EnvironmentStatus, now: datetime) -> Card
     place = names.index(row.name) if row.name in names else 0
     pending = seen.pending_to(row.name)
     before = seen.row(names[place - 1]) if place else None
-    behind = _behind(site, row, before) if before else 0
+    behind = _behind(site, row, before) if before and row.known else 0
     said = chips(row, pending, _record(site, row), behind, now, entry=place == 0)
     return Card(row, said, place == 0, bool(pending))
 
@@ -107,6 +107,8 @@ def _newer(version: str | None, than: str) -> bool:
 
 def _places(seen: Seen) -> Iterator[Obstacle]:
     for row in seen.rows:
+        if row.error:
+            yield Obstacle("cannot be read", str(row.error), "bad", row.name)
         if row.lock:
             by = f"locked by {row.lock.operator}"
             yield Obstacle(by, row.lock.reason, "warn", row.name, at=row.lock.at)

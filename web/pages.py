@@ -74,7 +74,7 @@ def history() -> str:
         query=query,
         more=more,
         missing=site.records.missing(),
-        trouble=site.records.trouble,
+        trouble=site.records.trouble(query.selection.environment),
         read_at=site.records.read_at,
         now=at,
     )

@@ -8,6 +8,8 @@ from engine.domain.result import Ending
 _TEXT: Document = {"type": "string"}
 _MAYBE: Document = {"type": ["string", "null"]}
 _YES_NO: Document = {"type": "boolean"}
+# Null where the environment cannot be read.
+_KNOWN: Document = {"type": ["boolean", "null"]}
 _NUMBER: Document = {"type": "integer"}
 _ANYTHING: Document = {"type": "object"}
 
@@ -43,15 +45,16 @@ SCHEMAS: dict[str, Document] = {
         since=_MAYBE,
         latest_digest=_MAYBE,
         alignment=_TEXT,
-        drift=_YES_NO,
-        drifted=_YES_NO,
+        drift=_KNOWN,
+        drifted=_KNOWN,
         deployed_version=_MAYBE,
         deployed_digest=_MAYBE,
         expected_version=_MAYBE,
         expected_digest=_MAYBE,
-        locked=_YES_NO,
+        locked=_KNOWN,
         lock={"type": ["object", "null"]},
         pending=_list(_named("Change")),
+        error=_ERROR,
     ),
     "Statuses": _list(_named("Status")),
     "Record": _object(

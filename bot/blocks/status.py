@@ -42,6 +42,8 @@ def promotions(
 
 
 def _deployed(row: EnvironmentStatus) -> str:
+    if row.error:
+        return "cannot be read"
     if row.deviates:
         return f"{row.deployed} (should be {row.state.version})"
     return row.state.version or "nothing"
@@ -57,6 +59,8 @@ def change_lines(changes: Sequence[Change], look: Look, limit: int = 2500) -> st
 
 def _environment(row: EnvironmentStatus, look: Look) -> str:
     version = row.state.version or ("unrecorded" if row.latest else "nothing yet")
+    if row.error:
+        return f"*{row.name}* :warning: cannot be read: {foreign(str(row.error), 300)}"
     if row.deviates:
         return f"*{row.name}* {foreign(row.deviation, 300)}{_repair(row)}{_lock(row, look)}"
     by = f" by {look.person(row.state.operator)}" if row.state.operator else ""

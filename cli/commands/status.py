@@ -11,7 +11,7 @@ from cli import options
 from cli.answer import Answer, deliver
 from cli.elsewhere import through_server
 from cli.failure import failure_lines
-from cli.render.status import history_table, status_table
+from cli.render.status import status_answer, with_history
 from cli.render.told import ToldPending
 from cli.streams import remark
 from engine.api import Engine
@@ -19,9 +19,8 @@ from engine.bootstrap import changes_in_flight, open_platform
 from engine.config import Config, load_config
 from engine.domain.change import Change
 from engine.domain.documents.answers import Document, error_document
-from engine.domain.documents.ledger import history_document, status_document
+from engine.domain.documents.ledger import status_document
 from engine.domain.errors import PromotionError, StoreUnavailableError
-from engine.domain.ledger import LedgerEntry
 from engine.domain.status import EnvironmentStatus
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
@@ -31,14 +30,19 @@ FORMATS = ["table", "json", "yaml"]
 
 @click.command()
 @click.option("--env", "environment", help="Only this environment.")
-@click.option("--history", type=click.IntRange(1, 1000), help="Also its newest N records.")
+@click.option("--history", type=click.IntRange(1, 1000), help="Also the newest N records of each.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--output", type=click.Choice(FORMATS), help="The same as --format.")
 @options.manifest
 def status(
     environment: str | None, history: int | None, form: str, output: str | None, manifest: Path
 ) -> None:
-    """What runs where: version, digest, by whom, since when, locks, drift and changes in flight."""
+    """
+    What runs where: version, digest, by whom, since when, locks, drift and changes in flight.
+
+    An environment whose ledger cannot be read is a row with its error. Exit code 0 when at least
+    one environment shown can be read, 5 when none can.
+    """
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_status, environment, history, trace, manifest)
     deliver(output or form, ask, partial(_failure, trace))
@@ -50,30 +54,21 @@ def _status(environment: str | None, history: int | None, trace: str, manifest: 
             return server.status(environment, history)
     config = load_config(manifest, os.environ)
     with open_platform(config) as engine:
-        if environment is not None:
-            engine.path.environment(environment)
-        rows = tuple(row for row in engine.status() if environment in (None, row.name))
-        entries = _history(engine, environment, history)
+        rows = engine.status(environment)
+        histories = None
+        if history is not None:
+            read = [with_history(row, partial(engine.history, row.name, history)) for row in rows]
+            rows, histories = tuple(row for row, _ in read), [entries for _, entries in read]
         pending = _in_flight(config, engine)
-    documents = [_document(row, entries, pending) for row in rows]
+    documents = [_document(row, pending) for row in rows]
     told = [[ToldPending.model_validate(each) for each in d["pending"] or ()] for d in documents]
-    lines = status_table(rows, told)
-    if entries is not None:
-        lines += ["", *history_table(entries)]
-    return Answer(documents, lines)
+    return status_answer(rows, documents, told, histories)
 
 
-def _document(
-    row: EnvironmentStatus,
-    entries: Sequence[LedgerEntry] | None,
-    pending: Sequence[Change] | None,
-) -> Document:
-    happened = None
-    if entries is not None:
-        happened = [history_document(each) for each in entries if each.environment == row.name]
+def _document(row: EnvironmentStatus, pending: Sequence[Change] | None) -> Document:
     if pending is not None:
         pending = [change for change in pending if change.target == row.name]
-    return status_document(row, happened, pending)
+    return status_document(row, pending)
 
 
 def _in_flight(config: Config, engine: Engine) -> tuple[Change, ...] | None:
@@ -83,12 +78,6 @@ def _in_flight(config: Config, engine: Engine) -> tuple[Change, ...] | None:
     except StoreUnavailableError as error:
         remark(printable(f"Changes in flight are not shown: {error}"))
         return None
-
-
-def _history(
-    engine: Engine, environment: str | None, limit: int | None
-) -> tuple[LedgerEntry, ...] | None:
-    return None if limit is None else engine.history(environment, limit)
 
 
 def _failure(trace: str, error: PromotionError) -> Answer:

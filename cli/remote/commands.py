@@ -1,8 +1,9 @@
 """The commands of `floe platform`, each as what the server is asked and how it is answered."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -18,9 +19,10 @@ from cli.remote.following import Following
 from cli.remote.records import records
 from cli.render import audit, freeze, promotion, rollback, signature, sync, webhooks
 from cli.render import change as changes
-from cli.render.entry import Entry, entry_document
-from cli.render.status import history_table, status_table
+from cli.render.entry import Entry
+from cli.render.status import status_answer, with_history
 from engine.domain.change import Change, ChangeState
+from engine.domain.documents.answers import error_document
 from engine.domain.documents.change import change_document, promotion_of, rollback_of
 from engine.domain.documents.freeze import AskedFreeze
 from engine.domain.documents.promotion import Asked
@@ -134,14 +136,18 @@ class Commands:
             for pair in zip(rows, documents, strict=True)
             if environment in (None, pair[0].name)
         ]
-        answered = [document for _, document in shown]
-        pending = [reading.pending(document) for document in answered]
-        lines = status_table([row for row, _ in shown], pending)
+        pending = [reading.pending(document) for _, document in shown]
         if history is None:
-            return Answer(answered, lines)
-        entries = tuple(records(self.api, {"environment": environment}, history))
-        lines += ["", *history_table(entries)]
-        return Answer([_with_history(document, entries) for document in answered], lines)
+            return status_answer([r for r, _ in shown], [d for _, d in shown], pending, None)
+        read = [with_history(row, partial(self._history, row.name, history)) for row, _ in shown]
+        documents = [
+            document | {"error": error_document(row.error) if row.error else None}
+            for (_, document), (row, _) in zip(shown, read, strict=True)
+        ]
+        return status_answer([row for row, _ in read], documents, pending, [h for _, h in read])
+
+    def _history(self, environment: str, limit: int) -> tuple[Entry, ...]:
+        return tuple(records(self.api, {"environment": environment}, limit))
 
     def sync(self, environment: str | None) -> Answer:
         body = {"environment": environment} if environment is not None else {}
@@ -203,11 +209,6 @@ def _repaired(document: Json) -> bool:
 def _taken_up(document: Json) -> bool:
     """Whether there is a change to follow, whatever became of it."""
     return isinstance(document, dict) and bool(document.get("change_id"))
-
-
-def _with_history(document: Json, entries: Sequence[Entry]) -> Json:
-    own = [entry_document(e) for e in entries if e.environment == document["environment"]]
-    return document | {"history": own}
 
 
 def _part(text: str) -> str:

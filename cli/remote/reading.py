@@ -57,6 +57,7 @@ class _Row(Told):
     alignment: Alignment
     lock: LockState | None
     registry_sync: tuple[RegistrySync, ...]
+    error: ToldError | None = None
 
 
 class _Place(Told):
@@ -130,6 +131,7 @@ def status(document: Json) -> EnvironmentStatus:
         row.lock,
         row.registry_sync,
         row.deployed_version,
+        row.error.raised() if row.error else None,
     )
 
 

@@ -1,11 +1,15 @@
 """What runs where, and what happened, for people and for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from cli.render.entry import Entry
+from cli.answer import Answer
+from cli.render.entry import Entry, entry_document
 from cli.render.table import show
 from cli.render.told import ToldPending
+from engine.domain.documents.answers import Document
+from engine.domain.errors import RegistryUnavailableError
 from engine.domain.record import AnyRecord, LockRecord, UnlockRecord
 from engine.domain.state import LockState
 from engine.domain.status import Alignment, EnvironmentStatus
@@ -15,7 +19,41 @@ _ALIGNMENT = {
     Alignment.EMPTY: "nothing promoted yet",
     Alignment.ALIGNED: "",
     Alignment.UNRECORDED: "published by the build",
+    Alignment.UNKNOWN: "",
 }
+
+
+def with_history(
+    row: EnvironmentStatus, read: Callable[[], Sequence[Entry]]
+) -> tuple[EnvironmentStatus, Sequence[Entry] | None]:
+    """`row` and its history, or with the error that left it without one."""
+    if row.error is not None:
+        return row, None
+    try:
+        return row, read()
+    except RegistryUnavailableError as error:
+        return replace(row, error=error), None
+
+
+def status_answer(
+    rows: Sequence[EnvironmentStatus],
+    documents: Sequence[Document],
+    pending: Sequence[Sequence[ToldPending]],
+    histories: Sequence[Sequence[Entry] | None] | None,
+) -> Answer:
+    """`documents`, `pending` and `histories` are those of each of `rows`."""
+    errors = [row.error for row in rows if row.error]
+    code = errors[0].exit_code if errors and len(errors) == len(rows) else 0
+    lines = status_table(rows, pending)
+    if histories is None:
+        return Answer(list(documents), lines, code)
+    found = [entry for entries in histories for entry in entries or ()]
+    newest = sorted(found, key=lambda entry: entry.record.at, reverse=True)
+    told = [
+        document | {"history": None if own is None else [entry_document(each) for each in own]}
+        for document, own in zip(documents, histories, strict=True)
+    ]
+    return Answer(told, [*lines, "", *history_table(newest)], code)
 
 
 def status_table(
@@ -55,6 +93,8 @@ def _status_row(status: EnvironmentStatus, pending: Sequence[ToldPending]) -> tu
 
 
 def _alignment(status: EnvironmentStatus) -> str:
+    if status.error is not None:
+        return printable(f"error: {status.error}")
     if status.drifted:
         return f"drifted: {status.deviation}: {status.restore_command}"
     if status.deviates:
@@ -63,7 +103,9 @@ def _alignment(status: EnvironmentStatus) -> str:
 
 
 def _version_shown(status: EnvironmentStatus) -> str:
-    return (status.deployed_version or "?") if status.deviates else status.state.version or "-"
+    if status.deviates or not status.known:
+        return status.deployed_version or "?"
+    return status.state.version or "-"
 
 
 def _in_flight(change: ToldPending) -> str:

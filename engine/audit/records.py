@@ -33,7 +33,7 @@ class Records:
     idle_seconds: float = 10
     # Entries read in one step, which is one transaction.
     step: int = 200
-    trouble: PromotionError | None = None
+    troubles: dict[str, PromotionError] = field(default_factory=dict)
     read_at: datetime | None = None
     _looking: threading.Lock = field(default_factory=threading.Lock)
     _wanted: threading.Event = field(default_factory=threading.Event)
@@ -44,18 +44,30 @@ class Records:
         """
         Learn what is new, and a step of what is older; whether everything is there now.
 
-        Raises nothing: what is kept stays what it was, and `trouble` says why.
+        Raises nothing: what is kept stays what it was, and `troubles` says why, by environment.
         """
         with self._looking:
-            try:
-                # No generator: every environment is looked at, complete or not.
-                complete = all([self._follow(name) for name in self.environments])
-            except PromotionError as error:
-                self.trouble = error
-                _log.info("the records are not read: %s", error)
-                return False
-            self.trouble, self.read_at = None, self.clock.now()
+            # No generator: every environment is looked at, complete or not.
+            complete = all([self._look(name) for name in self.environments])
+            if not self.troubles:
+                self.read_at = self.clock.now()
             return complete
+
+    def trouble(self, environment: str | None = None) -> PromotionError | None:
+        """Why the records of `environment`, or of any, are not as new as they should be."""
+        if environment is not None:
+            return self.troubles.get(environment)
+        return next(iter(self.troubles.values()), None)
+
+    def _look(self, name: str) -> bool:
+        try:
+            complete = self._follow(name)
+        except PromotionError as error:
+            self.troubles = self.troubles | {name: error}
+            _log.info("the records of %s are not read: %s", name, error)
+            return False
+        self.troubles = {n: error for n, error in self.troubles.items() if n != name}
+        return complete
 
     def missing(self) -> dict[str, int]:
         """How many older records of each environment have yet to be read, where there are any."""
@@ -79,7 +91,7 @@ class Records:
     def _run(self) -> None:
         while not self._stopping.is_set():
             with enduring("the records are not read", self._stopping.wait, self.idle_seconds):
-                if not self.refresh() and self.trouble is None:
+                if not self.refresh() and not self.troubles:
                     continue
                 self._wanted.wait(self.idle_seconds)
                 self._wanted.clear()

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.domain.artifact import Digest
+from engine.domain.errors import PromotionError
 from engine.domain.record import RegistrySync
-from engine.domain.state import EnvironmentState, LockState
+from engine.domain.state import EMPTY, EnvironmentState, LockState
 
 
 class Alignment(StrEnum):
@@ -16,6 +17,7 @@ class Alignment(StrEnum):
     COMPLETING = "completing"  # the record is committed and `latest` has yet to follow
     DRIFTED = "drifted"  # `latest` was moved, or removed, behind the ledger's back
     UNRECORDED = "unrecorded"  # there is a `latest` and no record: a build put it there
+    UNKNOWN = "unknown"  # the ledger or `latest` cannot be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class EnvironmentStatus:
     One environment; `lock` is the lock in force now, `latest` where the tag really points.
     `registry_sync` says of each secondary whether it has what runs here, as far as is known.
     `latest_version` is the version `latest` has there, where the two disagree and it is known.
+    `error` says why the environment cannot be read; `state` is then what is known without.
     """
 
     name: str
@@ -32,15 +35,22 @@ class EnvironmentStatus:
     lock: LockState | None
     registry_sync: tuple[RegistrySync, ...] = ()
     latest_version: str | None = None
+    error: PromotionError | None = None
 
     @property
     def alignment(self) -> Alignment:
+        if self.error is not None and self.state == EMPTY:
+            return Alignment.UNKNOWN
         if self.state.digest is None:
             return Alignment.EMPTY if self.latest is None else Alignment.UNRECORDED
         found = str(self.latest) if self.latest else None
         if found == self.state.digest:
             return Alignment.ALIGNED
         return Alignment.COMPLETING if found == self.state.before else Alignment.DRIFTED
+
+    @property
+    def known(self) -> bool:
+        return self.alignment is not Alignment.UNKNOWN
 
     @property
     def drifted(self) -> bool:

@@ -25,10 +25,11 @@ from bot.modals import (
 )
 from engine.domain.artifact import Digest
 from engine.domain.change import ChangeState
+from engine.domain.errors import LedgerUnreadableError
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.impact import ImpactAnalysis
 from engine.domain.record import RegistrySync
-from engine.domain.state import EnvironmentState, LockState
+from engine.domain.state import EMPTY, EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus
 from tests.bot.samples import HOSTILE, LOOK, NOON, hostile, messages, sample
 
@@ -143,6 +144,17 @@ def test_a_drifted_environment_shows_what_is_deployed_and_how_to_put_it_back():
     assert "deployed: v1.4.0, moved outside floe; should be v1.4.4" in shown
     assert "floe platform restore --env prod" in shown
     assert payload.text == "prod v1.4.0 (should be v1.4.4)"
+
+
+def test_an_environment_that_cannot_be_read_says_why():
+    error = LedgerUnreadableError("The ledger of 'prod' is broken")
+    row = EnvironmentStatus("prod", EMPTY, None, None, error=error)
+
+    payload = promotions([row], [], NOON, LOOK)
+    shown = " ".join(texts(payload.arguments))
+
+    assert "cannot be read: The ledger of 'prod' is broken" in shown
+    assert payload.text == "prod cannot be read"
 
 
 def test_only_what_concerns_everybody_is_told_to_everybody():

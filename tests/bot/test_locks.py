@@ -13,6 +13,7 @@ from bot.inbox import Asked, Asker, Inbox, key_of
 from bot.messages import Messages
 from bot.store import BotStore
 from engine.config.people import SlashCommands
+from engine.domain.artifact import Tag
 from engine.domain.record import LockRecord, RefusalRecord
 from tests.bot.fake_slack import TEAM
 from tests.bot.stage import ALICE, BOB, CAROL, DEPLOYS, INCIDENT, buttons, eventually, said
@@ -238,3 +239,19 @@ def test_a_lock_that_runs_out_takes_its_banner_down(stage):
         lambda: [b for b in banners(stage, DEPLOYS) if "the lock ran out after 1 min" in b["text"]]
     )
     assert buttons(banner) == []
+
+
+def test_the_banner_stays_while_the_ledger_cannot_be_read(stage):
+    stage.command("/lock prod INC-1", user=BOB)
+    eventually(lambda: banners(stage, DEPLOYS))
+    registry = stage.platform.engine.registry
+    registry.put(registry.fetch(Tag("v1.0.0-dev")), Tag("floe-ledger.prod"))
+    store = BotStore(stage.folder / ".floe")
+    look = Look(stage.platform.engine.path, SlashCommands(), channel=DEPLOYS)
+
+    Banners(stage.platform, store, Messages(store), stage.bot.outbox, look).refresh()
+
+    with store.transaction() as db:
+        ended = db.execute("SELECT ended FROM banners").fetchall()
+    store.close()
+    assert [tuple(row) for row in ended] == [(0,)]

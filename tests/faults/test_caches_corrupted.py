@@ -82,7 +82,7 @@ def near(team: Team) -> list[str]:
     """The kinds of records the page has near."""
     config = load_config(team.folder / "manifest.yaml", {})
     with open_platform(config) as engine, open_records(config, engine) as records:
-        assert records.refresh(), records.trouble
+        assert records.refresh(), records.troubles
         return [kept.record.kind for kept in records.kept.page(Selection(), 10)]
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.builders import image
+from tests.peers import oci_layout
 from tests.peers.fake_issuer import FakeIssuer
 from tests.peers.signing import SigningKey, claims
 from tests.scenarios.commands import Floe
@@ -198,3 +200,24 @@ def stage_in_gone(folder: Path) -> Any:
     (folder / "registry" / "index.json").write_text("gone")
     write_manifest(folder)
     return stage_in(folder)
+
+
+def test_a_broken_ledger_is_one_row_of_page_and_api(busy: Stage) -> None:
+    busy.ask("v1.1.0", "prod")
+    oci_layout.write(busy.folder / "registry", image(b"no ledger"), "floe-ledger.staging")
+
+    page = busy.get("/")
+    _dev, staging, prod = busy.json("/api/v1/status")
+    metrics = busy.get("/metrics")
+    of_prod = busy.json("/api/v1/history?environment=prod")
+    of_staging = busy.client.get("/api/v1/history?environment=staging")
+
+    assert "cannot be read" in page
+    assert "The ledger of &#39;staging&#39;" in page
+    assert staging["error"]["reason_code"] == "ledger_unreadable"
+    assert (staging["alignment"], staging["locked"]) == ("unknown", None)
+    assert prod["error"] is None
+    assert 'floe_environment_locked{environment="staging"}' not in metrics
+    assert 'floe_environment_readable{environment="staging"} 0' in metrics
+    assert of_prod["success"]
+    assert of_staging.status_code == 503

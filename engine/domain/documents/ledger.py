@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from engine.domain.artifact import Digest
 from engine.domain.audit import AuditReport, EnvironmentAudit, Remark
 from engine.domain.change import Change
-from engine.domain.documents.answers import Document
+from engine.domain.documents.answers import Document, error_document
 from engine.domain.documents.change import change_document
 from engine.domain.ledger import LedgerEntry
 from engine.domain.record import AnyRecord
@@ -15,15 +15,13 @@ from engine.domain.text import iso_time
 
 def status_document(
     status: EnvironmentStatus,
-    history: list[Document] | None = None,
     pending: Iterable[Change] | None = (),
 ) -> Document:
-    """
-    `history` are documents of its records, where they were asked for; `pending` is None where
-    nobody knows what is in flight.
-    """
+    """`pending` is None where nobody knows what is in flight."""
     state = status.state
-    document: Document = {
+    # Unknown is neither yes nor no: a script that asks for either stops.
+    drifted = status.drifted if status.known else None
+    return {
         "environment": status.name,
         "version": state.version,
         "digest": state.digest,
@@ -32,18 +30,18 @@ def status_document(
         "since": iso_time(state.since) if state.since else None,
         "latest_digest": str(status.latest) if status.latest else None,
         "alignment": status.alignment.value,
-        "drift": status.drifted,
-        "drifted": status.drifted,
+        "drift": drifted,
+        "drifted": drifted,
         "deployed_version": status.deployed_version,
         "deployed_digest": str(status.latest) if status.latest else None,
         "expected_version": state.version,
         "expected_digest": state.digest,
-        "locked": status.lock is not None,
+        "locked": status.lock is not None if status.known or status.lock else None,
         "lock": status.lock.model_dump(mode="json") if status.lock else None,
         "registry_sync": [each.model_dump(mode="json") for each in status.registry_sync],
         "pending": None if pending is None else [change_document(each) for each in pending],
+        "error": error_document(status.error) if status.error else None,
     }
-    return document if history is None else document | {"history": history}
 
 
 def history_document(entry: LedgerEntry) -> Document:

@@ -1,0 +1,97 @@
+"""One broken ledger costs one row of the status, and one environment is read alone."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.builders import image
+from tests.peers import oci_layout
+from tests.peers.fake_registry import FakeRegistry
+from tests.scenarios.commands import UNGATED, Floe
+
+JSON = ("--output", "json")
+LAYOUT = "oci-layout:./registry"
+BROKEN = "floe-ledger.staging"
+
+
+@pytest.fixture
+def floe(tmp_path: Path) -> Floe:
+    """v1.0.0 is in staging and in prod; the ledger of staging is then overwritten."""
+    for version in ("v1.0.0", "v1.1.0"):
+        oci_layout.write(tmp_path / "registry", image(version.encode()), f"{version}-dev")
+    platform = Floe.on(LAYOUT, tmp_path)
+    for version, target in (("v1.0.0", "staging"), ("v1.0.0", "prod"), ("v1.1.0", "staging")):
+        assert platform.promote(version, target).code == 0
+    assert platform.promote("v1.1.0", "prod").code == 0
+    oci_layout.write(tmp_path / "registry", image(b"no ledger"), BROKEN)
+    return platform
+
+
+def test_a_broken_ledger_costs_one_row(floe: Floe) -> None:
+    shown, told = floe.run("platform", "status"), floe.run("platform", "status", *JSON)
+
+    assert (shown.code, told.code) == (0, 0), shown.err
+    _dev, staging, prod = told.document
+    assert staging["error"]["reason_code"] == "ledger_unreadable"
+    assert (staging["alignment"], staging["version"], staging["locked"]) == ("unknown", None, None)
+    assert (prod["version"], prod["error"]) == ("v1.1.0", None)
+    assert "error: The ledger of 'staging'" in shown.out
+    assert "nothing promoted yet" not in row(shown.out, "staging")
+
+
+def test_the_asked_environment_is_readable_whatever_happened_to_another(floe: Floe) -> None:
+    told = floe.run("platform", "status", "--env", "prod", "--history", "5", *JSON)
+
+    assert told.code == 0
+    assert [row["environment"] for row in told.document] == ["prod"]
+    assert len(told.document[0]["history"]) == 2
+
+
+def test_the_asked_environment_that_is_broken_is_shown_and_ends_with_5(floe: Floe) -> None:
+    arguments = ("platform", "status", "--env", "staging", "--history", "5")
+    shown, told = floe.run(*arguments), floe.run(*arguments, *JSON)
+
+    assert (shown.code, told.code) == (5, 5)
+    assert told.document[0]["error"]["exit_code"] == 5
+    assert told.document[0]["history"] is None
+    assert "error: The ledger of 'staging'" in shown.out
+
+
+def test_the_history_has_its_number_of_records_per_environment(tmp_path: Path) -> None:
+    for version in ("v1.0.0", "v1.1.0"):
+        oci_layout.write(tmp_path / "registry", image(version.encode()), f"{version}-dev")
+    floe = Floe.on(LAYOUT, tmp_path)
+    for version, target in (("v1.0.0", "staging"), ("v1.0.0", "prod"), ("v1.1.0", "staging")):
+        assert floe.promote(version, target).code == 0
+
+    told = floe.run("platform", "status", "--history", "1", *JSON)
+    shown = floe.run("platform", "status", "--history", "1")
+
+    histories = {row["environment"]: row["history"] for row in told.document}
+    assert {name: len(kept) for name, kept in histories.items()} == {
+        "dev": 0,
+        "staging": 1,
+        "prod": 1,
+    }
+    assert histories["staging"][0]["version"] == "v1.1.0"
+    assert shown.out.count("promotion ") == 2
+
+
+def test_the_status_of_one_environment_reads_no_other(tmp_path: Path) -> None:
+    with FakeRegistry() as fake:
+        fake.hold("acme/platform", image(), "v1.0.0-dev")
+        floe = Floe.on(f"oci://{fake.host}/acme/platform", tmp_path, UNGATED)
+        assert floe.promote("v1.0.0", "staging").code == 0
+        fake.requests.clear()
+
+        done = floe.run("platform", "status", "--env", "staging", *JSON)
+
+        assert (done.code, done.document[0]["version"]) == (0, "v1.0.0")
+        named = [request.path.rpartition("/")[2] for request in fake.requests]
+        assert "floe-ledger.staging" in named
+        assert not [name for name in named if name.endswith(("dev", "prod"))]
+        assert len(named) <= 4, named
+
+
+def row(text: str, environment: str) -> str:
+    return next(line for line in text.splitlines() if environment in line)
