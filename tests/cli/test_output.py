@@ -19,7 +19,7 @@ FIELDS = {
     *("success", "outcome", "promotion_id", "change_id", "artifact_digest", "artifact_tag"),
     *("version", "source_environment", "target_environment", "findings", "gate_results"),
     *("signature", "operator", "authorized_via", "tags", "registry_sync", "warnings"),
-    *("promoted_at", "trace_id", "dry_run", "error"),
+    *("promoted_at", "trace_id", "dry_run", "error", "impact_analysis", "overrides"),
     # Needed approvals are named.
     "approvals_missing",
 }
