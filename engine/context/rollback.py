@@ -193,8 +193,7 @@ class RollbackContext(Context):
         return [(r.version, r.at) for r in records if isinstance(r, PromotionRecord)]
 
     def _rollbacks(self) -> tuple[LedgerEntry, ...]:
-        found = self._sources.ledger.attached(self.manifest.digest, "rollback")
-        return tuple(entry for entry in found if entry.environment == self.target.name)
+        return self._sources.ledger.attached(self.manifest.digest, "rollback", self.target.name)
 
     def _number(self, record: AnyRecord) -> int:
         if not isinstance(record, RollbackRecord) or record.version != str(self.version):

@@ -42,7 +42,7 @@ class LedgerReader(Protocol):
         """
         The newest committed promotion of `digest` into the environment of `head`, under any
         version or under the one given; found through the artifact's referrers and proven to be
-        linked from `head`.
+        linked from `head`. LedgerUnreadableError where it may be among referrers that are not read.
         """
         ...
 
@@ -60,8 +60,11 @@ class LedgerReader(Protocol):
         """
         ...
 
-    def attached(self, digest: Digest, kind: str) -> tuple[LedgerEntry, ...]:
-        """The records of `kind` attached to `digest`: claims, of which none proves anything."""
+    def attached(self, digest: Digest, kind: str, environment: str) -> tuple[LedgerEntry, ...]:
+        """
+        The records of `kind` of `environment` attached to `digest`: claims, of which none proves
+        anything. LedgerUnreadableError where there are more than are read.
+        """
         ...
 
     def walk(self, environment: str) -> Generator[LedgerEntry, None, None]:

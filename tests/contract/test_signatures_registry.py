@@ -230,7 +230,9 @@ def test_what_is_too_much_to_look_at_is_said(
     verdict = verdict_of(signed, verifier)
 
     assert len(verdict.examined) == 101
-    assert verdict.examined[-1].refused == "only the first 100 of 103 are looked at"
+    assert verdict.examined[-1].refused == (
+        "only the first 100 of 103 are looked at: remove those that are not yours"
+    )
 
 
 def test_bundles_are_looked_at_before_what_only_may_be_one(

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from engine.adapters.ledger.claims import Claims, claims
 from engine.adapters.ledger.encoding import (
     artifact_type,
     decode,
@@ -67,11 +68,18 @@ class RegistryLedgerReader:
             newest = self._reach(head, head.state.sequence)
             if _promotes(newest, digest, version):
                 return newest
-        for candidate in self._candidates(head, digest, version):
-            if self._reach(head, candidate.sequence).digest == candidate.digest:
+        found = self._claims(digest, "promotion", head.environment)
+        reached = head
+        for candidate in self._candidates(found, head, version):
+            # From the last one reached, as made-up entries must not cost the whole way each.
+            reached = self._reach(reached, candidate.sequence)
+            if reached.digest == candidate.digest:
                 return candidate
         walked = self._walk(head, _WALK)
-        return next((entry for entry in walked if _promotes(entry, digest, version)), None)
+        entry = next((entry for entry in walked if _promotes(entry, digest, version)), None)
+        if entry is None and found.left_out and head.sequence > _WALK:
+            raise found.unknown()
+        return entry
 
     def arrival(self, head: LedgerEntry, version: Version) -> LedgerEntry | None:
         state = head.state
@@ -85,11 +93,11 @@ class RegistryLedgerReader:
         walked = self._walk(head, head.sequence)
         return next((entry for entry in walked if wanted(entry.record)), None)
 
-    def attached(self, digest: Digest, kind: str) -> tuple[LedgerEntry, ...]:
-        listed = self._reader.referrers(digest, artifact_type(kind))
-        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-            entries = pool.map(self._attached, listed)
-            return tuple(e for e in entries if e and e.record.subject_digest == str(digest))
+    def attached(self, digest: Digest, kind: str, environment: str) -> tuple[LedgerEntry, ...]:
+        found = self._claims(digest, kind, environment)
+        if found.left_out:
+            raise found.unknown()
+        return self._entries(found)
 
     def walk(self, environment: str) -> Generator[LedgerEntry, None, None]:
         newest = self.head(environment)
@@ -109,18 +117,32 @@ class RegistryLedgerReader:
     def linked(self, environment: str, digest: Digest) -> Exhibit | None:
         return inspect(self._reader, environment, digest, MAX_RECORD_BYTES)
 
-    def _candidates(
-        self, head: LedgerEntry, digest: Digest, version: str | None
-    ) -> list[LedgerEntry]:
-        """What is attached to `digest` and says it is a promotion there, newest first."""
-        found = [
+    def _claims(self, digest: Digest, kind: str, environment: str) -> Claims:
+        listed = self._reader.referrers(digest, artifact_type(kind))
+        return claims(listed, digest, kind, environment)
+
+    def _entries(self, found: Claims) -> tuple[LedgerEntry, ...]:
+        """What is read of `found` and is an entry attached to its artifact."""
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            entries = tuple(pool.map(self._attached, found.read))
+        return tuple(
             entry
-            for entry in self.attached(digest, "promotion")
-            if entry.environment == head.environment
-            and entry.sequence <= head.sequence
-            and _promotes(entry, digest, version)
+            for entry in entries
+            if entry
+            and entry.environment == found.environment
+            and entry.record.subject_digest == str(found.digest)
+        )
+
+    def _candidates(
+        self, found: Claims, head: LedgerEntry, version: str | None
+    ) -> list[LedgerEntry]:
+        """Those that say they are a promotion which `head` may be linked to, newest first."""
+        possible = [
+            entry
+            for entry in self._entries(found)
+            if entry.sequence <= head.sequence and _promotes(entry, found.digest, version)
         ]
-        return sorted(found, key=lambda entry: entry.sequence, reverse=True)
+        return sorted(possible, key=lambda entry: entry.sequence, reverse=True)
 
     def _attached(self, referrer: Descriptor) -> LedgerEntry | None:
         """A referrer as an entry; None for what is no entry of ours, which anybody may attach."""

@@ -122,7 +122,11 @@ def attached_candidates(registry: RegistryReader, artifact: Digest) -> list[Cand
 
 def _left_out(place: str, count: int) -> Iterator[Unread]:
     if count > MAX_CANDIDATES:
-        yield Unread(place, f"only the first {MAX_CANDIDATES} of {count} are looked at")
+        yield Unread(
+            place,
+            f"only the first {MAX_CANDIDATES} of {count} are looked at: "
+            "remove those that are not yours",
+        )
 
 
 def _content(registry: RegistryReader, layer: Descriptor, limit: int) -> bytes:

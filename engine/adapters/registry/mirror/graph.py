@@ -1,6 +1,6 @@
 """All that belongs to an artifact: what its manifests name, and what is attached to them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -13,6 +13,7 @@ from engine.domain.manifest import MEDIA_TYPES, Descriptor, Manifest
 # Far more than an artifact has; it keeps what hostile content makes us hold within 100 MiB.
 MAX_MANIFESTS = 2000
 MAX_BYTES = 32 * 1024 * 1024
+_PORTION = 32
 # Where cosign leaves signatures, attestations and bills of materials of a digest.
 _COSIGN = ("sig", "att", "sbom")
 
@@ -43,19 +44,21 @@ def whole(source: Side, root: Manifest, pool: Executor) -> Whole:
     known = {root.digest: root}
     parts: dict[Digest, list[Digest]] = {}
     level = [root]
+    looked_at = 0
     while level:
         for manifest in level:
             parts[manifest.digest] = _read(found, manifest)
         wanted = [part for manifest in level for part in parts[manifest.digest]]
         fetched = pool.map(lambda digest: _fetched(source, digest), _new(wanted, known))
-        listed = pool.map(lambda digest: _listed(source, digest), [m.digest for m in level])
+        listed = pool.map(source.referrers, [m.digest for m in level])
         tags = [Tag(f"sha256-{m.digest.hex}.{kind}") for m in level for kind in _COSIGN]
         tagged = pool.map(source.fetch, tags)
-        level = _taken(known, fetched)
-        for attached in listed:
-            for manifest in attached:
-                _attach_to_subject(found, manifest)
-            level += _taken(known, attached)
+        subjects, level = level, _taken(known, fetched)
+        for subject, named in zip(subjects, listed, strict=True):
+            looked_at += len(named)
+            if looked_at > MAX_MANIFESTS:
+                raise _too_much(known)
+            level += _taken(known, _attached(found, source, subject.digest, named, pool))
         signed = {tag: m for tag, m in zip(tags, tagged, strict=True) if m is not None}
         found.tagged |= signed
         level += _taken(known, signed.values())
@@ -64,10 +67,17 @@ def whole(source: Side, root: Manifest, pool: Executor) -> Whole:
     return found
 
 
-def _listed(source: Side, subject: Digest) -> list[Manifest]:
-    """What is attached to `subject`; a listing proves nothing, so each is looked into."""
-    fetched = (source.fetch(_digest(named.digest)) for named in source.referrers(subject))
-    return [manifest for manifest in fetched if manifest is not None and _names(manifest, subject)]
+def _attached(
+    found: Whole, source: Side, subject: Digest, listed: Sequence[Descriptor], pool: Executor
+) -> Iterator[Manifest]:
+    """What of `listed` is attached to `subject`: a listing proves nothing, so each is read."""
+    digests = [_digest(named.digest) for named in listed]
+    # In portions, so that a caller who has enough does not hold all of it.
+    for start in range(0, len(digests), _PORTION):
+        for manifest in pool.map(source.fetch, digests[start : start + _PORTION]):
+            if manifest is not None and _names(manifest, subject):
+                _attach_to_subject(found, manifest)
+                yield manifest
 
 
 def _read(found: Whole, manifest: Manifest) -> list[Digest]:
@@ -120,7 +130,7 @@ def _fetched(source: Side, digest: Digest) -> Manifest:
 def _new(wanted: Iterable[Digest], known: dict[Digest, Manifest]) -> list[Digest]:
     new = [digest for digest in dict.fromkeys(wanted) if digest not in known]
     if len(known) + len(new) > MAX_MANIFESTS:
-        raise _too_much()
+        raise _too_much(known)
     return new
 
 
@@ -134,14 +144,15 @@ def _taken(known: dict[Digest, Manifest], found: Iterable[Manifest]) -> list[Man
             new.append(manifest)
             size += len(manifest.content)
         if len(known) > MAX_MANIFESTS or size > MAX_BYTES:
-            raise _too_much()
+            raise _too_much(known)
     return new
 
 
-def _too_much() -> RegistryAnswerError:
+def _too_much(known: Iterable[Digest]) -> RegistryAnswerError:
+    root = next(iter(known))
     return RegistryAnswerError(
-        f"more than {MAX_MANIFESTS} manifests or {MAX_BYTES} bytes of them belong to one "
-        "artifact, by its index and its referrers: remove old referrers"
+        f"more than {MAX_MANIFESTS} manifests or {MAX_BYTES} bytes of them belong to {root}, by "
+        "its index and its referrers: remove old referrers, and those that are not yours"
     )
 
 

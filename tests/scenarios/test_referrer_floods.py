@@ -1,0 +1,177 @@
+"""Thousands of referrers that anybody attached: bounded work, and no record is hidden by them."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.ledger.encoding import artifact_type
+from engine.adapters.ledger.ledger import RegistryLedger
+from engine.adapters.registry.distribution import DistributionRegistry
+from engine.api import Engine
+from engine.domain.artifact import Tag
+from engine.domain.errors import LedgerUnreadableError, RegistryAnswerError
+from engine.domain.ledger import draft_after
+from engine.domain.manifest import Manifest
+from tests.builders import Artifact, image, index, referrer
+from tests.conftest import Place
+from tests.contract.mirrors import mirror_to
+from tests.domain.records import a_promotion
+from tests.peers import raw
+from tests.peers.fake_registry import Behaviour, FakeRegistry
+from tests.scenarios.engines import engine_on, promote
+from tests.scenarios.verbs import artifact, promoted, roll_back
+
+REPOSITORY = "acme/platform"
+MANY = 8000
+PROMOTION = artifact_type("promotion")
+Opened = Callable[..., DistributionRegistry]
+
+
+@pytest.fixture
+def api(opened: Opened) -> Iterator[FakeRegistry]:
+    """A registry with the referrers API, whose listings carry no annotations."""
+    with FakeRegistry(Behaviour(referrers_api=True, sends_oci_subject=True)) as running:
+        yield running
+
+
+@pytest.fixture
+def registry(api: FakeRegistry, opened: Opened) -> DistributionRegistry:
+    return opened(api.host, REPOSITORY)
+
+
+@pytest.fixture
+def place(api: FakeRegistry, registry: DistributionRegistry) -> Place:
+    return Place(registry, lambda pushed, tag: api.hold(REPOSITORY, pushed, tag))
+
+
+@pytest.fixture
+def engine(registry: DistributionRegistry, tmp_path: Path) -> Iterator[Engine]:
+    with engine_on(registry, tmp_path) as made:
+        yield made
+
+
+def forged(
+    registry: DistributionRegistry, subject: Artifact, count: int, kind: str = PROMOTION
+) -> list[Artifact]:
+    """Copies of the record at the head of staging that differ in nothing but a number."""
+    head = registry.fetch(Tag("floe-ledger.staging"))
+    assert head is not None
+    annotations = json.loads(head.content)["annotations"]
+    return [
+        referrer(subject.manifest, kind, b"forged", annotations | {"number": str(number)})
+        for number in range(count)
+    ]
+
+
+def flood(api: FakeRegistry, registry: DistributionRegistry, subject: Artifact, kind: str) -> None:
+    repository = api.repository(REPOSITORY)
+    made = {
+        str(each.manifest.digest): (each.manifest.content, each.manifest.media_type)
+        for each in forged(registry, subject, MANY, kind)
+    }
+    # Before those of floe, which no order of the listing may hide.
+    repository.manifests = made | repository.manifests
+
+
+def test_a_real_promotion_is_found_among_thousands_of_forged_ones(
+    api: FakeRegistry, registry: DistributionRegistry, place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    flood(api, registry, artifact("v1.0.0"), PROMOTION)
+    before = len(api.requests)
+
+    result = promote(engine, "v1.0.0", "prod")
+
+    assert result.error is None
+    assert len(api.requests) - before < 1000
+
+
+def test_a_rollback_whose_number_cannot_be_known_is_refused_in_one_sentence(
+    api: FakeRegistry, registry: DistributionRegistry, place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    flood(api, registry, artifact("v1.0.0"), artifact_type("rollback"))
+    before = len(api.requests)
+
+    with pytest.raises(LedgerUnreadableError) as caught:
+        roll_back(engine, "v1.0.0")
+
+    assert str(artifact("v1.0.0").manifest.digest) in str(caught.value)
+    assert "8000 referrers" in str(caught.value)
+    assert "floe platform audit history" in str(caught.value)
+    assert len(api.requests) - before < 300
+
+
+def test_a_promotion_that_may_be_hidden_is_unknown_and_not_absent(
+    api: FakeRegistry, registry: DistributionRegistry, place: Place, engine: Engine
+) -> None:
+    promoted(place, engine, "v1.0.0", "v1.1.0")
+    ledger = RegistryLedger(registry)
+    lengthen(registry, ledger, 201)
+    head = ledger.head("staging")
+    assert head is not None
+    digest = artifact("v1.0.0").manifest.digest
+    real = ledger.promotion(head, digest)
+    flood(api, registry, artifact("v1.0.0"), PROMOTION)
+    before = len(api.requests)
+
+    with pytest.raises(LedgerUnreadableError, match="8001 referrers"):
+        ledger.promotion(head, digest)
+
+    assert real is not None
+    assert real.sequence == 1
+    assert len(api.requests) - before < 1000
+
+
+def lengthen(registry: DistributionRegistry, ledger: RegistryLedger, count: int) -> None:
+    """Promotions of other artifacts into staging."""
+    head = ledger.head("staging")
+    for number in range(count):
+        record = a_promotion(artifact_digest=f"sha256:{number:064x}", target_environment="staging")
+        registry.open_upload().finish(record.to_bytes())
+        head = ledger.stage(draft_after(head, record, None))
+    assert head is not None
+    ledger.commit(head)
+
+
+def test_a_flood_in_the_index_that_stands_in_for_the_api_hides_nothing(
+    registry_host: str, repository: str, opened: Opened, tmp_path: Path
+) -> None:
+    sent: list[str] = []
+    registry = opened(registry_host, repository, on_request=lambda _, path: sent.append(path))
+    place = Place(registry, lambda pushed, tag: raw.push(registry_host, repository, pushed, tag))
+    with engine_on(registry, tmp_path) as engine:
+        promoted(place, engine, "v1.0.0", "v1.1.0")
+        tag = Tag(f"sha256-{artifact('v1.0.0').manifest.digest.hex}")
+        listing = registry.fetch(tag)
+        assert listing is not None
+        made = forged(registry, artifact("v1.0.0"), 220)
+        raw.push(registry_host, repository, made[0])
+        for each in made[1:]:
+            digest = str(each.manifest.digest)
+            raw.put_manifest(registry_host, repository, each.manifest, digest)
+        document = json.loads(index(*made).manifest.content)
+        document["manifests"] += json.loads(listing.content)["manifests"]
+        flooded = Manifest(json.dumps(document).encode(), listing.media_type)
+        raw.put_manifest(registry_host, repository, flooded, str(tag))
+        sent.clear()
+
+        assert promote(engine, "v1.0.0", "prod").error is None
+        assert len(sent) < 700
+
+
+def test_a_copy_asks_for_none_of_too_many_referrers(
+    api: FakeRegistry, registry: DistributionRegistry, opened: Opened
+) -> None:
+    subject = image(b"flooded")
+    api.hold(REPOSITORY, subject, "v1.0.0")
+    for number in range(2001):
+        api.hold(REPOSITORY, referrer(subject.manifest, "application/x", b"%d" % number))
+    target = opened(api.host, "acme/mirror")
+
+    with pytest.raises(RegistryAnswerError, match="more than 2000 manifests"):
+        mirror_to(registry, target).copy(subject.manifest)
+
+    assert len(api.seen("GET", "/manifests/sha256:")) == 0
