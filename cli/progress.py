@@ -6,8 +6,17 @@ import click
 
 from cli.streams import remark
 from engine.domain.change import Change, ChangeState
-from engine.domain.gate import GateKind, GateResult
+from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.text import printable
+
+_SHOWN_LINES = 20
+_SHOWN_CHARACTERS = 500
+
+
+def last_lines(output: bytes) -> list[str]:
+    """The last 20 lines of `output`, printable, each cut to 500 characters."""
+    lines = output.decode(errors="replace").splitlines()[-_SHOWN_LINES:]
+    return [printable(line[:_SHOWN_CHARACTERS]) for line in lines]
 
 
 class TerminalProgress:
@@ -18,6 +27,7 @@ class TerminalProgress:
 
     def __init__(self) -> None:
         self._told: tuple[ChangeState, int] | None = None
+        self._outputs: dict[GateKind, bytes] = {}
 
     def step(self, text: str) -> None:
         # Steps are quick; they are only worth a line to somebody who watches.
@@ -31,9 +41,14 @@ class TerminalProgress:
         seconds = result.duration_ms / 1000
         error = f": {printable(result.error)}" if result.error else ""
         remark(f"… {result.gate.value}: {result.status.value} in {seconds:.1f} s{error}")
+        output = self._outputs.pop(result.gate, b"")
+        if result.status is GateStatus.FAILED:
+            for line in last_lines(output):
+                remark(f"  | {line}")
 
     def gate_output(self, gate: GateKind, output: bytes) -> None:
-        """Only the store keeps it; a failed gate's last line is in its error."""
+        """Its last lines are shown once the gate has failed."""
+        self._outputs[gate] = output
 
     def waiting(self, change: Change, seconds_left: float) -> None:
         """Once when it begins, and again whenever an approval came."""

@@ -89,7 +89,10 @@ class ChangeStore(Protocol):
         ...
 
     def keep_output(self, change_id: str, gate: GateKind, output: bytes) -> None:
-        """Keep what a gate printed, at most 64 KiB."""
+        """
+        Keep what a gate printed, at most 64 KiB, under the id of its change or, where a run has no
+        change, its trace id.
+        """
         ...
 
     def output(self, change_id: str, gate: GateKind) -> bytes | None: ...

@@ -116,13 +116,15 @@ def change(change_id: str) -> Response:
 
 @api.get("/changes/<change_id>/output/<gate>")
 def output(change_id: str, gate: str) -> Response:
-    """What a gate printed, as it was: plain text, which no browser runs."""
+    """What a gate printed: plain text, which no browser runs; JSON for who accepts only that."""
     change_of(change_id)
     kept = None
     if gate in set(GateKind):
         kept = the_site().platform.store.output(change_id, GateKind(gate))
     if kept is None:
         raise NoSuchPageError(f"Nothing is kept that a gate '{gate}' of {change_id} printed")
+    if request.accept_mimetypes.best == "application/json":
+        return jsonify({"output": kept.decode(errors="replace")})
     return Response(kept, content_type="text/plain; charset=utf-8")
 
 

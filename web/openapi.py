@@ -94,7 +94,11 @@ def _paths() -> dict[str, Document]:
 
 def _get(summary: str, schema: str | None, *parameters: Document) -> Document:
     if schema is None:
-        answer: Document = {"text/plain": {"schema": {"type": "string"}}}
+        printed = {"output": {"type": "string"}}
+        answer: Document = {
+            "text/plain": {"schema": {"type": "string"}},
+            _JSON: {"schema": {"type": "object", "properties": printed, "required": ["output"]}},
+        }
     else:
         answer = {_JSON: {"schema": _reference(schema)}}
     answers = {"200": {"description": _NAMES[200], "content": answer}, **_failures(_READING)}

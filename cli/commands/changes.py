@@ -11,11 +11,12 @@ from cli.answer import Answer, deliver
 from cli.elsewhere import through_server
 from cli.failure import failure_lines
 from cli.progress import TerminalProgress
-from cli.render.change import cancelled, changes_table, rejected, rendered
+from cli.render.change import cancelled, changes_table, gate_output, rejected, rendered, shown
 from engine.bootstrap import open_changes
 from engine.domain.documents.answers import error_document
 from engine.domain.documents.change import change_document
 from engine.domain.errors import PromotionError
+from engine.domain.gate import GateKind
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 
@@ -53,14 +54,39 @@ def cancel(change: str, reason: str | None, manifest: Path, output: str) -> None
     deliver(output, partial(_cancel, change, reason, manifest), partial(_failure, "Not cancelled"))
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--all", "everything", is_flag=True, help="Those that have ended too, newest first.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @options.manifest
 @options.output
-def changes(everything: bool, limit: int, manifest: Path, output: str) -> None:
+@click.pass_context
+def changes(
+    context: click.Context, everything: bool, limit: int, manifest: Path, output: str
+) -> None:
     """Show the changes in flight, and what they wait for."""
+    if context.invoked_subcommand is not None:
+        return
     deliver(output, partial(_changes, everything, limit, manifest), partial(_failure, "Not shown"))
+
+
+@changes.command()
+@click.argument("change", metavar="ID", type=options.Text())
+@click.option(
+    "--output-of",
+    "gate",
+    type=click.Choice([gate.value for gate in GateKind]),
+    help="Show what this gate printed.",
+)
+@options.manifest
+@options.output
+def show(change: str, gate: str | None, manifest: Path, output: str) -> None:
+    """
+    Show one change, or with --output-of what a gate printed.
+
+    The output of a run that needed no approval is kept under the trace ID that its answer names.
+    """
+    kind = GateKind(gate) if gate else None
+    deliver(output, partial(_show, change, kind, manifest), partial(_failure, "Not shown"))
 
 
 def _trace() -> str:
@@ -112,6 +138,16 @@ def _changes(everything: bool, limit: int, manifest: Path) -> Answer:
         platform.changes.expire_due()
         found = store.recent(limit) if everything else store.open()[:limit]
     return Answer([change_document(change) for change in found], changes_table(found))
+
+
+def _show(change_id: str, gate: GateKind | None, manifest: Path) -> Answer:
+    with through_server(_trace()) as server:
+        if server:
+            return server.show(change_id, gate)
+    with open_changes(manifest) as (platform, _operator):
+        if gate is None:
+            return shown(platform.changes.get(change_id))
+        return gate_output(change_id, gate, platform.store.output(change_id, gate))
 
 
 def _failure(not_done: str, error: PromotionError) -> Answer:

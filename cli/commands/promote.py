@@ -17,7 +17,7 @@ from cli.refusals import recorded
 from cli.render.change import rendered_promotion
 from cli.render.promotion import failure, rendered, rendered_dry_run
 from cli.submission import submitted
-from engine.bootstrap import local_operator, open_platform
+from engine.bootstrap import keeping_outputs, local_operator, open_platform
 from engine.config import load_config
 from engine.domain.documents.promotion import Asked, blank
 from engine.domain.overrides import Overrides
@@ -104,5 +104,6 @@ def _promote(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
         if engine.path.environment(request.target).approvals.required:
             change = submitted(config, engine, request, progress, wait)
             return recorded(rendered_promotion(asked, change), manifest, change)
-        result = engine.run(request, progress)
+        with keeping_outputs(config, request.trace_id, progress) as kept:
+            result = engine.run(request, kept)
     return recorded(rendered(asked, result), manifest, result.plan)

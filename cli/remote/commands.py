@@ -15,7 +15,7 @@ from cli.remote import reading
 from cli.remote.address import address_of, token_of
 from cli.remote.api import Api
 from cli.remote.failures import absent, known
-from cli.remote.following import Following
+from cli.remote.following import Following, output_of
 from cli.remote.records import records
 from cli.render import audit, freeze, promotion, rollback, signature, sync, webhooks
 from cli.render import change as changes
@@ -27,6 +27,7 @@ from engine.domain.documents.change import change_document, promotion_of, rollba
 from engine.domain.documents.freeze import AskedFreeze
 from engine.domain.documents.promotion import Asked
 from engine.domain.documents.rollback import AskedRollback
+from engine.domain.gate import GateKind
 from engine.domain.overrides import Overrides
 from engine.domain.text import reason_text
 
@@ -125,6 +126,12 @@ class Commands:
             if not everything or len(page) < size:
                 break
         return Answer([change_document(c) for c in found], changes.changes_table(tuple(found)))
+
+    def show(self, change_id: str, gate: GateKind | None) -> Answer:
+        if gate is None:
+            with absent(change_id):
+                return changes.shown(reading.change(self.api.get(f"changes/{_part(change_id)}")))
+        return changes.gate_output(change_id, gate, output_of(self.api, change_id, gate))
 
     def status(self, environment: str | None, history: int | None) -> Answer:
         documents = reading.items(self.api.get("status"))

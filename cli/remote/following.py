@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -15,7 +16,7 @@ from cli.remote.api import Api
 from cli.remote.failures import ServerUnavailableError
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import AuthorizationError, PromotionError
-from engine.domain.gate import GateKind, GateResult
+from engine.domain.gate import GateKind, GateResult, GateStatus
 
 _LOOK_SECONDS = 0.5
 # A server that starts again is back by then.
@@ -70,8 +71,16 @@ class Following:
             if event.kind == "gate_started":
                 self.progress.gate_started(*_started(event.details))
             if event.kind == "gate_finished":
-                self.progress.gate_finished(_finished(event.details))
+                self._finish(_finished(event.details))
         self.told = max(self.told, len(events))
+
+    def _finish(self, result: GateResult) -> None:
+        """Show the last lines of a failed gate, where the server still gives them."""
+        if result.status is GateStatus.FAILED:
+            with suppress(PromotionError):
+                output = output_of(self.api, self.change_id, result.gate)
+                self.progress.gate_output(result.gate, output or b"")
+        self.progress.gate_finished(result)
 
     @contextmanager
     def _going_on(self) -> Iterator[None]:
@@ -88,6 +97,20 @@ class Following:
         except AuthorizationError as error:
             error.args = (f"{error}. {on}: {again}, with a new token",)
             raise
+
+
+def output_of(api: Api, change_id: str, gate: GateKind) -> bytes | None:
+    """What a gate printed; None where the server keeps nothing of it."""
+    try:
+        document = api.get(f"changes/{quote(change_id, safe='', errors='replace')}/output/{gate}")
+    except PromotionError as error:
+        if error.reason_code != "not_found":
+            raise
+        return None
+    output = document.get("output") if isinstance(document, dict) else None
+    if not isinstance(output, str):
+        raise reading.StrangeAnswerError("an output without text")
+    return output.encode(errors="replace")
 
 
 def _started(details: Mapping[str, Any]) -> tuple[GateKind, int]:

@@ -11,7 +11,8 @@ from engine.domain.documents.answers import Document
 from engine.domain.documents.change import change_document, error_of, promotion_of, rollback_of
 from engine.domain.documents.promotion import Asked
 from engine.domain.documents.rollback import AskedRollback
-from engine.domain.gate import GateResult, GateStatus
+from engine.domain.errors import UsageError
+from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.text import printable
 
 # Ended before anybody was asked to agree: as it ends where nobody has to.
@@ -24,6 +25,24 @@ def rendered(change: Change) -> Answer:
     lines = [*change_lines(change), trace_line(change.trace_id)]
     code = error.exit_code if error else 0
     return Answer(change_document(change), lines, code, warnings=change.warnings)
+
+
+def shown(change: Change) -> Answer:
+    """One change, whatever became of it: that it is shown is no failure."""
+    lines = [*change_lines(change), trace_line(change.trace_id)]
+    return Answer(change_document(change), lines, warnings=change.warnings)
+
+
+def gate_output(kept_as: str, gate: GateKind, output: bytes | None) -> Answer:
+    """What a gate printed; UsageError where nothing is kept."""
+    if output is None:
+        raise UsageError(
+            f"No output of gate '{gate}' is kept for '{printable(kept_as)}': name a change, or the "
+            "trace ID of a promotion that was run from this directory in the last 90 days"
+        )
+    said = output.decode(errors="replace")
+    document = {"success": True, "id": kept_as, "gate": gate.value, "output": said, "error": None}
+    return Answer(document, said.splitlines())
 
 
 def rejected(document: Document, change: Change, reason: str) -> Answer:

@@ -47,8 +47,8 @@ def told_run(document: Document, *, verified: bool) -> Answer:
     """What `document` says of a real run; `verified` is whether its operator was."""
     told = ToldPromotion.model_validate(document)
     if told.error:
-        scans = scan_lines(told.gate_results)
-        lines = [*refused_lines(_NOT_DONE, told), *scans, trace_line(told.trace_id)]
+        about = [*scan_lines(told.gate_results), *_outputs(told)]
+        lines = [*refused_lines(_NOT_DONE, told), *about, trace_line(told.trace_id)]
         return Answer(document, lines, told.exit_code, failed=True, warnings=told.warnings)
     done = _done(told, verified=verified)
     return Answer(document, [*done, trace_line(told.trace_id)], warnings=told.warnings)
@@ -84,6 +84,17 @@ def _done(told: ToldPromotion, *, verified: bool) -> list[str]:
         operator_line(told.operator or "", verified=verified),
         *registry_lines(told.registry_sync),
         f"  Record: {told.promotion_id}",
+    ]
+
+
+def _outputs(told: ToldPromotion) -> list[str]:
+    """The commands that show what failed gates printed."""
+    kept = told.change_id or told.trace_id
+    return [
+        f"  Output of {gate.gate.value}: floe platform changes show {kept} "
+        f"--output-of {gate.gate.value}"
+        for gate in told.gate_results
+        if gate.status is GateStatus.FAILED and "output_sha256" in gate.details
     ]
 
 

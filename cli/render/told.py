@@ -68,6 +68,7 @@ class ToldPromotion(ToldMove):
     source_environment: str | None
     target_environment: str
     promotion_id: str | None
+    change_id: str | None = None
     gate_results: tuple[GateResult, ...]
     impact_analysis: ImpactAnalysis | None
 

@@ -39,6 +39,8 @@ def _commands(command: click.Command, path: str) -> Iterator[str]:
         if not isinstance(command, click.Group):
             yield _section(command, context, path)
             return
+        if command.invoke_without_command:
+            yield _section(command, context, path)
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             if below is not None and not below.hidden:

@@ -24,6 +24,7 @@ _COMMANDS = (
     "unlock",
     "restore",
     "changes",
+    "changes show",
     "status",
     "sync",
     "webhooks",

@@ -231,6 +231,13 @@ DEFINITIONS: dict[str, Schema] = {
         "description": "an array of changes; `failure` instead where the command failed",
         "oneOf": [{"type": "array", "items": ref("change")}, ref("failure")],
     },
+    "changes show": fields(
+        success=yes("true"),
+        id=text("the change or the trace ID"),
+        gate=text("with --output-of; without it, the answer is a change"),
+        output=text("what the gate printed, at most 64 KiB"),
+        error=_ERROR,
+    ),
     "change": {
         "type": "object",
         "description": "also what approve, reject and cancel answer",

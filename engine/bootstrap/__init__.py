@@ -5,6 +5,7 @@ from engine.bootstrap.people import check_registry_user, local_operator
 from engine.bootstrap.platform import (
     changes_in_flight,
     in_flight,
+    keeping_outputs,
     keeps_changes,
     open_changes,
     open_engine,
@@ -18,6 +19,7 @@ __all__ = [
     "changes_in_flight",
     "check_registry_user",
     "in_flight",
+    "keeping_outputs",
     "keeps_changes",
     "local_operator",
     "open_changes",

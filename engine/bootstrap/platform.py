@@ -38,6 +38,8 @@ from engine.domain.errors import ConfigError
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.memberships import Memberships
+from engine.noted import RunOutputs
+from engine.ports import Progress
 from engine.progression import Progression
 from engine.refusals import Refusals, attempt_of_change, attempt_of_plan
 from engine.stores import ChangeStore
@@ -129,6 +131,16 @@ def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
         )
     finally:
         recorder.shutdown(wait=False, cancel_futures=True)
+        store.close()
+
+
+@contextmanager
+def keeping_outputs(config: Config, run_id: str, progress: Progress) -> Iterator[Progress]:
+    """`progress` that keeps what gates print in a run without a change."""
+    store = import_module("engine.adapters.store").SqliteStore(config.state_dir, SystemClock())
+    try:
+        yield RunOutputs(store, run_id, progress)
+    finally:
         store.close()
 
 

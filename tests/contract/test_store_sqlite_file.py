@@ -1,4 +1,4 @@
-"""The SQLite store's file: its schema, its indexes, its growth, and files it cannot use."""
+"""The SQLite store's file: its schema, its indexes, and files it cannot use."""
 
 import os
 import sqlite3
@@ -7,21 +7,19 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from engine.adapters.store import Retention, statements
+from engine.adapters.store import statements
 from engine.adapters.store.opening import open_database
 from engine.adapters.store.schema import STEPS
 from engine.domain.change import ChangeState
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.gate import GateKind
-from tests.contract.stores import NOON, HandClock, change, ids, sqlite_store
+from tests.contract.stores import change, ids, sqlite_store
 
 REPOSITORY = Path(__file__).parents[2]
-HOUR = timedelta(hours=1)
 NEWER = {**STEPS, "0002": "ALTER TABLE heads ADD COLUMN seen INTEGER"}
 READING = sorted(
     name for name, text in vars(statements).items() if name.isupper() and "changes" in text
@@ -248,52 +246,3 @@ def test_ten_thousand_ended_changes_do_not_hide_the_open_ones(file):
         assert len(store.open()) == 2
         assert len(store.recent(50, before=newest.id)) == 50
         assert ids(store.recent(1)) == [newest.id]
-
-
-def counts(file: Path, *tables: str) -> list[int]:
-    with closing(sqlite3.connect(file)) as db:
-        return [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
-
-
-def test_what_is_old_goes_in_passing_and_what_is_open_stays(tmp_path):
-    clock = HandClock()
-    with sqlite_store(tmp_path, clock=clock) as store:
-        opened = store.add(change(), "key-1", [("submitted", {})])
-        store.keep_output(opened.id, GateKind.TESTS, b"kept")
-        store.keep_output("c-ended", GateKind.TESTS, b"old")
-        store.remember("old", {}, NOON)
-        tables = ("keys", "events", "outputs", "verifications")
-        clock.time += timedelta(days=30)
-        store.add(change(), None)
-        after_a_month = counts(tmp_path / "store.db", *tables)
-        clock.time += timedelta(days=61)
-
-        store.add(change(), None)
-
-        assert after_a_month == [0, 1, 2, 1]
-        assert counts(tmp_path / "store.db", *tables) == [0, 0, 1, 0]
-        assert store.output(opened.id, GateKind.TESTS) == b"kept"
-        assert store.get(opened.id) == opened
-
-
-def test_clearing_away_is_bounded_and_the_feed_never_counts_anew(tmp_path):
-    clock = HandClock()
-    with sqlite_store(tmp_path, clock=clock, keep=Retention(events=720 * HOUR)) as store:
-        for _ in range(3):
-            store.note("c-1", [("noted", {})] * 100)
-        clock.time += 721 * HOUR
-
-        left = []
-        for _ in range(3):
-            store.add(change(), None)
-            left += counts(tmp_path / "store.db", "events")
-        store.note("c-1", [("noted", {})])
-
-        assert left == [100, 0, 0]
-        assert [event.sequence for event in store.events(0)] == [301]
-
-
-@pytest.mark.parametrize("short", [{"keys": 23 * HOUR}, {"events": 719 * HOUR}])
-def test_a_retention_below_what_is_promised_is_refused(short):
-    with pytest.raises(ValueError, match="at least"):
-        Retention(**short)

@@ -47,6 +47,8 @@ COMMANDS = (
     ("sync", "sync --env nowhere", 2),
     ("webhooks", "webhooks", 0),
     ("changes", "changes", 0),
+    ("failure", "changes show c-00000000", 2),
+    ("failure", "changes show c-00000000 --output-of tests", 2),
     ("failure", "approve c-00000000", 2),
     ("failure", "artifact verify v1.2.3", 2),
 )

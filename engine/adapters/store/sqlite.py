@@ -128,10 +128,12 @@ class SqliteStore:
             rows.note(db, change_id, now, events)
 
     def keep_output(self, change_id: str, gate: GateKind, output: bytes) -> None:
-        """Of a longer one, head and tail are kept."""
-        at = rows.micros(self._clock.now())
+        """Of a longer one, head and tail are kept. Where no change is added, old ones go here."""
+        now = self._clock.now()
+        at = rows.micros(now)
         with self._connections.write() as db:
             db.execute(sql.KEEP_OUTPUT, [change_id, gate.value, at, _shortened(output)])
+            clear(db, now, self._keep)
 
     def output(self, change_id: str, gate: GateKind) -> bytes | None:
         with self._connections.read() as db:

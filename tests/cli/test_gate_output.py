@@ -1,0 +1,77 @@
+"""What a failed gate printed: its last lines at once, all of it later, here and by a server."""
+
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+
+from docs.reference.outputs import outputs_schema
+from tests.builders import image
+from tests.cli.serving import serving, write_manifest
+from tests.peers import oci_layout
+from tests.peers.oidc_provider import oidc_provider
+from tests.scenarios.commands import Floe
+
+PRINTS = "i=0; while [ $i -lt 30 ]; do echo line-$i-; i=$((i+1)); done; exit 3"
+PROMOTE = ("platform", "promote", "v1.0.0", "--to", "staging")
+SHOW = ("platform", "changes", "show")
+
+
+def failing(folder: Path, command: str = PRINTS) -> Floe:
+    oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
+    return Floe.on(
+        "oci-layout:./registry",
+        folder,
+        "{environments: [{name: dev}, {name: staging, gates: {tests: true}}],"
+        f" gate_commands: {{tests: [sh, -c, '{command}']}}}}",
+    )
+
+
+def test_the_output_of_a_failed_gate_is_shown_and_kept_without_a_change(tmp_path: Path) -> None:
+    floe = failing(tmp_path)
+
+    refused = floe.run(*PROMOTE)
+    trace = refused.err.rpartition("Trace ID: ")[2].strip()
+    kept = floe.run(*SHOW, trace, "--output-of", "tests")
+    document = floe.run(*SHOW, trace, "--output-of", "tests", "--output", "json").document
+
+    assert refused.code == 8
+    assert "  | line-10-\n" in refused.err
+    assert "  | line-9-\n" not in refused.err
+    assert f"floe platform changes show {trace} --output-of tests" in refused.err
+    assert (kept.code, kept.out.splitlines()) == (0, [f"line-{n}-" for n in range(30)])
+    assert document["output"].startswith("line-0-\n")
+    fits = Draft202012Validator(outputs_schema() | {"$ref": "#/$defs/changes show"})
+    assert list(fits.iter_errors(document)) == []
+
+
+def test_what_a_gate_prints_commands_no_terminal(tmp_path: Path) -> None:
+    floe = failing(tmp_path, r"printf \"\\033[2Jowned\\n\"; exit 1")
+
+    refused = floe.run(*PROMOTE)
+
+    assert "\x1b" not in refused.err
+    assert "owned" in refused.err
+
+
+def test_an_output_that_is_not_kept_is_a_usage_error(tmp_path: Path) -> None:
+    floe = failing(tmp_path, "true")
+    assert floe.run(*PROMOTE).code == 0
+
+    missing = floe.run(*SHOW, "c-none", "--output-of", "performance_baseline")
+
+    assert (missing.code, "No output of gate" in missing.err) == (2, True)
+
+
+def test_through_a_server_the_output_is_shown_and_kept_with_the_change(tmp_path: Path) -> None:
+    with oidc_provider(tmp_path) as provider:
+        place = tmp_path / "platform"
+        write_manifest(place, "oci-layout:./registry", provider.issuer, tests="echo why-not; false")
+        oci_layout.write(place / "registry", image(b"one"), "v1.0.0-dev")
+        with serving(place) as server:
+            floe = server.client(tmp_path / "ci", provider.id_token("bob"))
+            refused = floe.run(*PROMOTE)
+            shown = refused.err.partition("Output of tests: floe ")[2].partition("\n")[0]
+            kept = floe.run(*shown.split())
+
+    assert (refused.code, "  | why-not\n" in refused.err) == (8, True), refused.err
+    assert (kept.code, kept.out) == (0, "why-not\n")
