@@ -74,6 +74,22 @@ class Engine(Runs):
             raise unreachable[0]
         return rows
 
+    def published(self, rows: tuple[EnvironmentStatus, ...]) -> tuple[EnvironmentStatus, ...]:
+        """
+        `rows`, with the newest version of the first environment where nothing was ever promoted
+        to it: one listing of the tags. Without it where the tags cannot be listed.
+        """
+        first = self.path.environments[0].name
+        if not any(row.name == first and row.awaits_build for row in rows):
+            return rows
+        try:
+            readings = [self.path.read(tag) for tag in self.registry.tags()]
+        except RegistryUnavailableError:
+            return rows
+        found = [r.version for r in readings if r and r.environment == first]
+        newest = str(max(found, key=lambda version: version.precedence)) if found else None
+        return tuple(replace(r, published=newest) if r.name == first else r for r in rows)
+
     def _asked(self, environment: str | None) -> tuple[Environment, ...]:
         if environment is None:
             return self.path.environments

@@ -14,6 +14,7 @@ from engine.domain.status import EnvironmentStatus
 _FRESH = timedelta(seconds=2)
 # Who looks while the registry is down is not kept waiting by it every time.
 _AGAIN = timedelta(seconds=5)
+_LIST_AGAIN = timedelta(minutes=1)
 _KEEP_ANYWAY = timedelta(minutes=1)
 _PATIENCE_SECONDS = 2.0
 
@@ -54,6 +55,8 @@ class Board:
         self._asking: Future[Seen] | None = None
         self._kept_at: datetime | None = None
         self._expired = False
+        self._listed_at: datetime | None = None
+        self._versions: dict[str, str] = {}
 
     def look(self) -> Seen:
         engine = self._platform.engine
@@ -86,7 +89,7 @@ class Board:
 
     def _ask(self, now: datetime) -> Seen:
         try:
-            rows = self._platform.engine.status()
+            rows = self._published(self._platform.engine.status(), now)
         except PromotionError as error:
             seen = self._remembered(error)
         else:
@@ -94,6 +97,19 @@ class Board:
             self._remember(seen)
         self._known = seen
         return seen
+
+    def _published(
+        self, rows: tuple[EnvironmentStatus, ...], now: datetime
+    ) -> tuple[EnvironmentStatus, ...]:
+        """Lists the tags at most once a minute, as a repository may have thousands."""
+        if self._listed_at is None or now - self._listed_at > _LIST_AGAIN:
+            named = self._platform.engine.published(rows)
+            self._versions = {row.name: row.published for row in named if row.published}
+            self._listed_at = now
+        return tuple(
+            replace(row, published=self._versions.get(row.name)) if row.awaits_build else row
+            for row in rows
+        )
 
     def _remember(self, seen: Seen) -> None:
         now = seen.at

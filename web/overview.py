@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from engine.bootstrap.entrance import KeptRecord
 from engine.domain.change import Change, ChangeState
-from engine.domain.errors import PromotionError
+from engine.domain.errors import EnvironmentLockedError, PromotionError
 from engine.domain.selection import Selection
 from engine.domain.status import EnvironmentStatus
 from web.board import Seen
@@ -129,6 +129,15 @@ def _waiting(change: Change) -> Obstacle:
     )
 
 
+def _over(change: Change, row: EnvironmentStatus | None) -> bool:
+    """Whether nothing is in the way any more: somebody declined it, or the lock was lifted."""
+    if change.state in (ChangeState.REJECTED, ChangeState.STALE):
+        return True
+    locked = EnvironmentLockedError.reason_code
+    stopped = change.ended is not None and change.ended.reason_code == locked
+    return stopped and row is not None and row.known and row.lock is None
+
+
 def _failures(site: Site, seen: Seen) -> Iterator[Obstacle]:
     try:
         failed = failures(site)
@@ -140,6 +149,8 @@ def _failures(site: Site, seen: Seen) -> Iterator[Obstacle]:
         since = row.state.since if row else None
         # What came later settled it, one way or the other.
         if now - change.updated_at > _RECENTLY or (since and since > change.updated_at):
+            continue
+        if _over(change, row):
             continue
         why = change.ended.message if change.ended else change.state.value
         what = f"{change.version} {change.state.value}"

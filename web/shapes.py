@@ -49,6 +49,7 @@ SCHEMAS: dict[str, Document] = {
         drifted=_KNOWN,
         deployed_version=_MAYBE,
         deployed_digest=_MAYBE,
+        published_version=_MAYBE,
         expected_version=_MAYBE,
         expected_digest=_MAYBE,
         locked=_KNOWN,

@@ -54,7 +54,7 @@ def _status(environment: str | None, history: int | None, trace: str, manifest: 
             return server.status(environment, history)
     config = load_config(manifest, os.environ)
     with open_platform(config) as engine:
-        rows = engine.status(environment)
+        rows = engine.published(engine.status(environment))
         histories = None
         if history is not None:
             read = [with_history(row, partial(engine.history, row.name, history)) for row in rows]

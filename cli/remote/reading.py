@@ -58,6 +58,7 @@ class _Row(Told):
     lock: LockState | None
     registry_sync: tuple[RegistrySync, ...]
     error: ToldError | None = None
+    published_version: str | None = None
 
 
 class _Place(Told):
@@ -132,6 +133,7 @@ def status(document: Json) -> EnvironmentStatus:
         row.registry_sync,
         row.deployed_version,
         row.error.raised() if row.error else None,
+        row.published_version,
     )
 
 

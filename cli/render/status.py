@@ -99,13 +99,15 @@ def _alignment(status: EnvironmentStatus) -> str:
         return f"drifted: {status.deviation}: {status.restore_command}"
     if status.deviates:
         return f"completing: {status.deviation}"
+    if status.published:
+        return _ALIGNMENT[Alignment.UNRECORDED]
     return _ALIGNMENT[status.alignment]
 
 
 def _version_shown(status: EnvironmentStatus) -> str:
     if status.deviates or not status.known:
         return status.deployed_version or "?"
-    return status.state.version or "-"
+    return status.state.version or status.published or "-"
 
 
 def _in_flight(change: ToldPending) -> str:

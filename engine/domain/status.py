@@ -26,6 +26,7 @@ class EnvironmentStatus:
     One environment; `lock` is the lock in force now, `latest` where the tag really points.
     `registry_sync` says of each secondary whether it has what runs here, as far as is known.
     `latest_version` is the version `latest` has there, where the two disagree and it is known.
+    `published` is the newest version the build published where nothing was ever promoted.
     `error` says why the environment cannot be read; `state` is then what is known without.
     """
 
@@ -36,6 +37,7 @@ class EnvironmentStatus:
     registry_sync: tuple[RegistrySync, ...] = ()
     latest_version: str | None = None
     error: PromotionError | None = None
+    published: str | None = None
 
     @property
     def alignment(self) -> Alignment:
@@ -51,6 +53,11 @@ class EnvironmentStatus:
     @property
     def known(self) -> bool:
         return self.alignment is not Alignment.UNKNOWN
+
+    @property
+    def awaits_build(self) -> bool:
+        """Whether nothing was ever promoted there, so that builds may have published into it."""
+        return self.known and self.state.digest is None
 
     @property
     def drifted(self) -> bool:

@@ -95,3 +95,17 @@ def test_the_status_of_one_environment_reads_no_other(tmp_path: Path) -> None:
 
 def row(text: str, environment: str) -> str:
     return next(line for line in text.splitlines() if environment in line)
+
+
+def test_the_first_environment_shows_the_newest_version_the_build_published(
+    tmp_path: Path,
+) -> None:
+    for version in ("v1.9.0", "v1.10.0", "v1.10.0-rc.1"):
+        oci_layout.write(tmp_path / "registry", image(version.encode()), f"{version}-dev")
+    floe = Floe.on(LAYOUT, tmp_path)
+
+    shown, told = floe.run("platform", "status"), floe.run("platform", "status", *JSON)
+
+    assert row(shown.out, "dev").split()[1] == "v1.10.0"
+    assert "published by the build" in row(shown.out, "dev")
+    assert [each["published_version"] for each in told.document] == ["v1.10.0", None, None]

@@ -34,6 +34,7 @@ def status_document(
         "drifted": drifted,
         "deployed_version": status.deployed_version,
         "deployed_digest": str(status.latest) if status.latest else None,
+        "published_version": status.published,
         "expected_version": state.version,
         "expected_digest": state.digest,
         "locked": status.lock is not None if status.known or status.lock else None,
