@@ -21,9 +21,12 @@ from engine.adapters.registry.distribution import DistributionRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import ConfigError, PromotionError, RegistryAccessError
 from tests.builders import image
+from tests.peers import skopeo
+from tests.peers.docker_registry import PASSWORD, USER, docker_registry
 from tests.peers.fake_registry import FakeRegistry
 from tests.peers.fake_tokens import TokenAuth
 
+Opened = Callable[..., DistributionRegistry]
 HOST = "harbor.example.com"
 ALICE = Password("alice", "s3:cret")
 HUB_KEY = "https://index.docker.io/v1/"
@@ -53,6 +56,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("DOCKER_CONFIG", raising=False)
+    monkeypatch.delenv("REGISTRY_AUTH_FILE", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     return made
 
 
@@ -129,6 +134,61 @@ def test_docker_config_names_the_only_folder_that_is_read(
     assert docker(HOST) is None
     (elsewhere / "config.json").write_text(json.dumps({"auths": {HOST: {"auth": "eDp5"}}}))
     assert docker(HOST) == Password("x", "y")
+
+
+@pytest.mark.parametrize("chosen", [True, False], ids=["REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"])
+def test_a_skopeo_login_opens_the_registry(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Opened, *, chosen: bool
+) -> None:
+    file = tmp_path / ("chosen.json" if chosen else "run/containers/auth.json")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    home.write(auths={})
+    with docker_registry(tmp_path, htpasswd=True) as asking:
+        login = ["skopeo", "login", "--authfile", str(file), "--tls-verify=false"]
+        who = ["--username", USER, "--password-stdin", asking.host]
+        subprocess.run([*login, *who], input=PASSWORD.encode(), check=True, capture_output=True)
+        skopeo.push(asking.host, "acme/platform", image(), "v1.0.0", f"{USER}:{PASSWORD}")
+        if chosen:
+            # Not before: docker-registry takes every REGISTRY_… for a setting of its own.
+            monkeypatch.setenv("REGISTRY_AUTH_FILE", str(file))
+        registry = opened(asking.host, "acme/platform", credentials=docker)
+
+        assert registry.resolve(Tag("v1.0.0")) == image().manifest.digest
+        assert registry.accepted_user == USER
+
+
+@pytest.mark.parametrize(
+    ("repository", "user"),
+    [("acme/platform", "app"), ("acme/other", "team"), ("acme2/platform", "all"), ("", "all")],
+)
+def test_the_longest_namespace_counts(home: Home, repository: str, user: str) -> None:
+    keys = {HOST: "all", f"{HOST}/acme": "team", f"{HOST}/acme/platform": "app"}
+    home.write(auths={key: {"auth": encoded(Password(name, "x"))} for key, name in keys.items()})
+
+    assert docker(f"{HOST}/{repository}") == Password(user, "x")
+
+
+@pytest.mark.parametrize("entry", [{}, {"auth": ""}])
+def test_an_empty_entry_leaves_the_word_to_the_next_file(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: dict[str, str]
+) -> None:
+    chosen = tmp_path / "chosen.json"
+    chosen.write_text(json.dumps({"auths": {f"{HOST}/acme": entry, HOST: entry}}))
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(chosen))
+    home.write(auths={HOST: {"auth": encoded()}})
+
+    assert docker(f"{HOST}/acme/platform") == ALICE
+
+
+def test_a_file_chosen_for_this_run_goes_before_the_one_of_docker(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = tmp_path / "chosen.json"
+    chosen.write_text(json.dumps({"auths": {HOST: {"auth": encoded()}}}))
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(chosen))
+    home.write(auths={HOST: {"auth": "eDp5"}})
+
+    assert docker(HOST) == ALICE
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -12,7 +12,6 @@ from engine.adapters.registry.challenge import Challenge, parse_challenges, unit
 from engine.adapters.registry.credentials import (
     BearerToken,
     Credential,
-    CredentialSource,
     Password,
 )
 from engine.adapters.registry.exchange import Answer, Deadline
@@ -43,7 +42,9 @@ class Authorization:
 class Authenticator:
     """Holds what got us in, for every thread that talks to the registry."""
 
-    def __init__(self, host: str, source: CredentialSource, tokens: TokenService) -> None:
+    def __init__(
+        self, host: str, source: Callable[[], Credential | None], tokens: TokenService
+    ) -> None:
         self._host = host
         self._source = source
         self._tokens = tokens
@@ -71,7 +72,7 @@ class Authenticator:
         """Whether there is a password to show, and with it a name; found out at most once."""
         with self._exclusive(deadline):
             if not self._looked_up:
-                self._credential = self._source(self._host)
+                self._credential = self._source()
                 self._looked_up = True
             return isinstance(self._credential, Password)
 
@@ -152,13 +153,13 @@ class Authenticator:
     ) -> Authorization:
         """By the known credential; one that is refused is looked up again, for helpers' expire."""
         if not self._looked_up:
-            self._credential = self._source(self._host)
+            self._credential = self._source()
             self._looked_up = True
             return self._authorize(challenge, scopes, sent, deadline)
         try:
             return self._authorize(challenge, scopes, sent, deadline)
         except RegistryAccessError:
-            known, self._credential = self._credential, self._source(self._host)
+            known, self._credential = self._credential, self._source()
             if self._credential == known:
                 raise
         return self._authorize(challenge, scopes, sent, deadline)

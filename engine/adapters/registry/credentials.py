@@ -36,23 +36,23 @@ class BearerToken:
 
 
 Credential = Password | IdentityToken | BearerToken
-# Called with the registry's host, at most once, and only when the registry asks who we are.
+# Called with `host[:port]/repository`, at most once, and only when the registry asks who we are.
 CredentialSource = Callable[[str], Credential | None]
 
 
-def anonymous(host: str) -> None:
+def anonymous(reference: str) -> None:
     """No credentials for anybody."""
 
 
 def always(credential: Credential) -> CredentialSource:
     """The one credential that was configured (`basic` and `token`)."""
-    return lambda _host: credential
+    return lambda _reference: credential
 
 
-def docker(host: str) -> Credential | None:
-    """What `docker login` left for `host`; ConfigError when its file cannot be read."""
+def docker(reference: str) -> Credential | None:
+    """What `docker`, `podman` or `skopeo login` left; ConfigError for a file that is unreadable."""
     # Loaded by name and late: oras and the credential helpers cost more than a whole `--help`,
     # and a registry that never asks who we are never needs them.
     reader = import_module("engine.adapters.registry.docker_config")
-    found: Credential | None = reader.credential_of(host)
+    found: Credential | None = reader.credential_of(reference)
     return found

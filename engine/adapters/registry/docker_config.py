@@ -1,7 +1,8 @@
 """
-Credentials as docker keeps them: config.json, and credential helpers.
+Credentials as docker, podman and skopeo keep them: files, and credential helpers.
 
 https://docs.docker.com/reference/cli/docker/login/#credential-stores
+https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
 """
 
 import base64
@@ -10,6 +11,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -59,33 +61,54 @@ class _Helped(BaseModel):
     secret: str = Field(alias="Secret", repr=False)
 
 
-def credential_of(host: str) -> Credential | None:
+def credential_of(reference: str) -> Credential | None:
     """
-    The credential for `host` (`name[:port]`), None without one.
+    The credential for `reference` (`name[:port][/repository]`), None without one.
 
-    A helper goes before the file, as with docker. ConfigError for a file that cannot be read,
-    RegistryAccessError for a helper that fails.
+    The first file that has one counts. A helper goes before its file, as with docker. ConfigError
+    for a file that cannot be read, RegistryAccessError for a helper that fails.
     """
-    path = _config_path()
-    if path is None:
-        return None
+    # Unlike `Path.exists`, this is no error in a directory that others may not look into.
+    paths = (path for path in _paths() if os.access(path, os.F_OK))
+    found = (_found(path, reference) for path in paths)
+    return next((credential for credential in found if credential), None)
+
+
+def _found(path: Path, reference: str) -> Credential | None:
     config = _load(path)
+    host = reference.partition("/")[0]
     server = _HUB_KEY if host in _HUB else host
     helper = _of(config.helpers, host) or config.store
-    if helper and (found := _ask(helper, server)):
-        return found
-    entry = _of(config.auths, host)
-    return _credential(entry, path, host) if entry else None
+    if helper and (helped := _ask(helper, server)):
+        return helped
+    known = (_credential(entry, path, host) for entry in _entries(config.auths, reference))
+    return next((credential for credential in known if credential), None)
 
 
-def _config_path() -> Path | None:
-    # oras knows the default place only; with DOCKER_CONFIG set, docker reads nothing else.
-    folder = os.environ.get("DOCKER_CONFIG")
-    if folder:
-        path = Path(folder) / "config.json"
-        return path if path.exists() else None
-    default: str | None = find_docker_config()
-    return Path(default) if default else None
+def _paths() -> Iterator[Path]:
+    """REGISTRY_AUTH_FILE is chosen for this run; docker's file goes before podman's default."""
+    if chosen := os.environ.get("REGISTRY_AUTH_FILE"):
+        yield Path(chosen)
+    # oras knows the default place only; with DOCKER_CONFIG set, docker reads no other of its own.
+    if folder := os.environ.get("DOCKER_CONFIG"):
+        yield Path(folder) / "config.json"
+    elif default := find_docker_config():
+        yield Path(default)
+    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+        yield Path(runtime) / "containers" / "auth.json"
+    else:
+        yield Path(f"/run/containers/{os.getuid()}/auth.json")
+
+
+def _entries(auths: dict[str, _Entry], reference: str) -> Iterator[_Entry]:
+    """Those for `reference`: of its longest namespace first, of its host last."""
+    host, _, repository = reference.partition("/")
+    parts = ["docker.io" if host in _HUB else host, *filter(None, repository.split("/"))]
+    for length in range(len(parts), 1, -1):
+        if entry := auths.get("/".join(parts[:length])):
+            yield entry
+    if entry := _of(auths, host):
+        yield entry
 
 
 def _load(path: Path) -> _DockerConfig:
@@ -99,8 +122,8 @@ def _load(path: Path) -> _DockerConfig:
             else {type(error).__name__}
         )
         raise ConfigError(
-            f"docker's credentials in {path} cannot be read ({', '.join(sorted(fields))}): "
-            "repair the file, or log in again with `docker login`"
+            f"the credentials in {path} cannot be read ({', '.join(sorted(fields))}): "
+            "repair the file, or log in again with `docker login` or `podman login`"
         ) from error
 
 

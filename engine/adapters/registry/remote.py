@@ -50,7 +50,8 @@ def open_registry(
     root = f"{scheme}://{_HUB_HOST if host in _HUB else host}"
     transport = Transport(tls_context(ca_file, verify), on_request, pauses)
     tokens = TokenService(transport, host, plain_http=scheme == "http")
-    authenticator = Authenticator(host, credentials, tokens)
+    reference = f"{host}/{repository}"
+    authenticator = Authenticator(host, lambda: credentials(reference), tokens)
     user_names = UserNames(transport, tokens, host, f"{root}/v2/")
     session = Session(transport, root, repository, authenticator, user_names)
-    return DistributionRegistry(session, root, repository, f"{host}/{repository}", timeout_seconds)
+    return DistributionRegistry(session, root, repository, reference, timeout_seconds)
