@@ -74,6 +74,7 @@ def test_refusals_and_rejections_are_nobodys_event() -> None:
         "rollback": "rollback",
         "lock": "lock",
         "unlock": "unlock",
+        "restore": "restore",
         "refusal": None,
         "rejection": None,
     }

@@ -49,7 +49,11 @@ slack: {{channel: {channel}}}
 web:
   base_url: http://127.0.0.1
   auth:
-    {{mode: oidc, issuer: "{issuer}", client_id: floe-web, client_secret_env: CLIENT_SECRET}}
+    mode: oidc
+    issuer: "{issuer}"
+    client_id: floe-web
+    client_secret_env: CLIENT_SECRET
+    subjects: ["**"]
 """
 _FORM_TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
