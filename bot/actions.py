@@ -25,7 +25,8 @@ from bot.modals import (
     carried_by,
     filled,
 )
-from bot.parse import Lock, NotUnderstoodError, Unlock, parse_promote
+from bot.options import NotUnderstoodError
+from bot.parse import Lock, Unlock, parse_promote
 from bot.parse import Promote as Promotion
 from bot.payloads import (
     Body,
@@ -100,7 +101,8 @@ class Actions:
             asked = parse_promote(f"{version} {target}", self._look.path, "")
         except NotUnderstoodError as error:
             raise BadFormError({"version": str(error)}) from error
-        if not isinstance(asked, Promotion):
+        # The environment is the one that was chosen; the field for the version has no options.
+        if not isinstance(asked, Promotion) or asked.target != target or asked.overrides:
             raise BadFormError({"version": "Which version? Like v1.2.3"})
         words = {"version": asked.version, "source": asked.source or "", "target": asked.target}
         self._submit("promote", body, carried, words)

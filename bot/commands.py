@@ -11,12 +11,11 @@ from bot.blocks.look import Look
 from bot.desk import Desk
 from bot.forms import Forms
 from bot.inbox import Asked, Asker, key_of
+from bot.line import Help, first_word
 from bot.listening import clicks, commands
-from bot.overrides import asked_words
+from bot.options import NotUnderstoodError
 from bot.parse import (
-    Help,
     Lock,
-    NotUnderstoodError,
     Promote,
     PromoteForm,
     Promotions,
@@ -28,7 +27,8 @@ from bot.parse import (
     parse_unlock,
 )
 from bot.payloads import Body, command_asker, event_asker, text_of, trigger_of
-from bot.words import near, split, unwrapped
+from bot.words import near
+from engine.domain.overrides import Overrides
 from engine.domain.trace import trace_id
 
 _MENTION = re.compile(r"^\s*(?:<@[A-Z0-9]+(?:\|[^>]*)?>\s*)+", re.ASCII)
@@ -68,7 +68,7 @@ class Commands:
                     "version": asked.version,
                     "source": asked.source or "",
                     "target": asked.target,
-                    **asked_words(asked.overrides),
+                    **_words_of(asked.overrides),
                 }
                 self._accept("promote", body, asker, words)
                 what = f"{asked.version}: {asked.source} → {asked.target}"
@@ -116,8 +116,8 @@ class Commands:
             return None
         asker = event_asker(body)
         said = _MENTION.sub("", text_of(event, "text"))
-        verbs, rest = split(unwrapped(said), 1)
-        verb = verbs[0].casefold().lstrip("/") if verbs else "help"
+        typed, rest = first_word(said)
+        verb = typed.casefold().lstrip("/") or "help"
         match verb:
             case "lock":
                 return self._lock_mentioned(body, asker, rest)
@@ -176,3 +176,14 @@ class Commands:
 
     def _tell(self, body: Body, answer: Payload) -> None:
         self._desk.tell(event_asker(body), answer)
+
+
+def _words_of(overrides: Overrides) -> dict[str, str]:
+    """`overrides` as an accepted action keeps them."""
+    if not overrides:
+        return {}
+    return {
+        "allow_older": "yes" if overrides.allow_older else "",
+        "override_rollback": "yes" if overrides.override_rollback else "",
+        "reason": overrides.reason,
+    }

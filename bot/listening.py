@@ -11,7 +11,7 @@ from slack_bolt import Ack
 from bot.blocks.answers import refusal, try_instead
 from bot.blocks.elements import Payload
 from bot.desk import unexpected
-from bot.parse import NotUnderstoodError
+from bot.options import NotUnderstoodError
 from bot.payloads import Body
 from engine.domain.errors import PromotionError, UsageError
 

@@ -1,43 +1,39 @@
-"""What people type to the bot: understood, or answered with what was not and what would be."""
+"""What people type to the bot: understood, or refused with the command that is right."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.overrides import overrides_in
-from bot.words import near, split, unwrapped, word
-from engine.domain.errors import PromotionError, UsageError
+from bot.line import (
+    DURATION_LIKE,
+    SAY_WHY,
+    Help,
+    Line,
+    check_environment,
+    check_version,
+    first_word,
+    take_duration,
+    take_environment,
+    take_text,
+    understand,
+)
+from bot.options import LOCK, PROMOTE, PROMOTIONS, ROLLBACK, UNLOCK
+from bot.words import near, unquoted, word
+from engine.domain.errors import PromotionError
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.parsing import (
     lock_request,
     lock_seconds,
-    parse_version,
     promotion_request,
     rollback_request,
     unlock_request,
 )
-from engine.domain.path import PromotionPath
+from engine.domain.path import NO_ENVIRONMENT, PromotionPath
 
 _VERSION_LIKE = re.compile(r"v?[0-9]+\.[0-9]", re.ASCII)
-_DURATION_LIKE = re.compile(
-    r"(?:[0-9]+[dhms])+|[0-9]+(?:min|mins|minutes?|hrs?|hours?|secs?|seconds?|days?|w|weeks?)",
-    re.ASCII | re.IGNORECASE,
-)
-_CONNECTING = frozenset({"->", "=>", "→", "to", "from", "--to", "--from"})
+_ARROW = re.compile(r"[-=]+>|→")
 _NOBODY = Operator("nobody", "nobody", IdentitySource.SLACK, verified=False)
 _NO_TRACE = "0" * 32
-# Where the right word goes in a command that is suggested.
-_HERE = "\0"
-SAY_WHY = "say why, in a few words"
-
-
-class NotUnderstoodError(UsageError):
-    """What was typed has no meaning here; `next` is the command that has, as far as is known."""
-
-    def __init__(self, message: str, next_command: str) -> None:
-        super().__init__(message)
-        self.next = next_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,187 +81,170 @@ class Promotions:
     target: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
-    pass
-
-
 def parse_promote(text: str, path: PromotionPath, command: str) -> Promote | PromoteForm | Help:
-    """`v1.2.3 staging prod`, `v1.2.3 prod`, or a part of it; options only with all of it."""
-    rest, overrides = overrides_in(unwrapped(text))
-    every = [word(part) for part in rest.split()]
-    words = [w for w in every if w and (w not in _CONNECTING or w in path.names)]
-    if _asks_for_help(words):
-        return Help()
-    if len(words) < 2 and overrides:
-        example = f"{command} v1.2.3 {' '.join(_step_to(path, path.names[-1]))}"
-        raise _not_understood(
-            f"{' and '.join(overrides.options)} needs a version and an environment",
-            f"{example} {' '.join(overrides.options)} --reason {SAY_WHY}",
-        )
-    if not words:
-        return PromoteForm()
-    if len(words) > 3:
-        raise _not_understood(
-            f"{len(words)} words are too many: a version, the environment it comes from, and the "
-            "one it goes to",
-            f"{command} {' '.join(words[:3])}",
-        )
-    if len(words) == 1:
-        return _begun(words[0], path, command)
-    version, *places = _version_first(
-        words, command, f"{command} v1.2.3 {' '.join(_step_to(path, words[-1]))}"
-    )
-    _known(places, path, f"{command} {version} {_HERE}")
-    source, target = (None, places[0]) if len(places) == 1 else (places[0], places[1])
-    onward = " ".join(_step_to(path, target))
-    _version(version, f"{command} v1.2.3 {onward}")
-    with_next = [command, version, onward, *overrides.options]
-    with_next += ["--reason", overrides.reason or SAY_WHY] if overrides else []
-    try:
-        request = promotion_request(path, version, source, target, _NOBODY, _NO_TRACE, overrides)
-    except PromotionError as error:
-        raise NotUnderstoodError(str(error), " ".join(with_next)) from error
-    return Promote(str(request.version), request.source, target, request.overrides)
+    """`v1.2.3 staging prod`, `v1.2.3 prod`, or a part of it; other options only with all of it."""
+    return understand(text, PROMOTE, path, command, _promote)
 
 
 def parse_rollback(text: str, path: PromotionPath, command: str) -> Rollback | Help:
     """`v1.2.2 prod [reason]`, or `prod` for the version before."""
-    words, rest = split(unwrapped(text), 2)
-    if not words or _asks_for_help(words):
-        return Help()
-    if words[0] in path.names and not (len(words) == 2 and _VERSION_LIKE.match(words[1])):
-        reason = " ".join([*words[1:], rest]).strip()
-        return Rollback(None, words[0], reason)
-    if len(words) == 1:
-        if _VERSION_LIKE.match(words[0]):
-            last = path.names[-1]
-            raise _not_understood("the environment is missing", f"{command} {words[0]} {last}")
-        _known(words, path, f"{command} {_HERE}")
-    place = words[1] if words[1] in path.names else path.names[-1]
-    version, target = _version_first(words, command, f"{command} v1.2.2 {place}")
-    _known([target], path, f"{command} {version} {_HERE}")
-    try:
-        request = rollback_request(path, version, target, _NOBODY, _NO_TRACE, rest or SAY_WHY)
-    except PromotionError as error:
-        raise NotUnderstoodError(str(error), f"{command} v1.2.2 {target}") from error
-    return Rollback(str(request.version), target, rest)
+    return understand(text, ROLLBACK, path, command, _rollback)
 
 
 def parse_lock(text: str, path: PromotionPath, command: str) -> Lock | Help:
     """`prod [30m] reason`."""
-    words, rest = split(unwrapped(text), 1)
-    if not words or _asks_for_help(words):
-        return Help()
-    target = words[0]
-    if target not in path.names:
-        _swapped_lock(target, rest, path, command)
-        _known([target], path, f"{command} {_HERE} {rest}")
-    duration, reason = _duration_of(rest)
-    try:
-        if duration is not None:
-            lock_seconds(duration)
-        lock_request(path, target, _NOBODY, _NO_TRACE, reason or SAY_WHY, duration)
-    except PromotionError as error:
-        raise NotUnderstoodError(str(error), f"{command} {target} 30m {reason}".strip()) from error
-    return Lock(target, duration, reason)
+    return understand(text, LOCK, path, command, _lock)
 
 
 def parse_unlock(text: str, path: PromotionPath, command: str) -> Unlock | Help:
     """`prod reason`."""
-    words, reason = split(unwrapped(text), 1)
-    if not words or _asks_for_help(words):
-        return Help()
-    _known(words, path, f"{command} {_HERE} {reason}")
-    try:
-        unlock_request(path, words[0], _NOBODY, _NO_TRACE, reason or SAY_WHY)
-    except PromotionError as error:
-        raise NotUnderstoodError(str(error), f"{command} {words[0]} {SAY_WHY}") from error
-    return Unlock(words[0], reason)
+    return understand(text, UNLOCK, path, command, _unlock)
 
 
 def parse_promotions(text: str, path: PromotionPath, command: str) -> Promotions | Help:
     """`[env]`."""
-    words, _ = split(unwrapped(text), 1)
-    if _asks_for_help(words):
-        return Help()
-    _known(words, path, f"{command} {_HERE}")
-    return Promotions(words[0] if words else None)
+    return understand(text, PROMOTIONS, path, command, _promotions)
 
 
-def _asks_for_help(words: Sequence[str]) -> bool:
-    return len(words) == 1 and words[0].casefold() in ("help", "?", "--help", "-h")
-
-
-def _begun(only: str, path: PromotionPath, command: str) -> PromoteForm:
-    if only in path.names:
-        return PromoteForm(target=only)
-    if _VERSION_LIKE.match(only):
-        return PromoteForm(version=_version(only, f"{command} v1.2.3 {path.names[-1]}"))
-    _known([only], path, f"{command} v1.2.3 {_HERE}")
-    return PromoteForm()
-
-
-def _version(text: str, next_command: str) -> str:
+def _promote(line: Line) -> Promote | PromoteForm:
+    values = line.values
+    _place_words(line)
+    version, target = values.get("version"), values.get("to")
+    if version is not None:
+        check_version(line, version)
+    for name in ("from", "to"):
+        if not (name == "from" and values.get(name) == NO_ENVIRONMENT):
+            check_environment(line, name)
+    if not (version and target):
+        return _begun(line, version, target)
+    overrides = Overrides("allow-older" in values, "override-rollback" in values, line.reason)
     try:
-        return str(parse_version(text))
-    except UsageError as error:
-        raise NotUnderstoodError(str(error), next_command) from error
-
-
-def _version_first(words: Sequence[str], command: str, example: str) -> list[str]:
-    """The words, provided that the first can be the version: kinds tell when they are swapped."""
-    first, *others = words
-    version = next((w for w in others if _VERSION_LIKE.match(w)), None)
-    if version is not None and not _VERSION_LIKE.match(first):
-        rest = " ".join(w for w in words if w != version)
-        raise _not_understood(
-            f"{version} is the version: it comes first", f"{command} {version} {rest}"
+        request = promotion_request(
+            line.path, version, values.get("from"), target, _NOBODY, _NO_TRACE, overrides
         )
-    if not _VERSION_LIKE.match(first):
-        _version(first, example)
-    return list(words)
+    except PromotionError as error:
+        reason = (line.reason or SAY_WHY) if overrides else None
+        raise line.refusal(str(error), **{"from": line.before(target)}, reason=reason) from error
+    values["from"] = request.source
+    return Promote(str(request.version), request.source, target, request.overrides)
 
 
-def _known(names: Sequence[str], path: PromotionPath, next_command: str) -> None:
-    """Refuse what is no environment, with what may have been meant."""
-    for name in names:
-        if name in path.names:
-            continue
-        meant = near(name, path.names)
-        suggested = f" Did you mean {meant}?" if meant else ""
-        corrected = " ".join((meant or path.names[-1]) if n == name else n for n in names)
-        raise _not_understood(
-            f"'{name[:60]}' is not an environment.{suggested} Environments: "
-            f"{', '.join(path.names)}",
-            next_command.replace(_HERE, corrected, 1),
+def _place_words(line: Line) -> None:
+    """Give the words of a promotion to its version and environments."""
+    every = (unquoted(word(part)) for part in line.free.split())
+    words = [given for given in every if given and not _ARROW.fullmatch(given)]
+    if not words:
+        return
+    like = next((given for given in words if _VERSION_LIKE.match(given)), None)
+    places = [*words]
+    if like:
+        places.remove(like)
+        line.values["version"] = like
+    elif len(words) > 1 or ("to" in line.values and words[0] not in line.path.names):
+        line.values["version"] = places.pop(0)
+    free = [name for name in ("from", "to") if name not in line.values]
+    line.values.update(zip(free[-len(places) :], places, strict=False))
+    if len(places) > len(free):
+        raise line.refusal(
+            f"{len(words)} words are too many: a version, the environment it comes from, and the "
+            "one it goes to"
         )
+    if like and words[0] != like:
+        raise line.refusal(f"{like} is the version: it comes first")
 
 
-def _swapped_lock(first: str, rest: str, path: PromotionPath, command: str) -> None:
-    second, *others = rest.split(maxsplit=1) or [""]
-    if _DURATION_LIKE.fullmatch(first) and word(second) in path.names:
-        reason = others[0] if others else ""
-        raise _not_understood(
+def _begun(line: Line, version: str | None, target: str | None) -> PromoteForm:
+    """A form asks for the rest; it has no place for options."""
+    if line.values.keys() <= {"version", "to"}:
+        return PromoteForm(version or "", target or "")
+    source = line.values.get("from", "")
+    names = line.path.names
+    onward = names[(names.index(source) + 1) % len(names)] if source in names else names[-1]
+    target = target or onward
+    raise line.refusal(
+        f"the {'environment it goes to' if version else 'version'} is missing",
+        version=version or "v1.2.3",
+        to=target,
+        **{"from": source or line.before(target)},
+    )
+
+
+def _rollback(line: Line) -> Rollback | Help:
+    if not line.free and not line.values:
+        return Help()
+    head, rest = first_word(line.free)
+    if _VERSION_LIKE.match(head):
+        line.values["version"] = head
+    else:
+        rest = line.free
+        _refuse_misplaced_version(line)
+    take_text(line, take_environment(line, rest))
+    version, target = line.values.get("version"), line.values["env"]
+    if version is None:
+        return Rollback(None, target, line.reason)
+    try:
+        request = rollback_request(
+            line.path, version, target, _NOBODY, _NO_TRACE, line.reason or SAY_WHY
+        )
+    except PromotionError as error:
+        raise line.refusal(str(error), version="v1.2.2") from error
+    return Rollback(str(request.version), target, line.reason)
+
+
+def _refuse_misplaced_version(line: Line) -> None:
+    """Refuse `prod v1.2.2`, and `v9 prod`."""
+    first, rest = first_word(line.free)
+    second, text = first_word(rest)
+    if "env" in line.values or not rest:
+        return
+    if first in line.path.names:
+        if _VERSION_LIKE.match(second):
+            raise line.refusal(
+                f"{second} is the version: it comes first", version=second, env=first, text=text
+            )
+    elif not near(first, line.path.names):
+        place = second if second in line.path.names else line.path.names[-1]
+        line.values.update(env=place, text=text)
+        check_version(line, first, "v1.2.2")
+
+
+def _lock(line: Line) -> Lock | Help:
+    if not line.free and not line.values:
+        return Help()
+    first, rest = first_word(line.free)
+    second, text = first_word(rest)
+    if DURATION_LIKE.fullmatch(first) and second in line.path.names:
+        raise line.refusal(
             f"{first} is for how long: it comes after the environment",
-            f"{command} {word(second)} {first} {reason}".strip(),
+            **{"env": second, "for": first},
+            text=text,
         )
+    take_text(line, take_duration(line, take_environment(line, line.free)))
+    target, duration = line.values["env"], line.values.get("for")
+    try:
+        if duration is not None:
+            lock_seconds(duration)
+        lock_request(line.path, target, _NOBODY, _NO_TRACE, line.reason or SAY_WHY, duration)
+    except PromotionError as error:
+        raise line.refusal(str(error), **{"for": "30m"}) from error
+    return Lock(target, duration, line.reason)
 
 
-def _duration_of(rest: str) -> tuple[str | None, str]:
-    first, *others = rest.split(maxsplit=1) or [""]
-    if _DURATION_LIKE.fullmatch(word(first)):
-        return word(first), others[0].strip() if others else ""
-    return None, rest
+def _unlock(line: Line) -> Unlock | Help:
+    if not line.free and not line.values:
+        return Help()
+    take_text(line, take_environment(line, line.free))
+    target = line.values["env"]
+    try:
+        unlock_request(line.path, target, _NOBODY, _NO_TRACE, line.reason or SAY_WHY)
+    except PromotionError as error:
+        raise line.refusal(str(error), text=SAY_WHY, reason=None) from error
+    return Unlock(target, line.reason)
 
 
-def _step_to(path: PromotionPath, target: str) -> list[str]:
-    """The words of the one step that leads to `target`, as they are typed."""
-    if target not in path.names:
-        target = path.names[-1]
-    before = path.before(target)
-    return [before.name, target] if before else [target]
-
-
-def _not_understood(message: str, next_command: str) -> NotUnderstoodError:
-    return NotUnderstoodError(message, " ".join(next_command.split()))
+def _promotions(line: Line) -> Promotions:
+    if not line.free and "env" not in line.values:
+        return Promotions()
+    if rest := take_environment(line, line.free):
+        raise line.refusal(f"'{rest[:60]}' is too many: one environment, or nothing, is needed")
+    return Promotions(line.values["env"])

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 # Slack sends <@U1|bob>, <#C1|inc-42>, <!subteam^S1|@releng>, <https://app.dev|app.dev>.
 _WRAPPED = re.compile(r"<(?P<kind>[@#!]?)(?P<target>[^<>|]*)(?:\|(?P<label>[^<>]*))?>")
-_PHONES = str.maketrans(
-    dict.fromkeys("‘’‚‛′", "'") | dict.fromkeys("“”„‟″", '"') | dict.fromkeys("‐‑‒–—―−", "-")
-)
+_QUOTES = dict.fromkeys("‘’‚‛′", "'") | dict.fromkeys("“”„‟″«»", '"')
+_DASHES = dict.fromkeys("‐‑‒–—―−⁃⸺⸻", "-")
+_PHONES = str.maketrans(_QUOTES | _DASHES)
 
 
 def unwrapped(text: str) -> str:
@@ -32,11 +32,13 @@ def word(text: str) -> str:
     return unicodedata.normalize("NFKC", seen.translate(_PHONES)).translate(_PHONES).strip()
 
 
-def split(text: str, count: int) -> tuple[list[str], str]:
-    """The first `count` words, and the rest with its spaces."""
-    parts = text.split(maxsplit=count)
-    rest = parts[count].strip() if len(parts) > count else ""
-    return [given for given in map(word, parts[:count]) if given], rest
+def unquoted(text: str) -> str:
+    """`text` without the quotation marks around all of it."""
+    marks = text[:1].translate(_PHONES), text[-1:].translate(_PHONES)
+    inner = text[1:-1]
+    if len(text) < 2 or marks not in (("'", "'"), ('"', '"')):
+        return text
+    return text if marks[0] in inner.translate(_PHONES) else inner.strip()
 
 
 def near(given: str, known: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from bot.blocks.elements import Payload, bounded, code, context, foreign, section, traced
 from bot.blocks.look import Look
+from bot.options import LOCK, PROMOTE, PROMOTIONS, ROLLBACK, UNLOCK
 from engine.domain.environment import Environment
 
 NOT_STARTED = "Not started"
@@ -38,7 +39,7 @@ def help_for(command: str, look: Look) -> Payload:
     own = examples.get(command, "")
     others = [f"{line}" for name, line in examples.items() if name != command]
     places = ", ".join(_place(environment) for environment in look.path.environments)
-    first = own or f"`{command}`"
+    first = "\n".join([own or f"`{command}`", *_options(command, look)])
     return Payload(
         f"How to use {command}",
         (
@@ -47,6 +48,20 @@ def help_for(command: str, look: Look) -> Payload:
             context("path", f"The path: {' → '.join(look.path.names)}. {places}."),
         ),
     )
+
+
+def _options(command: str, look: Look) -> Iterable[str]:
+    names = look.commands
+    grammars = {
+        names.promote: PROMOTE,
+        names.rollback: ROLLBACK,
+        names.lock: LOCK,
+        names.unlock: UNLOCK,
+        names.promotions: PROMOTIONS,
+    }
+    grammar = grammars.get(command)
+    for option in grammar.options if grammar else ():
+        yield f"• `{option.usage}`: {option.help}"
 
 
 def _examples(look: Look) -> Iterable[tuple[str, str]]:

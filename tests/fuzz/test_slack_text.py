@@ -46,6 +46,7 @@ WORDS = st.lists(
                 "{0}",
             ),
             *("%s", "\\", "|", "because"),
+            *("—to", "--reason", "–for", "--reason=“", "”", "'", "--to=", "--dry-run", "—help"),
         ]
     )
     | st.text(max_size=10),
