@@ -1,6 +1,8 @@
 """For machines that watch: alive, ready, and counted."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryFile
 
 from flask import Blueprint, Response, jsonify
 
@@ -8,6 +10,9 @@ from engine.domain.errors import PromotionError
 from web.site import Site, the_site
 
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+# A page of a database and its journal.
+_PROBE_BYTES = 16 * 1024
 
 health = Blueprint("health", __name__)
 
@@ -26,11 +31,24 @@ def ready() -> tuple[Response, int]:
     said = {
         "registry": str(seen.error) if seen.error else None,
         "store": str(seen.store_error) if seen.store_error else None,
+        "state": _unwritable(site.state_dir),
+        **({"sign_in": site.provider.trouble(site.platform.engine.pool)} if site.provider else {}),
         **{name: check() for name, check in site.checks.items()},
     }
     good = not any(said.values())
     parts = {name: {"ready": not why, "why": why} for name, why in said.items()}
     return jsonify({"ready": good, "parts": parts}), 200 if good else 503
+
+
+def _unwritable(folder: Path) -> str | None:
+    """Why nothing can be kept in the state directory."""
+    try:
+        with TemporaryFile(dir=folder) as file:
+            file.write(bytes(_PROBE_BYTES))
+            file.flush()
+    except OSError as error:
+        return f"{folder} cannot be written ({error.strerror}): free space or correct its rights"
+    return None
 
 
 @health.get("/metrics")

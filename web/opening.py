@@ -49,6 +49,7 @@ def open_web(
             entrance=door,
             web=config.web,
             secret=secret,
+            state_dir=config.state_dir,
             groups=engine.rights.groups,
             board=board,
             feed=feed,

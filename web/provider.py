@@ -5,7 +5,8 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,6 +56,7 @@ class Provider:
         self._found: Endpoints | None = None
         self._failure: str | None = None
         self._failed_at = 0.0
+        self._asking: Future[None] | None = None
 
     def question(self) -> tuple[str, dict[str, str]]:
         """
@@ -100,6 +102,21 @@ class Provider:
                 f"'{self._auth.client_id}'"
             )
         return token
+
+    def trouble(self, pool: Executor) -> str | None:
+        """
+        Why nobody can sign in, as far as is known: never waits. `pool` asks the provider again
+        while that is not known or it did not answer.
+        """
+        if self._found is not None:
+            return None
+        if self._asking is None or self._asking.done():
+            self._asking = pool.submit(self._look)
+        return self._failure
+
+    def _look(self) -> None:
+        with suppress(IdentityUnavailableError), self._client() as client:
+            self._endpoints(client)
 
     @contextmanager
     def _client(self) -> Iterator[OAuth2Session]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from flask import current_app
 
@@ -42,6 +43,7 @@ class Site:
     entrance: Entrance
     web: Web
     secret: bytes
+    state_dir: Path
     groups: Names
     board: Board
     feed: Feed

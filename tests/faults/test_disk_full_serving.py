@@ -122,7 +122,7 @@ def test_clients_of_a_server_on_a_full_disk_are_told_and_may_repeat(
             alice = server.client(tmp_path / "alice", token)
             disk.fill()
             refused = alice.promote("v1.0.0", "staging")
-            looked = {path: ask(server, path) for path in ("", "api/v1/status")}
+            looked = {path: ask(server, path) for path in ("", "api/v1/status", "readyz")}
             shown = alice.run("platform", "status", "--output", "json")
             disk.free()
             done = alice.promote("v1.0.0", "staging")
@@ -131,7 +131,7 @@ def test_clients_of_a_server_on_a_full_disk_are_told_and_may_repeat(
 
     assert (refused.code, refused.document["error"]["reason_code"]) == (5, "store_unavailable")
     assert _FULL in refused.document["error"]["message"]
-    assert (looked[""], looked["api/v1/status"]) == (200, 200)
+    assert looked == {"": 200, "api/v1/status": 200, "readyz": 503}
     assert shown.code == 0
     assert (done.code, after) == (0, 200)
     assert "Traceback" not in log

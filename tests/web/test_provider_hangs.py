@@ -119,3 +119,18 @@ def test_sign_in_works_again_soon_after_the_provider_does(
 
     assert (first, second, asked) == (503, 503, 1)
     assert later == 303
+
+
+def test_a_server_is_not_ready_while_nobody_can_sign_in_and_waits_for_no_provider(
+    tmp_path: Path, provider: FakeProvider
+) -> None:
+    provider.always("GET", DISCOVERY, Reply(500))
+    with served(tmp_path, provider) as url:
+        end = time.monotonic() + 60
+        while (ready := httpx.get(f"{url}/readyz", timeout=5)).status_code == 200:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    why = ready.json()["parts"]["sign_in"]["why"]
+    assert ready.status_code == 503
+    assert "nobody can sign in" in why

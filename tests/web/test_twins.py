@@ -137,7 +137,7 @@ def test_health_is_told_by_name(stage: Stage) -> None:
 
     assert alive == {"status": "ok"}
     assert ready["ready"]
-    assert set(ready["parts"]) == {"registry", "store"}
+    assert set(ready["parts"]) == {"registry", "state", "store"}
 
 
 def test_what_prometheus_reads_counts_records_changes_and_locks(busy: Stage) -> None:
