@@ -70,6 +70,8 @@ class UsageError(ConfigError):
 class UnconfiguredError(ConfigError):
     """The request needs a setting that manifest.yaml does not have."""
 
+    reason_code = "not_configured"
+
 
 class ArtifactNotFoundError(PromotionError):
     """The version to promote is not in the registry."""

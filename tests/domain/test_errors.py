@@ -9,6 +9,7 @@ from engine.domain import errors
 _CODES = {
     "PromotionError": 1,
     "ConfigError": 2,
+    "UnconfiguredError": 2,
     "UsageError": 2,
     "ArtifactNotFoundError": 3,
     "DeliveryNotFoundError": 3,

@@ -14,14 +14,21 @@ from engine.domain.names import Names, canonical_name
         ("Zoe\u0301", "zo\u00e9"),
         ("Groß", "GROSS"),
         ("ΣΑΣ", "σας"),
-        ("oidc:https://id.example#Repo", "oidc:https://id.example#repo"),
+        ("oidc:https://ID.example#repo", "OIDC:https://id.example#repo"),
     ],
 )
 def test_spellings_of_one_name_are_equal(one: str, other: str) -> None:
     assert canonical_name(one) == canonical_name(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("alice", "al1ce"), ("zoe", "zoé"), ("a b", "ab")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("alice", "al1ce"), ("zoe", "zoé"), ("a b", "ab")),
+        # The branches main and Main are two.
+        ("oidc:https://id.example#repo:main", "oidc:https://id.example#repo:Main"),
+    ],
+)
 def test_other_names_differ(one: str, other: str) -> None:
     assert canonical_name(one) != canonical_name(other)
 
