@@ -109,6 +109,8 @@ def _understood(command: click.Command, words: list[str]) -> None:
     ]
     while isinstance(command, click.Group):
         below = command.get_command(click.Context(command), words[0]) if words else None
+        if below is None and command.invoke_without_command:
+            break
         if below is None:
             assert words[:1] in (["--help"], ["--version"]), f"there is no such command: {words}"
             return
