@@ -179,18 +179,26 @@ DEFINITIONS: dict[str, Schema] = {
             operator=maybe("who promoted it"),
             since=maybe("since when"),
             latest_digest=maybe("where latest-<env> points"),
-            alignment=text("aligned, completing, drifted, unrecorded, …"),
-            drift=yes("the same as `drifted`"),
-            drifted=yes("whether latest-<env> was moved outside floe"),
+            alignment=text(
+                "empty, aligned, completing, drifted, unrecorded; unknown where it cannot be read"
+            ),
+            drift=_unknown(yes("the same as `drifted`")),
+            drifted=_unknown(
+                yes("whether latest-<env> was moved outside floe; null where not known")
+            ),
             deployed_version=maybe("the version latest-<env> points to, where it is known"),
             deployed_digest=maybe("and its digest"),
+            published_version=maybe(
+                "the newest version of the build, in the first environment where nothing was promoted"
+            ),
             expected_version=maybe("what the ledger says should run"),
             expected_digest=maybe("and its digest"),
-            locked=yes("whether it is locked now"),
+            locked=_unknown(yes("whether it is locked now; null where not known")),
             lock=maybe("operator, reason, since, expires_at", "object"),
             registry_sync=many("how each secondary registry stands", _ANY),
             pending=_unknown(many("changes in flight; null where they cannot be read", _ANY)),
-            history=many("with --history: its records", _ANY),
+            error=_ERROR,
+            history=_unknown(many("with --history: its records; null where not read", _ANY)),
         ),
     },
     "audit verify": fields(

@@ -241,17 +241,19 @@ def test_a_lock_that_runs_out_takes_its_banner_down(stage):
     assert buttons(banner) == []
 
 
-def test_the_banner_stays_while_the_ledger_cannot_be_read(stage):
-    stage.command("/lock prod INC-1", user=BOB)
-    eventually(lambda: banners(stage, DEPLOYS))
+def test_a_broken_ledger_keeps_its_banner_and_stops_no_other(stage):
+    for target in ("staging", "prod"):
+        stage.command(f"/lock {target} INC-1", user=BOB)
+        eventually(lambda target=target: any(target in b["text"] for b in banners(stage, DEPLOYS)))
     registry = stage.platform.engine.registry
-    registry.put(registry.fetch(Tag("v1.0.0-dev")), Tag("floe-ledger.prod"))
+    registry.put(registry.fetch(Tag("v1.0.0-dev")), Tag("floe-ledger.staging"))
+    stage.unlock_elsewhere("prod", stage.operator("alice@acme.com"))
     store = BotStore(stage.folder / ".floe")
     look = Look(stage.platform.engine.path, SlashCommands(), channel=DEPLOYS)
 
     Banners(stage.platform, store, Messages(store), stage.bot.outbox, look).refresh()
 
     with store.transaction() as db:
-        ended = db.execute("SELECT ended FROM banners").fetchall()
+        ended = db.execute("SELECT environment, ended FROM banners ORDER BY environment").fetchall()
     store.close()
-    assert [tuple(row) for row in ended] == [(0,)]
+    assert [tuple(row) for row in ended] == [("prod", 1), ("staging", 0)]
