@@ -69,7 +69,7 @@ class Crowded:
             slack.person(user, email)
         self._write_manifest()
         with (
-            open_platform(load_config(self.manifest, {}), served=True) as engine,
+            open_platform(load_config(self.manifest, {})) as engine,
             ThreadPoolExecutor(4) as pool,
         ):
             for _ in pool.map(lambda lane: _bring(engine, lane), self.cases()):
@@ -83,7 +83,8 @@ class Crowded:
         ways = WAYS if self.needs_approval(target) else FREE_WAYS
         return [
             Case(
-                f"v{number}.{place}.0",
+                # An environment gets the versions of the next lane first: they are the older ones.
+                f"v{1000 - number}.{place}.0",
                 source,
                 target,
                 REQUESTERS[(number + place) % len(REQUESTERS)],

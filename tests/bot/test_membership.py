@@ -16,7 +16,6 @@ from engine.domain.errors import AuthorizationError
 from engine.domain.identity import Directory
 from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, fake_slack
 from tests.bot.stage import BOB, Stage, stage_in
-from tests.scenarios.engines import path_of
 
 pytestmark = pytest.mark.requirement("SL-003")
 ORGANIZATION = "E01ACME"
@@ -41,7 +40,7 @@ def slack(tmp_path: Path) -> Iterator[Slack]:
     with fake_slack() as fake:
         fake.enterprise = ORGANIZATION
         api = SlackApi(web_client(BOT_TOKEN, fake.url))
-        yield Slack(fake, People(api, store, Directory(), path_of("dev", "prod")))
+        yield Slack(fake, People(api, store, Directory(), ()))
     store.close()
 
 

@@ -17,6 +17,7 @@ from engine.config import load_config
 from engine.domain.change import Change
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
+from engine.domain.overrides import Overrides
 from engine.domain.parsing import promotion_request
 from engine.domain.trace import trace_id
 from tests.bot.stage import block_ids, eventually, said
@@ -83,7 +84,8 @@ class Workspace:
                 artifact = image(version.encode())
                 skopeo.push(self.registry, self.repository, artifact, f"{version}-dev")
                 request = promotion_request(
-                    engine.path, version, None, "staging", self._person(engine), trace_id()
+                    *(engine.path, version, None, "staging", self._person(engine), trace_id()),
+                    Overrides(allow_older=True, reason="tests come in any order"),
                 )
                 assert engine.run(request, QUIET).error is None
 

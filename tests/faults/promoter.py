@@ -5,8 +5,18 @@ from pathlib import Path
 
 from engine.adapters.registry.credentials import anonymous
 from engine.adapters.registry.remote import open_registry
-from engine.domain.errors import TagExistsError
+from engine.api import Engine
+from engine.domain.overrides import Overrides
+from engine.domain.record import PromotionRecord
 from tests.scenarios.engines import engine_on, promote
+
+# Four processes promote side by side, so that an older version comes after a newer one.
+ANY_ORDER = Overrides(allow_older=True, reason="promoted side by side")
+
+
+def recorded(engine: Engine) -> set[str]:
+    records = (entry.record for entry in engine.history("staging", 1000))
+    return {record.version for record in records if isinstance(record, PromotionRecord)}
 
 
 def main(host: str, repository: str, folder: str, *versions: str) -> None:
@@ -15,10 +25,13 @@ def main(host: str, repository: str, folder: str, *versions: str) -> None:
     )
     with engine_on(registry, Path(folder), lease_seconds=100) as engine:
         for version in versions:
-            result = promote(engine, version, "staging")
-            # The process before this one did it, died before it said so, and others went on.
-            if result.error and not isinstance(result.error, TagExistsError):
-                raise result.error
+            if version in recorded(engine):
+                # The process before this one did it and died before it said so.
+                engine.complete_interrupted()
+            else:
+                result = promote(engine, version, "staging", overrides=ANY_ORDER)
+                if result.error:
+                    raise result.error
             print(version, flush=True)
     registry.close()
 

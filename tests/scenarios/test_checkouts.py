@@ -27,7 +27,8 @@ class Checkouts:
 
     def promote_all(self, first: Floe, second: Floe) -> list[Finished]:
         """Promote every version at once, by turns through `first` and `second`."""
-        words = ("platform", "promote", "--to", "staging", *JSON)
+        older = ("--allow-older", "--reason", "promoted side by side")
+        words = ("platform", "promote", "--to", "staging", *older, *JSON)
         running = [(first, second)[n % 2].start(*words, v) for n, v in enumerate(VERSIONS)]
         return [finish(process) for process in running]
 

@@ -9,8 +9,8 @@ from engine.api import Engine
 from engine.domain.environment import Environment, FixedLock
 from engine.domain.errors import (
     EnvironmentLockedError,
+    TagExistsError,
     UsageError,
-    VersionNotPromotedError,
 )
 from engine.domain.result import Ending
 from tests.conftest import Place
@@ -192,7 +192,7 @@ def test_all_that_blocks_is_said_at_once_and_the_first_decides(
 
     result = roll_back(engine, "v1.1.0")
 
-    assert isinstance(result.error, VersionNotPromotedError)
+    assert isinstance(result.error, TagExistsError)
     assert [finding.check for finding in result.plan.blockers] == ["promoted before", "lock"]
 
 
