@@ -236,3 +236,17 @@ def test_gates_run_side_by_side_and_are_reported_as_they_end(tmp_path):
 
 def test_no_gates_are_no_results(tmp_path):
     assert run(tmp_path) == ()
+
+
+def test_the_values_a_gate_is_given_are_masked_in_what_it_printed(tmp_path):
+    told = Told()
+    environ = {"GATE_TOKEN": "canary-gate-token", "MODE": "fast", "PATH": os.environ["PATH"]}
+    runner = CommandGates(tmp_path, environ)
+    printing = gate("sh", "-c", "env; echo $GATE_TOKEN; exit 1", env=("GATE_TOKEN", "MODE"))
+
+    (result,) = runner.run((printing,), SUBJECT, told)
+
+    assert b"canary" not in told.outputs[GateKind.TESTS]
+    assert b"GATE_TOKEN=***" in told.outputs[GateKind.TESTS]
+    assert b"MODE=fast" in told.outputs[GateKind.TESTS]
+    assert result.error == "exit status 1: ***"

@@ -8,6 +8,7 @@ from engine.domain.gate import Gate
 from engine.ports import GateSubject
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)\}", re.ASCII)
+_SECRET_BYTES = 8
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -33,6 +34,15 @@ def argv_of(gate: Gate, values: Mapping[str, str]) -> list[str]:
         _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), argument)
         for argument in gate.argv
     ]
+
+
+def secrets_of(gate: Gate, environ: Mapping[str, str]) -> tuple[bytes, ...]:
+    """
+    The values of `gate.env`, the longest first: what a gate is given to sign in with. Short ones
+    (`true`, a port) are no secrets and stand in ordinary text.
+    """
+    values = {environ.get(name, "").encode() for name in gate.env}
+    return tuple(sorted((v for v in values if len(v) >= _SECRET_BYTES), key=len, reverse=True))
 
 
 def environment_of(

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import tempfile
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -17,9 +18,13 @@ _CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 class KeptOutput:
-    """Hash and size of everything fed, and 64 KiB of it: the head and the tail."""
+    """
+    Hash and size of everything fed, and 64 KiB of it: the head and the tail, with a mask in the
+    place of `secrets`.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Sequence[bytes] = ()) -> None:
+        self._secrets = secrets
         self._hash = hashlib.sha256()
         self._head = b""
         self._tail = b""
@@ -43,10 +48,15 @@ class KeptOutput:
     def content(self) -> bytes:
         missing = self.size - len(self._head) - len(self._tail)
         if missing <= 0:
-            return self._head + self._tail
+            return self._masked(self._head + self._tail)
         # As many bytes more go as this line needs, so its number is rounded down a little.
         mark = f"\n… {missing} bytes and more left out …\n".encode()
-        return self._head + mark + self._tail[len(mark) :]
+        return self._masked(self._head + mark + self._tail[len(mark) :])
+
+    def _masked(self, content: bytes) -> bytes:
+        for secret in self._secrets:
+            content = content.replace(secret, b"***")
+        return content
 
     @property
     def last_line(self) -> str:

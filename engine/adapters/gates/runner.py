@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.adapters.gates.command import argv_of, environment_of, values_of
+from engine.adapters.gates.command import argv_of, environment_of, secrets_of, values_of
 from engine.adapters.gates.limits import UNLIMITED, Limits
 from engine.adapters.gates.output import KeptOutput, Report
 from engine.adapters.gates.process import Ending, ProcessGroup, Sink, StartError
@@ -114,7 +114,7 @@ class CommandGates:
         if not gate.argv:
             return _Outcome(failed(gate, "could not start: its command is empty"))
         if not scan:
-            output = KeptOutput()
+            output = KeptOutput(secrets_of(gate, self._environ))
             argv, ending = self._supervised(gate, subject, stop, output.feed, None)
             return _outcome(by_exit_status(gate, ending, output), argv, ending, output, output)
         if self._judge is None or gate.security is None:
@@ -124,7 +124,7 @@ class CommandGates:
     def _scanned(
         self, gate: Gate, subject: GateSubject, stop: threading.Event, judge: ReportJudge
     ) -> _Outcome:
-        output = KeptOutput()
+        output = KeptOutput(secrets_of(gate, self._environ))
         with Report() as report:
 
             def reported(chunk: bytes) -> None:
