@@ -42,6 +42,8 @@ class Team:
         (folder / "manifest.yaml").write_text(MANIFEST % people.url)
         self.alice = Floe(folder, {"FLOE_ID_TOKEN": people.token("alice@acme.com")})
         self.bob = Floe(folder, {"FLOE_ID_TOKEN": people.token("bob@acme.com")})
+        # In no group.
+        self.carol = Floe(folder, {"FLOE_ID_TOKEN": people.token("carol@acme.com")})
 
     def ask(self, version: str = "v1.0.0", *options: str) -> Finished:
         command = ("platform", "promote", version, "--to", "staging", "--output", "json")
@@ -71,14 +73,14 @@ def test_a_request_waits_with_exit_14_and_says_what_to_do(team):
 def test_operator_without_rights_does_not_join_an_open_change(team):
     open_change = team.asked()
 
-    joined = team.bob.run(*PROMOTE, "--wait", "30s")
+    joined = team.carol.run(*PROMOTE, "--wait", "30s")
 
     assert joined.code == 12
     assert joined.document["change_id"] != open_change
-    assert "'bob@acme.com' is not authorized to promote to 'staging'" in joined.err + joined.out
-    on_record = team.bob.run("platform", "audit", "history", "--kind", "refusal", *JSON).document
+    assert "'carol@acme.com' is not authorized to promote to 'staging'" in joined.err + joined.out
+    on_record = team.carol.run("platform", "audit", "history", "--kind", "refusal", *JSON).document
     assert [(r["rule"], r["operator"]) for r in on_record["records"]] == [
-        ("authorization", "bob@acme.com")
+        ("authorization", "carol@acme.com")
     ]
 
 

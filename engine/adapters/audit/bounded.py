@@ -27,7 +27,9 @@ class BoundedBackend(AuditBackendPlugin):
     record is kept whose change did not take effect, which repeating the change makes good.
     """
 
-    def __init__(self, backend: AuditBackendPlugin, name: str, place: str, seconds: float) -> None:
+    def __init__(
+        self, backend: AuditBackendPlugin, name: str, seconds: float, place: str = ""
+    ) -> None:
         self.place = place
         self._backend = backend
         self._name = name

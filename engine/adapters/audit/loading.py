@@ -44,7 +44,7 @@ def open_backend(
             f"the audit backend {name} defines neither append nor both store_promotion and "
             "store_rollback, so it keeps nothing"
         )
-    return BoundedBackend(backend, name, backend.place or _place(name, settings), seconds)
+    return BoundedBackend(backend, name, seconds, backend.place or _place(name, settings))
 
 
 def _place(name: str, settings: AuditSettings) -> str:
