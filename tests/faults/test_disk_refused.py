@@ -131,7 +131,7 @@ def test_who_may_not_write_is_told_so_and_reads_all_the_same(public: Path, tmp_p
 
     assert said.returncode == 0, said.stderr
     ended = [Finished(*each) for each in json.loads(said.stdout)]
-    assert [each.code for each in ended] == [2, 5, 5, 0, 0, 0]
+    assert [each.code for each in ended] == [5, 5, 5, 0, 0, 0]
     for each in ended[:3]:
         assert str(public) in each.err
         assert "user may write" in each.err or "user who may write" in each.err, each
