@@ -48,7 +48,7 @@ def test_what_is_rolled_back_while_it_waits_is_not_approved(stage: Stage) -> Non
     asked = ask(stage, "v1.1.0")
     roll_back(stage.engine, "v1.0.0", operator=BOB)
 
-    with pytest.raises(StaleError, match=r"rolled_back: None -> by bob@acme\.com .*INC-42"):
+    with pytest.raises(StaleError, match=r"rolled_back: nothing -> by bob@acme\.com .*INC-42"):
         stage.approve(asked)
 
     assert stage.engine.history("prod") == ()
