@@ -16,6 +16,7 @@ from engine.domain.environment import Approvals, Authorization, Environment
 from engine.domain.identity import Claims, Directory
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.path import PromotionPath
+from engine.domain.rights import Rights
 from engine.memberships import Memberships
 from engine.progression import Progression
 from engine.worker import Pace, Worker
@@ -104,6 +105,8 @@ def guarded(
     )
 
 
+# Carol may lock, and may not promote.
+LOCKERS = Rights.of((), people=(), lockers=["carol"])
 DIRECTORY = Directory.of(
     {"alice": ("alice@phone",)},
     {"developers": ("alice", "dave"), APPROVERS: ("bob", "carol", "alice")},
@@ -124,7 +127,8 @@ def stage_on(
     clock, members, rules = TickingClock(), Members(DIRECTORY), Rules()
     real = SystemClock() if pace else clock
     path = path or path_of("dev", guarded(), "prod")
-    with engine_on(place.registry, folder, path, directory=DIRECTORY, clock=real) as engine:
+    built = engine_on(place.registry, folder, path, directory=DIRECTORY, clock=real, rights=LOCKERS)
+    with built as engine:
         store = SqliteStore(folder / "state", real)
         changes = Changes(engine, store, rules.of)
         progression = Progression(engine, store, rules.of, members.regroup)

@@ -9,6 +9,7 @@ from engine.domain.environment import Approvals, Authorization, Environment
 from engine.domain.errors import AuthorizationError, SeparationOfDutiesError
 from engine.domain.identity import Claims, Directory
 from engine.domain.operator import IdentitySource, Operator
+from engine.domain.rights import Rights
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.changing import APPROVERS, guarded, stage_on
@@ -102,7 +103,8 @@ def test_approvers_match_groups_in_any_spelling(place: Place, tmp_path: Path) ->
 def test_who_locked_unlocks_in_another_spelling(place: Place, tmp_path: Path) -> None:
     rules = Authorization(allowed_groups=frozenset({"sre"}))
     path = path_of("dev", Environment("staging", authorization=rules))
-    with engine_on(place.registry, tmp_path, path) as engine:
+    lockers = Rights.of((), people=(), lockers=[LOWER.name])
+    with engine_on(place.registry, tmp_path, path, rights=lockers) as engine:
         lock(engine, operator=LOWER)
 
         result = unlock(engine, operator=UPPER)

@@ -15,6 +15,8 @@ from tests.scenarios.commands import Floe, finish
 from tests.scenarios.engines import engine_on
 
 PROCESSES = 10
+# Whoever comes last may bring the older version.
+OLDER = ("--allow-older", "--reason", "promoted at once")
 
 
 @pytest.fixture
@@ -31,7 +33,8 @@ def engine(place: Place, tmp_path: Path) -> Iterator[Engine]:
 
 
 def promotions(version: str, count: int = 1) -> list[tuple[str, ...]]:
-    return [("platform", "promote", version, "--to", "staging", "--output", "json")] * count
+    words = ("platform", "promote", version, "--to", "staging", *OLDER, "--output", "json")
+    return [words] * count
 
 
 def test_ten_processes_that_promote_one_version_leave_one_record(
@@ -79,7 +82,7 @@ def test_one_artifact_promoted_into_two_environments_at_once_is_listed_twice(
     place.push(artifact, "v3.0.0-dev")
 
     running = [
-        floe.start("platform", "promote", version, "--to", target, "--output", "json")
+        floe.start("platform", "promote", version, "--to", target, *OLDER, "--output", "json")
         for version, target in (("v3.0.0", "staging"), ("v2.0.0", "prod"), ("v1.0.0", "prod"))
     ]
     ended = [finish(process) for process in running]

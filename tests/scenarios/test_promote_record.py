@@ -279,6 +279,6 @@ def test_a_referrer_that_anybody_attached_is_no_record(
     not_believed = promote(engine, "v3.0.0", "prod").error
 
     assert believed is not None
-    assert "was promoted to staging before" in str(believed)
+    assert "was promoted there before" in str(believed)
     assert not_believed is not None
     assert not_believed.exit_code == 11

@@ -17,6 +17,7 @@ from engine.domain.operator import Operator
 from engine.domain.path import PromotionPath
 from engine.domain.plan import GateMode, Plan
 from engine.domain.result import Result
+from engine.domain.rights import Rights
 from engine.refusals import Refusals, attempt_of_plan
 from tests.conftest import Place
 from tests.scenarios.engines import (
@@ -49,7 +50,8 @@ ADMIN = person("admin@acme.com", "admins")
 def platform(
     place: Place, folder: Path, clock: TickingClock, path: PromotionPath = PATH
 ) -> Iterator[Engine]:
-    with engine_on(place.registry, folder, path, clock=clock) as engine:
+    lockers = Rights.of((), people=(), lockers=[BOB.name])
+    with engine_on(place.registry, folder, path, clock=clock, rights=lockers) as engine:
         yield engine
 
 
