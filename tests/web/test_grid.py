@@ -7,8 +7,9 @@ from tests.web.stage import Stage
 
 def test_versions_are_in_their_order_whichever_came_last(stage: Stage) -> None:
     stage.publish("v1.9.0", "v1.10.0", "v1.2.0")
-    for version in ("v1.2.0", "v1.10.0", "v1.9.0"):
+    for version in ("v1.2.0", "v1.9.0", "v1.10.0"):
         stage.ask(version, "staging")
+    stage.roll_back("v1.2.0", "staging")
 
     page = stage.get("/history")
 
