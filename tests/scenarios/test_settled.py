@@ -45,7 +45,7 @@ def working(folder: Path, metrics: Metrics) -> Iterator[Platform]:
     oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
     config = load_config(folder / "manifest.yaml", {})
     with (
-        open_platform(config, metrics=metrics) as engine,
+        open_platform(config, metrics=metrics, served=True) as engine,
         in_flight(config, engine) as platform,
     ):
         platform.worker.start()
