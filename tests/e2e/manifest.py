@@ -16,11 +16,11 @@ def slack_manifest(uri: str, channel: str) -> str:
     )
 
 
-# Versions of 6 do not pass, those of 7 pass once somebody lets them.
+# Versions of 6 do not pass, those of 7 and 0.7 pass once somebody lets them.
 GATE = """
 case "$1" in
   v6.*) echo 'burn rate 3.1 > 2.0 & rising <!channel>'; exit 1 ;;
-  v7.*) while [ ! -e "let-$1" ]; do sleep 0.1; done ;;
+  v7.*|v0.7.*) while [ ! -e "let-$1" ]; do sleep 0.1; done ;;
 esac
 echo 41 passed
 """

@@ -14,31 +14,31 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.mark.requirement("SL-002")
 @pytest.mark.requirement("SL-003")
 def test_a_promotion_is_verified_told_agreed_to_and_carried_out(slack):
-    slack.in_staging("v7.0.0")
+    slack.in_staging("v0.7.0")
 
-    slack.slack.command(ALICE, "/promote v7.0.0 staging prod")
-    root = slack.root("v7.0.0", "gates 1/2")
+    slack.slack.command(ALICE, "/promote v0.7.0 staging prod")
+    root = slack.root("v0.7.0", "gates 1/2")
     [ended] = slack.eventually(lambda: slack.thread(root))
     assert "cost_analysis" in said(ended)
 
-    slack.let("v7.0.0")
-    ask = slack.ask(slack.root("v7.0.0", "Waiting for approval"))
+    slack.let("v0.7.0")
+    ask = slack.ask(slack.root("v0.7.0", "Waiting for approval"))
     assert "<!subteam^SRELEASEMANAGERS>" in said(ask)
-    assert slack.tagged("v7.0.0-prod") is None
+    assert slack.tagged("v0.7.0-prod") is None
 
     slack.slack.click(BOB, ask, "floe_approve")
-    root = slack.root("v7.0.0", "Promoted")
+    root = slack.root("v0.7.0", "Promoted")
     slack.eventually(lambda: slack.part(root, "end"))
     slack.eventually(lambda: buttons(slack.part(root, "ask")) == [])
 
     assert f"approved by <@{BOB}>" in said(root)
-    assert slack.tagged("v7.0.0-prod") == slack.tagged("v7.0.0-dev")
+    assert slack.tagged("v0.7.0-prod") == slack.tagged("v0.7.0-dev")
     # What two gates found, the ask, who approved, and how it ended.
     thread = slack.thread(root)
     assert len(thread) == 5
     assert "tests" in said(thread[1])
-    assert len([m for m in slack.slack.messages() if "v7.0.0:" in m["text"]]) == 1
-    [told] = [told for told in slack.slack.told(ALICE) if "v7.0.0" in told]
+    assert len([m for m in slack.slack.messages() if "v0.7.0:" in m["text"]]) == 1
+    [told] = [told for told in slack.slack.told(ALICE) if "v0.7.0" in told]
     assert told.startswith("Asking for ")
     assert slack.change(change_of(root)).approvals[0].operator == "bob@acme.com"
 

@@ -24,11 +24,12 @@ def main(host: str, repository: str, folder: str, *versions: str) -> None:
         host, repository, credentials=anonymous, scheme="http", timeout_seconds=60
     )
     with engine_on(registry, Path(folder), lease_seconds=100) as engine:
+        # The process before this one may have done the first and died before it said so.
+        done = versions[:1] if set(versions[:1]) & recorded(engine) else ()
+        if done:
+            engine.complete_interrupted()
         for version in versions:
-            if version in recorded(engine):
-                # The process before this one did it and died before it said so.
-                engine.complete_interrupted()
-            else:
+            if version not in done:
                 result = promote(engine, version, "staging", overrides=ANY_ORDER)
                 if result.error:
                     raise result.error
