@@ -1,12 +1,9 @@
-"""What the tests of scanner reports share: reports, a gate to judge them, and where more are."""
+"""Shared set-up for tests of scanner reports: sample reports and a gate that judges them."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from engine.adapters.scanners import judge_report
 from engine.domain.gate import (
@@ -21,15 +18,12 @@ from engine.domain.gate import (
 
 TRIVY, GRYPE = ScannerFormat.TRIVY, ScannerFormat.GRYPE
 REPORTS = Path(__file__).parent / "reports"
-_BESIDE = Path(__file__).parents[3] / "shared" / "vectors"
+_VECTORS = Path(__file__).parents[1] / "vectors"
 
 
 def vectors(scanner: str) -> Path:
-    """Reports of other projects; a test fails without them, since nothing else replaces them."""
-    folder = Path(os.environ.get("FLOE_TEST_VECTORS") or _BESIDE) / scanner
-    if not folder.is_dir():
-        pytest.fail(f"no scanner reports in {folder}: name their parent in FLOE_TEST_VECTORS")
-    return folder
+    """The folder with other projects' reports of this scanner."""
+    return _VECTORS / scanner
 
 
 def judged(

@@ -106,8 +106,10 @@ def test_status_and_audit_say_that_they_could_not_look_or_what_there_is(
     there = twins.calm.status()
 
     def look(engine: Engine) -> PromotionError | None:
-        assert engine.status() == there or trouble.lies
-        return None
+        rows = engine.status()
+        for row, right in zip(rows, there, strict=True):
+            assert row.error or row == right or trouble.lies
+        return next((row.error for row in rows if row.error), None)
 
     def verify(engine: Engine) -> PromotionError | None:
         found = engine.verify("staging", Told())

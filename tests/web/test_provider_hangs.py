@@ -76,6 +76,8 @@ def test_a_provider_that_hangs_at_the_code_stops_no_other_request(
 ) -> None:
     provider.always("POST", "/token", HANGS)
     with served(tmp_path, provider) as url:
+        # Discovery is cached from here on: only the exchange of the code is under test.
+        assert httpx.get(f"{url}/auth/start", timeout=60).is_redirect
 
         def sign_in(number: int) -> httpx.Response:
             with httpx.Client(base_url=url, timeout=60) as browser:

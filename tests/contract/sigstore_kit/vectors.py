@@ -2,20 +2,14 @@
 
 import base64
 import json
-import os
 from pathlib import Path
 
-import pytest
-
-_BESIDE = Path(__file__).parents[4] / "shared" / "vectors"
+_VECTORS = Path(__file__).parents[2] / "vectors" / "sigstore"
 
 
 def vectors() -> Path:
-    """The folder of sigstore's vectors; a test fails without it, since nothing else replaces it."""
-    root = Path(os.environ.get("FLOE_TEST_VECTORS") or _BESIDE) / "sigstore"
-    if not root.is_dir():
-        pytest.fail(f"no test vectors in {root}: name their folder in FLOE_TEST_VECTORS")
-    return root
+    """The folder of sigstore's vectors; SOURCES.md there names their origins and licences."""
+    return _VECTORS
 
 
 def directory_signature(file: Path) -> tuple[bytes, dict[str, str]]:
