@@ -16,13 +16,13 @@ from statistics import median
 import httpx
 
 from bench.platform import REPOSITORY, registry_host
-from engine.adapters.registry.credentials import anonymous
 from engine.adapters.registry.mirror import RegistryMirror
 from engine.adapters.registry.mirror.remote import RemoteSide
-from engine.adapters.registry.remote import open_registry
+from engine.adapters.registry.remote.auth.sources import anonymous
+from engine.adapters.registry.remote.factory import open_registry
 from engine.domain.artifact import Tag
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
-from engine.ports.mirror import TagCopy
+from engine.ports.secondary import TagCopy
 from tests.builders import IMAGE_CONFIG, IMAGE_LAYER, descriptor
 from tests.peers import raw
 from tests.peers.go import BIN

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from engine.adapters.registry.credentials import anonymous
-from engine.adapters.registry.distribution import DistributionRegistry
-from engine.adapters.registry.remote import open_registry
+from engine.adapters.registry.remote.auth.sources import anonymous
+from engine.adapters.registry.remote.factory import open_registry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.ports import Registry
 from tests.peers.docker_registry import docker_registry
 from tests.scenarios.engines import engine_on, promote

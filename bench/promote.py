@@ -9,7 +9,7 @@ from bench.clients import Client, oras_on_a_layout, skopeo_on_a_layout, taggers
 from bench.platform import REPOSITORY, medians, opened, promoted, registry_host
 from bench.proxy import counting
 from bench.requests import told
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from tests.builders import image
 from tests.peers import oci_layout, raw
 from tests.peers.fake_registry import Behaviour, FakeRegistry

@@ -23,7 +23,7 @@ from tests.builders import image
 from tests.domain.records import AT, a_promotion
 from tests.peers import raw
 from tests.web.serving import serving
-from web.opening import open_web
+from web.lifecycle import open_web
 
 FEW, MANY = 100, 10_000
 _ROUNDS, _ASKED, _AT_ONCE = 5, 100, 4

@@ -6,16 +6,16 @@ from typing import Any
 
 from slack_bolt import App
 
+from bot.app_home import Homes
 from bot.blocks.elements import Payload
 from bot.blocks.lock import UNLOCK
-from bot.blocks.look import Look
+from bot.blocks.rendering_context import Look
 from bot.blocks.thread import APPROVE, REJECT
-from bot.desk import Desk
+from bot.dispatcher import Desk
 from bot.forms import Forms
-from bot.home import Homes
 from bot.identity import People
 from bot.inbox import Asked, Asker, key_of
-from bot.listening import BadFormError, clicks, submissions
+from bot.listeners import BadFormError, clicks, submissions
 from bot.modals import (
     LOCK_FORM,
     PROMOTE_FORM,
@@ -37,7 +37,7 @@ from bot.payloads import (
     trigger_of,
     view_asker,
 )
-from bot.words import word
+from bot.slack_text import word
 from engine.domain.errors import UsageError
 from engine.domain.parsing import lock_seconds
 from engine.domain.text import reason_text

@@ -13,26 +13,26 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 
 from bot.actions import Actions
-from bot.answers import Answers
-from bot.banners import Banners
-from bot.blocks.look import Look
+from bot.app_home import Homes
+from bot.blocks.rendering_context import Look
+from bot.change_feed import Follower
 from bot.commands import Commands
-from bot.decisions import Decisions
-from bot.desk import Desk
-from bot.follower import Follower
+from bot.database import BotStore
+from bot.dispatcher import Desk
+from bot.ephemeral import Answers
 from bot.forms import Forms
-from bot.gates import GateLog
-from bot.home import Homes
+from bot.gate_progress import GateLog
+from bot.handlers import Decisions
 from bot.identity import People
 from bot.inbox import Inbox
-from bot.messages import Messages
-from bot.opener import Opener
+from bot.lock_banners import Banners
+from bot.message_store import Messages
+from bot.modal_opener import Opener
 from bot.outbox import Outbox, Tempo
-from bot.sending import Sender
-from bot.socket import Socket
-from bot.store import BotStore
-from bot.story import root_key
-from bot.verifying import Verifying
+from bot.request_verification import Verifying
+from bot.sender import Sender
+from bot.socket_mode import Socket
+from bot.thread_content import root_key
 from bot.webapi import SlackApi, quiet_logger, web_client
 from engine.api import Platform
 from engine.config import Config

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from slack_bolt import App
 
-from bot.blocks.answers import help_for, note
 from bot.blocks.elements import Payload, code
-from bot.blocks.look import Look
-from bot.desk import Desk
+from bot.blocks.ephemeral import help_for, note
+from bot.blocks.rendering_context import Look
+from bot.dispatcher import Desk
 from bot.forms import Forms
 from bot.inbox import Asked, Asker, key_of
 from bot.line import Help, first_word
-from bot.listening import clicks, commands
+from bot.listeners import clicks, commands
 from bot.options import NotUnderstoodError
 from bot.parse import (
     Lock,
@@ -27,7 +27,7 @@ from bot.parse import (
     parse_unlock,
 )
 from bot.payloads import Body, command_asker, event_asker, text_of, trigger_of
-from bot.words import near
+from bot.slack_text import near
 from engine.domain.overrides import Overrides
 from engine.domain.trace import trace_id
 

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from bot.blocks.answers import refusal, try_instead
 from bot.blocks.elements import Payload, duration
-from bot.blocks.look import Look
+from bot.blocks.ephemeral import refusal, try_instead
+from bot.blocks.rendering_context import Look
 from bot.inbox import Asked
 from engine.domain.change import LIFETIME
 

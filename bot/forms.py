@@ -2,12 +2,13 @@
 
 from pydantic import JsonValue
 
-from bot.blocks.answers import NOT_STARTED
 from bot.blocks.elements import View, code, foreign
+from bot.blocks.ephemeral import NOT_STARTED
 from bot.blocks.home import loading
-from bot.blocks.look import Look
+from bot.blocks.rendering_context import Look
 from bot.identity import People
 from bot.inbox import Asker
+from bot.modal_opener import Opener, Trigger
 from bot.modals import (
     Impact,
     lock_form,
@@ -17,9 +18,7 @@ from bot.modals import (
     said_modal,
     unlock_form,
 )
-from bot.opener import Opener, Trigger
 from bot.parse import Lock, PromoteForm, Rollback, Unlock
-from bot.quiet import QUIET
 from engine.api import Platform
 from engine.domain.errors import PromotionError, VersionNotPromotedError
 from engine.domain.operator import Operator
@@ -27,6 +26,7 @@ from engine.domain.parsing import rollback_request
 from engine.domain.plan import Effect, GateMode
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.trace import trace_id
+from engine.ports import SILENT
 
 _LOOK_BACK = 50
 _UNSAID = "not said yet"
@@ -77,7 +77,7 @@ class Forms:
         request = rollback_request(
             path, version, asked.target, operator, trace_id(), asked.reason or _UNSAID
         )
-        plan = self._platform.engine.plan(request, QUIET, GateMode.LIST)
+        plan = self._platform.engine.plan(request, SILENT, GateMode.LIST)
         blockers = [finding.reason for finding in plan.policy if finding.blocks]
         if blockers:
             said = foreign(self._look.in_slack("; ".join(blockers)), 2000)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bot.database import BotStore
 from bot.inbox import Asker
 from bot.membership import Workspace, member_names
-from bot.store import BotStore
 from bot.webapi import SlackApi, SlackTrouble
 from engine.domain.errors import AuthorizationError, IdentityUnavailableError
 from engine.domain.identity import Claims, Directory

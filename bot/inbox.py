@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from pydantic import JsonValue
 from sqlite_utils import Database
 
-from bot.store import BotStore
+from bot.database import BotStore
 from engine.domain.errors import PromotionError
 
 _KEPT_SECONDS = 48 * 3600

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bot.options import Grammar, NotUnderstoodError, corrected, on_command_line, read
-from bot.words import near, unquoted, unwrapped, word
+from bot.slack_text import near, unquoted, unwrapped, word
 from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_version
 from engine.domain.path import PromotionPath

@@ -18,9 +18,9 @@ from bot.blocks.elements import (
     section,
 )
 from bot.blocks.impact import impact_lines
-from bot.blocks.look import Look, step
+from bot.blocks.rendering_context import Look, step
 from engine.domain.change import Change
-from engine.domain.impact import ImpactAnalysis
+from engine.domain.impact.analysis import ImpactAnalysis
 
 PROMOTE_FORM, ROLLBACK_FORM = "floe_promote", "floe_rollback_form"
 LOCK_FORM, UNLOCK_FORM, REJECT_FORM = "floe_lock", "floe_unlock_form", "floe_reject_form"

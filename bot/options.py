@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.words import near, word
+from bot.slack_text import near, word
 from engine.domain.errors import UsageError
 
 

@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from bot.answers import Answer, Answers
-from bot.messages import Message, Messages
-from bot.pools import report
-from bot.sending import Sender
+from bot.ephemeral import Answer, Answers
+from bot.message_store import Message, Messages
+from bot.sender import Sender
+from bot.thread_pool import report
 from bot.webapi import SlackTrouble
 from engine.domain.errors import PromotionError
-from engine.enduring import enduring
-from engine.telemetry import NO_METRICS, SLACK_DELIVERIES, Metrics
+from engine.ports.telemetry import NO_METRICS, SLACK_DELIVERIES, Metrics
+from engine.runtime.background import enduring
 
 _log = logging.getLogger(__name__)
 # Somebody can put these right: an invitation, a scope, a token.

@@ -17,7 +17,7 @@ from bot.line import (
     understand,
 )
 from bot.options import LOCK, PROMOTE, PROMOTIONS, ROLLBACK, UNLOCK
-from bot.words import near, unquoted, word
+from bot.slack_text import near, unquoted, word
 from engine.domain.errors import PromotionError
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.inbox import Asker
-from bot.opener import Trigger
+from bot.modal_opener import Trigger
 from engine.domain.errors import UsageError
 
 Body = Mapping[str, Any]

@@ -9,7 +9,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookClient
 
-from bot.limits import message_problems, view_problems
+from bot.block_kit_limits import message_problems, view_problems
 
 _log = logging.getLogger(__name__)
 # Slack's libraries log bodies and parameters, which hold trigger_ids and response_urls.

@@ -8,9 +8,9 @@ from typing import NoReturn
 
 import click
 
-from cli import streams
-from cli.failure import interrupted, usage_failure
-from cli.lazy import LazyGroup
+from cli import stdio
+from cli.errors import interrupted, usage_failure
+from cli.lazy_group import LazyGroup
 
 platform = LazyGroup(
     "platform",
@@ -74,14 +74,14 @@ def main() -> None:
     """The entry point: this process is one command, and ends with its exit code."""
     if os.getpid() == 1:
         _leave_first_process()
-    streams.prepare()
+    stdio.prepare()
     signal.signal(signal.SIGTERM, _interrupt)
     _leave(run(sys.argv[1:]))
 
 
 def _leave_first_process() -> None:
     """Loaded only in a container."""
-    from engine.first_process import continue_in_child
+    from engine.runtime.init_process import continue_in_child
 
     continue_in_child()
 
@@ -101,14 +101,14 @@ def run(arguments: list[str]) -> int:
         return interrupted(arguments)
     except OSError as error:
         # Commands answer for what they do themselves: this is of writing what they said.
-        return streams.unwritten(error, 0)
+        return stdio.unwritten(error, 0)
 
 
 def _configure_logs() -> None:
     """Loaded only where somebody asks for other logs than python's own."""
     if not os.environ.get("FLOE_LOG"):
         return
-    from engine.bootstrap.watching import configure_logs
+    from engine.bootstrap.observability import configure_logs
     from engine.domain.errors import ConfigError
 
     try:
@@ -123,4 +123,4 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def _leave(code: int) -> NoReturn:
     """End now: requests still under way in threads must not delay an answer that is given."""
-    os._exit(streams.flushed(code))
+    os._exit(stdio.flushed(code))

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from cli.streams import remark
+from cli.stdio import remark
 from engine.domain.change import Change, ChangeState
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.text import printable

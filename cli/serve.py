@@ -12,19 +12,19 @@ import click
 from flask import Flask
 
 from bot.app import Bot, Tokens, running
-from bot.http import blueprint
+from bot.http_endpoint import blueprint
 from cli import options
-from cli.failure import failure_lines
-from cli.sole import sole_server
-from cli.streams import remark
+from cli.errors import failure_lines
+from cli.server_lock import sole_server
+from cli.stdio import remark
 from engine.api import Platform
 from engine.bootstrap import in_flight, open_platform
-from engine.bootstrap.watching import counting, exposition
+from engine.bootstrap.observability import counting, exposition
 from engine.config import Config, load_config
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable
-from web.opening import open_web, refuse_strangers
-from web.serving import Server
+from web.lifecycle import open_web, refuse_strangers
+from web.server import Server
 from web.site import no_thread
 
 # Whoever ends a server that has only just begun waits so long for a registry that is slow.

@@ -8,9 +8,12 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.audit.history import selected
-from engine.audit.verify import Verification
-from engine.changes import Changes
-from engine.completion import complete_interrupted
+from engine.audit.verification import Verification
+from engine.changes.decisions import Changes
+from engine.changes.foreground import Foreground
+from engine.changes.memberships import Memberships
+from engine.changes.worker import Worker
+from engine.changes.workflow import Progression
 from engine.context.restore import version_of
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import AuditReport
@@ -30,16 +33,13 @@ from engine.domain.selection import Selection
 from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, lock_in_force
 from engine.domain.status import EnvironmentStatus
-from engine.foreground import Foreground
-from engine.memberships import Memberships
+from engine.download import pull
+from engine.execution.recovery import complete_interrupted
+from engine.execution.runner import Runs
 from engine.ports import Progress
-from engine.progression import Progression
-from engine.pull import pull
-from engine.runs import Runs
-from engine.secondaries.copies import outcomes_of
+from engine.ports.change_store import ChangeStore
+from engine.secondaries.outcomes import outcomes_of
 from engine.secondaries.repair import Repair
-from engine.stores import ChangeStore
-from engine.worker import Worker
 
 # What is wrong with one ledger says nothing about the registry.
 _OF_ONE_LEDGER = (LedgerUnreadableError, ContentMissingError)

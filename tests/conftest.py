@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from engine.adapters.registry.credentials import anonymous
-from engine.adapters.registry.distribution import DistributionRegistry
-from engine.adapters.registry.layout import LayoutRegistry
-from engine.adapters.registry.remote import open_registry
+from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.adapters.registry.remote.auth.sources import anonymous
+from engine.adapters.registry.remote.factory import open_registry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.ports import Registry
 from tests.builders import Artifact
 from tests.peers import docker_registry as docker

@@ -14,20 +14,20 @@ from jinja2 import StrictUndefined
 from engine.config.issuers import OidcSignIn
 from engine.config.people import NoSignIn
 from engine.domain.text import iso_time
-from web import words
-from web.api import api
-from web.chips import waiting
-from web.deeds import deeds
-from web.failures import answer_failures
-from web.forgery import form_token
+from web import formatting
+from web.api_commands import orders
+from web.api_queries import api
+from web.authentication import SESSION_SECONDS, may_operate, visitor
+from web.badges import waiting
+from web.csrf import form_token
+from web.error_handlers import answer_failures
+from web.form_actions import deeds
 from web.health import health
 from web.openapi import description
-from web.orders import orders
 from web.pages import pages
 from web.sign_in import sign_in
 from web.site import Site
-from web.stream import stream
-from web.visitors import SESSION_SECONDS, may_operate, visitor
+from web.sse import stream
 
 _LARGEST_REQUEST = 1024 * 1024
 _YEAR = 365 * 24 * 3600
@@ -121,9 +121,10 @@ def _prepare_templates(app: Flask, site: Site) -> None:
     environment = app.jinja_env
     environment.undefined = StrictUndefined
     environment.trim_blocks = environment.lstrip_blocks = True
-    environment.finalize = words.shown
+    environment.finalize = formatting.shown
     helpers: dict[str, Callable[..., object]] = {
-        name: getattr(words, name) for name in ("ago", "moment", "short", "size", "span", "lines")
+        name: getattr(formatting, name)
+        for name in ("ago", "moment", "short", "size", "span", "lines")
     }
     environment.filters.update(helpers, iso_time=iso_time)
     environment.globals.update(

@@ -2,10 +2,10 @@
 
 from flask import Response, jsonify
 
-from engine.domain.documents.answers import Document
 from engine.domain.gate import GateKind
 from engine.domain.record import RECORD_KINDS
-from web.filters import LARGEST_PAGE
+from engine.responses.common import Document
+from web.history_query import LARGEST_PAGE
 from web.shapes import BODIES, SCHEMAS
 
 _JSON = "application/json"

@@ -7,21 +7,21 @@ from datetime import datetime
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from engine.bootstrap.entrance import KeptRecord
+from engine.bootstrap.server import KeptRecord
 from engine.domain.canonical import canonical_json
 from engine.domain.change import Change
 from engine.domain.delivery import Undelivered
-from engine.domain.documents.answers import error_document
-from engine.domain.documents.ledger import history_document
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.selection import Selection
-from web.filters import asked, cursor
-from web.grid import WORDS, grid
-from web.overview import cards, obstacles
-from web.past import PastRow, past
+from engine.responses.common import error_document
+from engine.responses.ledger import history_document
+from web.authentication import may_look, visitor
+from web.change_timeline import steps, told
+from web.dashboard import cards, obstacles
+from web.history_query import asked, cursor
+from web.history_rows import PastRow, past
 from web.site import Site, the_site
-from web.story import steps, told
-from web.visitors import may_look, visitor
+from web.version_matrix import WORDS, grid
 
 _PAGE = 50
 _RECENT = 8

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from engine.domain.documents.answers import Document
 from engine.domain.result import Ending
+from engine.responses.common import Document
 
 _TEXT: Document = {"type": "string"}
 _MAYBE: Document = {"type": ["string", "null"]}

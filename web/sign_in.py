@@ -7,10 +7,10 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from werkzeug.wrappers import Response
 
 from engine.domain.errors import AuthorizationError
-from web.forgery import check_form
-from web.provider import Provider
+from web.authentication import keep, visitor
+from web.csrf import check_form
+from web.oidc_client import Provider
 from web.site import the_site
-from web.visitors import keep, visitor
 
 _LASTS = 600
 # A page of ours and nothing that a browser could take for another host.

@@ -7,14 +7,14 @@ from pathlib import Path
 from flask import current_app
 
 from engine.api import Platform
-from engine.bootstrap.entrance import Entrance, Records
+from engine.bootstrap.server import Entrance, Records
 from engine.config.people import Web
 from engine.domain.names import Names
-from web.board import Board
-from web.difference import Compare
-from web.feed import Feed
-from web.provider import Provider
-from web.verifying import Auditor
+from web.audit_runner import Auditor
+from web.change_diff import Compare
+from web.event_feed import Feed
+from web.oidc_client import Provider
+from web.status_cache import Board
 
 # Why something this server needs does not answer; None when it does.
 Ready = Callable[[], str | None]

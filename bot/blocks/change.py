@@ -18,8 +18,7 @@ from bot.blocks.elements import (
     who,
 )
 from bot.blocks.gates import gate_line, gates_first
-from bot.blocks.look import Look, step
-from bot.blocks.warnings import warning_blocks
+from bot.blocks.rendering_context import Look, step
 from engine.domain.change import Change, ChangeState
 from engine.domain.finding import Outcome
 from engine.domain.gate import GateResult, GateStatus
@@ -184,3 +183,12 @@ def _footer(change: Change, look: Look) -> str:
 
 def _words(status: str) -> str:
     return status.rsplit(" :", 1)[0]
+
+
+def warning_blocks(change: Change, key: str) -> tuple[Block, ...]:
+    """One block, or none: what gates warned of stands with the gates."""
+    said = {result.error for result in change.gate_results}
+    lines = [
+        f":warning: *Warning:* {foreign(text, 500)}" for text in change.warnings if text not in said
+    ]
+    return (section(key, bounded(lines, SECTION)),) if lines else ()

@@ -18,7 +18,7 @@ from bot.blocks.elements import (
     section,
     when,
 )
-from bot.blocks.look import Look
+from bot.blocks.rendering_context import Look
 from bot.blocks.status import change_lines, environment_lines
 from engine.domain.change import Change
 from engine.domain.status import EnvironmentStatus

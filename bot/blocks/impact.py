@@ -1,7 +1,7 @@
 """What going back to an older version undoes, as lines of a message."""
 
 from bot.blocks.elements import duration, foreign
-from engine.domain.impact import ImpactAnalysis
+from engine.domain.impact.analysis import ImpactAnalysis
 
 
 def impact_lines(found: ImpactAnalysis | None) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.blocks.elements import Payload, button, context, duration, foreign, quoted, section, when
-from bot.blocks.look import Look
+from bot.blocks.rendering_context import Look
 from engine.domain.state import LockState
 
 UNLOCK = "floe_unlock"

@@ -16,7 +16,7 @@ from bot.blocks.elements import (
     section,
     when,
 )
-from bot.blocks.look import Look
+from bot.blocks.rendering_context import Look
 from engine.domain.change import Change, ChangeState
 from engine.domain.status import Alignment, EnvironmentStatus
 

@@ -1,6 +1,6 @@
 """What is said in the thread of a change: the ask, the decision, the reminder, the end."""
 
-from bot.blocks.change import approved_by, ended, passed_of
+from bot.blocks.change import approved_by, ended, passed_of, warning_blocks
 from bot.blocks.elements import (
     Block,
     Payload,
@@ -16,8 +16,7 @@ from bot.blocks.elements import (
     who,
 )
 from bot.blocks.impact import impact_lines
-from bot.blocks.look import Look, step
-from bot.blocks.warnings import warning_blocks
+from bot.blocks.rendering_context import Look, step
 from engine.domain.change import Change, ChangeState
 
 APPROVE, REJECT = "floe_approve", "floe_reject"

@@ -7,17 +7,17 @@ from pathlib import Path
 import click
 
 from cli import options
-from cli.answer import Answer, deliver
-from cli.elsewhere import through_server
+from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
+from cli.remote.selection import through_server
 from cli.render.signature import told
 from engine.bootstrap import open_reading
-from engine.domain.documents.answers import error_document
-from engine.domain.documents.signature import signature_document
 from engine.domain.errors import PromotionError, SignatureVerificationError
 from engine.domain.parsing import parse_version
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
+from engine.responses.common import error_document
+from engine.responses.signature import signature_document
 
 
 @click.command()

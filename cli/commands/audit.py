@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from cli import options
-from cli.answer import Answer, deliver
-from cli.elsewhere import through_server
+from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
+from cli.remote.selection import through_server
 from cli.render.audit import failure, listed, verified, written
 from engine.bootstrap import open_reading
 from engine.domain.parsing import parse_version

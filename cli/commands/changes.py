@@ -7,18 +7,18 @@ from pathlib import Path
 import click
 
 from cli import options
-from cli.answer import Answer, deliver
-from cli.elsewhere import through_server
-from cli.failure import failure_lines
+from cli.errors import failure_lines
+from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
+from cli.remote.selection import through_server
 from cli.render.change import cancelled, changes_table, gate_output, rejected, rendered, shown
 from engine.bootstrap import open_changes
-from engine.domain.documents.answers import error_document
-from engine.domain.documents.change import change_document
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateKind
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
+from engine.responses.change import change_document
+from engine.responses.common import error_document
 
 _FACE = "cli"
 _reason = click.option("--reason", help="Why, for whoever reads how it went.")

@@ -9,18 +9,18 @@ from pathlib import Path
 import click
 
 from cli import options
-from cli.answer import Answer, deliver
-from cli.elsewhere import through_server
+from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
-from cli.refusals import recorded
+from cli.refusal_recording import recorded
+from cli.remote.selection import through_server
 from cli.render.freeze import failure, rendered
 from engine.api import Engine
 from engine.bootstrap import open_engine
-from engine.domain.documents.freeze import AskedFreeze
 from engine.domain.operator import Operator
 from engine.domain.parsing import lock_request, restore_request, unlock_request
 from engine.domain.request import LockRequest, RestoreRequest, UnlockRequest
 from engine.domain.trace import trace_id
+from engine.responses.freeze import AskedFreeze
 
 Ask = Callable[[Engine, Operator], LockRequest | UnlockRequest | RestoreRequest]
 

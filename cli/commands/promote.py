@@ -9,21 +9,21 @@ from typing import Any
 import click
 
 from cli import options
-from cli.answer import Answer, deliver
-from cli.elsewhere import through_server
-from cli.failure import AnsweringCommand, Words
+from cli.approval import submitted
+from cli.errors import AnsweringCommand, Words
+from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
-from cli.refusals import recorded
+from cli.refusal_recording import recorded
+from cli.remote.selection import through_server
 from cli.render.change import rendered_promotion
 from cli.render.promotion import failure, rendered, rendered_dry_run
-from cli.submission import submitted
 from engine.bootstrap import keeping_outputs, local_operator, open_platform
 from engine.config import load_config
-from engine.domain.documents.promotion import Asked, blank
 from engine.domain.overrides import Overrides
 from engine.domain.parsing import promotion_request
 from engine.domain.plan import GateMode
 from engine.domain.trace import trace_id
+from engine.responses.promotion import Asked, blank
 
 
 def _unasked(words: Words, trace: str) -> dict[str, Any]:

@@ -8,20 +8,20 @@ from pathlib import Path
 import click
 
 from cli import options
-from cli.answer import Answer, deliver
-from cli.elsewhere import through_server
+from cli.approval import submitted
+from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
-from cli.refusals import recorded
+from cli.refusal_recording import recorded
+from cli.remote.selection import through_server
 from cli.render.change import rendered_rollback
 from cli.render.rollback import failure, rendered, rendered_dry_run
-from cli.submission import submitted
 from engine.bootstrap import local_operator, open_platform
 from engine.config import load_config
-from engine.domain.documents.rollback import AskedRollback
 from engine.domain.parsing import rollback_request
 from engine.domain.plan import GateMode
 from engine.domain.result import Ending
 from engine.domain.trace import trace_id
+from engine.responses.rollback import AskedRollback
 
 
 @click.command()

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cli import options
-from cli.failure import as_json
+from cli.errors import as_json
 from engine.config import config_schema
 from engine.domain.record import record_schema
 

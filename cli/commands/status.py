@@ -8,22 +8,22 @@ from pathlib import Path
 import click
 
 from cli import options
-from cli.answer import Answer, deliver
-from cli.elsewhere import through_server
-from cli.failure import failure_lines
+from cli.errors import failure_lines
+from cli.output import Answer, deliver
+from cli.remote.selection import through_server
 from cli.render.status import status_answer, with_history
 from cli.render.told import ToldPending
-from cli.streams import remark
+from cli.stdio import remark
 from engine.api import Engine
 from engine.bootstrap import changes_in_flight, open_platform
 from engine.config import Config, load_config
 from engine.domain.change import Change
-from engine.domain.documents.answers import Document, error_document
-from engine.domain.documents.ledger import status_document
 from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.status import EnvironmentStatus
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
+from engine.responses.common import Document, error_document
+from engine.responses.ledger import status_document
 
 FORMATS = ["table", "json", "yaml"]
 

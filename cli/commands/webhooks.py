@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from cli import options
-from cli.answer import Answer, deliver
-from cli.elsewhere import through_server
+from cli.output import Answer, deliver
+from cli.remote.selection import through_server
 from cli.render.webhooks import failure, told
 from engine.bootstrap import open_reading
-from engine.domain.documents.webhooks import webhooks_document
 from engine.domain.trace import trace_id
-from engine.outbox import try_again
+from engine.ports.webhooks import try_again
+from engine.responses.webhooks import webhooks_document
 
 
 @click.command()

@@ -9,27 +9,27 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from cli.answer import Answer
+from cli.output import Answer
 from cli.progress import TerminalProgress
-from cli.remote import reading
+from cli.remote import responses
 from cli.remote.address import address_of, token_of
-from cli.remote.api import Api
-from cli.remote.failures import absent, known
-from cli.remote.following import Following, output_of
-from cli.remote.records import records
+from cli.remote.client import Api
+from cli.remote.errors import absent, known
+from cli.remote.follow_change import Following, output_of
+from cli.remote.pagination import records
 from cli.render import audit, freeze, promotion, rollback, signature, sync, webhooks
 from cli.render import change as changes
 from cli.render.entry import Entry
 from cli.render.status import status_answer, with_history
 from engine.domain.change import Change, ChangeState
-from engine.domain.documents.answers import error_document
-from engine.domain.documents.change import change_document, promotion_of, rollback_of
-from engine.domain.documents.freeze import AskedFreeze
-from engine.domain.documents.promotion import Asked
-from engine.domain.documents.rollback import AskedRollback
 from engine.domain.gate import GateKind
 from engine.domain.overrides import Overrides
 from engine.domain.text import reason_text
+from engine.responses.change import change_document, promotion_of, rollback_of
+from engine.responses.common import error_document
+from engine.responses.freeze import AskedFreeze
+from engine.responses.promotion import Asked
+from engine.responses.rollback import AskedRollback
 
 Json = Any
 _LARGEST_PAGE = 500
@@ -42,13 +42,13 @@ def asking(address: str, token: str, trace_id: str) -> Iterator["Commands"]:
     with closing(Api(place, shown, trace_id)) as api:
         try:
             yield Commands(api, trace_id)
-        except (reading.StrangeAnswerError, ValidationError) as error:
+        except (responses.StrangeAnswerError, ValidationError) as error:
             raise api.strange(str(error).partition("\n")[0]) from error
 
 
 @dataclass(frozen=True)
 class Commands:
-    """Implements `cli.elsewhere.Server`."""
+    """Implements `cli.remote.selection.Server`."""
 
     api: Api
     trace_id: str
@@ -63,7 +63,7 @@ class Commands:
         if asked.dry_run:
             dry = body | {"dry_run": True, "run_gates": run_gates}
             document = self.api.order("promotions", dry, answers=_judged, long=run_gates)
-            return reading.told(promotion.told_dry_run, document)
+            return responses.told(promotion.told_dry_run, document)
         change = self._submitted("promotions", body, wait_seconds)
         asked = Asked(change.version, change.source, change.target, False, asked.trace_id)
         if change.required:
@@ -78,7 +78,7 @@ class Commands:
         }
         if asked.dry_run:
             document = self.api.order("rollbacks", body | {"dry_run": True}, answers=_judged)
-            return reading.told(rollback.told_dry_run, document)
+            return responses.told(rollback.told_dry_run, document)
         change = self._submitted("rollbacks", body, wait_seconds)
         reason = change.reason or asked.reason
         asked = AskedRollback(change.version, change.target, reason, False, asked.trace_id)
@@ -96,7 +96,7 @@ class Commands:
         def render(said: Json) -> Answer:
             return freeze.told(asked.verb, said, verified=True)
 
-        return reading.told(render, document)
+        return responses.told(render, document)
 
     def approve(self, change_id: str, reason: str | None) -> Answer:
         with absent(change_id):
@@ -107,12 +107,12 @@ class Commands:
         said = reason_text(reason)
         with absent(change_id):
             document = self.api.post(f"changes/{_part(change_id)}/reject", {"reason": said})
-        return changes.rejected(document, reading.change(document), reason)
+        return changes.rejected(document, responses.change(document), reason)
 
     def cancel(self, change_id: str, reason: str | None) -> Answer:
         with absent(change_id):
             document = self.api.post(f"changes/{_part(change_id)}/cancel", _why(reason))
-        return changes.cancelled(document, reading.change(document))
+        return changes.cancelled(document, responses.change(document))
 
     def changes(self, everything: bool, limit: int) -> Answer:
         found: list[Change] = []
@@ -121,8 +121,8 @@ class Commands:
             before = found[-1].id if found else None
             state = "all" if everything else "open"
             query = {"state": state, "limit": str(size), "before": before}
-            page = reading.items(self.api.get("changes", query))
-            found += map(reading.change, page)
+            page = responses.items(self.api.get("changes", query))
+            found += map(responses.change, page)
             if not everything or len(page) < size:
                 break
         return Answer([change_document(c) for c in found], changes.changes_table(tuple(found)))
@@ -130,12 +130,12 @@ class Commands:
     def show(self, change_id: str, gate: GateKind | None) -> Answer:
         if gate is None:
             with absent(change_id):
-                return changes.shown(reading.change(self.api.get(f"changes/{_part(change_id)}")))
+                return changes.shown(responses.change(self.api.get(f"changes/{_part(change_id)}")))
         return changes.gate_output(change_id, gate, output_of(self.api, change_id, gate))
 
     def status(self, environment: str | None, history: int | None) -> Answer:
-        documents = reading.items(self.api.get("status"))
-        rows = [reading.status(document) for document in documents]
+        documents = responses.items(self.api.get("status"))
+        rows = [responses.status(document) for document in documents]
         if environment is not None:
             known([row.name for row in rows], environment)
         shown = [
@@ -143,7 +143,7 @@ class Commands:
             for pair in zip(rows, documents, strict=True)
             if environment in (None, pair[0].name)
         ]
-        pending = [reading.pending(document) for _, document in shown]
+        pending = [responses.pending(document) for _, document in shown]
         if history is None:
             return status_answer([r for r, _ in shown], [d for _, d in shown], pending, None)
         read = [with_history(row, partial(self._history, row.name, history)) for row, _ in shown]
@@ -159,24 +159,24 @@ class Commands:
     def sync(self, environment: str | None) -> Answer:
         body = {"environment": environment} if environment is not None else {}
         document = self.api.order("sync", body, answers=_repaired, long=True)
-        return reading.told(sync.told, document)
+        return responses.told(sync.told, document)
 
     def webhooks(self, redeliver: str | None) -> Answer:
         if redeliver is None:
-            return reading.told(webhooks.told, self.api.get("webhooks"))
-        return reading.told(webhooks.told, self.api.post("webhooks", {"redeliver": redeliver}))
+            return responses.told(webhooks.told, self.api.get("webhooks"))
+        return responses.told(webhooks.told, self.api.post("webhooks", {"redeliver": redeliver}))
 
     def signature(self, version: str, environment: str | None) -> Answer:
         path = f"artifacts/{_part(version)}/signature"
-        return reading.told(signature.told, self.api.get(path, {"environment": environment}))
+        return responses.told(signature.told, self.api.get(path, {"environment": environment}))
 
     def audit(self, environment: str | None, strict: bool) -> Answer:
         document = self.api.get("audit", {"environment": environment}, long=True)
-        report = reading.audit(document)
+        report = responses.audit(document)
         names = {each.environment for each in report.environments}
         if not names or environment not in (None, *names):
             # What was not looked at is not sound.
-            raise reading.StrangeAnswerError("an audit that leaves environments out")
+            raise responses.StrangeAnswerError("an audit that leaves environments out")
         return audit.verified(report.strict() if strict else report, self.trace_id)
 
     def history(
@@ -189,11 +189,11 @@ class Commands:
 
     def _submitted(self, path: str, body: Mapping[str, Json], wait_seconds: int) -> Change:
         document = self.api.order(path, body, answers=_taken_up)
-        change_id = reading.change_id(document)
+        change_id = responses.change_id(document)
         change = Following(self.api, change_id, TerminalProgress()).settled(wait_seconds)
         if change.state is ChangeState.FAILED and not change.findings:
             # What was asked for could not even be judged.
-            raise reading.failed(change)
+            raise responses.failed(change)
         return change
 
 

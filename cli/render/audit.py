@@ -4,18 +4,18 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from cli.answer import Answer
-from cli.failure import as_json, failure_lines
+from cli.errors import as_json, failure_lines
+from cli.output import Answer
 from cli.render.entry import Entry, entry_document
 from cli.render.status import when
 from cli.render.table import show
-from cli.streams import unwritten
+from cli.stdio import unwritten
 from engine.domain.audit import AuditReport, EnvironmentAudit
-from engine.domain.documents.answers import error_document
-from engine.domain.documents.ledger import audit_document
 from engine.domain.errors import PromotionError
 from engine.domain.record import AnyRecord, LockRecord, RefusalRecord, UnlockRecord
 from engine.domain.text import printable
+from engine.responses.common import error_document
+from engine.responses.ledger import audit_document
 
 _HEADS = ("WHEN", "WHAT", "ENVIRONMENT", "NO", "VERSION", "DIGEST", "BY", "WHY")
 

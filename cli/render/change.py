@@ -1,19 +1,19 @@
 """A change in flight, for people and for programs."""
 
-from cli.answer import Answer
+from cli.output import Answer
 from cli.render import promotion, rollback
+from cli.render.common import registry_lines, scan_lines, trace_line
 from cli.render.impact import impact_lines
-from cli.render.request import registry_lines, scan_lines, trace_line
 from cli.render.status import when
 from cli.render.table import show
 from engine.domain.change import Change, ChangeState
-from engine.domain.documents.answers import Document
-from engine.domain.documents.change import change_document, error_of, promotion_of, rollback_of
-from engine.domain.documents.promotion import Asked
-from engine.domain.documents.rollback import AskedRollback
 from engine.domain.errors import UsageError
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.text import printable
+from engine.responses.change import change_document, error_of, promotion_of, rollback_of
+from engine.responses.common import Document
+from engine.responses.promotion import Asked
+from engine.responses.rollback import AskedRollback
 
 # Ended before anybody was asked to agree: as it ends where nobody has to.
 _JUDGED = (ChangeState.BLOCKED, ChangeState.FAILED)

@@ -3,9 +3,9 @@
 from typing import Protocol
 
 from engine.domain.artifact import Digest
-from engine.domain.documents.answers import Document
-from engine.domain.documents.ledger import record_document
 from engine.domain.record import AnyRecord
+from engine.responses.common import Document
+from engine.responses.ledger import record_document
 
 
 class Entry(Protocol):

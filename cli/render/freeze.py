@@ -1,19 +1,19 @@
 """The end of a lock, an unlock or a restore, as JSON and as the lines people look for."""
 
-from cli.answer import Answer
-from cli.failure import failure_lines
-from cli.render.request import (
+from cli.errors import failure_lines
+from cli.output import Answer
+from cli.render.common import (
     operator_line,
     refused_lines,
     trace_line,
 )
 from cli.render.status import when
 from cli.render.told import ToldFreeze
-from engine.domain.documents.answers import Document, error_document
-from engine.domain.documents.freeze import AskedFreeze, blank, freeze_document
 from engine.domain.errors import PromotionError
 from engine.domain.result import Result
 from engine.domain.text import printable
+from engine.responses.common import Document, error_document
+from engine.responses.freeze import AskedFreeze, blank, freeze_document
 
 _DONE = {"lock": "locked", "unlock": "unlocked", "restore": "restored"}
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from engine.domain.impact import ImpactAnalysis
+from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.text import printable
 
 

@@ -1,9 +1,8 @@
 """A promotion's end, as JSON of spec 18 and as the lines people and scripts look for."""
 
-from cli.answer import Answer
-from cli.failure import failure_lines
-from cli.render.impact import impact_lines
-from cli.render.request import (
+from cli.errors import failure_lines
+from cli.output import Answer
+from cli.render.common import (
     approvals_lines,
     blocked_lines,
     findings_lines,
@@ -15,14 +14,15 @@ from cli.render.request import (
     tags_lines,
     trace_line,
 )
+from cli.render.impact import impact_lines
 from cli.render.told import ToldPromotion
-from engine.domain.documents.answers import Document, error_document
-from engine.domain.documents.promotion import Asked, blank, dry_run_document, promoted_document
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateResult, GateStatus
 from engine.domain.plan import Plan
 from engine.domain.result import Ending, Result
 from engine.domain.text import printable
+from engine.responses.common import Document, error_document
+from engine.responses.promotion import Asked, blank, dry_run_document, promoted_document
 
 _NOT_DONE = "Not promoted"
 

@@ -1,9 +1,8 @@
 """A rollback's end, as JSON of spec 18 and as the lines people and scripts look for."""
 
-from cli.answer import Answer
-from cli.failure import failure_lines
-from cli.render.impact import impact_lines
-from cli.render.request import (
+from cli.errors import failure_lines
+from cli.output import Answer
+from cli.render.common import (
     approvals_lines,
     blocked_lines,
     findings_lines,
@@ -14,18 +13,19 @@ from cli.render.request import (
     tags_lines,
     trace_line,
 )
+from cli.render.impact import impact_lines
 from cli.render.told import ToldRollback
-from engine.domain.documents.answers import Document, error_document
-from engine.domain.documents.rollback import (
+from engine.domain.errors import PromotionError
+from engine.domain.plan import Plan
+from engine.domain.result import Ending, Result
+from engine.domain.text import printable
+from engine.responses.common import Document, error_document
+from engine.responses.rollback import (
     AskedRollback,
     blank,
     dry_run_document,
     rolled_back_document,
 )
-from engine.domain.errors import PromotionError
-from engine.domain.plan import Plan
-from engine.domain.result import Ending, Result
-from engine.domain.text import printable
 
 _NOT_DONE = "Not rolled back"
 

@@ -1,10 +1,10 @@
 """Which signatures an artifact has, as JSON and as lines."""
 
-from cli.answer import Answer
+from cli.output import Answer
 from cli.render.told import DigestValue, Told, ToldError
-from engine.domain.documents.answers import Document
 from engine.domain.signature import SignatureVerdict
 from engine.domain.text import printable
+from engine.responses.common import Document
 
 
 class _ToldSignature(Told):

@@ -4,16 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from cli.answer import Answer
+from cli.output import Answer
 from cli.render.entry import Entry, entry_document
 from cli.render.table import show
 from cli.render.told import ToldPending
-from engine.domain.documents.answers import Document
 from engine.domain.errors import RegistryUnavailableError
 from engine.domain.record import AnyRecord, LockRecord, UnlockRecord
 from engine.domain.state import LockState
 from engine.domain.status import Alignment, EnvironmentStatus
 from engine.domain.text import printable
+from engine.responses.common import Document
 
 _ALIGNMENT = {
     Alignment.EMPTY: "nothing promoted yet",

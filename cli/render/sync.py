@@ -1,13 +1,13 @@
 """What `sync` put right on the secondaries, for people and for programs."""
 
-from cli.answer import Answer
-from cli.failure import failure_lines
+from cli.errors import failure_lines
+from cli.output import Answer
 from cli.render.told import Told, ToldError
-from engine.domain.documents.answers import Document, error_document
-from engine.domain.documents.sync import sync_document
 from engine.domain.errors import PromotionError
 from engine.domain.mirroring import SyncReport, SyncStatus
 from engine.domain.text import printable
+from engine.responses.common import Document, error_document
+from engine.responses.sync import sync_document
 
 _SHOWN = 10
 

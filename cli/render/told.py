@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from engine.domain.artifact import Digest
 from engine.domain.gate import GateResult
-from engine.domain.impact import ImpactAnalysis
+from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.record import RegistrySync, SignatureStatus, UtcTime
 from engine.domain.result import Ending
 

@@ -2,15 +2,15 @@
 
 from datetime import datetime
 
-from cli.answer import Answer
-from cli.failure import failure_lines
+from cli.errors import failure_lines
+from cli.output import Answer
 from cli.render.status import when
 from cli.render.table import show
 from cli.render.told import Told
-from engine.domain.documents.answers import Document, error_document
-from engine.domain.documents.webhooks import webhooks_document
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable
+from engine.responses.common import Document, error_document
+from engine.responses.webhooks import webhooks_document
 
 _HEADS = ("WHEN", "EVENT", "TO", "TRIES", "WHY", "ID")
 

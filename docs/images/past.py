@@ -16,7 +16,7 @@ from tests.builders import Artifact, image
 from tests.manifests import manifest
 from tests.peers import oci_layout
 from tests.web.stage import ALICE, BOB, Stage, person
-from web.opening import open_web
+from web.lifecycle import open_web
 
 DAVE, MALLORY = "dave@acme.com", "mallory@acme.com"
 # Four levels, of which none blocks.

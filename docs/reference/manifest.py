@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from engine.config.schema import config_schema
+from engine.config.models import config_schema
 
 Schema = dict[str, Any]
 _HEAD = """# manifest.yaml

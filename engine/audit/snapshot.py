@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
-from engine.audit.copies import Copies
+from engine.audit.backend_verifier import Copies
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import Exhibit
 

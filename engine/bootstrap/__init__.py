@@ -1,7 +1,7 @@
 """Build an engine from manifest.yaml. The only place that names adapters."""
 
 from engine.bootstrap.clock import SystemClock
-from engine.bootstrap.people import check_registry_user, local_operator
+from engine.bootstrap.identity import check_registry_user, local_operator
 from engine.bootstrap.platform import (
     changes_in_flight,
     in_flight,

@@ -8,13 +8,12 @@ from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from engine.adapters.heads import FileHeads
 from engine.adapters.ledger.ledger import RegistryLedger
+from engine.adapters.state.known_heads import FileHeads
+from engine.adapters.state.refusal_counts import FileTally
 from engine.adapters.store.sqlite import FILE_NAME
-from engine.adapters.tally import FileTally
 from engine.api import Engine, Platform
-from engine.bootstrap.clock import SystemClock
-from engine.bootstrap.means import (
+from engine.bootstrap.adapters import (
     announcer_of,
     audit_backend_of,
     gates_of,
@@ -26,10 +25,15 @@ from engine.bootstrap.means import (
     tracer_of,
     verifier_of,
 )
-from engine.bootstrap.people import directory_of, local_operator, rights_of
+from engine.bootstrap.clock import SystemClock
+from engine.bootstrap.identity import directory_of, local_operator, rights_of
+from engine.bootstrap.observability import count_ended
 from engine.bootstrap.secondaries import secondaries_of
-from engine.bootstrap.watching import count_ended
-from engine.changes import Changes
+from engine.changes.decisions import Changes
+from engine.changes.gate_events import RunOutputs
+from engine.changes.memberships import Memberships
+from engine.changes.worker import Worker
+from engine.changes.workflow import Progression
 from engine.config import Config, load_config
 from engine.config.connection import EmbeddedRegistry
 from engine.config.promotion import OciAudit
@@ -37,15 +41,11 @@ from engine.domain.change import Change
 from engine.domain.errors import ConfigError
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
-from engine.memberships import Memberships
-from engine.noted import RunOutputs
+from engine.execution.audit_reports import report_plan
+from engine.execution.refusals import Refusals, attempt_of_change, attempt_of_plan
 from engine.ports import Progress
-from engine.progression import Progression
-from engine.refusals import Refusals, attempt_of_change, attempt_of_plan
-from engine.stores import ChangeStore
-from engine.telemetry import NO_METRICS, Metrics
-from engine.unsuccessful import report_plan
-from engine.worker import Worker
+from engine.ports.change_store import ChangeStore
+from engine.ports.telemetry import NO_METRICS, Metrics
 
 _log = logging.getLogger(__name__)
 # Reads of one plan side by side; status asks two questions of every environment.

@@ -5,12 +5,12 @@ from contextlib import ExitStack
 from importlib import import_module
 from threading import Lock
 
-from engine.adapters.outcomes import FileOutcomes
-from engine.bootstrap.means import registry_of
+from engine.adapters.state.sync_outcomes import FileOutcomes
+from engine.bootstrap.adapters import registry_of
 from engine.config import Config
 from engine.config.connection import EmbeddedRegistry, RegistrySettings
 from engine.ports import Leases, LedgerReader, Registry
-from engine.ports.mirror import Mirror
+from engine.ports.secondary import Mirror
 from engine.secondaries import NO_SECONDARIES, MirroredSecondaries, Secondaries
 
 # Loaded by name: with a remote registry comes an HTTP client, and no command needs either that

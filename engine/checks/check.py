@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from engine.context.context import Context
+from engine.context.facts import Fact
 from engine.domain.finding import Finding
 from engine.domain.request import Request
-from engine.facts import Fact
 
 R = TypeVar("R", bound=Request, contravariant=True)
 C = TypeVar("C", bound=Context, contravariant=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from engine.config.agreement import COMMAND_GATES
+from engine.config.cross_checks import COMMAND_GATES
 from engine.config.promotion import (
     AuthorizationEntry,
     EnvironmentEntry,

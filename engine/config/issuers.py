@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
-from engine.config.surroundings import Credential, FromVariable
-from engine.config.values import AtLeastOne, Given, IssuerUrl, Section, Text
+from engine.config.environment_variables import Credential, FromVariable
+from engine.config.field_types import AtLeastOne, Given, IssuerUrl, Section, Text
 from engine.domain.admission import Admission, ClaimValue, check_subject_pattern
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, Strict
 
-from engine.config.values import Given, Section
+from engine.config.field_types import Given, Section
 
 
 class GateLimits(Section):

@@ -7,20 +7,20 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from engine.config.agreement import disagreements
 from engine.config.connection import EmbeddedRegistry, RegistrySettings, registry_settings
+from engine.config.cross_checks import disagreements
 from engine.config.digests import environment_digest, policy_digest
+from engine.config.environment_variables import Surroundings
 from engine.config.environments import promotion_path
+from engine.config.error_messages import problems_of, refusal
 from engine.config.limits import GateLimits
 from engine.config.models import ManifestFile
 from engine.config.people import Identity, NoSignIn, Slack, Web
-from engine.config.problems import problems_of, refusal
 from engine.config.promotion import Audit, Policy
-from engine.config.reading import read_tree
 from engine.config.registries import Verification
-from engine.config.surroundings import Surroundings
 from engine.config.tenants import unrestricted_issuers
 from engine.config.webhooks import Webhook
+from engine.config.yaml_loader import read_tree
 from engine.domain.environment import Enforcement
 from engine.domain.path import PromotionPath
 

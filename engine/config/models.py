@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from engine.config.environment_variables import ResolvedPath
+from engine.config.field_types import Given, Section
 from engine.config.people import Identity, Slack, Web
 from engine.config.promotion import Promotion
 from engine.config.registries import PrimaryRegistry
-from engine.config.surroundings import ResolvedPath
-from engine.config.values import Given, Section
 
 
 class Artifacts(Section):
@@ -44,3 +44,24 @@ class ManifestFile(BaseModel):
     slack: Slack = Field(default_factory=Slack, description="where the bot speaks")
     web: Web = Field(default_factory=Web, description="the page, and how people sign in")
     state: State = Field(default_factory=State, description="what is kept beside the registry")
+
+
+def config_schema() -> dict[str, JsonValue]:
+    """JSON Schema, draft 2020-12, of the file; a key that is not known fails there too."""
+    schema: dict[str, JsonValue] = ManifestFile.model_json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **{key: _without_absences(value) for key, value in schema.items()},
+        "title": "floe manifest",
+    }
+
+
+def _without_absences(value: JsonValue) -> JsonValue:
+    """No default that only says a key is absent: an editor would write it as `null`."""
+    if isinstance(value, dict):
+        return {
+            key: _without_absences(each)
+            for key, each in value.items()
+            if key != "default" or each is not None
+        }
+    return [_without_absences(each) for each in value] if isinstance(value, list) else value

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, Tag
 
-from engine.config.issuers import OidcIssuer, OidcSignIn, Separator
-from engine.config.values import (
+from engine.config.field_types import (
     AtLeastOne,
     Flag,
     Given,
@@ -18,6 +17,7 @@ from engine.config.values import (
     Url,
     variant,
 )
+from engine.config.issuers import OidcIssuer, OidcSignIn, Separator
 
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 

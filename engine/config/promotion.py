@@ -5,10 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, Strict, Tag
 
-from engine.config.limits import GateLimits
-from engine.config.registries import RegistryEntry
-from engine.config.surroundings import Filled, ResolvedPath
-from engine.config.values import (
+from engine.config.environment_variables import Filled, ResolvedPath
+from engine.config.field_types import (
     AlwaysOn,
     AtLeastOne,
     Command,
@@ -26,6 +24,8 @@ from engine.config.values import (
     WordOrMapping,
     variant,
 )
+from engine.config.limits import GateLimits
+from engine.config.registries import RegistryEntry
 from engine.config.webhooks import Webhook
 from engine.domain.gate import ScannerFormat, Severity
 from engine.domain.record import in_utc

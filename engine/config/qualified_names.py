@@ -3,8 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from engine.config.problems import Problem
-from engine.config.tree import Node
+from engine.config.error_messages import Node, Problem
 
 _SOURCES = ("oidc:", "slack:", "registry:", "proxy:", "os:")
 

@@ -4,8 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict, Tag
 
-from engine.config.surroundings import Credential, ExistingFile, Filled, FromVariable, TrustFile
-from engine.config.values import (
+from engine.config.environment_variables import (
+    Credential,
+    ExistingFile,
+    Filled,
+    FromVariable,
+    TrustFile,
+)
+from engine.config.field_types import (
     Flag,
     Given,
     IssuerUrl,

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from engine.config.error_messages import Node, Problem
 from engine.config.issuers import IssuerRules
-from engine.config.problems import Problem
-from engine.config.tree import Node
 from engine.domain.admission import literal_parts
 
 

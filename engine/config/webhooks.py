@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict
 
-from engine.config.surroundings import Filled, SecretUrl
-from engine.config.values import AtLeastOne, Given, HeaderName, Section
+from engine.config.environment_variables import Filled, SecretUrl
+from engine.config.field_types import AtLeastOne, Given, HeaderName, Section
 
 
 class Webhook(Section):

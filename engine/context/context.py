@@ -4,11 +4,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from engine.context.facts import Fact, Facts
 from engine.domain.artifact import Digest
 from engine.domain.environment import Enforcement, Environment
 from engine.domain.errors import RegistryAnswerError
 from engine.domain.identity import Directory
-from engine.domain.impact_content import Content, read_content
+from engine.domain.impact.content import Content, read_content
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest, ManifestView
 from engine.domain.path import PromotionPath
@@ -20,7 +21,6 @@ from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, EnvironmentState, LockState, lock_in_force
 from engine.domain.status import EnvironmentStatus
 from engine.domain.trace import SPAN_VERIFY
-from engine.facts import Fact, Facts
 from engine.ports import (
     GateRunner,
     LedgerReader,
@@ -31,8 +31,8 @@ from engine.ports import (
     RegistryReader,
     Verifier,
 )
-from engine.telemetry import NO_SPAN, Span
-from engine.traced import TracedProgress
+from engine.ports.telemetry import NO_SPAN, Span
+from engine.tracing import TracedProgress
 
 _UNREAD = ManifestView(schema_version=2)
 

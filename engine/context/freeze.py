@@ -1,8 +1,8 @@
 """The facts of a lock or an unlock."""
 
 from engine.context.context import Context
+from engine.context.facts import Fact
 from engine.domain.plan import Effect
-from engine.facts import Fact
 
 
 class UnlockContext(Context):

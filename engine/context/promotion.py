@@ -6,13 +6,14 @@ from statistics import median
 from time import monotonic
 
 from engine.context.context import Context, Sources
+from engine.context.facts import Fact
 from engine.context.not_found import not_found
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.compliance import baseline_violations
 from engine.domain.environment import Environment
 from engine.domain.gate import GateKind, GateResult, GateStatus
-from engine.domain.impact import ImpactAnalysis, impact_analysis
-from engine.domain.impact_content import read_content
+from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
+from engine.domain.impact.content import read_content
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath
@@ -21,9 +22,8 @@ from engine.domain.policy import PolicySubject
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.request import PromotionRequest
 from engine.domain.trace import SPAN_GATE
-from engine.facts import Fact
 from engine.ports import GateSubject, Progress
-from engine.traced import note_gate
+from engine.tracing import note_gate
 
 # By how many of the newest records it is judged how long a gate usually takes.
 _RUNS = 20

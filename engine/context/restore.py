@@ -3,6 +3,7 @@
 from itertools import islice
 
 from engine.context.context import Context
+from engine.context.facts import Fact
 from engine.domain.artifact import Digest
 from engine.domain.errors import ContentMissingError
 from engine.domain.ledger import LedgerEntry
@@ -11,7 +12,6 @@ from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect
 from engine.domain.record import PromotionRecord
 from engine.domain.status import Alignment, EnvironmentStatus
-from engine.facts import Fact
 from engine.ports import LedgerReader, RegistryReader
 
 # Reads stay few in an environment with a long history.

@@ -4,14 +4,15 @@ from datetime import datetime
 from itertools import islice
 
 from engine.context.context import Context, Sources
+from engine.context.facts import Fact
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
     ConflictError,
     ContentMissingError,
     VersionNotPromotedError,
 )
-from engine.domain.impact import ImpactAnalysis, impact_analysis
-from engine.domain.impact_content import read_content
+from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
+from engine.domain.impact.content import read_content
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.parsing import MOST_ROLLBACKS
@@ -19,7 +20,6 @@ from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.request import RollbackRequest
-from engine.facts import Fact
 from engine.ports import Progress
 
 # How many tags that are taken are passed over before somebody should look.

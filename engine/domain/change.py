@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, JsonValue
 
 from engine.domain.gate import GateResult
-from engine.domain.impact import ImpactAnalysis
+from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.record import (

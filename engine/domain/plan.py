@@ -7,7 +7,7 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import PromotionError
 from engine.domain.finding import Finding, Outcome, first_error
 from engine.domain.gate import GateResult
-from engine.domain.impact import ImpactAnalysis
+from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.manifest import Manifest
 from engine.domain.overrides import Override, needed
 from engine.domain.record import AnyRecord, ApprovalRecord, Previous, SignatureStatus

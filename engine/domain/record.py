@@ -14,7 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from engine.domain.canonical import canonical_json
 from engine.domain.gate import GateResult
-from engine.domain.impact import ImpactAnalysis
+from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.operator import IdentitySource
 from engine.domain.overrides import Override
 

@@ -8,16 +8,16 @@ from uuid import UUID
 
 from engine.checks.check import Check
 from engine.context.context import Context
+from engine.context.facts import Fact
 from engine.domain.errors import ConflictError
 from engine.domain.finding import Finding, first_error
 from engine.domain.gate import GateResult
-from engine.domain.impact import ImpactAnalysis
+from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.plan import Action, Effect, GateMode, Plan, TagWrite
 from engine.domain.record import AnyRecord, SignatureStatus
 from engine.domain.request import Request
 from engine.domain.result import Ending
-from engine.facts import Fact
-from engine.review import judge_evidence, judge_policy
+from engine.operations.review import judge_evidence, judge_policy
 
 R = TypeVar("R", bound=Request)
 C = TypeVar("C", bound=Context)

@@ -18,7 +18,7 @@ from engine.domain.record import PromotionRecord
 from engine.domain.request import PromotionRequest
 from engine.domain.result import Ending
 from engine.operations.operation import Operation, Stamp
-from engine.review import NOT_RUN
+from engine.operations.review import NOT_RUN
 
 
 def writes(context: PromotionContext) -> tuple[TagWrite, ...]:

@@ -2,10 +2,10 @@
 
 from engine.ports.gates import SILENT, GateRunner, GateSubject, Progress, Silent, StoppedError
 from engine.ports.ledger import Ledger, LedgerReader
-from engine.ports.policy import NoPolicies, PolicyEnforcer
+from engine.ports.policy_enforcer import NoPolicies, PolicyEnforcer
 from engine.ports.registry import Registry, RegistryReader, Upload, Vouching
-from engine.ports.signatures import NoVerifier, Verifier
 from engine.ports.state import Clock, Due, Heads, Leases, Tally
+from engine.ports.verifier import NoVerifier, Verifier
 
 __all__ = [
     "SILENT",

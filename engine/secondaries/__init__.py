@@ -1,6 +1,6 @@
 """Secondary registries: what they get with a change, and what repairs them (spec 15)."""
 
-from engine.secondaries.copies import NO_COPIES, Copies
-from engine.secondaries.secondaries import NO_SECONDARIES, MirroredSecondaries, Secondaries
+from engine.secondaries.outcomes import NO_COPIES, Copies
+from engine.secondaries.replication import NO_SECONDARIES, MirroredSecondaries, Secondaries
 
 __all__ = ["NO_COPIES", "NO_SECONDARIES", "Copies", "MirroredSecondaries", "Secondaries"]

@@ -20,8 +20,8 @@ from engine.domain.manifest import Manifest
 from engine.domain.mirroring import EnvironmentSync
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.ports import Leases, LedgerReader, RegistryReader
-from engine.ports.mirror import Copied, Mirror, TagCopy
-from engine.secondaries.secondaries import lease_of
+from engine.ports.secondary import Copied, Mirror, TagCopy
+from engine.secondaries.replication import lease_of
 
 
 @dataclass

@@ -10,7 +10,7 @@ from engine.domain.errors import PromotionError
 from engine.domain.mirroring import EnvironmentSync, SyncReport
 from engine.domain.path import PromotionPath
 from engine.ports import Leases, Ledger, Progress, RegistryReader
-from engine.ports.mirror import Mirror
+from engine.ports.secondary import Mirror
 from engine.ports.state import REFERRERS_LEASE
 from engine.secondaries.environment_repair import EnvironmentRepair
 

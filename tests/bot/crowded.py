@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.quiet import QUIET
 from engine.api import Engine
 from engine.bootstrap import open_platform
 from engine.config import load_config
@@ -14,6 +13,7 @@ from engine.domain.operator import IdentitySource, Operator
 from engine.domain.parsing import promotion_request
 from engine.domain.path import PromotionPath
 from engine.domain.trace import trace_id
+from engine.ports import SILENT
 from tests.bot.crowd import FREE_WAYS, REQUESTERS, WAYS, Case
 from tests.bot.fake_slack import FakeSlack
 from tests.bot.stage import BOB, CAROL
@@ -113,7 +113,7 @@ def _bring(engine: Engine, lane: Sequence[Case]) -> None:
     there = replace(engine, path=PromotionPath((entry, Environment(source))))
     for case in lane:
         request = promotion_request(there.path, case.version, None, source, _ci(), trace_id())
-        if error := there.run(request, QUIET).error:
+        if error := there.run(request, SILENT).error:
             raise error
 
 

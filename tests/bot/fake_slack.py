@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bot.limits import message_problems, view_problems
+from bot.block_kit_limits import message_problems, view_problems
 
 TEAM = "T01ACME"
 BOT_TOKEN = "xoxb-secret-bot-token"

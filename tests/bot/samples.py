@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.blocks.change import GateProgress
-from bot.blocks.look import Look
-from bot.messages import Wanted
-from bot.story import announced, reminded, thread_of
+from bot.blocks.rendering_context import Look
+from bot.message_store import Wanted
+from bot.thread_content import announced, reminded, thread_of
 from engine.config.people import SlashCommands
 from engine.domain.change import Change, ChangeState, Ended, Fingerprint, FoundRecord, Person
 from engine.domain.gate import GateKind, GateResult, GateStatus

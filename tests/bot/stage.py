@@ -15,7 +15,6 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.app import Bot, Tokens, running
 from bot.outbox import Tempo
-from bot.quiet import QUIET
 from engine.api import Platform
 from engine.bootstrap import in_flight, open_platform
 from engine.config import load_config
@@ -24,6 +23,7 @@ from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.parsing import promotion_request, unlock_request
 from engine.domain.trace import trace_id
+from engine.ports import SILENT
 from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, Json, fake_slack
 from tests.bot.manifest import bot_manifest
 from tests.builders import image
@@ -177,7 +177,7 @@ class Stage:
     def unlock_elsewhere(self, target: str, operator: Operator) -> None:
         engine = self.platform.engine
         request = unlock_request(engine.path, target, operator, trace_id(), "over")
-        assert engine.run(request, QUIET).error is None
+        assert engine.run(request, SILENT).error is None
 
     def promote_elsewhere(self, version: str, target: str) -> None:
         promote(self.platform, version, target, self.operator("dave@acme.com"))
@@ -281,4 +281,4 @@ def stage_in(
 def promote(platform: Platform, version: str, target: str, operator: Operator) -> None:
     """Without a change: nobody has to agree."""
     request = promotion_request(platform.engine.path, version, None, target, operator, trace_id())
-    assert platform.engine.run(request, QUIET).error is None
+    assert platform.engine.run(request, SILENT).error is None

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.blocks.answers import help_for, refusal, try_instead
+from bot.block_kit_limits import message_problems, view_problems
 from bot.blocks.elements import duration, foreign, quoted, when
+from bot.blocks.ephemeral import help_for, refusal, try_instead
 from bot.blocks.gates import gate_lines
 from bot.blocks.home import Waiting, home, home_refused, loading
 from bot.blocks.lock import Over, banner, banner_over
 from bot.blocks.status import promotions
-from bot.limits import message_problems, view_problems
 from bot.modals import (
     Impact,
     lock_form,
@@ -27,7 +27,7 @@ from engine.domain.artifact import Digest
 from engine.domain.change import ChangeState
 from engine.domain.errors import LedgerUnreadableError
 from engine.domain.gate import GateKind, GateResult, GateStatus
-from engine.domain.impact import ImpactAnalysis
+from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.record import RegistrySync
 from engine.domain.state import EMPTY, EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus

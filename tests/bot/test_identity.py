@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.database import BotStore
 from bot.identity import LookUpFailedError, People
 from bot.inbox import Asker
-from bot.store import BotStore
 from bot.webapi import SlackApi, web_client
 from engine.domain.errors import AuthorizationError
 from engine.domain.identity import Directory

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slack_sdk.signature import SignatureVerifier
 
-from bot.http import blueprint
-from bot.legible import illegible
+from bot.http_endpoint import blueprint
+from bot.request_verification import illegible
 from tests.bot.stage import BOB, SECRET, click_body
 
 _VALUES = st.sampled_from(

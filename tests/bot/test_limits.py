@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.limits import message_problems, view_problems
+from bot.block_kit_limits import message_problems, view_problems
 
 TEXT = {"type": "mrkdwn", "text": "x"}
 PLAIN = {"type": "plain_text", "text": "x"}

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.banners import Banners
-from bot.blocks.look import Look
+from bot.blocks.rendering_context import Look
+from bot.database import BotStore
 from bot.inbox import Asked, Asker, Inbox, key_of
-from bot.messages import Messages
-from bot.store import BotStore
+from bot.lock_banners import Banners
+from bot.message_store import Messages
 from engine.config.people import SlashCommands
 from engine.domain.artifact import Tag
 from engine.domain.record import LockRecord, RefusalRecord

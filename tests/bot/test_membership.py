@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from bot.database import BotStore
 from bot.identity import People
 from bot.inbox import Asker
-from bot.store import BotStore
 from bot.webapi import SlackApi, web_client
 from engine.domain.change import ChangeState
 from engine.domain.errors import AuthorizationError

@@ -4,11 +4,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from bot.blocks.answers import note
-from bot.gates import GateLog
+from bot.blocks.ephemeral import note
+from bot.database import BotStore
+from bot.gate_progress import GateLog
 from bot.inbox import Asked, Asker, Inbox
-from bot.messages import Messages, Wanted
-from bot.store import BotStore
+from bot.message_store import Messages, Wanted
 from engine.domain.gate import GateKind, GateResult, GateStatus
 
 DEPLOYS, INCIDENT = "C01DEPLOY", "C02INC"

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.answers import Answers
 from bot.blocks.elements import Payload, section
+from bot.database import BotStore
+from bot.ephemeral import Answers
 from bot.inbox import Asker
-from bot.messages import Messages, Wanted
+from bot.message_store import Messages, Wanted
 from bot.outbox import Outbox, Tempo
-from bot.sending import Sender
-from bot.store import BotStore
+from bot.sender import Sender
 from bot.webapi import SlackApi, web_client
 from tests.bot.fake_slack import BOT_TOKEN, FakeSlack, fake_slack
 from tests.bot.stage import QUICK, eventually

@@ -19,7 +19,7 @@ from bot.parse import (
     parse_rollback,
     parse_unlock,
 )
-from bot.words import unwrapped
+from bot.slack_text import unwrapped
 from engine.domain.overrides import Overrides
 from tests.scenarios.engines import DEFAULT_PATH
 

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from bot.app import Tokens, running
-from bot.http import blueprint
+from bot.http_endpoint import blueprint
 from engine.config import load_config
 from engine.domain.change import ChangeState
 from engine.domain.errors import ConfigError

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from bot.database import BotStore
 from bot.inbox import Asked, Asker, Inbox, key_of
-from bot.store import BotStore
 from engine.domain.change import ChangeState
 from tests.bot.fake_slack import TEAM
 from tests.bot.stage import ALICE, BOB, CAROL, DEPLOYS, block_ids, buttons, eventually, stage_in

@@ -22,7 +22,7 @@ def forgetful(*arguments, **options):
 sqlite3.connect = forgetful
 
 from bot.inbox import Asked, Asker, Inbox, key_of
-from bot.store import BotStore
+from bot.database import BotStore
 
 store = BotStore(Path(sys.argv[1]))
 inbox = Inbox(store)

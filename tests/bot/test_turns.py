@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from bot.database import BotStore
 from bot.inbox import Asked, Asker, Inbox
-from bot.store import BotStore
-from bot.turns import Turns
+from bot.priority_lock import Turns
 from engine.domain.errors import StoreUnavailableError
 from tests.bot.stage import eventually
 

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from engine.context.facts import Fact, Facts
 from engine.domain.errors import ConfigError, RegistryUnavailableError, UsageError
-from engine.facts import Fact, Facts
 
 
 class Weather(Facts):

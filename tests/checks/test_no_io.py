@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from engine.adapters.ledger.ledger import RegistryLedger
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.api import Engine
 from engine.checks.check import Check
 from engine.context.context import Context, Sources

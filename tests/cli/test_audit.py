@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from demo.seed import seed
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from tests.conftest import Place
 from tests.scenarios.tampering import Hand
 

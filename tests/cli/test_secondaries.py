@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from demo.issuer import issuer
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
 from tests.builders import image
 from tests.contract.mirrors import signature_tag

@@ -13,8 +13,8 @@ from uuid import uuid4
 import httpx
 
 from engine.adapters.audit import open_backend
-from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.record import PromotionRecord
+from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from tests.domain.records import AT, a_promotion
 from tests.peers.loopback import free_port, until_answered
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.stores import ChangeStore
+from engine.ports.change_store import ChangeStore
 from tests.builders import Artifact, image
 from tests.contract.mirrors import LAYER, REPOSITORY
 from tests.contract.stores import HandClock, sqlite_store

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.adapters.registry.distribution import DistributionRegistry
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.registry.mirror import RegistryMirror
 from engine.adapters.registry.mirror.directory import DirectorySide
 from engine.adapters.registry.mirror.remote import RemoteSide
 from engine.adapters.registry.mirror.side import Side
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Digest, Tag
 from engine.domain.manifest import Manifest
 from engine.ports import Registry
-from engine.ports.mirror import Copied, TagCopy
+from engine.ports.secondary import Copied, TagCopy
 from tests.builders import IMAGE_CONFIG, IMAGE_LAYER, Artifact, descriptor, image, index, referrer
 from tests.peers.fake_registry import FakeRegistry
 

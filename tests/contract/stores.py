@@ -12,7 +12,7 @@ from typing import Any
 from engine.adapters.store import SqliteStore
 from engine.domain.change import Change, ChangeState, Person
 from engine.domain.operator import IdentitySource
-from engine.stores import ChangeStore
+from engine.ports.change_store import ChangeStore
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.auditing import AuditBackendPlugin
 from engine.domain.errors import AuditUnavailableError
+from engine.ports.audit_backend import AuditBackendPlugin
 from tests.contract.audit_kit import KINDS, PLUGINS, at_minute, backend_of, moto_server
 from tests.domain.records import a_promotion, a_rollback, one_of_each
 

@@ -12,8 +12,8 @@ import pytest
 
 from engine.adapters.audit import open_backend
 from engine.adapters.audit.database import SqliteAudit
-from engine.auditing import AuditSettings
 from engine.domain.errors import AuditUnavailableError, ConfigError
+from engine.ports.audit_backend import AuditSettings
 from tests.contract.audit_kit import at_minute
 from tests.domain.records import a_promotion
 

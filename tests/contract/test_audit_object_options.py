@@ -11,8 +11,8 @@ from obstore.store import from_url
 
 from engine.adapters.audit import open_backend
 from engine.adapters.audit.object_options import CLIENT_OPTIONS, STORE_OPTIONS
-from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.errors import AuditUnavailableError, ConfigError
+from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from tests.domain.records import a_promotion
 from tests.peers.fake_http import FakeServer, Reply, Request
 

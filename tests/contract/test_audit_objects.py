@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from engine.adapters.audit import open_backend
-from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.errors import AuditUnavailableError, ConfigError
+from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from tests.contract.audit_kit import at_minute, s3_backend
 from tests.domain.records import ID, a_promotion
 from tests.peers.fake_http import FakeServer, Reply, Request

@@ -11,10 +11,10 @@ import pytest
 
 from engine.adapters.audit.bounded import BoundedBackend
 from engine.adapters.audit.database import SqliteAudit
-from engine.audit.copies import copies_of
-from engine.auditing import AuditBackendPlugin
+from engine.audit.backend_verifier import copies_of
 from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord
+from engine.ports.audit_backend import AuditBackendPlugin
 from tests.contract.audit_kit import at_minute
 
 pytestmark = pytest.mark.requirement("FR-025")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.adapters.registry.challenge import Challenge, parse_challenges, united
+from engine.adapters.registry.remote.auth.challenge import Challenge, parse_challenges, united
 
 BEARER = Challenge(
     "bearer",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.adapters.sigstore import SigstoreVerifier
 from engine.domain.manifest import Manifest
 from engine.domain.signature import SignatureVerdict

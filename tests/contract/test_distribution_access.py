@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.adapters.registry.credentials import (
+from engine.adapters.registry.remote.auth.credentials import (
     BearerToken,
     Credential,
     IdentityToken,
     Password,
-    always,
 )
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.auth.sources import always
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import ConfigError, RegistryAccessError, RegistryAnswerError
 from tests.builders import image

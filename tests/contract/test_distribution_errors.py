@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
 from tests.builders import image

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryAnswerError
 from engine.domain.manifest import IMAGE_INDEX, Descriptor, Manifest

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
 from engine.domain.manifest import IMAGE_MANIFEST

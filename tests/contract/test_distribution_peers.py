@@ -8,9 +8,10 @@ from pathlib import Path
 import oras.provider
 import pytest
 
-from engine.adapters.registry.credentials import Password, always, anonymous
-from engine.adapters.registry.distribution import DistributionRegistry
-from engine.adapters.registry.remote import open_registry
+from engine.adapters.registry.remote.auth.credentials import Password
+from engine.adapters.registry.remote.auth.sources import always, anonymous
+from engine.adapters.registry.remote.factory import open_registry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import ConfigError, RegistryAccessError
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest

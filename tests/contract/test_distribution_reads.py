@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
 from engine.domain.manifest import IMAGE_MANIFEST, MAX_MANIFEST_BYTES, MEDIA_TYPES

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from engine.adapters.registry.credentials import Password, always
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.auth.credentials import Password
+from engine.adapters.registry.remote.auth.sources import always
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
 from tests.builders import image

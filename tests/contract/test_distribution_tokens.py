@@ -5,14 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from engine.adapters.registry.credentials import (
-    BearerToken,
-    IdentityToken,
-    Password,
-    always,
-    anonymous,
-)
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.auth.credentials import BearerToken, IdentityToken, Password
+from engine.adapters.registry.remote.auth.sources import always, anonymous
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryAccessError, RegistryAnswerError
 from tests.builders import image

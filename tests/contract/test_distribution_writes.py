@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
     RegistryAccessError,

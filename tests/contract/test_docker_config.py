@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.credentials import (
+from engine.adapters.registry.remote.auth.credentials import (
     BearerToken,
     Credential,
     IdentityToken,
     Password,
-    docker,
 )
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.auth.sources import docker
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import ConfigError, PromotionError, RegistryAccessError
 from tests.builders import image
@@ -267,7 +267,8 @@ def test_a_docker_login_opens_the_registry(
 
 def test_nothing_of_oras_is_loaded_before_a_registry_asks() -> None:
     program = (
-        "import sys, engine.adapters.registry.remote, engine.adapters.registry.credentials\n"
+        "import sys, engine.adapters.registry.remote.factory\n"
+        "import engine.adapters.registry.remote.auth.sources\n"
         "print([name for name in sys.modules if name.startswith(('oras', 'requests'))])"
     )
 

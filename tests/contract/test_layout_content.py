@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryAnswerError
 from engine.domain.manifest import IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST_BYTES, Manifest

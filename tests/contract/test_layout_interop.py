@@ -8,7 +8,7 @@ import oras.layout
 import oras.provider
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Digest, Tag
 from engine.domain.manifest import Manifest
 from tests.builders import Artifact, image, index, referrer, shapes

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import RegistryUnavailableError
 from tests.builders import image
@@ -24,7 +24,7 @@ EACH = 10
 
 WRITER = """
 import pathlib, sys
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
 from tests.builders import image
 
@@ -164,7 +164,7 @@ def test_a_change_of_equal_size_in_the_same_moment_is_seen(tmp_path):
 
 LIMITED = """
 import pathlib, resource, sys
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import RegistryUnavailableError
 from tests.builders import image
@@ -238,7 +238,7 @@ def test_a_read_only_disk_can_be_read_and_refuses_writes(small_disk):
 
 NOBODY = """
 import os, pathlib, sys
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import RegistryUnavailableError
 from tests.builders import image

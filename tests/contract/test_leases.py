@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.leases import FileLeases
+from engine.adapters.state import FileLeases
 from engine.domain.errors import ConfigError, ConflictError
 
 REPOSITORY = Path(__file__).parents[2]
 
 HOLDER = """
 import pathlib, subprocess, sys
-from engine.adapters.leases import FileLeases
+from engine.adapters.state import FileLeases
 
 with FileLeases(pathlib.Path(sys.argv[1])).hold("prod"):
     child = subprocess.Popen(["sleep", "600"], close_fds=False, stdout=subprocess.DEVNULL)
@@ -147,7 +147,7 @@ def test_threads_take_turns(tmp_path):
 
 def test_ctrl_c_ends_the_waiting(tmp_path):
     code = (
-        "import pathlib, sys; from engine.adapters.leases import FileLeases\n"
+        "import pathlib, sys; from engine.adapters.state import FileLeases\n"
         "print('waiting', flush=True)\n"
         "with FileLeases(pathlib.Path(sys.argv[1]), 600).hold('prod'): pass"
     )

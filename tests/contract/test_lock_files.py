@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from engine.adapters.leases import FileLeases, LockDirectory, MachineLocks, choose_directory
-from engine.adapters.leases.files import open_lock_file
+from engine.adapters.state import FileLeases, LockDirectory, MachineLocks, choose_directory
+from engine.adapters.state.lock_files import open_lock_file
 from engine.domain.errors import ConfigError, ConflictError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -20,7 +20,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as ano
 
 HOLD = """
 import os, pathlib, sys
-from engine.adapters.leases import FileLeases, LockDirectory, MachineLocks
+from engine.adapters.state import FileLeases, LockDirectory, MachineLocks
 
 os.umask(0o077)
 os.setuid(int(sys.argv[1]))

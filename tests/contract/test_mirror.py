@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Tag
 from engine.domain.manifest import MAX_MANIFEST_BYTES
 from engine.ports import Registry
-from engine.ports.mirror import TagCopy
+from engine.ports.secondary import TagCopy
 from tests.builders import Artifact, descriptor, image, shapes
 from tests.conftest import Place
 from tests.contract.mirrors import (

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.credentials import Password, always
+from engine.adapters.registry.remote.auth.credentials import Password
+from engine.adapters.registry.remote.auth.sources import always
 from engine.domain.errors import (
     RegistryAccessError,
     RegistryUnavailableError,

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
     RegistryAnswerError,
     RegistryUnavailableError,
     TagExistsError,
 )
-from engine.ports.mirror import TagCopy
+from engine.ports.secondary import TagCopy
 from tests.builders import descriptor, image
 from tests.contract.mirrors import (
     LAYER,
@@ -183,7 +183,7 @@ def test_a_full_disk_leaves_no_half_blob(tmp_path: Path):
     code = """
 import resource, sys
 from pathlib import Path
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import RegistryUnavailableError
 from tests.contract.mirrors import mirror_to

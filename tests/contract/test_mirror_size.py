@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from tests.builders import IMAGE_LAYER, descriptor, image
 from tests.contract.mirrors import V1, Opened, copied, mirror_to, with_layers
 from tests.peers import raw, skopeo
@@ -19,8 +19,8 @@ LARGE = 192 * 1024 * 1024
 COPY = """
 import sys
 from pathlib import Path
-from engine.adapters.registry.credentials import anonymous
-from engine.adapters.registry.remote import open_registry
+from engine.adapters.registry.remote.auth.sources import anonymous
+from engine.adapters.registry.remote.factory import open_registry
 from engine.domain.artifact import Tag
 from tests.contract.mirrors import copied, mirror_to
 source, target = sys.argv[1:]

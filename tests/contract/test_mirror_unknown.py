@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.credentials import Password, always
+from engine.adapters.registry.remote.auth.credentials import Password
+from engine.adapters.registry.remote.auth.sources import always
 from engine.domain.artifact import Tag
 from engine.domain.errors import RegistryAccessError, RegistryUnavailableError
-from engine.ports.mirror import TagCopy
+from engine.ports.secondary import TagCopy
 from tests.builders import IMAGE_LAYER, descriptor, image, referrer
 from tests.contract.mirrors import (
     LAYER,

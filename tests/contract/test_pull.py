@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import RegistryAnswerError, UsageError
 from engine.domain.layer_paths import TITLE
 from engine.domain.manifest import Manifest
+from engine.download import pull
 from engine.ports import SILENT
-from engine.pull import pull
 from tests.builders import IMAGE_LAYER, Artifact, descriptor, image
 from tests.conftest import Place
 from tests.contract.mirrors import Opened, with_layers

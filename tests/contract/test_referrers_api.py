@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Digest
 from engine.domain.manifest import IMAGE_INDEX, Descriptor
 from tests.builders import image, referrer

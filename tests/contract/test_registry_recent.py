@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from engine.adapters.registry.recent import Recent
+from engine.adapters.registry.remote.lru_set import Recent
 
 
 def test_the_oldest_is_forgotten_for_the_newest():

@@ -9,8 +9,8 @@ import pytest
 
 from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
+from engine.download import pull
 from engine.ports import SILENT
-from engine.pull import pull
 from tests.builders import descriptor, image
 from tests.conftest import Place
 
@@ -67,7 +67,7 @@ def test_a_large_layer_is_pulled_without_being_held(tmp_path: Path):
     code = """
 import hashlib, resource, sys
 from pathlib import Path
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 root = Path(sys.argv[1])
 LayoutRegistry.create(root)
 block, digest = bytes(1 << 20), hashlib.sha256()

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.adapters.sigstore import SigstoreVerifier
 from engine.domain.errors import RegistryUnavailableError
 from engine.domain.manifest import IMAGE_INDEX, Manifest

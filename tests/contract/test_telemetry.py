@@ -13,7 +13,7 @@ from opentelemetry.trace import StatusCode
 from engine.adapters.telemetry.otel import OtelTracer
 from engine.domain.errors import EnvironmentLockedError
 from engine.domain.trace import SPAN_GATE, SPAN_PROMOTE, SPAN_VERIFY
-from engine.telemetry import CURRENT_TRACE
+from engine.ports.telemetry import CURRENT_TRACE
 
 pytestmark = pytest.mark.requirement("FR-024")
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

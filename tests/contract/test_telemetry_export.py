@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from engine.adapters.telemetry import open_tracer
 from engine.domain.trace import SPAN_PROMOTE, SPAN_VERIFY
-from engine.telemetry import CURRENT_TRACE, NO_TRACER, Tracer
+from engine.ports.telemetry import CURRENT_TRACE, NO_TRACER, Tracer
 from tests.peers.fake_http import FakeServer, Reply, Request
 
 pytestmark = pytest.mark.requirement("FR-024")
@@ -143,7 +143,7 @@ def test_an_exporter_that_is_not_installed_is_a_warning() -> None:
         "import sys\n"
         "sys.modules['opentelemetry.exporter'] = None\n"
         "from engine.adapters.telemetry import open_tracer\n"
-        "from engine.telemetry import NO_TRACER\n"
+        "from engine.ports.telemetry import NO_TRACER\n"
         "print(open_tracer({'OTEL_TRACES_EXPORTER': 'otlp'}) is NO_TRACER)"
     )
 

@@ -13,7 +13,7 @@ import pytest
 from engine.adapters.telemetry import PrometheusMetrics, configure_logs
 from engine.adapters.telemetry.logs import JsonFormatter
 from engine.domain.errors import ConfigError
-from engine.telemetry import (
+from engine.ports.telemetry import (
     GATE_SECONDS,
     PROMOTIONS,
     QUEUE_DEPTH,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.credentials import Password, always
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.auth.credentials import Password
+from engine.adapters.registry.remote.auth.sources import always
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.identity import UserCheck
 from tests.peers import docker_registry as docker
 from tests.peers.fake_http import Reply

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.sigstore.verification_cache import RememberingVerifier
 from engine.adapters.store import SqliteStore
-from engine.adapters.verification_cache import RememberingVerifier
 from engine.domain.manifest import Manifest
 from engine.domain.signature import SignatureVerdict
 from engine.ports import RegistryReader

@@ -13,7 +13,7 @@ import pytest
 
 from engine.adapters.webhooks import SqliteOutbox, Webhooks
 from engine.domain.errors import StoreUnavailableError
-from engine.outbox import try_again
+from engine.ports.webhooks import try_again
 from tests.contract.webhook_kit import Sink, delivering, webhooks
 from tests.domain.records import a_promotion, a_rollback
 from tests.peers.fake_http import Reply

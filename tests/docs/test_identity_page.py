@@ -21,7 +21,7 @@ from tests.docs.platforms import JOB, PRIMARY, Platform, platform_of
 from tests.peers import oci_layout
 from tests.peers.fake_provider import FakeProvider
 from tests.peers.oidc_provider import oidc_provider
-from web.opening import open_web
+from web.lifecycle import open_web
 
 IDENTITY = ROOT / "docs" / "identity.md"
 TEAM_CLAIM = "https://slack.com/team_id"

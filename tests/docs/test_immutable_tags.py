@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.ledger.encoding import head_tag, sequence_tag
-from engine.adapters.registry.distribution import DistributionRegistry
-from engine.adapters.registry.referrers import fallback_tag
+from engine.adapters.registry.remote.referrers import fallback_tag
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.environment import Environment
 from engine.domain.errors import TagExistsError

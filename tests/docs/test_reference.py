@@ -10,7 +10,7 @@ import pytest
 
 from cli.main import floe
 from docs.reference.__main__ import FOLDER, PAGES
-from engine.config.schema import config_schema
+from engine.config.models import config_schema
 
 
 @pytest.mark.parametrize("name", PAGES)

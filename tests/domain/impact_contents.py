@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from engine.domain.impact import ImpactAnalysis, impact_analysis
-from engine.domain.impact_content import Content
-from engine.domain.impact_json import JSON
+from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
+from engine.domain.impact.content import Content
+from engine.domain.impact.json_values import JSON
 from engine.domain.manifest import ManifestView
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)

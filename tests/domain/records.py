@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from engine.domain.gate import GateKind, GateResult, GateStatus, SecuritySummary
-from engine.domain.impact import ImpactAnalysis
+from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.record import (
     AnyRecord,
     ApprovalRecord,

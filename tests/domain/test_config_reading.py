@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.config import load_config
-from engine.config.reading import MAX_BYTES, read_tree
+from engine.config.yaml_loader import MAX_BYTES, read_tree
 from engine.domain.errors import ConfigError
 from tests.domain.manifest_files import manifest, refused
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from engine.changes.memberships import Memberships
 from engine.domain.identity import Claims, Directory, UserCheck, os_claims, registry_claims
 from engine.domain.operator import IdentitySource, Operator
-from engine.memberships import Memberships
 
 CHECKED = UserCheck(verified=True)
 DIRECTORY = Directory.of(

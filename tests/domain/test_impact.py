@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from engine.domain.impact import impact_analysis
-from engine.domain.impact_content import Content
-from engine.domain.impact_json import JSON
+from engine.domain.impact.analysis import impact_analysis
+from engine.domain.impact.content import Content
+from engine.domain.impact.json_values import JSON
 from tests.domain.impact_contents import BARE, NOW, content, impact
 from tests.domain.records import a_rollback
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.impact import ImpactAnalysis, impact_analysis
-from engine.domain.impact_content import Content
-from engine.domain.impact_json import JSON, same
+from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
+from engine.domain.impact.content import Content
+from engine.domain.impact.json_values import JSON, same
 from tests.domain.impact_contents import BARE, NOW, breaking, content, impact
 
 # The words that mean something to the analysis, so that chance meets them.

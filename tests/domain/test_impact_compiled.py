@@ -2,10 +2,10 @@
 
 import pytest
 
-from engine.domain.impact import impact_analysis
-from engine.domain.impact_content import Content
-from engine.domain.impact_json import JSON
-from engine.domain.impact_models import models_of
+from engine.domain.impact.analysis import impact_analysis
+from engine.domain.impact.content import Content
+from engine.domain.impact.json_values import JSON
+from engine.domain.impact.models import models_of
 from engine.domain.manifest import ManifestView
 from tests.domain.impact_contents import BARE, NOW, breaking, content, impact
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.compliance import COMPILED
 from engine.domain.errors import RegistryUnavailableError
-from engine.domain.impact import impact_analysis
-from engine.domain.impact_content import Content, named_layers, read_content
+from engine.domain.impact.analysis import impact_analysis
+from engine.domain.impact.content import Content, named_layers, read_content
 from engine.domain.manifest import Manifest
 from tests.builders import Artifact, descriptor, image, index
 from tests.conftest import Place

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.domain.impact_json import JSON
+from engine.domain.impact.json_values import JSON
 from tests.domain.impact_contents import breaking
 
 

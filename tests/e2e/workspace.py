@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 
-from bot.quiet import QUIET
 from engine.bootstrap import in_flight, open_platform
 from engine.config import load_config
 from engine.domain.change import Change
@@ -20,6 +19,7 @@ from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import Overrides
 from engine.domain.parsing import promotion_request
 from engine.domain.trace import trace_id
+from engine.ports import SILENT
 from tests.bot.stage import block_ids, eventually, said
 from tests.builders import image
 from tests.e2e.manifest import GATE, slack_manifest
@@ -87,7 +87,7 @@ class Workspace:
                     *(engine.path, version, None, "staging", self._person(engine), trace_id()),
                     Overrides(allow_older=True, reason="tests come in any order"),
                 )
-                assert engine.run(request, QUIET).error is None
+                assert engine.run(request, SILENT).error is None
 
     def let(self, version: str) -> None:
         """Its gates, which wait for this, pass."""

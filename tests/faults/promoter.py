@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from engine.adapters.registry.credentials import anonymous
-from engine.adapters.registry.remote import open_registry
+from engine.adapters.registry.remote.auth.sources import anonymous
+from engine.adapters.registry.remote.factory import open_registry
 from engine.api import Engine
 from engine.domain.overrides import Overrides
 from engine.domain.record import PromotionRecord

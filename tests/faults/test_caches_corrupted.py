@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.store import BotStore
-from engine.adapters.outcomes import FileOutcomes
+from bot.database import BotStore
+from engine.adapters.sigstore.verification_cache import RememberingVerifier
+from engine.adapters.state.refusal_counts import FileTally
+from engine.adapters.state.sync_outcomes import FileOutcomes
 from engine.adapters.store import SqliteStore
-from engine.adapters.tally import FileTally
-from engine.adapters.verification_cache import RememberingVerifier
 from engine.bootstrap import open_platform
-from engine.bootstrap.entrance import open_records
+from engine.bootstrap.server import open_records
 from engine.config import load_config
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.manifest import Manifest

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
 from engine.domain.errors import RegistryUnavailableError
 from engine.domain.record import PromotionRecord

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Tag
 from engine.domain.manifest import IMAGE_MANIFEST
 from engine.domain.record import PromotionRecord

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.adapters.sigstore.verification_cache import RememberingVerifier
 from engine.adapters.store import SqliteStore
-from engine.adapters.verification_cache import RememberingVerifier
 from tests.builders import image
 from tests.contract.stores import HandClock
 from tests.faults.small_disk import SmallDisk, disk_for

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.config.reading import MAX_BYTES
+from engine.config.yaml_loader import MAX_BYTES
 from tests.domain.test_config_schema import SPECIFIED
 from tests.fuzz import commands
 from tests.peers.signing import SigningKey

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.adapters.registry.credentials import anonymous
-from engine.adapters.registry.remote import open_registry
+from engine.adapters.registry.remote.auth.sources import anonymous
+from engine.adapters.registry.remote.factory import open_registry
 from engine.api import Engine
 from engine.domain.errors import PromotionError
 from engine.domain.manifest import IMAGE_INDEX, IMAGE_MANIFEST

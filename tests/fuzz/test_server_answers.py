@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.remote.api import Api
-from cli.remote.failures import ServerUnavailableError
+from cli.remote.client import Api
+from cli.remote.errors import ServerUnavailableError
 from tests.builders import image
 from tests.cli.serving import serving, write_manifest
 from tests.fuzz import commands

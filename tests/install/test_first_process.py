@@ -93,7 +93,7 @@ def test_a_server_ends_when_the_first_process_is_told_to(floe: Floe) -> None:
 
 
 def test_a_child_that_a_signal_ends_is_told_as_a_shell_does(floe: Floe) -> None:
-    words = "import os, signal; from engine.first_process import continue_in_child"
+    words = "import os, signal; from engine.runtime.init_process import continue_in_child"
     code = f"{words}; continue_in_child(); os.kill(os.getpid(), signal.SIGKILL)"
 
     ran = subprocess.run([*_UNSHARE, sys.executable, "-c", code], cwd=ROOT, check=False)

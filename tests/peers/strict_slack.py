@@ -13,7 +13,7 @@ import httpx
 from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
 
-from bot.limits import message_problems, view_problems
+from bot.block_kit_limits import message_problems, view_problems
 from tests.peers.local_slack import APP_TOKEN, BOT_TOKEN, LocalSlack
 
 Json = dict[str, Any]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.api import Engine
-from engine.audit.head import FleetingHeads
+from engine.audit.head_verifier import FleetingHeads
 from engine.domain.audit import EnvironmentAudit, Remark
 from engine.domain.request import LockRequest, UnlockRequest
 from engine.domain.result import Ending

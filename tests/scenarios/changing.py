@@ -10,16 +10,16 @@ from pathlib import Path
 from engine.adapters.store import SqliteStore
 from engine.api import Engine, Platform
 from engine.bootstrap import SystemClock
-from engine.changes import Changes
+from engine.changes.decisions import Changes
+from engine.changes.memberships import Memberships
+from engine.changes.worker import Pace, Worker
+from engine.changes.workflow import Progression
 from engine.domain.change import Change
 from engine.domain.environment import Approvals, Authorization, Environment
 from engine.domain.identity import Claims, Directory
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.path import PromotionPath
 from engine.domain.rights import Rights
-from engine.memberships import Memberships
-from engine.progression import Progression
-from engine.worker import Pace, Worker
 from tests.conftest import Place
 from tests.scenarios.engines import TickingClock, Told, engine_on, gate, path_of, promotion
 

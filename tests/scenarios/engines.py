@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.adapters.gates import CommandGates
-from engine.adapters.leases import FileLeases
 from engine.adapters.ledger.ledger import RegistryLedger
+from engine.adapters.state import FileLeases
 from engine.api import Engine
 from engine.domain.environment import Environment
 from engine.domain.gate import Gate, GateKind, GateResult

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from engine.adapters.outcomes import FileOutcomes
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
+from engine.adapters.state.sync_outcomes import FileOutcomes
 from engine.api import Engine
 from engine.domain.path import PromotionPath
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.result import Result
 from engine.ports import Registry
-from engine.ports.mirror import Mirror
+from engine.ports.secondary import Mirror
 from engine.secondaries import MirroredSecondaries
 from tests.contract.mirrors import mirror_to
 from tests.scenarios.engines import DEFAULT_PATH, engine_on

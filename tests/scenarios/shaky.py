@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.adapters.registry.credentials import anonymous
-from engine.adapters.registry.remote import open_registry
+from engine.adapters.registry.remote.auth.sources import anonymous
+from engine.adapters.registry.remote.factory import open_registry
 from engine.api import Engine
 from engine.domain.path import PromotionPath
 from engine.ports import Clock

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
 from engine.domain.manifest import Manifest
 from tests.builders import Artifact, descriptor

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
 from engine.domain.artifact import Version
 from engine.domain.audit import Kind

@@ -11,10 +11,10 @@ import pytest
 
 from engine.adapters.audit.loading import open_backend
 from engine.api import Engine
-from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.audit import Kind
 from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord, PromotionRecord
+from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from tests.builders import image
 from tests.scenarios.engines import Told, engine_on, promote
 from tests.scenarios.verbs import lock, roll_back, unlock

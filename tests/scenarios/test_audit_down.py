@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from engine.api import Engine
-from engine.auditing import AuditBackendPlugin
 from engine.domain.artifact import Tag
 from engine.domain.audit import Kind
 from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord
-from engine.outbox import Nobody
 from engine.ports import Registry
+from engine.ports.audit_backend import AuditBackendPlugin
+from engine.ports.webhooks import Nobody
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.audited import Told

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.api import Engine
 from engine.domain.artifact import Version
 from engine.domain.request import RollbackRequest

@@ -7,7 +7,7 @@ import pytest
 
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Approvals, Authorization, Environment
-from engine.refusals import attempt_of_change
+from engine.execution.refusals import attempt_of_change
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.changing import APPROVERS, Stage, guarded, stage_on

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.auditing import AuditBackendPlugin
 from engine.domain.artifact import Tag
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord
+from engine.ports.audit_backend import AuditBackendPlugin
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.changing import Stage, guarded, stage_on

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.audit.loading import open_backend
-from engine.auditing import AuditSettings
-from engine.changes import Changes
+from engine.changes.decisions import Changes
+from engine.changes.workflow import Progression
 from engine.domain.change import ChangeState
 from engine.domain.errors import AuditUnavailableError, AuthorizationError, ChangeClosedError
-from engine.progression import Progression
+from engine.ports.audit_backend import AuditSettings
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.changing import Stage, stage_on

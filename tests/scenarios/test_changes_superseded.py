@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.store import SqliteStore
 from engine.domain.change import Change, ChangeState
 from tests.builders import image

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.heads import FileHeads
+from engine.adapters.state.known_heads import FileHeads
 from engine.api import Engine
-from engine.audit.head import FleetingHeads
+from engine.audit.head_verifier import FleetingHeads
 from engine.domain.artifact import Tag
 from engine.domain.errors import EnvironmentLockedError, LedgerUnreadableError
 from engine.domain.plan import GateMode

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from engine.domain.errors import StoreUnavailableError
-from engine.enduring import enduring
+from engine.runtime.background import enduring
 
 
 def test_what_may_happen_is_said_in_a_line(caplog: pytest.LogCaptureFixture) -> None:

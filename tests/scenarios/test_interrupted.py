@@ -77,7 +77,7 @@ def test_a_ledger_that_is_shortened_after_a_promotion_is_found_out(place: Place,
 
 
 class Heard:
-    """Implements `engine.outbox.Announcer`: remembers what it was told."""
+    """Implements `engine.ports.webhooks.Announcer`: remembers what it was told."""
 
     def __init__(self) -> None:
         self.records: list[str] = []

@@ -10,11 +10,11 @@ import pytest
 
 from engine.adapters.audit.loading import open_backend
 from engine.api import Engine
-from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.artifact import Tag
 from engine.domain.errors import AuditUnavailableError
 from engine.domain.plan import GateMode
 from engine.domain.record import AnyRecord
+from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.engines import Told, engine_on, promote, promotion

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.result import Ending
 from tests.builders import image
 from tests.peers.fake_http import Reply, Request

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Tag
 from engine.domain.result import Ending
 from tests.builders import Artifact, image

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
 from engine.domain.artifact import Tag
 from engine.domain.errors import PromotionError, TagExistsError

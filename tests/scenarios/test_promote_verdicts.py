@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from engine.adapters.policy import compile_policies
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.api import Engine
 from engine.config.promotion import Policy
 from engine.domain.environment import Authorization, Environment

@@ -8,10 +8,10 @@ import pytest
 
 from engine.adapters.store.records import SqliteRecords
 from engine.api import Engine
-from engine.audit.records import Records
+from engine.audit.record_cache import Records
 from engine.domain.artifact import Version
 from engine.domain.selection import Selection
-from engine.ports.records import KeptRecord
+from engine.ports.record_cache import KeptRecord
 from tests.conftest import Place
 from tests.scenarios.engines import BOB, engine_on, promote
 from tests.scenarios.verbs import artifact, lock, promoted, roll_back, unlock

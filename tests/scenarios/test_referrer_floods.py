@@ -8,7 +8,7 @@ import pytest
 
 from engine.adapters.ledger.encoding import artifact_type
 from engine.adapters.ledger.ledger import RegistryLedger
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
 from engine.domain.artifact import Tag
 from engine.domain.errors import LedgerUnreadableError, RegistryAnswerError

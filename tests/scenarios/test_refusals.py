@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.tally import FileTally
+from engine.adapters.state.refusal_counts import FileTally
 from engine.api import Engine
 from engine.domain.environment import Authorization, Environment
 from engine.domain.operator import Operator
@@ -18,7 +18,7 @@ from engine.domain.path import PromotionPath
 from engine.domain.plan import GateMode, Plan
 from engine.domain.result import Result
 from engine.domain.rights import Rights
-from engine.refusals import Refusals, attempt_of_plan
+from engine.execution.refusals import Refusals, attempt_of_plan
 from tests.conftest import Place
 from tests.scenarios.engines import (
     ALICE,

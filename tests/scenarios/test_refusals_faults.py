@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.tally import FileTally
+from engine.adapters.state.refusal_counts import FileTally
 from engine.domain.environment import Authorization, Environment
-from engine.refusals import Refusals, attempt_of_plan
+from engine.execution.refusals import Refusals, attempt_of_plan
 from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.engines import ALICE, BOB, TickingClock, path_of, promote

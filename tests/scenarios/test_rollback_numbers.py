@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from engine.adapters.registry.credentials import anonymous
-from engine.adapters.registry.distribution import DistributionRegistry
-from engine.adapters.registry.layout import LayoutRegistry
-from engine.adapters.registry.remote import open_registry
+from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.adapters.registry.remote.auth.sources import anonymous
+from engine.adapters.registry.remote.factory import open_registry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
 from engine.domain.annotations import record_annotations
 from engine.domain.artifact import Tag

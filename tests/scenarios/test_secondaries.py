@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.ledger.ledger import RegistryLedger
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import RegistryUnavailableError
 from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending
-from engine.ports.mirror import Mirror
+from engine.ports.secondary import Mirror
 from tests.builders import image, index
 from tests.conftest import Place
 from tests.contract.mirrors import Opened, mirror_to, signature_tag, signed_index

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.ledger.ledger import RegistryLedger
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import ConflictError
 from engine.domain.result import Ending

@@ -15,7 +15,7 @@ from engine.domain.change import Change
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.parsing import promotion_request
-from engine.telemetry import Metrics, NoMetrics
+from engine.ports.telemetry import Metrics, NoMetrics
 from tests.builders import image
 from tests.peers import oci_layout
 from tests.scenarios.changing import until

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.ledger.ledger import RegistryLedger
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.api import Engine
 from engine.domain.artifact import Tag
 from engine.domain.errors import RegistryUnavailableError, TagExistsError, UsageError

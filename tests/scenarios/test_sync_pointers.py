@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.ledger.ledger import RegistryLedger
-from engine.adapters.registry.distribution import DistributionRegistry
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryAnswerError

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.audit.loading import open_backend
-from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.audit import LEDGERED_RULES
 from engine.domain.change import ChangeState
 from engine.domain.gate import GateKind
 from engine.domain.record import RefusalRecord
+from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from tests.builders import image
 from tests.conftest import Place
 from tests.peers import oci_layout

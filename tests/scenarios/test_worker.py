@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.changes.worker import Pace
 from engine.domain.change import Change, ChangeState
 from engine.domain.path import PromotionPath
-from engine.worker import Pace
 from tests.builders import image
 from tests.conftest import Place
 from tests.peers import oci_layout

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.changes.worker import Worker
 from engine.domain.change import Change, ChangeState
-from engine.worker import Worker
 from tests.builders import image
 from tests.conftest import Place
 from tests.peers import oci_layout

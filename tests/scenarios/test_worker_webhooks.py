@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.webhooks import Webhooks
-from engine.changes import Changes
-from engine.worker import Worker
+from engine.changes.decisions import Changes
+from engine.changes.worker import Worker
 from tests.conftest import Place
 from tests.contract.webhook_kit import Sink, webhooks
 from tests.domain.records import a_promotion, a_rollback

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from engine.changes.worker import Pace
 from engine.domain.path import PromotionPath
-from engine.worker import Pace
 from tests.scenarios.changing import guarded
 from tests.scenarios.engines import gate, path_of
 

@@ -4,7 +4,7 @@ import sys
 import threading
 from pathlib import Path
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from tests.conftest import Place
 from tests.scenarios.changing import stage_on
 from tests.scenarios.waiting import PACE, waiting_path

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.errors import PromotionError
+from engine.download import pull
 from engine.ports import SILENT
-from engine.pull import pull
 from tests.builders import image
 from tests.peers import oci_layout
 from tests.scenarios.commands import Floe

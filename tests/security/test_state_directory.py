@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.heads import FileHeads
-from engine.adapters.leases import FileLeases
-from engine.adapters.tally import FileTally
+from engine.adapters.state import FileLeases
+from engine.adapters.state.known_heads import FileHeads
+from engine.adapters.state.refusal_counts import FileTally
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from tests.builders import image

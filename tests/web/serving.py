@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from flask import Flask
 
 from web.connections import Connection
-from web.serving import Server
+from web.server import Server
 
 
 @contextmanager

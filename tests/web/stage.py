@@ -22,7 +22,7 @@ from engine.ports import SILENT
 from tests.builders import Artifact, image
 from tests.manifests import manifest
 from tests.peers import oci_layout
-from web.opening import WATCHERS, open_web
+from web.lifecycle import WATCHERS, open_web
 
 ALICE, BOB, CAROL = "alice@acme.com", "bob@acme.com", "carol@acme.com"
 TRACE = "a" * 32

@@ -19,7 +19,7 @@ from tests.peers.loopback import free_port
 from tests.peers.oidc_provider import SECRET, OidcProvider, log_in, oidc_provider
 from tests.web.serving import serving
 from tests.web.stage import Stage, signed_in, stage_in
-from web.secret import session_key
+from web.session_key import session_key
 
 pytestmark = pytest.mark.requirement("WB-002")
 

@@ -12,7 +12,7 @@ from engine.bootstrap import in_flight, open_platform
 from engine.config import load_config
 from tests.web.serving import serving
 from tests.web.stage import Stage, stage_in, write_manifest
-from web.opening import open_web
+from web.lifecycle import open_web
 
 pytestmark = pytest.mark.requirement("WB-001")
 

@@ -1,6 +1,6 @@
 """Times, sizes and versions as people read them."""
 
-from web.words import rank
+from web.formatting import rank
 
 
 def test_versions_are_sorted_as_versions_and_what_is_none_comes_first() -> None:

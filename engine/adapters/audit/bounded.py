@@ -8,10 +8,10 @@ from queue import Empty, Queue
 from types import TracebackType
 from typing import Self, TypeVar
 
-from engine.auditing import AuditBackendPlugin
 from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord
 from engine.domain.text import printable
+from engine.ports.audit_backend import AuditBackendPlugin
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -10,9 +10,9 @@ from sqlite_utils import Database
 
 from engine.adapters.audit.naming import moment
 from engine.adapters.disks import database_fact, way_out
-from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.errors import AuditUnavailableError, ConfigError
 from engine.domain.record import AnyRecord, record_from_bytes
+from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 
 # "floa" in ASCII: tells our files from those of other programs.
 _APPLICATION_ID = 0x666C6F61

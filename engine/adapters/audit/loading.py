@@ -7,14 +7,14 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from engine.adapters.audit.bounded import BoundedBackend
-from engine.auditing import (
+from engine.domain.errors import ConfigError, PromotionError
+from engine.domain.text import mask_secrets, printable
+from engine.ports.audit_backend import (
     ENTRY_POINTS,
     AuditBackendFactory,
     AuditBackendPlugin,
     AuditSettings,
 )
-from engine.domain.errors import ConfigError, PromotionError
-from engine.domain.text import mask_secrets, printable
 
 # Loaded when asked for: an object store client is no small import.
 _OURS = {
@@ -35,7 +35,8 @@ def open_backend(
     backend = _opened(name, settings)
     if not isinstance(backend, AuditBackendPlugin):
         raise ConfigError(
-            f"the entry point {name} of {ENTRY_POINTS} is not an engine.auditing.AuditBackendPlugin"
+            f"entry point '{name}' of {ENTRY_POINTS} is not an AuditBackendPlugin "
+            f"({AuditBackendPlugin.__module__})"
         )
     base, own = AuditBackendPlugin, type(backend)
     stores = own.store_promotion is not base.store_promotion

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from obstore.exceptions import UnknownConfigurationKeyError
 from pydantic import JsonValue
 
-from engine.config.problems import near
+from engine.config.error_messages import near
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
 

@@ -17,10 +17,10 @@ from pydantic import ValidationError
 
 from engine.adapters.audit.naming import is_record_name, moment, object_name
 from engine.adapters.audit.object_options import client_options, store_options, unknown_option
-from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.errors import AuditUnavailableError, ConfigError
 from engine.domain.record import AnyRecord, record_from_bytes
 from engine.domain.text import mask_secrets, printable
+from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 
 _MAX_ERROR = 64 * 1024
 # The body of an error of S3, and of what is compatible with it.

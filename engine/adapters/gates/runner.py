@@ -20,9 +20,9 @@ from engine.adapters.gates.verdict import (
     details_of,
     failed,
 )
-from engine.concealment import conceal
 from engine.domain.gate import Gate, GateKind, GateResult
 from engine.ports import GateSubject, Progress, StoppedError
+from engine.runtime.memory_protection import conceal
 
 _log = logging.getLogger(__name__)
 

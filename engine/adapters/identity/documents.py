@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from engine.config.addresses import is_loopback
-from engine.config.values import web_url
+from engine.config.field_types import web_url
 from engine.config.wall_clock import until
 from engine.domain.text import printable
 

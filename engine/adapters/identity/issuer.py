@@ -7,7 +7,7 @@ from engine.adapters.identity.documents import DocumentError, secure_url
 from engine.adapters.identity.keys import Key, published_keys
 from engine.domain.errors import IdentityUnavailableError
 from engine.domain.text import printable
-from engine.single_flight import SingleFlight
+from engine.runtime.single_flight import SingleFlight
 
 _KEPT_SECONDS = 3600.0
 # Anybody can make up key ids: they must not turn into as many requests to the issuer.

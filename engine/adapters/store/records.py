@@ -13,7 +13,7 @@ from engine.domain.record import LockRecord, UnlockRecord, record_from_bytes
 from engine.domain.selection import Selection
 from engine.domain.state import EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus
-from engine.ports.records import Covered, Cursor, KeptRecord, SeenStatus
+from engine.ports.record_cache import Covered, Cursor, KeptRecord, SeenStatus
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -68,7 +68,7 @@ GROUP BY version ORDER BY max(at) DESC, version DESC LIMIT ?
 
 
 class SqliteRecords:
-    """Implements `engine.ports.records.RecordStore`: `records.db` in `directory`."""
+    """Implements `engine.ports.record_cache.RecordStore`: `records.db` in `directory`."""
 
     def __init__(self, directory: Path, wait_seconds: float = 5) -> None:
         self._connections = Connections(directory / FILE_NAME, wait_seconds, _STEPS)

@@ -21,8 +21,8 @@ class Retention:
     """
     The age from which things may go. Changes themselves stay, and so do outputs of open ones.
 
-    ValueError below what `engine.stores.ChangeStore` promises: 24 hours of idempotency keys, 30
-    days of events.
+    ValueError below what `engine.ports.change_store.ChangeStore` promises: 24 hours of
+    idempotency keys, 30 days of events.
     """
 
     keys: timedelta = _MIN_KEYS

@@ -9,7 +9,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from engine.adapters.store import statements as sql
 from engine.domain.change import Change
-from engine.stores import Event, Note
+from engine.ports.change_store import Event, Note
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -15,7 +15,7 @@ from engine.domain.change import Change
 from engine.domain.errors import ConflictError
 from engine.domain.gate import GateKind
 from engine.ports import Clock
-from engine.stores import Event, Note
+from engine.ports.change_store import Event, Note
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -30,7 +30,7 @@ _AFTER_ALL = 2**63 - 1
 
 class SqliteStore:
     """
-    Implements `engine.stores.ChangeStore`; the file is `store.db` in `directory`.
+    Implements `engine.ports.change_store.ChangeStore`; the file is `store.db` in `directory`.
 
     Nothing is opened before the first call. `clock` dates what the caller does not date: events,
     idempotency keys and outputs. A database busy for `wait_seconds`, or one that cannot be used,

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
-from engine.telemetry import CURRENT_TRACE
+from engine.ports.telemetry import CURRENT_TRACE
 
 _VARIABLE = "FLOE_LOG"
 

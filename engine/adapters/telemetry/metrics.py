@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from engine.telemetry import (
+from engine.ports.telemetry import (
     APPROVAL_SECONDS,
     GATE_SECONDS,
     PROMOTIONS,
@@ -57,7 +57,7 @@ class _Series:
 
 class PrometheusMetrics:
     """
-    Implements `engine.telemetry.Metrics`. What nobody declared here, a metric or its labels, is
+    Implements `engine.ports.telemetry.Metrics`. Metrics and labels that are not declared here are
     logged and left out.
 
     https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format

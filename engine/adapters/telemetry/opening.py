@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from engine.domain.text import printable
-from engine.telemetry import NO_TRACER, Tracer
+from engine.ports.telemetry import NO_TRACER, Tracer
 
 _log = logging.getLogger(__name__)
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")

@@ -15,7 +15,7 @@ from opentelemetry.trace import Status, StatusCode, get_current_span, set_span_i
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from engine.domain.errors import PromotionError
-from engine.telemetry import CURRENT_TRACE, NO_SPAN, Attribute, Span, tracing
+from engine.ports.telemetry import CURRENT_TRACE, NO_SPAN, Attribute, Span, tracing
 
 _log = logging.getLogger(__name__)
 # A collector that does not answer delays nobody by more than 5 s (spec 18).
@@ -35,8 +35,8 @@ class _GivenTraceIds(RandomIdGenerator):
 
 class OtelTracer:
     """
-    Implements `engine.telemetry.Tracer`; `processor` gets the spans. TRACEPARENT and TRACESTATE of
-    `environ` are the parent of traces that have its trace id.
+    Implements `engine.ports.telemetry.Tracer`; `processor` gets the spans. TRACEPARENT and
+    TRACESTATE of `environ` are the parent of traces that have its trace id.
     """
 
     def __init__(self, processor: SpanProcessor, environ: Mapping[str, str]) -> None:
@@ -103,7 +103,7 @@ class OtelTracer:
 
 
 class OtelSpan:
-    """Implements `engine.telemetry.Span`."""
+    """Implements `engine.ports.telemetry.Span`."""
 
     def __init__(self, tracer: OtelTracer, span: SdkSpan) -> None:
         self._tracer = tracer

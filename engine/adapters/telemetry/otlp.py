@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.util.re import parse_env_headers
 
 from engine.adapters.telemetry.otel import OtelTracer
-from engine.telemetry import Tracer
+from engine.ports.telemetry import Tracer
 
 _log = logging.getLogger(__name__)
 _HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")

@@ -68,7 +68,7 @@ _Row = tuple[str, int, str, str, str, bytes, int, int, str | None]
 
 
 class SqliteOutbox:
-    """Implements `engine.outbox.Outbox`. Opens the file for every call: any thread may."""
+    """Implements `engine.ports.webhooks.Outbox`. Opens the file for every call: any thread may."""
 
     def __init__(self, path: Path, *, wait_seconds: float = _WAIT_SECONDS) -> None:
         self._path = path

@@ -19,9 +19,9 @@ from engine.adapters.webhooks.underway import UnderWay
 from engine.domain.delivery import Delivery, Undelivered
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.record import AnyRecord
-from engine.outbox import Outbox
 from engine.ports import Clock
-from engine.telemetry import NO_METRICS, WEBHOOK_DELIVERIES, Metrics
+from engine.ports.telemetry import NO_METRICS, WEBHOOK_DELIVERIES, Metrics
+from engine.ports.webhooks import Outbox
 
 _log = logging.getLogger(__name__)
 _COMMAND_SECONDS = 5.0
@@ -35,7 +35,7 @@ _MARGIN = timedelta(seconds=30)
 @dataclass(frozen=True)
 class Webhooks:
     """
-    Implements `engine.outbox.Announcer`, and delivers. No method raises for a webhook or an
+    Implements `engine.ports.webhooks.Announcer`, and delivers. No method raises for a webhook or an
     outbox that fails: each such failure is a logged warning (FR-043).
 
     `pause_seconds` is the pause before the second attempt; each later one is twice as long.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.adapters.registry.layout import LayoutRegistry
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.sigstore import SigstoreVerifier
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
 from engine.domain.signature import SignatureVerdict

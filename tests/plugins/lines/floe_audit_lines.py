@@ -1,10 +1,10 @@
-"""Somebody else's audit backend: a line of JSON per record. Knows `engine.auditing` alone."""
+"""A third party's audit backend: one JSON line per record. Imports only the port."""
 
 import time
 from pathlib import Path
 
-from engine.auditing import AuditBackendPlugin, AuditSettings
 from engine.domain.record import AnyRecord, PromotionRecord, record_from_bytes
+from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 
 
 class Lines(AuditBackendPlugin):

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.adapters.files import write_pieces
-from engine.adapters.registry.content import check_name
-from engine.adapters.registry.layout import LayoutRegistry
-from engine.adapters.registry.layout_files import writing
+from engine.adapters.registry.digest_check import check_name
+from engine.adapters.registry.layout.files import writing
+from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.registry.mirror.side import Pieces
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import ContentMissingError, RegistryUnavailableError

@@ -16,7 +16,7 @@ from engine.domain.errors import (
     TagExistsError,
 )
 from engine.domain.manifest import Manifest
-from engine.ports.mirror import Copied, TagCopy
+from engine.ports.secondary import Copied, TagCopy
 
 _log = logging.getLogger(__name__)
 # As many blobs at once as skopeo sends.

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from engine.adapters.registry.distribution import DistributionRegistry
-from engine.adapters.registry.exchange import STEP_BYTES, Deadline
 from engine.adapters.registry.mirror.side import Pieces
+from engine.adapters.registry.remote.messages import STEP_BYTES, Deadline
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryUnavailableError
 from engine.domain.manifest import Descriptor, Manifest

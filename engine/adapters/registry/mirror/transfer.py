@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from threading import Event
 
-from engine.adapters.registry.content import checked
+from engine.adapters.registry.digest_check import checked
 from engine.adapters.registry.mirror.side import Side
 from engine.domain.errors import ContentMissingError, PromotionError, RegistryUnavailableError
 from engine.domain.manifest import Descriptor

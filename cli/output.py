@@ -1,0 +1,106 @@
+"""An answer: what a command says, in which form, and how it exits."""
+
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Thread
+from typing import Any, NoReturn
+
+import click
+
+from cli.errors import INTERRUPTED, as_json
+from cli.stdio import remark, written
+from engine.domain.errors import PromotionError
+from engine.domain.text import printable
+
+_AFTERWARDS_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    `document` is for programs, `lines` for people; `failed` lines go to stderr, where errors are
+    looked for. A dry run that finds blockers still answers: its lines are the answer. `warnings`
+    go to stderr in every form of output, so that programs read the document alone.
+    `afterwards` is attempted once it is given, for a moment, and changes nothing about it.
+    """
+
+    document: Any
+    lines: list[str] = field(default_factory=list)
+    exit_code: int = 0
+    failed: bool = False
+    warnings: tuple[str, ...] = ()
+    afterwards: Callable[[], None] | None = None
+
+
+class InterruptedRunError(PromotionError):
+    """Ctrl-C or SIGTERM ended the run."""
+
+    exit_code = INTERRUPTED
+    reason_code = "interrupted"
+
+
+def deliver(
+    output: str, ask: Callable[[], Answer], failure: Callable[[PromotionError], Answer]
+) -> NoReturn:
+    """Ask, and put the answer or the failure on stdout: exactly one document with JSON."""
+    try:
+        answer = ask()
+    except PromotionError as error:
+        answer = failure(error)
+    except KeyboardInterrupt:
+        answer = failure(InterruptedRunError("Interrupted: run the same command again to go on"))
+    except Exception as error:
+        if os.environ.get("FLOE_DEBUG"):
+            raise
+        answer = failure(
+            PromotionError(
+                f"Unexpected {type(error).__name__}: {error}. This is a defect: please report it. "
+                "FLOE_DEBUG=1 shows where it happened"
+            )
+        )
+    for warning in dict.fromkeys(answer.warnings):
+        remark(f"WARNING: {printable(warning)}")
+    code = written(partial(_print, output, answer), answer.exit_code)
+    if answer.afterwards:
+        _attempt(answer.afterwards)
+    raise click.exceptions.Exit(code)
+
+
+def _attempt(work: Callable[[], None]) -> None:
+    def quietly() -> None:
+        with suppress(Exception):
+            work()
+
+    thread = Thread(target=quietly, daemon=True)
+    # Nothing more is to be read on stderr either.
+    logging.disable()
+    try:
+        thread.start()
+        with suppress(KeyboardInterrupt):
+            thread.join(_AFTERWARDS_SECONDS)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _print(output: str, answer: Answer) -> None:
+    if output == "json":
+        click.echo(as_json(answer.document))
+    elif output == "yaml":
+        click.echo(_yaml(answer.document), nl=False)
+    else:
+        for line in answer.lines:
+            # What a server says is in it too, and is never obeyed by a terminal.
+            click.echo(printable(line), err=answer.failed)
+
+
+def _yaml(document: Any) -> str:
+    import json
+
+    import yaml  # the one output that needs it
+
+    text: str = yaml.safe_dump(json.loads(as_json(document)), sort_keys=False)
+    return text

@@ -1,0 +1,183 @@
+"""Asks a server over HTTP: who asks is in a header, and every answer is JSON of `floe serve`."""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx
+from pydantic import ValidationError
+
+from cli.remote.bounded_http import Answer, EndlessAnswerError, exchange
+from cli.remote.errors import Failure, ServerUnavailableError
+from engine.config.proxies import usable_surroundings
+from engine.config.wall_clock import held
+from engine.domain.errors import PromotionError, UsageError
+from engine.domain.text import printable
+
+_TRIES = 3
+_FIRST_PAUSE_SECONDS = 0.5
+_CONNECT_SECONDS = 10.0
+_ANSWER_SECONDS = 30.0
+_WHOLE_SECONDS = 120.0
+# What reads whole ledgers, copies to secondaries or runs gates takes as long as it takes.
+_LONG_SECONDS = 3600.0
+# From whatever stands in front of the server while it starts again.
+_PASSING = (502, 503, 504)
+_TICKET = "Floe-Ticket"
+Json = Any
+
+
+class Api:
+    """
+    One server, asked as the holder of `token` under one trace.
+
+    Redirects are never followed, so that the token goes nowhere else. What may be asked twice is
+    asked again when no answer came, a few times.
+    """
+
+    def __init__(
+        self,
+        address: httpx.URL,
+        token: str | None,
+        trace_id: str,
+        pause: Callable[[float], None] = time.sleep,
+        whole_seconds: float = _WHOLE_SECONDS,
+    ) -> None:
+        self.place = str(address).rstrip("/")
+        self._pause = pause
+        self._whole_seconds = whole_seconds
+        self._ticket: dict[str, str] = {}
+        self._shown = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01",
+        }
+        with usable_surroundings():
+            client = httpx.Client(
+                base_url=f"{self.place}/api/v1/",
+                headers=headers,
+                follow_redirects=False,
+                timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+            )
+        self._client = held(client)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def get(
+        self, path: str, query: Mapping[str, str | None] | None = None, *, long: bool = False
+    ) -> Json:
+        """What the server says at `path`."""
+        asked = {name: value for name, value in (query or {}).items() if value is not None}
+        return self._asked("GET", path, again=True, params=asked, long=long)
+
+    def follow(self, change_id: str) -> Json:
+        """A change that was asked for here: as its ticket allows, since a token ends sooner."""
+        path = f"changes/{quote(change_id, safe='', errors='replace')}"
+        return self._asked("GET", path, again=True, shown=self._ticket or self._shown)
+
+    def post(self, path: str, body: Mapping[str, Json] | None = None) -> Json:
+        """Order something that is done once, so it is never sent twice."""
+        return self._asked("POST", path, again=False, json=body)
+
+    def order(
+        self,
+        path: str,
+        body: Mapping[str, Json],
+        answers: Callable[[Json], bool],
+        *,
+        long: bool = False,
+    ) -> Json:
+        """
+        Order something under a key of its own: sent again, it is still done once. A refusal that
+        `answers` is returned, and not raised.
+        """
+        key = {"Idempotency-Key": str(uuid4())}
+        return self._asked(
+            "POST", path, again=not long, answers=answers, long=long, json=body, headers=key
+        )
+
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        *,
+        again: bool,
+        answers: Callable[[Json], bool] = lambda _: False,
+        shown: Mapping[str, str] | None = None,
+        **options: Json,
+    ) -> Json:
+        tries = _TRIES if again else 1
+        headers = {**(self._shown if shown is None else shown), **options.pop("headers", {})}
+        for number in range(1, tries + 1):
+            try:
+                answer = self._exchanged(method, path, headers=headers, **options)
+            except httpx.RequestError as error:
+                if number == tries:
+                    raise self._unreached(error, sent=not again) from error
+            else:
+                passing = answer.status in _PASSING and not answer.is_json
+                if not passing or number == tries:
+                    return self._read(answer, answers)
+            self._pause(_FIRST_PAUSE_SECONDS * 2 ** (number - 1))
+        raise AssertionError("the last try returns or raises")
+
+    def _exchanged(self, method: str, path: str, *, long: bool = False, **options: Json) -> Answer:
+        seconds = self._whole_seconds
+        if long:
+            seconds = _LONG_SECONDS
+            options["timeout"] = httpx.Timeout(_LONG_SECONDS, connect=_CONNECT_SECONDS)
+        try:
+            return exchange(self._client, method, path, seconds, **options)
+        except EndlessAnswerError as error:
+            raise self.strange(str(error)) from error
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"'{printable(error.object)}' is not valid UTF-8: type it again as text"
+            ) from error
+        except httpx.InvalidURL as error:
+            # The server's address was looked at before: this is of what was asked for.
+            raise UsageError(f"What is asked for is no part of an address: {error}") from error
+
+    def _read(self, answer: Answer, answers: Callable[[Json], bool]) -> Json:
+        """Its document; the PromotionError it speaks of when it is a refusal."""
+        if answer.leads_elsewhere:
+            raise ServerUnavailableError(
+                f"{self.place} sends its callers elsewhere, where the token does not go: set "
+                "FLOE_SERVER to the address of the server itself"
+            )
+        document = answer.document
+        if document is not None and (answer.is_success or answers(document)):
+            if _TICKET in answer.headers:
+                self._ticket = {_TICKET: answer.headers[_TICKET]}
+            return document
+        raise self._refused(answer)
+
+    def _refused(self, answer: Answer) -> PromotionError:
+        try:
+            error = Failure.model_validate(answer.document).error.raised()
+        except ValidationError:
+            return self.strange(f"HTTP status {answer.status}")
+        if answer.status == httpx.codes.UNAUTHORIZED and not self._shown:
+            error.args = (
+                f"{self.place} has to know who asks: set FLOE_ID_TOKEN to an OIDC token of an "
+                "issuer that its manifest.yaml names",
+            )
+        return error
+
+    def strange(self, what: str) -> ServerUnavailableError:
+        """The error for an answer that no `floe serve` of this version gives."""
+        return ServerUnavailableError(
+            f"{self.place} does not answer as `floe serve` does ({what}): see that FLOE_SERVER is "
+            "right, and that both are of the same version"
+        )
+
+    def _unreached(self, error: httpx.RequestError, *, sent: bool) -> ServerUnavailableError:
+        maybe = sent and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+        what = str(error) or type(error).__name__
+        after = "it may have been done: floe platform changes shows it" if maybe else "try again"
+        return ServerUnavailableError(f"{self.place} does not answer ({what}): {after}")

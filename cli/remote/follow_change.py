@@ -1,0 +1,127 @@
+"""Follows a change on a server: what happens is told as it is here, until it ends or waits."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from cli.output import InterruptedRunError
+from cli.progress import TerminalProgress
+from cli.remote import responses
+from cli.remote.client import Api
+from cli.remote.errors import ServerUnavailableError
+from engine.domain.change import Change, ChangeState
+from engine.domain.errors import AuthorizationError, PromotionError
+from engine.domain.gate import GateKind, GateResult, GateStatus
+
+_LOOK_SECONDS = 0.5
+# A server that starts again is back by then.
+_PATIENCE_SECONDS = 60.0
+_UNAVAILABLE = 5
+
+
+@dataclass
+class Following:
+    """One change; `told` counts the events that somebody was told of."""
+
+    api: Api
+    change_id: str
+    progress: TerminalProgress
+    patience_seconds: float = _PATIENCE_SECONDS
+    told: int = 0
+    pause: Callable[[float], None] = field(default=time.sleep)
+
+    def settled(self, wait_seconds: float = 0) -> Change:
+        """
+        The change once it has ended or waits for somebody; who decides is waited for at most
+        `wait_seconds`. InterruptedRunError on Ctrl-C: the change goes on all the same.
+        """
+        with self._going_on():
+            change = self._look()
+            while change.state in (ChangeState.CHECKING, ChangeState.EXECUTING):
+                self.pause(_LOOK_SECONDS)
+                change = self._look()
+            deadline = time.monotonic() + wait_seconds
+            while change.open and (left := deadline - time.monotonic()) > 0:
+                self.progress.waiting(change, left)
+                self.pause(min(_LOOK_SECONDS, left))
+                change = self._look()
+            return change
+
+    def _look(self) -> Change:
+        """As it is now, however long the server takes to be there again, within patience."""
+        end = time.monotonic() + self.patience_seconds
+        while True:
+            try:
+                document = self.api.follow(self.change_id)
+                break
+            except PromotionError as error:
+                if error.exit_code != _UNAVAILABLE or time.monotonic() > end:
+                    raise
+            self.pause(_LOOK_SECONDS)
+        self._tell(responses.events(document))
+        return responses.change(document)
+
+    def _tell(self, events: tuple[responses.ToldEvent, ...]) -> None:
+        for event in events[self.told :]:
+            if event.kind == "gate_started":
+                self.progress.gate_started(*_started(event.details))
+            if event.kind == "gate_finished":
+                self._finish(_finished(event.details))
+        self.told = max(self.told, len(events))
+
+    def _finish(self, result: GateResult) -> None:
+        """Show the last lines of a failed gate, where the server still gives them."""
+        if result.status is GateStatus.FAILED:
+            with suppress(PromotionError):
+                output = output_of(self.api, self.change_id, result.gate)
+                self.progress.gate_output(result.gate, output or b"")
+        self.progress.gate_finished(result)
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """What ends the following does not end the change: whoever followed is told so."""
+        on = f"Change {self.change_id} goes on at {self.api.place}"
+        again = "the same command asked again follows it"
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            raise InterruptedRunError(f"Interrupted. {on}: {again}") from error
+        except ServerUnavailableError as error:
+            error.args = (f"{error}. {on} when it is there again: {again}",)
+            raise
+        except AuthorizationError as error:
+            error.args = (f"{error}. {on}: {again}, with a new token",)
+            raise
+
+
+def output_of(api: Api, change_id: str, gate: GateKind) -> bytes | None:
+    """What a gate printed; None where the server keeps nothing of it."""
+    try:
+        document = api.get(f"changes/{quote(change_id, safe='', errors='replace')}/output/{gate}")
+    except PromotionError as error:
+        if error.reason_code != "not_found":
+            raise
+        return None
+    output = document.get("output") if isinstance(document, dict) else None
+    if not isinstance(output, str):
+        raise responses.StrangeAnswerError("an output without text")
+    return output.encode(errors="replace")
+
+
+def _started(details: Mapping[str, Any]) -> tuple[GateKind, int]:
+    try:
+        return GateKind(details["gate"]), int(details["timeout_seconds"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise responses.StrangeAnswerError(f"gate_started without {error}") from error
+
+
+def _finished(details: Mapping[str, Any]) -> GateResult:
+    try:
+        return GateResult.model_validate(details.get("result"))
+    except ValidationError as error:
+        raise responses.StrangeAnswerError("gate_finished without a result") from error

@@ -1,0 +1,58 @@
+"""Where commands are carried out: here, or by the server that FLOE_SERVER names."""
+
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
+from typing import Protocol
+
+from cli.output import Answer
+from engine.domain.gate import GateKind
+from engine.responses.freeze import AskedFreeze
+from engine.responses.promotion import Asked
+from engine.responses.rollback import AskedRollback
+
+
+class Server(Protocol):
+    """
+    The commands of `floe platform` as a running `floe serve` carries them out. Each answers as
+    the command does here, and raises PromotionError as it does here.
+    """
+
+    def promote(self, asked: Asked, run_gates: bool, wait_seconds: int) -> Answer: ...
+    def roll_back(self, asked: AskedRollback, wait_seconds: int) -> Answer: ...
+    def freeze(self, asked: AskedFreeze, duration: str | None) -> Answer: ...
+    def approve(self, change_id: str, reason: str | None) -> Answer: ...
+    def reject(self, change_id: str, reason: str) -> Answer: ...
+    def cancel(self, change_id: str, reason: str | None) -> Answer: ...
+    def changes(self, everything: bool, limit: int) -> Answer: ...
+    def show(self, change_id: str, gate: GateKind | None) -> Answer: ...
+    def status(self, environment: str | None, history: int | None) -> Answer: ...
+    def sync(self, environment: str | None) -> Answer: ...
+    def webhooks(self, redeliver: str | None) -> Answer: ...
+    def signature(self, version: str, environment: str | None) -> Answer: ...
+
+    def audit(self, environment: str | None, strict: bool) -> Answer:
+        """With `strict`, records made under another configuration are problems."""
+        ...
+
+    def history(
+        self, filters: Mapping[str, str | None], limit: int | None, as_lines: bool
+    ) -> Answer:
+        """Of the records that `filters` admit, the newest `limit`; each a line `as_lines`."""
+        ...
+
+
+def through_server(trace_id: str) -> AbstractContextManager[Server | None]:
+    """
+    The server to ask, under `trace_id`; None where FLOE_SERVER names none. ConfigError when it
+    cannot be used.
+    """
+    address = os.environ.get("FLOE_SERVER", "").strip()
+    if not address:
+        return nullcontext()
+    # Loaded only where a server is asked: what is done here needs no HTTP client.
+    opened: AbstractContextManager[Server] = import_module("cli.remote.commands").asking(
+        address, os.environ.get("FLOE_ID_TOKEN", "").strip(), trace_id
+    )
+    return opened

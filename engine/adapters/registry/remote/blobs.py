@@ -1,0 +1,188 @@
+"""Blobs of a repository as streams: looked for, opened, mounted, and taken in."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import urlencode
+
+import httpx
+
+from engine.adapters.registry.digest_check import check_name
+from engine.adapters.registry.remote.blob_upload import (
+    GONE,
+    GONE_CODES,
+    OCTETS,
+    blob_url,
+    open_session,
+)
+from engine.adapters.registry.remote.connection_errors import never_connected, unreachable
+from engine.adapters.registry.remote.errors import check_stored, codes, expect
+from engine.adapters.registry.remote.messages import STEP_BYTES, Answer, Call, Deadline
+from engine.adapters.registry.remote.session import Session
+from engine.config.wall_clock import until
+from engine.domain.artifact import Digest
+from engine.domain.errors import (
+    ContentMissingError,
+    RegistryAccessError,
+    RegistryAnswerError,
+    RegistryRefusalError,
+    RegistryUnavailableError,
+)
+from engine.domain.manifest import Descriptor
+
+_log = logging.getLogger(__name__)
+# How much of the time-out a question may take that is asked to save work only.
+_QUESTION_SHARE = 0.3
+
+Pieces = Callable[[], Iterator[bytes]]
+
+
+class Blobs:
+    """The blobs of `repository` at `root` (`scheme://host`), which people know as `reference`."""
+
+    def __init__(self, session: Session, root: str, repository: str, reference: str) -> None:
+        self._session = session
+        self._url = f"{root}/v2/{repository}/blobs"
+        self._reference = reference
+        self.root = root
+        self.repository = repository
+
+    def holds(self, named: Descriptor, deadline: Deadline) -> bool | None:
+        """
+        Whether the blob is known to be here: False as well where the registry refuses to say, None
+        where it does not answer. Unless this is True, the blob has to be sent.
+        """
+        check_name(named.digest)
+        url = f"{self._url}/{named.digest}"
+        with suppress(RegistryRefusalError):
+            answer = self._asked(Call("HEAD", url), deadline)
+            if answer is None:
+                return None
+            if answer.status in (httpx.codes.OK, httpx.codes.NOT_FOUND):
+                return answer.status == httpx.codes.OK
+        # Storage that a registry redirects to often serves GET only. One byte is enough.
+        first = {"Range": "bytes=0-0"}
+        with suppress(RegistryRefusalError):
+            answer = self._asked(Call("GET", url, first, streamed=True), deadline)
+            if answer is None or answer.opened is None:
+                return False
+            answer.opened.close()
+            return _whole_size(answer) == str(named.size)
+        return False
+
+    @contextmanager
+    def opened(self, digest: str, deadline: Deadline) -> Iterator[Iterator[bytes]]:
+        """The pieces of a blob as they come, neither measured nor checked."""
+        check_name(digest)
+        call = Call("GET", f"{self._url}/{digest}", streamed=True)
+        answer = self._session.send(call, deadline)
+        if answer.status == httpx.codes.NOT_FOUND:
+            raise ContentMissingError(
+                f"blob {digest} is missing in {self._reference}: "
+                "push the artifact it belongs to again"
+            )
+        response = expect(answer, httpx.codes.OK).opened
+        if response is None:
+            raise RegistryAnswerError(f"{self._reference} sent no content for blob {digest}")
+        try:
+            yield _pieces(answer.call, response, deadline.seconds)
+        finally:
+            response.close()
+
+    def mount(self, digest: str, repository: str, deadline: Deadline) -> bool:
+        """
+        Take `digest` over from another `repository` of the same host (distribution-spec 1.1,
+        "Mounting a blob"); False where it has to be sent, whatever the reason.
+        """
+        query = urlencode({"mount": digest, "from": repository})
+        call = Call("POST", f"{self._url}/uploads/?{query}", content=b"")
+        try:
+            answer = self._asked(call, deadline)
+        except (RegistryAccessError, RegistryRefusalError):
+            # Who may write here need not be allowed to read there.
+            return False
+        return answer is not None and answer.status == httpx.codes.CREATED
+
+    def _asked(self, call: Call, deadline: Deadline) -> Answer | None:
+        """
+        The answer to `call`, which can only save sending a blob: None where there is none in part
+        of the time. RegistryUnavailableError when nothing else would get through either.
+        """
+        part = Deadline(min(deadline.remaining, deadline.seconds * _QUESTION_SHARE))
+        try:
+            return self._session.send(call, part)
+        except (RegistryAccessError, RegistryRefusalError):
+            raise
+        except RegistryUnavailableError as error:
+            if deadline.remaining <= 0 or never_connected(error, self.root):
+                raise
+            _log.info("whether %s has a blob is unknown: %s", self._reference, error)
+            return None
+
+    def send(self, named: Descriptor, pieces: Pieces, deadline: Deadline) -> None:
+        """
+        Take in the blob `named`; `pieces` begins it anew, and raises rather than end with other
+        content. An upload that breaks off is begun once more, in a new session.
+        """
+        check_name(named.digest)
+        answer = self._first_try(named, pieces, deadline)
+        if answer is None:
+            answer = self._attempt(named, pieces, deadline)
+        expect(answer, httpx.codes.CREATED)
+        if named.digest.startswith("sha256:"):
+            check_stored(answer, Digest(named.digest))
+
+    def _first_try(self, named: Descriptor, pieces: Pieces, deadline: Deadline) -> Answer | None:
+        """None when the session is gone, or may be: after a broken connection nobody knows."""
+        try:
+            answer = self._attempt(named, pieces, deadline)
+        except (RegistryAccessError, RegistryAnswerError):
+            raise
+        except RegistryUnavailableError:
+            if deadline.remaining <= 0:
+                raise
+            return None
+        gone = answer.status in GONE or codes(answer) & GONE_CODES
+        return None if gone else answer
+
+    def _attempt(self, named: Descriptor, pieces: Pieces, deadline: Deadline) -> Answer:
+        # Opened just before the content goes out: a token that has expired is renewed here.
+        location = open_session(self._session, f"{self._url}/uploads/", deadline)
+        headers = {"Content-Type": OCTETS, "Content-Length": str(named.size)}
+        url = blob_url(location, named.digest)
+        call = Call("PUT", url, headers, repeatable=False, pieces=pieces)
+        return self._session.send(call, deadline)
+
+
+def _whole_size(answer: Answer) -> str:
+    """The size of the whole blob, as the answer to a request for a part of it says."""
+    if answer.status == httpx.codes.PARTIAL_CONTENT:
+        return str(answer.headers.get("Content-Range", "")).rpartition("/")[2]
+    return str(answer.headers.get("Content-Length", ""))
+
+
+def _pieces(call: Call, response: httpx.Response, seconds: float) -> Iterator[bytes]:
+    """
+    The content of `response`, of which each STEP_BYTES have to come within `seconds`. The time in
+    which the caller does something else with a piece does not count.
+    """
+    chunks = response.iter_raw()
+    waited, came = 0.0, 0
+    while True:
+        deadline = Deadline(seconds - waited)
+        try:
+            chunk = _next(chunks, deadline)
+        except httpx.TransportError as error:
+            raise unreachable(call, error) from error
+        if not chunk:
+            return
+        waited, came = seconds - deadline.remaining, came + len(chunk)
+        if came >= STEP_BYTES:
+            waited, came = 0.0, 0
+        yield chunk
+
+
+def _next(chunks: Iterator[bytes], deadline: Deadline) -> bytes:
+    """Nothing at the end; httpx.ReadTimeout at the deadline."""
+    with until(lambda: deadline.remaining):
+        return next(chunks, b"")

@@ -1,0 +1,207 @@
+"""
+A repository in a remote registry.
+
+https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
+"""
+
+import logging
+from collections.abc import Sequence
+from copy import copy
+from typing import BinaryIO, Self
+
+import httpx
+
+from engine.adapters.registry.digest_check import check_digest, check_name, check_saved
+from engine.adapters.registry.remote.blob_upload import BlobUpload, open_session
+from engine.adapters.registry.remote.blobs import Blobs
+from engine.adapters.registry.remote.errors import expect
+from engine.adapters.registry.remote.lru_set import Recent
+from engine.adapters.registry.remote.manifests import Manifests
+from engine.adapters.registry.remote.messages import Answer, Call, Deadline
+from engine.adapters.registry.remote.referrers import (
+    ReferrersApi,
+    entries,
+    extended,
+    fallback_index,
+    fallback_tag,
+    possibly,
+)
+from engine.adapters.registry.remote.session import Session
+from engine.adapters.registry.remote.tags import TagList
+from engine.domain.artifact import Digest, Tag
+from engine.domain.errors import (
+    ConfigError,
+    ContentMissingError,
+    RegistryAccessError,
+    RegistryAnswerError,
+    TagExistsError,
+)
+from engine.domain.identity import UserCheck
+from engine.domain.manifest import Descriptor, Manifest
+
+_log = logging.getLogger(__name__)
+_INDEX_WRITES = 3
+_MAX_CHECK_SECONDS = 10.0
+# More than are attached to an artifact at once.
+_MAX_UNACKNOWLEDGED = 10_000
+
+
+class DistributionRegistry:
+    """
+    Implements `engine.ports.Registry`; several threads may use it at once.
+
+    `root` is `scheme://host`, `reference` how people name the repository. Every call is over
+    within `timeout_seconds`, retries included.
+    """
+
+    def __init__(
+        self, session: Session, root: str, repository: str, reference: str, timeout_seconds: float
+    ) -> None:
+        self._session = session
+        self._base = f"{root}/v2/"
+        self._url = f"{root}/v2/{repository}"
+        self._reference = reference
+        self._timeout_seconds = timeout_seconds
+        self._manifests = Manifests(session, self._url, reference)
+        self._tags = TagList(session, self._url)
+        self._api = ReferrersApi(session, self._url)
+        self._unacknowledged = Recent[str](_MAX_UNACKNOWLEDGED)
+        self._shared: Deadline | None = None
+        self._user_check: UserCheck | None = None
+        self.blobs = Blobs(session, root, repository, reference)
+
+    @property
+    def reference(self) -> str:
+        return self._reference
+
+    @property
+    def timeout_seconds(self) -> float:
+        return self._timeout_seconds
+
+    def within(self, deadline: Deadline) -> Self:
+        """This registry, with `deadline` for all calls together instead of one for each."""
+        bounded = copy(self)
+        bounded._shared = deadline
+        return bounded
+
+    @property
+    def accepted_user(self) -> str | None:
+        """The user whose password this registry asked for and accepted since it was opened."""
+        return self._session.accepted_user
+
+    def sign_in(self) -> str | None:
+        """
+        Have the registry ask who we are, if there is a password to show; who we are by its answer.
+
+        None where it does not ask, or does not accept: what needs the credentials says so then.
+        """
+        deadline = self._deadline()
+        try:
+            if not self._session.names_somebody(deadline):
+                return None
+            # distribution-spec 1.1, "Determining Support": where registries ask for credentials.
+            self._session.send(Call("GET", self._base), deadline)
+        except (ConfigError, RegistryAccessError, RegistryAnswerError) as error:
+            _log.info("nobody by the credentials for %s: %s", self._reference, error)
+            return None
+        return self._session.accepted_user
+
+    def check_user(self) -> UserCheck:
+        """Whether the registry refuses the password of `sign_in` under a random user name."""
+        if self._user_check is None:
+            deadline = Deadline(min(self._timeout_seconds, _MAX_CHECK_SECONDS))
+            host = self._reference.partition("/")[0]
+            nobody = UserCheck(False, f"registry {host} has accepted no user name and password")
+            self._user_check = self._session.check_user(deadline) or nobody
+        return self._user_check
+
+    def close(self) -> None:
+        self._session.close()
+
+    def resolve(self, tag: Tag) -> Digest | None:
+        return self._manifests.resolve(tag, self._deadline())
+
+    def fetch(self, reference: Tag | Digest) -> Manifest | None:
+        return self._manifests.fetch(reference, self._deadline())
+
+    def holds(self, digest: Digest) -> bool:
+        """Whether the manifest is here, by its digest."""
+        return self._manifests.resolve(digest, self._deadline()) == digest
+
+    def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
+        if not self._manifests.put(manifest, tag, self._deadline()):
+            self._unacknowledged.add(str(manifest.digest))
+
+    def blob(self, digest: str, limit: int) -> bytes:
+        content = self._blob(digest, limit).body
+        check_digest(digest, [content], self._reference)
+        return content
+
+    def save(self, digest: str, size: int, file: BinaryIO) -> None:
+        self._blob(digest, size, file)
+        check_saved(digest, size, file, self._reference)
+
+    def _blob(self, digest: str, limit: int, into: BinaryIO | None = None) -> Answer:
+        check_name(digest)
+        call = Call("GET", f"{self._url}/blobs/{digest}", limit=limit, into=into)
+        answer = self._session.send(call, self._deadline())
+        if answer.status == httpx.codes.NOT_FOUND:
+            raise ContentMissingError(
+                f"blob {digest} is missing in {self._reference}: "
+                "push the artifact it belongs to again"
+            )
+        return expect(answer, httpx.codes.OK)
+
+    def tags(self) -> tuple[Tag, ...]:
+        return self._tags.read(self._deadline())
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        deadline = self._deadline()
+        listed = self._api.listed(subject, artifact_type, deadline)
+        if listed is None:
+            listed = entries(self._fallback(subject, deadline))
+        return possibly(listed, artifact_type)
+
+    def open_upload(self) -> BlobUpload:
+        uploads = f"{self._url}/blobs/uploads/"
+        location = open_session(self._session, uploads, self._deadline())
+        return BlobUpload(self._session, uploads, location, self._deadline)
+
+    def attach(self, subject: Digest, referrer: Descriptor) -> None:
+        self.attach_all(subject, (referrer,))
+
+    def attach_all(self, subject: Digest, referrers: Sequence[Descriptor]) -> bool:
+        """As `attach`, for several in one change of the index; False where there was none."""
+        deadline = self._deadline()
+        acknowledged = not any(r.digest in self._unacknowledged for r in referrers)
+        if self._api.exists(subject, deadline, acknowledged=acknowledged):
+            return False
+        for writes_left in reversed(range(_INDEX_WRITES + 1)):
+            index = self._fallback(subject, deadline)
+            listed = {entry.digest for entry in entries(index)}
+            missing = [r for r in referrers if r.digest not in listed]
+            if not missing:
+                return writes_left < _INDEX_WRITES
+            if writes_left:
+                self._put_index(extended(index, missing), fallback_tag(subject), deadline)
+        raise RegistryAnswerError(
+            f"tag '{fallback_tag(subject)}' in {self._reference} does not keep "
+            f"{missing[0].digest}: somebody else writes it at the same time, try again"
+        )
+
+    def _deadline(self) -> Deadline:
+        return self._shared or Deadline(self._timeout_seconds)
+
+    def _fallback(self, subject: Digest, deadline: Deadline) -> Manifest | None:
+        return fallback_index(self._manifests.fetch(fallback_tag(subject), deadline), subject)
+
+    def _put_index(self, index: Manifest, tag: Tag, deadline: Deadline) -> None:
+        try:
+            self._manifests.put(index, tag, deadline)
+        except TagExistsError as error:
+            raise RegistryAnswerError(
+                f"tag '{tag}' in {self._reference} lists what is attached to an artifact and has "
+                "to move: exempt `sha256-*` from the registry's immutability rule"
+            ) from error

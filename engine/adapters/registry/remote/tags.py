@@ -1,0 +1,81 @@
+"""List the tags of a repository (distribution-spec 1.1, "Listing Tags")."""
+
+import logging
+from collections.abc import Iterator
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.adapters.registry.remote.errors import expect
+from engine.adapters.registry.remote.messages import Answer, Call, Deadline
+from engine.adapters.registry.remote.paging import pages
+from engine.adapters.registry.remote.session import Session
+from engine.domain.artifact import Tag
+from engine.domain.errors import RegistryAnswerError
+from engine.domain.text import printable
+
+_log = logging.getLogger(__name__)
+_MAX_BYTES = 8 * 1024 * 1024
+# Registries may have a maximum (PAGINATION_NUMBER_INVALID); the last one leaves it to them.
+_PAGE_SIZES = ("?n=1000", "?n=100", "")
+_REFUSED = frozenset({400, 416, 422})
+
+
+class _TagList(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    tags: tuple[str, ...] | None = None
+
+
+class TagList:
+    """The tags of the repository at `url`. The page size the registry accepts is remembered."""
+
+    def __init__(self, session: Session, url: str) -> None:
+        self._session = session
+        self._url = f"{url}/tags/list"
+        self._page_sizes: tuple[str, ...] = _PAGE_SIZES
+
+    def read(self, deadline: Deadline) -> tuple[Tag, ...]:
+        """Every tag; none where the repository is absent."""
+        found: dict[Tag, None] = {}
+        for page in self._pages(deadline):
+            if page.status == httpx.codes.NOT_FOUND:
+                return ()
+            found |= dict.fromkeys(_tags_of(expect(page, httpx.codes.OK)))
+        return tuple(found)
+
+    def _pages(self, deadline: Deadline) -> Iterator[Answer]:
+        """Pages of the largest size that the registry accepts."""
+        while True:
+            size, *smaller = self._page_sizes
+            call = Call("GET", self._url + size, limit=_MAX_BYTES)
+            answers = pages(self._session, call, deadline)
+            first = next(answers)
+            if first.status not in _REFUSED or not smaller:
+                break
+            self._page_sizes = tuple(smaller)
+        yield first
+        yield from answers
+
+
+def _tags_of(page: Answer) -> tuple[Tag, ...]:
+    """
+    The tags of one page.
+
+    A name outside OCI's grammar is left out with a warning. None of ours can be among those, so
+    no rule depends on it, while failing would let one foreign name block every rollback.
+    """
+    try:
+        names = _TagList.model_validate_json(page.body).tags or ()
+    except ValidationError as error:
+        raise RegistryAnswerError(
+            f"registry {page.call.host} answered {page.call.doing} with something that is no "
+            "list of tags: check artifacts.registry.uri"
+        ) from error
+    tags = []
+    for name in names:
+        try:
+            tags.append(Tag(name))
+        except ValueError:
+            _log.warning("left out of the tags of %s: '%s'", page.call.host, printable(name[:200]))
+    return tuple(tags)

@@ -1,0 +1,264 @@
+"""Requests over one long-lived connection pool: bounded in time and size, repeated where safe."""
+
+import logging
+import random
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO
+
+import httpx
+
+from engine.adapters.registry.remote.connection_errors import passes, unreachable
+from engine.adapters.registry.remote.errors import explanation
+from engine.adapters.registry.remote.messages import (
+    MAX_ERROR_BYTES,
+    STEP_BYTES,
+    Answer,
+    Call,
+    Deadline,
+)
+from engine.config.proxies import usable_surroundings
+from engine.config.wall_clock import held, until
+from engine.domain.errors import (
+    ConfigError,
+    RegistryAnswerError,
+    RegistryRefusalError,
+    RegistryUnavailableError,
+)
+from engine.domain.text import printable
+
+Observer = Callable[[str, str], None]
+
+_log = logging.getLogger(__name__)
+_BUSY = frozenset({429, 500, 502, 503, 504})
+# Six attempts in about 1.5 s: a registry that is restarting is often back by then, and a person
+# does not wait for one that is not. The first pauses are short because registries on a file
+# system answer 500 for the instant in which a tag is being moved.
+PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
+# Where no connection is made at all, three attempts tell as much.
+_UNCONNECTED_PAUSES = 2
+_CONNECT_SECONDS = 10.0
+# httpx would turn `user:password@` in a URL, which a registry may send us, into credentials.
+_NO_AUTH = httpx.Auth()
+
+
+class _PassingError(Exception):
+    """A failure that may be gone in `retry_after` seconds, to be repeated `most` times."""
+
+    def __init__(
+        self,
+        failure: RegistryUnavailableError,
+        retry_after: float = 0.0,
+        most: int | None = None,
+    ) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+        self.retry_after = retry_after
+        self.most = most
+
+
+class Transport:
+    """
+    Sends calls to any host; who we are is not its business. Safe to use from several threads.
+
+    `on_request` sees method and path of every request that goes out, repeated ones too. `pauses`
+    are those before a request is repeated, in seconds.
+    """
+
+    def __init__(
+        self,
+        tls: ssl.SSLContext,
+        on_request: Observer | None = None,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
+        # httpx logs whole URLs, and the query of a storage URL is a credential.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        self._on_request = on_request
+        self._pauses = pauses
+        with usable_surroundings():
+            client = httpx.Client(
+                verify=tls,
+                limits=httpx.Limits(
+                    max_connections=32, max_keepalive_connections=32, keepalive_expiry=30
+                ),
+                headers={"User-Agent": "floe", "Accept-Encoding": "identity"},
+                # Cookies ignore ports, so one registry's would reach another on the same host.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            )
+        self._client = held(client)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def send(self, call: Call, deadline: Deadline) -> Answer:
+        """
+        The answer to `call`, asked again after 429, 5xx and broken connections if it is repeatable.
+
+        RegistryUnavailableError when there is none by `deadline`, RegistryAnswerError for a body
+        that is encoded or larger than the call's limit.
+        """
+        for attempt in count():
+            try:
+                return self._attempt(call, deadline)
+            except _PassingError as passing:
+                pauses = self._pauses[: passing.most] if call.repeatable else ()
+                wait = _pause(pauses[attempt] if attempt < len(pauses) else None, passing)
+                if wait is None or wait >= deadline.remaining:
+                    raise passing.failure from passing.__cause__
+                _log.info("asking again: %s", passing.failure)
+            time.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _attempt(self, call: Call, deadline: Deadline) -> Answer:
+        try:
+            with until(lambda: deadline.remaining):
+                answer = self._exchange(call, deadline)
+        except httpx.TransportError as error:
+            failure = unreachable(call, error)
+            if passes(error):
+                unconnected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                most = _UNCONNECTED_PAUSES if unconnected else None
+                raise _PassingError(failure, most=most) from error
+            raise failure from error
+        if answer.status in _BUSY:
+            raise _PassingError(_busy(answer), _retry_after(answer))
+        return answer
+
+    def _exchange(self, call: Call, deadline: Deadline) -> Answer:
+        seconds = max(deadline.remaining, 0.001)
+        try:
+            request = self._client.build_request(
+                call.method,
+                call.url,
+                headers=dict(call.headers),
+                content=call.pieces() if call.pieces else call.content,
+                timeout=httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
+            )
+        except httpx.InvalidURL as error:
+            raise RegistryAnswerError(f"{call.host} named an impossible address") from error
+        if self._on_request:
+            self._on_request(call.method, request.url.path)
+        response = self._client.send(request, stream=True, auth=_NO_AUTH)
+        if call.streamed and response.is_success:
+            return Answer(call, response.status_code, response.headers, b"", response)
+        try:
+            body = _body(call, response, deadline)
+        finally:
+            response.close()
+        return Answer(call, response.status_code, response.headers, body)
+
+
+def tls_context(ca_file: Path | None, verify: bool) -> ssl.SSLContext:
+    """The operating system's authorities and those of `ca_file`, a PEM file."""
+    if ca_file is None and verify:
+        return _system_authorities()
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:
+            raise ConfigError(
+                f"artifacts.registry.tls.ca_file: {ca_file} cannot be used ({error}): "
+                "name a PEM file of certificates"
+            ) from error
+    return context
+
+
+@cache
+def _system_authorities() -> ssl.SSLContext:
+    """Read once, as there are hundreds of them. Connections share it and leave it as it is."""
+    return ssl.create_default_context()
+
+
+def _body(call: Call, response: httpx.Response, deadline: Deadline) -> bytes:
+    """The body as it came, never decompressed: a small bomb must not become a large body."""
+    if response.status_code >= httpx.codes.BAD_REQUEST:
+        return _gather(response.iter_raw(), MAX_ERROR_BYTES, deadline)[:MAX_ERROR_BYTES]
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if call.method != "HEAD" and encoding.lower() != "identity":
+        raise RegistryRefusalError(
+            f"registry {call.host} compressed its answer to {call.doing}, which was not asked "
+            "for: switch that off in the proxy before it"
+        )
+    if call.into is not None:
+        return _saved(call.into, response.iter_raw(), call.limit, deadline)
+    body = _gather(response.iter_raw(), call.limit, deadline)
+    if len(body) > call.limit:
+        raise RegistryAnswerError(
+            f"registry {call.host} answered {call.doing} with more than {call.limit} bytes, "
+            "the most that is accepted there"
+        )
+    return body
+
+
+def _saved(file: BinaryIO, chunks: Iterator[bytes], limit: int, deadline: Deadline) -> bytes:
+    """
+    Write `chunks` to `file`, no more than `limit` bytes and one, so that too much is seen. What is
+    large takes long: the deadline is for each STEP_BYTES and not for all of them.
+    """
+    file.seek(0)
+    file.truncate()
+    left = limit + 1
+    since_renewal = 0
+    for chunk in chunks:
+        file.write(chunk[:left])
+        left -= len(chunk)
+        if left <= 0:
+            break
+        since_renewal += len(chunk)
+        if since_renewal >= STEP_BYTES:
+            since_renewal = 0
+            deadline.renew()
+    return b""
+
+
+def _gather(chunks: Iterator[bytes], limit: int, deadline: Deadline) -> bytes:
+    """`chunks` up to the first one that goes beyond `limit` bytes."""
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > limit:
+            break
+        if deadline.remaining <= 0:
+            raise httpx.ReadTimeout("the body comes too slowly")
+    return bytes(body)
+
+
+def _pause(planned: float | None, passing: _PassingError) -> float | None:
+    """Seconds before the next attempt, None if there is none. Jitter keeps threads apart."""
+    if planned is None:
+        return None
+    return max(passing.retry_after, planned * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
+
+
+def _retry_after(answer: Answer) -> float:
+    """Seconds, from either form of the header; 0 when it is missing or unreadable."""
+    text = answer.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return 0.0
+    return (moment - datetime.now(UTC)).total_seconds()
+
+
+def _busy(answer: Answer) -> RegistryUnavailableError:
+    said = f"registry {answer.call.host} answered {answer.status} to {answer.call.doing}"
+    if reason := explanation(answer):
+        said += f" ({reason})"
+    if answer.status != httpx.codes.TOO_MANY_REQUESTS:
+        return RegistryUnavailableError(f"{said}: it has a problem of its own, try again later")
+    after = printable(answer.headers.get("Retry-After", ""))[:40]
+    when = f"in {after} s" if after.isdigit() else after or "later"
+    return RegistryUnavailableError(f"{said}: too many requests, try again {when}")

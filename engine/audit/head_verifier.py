@@ -1,0 +1,127 @@
+"""The head of a ledger: whether it is there, the newest, and follows the one seen before."""
+
+from engine.audit.chain_verifier import Tally
+from engine.audit.findings import Remarks
+from engine.audit.snapshot import Snapshot
+from engine.domain.artifact import Digest
+from engine.domain.audit import Exhibit, Kind, KnownHead
+from engine.domain.errors import ConfigError
+from engine.domain.ledger import LedgerEntry
+from engine.ports import Heads
+
+_RESTORE = "point the head's tag at the newest entry, and find out who moved it"
+
+
+class FleetingHeads:
+    """Implements `engine.ports.Heads` for as long as the process lives."""
+
+    reference = "the memory of this process"
+
+    def __init__(self) -> None:
+        self._known: dict[str, KnownHead] = {}
+
+    def known(self, environment: str) -> KnownHead | None:
+        return self._known.get(environment)
+
+    def remember(self, environment: str, head: KnownHead) -> None:
+        self._known[environment] = head
+
+
+def judge_head(snapshot: Snapshot, remarks: Remarks) -> None:
+    """Say so when the tags of entries are there and no head is, or one that is no entry."""
+    if snapshot.head is None and snapshot.top:
+        remarks.problem(
+            Kind.MISSING,
+            f"The head of {snapshot.environment} is gone and its entries are there, so none of "
+            f"them is proven: {_RESTORE}",
+        )
+    elif snapshot.head is not None and snapshot.head.entry is None:
+        for fault in snapshot.head.faults:
+            remarks.problem(
+                fault.kind,
+                f"The head of {snapshot.environment}: {fault.text}; no entry is proven: {_RESTORE}",
+            )
+
+
+def judge_beyond(snapshot: Snapshot, next_one: Exhibit | None, remarks: Remarks) -> None:
+    """
+    Judge what lies after the head, of which `next_one` is the first. An interrupted run leaves one
+    entry that follows the head; whatever else is there had been committed, or was put there.
+    """
+    if not snapshot.beyond:
+        return
+    name, first, last = snapshot.environment, snapshot.beyond[0], snapshot.beyond[-1]
+    head = snapshot.head.entry if snapshot.head else None
+    if last > snapshot.top + 1:
+        remarks.problem(
+            Kind.REWOUND,
+            f"The head of {name} is entry {snapshot.top} and entries up to {last} have tags: it "
+            f"was moved back: {_RESTORE}",
+            last,
+        )
+    elif next_one is None or next_one.entry is None:
+        faults = next_one.faults if next_one else ()
+        said = "; ".join(fault.text for fault in faults) or "it is gone"
+        remarks.problem(
+            Kind.ALTERED,
+            f"The tag of entry {first} of {name}, after the head, carries no entry ({said}): "
+            "remove the tag, and find out who put it there",
+            first,
+        )
+    elif next_one.faults or not _continues(head, next_one.entry):
+        remarks.problem(
+            Kind.FORK,
+            f"Entry {first} of {name} does not follow the head: it belongs to another chain: "
+            "remove its tag, and find out who put it there",
+            first,
+        )
+    else:
+        record = next_one.entry.record
+        remarks.note(
+            Kind.UNCOMMITTED,
+            f"Entry {first} of {name} (a {record.kind} by {record.operator}) was never committed: "
+            "its run was interrupted; repeat its command, or leave it to the next change",
+            first,
+        )
+
+
+def judge_descent(
+    snapshot: Snapshot, known: KnownHead | None, tally: Tally, heads: Heads, remarks: Remarks
+) -> None:
+    """Compare with the head seen before, and remember this one if it descends from that."""
+    head = snapshot.head.entry if snapshot.head else None
+    reached = tally.digests.get(known.sequence) if known else None
+    if known is None or (reached == known.digest):
+        _remember(snapshot.environment, head, known, heads, remarks)
+    elif head is None or head.sequence < known.sequence or reached is not None:
+        remarks.problem(
+            Kind.REWOUND,
+            f"The ledger of {snapshot.environment} {_now(head, known, reached)}, and entry "
+            f"{known.sequence} was seen to be {known.digest.short}: it was shortened or rewritten. "
+            f"Restore it from a backup; if that is what was done, remove {heads.reference}",
+            known.sequence,
+        )
+
+
+def _continues(head: LedgerEntry | None, entry: LedgerEntry) -> bool:
+    if head is None:
+        return entry.sequence == 1 and not entry.ancestors
+    return entry.sequence == head.sequence + 1 and entry.previous == head.digest
+
+
+def _now(head: LedgerEntry | None, known: KnownHead, reached: Digest | None) -> str:
+    if reached is not None:
+        return f"has {reached.short} as entry {known.sequence}"
+    return f"ends with entry {head.sequence}" if head else "has no head"
+
+
+def _remember(
+    name: str, head: LedgerEntry | None, known: KnownHead | None, heads: Heads, remarks: Remarks
+) -> None:
+    if head is None or (known and known.sequence == head.sequence):
+        return
+    try:
+        heads.remember(name, KnownHead(head.sequence, head.digest))
+    except ConfigError as error:
+        # What was found out is not lost because the next audit will know less.
+        remarks.note(Kind.UNREMEMBERED, f"The head of {name} is not remembered: {error}")

@@ -1,0 +1,201 @@
+"""The adapters manifest.yaml asks for, each loaded only where it is asked for."""
+
+import os
+import resource
+from contextlib import ExitStack
+from importlib import import_module
+from threading import Thread
+
+from pydantic import SecretStr
+
+from engine.adapters.gates import CommandGates, Limits
+from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.adapters.registry.remote.auth import sources
+from engine.adapters.registry.remote.auth.credentials import BearerToken, Password
+from engine.adapters.state import FileLeases, MachineLocks, choose_directory
+from engine.bootstrap.clock import SystemClock
+from engine.config import Config
+from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
+from engine.config.promotion import DatabaseAudit, OciAudit, PluginAudit, StoreAudit
+from engine.domain.errors import ConfigError
+from engine.ports import (
+    GateRunner,
+    NoPolicies,
+    NoVerifier,
+    PolicyEnforcer,
+    Registry,
+    Verifier,
+)
+from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
+from engine.ports.telemetry import NO_TRACER, Metrics, Tracer
+from engine.ports.webhooks import NOBODY, Announcer
+
+
+def registry_of(settings: RemoteRegistry | EmbeddedRegistry, stack: ExitStack) -> Registry:
+    if isinstance(settings, EmbeddedRegistry):
+        return LayoutRegistry(settings.layout)
+    # Named here and loaded only for a remote registry: an HTTP client takes longer to import than
+    # everything a command on a layout does.
+    remote = import_module("engine.adapters.registry.remote.factory")
+    registry = remote.open_registry(
+        settings.host,
+        settings.repository,
+        credentials=_credentials(settings.credentials),
+        scheme=settings.scheme,
+        timeout_seconds=settings.timeout_seconds,
+        ca_file=settings.ca_file,
+        verify=settings.verify,
+    )
+    stack.callback(registry.close)
+    opened: Registry = registry
+    return opened
+
+
+def _credentials(settings: Credentials) -> sources.CredentialSource:
+    secret = settings.password.get_secret_value() if settings.password else ""
+    match settings.type:
+        case "docker":
+            return sources.docker
+        case "basic":
+            return sources.always(Password(settings.username, secret))
+        case "token":
+            return sources.always(BearerToken(secret))
+        case "anonymous":
+            return sources.anonymous
+
+
+def gates_of(config: Config) -> GateRunner:
+    """Commands run where the manifest is; reports are only understood where scans are asked for."""
+    scans = any(gate.security for e in config.path.environments for gate in e.gates)
+    judge = import_module("engine.adapters.scanners").judge_report if scans else None
+    memory = config.gate_limits.memory_mb
+    limits = Limits(
+        processes=config.gate_limits.processes,
+        memory_bytes=memory * 1024 * 1024 if memory else None,
+        files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+    )
+    return CommandGates(config.file.absolute().parent, os.environ, judge=judge, limits=limits)
+
+
+def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | None:
+    """The backend beside the ledger; None where the ledger is the only one."""
+    audit = config.audit
+    if isinstance(audit, OciAudit):
+        return None
+    settings = AuditSettings(
+        base=config.file.absolute().parent,
+        options=audit.options,
+        url=_url(audit),
+        path=audit.path if isinstance(audit, DatabaseAudit) else None,
+    )
+    loading = import_module("engine.adapters.audit.loading")
+    backend: AuditBackendPlugin = loading.open_backend(audit.backend, settings)
+    stack.callback(backend.close)
+    return backend
+
+
+def announcer_of(config: Config, metrics: Metrics) -> Announcer:
+    """Webhooks, told of what is recorded."""
+    if not config.webhooks:
+        return NOBODY
+    webhooks = import_module("engine.adapters.webhooks")
+    hooks = tuple(
+        webhooks.Hook(
+            url=hook.url.get_secret_value(),
+            events=tuple(hook.events),
+            headers={name: _plain(value) for name, value in hook.headers.items()},
+            timeout_seconds=hook.timeout_seconds,
+            retry_count=hook.retry_count,
+            secret=_plain(hook.secret) if hook.secret else None,
+        )
+        for hook in config.webhooks
+    )
+    outbox = webhooks.SqliteOutbox(config.state_dir / "outbox.db")
+    announcer: Announcer = webhooks.Webhooks(hooks, outbox, SystemClock(), metrics)
+    return announcer
+
+
+def tracer_of() -> Tracer:
+    """Spans where the standard OTEL_ variables ask for them."""
+    if not any(name.startswith("OTEL_") for name in os.environ):
+        return NO_TRACER
+    opening = import_module("engine.adapters.telemetry.opening")
+    tracer: Tracer = opening.open_tracer(os.environ)
+    return tracer
+
+
+def tell_what_is_left(announcer: Announcer, tracer: Tracer) -> None:
+    """
+    Webhooks and the collector, side by side: neither holds a command up for more than 5 s, and
+    both together do not either (spec 18). The outbox keeps what is not delivered.
+    """
+    if announcer is NOBODY or tracer is NO_TRACER:
+        announcer.deliver_due()
+        tracer.close()
+        return
+    closing = Thread(target=tracer.close, name="floe-traces", daemon=True)
+    closing.start()
+    announcer.deliver_due()
+    closing.join()
+
+
+def policies_of(config: Config) -> PolicyEnforcer:
+    """Compiled once, here, so that a rule that does not compile is an error of the manifest."""
+    if not config.policies:
+        return NoPolicies()
+    enforcer: PolicyEnforcer = import_module("engine.adapters.policy").compile_policies(
+        config.policies
+    )
+    return enforcer
+
+
+def verifier_of(config: Config, stack: ExitStack) -> Verifier:
+    settings = config.verification
+    if settings is None or not (settings.public_keys or settings.trusted_issuers):
+        return NoVerifier()
+    # Loaded only where signatures are verified: cryptography is no small import.
+    sigstore = import_module("engine.adapters.sigstore")
+    verifier = sigstore.SigstoreVerifier(
+        tuple(key.content for key in settings.public_keys),
+        tuple(
+            sigstore.TrustedIssuer(each.issuer, each.subject_regex)
+            for each in settings.trusted_issuers
+        ),
+        settings.trusted_root.path if settings.trusted_root else None,
+    )
+    clock = SystemClock()
+    store = import_module("engine.adapters.store").SqliteStore(config.state_dir, clock)
+    stack.callback(store.close)
+    cache = import_module("engine.adapters.sigstore.verification_cache")
+    remembering: Verifier = cache.RememberingVerifier(verifier, store, clock)
+    return remembering
+
+
+def leases_of(config: Config, wait_seconds: float) -> FileLeases:
+    """
+    The leases of a layout are in it, so that everybody who shares it shares them. Those of a
+    remote registry are kept per machine, and in the state directory, which containers may share.
+    """
+    if isinstance(config.registry, EmbeddedRegistry):
+        return FileLeases(config.registry.layout / ".floe" / "leases", wait_seconds, shared=True)
+    machine = MachineLocks(choose_directory(os.environ), config.registry.canonical)
+    return FileLeases(config.state_dir / "leases", wait_seconds, machine=machine)
+
+
+def _plain(text: str | SecretStr) -> str:
+    return text.get_secret_value() if isinstance(text, SecretStr) else text
+
+
+def _url(audit: StoreAudit | DatabaseAudit | PluginAudit) -> str | None:
+    url = getattr(audit, "url", None)
+    return _plain(url) if url is not None else None
+
+
+def refuse_beside_a_server() -> None:
+    """Whatever would act from here although a server is named is ended before it does."""
+    if os.environ.get("FLOE_SERVER"):
+        # Acting here would write past the server that holds the locks and the changes.
+        raise ConfigError(
+            "FLOE_SERVER is set, so that a server acts on the registry, and this command is not "
+            "one it carries out: unset FLOE_SERVER to run it here"
+        )

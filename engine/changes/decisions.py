@@ -1,0 +1,274 @@
+"""Decisions about changes: submitted, approved or rejected by somebody else (spec 10)."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from pydantic import JsonValue
+
+from engine.changes.fingerprint import differences_of, ended_of, expired, request_of, stale
+from engine.changes.submission import Submission
+from engine.checks.approval import may_approve, may_decide
+from engine.domain.change import Change, ChangeState, Ended, Person
+from engine.domain.errors import (
+    ChangeClosedError,
+    ConflictError,
+    EnvironmentLockedError,
+    PromotionError,
+    StaleError,
+    UsageError,
+)
+from engine.domain.finding import Finding, first_error
+from engine.domain.operator import Operator
+from engine.domain.record import ApprovalRecord, RejectionRecord
+from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.execution.audit_reports import report_change
+from engine.execution.runner import Runs
+from engine.ports import SILENT
+from engine.ports.change_store import ChangeStore, Note
+
+_log = logging.getLogger(__name__)
+# Who else moves a change at the same time moves it at most a few times.
+_TRIES = 100
+
+
+@dataclass(frozen=True)
+class Changes:
+    """
+    What faces do with changes. Every move is a compare-and-swap in the store, so that fifty
+    clicks have one effect; what a rule refuses is raised as its PromotionError.
+
+    `configuration` gives the digest of a target's effective rules. `refused` is told of changes
+    that were blocked when they were submitted.
+    """
+
+    runs: Runs
+    store: ChangeStore
+    configuration: Callable[[str], str]
+    refused: Callable[[Change], None] = lambda _change: None
+
+    def submit(
+        self,
+        request: PromotionRequest | RollbackRequest,
+        face: str,
+        key: str | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> Change:
+        """
+        A new change, or the one that is open for the same version and target, or was submitted
+        with the same idempotency `key`. `context` is the face's own (a channel, say). An operator
+        without the right to ask gets a new change that is blocked.
+        """
+        self._expire_twin(request)
+        return Submission(
+            self.runs, self.store, request, face, key, context or {}, self.refused
+        ).submit()
+
+    def get(self, change_id: str) -> Change:
+        """The change of that id, or UsageError."""
+        change = self.store.get(change_id)
+        if change is None:
+            raise UsageError(
+                f"There is no change '{change_id}'. Those there are: floe platform changes"
+            )
+        return change
+
+    def approve(
+        self, change_id: str, approver: Operator, face: str, reason: str | None = None
+    ) -> Change:
+        """
+        Agree to a change. With the last approval that is needed it is `executing`, and whoever
+        works on changes carries it out: also the same person again, where that was interrupted.
+        """
+        for _ in range(_TRIES):
+            change = self._unexpired(self.get(change_id))
+            again = change.approved_by(approver)
+            if again and change.state is ChangeState.EXECUTING:
+                return change
+            waits = change.state is ChangeState.AWAITING_APPROVAL and not change.missing_approvals
+            target = self.runs.path.environment(change.target)
+            found = may_approve(change, approver, target, self.runs.rights)
+            if found.blocks and not (again and waits):
+                raise _error(found)
+            self._still_as_agreed(change)
+            after = change if again else self._with_approval(change, approver, face, found.reason)
+            state = after.state if after.missing_approvals else ChangeState.EXECUTING
+            note: Note = ("approved", _by(approver, face, reason))
+            moved = self._move(change, after, state, note)
+            if moved:
+                return moved
+        raise _contended(change_id)
+
+    def reject(self, change_id: str, approver: Operator, reason: str, face: str) -> Change:
+        """An approver's no, with its reason; it goes to the ledger too."""
+        for _ in range(_TRIES):
+            change = self._unexpired(self.get(change_id))
+            target = self.runs.path.environment(change.target)
+            found = may_decide(change, approver, target, self.runs.rights, "reject")
+            if found.blocks:
+                raise _error(found)
+            ended = _ended("rejected", f"Rejected by {approver.name}: {reason}", approver, face)
+            note: Note = ("rejected", _by(approver, face, reason))
+            moved = self._move(change, change, ChangeState.REJECTED, note, ended=ended)
+            if moved:
+                self._record_rejection(moved, approver, reason, face)
+                return moved
+        raise _contended(change_id)
+
+    def cancel(
+        self, change_id: str, operator: Operator, face: str, reason: str | None = None
+    ) -> Change:
+        """Take a request back: for whoever made it, and for those who may decide about it."""
+        for _ in range(_TRIES):
+            change = self._unexpired(self.get(change_id))
+            target = self.runs.path.environment(change.target)
+            if not change.requester.same_as(operator):
+                found = may_decide(change, operator, target, self.runs.rights, "cancel")
+                if found.blocks:
+                    raise _error(found)
+            if change.state not in (ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL):
+                raise _closed(change)
+            why = f": {reason}" if reason else ""
+            ended = _ended("cancelled", f"Cancelled by {operator.name}{why}", operator, face)
+            note: Note = ("cancelled", _by(operator, face, reason))
+            moved = self._move(change, change, ChangeState.CANCELLED, note, ended=ended)
+            if moved:
+                return moved
+        raise _contended(change_id)
+
+    def awaits(self, change: Change, operator: Operator) -> bool:
+        """Whether `change` waits for somebody like `operator`, who has not agreed to it yet."""
+        target = self.runs.path.environment(change.target)
+        return not may_approve(change, operator, target, self.runs.rights).blocks
+
+    def expire_due(self) -> tuple[Change, ...]:
+        """End the changes that were not decided or not checked in time; returns them."""
+        looked = [(change, self._unexpired(change)) for change in self.store.open()]
+        return tuple(after for before, after in looked if after is not before)
+
+    def resume_due(self) -> tuple[Change, ...]:
+        """Go on with changes that have their approvals and were stopped by a lock now gone."""
+        resumed = []
+        for change in self.store.open():
+            if change.state is not ChangeState.AWAITING_APPROVAL or change.missing_approvals:
+                continue
+            if change.overdue(self.runs.clock.now()):
+                continue
+            try:
+                self._still_as_agreed(change)
+            except PromotionError as error:
+                _log.debug("change %s still waits: %s", change.id, error)
+                continue
+            moved = self._move(change, change, ChangeState.EXECUTING, ("resumed", {}))
+            resumed += [moved] if moved else []
+        return tuple(resumed)
+
+    def _record_rejection(self, change: Change, approver: Operator, reason: str, face: str) -> None:
+        """After the decision, which stands whether or not the ledger can be written now."""
+        record = RejectionRecord(
+            rejection_id=uuid4(),
+            change_id=change.id,
+            environment=change.target,
+            action=change.action,
+            version=change.version,
+            artifact_digest=change.digest or "",
+            requested_by=change.requester.name,
+            reason=reason,
+            face=face,
+            rejected_at=change.updated_at,
+            operator=approver.name,
+            operator_id=approver.id,
+            identity_source=approver.source,
+            identity_verified=approver.verified,
+            trace_id=change.trace_id,
+            policy_digest=change.policy_digest or self.runs.policy_digest,
+        )
+        try:
+            self.runs.append(record)
+        except PromotionError as error:
+            _log.warning("the rejection of %s is not on the ledger: %s", change.id, error)
+
+    def _unexpired(self, change: Change) -> Change:
+        """
+        `change`, ended first if it is overdue. What is `executing` may be on the ledger already,
+        so whoever carries it out decides about it.
+        """
+        executing = change.state is ChangeState.EXECUTING
+        if executing or not change.overdue(self.runs.clock.now()):
+            return change
+        error = expired(change)
+        ended = Ended(reason_code=error.reason_code, message=str(error), exit_code=error.exit_code)
+        moved = self._move(change, change, ChangeState.EXPIRED, ("expired", {}), ended=ended)
+        return moved or self.get(change.id)
+
+    def _expire_twin(self, request: PromotionRequest | RollbackRequest) -> None:
+        """Whoever asks again does not join a request that is too old to be carried out."""
+        for change in self.store.open(request.target):
+            if change.version == str(request.version):
+                self._unexpired(change)
+
+    def _still_as_agreed(self, change: Change) -> None:
+        """What would be approved is what was checked, or the change becomes stale; not locked."""
+        plan = self.runs.look(request_of(change), SILENT)
+        differences = differences_of(change, plan, self.configuration(change.target))
+        if differences or isinstance(plan.error, StaleError):
+            error = stale(change, differences or (str(plan.error),))
+            note: Note = ("stale", {"differences": list(differences)})
+            self._move(change, change, ChangeState.STALE, note, ended=ended_of(error))
+            raise error
+        if isinstance(plan.error, EnvironmentLockedError):
+            raise plan.error
+
+    def _with_approval(self, change: Change, approver: Operator, face: str, via: str) -> Change:
+        given = ApprovalRecord(
+            operator=approver.name,
+            operator_id=approver.id,
+            identity_source=approver.source,
+            authorized_via=via,
+            approved_at=self.runs.clock.now(),
+            face=face,
+        )
+        people = (*change.approvers, Person.of(approver))
+        return change.model_copy(
+            update={"approvals": (*change.approvals, given), "approvers": people}
+        )
+
+    def _move(
+        self, before: Change, after: Change, state: ChangeState, note: Note, **changes: Any
+    ) -> Change | None:
+        """The moved change, or None when somebody else was faster."""
+        moved = after.moved(state, updated_at=self.runs.clock.now(), **changes)
+        if not self.store.move(before, moved, [note]):
+            return None
+        report_change(self.runs, moved)
+        return moved
+
+
+def _by(operator: Operator, face: str, reason: str | None) -> dict[str, JsonValue]:
+    said: dict[str, JsonValue] = {"by": operator.name, "face": face}
+    return said | ({"reason": reason} if reason else {})
+
+
+def _ended(code: str, message: str, operator: Operator, face: str) -> Ended:
+    return Ended(
+        reason_code=code,
+        message=message,
+        exit_code=ChangeClosedError.exit_code,
+        by=operator.name,
+        face=face,
+    )
+
+
+def _error(found: Finding) -> PromotionError:
+    error = first_error([found])
+    return error or PromotionError(found.reason)
+
+
+def _closed(change: Change) -> ChangeClosedError:
+    return ChangeClosedError(f"Change {change.id} is {change.state}: nothing was changed")
+
+
+def _contended(change_id: str) -> ConflictError:
+    return ConflictError(f"Change {change_id} was moved by others again and again: try once more")

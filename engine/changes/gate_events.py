@@ -1,0 +1,67 @@
+"""What gates do while a change is checked, put where every face can show it."""
+
+import logging
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from engine.domain.change import Change
+from engine.domain.errors import StoreUnavailableError
+from engine.domain.gate import GateKind, GateResult
+from engine.ports import Progress
+from engine.ports.change_store import ChangeStore
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunOutputs:
+    """Keep the output of the gates of a run without a change, under `run_id` (its trace id)."""
+
+    store: ChangeStore
+    run_id: str
+    inner: Progress
+
+    def step(self, text: str) -> None:
+        self.inner.step(text)
+
+    def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
+        self.inner.gate_started(gate, timeout_seconds)
+
+    def gate_finished(self, result: GateResult) -> None:
+        self.inner.gate_finished(result)
+
+    def gate_output(self, gate: GateKind, output: bytes) -> None:
+        """A run goes on where its output cannot be kept."""
+        try:
+            self.store.keep_output(self.run_id, gate, output)
+        except StoreUnavailableError as error:
+            _log.warning("the output of gate %s is not kept: %s", gate, error)
+        self.inner.gate_output(gate, output)
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A progress that also goes to the feed of `store`; StoreUnavailableError where it cannot."""
+
+    store: ChangeStore
+    change: Change
+    inner: Progress
+
+    def step(self, text: str) -> None:
+        self.inner.step(text)
+
+    def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
+        details: dict[str, JsonValue] = {"gate": gate.value, "timeout_seconds": timeout_seconds}
+        self.store.note(self.change.id, [("gate_started", details)])
+        self.inner.gate_started(gate, timeout_seconds)
+
+    def gate_finished(self, result: GateResult) -> None:
+        details: dict[str, JsonValue] = {"result": result.model_dump(mode="json")}
+        self.store.note(self.change.id, [("gate_finished", details)])
+        self.store.keep_gate_seconds(self.change.target, result.gate, result.duration_ms / 1000)
+        self.inner.gate_finished(result)
+
+    def gate_output(self, gate: GateKind, output: bytes) -> None:
+        self.store.keep_output(self.change.id, gate, output)
+        self.inner.gate_output(gate, output)

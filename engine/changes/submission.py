@@ -1,0 +1,106 @@
+"""Turn a request into a change: a new one, or the open change its operator may join."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+
+from engine.changes.fingerprint import ended_of
+from engine.domain.change import Change, ChangeState, FoundRecord, Person
+from engine.domain.errors import AuthorizationError, ConflictError, PromotionError
+from engine.domain.finding import Finding, first_error
+from engine.domain.overrides import NO_OVERRIDES
+from engine.domain.plan import Action
+from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.execution.audit_reports import report_change
+from engine.execution.runner import Runs
+from engine.ports import SILENT
+from engine.ports.change_store import ChangeStore, Note
+
+
+@dataclass(frozen=True)
+class Submission:
+    """
+    One request. `context` belongs to the interface: a Slack channel, for example. `refused` is
+    called with a change that was blocked here.
+    """
+
+    runs: Runs
+    store: ChangeStore
+    request: PromotionRequest | RollbackRequest
+    face: str
+    key: str | None
+    context: dict[str, Any]
+    refused: Callable[[Change], None]
+
+    def submit(self) -> Change:
+        """
+        Add the change, or join the one that is open or known under the key.
+
+        The rights of the operator are judged first: an operator without them gets a change of
+        their own, which is blocked from the start, so that nobody joins it.
+        """
+        change = self._change()
+        found = self.runs.authorize(self.request)
+        if found.blocks:
+            return self._refuse(change, found)
+        submitted: Note = ("submitted", {"by": self.request.operator.name})
+        kept = self.store.add(change, self.key, [submitted])
+        if kept.id != change.id and not kept.requester.same_as(self.request.operator):
+            refusal = self._refusal_of_joining()
+            if refusal:
+                return self._refuse(change, refusal)
+        _refuse_other_overrides(change, kept)
+        return kept
+
+    def _refusal_of_joining(self) -> Finding | None:
+        """What forbids this operator a request that somebody else made, such as their duties."""
+        plan = self.runs.look(self.request, SILENT)
+        rights = (f for f in plan.blockers if f.error and issubclass(f.error, AuthorizationError))
+        return next(rights, None)
+
+    def _refuse(self, change: Change, found: Finding) -> Change:
+        error = first_error([found]) or PromotionError(found.reason)
+        said = FoundRecord(check=found.check, outcome=found.outcome.value, reason=found.reason)
+        refused = change.model_copy(
+            update={"state": ChangeState.BLOCKED, "ended": ended_of(error), "findings": (said,)}
+        )
+        by: dict[str, JsonValue] = {"by": self.request.operator.name}
+        notes: list[Note] = [("submitted", by), ("blocked", {"why": str(error)})]
+        # The key of a refusal is its own: the answer changes once the operator has the right.
+        kept = self.store.add(refused, f"refused {self.key}" if self.key else None, notes)
+        if kept.id == refused.id:
+            report_change(self.runs, kept)
+            self.refused(kept)
+        return kept
+
+    def _change(self) -> Change:
+        request = self.request
+        now = request.asked_at or self.runs.clock.now()
+        promotion = isinstance(request, PromotionRequest)
+        return Change(
+            id=f"c-{secrets.token_hex(4)}",
+            action=(Action.PROMOTE if promotion else Action.ROLLBACK).value,
+            version=str(request.version),
+            source=request.source if isinstance(request, PromotionRequest) else None,
+            target=request.target,
+            reason=None if isinstance(request, PromotionRequest) else request.reason,
+            overrides=request.overrides if isinstance(request, PromotionRequest) else NO_OVERRIDES,
+            requester=Person.of(request.operator),
+            face=self.face,
+            trace_id=request.trace_id,
+            created_at=now,
+            updated_at=now,
+            context=self.context,
+        )
+
+
+def _refuse_other_overrides(asked: Change, kept: Change) -> None:
+    missing = set(asked.overrides.options) - set(kept.overrides.options)
+    if missing:
+        raise ConflictError(
+            f"Change {kept.id} of {kept.version} to {kept.target} is open without "
+            f"{' and '.join(sorted(missing))}: cancel it first (floe platform cancel {kept.id})"
+        )

@@ -1,0 +1,209 @@
+"""What the values of the file must mean together."""
+
+from collections.abc import Iterator
+
+from engine.config.addresses import LayoutAddress, parse_address
+from engine.config.error_messages import Node, Problem, near
+from engine.config.promotion import DEFAULT_ENVIRONMENTS
+from engine.config.qualified_names import unmatched_names
+from engine.config.tenants import shared_issuer_problems
+from engine.domain.gate import GateKind
+from engine.domain.names import Names, canonical_name
+
+COMMAND_GATES = tuple(kind for kind in GateKind if kind is not GateKind.POLICY_COMPLIANCE)
+
+
+def disagreements(tree: object) -> Iterator[Problem]:
+    """Every contradiction in the file, found beside values that are wrong in themselves."""
+    root = Node(tree)
+    promotion = root["artifacts.promotion"]
+    yield from _gates_without_command(promotion)
+    yield from _repeated_names(promotion["environments"], "an environment")
+    yield from _repeated_names(promotion["policies"], "a policy")
+    for environment in promotion["environments"].items:
+        yield from _authorization(environment)
+        yield from _approvals(environment)
+        yield from _lock(environment["lock"])
+    yield from _audit(promotion["audit"])
+    yield from _verification(root["artifacts.registry.verification"], promotion)
+    yield from _registries(root)
+    yield from _identity(root)
+    yield from shared_issuer_problems(root)
+    yield from unmatched_names(root)
+    yield from _faces(root)
+
+
+def _gates_without_command(promotion: Node) -> Iterator[Problem]:
+    """A gate that is on and has nothing to run would be a rule that silently never holds."""
+    defaults, commands = promotion["gates"], promotion["gate_commands"]
+    environments = promotion["environments"].items or (Node({}),)
+    for kind in COMMAND_GATES:
+        for environment in environments:
+            own = environment["gates"][kind]
+            gate = own if own else defaults[kind]
+            on = gate.value is True or isinstance(gate.value, dict)
+            told = own["command"] or defaults[kind]["command"] or commands[kind]
+            if on and not told:
+                yield gate.problem(
+                    "is on but has no command: give it one, here or in "
+                    f"artifacts.promotion.gate_commands.{kind}"
+                )
+
+
+def _repeated_names(entries: Node, what: str) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for entry in entries.items:
+        name = entry["name"]
+        if name.text is not None and name.text in seen:
+            yield name.problem(f"there already is {what} named {name.text}")
+        seen.add(name.text or "")
+
+
+def _authorization(environment: Node) -> Iterator[Problem]:
+    rules = environment["authorization"]
+    if rules["allowed_groups"].empty and rules["allowed_operators"].empty:
+        yield rules.problem(
+            "admits nobody: both lists are []; name somebody, or lock the environment"
+        )
+
+
+def _approvals(environment: Node) -> Iterator[Problem]:
+    rules, admitted = environment["approvals"], environment["authorization"]
+    required, groups = rules["required"], rules["groups"]
+    if required.number < 1:
+        for idle in (groups, rules["rollback"]):
+            if idle and idle.value is not False:
+                yield idle.problem("has no effect while required is 0: set required")
+        return
+    if groups.empty:
+        yield groups.problem("is [], so nobody could approve: name a group, or leave it out")
+    operators = admitted["allowed_operators"]
+    only_these = operators and not admitted["allowed_groups"].names and not groups
+    people = Names(operators.names)
+    if only_these and len(people) <= required.number:
+        yield required.problem(
+            f"can never be met: the requester and {required.number} others are needed, and "
+            f"authorization.allowed_operators has {len(people)} names"
+        )
+
+
+def _lock(lock: Node) -> Iterator[Problem]:
+    if lock["locked"].value is True:
+        for key in ("reason", "locked_by"):
+            if not lock[key]:
+                yield lock[key].problem("is missing: a lock says why, and whose it is")
+
+
+def _audit(audit: Node) -> Iterator[Problem]:
+    if audit["backend"].value == "database" and bool(audit["path"]) == bool(audit["url"]):
+        yield audit.problem("needs either path (a SQLite file) or url")
+
+
+def _verification(verification: Node, promotion: Node) -> Iterator[Problem]:
+    if not isinstance(verification.value, dict):
+        return
+    named = [entry["name"].text for entry in promotion["environments"].items]
+    names = [name for name in named if name] or DEFAULT_ENVIRONMENTS
+    asked = [verification["enforcement"].value != "off"]
+    for name, override in verification["environments"].entries:
+        asked.append(override["enforcement"].value != "off")
+        if name not in names and None not in named:
+            yield override.problem(f"there is no such environment; {near(name, names)}")
+    trusted = verification["public_keys"].items or verification["trusted_issuers"].items
+    if any(asked) and not trusted:
+        yield verification.problem(
+            "has nothing to verify with: name public_keys or trusted_issuers, or set enforcement "
+            "to off"
+        )
+
+
+def _registries(root: Node) -> Iterator[Problem]:
+    primary = root["artifacts.registry"]
+    secondaries = root["artifacts.promotion.secondary_registries"].items
+    seen: set[str] = set()
+    for registry in (primary, *secondaries):
+        uri = registry["uri"]
+        if uri.text is not None and uri.text in seen:
+            yield uri.problem("is a registry that is already named")
+        seen.add(uri.text or "")
+        yield from _connection(registry)
+        yield from _credentials(registry["auth"])
+
+
+def _connection(registry: Node) -> Iterator[Problem]:
+    direct, nested = registry["insecure"], registry["tls.insecure"]
+    if direct and nested and direct.value != nested.value:
+        yield direct.problem("contradicts tls.insecure: keep one of them")
+    if (direct.value is True or nested.value is True) and registry["tls.ca_file"].text:
+        yield registry["tls.ca_file"].problem("has no effect over plain http (insecure: true)")
+
+
+def _credentials(auth: Node) -> Iterator[Problem]:
+    needed = {"basic": ("username", "password"), "token": ("token",)}
+    for name in needed.get(auth["type"].text or "", ()):
+        if bool(auth[name]) == bool(auth[f"{name}_env"]):
+            yield auth.problem(f"needs either {name}_env or {name}")
+
+
+def _identity(root: Node) -> Iterator[Problem]:
+    identity = root["identity"]
+    yield from _aliases(identity["aliases"])
+    yield from _respelled(identity["groups"])
+    embedded = _embedded(root["artifacts.registry.uri"].text)
+    users = identity["registry_users.verified"]
+    if users.value is True and embedded:
+        yield users.problem("has no effect: the embedded registry (oci-layout:) has no users")
+    trusting = identity["trust_os_user"]
+    if trusting.value is True and not embedded:
+        yield trusting.problem(
+            "is for the embedded registry (oci-layout:) only: anybody may call their user anything"
+        )
+
+
+def _embedded(uri: str | None) -> bool:
+    try:
+        return isinstance(parse_address(uri or ""), LayoutAddress)
+    except ValueError:
+        return False
+
+
+def _aliases(aliases: Node) -> Iterator[Problem]:
+    """One name means one person, or two people could pass for each other."""
+    yield from _respelled(aliases)
+    people = {canonical_name(person): person for person, _ in aliases.entries}
+    owner: dict[str, str] = {}
+    for person, names in aliases.entries:
+        for alias in names.items:
+            text = alias.text or ""
+            name = canonical_name(text)
+            if name in people and name != canonical_name(person):
+                both = text if text == people[name] else f"{text} ({people[name]})"
+                yield alias.problem(f"{both} is a person of their own in this list")
+            elif canonical_name(owner.setdefault(name, person)) != canonical_name(person):
+                yield alias.problem(f"{text} already is another name of {owner[name]}")
+
+
+def _respelled(named: Node) -> Iterator[Problem]:
+    """Names are compared without regard to case, so two spellings would be one entry."""
+    seen: dict[str, str] = {}
+    for name, entry in named.entries:
+        first = seen.setdefault(canonical_name(name), name)
+        if first != name:
+            yield entry.problem(
+                f"{name} and {first} are one name, as case does not count: merge the two entries"
+            )
+
+
+def _faces(root: Node) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for _, command in root["slack.commands"].entries:
+        if command.text is not None and command.text in seen:
+            yield command.problem(f"{command.text} already is another command")
+        seen.add(command.text or "")
+    web = root["web"]
+    if web["auth.mode"].value != "oidc":
+        return
+    if not web["base_url"]:
+        yield web["base_url"].problem("is missing: people come back there after signing in")
+    if bool(web["auth.client_secret"]) == bool(web["auth.client_secret_env"]):
+        yield web["auth"].problem("needs either client_secret_env or client_secret")

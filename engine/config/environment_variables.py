@@ -1,0 +1,117 @@
+"""Values that come from around the file: environment variables, and files beside it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, SecretStr, ValidationInfo
+
+from engine.config.field_types import variable_name, web_url
+from engine.config.files import read_file
+from engine.domain.artifact import Digest
+
+MAX_KEY_FILE = 1024 * 1024
+_REFERENCE = re.compile(r"\$\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the file's values refer to: the directory it is in and the environment variables."""
+
+    base: Path
+    environ: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class KeyFile:
+    """A file of trust, read once: what is verified with is what the policy digest names."""
+
+    path: Path
+    content: bytes = field(repr=False)
+
+    @cached_property
+    def digest(self) -> Digest:
+        return Digest.of(self.content)
+
+
+def _around(info: ValidationInfo) -> Surroundings:
+    if not isinstance(info.context, Surroundings):
+        raise TypeError("the file's values are validated with their Surroundings")
+    return info.context
+
+
+def _look_up(name: str, info: ValidationInfo) -> str:
+    found = _around(info).environ.get(name, "")
+    if not found:
+        raise ValueError(f"the environment variable {name} is not set")
+    if not found.isprintable():
+        raise ValueError(f"the environment variable {name} holds control characters")
+    return found
+
+
+def _from_variable(value: Any, info: ValidationInfo) -> SecretStr:
+    if not isinstance(value, str):
+        raise ValueError("must be the name of an environment variable")
+    return SecretStr(_look_up(variable_name(value), info))
+
+
+def _filled(value: Any, info: ValidationInfo) -> SecretStr:
+    """Text in which every `${NAME}` has become what the environment says."""
+    if not isinstance(value, str):
+        raise ValueError("must be text: put it in quotes")
+    if "${" in _REFERENCE.sub("", value):
+        raise ValueError("has a ${ without its }")
+    if not value.isprintable():
+        raise ValueError("holds control characters")
+    names = dict.fromkeys(map(variable_name, _REFERENCE.findall(value)))
+    missing = [name for name in names if not _around(info).environ.get(name)]
+    if missing:
+        raise ValueError(f"the environment variable {' and '.join(missing)} is not set")
+    found = {name: _look_up(name, info) for name in names}
+    return SecretStr(_REFERENCE.sub(lambda match: found[match[1]], value))
+
+
+def _credential(value: Any, info: ValidationInfo) -> SecretStr:
+    if isinstance(value, str) and not _REFERENCE.search(value):
+        raise ValueError("a secret does not stand in the file: write ${NAME} for a variable")
+    return _filled(value, info)
+
+
+def _path(value: Any, info: ValidationInfo) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("must be a path")
+    return _around(info).base / value
+
+
+def _key_file(value: Any, info: ValidationInfo) -> KeyFile:
+    path = _path(value, info)
+    try:
+        content = read_file(path, MAX_KEY_FILE + 1)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) > MAX_KEY_FILE:
+        raise ValueError(f"{path} is larger than {MAX_KEY_FILE} bytes")
+    if not content.strip():
+        raise ValueError(f"{path} is empty")
+    return KeyFile(path, content)
+
+
+def _existing_file(value: Any, info: ValidationInfo) -> Path:
+    return _key_file(value, info).path
+
+
+def _secret_url(value: Any, info: ValidationInfo) -> SecretStr:
+    filled = _filled(value, info)
+    return SecretStr(web_url(filled.get_secret_value()))
+
+
+FromVariable = Annotated[SecretStr, BeforeValidator(_from_variable, json_schema_input_type=str)]
+Filled = Annotated[SecretStr, BeforeValidator(_filled, json_schema_input_type=str)]
+Credential = Annotated[SecretStr, BeforeValidator(_credential, json_schema_input_type=str)]
+SecretUrl = Annotated[SecretStr, BeforeValidator(_secret_url, json_schema_input_type=str)]
+ResolvedPath = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
+ExistingFile = Annotated[Path, BeforeValidator(_existing_file, json_schema_input_type=str)]
+TrustFile = Annotated[KeyFile, BeforeValidator(_key_file, json_schema_input_type=str)]

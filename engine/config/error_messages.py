@@ -1,0 +1,208 @@
+"""What is wrong with a file, worded for the person who wrote it."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from engine.config.known_keys import Key, fields_at, home_of, nested_key
+from engine.domain.errors import ConfigError
+from engine.domain.text import printable
+
+_ABSENT = object()
+
+_WORDS = {
+    "bool_type": "must be true or false",
+    "string_type": "must be text: put it in quotes",
+    "int_type": "must be a whole number",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "invalid_key": "has a key that is not text: put it in quotes",
+    "string_pattern_mismatch": "must match {pattern}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, at `path` in the file."""
+
+    path: tuple[Key, ...]
+    message: str
+
+    @property
+    def place(self) -> str:
+        """The path as people write it: `artifacts.promotion.environments[2].name`."""
+        parts = (f"[{key}]" if isinstance(key, int) else f".{printable(key)}" for key in self.path)
+        return "".join(parts).lstrip(".")
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+def refusal(file: Path, tree: object, problems: Iterable[Problem]) -> ConfigError:
+    """All of `problems` as one error, in the order of the file."""
+    rank = _ranks(tree)
+    ordered = sorted(dict.fromkeys(problems), key=lambda problem: _rank(rank, problem.path))
+    details = {"problems": [{"path": each.place, "message": each.message} for each in ordered]}
+    if len(ordered) == 1:
+        return ConfigError(f"{file}: {ordered[0]}", details)
+    lines = "".join(f"\n  {problem}" for problem in ordered)
+    return ConfigError(f"{file}: {len(ordered)} problems{lines}", details)
+
+
+def problems_of(error: ValidationError, tree: object) -> Iterator[Problem]:
+    """pydantic's findings in our words; none of them repeats a value, which may be a secret."""
+    for found in error.errors(include_url=False, include_input=False):
+        # The other half of `X or nothing`: only X is worth a word.
+        if found["type"] != "none_required":
+            path, value = _place(tree, found)
+            yield Problem(path, _message(found, value))
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """`; did you mean …?`, or what there is to choose from."""
+    options = list(known)
+    close = close_to(word, options)
+    return f"did you mean {close}?" if close else f"known: {', '.join(options)}"
+
+
+def close_to(word: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that is spelt almost like `word`."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+
+
+def _message(found: ErrorDetails, value: object) -> str:
+    kind, context = found["type"], found.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    if value is None:
+        return "has no value"
+    if kind == "extra_forbidden":
+        return f"unknown; {_meant(found['loc'], value)}"
+    if kind == "missing":
+        purpose = fields_at(found["loc"][:-1])[str(found["loc"][-1])]
+        return f"is missing: {purpose}" if purpose else "is missing"
+    if kind == "union_tag_invalid":
+        expected = context["expected_tags"].replace("(", "").replace(")", "")
+        return f"must be one of {expected}"
+    if kind in _WORDS:
+        return _WORDS[kind].format(**context).replace("True", "true")
+    return found["msg"].replace("Input should be", "must be")
+
+
+def _meant(location: tuple[Key, ...], value: object) -> str:
+    """The key that was meant: nested here, spelt alike here, or at home elsewhere in the file."""
+    section, word = location[:-1], str(location[-1])
+    known = fields_at(section)
+    nested = nested_key(section, word, value)
+    if nested:
+        return f"did you mean {nested}?"
+    home = None if close_to(word, known) else home_of(section, word)
+    return f"it belongs in {home}" if home else near(word, known)
+
+
+def _place(tree: object, found: ErrorDetails) -> tuple[tuple[Key, ...], object]:
+    """Where it is in the file, pydantic's names of its own types left out, and what is there."""
+    path: list[Key] = []
+    at: Any = tree
+    for key in found["loc"]:
+        if isinstance(at, dict):
+            here = key in at
+        else:
+            here = isinstance(at, list) and isinstance(key, int) and key < len(at)
+        if here:
+            path.append(key)
+            at = at[key]
+    if found["type"] == "missing":
+        path.append(found["loc"][-1])
+    return tuple(path), at
+
+
+def _ranks(tree: object) -> dict[tuple[Key, ...], int]:
+    """Every path of the tree with its place in the file."""
+    ranks: dict[tuple[Key, ...], int] = {}
+
+    def visit(value: object, path: tuple[Key, ...]) -> None:
+        ranks[path] = len(ranks)
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                visit(inner, (*path, key))
+        elif isinstance(value, list):
+            for index, inner in enumerate(value):
+                visit(inner, (*path, index))
+
+    visit(tree, ())
+    return ranks
+
+
+def _rank(ranks: dict[tuple[Key, ...], int], path: tuple[Key, ...]) -> int:
+    while path not in ranks:
+        path = path[:-1]
+    return ranks[path]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """
+    A value and where it stands; what is not there, or not of the shape asked for, is empty.
+
+    Rules that compare values are judged on this, so that they speak up beside other errors.
+    """
+
+    value: object
+    path: tuple[Key, ...] = ()
+
+    def __getitem__(self, dotted: str) -> "Node":
+        node = self
+        for key in dotted.split("."):
+            inner = node.value.get(key, _ABSENT) if isinstance(node.value, dict) else _ABSENT
+            node = Node(inner, (*node.path, key))
+        return node
+
+    def __bool__(self) -> bool:
+        """Whether it is there at all."""
+        return self.value is not _ABSENT
+
+    @property
+    def items(self) -> "tuple[Node, ...]":
+        """The entries of a list."""
+        if not isinstance(self.value, list):
+            return ()
+        return tuple(Node(item, (*self.path, index)) for index, item in enumerate(self.value))
+
+    @property
+    def entries(self) -> "Iterator[tuple[str, Node]]":
+        """The entries of a mapping."""
+        if isinstance(self.value, dict):
+            for key, value in self.value.items():
+                yield str(key), Node(value, (*self.path, key))
+
+    @property
+    def text(self) -> str | None:
+        return self.value if isinstance(self.value, str) else None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The texts of a list."""
+        return frozenset(item.text for item in self.items if item.text is not None)
+
+    @property
+    def number(self) -> int:
+        return self.value if isinstance(self.value, int) and self.value is not True else 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether a list is there and has nothing in it."""
+        return self.value == []
+
+    def problem(self, message: str) -> Problem:
+        return Problem(self.path, message)

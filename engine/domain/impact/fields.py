@@ -1,0 +1,144 @@
+"""Fields that readers of the current JSON would miss: removed, or of another type."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.domain.impact.json_values import JSON, kind, label
+from engine.domain.impact.text import shown
+
+# A path of more steps is shown by its ends: foreign JSON may be nested a thousand levels deep.
+_MAX_STEPS = 20
+_AMBIGUOUS_KEY = re.compile(r"^$|[\s.\[\]\"]")
+_AMBIGUOUS_NAME = re.compile(r"[\[\]\"]")
+
+
+class Sort(StrEnum):
+    KEY = "key"
+    NAME = "name"  # the element of a list with that `name` or `id`
+    EACH = "each"  # the other elements of a list, all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    sort: Sort
+    text: str = ""
+
+    def __str__(self) -> str:
+        match self.sort:
+            case Sort.KEY:
+                return f".{_quoted(self.text, _AMBIGUOUS_KEY)}"
+            case Sort.NAME:
+                return f"[{_quoted(self.text, _AMBIGUOUS_NAME)}]"
+            case Sort.EACH:
+                return "[]"
+
+
+# Linked, so that a step down costs the same at every depth; comparing and printing would recurse.
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Path:
+    """Where in a document: `limits.memory`, `models[orders].columns[].type`, `config."a.b"`."""
+
+    step: Step
+    above: "Path | None" = None
+
+    def __str__(self) -> str:
+        steps: list[Step] = []
+        here: Path | None = self
+        while here is not None:
+            steps.append(here.step)
+            here = here.above
+        steps.reverse()
+        if len(steps) <= _MAX_STEPS:
+            return _joined(steps)
+        half = _MAX_STEPS // 2
+        return f"{_joined(steps[:half])}…{''.join(map(str, steps[-half:]))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """
+    One field that readers would miss. `path` None is the document itself; `types` the change of
+    type (`str -> int`), None where the field is removed.
+    """
+
+    path: Path | None
+    types: str | None
+
+
+def differences(current: JSON, target: JSON) -> Iterator[Difference]:
+    """
+    What `current` has and `target` has not, or has with another type.
+
+    Objects in lists are matched by their `name` or `id`; the elements of other lists are compared
+    as one, by the union of their types and fields. An int that becomes a float breaks no reader.
+    """
+    pending: list[tuple[Path | None, list[JSON], list[JSON]]] = [(None, [current], [target])]
+    while pending:
+        path, old, new = pending.pop()
+        if not new:
+            yield Difference(path, None)
+            continue
+        if types := _retyped(old, new):
+            yield Difference(path, types)
+        inner = [(Path(step, path), ours, theirs) for step, ours, theirs in _pairs(old, new)]
+        pending.extend(reversed(inner))
+
+
+def _pairs(old: list[JSON], new: list[JSON]) -> Iterator[tuple[Step, list[JSON], list[JSON]]]:
+    """Each step down from `old`, with what is there in both; nothing in `new` means removed."""
+    theirs = _below(new)
+    holders = {type(value) for value in new}
+    for step, ours in _below(old).items():
+        found = theirs.get(step, [])
+        if not found and step.sort is Sort.EACH:
+            # Perhaps all elements have names there. An empty list says nothing of its elements.
+            found = [element for value in new if isinstance(value, list) for element in value]
+            if not found:
+                continue
+        if found or (dict if step.sort is Sort.KEY else list) in holders:
+            yield step, ours, found
+
+
+def _below(values: list[JSON]) -> dict[Step, list[JSON]]:
+    found: dict[Step, list[JSON]] = {}
+    for value in values:
+        for step, child in _steps(value):
+            found.setdefault(step, []).append(child)
+    return found
+
+
+def _steps(value: JSON) -> Iterator[tuple[Step, JSON]]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield Step(Sort.KEY, key), child
+    elif isinstance(value, list):
+        for child in value:
+            name = label(child)
+            yield (Step(Sort.EACH) if name is None else Step(Sort.NAME, name)), child
+
+
+def _retyped(old: list[JSON], new: list[JSON]) -> str | None:
+    before, after = _types(old), _types(new)
+    readable = before
+    if "int" in before and "float" in after:
+        readable = before - {"int"} | {"float"}
+    if readable == after:
+        return None
+    return f"{' | '.join(sorted(before))} -> {' | '.join(sorted(after))}"
+
+
+def _types(values: list[JSON]) -> set[str]:
+    found = {kind(value) for value in values}
+    return found - {"int"} if "float" in found else found
+
+
+def _joined(steps: list[Step]) -> str:
+    return "".join(map(str, steps)).removeprefix(".")
+
+
+def _quoted(text: str, ambiguous: re.Pattern[str]) -> str:
+    short = shown(text)
+    return json.dumps(short, ensure_ascii=False) if ambiguous.search(short) else short

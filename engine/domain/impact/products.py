@@ -1,0 +1,39 @@
+"""Products an artifact speaks of: their names and ids, wherever builds write them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from engine.domain.impact.json_values import JSON, scalar_text
+
+_KEYS = ("product", "product_id", "product_name", "productId", "productName")
+# Where floe's compiler writes them: metadata.product_name, identity.product_id.
+_HOLDERS = ("metadata", "identity")
+_ANNOTATIONS = (".product.name", ".product.id")
+
+
+def products(documents: Iterable[JSON], annotations: Mapping[str, str]) -> Iterator[str]:
+    """The products of the JSON `documents` and of the manifest's `annotations`, as they come."""
+    for document in documents:
+        if isinstance(document, dict):
+            yield from _named(document)
+            for holder in map(document.get, _HOLDERS):
+                if isinstance(holder, dict):
+                    yield from _named(holder)
+    for key, text in annotations.items():
+        if key.endswith(_ANNOTATIONS):
+            yield from _texts(text)
+
+
+def _named(holder: dict[str, JSON]) -> Iterator[str]:
+    for key in _KEYS:
+        yield from _texts(holder.get(key))
+    several = holder.get("products")
+    for product in several if isinstance(several, list) else ():
+        yield from _texts(product)
+
+
+def _texts(product: JSON) -> Iterator[str]:
+    values = [product.get("id"), product.get("name")] if isinstance(product, dict) else [product]
+    for value in values:
+        text = scalar_text(value)
+        if text is not None:
+            yield text

@@ -1,0 +1,108 @@
+"""Report blocked, failed, expired and cancelled changes to the audit backends."""
+
+import logging
+from uuid import uuid4
+
+from engine.domain.audit import LEDGERED_RULES, RULE_OF
+from engine.domain.change import Change, ChangeState
+from engine.domain.errors import AuditUnavailableError
+from engine.domain.finding import Outcome
+from engine.domain.operator import Operator
+from engine.domain.plan import GateMode, Plan
+from engine.domain.record import RefusalRecord
+from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.execution.runner import Runs
+
+_log = logging.getLogger(__name__)
+
+# Rejections, and refusals by the rules that say who may, are on the ledger and copied from there.
+_ENDS = frozenset(
+    {
+        ChangeState.BLOCKED,
+        ChangeState.FAILED,
+        ChangeState.EXPIRED,
+        ChangeState.SUPERSEDED,
+        ChangeState.STALE,
+        ChangeState.CANCELLED,
+    }
+)
+
+
+def report_change(runs: Runs, change: Change) -> None:
+    """Best effort, raises nothing: a change that ended has ended, whoever is told of it."""
+    if change.state not in _ENDS or change.ended is None or runs.audit_backend is None:
+        return
+    blocked = [f.check for f in change.findings if f.outcome == Outcome.BLOCKED]
+    code = change.ended.reason_code
+    rule = blocked[0] if blocked else RULE_OF.get(code, code)
+    if rule in LEDGERED_RULES:
+        return
+    _report(
+        runs,
+        rule=rule,
+        message=change.ended.message,
+        action=change.action,
+        target=change.target,
+        version=change.version,
+        digest=change.digest,
+        operator=change.requester.operator,
+        trace_id=change.trace_id,
+        policy_digest=change.policy_digest or runs.policy_digest,
+    )
+
+
+def report_plan(runs: Runs, plan: Plan) -> None:
+    """The same for a request that was carried out without a change; a dry run is no attempt."""
+    request, blockers = plan.request, plan.blockers
+    if not isinstance(request, PromotionRequest | RollbackRequest) or runs.audit_backend is None:
+        return
+    if plan.mode is GateMode.LIST or not blockers or blockers[0].check in LEDGERED_RULES:
+        return
+    _report(
+        runs,
+        rule=blockers[0].check,
+        message=blockers[0].reason,
+        action=plan.action.value,
+        target=request.target,
+        version=str(request.version),
+        digest=str(plan.manifest.digest) if plan.manifest else None,
+        operator=request.operator,
+        trace_id=request.trace_id,
+        policy_digest=plan.policy_digest,
+    )
+
+
+def _report(
+    runs: Runs,
+    *,
+    rule: str,
+    message: str,
+    action: str,
+    target: str,
+    version: str,
+    digest: str | None,
+    operator: Operator,
+    trace_id: str,
+    policy_digest: str,
+) -> None:
+    record = RefusalRecord(
+        refusal_id=uuid4(),
+        environment=target,
+        action=action,
+        rule=rule,
+        message=message,
+        version=version,
+        artifact_digest=digest,
+        refused_at=runs.clock.now(),
+        operator=operator.name,
+        operator_id=operator.id,
+        identity_source=operator.source,
+        identity_verified=operator.verified,
+        trace_id=trace_id,
+        policy_digest=policy_digest,
+    )
+    try:
+        if runs.audit_backend is not None:
+            runs.audit_backend.append(record)
+    except AuditUnavailableError as error:
+        _log.warning("the audit backend has no record of a failed %s: %s", action, error)

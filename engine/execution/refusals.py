@@ -1,0 +1,172 @@
+"""Refused attempts on record: once an hour, with their number (FR-048, FR-052)."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from engine.domain.audit import LEDGERED_RULES, RULE_OF
+from engine.domain.change import Change, ChangeState
+from engine.domain.errors import PromotionError, StoreUnavailableError
+from engine.domain.finding import Outcome
+from engine.domain.names import canonical_name
+from engine.domain.operator import Operator
+from engine.domain.plan import GateMode, Plan
+from engine.domain.record import RefusalRecord
+from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.execution.runner import Runs
+from engine.ports import Due, Tally
+
+_log = logging.getLogger(__name__)
+_BETWEEN_RECORDS = timedelta(hours=1)
+# Where nothing was counted (CI with a fresh state directory), as many records are looked through.
+_LOOK_BACK = 10
+_NOBODY = "unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What somebody tried; `refusals` are the rules that refused it, with their words."""
+
+    action: str
+    environment: str
+    version: str | None
+    digest: str | None
+    operator: Operator
+    trace_id: str
+    policy_digest: str | None
+    refusals: dict[str, str]
+
+
+def attempt_of_plan(plan: Plan) -> Attempt:
+    """What was submitted with `plan`; a dry run is nothing anybody tried."""
+    request, submitted = plan.request, plan.mode is not GateMode.LIST
+    version = None
+    if isinstance(request, PromotionRequest | RollbackRequest):
+        version = str(request.version)
+    return Attempt(
+        action=plan.action.value,
+        environment=request.target,
+        version=version,
+        digest=str(plan.manifest.digest) if plan.manifest else None,
+        operator=request.operator,
+        trace_id=request.trace_id,
+        policy_digest=plan.policy_digest,
+        refusals={
+            f.check: f.reason for f in plan.blockers if submitted and f.check in LEDGERED_RULES
+        },
+    )
+
+
+def attempt_of_change(change: Change) -> Attempt:
+    """What was submitted as `change`; one that is not blocked was not refused."""
+    return Attempt(
+        action=change.action,
+        environment=change.target,
+        version=change.version,
+        digest=change.digest,
+        operator=change.requester.operator,
+        trace_id=change.trace_id,
+        policy_digest=change.policy_digest,
+        refusals=_refusals(change) if change.state is ChangeState.BLOCKED else {},
+    )
+
+
+def _refusals(change: Change) -> dict[str, str]:
+    """What its checks found; what was only found when it was carried out is how it ended."""
+    found = {
+        f.check: f.reason
+        for f in change.findings
+        if f.outcome == Outcome.BLOCKED and f.check in LEDGERED_RULES
+    }
+    ended = change.ended
+    if not found and ended and ended.reason_code in RULE_OF:
+        return {RULE_OF[ended.reason_code]: ended.message}
+    return found
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Puts refused attempts on record in their target's ledger, after they were answered."""
+
+    runs: Runs
+    tally: Tally
+
+    def note(self, attempt: Attempt) -> None:
+        """
+        Record what `attempt` was refused for, where no record stands for it yet.
+
+        Best effort: raises nothing. Whoever asked was answered, and is refused either way.
+        """
+        for rule in attempt.refusals:
+            try:
+                self._note(attempt, rule)
+            except PromotionError as error:
+                _log.info("the refusal by %s is not on record: %s", rule, error)
+
+    def _note(self, attempt: Attempt, rule: str) -> None:
+        now, kind = self.runs.clock.now(), self._kind(attempt, rule)
+        try:
+            due = self.tally.add(kind, now)
+        except StoreUnavailableError as error:
+            _log.debug("asking the ledger instead: %s", error)
+            due = Due(1, known=False)
+        if due is None:
+            return
+        standing = None if due.known else self._on_record(attempt, rule, now)
+        if standing:
+            self._keep(kind, 0, standing.refused_at)
+            return
+        self.runs.append(self._record(attempt, rule, due.count, now))
+        self._keep(kind, due.count, now)
+
+    def _kind(self, attempt: Attempt, rule: str) -> str:
+        """What shares a record. Names nobody vouches for are free, so all of them share one."""
+        operator = attempt.operator
+        who = canonical_name(operator.name) if operator.verified else _NOBODY
+        return f"{self.runs.registry.reference} {attempt.environment} {rule} {who}"
+
+    def _on_record(self, attempt: Attempt, rule: str, now: datetime) -> RefusalRecord | None:
+        """The record of the last hour that stands for this attempt too."""
+        newest = self.runs.ledger.history(attempt.environment, _LOOK_BACK)
+        for record in (entry.record for entry in newest):
+            if (
+                isinstance(record, RefusalRecord)
+                and record.rule == rule
+                and now - record.refused_at < _BETWEEN_RECORDS
+                and self._same_person(attempt.operator, record)
+            ):
+                return record
+        return None
+
+    def _same_person(self, operator: Operator, record: RefusalRecord) -> bool:
+        if not operator.verified:
+            return not record.identity_verified
+        known = self.runs.directory.known_as(record.operator)
+        return record.identity_verified and operator.name in known
+
+    def _keep(self, kind: str, count: int, at: datetime) -> None:
+        try:
+            self.tally.recorded(kind, count, at)
+        except StoreUnavailableError as error:
+            _log.debug("not counted: %s", error)
+
+    def _record(self, attempt: Attempt, rule: str, count: int, now: datetime) -> RefusalRecord:
+        operator = attempt.operator
+        return RefusalRecord(
+            refusal_id=uuid4(),
+            environment=attempt.environment,
+            action=attempt.action,
+            rule=rule,
+            message=attempt.refusals[rule],
+            version=attempt.version,
+            artifact_digest=attempt.digest,
+            count=count,
+            refused_at=now,
+            operator=operator.name,
+            operator_id=operator.id,
+            identity_source=operator.source,
+            identity_verified=operator.verified,
+            trace_id=attempt.trace_id,
+            policy_digest=attempt.policy_digest or self.runs.policy_digest,
+        )

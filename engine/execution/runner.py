@@ -1,0 +1,274 @@
+"""Runs of a request: planned, executed, or both under one lease."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor as Pool
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from uuid import uuid4
+
+from engine.audit.head_verifier import FleetingHeads
+from engine.checks.authorization import authorization
+from engine.context.context import Context, Sources
+from engine.domain.artifact import Digest
+from engine.domain.errors import ApprovalPendingError, PromotionError
+from engine.domain.finding import Finding
+from engine.domain.identity import Directory
+from engine.domain.ledger import LedgerEntry, continues
+from engine.domain.path import PromotionPath
+from engine.domain.plan import Effect, GateMode, Plan, TagWrite
+from engine.domain.record import AnyRecord
+from engine.domain.request import PromotionRequest, Request, RollbackRequest
+from engine.domain.result import Ending, Result
+from engine.domain.rights import Rights
+from engine.execution.executor import Executor
+from engine.execution.rewind_guard import Descent
+from engine.operations import OPERATIONS
+from engine.operations.operation import Stamp
+from engine.ports import (
+    SILENT,
+    Clock,
+    GateRunner,
+    Heads,
+    Leases,
+    Ledger,
+    NoPolicies,
+    NoVerifier,
+    PolicyEnforcer,
+    Progress,
+    Registry,
+    Upload,
+    Verifier,
+)
+from engine.ports.audit_backend import AuditBackendPlugin
+from engine.ports.telemetry import NO_METRICS, NO_SPAN, NO_TRACER, Metrics, Span, Tracer
+from engine.ports.webhooks import NOBODY, Announcer
+from engine.secondaries import NO_COPIES, NO_SECONDARIES, Copies, Secondaries
+from engine.tracing import counted, ended, time_gates, traced
+
+COMPLETED = (
+    "an earlier run had recorded this change and was interrupted before the latest tag moved; "
+    "it is completed now"
+)
+
+# Looks at a plan under the lease, adds the approvals that count, or raises what forbids it.
+Guard = Callable[[Plan], Plan]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """
+    The engine's core: what plans and what writes.
+
+    Requests that a rule refuses come back as a Result with an `error`; a PromotionError is raised
+    where the question could not be asked (registry down, history unreadable, version unknown).
+    """
+
+    path: PromotionPath
+    registry: Registry
+    ledger: Ledger
+    gate_runner: GateRunner
+    leases: Leases
+    clock: Clock
+    pool: Pool
+    policy_digest: str
+    directory: Directory
+    rights: Rights = field(default_factory=Rights)
+    verifier: Verifier = field(default_factory=NoVerifier)
+    enforcer: PolicyEnforcer = field(default_factory=NoPolicies)
+    audit_backend: AuditBackendPlugin | None = None
+    announcer: Announcer = NOBODY
+    tracer: Tracer = NO_TRACER
+    metrics: Metrics = NO_METRICS
+    heads: Heads = field(default_factory=FleetingHeads)
+    secondaries: Secondaries = NO_SECONDARIES
+
+    @property
+    def descent(self) -> Descent:
+        return Descent(self.heads, self.ledger)
+
+    def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
+        """What `request` would do. Reads only; LIST names the command gates instead of running."""
+        with self._traced(request, mode is GateMode.LIST) as span:
+            plan = self._planned(request, progress, mode, span)
+            span.end(Ending.BLOCKED.value if plan.error else "planned", plan.error)
+            return plan
+
+    def authorize(self, request: PromotionRequest | RollbackRequest) -> Finding:
+        """Judge whether the target's rules let the operator ask for this; reads nothing."""
+        found, *_ = authorization(request, self._context(request, SILENT))
+        return found
+
+    def look(self, request: Request, progress: Progress) -> Plan:
+        """Where `request` stands by policy alone; like a LIST plan it is never executed."""
+        context = self._context(request, progress)
+        return OPERATIONS[type(request)].look(request, context, self.policy_digest)
+
+    def execute(self, plan: Plan, progress: Progress, guard: Guard | None = None) -> Result:
+        """
+        Do what `plan` says, its policy judged again under the lease, and `guard` asked last.
+
+        ValueError for a LIST plan; ConflictError when the artifact's tag moved since.
+        """
+        with self._traced(plan.request) as span:
+            return self._ended(span, self._executed(plan, progress, guard, span))
+
+    def run(self, request: Request, progress: Progress) -> Result:
+        """
+        Plan and execute. Where no command gate stands between the two, the lease is taken before
+        the first read, which then needs no repetition.
+        """
+        gated = isinstance(request, PromotionRequest)
+        with self._traced(request) as span:
+            if self.secondaries.mirrors or (gated and self.path.environment(request.target).gates):
+                plan = self._planned(request, progress, GateMode.RUN, span)
+                return self._ended(span, self._executed(plan, progress, None, span))
+            with self._lease(request, progress) as upload:
+                context = self._context(request, progress, GateMode.RUN, span)
+                plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
+                return self._ended(span, self._write(plan, context, upload))
+
+    def _planned(self, request: Request, progress: Progress, mode: GateMode, span: Span) -> Plan:
+        known = self.descent.known(request.target)
+        context = self._context(request, progress, mode, span)
+        plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
+        if plan.error is None:
+            self.descent.check(request.target, context.target_head, known)
+        if mode is GateMode.RUN:
+            time_gates(self.metrics, plan)
+        return plan
+
+    def _executed(self, plan: Plan, progress: Progress, guard: Guard | None, span: Span) -> Result:
+        if plan.mode is GateMode.LIST:
+            raise ValueError("a plan whose gates were only listed cannot be executed")
+        if plan.error:
+            return Result(plan, Ending.BLOCKED, error=plan.error)
+        look = partial(self.look, plan.request, progress)
+        copies = self.secondaries.before(plan, look, decided=guard is not None)
+        with self._lease(plan.request, progress) as upload:
+            context = self._context(plan.request, progress, GateMode.RUN, span)
+            renewed = OPERATIONS[type(plan.request)].renew(plan, plan.request, context)
+            try:
+                bound = guard(renewed) if guard else renewed
+            except PromotionError as error:
+                return Result(renewed, Ending.BLOCKED, error=error)
+            result = self._write(bound, context, upload, copies)
+        return self.secondaries.after(result, copies)
+
+    def _traced(self, request: Request, dry_run: bool = False) -> AbstractContextManager[Span]:
+        return traced(self.tracer, request, self.registry.reference, self.path, dry_run)
+
+    def _ended(self, span: Span, result: Result) -> Result:
+        return counted(self.metrics, ended(span, result))
+
+    def append(self, record: AnyRecord) -> LedgerEntry:
+        """Put a record on its ledger that changes no tag, attached to the artifact it names."""
+        digest = record.subject_digest
+        with self.leases.hold(record.ledger):
+            upload = self.pool.submit(self.registry.open_upload)
+            manifest = self.registry.fetch(Digest(digest)) if digest else None
+            head = self.ledger.head(record.ledger)
+            self.descent.check(record.ledger, head, self.descent.known(record.ledger))
+            executor = self._executor()
+            subject = manifest.descriptor if manifest else None
+            entry = executor.change((), record, subject, head, upload)
+        self.descent.remember(entry)
+        return entry
+
+    def complete(self, entry: LedgerEntry, latest: TagWrite) -> None:
+        """Have `latest` follow the committed `entry`; the caller holds the lease."""
+        self._executor().complete(entry, (latest,))
+
+    def _executor(self) -> Executor:
+        return Executor(
+            self.registry,
+            self.ledger,
+            self.leases,
+            self.pool,
+            self.audit_backend,
+            self.announcer,
+        )
+
+    def _context(
+        self,
+        request: Request,
+        progress: Progress,
+        mode: GateMode = GateMode.RUN,
+        span: Span = NO_SPAN,
+    ) -> Context:
+        sources = Sources(
+            self.registry,
+            self.ledger,
+            self.gate_runner,
+            self.pool,
+            self.directory,
+            self.rights,
+            self.verifier,
+            self.enforcer,
+            span,
+        )
+        kind = OPERATIONS[type(request)].context
+        context: Context = kind(request, self.path, sources, self.clock.now(), progress, mode)
+        return context
+
+    @contextmanager
+    def _lease(self, request: Request, progress: Progress) -> Iterator[Future[Upload]]:
+        """The right to write the target, and an upload opened beside the first reads."""
+        with self.leases.hold(request.target):
+            progress.step(f"checking {request.target}")
+            upload = self.pool.submit(self.registry.open_upload)
+            try:
+                yield upload
+            except PromotionError:
+                _discard(upload)
+                raise
+        _discard(upload)
+
+    def _write(
+        self, plan: Plan, context: Context, upload: Future[Upload], copies: Copies = NO_COPIES
+    ) -> Result:
+        if plan.error:
+            return Result(plan, Ending.BLOCKED, error=plan.error)
+        # Also where only `latest` has to follow: by a ledger that was cut off it would move back.
+        head, target = context.target_head, plan.request.target
+        self.descent.check(target, head, self.descent.known(target))
+        executor = self._executor()
+        if plan.effect is not Effect.CHANGE:
+            executor.complete(context.settled, plan.writes)
+            return _settled(plan, context)
+        if plan.approvals_missing:
+            return Result(plan, Ending.PENDING, error=_waiting(plan))
+        operation = OPERATIONS[type(plan.request)]
+        stamp = Stamp(uuid4(), self.clock.now())
+        record = copies.recorded(operation.record(plan.request, plan, context, stamp))
+        left = context.interrupted
+        if left and continues(left, head) and operation.same(left.record, record):
+            # An interrupted run of this request left its record: one request, one record.
+            entry = executor.commit(left, plan.writes)
+        else:
+            subject = plan.manifest.descriptor if plan.manifest else None
+            entry = executor.change(plan.writes, record, subject, head, upload)
+        self.descent.remember(entry)
+        return Result(plan, operation.ending, entry.record, warnings=plan.warnings, entry=entry)
+
+
+def _discard(upload: Future[Upload]) -> None:
+    """What was refused, or needed no record, leaves nothing in the registry."""
+    if upload.exception() is None:
+        upload.result().discard()
+
+
+def _settled(plan: Plan, context: Context) -> Result:
+    if plan.effect is Effect.NOTHING:
+        return Result(plan, Ending.UNCHANGED, plan.committed)
+    ending = OPERATIONS[type(plan.request)].ending
+    return Result(plan, ending, plan.committed, warnings=(COMPLETED,), entry=context.settled)
+
+
+def _waiting(plan: Plan) -> ApprovalPendingError:
+    return ApprovalPendingError(
+        f"{plan.approvals_missing} of {plan.approvals_required} approvals of "
+        f"'{plan.request.target}' are missing",
+        {"required": plan.approvals_required, "given": len(plan.approvals)},
+    )

@@ -1,0 +1,66 @@
+"""What became of one change on every secondary."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.domain.artifact import Digest
+from engine.domain.errors import PromotionError
+from engine.domain.ledger import LedgerEntry
+from engine.domain.mirroring import SyncReport
+from engine.domain.record import AnyRecord, PromotionRecord, RegistrySync, RollbackRecord
+from engine.domain.text import printable
+from engine.ports.secondary import Copied
+
+_MAX_WORDS = 500
+
+
+@dataclass(frozen=True)
+class Copies:
+    """`outcomes` are in the order of manifest.yaml; `copied` has what arrived, by registry."""
+
+    outcomes: tuple[RegistrySync, ...] = ()
+    copied: Mapping[str, Copied] = field(default_factory=dict)
+
+    def recorded(self, record: AnyRecord) -> AnyRecord:
+        """`record`, saying how the content arrived."""
+        if self.outcomes and isinstance(record, PromotionRecord | RollbackRecord):
+            return record.model_copy(update={"registry_sync": self.outcomes})
+        return record
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(
+            f"the secondary registry {each.registry} does not have this change: {each.error}. "
+            "Run `floe platform sync` once that is repaired"
+            for each in self.outcomes
+            if each.status == "failed"
+        )
+
+
+NO_COPIES = Copies()
+
+
+def synced(registry: str, digest: Digest) -> RegistrySync:
+    return RegistrySync(registry=registry, status="synced", digest=str(digest))
+
+
+def outcomes_of(report: SyncReport, head: LedgerEntry) -> tuple[RegistrySync, ...]:
+    """
+    What a repair found out about what the environment of `head` runs; empty where it looked at
+    something that was replaced since.
+    """
+    rows = [row for row in report.environments if row.environment == head.environment]
+    if any(row.record not in (None, head.state.record) for row in rows):
+        return ()
+    return tuple(
+        failed(row.registry, row.errors[0])
+        if row.errors
+        else RegistrySync(registry=row.registry, status="synced")
+        for row in rows
+    )
+
+
+def failed(registry: str, error: PromotionError) -> RegistrySync:
+    return RegistrySync(
+        registry=registry, status="failed", error=printable(str(error))[:_MAX_WORDS]
+    )

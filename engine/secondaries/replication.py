@@ -1,0 +1,251 @@
+"""Around a change: content goes to the secondaries before it, and is made visible after it."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from engine.domain.artifact import Tag
+from engine.domain.errors import PromotionError
+from engine.domain.ledger import LedgerEntry
+from engine.domain.manifest import Manifest
+from engine.domain.plan import Action, Effect, Plan, TagWrite
+from engine.domain.record import PromotionRecord, RegistrySync, RollbackRecord
+from engine.domain.result import Result
+from engine.ports import Leases, LedgerReader, RegistryReader
+from engine.ports.secondary import Copied, Mirror, Outcomes, TagCopy
+from engine.secondaries.outcomes import NO_COPIES, Copies, failed, synced
+
+_log = logging.getLogger(__name__)
+# Records a secondary has missed are brought along, so that its ledger has no gap; after a longer
+# absence `sync` does it.
+_BACKLOG = 20
+
+
+class Secondaries(Protocol):
+    """What a run does about secondaries. Nothing here is ever an error of the run."""
+
+    @property
+    def mirrors(self) -> tuple[Mirror, ...]: ...
+
+    def before(self, plan: Plan, look: Callable[[], Plan], *, decided: bool) -> Copies:
+        """
+        Copy what `plan` will write, before its lease is taken. `look` plans anew, where `plan` was
+        judged earlier and has no artifact; `decided` says that its approvals are seen to.
+        """
+        ...
+
+    def after(self, result: Result, copies: Copies) -> Result:
+        """Have them show what took effect: `result` with how that went."""
+        ...
+
+    def standing(self, head: LedgerEntry | None) -> tuple[RegistrySync, ...]:
+        """Whether each of them has what the environment of `head` runs, as far as is known here."""
+        ...
+
+    def note(self, head: LedgerEntry | None, outcomes: Sequence[RegistrySync]) -> None:
+        """Keep what was found out about what the environment of `head` runs."""
+        ...
+
+
+class NoSecondaries:
+    """Implements `Secondaries` where none are configured."""
+
+    mirrors: tuple[Mirror, ...] = ()
+
+    def before(
+        self,
+        plan: Plan,  # noqa: ARG002 - the protocol's shape
+        look: Callable[[], Plan],  # noqa: ARG002
+        *,
+        decided: bool,  # noqa: ARG002
+    ) -> Copies:
+        return NO_COPIES
+
+    def after(self, result: Result, copies: Copies) -> Result:  # noqa: ARG002
+        return result
+
+    def standing(self, head: LedgerEntry | None) -> tuple[RegistrySync, ...]:  # noqa: ARG002
+        return ()
+
+    def note(self, head: LedgerEntry | None, outcomes: Sequence[RegistrySync]) -> None: ...
+
+
+NO_SECONDARIES = NoSecondaries()
+
+
+@dataclass(frozen=True)
+class MirroredSecondaries:
+    """
+    The mirrors of one primary, side by side. What fails on one of them is an outcome and never an
+    error: the primary is the system of record (FR-030).
+    """
+
+    mirrors: tuple[Mirror, ...]
+    registry: RegistryReader
+    ledger: LedgerReader
+    leases: Leases
+    kept: Outcomes
+
+    def before(self, plan: Plan, look: Callable[[], Plan], *, decided: bool) -> Copies:
+        if plan.action not in (Action.PROMOTE, Action.ROLLBACK):
+            return NO_COPIES
+        seen = plan if plan.manifest else look()
+        waits = seen.approvals_missing and not decided
+        if seen.error or waits or seen.manifest is None or seen.effect is Effect.NOTHING:
+            return NO_COPIES
+        return self.prepare(seen.manifest)
+
+    def after(self, result: Result, copies: Copies) -> Result:
+        if result.error or result.entry is None or not copies.outcomes:
+            return result
+        # Noted first: whoever is killed over it must not leave a record that says all is well.
+        self.note(result.entry, [_interrupted(each) for each in copies.outcomes])
+        shown = self.follow(copies, result.entry, _tags_of(result))
+        self.note(result.entry, shown.outcomes)
+        warnings = (*result.warnings, *shown.warnings)
+        return replace(result, warnings=warnings, registry_sync=shown.outcomes)
+
+    def standing(self, head: LedgerEntry | None) -> tuple[RegistrySync, ...]:
+        if head is None or head.state.record is None or head.state.sequence is None:
+            return ()
+        known = self.kept.known(head.environment, head.state.record)
+        if not known:
+            known = _recorded(self.ledger.entry(head, head.state.sequence))
+        said = {each.registry: each for each in known}
+        return tuple(said.get(m.reference) or _untouched(m) for m in self.mirrors)
+
+    def note(self, head: LedgerEntry | None, outcomes: Sequence[RegistrySync]) -> None:
+        if head is not None and head.state.record is not None:
+            self.kept.note(head.environment, head.state.record, outcomes)
+
+    def prepare(self, manifest: Manifest) -> Copies:
+        """Copy `manifest` and all that belongs to it, untagged: nobody sees it yet."""
+        copied: dict[str, Copied] = {}
+
+        def copy(mirror: Mirror) -> RegistrySync:
+            found = copied[mirror.reference] = mirror.copy(manifest)
+            return synced(mirror.reference, found.root)
+
+        return Copies(side_by_side(copy, self.mirrors), copied)
+
+    def follow(self, copies: Copies, entry: LedgerEntry, writes: tuple[TagWrite, ...]) -> Copies:
+        """Have the secondaries show what the primary shows since `entry` was committed."""
+        ready = [mirror for mirror in self.mirrors if mirror.reference in copies.copied]
+
+        def publish(mirror: Mirror) -> RegistrySync:
+            copied = copies.copied[mirror.reference]
+            with self.leases.hold(lease_of(mirror)):
+                self._publish(mirror, copied, entry, writes)
+            _log.info("%s has %s as %s does", mirror.reference, copied.root, entry.environment)
+            return synced(mirror.reference, copied.root)
+
+        after = {each.registry: each for each in side_by_side(publish, ready)}
+        return Copies(tuple(after.get(each.registry, each) for each in copies.outcomes), {})
+
+    def _publish(
+        self, mirror: Mirror, copied: Copied, entry: LedgerEntry, writes: tuple[TagWrite, ...]
+    ) -> None:
+        """In the order of the primary: immutable tags, records, head, and what is followed last."""
+        head = TagCopy(self.ledger.tag(entry.environment, None), entry.manifest, immutable=False)
+        leads = self.registry.resolve(head.tag) == entry.digest
+        missed = self._missed(mirror, entry) if leads else [entry]
+        entries = missed or [entry]
+        records = [mirror.copy(each.manifest) for each in entries]
+        tags = [
+            *(TagCopy(w.tag, w.manifest, immutable=True) for w in writes if w.immutable),
+            *(self._place(each) for each in reversed(entries)),
+            *((head,) if missed else ()),
+            *(TagCopy(w.tag, w.manifest, immutable=False) for w in writes if not w.immutable),
+        ]
+        mirror.publish((copied, *records), self._standing(tags))
+        if not missed:
+            raise PromotionError(
+                f"its ledger lacks more than {_BACKLOG} records before this one, so the ledger "
+                "head there does not move: run `floe platform sync`"
+            )
+
+    def _standing(self, tags: list[TagCopy]) -> Iterator[TagCopy]:
+        """
+        `tags`, without those the primary moved on meanwhile: whoever moved them brings them, after
+        us, under the same lease.
+        """
+        for each in tags:
+            if each.immutable or self.registry.resolve(each.tag) == each.manifest.digest:
+                yield each
+
+    def _missed(self, mirror: Mirror, entry: LedgerEntry) -> list[LedgerEntry]:
+        """
+        `entry` and those before it that the ledger of the mirror lacks, newest first. Empty when
+        they are more than _BACKLOG: a head moves only over a chain that is whole there.
+        """
+        there = mirror.resolve(self.ledger.tag(entry.environment, None))
+        missed = [entry]
+        # All records up to the head of the mirror are there, or it would not have moved.
+        while missed[-1].sequence > 1 and missed[-1].previous != there != entry.digest:
+            if len(missed) > _BACKLOG:
+                return []
+            missed.append(self.ledger.entry(entry, missed[-1].sequence - 1))
+        return missed
+
+    def _place(self, entry: LedgerEntry) -> TagCopy:
+        tag = self.ledger.tag(entry.environment, entry.sequence)
+        return TagCopy(tag, entry.manifest, immutable=True)
+
+
+def _recorded(entry: LedgerEntry) -> tuple[RegistrySync, ...]:
+    record = entry.record
+    return record.registry_sync if isinstance(record, PromotionRecord | RollbackRecord) else ()
+
+
+def _tags_of(result: Result) -> tuple[TagWrite, ...]:
+    """What was written, and the artifact's own tag where an earlier run had written that."""
+    record, manifest, writes = result.record, result.plan.manifest, result.plan.writes
+    if manifest is None or not isinstance(record, PromotionRecord | RollbackRecord):
+        return writes
+    own = TagWrite(Tag(record.artifact_tag), manifest, immutable=True)
+    return (own, *(write for write in writes if write.tag != own.tag))
+
+
+def _interrupted(outcome: RegistrySync) -> RegistrySync:
+    if outcome.status == "failed":
+        return outcome
+    return failed(
+        outcome.registry,
+        PromotionError("interrupted before its tags were copied: run `floe platform sync`"),
+    )
+
+
+def _untouched(mirror: Mirror) -> RegistrySync:
+    return failed(
+        mirror.reference, PromotionError("nothing was copied to it yet: run `floe platform sync`")
+    )
+
+
+def side_by_side(
+    work: Callable[[Mirror], RegistrySync], mirrors: Sequence[Mirror]
+) -> tuple[RegistrySync, ...]:
+    """The outcome of `work` with every mirror; its errors are outcomes, too."""
+    if not mirrors:
+        return ()
+
+    def outcome(mirror: Mirror) -> RegistrySync:
+        try:
+            return work(mirror)
+        except PromotionError as error:
+            _log.warning("secondary %s: %s", mirror.reference, error)
+            return failed(mirror.reference, error)
+
+    pool = ThreadPoolExecutor(len(mirrors), thread_name_prefix="floe-secondary")
+    try:
+        return tuple(pool.map(outcome, mirrors))
+    finally:
+        # A Ctrl-C does not wait for a copy that is under way.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def lease_of(mirror: Mirror) -> str:
+    """Whoever makes something visible on `mirror` holds this; no environment has a dot."""
+    return f"secondary.{hashlib.sha256(mirror.reference.encode()).hexdigest()[:12]}"

@@ -1,0 +1,136 @@
+"""Requests and their gates as spans (FR-024)."""
+
+from contextlib import AbstractContextManager
+from contextvars import Context as Surroundings
+from contextvars import copy_context
+
+from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.path import PromotionPath
+from engine.domain.plan import Plan
+from engine.domain.request import (
+    LockRequest,
+    PromotionRequest,
+    Request,
+    RestoreRequest,
+    RollbackRequest,
+    UnlockRequest,
+)
+from engine.domain.result import Ending, Result
+from engine.domain.trace import (
+    SPAN_GATE,
+    SPAN_LOCK,
+    SPAN_PROMOTE,
+    SPAN_RESTORE,
+    SPAN_ROLLBACK,
+    SPAN_UNLOCK,
+)
+from engine.ports import Progress
+from engine.ports.telemetry import (
+    GATE_SECONDS,
+    PROMOTIONS,
+    ROLLBACKS,
+    Attribute,
+    Metrics,
+    Span,
+    Tracer,
+)
+
+_COUNTED = {PromotionRequest: PROMOTIONS, RollbackRequest: ROLLBACKS}
+
+_SPANS: dict[type[Request], str] = {
+    RollbackRequest: SPAN_ROLLBACK,
+    LockRequest: SPAN_LOCK,
+    UnlockRequest: SPAN_UNLOCK,
+    RestoreRequest: SPAN_RESTORE,
+}
+_Open = tuple[Surroundings, AbstractContextManager[Span], Span]
+
+
+def traced(
+    tracer: Tracer, request: Request, repository: str, path: PromotionPath, dry_run: bool
+) -> AbstractContextManager[Span]:
+    """The span of `request`; `artifact_ref` is the tag the artifact has before it."""
+    if isinstance(request, PromotionRequest):
+        source = path.before(request.target)
+        tag = source.tag(request.version) if source else request.version.tag
+        return tracer.trace(
+            request.trace_id,
+            SPAN_PROMOTE,
+            artifact_ref=f"{repository}:{tag}",
+            from_env=request.source,
+            to_env=request.target,
+            dry_run=dry_run,
+        )
+    about: dict[str, Attribute] = {"environment": request.target, "reason": request.reason}
+    if isinstance(request, RollbackRequest):
+        tag = path.environment(request.target).tag(request.version)
+        about["artifact_ref"] = f"{repository}:{tag}"
+    return tracer.trace(request.trace_id, _SPANS[type(request)], **about)
+
+
+def ended(span: Span, result: Result) -> Result:
+    """`result`, once `span` says how it ended; to wait for somebody is no failure."""
+    waits = result.outcome is Ending.PENDING
+    span.end(result.outcome.value, None if waits else result.error)
+    return result
+
+
+class TracedProgress:
+    """
+    Each gate begins and ends with what progress is told.
+
+    Implements `Progress`: passes on what it is told; every gate is a span below `span`.
+    """
+
+    def __init__(self, inner: Progress, span: Span) -> None:
+        self._inner = inner
+        self._span = span
+        self._open: dict[GateKind, _Open] = {}
+
+    def step(self, text: str) -> None:
+        self._inner.step(text)
+
+    def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
+        part = self._span.span(
+            f"{SPAN_GATE}{gate.value}", gate_type=gate.value, timeout_seconds=timeout_seconds
+        )
+        # Gates overlap, and the surroundings of a span are put back in the order they were left:
+        # each therefore has its own.
+        around = copy_context()
+        self._open[gate] = (around, part, around.run(part.__enter__))
+        self._inner.gate_started(gate, timeout_seconds)
+
+    def gate_finished(self, result: GateResult) -> None:
+        opened = self._open.pop(result.gate, None)
+        if opened:
+            around, part, span = opened
+            note_gate(span, result)
+            around.run(part.__exit__, None, None, None)
+        self._inner.gate_finished(result)
+
+    def gate_output(self, gate: GateKind, output: bytes) -> None:
+        self._inner.gate_output(gate, output)
+
+
+def note_gate(span: Span, result: GateResult) -> None:
+    """Say in the span of a gate how it ended."""
+    span.note(duration_ms=result.duration_ms, status=result.status.value)
+    if result.status is GateStatus.FAILED:
+        span.fail(result.error or "failed")
+
+
+def counted(metrics: Metrics, result: Result) -> Result:
+    """`result`, once it is counted by its outcome; locks are not."""
+    request = result.plan.request
+    name = _COUNTED.get(type(request))
+    if name:
+        metrics.count(name, environment=request.target, outcome=result.outcome.value)
+    return result
+
+
+def time_gates(metrics: Metrics, plan: Plan) -> None:
+    """How long each gate of `plan` took that ran."""
+    for gate in plan.gate_results:
+        if gate.status is not GateStatus.SKIPPED:
+            labels = {"gate": gate.gate.value, "status": gate.status.value}
+            metrics.observe(GATE_SECONDS, gate.duration_ms / 1000, **labels)

@@ -1,0 +1,283 @@
+"""What programs ask for with a bearer token: the commands of `floe platform`, as JSON."""
+
+import hashlib
+import re
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from engine.domain.change import Change
+from engine.domain.errors import AuthorizationError, ConflictError, PromotionError, UsageError
+from engine.domain.operator import Operator
+from engine.domain.parsing import (
+    lock_request,
+    promotion_request,
+    restore_request,
+    rollback_request,
+    unlock_request,
+)
+from engine.domain.plan import GateMode
+from engine.domain.request import (
+    LockRequest,
+    PromotionRequest,
+    RestoreRequest,
+    RollbackRequest,
+    UnlockRequest,
+)
+from engine.domain.text import reason_text
+from engine.domain.trace import trace_id
+from engine.ports import SILENT
+from engine.ports.webhooks import try_again
+from engine.responses import freeze, promotion, rollback
+from engine.responses.change import change_document, error_of, promotion_of, rollback_of
+from engine.responses.common import Document, error_document
+from engine.responses.freeze import AskedFreeze, freeze_document
+from engine.responses.promotion import Asked
+from engine.responses.rollback import AskedRollback
+from engine.responses.sync import sync_document
+from engine.responses.webhooks import webhooks_document
+from web.authentication import caller, must_operate, must_read
+from web.concurrency_limit import taking_long
+from web.error_handlers import status_of
+from web.follow_token import with_ticket
+from web.pages import change_of
+from web.request_models import (
+    Body,
+    Lock,
+    Promotion,
+    Reason,
+    Redelivery,
+    Remark,
+    Rollback,
+    Sync,
+    reason_sent,
+    sent,
+)
+from web.site import the_site
+
+_FACE = "api"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+_once = threading.Lock()
+
+orders = Blueprint("orders", __name__, url_prefix="/api/v1")
+
+Answer = tuple[Response, int]
+
+
+@orders.before_request
+def admit() -> None:
+    """A cookie is not enough here, so that no other site can make a browser do it."""
+    g.caller = caller()
+    g.trace = trace_id(request.headers.get("traceparent"))
+
+
+@orders.post("/promotions")
+def promote() -> Answer:
+    body = sent(Promotion)
+    asked = Asked(body.version, body.source, body.target, body.dry_run, g.trace)
+    engine = the_site().platform.engine
+    try:
+        wanted = promotion_request(
+            engine.path,
+            body.version,
+            body.source,
+            body.target,
+            _caller(),
+            g.trace,
+            body.overrides,
+        )
+        asked = Asked(str(wanted.version), wanted.source, wanted.target, body.dry_run, g.trace)
+        if body.dry_run:
+            _must_plan(body.run_gates)
+            with taking_long() if body.run_gates else nullcontext():
+                mode = GateMode.RUN if body.run_gates else GateMode.LIST
+                plan = engine.plan(wanted, SILENT, mode)
+            return _judged(promotion.dry_run_document(asked, plan), plan.error)
+        return _submitted(wanted, partial(promotion_of, asked))
+    except PromotionError as error:
+        return _refused(promotion.blank(asked), error)
+
+
+@orders.post("/rollbacks")
+def roll_back() -> Answer:
+    body = sent(Rollback)
+    asked = AskedRollback(body.version, body.environment, body.reason, body.dry_run, g.trace)
+    engine = the_site().platform.engine
+    try:
+        wanted = rollback_request(
+            engine.path, body.version, body.environment, _caller(), g.trace, body.reason
+        )
+        if body.dry_run:
+            _must_plan()
+            plan = engine.plan(wanted, SILENT, GateMode.LIST)
+            return _judged(rollback.dry_run_document(asked, plan), plan.error)
+        return _submitted(wanted, partial(rollback_of, asked))
+    except PromotionError as error:
+        return _refused(rollback.blank(asked), error)
+
+
+@orders.post("/changes/<change_id>/approve")
+def approve(change_id: str) -> Answer:
+    change_of(change_id)
+    changed = the_site().platform.changes.approve(change_id, _caller(), _FACE, reason_sent())
+    the_site().platform.worker.wake()
+    return _of_change(changed, change_document(changed))
+
+
+@orders.post("/changes/<change_id>/reject")
+def reject(change_id: str) -> Answer:
+    change_of(change_id)
+    reason = reason_text(sent(Reason).reason)
+    changed = the_site().platform.changes.reject(change_id, _caller(), reason, _FACE)
+    return _as_asked(changed, "rejected")
+
+
+@orders.post("/changes/<change_id>/cancel")
+def cancel(change_id: str) -> Answer:
+    change_of(change_id)
+    changed = the_site().platform.changes.cancel(change_id, _caller(), _FACE, reason_sent())
+    return _as_asked(changed, "cancelled")
+
+
+@orders.post("/environments/<name>/lock")
+def lock(name: str) -> Answer:
+    body = sent(Lock)
+    asked = AskedFreeze("lock", name, body.reason, g.trace)
+    path = the_site().platform.engine.path
+    ask = partial(lock_request, path, name, _caller(), g.trace, body.reason, body.duration)
+    return _frozen(asked, ask, body)
+
+
+@orders.post("/environments/<name>/unlock")
+def unlock(name: str) -> Answer:
+    body = sent(Reason)
+    asked = AskedFreeze("unlock", name, body.reason, g.trace)
+    path = the_site().platform.engine.path
+    ask = partial(unlock_request, path, name, _caller(), g.trace, body.reason)
+    return _frozen(asked, ask, body)
+
+
+@orders.post("/environments/<name>/restore")
+def restore(name: str) -> Answer:
+    body = sent(Remark) if request.content_length else Remark()
+    asked = AskedFreeze("restore", name, body.reason or "", g.trace)
+    path = the_site().platform.engine.path
+    ask = partial(restore_request, path, name, _caller(), g.trace, body.reason)
+    return _frozen(asked, ask, body)
+
+
+@orders.post("/webhooks")
+def redeliver() -> Answer:
+    """Waits for the answer. Receivers know a repetition by its id."""
+    must_operate(_caller(), "deliver webhooks again")
+    wanted, _ = sent(Redelivery).redeliver, _key()
+    announcer = the_site().platform.engine.announcer
+    again = try_again(announcer, wanted)
+    failed, waiting = announcer.undelivered(), announcer.waiting()
+    return jsonify(webhooks_document(failed, waiting, again, g.trace)), 200
+
+
+@orders.post("/sync")
+def sync() -> Answer:
+    """Waits for the answer. Under one key or several: what is repaired needs no repair."""
+    must_operate(_caller(), "sync the secondary registries")
+    environment, _ = sent(Sync).environment, _key()
+    with taking_long():
+        report = the_site().platform.engine.sync(environment, SILENT)
+    return _judged(sync_document(report, g.trace), report.error)
+
+
+def _submitted(
+    wanted: PromotionRequest | RollbackRequest, document: Callable[[Change], Document]
+) -> Answer:
+    """The change is worked on once the answer is given; asking again shows how far it is."""
+    platform, key = the_site().platform, _key()
+    change = platform.changes.submit(wanted, _FACE, key)
+    action = "promote" if isinstance(wanted, PromotionRequest) else "rollback"
+    asked = (action, str(wanted.version), wanted.target)
+    if key and (change.action, change.version, change.target) != asked:
+        raise ConflictError(
+            f"This Idempotency-Key stands for {change.id}, a {change.action} of {change.version} "
+            f"to {change.target}: use a new key for a new request"
+        )
+    platform.worker.wake()
+    return _of_change(change, document(change))
+
+
+def _frozen(
+    asked: AskedFreeze, ask: Callable[[], LockRequest | UnlockRequest | RestoreRequest], body: Body
+) -> Answer:
+    """A key that was answered before is answered alike: a lock is taken once."""
+    site, key = the_site(), _key()
+    said = hashlib.sha256(f"{key} {asked.verb} {asked.environment}".encode()).hexdigest()
+    place, content = f"answered:{said}", body.model_dump(mode="json")
+    with _once:
+        known = site.platform.store.recall(place) if key else None
+        if known is not None and known.get("body") != content:
+            raise ConflictError("This Idempotency-Key stands for another request: use a new one")
+        if known is not None:
+            return jsonify(known["document"]), 200
+        try:
+            result = site.platform.engine.run(ask(), SILENT)
+        except PromotionError as error:
+            return _refused(freeze.blank(asked), error)
+        document = freeze_document(asked, result)
+        if result.error is not None:
+            site.entrance.refused(result.plan)
+            if isinstance(result.error, AuthorizationError):
+                # Without rights nobody learns who locked what, and why.
+                return _refused(freeze.blank(asked), result.error)
+            return jsonify(document), status_of(result.error)
+        if key:
+            kept = {"document": document, "body": content}
+            site.platform.store.remember(place, kept, site.platform.engine.clock.now())
+    site.board.expire()
+    site.records.wake()
+    return jsonify(document), 200
+
+
+def _must_plan(run_gates: bool = False) -> None:
+    """A dry run reads what the page shows; with gates it also runs commands."""
+    must_read(_caller())
+    if run_gates:
+        must_operate(_caller(), "run gates in a dry run")
+
+
+def _of_change(change: Change, document: Document) -> Answer:
+    error, answer = error_of(change), with_ticket(jsonify(document), change.id)
+    if error is None:
+        return answer, 200
+    return answer, 202 if change.open else status_of(error)
+
+
+def _as_asked(change: Change, outcome: str) -> Answer:
+    """That it ended so is what was asked for, so it is no failure."""
+    the_site().board.expire()
+    document = change_document(change) | {"success": True, "outcome": outcome, "error": None}
+    return jsonify(document), 200
+
+
+def _judged(document: Document, error: PromotionError | None) -> Answer:
+    return jsonify(document), status_of(error) if error else 200
+
+
+def _refused(blank: Document, error: PromotionError) -> Answer:
+    return jsonify(blank | {"error": error_document(error)}), status_of(error)
+
+
+def _key() -> str | None:
+    """Everybody has keys of their own."""
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    if not _KEY.fullmatch(given):
+        raise UsageError("An Idempotency-Key is 1 to 255 printable ASCII characters, no spaces")
+    return f"{_caller().id} {given}"
+
+
+def _caller() -> Operator:
+    operator: Operator = g.caller
+    return operator

@@ -1,0 +1,194 @@
+"""The JSON twin of every page: the same documents as the command line prints."""
+
+from flask import Blueprint, Response, jsonify, request
+
+from engine.bootstrap.server import KeptRecord
+from engine.domain.change import Change
+from engine.domain.errors import PromotionError, UsageError
+from engine.domain.gate import GateKind
+from engine.domain.parsing import parse_version
+from engine.domain.selection import Selection
+from engine.domain.status import EnvironmentStatus
+from engine.domain.text import iso_time
+from engine.domain.trace import trace_id
+from engine.responses.change import change_document
+from engine.responses.common import Document
+from engine.responses.ledger import audit_document, record_document, status_document
+from engine.responses.signature import signature_document
+from engine.responses.webhooks import webhooks_document
+from web.authentication import admit_reader
+from web.follow_token import HEADER, admits
+from web.history_query import asked, cursor, page_size
+from web.pages import NoSuchPageError, change_of
+from web.site import the_site
+from web.status_cache import Seen
+from web.version_matrix import grid
+
+_PAGE = 50
+
+api = Blueprint("api", __name__, url_prefix="/api/v1")
+
+
+@api.before_request
+def admit() -> None:
+    """For those who may read the page, and for the holder of a change's ticket."""
+    change_id = (request.view_args or {}).get("change_id", "")
+    if request.endpoint == "api.change" and admits(request.headers.get(HEADER), change_id):
+        return
+    admit_reader()
+
+
+@api.get("/status")
+def status() -> Response:
+    seen = _seen()
+    return jsonify([_status(row, seen) for row in seen.rows])
+
+
+@api.get("/environments/<name>")
+def environment(name: str) -> Response:
+    site, seen = the_site(), _seen()
+    row = seen.row(name)
+    if row is None:
+        raise NoSuchPageError(f"There is no environment '{name}'")
+    site.records.refresh()
+    kept = site.records.kept.page(Selection(environment=name), _limit())
+    return jsonify(_status(row, seen) | {"history": [_record(each) for each in kept]})
+
+
+@api.get("/history")
+def history() -> Response:
+    site = the_site()
+    now = site.platform.engine.clock.now()
+    query = asked(site.platform.engine.path, request.args, now, _PAGE)
+    site.records.refresh()
+    trouble = site.records.trouble(query.selection.environment)
+    if trouble is not None:
+        raise _again(trouble)
+    kept = site.records.kept.page(query.selection, query.limit + 1, query.after)
+    shown = kept[: query.limit]
+    document: Document = {
+        "success": True,
+        "records": [_record(each) for each in shown],
+        "next": cursor(shown[-1]) if len(kept) > query.limit else None,
+        "unread": site.records.missing(),
+        "trace_id": _trace(),
+        "error": None,
+    }
+    return jsonify(document)
+
+
+@api.get("/versions")
+def versions() -> Response:
+    """The grid of the history page."""
+    rows = grid(the_site(), _seen())
+    return jsonify(
+        [
+            {
+                "version": row.version,
+                "environments": [
+                    {"environment": c.environment, "state": c.words, "change_id": c.change}
+                    for c in row.cells
+                ],
+            }
+            for row in rows
+        ]
+    )
+
+
+@api.get("/changes")
+def changes() -> Response:
+    store, which = the_site().platform.store, request.args.get("state", "open")
+    if which not in ("open", "all"):
+        raise UsageError("state is 'open' or 'all'")
+    found = store.open()[: _limit()] if which == "open" else _recent()
+    return jsonify([change_document(change) for change in found])
+
+
+@api.get("/changes/<change_id>")
+def change(change_id: str) -> Response:
+    found = change_of(change_id)
+    story = [
+        {"at": iso_time(event.at), "kind": event.kind, "details": dict(event.details)}
+        for event in the_site().platform.store.story(change_id)
+    ]
+    return jsonify(change_document(found) | {"timeline": story})
+
+
+@api.get("/changes/<change_id>/output/<gate>")
+def output(change_id: str, gate: str) -> Response:
+    """What a gate printed: plain text, which no browser runs; JSON for who accepts only that."""
+    change_of(change_id)
+    kept = None
+    if gate in set(GateKind):
+        kept = the_site().platform.store.output(change_id, GateKind(gate))
+    if kept is None:
+        raise NoSuchPageError(f"Nothing is kept that a gate '{gate}' of {change_id} printed")
+    if request.accept_mimetypes.best == "application/json":
+        return jsonify({"output": kept.decode(errors="replace")})
+    return Response(kept, content_type="text/plain; charset=utf-8")
+
+
+@api.get("/audit")
+def audit() -> Response:
+    """Reads every record; waits for the answer."""
+    environment = request.args.get("environment") or None
+    if environment is not None:
+        environment = the_site().platform.engine.path.environment(environment).name
+    report = the_site().auditor.now(environment)
+    return jsonify(audit_document(report, _trace()))
+
+
+@api.get("/webhooks")
+def webhooks() -> Response:
+    """What they were not told of."""
+    announcer = the_site().platform.engine.announcer
+    failed, waiting = announcer.undelivered(), announcer.waiting()
+    return jsonify(webhooks_document(failed, waiting, (), _trace()))
+
+
+@api.get("/artifacts/<version>/signature")
+def signature(version: str) -> Response:
+    """Which signatures it has; that none counts is an answer too."""
+    engine = the_site().platform.engine
+    environment = request.args.get("environment") or None
+    tag, manifest = engine.artifact(parse_version(version), environment)
+    verdict = engine.signature(manifest)
+    return jsonify(signature_document(tag, manifest.digest, verdict, _trace()))
+
+
+def _seen() -> Seen:
+    """As it is now: programs decide by it, so what it was is an error that says what it was."""
+    seen = the_site().board.look()
+    error = seen.error or seen.store_error
+    if error is None:
+        return seen
+    raise _again(
+        error,
+        last_known=[status_document(row) for row in seen.rows],
+        read_at=iso_time(seen.at) if seen.at else None,
+    )
+
+
+def _status(row: EnvironmentStatus, seen: Seen) -> Document:
+    return status_document(row, pending=seen.pending_to(row.name))
+
+
+def _record(kept: KeptRecord) -> Document:
+    return record_document(kept.environment, kept.sequence, kept.digest, kept.record)
+
+
+def _recent() -> tuple[Change, ...]:
+    return the_site().platform.store.recent(_limit(), request.args.get("before") or None)
+
+
+def _limit() -> int:
+    return page_size(request.args, _PAGE)
+
+
+def _trace() -> str:
+    return trace_id(request.headers.get("traceparent"))
+
+
+def _again(error: PromotionError, **more: object) -> PromotionError:
+    """The error for one more caller: what others were given is not written to."""
+    return type(error)(str(error), error.details | more)

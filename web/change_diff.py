@@ -1,0 +1,117 @@
+"""What a change would alter: layers, annotations, and breaking changes of their content."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from engine.api import Engine
+from engine.domain.artifact import Digest
+from engine.domain.errors import ArtifactNotFoundError
+from engine.domain.impact.analysis import impact_analysis
+from engine.domain.impact.content import named_layers, read_content
+from engine.domain.manifest import Descriptor, Manifest, ManifestView
+
+_KEPT = 64
+_MOST = 100
+
+
+@dataclass(frozen=True)
+class Line:
+    """`sign` is +, - or ~ (altered); sizes are bytes."""
+
+    sign: str
+    name: str
+    before: str = ""
+    after: str = ""
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """From what runs to what would: `same` counts the layers both have."""
+
+    layers: tuple[Line, ...]
+    annotations: tuple[Line, ...]
+    same: int
+    breaking: tuple[str, ...]
+    affected: tuple[str, ...]
+    not_compared: tuple[str, ...]
+
+
+Compare = Callable[[str, str], Difference]
+
+
+def comparing(engine: Engine) -> Compare:
+    """Compares by digest, which cannot change: what was compared is kept."""
+
+    @lru_cache(_KEPT)
+    def compare(running: str, coming: str) -> Difference:
+        return _difference(engine, _fetched(engine, running), _fetched(engine, coming))
+
+    return compare
+
+
+def _fetched(engine: Engine, digest: str) -> Manifest:
+    manifest = engine.registry.fetch(Digest(digest))
+    if manifest is None:
+        raise ArtifactNotFoundError(f"{digest[:19]} is no longer in {engine.registry.reference}")
+    return manifest
+
+
+def _difference(engine: Engine, running: Manifest, coming: Manifest) -> Difference:
+    blob = engine.registry.blob
+    impact = impact_analysis(
+        read_content(running, blob), read_content(coming, blob), (), engine.clock.now()
+    )
+    before, after = _parts(running), _parts(coming)
+    known = {part.digest for part in before.values()}
+    return Difference(
+        layers=_layers(before, after)[:_MOST],
+        annotations=_annotations(running, coming)[:_MOST],
+        same=sum(part.digest in known for part in after.values()),
+        breaking=impact.breaking_changes,
+        affected=impact.affected_products,
+        not_compared=impact.not_compared,
+    )
+
+
+def _view(manifest: Manifest) -> ManifestView:
+    try:
+        return manifest.view
+    except ValueError:
+        return ManifestView(schema_version=2)
+
+
+def _parts(manifest: Manifest) -> Mapping[str, Descriptor]:
+    """Layers by name; the manifests of an index by their place in it."""
+    view = _view(manifest)
+    listed = {f"manifest {n}": each for n, each in enumerate(view.manifests or (), 1)}
+    return {**named_layers(view), **listed}
+
+
+def _layers(before: Mapping[str, Descriptor], after: Mapping[str, Descriptor]) -> tuple[Line, ...]:
+    found = []
+    for name in dict.fromkeys([*before, *after]):
+        old, new = before.get(name), after.get(name)
+        if old and new and old.digest != new.digest:
+            found.append(Line("~", name, old.digest, new.digest, new.size))
+        elif new and not old:
+            found.append(Line("+", name, "", new.digest, new.size))
+        elif old and not new:
+            found.append(Line("-", name, old.digest, "", old.size))
+    return tuple(found)
+
+
+def _annotations(running: Manifest, coming: Manifest) -> tuple[Line, ...]:
+    before, after = _view(running).annotations, _view(coming).annotations
+    return tuple(
+        Line(_sign(name, before, after), name, before.get(name, ""), after.get(name, ""))
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    )
+
+
+def _sign(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    if name not in before:
+        return "+"
+    return "~" if name in after else "-"

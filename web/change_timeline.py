@@ -1,0 +1,175 @@
+"""A change told: its steps, its timeline, how long each gate takes, and what it prints."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import JsonValue, ValidationError
+
+from engine.domain.change import Change, ChangeState
+from engine.domain.errors import PromotionError
+from engine.domain.gate import GateKind, GateResult
+from web.formatting import Prepared, terminal
+from web.site import Site
+
+_STEPS = ("request", "checks", "approval", "execution")
+_WORDS = {
+    "submitted": "asked for",
+    "gate_started": "gate started",
+    "gate_finished": "gate ended",
+    "awaiting_approval": "checked, waits for approval",
+    "superseding": "superseded an older change",
+    "checked": "checked",
+    "approved": "approved",
+    "approval_lost": "an approval no longer counts",
+    "locked": "stopped by a lock",
+    "resumed": "goes on",
+    "promoted": "done",
+    "stale": "stale: what was agreed to is not what is",
+}
+# Where the flow stands by the state; what ended early ended in the step after those done.
+_DONE = {
+    ChangeState.CHECKING: 1,
+    ChangeState.BLOCKED: 1,
+    ChangeState.FAILED: 1,
+    ChangeState.AWAITING_APPROVAL: 2,
+    ChangeState.REJECTED: 2,
+    ChangeState.EXPIRED: 2,
+    ChangeState.STALE: 2,
+    ChangeState.EXECUTING: 3,
+    ChangeState.PROMOTED: 4,
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """`state` is done, now, ended or ahead."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Happening:
+    at: datetime
+    what: str
+    more: str
+    by: str
+
+
+@dataclass(frozen=True)
+class GateView:
+    """`started` is set while it runs; `result` once it has ended."""
+
+    gate: str
+    result: GateResult | None
+    started: datetime | None = None
+    usual_seconds: float | None = None
+    output: Prepared | None = None
+
+
+def steps(change: Change) -> tuple[Step, ...]:
+    names = [name for name in _STEPS if name != "approval" or _needs_approval(change)]
+    done = _STEPS[: _done(change)]
+    listed = []
+    for name in names:
+        if name in done:
+            listed.append(Step(name, "done"))
+        elif any(each.state in ("now", "ended") for each in listed):
+            listed.append(Step(name, "ahead"))
+        else:
+            listed.append(Step(name, "now" if change.open else "ended"))
+    return tuple(listed)
+
+
+def timeline(site: Site, change: Change) -> tuple[Happening, ...]:
+    """What the feed still knows of it; of old changes, what the change itself knows."""
+    events = site.platform.store.story(change.id)
+    if not events:
+        asked = Happening(change.created_at, "asked for", "", change.requester.name)
+        why = change.ended.message if change.ended else ""
+        ended = Happening(change.updated_at, _words(change.state.value), why, "")
+        return (asked,) if change.open else (asked, ended)
+    return tuple(
+        Happening(e.at, _words(e.kind), _more(e.details), str(e.details.get("by", "")))
+        for e in events
+    )
+
+
+def gates(site: Site, change: Change) -> tuple[GateView, ...]:
+    """Those that ended, those under way, and those still to come, in the target's order."""
+    running: dict[str, datetime] = {}
+    results = {result.gate.value: result for result in change.gate_results}
+    for event in site.platform.store.story(change.id) if change.open else ():
+        if event.kind == "gate_started":
+            running[str(event.details.get("gate"))] = event.at
+        elif event.kind == "gate_finished" and (result := _result(event.details)):
+            results.setdefault(result.gate.value, result)
+    target = next(
+        (e for e in site.platform.engine.path.environments if e.name == change.target), None
+    )
+    expected = [gate.kind.value for gate in target.gates] if target and change.open else []
+    return tuple(
+        _gate(site, change, name, results.get(name), running.get(name))
+        for name in dict.fromkeys([*results, *running, *expected])
+    )
+
+
+def _gate(
+    site: Site, change: Change, name: str, result: GateResult | None, started: datetime | None
+) -> GateView:
+    kind = GateKind(name)
+    usual = None if result else _median(site.platform.store.gate_seconds(change.target, kind))
+    output = site.platform.store.output(change.id, kind)
+    return GateView(
+        gate=name.replace("_", " "),
+        result=result,
+        started=None if result else started,
+        usual_seconds=usual,
+        output=terminal(output) if output else None,
+    )
+
+
+def _result(details: Mapping[str, JsonValue]) -> GateResult | None:
+    try:
+        return GateResult.model_validate(details.get("result"))
+    except ValidationError:
+        return None
+
+
+def _median(seconds: tuple[float, ...]) -> float | None:
+    return sorted(seconds)[len(seconds) // 2] if seconds else None
+
+
+def _needs_approval(change: Change) -> bool:
+    return change.required > 0 or change.state is ChangeState.AWAITING_APPROVAL
+
+
+def _done(change: Change) -> int:
+    if change.state is ChangeState.CANCELLED or change.state is ChangeState.SUPERSEDED:
+        return 2 if change.required else 1
+    if change.state in (ChangeState.BLOCKED, ChangeState.FAILED) and change.required:
+        return 3
+    return _DONE[change.state]
+
+
+def _words(kind: str) -> str:
+    return _WORDS.get(kind, kind.replace("_", " "))
+
+
+def _more(details: Mapping[str, JsonValue]) -> str:
+    result = details.get("result")
+    if isinstance(result, dict):
+        return f"{str(result.get('gate')).replace('_', ' ')} {result.get('status')}"
+    if "gate" in details:
+        return str(details["gate"]).replace("_", " ")
+    found = details.get("why") or details.get("reason") or details.get("differences") or ""
+    return "; ".join(map(str, found)) if isinstance(found, list) else str(found)
+
+
+def told(site: Site, change: Change) -> tuple[tuple[Happening, ...], tuple[GateView, ...]] | None:
+    """Both of it; None while the store cannot be read."""
+    try:
+        return timeline(site, change), gates(site, change)
+    except PromotionError:
+        return None

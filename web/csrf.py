@@ -1,0 +1,57 @@
+"""Requests that change something come from our own forms, sent by the person who sees them."""
+
+import hashlib
+import hmac
+import secrets
+from urllib.parse import urlsplit
+
+from flask import request, session
+
+from engine.domain.errors import PromotionError
+from web.authentication import visitor
+from web.site import the_site
+
+FIELD = "csrf"
+
+
+class ForgedRequestError(PromotionError):
+    """The request did not come from a form of ours."""
+
+    reason_code = "forged"
+
+
+def form_token() -> str:
+    """What every form carries: bound to this browser's session and to the person."""
+    if "form" not in session:
+        session["form"] = secrets.token_urlsafe(24)
+    return _token(session["form"])
+
+
+def check_form() -> None:
+    """ForgedRequestError unless the form is ours, shown to this person in this session."""
+    key = session.get("form")
+    given = request.form.get(FIELD, "")
+    if not isinstance(key, str) or not hmac.compare_digest(_token(key).encode(), given.encode()):
+        raise ForgedRequestError(
+            "This form is too old, or not from this page: nothing was done. Reload the page and "
+            "try again"
+        )
+    if not _from_here():
+        raise ForgedRequestError("Another site sent this request: nothing was done")
+
+
+def _token(key: str) -> str:
+    who = visitor()
+    bound = f"{key} {who.id if who else ''}".encode()
+    return hmac.new(the_site().secret, bound, hashlib.sha256).hexdigest()
+
+
+def _from_here() -> bool:
+    """What browsers say of where a request comes from; those that say nothing have the token."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return True
+    own = {request.host, urlsplit(the_site().web.base_url or "").netloc}
+    return urlsplit(origin).netloc in own - {""}

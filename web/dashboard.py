@@ -1,0 +1,157 @@
+"""The first page: environments along the path, and what is in the way."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.bootstrap.server import KeptRecord
+from engine.domain.change import Change, ChangeState
+from engine.domain.errors import EnvironmentLockedError, PromotionError
+from engine.domain.selection import Selection
+from engine.domain.status import EnvironmentStatus
+from web.badges import Chip, chips, waiting
+from web.formatting import rank
+from web.site import Site
+from web.status_cache import Seen
+
+_FAILED = frozenset(
+    {ChangeState.BLOCKED, ChangeState.FAILED, ChangeState.STALE, ChangeState.REJECTED}
+)
+_RECENTLY = timedelta(hours=24)
+_LOOKED_BACK = 50
+
+
+@dataclass(frozen=True)
+class Card:
+    """One environment; `entry` is the first, `incoming` whether something is on its way there."""
+
+    status: EnvironmentStatus
+    chips: tuple[Chip, ...]
+    entry: bool
+    incoming: bool
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Something that stands in the way, and where to read more: a change, or an environment."""
+
+    what: str
+    why: str
+    tone: str
+    environment: str
+    change: Change | None = None
+    at: datetime | None = None
+
+
+def cards(site: Site, seen: Seen, now: datetime) -> tuple[Card, ...]:
+    return tuple(_card(site, seen, row, now) for row in seen.rows)
+
+
+def obstacles(site: Site, seen: Seen) -> tuple[Obstacle, ...]:
+    """Locks and drift first, then changes that wait, then those that failed since yesterday."""
+    return (*_places(seen), *map(_waiting, seen.pending), *_failures(site, seen))
+
+
+def failures(site: Site, limit: int = _LOOKED_BACK) -> tuple[Change, ...]:
+    """The newest changes that ended without their effect, while nothing better came of it."""
+    settled: set[tuple[str, str]] = set()
+    found = []
+    for change in site.platform.store.recent(limit):
+        place = (change.version, change.target)
+        if place not in settled and change.state in _FAILED:
+            found.append(change)
+        settled.add(place)
+    return tuple(found)
+
+
+def _card(site: Site, seen: Seen, row: EnvironmentStatus, now: datetime) -> Card:
+    names = site.platform.engine.path.names
+    place = names.index(row.name) if row.name in names else 0
+    pending = seen.pending_to(row.name)
+    before = seen.row(names[place - 1]) if place else None
+    behind = _behind(site, row, before) if before and row.known else 0
+    said = chips(row, pending, _record(site, row), behind, now, entry=place == 0)
+    return Card(row, said, place == 0, bool(pending))
+
+
+def _record(site: Site, row: EnvironmentStatus) -> KeptRecord | None:
+    """The record that brought what runs there, as far as it has been read."""
+    try:
+        return site.records.kept.by_id(row.state.record) if row.state.record else None
+    except PromotionError:
+        return None
+
+
+def _behind(site: Site, row: EnvironmentStatus, before: EnvironmentStatus) -> int:
+    """How many versions the environment before has got since it had what runs here."""
+    if before.state.version is None or before.state.version == row.state.version:
+        return 0
+    try:
+        newest = site.records.kept.page(Selection(environment=before.name), _LOOKED_BACK)
+    except PromotionError:
+        return 0
+    passed: set[str] = set()
+    for kept in newest:
+        version = getattr(kept.record, "version", None)
+        if version == row.state.version:
+            break
+        newer = row.state.version is None or _newer(version, row.state.version)
+        if version and newer and kept.record.kind in ("promotion", "rollback"):
+            passed.add(version)
+    return len(passed)
+
+
+def _newer(version: str | None, than: str) -> bool:
+    return version is not None and rank(version) > rank(than)
+
+
+def _places(seen: Seen) -> Iterator[Obstacle]:
+    for row in seen.rows:
+        if row.error:
+            yield Obstacle("cannot be read", str(row.error), "bad", row.name)
+        if row.lock:
+            by = f"locked by {row.lock.operator}"
+            yield Obstacle(by, row.lock.reason, "warn", row.name, at=row.lock.at)
+        if row.drifted:
+            why = f"{row.deviation}. To put it back: {row.restore_command}"
+            yield Obstacle("drifted", why, "bad", row.name)
+
+
+def _waiting(change: Change) -> Obstacle:
+    verb = "roll back to" if change.action == "rollback" else "promote"
+    return Obstacle(
+        f"{verb} {change.version}",
+        waiting(change),
+        "info",
+        change.target,
+        change,
+        change.created_at,
+    )
+
+
+def _over(change: Change, row: EnvironmentStatus | None) -> bool:
+    """Whether nothing is in the way any more: somebody declined it, or the lock was lifted."""
+    if change.state in (ChangeState.REJECTED, ChangeState.STALE):
+        return True
+    locked = EnvironmentLockedError.reason_code
+    stopped = change.ended is not None and change.ended.reason_code == locked
+    return stopped and row is not None and row.known and row.lock is None
+
+
+def _failures(site: Site, seen: Seen) -> Iterator[Obstacle]:
+    try:
+        failed = failures(site)
+    except PromotionError:
+        return
+    now = site.platform.engine.clock.now()
+    for change in failed:
+        row = seen.row(change.target)
+        since = row.state.since if row else None
+        # What came later settled it, one way or the other.
+        if now - change.updated_at > _RECENTLY or (since and since > change.updated_at):
+            continue
+        if _over(change, row):
+            continue
+        why = change.ended.message if change.ended else change.state.value
+        what = f"{change.version} {change.state.value}"
+        yield Obstacle(what, why, "bad", change.target, change, change.updated_at)

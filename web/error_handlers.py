@@ -1,0 +1,114 @@
+"""Errors as answers: a page for people, the `error` document for programs, a fitting status."""
+
+from flask import Flask, Response, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException, SecurityError
+
+from engine.domain.errors import (
+    ApprovalPendingError,
+    ArtifactNotFoundError,
+    AuthorizationError,
+    ChangeClosedError,
+    EnvironmentLockedError,
+    GateFailedError,
+    InvalidTransitionError,
+    PromotionError,
+    SignatureVerificationError,
+    TagExistsError,
+    UnconfiguredError,
+    UsageError,
+    VersionNotPromotedError,
+)
+from engine.domain.trace import trace_id
+from engine.responses.common import Document, error_document
+from web.authentication import UnauthenticatedError
+from web.csrf import ForgedRequestError
+from web.pages import NoSuchPageError
+
+_STATUS: tuple[tuple[type[PromotionError], int], ...] = (
+    (UnauthenticatedError, 401),
+    (ForgedRequestError, 403),
+    (NoSuchPageError, 404),
+    (UsageError, 400),
+    (UnconfiguredError, 409),
+    (ArtifactNotFoundError, 404),
+    (SignatureVerificationError, 422),
+    (GateFailedError, 422),
+    (InvalidTransitionError, 422),
+    (TagExistsError, 409),
+    (VersionNotPromotedError, 409),
+    (AuthorizationError, 403),
+    (EnvironmentLockedError, 423),
+    (ApprovalPendingError, 202),
+    (ChangeClosedError, 409),
+)
+_UNAVAILABLE = 5
+
+
+def status_of(error: PromotionError) -> int:
+    """The HTTP status of an error: by its kind, else by its exit code."""
+    known = next((status for kind, status in _STATUS if isinstance(error, kind)), None)
+    if known == 409 and error.exit_code == AuthorizationError.exit_code:
+        # A change that ended because its requester had no right to it.
+        return 403
+    return known or (503 if error.exit_code == _UNAVAILABLE else 500)
+
+
+def failed_document(error: PromotionError, trace: str) -> Document:
+    return {
+        "success": False,
+        "outcome": "failed",
+        "trace_id": trace,
+        "error": error_document(error),
+    }
+
+
+def answer_failures(app: Flask) -> None:
+    """For the whole of `app`; its own addresses only get pages, those of programs JSON."""
+    app.register_error_handler(PromotionError, _promotion_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(SecurityError, _untrusted_host)
+
+
+def _untrusted_host(_error: SecurityError) -> Response:
+    """In plain words: no page can be made for a host that is not ours."""
+    said = "This page is served under the name of this machine only, or under web.base_url\n"
+    return Response(said, 400, content_type="text/plain; charset=utf-8")
+
+
+def _promotion_error(error: PromotionError) -> Response:
+    return _answer(error, status_of(error))
+
+
+def _http_error(error: HTTPException) -> Response | HTTPException:
+    if error.code is None or error.code < 400:
+        return error
+    said = {
+        404: "There is nothing under this address",
+        405: "This address does not take that method",
+        413: "The request is too large",
+    }
+    kind = NoSuchPageError if error.code == 404 else UsageError
+    message = said.get(error.code) or error.description or error.name
+    answer = _answer(kind(message), error.code)
+    for name, value in error.get_headers():
+        if name == "Allow":
+            answer.headers[name] = value
+    return answer
+
+
+def _answer(error: PromotionError, status: int) -> Response:
+    if _for_programs():
+        trace = trace_id(request.headers.get("traceparent"))
+        answer = jsonify(failed_document(error, trace))
+    else:
+        answer = Response(render_template("error.html", error=error, status=status))
+    answer.status_code = status
+    if status == 401 and _for_programs():
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="floe"'
+    if status == 503:
+        answer.headers["Retry-After"] = "5"
+    return answer
+
+
+def _for_programs() -> bool:
+    return request.path.startswith(("/api/", "/readyz", "/openapi.json", "/events"))

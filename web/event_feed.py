@@ -1,0 +1,113 @@
+"""Follows the store's event feed once, for all who watch the page."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+from engine.api import Platform
+from engine.domain.errors import PromotionError
+from engine.runtime.background import enduring
+
+_log = logging.getLogger(__name__)
+_PAGE = 1000
+_KEPT = 1000
+_LOOK_SECONDS = 0.5
+_TROUBLE_SECONDS = 5.0
+
+
+class Feed:
+    """
+    `start` and `stop` are called once each. `told` are called after anything happened, from the
+    following thread. At most `places` watch at once.
+    """
+
+    def __init__(self, platform: Platform, places: int = 16) -> None:
+        self._store = platform.store
+        self._newest: deque[tuple[int, str, str]] = deque(maxlen=_KEPT)
+        self._last = 0
+        self._news = threading.Condition()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._places = threading.BoundedSemaphore(places)
+        self.told: list[Callable[[], None]] = []
+        self.watching = 0
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._follow, name="floe-feed", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        with self._news:
+            self._stopping = True
+            self._news.notify_all()
+        if self._thread:
+            self._thread.join(10)
+
+    def enter(self) -> bool:
+        """Take a place for watching; False when all are taken. Whoever enters leaves."""
+        entered = self._places.acquire(blocking=False)
+        if entered:
+            with self._news:
+                self.watching += 1
+        return entered
+
+    def leave(self) -> None:
+        with self._news:
+            self.watching -= 1
+        self._places.release()
+
+    @property
+    def last(self) -> int:
+        """The sequence of the newest event."""
+        with self._news:
+            return self._last
+
+    def after(self, sequence: int, seconds: float) -> Iterator[tuple[int, str, str]] | None:
+        """
+        Sequence, change and kind of what happened after `sequence`, waited for at most `seconds`;
+        None once the server ends.
+        """
+        end = monotonic() + seconds
+        with self._news:
+            while not self._stopping and self._last <= sequence and monotonic() < end:
+                self._news.wait(end - monotonic())
+            if self._stopping:
+                return None
+            return iter([event for event in self._newest if event[0] > sequence])
+
+    def _follow(self) -> None:
+        self._last = self._now()
+        while not self._stopping:
+            with enduring("the feed is not read", self._pause, _TROUBLE_SECONDS):
+                self._look()
+
+    def _look(self) -> None:
+        found = self._store.events(self._last, _PAGE)
+        if not found:
+            self._pause(_LOOK_SECONDS)
+            return
+        # Before those who watch: what they ask for next is no longer what it was.
+        for tell in self.told:
+            tell()
+        with self._news:
+            self._newest.extend((e.sequence, e.change_id, e.kind) for e in found)
+            self._last = found[-1].sequence
+            self._news.notify_all()
+
+    def _now(self) -> int:
+        """Where the feed ends: who starts to watch has the page for what was before."""
+        last = 0
+        try:
+            while found := self._store.events(last, _PAGE):
+                last = found[-1].sequence
+        except PromotionError as error:
+            _log.info("the feed is not read: %s", error)
+        return last
+
+    def _pause(self, seconds: float) -> None:
+        end = monotonic() + seconds
+        with self._news:
+            while not self._stopping and (left := end - monotonic()) > 0:
+                self._news.wait(left)

@@ -1,0 +1,141 @@
+"""What signed-in people do here: approve, reject, cancel, lock, tell again. By the same rules."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, flash, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from engine.domain.errors import DeliveryNotFoundError, PromotionError
+from engine.domain.operator import Operator
+from engine.domain.parsing import lock_request, restore_request, unlock_request
+from engine.domain.request import LockRequest, RestoreRequest, UnlockRequest
+from engine.domain.text import reason_text
+from engine.domain.trace import trace_id
+from engine.ports import SILENT
+from web.authentication import UnauthenticatedError, must_operate, visitor
+from web.csrf import check_form
+from web.pages import change_of
+from web.site import the_site
+
+_FACE = "web"
+
+deeds = Blueprint("deeds", __name__)
+
+
+@deeds.before_request
+def only_people() -> None:
+    if visitor() is None:
+        raise UnauthenticatedError("Sign in to decide something: nothing was done")
+    check_form()
+
+
+@deeds.post("/changes/<change_id>/approve")
+def approve(change_id: str) -> Response:
+    site, change = the_site(), change_of(change_id)
+    done = f"You approved {change.version} for {change.target}"
+    return _done(change_id, done, lambda who: site.platform.changes.approve(change_id, who, _FACE))
+
+
+@deeds.post("/changes/<change_id>/reject")
+def reject(change_id: str) -> Response:
+    site, change = the_site(), change_of(change_id)
+
+    def act(who: Operator) -> None:
+        reason = reason_text(request.form.get("reason", ""))
+        site.platform.changes.reject(change_id, who, reason, _FACE)
+
+    return _done(change_id, f"You rejected {change.version} for {change.target}", act)
+
+
+@deeds.post("/changes/<change_id>/cancel")
+def cancel(change_id: str) -> Response:
+    site, change = the_site(), change_of(change_id)
+    done = f"You cancelled {change.version} for {change.target}"
+    return _done(change_id, done, lambda who: site.platform.changes.cancel(change_id, who, _FACE))
+
+
+@deeds.post("/environments/<name>/lock")
+def lock(name: str) -> Response:
+    duration = request.form.get("for", "").strip() or None
+
+    def ask(who: Operator) -> LockRequest:
+        path, reason = the_site().platform.engine.path, request.form.get("reason", "")
+        return lock_request(path, name, who, _trace(), reason, duration)
+
+    return _frozen(name, f"{name} is now locked", ask)
+
+
+@deeds.post("/environments/<name>/unlock")
+def unlock(name: str) -> Response:
+    def ask(who: Operator) -> UnlockRequest:
+        path, reason = the_site().platform.engine.path, request.form.get("reason", "")
+        return unlock_request(path, name, who, _trace(), reason)
+
+    return _frozen(name, f"{name} is now unlocked", ask)
+
+
+@deeds.post("/environments/<name>/restore")
+def restore(name: str) -> Response:
+    def ask(who: Operator) -> RestoreRequest:
+        path, reason = the_site().platform.engine.path, request.form.get("reason", "").strip()
+        return restore_request(path, name, who, _trace(), reason or None)
+
+    return _frozen(name, f"latest-{name} points to what the ledger says", ask)
+
+
+@deeds.post("/webhooks/<delivery_id>/redeliver")
+def redeliver(delivery_id: str) -> Response:
+    """One delivery, or `all`. Made due here and no more: a receiver that hangs holds no page up."""
+    announcer = the_site().platform.engine.announcer
+
+    def act(who: Operator) -> None:
+        must_operate(who, "deliver webhooks again")
+        failed = [each.delivery.id for each in announcer.undelivered() if each.to]
+        again = map(announcer.redeliver, failed if delivery_id == "all" else [delivery_id])
+        if not any(list(again)):
+            raise DeliveryNotFoundError(
+                f"No delivery '{delivery_id}' was given up: it was told by now, or never failed"
+            )
+
+    done = "Every webhook is" if delivery_id == "all" else "The webhook is"
+    return _attempted(url_for("pages.audit"), f"{done} being told again", act)
+
+
+def _frozen(
+    name: str, done: str, ask: Callable[[Operator], LockRequest | UnlockRequest | RestoreRequest]
+) -> Response:
+    site = the_site()
+    place = url_for("pages.environment", name=site.platform.engine.path.environment(name).name)
+
+    def act(who: Operator) -> None:
+        result = site.platform.engine.run(ask(who), SILENT)
+        if result.error is not None:
+            site.entrance.refused(result.plan)
+            raise result.error
+
+    return _attempted(place, done, act)
+
+
+def _done(change_id: str, done: str, act: Callable[[Operator], object]) -> Response:
+    return _attempted(url_for("pages.change", change_id=change_id), done, act)
+
+
+def _attempted(place: str, done: str, act: Callable[[Operator], object]) -> Response:
+    """Do it, and go back to the page, which says how it went: reloading repeats nothing."""
+    site, person = the_site(), visitor()
+    try:
+        if person is None:
+            raise UnauthenticatedError("Sign in to decide something: nothing was done")
+        act(person)
+        flash(done, "good")
+    except PromotionError as error:
+        # It travels in a cookie, which has 4 KB.
+        flash(str(error)[:600], "bad")
+    site.platform.worker.wake()
+    site.board.expire()
+    site.records.wake()
+    return redirect(place, 303)
+
+
+def _trace() -> str:
+    return trace_id(request.headers.get("traceparent"))

@@ -1,0 +1,71 @@
+"""Which records somebody asks for, in a URL."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from engine.bootstrap.server import Cursor, KeptRecord
+from engine.domain.errors import UsageError
+from engine.domain.parsing import parse_version
+from engine.domain.path import PromotionPath
+from engine.domain.selection import Selection, digest_beginning, moment
+from engine.domain.text import printable
+
+NAMES = ("environment", "version", "operator", "kind", "digest", "since")
+LARGEST_PAGE = 500
+_CURSOR = re.compile(r"([0-9]{1,17})\.([a-z0-9-]{1,64})\.([0-9]{1,17})", re.ASCII)
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`given` is what was asked for as typed, `after` where the page before ended."""
+
+    selection: Selection
+    limit: int
+    after: Cursor | None
+    given: Mapping[str, str]
+
+
+def asked(path: PromotionPath, given: Mapping[str, str], now: datetime, limit: int) -> Asked:
+    """UsageError, in words, for what cannot be meant. An empty field asks nothing."""
+    said = {name: given[name].strip() for name in NAMES if given.get(name, "").strip()}
+    name = said.get("environment")
+    selection = Selection(
+        environment=path.environment(name).name if name else None,
+        version=parse_version(said["version"]) if "version" in said else None,
+        digest=digest_beginning(said["digest"]) if "digest" in said else None,
+        operator=said.get("operator"),
+        kind=said.get("kind"),
+        since=moment(said["since"], now) if "since" in said else None,
+    )
+    return Asked(selection, page_size(given, limit), _cursor(given.get("after", "")), said)
+
+
+def page_size(given: Mapping[str, str], default: int) -> int:
+    text = given.get("limit")
+    if text is None:
+        return default
+    if not _NUMBER.fullmatch(text) or int(text) > LARGEST_PAGE:
+        raise UsageError(
+            f"'{printable(text)}' is no size of a page: give a number from 1 to {LARGEST_PAGE}"
+        )
+    return int(text)
+
+
+def cursor(last: KeptRecord) -> str:
+    """Where a page that ends with `last` ends; `after` takes it."""
+    at = (last.record.at - _EPOCH) // timedelta(microseconds=1)
+    return f"{at}.{last.environment}.{last.sequence}"
+
+
+def _cursor(text: str) -> Cursor | None:
+    if not text:
+        return None
+    match = _CURSOR.fullmatch(text)
+    if match is None:
+        raise UsageError(f"'{printable(text)}' is no place in the history: begin without 'after'")
+    at = _EPOCH + timedelta(microseconds=int(match[1]))
+    return at, match[2], int(match[3])

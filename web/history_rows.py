@@ -1,0 +1,122 @@
+"""A row of the history: what a record says, in columns."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.bootstrap.server import KeptRecord
+from engine.domain.change import Change
+from engine.domain.errors import PromotionError
+from engine.domain.record import (
+    AnyRecord,
+    LockRecord,
+    PromotionRecord,
+    RefusalRecord,
+    RejectionRecord,
+    RollbackRecord,
+    UnlockRecord,
+)
+from web.site import Site
+
+_CHANGES = 300
+_RESULTS = {
+    "promotion": ("promoted", "good"),
+    "rollback": ("rolled back", "info"),
+    "restore": ("restored", "info"),
+    "lock": ("locked", "warn"),
+    "unlock": ("unlocked", "good"),
+    "refusal": ("refused", "bad"),
+    "rejection": ("rejected", "bad"),
+}
+
+
+@dataclass(frozen=True)
+class PastRow:
+    """`took` and `active` are seconds; `running` is true for the version that is there now."""
+
+    kept: KeptRecord
+    what: str
+    version: str
+    approved_by: tuple[str, ...]
+    reason: str
+    result: str
+    tone: str
+    took: float | None
+    active: float | None
+    running: bool
+    change: str | None
+
+
+def past(
+    site: Site, kept: tuple[KeptRecord, ...], running: frozenset[str], now: datetime
+) -> tuple[PastRow, ...]:
+    """`running` are the ids of the records that brought what environments run."""
+    by_record = _changes(site)
+    return tuple(_row(each, by_record, each.record.id in running, now) for each in kept)
+
+
+def _row(kept: KeptRecord, changes: dict[str, Change], running: bool, now: datetime) -> PastRow:
+    record = kept.record
+    change = changes.get(record.id)
+    result, tone = _RESULTS[record.kind]
+    until = kept.until or (now if running else None)
+    return PastRow(
+        kept=kept,
+        what=_what(record),
+        version="" if isinstance(record, LockRecord | UnlockRecord) else record.version or "",
+        approved_by=_approved_by(record),
+        reason=_reason(record),
+        result=result,
+        tone=tone,
+        took=_took(record, change),
+        active=(until - record.at).total_seconds() if until else None,
+        running=running,
+        change=change.id if change else _change_of(record),
+    )
+
+
+def _what(record: AnyRecord) -> str:
+    match record:
+        case PromotionRecord():
+            source = record.source_environment
+            return f"{'build' if source == 'none' else source} → {record.target_environment}"
+        case RefusalRecord():
+            return f"{record.action} to {record.environment}"
+        case RejectionRecord():
+            return f"{record.action} to {record.environment}"
+        case _:
+            return f"{record.kind} {record.ledger}"
+
+
+def _approved_by(record: AnyRecord) -> tuple[str, ...]:
+    if isinstance(record, PromotionRecord | RollbackRecord):
+        return tuple(approval.operator for approval in record.approvals)
+    return ()
+
+
+def _reason(record: AnyRecord) -> str:
+    if isinstance(record, PromotionRecord):
+        return ""
+    if isinstance(record, RefusalRecord):
+        return record.message if record.count == 1 else f"{record.message} ({record.count} times)"
+    return record.reason
+
+
+def _took(record: AnyRecord, change: Change | None) -> float | None:
+    """From the request to its effect; of one that was no change, the longest gate."""
+    if change is not None:
+        return (record.at - change.created_at).total_seconds()
+    if not isinstance(record, PromotionRecord) or not record.gate_results:
+        return None
+    return max(gate.duration_ms for gate in record.gate_results) / 1000
+
+
+def _change_of(record: AnyRecord) -> str | None:
+    return record.change_id if isinstance(record, RejectionRecord) else None
+
+
+def _changes(site: Site) -> dict[str, Change]:
+    try:
+        recent = site.platform.store.recent(_CHANGES)
+    except PromotionError:
+        return {}
+    return {change.record_id: change for change in recent if change.record_id}

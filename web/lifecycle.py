@@ -1,0 +1,95 @@
+"""Opens the site of a platform: its key, its copy of the records, and what follows events."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from flask import Flask
+
+from engine.api import Platform
+from engine.bootstrap.server import entrance, open_records
+from engine.config import Config
+from engine.config.issuers import OidcSignIn
+from engine.config.people import NoSignIn
+from engine.domain.errors import ConfigError
+from web.app import create_app
+from web.audit_runner import Auditor
+from web.change_diff import comparing
+from web.event_feed import Feed
+from web.oidc_client import Provider
+from web.session_key import session_key
+from web.site import Ready, Site, no_thread, nothing_counted
+from web.status_cache import Board
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# Each holds a thread of the server for as long as somebody watches.
+WATCHERS = 16
+
+
+@contextmanager
+def open_web(
+    platform: Platform,
+    config: Config,
+    *,
+    checks: Mapping[str, Ready] | None = None,
+    thread: Callable[[str], str | None] = no_thread,
+    metrics: Callable[[], str] = nothing_counted,
+    watchers: int = WATCHERS,
+) -> Iterator[Flask]:
+    """
+    The app, at work until the end. `checks`, `thread` and `metrics` are as in Site.
+
+    ConfigError when the state directory cannot keep the session key.
+    """
+    engine, secret = platform.engine, session_key(config.state_dir)
+    with entrance(config, engine) as door, open_records(config, engine) as records:
+        feed, board = Feed(platform, watchers), Board(platform, records)
+        site = Site(
+            platform=platform,
+            records=records,
+            entrance=door,
+            web=config.web,
+            secret=secret,
+            state_dir=config.state_dir,
+            groups=engine.rights.groups,
+            board=board,
+            feed=feed,
+            auditor=Auditor(engine),
+            compare=comparing(engine),
+            provider=_provider(config),
+            bearer_tokens=bool(config.identity.oidc),
+            checks=checks or {},
+            metrics=metrics,
+            thread=thread,
+        )
+        with _at_work(site):
+            yield create_app(site)
+
+
+@contextmanager
+def _at_work(site: Site) -> Iterator[None]:
+    """Follow what happens, for as long as the site is open."""
+    site.feed.told += [site.board.expire, site.records.wake]
+    site.records.start()
+    site.feed.start()
+    try:
+        yield
+    finally:
+        site.feed.stop()
+        site.records.stop()
+
+
+def refuse_strangers(config: Config, host: str) -> None:
+    """Without sign-in the page is for this machine, unless the manifest says otherwise."""
+    if host in _LOOPBACK or config.web.public or not isinstance(config.web.auth, NoSignIn):
+        return
+    raise ConfigError(
+        f"web.auth.mode is none, so only loopback is served and not '{host}': set web.auth, or "
+        "web.public: true if everybody who reaches it may read it"
+    )
+
+
+def _provider(config: Config) -> Provider | None:
+    auth = config.web.auth
+    if not isinstance(auth, OidcSignIn):
+        return None
+    return Provider(auth, f"{config.web.base_url}/auth/callback")

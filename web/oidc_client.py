@@ -1,0 +1,186 @@
+"""The OpenID provider people sign in with: authorization code, PKCE and nonce."""
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.requests_client import OAuth2Session
+
+from engine.config.issuers import OidcSignIn
+from engine.domain.errors import AuthorizationError, IdentityUnavailableError
+from engine.runtime.single_flight import SingleFlight, limited
+from web.bounded_http import Bounded
+
+_log = logging.getLogger(__name__)
+_SECONDS = 10
+# Whoever comes right after a failure is answered by it at once.
+_DOWN_SECONDS = 5
+# Threads of the server that wait for the provider to redeem a code.
+_REDEEMING = 4
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# An ID token has the address and the groups where these are among the scopes a provider knows.
+_WANTED = ("openid", "email", "groups")
+
+# What reading JSON ends with, and authlib where it is no object or has a time that is no number.
+_NO_DOCUMENT = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    authorization: str
+    token: str
+    scope: str
+
+
+class Provider:
+    """The provider of `auth`; `callback` is where it sends people back to."""
+
+    def __init__(self, auth: OidcSignIn, callback: str) -> None:
+        self._auth = auth
+        self._callback = callback
+        self._busy = (
+            f"The provider {auth.issuer} does not answer in time, so nobody can sign in: try again "
+            "in a moment"
+        )
+        self._flight = SingleFlight(self._busy)
+        self._redeeming = threading.BoundedSemaphore(_REDEEMING)
+        self._found: Endpoints | None = None
+        self._failure: str | None = None
+        self._failed_at = 0.0
+        self._asking: Future[None] | None = None
+
+    def question(self) -> tuple[str, dict[str, str]]:
+        """
+        Where to send somebody who wants to sign in, and what to remember until they come back.
+
+        IdentityUnavailableError when the provider cannot be asked where that is.
+        """
+        with self._client() as client:
+            verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
+            places = self._endpoints(client)
+            url, state = client.create_authorization_url(
+                places.authorization, scope=places.scope, code_verifier=verifier, nonce=nonce
+            )
+        return str(url), {"state": str(state), "nonce": nonce, "verifier": verifier}
+
+    def id_token(self, code: str, verifier: str) -> str:
+        """
+        What the provider gives for `code`; AuthorizationError when it gives none, and
+        IdentityUnavailableError when it does not answer.
+        """
+        try:
+            with limited(self._redeeming, self._busy), self._client() as client:
+                answer: Mapping[str, Any] = client.fetch_token(
+                    self._endpoints(client).token,
+                    grant_type="authorization_code",
+                    code=code,
+                    code_verifier=verifier,
+                    redirect_uri=self._callback,
+                    timeout=_SECONDS,
+                    allow_redirects=False,
+                )
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise IdentityUnavailableError(self._busy) from error
+        except (requests.RequestException, AuthlibBaseError, *_NO_DOCUMENT) as error:
+            _log.info("sign-in with %s failed: %s", self._auth.issuer, type(error).__name__)
+            raise AuthorizationError(
+                f"{self._auth.issuer} did not take the code it had given: sign in again"
+            ) from error
+        token = answer.get("id_token")
+        if not isinstance(token, str):
+            raise AuthorizationError(
+                f"{self._auth.issuer} gave no ID token: allow the scope openid for its client "
+                f"'{self._auth.client_id}'"
+            )
+        return token
+
+    def trouble(self, pool: Executor) -> str | None:
+        """
+        Why nobody can sign in, as far as is known: never waits. `pool` asks the provider again
+        while that is not known or it did not answer.
+        """
+        if self._found is not None:
+            return None
+        if self._asking is None or self._asking.done():
+            self._asking = pool.submit(self._look)
+        return self._failure
+
+    def _look(self) -> None:
+        with suppress(IdentityUnavailableError), self._client() as client:
+            self._endpoints(client)
+
+    @contextmanager
+    def _client(self) -> Iterator[OAuth2Session]:
+        secret = self._auth.client_secret or self._auth.client_secret_env
+        client = OAuth2Session(
+            self._auth.client_id,
+            secret.get_secret_value() if secret else None,
+            redirect_uri=self._callback,
+            code_challenge_method="S256",
+        )
+        # What stands in the environment or .netrc is not meant for the provider.
+        client.trust_env = False
+        for scheme in ("https://", "http://"):
+            client.mount(scheme, Bounded(_SECONDS))
+        try:
+            yield client
+        finally:
+            # Its own close() forgets the connections and leaves them open.
+            requests.Session.close(client)
+
+    def _endpoints(self, client: OAuth2Session) -> Endpoints:
+        if self._found is not None:
+            return self._found
+        with self._flight.turn():
+            if self._failure and time.monotonic() - self._failed_at < _DOWN_SECONDS:
+                raise IdentityUnavailableError(self._failure)
+            if self._found is None:
+                try:
+                    self._found = self._discovered(client)
+                except IdentityUnavailableError as error:
+                    self._failure, self._failed_at = str(error), time.monotonic()
+                    raise
+            return self._found
+
+    def _discovered(self, client: OAuth2Session) -> Endpoints:
+        """OpenID Connect Discovery 1.0, section 4: the document must be the issuer's own."""
+        issuer = self._auth.issuer
+        url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+        try:
+            answer = client.get(url, timeout=_SECONDS, withhold_token=True, allow_redirects=False)
+            document = answer.json()
+        except (requests.RequestException, *_NO_DOCUMENT) as error:
+            raise IdentityUnavailableError(
+                f"The provider {issuer} does not answer, so nobody can sign in: try again, or "
+                "check web.auth.issuer and the way to it"
+            ) from error
+        names = ("authorization_endpoint", "token_endpoint")
+        known = isinstance(document, dict) and document.get("issuer") == issuer
+        found = [document.get(name) for name in names] if known else []
+        if len(found) != len(names) or not all(_secure(each, issuer) for each in found):
+            raise IdentityUnavailableError(
+                f"The provider {issuer} does not describe itself as OpenID Connect Discovery asks "
+                "for: check web.auth.issuer, which has to be the same to the letter"
+            )
+        known_scopes = document.get("scopes_supported")
+        scopes = known_scopes if isinstance(known_scopes, list) else ["email"]
+        scope = " ".join(each for each in _WANTED if each == "openid" or each in scopes)
+        return Endpoints(found[0], found[1], scope)
+
+
+def _secure(url: object, issuer: str) -> bool:
+    """https, or http on this machine where the issuer is there as well."""
+    if not isinstance(url, str):
+        return False
+    parts = urlsplit(url)
+    local = issuer.startswith("http://") and parts.hostname in _LOOPBACK
+    return parts.scheme == "https" or (parts.scheme == "http" and local)

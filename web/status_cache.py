@@ -1,0 +1,153 @@
+"""What runs where, for many viewers at once: asked once for all, remembered for bad times."""
+
+import threading
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from engine.api import Platform
+from engine.bootstrap.server import Records, SeenStatus
+from engine.domain.change import Change
+from engine.domain.errors import PromotionError, RegistryUnavailableError, StoreUnavailableError
+from engine.domain.status import EnvironmentStatus
+
+_FRESH = timedelta(seconds=2)
+# Who looks while the registry is down is not kept waiting by it every time.
+_AGAIN = timedelta(seconds=5)
+_LIST_AGAIN = timedelta(minutes=1)
+_KEEP_ANYWAY = timedelta(minutes=1)
+_PATIENCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """
+    `rows` as they were at `at`: now, unless `error` says why not. `pending` are the open changes,
+    oldest first, unless `store_error` says why they are not known.
+    """
+
+    rows: tuple[EnvironmentStatus, ...]
+    at: datetime | None
+    pending: tuple[Change, ...] = ()
+    error: PromotionError | None = None
+    store_error: PromotionError | None = None
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        return tuple(str(error) for error in (self.error, self.store_error) if error)
+
+    def row(self, name: str) -> EnvironmentStatus | None:
+        return next((row for row in self.rows if row.name == name), None)
+
+    def pending_to(self, name: str) -> tuple[Change, ...]:
+        return tuple(change for change in self.pending if change.target == name)
+
+
+class Board:
+    """`look` costs the registry one question every two seconds, however many look."""
+
+    def __init__(self, platform: Platform, records: Records) -> None:
+        self._platform = platform
+        self._records = records
+        self._lock = threading.Lock()
+        self._known: Seen | None = None
+        self._asked_at: datetime | None = None
+        self._asking: Future[Seen] | None = None
+        self._kept_at: datetime | None = None
+        self._expired = False
+        self._listed_at: datetime | None = None
+        self._versions: dict[str, str] = {}
+
+    def look(self) -> Seen:
+        engine = self._platform.engine
+        with self._lock:
+            now = engine.clock.now()
+            running = self._asking is not None and not self._asking.done()
+            if not running and self._due(now):
+                self._asked_at, self._expired = now, False
+                self._asking = engine.pool.submit(self._ask, now)
+            asking, known = self._asking, self._known
+        if asking is not None:
+            wait([asking], _PATIENCE_SECONDS if known else None)
+            known = asking.result() if asking.done() else _late(known)
+        if known is None:
+            raise AssertionError("the registry was asked, and neither answered nor failed")
+        return self._with_pending(known)
+
+    def expire(self) -> None:
+        """Something happened: the next look asks anew."""
+        with self._lock:
+            self._expired = True
+
+    def _due(self, now: datetime) -> bool:
+        if self._known is None or self._asked_at is None:
+            return True
+        age = now - self._asked_at
+        if self._known.error:
+            return age > _AGAIN
+        return self._expired or age > _FRESH
+
+    def _ask(self, now: datetime) -> Seen:
+        try:
+            rows = self._published(self._platform.engine.status(), now)
+        except PromotionError as error:
+            seen = self._remembered(error)
+        else:
+            seen = Seen(rows, now)
+            self._remember(seen)
+        self._known = seen
+        return seen
+
+    def _published(
+        self, rows: tuple[EnvironmentStatus, ...], now: datetime
+    ) -> tuple[EnvironmentStatus, ...]:
+        """Lists the tags at most once a minute, as a repository may have thousands."""
+        if self._listed_at is None or now - self._listed_at > _LIST_AGAIN:
+            named = self._platform.engine.published(rows)
+            self._versions = {row.name: row.published for row in named if row.published}
+            self._listed_at = now
+        return tuple(
+            replace(row, published=self._versions.get(row.name)) if row.awaits_build else row
+            for row in rows
+        )
+
+    def _remember(self, seen: Seen) -> None:
+        now = seen.at
+        if now is None:
+            return
+        # What was known of an environment that cannot be read stays.
+        rows = [row for row in seen.rows if row.error is None]
+        same = self._known is not None and self._known.rows == seen.rows
+        if same and self._kept_at is not None and now - self._kept_at < _KEEP_ANYWAY:
+            return
+        try:
+            self._records.kept.see([SeenStatus(row, now) for row in rows])
+            self._kept_at = now
+        except StoreUnavailableError:
+            # It would be missed only by a server that starts while the registry is down.
+            self._kept_at = None
+
+    def _remembered(self, error: PromotionError) -> Seen:
+        """What the registry said last, in this run or in an earlier one."""
+        if self._known is not None and self._known.rows:
+            return replace(self._known, error=error)
+        try:
+            seen = {each.status.name: each for each in self._records.kept.seen()}
+        except StoreUnavailableError:
+            seen = {}
+        known = [seen[name] for name in self._platform.engine.path.names if name in seen]
+        oldest = min((each.at for each in known), default=None)
+        return Seen(tuple(each.status for each in known), oldest, error=error)
+
+    def _with_pending(self, seen: Seen) -> Seen:
+        try:
+            return replace(seen, pending=self._platform.store.open(), store_error=None)
+        except PromotionError as error:
+            return replace(seen, pending=(), store_error=error)
+
+
+def _late(known: Seen | None) -> Seen | None:
+    if known is None or known.error:
+        return known
+    slow = RegistryUnavailableError("The registry has not answered yet: this is what it said last")
+    return replace(known, error=slow)
