@@ -21,7 +21,8 @@ from engine.api import Platform
 from engine.bootstrap import in_flight, open_platform
 from engine.bootstrap.observability import counting, exposition
 from engine.config import Config, load_config
-from engine.domain.errors import PromotionError
+from engine.config.error_messages import Problem, refusal
+from engine.domain.errors import ConfigError, PromotionError
 from engine.domain.text import printable
 from web.lifecycle import open_web, refuse_strangers
 from web.server import Server
@@ -39,6 +40,7 @@ def serve(host: str, port: int, manifest: Path) -> None:
     """Run the web page, and the Slack bot where SLACK_BOT_TOKEN is set."""
     try:
         config = load_config(manifest, os.environ)
+        tokens = _tokens(config)
         refuse_strangers(config, host)
         signal.signal(signal.SIGTERM, _end)
         numbers = counting()
@@ -46,7 +48,7 @@ def serve(host: str, port: int, manifest: Path) -> None:
             sole_server(config.state_dir),
             open_platform(config, metrics=numbers, served=True) as engine,
             in_flight(config, engine) as platform,
-            _slack(platform, config) as bot,
+            _slack(platform, config, tokens) as bot,
             open_web(
                 platform,
                 config,
@@ -85,10 +87,24 @@ def _work(
         completing.join(_PATIENCE_SECONDS)
 
 
+def _tokens(config: Config) -> Tokens | None:
+    """
+    The tokens for Slack, None without. ConfigError names every environment variable that is
+    missing, for Slack or for a secret of the manifest.
+    """
+    try:
+        tokens = Tokens.of(os.environ)
+    except ConfigError as error:
+        problem = Problem(("slack",), str(error))
+        raise refusal(config.file, [*config.unset_variables, problem]) from error
+    if config.unset_variables:
+        raise refusal(config.file, config.unset_variables)
+    return tokens
+
+
 @contextmanager
-def _slack(platform: Platform, config: Config) -> Iterator[Bot | None]:
+def _slack(platform: Platform, config: Config, tokens: Tokens | None) -> Iterator[Bot | None]:
     """The bot at work, where its tokens are there."""
-    tokens = Tokens.of(os.environ)
     if tokens is None:
         yield None
         return

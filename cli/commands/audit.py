@@ -14,7 +14,7 @@ from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
 from cli.render.audit import failure, listed, verified, written
-from engine.bootstrap import open_reading
+from engine.bootstrap import AUDIT, open_reading
 from engine.domain.parsing import parse_version
 from engine.domain.record import RECORD_KINDS
 from engine.domain.selection import Selection, digest_beginning, moment
@@ -98,7 +98,7 @@ def _verify(environment: str | None, strict: bool, trace: str, manifest: Path) -
     with through_server(trace) as server:
         if server:
             return server.audit(environment, strict)
-    with open_reading(manifest) as engine:
+    with open_reading(manifest, AUDIT) as engine:
         report = engine.verify(environment, TerminalProgress())
     return verified(report.strict() if strict else report, trace)
 

@@ -12,7 +12,7 @@ from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
 from cli.render.change import cancelled, changes_table, gate_output, rejected, rendered, shown
-from engine.bootstrap import open_changes
+from engine.bootstrap import AUDIT, open_changes
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateKind
 from engine.domain.text import reason_text
@@ -133,7 +133,7 @@ def _changes(everything: bool, limit: int, manifest: Path) -> Answer:
     with through_server(_trace()) as server:
         if server:
             return server.changes(everything, limit)
-    with open_changes(manifest) as (platform, _operator):
+    with open_changes(manifest, (AUDIT,)) as (platform, _operator):
         store = platform.store
         platform.changes.expire_due()
         found = store.recent(limit) if everything else store.open()[:limit]
@@ -144,7 +144,7 @@ def _show(change_id: str, gate: GateKind | None, manifest: Path) -> Answer:
     with through_server(_trace()) as server:
         if server:
             return server.show(change_id, gate)
-    with open_changes(manifest) as (platform, _operator):
+    with open_changes(manifest, (AUDIT,)) as (platform, _operator):
         if gate is None:
             return shown(platform.changes.get(change_id))
         return gate_output(change_id, gate, platform.store.output(change_id, gate))

@@ -17,7 +17,7 @@ from cli.refusal_recording import recorded
 from cli.remote.selection import through_server
 from cli.render.change import rendered_promotion
 from cli.render.promotion import failure, rendered, rendered_dry_run
-from engine.bootstrap import keeping_outputs, local_operator, open_platform
+from engine.bootstrap import ACTING, keeping_outputs, local_operator, open_platform
 from engine.config import load_config
 from engine.domain.overrides import Overrides
 from engine.domain.parsing import promotion_request
@@ -87,7 +87,7 @@ def _asked(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
 def _promote(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
     progress = TerminalProgress()
     config = load_config(manifest, os.environ)
-    with open_platform(config) as engine:
+    with open_platform(config, needs=() if asked.dry_run else ACTING) as engine:
         operator = local_operator(config, engine.registry)
         request = promotion_request(
             engine.path,

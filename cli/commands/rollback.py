@@ -15,7 +15,7 @@ from cli.refusal_recording import recorded
 from cli.remote.selection import through_server
 from cli.render.change import rendered_rollback
 from cli.render.rollback import failure, rendered, rendered_dry_run
-from engine.bootstrap import local_operator, open_platform
+from engine.bootstrap import ACTING, local_operator, open_platform
 from engine.config import load_config
 from engine.domain.parsing import rollback_request
 from engine.domain.plan import GateMode
@@ -57,7 +57,7 @@ def _asked(asked: AskedRollback, manifest: Path, wait: int) -> Answer:
 def _rollback(asked: AskedRollback, manifest: Path, wait: int) -> Answer:
     progress = TerminalProgress()
     config = load_config(manifest, os.environ)
-    with open_platform(config) as engine:
+    with open_platform(config, needs=() if asked.dry_run else ACTING) as engine:
         operator = local_operator(config, engine.registry)
         request = rollback_request(
             engine.path, asked.version, asked.environment, operator, asked.trace_id, asked.reason

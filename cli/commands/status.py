@@ -53,7 +53,7 @@ def _status(environment: str | None, history: int | None, trace: str, manifest: 
         if server:
             return server.status(environment, history)
     config = load_config(manifest, os.environ)
-    with open_platform(config) as engine:
+    with open_platform(config, needs=()) as engine:
         rows = engine.published(engine.status(environment))
         histories = None
         if history is not None:

@@ -10,7 +10,7 @@ from cli import options
 from cli.output import Answer, deliver
 from cli.remote.selection import through_server
 from cli.render.webhooks import failure, told
-from engine.bootstrap import open_reading
+from engine.bootstrap import WEBHOOKS, open_reading
 from engine.domain.trace import trace_id
 from engine.ports.webhooks import try_again
 from engine.responses.webhooks import webhooks_document
@@ -41,7 +41,7 @@ def _webhooks(redeliver: str | None, trace: str, manifest: Path) -> Answer:
     with through_server(trace) as server:
         if server:
             return server.webhooks(redeliver)
-    with open_reading(manifest) as engine:
+    with open_reading(manifest, WEBHOOKS) as engine:
         announcer = engine.announcer
         again = try_again(announcer, redeliver) if redeliver else ()
         return told(webhooks_document(announcer.undelivered(), announcer.waiting(), again, trace))

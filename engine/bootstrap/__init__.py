@@ -1,8 +1,10 @@
 """Build an engine from manifest.yaml. The only place that names adapters."""
 
+from engine.bootstrap.adapters import AUDIT, SECONDARIES, WEBHOOKS
 from engine.bootstrap.clock import SystemClock
 from engine.bootstrap.identity import check_registry_user, local_operator
 from engine.bootstrap.platform import (
+    ACTING,
     changes_in_flight,
     in_flight,
     keeping_outputs,
@@ -15,6 +17,10 @@ from engine.bootstrap.platform import (
 )
 
 __all__ = [
+    "ACTING",
+    "AUDIT",
+    "SECONDARIES",
+    "WEBHOOKS",
     "SystemClock",
     "changes_in_flight",
     "check_registry_user",

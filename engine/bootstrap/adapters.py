@@ -30,6 +30,11 @@ from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from engine.ports.telemetry import NO_TRACER, Metrics, Tracer
 from engine.ports.webhooks import NOBODY, Announcer
 
+# Sections of manifest.yaml with secrets that only some commands need.
+AUDIT = "artifacts.promotion.audit"
+SECONDARIES = "artifacts.promotion.secondary_registries"
+WEBHOOKS = "artifacts.promotion.webhooks"
+
 
 def registry_of(settings: RemoteRegistry | EmbeddedRegistry, stack: ExitStack) -> Registry:
     if isinstance(settings, EmbeddedRegistry):
@@ -52,12 +57,12 @@ def registry_of(settings: RemoteRegistry | EmbeddedRegistry, stack: ExitStack) -
 
 
 def _credentials(settings: Credentials) -> sources.CredentialSource:
-    secret = settings.password.get_secret_value() if settings.password else ""
+    user, secret = _plain(settings.username or ""), _plain(settings.password or "")
     match settings.type:
         case "docker":
             return sources.docker
         case "basic":
-            return sources.always(Password(settings.username, secret))
+            return sources.always(Password(user, secret))
         case "token":
             return sources.always(BearerToken(secret))
         case "anonymous":
@@ -78,9 +83,9 @@ def gates_of(config: Config) -> GateRunner:
 
 
 def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | None:
-    """The backend beside the ledger; None where the ledger is the only one."""
+    """The backend beside the ledger; None without one, or for a command that lacks its secrets."""
     audit = config.audit
-    if isinstance(audit, OciAudit):
+    if isinstance(audit, OciAudit) or config.unset(AUDIT):
         return None
     settings = AuditSettings(
         base=config.file.absolute().parent,
@@ -95,8 +100,8 @@ def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | N
 
 
 def announcer_of(config: Config, metrics: Metrics) -> Announcer:
-    """Webhooks, told of what is recorded."""
-    if not config.webhooks:
+    """The configured webhooks; none for a command that records nothing and lacks their secrets."""
+    if not config.webhooks or config.unset(WEBHOOKS):
         return NOBODY
     webhooks = import_module("engine.adapters.webhooks")
     hooks = tuple(

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
@@ -52,6 +52,8 @@ _log = logging.getLogger(__name__)
 _THREADS = 16
 # Nobody waits long for the environment only to have a refusal on record.
 _REFUSAL_SECONDS = 1
+# The sections of manifest.yaml that a command needs when it may write records.
+ACTING = ("artifacts",)
 
 
 @contextmanager
@@ -61,12 +63,11 @@ def open_platform(
     lease_seconds: float = 60,
     metrics: Metrics = NO_METRICS,
     served: bool = False,
+    needs: Sequence[str] = ACTING,
 ) -> Iterator[Engine]:
-    """The engine of `config`, closed at the end; `served` where others send it requests."""
-    refuse_beside_a_server()
+    """The engine of `config`, `served` to others; ConfigError for unset secrets that it `needs`."""
+    _check(config, needs)
     with ExitStack() as stack:
-        for exposure in config.exposures:
-            _log.warning("%s", exposure)
         registry = registry_of(config.registry, stack)
         ledger, leases = RegistryLedger(registry), leases_of(config, lease_seconds)
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
@@ -94,6 +95,13 @@ def open_platform(
             heads=FileHeads(config.state_dir / "heads.json", registry.reference),
             secondaries=secondaries_of(config, registry, ledger, leases, stack),
         )
+
+
+def _check(config: Config, needs: Sequence[str]) -> None:
+    refuse_beside_a_server()
+    config.require("artifacts.registry", *needs)
+    for exposure in config.exposures:
+        _log.warning("%s", exposure)
 
 
 @contextmanager
@@ -145,9 +153,11 @@ def keeping_outputs(config: Config, run_id: str, progress: Progress) -> Iterator
 
 
 @contextmanager
-def open_changes(manifest: Path) -> Iterator[tuple[Platform, Operator]]:
+def open_changes(
+    manifest: Path, needs: Sequence[str] = ACTING
+) -> Iterator[tuple[Platform, Operator]]:
     """
-    The platform of a command that decides about changes, and whoever gave it.
+    The platform of a command about changes, and its operator; `needs` as for `open_platform`.
 
     ConfigError away from where they are kept: an empty store would look like no changes at all.
     """
@@ -157,7 +167,7 @@ def open_changes(manifest: Path) -> Iterator[tuple[Platform, Operator]]:
             f"Changes are kept in {config.state_dir}, which is not here: run this on the machine "
             "and in the directory where they are, or name the server that has them in FLOE_SERVER"
         )
-    with open_platform(config) as engine, in_flight(config, engine) as platform:
+    with open_platform(config, needs=needs) as engine, in_flight(config, engine) as platform:
         yield platform, local_operator(config, engine.registry)
 
 
@@ -184,9 +194,9 @@ def open_engine(manifest: Path) -> Iterator[tuple[Engine, Operator]]:
 
 
 @contextmanager
-def open_reading(manifest: Path) -> Iterator[Engine]:
-    """The engine of a command that only shows: nobody is asked who they are."""
-    with open_platform(load_config(manifest, os.environ)) as engine:
+def open_reading(manifest: Path, *needs: str) -> Iterator[Engine]:
+    """The engine of a command that shows only; of other sections, it uses those it `needs`."""
+    with open_platform(load_config(manifest, os.environ), needs=needs) as engine:
         yield engine
 
 

@@ -22,7 +22,7 @@ class Credentials:
     """
 
     type: Literal["docker", "basic", "token", "anonymous"] = "docker"
-    username: str = ""
+    username: SecretStr | None = None
     password: SecretStr | None = None
 
 
@@ -99,11 +99,10 @@ def _plain(entry: RegistryEntry, address: RemoteAddress) -> bool:
 def _credentials(auth: Auth) -> Credentials:
     match auth:
         case BasicAuth():
-            username = auth.username_env or auth.username or SecretStr("")
-            password = auth.password_env or auth.password
-            return Credentials("basic", username.get_secret_value(), password)
+            username = auth.username_env or auth.username
+            return Credentials("basic", username, auth.password_env or auth.password)
         case TokenAuth():
-            return Credentials("token", "", auth.token_env or auth.token)
+            return Credentials("token", password=auth.token_env or auth.token)
         case AnonymousAuth():
             return Credentials("anonymous")
         case _:

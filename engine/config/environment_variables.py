@@ -1,7 +1,7 @@
 """Values that come from around the file: environment variables, and files beside it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, SecretStr, ValidationInfo
 from engine.config.field_types import variable_name, web_url
 from engine.config.files import read_file
 from engine.domain.artifact import Digest
+from engine.domain.errors import ConfigError
 
 MAX_KEY_FILE = 1024 * 1024
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
@@ -37,29 +38,43 @@ class KeyFile:
         return Digest.of(self.content)
 
 
+class UnsetSecret(SecretStr):
+    """A secret whose environment variables are not set: reading it is a ConfigError."""
+
+    def get_secret_value(self) -> str:
+        raise ConfigError(self.problem)
+
+    @property
+    def problem(self) -> str:
+        return self._secret_value
+
+
 def _around(info: ValidationInfo) -> Surroundings:
     if not isinstance(info.context, Surroundings):
         raise TypeError("the file's values are validated with their Surroundings")
     return info.context
 
 
-def _look_up(name: str, info: ValidationInfo) -> str:
-    found = _around(info).environ.get(name, "")
-    if not found:
-        raise ValueError(f"the environment variable {name} is not set")
-    if not found.isprintable():
-        raise ValueError(f"the environment variable {name} holds control characters")
-    return found
+def _resolved(text: str, names: Iterable[str], info: ValidationInfo) -> SecretStr:
+    """`text` with the values of the variables `names` for its references."""
+    environ = _around(info).environ
+    missing = [name for name in names if not environ.get(name)]
+    if missing:
+        return UnsetSecret(f"the environment variable {' and '.join(missing)} is not set")
+    for name in names:
+        if not environ[name].isprintable():
+            raise ValueError(f"the environment variable {name} holds control characters")
+    return SecretStr(_REFERENCE.sub(lambda match: environ[match[1]], text))
 
 
 def _from_variable(value: Any, info: ValidationInfo) -> SecretStr:
     if not isinstance(value, str):
         raise ValueError("must be the name of an environment variable")
-    return SecretStr(_look_up(variable_name(value), info))
+    return _resolved(f"${{{variable_name(value)}}}", [value], info)
 
 
 def _filled(value: Any, info: ValidationInfo) -> SecretStr:
-    """Text in which every `${NAME}` has become what the environment says."""
+    """Replace every `${NAME}` by the value of that environment variable."""
     if not isinstance(value, str):
         raise ValueError("must be text: put it in quotes")
     if "${" in _REFERENCE.sub("", value):
@@ -67,11 +82,7 @@ def _filled(value: Any, info: ValidationInfo) -> SecretStr:
     if not value.isprintable():
         raise ValueError("holds control characters")
     names = dict.fromkeys(map(variable_name, _REFERENCE.findall(value)))
-    missing = [name for name in names if not _around(info).environ.get(name)]
-    if missing:
-        raise ValueError(f"the environment variable {' and '.join(missing)} is not set")
-    found = {name: _look_up(name, info) for name in names}
-    return SecretStr(_REFERENCE.sub(lambda match: found[match[1]], value))
+    return _resolved(value, names, info)
 
 
 def _credential(value: Any, info: ValidationInfo) -> SecretStr:
@@ -105,7 +116,9 @@ def _existing_file(value: Any, info: ValidationInfo) -> Path:
 
 def _secret_url(value: Any, info: ValidationInfo) -> SecretStr:
     filled = _filled(value, info)
-    return SecretStr(web_url(filled.get_secret_value()))
+    if not isinstance(filled, UnsetSecret):
+        web_url(filled.get_secret_value())
+    return filled
 
 
 FromVariable = Annotated[SecretStr, BeforeValidator(_from_variable, json_schema_input_type=str)]

@@ -1,14 +1,15 @@
 """What is wrong with a file, worded for the person who wrote it."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from engine.config.environment_variables import UnsetSecret
 from engine.config.known_keys import Key, fields_at, home_of, nested_key
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
@@ -48,15 +49,19 @@ class Problem:
         return f"{self.place}: {self.message}"
 
 
-def refusal(file: Path, tree: object, problems: Iterable[Problem]) -> ConfigError:
-    """All of `problems` as one error, in the order of the file."""
+def in_order(tree: object, problems: Iterable[Problem]) -> list[Problem]:
+    """Each of `problems` once, in the order of the file."""
     rank = _ranks(tree)
-    ordered = sorted(dict.fromkeys(problems), key=lambda problem: _rank(rank, problem.path))
-    details = {"problems": [{"path": each.place, "message": each.message} for each in ordered]}
-    if len(ordered) == 1:
-        return ConfigError(f"{file}: {ordered[0]}", details)
-    lines = "".join(f"\n  {problem}" for problem in ordered)
-    return ConfigError(f"{file}: {len(ordered)} problems{lines}", details)
+    return sorted(dict.fromkeys(problems), key=lambda problem: _rank(rank, problem.path))
+
+
+def refusal(file: Path, problems: Sequence[Problem]) -> ConfigError:
+    """All of `problems` as one error."""
+    details = {"problems": [{"path": each.place, "message": each.message} for each in problems]}
+    if len(problems) == 1:
+        return ConfigError(f"{file}: {problems[0]}", details)
+    lines = "".join(f"\n  {problem}" for problem in problems)
+    return ConfigError(f"{file}: {len(problems)} problems{lines}", details)
 
 
 def problems_of(error: ValidationError, tree: object) -> Iterator[Problem]:
@@ -66,6 +71,21 @@ def problems_of(error: ValidationError, tree: object) -> Iterator[Problem]:
         if found["type"] != "none_required":
             path, value = _place(tree, found)
             yield Problem(path, _message(found, value))
+
+
+def unset_secrets(value: object, path: tuple[Key, ...] = ()) -> Iterator[Problem]:
+    """The secrets below `value`, at `path`, whose environment variables are not set."""
+    if isinstance(value, UnsetSecret):
+        yield Problem(path, value.problem)
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            yield from unset_secrets(getattr(value, name), (*path, field.alias or name))
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from unset_secrets(inner, (*path, key))
+    elif isinstance(value, tuple):
+        for index, inner in enumerate(value):
+            yield from unset_secrets(inner, (*path, index))
 
 
 def near(word: str, known: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """manifest.yaml, read once and refused as a whole if any of it is wrong."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from engine.config.cross_checks import disagreements
 from engine.config.digests import environment_digest, policy_digest
 from engine.config.environment_variables import Surroundings
 from engine.config.environments import promotion_path
-from engine.config.error_messages import problems_of, refusal
+from engine.config.error_messages import Problem, in_order, problems_of, refusal, unset_secrets
 from engine.config.limits import GateLimits
 from engine.config.models import ManifestFile
 from engine.config.people import Identity, NoSignIn, Slack, Web
@@ -32,7 +32,8 @@ class Config:
 
     `file` is where it was read. `verification` is None where signatures are not configured, and
     every environment's `signature` is then off. `warnings` are shown when `floe serve` starts.
-    Secrets are SecretStr: neither repr nor digests show them.
+    Secrets are SecretStr: neither repr nor digests show them. `unset_variables` are the secrets
+    that cannot be read because their variables are not set, in the order of the file.
     """
 
     file: Path
@@ -48,6 +49,20 @@ class Config:
     slack: Slack
     web: Web
     state_dir: Path
+    unset_variables: tuple[Problem, ...]
+
+    def unset(self, *sections: str) -> tuple[Problem, ...]:
+        """The unset secrets of `sections`, like `web` and `artifacts.promotion.audit`."""
+        return tuple(
+            problem
+            for problem in self.unset_variables
+            if any(f"{problem.place}.".startswith((f"{name}.", f"{name}[")) for name in sections)
+        )
+
+    def require(self, *sections: str) -> None:
+        """ConfigError that names every secret of `sections` that is not set."""
+        if unset := self.unset(*sections):
+            raise refusal(self.file, unset)
 
     @cached_property
     def policy_digest(self) -> str:
@@ -75,7 +90,8 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
     The configuration in the file `path`; relative paths in it start where it is.
 
     ConfigError names the file and lists everything that is wrong with it, in the file's order;
-    `details["problems"]` has the same as `path` and `message`.
+    `details["problems"]` has the same as `path` and `message`. A variable that is not set is an
+    error of the command that needs it (`Config.require`).
     """
     tree = read_tree(path)
     base = path.absolute().parent
@@ -83,13 +99,14 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
     try:
         file = ManifestFile.model_validate(tree, context=Surroundings(base, environ))
     except ValidationError as error:
-        raise refusal(path, tree, [*problems_of(error, tree), *problems]) from error
+        problems = in_order(tree, [*problems_of(error, tree), *problems])
+        raise refusal(path, problems) from error
     if problems:
-        raise refusal(path, tree, problems)
-    return _config(path, base, file)
+        raise refusal(path, in_order(tree, problems))
+    return _config(path, base, file, in_order(tree, unset_secrets(file)))
 
 
-def _config(path: Path, base: Path, file: ManifestFile) -> Config:
+def _config(path: Path, base: Path, file: ManifestFile, unset: Iterable[Problem]) -> Config:
     registry, promotion = file.artifacts.registry, file.artifacts.promotion
     return Config(
         file=path,
@@ -105,6 +122,7 @@ def _config(path: Path, base: Path, file: ManifestFile) -> Config:
         slack=file.slack,
         web=file.web,
         state_dir=file.state.dir or base / ".floe",
+        unset_variables=tuple(unset),
     )
 
 

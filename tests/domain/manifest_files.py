@@ -28,7 +28,7 @@ def load(directory: Path, text: str, **environ: str) -> Config:
 
 def refused(directory: Path, text: str, **environ: str) -> ConfigError:
     with pytest.raises(ConfigError) as caught:
-        load(directory, text, **environ)
+        load(directory, text, **environ).require("artifacts", "web")
     return caught.value
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.domain.manifest_files import manifest, problems, refused
+from engine.domain.errors import ConfigError
+from tests.domain.manifest_files import load, manifest, problems, refused
 
 PROMOTION = "artifacts.promotion"
 
@@ -83,7 +84,7 @@ def test_every_section_of_ours_is_closed(tmp_path: Path, text: str, said: str) -
 
 def test_all_that_is_wrong_is_said_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = manifest(
-        registry="{uri: oci://h.example, auth: {type: token, token_env: UNSET}}",
+        registry="{uri: oci://h.example, auth: {type: token, token: t}}",
         promotion="""
         environments:
           - {name: Prod, gates: {tests: true}}
@@ -97,7 +98,8 @@ def test_all_that_is_wrong_is_said_at_once_in_the_order_of_the_file(tmp_path: Pa
     assert str(error).splitlines() == [
         f"{tmp_path}/manifest.yaml: 6 problems",
         "  artifacts.registry.uri: names no repository: write oci://host/repository",
-        "  artifacts.registry.auth.token_env: the environment variable UNSET is not set",
+        "  artifacts.registry.auth.token: a secret does not stand in the file: write ${NAME} for a "
+        "variable",
         "  artifacts.promotion.environments[0].name: must be lower case letters, digits and inner "
         "hyphens, like prod or pre-prod",
         "  artifacts.promotion.environments[0].gates.tests: is on but has no command: give it one, "
@@ -246,3 +248,16 @@ def test_a_missing_webhook_variable_is_named(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, manifest(promotion=promotion), ONE="1")
 
     assert found == f"{PROMOTION}.webhooks[0].headers.A: the environment variable TWO is not set"
+
+
+def test_a_variable_is_missing_only_in_the_sections_that_name_it(tmp_path: Path) -> None:
+    promotion = "webhooks: [{url: 'https://h.example', secret: '${HOOK}'}]"
+    config = load(tmp_path, manifest(promotion=promotion))
+
+    config.require("artifacts.registry", "artifacts.promotion.web", "web")
+
+    with pytest.raises(ConfigError, match=r"webhooks\[0\]\.secret: .* HOOK is not set"):
+        config.require("artifacts.promotion.webhooks")
+    assert config.webhooks[0].secret
+    with pytest.raises(ConfigError, match="HOOK is not set"):
+        config.webhooks[0].secret.get_secret_value()

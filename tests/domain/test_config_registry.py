@@ -89,7 +89,8 @@ def test_credentials_come_from_the_variables_the_file_names(tmp_path: Path) -> N
         tmp_path, "{uri: oci://h.example/a, auth: {type: token, token: '${T}'}}", T="hunter3"
     )
 
-    assert settings.credentials.username == "ci"
+    assert settings.credentials.username is not None
+    assert settings.credentials.username.get_secret_value() == "ci"
     assert settings.credentials.password is not None
     assert settings.credentials.password.get_secret_value() == "hunter2"
     assert token.credentials.password is not None
