@@ -59,11 +59,16 @@ class Duration(click.ParamType[int]):
 
 
 class Reason(click.Option):
-    """A required reason, asked for on a terminal; elsewhere the error shows the whole command."""
+    """
+    A required reason, asked for on a terminal; elsewhere the error shows the whole command. A dry
+    run goes without: it leaves no record.
+    """
 
     def consume_value(self, ctx: click.Context, opts: Any) -> Any:
         value, source = super().consume_value(ctx, opts)
         if self.value_is_missing(value) and not ctx.resilient_parsing:
+            if ctx.params.get("dry_run"):
+                return "", source
             if not (sys.stdin.isatty() and sys.stderr.isatty()):
                 raise click.UsageError(self._explained(ctx), ctx)
             # On stderr: the answer alone is on stdout.

@@ -24,6 +24,7 @@ from engine.domain.errors import (
     LedgerUnreadableError,
     PromotionError,
     RegistryUnavailableError,
+    SignatureVerificationError,
 )
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
@@ -179,11 +180,18 @@ class Engine(Runs):
     def required_signature(
         self, manifest: Manifest, environment: str | None = None
     ) -> SignatureVerdict | None:
-        """Who signed `manifest`, if `environment`, or any of them, asks; None when none does."""
-        asked = self._asked(environment)
-        if all(place.signature is Enforcement.OFF for place in asked):
+        """
+        Verify `manifest` as `environment` asks, or the strictest of all; None where none asks.
+
+        SignatureVerificationError where a signature is enforced and none is good.
+        """
+        asked = {place.signature for place in self._asked(environment)}
+        if asked == {Enforcement.OFF}:
             return None
-        return self.signature(manifest)
+        verdict = self.signature(manifest)
+        if Enforcement.ENFORCE in asked and not verdict.verified:
+            raise SignatureVerificationError(verdict.refusal)
+        return verdict
 
     def pull(self, manifest: Manifest, target: Path, progress: Progress) -> tuple[str, ...]:
         """Write the layers of `manifest` into the directory `target`: all of them or nothing."""

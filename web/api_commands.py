@@ -108,7 +108,7 @@ def roll_back() -> Answer:
     engine = the_site().platform.engine
     try:
         wanted = rollback_request(
-            engine.path, body.version, body.environment, _caller(), g.trace, body.reason
+            engine.path, body.version, body.environment, _caller(), g.trace, asked.stated_reason
         )
         if body.dry_run:
             _must_plan()

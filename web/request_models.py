@@ -38,9 +38,11 @@ class Promotion(Body):
 
 
 class Rollback(Body):
+    """A dry run needs no `reason`."""
+
     version: Text
     environment: Text
-    reason: Text
+    reason: Text = ""
     dry_run: bool = False
 
 

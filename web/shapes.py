@@ -168,7 +168,12 @@ BODIES: dict[str, Document] = {
         to={"examples": ["staging"]},
         **{"from": {"type": ["string", "null"], "examples": ["dev"]}},
     ),
-    "Rollback": _body(("version", "environment", "reason"), version={}, environment={}, reason={}),
+    "Rollback": _body(
+        ("version", "environment"),
+        version={},
+        environment={},
+        reason={"description": "required, except in a dry run"},
+    ),
     "Reason": _body(("reason",), reason={}),
     "Lock": _body(
         ("reason",), reason={}, **{"for": {"type": ["string", "null"], "examples": ["2h"]}}

@@ -12,7 +12,7 @@ from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
 from cli.render.signature import told
 from engine.bootstrap import open_reading
-from engine.domain.errors import PromotionError, SignatureVerificationError
+from engine.domain.errors import PromotionError
 from engine.domain.parsing import parse_version
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
@@ -66,8 +66,6 @@ def _pull(
     with open_reading(manifest) as engine:
         tag, artifact = engine.artifact(parse_version(version), environment)
         verdict = engine.required_signature(artifact, environment)
-        if verdict is not None and not verdict.verified:
-            raise SignatureVerificationError(verdict.summary)
         left_out = engine.pull(artifact, target, TerminalProgress())
     document = {
         "success": True,
@@ -82,7 +80,8 @@ def _pull(
     signed = verdict.summary if verdict else "Signatures are not verified: none are asked for"
     lines = [f"Pulled {tag} ({artifact.digest}) into {target}", f"  {signed}"]
     lines += [f"  Left out, distributed elsewhere: {printable(path)}" for path in left_out]
-    return Answer(document, [*lines, f"Trace ID: {trace}"])
+    warnings = (verdict.summary,) if verdict and not verdict.verified else ()
+    return Answer(document, [*lines, f"Trace ID: {trace}"], warnings=warnings)
 
 
 def _verify(version: str, environment: str | None, trace: str, manifest: Path) -> Answer:

@@ -27,7 +27,7 @@ from engine.responses.rollback import AskedRollback
 @click.command()
 @click.argument("version")
 @click.option("--env", "environment", required=True, help="The environment to roll back.")
-@options.reason("Why: it goes on record.")
+@options.reason("Why: it goes on record. Not needed with --dry-run.")
 @click.option("--dry-run", is_flag=True, help="Show what it would undo, and change nothing.")
 @options.wait
 @options.manifest
@@ -60,7 +60,12 @@ def _rollback(asked: AskedRollback, manifest: Path, wait: int) -> Answer:
     with open_platform(config, needs=() if asked.dry_run else ACTING) as engine:
         operator = local_operator(config, engine.registry)
         request = rollback_request(
-            engine.path, asked.version, asked.environment, operator, asked.trace_id, asked.reason
+            engine.path,
+            asked.version,
+            asked.environment,
+            operator,
+            asked.trace_id,
+            asked.stated_reason,
         )
         asked = replace(asked, version=str(request.version), reason=request.reason)
         if asked.dry_run:

@@ -6,7 +6,6 @@ from engine.domain.environment import Enforcement
 from engine.domain.errors import SignatureVerificationError
 from engine.domain.finding import Finding, blocked, passed, skipped, warned
 from engine.domain.request import Request
-from engine.domain.signature import UNSIGNED
 
 _NAME = "signature"
 
@@ -20,7 +19,4 @@ def signature(request: Request, context: Context) -> Finding:
         return passed(_NAME, verdict.summary)
     if context.target.signature is Enforcement.WARN:
         return warned(_NAME, verdict.summary)
-    reason = verdict.summary
-    if reason == UNSIGNED:
-        reason = f"{UNSIGNED} and enforcement is enabled"
-    return blocked(_NAME, reason, SignatureVerificationError)
+    return blocked(_NAME, verdict.refusal, SignatureVerificationError)

@@ -61,12 +61,13 @@ def rollback_request(
     target: str,
     operator: Operator,
     trace_id: str,
-    reason: str,
+    reason: str | None,
 ) -> RollbackRequest:
     """
     A return of `target` to `version`, which may be given as its tag there (`v1.2.2-prod`).
 
-    UsageError (2) for what is no version, environment or reason.
+    Only a dry run has no `reason` (None). UsageError (2) for what is no version, environment or
+    reason.
     """
     environment = path.environment(target)
     parsed = parse_version(version.removesuffix(f"-{target}"))
@@ -78,7 +79,8 @@ def rollback_request(
             f"'{parsed}' is too long: '{parsed}-{target}-rollback-<n>' must fit into the 128 "
             "characters of a tag"
         ) from error
-    return RollbackRequest(parsed, target, operator, trace_id, reason_text(reason))
+    why = "" if reason is None else reason_text(reason)
+    return RollbackRequest(parsed, target, operator, trace_id, why)
 
 
 def lock_request(

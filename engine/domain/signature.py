@@ -61,6 +61,13 @@ class SignatureVerdict:
         signer = self.subject if self.mode == "keyless" else self.fingerprint
         return f"Signature verified ({self.mode}, {printable(signer or '')})"
 
+    @property
+    def refusal(self) -> str:
+        """The problem, as a place that enforces signatures words it."""
+        return (
+            f"{UNSIGNED} and enforcement is enabled" if self.problem == UNSIGNED else self.summary
+        )
+
 
 def refusal(examined: tuple[ExaminedSignature, ...]) -> SignatureVerdict:
     """The verdict where nothing that was found is a good signature."""

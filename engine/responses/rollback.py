@@ -24,6 +24,11 @@ class AskedRollback:
     dry_run: bool
     trace_id: str
 
+    @property
+    def stated_reason(self) -> str | None:
+        """The reason; None for a dry run without one, which leaves no record."""
+        return None if self.dry_run and not self.reason else self.reason
+
 
 def blank(asked: AskedRollback) -> Document:
     """Nothing known but what was asked for."""

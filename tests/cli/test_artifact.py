@@ -89,6 +89,32 @@ def test_nothing_is_left_of_what_is_not_signed(floe, tmp_path):
     ]
 
 
+@pytest.mark.requirement("FR-021")
+def test_unsigned_artifact_is_pulled_with_a_warning_where_the_manifest_warns(floe, tmp_path):
+    warning = SIGNED.replace("[release.pub]", "[release.pub], enforcement: warn")
+    (tmp_path / "manifest.yaml").write_text(warning)
+
+    shown = floe.run("artifact", "pull", "v1.0.1", "-o", "out")
+    document = floe.run("artifact", "pull", "v1.0.1", "-o", "again", "--output", "json").document
+
+    assert (shown.code, shown.err) == (0, "WARNING: Artifact is unsigned\n")
+    assert "  Artifact is unsigned" in shown.out.splitlines()
+    assert document["signature"] == "Artifact is unsigned"
+    assert (tmp_path / "out/manifest.json").exists()
+
+
+@pytest.mark.requirement("FR-021")
+def test_without_env_the_strictest_environment_decides_about_a_pull(floe, tmp_path):
+    mixed = "[release.pub], environments: {dev: {enforcement: warn}, prod: {enforcement: off}}"
+    (tmp_path / "manifest.yaml").write_text(SIGNED.replace("[release.pub]", mixed))
+
+    of_dev = floe.run("artifact", "pull", "v1.0.1", "-o", "out", "--env", "dev")
+    of_any = floe.run("artifact", "pull", "v1.0.1", "-o", "again")
+
+    assert (of_dev.code, of_any.code) == (0, 6)
+    assert "Artifact is unsigned and enforcement is enabled" in of_any.err
+
+
 def test_nothing_is_left_of_what_was_altered(floe, tmp_path):
     layers = (tmp_path / "registry/blobs/sha256").iterdir()
     [altered] = [path for path in layers if path.read_bytes() == b'{"release": 0}']

@@ -111,6 +111,18 @@ def test_a_dry_run_shows_what_would_be_lost_and_changes_nothing(floe: Floe) -> N
 
 
 @pytest.mark.requirement("FR-016")
+def test_dry_run_needs_no_reason(floe: Floe) -> None:
+    dry_run = ("platform", "rollback", "v1.2.2", "--env=prod", "--dry-run")
+
+    shown = floe.run(*dry_run)
+    document = floe.run(*dry_run, "--output=json").document
+
+    assert (shown.code, shown.err) == (0, "")
+    assert "Rollback would succeed" in shown.out
+    assert document["reason"] == ""
+
+
+@pytest.mark.requirement("FR-016")
 def test_the_document_of_a_dry_run_has_the_impact(floe: Floe) -> None:
     _, out, _ = roll_back(floe, "v1.2.2", "--dry-run", "--output", "json")
 

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "no environment": ("promote", "v1.0.0", "--to", "moon", *JSON),
     "skipped step": ("promote", "v1.0.0", "--from", "dev", "--to", "prod"),
     "rollback dry run": ("rollback", "v1.0.0", "--env", "staging", "--reason", "x", "--dry-run"),
+    "dry run without reason": ("rollback", "v1.0.0", "--env", "staging", "--dry-run", *JSON),
     "rollback": ("rollback", "v1.0.0", "--env", "staging", "--reason", "INC-1"),
     "rollback to the same": ("rollback", "v1.0.0", "--env", "staging", "--reason", "INC-1", *JSON),
     "never promoted": ("rollback", "v9.0.0", "--env", "staging", "--reason", "x"),

@@ -161,8 +161,21 @@ def test_a_rollback_is_asked_for_with_its_reason(api: Client) -> None:
     asked = document(api.post("/rollbacks", **body), 202)
 
     assert dry["previous_version"] == "v1.1.0"
+    assert dry["reason"] == "INC-8"
     assert asked["reason"] == "INC-8"
     assert api.stage.settle(asked["change_id"]).state is ChangeState.PROMOTED
+
+
+def test_only_a_dry_run_of_a_rollback_goes_without_reason(api: Client) -> None:
+    api.stage.ask("v1.0.0", "staging")
+    api.stage.ask("v1.1.0", "staging")
+    body = {"version": "v1.0.0", "environment": "staging"}
+
+    dry = document(api.post("/rollbacks", **body, dry_run=True), 200)
+    refused = document(api.post("/rollbacks", **body), 400)
+
+    assert (dry["previous_version"], dry["reason"]) == ("v1.1.0", "")
+    assert "the reason is empty: say why" in refused["error"]["message"]
 
 
 def test_a_key_gets_the_same_answer_and_has_one_effect(api: Client) -> None:
