@@ -1,15 +1,10 @@
 """A reason that is missing is asked for on a terminal, and explained where nobody can answer."""
 
-import os
-import pty
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.builders import image
-from tests.cli.serving import ROOT
 from tests.peers import oci_layout
 from tests.scenarios.commands import UNGATED, Floe
 
@@ -26,26 +21,6 @@ def floe(tmp_path: Path) -> Floe:
     floe = Floe.on("oci-layout:./registry", tmp_path, UNGATED)
     oci_layout.write(tmp_path / "registry", image(), "v1.0.0-dev")
     return floe
-
-
-def at_terminal(floe: Floe, typed: str, *command: str) -> tuple[int, str, str]:
-    """Exit code, standard output, and what the terminal showed."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-c", "from cli.main import main; main()", *command],
-        cwd=floe.folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        os.write(ours, typed.encode())
-        out = process.stdout.read() if process.stdout else b""
-        code = process.wait()
-        shown = os.read(ours, 65536)
-        os.close(ours)
-    return code, out.decode(), shown.decode()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -65,14 +40,14 @@ def test_missing_reason_is_explained_with_the_whole_command(
 def test_missing_reason_is_asked_for_on_a_terminal(floe: Floe) -> None:
     floe.promote("v1.0.0", "staging")
 
-    code, out, shown = at_terminal(
-        floe, "INC-7: checkout\n", "platform", "lock", "--env", "staging", "--output", "json"
+    locked = floe.run_at_terminal(
+        "INC-7: checkout\n", "platform", "lock", "--env", "staging", "--output", "json"
     )
     held = floe.run("platform", "status", "--env", "staging", "--output", "json").document
 
-    assert code == 0, shown
-    assert "Reason: " in shown
-    assert out.startswith("{")
+    assert locked.code == 0, locked.err
+    assert "Reason: " in locked.err
+    assert locked.document["outcome"] == "locked"
     assert held[0]["lock"]["reason"] == "INC-7: checkout"
 
 
@@ -81,10 +56,8 @@ def test_rollback_asks_for_its_reason_on_a_terminal(floe: Floe) -> None:
     for version in ("v1.0.0", "v1.1.0"):
         assert floe.promote(version, "staging").code == 0
 
-    code, _, shown = at_terminal(
-        floe, "INC-8\n", "platform", "rollback", "v1.0.0", "--env", "staging"
-    )
+    ended = floe.run_at_terminal("INC-8\n", "platform", "rollback", "v1.0.0", "--env", "staging")
 
     history = floe.run("platform", "audit", "history", "--limit", "1", "--output", "json")
-    assert code == 0, shown
+    assert ended.code == 0, ended.err
     assert history.document["records"][0]["reason"] == "INC-8"

@@ -1,9 +1,13 @@
-"""Pushes by plain HTTP, for what skopeo would not push."""
+"""A registry's plain HTTP: pushes that skopeo would refuse, and what stands under a tag."""
+
+import hashlib
 
 import httpx
 
-from engine.domain.manifest import Manifest
+from engine.domain.manifest import IMAGE_INDEX, IMAGE_MANIFEST, Manifest
 from tests.builders import Artifact, descriptor
+
+_ACCEPT = {"Accept": f"{IMAGE_MANIFEST}, {IMAGE_INDEX}"}
 
 
 def push(host: str, repository: str, artifact: Artifact, tag: str | None = None) -> None:
@@ -27,6 +31,19 @@ def push_blob(host: str, repository: str, content: bytes) -> None:
     """Push one blob alone."""
     with httpx.Client(base_url=f"http://{host}/v2/{repository}") as client:
         _push_blob(client, content)
+
+
+def digest(host: str, repository: str, tag: str) -> str | None:
+    """The digest of the bytes under `tag`; None where nothing has that tag."""
+    answer = httpx.get(f"http://{host}/v2/{repository}/manifests/{tag}", headers=_ACCEPT)
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        return None
+    return f"sha256:{hashlib.sha256(answer.raise_for_status().content).hexdigest()}"
+
+
+def tags(host: str, repository: str) -> set[str]:
+    answer = httpx.get(f"http://{host}/v2/{repository}/tags/list").raise_for_status()
+    return set(answer.json()["tags"])
 
 
 def _put(client: httpx.Client, manifest: Manifest, reference: str) -> None:

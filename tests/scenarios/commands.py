@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -47,18 +48,32 @@ class Floe:
         (folder / "manifest.yaml").write_text(_MANIFEST % (uri, promotion))
         return cls(folder, environ)
 
-    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+    def start(
+        self, *arguments: str, stdin: int | None = None, stderr: int = subprocess.PIPE
+    ) -> "subprocess.Popen[bytes]":
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         return subprocess.Popen(
             [sys.executable, "-c", "from cli.main import main; main()", *arguments],
             cwd=self.folder,
             env=inherited | {"PYTHONPATH": str(_ROOT)} | self.environ,
+            stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
         )
 
     def run(self, *arguments: str) -> Finished:
         return finish(self.start(*arguments))
+
+    def run_at_terminal(self, typed: str, *arguments: str) -> Finished:
+        """A run whose questions are answered with `typed`; `err` is what the terminal showed."""
+        ours, theirs = pty.openpty()
+        process = self.start(*arguments, stdin=theirs, stderr=theirs)
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        ended = finish(process)
+        shown = os.read(ours, 65536)
+        os.close(ours)
+        return Finished(ended.code, ended.out, shown.decode())
 
     def promote(self, version: str, target: str, *more: str) -> Finished:
         return self.run("platform", "promote", version, "--to", target, "--output", "json", *more)
@@ -68,4 +83,4 @@ def finish(process: "subprocess.Popen[bytes]") -> Finished:
     with process:
         out, err = process.communicate(timeout=120)
     # Decoded here: as text, a carriage return would be read as a new line.
-    return Finished(process.returncode, out.decode(), err.decode())
+    return Finished(process.returncode, out.decode(), (err or b"").decode())
