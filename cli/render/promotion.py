@@ -67,7 +67,7 @@ def told_dry_run(document: Document) -> Answer:
         *(() if told.error else ("Promotion would succeed",)),
         trace_line(told.trace_id),
     ]
-    return Answer(document, lines, told.exit_code)
+    return Answer(document, lines, told.exit_code, warnings=told.warnings)
 
 
 def _done(told: ToldPromotion, *, verified: bool) -> list[str]:

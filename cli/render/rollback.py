@@ -68,7 +68,7 @@ def told_dry_run(document: Document) -> Answer:
         *(() if told.error else (_would(told),)),
         trace_line(told.trace_id),
     ]
-    return Answer(document, lines, told.exit_code)
+    return Answer(document, lines, told.exit_code, warnings=told.warnings)
 
 
 def _done(told: ToldRollback, *, verified: bool) -> list[str]:
