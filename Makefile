@@ -11,7 +11,7 @@ help:
 	@echo "make serve-demo  a page with a past, to look at and to approve on"
 	@echo "make demo-slack  a Slack workspace with the bot in it, to try every command"
 	@echo "make test    run the tests, on a real registry"
-	@echo "make check   style, types, import contracts, file sizes"
+	@echo "make check   style, types, import contracts, file sizes, plain English"
 	@echo "make audit   ask an advisory service about every locked version (exit 3: none answered)"
 	@echo "make requirements  which tests show which numbered requirement"
 	@echo "make bench   measure, printed as ratios"
@@ -37,6 +37,7 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.architecture.guard
+	$(BIN)/python -m tests.architecture.prose
 	$(BIN)/python -m tests.architecture.requirements --gaps
 
 # Needs the network and nothing else of ours, so it is no part of check.

@@ -1,4 +1,4 @@
-"""Every request of one promotion, the wave it is sent in, and what it is for (spec 21)."""
+"""Every request of one promotion, the wave it is sent in, and what it is for."""
 
 import re
 from collections.abc import Iterator

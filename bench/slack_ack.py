@@ -1,4 +1,4 @@
-"""How long Slack waits for an acknowledgement while fifty changes are in flight (spec 21)."""
+"""How long Slack waits for an acknowledgement while fifty changes are in flight."""
 
 import tempfile
 import time

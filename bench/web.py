@@ -1,4 +1,4 @@
-"""The first page and the history with 10,000 records in the ledgers, against 100 (spec 21)."""
+"""The first page and the history with 10,000 records in the ledgers, against 100."""
 
 import time
 from collections.abc import Iterator

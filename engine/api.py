@@ -148,7 +148,7 @@ class Engine(Runs):
 
     def entry(self, environment: str, sequence: int) -> LedgerEntry | None:
         """
-        The committed entry at `sequence`, reached over the links from the head (spec 4), so proven
+        The committed entry at `sequence`, reached over the links from the head, so proven
         by it; None where there is none. LedgerUnreadableError for links that do not hold.
         """
         head = self.ledger.head(self.path.environment(environment).name)

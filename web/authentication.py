@@ -1,4 +1,4 @@
-"""Who is looking, as the sign-in of web.auth or a bearer token says (spec 9)."""
+"""Who is looking, as the sign-in of web.auth or a bearer token says."""
 
 import hashlib
 import json

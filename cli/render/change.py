@@ -55,7 +55,7 @@ def cancelled(document: Document, change: Change) -> Answer:
 
 
 def rendered_promotion(asked: Asked, change: Change) -> Answer:
-    """The answer of `promote` where approvals are needed: the fields of spec 18."""
+    """The answer of `promote` where approvals are needed."""
     document = promotion_of(asked, change)
     if change.state in _JUDGED:
         return promotion.told_run(document, verified=change.requester.verified)
@@ -63,7 +63,7 @@ def rendered_promotion(asked: Asked, change: Change) -> Answer:
 
 
 def rendered_rollback(asked: AskedRollback, change: Change) -> Answer:
-    """The answer of `rollback` where approvals are needed: the fields of spec 18."""
+    """The answer of `rollback` where approvals are needed."""
     document = rollback_of(asked, change)
     if change.state in _JUDGED:
         return rollback.told_run(document, verified=change.requester.verified)

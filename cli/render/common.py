@@ -1,4 +1,4 @@
-"""What the answers to all requests have in common, as JSON of spec 18 and as lines."""
+"""What the answers to all requests have in common, as JSON and as lines."""
 
 from cli.render.told import ToldAnswer, ToldFinding, ToldMove
 from engine.domain.gate import GateKind, GateResult, SecuritySummary

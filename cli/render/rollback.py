@@ -1,4 +1,4 @@
-"""A rollback's end, as JSON of spec 18 and as the lines people and scripts look for."""
+"""A rollback's end, as JSON and as the lines people and scripts look for."""
 
 from cli.errors import failure_lines
 from cli.output import Answer

@@ -1,4 +1,4 @@
-"""A ledger against the copies of its records that an audit backend keeps (spec 14)."""
+"""A ledger against the copies of its records that an audit backend keeps."""
 
 import hashlib
 from collections.abc import Callable, Mapping

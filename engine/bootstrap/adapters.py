@@ -132,7 +132,7 @@ def tracer_of() -> Tracer:
 def tell_what_is_left(announcer: Announcer, tracer: Tracer) -> None:
     """
     Webhooks and the collector, side by side: neither holds a command up for more than 5 s, and
-    both together do not either (spec 18). The outbox keeps what is not delivered.
+    both together do not either. The outbox keeps what is not delivered.
     """
     if announcer is NOBODY or tracer is NO_TRACER:
         announcer.deliver_due()

@@ -1,4 +1,4 @@
-"""Decisions about changes: submitted, approved or rejected by somebody else (spec 10)."""
+"""Decisions about changes: submitted, approved or rejected by somebody else."""
 
 import logging
 from collections.abc import Callable

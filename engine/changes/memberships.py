@@ -11,8 +11,9 @@ Regroup = Callable[[Operator], Operator]
 
 class Memberships:
     """
-    Reads the groups of people again (spec 10): in manifest.yaml, and where somebody of that source
-    can be asked, there. What a token or a proxy said once is not to be had again, and stands.
+    Read the groups of people again, from manifest.yaml and from sources that can be asked.
+
+    Groups from tokens and proxies cannot be refreshed; the original ones are kept.
     """
 
     def __init__(self, directory: Directory) -> None:
@@ -22,8 +23,10 @@ class Memberships:
     @contextmanager
     def asking(self, source: IdentitySource, regroup: Regroup) -> Iterator[None]:
         """
-        Have `regroup` asked about everybody of `source`: it returns whom nobody vouches for any
-        more as not verified, and raises IdentityUnavailableError where it cannot tell.
+        Refresh operators of `source` with `regroup` inside the block.
+
+        `regroup` returns an operator that its source no longer knows as unverified, and raises
+        IdentityUnavailableError if the source does not answer.
         """
         asked = (source, regroup)
         self._asked = (asked, *self._asked)

@@ -1,4 +1,4 @@
-"""Work on a change: check it, and carry it out once it is decided (spec 10)."""
+"""Work on a change: check it, and carry it out once it is decided."""
 
 import logging
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Somebody else agrees: verified, not the requester, not twice, of the right group (spec 10)."""
+"""Somebody else agrees: verified, not the requester, not twice, of the right group."""
 
 from collections.abc import Set
 

@@ -1,4 +1,4 @@
-"""What decides, as a hash: a record names the rules it was made under (spec 4 and 10)."""
+"""What decides, as a hash: a record names the rules it was made under."""
 
 from collections.abc import Iterable
 from typing import Any

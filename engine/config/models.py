@@ -1,4 +1,4 @@
-"""The whole of manifest.yaml as the file spells it (spec 2)."""
+"""The whole of manifest.yaml as the file spells it."""
 
 from typing import Literal
 

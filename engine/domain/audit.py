@@ -1,4 +1,4 @@
-"""What an audit finds in a ledger (spec 4)."""
+"""What an audit finds in a ledger."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 
 # What these rules refuse is on the ledger; whatever else did not take effect, audit backends only
-# are told of (spec 9). By the reason of the error they end in.
+# are told of. By the reason of the error they end in.
 RULE_OF = {
     EnvironmentLockedError.reason_code: "lock",
     AuthorizationError.reason_code: "authorization",

@@ -1,4 +1,4 @@
-"""A change in flight: one promotion or rollback from its request to its end (spec 10)."""
+"""A change in flight: one promotion or rollback from its request to its end."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -125,7 +125,7 @@ class Person(Value):
 
 class Fingerprint(Value):
     """
-    What a change is checked as, and approvers agree to (spec 10). A difference makes it stale;
+    What a change is checked as, and approvers agree to. A difference makes it stale;
     the ledger's sequence, locks, refusals, group members and durations are not part of it.
 
     `configuration` is the digest of the target's effective configuration, `verdicts` the status

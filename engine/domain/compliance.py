@@ -1,4 +1,4 @@
-"""The rules every artifact must keep, whatever is configured (spec 8)."""
+"""The rules every artifact must keep, whatever is configured."""
 
 import json
 from collections.abc import Callable, Iterator

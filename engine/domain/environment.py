@@ -39,7 +39,7 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """How many others must agree, and for how long they are waited for (spec 10)."""
+    """How many others must agree, and for how long they are waited for."""
 
     required: int = 0
     groups: Set[str] | None = None

@@ -43,7 +43,7 @@ class PromotionError(Exception):
     Base of every error a caller is expected to show to a person.
 
     `str(error)` is one sentence that names the thing, the fact and the way out. `exit_code` and
-    `reason_code` are stable (spec 18); `details` holds the same facts for programs.
+    `reason_code` are stable; `details` holds the same facts for programs.
     """
 
     exit_code: int = 1

@@ -41,7 +41,7 @@ class ScannerFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecurityRules:
-    """How a scanner's report is judged (spec 6)."""
+    """How a scanner's report is judged."""
 
     scanner_format: ScannerFormat = ScannerFormat.TRIVY
     block_on_severity: frozenset[Severity] = frozenset({Severity.CRITICAL, Severity.HIGH})

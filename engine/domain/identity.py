@@ -1,4 +1,4 @@
-"""From what authentication established to who somebody is (spec 9)."""
+"""From what authentication established to who somebody is."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace

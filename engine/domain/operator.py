@@ -21,7 +21,7 @@ class Operator:
     A person or a workload.
 
     `name` is the canonical identity: a vouched e-mail or registry user where there is one, else
-    the qualified `id` itself (spec 9: aliases are resolved first). `id` carries its source:
+    the qualified `id` itself (aliases are resolved first). `id` carries its source:
     `slack:<team>/<id>`, `oidc:<issuer>#<subject>`, `registry:<host>/<user>`, `os:<user>`.
     `names` are all the names manifest.yaml may mean them by, `claimed` those of the groups that
     the source itself spoke of; both, and `groups`, become `Names`, which compare without regard to

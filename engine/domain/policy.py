@@ -1,4 +1,4 @@
-"""Policies: what is judged, and what was found (spec 8)."""
+"""Policies: what is judged, and what was found."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

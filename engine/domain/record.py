@@ -1,5 +1,5 @@
 """
-What happened, for good: the records of the ledger, schema version 1 (spec 4).
+What happened, for good: the records of the ledger, schema version 1.
 
 Frozen, exact in a round trip through JSON, and closed: a reader that meets a field it does not
 know refuses the record. The JSON Schema is docs/schema/record-v1.json; a change there is a change

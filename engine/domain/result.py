@@ -10,7 +10,7 @@ from engine.domain.record import AnyRecord, RegistrySync
 
 
 class Ending(StrEnum):
-    """The `outcome` of spec 18."""
+    """The `outcome` of a JSON answer."""
 
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled_back"

@@ -1,4 +1,4 @@
-"""What became of looking for a good signature of an artifact (spec 7)."""
+"""What became of looking for a good signature of an artifact."""
 
 from dataclasses import dataclass, field
 from typing import Literal

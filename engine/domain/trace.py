@@ -1,5 +1,5 @@
 """
-Trace ids, and the names of spans and their attributes (spec 17).
+Trace ids, and the names of spans and their attributes.
 
 https://www.w3.org/TR/trace-context/
 """

@@ -1,4 +1,4 @@
-"""What interrupted runs left on the ledger: find it, and have `latest` follow it (spec 3)."""
+"""What interrupted runs left on the ledger: find it, and have `latest` follow it."""
 
 import logging
 

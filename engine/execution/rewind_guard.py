@@ -16,7 +16,7 @@ class Descent:
     """
     Holds what is written to the ledgers of `ledger` to the heads that `heads` remembers.
 
-    After a head that does not follow the one seen before nothing is written (spec 4): a lock may
+    After a head that does not follow the one seen before nothing is written: a lock may
     be among what is missing, and the next entry would take the tag of one that was there.
     """
 

@@ -1,4 +1,4 @@
-"""Audit backends: who keeps copies of records for compliance, and what they promise (spec 14)."""
+"""Audit backends: who keeps copies of records for compliance, and what they promise."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What is still to be told to others, kept so that a restart loses none of it (spec 16)."""
+"""What is still to be told to others, kept so that a restart loses none of it."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta

@@ -1,1 +1,1 @@
-"""The JSON documents that every face answers programs with (spec 18)."""
+"""The JSON documents that every face answers programs with."""

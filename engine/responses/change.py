@@ -32,7 +32,7 @@ def change_document(change: Change) -> Document:
 
 
 def promotion_of(asked: Asked, change: Change) -> Document:
-    """The answer to a promotion that is a change: the fields of spec 18."""
+    """The answer to a promotion that is a change."""
     due = f"{change.version}-{change.target}" if change.open else None
     return (
         promotion.blank(asked)
@@ -50,7 +50,7 @@ def promotion_of(asked: Asked, change: Change) -> Document:
 
 
 def rollback_of(asked: AskedRollback, change: Change) -> Document:
-    """The answer to a rollback that is a change: the fields of spec 18."""
+    """The answer to a rollback that is a change."""
     before = change.previous
     return (
         rollback.blank(asked)
@@ -68,7 +68,7 @@ def rollback_of(asked: AskedRollback, change: Change) -> Document:
 
 
 def error_of(change: Change) -> PromotionError | None:
-    """Why a change is not done, with the exit code of spec 18; None when it is."""
+    """Why a change is not done, with its exit code; None when it is."""
     if change.state is ChangeState.PROMOTED:
         return None
     if change.ended is None and not change.missing_approvals:

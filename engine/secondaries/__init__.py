@@ -1,4 +1,4 @@
-"""Secondary registries: what they get with a change, and what repairs them (spec 15)."""
+"""Secondary registries: what they get with a change, and what repairs them."""
 
 from engine.secondaries.outcomes import NO_COPIES, Copies
 from engine.secondaries.replication import NO_SECONDARIES, MirroredSecondaries, Secondaries

@@ -12,14 +12,15 @@ ROOT = Path(__file__).parents[2]
 
 
 def main() -> int:
-    problems = [problem for path in _sources() for problem in _problems(path)]
+    problems = [problem for path in tracked("*.py") for problem in _problems(path)]
     print("\n".join(problems) or "sizes: every file and function is within the guard")
     return 1 if problems else 0
 
 
-def _sources() -> Iterator[Path]:
+def tracked(*patterns: str) -> Iterator[Path]:
+    """The files of the repository that match `patterns`, new ones included."""
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "*.py"],
+        ["git", "ls-files", "-co", "--exclude-standard", *patterns],
         cwd=ROOT,
         check=True,
         capture_output=True,

@@ -1,4 +1,4 @@
-"""What `floe serve` tells whoever watches it: numbers, and log lines without secrets (spec 17)."""
+"""What `floe serve` tells whoever watches it: numbers, and log lines without secrets."""
 
 import json
 import re

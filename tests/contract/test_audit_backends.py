@@ -1,4 +1,4 @@
-"""What every audit backend promises (spec 14)."""
+"""What every audit backend promises."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

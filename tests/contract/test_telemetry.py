@@ -1,4 +1,4 @@
-"""Spans under the request's own trace id (spec 17)."""
+"""Spans under the request's own trace id."""
 
 import time
 from collections.abc import Callable, Iterator

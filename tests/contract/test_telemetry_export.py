@@ -1,4 +1,4 @@
-"""Where spans go: to a collector that is asked for, within bounds, or nowhere (spec 17)."""
+"""Where spans go: to a collector that is asked for, within bounds, or nowhere."""
 
 import os
 import socket

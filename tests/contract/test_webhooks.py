@@ -1,4 +1,4 @@
-"""What webhooks are told, how it is signed, and that one waits for no other (spec 16)."""
+"""What webhooks are told, how it is signed, and that one waits for no other."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Who may change an environment is said by the environment (the table of spec 9)."""
+"""Who may change an environment is said by the environment (docs/identity.md)."""
 
 from pathlib import Path
 

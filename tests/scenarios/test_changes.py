@@ -1,4 +1,4 @@
-"""Changes that need somebody else: asked for, approved, carried out once (spec 10)."""
+"""Changes that need somebody else: asked for, approved, carried out once."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Of several versions that wait for one environment the one asked for last stays (spec 10)."""
+"""Of several versions that wait for one environment the one asked for last stays."""
 
 import threading
 from collections.abc import Iterator

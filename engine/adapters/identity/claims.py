@@ -1,4 +1,4 @@
-"""From a token's verified claims to who it speaks of (spec 9)."""
+"""From a token's verified claims to who it speaks of."""
 
 import json
 import re

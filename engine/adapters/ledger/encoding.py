@@ -1,4 +1,4 @@
-"""A ledger entry as an OCI image manifest, and back (spec 4)."""
+"""A ledger entry as an OCI image manifest, and back."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Policies: rules about artifacts, written in CEL (spec 8, https://cel.dev)."""
+"""Policies: rules about artifacts, written in CEL (https://cel.dev)."""
 
 from engine.adapters.policy.enforcer import CelPolicies, compile_policies
 

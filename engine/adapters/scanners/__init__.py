@@ -1,4 +1,4 @@
-"""Security scans: reads the reports of Trivy and Grype and judges what they found (spec 6)."""
+"""Security scans: reads the reports of Trivy and Grype and judges what they found."""
 
 from engine.adapters.scanners.judge import judge_report
 

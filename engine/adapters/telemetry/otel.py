@@ -18,7 +18,7 @@ from engine.domain.errors import PromotionError
 from engine.ports.telemetry import CURRENT_TRACE, NO_SPAN, Attribute, Span, tracing
 
 _log = logging.getLogger(__name__)
-# A collector that does not answer delays nobody by more than 5 s (spec 18).
+# A collector that does not answer delays nobody by more than 5 s.
 _CLOSE_SECONDS = 4.0
 
 

@@ -1,4 +1,4 @@
-"""What a webhook is told of a record (FR-042, spec 16)."""
+"""What a webhook is told of a record (FR-042)."""
 
 from pydantic import JsonValue
 

@@ -1,4 +1,4 @@
-"""Copies of artifacts between registries and layout directories, by digest (spec 15)."""
+"""Copies of artifacts between registries and layout directories, by digest."""
 
 from engine.adapters.registry.mirror.mirror import RegistryMirror
 

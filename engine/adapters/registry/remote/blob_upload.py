@@ -71,7 +71,7 @@ class BlobUpload:
         if self._used:
             return
         try:
-            # Not repeated: what comes of it is only that less is left behind.
+            # Not retried: cancelling only tidies up.
             call = Call("DELETE", self._location, repeatable=False)
             answer = self._session.send(call, self._deadline())
         except RegistryUnavailableError as error:
