@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WORKERS ?= auto
 
-.PHONY: help demo serve-demo demo-slack test check audit reference images requirements bench install packages peers clean
+.PHONY: help demo serve-demo demo-slack test check audit reference images requirements bench install dev packages peers clean
 help:
 	@echo "make demo    see it work: seeds an embedded registry and promotes through it"
 	@echo "make serve-demo  a page with a past, to look at and to approve on"
 	@echo "make demo-slack  a Slack workspace with the bot in it, to try every command"
 	@echo "make test    run the tests, on a real registry"
 	@echo "make check   style, types, import contracts, file sizes, plain English"
+	@echo "make dev     prepare a checkout for work: tools, editable install, commit hook"
 	@echo "make audit   ask an advisory service about every locked version (exit 3: none answered)"
 	@echo "make requirements  which tests show which numbered requirement"
 	@echo "make bench   measure, printed as ratios"
@@ -61,6 +62,11 @@ bench: $(INSTALLED) packages peers
 	$(BIN)/python -m bench $(BENCH)
 
 install: $(INSTALLED)
+
+# Tools and an editable install, and git runs the quick checks before each commit.
+dev: $(INSTALLED)
+	git config core.hooksPath .ci/hooks
+	@echo "floe is $(CURDIR)/$(BIN)/floe; make check test runs everything."
 
 # One environment for running and testing, from locked and hashed versions.
 $(INSTALLED): requirements-dev.lock pyproject.toml

@@ -6,10 +6,8 @@ Reads docstrings, comments, strings that contain a space, and Markdown. Run by `
 """
 
 import ast
-import io
 import re
 import sys
-import tokenize
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,13 +37,14 @@ LIMITS = {
     "engine/": 1008,
     "web/": 164,
     "docs/": 384,
-    "tests/": 640,
+    "tests/": 645,
     "": 133,
 }
 # Constructions that were replaced everywhere and must not come back.
 RIDDLES = re.compile(r"(?<!-)\bspec \d+|\bnot to be had\b|\bwhat comes of it\b")
 _SKIPPED = ("tests/vectors/", "tests/architecture/prose.py", "docs/reference/", "docs/glossary.md")
 _PAGE = re.compile(r"(?<![\w/.])docs/[\w/-]+\.md")
+_COMMENT = re.compile(r"(?:^\s*|\s\s)#\s(.*)$")
 _WORD = re.compile(r"[A-Za-z']+")
 
 
@@ -64,9 +63,9 @@ def prose(path: Path) -> Iterator[tuple[int, str]]:
     if path.suffix != ".py":
         yield from enumerate(text.splitlines(), 1)
         return
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string
+    for line, source in enumerate(text.splitlines(), 1):
+        if comment := _COMMENT.search(source):
+            yield line, comment.group(1)
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield node.lineno, node.value
