@@ -64,7 +64,7 @@ def test_every_manifest_of_a_page_can_be_used(block: Block, tmp_path: Path) -> N
 def test_every_command_of_a_page_exists_with_its_options(block: Block) -> None:
     for words in _commands(block):
         if words[0] == "floe":
-            _understood(floe, words[1:])
+            understood(floe, words[1:])
         if words[0] == "make":
             targets = [word for word in words[1:] if "=" not in word and word != "help"]
             assert all(re.search(f"^{target}:", MAKEFILE, re.MULTILINE) for target in targets)
@@ -102,7 +102,7 @@ def _commands(block: Block) -> list[list[str]]:
     return [words for line in simple if (words := shlex.split(line, comments=True))]
 
 
-def _understood(command: click.Command, words: list[str]) -> None:
+def understood(command: click.Command, words: list[str]) -> None:
     """As far as the command line itself goes: nothing is run."""
     words = words[
         : next((i for i, word in enumerate(words) if word in ("|", "&&", ">", ";")), None)
