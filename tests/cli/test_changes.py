@@ -10,6 +10,8 @@ import pytest
 
 from demo.issuer import Issuer, issuer
 from demo.seed import Layout
+from tests.builders import image
+from tests.peers import oci_layout
 from tests.scenarios.commands import Finished, Floe
 
 MANIFEST = """\
@@ -206,6 +208,23 @@ def test_the_status_has_what_is_in_flight(team):
 
     [row] = team.bob.run("platform", "status", "--env", "staging", "--output", "json").document
     assert row["pending"] == []
+
+
+def test_the_status_leaves_out_a_stale_change_and_a_lifted_lock(team, tmp_path):
+    change = team.asked()
+    locked = team.alice.run("platform", "lock", "--env", "staging", "--reason", "INC-7", *JSON)
+    before = team.alice.run("platform", "status").out
+    assert locked.code == 0
+    assert "INC-7" in before
+    assert change in before
+
+    oci_layout.write(tmp_path / "registry", image(b"another"), "v1.0.0-dev")
+    unlocked = team.alice.run("platform", "unlock", "--env", "staging", "--reason", "done", *JSON)
+    approved = team.bob.run("platform", "approve", change, *JSON)
+
+    after = team.alice.run("platform", "status", *JSON).document[1]
+    assert (unlocked.code, approved.document["error"]["reason_code"]) == (0, "stale")
+    assert (after["locked"], after["pending"]) == (False, [])
 
 
 def test_a_status_of_nothing_in_flight_begins_no_store(team, tmp_path):

@@ -1,6 +1,13 @@
 """The first page: what the build published, and what still blocks."""
 
-from tests.web.stage import BOB, Stage, person
+import pytest
+
+from engine.domain.errors import StaleError
+from engine.domain.parsing import unlock_request
+from engine.ports import SILENT
+from tests.builders import image
+from tests.peers import oci_layout
+from tests.web.stage import ALICE, BOB, TRACE, Stage, person
 
 
 def test_a_rejected_change_blocks_nothing(stage: Stage) -> None:
@@ -12,6 +19,53 @@ def test_a_rejected_change_blocks_nothing(stage: Stage) -> None:
     stage.platform.changes.reject(change.id, person(stage.platform, BOB), "not today", "web")
 
     assert f'id="obstacle-{change.id}"' not in stage.get("/")
+
+
+def test_a_stale_change_blocks_nothing(stage: Stage) -> None:
+    stage.publish("v1.0.0")
+    stage.ask("v1.0.0", "staging")
+    change = stage.ask("v1.0.0", "prod")
+    assert f'id="obstacle-{change.id}"' in stage.get("/")
+    assert pending(stage, "prod") == [change.id]
+
+    oci_layout.write(stage.folder / "registry", image(b"another"), "v1.0.0-staging")
+    with pytest.raises(StaleError):
+        stage.platform.changes.approve(change.id, person(stage.platform, BOB), "cli")
+
+    assert stage.platform.changes.get(change.id).state.value == "stale"
+    assert f'id="obstacle-{change.id}"' not in stage.get("/")
+    assert pending(stage, "prod") == []
+
+
+def test_what_a_lifted_lock_stopped_blocks_nothing(stage: Stage) -> None:
+    stage.publish("v1.0.0")
+    stage.lock("staging", "INC-7: checkout is slow")
+    change = stage.ask("v1.0.0", "staging")
+    page, [_dev, locked, _prod] = first_page(stage)
+    assert f'id="obstacle-{change.id}"' in page
+    assert page.count("INC-7: checkout is slow") > 1
+    assert locked["locked"] is True
+
+    engine, alice = stage.platform.engine, person(stage.platform, ALICE)
+    engine.run(unlock_request(engine.path, "staging", alice, TRACE, "solved"), SILENT)
+
+    page, [_dev, lifted, _prod] = first_page(stage)
+    blocking = page.partition("What's blocking")[2].partition("What happened")[0]
+    assert f'id="obstacle-{change.id}"' not in page
+    assert "INC-7" not in blocking
+    assert "Nothing. No environment is locked" in blocking
+    assert lifted["locked"] is False
+
+
+def first_page(stage: Stage) -> tuple[str, list[dict[str, object]]]:
+    """The first page and the status as of now."""
+    stage.app.extensions["floe"].board.expire()
+    return stage.get("/"), stage.json("/api/v1/status")
+
+
+def pending(stage: Stage, environment: str) -> list[str]:
+    rows = {row["environment"]: row for row in stage.json("/api/v1/status")}
+    return [change["change_id"] for change in rows[environment]["pending"]]
 
 
 def test_the_first_environment_shows_what_the_build_published(stage: Stage) -> None:
