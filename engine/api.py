@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from engine.audit.history import selected
 from engine.audit.verification import Verification
 from engine.changes.decisions import Changes
 from engine.changes.foreground import Foreground
+from engine.changes.gate_events import kept_output
 from engine.changes.memberships import Memberships
 from engine.changes.worker import Worker
 from engine.changes.workflow import Progression
@@ -26,6 +27,7 @@ from engine.domain.errors import (
     RegistryUnavailableError,
     SignatureVerificationError,
 )
+from engine.domain.gate import GateKind
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.mirroring import SyncReport
@@ -38,7 +40,7 @@ from engine.download import pull
 from engine.execution.recovery import complete_interrupted
 from engine.execution.runner import Runs
 from engine.ports import Progress
-from engine.ports.change_store import ChangeStore
+from engine.ports.change_store import OUTPUTS_KEPT, ChangeStore
 from engine.secondaries.outcomes import outcomes_of
 from engine.secondaries.repair import Repair
 
@@ -264,6 +266,21 @@ class Platform:
     store: ChangeStore
     memberships: Memberships
     refused: Callable[[Plan], None] = lambda _plan: None
+
+    def gate_output(
+        self, run: str, gate: GateKind, trace_of: Callable[[str], str | None] | None = None
+    ) -> bytes | None:
+        """
+        What `gate` printed in the run of that change, trace id or record; None if not kept.
+        `trace_of` finds the trace id of a record; by default the ledgers are read for it.
+        """
+        return kept_output(self.store, run, gate, trace_of or self._trace_of)
+
+    def _trace_of(self, record_id: str) -> str | None:
+        since = self.engine.clock.now() - OUTPUTS_KEPT
+        with closing(self.engine.audit(Selection(since=since))) as entries:
+            records = (entry.record for entry in entries)
+            return next((each.trace_id for each in records if each.id == record_id), None)
 
     @property
     def foreground(self) -> Foreground:

@@ -116,16 +116,23 @@ def change(change_id: str) -> Response:
 
 @api.get("/changes/<change_id>/output/<gate>")
 def output(change_id: str, gate: str) -> Response:
-    """What a gate printed: plain text, which no browser runs; JSON for who accepts only that."""
-    change_of(change_id)
+    """
+    What a gate printed in a run, which its change, its record or its trace names: plain text,
+    which no browser runs; JSON for who accepts only that.
+    """
     kept = None
     if gate in set(GateKind):
-        kept = the_site().platform.store.output(change_id, GateKind(gate))
+        kept = the_site().platform.gate_output(change_id, GateKind(gate), _trace_of)
     if kept is None:
         raise NoSuchPageError(f"Nothing is kept that a gate '{gate}' of {change_id} printed")
     if request.accept_mimetypes.best == "application/json":
         return jsonify({"output": kept.decode(errors="replace")})
     return Response(kept, content_type="text/plain; charset=utf-8")
+
+
+def _trace_of(record_id: str) -> str | None:
+    kept = the_site().records.kept.by_id(record_id)
+    return kept.record.trace_id if kept else None
 
 
 @api.get("/audit")

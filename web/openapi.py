@@ -59,6 +59,7 @@ def _paths() -> dict[str, Document]:
     name = _in_path("name", "an environment")
     version = _in_path("version", "like v1.2.3")
     gate = _in_path("gate", ", ".join(GateKind))
+    run = _in_path("change_id", "the id of a change, of its record, or of its trace")
     before = _query("before", "the id of the change that ended the page before")
     state = _query("state", "open or all", enum=["open", "all"])
     environment = _query("environment", "only this environment")
@@ -69,9 +70,7 @@ def _paths() -> dict[str, Document]:
         "/api/v1/versions": _get("Versions by environments", "Versions"),
         "/api/v1/changes": _get("Changes in flight, or all", "Changes", state, before, _limit()),
         "/api/v1/changes/{change_id}": _get("One change and its timeline", "Change", change),
-        "/api/v1/changes/{change_id}/output/{gate}": _get(
-            "What a gate printed", None, change, gate
-        ),
+        "/api/v1/changes/{change_id}/output/{gate}": _get("What a gate printed", None, run, gate),
         "/api/v1/audit": _get("Whether the ledgers can be believed", "Audit", environment),
         "/api/v1/artifacts/{version}/signature": _get(
             "Which signatures an artifact has", "Signature", version, environment

@@ -83,7 +83,7 @@ def show(change: str, gate: str | None, manifest: Path, output: str) -> None:
     """
     Show one change, or with --output-of what a gate printed.
 
-    The output of a run that needed no approval is kept under the trace ID that its answer names.
+    With --output-of, ID may also be the ID of the record, or the trace ID that the answer named.
     """
     kind = GateKind(gate) if gate else None
     deliver(output, partial(_show, change, kind, manifest), partial(_failure, "Not shown"))
@@ -147,7 +147,7 @@ def _show(change_id: str, gate: GateKind | None, manifest: Path) -> Answer:
     with open_changes(manifest, (AUDIT,)) as (platform, _operator):
         if gate is None:
             return shown(platform.changes.get(change_id))
-        return gate_output(change_id, gate, platform.store.output(change_id, gate))
+        return gate_output(change_id, gate, platform.gate_output(change_id, gate))
 
 
 def _failure(not_done: str, error: PromotionError) -> Answer:

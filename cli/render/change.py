@@ -38,7 +38,7 @@ def gate_output(kept_as: str, gate: GateKind, output: bytes | None) -> Answer:
     if output is None:
         raise UsageError(
             f"No output of gate '{gate}' is kept for '{printable(kept_as)}': name a change, or the "
-            "trace ID of a promotion that was run from this directory in the last 90 days"
+            "record or trace ID of a promotion that was run from this directory in the last 90 days"
         )
     said = output.decode(errors="replace")
     document = {"success": True, "id": kept_as, "gate": gate.value, "output": said, "error": None}

@@ -1,6 +1,8 @@
 """What gates do while a change is checked, put where every face can show it."""
 
 import logging
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -12,6 +14,9 @@ from engine.ports import Progress
 from engine.ports.change_store import ChangeStore
 
 _log = logging.getLogger(__name__)
+# The newest changes in which a record is looked for.
+_CHANGES = 1000
+_RECORD_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,21 @@ class RunOutputs:
         except StoreUnavailableError as error:
             _log.warning("the output of gate %s is not kept: %s", gate, error)
         self.inner.gate_output(gate, output)
+
+
+def kept_output(
+    store: ChangeStore, run: str, gate: GateKind, trace_of: Callable[[str], str | None]
+) -> bytes | None:
+    """
+    What `gate` printed in a run, named by its change, its trace id or the id of its record;
+    `trace_of` finds the trace id of a record. None where nothing is kept.
+    """
+    kept = store.output(run, gate)
+    if kept is not None or not _RECORD_ID.fullmatch(run):
+        return kept
+    changes = (change.id for change in store.recent(_CHANGES) if change.record_id == run)
+    found = next(changes, None) or trace_of(run)
+    return store.output(found, gate) if found else None
 
 
 @dataclass(frozen=True)

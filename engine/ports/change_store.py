@@ -25,6 +25,10 @@ class Event:
     details: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
+# For how long the output of gates is kept.
+OUTPUTS_KEPT = timedelta(days=90)
+
+
 class ChangeStore(Protocol):
     """
     Changes in flight and what belongs to them. Loses nothing on kill -9, and may be deleted at

@@ -44,6 +44,17 @@ def test_the_output_of_a_failed_gate_is_shown_and_kept_without_a_change(tmp_path
     assert list(fits.iter_errors(document)) == []
 
 
+def test_the_output_is_found_by_the_id_of_the_record(tmp_path: Path) -> None:
+    floe = failing(tmp_path, "echo all good")
+
+    promoted = floe.run(*PROMOTE, "--output", "json").document
+    kept = floe.run(*SHOW, promoted["promotion_id"], "--output-of", "tests")
+    unknown = floe.run(*SHOW, "00000000-0000-4000-8000-000000000000", "--output-of", "tests")
+
+    assert (kept.code, kept.out) == (0, "all good\n")
+    assert (unknown.code, "No output of gate" in unknown.err) == (2, True)
+
+
 def test_what_a_gate_prints_commands_no_terminal(tmp_path: Path) -> None:
     floe = failing(tmp_path, r"printf \"\\033[2Jowned\\n\"; exit 1")
 
@@ -65,13 +76,19 @@ def test_an_output_that_is_not_kept_is_a_usage_error(tmp_path: Path) -> None:
 def test_through_a_server_the_output_is_shown_and_kept_with_the_change(tmp_path: Path) -> None:
     with oidc_provider(tmp_path) as provider:
         place = tmp_path / "platform"
-        write_manifest(place, "oci-layout:./registry", provider.issuer, tests="echo why-not; false")
+        write_manifest(
+            place, "oci-layout:./registry", provider.issuer, tests="echo why-not; test -e passes"
+        )
         oci_layout.write(place / "registry", image(b"one"), "v1.0.0-dev")
         with serving(place) as server:
             floe = server.client(tmp_path / "ci", provider.id_token("bob"))
             refused = floe.run(*PROMOTE)
+            (place / "passes").touch()
+            promoted = floe.run(*PROMOTE, "--output", "json").document
+            recorded = floe.run(*SHOW, promoted["promotion_id"], "--output-of", "tests")
             shown = refused.err.partition("Output of tests: floe ")[2].partition("\n")[0]
             kept = floe.run(*shown.split())
 
     assert (refused.code, "  | why-not\n" in refused.err) == (8, True), refused.err
     assert (kept.code, kept.out) == (0, "why-not\n")
+    assert (recorded.code, recorded.out) == (0, "why-not\n"), recorded.err

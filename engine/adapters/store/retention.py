@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.adapters.store import statements as sql
 from engine.adapters.store.rows import micros
+from engine.ports.change_store import OUTPUTS_KEPT
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -27,7 +28,7 @@ class Retention:
 
     keys: timedelta = _MIN_KEYS
     events: timedelta = timedelta(days=90)
-    outputs: timedelta = timedelta(days=90)
+    outputs: timedelta = OUTPUTS_KEPT
     verifications: timedelta = timedelta(days=90)
 
     def __post_init__(self) -> None:
