@@ -1,0 +1,51 @@
+"""The reference of the Python API, from the docstrings of `engine.api`."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from engine import api
+from engine.bootstrap import open_engine, open_platform
+
+_HEAD = """# The Python API
+
+<!-- Written by `make reference` from the docstrings of engine.api. -->
+
+Slack, the page and the command line use these classes, and so can your program. `open_engine` and `open_platform` build them from a
+`manifest.yaml`; [the architecture](../architecture.md) shows the packages behind them.
+
+Every method raises a subclass of `engine.domain.errors.PromotionError` for conditions that a user can meet: one sentence, an
+`exit_code`, a stable `reason_code`, and `details` for programs.
+"""
+_MODULE = re.compile(
+    r"\b(?:engine|collections|pathlib|datetime|concurrent)(?:\.[a-z_]+)*\.(?=[A-Z])"
+)
+_OBJECT = re.compile(r"<[^<>]* object at [^<>]*>")
+_CLASSES = (api.Engine, api.Platform)
+
+
+def api_page() -> str:
+    sections = [_function(each) for each in (open_engine, open_platform)]
+    sections += [text for each in _CLASSES for text in _class(each)]
+    return "\n".join([_HEAD, *sections])
+
+
+def _class(cls: type) -> Iterator[str]:
+    yield f"## {cls.__name__}\n\n{_doc(cls)}\n"
+    for name in sorted(dir(cls)):
+        member = inspect.getattr_static(cls, name)
+        if name.startswith("_") or not inspect.isfunction(member):
+            continue
+        yield _function(member, f"{cls.__name__}.")
+
+
+def _function(function: Callable[..., Any], prefix: str = "") -> str:
+    signature = inspect.signature(function)
+    shown = [p for p in signature.parameters.values() if p.name != "self"]
+    text = _OBJECT.sub("...", _MODULE.sub("", str(signature.replace(parameters=shown))))
+    return f"### {prefix}{function.__name__}\n\n```python\n{function.__name__}{text}\n```\n\n{_doc(function)}\n"
+
+
+def _doc(thing: object) -> str:
+    return inspect.getdoc(thing) or ""
