@@ -11,7 +11,7 @@ from cli import options
 from cli.errors import failure_lines
 from cli.output import Answer, deliver
 from cli.remote.selection import through_server
-from cli.render.status import status_answer, with_history
+from cli.render.status import last_read_lines, status_answer, with_history
 from cli.render.told import ToldPending
 from cli.stdio import remark
 from engine.api import Engine
@@ -45,7 +45,7 @@ def status(
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_status, environment, history, trace, manifest)
-    deliver(output or form, ask, partial(_failure, trace))
+    deliver(output or form, ask, partial(_failure, environment, trace))
 
 
 def _status(environment: str | None, history: int | None, trace: str, manifest: Path) -> Answer:
@@ -80,7 +80,8 @@ def _in_flight(config: Config, engine: Engine) -> tuple[Change, ...] | None:
         return None
 
 
-def _failure(trace: str, error: PromotionError) -> Answer:
+def _failure(environment: str | None, trace: str, error: PromotionError) -> Answer:
     document = {"success": False, "trace_id": trace, "error": error_document(error)}
-    lines = [*failure_lines("No answer", error), f"Trace ID: {trace}"]
+    read = last_read_lines(error, environment)
+    lines = [*failure_lines("No answer", error), *read, f"Trace ID: {trace}"]
     return Answer(document, lines, error.exit_code, failed=True)

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from pydantic import ValidationError
+
 from cli.output import Answer
 from cli.render.entry import Entry, entry_document
 from cli.render.table import show
-from cli.render.told import ToldPending
-from engine.domain.errors import RegistryUnavailableError
+from cli.render.told import ToldLastStatus, ToldPending
+from engine.domain.errors import PromotionError, RegistryUnavailableError
 from engine.domain.record import AnyRecord, LockRecord, UnlockRecord
 from engine.domain.state import LockState
 from engine.domain.status import Alignment, EnvironmentStatus
@@ -54,6 +56,17 @@ def status_answer(
         for document, own in zip(documents, histories, strict=True)
     ]
     return Answer(told, [*lines, "", *history_table(newest)], code)
+
+
+def last_read_lines(error: PromotionError, environment: str | None) -> list[str]:
+    """What a server that cannot read the registry now read last, and when."""
+    try:
+        last = ToldLastStatus.model_validate(error.details)
+    except ValidationError:
+        return []
+    rows = [row for row in last.last_known if environment in (None, row.environment)]
+    versions = [f"{row.environment} {row.version or '-'}" for row in rows]
+    return [f"Last read {when(last.read_at)}: {', '.join(versions)}"] if versions else []
 
 
 def status_table(

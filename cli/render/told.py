@@ -96,6 +96,18 @@ class ToldPending(Told):
     missing_approvals: int
 
 
+class ToldRow(Told):
+    environment: str
+    version: str | None
+
+
+class ToldLastStatus(Told):
+    """The details of an error about a status that cannot be read now."""
+
+    last_known: tuple[ToldRow, ...]
+    read_at: UtcTime
+
+
 class ToldFreeze(ToldAnswer):
     """A lock, an unlock or a restore; what only one of them has is None in the others."""
 
