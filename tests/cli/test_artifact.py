@@ -104,6 +104,18 @@ def test_unsigned_artifact_is_pulled_with_a_warning_where_the_manifest_warns(flo
 
 
 @pytest.mark.requirement("FR-021")
+def test_nothing_is_verified_before_a_pull_where_enforcement_is_off(floe, tmp_path):
+    (tmp_path / "manifest.yaml").write_text(
+        SIGNED.replace("[release.pub]", "[release.pub], enforcement: off")
+    )
+
+    pulled = floe.run("artifact", "pull", "v1.0.1", "-o", "out")
+
+    assert (pulled.code, pulled.err) == (0, "")
+    assert "Signatures are not verified: none are asked for" in pulled.out
+
+
+@pytest.mark.requirement("FR-021")
 def test_without_env_the_strictest_environment_decides_about_a_pull(floe, tmp_path):
     mixed = "[release.pub], environments: {dev: {enforcement: warn}, prod: {enforcement: off}}"
     (tmp_path / "manifest.yaml").write_text(SIGNED.replace("[release.pub]", mixed))

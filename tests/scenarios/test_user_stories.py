@@ -270,8 +270,8 @@ def test_us12_only_vulnerabilities_above_the_threshold_block(story: Story) -> No
 
     assert (refused.code, promoted.code) == (8, 0)
     assert "blocking: CVE-2026-2" in refused.err
-    assert "CVE-2026-1" in promoted.err + promoted.out
+    assert "WARNING: 1 MEDIUM: CVE-2026-1" in promoted.err
     [record] = story.records("staging")
     [result] = [gate for gate in record["gate_results"] if gate["gate"] == "security_scan"]
-    assert result["status"] == "warning"
+    assert (result["status"], result["error"]) == ("warning", "1 MEDIUM: CVE-2026-1")
     assert result["security_summary"]["medium_count"] == 1
