@@ -23,6 +23,7 @@ from engine.domain.errors import (
 from engine.domain.finding import Finding, first_error
 from engine.domain.operator import Operator
 from engine.domain.record import ApprovalRecord, RejectionRecord
+from engine.domain.record_header import record_header
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.execution.audit_reports import report_change
 from engine.execution.runner import Runs
@@ -178,12 +179,9 @@ class Changes:
             reason=reason,
             face=face,
             rejected_at=change.updated_at,
-            operator=approver.name,
-            operator_id=approver.id,
-            identity_source=approver.source,
-            identity_verified=approver.verified,
-            trace_id=change.trace_id,
-            policy_digest=change.policy_digest or self.runs.policy_digest,
+            **record_header(
+                approver, change.trace_id, change.policy_digest or self.runs.policy_digest
+            ),
         )
         try:
             self.runs.append(record)

@@ -24,7 +24,7 @@ def lock(request: PromotionRequest, context: Context) -> Finding:
     RollbackContext.promotion,
     RollbackContext.current_promotion,
 )
-def lock_on_the_way_forward(request: RollbackRequest, context: RollbackContext) -> Finding:
+def lock_for_newer_version(request: RollbackRequest, context: RollbackContext) -> Finding:
     """A rollback is always possible, except where it would be a promotion in disguise."""
     if not context.forward:
         return skipped("lock", "a lock does not stop a rollback")

@@ -17,7 +17,7 @@ _NAME = "rolled back"
 def rolled_back(request: PromotionRequest, context: PromotionContext) -> Finding:
     """A source that moved on to another version does not block: only a rollback does."""
     version, source, target = request.version, request.source, request.target
-    said = described(context.source_rollback)
+    said = describe_rollback(context.source_rollback)
     if said is None:
         return passed(_NAME, f"{source} was not rolled back from {version}")
     if context.effect is not Effect.CHANGE:
@@ -45,7 +45,7 @@ def rolled_back(request: PromotionRequest, context: PromotionContext) -> Finding
     return warned(_NAME, f"{fact}. {who} overrides it (--override-rollback, {via}): {reason}")
 
 
-def described(entry: LedgerEntry | None) -> str | None:
+def describe_rollback(entry: LedgerEntry | None) -> str | None:
     """Who rolled back, when and why; None where nobody did."""
     if entry is None or not isinstance(entry.record, RollbackRecord):
         return None

@@ -10,7 +10,7 @@ _NAME = "lock"
 
 
 @reads()
-def not_fixed(request: UnlockRequest, context: UnlockContext) -> Finding:
+def no_manifest_lock(request: UnlockRequest, context: UnlockContext) -> Finding:
     fixed = context.target.fixed_lock
     if fixed is None:
         return passed(_NAME, f"{request.target} is not locked by manifest.yaml")

@@ -154,16 +154,16 @@ class Context(Facts):
         return None
 
     @property
-    def settled(self) -> LedgerEntry | None:
+    def committed_entry(self) -> LedgerEntry | None:
         """The committed entry that already says what is asked for."""
         return None
 
     @property
     def committed(self) -> AnyRecord | None:
         """The record that already says what is asked for."""
-        return self.settled.record if self.settled else None
+        return self.committed_entry.record if self.committed_entry else None
 
     @property
-    def interrupted(self) -> LedgerEntry | None:
+    def staged_entry(self) -> LedgerEntry | None:
         """The record an interrupted run left behind, not committed yet."""
         return None

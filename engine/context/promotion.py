@@ -246,11 +246,11 @@ class PromotionContext(Context):
         return self.manifest
 
     @property
-    def settled(self) -> LedgerEntry | None:
+    def committed_entry(self) -> LedgerEntry | None:
         return self.target_promotion
 
     @property
-    def interrupted(self) -> LedgerEntry | None:
+    def staged_entry(self) -> LedgerEntry | None:
         return self.staged
 
     def _promotion(

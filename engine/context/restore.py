@@ -60,7 +60,7 @@ class RestoreContext(Context):
         )
 
     @Fact
-    def standing(self) -> LedgerEntry | None:
+    def current_entry(self) -> LedgerEntry | None:
         """The record of what the target should run."""
         head, sequence = self.target_head, self.state.sequence
         if head is None or sequence is None:
@@ -78,11 +78,11 @@ class RestoreContext(Context):
         return self.manifest
 
     @property
-    def settled(self) -> LedgerEntry | None:
-        return self.standing
+    def committed_entry(self) -> LedgerEntry | None:
+        return self.current_entry
 
     @property
-    def interrupted(self) -> LedgerEntry | None:
+    def staged_entry(self) -> LedgerEntry | None:
         return self.staged
 
 

@@ -101,7 +101,7 @@ class RollbackContext(Context):
         return Effect.NOTHING if self.latest == self.manifest.digest else Effect.COMPLETE
 
     @Fact
-    def standing(self) -> LedgerEntry | None:
+    def current_entry(self) -> LedgerEntry | None:
         """The record that made this version current, where it is."""
         head, sequence = self.target_head, self.state.sequence
         if head is None or sequence is None or not self.current:
@@ -155,11 +155,11 @@ class RollbackContext(Context):
         return self.manifest
 
     @property
-    def settled(self) -> LedgerEntry | None:
-        return self.standing
+    def committed_entry(self) -> LedgerEntry | None:
+        return self.current_entry
 
     @property
-    def interrupted(self) -> LedgerEntry | None:
+    def staged_entry(self) -> LedgerEntry | None:
         return self.staged
 
     def _recorded(self) -> Manifest:

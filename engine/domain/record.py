@@ -80,7 +80,7 @@ class RegistrySync(Value):
 
 
 class Record(Value):
-    """What every record has: who, when, under which configuration and in which trace."""
+    """The fields of every record, among them those of `RecordHeader`."""
 
     # The annotation prefix is dev.floe.<kind>., the artifactType application/vnd.floe.<kind>.v1.
     kind: str

@@ -10,6 +10,7 @@ from engine.domain.finding import Outcome
 from engine.domain.operator import Operator
 from engine.domain.plan import GateMode, Plan
 from engine.domain.record import RefusalRecord
+from engine.domain.record_header import record_header
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.execution.runner import Runs
 
@@ -94,12 +95,7 @@ def _report(
         version=version,
         artifact_digest=digest,
         refused_at=runs.clock.now(),
-        operator=operator.name,
-        operator_id=operator.id,
-        identity_source=operator.source,
-        identity_verified=operator.verified,
-        trace_id=trace_id,
-        policy_digest=policy_digest,
+        **record_header(operator, trace_id, policy_digest),
     )
     try:
         if runs.audit_backend is not None:

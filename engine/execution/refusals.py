@@ -13,6 +13,7 @@ from engine.domain.names import canonical_name
 from engine.domain.operator import Operator
 from engine.domain.plan import GateMode, Plan
 from engine.domain.record import RefusalRecord
+from engine.domain.record_header import record_header
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.execution.runner import Runs
 from engine.ports import Due, Tally
@@ -163,10 +164,7 @@ class Refusals:
             artifact_digest=attempt.digest,
             count=count,
             refused_at=now,
-            operator=operator.name,
-            operator_id=operator.id,
-            identity_source=operator.source,
-            identity_verified=operator.verified,
-            trace_id=attempt.trace_id,
-            policy_digest=attempt.policy_digest or self.runs.policy_digest,
+            **record_header(
+                operator, attempt.trace_id, attempt.policy_digest or self.runs.policy_digest
+            ),
         )

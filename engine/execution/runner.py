@@ -103,7 +103,7 @@ class Runs:
     def look(self, request: Request, progress: Progress) -> Plan:
         """Where `request` stands by policy alone; like a LIST plan it is never executed."""
         context = self._context(request, progress)
-        return OPERATIONS[type(request)].look(request, context, self.policy_digest)
+        return OPERATIONS[type(request)].plan_policy(request, context, self.policy_digest)
 
     def execute(self, plan: Plan, progress: Progress, guard: Guard | None = None) -> Result:
         """
@@ -148,7 +148,7 @@ class Runs:
         copies = self.secondaries.before(plan, look, decided=guard is not None)
         with self._lease(plan.request, progress) as upload:
             context = self._context(plan.request, progress, GateMode.RUN, span)
-            renewed = OPERATIONS[type(plan.request)].renew(plan, plan.request, context)
+            renewed = OPERATIONS[type(plan.request)].refresh(plan, plan.request, context)
             try:
                 bound = guard(renewed) if guard else renewed
             except PromotionError as error:
@@ -235,15 +235,15 @@ class Runs:
         self.descent.check(target, head, self.descent.known(target))
         executor = self._executor()
         if plan.effect is not Effect.CHANGE:
-            executor.complete(context.settled, plan.writes)
+            executor.complete(context.committed_entry, plan.writes)
             return _settled(plan, context)
         if plan.approvals_missing:
             return Result(plan, Ending.PENDING, error=_waiting(plan))
         operation = OPERATIONS[type(plan.request)]
         stamp = Stamp(uuid4(), self.clock.now())
         record = copies.recorded(operation.record(plan.request, plan, context, stamp))
-        left = context.interrupted
-        if left and continues(left, head) and operation.same(left.record, record):
+        left = context.staged_entry
+        if left and continues(left, head) and operation.is_same_request(left.record, record):
             # An interrupted run of this request left its record: one request, one record.
             entry = executor.commit(left, plan.writes)
         else:
@@ -263,7 +263,9 @@ def _settled(plan: Plan, context: Context) -> Result:
     if plan.effect is Effect.NOTHING:
         return Result(plan, Ending.UNCHANGED, plan.committed)
     ending = OPERATIONS[type(plan.request)].ending
-    return Result(plan, ending, plan.committed, warnings=(COMPLETED,), entry=context.settled)
+    return Result(
+        plan, ending, plan.committed, warnings=(COMPLETED,), entry=context.committed_entry
+    )
 
 
 def _waiting(plan: Plan) -> ApprovalPendingError:

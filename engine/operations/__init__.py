@@ -1,4 +1,4 @@
-"""The verbs. One file per verb: the checks it must pass and the writes it takes."""
+"""The verbs: one class per verb, with its checks, its tag writes and its record."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from engine.domain.request import (
     RollbackRequest,
     UnlockRequest,
 )
-from engine.operations.freeze import LOCK, UNLOCK
+from engine.operations.freeze import Lock, Unlock
 from engine.operations.operation import Operation
-from engine.operations.promote import PROMOTE
-from engine.operations.restore import RESTORE
-from engine.operations.rollback import ROLLBACK
+from engine.operations.promote import Promote
+from engine.operations.restore import Restore
+from engine.operations.rollback import Rollback
 
-# Each operation goes with the requests of its own type; the table cannot say so in types.
+# An operation takes the requests of its own type, which a type of this table cannot express.
 OPERATIONS: dict[type[Request], Operation[Any, Any]] = {
-    PromotionRequest: PROMOTE,
-    RollbackRequest: ROLLBACK,
-    RestoreRequest: RESTORE,
-    LockRequest: LOCK,
-    UnlockRequest: UNLOCK,
+    PromotionRequest: Promote(),
+    RollbackRequest: Rollback(),
+    RestoreRequest: Restore(),
+    LockRequest: Lock(),
+    UnlockRequest: Unlock(),
 }

@@ -1,16 +1,29 @@
-"""What every verb is made of, and how it becomes a plan."""
+"""
+The protocol of a verb, and the steps that every verb shares.
+
+A request passes these steps in this order:
+
+1. `policy` checks: all of them are judged, on facts fetched side by side.
+2. `evidence` checks, only where something is left to change: one after the other, until one
+   blocks. In a dry run `listed` replaces them, so that no gate command runs.
+3. Unless a finding blocks, the plan lists the tag writes of the verb.
+4. Under the lease of the target, `refresh` judges the policy again; a tag that moved since is a
+   ConflictError.
+5. The executor writes the immutable tags, the audit backend, the staged record and the ledger
+   head (the commit), then moves `latest`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from engine.checks.check import Check
 from engine.context.context import Context
 from engine.context.facts import Fact
 from engine.domain.errors import ConflictError
-from engine.domain.finding import Finding, first_error
+from engine.domain.finding import Finding
 from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.plan import Action, Effect, GateMode, Plan, TagWrite
@@ -25,14 +38,122 @@ C = TypeVar("C", bound=Context)
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a record gets at the moment of writing."""
+    """The id and the time (UTC) that a record gets when it is written."""
 
     id: UUID
     at: datetime
 
 
-def _signature(context: Context) -> SignatureStatus:
-    """The signature as it was judged, or that it was not."""
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """
+    The effect of a request on its target, as read from its context.
+
+    `rolled_back` describes a rollback of the source from the version. `gate_results` are reported
+    only where evidence was judged.
+    """
+
+    writes: tuple[TagWrite, ...] = ()
+    gate_results: tuple[GateResult, ...] = ()
+    impact: ImpactAnalysis | None = None
+    rolled_back: str | None = None
+    approvals_required: int = 0
+
+
+class Operation(Protocol[R, C]):
+    """
+    A verb: its checks, its consequences and its record.
+
+    `policy` checks depend on the world and are judged again at the moment of writing; `evidence`
+    depends only on the artifact. `facts` are those that `consequences` and `record` read beside
+    the facts of the checks. `run_fields` are the fields of the record that differ between two runs
+    of one request.
+    """
+
+    action: Action
+    ending: Ending
+    context: Callable[..., C]
+    policy: tuple[Check[R, C], ...]
+    evidence: tuple[Check[R, C], ...] = ()
+    listed: tuple[Check[R, C], ...] = ()
+    facts: tuple[Fact[Any], ...] = ()
+    run_fields: frozenset[str]
+
+    def consequences(self, _context: C) -> Consequences:
+        """The default has none: lock and unlock only write a record."""
+        return Consequences()
+
+    def record(self, request: R, plan: Plan, context: C, stamp: Stamp) -> AnyRecord: ...
+
+    def plan(self, request: R, context: C, policy_digest: str) -> Plan:
+        """Judge all checks; a plan that nothing blocks has the writes."""
+        plan = self.plan_policy(request, context, policy_digest)
+        evidence: tuple[Finding, ...] = ()
+        if context.effect is Effect.CHANGE:
+            checks = self.evidence if context.mode is GateMode.RUN else self.listed
+            evidence = judge_evidence(request, context, checks, plan.error is not None)
+        results = self.consequences(context).gate_results if evidence else ()
+        judged = replace(
+            plan,
+            mode=context.mode,
+            evidence=evidence,
+            gate_results=results,
+            signature=_signature_status(context),
+        )
+        return replace(judged, writes=() if judged.error else judged.writes)
+
+    def plan_policy(self, request: R, context: C, policy_digest: str) -> Plan:
+        """Judge the policy checks only, without gathering evidence; never to be executed."""
+        policy = judge_policy(request, context, self.policy, self._facts)
+        plan = Plan(
+            action=self.action,
+            request=request,
+            mode=GateMode.LIST,
+            policy=policy,
+            evidence=(),
+            policy_digest=policy_digest,
+        )
+        return self._add_consequences(plan, context)
+
+    def refresh(self, plan: Plan, request: R, context: C) -> Plan:
+        """Judge the policy of `plan` again on fresh facts; ConflictError if its tag moved."""
+        policy = judge_policy(request, context, self.policy, self._facts)
+        if plan.manifest and context.artifact and plan.manifest.digest != context.artifact.digest:
+            raise ConflictError(
+                f"The tag of {plan.manifest.digest.short} moved to "
+                f"{context.artifact.digest.short} after it was checked: nothing was changed. Run "
+                "the same command again to check the new content",
+                {"checked": str(plan.manifest.digest), "found": str(context.artifact.digest)},
+            )
+        return self._add_consequences(replace(plan, policy=policy), context)
+
+    def is_same_request(self, one: AnyRecord, other: AnyRecord) -> bool:
+        """Whether two runs of one request made these two records."""
+        ignored = {*self.run_fields, "copied_to"}
+        return one.model_dump(exclude=ignored) == other.model_dump(exclude=ignored)
+
+    @property
+    def _facts(self) -> tuple[Fact[Any], ...]:
+        return (Context.target_head, Context.effect, *self.facts)
+
+    def _add_consequences(self, plan: Plan, context: C) -> Plan:
+        found = self.consequences(context)
+        return replace(
+            plan,
+            effect=context.effect,
+            writes=() if plan.error else found.writes,
+            manifest=context.artifact,
+            previous=context.previous,
+            committed=context.committed,
+            impact=found.impact,
+            rolled_back=found.rolled_back,
+            # A committed record was approved already; only its tag has yet to follow.
+            approvals_required=found.approvals_required if context.effect is Effect.CHANGE else 0,
+        )
+
+
+def _signature_status(context: Context) -> SignatureStatus:
+    """The signature as it was judged; mode `none` and no problem where it was not."""
     enforcement = context.target.signature.value
     verdict = context.peek(Context.signature)
     if verdict is None:
@@ -45,108 +166,3 @@ def _signature(context: Context) -> SignatureStatus:
         fingerprint=verdict.fingerprint,
         problem=verdict.problem,
     )
-
-
-def _nothing(_context: Any) -> tuple[Any, ...]:
-    return ()
-
-
-def _no_impact(_context: Any) -> None:
-    return None
-
-
-def _none_needed(_context: Any) -> int:
-    return 0
-
-
-@dataclass(frozen=True, slots=True)
-class Operation(Generic[R, C]):
-    """
-    A verb: `policy` depends on the world and is judged again at the moment of writing;
-    `evidence` depends only on the artifact, so it is gathered once; `listed` stands for it where
-    gates are not to run. `facts` are those the writes need beside what the checks read; `run`
-    names the fields of `record` that differ between two runs of one request.
-    """
-
-    action: Action
-    ending: Ending
-    context: Callable[..., C]
-    policy: tuple[Check[R, C], ...]
-    record: Callable[[R, Plan, C, Stamp], AnyRecord]
-    run: frozenset[str]
-    evidence: tuple[Check[R, C], ...] = ()
-    listed: tuple[Check[R, C], ...] = ()
-    facts: tuple[Fact[Any], ...] = ()
-    writes: Callable[[C], tuple[TagWrite, ...]] = _nothing
-    results: Callable[[C], tuple[GateResult, ...]] = _nothing
-    impact: Callable[[C], ImpactAnalysis | None] = _no_impact
-    rolled_back: Callable[[C], str | None] = _no_impact
-    approvals: Callable[[C], int] = _none_needed
-
-    def plan(self, request: R, context: C, policy_digest: str) -> Plan:
-        """Judge everything, and state the writes if nothing blocks."""
-        policy = judge_policy(request, context, self.policy, self._facts)
-        evidence: tuple[Finding, ...] = ()
-        if context.effect is Effect.CHANGE:
-            checks = self.evidence if context.mode is GateMode.RUN else self.listed
-            blocked = first_error(policy) is not None
-            evidence = judge_evidence(request, context, checks, blocked)
-        plan = Plan(
-            action=self.action,
-            request=request,
-            mode=context.mode,
-            policy=policy,
-            evidence=evidence,
-            policy_digest=policy_digest,
-            gate_results=self.results(context) if evidence else (),
-            signature=_signature(context),
-        )
-        return self._stated(plan, context)
-
-    def look(self, request: R, context: C, policy_digest: str) -> Plan:
-        """Judge the policy alone: where things stand, without gathering evidence."""
-        policy = judge_policy(request, context, self.policy, self._facts)
-        plan = Plan(
-            action=self.action,
-            request=request,
-            mode=GateMode.LIST,
-            policy=policy,
-            evidence=(),
-            policy_digest=policy_digest,
-        )
-        return self._stated(plan, context)
-
-    def renew(self, plan: Plan, request: R, context: C) -> Plan:
-        """`plan` with its policy judged again on fresh facts; ConflictError if its tag moved."""
-        policy = judge_policy(request, context, self.policy, self._facts)
-        if plan.manifest and context.artifact and plan.manifest.digest != context.artifact.digest:
-            raise ConflictError(
-                f"The tag of {plan.manifest.digest.short} moved to "
-                f"{context.artifact.digest.short} after it was checked: nothing was changed. Run "
-                "the same command again to check what it is now",
-                {"checked": str(plan.manifest.digest), "found": str(context.artifact.digest)},
-            )
-        return self._stated(replace(plan, policy=policy), context)
-
-    def same(self, one: AnyRecord, other: AnyRecord) -> bool:
-        """Whether two records are of one request, made by different runs of it."""
-        run = {*self.run, "copied_to"}
-        return one.model_dump(exclude=run) == other.model_dump(exclude=run)
-
-    @property
-    def _facts(self) -> tuple[Fact[Any], ...]:
-        return (Context.target_head, Context.effect, *self.facts)
-
-    def _stated(self, plan: Plan, context: C) -> Plan:
-        return replace(
-            plan,
-            effect=context.effect,
-            writes=() if plan.error else self.writes(context),
-            manifest=context.artifact,
-            previous=context.previous,
-            committed=context.committed,
-            impact=self.impact(context),
-            rolled_back=self.rolled_back(context),
-            # What is committed was agreed to; only its tag has yet to follow.
-            approvals_required=self.approvals(context) if context.effect is Effect.CHANGE else 0,
-        )

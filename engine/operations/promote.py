@@ -1,4 +1,4 @@
-"""Promote: the next environment gets the same digest under its own tags."""
+"""Promote: give the digest of a version the tags of the next environment."""
 
 from engine.checks.authorization import authorization
 from engine.checks.drift import drift
@@ -7,7 +7,7 @@ from engine.checks.immutability import immutability
 from engine.checks.lock import lock
 from engine.checks.order import order
 from engine.checks.promoted_to_source import promoted_to_source
-from engine.checks.rolled_back import described, rolled_back
+from engine.checks.rolled_back import describe_rollback, rolled_back
 from engine.checks.separation_of_duties import separation_of_duties
 from engine.checks.signature import signature
 from engine.checks.version_order import version_order
@@ -15,13 +15,79 @@ from engine.context.promotion import PromotionContext
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.plan import Action, Effect, GateMode, Plan, TagWrite
 from engine.domain.record import PromotionRecord
+from engine.domain.record_header import record_header
 from engine.domain.request import PromotionRequest
 from engine.domain.result import Ending
-from engine.operations.operation import Operation, Stamp
+from engine.operations.operation import Consequences, Operation, Stamp
 from engine.operations.review import NOT_RUN
 
 
-def writes(context: PromotionContext) -> tuple[TagWrite, ...]:
+class Promote(Operation[PromotionRequest, PromotionContext]):
+    action = Action.PROMOTE
+    ending = Ending.PROMOTED
+    context = PromotionContext
+    policy = (
+        order,
+        drift,
+        promoted_to_source,
+        rolled_back,
+        lock,
+        authorization,
+        separation_of_duties,
+        immutability,
+        version_order,
+    )
+    evidence = (signature, policy_compliance, gates)
+    listed = (signature, policy_compliance, listed_gates)
+    facts = (PromotionContext.staged, PromotionContext.impact)
+    run_fields = frozenset(
+        {
+            "promotion_id",
+            "requested_at",
+            "promoted_at",
+            "trace_id",
+            "gate_results",
+            "impact_analysis",
+            "registry_sync",
+        }
+    )
+
+    def consequences(self, context: PromotionContext) -> Consequences:
+        return Consequences(
+            writes=_tag_writes(context),
+            gate_results=_gate_results(context),
+            impact=context.impact,
+            rolled_back=describe_rollback(context.source_rollback),
+            approvals_required=context.target.approvals.required,
+        )
+
+    def record(
+        self, request: PromotionRequest, plan: Plan, context: PromotionContext, stamp: Stamp
+    ) -> PromotionRecord:
+        return PromotionRecord(
+            promotion_id=stamp.id,
+            artifact_digest=str(context.manifest.digest),
+            artifact_tag=str(context.target.tag(request.version)),
+            version=str(request.version),
+            source_environment=request.source,
+            target_environment=request.target,
+            gate_results=plan.gate_results,
+            signature_verified=plan.signature.verified,
+            signature_status=plan.signature,
+            authorization_passed=True,
+            authorized_via=plan.authorized_via,
+            approvals=plan.approvals,
+            requested_at=request.asked_at,
+            promoted_at=stamp.at,
+            warnings=plan.warnings,
+            overrides=plan.overrides,
+            impact_analysis=plan.impact,
+            previous=plan.previous,
+            **record_header(request.operator, request.trace_id, plan.policy_digest),
+        )
+
+
+def _tag_writes(context: PromotionContext) -> tuple[TagWrite, ...]:
     tag = TagWrite(context.target.tag(context.version), context.manifest, immutable=True)
     latest = TagWrite(context.target.latest, context.manifest, immutable=False)
     match context.effect:
@@ -33,8 +99,8 @@ def writes(context: PromotionContext) -> tuple[TagWrite, ...]:
             return ()
 
 
-def results(context: PromotionContext) -> tuple[GateResult, ...]:
-    """Every gate of the target: as it ended, or skipped and why (FR-011)."""
+def _gate_results(context: PromotionContext) -> tuple[GateResult, ...]:
+    """The result of every gate of the target; one that did not run is skipped (FR-011)."""
     reason = NOT_RUN if context.mode is GateMode.RUN else "not run in a dry run"
     ran = context.peek(PromotionContext.gate_results)
     if ran is None:
@@ -43,75 +109,5 @@ def results(context: PromotionContext) -> tuple[GateResult, ...]:
     return (compliance or _skipped(GateKind.POLICY_COMPLIANCE, NOT_RUN), *ran)
 
 
-def record(
-    request: PromotionRequest, plan: Plan, context: PromotionContext, stamp: Stamp
-) -> PromotionRecord:
-    operator = request.operator
-    return PromotionRecord(
-        promotion_id=stamp.id,
-        artifact_digest=str(context.manifest.digest),
-        artifact_tag=str(context.target.tag(request.version)),
-        version=str(request.version),
-        source_environment=request.source,
-        target_environment=request.target,
-        gate_results=plan.gate_results,
-        signature_verified=plan.signature.verified,
-        signature_status=plan.signature,
-        operator=operator.name,
-        operator_id=operator.id,
-        identity_source=operator.source,
-        identity_verified=operator.verified,
-        authorization_passed=True,
-        authorized_via=plan.authorized_via,
-        approvals=plan.approvals,
-        requested_at=request.asked_at,
-        promoted_at=stamp.at,
-        trace_id=request.trace_id,
-        warnings=plan.warnings,
-        overrides=plan.overrides,
-        impact_analysis=plan.impact,
-        policy_digest=plan.policy_digest,
-        previous=plan.previous,
-    )
-
-
 def _skipped(kind: GateKind, reason: str) -> GateResult:
     return GateResult(gate=kind, status=GateStatus.SKIPPED, error=reason)
-
-
-PROMOTE = Operation(
-    Action.PROMOTE,
-    Ending.PROMOTED,
-    PromotionContext,
-    policy=(
-        order,
-        drift,
-        promoted_to_source,
-        rolled_back,
-        lock,
-        authorization,
-        separation_of_duties,
-        immutability,
-        version_order,
-    ),
-    evidence=(signature, policy_compliance, gates),
-    listed=(signature, policy_compliance, listed_gates),
-    facts=(PromotionContext.staged, PromotionContext.impact),
-    writes=writes,
-    results=results,
-    approvals=lambda context: context.target.approvals.required,
-    impact=lambda context: context.impact,
-    rolled_back=lambda context: described(context.source_rollback),
-    record=record,
-    run=frozenset(
-        {
-            "promotion_id",
-            "requested_at",
-            "promoted_at",
-            "trace_id",
-            "gate_results",
-            "impact_analysis",
-            "registry_sync",
-        }
-    ),
-)
