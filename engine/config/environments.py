@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from engine.config.cross_checks import COMMAND_GATES
+from engine.config.limits import OwnLimits
 from engine.config.promotion import (
     AuthorizationEntry,
     EnvironmentEntry,
@@ -23,7 +24,7 @@ from engine.domain.environment import (
     Environment,
     FixedLock,
 )
-from engine.domain.gate import Gate, GateKind, SecurityRules
+from engine.domain.gate import Gate, GateKind, GateLimits, SecurityRules
 from engine.domain.path import PromotionPath
 
 T = TypeVar("T")
@@ -78,6 +79,18 @@ def _gate(
         timeout_seconds=timeout or promotion.default_timeout,
         env=_first(own.env, default.env, shared.env if shared else None) or (),
         security=_security(own, default, shared) if kind is GateKind.SECURITY_SCAN else None,
+        limits=_limits(
+            own.limits, environment.gate_limits, default.limits, shared.limits if shared else None
+        ),
+    )
+
+
+def _limits(*nearest_first: OwnLimits | None) -> GateLimits:
+    """Each limit from the nearest entry that has it."""
+    entries = [entry for entry in nearest_first if entry is not None]
+    return GateLimits(
+        processes=_first(*(entry.processes for entry in entries)),
+        memory_mb=_first(*(entry.memory_mb for entry in entries)),
     )
 
 

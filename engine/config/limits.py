@@ -1,4 +1,4 @@
-"""`artifacts.promotion.gate_limits` as the file spells it."""
+"""The limits of gates as the file spells them."""
 
 from typing import Annotated
 
@@ -6,16 +6,28 @@ from pydantic import Field, Strict
 
 from engine.config.field_types import Given, Section
 
+_Processes = Annotated[int, Strict(), Field(ge=16, le=4_000_000)]
+_Memory = Annotated[int, Strict(), Field(ge=64, le=16_777_216)]
+
 
 class GateLimits(Section):
     """What the commands of gates may use, where the operating system can bound it (Linux)."""
 
-    processes: Annotated[int, Strict()] = Field(
+    processes: _Processes = Field(
         default=4096,
-        ge=16,
-        le=4_000_000,
         description="processes and threads of floe's user beside those at the start of the gate",
     )
-    memory_mb: Given[Annotated[int, Strict(), Field(ge=64, le=16_777_216)]] = Field(
+    memory_mb: Given[_Memory] = Field(
         default=None, description="data of each process, in MiB; without it, no limit"
+    )
+
+
+class OwnLimits(Section):
+    """What one gate, or the gates of one environment, may use; else as `gate_limits` says."""
+
+    processes: Given[_Processes] = Field(
+        default=None, description="instead of `gate_limits.processes`"
+    )
+    memory_mb: Given[_Memory] = Field(
+        default=None, description="instead of `gate_limits.memory_mb`"
     )

@@ -24,7 +24,7 @@ from engine.config.field_types import (
     WordOrMapping,
     variant,
 )
-from engine.config.limits import GateLimits
+from engine.config.limits import GateLimits, OwnLimits
 from engine.config.registries import RegistryEntry
 from engine.config.webhooks import Webhook
 from engine.domain.gate import ScannerFormat, Severity
@@ -43,6 +43,7 @@ class GateEntry(Section):
     env: Given[tuple[GateVariable, ...]] = Field(
         default=None, description="names of environment variables the command may see"
     )
+    limits: Given[OwnLimits] = Field(default=None, description="processes and memory (Linux)")
 
 
 class ScanRules(Section):
@@ -74,7 +75,7 @@ GateSwitch = Annotated[
 ScanSwitch = Annotated[
     Annotated[Switch, Tag("(word)")] | Annotated[ScanEntry, Tag("(mapping)")], WordOrMapping
 ]
-_SWITCH = "true, false, or a mapping with a command, timeout_seconds and env"
+_SWITCH = "true, false, or a mapping with a command, timeout_seconds, env and limits"
 
 
 class Gates(Section):
@@ -95,6 +96,7 @@ class GateCommand(Section):
     env: Given[tuple[GateVariable, ...]] = Field(
         default=None, description="names of environment variables the command may see"
     )
+    limits: Given[OwnLimits] = Field(default=None, description="processes and memory (Linux)")
 
 
 class ScanCommand(ScanRules, GateCommand):
@@ -107,7 +109,7 @@ CommandOrMapping = Annotated[
 ScanCommandOrMapping = Annotated[
     Annotated[Command, Tag("(word)")] | Annotated[ScanCommand, Tag("(mapping)")], WordOrMapping
 ]
-_COMMAND = "a command, or a mapping with command, timeout_seconds and env"
+_COMMAND = "a command, or a mapping with command, timeout_seconds, env and limits"
 
 
 class GateCommands(Section):
@@ -179,6 +181,7 @@ class EnvironmentEntry(Section):
     )
     gates: Gates = Field(default_factory=Gates, description="what must pass to enter")
     gate_timeout_seconds: Given[GateSeconds] = Field(default=None, description="30 to 3600")
+    gate_limits: Given[OwnLimits] = Field(default=None, description="of its gates (Linux)")
     authorization: Given[AuthorizationEntry] = Field(default=None, description="who may enter")
     approvals: ApprovalsEntry = Field(default_factory=ApprovalsEntry, description="who agrees")
     lock: Given[LockEntry] = Field(default=None, description="freezes it from the file")

@@ -51,6 +51,14 @@ class SecurityRules:
 
 
 @dataclass(frozen=True, slots=True)
+class GateLimits:
+    """The processes and the MiB of memory one gate may use; None for the limit of all gates."""
+
+    processes: int | None = None
+    memory_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """
     A command that must exit 0 before an artifact enters an environment.
@@ -64,6 +72,7 @@ class Gate:
     timeout_seconds: int = 300
     env: tuple[str, ...] = ()
     security: SecurityRules | None = None
+    limits: GateLimits = GateLimits()
 
 
 class _Value(BaseModel):

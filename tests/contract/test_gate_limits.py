@@ -4,12 +4,13 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.adapters.gates import CommandGates, Limits
-from engine.domain.gate import GateResult, GateStatus
+from engine.domain.gate import GateKind, GateLimits, GateResult, GateStatus
 from tests.contract.gates import REPOSITORY, SUBJECT, Told, gate, script
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
@@ -31,6 +32,17 @@ def test_a_gate_that_takes_more_memory_than_it_may_fails(tmp_path: Path) -> None
     assert free.status is GateStatus.PASSED
     assert bound.status is GateStatus.FAILED
     assert "MemoryError" in said
+
+
+def test_the_limits_of_a_gate_outweigh_those_of_all(tmp_path: Path) -> None:
+    code = "import time; time.sleep(0.5); bytearray(512 * 1024 * 1024)"
+    gates = CommandGates(tmp_path, os.environ, limits=Limits(memory_bytes=256 * 1024 * 1024))
+    plain = gate(*script(tmp_path, code))
+    roomy = replace(plain, kind=GateKind.COST_ANALYSIS, limits=GateLimits(memory_mb=2048))
+
+    bound, free = gates.run([plain, roomy], SUBJECT, Told())
+
+    assert (bound.status, free.status) == (GateStatus.FAILED, GateStatus.PASSED)
 
 
 def test_what_a_gate_starts_is_bound_as_well(tmp_path: Path) -> None:

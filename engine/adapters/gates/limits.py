@@ -5,8 +5,11 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
+
+from engine.domain.gate import GateLimits
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +29,15 @@ class Limits:
     processes: int | None = None
     memory_bytes: int | None = None
     files: int | None = None
+
+    def of(self, own: GateLimits) -> Self:
+        """These limits, with the ones that a gate has of its own in their place."""
+        memory = own.memory_mb and own.memory_mb * 1024 * 1024
+        return replace(
+            self,
+            processes=own.processes or self.processes,
+            memory_bytes=memory or self.memory_bytes,
+        )
 
     def apply(self, pid: int, already: int) -> None:
         """

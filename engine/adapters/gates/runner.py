@@ -39,7 +39,7 @@ class CommandGates:
 
     Of `environ` they see PATH, LANG and TMPDIR and what `gate.env` names. Progress is told in the
     thread that called `run`. `judge` decides about scans; without one they fail.
-    `limits` bound each command with what it starts.
+    `limits` bound each command with what it starts, where its gate has none of its own.
     """
 
     def __init__(
@@ -147,8 +147,9 @@ class CommandGates:
         argv = argv_of(gate, values)
         with tempfile.TemporaryDirectory(prefix="floe-gate-", ignore_cleanup_errors=True) as home:
             env = environment_of(gate, values, self._environ, home)
+            limits = self._limits.of(gate.limits)
             with ProcessGroup(
-                argv, env=env, cwd=self._cwd, stdout=stdout, stderr=stderr, limits=self._limits
+                argv, env=env, cwd=self._cwd, stdout=stdout, stderr=stderr, limits=limits
             ) as group:
                 return argv, group.supervise(gate.timeout_seconds, self._grace_seconds, stop)
 
