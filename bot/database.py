@@ -1,7 +1,5 @@
 """The bot's own tables: what it accepted, what it has to say, and where it said it."""
 
-import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,18 +7,15 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from bot.priority_lock import Turns
-from engine.bootstrap.server import database_fact, way_out
-from engine.domain.errors import StoreUnavailableError
+from engine.runtime.sqlite_database import SqliteDatabase
 
 FILE_NAME = "bot.db"
-_WAIT_SECONDS = 5
-# Version 1 had other indexes.
-_SCHEMA_VERSION = 2
+# "flob" in ASCII: tells our files from those of other programs.
+_APPLICATION_ID = 0x666C6F62
 # Rows of `inbox` hold a response_url only until they are done, rows of `answers` until sent: it
 # lets anybody speak in our name for half an hour.
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS inbox (
+_TABLES = """
+CREATE TABLE inbox (
     number INTEGER PRIMARY KEY,
     key TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL,
@@ -29,9 +24,8 @@ CREATE TABLE IF NOT EXISTS inbox (
     tries INTEGER NOT NULL DEFAULT 0,
     document TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS inbox_open ON inbox (done) WHERE done = 0;
-CREATE INDEX IF NOT EXISTS inbox_done ON inbox (at) WHERE done = 1;
-CREATE TABLE IF NOT EXISTS messages (
+CREATE INDEX inbox_open ON inbox (done) WHERE done = 0;
+CREATE TABLE messages (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT NOT NULL UNIQUE,
     channel TEXT NOT NULL,
@@ -51,13 +45,7 @@ CREATE TABLE IF NOT EXISTS messages (
     failed TEXT,
     at REAL NOT NULL
 );
-DROP INDEX IF EXISTS messages_dirty;
-CREATE INDEX IF NOT EXISTS messages_unposted ON messages (channel, number)
-WHERE dirty = 1 AND failed IS NULL AND ts IS NULL;
-CREATE INDEX IF NOT EXISTS messages_unedited ON messages (number)
-WHERE dirty = 1 AND failed IS NULL AND ts IS NOT NULL;
-CREATE INDEX IF NOT EXISTS messages_done ON messages (at) WHERE dirty = 0;
-CREATE TABLE IF NOT EXISTS answers (
+CREATE TABLE answers (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT NOT NULL UNIQUE,
     person TEXT NOT NULL,
@@ -69,7 +57,7 @@ CREATE TABLE IF NOT EXISTS answers (
     retry REAL NOT NULL DEFAULT 0,
     at REAL NOT NULL
 );
-CREATE TABLE IF NOT EXISTS gates (
+CREATE TABLE gates (
     change_id TEXT NOT NULL,
     gate TEXT NOT NULL,
     status TEXT NOT NULL,
@@ -78,23 +66,29 @@ CREATE TABLE IF NOT EXISTS gates (
     at REAL NOT NULL,
     PRIMARY KEY (change_id, gate)
 );
-CREATE INDEX IF NOT EXISTS gates_at ON gates (at);
-CREATE TABLE IF NOT EXISTS banners (
+CREATE TABLE banners (
     id TEXT PRIMARY KEY,
     environment TEXT NOT NULL,
     document TEXT NOT NULL,
     places TEXT NOT NULL,
     ended INTEGER NOT NULL DEFAULT 0
 );
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-PRAGMA user_version = {_SCHEMA_VERSION};
-COMMIT;
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_DAMAGED = (
-    "is damaged, or no database: stop floe and move it away: messages in Slack stay as they are, "
-    "and what was asked for there in the last moments can be asked for again"
+_INDEXES = """
+DROP INDEX IF EXISTS messages_dirty;
+CREATE INDEX IF NOT EXISTS inbox_done ON inbox (at) WHERE done = 1;
+CREATE INDEX IF NOT EXISTS messages_unposted ON messages (channel, number)
+WHERE dirty = 1 AND failed IS NULL AND ts IS NULL;
+CREATE INDEX IF NOT EXISTS messages_unedited ON messages (number)
+WHERE dirty = 1 AND failed IS NULL AND ts IS NOT NULL;
+CREATE INDEX IF NOT EXISTS messages_done ON messages (at) WHERE dirty = 0;
+CREATE INDEX IF NOT EXISTS gates_at ON gates (at);
+"""
+_IF_DAMAGED = (
+    "stop floe and move it away: messages in Slack stay as they are, and requests of the last "
+    "moments can be made again"
 )
-_FACTS = {sqlite3.SQLITE_CORRUPT: _DAMAGED, sqlite3.SQLITE_NOTADB: _DAMAGED}
 
 
 class BotStore:
@@ -106,10 +100,18 @@ class BotStore:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / FILE_NAME
+        self._file = SqliteDatabase(
+            directory / FILE_NAME,
+            "the bot's store",
+            _APPLICATION_ID,
+            (_TABLES, _INDEXES),
+            _IF_DAMAGED,
+            unmarked_table="inbox",
+        )
         self._turns = Turns()
-        with self._translated():
-            self._db = _opened(self._path)
+        self._db = Database(self._file.open(), recursive_triggers=False, execute_plugins=False)
+        # What is deleted is gone from the file too: response_urls are secrets.
+        self._db.execute("PRAGMA secure_delete = ON")
 
     @contextmanager
     def transaction(self, *, first: bool = False) -> Iterator[Database]:
@@ -117,7 +119,7 @@ class BotStore:
         Everything or nothing; inside another one it is part of that one. `first`: somebody waits
         for it, so it goes before those that nobody waits for.
         """
-        with self._turns.hold(first=first) as outermost, self._translated():
+        with self._turns.hold(first=first) as outermost, self._file.translated_errors():
             if not outermost:
                 yield self._db
                 return
@@ -146,50 +148,3 @@ class BotStore:
     def close(self) -> None:
         with self._turns.hold():
             self._db.close()
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise self._unavailable(database_fact(self._path, error, _FACTS)) from error
-        except OSError as error:
-            fact = f"cannot be made: {error.strerror}; {way_out(error)}"
-            raise self._unavailable(fact) from error
-
-    def _unavailable(self, fact: str) -> StoreUnavailableError:
-        return StoreUnavailableError(
-            f"the bot's store {self._path} {fact}", {"store": str(self._path)}
-        )
-
-
-def _opened(path: Path) -> Database:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # For this user's eyes only, before anything is in it.
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(
-        path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    db = Database(connection, recursive_triggers=False, execute_plugins=False)
-    try:
-        found = int(db.execute("PRAGMA user_version").fetchone()[0])
-        if found > _SCHEMA_VERSION:
-            raise StoreUnavailableError(
-                f"the bot's store {path} was written by a newer floe: use that one, or move the "
-                "file away"
-            )
-        if not found and db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise StoreUnavailableError(
-                f"the bot's store {path} is the database of another program: point state.dir at a "
-                "directory of floe's own"
-            )
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        # What is deleted is gone from the file too: response_urls are secrets.
-        db.execute("PRAGMA secure_delete = ON")
-        if found < _SCHEMA_VERSION:
-            db.executescript(_SCHEMA)
-    except BaseException:
-        db.close()
-        raise
-    return db

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from engine.bootstrap.server import way_out
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
+from engine.runtime.disk_errors import disk_fix
 
 FILE_NAME = "serve.lock"
 _NOTE_BYTES = 40
@@ -17,8 +17,10 @@ _NOTE_BYTES = 40
 @contextmanager
 def sole_server(directory: Path) -> Iterator[None]:
     """
-    The right to serve `directory`, freed when its holder dies. ConfigError where another process
-    has it, or where it cannot be had. What stands in the file is for people; the lock counts.
+    Hold the right to serve `directory` until the process ends.
+
+    ConfigError when another process holds it or the file cannot be locked. The file's text is only
+    for people.
     """
     path = directory / FILE_NAME
     try:
@@ -45,10 +47,10 @@ def sole_server(directory: Path) -> Iterator[None]:
                 file.write(f"process {os.getpid()}".encode())
             yield
         finally:
-            # Not left to closing: a process forked meanwhile shares the open file.
+            # Unlocked before it is closed, because a forked process shares the open file.
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _unusable(path: Path, error: OSError) -> ConfigError:
-    out = way_out(error, "point state.dir at a local directory this user may write")
+    out = disk_fix(error, "point state.dir at a local directory this user may write")
     return ConfigError(f"{path} cannot be locked ({error.strerror}): {out}")

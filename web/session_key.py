@@ -5,8 +5,8 @@ import secrets
 import stat
 from pathlib import Path
 
-from engine.bootstrap.server import way_out
 from engine.domain.errors import ConfigError
+from engine.runtime.disk_errors import disk_fix
 
 FILE_NAME = "web.key"
 _BYTES = 32
@@ -29,7 +29,7 @@ def session_key(state_dir: Path) -> bytes:
             )
         key = path.read_bytes()
     except OSError as error:
-        out = way_out(error)
+        out = disk_fix(error)
         raise ConfigError(f"{path} cannot be used: {error.strerror}; {out}") from error
     if len(key) != _BYTES:
         raise ConfigError(f"{path} is no session key: remove it, and it is made anew")

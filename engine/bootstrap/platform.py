@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.state.known_heads import FileHeads
 from engine.adapters.state.refusal_counts import FileTally
-from engine.adapters.store.sqlite import FILE_NAME
+from engine.adapters.store.schema import FILE_NAME
 from engine.api import Engine, Platform
 from engine.bootstrap.adapters import (
     announcer_of,

@@ -5,8 +5,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
-from engine.adapters.disks import database_fact, way_out
-from engine.adapters.store.connections import remove_database
 from engine.adapters.store.records import FILE_NAME, SqliteRecords
 from engine.api import Engine
 from engine.audit.record_cache import Records
@@ -20,6 +18,7 @@ from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.execution.refusals import attempt_of_plan
 from engine.ports.record_cache import Cursor, KeptRecord, SeenStatus
+from engine.runtime.sqlite_file import remove_database
 
 __all__ = [
     "Cursor",
@@ -94,6 +93,3 @@ def open_records(config: Config, engine: Engine) -> Iterator[Records]:
         kept = SqliteRecords(config.state_dir)
     with closing(kept):
         yield Records(engine.path.names, engine.ledger, kept, engine.clock)
-
-
-__all__ = ["database_fact", "way_out"]

@@ -1,6 +1,7 @@
 """What contracts are tested on: stores, registries that ask for more, and one beside another."""
 
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,3 +62,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = ["-keyout", str(file.with_suffix(".key")), "-out", str(file)]
     subprocess.run([*command, *names, *files], check=True, capture_output=True)
     return file
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A directory that any user may enter, which those of pytest are not."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)

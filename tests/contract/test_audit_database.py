@@ -91,14 +91,14 @@ def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "audit.db").write_bytes(b"once upon a time " * 300)
 
-    with pytest.raises(AuditUnavailableError, match="is no database"):
+    with pytest.raises(AuditUnavailableError, match="not a SQLite database"):
         SqliteAudit(tmp_path / "audit.db").append(a_promotion())
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("a file in the way")
 
-    with pytest.raises(AuditUnavailableError, match="kept/audit.db cannot be made"):
+    with pytest.raises(AuditUnavailableError, match="kept/audit.db cannot be opened"):
         SqliteAudit(tmp_path / "kept" / "audit.db").append(a_promotion())
 
 

@@ -113,19 +113,3 @@ def test_a_verification_is_recalled_by_what_it_depends_on(store):
 
     assert store.recall("digest+settings") == {"mode": "keyless"}
     assert store.recall("digest+other settings") is None
-
-
-def test_a_known_head_is_never_replaced_by_an_older_one(store):
-    for sequence, digest in [(3, "c"), (2, "b"), (5, "e"), (4, "d")]:
-        store.keep_head("prod", sequence, digest)
-
-    assert store.known_head("prod") == (5, "e")
-    assert store.known_head("staging") is None
-
-
-def test_a_forked_head_does_not_hide_what_was_known(store):
-    store.keep_head("prod", 3, "c")
-
-    store.keep_head("prod", 3, "forked")
-
-    assert store.known_head("prod") == (3, "c")

@@ -4,7 +4,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,15 +11,12 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.store import statements
-from engine.adapters.store.opening import open_database
-from engine.adapters.store.schema import STEPS
 from engine.domain.change import ChangeState
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.gate import GateKind
 from tests.contract.stores import change, ids, sqlite_store
 
 REPOSITORY = Path(__file__).parents[2]
-NEWER = {**STEPS, "0002": "ALTER TABLE heads ADD COLUMN seen INTEGER"}
 READING = sorted(
     name for name, text in vars(statements).items() if name.isupper() and "changes" in text
 )
@@ -34,37 +30,6 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "store.db"
 
 
-def test_a_store_of_a_newer_floe_is_refused(file):
-    open_database(file, 5, NEWER).close()
-
-    with sqlite_store(file.parent) as store, pytest.raises(StoreUnavailableError) as refused:
-        store.open()
-
-    assert str(refused.value) == (
-        f"the store {file} was written by a newer floe (schema 0002; this one knows 0001): "
-        "use that one, or another state.dir"
-    )
-
-
-def test_an_older_store_is_brought_up_to_date_and_keeps_what_it_has(file):
-    db = open_database(file, 5, NEWER)
-    with closing(db):
-        columns = [column.name for column in db.table("heads").columns]
-
-        assert columns == ["environment", "sequence", "digest", "seen"]
-        assert db.table("changes").count == 1
-
-
-def test_a_step_that_fails_leaves_the_file_as_it_was(file):
-    broken = {**NEWER, "0003": "CREATE TABLE half (a); CREATE TABLE heads (a);"}
-
-    with pytest.raises(sqlite3.OperationalError, match="heads already exists"):
-        open_database(file, 5, broken)
-
-    with sqlite_store(file.parent) as store:
-        assert len(store.open()) == 1
-
-
 @pytest.mark.parametrize("content", [b"no database " * 100, b"SQLite format 3\0" + b"\xff" * 4080])
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path, content):
     (tmp_path / "store.db").write_bytes(content)
@@ -73,8 +38,8 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path, content)
         store.add(change(), None)
 
     assert str(refused.value) == (
-        f"the store {tmp_path}/store.db is damaged, or no database: stop what uses it and move it "
-        "away: history is in the registry, and what was in flight can be asked for again"
+        f"the store {tmp_path}/store.db is damaged or not a SQLite database: stop what uses it and "
+        "move it away: history is in the registry, and changes in flight can be requested again"
     )
     assert (tmp_path / "store.db").read_bytes() == content
 
@@ -86,20 +51,6 @@ def test_a_damaged_page_is_noticed(file):
 
     with sqlite_store(file.parent) as store, pytest.raises(StoreUnavailableError, match="damaged"):
         store.open()
-
-
-def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path):
-    with closing(sqlite3.connect(tmp_path / "store.db")) as other:
-        other.execute("CREATE TABLE changes (a)")
-    before = (tmp_path / "store.db").read_bytes()
-
-    with (
-        sqlite_store(tmp_path) as store,
-        pytest.raises(StoreUnavailableError, match=r"of another program: point state\.dir at"),
-    ):
-        store.add(change(), None)
-
-    assert (tmp_path / "store.db").read_bytes() == before
 
 
 def test_an_empty_file_becomes_a_store(tmp_path):
@@ -137,7 +88,6 @@ def test_a_file_where_the_directory_should_be_is_said_in_one_sentence(tmp_path):
 NOBODY = """
 import os, pathlib, sys
 from engine.adapters.store import SqliteStore
-from engine.adapters.store.opening import open_database
 from engine.domain.errors import StoreUnavailableError
 from tests.contract.stores import HandClock, change
 
@@ -151,14 +101,6 @@ except StoreUnavailableError as error:
     print(error)
 store.close()
 """
-
-
-@pytest.fixture
-def public() -> Iterator[Path]:
-    """A directory that any user may enter, which those of pytest are not."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        yield Path(directory)
 
 
 @pytest.mark.parametrize("there", [True, False])

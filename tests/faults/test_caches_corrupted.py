@@ -172,7 +172,7 @@ def test_a_damaged_store_of_the_bot_is_said_with_what_is_lost(
 
     sentence = str(refused.value)
     assert sentence.startswith(f"the bot's store {tmp_path}/bot.db ")
-    assert "move it away" in sentence or "state.dir at a directory of floe's own" in sentence
+    assert "move it away" in sentence or "state.dir at a local directory of floe's own" in sentence
 
 
 def test_a_store_somebody_holds_for_long_is_said_to_be_busy(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_store_somebody_holds_for_long_is_said_to_be_busy(tmp_path: Path) -> N
         "sys.stdin.read()\n"
     )
     with closing(SqliteStore(tmp_path, HandClock(), wait_seconds=0.3)) as store:
-        store.keep_head("prod", 1, "sha256:a")
+        store.note("c-1", [("first", {})])
         with subprocess.Popen(
             [sys.executable, "-c", holder, tmp_path / "store.db"],
             stdin=subprocess.PIPE,
@@ -193,8 +193,8 @@ def test_a_store_somebody_holds_for_long_is_said_to_be_busy(tmp_path: Path) -> N
             assert held.stdout is not None
             assert held.stdout.readline() == b"held\n"
             with pytest.raises(StoreUnavailableError, match=r"not free within 0\.3 seconds: try"):
-                store.keep_head("prod", 2, "sha256:b")
+                store.note("c-1", [("second", {})])
             held.communicate(timeout=30)
 
-        store.keep_head("prod", 2, "sha256:b")
-        assert store.known_head("prod") == (2, "sha256:b")
+        store.note("c-1", [("second", {})])
+        assert [event.kind for event in store.events(0)] == ["first", "second"]

@@ -18,7 +18,7 @@ from engine.ports.audit_backend import (
 
 # Loaded when asked for: an object store client is no small import.
 _OURS = {
-    "database": ("engine.adapters.audit.database", "open_database"),
+    "database": ("engine.adapters.audit.database", "open_audit_database"),
     "s3": ("engine.adapters.audit.objects", "open_objects"),
 }
 _SECONDS = 30.0

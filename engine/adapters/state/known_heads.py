@@ -4,12 +4,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.adapters.disks import way_out
-from engine.adapters.files import write_file
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from engine.domain.errors import ConfigError
 from engine.domain.record import DigestText
+from engine.runtime.disk_errors import disk_fix
+from engine.runtime.whole_files import write_file
 
 _MAX_BYTES = 4 * 1024 * 1024
 
@@ -76,5 +76,5 @@ class FileHeads:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_file(self._path, content)
         except OSError as error:
-            out = way_out(error)
+            out = disk_fix(error)
             raise ConfigError(f"{self._path} cannot be written: {error.strerror}; {out}") from error

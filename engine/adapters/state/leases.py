@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.adapters.disks import way_out
 from engine.adapters.state.lock_files import (
     SETTING,
     LockDirectory,
@@ -24,6 +23,7 @@ from engine.adapters.state.lock_files import (
 )
 from engine.domain.errors import ConfigError, ConflictError, StoreUnavailableError
 from engine.domain.text import printable
+from engine.runtime.disk_errors import disk_fix
 
 _log = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ class FileLeases:
             return open_lock_file(path, everybody=everybody)
         except OSError as error:
             other = f"remove the file, or set {SETTING} to another directory"
-            out = way_out(error) if own else way_out(error, other)
+            out = disk_fix(error) if own else disk_fix(error, other)
             kind = StoreUnavailableError if error.errno in _NO_ROOM else ConfigError
             raise kind(f"the lease {path} cannot be made: {error.strerror}; {out}") from error
 

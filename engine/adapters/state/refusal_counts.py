@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.adapters.disks import way_out
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.record import UtcTime
 from engine.ports import Due
+from engine.runtime.disk_errors import disk_fix
 
 _BETWEEN_RECORDS = timedelta(hours=1)
 _TO_RECORD = timedelta(minutes=1)
@@ -86,7 +86,7 @@ class FileTally:
                     # Not left to closing: a process forked meanwhile shares the open file.
                     fcntl.flock(file, fcntl.LOCK_UN)
         except OSError as error:
-            out = way_out(error, "point state.dir at a local directory this user may write")
+            out = disk_fix(error, "point state.dir at a local directory this user may write")
             raise StoreUnavailableError(
                 f"{self._path} cannot be used: {error.strerror}; {out}"
             ) from error

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.adapters.files import write_file
 from engine.domain.record import RegistrySync
+from engine.runtime.whole_files import write_file
 
 _log = logging.getLogger(__name__)
 _MAX_BYTES = 4 * 1024 * 1024

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from sqlite3 import Connection
 
 from engine.adapters.store import statements as sql
 from engine.adapters.store.rows import micros, next_turn
 from engine.domain.change import Change
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ class Hold:
 
 
 def take(
-    db: "Database", worker: str, now: datetime, lasting: timedelta, only: str | None = None
+    db: Connection, worker: str, now: datetime, lasting: timedelta, only: str | None = None
 ) -> Change | None:
     """
     The next change by turn of the free environment served longest ago, or `only` that of this id.
@@ -72,14 +69,14 @@ def take(
     return change
 
 
-def renew(db: "Database", change_id: str, worker: str, now: datetime, lasting: timedelta) -> bool:
+def renew(db: Connection, change_id: str, worker: str, now: datetime, lasting: timedelta) -> bool:
     """A claim that ran out but was not taken is still its holder's."""
     instant = micros(now)
     values = [instant, instant + micros_of(lasting), change_id, worker]
     return db.execute(sql.RENEW, values).rowcount == 1
 
 
-def release(db: "Database", change_id: str, worker: str) -> None:
+def release(db: Connection, change_id: str, worker: str) -> None:
     db.execute(sql.RELEASE, [change_id, worker])
 
 
@@ -87,11 +84,11 @@ def micros_of(duration: timedelta) -> int:
     return duration // timedelta(microseconds=1)
 
 
-def _holds(db: "Database") -> dict[str, Hold]:
+def _holds(db: Connection) -> dict[str, Hold]:
     return {row[0]: Hold(*row) for row in db.execute(sql.HOLDS).fetchall()}
 
 
-def _doubt(db: "Database", holds: dict[str, Hold], now: int) -> None:
+def _doubt(db: Connection, holds: dict[str, Hold], now: int) -> None:
     for hold in holds.values():
         doubted = hold.doubted_at(now)
         if doubted != hold.doubted:

@@ -1,11 +1,12 @@
 """The `RecordStore` in a SQLite file of its own, which may be deleted at any time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from sqlite3 import Connection
+from typing import Any
 
-from engine.adapters.store.connections import Connections
 from engine.adapters.store.rows import micros, moment
+from engine.adapters.store.schema import APPLICATION_ID
 from engine.domain.artifact import Digest
 from engine.domain.ledger import LedgerEntry
 from engine.domain.names import canonical_name
@@ -14,14 +15,11 @@ from engine.domain.selection import Selection
 from engine.domain.state import EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus
 from engine.ports.record_cache import Covered, Cursor, KeptRecord, SeenStatus
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
+from engine.runtime.sqlite_database import SqliteDatabase
 
 FILE_NAME = "records.db"
 
 _FIRST = """
-PRAGMA application_id = 0x666C6F65;
 CREATE TABLE records (
     environment TEXT NOT NULL, sequence INTEGER NOT NULL, digest TEXT NOT NULL, id TEXT NOT NULL,
     at INTEGER NOT NULL, kind TEXT NOT NULL, version TEXT, subject TEXT, brings INTEGER NOT NULL,
@@ -48,8 +46,10 @@ CREATE TABLE seen (
 );
 """
 # The columns of operators hold canonical names; records are read from the ledgers again.
-_CANONICAL = "DELETE FROM records; DELETE FROM covered;"
-_STEPS: Mapping[str, str] = {"records-0001": _FIRST, "records-0002": _CANONICAL}
+_CANONICAL = """
+DELETE FROM records;
+DELETE FROM covered;
+"""
 _KEEP = """
 INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
@@ -71,13 +71,20 @@ class SqliteRecords:
     """Implements `engine.ports.record_cache.RecordStore`: `records.db` in `directory`."""
 
     def __init__(self, directory: Path, wait_seconds: float = 5) -> None:
-        self._connections = Connections(directory / FILE_NAME, wait_seconds, _STEPS)
+        self._database = SqliteDatabase(
+            directory / FILE_NAME,
+            "the store",
+            APPLICATION_ID,
+            (_FIRST, _CANONICAL),
+            "stop what uses it and move it away: it is a copy of the ledgers and is made again",
+            wait_seconds=wait_seconds,
+        )
 
     def close(self) -> None:
-        self._connections.close()
+        self._database.close()
 
     def covered(self, environment: str) -> Covered | None:
-        with self._connections.read() as db:
+        with self._database.read() as db:
             return _covered(db, environment)
 
     def extend(
@@ -87,7 +94,7 @@ class SqliteRecords:
         before: Covered | None,
         after: Covered,
     ) -> bool:
-        with self._connections.write() as db:
+        with self._database.write() as db:
             if _covered(db, environment) != before:
                 return False
             for entry in entries:
@@ -97,7 +104,7 @@ class SqliteRecords:
         return True
 
     def forget(self, environment: str) -> None:
-        with self._connections.write() as db:
+        with self._database.write() as db:
             db.execute("DELETE FROM covered WHERE environment = ?", [environment])
             db.execute("DELETE FROM records WHERE environment = ?", [environment])
 
@@ -106,32 +113,32 @@ class SqliteRecords:
     ) -> tuple[KeptRecord, ...]:
         where, values = _conditions(selection, after)
         order = " ORDER BY at DESC, environment DESC, sequence DESC LIMIT ?"
-        with self._connections.read() as db:
+        with self._database.read() as db:
             return _kept(db, _FIELDS + where + order, [*values, limit])
 
     def by_id(self, record_id: str) -> KeptRecord | None:
-        with self._connections.read() as db:
+        with self._database.read() as db:
             return next(iter(_kept(db, f"{_FIELDS} WHERE id = ? LIMIT 1", [record_id])), None)
 
     def versions(self, limit: int) -> tuple[str, ...]:
-        with self._connections.read() as db:
+        with self._database.read() as db:
             return tuple(version for (version,) in db.execute(_VERSIONS, [limit]).fetchall())
 
     def placed(self, versions: Sequence[str]) -> frozenset[tuple[str, str]]:
         marks = ", ".join("?" * len(versions))
         found = f"SELECT DISTINCT version, environment FROM records WHERE version IN ({marks})"  # noqa: S608 - question marks only
-        with self._connections.read() as db:
+        with self._database.read() as db:
             rows = db.execute(f"{found} AND brings", list(versions)).fetchall()
         return frozenset((version, environment) for version, environment in rows)
 
     def count(self) -> dict[tuple[str, str], int]:
         counted = "SELECT environment, kind, count(*) FROM records GROUP BY environment, kind"
-        with self._connections.read() as db:
+        with self._database.read() as db:
             rows = db.execute(counted).fetchall()
         return {(environment, kind): number for environment, kind, number in rows}
 
     def see(self, seen: Iterable[SeenStatus]) -> None:
-        with self._connections.write() as db:
+        with self._database.write() as db:
             for each in seen:
                 status = each.status
                 row = [status.name, micros(each.at), status.state.model_dump_json()]
@@ -142,12 +149,12 @@ class SqliteRecords:
                 )
 
     def seen(self) -> tuple[SeenStatus, ...]:
-        with self._connections.read() as db:
+        with self._database.read() as db:
             rows = db.execute("SELECT environment, at, state, latest, lock FROM seen").fetchall()
             return tuple(_seen(*row) for row in rows)
 
 
-def _covered(db: "Database", environment: str) -> Covered | None:
+def _covered(db: Connection, environment: str) -> Covered | None:
     row = db.execute(_COVERED, [environment]).fetchone()
     if row is None:
         return None
@@ -199,7 +206,7 @@ def _conditions(selection: Selection, after: Cursor | None) -> tuple[str, list[A
     return (f" WHERE {words}" if words else ""), [value for _, values in asked for value in values]
 
 
-def _kept(db: "Database", statement: str, values: list[Any]) -> tuple[KeptRecord, ...]:
+def _kept(db: Connection, statement: str, values: list[Any]) -> tuple[KeptRecord, ...]:
     return tuple(
         KeptRecord(
             environment,

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from sqlite3 import Connection
 
 from engine.adapters.store import statements as sql
 from engine.adapters.store.rows import micros
 from engine.ports.change_store import OUTPUTS_KEPT
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 # Rows of each kind that go with one new change: more than a change brings, so the store shrinks.
 _AT_ONCE = 200
@@ -36,7 +33,7 @@ class Retention:
             raise ValueError(f"keys are kept for {_MIN_KEYS}, events for {_MIN_EVENTS} at least")
 
 
-def clear(db: "Database", now: datetime, keep: Retention) -> None:
+def clear(db: Connection, now: datetime, keep: Retention) -> None:
     """Bounded, so that the caller does not wait for what others left behind."""
     for statement, age in (
         (sql.CLEAR_KEYS, keep.keys),

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, TypeAdapter
@@ -12,7 +14,7 @@ from engine.domain.change import Change
 from engine.ports.change_store import Event, Note
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from sqlite_utils.db import Table
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,7 +30,16 @@ def moment(micros: int) -> datetime:
     return _EPOCH + micros * _MICROSECOND
 
 
-def insert(db: "Database", change: Change) -> None:
+def table(db: Connection, name: str) -> "Table":
+    # Loading sqlite-utils takes longer than a promotion that adds no row here.
+    opened = import_module("sqlite_utils").Database(
+        db, recursive_triggers=False, execute_plugins=False
+    )
+    found: Table = opened.table(name)
+    return found
+
+
+def insert(db: Connection, change: Change) -> None:
     columns = {
         "id": change.id,
         "action": change.action,
@@ -36,28 +47,28 @@ def insert(db: "Database", change: Change) -> None:
         "version": change.version,
         "turn": next_turn(db),
     }
-    db.table("changes").insert(columns | _moving(change))
+    table(db, "changes").insert(columns | _moving(change))
 
 
-def move(db: "Database", before: Change, after: Change) -> bool:
+def move(db: Connection, before: Change, after: Change) -> bool:
     """The compare-and-swap: False when the change is not in the state and revision of `before`."""
     was = {"id": before.id, "state_before": before.state, "revision_before": before.revision}
     return db.execute(sql.MOVE, was | _moving(after)).rowcount == 1
 
 
-def next_turn(db: "Database") -> int:
+def next_turn(db: Connection) -> int:
     """The end of the queue."""
     turn: int = db.execute(sql.NEXT_TURN).fetchone()[0]
     return turn
 
 
-def select(db: "Database", statement: str, *parameters: str | int) -> tuple[Change, ...]:
+def select(db: Connection, statement: str, *parameters: str | int) -> tuple[Change, ...]:
     """The changes whose `document` the statement selects."""
     rows = db.execute(statement, parameters).fetchall()
     return tuple(Change.model_validate_json(document) for (document,) in rows)
 
 
-def note(db: "Database", change_id: str, at: datetime, notes: Sequence[Note]) -> None:
+def note(db: Connection, change_id: str, at: datetime, notes: Sequence[Note]) -> None:
     """
     Put events at the end of the feed. Writers take turns, so sequences become visible in order
     and without gaps: who has seen n has seen everything up to n.
@@ -66,18 +77,18 @@ def note(db: "Database", change_id: str, at: datetime, notes: Sequence[Note]) ->
         {"change_id": change_id, "kind": kind, "at": micros(at), "details": to_json(details)}
         for kind, details in notes
     )
-    db.table("events").insert_all(rows)
+    table(db, "events").insert_all(rows)
 
 
-def events(db: "Database", after: int, limit: int) -> Iterator[Event]:
+def events(db: Connection, after: int, limit: int) -> Iterator[Event]:
     return _events(db, sql.EVENTS, [after, max(limit, 0)])
 
 
-def story(db: "Database", change_id: str, limit: int) -> Iterator[Event]:
+def story(db: Connection, change_id: str, limit: int) -> Iterator[Event]:
     return _events(db, sql.STORY, [change_id, limit])
 
 
-def _events(db: "Database", statement: str, values: Sequence[str | int]) -> Iterator[Event]:
+def _events(db: Connection, statement: str, values: Sequence[str | int]) -> Iterator[Event]:
     for sequence, change_id, kind, at, details in db.execute(statement, values):
         yield Event(sequence, change_id, kind, moment(at), from_json(details))
 

@@ -1,15 +1,14 @@
-"""The tables of the store and the numbered steps that lead to them."""
+"""The tables of the store and the numbered migrations that lead to them."""
 
-from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from sqlite_utils import Database, Migrations
+from engine.runtime.sqlite_database import SqliteDatabase
 
+FILE_NAME = "store.db"
 # "floe" in ASCII: tells our files from those of other programs.
 APPLICATION_ID = 0x666C6F65
 
-_FIRST = f"""
-PRAGMA application_id = {APPLICATION_ID};
-
+_FIRST = """
 CREATE TABLE changes (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -83,42 +82,22 @@ CREATE TABLE heads (
 );
 """
 
-# Steps are only ever added: a released one is in files out there.
-STEPS: Mapping[str, str] = {"0001": _FIRST}
+# Only ever extended: a released migration is in the files of its users.
+MIGRATIONS = (_FIRST,)
+# What is lost with the file, so that its owner does not fear for history.
+IF_DAMAGED = (
+    "stop what uses it and move it away: history is in the registry, and changes in flight can be "
+    "requested again"
+)
 
 
-class NewerSchemaError(Exception):
-    """The file has been through steps that are not known here; they are its arguments."""
-
-
-def upgrade(db: Database, steps: Mapping[str, str]) -> None:
-    """
-    Bring the tables to the newest of `steps`; NewerSchemaError when they are beyond it.
-
-    All pending steps are one transaction that excludes other writers, so whoever comes first does
-    the work, and a death in the middle leaves the file as it was.
-    """
-    migrations = Migrations("floe.store")
-    for name, sql in steps.items():
-        migrations(name=name)(_step(sql))
-    if not _pending(migrations, db, steps):
-        return
-    db.execute("BEGIN IMMEDIATE")
-    # Again, inside: somebody may have been faster.
-    if _pending(migrations, db, steps):
-        migrations.apply(db)
-    db.commit()
-
-
-def _pending(migrations: Migrations, db: Database, steps: Mapping[str, str]) -> bool:
-    unknown = {step.name for step in migrations.applied(db)} - steps.keys()
-    if unknown:
-        raise NewerSchemaError(*sorted(unknown))
-    return bool(migrations.pending(db))
-
-
-def _step(sql: str) -> Callable[[Database], None]:
-    def run(db: Database, /) -> None:
-        db.executescript(sql)
-
-    return run
+def state_database(directory: Path, wait_seconds: float = 5) -> SqliteDatabase:
+    """Return the database `store.db` of the state directory; nothing is opened yet."""
+    return SqliteDatabase(
+        directory / FILE_NAME,
+        "the store",
+        APPLICATION_ID,
+        MIGRATIONS,
+        IF_DAMAGED,
+        wait_seconds=wait_seconds,
+    )

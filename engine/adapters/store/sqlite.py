@@ -3,24 +3,20 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from sqlite3 import Connection
 
 from pydantic import JsonValue
 
 from engine.adapters.store import claims, rows
 from engine.adapters.store import statements as sql
-from engine.adapters.store.connections import Connections
 from engine.adapters.store.retention import Retention, clear
+from engine.adapters.store.schema import state_database
 from engine.domain.change import Change
 from engine.domain.errors import ConflictError
 from engine.domain.gate import GateKind
 from engine.ports import Clock
 from engine.ports.change_store import Event, Note
 
-if TYPE_CHECKING:
-    from sqlite_utils import Database
-
-FILE_NAME = "store.db"
 MAX_OUTPUT_BYTES = 64 * 1024
 _KEPT_RUNS = 20
 _STORY = 1000
@@ -44,12 +40,12 @@ class SqliteStore:
         wait_seconds: float = 5,
         keep: Retention | None = None,
     ) -> None:
-        self._connections = Connections(directory / FILE_NAME, wait_seconds)
+        self._database = state_database(directory, wait_seconds)
         self._clock = clock
         self._keep = keep or Retention()
 
     def close(self) -> None:
-        self._connections.close()
+        self._database.close()
 
     def add(
         self, change: Change, idempotency_key: str | None, events: Sequence[Note] = ()
@@ -59,7 +55,7 @@ class SqliteStore:
         has ended. ConflictError for an id that is taken.
         """
         now = self._clock.now()
-        with self._connections.write() as db:
+        with self._database.write() as db:
             known = self._by_key(db, idempotency_key, now)
             kept = known or (_twin(db, change) if change.open else None)
             if kept is None:
@@ -73,7 +69,7 @@ class SqliteStore:
         return kept
 
     def get(self, change_id: str) -> Change | None:
-        with self._connections.read() as db:
+        with self._database.read() as db:
             return next(iter(rows.select(db, sql.CHANGE_BY_ID, change_id)), None)
 
     def move(self, before: Change, after: Change, events: Sequence[Note] = ()) -> bool:
@@ -81,21 +77,21 @@ class SqliteStore:
         if (after.id, after.revision) != (before.id, before.revision + 1):
             raise ValueError(f"change {after.id}: revision {after.revision} is not the next one")
         now = self._clock.now()
-        with self._connections.write() as db:
+        with self._database.write() as db:
             moved = rows.move(db, before, after)
             if moved:
                 rows.note(db, after.id, now, events)
         return moved
 
     def open(self, target: str | None = None) -> tuple[Change, ...]:
-        with self._connections.read() as db:
+        with self._database.read() as db:
             if target is None:
                 return rows.select(db, sql.OPEN)
             return rows.select(db, sql.OPEN_TO, target)
 
     def recent(self, limit: int, before: str | None = None) -> tuple[Change, ...]:
         """By the order in which they were added; nothing is before a change that is not there."""
-        with self._connections.read() as db:
+        with self._database.read() as db:
             number = _AFTER_ALL if before is None else _number(db, before) or 0
             return rows.select(db, sql.RECENT, number, max(limit, 0))
 
@@ -103,90 +99,81 @@ class SqliteStore:
         self, worker: str, now: datetime, lasting: timedelta, only: str | None = None
     ) -> Change | None:
         """A clock that is put back lets nobody in before its time (`claims.Hold`)."""
-        with self._connections.write() as db:
+        with self._database.write() as db:
             return claims.take(db, worker, now, lasting, only)
 
     def renew(self, change_id: str, worker: str, now: datetime, lasting: timedelta) -> bool:
-        with self._connections.write() as db:
+        with self._database.write() as db:
             return claims.renew(db, change_id, worker, now, lasting)
 
     def release(self, change_id: str, worker: str) -> None:
-        with self._connections.write() as db:
+        with self._database.write() as db:
             claims.release(db, change_id, worker)
 
     def events(self, after: int, limit: int = 100) -> tuple[Event, ...]:
-        with self._connections.read() as db:
+        with self._database.read() as db:
             return tuple(rows.events(db, after, limit))
 
     def story(self, change_id: str) -> tuple[Event, ...]:
-        with self._connections.read() as db:
+        with self._database.read() as db:
             return tuple(rows.story(db, change_id, _STORY))
 
     def note(self, change_id: str, events: Sequence[Note]) -> None:
         now = self._clock.now()
-        with self._connections.write() as db:
+        with self._database.write() as db:
             rows.note(db, change_id, now, events)
 
     def keep_output(self, change_id: str, gate: GateKind, output: bytes) -> None:
         """Of a longer one, head and tail are kept. Where no change is added, old ones go here."""
         now = self._clock.now()
         at = rows.micros(now)
-        with self._connections.write() as db:
+        with self._database.write() as db:
             db.execute(sql.KEEP_OUTPUT, [change_id, gate.value, at, _shortened(output)])
             clear(db, now, self._keep)
 
     def output(self, change_id: str, gate: GateKind) -> bytes | None:
-        with self._connections.read() as db:
+        with self._database.read() as db:
             row: tuple[bytes] | None = db.execute(sql.OUTPUT, [change_id, gate.value]).fetchone()
         return row[0] if row else None
 
     def gate_seconds(self, target: str, gate: GateKind) -> tuple[float, ...]:
-        with self._connections.read() as db:
+        with self._database.read() as db:
             found = db.execute(sql.RUNS, [target, gate.value, _KEPT_RUNS]).fetchall()
         return tuple(seconds for (seconds,) in found)
 
     def keep_gate_seconds(self, target: str, gate: GateKind, seconds: float) -> None:
-        with self._connections.write() as db:
-            db.table("gate_runs").insert({"target": target, "gate": gate.value, "seconds": seconds})
+        with self._database.write() as db:
+            run = {"target": target, "gate": gate.value, "seconds": seconds}
+            rows.table(db, "gate_runs").insert(run)
             db.execute(sql.FORGET_RUNS, [target, gate.value, _KEPT_RUNS])
 
     def remember(self, key: str, value: Mapping[str, JsonValue], now: datetime) -> None:
-        with self._connections.write() as db:
+        with self._database.write() as db:
             db.execute(sql.REMEMBER, [key, rows.micros(now), rows.to_json(value)])
 
     def recall(self, key: str) -> Mapping[str, JsonValue] | None:
-        with self._connections.read() as db:
+        with self._database.read() as db:
             row = db.execute(sql.RECALL, [key]).fetchone()
             return rows.from_json(row[0]) if row else None
 
-    def known_head(self, environment: str) -> tuple[int, str] | None:
-        with self._connections.read() as db:
-            row: tuple[int, str] | None = db.execute(sql.HEAD, [environment]).fetchone()
-        return row
-
-    def keep_head(self, environment: str, sequence: int, digest: str) -> None:
-        """An older head, or another one of the same sequence, does not replace what is known."""
-        with self._connections.write() as db:
-            db.execute(sql.KEEP_HEAD, [environment, sequence, digest])
-
-    def _by_key(self, db: "Database", key: str | None, now: datetime) -> Change | None:
+    def _by_key(self, db: Connection, key: str | None, now: datetime) -> Change | None:
         if key is None:
             return None
         oldest = rows.micros(now - self._keep.keys)
         return next(iter(rows.select(db, sql.CHANGE_BY_KEY, key, oldest)), None)
 
 
-def _twin(db: "Database", change: Change) -> Change | None:
+def _twin(db: Connection, change: Change) -> Change | None:
     asked = (change.action, change.version, change.target)
     return next(iter(rows.select(db, sql.OPEN_TWIN, *asked)), None)
 
 
-def _refuse_taken(db: "Database", change: Change) -> None:
+def _refuse_taken(db: Connection, change: Change) -> None:
     if _number(db, change.id) is not None:
         raise ConflictError(f"There is another change {change.id} already: ask again")
 
 
-def _number(db: "Database", change_id: str) -> int | None:
+def _number(db: Connection, change_id: str) -> int | None:
     row: tuple[int] | None = db.execute(sql.NUMBER, [change_id]).fetchone()
     return row[0] if row else None
 

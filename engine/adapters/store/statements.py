@@ -68,12 +68,6 @@ DELETE FROM gate_runs WHERE number IN (
 """
 REMEMBER = "INSERT OR REPLACE INTO verifications (key, at, value) VALUES (?, ?, ?)"
 RECALL = "SELECT value FROM verifications WHERE key = ?"
-HEAD = "SELECT sequence, digest FROM heads WHERE environment = ?"
-KEEP_HEAD = """
-INSERT INTO heads (environment, sequence, digest) VALUES (?, ?, ?)
-ON CONFLICT (environment) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest
-WHERE excluded.sequence > heads.sequence
-"""
 
 CLEAR_KEYS = """
 DELETE FROM keys WHERE rowid IN (SELECT rowid FROM keys WHERE at < ? ORDER BY at LIMIT ?)

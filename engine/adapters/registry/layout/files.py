@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.adapters.disks import way_out
 from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
+from engine.runtime.disk_errors import disk_fix
 
 LOCK_WAIT_SECONDS = 30.0
 _POLL_SECONDS = 0.01
@@ -24,7 +24,7 @@ def writing(root: Path) -> Iterator[None]:
     except OSError as error:
         refused = error.errno in _NO_RIGHT
         right = "run as a user who may write there"
-        out = way_out(error, right if refused else "see that the directory can be written")
+        out = disk_fix(error, right if refused else "see that the directory can be written")
         raise RegistryUnavailableError(
             f"the image layout {root} cannot be written: {error.strerror}; "
             f"nothing took effect: {out}"

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.adapters.files import write_file
 from engine.adapters.registry.layout.files import locked, read_file, writing
 from engine.adapters.registry.layout.index import EMPTY_INDEX, LayoutIndex
 from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
+from engine.runtime.whole_files import write_file
 
 # About 180,000 entries; what is larger is not the index of one repository.
 MAX_INDEX_BYTES = 64 * 1024 * 1024

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from engine.adapters.files import write_file
 from engine.adapters.registry.digest_check import check_name, check_saved
 from engine.adapters.registry.layout.files import read_file, writing
 from engine.adapters.registry.layout.index import LayoutIndex
@@ -32,6 +31,7 @@ from engine.domain.manifest import (
 )
 from engine.domain.text import printable
 from engine.ports import Upload
+from engine.runtime.whole_files import write_file
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.adapters.files import write_pieces
 from engine.adapters.registry.digest_check import check_name
 from engine.adapters.registry.layout.files import writing
 from engine.adapters.registry.layout.registry import LayoutRegistry
@@ -13,6 +12,7 @@ from engine.adapters.registry.mirror.side import Pieces
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import ContentMissingError, RegistryUnavailableError
 from engine.domain.manifest import Descriptor, Manifest
+from engine.runtime.whole_files import write_pieces
 
 _PIECE_BYTES = 256 * 1024
 

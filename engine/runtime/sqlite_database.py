@@ -1,0 +1,133 @@
+"""A SQLite file of floe with its connections and its error messages."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from engine.domain.errors import AuditUnavailableError, StoreUnavailableError
+from engine.runtime.disk_errors import STATE_ACCESS, describe_sqlite_error, disk_fix
+from engine.runtime.sqlite_file import UnsuitableDatabaseError, open_database
+
+
+@dataclass
+class SqliteDatabase:
+    """
+    The SQLite file at `path`, called `name` in messages. Nothing is opened before it is used.
+
+    Every failure is an `error_type` whose message names the file, the problem and the fix:
+    `if_damaged` for damage, `elsewhere` for a file that floe cannot share or did not make, `access`
+    for missing rights. Up to `kept` connections stay open: threads that use them come and go.
+    """
+
+    path: Path
+    name: str
+    application_id: int
+    migrations: Sequence[str]
+    if_damaged: str
+    elsewhere: str = "point state.dir at a local directory of floe's own"
+    access: str = STATE_ACCESS
+    error_type: type[StoreUnavailableError | AuditUnavailableError] = StoreUnavailableError
+    wait_seconds: float = 5
+    kept: int = 8
+    unmarked_table: str | None = None
+    _idle: list[sqlite3.Connection] = field(default_factory=list, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _closed: bool = field(default=False, init=False)
+
+    def exists(self) -> bool:
+        with self.translated_errors():
+            return self.path.exists()
+
+    def open(self) -> sqlite3.Connection:
+        """Open a connection that the caller closes."""
+        with self.translated_errors():
+            return open_database(
+                self.path,
+                self.application_id,
+                self.migrations,
+                wait_seconds=self.wait_seconds,
+                unmarked_table=self.unmarked_table,
+            )
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """
+        Lend a connection for single statements, each of which sees one moment. An error costs the
+        connection: closing it ends its transaction and its locks.
+        """
+        with self.translated_errors():
+            connection = self._take()
+            try:
+                yield connection
+            except ValidationError as error:
+                connection.close()
+                raise self.unavailable(
+                    f"holds what this floe cannot read: use the one that wrote it, or "
+                    f"{self.if_damaged}"
+                ) from error
+            except BaseException:
+                connection.close()
+                raise
+            self._give(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """
+        Run a transaction that excludes all other writers of all processes from its start, so that
+        what it reads is still true when it writes. It survives kill -9 once this has returned.
+        """
+        with self.read() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close idle connections now, and those in use when they are returned."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def translated_errors(self) -> Iterator[None]:
+        """Turn errors of SQLite and of the file system into `error_type`."""
+        try:
+            yield
+        except UnsuitableDatabaseError as error:
+            raise self.unavailable(f"{error}: {self.elsewhere}") from error
+        except sqlite3.Error as error:
+            fact = describe_sqlite_error(
+                self.path,
+                error,
+                wait_seconds=self.wait_seconds,
+                if_damaged=self.if_damaged,
+                access=self.access,
+            )
+            raise self.unavailable(fact) from error
+        except OSError as error:
+            fix = disk_fix(error, self.access)
+            raise self.unavailable(f"cannot be opened: {error.strerror}; {fix}") from error
+
+    def unavailable(self, problem: str) -> StoreUnavailableError | AuditUnavailableError:
+        return self.error_type(f"{self.name} {self.path} {problem}", {"store": str(self.path)})
+
+    def _take(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._closed:
+                raise self.unavailable("was closed: floe is ending")
+            if self._idle:
+                return self._idle.pop()
+        return self.open()
+
+    def _give(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if not self._closed and len(self._idle) < self.kept:
+                self._idle.append(connection)
+                return
+        connection.close()
