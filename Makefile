@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WORKERS ?= auto
 
-.PHONY: help demo serve-demo demo-slack test check audit reference images requirements bench install dev packages peers clean
+.PHONY: help demo serve-demo demo-slack test test-peers check audit reference images requirements bench install dev packages peers clean
 help:
 	@echo "make demo    see it work: seeds an embedded registry and promotes through it"
 	@echo "make serve-demo  a page with a past, to look at and to approve on"
 	@echo "make demo-slack  a Slack workspace with the bot in it, to try every command"
 	@echo "make test    run the tests, on a real registry"
+	@echo "make test-peers  run the tests against cosign, which is built first"
 	@echo "make check   style, types, import contracts, file sizes, plain English"
 	@echo "make dev     prepare a checkout for work: tools, editable install, commit hook"
 	@echo "make audit   ask an advisory service about every locked version (exit 3: none answered)"
@@ -28,9 +29,14 @@ demo-slack: $(INSTALLED)
 	@.ci/packages npm
 	@$(BIN)/python -m demo.slack
 
-# A file of tests stays in one process, so that what it starts is started once. WORKERS=0: one by one.
+# A test file runs in one process, so that it starts its servers once. WORKERS=0: one by one.
 test: $(INSTALLED) packages peers
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not peers"
+
+# The tests against cosign, which takes minutes to build.
+test-peers: $(INSTALLED) packages
+	@.ci/peers cosign
+	$(BIN)/python -m pytest -q -m peers
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -86,7 +92,7 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 packages:
 	@.ci/packages docker-registry skopeo chromium npm jq
 
-# Built once into a cache outside the tree; where Go is not, the tests say what they left out.
+# Built once into a cache outside the tree; without Go the tests that need them are skipped.
 peers:
 	@.ci/peers
 

@@ -1,5 +1,6 @@
 """The reference of the Python API, from the docstrings of `engine.api`."""
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -31,11 +32,12 @@ def api_page() -> str:
     return "\n".join([_HEAD, *sections])
 
 
-def _class(cls: type) -> Iterator[str]:
+def _class(cls: type[Any]) -> Iterator[str]:
     yield f"## {cls.__name__}\n\n{_doc(cls)}\n"
+    fields = {field.name for field in dataclasses.fields(cls)}
     for name in sorted(dir(cls)):
         member = inspect.getattr_static(cls, name)
-        if name.startswith("_") or not inspect.isfunction(member):
+        if name.startswith("_") or name in fields or not inspect.isfunction(member):
             continue
         yield _function(member, f"{cls.__name__}.")
 

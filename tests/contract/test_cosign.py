@@ -16,7 +16,7 @@ from tests.builders import image
 from tests.peers import raw
 from tests.peers.go import peer, referrers_registry
 
-pytestmark = pytest.mark.requirement("FR-018")
+pytestmark = [pytest.mark.requirement("FR-018"), pytest.mark.peers]
 FORMATS = {
     "legacy": ("--new-bundle-format=false",),
     "bundle": ("--new-bundle-format=true",),

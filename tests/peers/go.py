@@ -1,4 +1,4 @@
-"""Peers that are built from Go modules by `make peers`; tests without them say so."""
+"""Peers that `make peers` and `make test-peers` build from Go modules."""
 
 import os
 import subprocess
@@ -13,10 +13,10 @@ BIN = Path(os.environ.get("FLOE_PEERS") or _CACHE / "floe-peers") / "bin"
 
 
 def peer(name: str) -> Path:
-    """The program, or the test is left out with the reason and the way in."""
+    """Return the path of a built program, or skip the test and name the command that builds it."""
     program = BIN / name
     if not program.exists():
-        pytest.skip(f"{name} is not built: `make peers` does it, where Go is")
+        pytest.skip(f"{name} is not built. Install Go, and run: make peers test-peers")
     return program
 
 
