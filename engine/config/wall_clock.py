@@ -1,4 +1,4 @@
-"""Hold exchanges over HTTP to a deadline: httpx bounds each read, and not all of them together."""
+"""Hold exchanges over HTTP to a deadline: httpx bounds each read and write, and not the sum."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,13 +10,15 @@ import httpcore
 import httpx
 
 _local = threading.local()
+# Written at once: after each piece the deadline is looked at again.
+_PIECE_BYTES = 64 * 1024
 
 
 @contextmanager
 def until(remaining: Callable[[], float]) -> Iterator[None]:
     """
-    Reads in this thread, over clients that are `held`, end when no seconds are `remaining`: then
-    they raise httpx.ReadTimeout, however small the pieces are that arrive.
+    End reads and writes in this thread, over clients that are `held`, when no seconds are
+    `remaining`: they raise httpx.TimeoutException, however small the pieces are that pass.
     """
     before = getattr(_local, "remaining", None)
     _local.remaining = remaining
@@ -27,7 +29,7 @@ def until(remaining: Callable[[], float]) -> Iterator[None]:
 
 
 def held(client: httpx.Client) -> httpx.Client:
-    """`client`, whose reads end at the deadline that `until` sets."""
+    """`client`, whose reads and writes end at the deadline that `until` sets."""
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx.HTTPTransport):
             # The only way in: httpx offers no network backend of its own choice.
@@ -35,13 +37,15 @@ def held(client: httpx.Client) -> httpx.Client:
     return client
 
 
-def _left(timeout: float | None) -> float | None:
+def _left(
+    timeout: float | None, late: type[httpcore.TimeoutException] = httpcore.ReadTimeout
+) -> float | None:
     remaining: Callable[[], float] | None = getattr(_local, "remaining", None)
     if remaining is None:
         return timeout
     seconds = remaining()
     if seconds <= 0:
-        raise httpcore.ReadTimeout("the answer comes too slowly")
+        raise late("the deadline for the exchange has passed")
     return seconds if timeout is None else min(timeout, seconds)
 
 
@@ -53,7 +57,9 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, _left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, timeout)
+        for start in range(0, len(buffer), _PIECE_BYTES):
+            piece = buffer[start : start + _PIECE_BYTES]
+            self._stream.write(piece, _left(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()

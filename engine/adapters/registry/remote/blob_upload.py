@@ -86,6 +86,8 @@ class BlobUpload:
         except (RegistryAccessError, RegistryAnswerError):
             raise
         except RegistryUnavailableError as error:
+            if deadline.remaining <= 0:
+                raise
             _log.info("opening another upload: %s", error)
             return None
         gone = answer.status in GONE or codes(answer) & GONE_CODES
