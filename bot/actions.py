@@ -39,7 +39,7 @@ from bot.payloads import (
 )
 from bot.slack_text import word
 from engine.domain.errors import UsageError
-from engine.domain.parsing import lock_seconds
+from engine.domain.parsing import parse_lock_duration
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 
@@ -117,7 +117,7 @@ class Actions:
         seconds = word(filled(view, "duration"))
         if seconds:
             try:
-                lock_seconds(seconds)
+                parse_lock_duration(seconds)
             except UsageError as error:
                 raise BadFormError({"duration": str(error)}) from error
         target = filled(view, "target") or carried.get("target") or self._look.last

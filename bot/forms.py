@@ -22,7 +22,7 @@ from bot.parse import Lock, PromoteForm, Rollback, Unlock
 from engine.api import Platform
 from engine.domain.errors import PromotionError, VersionNotPromotedError
 from engine.domain.operator import Operator
-from engine.domain.parsing import rollback_request
+from engine.domain.parsing import parse_rollback_request
 from engine.domain.plan import Effect, GateMode
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.trace import trace_id
@@ -74,7 +74,7 @@ class Forms:
     def _with_impact(self, operator: Operator, asker: Asker, asked: Rollback) -> View:
         path = self._platform.engine.path
         version = asked.version or self._version_before(asked.target)
-        request = rollback_request(
+        request = parse_rollback_request(
             path, version, asked.target, operator, trace_id(), asked.reason or _UNSAID
         )
         plan = self._platform.engine.plan(request, SILENT, GateMode.LIST)

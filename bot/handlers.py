@@ -27,7 +27,12 @@ from engine.domain.errors import (
 from engine.domain.names import Names
 from engine.domain.operator import Operator
 from engine.domain.overrides import Overrides
-from engine.domain.parsing import lock_request, promotion_request, rollback_request, unlock_request
+from engine.domain.parsing import (
+    parse_lock_request,
+    parse_promotion_request,
+    parse_rollback_request,
+    parse_unlock_request,
+)
 from engine.domain.plan import Effect, GateMode
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.domain.result import Ending, Result
@@ -93,7 +98,7 @@ class Decisions:
 
     def _promote(self, asked: Asked) -> Payload | None:
         operator = self._people.operator(asked.asker)
-        request = promotion_request(
+        request = parse_promotion_request(
             self._platform.engine.path,
             asked.text("version"),
             asked.text("source") or None,
@@ -110,7 +115,7 @@ class Decisions:
 
     def _rollback(self, asked: Asked) -> Payload | None:
         operator = self._people.operator(asked.asker)
-        request = rollback_request(
+        request = parse_rollback_request(
             self._platform.engine.path,
             asked.text("version"),
             asked.text("target"),
@@ -204,7 +209,7 @@ class Decisions:
 
     def _lock(self, asked: Asked) -> Payload | None:
         operator = self._people.operator(asked.asker)
-        request = lock_request(
+        request = parse_lock_request(
             self._platform.engine.path,
             asked.text("target"),
             operator,
@@ -234,7 +239,7 @@ class Decisions:
     def _unlock(self, asked: Asked) -> Payload | None:
         operator = self._people.operator(asked.asker)
         target = asked.text("target")
-        request = unlock_request(
+        request = parse_unlock_request(
             self._platform.engine.path, target, operator, asked.trace_id, asked.text("reason")
         )
         result: Result = self._platform.engine.run(request, SILENT)

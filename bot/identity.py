@@ -76,7 +76,7 @@ class People:
             id=f"slack:{home.team}/{asker.user}",
             source=IdentitySource.SLACK,
             verified=True,
-            vouched=(email, *ids) if email else ids,
+            verified_names=(email, *ids) if email else ids,
             groups=self._groups_of(asker.user),
         )
         operator = self._directory.operator(claims)

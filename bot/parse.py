@@ -22,11 +22,11 @@ from engine.domain.errors import PromotionError
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.parsing import (
-    lock_request,
-    lock_seconds,
-    promotion_request,
-    rollback_request,
-    unlock_request,
+    parse_lock_duration,
+    parse_lock_request,
+    parse_promotion_request,
+    parse_rollback_request,
+    parse_unlock_request,
 )
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath
 
@@ -119,7 +119,7 @@ def _promote(line: Line) -> Promote | PromoteForm:
         return _begun(line, version, target)
     overrides = Overrides("allow-older" in values, "override-rollback" in values, line.reason)
     try:
-        request = promotion_request(
+        request = parse_promotion_request(
             line.path, version, values.get("from"), target, _NOBODY, _NO_TRACE, overrides
         )
     except PromotionError as error:
@@ -183,7 +183,7 @@ def _rollback(line: Line) -> Rollback | Help:
     if version is None:
         return Rollback(None, target, line.reason)
     try:
-        request = rollback_request(
+        request = parse_rollback_request(
             line.path, version, target, _NOBODY, _NO_TRACE, line.reason or SAY_WHY
         )
     except PromotionError as error:
@@ -223,8 +223,8 @@ def _lock(line: Line) -> Lock | Help:
     target, duration = line.values["env"], line.values.get("for")
     try:
         if duration is not None:
-            lock_seconds(duration)
-        lock_request(line.path, target, _NOBODY, _NO_TRACE, line.reason or SAY_WHY, duration)
+            parse_lock_duration(duration)
+        parse_lock_request(line.path, target, _NOBODY, _NO_TRACE, line.reason or SAY_WHY, duration)
     except PromotionError as error:
         raise line.refusal(str(error), **{"for": "30m"}) from error
     return Lock(target, duration, line.reason)
@@ -236,7 +236,7 @@ def _unlock(line: Line) -> Unlock | Help:
     take_text(line, take_environment(line, line.free))
     target = line.values["env"]
     try:
-        unlock_request(line.path, target, _NOBODY, _NO_TRACE, line.reason or SAY_WHY)
+        parse_unlock_request(line.path, target, _NOBODY, _NO_TRACE, line.reason or SAY_WHY)
     except PromotionError as error:
         raise line.refusal(str(error), text=SAY_WHY, reason=None) from error
     return Unlock(target, line.reason)

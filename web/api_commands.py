@@ -13,11 +13,11 @@ from engine.domain.change import Change
 from engine.domain.errors import AuthorizationError, ConflictError, PromotionError, UsageError
 from engine.domain.operator import Operator
 from engine.domain.parsing import (
-    lock_request,
-    promotion_request,
-    restore_request,
-    rollback_request,
-    unlock_request,
+    parse_lock_request,
+    parse_promotion_request,
+    parse_restore_request,
+    parse_rollback_request,
+    parse_unlock_request,
 )
 from engine.domain.plan import GateMode
 from engine.domain.request import (
@@ -80,7 +80,7 @@ def promote() -> Answer:
     asked = Asked(body.version, body.source, body.target, body.dry_run, g.trace)
     engine = the_site().platform.engine
     try:
-        wanted = promotion_request(
+        wanted = parse_promotion_request(
             engine.path,
             body.version,
             body.source,
@@ -107,7 +107,7 @@ def roll_back() -> Answer:
     asked = AskedRollback(body.version, body.environment, body.reason, body.dry_run, g.trace)
     engine = the_site().platform.engine
     try:
-        wanted = rollback_request(
+        wanted = parse_rollback_request(
             engine.path, body.version, body.environment, _caller(), g.trace, asked.stated_reason
         )
         if body.dry_run:
@@ -147,7 +147,7 @@ def lock(name: str) -> Answer:
     body = sent(Lock)
     asked = AskedFreeze("lock", name, body.reason, g.trace)
     path = the_site().platform.engine.path
-    ask = partial(lock_request, path, name, _caller(), g.trace, body.reason, body.duration)
+    ask = partial(parse_lock_request, path, name, _caller(), g.trace, body.reason, body.duration)
     return _frozen(asked, ask, body)
 
 
@@ -156,7 +156,7 @@ def unlock(name: str) -> Answer:
     body = sent(Reason)
     asked = AskedFreeze("unlock", name, body.reason, g.trace)
     path = the_site().platform.engine.path
-    ask = partial(unlock_request, path, name, _caller(), g.trace, body.reason)
+    ask = partial(parse_unlock_request, path, name, _caller(), g.trace, body.reason)
     return _frozen(asked, ask, body)
 
 
@@ -165,7 +165,7 @@ def restore(name: str) -> Answer:
     body = sent(Remark) if request.content_length else Remark()
     asked = AskedFreeze("restore", name, body.reason or "", g.trace)
     path = the_site().platform.engine.path
-    ask = partial(restore_request, path, name, _caller(), g.trace, body.reason)
+    ask = partial(parse_restore_request, path, name, _caller(), g.trace, body.reason)
     return _frozen(asked, ask, body)
 
 

@@ -72,7 +72,7 @@ def admit_reader() -> None:
 def must_read(operator: Operator) -> None:
     """Raise where people sign in to read and no rule names `operator`, the holder of a token."""
     site = the_site()
-    if isinstance(site.web.auth, NoSignIn) or site.platform.engine.rights.know(operator):
+    if isinstance(site.web.auth, NoSignIn) or site.platform.engine.rights.knows(operator):
         return
     raise AuthorizationError(
         f"Unauthorized: '{operator.name}' may not read this: no rule of manifest.yaml names them. "
@@ -102,7 +102,7 @@ def keep(claims: Claims, now: float) -> None:
     session.clear()
     session["who"] = {
         "id": claims.id,
-        "vouched": list(claims.vouched),
+        "verified_names": list(claims.verified_names),
         # A cookie has 4 KB, and people may be in hundreds of groups no rule speaks of.
         "groups": sorted(claims.groups & named),
     }
@@ -148,7 +148,7 @@ def _by_session(site: Site) -> Operator | None:
         id=who["id"],
         source=IdentitySource.OIDC,
         verified=True,
-        vouched=tuple(who["vouched"]),
+        verified_names=tuple(who["verified_names"]),
         groups=frozenset(who["groups"]),
     )
     return site.entrance.recognized(claims)

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from engine.domain.errors import DeliveryNotFoundError, PromotionError
 from engine.domain.operator import Operator
-from engine.domain.parsing import lock_request, restore_request, unlock_request
+from engine.domain.parsing import parse_lock_request, parse_restore_request, parse_unlock_request
 from engine.domain.request import LockRequest, RestoreRequest, UnlockRequest
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
@@ -60,7 +60,7 @@ def lock(name: str) -> Response:
 
     def ask(who: Operator) -> LockRequest:
         path, reason = the_site().platform.engine.path, request.form.get("reason", "")
-        return lock_request(path, name, who, _trace(), reason, duration)
+        return parse_lock_request(path, name, who, _trace(), reason, duration)
 
     return _frozen(name, f"{name} is now locked", ask)
 
@@ -69,7 +69,7 @@ def lock(name: str) -> Response:
 def unlock(name: str) -> Response:
     def ask(who: Operator) -> UnlockRequest:
         path, reason = the_site().platform.engine.path, request.form.get("reason", "")
-        return unlock_request(path, name, who, _trace(), reason)
+        return parse_unlock_request(path, name, who, _trace(), reason)
 
     return _frozen(name, f"{name} is now unlocked", ask)
 
@@ -78,7 +78,7 @@ def unlock(name: str) -> Response:
 def restore(name: str) -> Response:
     def ask(who: Operator) -> RestoreRequest:
         path, reason = the_site().platform.engine.path, request.form.get("reason", "").strip()
-        return restore_request(path, name, who, _trace(), reason or None)
+        return parse_restore_request(path, name, who, _trace(), reason or None)
 
     return _frozen(name, f"latest-{name} points to what the ledger says", ask)
 

@@ -9,7 +9,7 @@ from engine.bootstrap.server import Cursor, KeptRecord
 from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_version
 from engine.domain.path import PromotionPath
-from engine.domain.selection import Selection, digest_beginning, moment
+from engine.domain.selection import Selection, parse_digest_prefix, parse_time
 from engine.domain.text import printable
 
 NAMES = ("environment", "version", "operator", "kind", "digest", "since")
@@ -36,10 +36,10 @@ def asked(path: PromotionPath, given: Mapping[str, str], now: datetime, limit: i
     selection = Selection(
         environment=path.environment(name).name if name else None,
         version=parse_version(said["version"]) if "version" in said else None,
-        digest=digest_beginning(said["digest"]) if "digest" in said else None,
+        digest=parse_digest_prefix(said["digest"]) if "digest" in said else None,
         operator=said.get("operator"),
         kind=said.get("kind"),
-        since=moment(said["since"], now) if "since" in said else None,
+        since=parse_time(said["since"], now) if "since" in said else None,
     )
     return Asked(selection, page_size(given, limit), _cursor(given.get("after", "")), said)
 

@@ -134,7 +134,7 @@ def _filters() -> tuple[Document, ...]:
         _query("operator", "only what this person or workload did"),
         _query("kind", "only records of this kind; empty: any", enum=["", *RECORD_KINDS]),
         _query("digest", "only records of this artifact; its first digits are enough"),
-        _query("since", "2026-09-01, 2026-09-01T12:00 (UTC), or how long ago: 2h, 7d"),
+        _query("since", "2026-09-01, 2026-09-01T12:00 (UTC), or an age: 2h, 7d"),
         _query("after", "`next` of the page before"),
         _limit(),
     )

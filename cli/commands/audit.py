@@ -17,7 +17,7 @@ from cli.render.audit import failure, listed, verified, written
 from engine.bootstrap import AUDIT, open_reading
 from engine.domain.parsing import parse_version
 from engine.domain.record import RECORD_KINDS
-from engine.domain.selection import Selection, digest_beginning, moment
+from engine.domain.selection import Selection, parse_digest_prefix, parse_time
 from engine.domain.trace import trace_id
 
 Filters = Mapping[str, str | None]
@@ -52,7 +52,7 @@ def verify(environment: str | None, policy: str, output: str, manifest: Path) ->
 @click.option("--digest", help="Only records of this artifact; its first digits are enough.")
 @click.option("--operator", type=options.Text(), help="Only what this person or workload did.")
 @click.option("--kind", type=click.Choice(RECORD_KINDS), help="Only records of this kind.")
-@click.option("--since", help="2026-09-01, 2026-09-01T12:00 (UTC), or how long ago: 2h, 7d.")
+@click.option("--since", help="2026-09-01, 2026-09-01T12:00 (UTC), or an age: 2h, 7d.")
 @click.option(
     "--limit",
     type=click.IntRange(0, 10_000_000),
@@ -123,8 +123,8 @@ def _selection(
     return Selection(
         environment=environment,
         version=parse_version(version) if version is not None else None,
-        digest=digest_beginning(digest) if digest is not None else None,
+        digest=parse_digest_prefix(digest) if digest is not None else None,
         operator=operator,
         kind=kind,
-        since=moment(since, datetime.now(UTC)) if since is not None else None,
+        since=parse_time(since, datetime.now(UTC)) if since is not None else None,
     )

@@ -17,7 +17,7 @@ from cli.render.freeze import failure, rendered
 from engine.api import Engine
 from engine.bootstrap import open_engine
 from engine.domain.operator import Operator
-from engine.domain.parsing import lock_request, restore_request, unlock_request
+from engine.domain.parsing import parse_lock_request, parse_restore_request, parse_unlock_request
 from engine.domain.request import LockRequest, RestoreRequest, UnlockRequest
 from engine.domain.trace import trace_id
 from engine.responses.freeze import AskedFreeze
@@ -36,7 +36,9 @@ def lock(environment: str, reason: str, duration: str | None, manifest: Path, ou
     asked = AskedFreeze("lock", environment, reason, trace_id(os.environ.get("TRACEPARENT")))
 
     def ask(engine: Engine, operator: Operator) -> LockRequest:
-        return lock_request(engine.path, environment, operator, asked.trace_id, reason, duration)
+        return parse_lock_request(
+            engine.path, environment, operator, asked.trace_id, reason, duration
+        )
 
     deliver(output, partial(_asked, asked, duration, manifest, ask), partial(failure, asked))
 
@@ -51,7 +53,7 @@ def unlock(environment: str, reason: str, manifest: Path, output: str) -> None:
     asked = AskedFreeze("unlock", environment, reason, trace_id(os.environ.get("TRACEPARENT")))
 
     def ask(engine: Engine, operator: Operator) -> UnlockRequest:
-        return unlock_request(engine.path, environment, operator, asked.trace_id, reason)
+        return parse_unlock_request(engine.path, environment, operator, asked.trace_id, reason)
 
     deliver(output, partial(_asked, asked, None, manifest, ask), partial(failure, asked))
 
@@ -67,7 +69,7 @@ def restore(environment: str, reason: str | None, manifest: Path, output: str) -
     asked = AskedFreeze("restore", environment, reason or "", trace)
 
     def ask(engine: Engine, operator: Operator) -> RestoreRequest:
-        return restore_request(engine.path, environment, operator, asked.trace_id, reason)
+        return parse_restore_request(engine.path, environment, operator, asked.trace_id, reason)
 
     deliver(output, partial(_asked, asked, None, manifest, ask), partial(failure, asked))
 

@@ -20,7 +20,7 @@ from cli.render.promotion import failure, rendered, rendered_dry_run
 from engine.bootstrap import ACTING, keeping_outputs, local_operator, open_platform
 from engine.config import load_config
 from engine.domain.overrides import Overrides
-from engine.domain.parsing import promotion_request
+from engine.domain.parsing import parse_promotion_request
 from engine.domain.plan import GateMode
 from engine.domain.trace import trace_id
 from engine.responses.promotion import Asked, blank
@@ -89,7 +89,7 @@ def _promote(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
     config = load_config(manifest, os.environ)
     with open_platform(config, needs=() if asked.dry_run else ACTING) as engine:
         operator = local_operator(config, engine.registry)
-        request = promotion_request(
+        request = parse_promotion_request(
             engine.path,
             asked.version,
             asked.source,

@@ -17,7 +17,7 @@ from cli.render.change import rendered_rollback
 from cli.render.rollback import failure, rendered, rendered_dry_run
 from engine.bootstrap import ACTING, local_operator, open_platform
 from engine.config import load_config
-from engine.domain.parsing import rollback_request
+from engine.domain.parsing import parse_rollback_request
 from engine.domain.plan import GateMode
 from engine.domain.result import Ending
 from engine.domain.trace import trace_id
@@ -59,7 +59,7 @@ def _rollback(asked: AskedRollback, manifest: Path, wait: int) -> Answer:
     config = load_config(manifest, os.environ)
     with open_platform(config, needs=() if asked.dry_run else ACTING) as engine:
         operator = local_operator(config, engine.registry)
-        request = rollback_request(
+        request = parse_rollback_request(
             engine.path,
             asked.version,
             asked.environment,

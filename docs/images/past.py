@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.bootstrap import in_flight, open_platform
 from engine.config import load_config
 from engine.domain.change import Change
-from engine.domain.parsing import promotion_request
+from engine.domain.parsing import parse_promotion_request
 from engine.ports import SILENT
 from tests.builders import Artifact, image
 from tests.manifests import manifest
@@ -96,7 +96,9 @@ def _week(stage: Stage, clock: Clock) -> Change:
 
 def _ask(stage: Stage, version: str, target: str, who: str) -> Change:
     path = stage.platform.engine.path
-    asked = promotion_request(path, version, None, target, person(stage.platform, who), _TRACE)
+    asked = parse_promotion_request(
+        path, version, None, target, person(stage.platform, who), _TRACE
+    )
     change = stage.platform.changes.submit(asked, "slack")
     return stage.platform.progression.settle(change, SILENT)
 

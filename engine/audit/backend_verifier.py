@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.audit.findings import Remarks
-from engine.domain.audit import LEDGERED_RULES, Kind
+from engine.domain.audit import LEDGERED_RULES, RemarkKind
 from engine.domain.record import AnyRecord, RefusalRecord
 from engine.ports.audit_backend import AuditBackendPlugin
 
@@ -63,7 +63,7 @@ def compare(kept: Copies, ledger: Mapping[int, Mark], remarks: Remarks) -> None:
             _unknown(copy, ledger, remarks)
         elif ledger[sequence].content != copy.content:
             remarks.problem(
-                Kind.ALTERED,
+                RemarkKind.ALTERED,
                 f"Entry {sequence} and its copy in the audit backend differ: one of them was "
                 "altered; the backend's is the one that nobody may write to",
                 sequence,
@@ -81,13 +81,13 @@ def _unknown(copy: Mark, ledger: Mapping[int, Mark], remarks: Remarks) -> None:
     later = [n for n, mark in ledger.items() if mark.speaks == copy.speaks and mark.at >= copy.at]
     if later:
         remarks.note(
-            Kind.UNCOMMITTED,
+            RemarkKind.UNCOMMITTED,
             f"The audit backend has the {kind} {copy.id} of {at}, which never took effect: entry "
             f"{min(later)} was made when it was repeated",
         )
         return
     remarks.problem(
-        Kind.MISSING,
+        RemarkKind.MISSING,
         f"The audit backend has the {kind} {copy.id} of {at}, and the ledger has not: if a run was "
         f"interrupted then, repeat it; else {_RESTORE}",
     )
@@ -99,21 +99,21 @@ def _uncopied(missing: Mapping[int, Mark], place: str, first: int, remarks: Rema
     before = sorted(n for n in {*missing} - deleted if n < first)
     if before:
         remarks.note(
-            Kind.UNCOPIED,
+            RemarkKind.UNCOPIED,
             f"The audit backend has no copy of entries {before[0]} to {before[-1]}: they are "
             "older than the first it has, and none of them was copied to it",
             before[-1],
         )
     for sequence in sorted(deleted):
         remarks.problem(
-            Kind.UNCOPIED,
+            RemarkKind.UNCOPIED,
             f"Entry {sequence} was copied to the audit backend, and the copy is gone: find out "
             "who can delete there, and restore it",
             sequence,
         )
     for sequence in sorted({*missing} - deleted - {*before}):
         remarks.problem(
-            Kind.UNCOPIED,
+            RemarkKind.UNCOPIED,
             f"Entry {sequence} has no copy in the audit backend: find out who can delete there, or "
             "who records without it",
             sequence,

@@ -8,7 +8,7 @@ from engine.audit.backend_verifier import Mark
 from engine.audit.findings import Remarks
 from engine.audit.snapshot import Snapshot
 from engine.domain.artifact import Digest, Tag
-from engine.domain.audit import Exhibit, Kind
+from engine.domain.audit import InspectedEntry, RemarkKind
 from engine.domain.ledger import LedgerEntry, ancestors_after
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.state import EMPTY, state_after
@@ -51,7 +51,7 @@ class Chain:
         self._remarks = remarks
         # What proven entries say lies where; the tags' contents; the entry looked at last.
         self._links: dict[int, Digest] = {}
-        self._tagged: dict[int, Exhibit | None] = {}
+        self._tagged: dict[int, InspectedEntry | None] = {}
         self._later: Place | None = None
 
     def places(self) -> Iterator[Place]:
@@ -96,7 +96,7 @@ class Chain:
             self._later = place
         return place
 
-    def _fetched(self, sequence: int) -> Exhibit | None:
+    def _fetched(self, sequence: int) -> InspectedEntry | None:
         """What the tag of `sequence` carries, read with those of a whole portion."""
         if not self._snapshot.is_tagged(sequence):
             return None
@@ -108,7 +108,9 @@ class Chain:
             self._tagged = dict(zip(portion, found, strict=True))
         return self._tagged[sequence]
 
-    def _meant(self, sequence: int, linked: Digest, tagged: Exhibit | None) -> Exhibit | None:
+    def _meant(
+        self, sequence: int, linked: Digest, tagged: InspectedEntry | None
+    ) -> InspectedEntry | None:
         """The entry that is linked; its tag is only where it is usually found."""
         if tagged is not None and tagged.digest == linked:
             return tagged
@@ -220,7 +222,7 @@ class Tally:
         policy = f"policy {next(iter(others))[:19]}"
         policies = f"{len(others)} other policies" if len(others) > 1 else policy
         remarks.note(
-            Kind.POLICY,
+            RemarkKind.POLICY,
             f"{records} (entries {first} to {last}) were made under {policies}, and the present "
             f"one is {present[:19]}: expected where manifest.yaml was changed since, else ask who "
             "made them with another one",

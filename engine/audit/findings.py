@@ -1,7 +1,7 @@
 """What an audit has to say about one ledger: each thing by name, with its place and a way out."""
 
 from engine.domain.artifact import Digest, Tag
-from engine.domain.audit import Exhibit, Kind, Remark
+from engine.domain.audit import InspectedEntry, Remark, RemarkKind
 from engine.domain.text import printable
 
 _RESTORE = (
@@ -20,26 +20,26 @@ class Remarks:
         self.notes: list[Remark] = []
 
     def problem(
-        self, kind: Kind, message: str, sequence: int | None = None, tag: Tag | None = None
+        self, kind: RemarkKind, message: str, sequence: int | None = None, tag: Tag | None = None
     ) -> None:
         self.problems.append(self._remark(kind, message, sequence, tag))
 
     def note(
-        self, kind: Kind, message: str, sequence: int | None = None, tag: Tag | None = None
+        self, kind: RemarkKind, message: str, sequence: int | None = None, tag: Tag | None = None
     ) -> None:
         self.notes.append(self._remark(kind, message, sequence, tag))
 
-    def faults(self, sequence: int, exhibit: Exhibit) -> None:
+    def faults(self, sequence: int, exhibit: InspectedEntry) -> None:
         """What does not fit within one entry."""
         for fault in exhibit.faults:
             self.problem(fault.kind, f"{self._entry(sequence)}: {fault.text}: {_RESTORE}", sequence)
 
     def missing(self, first: int, last: int) -> None:
-        self.problem(Kind.MISSING, f"{self._entry(first, last)} gone: {_RESTORE}", last)
+        self.problem(RemarkKind.MISSING, f"{self._entry(first, last)} gone: {_RESTORE}", last)
 
     def untagged(self, sequence: int) -> None:
         self.problem(
-            Kind.MISSING,
+            RemarkKind.MISSING,
             f"{self._entry(sequence)} is linked and lost the tag that keeps the registry from "
             f"deleting it: put its tag back, and {_WHO}",
             sequence,
@@ -48,7 +48,7 @@ class Remarks:
     def replaced(self, sequence: int, found: Digest, linked: Digest) -> None:
         """The entry that is linked is gone, and another one has its tag."""
         self.problem(
-            Kind.ALTERED,
+            RemarkKind.ALTERED,
             f"{self._entry(sequence)} was replaced: the chain links to {linked.short}, which is "
             f"gone, and its tag carries {found.short}: {_RESTORE}",
             sequence,
@@ -57,7 +57,7 @@ class Remarks:
     def forked(self, sequence: int, found: Digest, linked: Digest) -> None:
         """The entry that is linked is there, and another one has its tag."""
         self.problem(
-            Kind.FORK,
+            RemarkKind.FORK,
             f"{self._entry(sequence)} is there twice: the chain links to {linked.short}, and its "
             f"tag carries {found.short}: point the tag at the linked one, and {_WHO}",
             sequence,
@@ -66,7 +66,7 @@ class Remarks:
     def unproven(self, lost: int, first: int, last: int) -> None:
         """What the loss of the entry at `lost` leaves without proof."""
         self.problem(
-            Kind.MISSING,
+            RemarkKind.MISSING,
             f"{self._entry(first, last)} no longer proven by the head, because entry {lost}, "
             f"which links to it, is lost: {_RESTORE}",
             last,
@@ -76,7 +76,7 @@ class Remarks:
         """The entry at `sequence` does not link to the one before it."""
         further = f"the next it links to is {nearest}" if nearest else "it links to none"
         self.problem(
-            Kind.GAP,
+            RemarkKind.GAP,
             f"{self._entry(sequence)} skips entry {sequence - 1} ({further}): entries were taken "
             f"out of the chain: {_RESTORE}",
             sequence,
@@ -84,7 +84,7 @@ class Remarks:
 
     def misplaced(self, sequence: int, says: int) -> None:
         self.problem(
-            Kind.GAP,
+            RemarkKind.GAP,
             f"{self._entry(sequence)} calls itself entry {says}: the chain was put together "
             f"anew: {_RESTORE}",
             sequence,
@@ -93,7 +93,7 @@ class Remarks:
     def unfit(self, sequence: int, what: str) -> None:
         """`what` of the entry does not follow from the one before it."""
         self.problem(
-            Kind.ALTERED,
+            RemarkKind.ALTERED,
             f"{self._entry(sequence)}: {what} does not follow from the entry before it and its "
             f"own record: {_RESTORE}",
             sequence,
@@ -107,6 +107,8 @@ class Remarks:
             return f"Entry {first} of {self._environment} is"
         return f"Entries {first} to {last} of {self._environment} are"
 
-    def _remark(self, kind: Kind, message: str, sequence: int | None, tag: Tag | None) -> Remark:
+    def _remark(
+        self, kind: RemarkKind, message: str, sequence: int | None, tag: Tag | None
+    ) -> Remark:
         name = str(tag) if tag else None
         return Remark(kind, self._environment, printable(message), sequence, name)

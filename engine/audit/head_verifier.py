@@ -4,7 +4,7 @@ from engine.audit.chain_verifier import Tally
 from engine.audit.findings import Remarks
 from engine.audit.snapshot import Snapshot
 from engine.domain.artifact import Digest
-from engine.domain.audit import Exhibit, Kind, KnownHead
+from engine.domain.audit import InspectedEntry, KnownHead, RemarkKind
 from engine.domain.errors import ConfigError
 from engine.domain.ledger import LedgerEntry
 from engine.ports import Heads
@@ -31,7 +31,7 @@ def judge_head(snapshot: Snapshot, remarks: Remarks) -> None:
     """Say so when the tags of entries are there and no head is, or one that is no entry."""
     if snapshot.head is None and snapshot.top:
         remarks.problem(
-            Kind.MISSING,
+            RemarkKind.MISSING,
             f"The head of {snapshot.environment} is gone and its entries are there, so none of "
             f"them is proven: {_RESTORE}",
         )
@@ -43,7 +43,7 @@ def judge_head(snapshot: Snapshot, remarks: Remarks) -> None:
             )
 
 
-def judge_beyond(snapshot: Snapshot, next_one: Exhibit | None, remarks: Remarks) -> None:
+def judge_beyond(snapshot: Snapshot, next_one: InspectedEntry | None, remarks: Remarks) -> None:
     """
     Judge what lies after the head, of which `next_one` is the first. An interrupted run leaves one
     entry that follows the head; whatever else is there had been committed, or was put there.
@@ -54,7 +54,7 @@ def judge_beyond(snapshot: Snapshot, next_one: Exhibit | None, remarks: Remarks)
     head = snapshot.head.entry if snapshot.head else None
     if last > snapshot.top + 1:
         remarks.problem(
-            Kind.REWOUND,
+            RemarkKind.REWOUND,
             f"The head of {name} is entry {snapshot.top} and entries up to {last} have tags: it "
             f"was moved back: {_RESTORE}",
             last,
@@ -63,14 +63,14 @@ def judge_beyond(snapshot: Snapshot, next_one: Exhibit | None, remarks: Remarks)
         faults = next_one.faults if next_one else ()
         said = "; ".join(fault.text for fault in faults) or "it is gone"
         remarks.problem(
-            Kind.ALTERED,
+            RemarkKind.ALTERED,
             f"The tag of entry {first} of {name}, after the head, carries no entry ({said}): "
             "remove the tag, and find out who put it there",
             first,
         )
     elif next_one.faults or not _continues(head, next_one.entry):
         remarks.problem(
-            Kind.FORK,
+            RemarkKind.FORK,
             f"Entry {first} of {name} does not follow the head: it belongs to another chain: "
             "remove its tag, and find out who put it there",
             first,
@@ -78,7 +78,7 @@ def judge_beyond(snapshot: Snapshot, next_one: Exhibit | None, remarks: Remarks)
     else:
         record = next_one.entry.record
         remarks.note(
-            Kind.UNCOMMITTED,
+            RemarkKind.UNCOMMITTED,
             f"Entry {first} of {name} (a {record.kind} by {record.operator}) was never committed: "
             "its run was interrupted; repeat its command, or leave it to the next change",
             first,
@@ -95,7 +95,7 @@ def judge_descent(
         _remember(snapshot.environment, head, known, heads, remarks)
     elif head is None or head.sequence < known.sequence or reached is not None:
         remarks.problem(
-            Kind.REWOUND,
+            RemarkKind.REWOUND,
             f"The ledger of {snapshot.environment} {_now(head, known, reached)}, and entry "
             f"{known.sequence} was seen to be {known.digest.short}: it was shortened or rewritten. "
             f"Restore it from a backup; if that is what was done, remove {heads.reference}",
@@ -124,4 +124,4 @@ def _remember(
         heads.remember(name, KnownHead(head.sequence, head.digest))
     except ConfigError as error:
         # What was found out is not lost because the next audit will know less.
-        remarks.note(Kind.UNREMEMBERED, f"The head of {name} is not remembered: {error}")
+        remarks.note(RemarkKind.UNREMEMBERED, f"The head of {name} is not remembered: {error}")

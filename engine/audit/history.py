@@ -29,7 +29,7 @@ def selected(
             key=lambda entry: entry.record.at,
             reverse=True,
         )
-        yield from islice((e for e in newest_first if selection.admits(e.record)), limit)
+        yield from islice((e for e in newest_first if selection.matches(e.record)), limit)
 
 
 def _since(entries: Iterator[LedgerEntry], selection: Selection) -> Iterator[LedgerEntry]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from engine.audit.backend_verifier import Copies
 from engine.domain.artifact import Digest, Tag
-from engine.domain.audit import Exhibit
+from engine.domain.audit import InspectedEntry
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Snapshot:
     """
 
     environment: str
-    head: Exhibit | None
+    head: InspectedEntry | None
     latest: Digest | None
     sequences: tuple[int, ...] = field(repr=False)
     tags: tuple[Tag, ...] = field(repr=False)

@@ -9,7 +9,7 @@ from engine.audit.chain_verifier import PORTION
 from engine.audit.findings import Remarks
 from engine.audit.snapshot import Snapshot
 from engine.domain.artifact import Digest, Tag
-from engine.domain.audit import Kind
+from engine.domain.audit import RemarkKind
 from engine.domain.errors import RegistryAnswerError, RegistryRefusalError
 from engine.domain.state import EnvironmentState
 from engine.domain.status import Alignment, EnvironmentStatus
@@ -40,7 +40,7 @@ class Tags:
         for tag in snapshot.tags:
             if tag not in records and not self.published:
                 remarks.problem(
-                    Kind.UNRECORDED,
+                    RemarkKind.UNRECORDED,
                     f"{tag} is not on record: if a promotion was interrupted, run it again; "
                     f"else remove the tag, and {_WHO}",
                     tag=tag,
@@ -53,7 +53,7 @@ class Tags:
         match EnvironmentStatus(name, state, snapshot.latest, None).alignment:
             case Alignment.DRIFTED:
                 remarks.problem(
-                    Kind.MOVED,
+                    RemarkKind.MOVED,
                     f"{tag} is {found} and by the ledger {state.version} "
                     f"({(state.digest or '')[:19]}): put it back "
                     f"(floe platform restore --env {name}), and {_WHO}",
@@ -61,14 +61,14 @@ class Tags:
                 )
             case Alignment.UNRECORDED if not self.published:
                 remarks.problem(
-                    Kind.UNRECORDED,
+                    RemarkKind.UNRECORDED,
                     f"{tag} is {found} and nothing was ever promoted to {name}: remove the tag, "
                     f"and {_WHO}",
                     tag=tag,
                 )
             case Alignment.COMPLETING:
                 remarks.note(
-                    Kind.COMPLETING,
+                    RemarkKind.COMPLETING,
                     f"{tag} has yet to follow the ledger to {state.version}: repeat the command "
                     "that was interrupted",
                     tag=tag,
@@ -89,7 +89,7 @@ def _compare(
 ) -> None:
     if found == digest:
         return
-    kind = Kind.MISSING if found == "gone" else Kind.MOVED
+    kind = RemarkKind.MISSING if found == "gone" else RemarkKind.MOVED
     shown = found.short if isinstance(found, Digest) else found
     remarks.problem(
         kind,

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from engine.domain.artifact import Version
-from engine.domain.change import Change, ChangeState, Ended, Fingerprint, FoundRecord
+from engine.domain.change import Change, ChangeState, Ended, Fingerprint, StoredFinding
 from engine.domain.errors import ChangeClosedError, ExpiredError, PromotionError, StaleError
 from engine.domain.path import NO_ENVIRONMENT
 from engine.domain.plan import Action, Plan
@@ -154,7 +154,7 @@ def judged_of(plan: Plan) -> dict[str, Any]:
     return {
         "digest": str(plan.manifest.digest) if plan.manifest else None,
         "findings": tuple(
-            FoundRecord(check=f.check, outcome=f.outcome.value, reason=f.reason)
+            StoredFinding(check=f.check, outcome=f.outcome.value, reason=f.reason)
             for f in plan.findings
         ),
         "gate_results": plan.gate_results,

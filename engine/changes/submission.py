@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from engine.changes.fingerprint import ended_of
-from engine.domain.change import Change, ChangeState, FoundRecord, Person
+from engine.domain.change import Change, ChangeState, Person, StoredFinding
 from engine.domain.errors import AuthorizationError, ConflictError, PromotionError
 from engine.domain.finding import Finding, first_error
 from engine.domain.overrides import NO_OVERRIDES
@@ -63,7 +63,7 @@ class Submission:
 
     def _refuse(self, change: Change, found: Finding) -> Change:
         error = first_error([found]) or PromotionError(found.reason)
-        said = FoundRecord(check=found.check, outcome=found.outcome.value, reason=found.reason)
+        said = StoredFinding(check=found.check, outcome=found.outcome.value, reason=found.reason)
         refused = change.model_copy(
             update={"state": ChangeState.BLOCKED, "ended": ended_of(error), "findings": (said,)}
         )

@@ -89,7 +89,7 @@ def doubt_of(operator: Operator) -> str:
 
 
 def _granted_without_rules(operator: Operator, target: Environment, rights: Rights) -> str:
-    if rights.served and not rights.know(operator):
+    if rights.served and not rights.knows(operator):
         return ""
     if not target.approvals.required:
         return f"{target} asks for no authorization"

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from engine.config.error_messages import Node, Problem
 from engine.config.issuers import IssuerRules
-from engine.domain.admission import literal_parts
+from engine.domain.admission import count_literal_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _open_to_strangers(entry: Node) -> Iterator[Problem]:
         return
     subjects = entry["subjects"].items if shared.subject_parts else ()
     for subject in subjects:
-        parts = literal_parts(subject.text or "")
+        parts = count_literal_parts(subject.text or "")
         if parts is not None and parts < shared.subject_parts:
             yield subject.problem(
                 f"admits strangers: the first {shared.subject_parts} parts of a subject of this "

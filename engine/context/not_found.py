@@ -1,6 +1,6 @@
 """A version that is not where it should come from, with what could have been meant."""
 
-from engine.domain.artifact import Tag, Version, nearest
+from engine.domain.artifact import Tag, Version, nearest_versions
 from engine.domain.environment import Environment
 from engine.domain.errors import ArtifactNotFoundError
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath, TagReading
@@ -16,7 +16,7 @@ def not_found(
     """The error for a promotion of `version` to `target`, where `repository` has only `tags`."""
     source = path.before(target.name)
     tag = source.tag(version) if source else version.tag
-    near = nearest(version, _published(path, source, tags))
+    near = nearest_versions(version, _published(path, source, tags))
     hint = f"Nearest there: {', '.join(map(str, near))}" if near else "No version is there"
     published = target.tag(version)
     if source is None and published in tags:

@@ -17,7 +17,7 @@ _EVERYTHING_BELOW = "**"
 @dataclass(frozen=True, slots=True)
 class Admission:
     """
-    What a token must say to be admitted; every rule that is given must hold.
+    The rules for the tokens of one issuer; a token is admitted when it meets all that are given.
 
     `subjects` are patterns for the claim `sub` (see `subject_matches`). `claims` maps a claim to
     the values it may have. `domains` are those of the verified e-mail address, in lower case.
@@ -27,61 +27,61 @@ class Admission:
     claims: Mapping[str, tuple[ClaimValue, ...]] = field(default_factory=dict)
     domains: tuple[str, ...] = ()
 
-    def refusal(self, payload: Mapping[str, object], email: str | None) -> str | None:
+    def explain_refusal(self, payload: Mapping[str, object], email: str | None) -> str | None:
         """
-        Why a verified token is not admitted, as the rest of a sentence; None if it is.
+        Explain why a verified token is refused, as the rest of a sentence; None if it is admitted.
 
-        `email` is the address that the issuer verified. The claim `email` is that one only.
+        `email` is the address that the issuer verified; it replaces the claim `email`.
         """
         subject = payload.get("sub")
         if self.subjects and not any(subject_matches(each, subject) for each in self.subjects):
             return (
-                f"the subject {_shown(subject)} matches none of subjects {_shown(self.subjects)}; "
-                f"to admit it, add {_shown(subject, limit=1000)} to subjects"
+                f"the subject {_quote(subject)} matches none of subjects {_quote(self.subjects)}; "
+                f"to admit it, add {_quote(subject, limit=1000)} to subjects"
             )
         for name, values in self.claims.items():
-            said = email if name == "email" else payload.get(name)
-            if not _said_values(said) & {_as_text(value) for value in values}:
-                found = "is missing" if said is None else f"is {_shown(said)}"
-                return f"the claim {name} {found}, and claims admits only {_shown(values)}"
+            claim = email if name == "email" else payload.get(name)
+            if not _claim_values(claim) & {_as_text(value) for value in values}:
+                found = "is missing" if claim is None else f"is {_quote(claim)}"
+                return f"the claim {name} {found}, and claims admits only {_quote(values)}"
         if self.domains and (email or "").rpartition("@")[2].casefold() not in self.domains:
             found = f"the e-mail address is {email}" if email else "it has no verified e-mail"
-            return f"{found}, and allowed_domains admits only {_shown(self.domains)}"
+            return f"{found}, and allowed_domains admits only {_quote(self.domains)}"
         return None
 
 
 def subject_matches(pattern: str, subject: object) -> bool:
     """
-    Whether `pattern` matches the whole of `subject`, which must be text.
+    Match the whole of `subject`; False if it is not text.
 
-    `:` and `/` divide both into parts. `*` stands for characters within one part, and `**` as the
-    last part for everything below it.
+    `:` and `/` divide pattern and subject into parts. `*` matches characters within one part, and
+    `**` as the last part matches everything below it.
     """
     if not isinstance(subject, str):
         return False
     if subject == pattern:
         return True
-    # A name that a path would resolve to another place is never meant by a wildcard.
+    # A wildcard must not match `.` and `..`, which a path resolves to another place.
     if not {".", ".."}.isdisjoint(_SEPARATORS.split(subject)):
         return False
     return _expression(pattern).fullmatch(subject) is not None
 
 
 def check_subject_pattern(pattern: str) -> str:
-    """`pattern` unchanged; ValueError where `**` is anything but the last part."""
+    """Return `pattern`; ValueError where `**` is not the last part."""
     *upper, last = _SEPARATORS.split(pattern)
     if any(_EVERYTHING_BELOW in part for part in upper) or (
         _EVERYTHING_BELOW in last and last != _EVERYTHING_BELOW
     ):
         raise ValueError(
-            "has ** in a place other than the last part: write repo:acme/platform:** for "
-            "everything below, and * within a part"
+            "has ** before the last part: write repo:acme/platform:** for everything below, and * "
+            "within a part"
         )
     return pattern
 
 
-def literal_parts(pattern: str) -> int | None:
-    """How many parts come before the first wildcard; None without a wildcard."""
+def count_literal_parts(pattern: str) -> int | None:
+    """Count the parts before the first wildcard; None without a wildcard."""
     parts = _SEPARATORS.split(pattern)
     return next((index for index, part in enumerate(parts) if "*" in part), None)
 
@@ -106,18 +106,18 @@ def _piece(part: str) -> str:
     return f"{re.escape(first)}{inner}[^:/]*{re.escape(last)}"
 
 
-def _said_values(said: object) -> set[str]:
-    """A claim's value, or the values of a list, as text; none for any other shape."""
-    values = said if isinstance(said, list) else [said]
+def _claim_values(claim: object) -> set[str]:
+    """The value of a claim, or the values of a list, as text; empty for any other shape."""
+    values = claim if isinstance(claim, list) else [claim]
     return {_as_text(value) for value in values if isinstance(value, str | int)}
 
 
 def _as_text(value: ClaimValue) -> str:
-    """Issuers differ in whether ids and switches are text: 123 is "123", and true is "true"."""
+    """Write numbers and switches as text (123 is "123"): issuers differ in how they send them."""
     return json.dumps(value) if isinstance(value, bool | int) else value
 
 
-def _shown(value: object, limit: int = 200) -> str:
-    """As in YAML's flow style, quoted so that it can be pasted, and bounded."""
+def _quote(value: object, limit: int = 200) -> str:
+    """Quote `value` for YAML's flow style, so that it can be pasted; at most `limit` characters."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return printable(text if len(text) <= limit + 2 else f"{text[:limit]}…")

@@ -11,17 +11,17 @@ from engine.domain.record import AnyRecord, record_from_json
 MAX_BYTES = 64 * 1024
 _PREFIX = "dev.floe."
 _SHORTENED = "shortened"
-# What may go, longest first; every other field is core and stays.
+# The fields that may be dropped, longest first; all others stay.
 _DETAILS = ("gate_results", "impact_analysis", "registry_sync", "warnings", "approvals")
-_KEPT_ERROR = 500
+_MAX_ERROR = 500
 
 
 def record_annotations(record: AnyRecord, room: int = MAX_BYTES) -> dict[str, str]:
     """
-    `record` in at most `room` bytes of annotations.
+    Turn `record` into annotations of at most `room` bytes.
 
-    When details had to be shortened, `dev.floe.<kind>.shortened` is `true` and the record can only
-    be read back from its blob.
+    If details had to be shortened, `dev.floe.<kind>.shortened` is `true`, and only the blob has the
+    whole record.
     """
     fields = record.model_dump(mode="json")
     whole = _annotate(record.kind, fields)
@@ -41,7 +41,7 @@ def record_annotations(record: AnyRecord, room: int = MAX_BYTES) -> dict[str, st
 
 
 def record_from_annotations(kind: str, annotations: Mapping[str, str]) -> AnyRecord | None:
-    """The record in `annotations`, None when it was shortened; ValueError when it is none."""
+    """Parse the record in `annotations`; None if it was shortened, ValueError if it is invalid."""
     prefix = f"{_PREFIX}{kind}."
     texts = {k.removeprefix(prefix): v for k, v in annotations.items() if k.startswith(prefix)}
     if texts.pop(_SHORTENED, None) is not None:
@@ -58,8 +58,8 @@ def _annotate(kind: str, fields: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    # Plain text stays readable in `oras discover`; text that reads as JSON is quoted, so that a
-    # reason of "[1]" comes back as text.
+    # Plain text stays readable in `oras discover`. Text that is valid JSON is quoted, so that a
+    # reason of "[1]" stays text.
     if isinstance(value, str) and not _is_json(value):
         return value
     return canonical_json(value).decode()
@@ -76,7 +76,7 @@ def _is_json(text: str) -> bool:
     try:
         json.loads(text)
     except RecursionError:
-        # Brackets beyond what can be counted: how deep is too deep depends on who reads it.
+        # Too deeply nested for this parser, but perhaps not for the one that reads it back.
         return True
     except ValueError:
         return False
@@ -89,7 +89,7 @@ def _brief(gate: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **gate,
         "details": {},
-        "error": error[:_KEPT_ERROR] if error else None,
+        "error": error[:_MAX_ERROR] if error else None,
         "security_summary": {**summary, "blocking_cves": summary["blocking_cves"][:20]}
         if summary
         else None,

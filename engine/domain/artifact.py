@@ -1,4 +1,4 @@
-"""OCI names: what an artifact is called and what it is."""
+"""The names of an artifact: tag, digest and semantic version."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ from itertools import islice
 # From the OCI distribution spec: tags are at most 128 characters.
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
-# semver.org 2.0.0 with an optional `v`; without build metadata, since `+` cannot be in a tag.
+# semver.org 2.0.0 with an optional `v`; without build metadata, since a tag cannot contain `+`.
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIER = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _VERSION = re.compile(
@@ -21,7 +21,7 @@ _VERSION = re.compile(
 
 @dataclass(frozen=True, slots=True, order=True)
 class Tag:
-    """A movable name for one manifest in a repository; ValueError when it cannot be one."""
+    """A movable name of one manifest in a repository; ValueError for an invalid name."""
 
     name: str
 
@@ -53,7 +53,7 @@ class Digest:
 
     @property
     def short(self) -> str:
-        """Enough of it for a person to tell two apart: 12 hex digits."""
+        """The first 12 hex digits, enough for a person to distinguish two digests."""
         return self.value[:19]
 
     def __str__(self) -> str:
@@ -64,10 +64,10 @@ class Digest:
 @dataclass(frozen=True, slots=True)
 class Version:
     """
-    A semantic version (https://semver.org/spec/v2.0.0.html) as the artifact's tag spells it.
+    A semantic version (https://semver.org/spec/v2.0.0.html), spelled as in the artifact's tag.
 
-    `v1.2.3` and `1.2.3` are different names of equal precedence; ValueError for anything else,
-    build metadata (`+`) included, which no tag can carry.
+    `v1.2.3` and `1.2.3` are different names of equal precedence. ValueError for any other text,
+    also for build metadata (`+`), which a tag cannot contain.
     """
 
     text: str
@@ -84,7 +84,7 @@ class Version:
 
     @property
     def precedence(self) -> tuple[object, ...]:
-        """Orders versions as semver section 11 says: a release comes after its pre-releases."""
+        """The sort key of semver section 11: a release comes after its pre-releases."""
         match = _VERSION.fullmatch(self.text)
         assert match is not None  # noqa: S101 - the constructor matched it
         *numbers, pre = match.groups()
@@ -96,7 +96,7 @@ class Version:
         return (*map(int, numbers), not pre, identifiers)
 
     def precedes(self, other: "Version") -> bool:
-        """Whether it is of lower precedence; `1.2.3` and `v1.2.3` precede neither each other."""
+        """Whether it has lower precedence; neither of `1.2.3` and `v1.2.3` precedes the other."""
         return self.precedence < other.precedence
 
     def __lt__(self, other: "Version") -> bool:
@@ -106,8 +106,10 @@ class Version:
         return self.text
 
 
-def nearest(version: Version, others: Iterable[Version], count: int = 3) -> tuple[Version, ...]:
-    """The `count` of `others` next to `version` in version order, ascending."""
+def nearest_versions(
+    version: Version, others: Iterable[Version], count: int = 3
+) -> tuple[Version, ...]:
+    """Pick the `count` of `others` closest to `version` in version order, ascending."""
     ordered = sorted(set(others))
     place = bisect(ordered, version)
     start = max(0, min(place - (count + 1) // 2, len(ordered) - count))

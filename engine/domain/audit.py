@@ -1,4 +1,4 @@
-"""What an audit finds in a ledger."""
+"""The results of an audit of the ledgers."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -12,8 +12,8 @@ from engine.domain.errors import (
 from engine.domain.ledger import LedgerEntry
 
 
-class Kind(StrEnum):
-    """What a remark is about. The last three are notes; `policy` is one unless held strictly."""
+class RemarkKind(StrEnum):
+    """The subject of a remark. The last three are notes; so is `policy`, unless strict."""
 
     GAP = "gap"  # a sequence is skipped
     ALTERED = "altered"  # bytes or links do not fit together
@@ -22,15 +22,15 @@ class Kind(StrEnum):
     MOVED = "moved"  # a tag differs from the ledger
     UNRECORDED = "unrecorded"  # a tag of an environment that no committed record names
     UNCOPIED = "uncopied"  # the audit backend has no copy of an entry
-    REWOUND = "rewound"  # the head does not descend from what was the head before
+    REWOUND = "rewound"  # the head does not descend from the newest head seen
     POLICY = "policy"  # records made under another configuration
     COMPLETING = "completing"  # committed, and `latest` has yet to follow
     UNCOMMITTED = "uncommitted"  # an entry beyond the head, left by an interrupted run
-    UNREMEMBERED = "unremembered"  # the state directory could not keep the head
+    UNREMEMBERED = "unremembered"  # the state directory could not store the head
 
 
-# What these rules refuse is on the ledger; whatever else did not take effect, audit backends only
-# are told of. By the reason of the error they end in.
+# Refusals by these rules are recorded on the ledger; all other requests without an effect are
+# reported to the audit backends only. Keyed by the reason code of the error.
 RULE_OF = {
     EnvironmentLockedError.reason_code: "lock",
     AuthorizationError.reason_code: "authorization",
@@ -41,9 +41,9 @@ LEDGERED_RULES = frozenset(RULE_OF.values())
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing found, with its place in the ledger or its tag, and in words the way out."""
+    """A problem or note, with its sequence or tag; `message` ends with a hint."""
 
-    kind: Kind
+    kind: RemarkKind
     environment: str
     message: str
     sequence: int | None = None
@@ -53,8 +53,8 @@ class Remark:
 @dataclass(frozen=True, slots=True)
 class EnvironmentAudit:
     """
-    The ledger of one environment. `entries` are those linked from `head`, so proven by it; `head`
-    is None where there is no ledger yet. Notes ask nobody to act.
+    The audit of one environment's ledger. `entries` counts those linked from `head`, which proves
+    them; `head` is None where there is no ledger yet. Notes need no action.
     """
 
     environment: str
@@ -68,14 +68,16 @@ class EnvironmentAudit:
         return not self.problems
 
     def strict(self) -> "EnvironmentAudit":
-        """With records made under another configuration held to be problems."""
-        others = tuple(note for note in self.notes if note.kind is Kind.POLICY)
-        notes = tuple(note for note in self.notes if note.kind is not Kind.POLICY)
+        """Count records that were made under another configuration as problems."""
+        others = tuple(note for note in self.notes if note.kind is RemarkKind.POLICY)
+        notes = tuple(note for note in self.notes if note.kind is not RemarkKind.POLICY)
         return replace(self, problems=self.problems + others, notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
+    """The audits of several environments, in path order."""
+
     environments: tuple[EnvironmentAudit, ...]
 
     @property
@@ -83,25 +85,25 @@ class AuditReport:
         return all(environment.sound for environment in self.environments)
 
     def strict(self) -> "AuditReport":
-        """See `EnvironmentAudit.strict`."""
+        """Count records that were made under another configuration as problems."""
         return AuditReport(tuple(environment.strict() for environment in self.environments))
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why what lies in the ledger is not what it should be, within itself."""
+    """A contradiction within one ledger entry."""
 
-    kind: Kind
+    kind: RemarkKind
     text: str
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class InspectedEntry:
     """
-    What lies at one place of a ledger, believed in nothing.
+    The content at one position of a ledger, with its faults; nothing in it is trusted.
 
-    `digest` is None when its manifest cannot be had, `entry` None when it is no ledger entry; an
-    entry may have faults all the same. Its record is that of the blob, where there is one.
+    `digest` is None if the manifest cannot be fetched, `entry` is None if it is not a ledger entry;
+    an entry can have faults too. Its record comes from the blob, where there is one.
     """
 
     digest: Digest | None
@@ -111,7 +113,7 @@ class Exhibit:
 
 @dataclass(frozen=True, slots=True)
 class KnownHead:
-    """The head of a ledger as it was seen before."""
+    """The newest head of a ledger that this machine has seen."""
 
     sequence: int
     digest: Digest

@@ -1,11 +1,11 @@
-"""Canonical JSON: one value, one sequence of bytes."""
+"""Canonical JSON: equal values give equal bytes."""
 
 import json
 from typing import Any
 
 
 def canonical_json(value: Any) -> bytes:
-    """Sorted keys, no spaces, UTF-8, no NaN. The values here hold no floats, so this is enough."""
+    """Serialize with sorted keys, no spaces, UTF-8 and no NaN; enough for values without floats."""
     text = json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )

@@ -1,4 +1,4 @@
-"""A change in flight: one promotion or rollback from its request to its end."""
+"""A change: one promotion or rollback, from its request to its end."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -23,6 +23,8 @@ from engine.domain.record import (
 
 
 class ChangeState(StrEnum):
+    """The states of a change; `TRANSITIONS` has the moves between them."""
+
     CHECKING = "checking"
     BLOCKED = "blocked"
     AWAITING_APPROVAL = "awaiting_approval"
@@ -36,18 +38,18 @@ class ChangeState(StrEnum):
     CANCELLED = "cancelled"
 
 
-# How long floe may take over what needs nobody else: a request carried out days later would undo
-# what has been done since.
+# The time in which floe must carry out a change that waits for no person: a request that is
+# carried out days later would undo newer changes.
 LIFETIME = timedelta(hours=1)
 OPEN = frozenset({ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL, ChangeState.EXECUTING})
-# Every move there is; anything else is a defect and is refused by the store's caller.
-MOVES: dict[ChangeState, frozenset[ChangeState]] = {
+# All other moves are defects, and `Change.moved` refuses them.
+TRANSITIONS: dict[ChangeState, frozenset[ChangeState]] = {
     ChangeState.CHECKING: frozenset(
         {
             ChangeState.BLOCKED,
             ChangeState.AWAITING_APPROVAL,
             ChangeState.EXECUTING,
-            # It was promoted already.
+            # The version was promoted already.
             ChangeState.PROMOTED,
             ChangeState.EXPIRED,
             ChangeState.SUPERSEDED,
@@ -73,7 +75,7 @@ MOVES: dict[ChangeState, frozenset[ChangeState]] = {
             ChangeState.STALE,
             ChangeState.BLOCKED,
             ChangeState.FAILED,
-            # An approval that stopped counting, or a lock: the change waits again.
+            # An approval no longer counts, or the target is locked: the change waits again.
             ChangeState.AWAITING_APPROVAL,
         }
     ),
@@ -81,7 +83,7 @@ MOVES: dict[ChangeState, frozenset[ChangeState]] = {
 
 
 class Person(Value):
-    """Somebody as established then; what they may is read again before anything is written."""
+    """An operator as stored in a change; rights are read again before anything is written."""
 
     name: str
     id: str
@@ -119,17 +121,18 @@ class Person(Value):
         )
 
     def same_as(self, operator: Operator) -> bool:
-        """Whether they are one person, also where manifest.yaml gave a name only since then."""
+        """Whether both are one person, also by an alias that is newer than the change."""
         return self.operator.same_as(operator)
 
 
 class Fingerprint(Value):
     """
-    What a change is checked as, and approvers agree to. A difference makes it stale;
-    the ledger's sequence, locks, refusals, group members and durations are not part of it.
+    The facts that approvers agree to; a change becomes stale when one of them differs.
 
+    The sequence of the ledger, locks, refusals, group members and durations are not part of it.
     `configuration` is the digest of the target's effective configuration, `verdicts` the status
-    of every gate and of the signature, `rolled_back` who rolled the source back from the version.
+    of every gate and of the signature, `rolled_back` describes a rollback of the source from the
+    version.
     """
 
     digest: str
@@ -144,12 +147,12 @@ class Fingerprint(Value):
     rolled_back: str | None = None
 
     def differences(self, other: "Fingerprint") -> tuple[str, ...]:
-        """The fields in which `other` is not what was agreed to, each with both values."""
+        """List the fields that differ in `other`, each with the agreed and the found value."""
         return tuple(_differences(self.model_dump(), other.model_dump()))
 
 
-class FoundRecord(Value):
-    """A finding, as the store keeps it."""
+class StoredFinding(Value):
+    """A finding as it is stored in a change."""
 
     check: str
     outcome: str
@@ -157,25 +160,26 @@ class FoundRecord(Value):
 
 
 class Ended(Value):
-    """Why a change ended without its effect, or how it failed; `by` where somebody decided."""
+    """The reason why a change ended without its effect; `by` is the person who decided, if any."""
 
     reason_code: str
     message: str
     exit_code: int
     by: str | None = None
     face: str | None = None
-    # Of the error it ended with, if it was one.
+    # The class name of the error that ended it, if any.
     error: str | None = None
     details: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Change(Value):
     """
-    One request and what became of it.
+    A request with its state and its outcome.
 
     `revision` grows by one with every move, and moves are compare-and-swap on (state, revision).
-    `record_id` is the committed record once it took effect, `artifact_tag` and `recorded_at` what
-    that record says; `unchanged` when an earlier run had done it. Durations are seconds, times UTC.
+    `record_id`, `artifact_tag` and `recorded_at` come from the committed record once the change
+    took effect; `unchanged` means that an earlier run had done it. Durations are
+    seconds, times UTC.
     """
 
     id: str
@@ -197,10 +201,10 @@ class Change(Value):
     required: int = 0
     groups: tuple[str, ...] | None = None
     approvals: tuple[ApprovalRecord, ...] = ()
-    # Whoever gave them, in the same order: membership is read again before anything is written.
+    # The persons behind `approvals`, in the same order: their groups are read again before writing.
     approvers: tuple[Person, ...] = ()
     fingerprint: Fingerprint | None = None
-    findings: tuple[FoundRecord, ...] = ()
+    findings: tuple[StoredFinding, ...] = ()
     gate_results: tuple[GateResult, ...] = ()
     signature: SignatureStatus | None = None
     impact: ImpactAnalysis | None = None
@@ -230,8 +234,10 @@ class Change(Value):
     @property
     def deadline(self) -> datetime | None:
         """
-        When it expires: at `expires_at` while it waits for approvals, otherwise an hour after the
-        last approval, or after the request where none is needed.
+        The time at which it expires; None for a change that ended.
+
+        It is `expires_at` while approvals are missing, otherwise an hour after the last approval,
+        or after the request where no approval is needed.
         """
         if not self.open:
             return None
@@ -241,12 +247,12 @@ class Change(Value):
         return accepted + LIFETIME
 
     def overdue(self, now: datetime) -> bool:
-        """Whether its deadline has passed, even where nobody noted that yet."""
+        """Whether its deadline has passed, even if its state does not say so yet."""
         return self.deadline is not None and now >= self.deadline
 
     def moved(self, state: ChangeState, **changes: Any) -> "Change":
-        """The change after a move to `state`; ValueError for a move there is not."""
-        if state is not self.state and state not in MOVES.get(self.state, frozenset()):
+        """Copy the change into `state`; ValueError for a move that TRANSITIONS does not list."""
+        if state is not self.state and state not in TRANSITIONS.get(self.state, frozenset()):
             raise ValueError(f"change {self.id}: {self.state} never becomes {state}")
         fields = changes | {"state": state, "revision": self.revision + 1}
         return Change.model_validate(dict(self) | fields)
@@ -260,10 +266,10 @@ def _differences(agreed: dict[str, Any], found: dict[str, Any]) -> Iterator[str]
         if isinstance(value, dict):
             for key in sorted(value.keys() | other.keys()):
                 if value.get(key) != other.get(key):
-                    yield f"{name}.{key}: {_move(value.get(key), other.get(key))}"
+                    yield f"{name}.{key}: {_format_difference(value.get(key), other.get(key))}"
         else:
-            yield f"{name}: {_move(value, other)}"
+            yield f"{name}: {_format_difference(value, other)}"
 
 
-def _move(agreed: str | None, found: str | None) -> str:
+def _format_difference(agreed: str | None, found: str | None) -> str:
     return f"{agreed or 'nothing'} -> {found or 'nothing'}"

@@ -1,4 +1,4 @@
-"""The rules every artifact must keep, whatever is configured."""
+"""The rules that every artifact must meet, independent of the configuration."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,16 +7,16 @@ from typing import Any
 from engine.domain.manifest import Descriptor, Manifest
 
 COMPILED = "application/vnd.floe.compiled-artifacts.v1+json"
-# What a rule reads of a layer; larger JSON is not read at all, and so not accepted.
+# Larger JSON layers are not read, and therefore not accepted.
 MAX_CONTENT_BYTES = 1024 * 1024
 
 
 def baseline_violations(manifest: Manifest, blob: Callable[[str, int], bytes]) -> tuple[str, ...]:
     """
-    What is wrong with `manifest`, a sentence each; empty when it keeps every rule.
+    List the rules that `manifest` violates, one sentence each; empty if it meets all of them.
 
-    `blob(digest, limit)` reads a layer; it is only asked for compiled artifacts, whose own
-    compilation must say that its policies passed.
+    `blob(digest, limit)` reads a layer. Only layers of compiled artifacts are read: their
+    `enforcement_result` must say that their policies passed.
     """
     try:
         view = manifest.view
@@ -30,12 +30,15 @@ def baseline_violations(manifest: Manifest, blob: Callable[[str, int], bytes]) -
 
 def _compiled(layer: Descriptor, blob: Callable[[str, int], bytes]) -> Iterator[str]:
     if layer.size > MAX_CONTENT_BYTES:
-        yield f"layer {layer.digest[:19]} has {layer.size} bytes, more than can be judged"
+        yield (
+            f"layer {layer.digest[:19]} has {layer.size} bytes, and only {MAX_CONTENT_BYTES} are "
+            "checked"
+        )
         return
     try:
         content = json.loads(blob(layer.digest, MAX_CONTENT_BYTES))
     except (ValueError, RecursionError):
-        yield f"layer {layer.digest[:19]} says it is compiled artifacts and is not JSON"
+        yield f"layer {layer.digest[:19]} has the media type {COMPILED} and is not JSON"
         return
     if not _enforced(content):
         yield f"layer {layer.digest[:19]} was compiled with enforcement_result.passed not true"

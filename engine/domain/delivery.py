@@ -1,4 +1,4 @@
-"""What is to be told to a webhook, and what was given up."""
+"""Deliveries of webhooks, waiting or failed."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,9 +7,11 @@ from datetime import datetime
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """
-    One message to one webhook. `id` is the same whenever the same record is told to the same
-    webhook, so that a receiver can tell repetitions. Neither address nor headers are kept:
-    `hook` is the position in manifest.yaml, and `address` a hash by which it is found again.
+    One message to one webhook.
+
+    `id` depends on the record and the webhook only, so that a receiver can recognize repetitions.
+    The URL and headers are not stored: `hook` is the position of the webhook in manifest.yaml, and
+    `address` a hash of its URL.
     """
 
     id: str
@@ -25,7 +27,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """What was given up. `to` is scheme and host; None for a webhook no longer configured."""
+    """A failed delivery. `to` is scheme and host; None if the webhook is no longer configured."""
 
     delivery: Delivery
     to: str | None

@@ -1,4 +1,4 @@
-"""Where an artifact can be promoted to, and under which rules."""
+"""Environments and their rules."""
 
 from collections.abc import Set
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from engine.domain.names import Names
 
 
 class Enforcement(StrEnum):
-    """What a bad signature does to a promotion (FR-021)."""
+    """The effect of a bad signature on a promotion (FR-021)."""
 
     OFF = "off"
     WARN = "warn"
@@ -21,11 +21,10 @@ class Enforcement(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Authorization:
     """
-    Who may change an environment.
+    The operators who may change an environment.
 
-    A list that is not given (None) asks for nothing; one that is empty admits nobody. With
-    neither list any verified operator may. Both become `Names`, which compare without regard to
-    case.
+    None is a list that is not configured; an empty list admits no one. Without both lists, every
+    verified operator is admitted. Both become `Names`, which compare without regard to case.
     """
 
     allowed_groups: Set[str] | None = None
@@ -39,7 +38,7 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """How many others must agree, and for how long they are waited for."""
+    """The number of approvals that a change needs, and the time in which they must be given."""
 
     required: int = 0
     groups: Set[str] | None = None
@@ -61,7 +60,7 @@ class FixedLock:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One stop on the promotion path."""
+    """One station of the promotion path, with its rules."""
 
     name: str
     gates: tuple[Gate, ...] = ()
@@ -72,15 +71,15 @@ class Environment:
 
     @property
     def latest(self) -> Tag:
-        """The movable tag deployments follow."""
+        """The movable tag that deployments follow."""
         return Tag(f"latest-{self.name}")
 
     def tag(self, version: Version) -> Tag:
-        """The tag that says `version` is, for good, in this environment; ValueError if too long."""
+        """The immutable tag of `version` in this environment; ValueError if it is too long."""
         return Tag(f"{version}-{self.name}")
 
     def rollback_tag(self, version: Version, number: int) -> Tag:
-        """The tag of the `number`-th return of this environment to `version` (FR-014)."""
+        """The tag of the `number`-th rollback of this environment to `version` (FR-014)."""
         return Tag(f"{version}-{self.name}-rollback-{number}")
 
     @property
@@ -89,7 +88,7 @@ class Environment:
 
     @property
     def groups(self) -> Names:
-        """Every group its rules speak of."""
+        """All groups in its rules."""
         allowed = (self.authorization.allowed_groups if self.authorization else None) or ()
         return Names((*allowed, *(self.approvals.groups or ())))
 

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""Findings: the results of checks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from engine.domain.errors import Details, PromotionError
 
 
 class Outcome(StrEnum):
-    """The four things a check can say."""
+    """The result of a check; only `blocked` stops the operation."""
 
     PASSED = "passed"
     WARNED = "warned"
@@ -19,9 +19,10 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    One check's answer, worded for the person who asked.
+    The result of one check, with a sentence for the operator.
 
-    `error` is the class of error a blocking finding becomes, `details` its facts for programs.
+    `error` is the class of the error that a blocking finding raises, `details` has its facts for
+    programs.
     """
 
     check: str
@@ -36,7 +37,7 @@ class Finding:
 
 
 def first_error(findings: Iterable[Finding]) -> PromotionError | None:
-    """The error of the first blocking finding: the order of the checks sets the exit code."""
+    """Build the error of the first blocking finding; the order of the checks sets the exit code."""
     for finding in findings:
         if finding.error is not None:
             return finding.error(finding.reason, finding.details)

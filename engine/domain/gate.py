@@ -1,4 +1,4 @@
-"""Gates: what must be shown before an artifact enters an environment, and what was shown."""
+"""Gates: commands that must pass before a promotion, and their results."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,13 +35,15 @@ class Severity(StrEnum):
 
 
 class ScannerFormat(StrEnum):
+    """The report formats that floe can read."""
+
     TRIVY = "trivy"
     GRYPE = "grype"
 
 
 @dataclass(frozen=True, slots=True)
 class SecurityRules:
-    """How a scanner's report is judged."""
+    """The rules by which a scanner's report passes or fails (FR-054 … FR-057)."""
 
     scanner_format: ScannerFormat = ScannerFormat.TRIVY
     block_on_severity: frozenset[Severity] = frozenset({Severity.CRITICAL, Severity.HIGH})
@@ -63,8 +65,9 @@ class Gate:
     """
     A command that must exit 0 before an artifact enters an environment.
 
-    `argv` still holds its `${…}` placeholders; `env` names the variables of ours the child may
-    see; `timeout_seconds` is between 30 and 3600 (NFR-001). `security` is set for a scan.
+    `argv` contains `${…}` placeholders. `env` names the environment variables that are passed on
+    to the command. `timeout_seconds` is between 30 and 3600 (NFR-001). `security` is set for a
+    scan.
     """
 
     kind: GateKind
@@ -102,7 +105,7 @@ class GateResult(_Value):
     security_summary: SecuritySummary | None = None
 
     @model_validator(mode="after")
-    def _a_failure_says_why(self) -> Self:
+    def _require_error_of_failure(self) -> Self:
         if self.status is GateStatus.FAILED and not self.error:
             raise ValueError(f"gate {self.gate} failed without an error")
         return self

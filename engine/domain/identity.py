@@ -1,4 +1,4 @@
-"""From what authentication established to who somebody is."""
+"""Resolve authenticated claims to an operator."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
@@ -10,33 +10,33 @@ from engine.domain.operator import IdentitySource, Operator
 @dataclass(frozen=True, slots=True)
 class Claims:
     """
-    What one source says of somebody.
+    The claims of one identity source about an operator.
 
-    `id` is qualified by its source. `vouched` are the bare names the source stands for: an e-mail
-    it verified, a user of the primary registry, an id in our own Slack team. Only those, and the
-    qualified id, are ever compared with names in manifest.yaml. `doubt` says why it is not
-    verified, and what to do.
+    `id` is qualified by its source. `verified_names` are unqualified names that the source has
+    verified: an e-mail address, a user of the primary registry, an id in our own Slack team. Only
+    those and the qualified id are compared with names in manifest.yaml. `doubt` says why the
+    operator is not verified, with a hint.
     """
 
     id: str
     source: IdentitySource
     verified: bool
-    vouched: tuple[str, ...] = ()
+    verified_names: tuple[str, ...] = ()
     groups: Set[str] = frozenset()
     doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class UserCheck:
-    """Whether a registry tells its users apart; `reason` says why it is not known to."""
+    """Whether a registry authenticates its users; `reason` says why not, or why it is unknown."""
 
     verified: bool
     reason: str = ""
 
 
-# The names registries give to everybody who shows a token. No registry user of such a name is a
-# person; what protects is the check of the registry, since this list cannot be complete.
-_SHARED = frozenset(
+# The user names that registries give to every holder of a token, so they name no person. The list
+# cannot be complete: the protection is the check of the registry.
+_SHARED_USERS = frozenset(
     {
         "aws",
         "oauth2accesstoken",
@@ -53,31 +53,33 @@ _SIGN_IN = "Sign in with FLOE_ID_TOKEN"
 
 
 def registry_claims(host: str, user: str, check: UserCheck) -> Claims:
-    """The claims of `user`, whose password registry `host` asked for and accepted."""
-    if user.casefold() in _SHARED:
+    """Build the claims of `user`, whose password the registry `host` accepted."""
+    if user.casefold() in _SHARED_USERS:
         check = UserCheck(False, f"'{user}' is a name that registry users share")
-    vouched = (user,) if check.verified else ()
+    names = (user,) if check.verified else ()
     doubt = "" if check.verified else f"{check.reason}. {_SIGN_IN}"
     return Claims(
-        f"registry:{host}/{user}", IdentitySource.REGISTRY, check.verified, vouched, doubt=doubt
+        f"registry:{host}/{user}", IdentitySource.REGISTRY, check.verified, names, doubt=doubt
     )
 
 
 def os_claims(user: str, *, trusted: bool) -> Claims:
     """
-    What the operating system says. Whoever owns a machine can be any user on it, so it counts only
-    where `identity.trust_os_user` says so.
+    Build the claims of the operating system's user.
+
+    The owner of a machine can become any user on it, so the name is verified only with
+    `identity.trust_os_user`.
     """
-    doubt = "" if trusted else f"nobody vouches for the operating system's user. {_SIGN_IN}"
+    doubt = "" if trusted else f"the operating system's user name is not verified. {_SIGN_IN}"
     return Claims(f"os:{user}", IdentitySource.OS, trusted, (user,) if trusted else (), doubt=doubt)
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
     """
-    `identity` of manifest.yaml: the other names of a person, and who belongs to which group.
+    The aliases and groups of `identity` in manifest.yaml.
 
-    `people` leads from the canonical form of every name in `aliases` to the person.
+    `people` maps the canonical form of every name in `aliases` to the person.
     """
 
     people: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +89,7 @@ class Directory:
     def of(
         cls, aliases: Mapping[str, tuple[str, ...]], groups: Mapping[str, tuple[str, ...]]
     ) -> "Directory":
-        """From the file's spelling: a person and their other names, a group and its members."""
+        """Build it from `identity.aliases` and `identity.groups` as manifest.yaml spells them."""
         people = {
             canonical_name(name): person
             for person, others in aliases.items()
@@ -101,10 +103,10 @@ class Directory:
 
     def operator(self, claims: Claims) -> Operator:
         """
-        The operator of `claims`, under the name that is the same through every face.
+        Resolve `claims` to an operator, whose name is the same through every interface.
 
-        Whom nobody vouches for keeps the qualified id as the only name and is in no group: an
-        alias must not lend them somebody's name.
+        An unverified operator has the qualified id as the only name, and no groups: otherwise an
+        alias would give them the name of another person.
         """
         if not claims.verified:
             return Operator(
@@ -115,7 +117,7 @@ class Directory:
                 names=Names([claims.id]),
                 doubt=claims.doubt,
             )
-        own = (*claims.vouched, claims.id)
+        own = (*claims.verified_names, claims.id)
         name = self._person_of(own)
         names = self.known_as(name) | Names(own)
         return Operator(
@@ -129,7 +131,7 @@ class Directory:
         )
 
     def regroup(self, operator: Operator) -> Operator:
-        """`operator` with the names and groups they have now, as far as manifest.yaml says."""
+        """Update the names and groups of `operator` from the present manifest.yaml."""
         if not operator.verified:
             return operator
         name = self._person_of((operator.name, *sorted(operator.names)))
@@ -137,24 +139,24 @@ class Directory:
         return replace(operator, names=names, groups=operator.claimed | self._groups_of(names))
 
     def members(self, group: str) -> Names:
-        """The members of `group` that manifest.yaml names."""
+        """The members of `group` in manifest.yaml; empty for an unknown group."""
         wanted = canonical_name(group)
         return next(
             (m for name, m in self.groups.items() if canonical_name(name) == wanted), Names()
         )
 
     def person(self, name: str) -> str:
-        """The canonical name behind a name on record, which may be older than an alias."""
+        """Resolve a name in a record, which may be older than an alias, to the canonical name."""
         return self.people.get(canonical_name(name), name)
 
     def known_as(self, *names: str) -> Names:
-        """`names`, with every other name of the people they mean."""
+        """Add all other names of the same people to `names`."""
         people = Names(self.person(name) for name in names)
         others = (name for name, person in self.people.items() if person in people)
         return Names((*names, *people, *others))
 
     def _person_of(self, names: tuple[str, ...]) -> str:
-        """The person whom the first name with an alias means, else the first name."""
+        """The person of the first name that has an alias, else the first name."""
         return next((self.person(n) for n in names if canonical_name(n) in self.people), names[0])
 
     def _groups_of(self, names: Set[str]) -> Names:

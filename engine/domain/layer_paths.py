@@ -1,4 +1,4 @@
-"""Where the layers of an artifact go in a directory: their titles are the publisher's words."""
+"""Safe file paths for the layers of an artifact, whose titles are untrusted input."""
 
 import re
 import unicodedata
@@ -17,12 +17,12 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 def layer_paths(layers: Iterable[Descriptor]) -> dict[str, Descriptor]:
     """
-    A relative path with `/` for each layer, by its title, else its digest; the same digest under
+    Map a relative path with `/` to each layer: its title, else its digest. The same digest under
     the same path counts once.
 
-    UsageError for a title that is no path below a directory, and for two layers that cannot be
-    files beside each other: one path for two digests, a file that would also be a directory, or
-    names that differ only in case or Unicode form.
+    UsageError for a title that is not a path below a directory, and for two layers that cannot be
+    files in one directory: one path for two digests, a file that is also a directory, or names
+    that differ only in case or Unicode form.
     """
     paths: dict[str, Descriptor] = {}
     taken = {_folded(MANIFEST_FILE): MANIFEST_FILE}
@@ -30,7 +30,7 @@ def layer_paths(layers: Iterable[Descriptor]) -> dict[str, Descriptor]:
         path = _path(layer)
         if path in paths and paths[path].digest == layer.digest:
             continue
-        # A directory is remembered with a slash at its end, so that no file takes its name.
+        # A directory is stored with a trailing slash, so that it differs from a file of that name.
         steps = path.split("/")
         for depth in range(1, len(steps)):
             folder = "/".join(steps[:depth])
@@ -50,15 +50,15 @@ def _path(layer: Descriptor) -> str:
     hostile = "\\" in path or _DRIVE.match(path) or len(path) > _MAX_PATH
     if hostile or not all(map(_is_name, path.split("/"))):
         raise UsageError(
-            f"the layer '{printable(title[:200])}' has no name that a file below a directory can "
-            "have, so nothing was written: push it under a relative path without '..', "
-            "backslashes and control characters"
+            f"the layer '{printable(title[:200])}' has a title that is not a safe relative path: "
+            "nothing was written. Push it under a relative path without '..', backslashes and "
+            "control characters"
         )
     return path
 
 
 def _is_name(step: str) -> bool:
-    """Whether `step` names a file in a directory; an empty one is what `//` and `/` leave."""
+    """Whether `step` is a valid file name; `//` and a leading `/` leave empty ones."""
     if step in ("", ".", ".."):
         return False
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in step):
@@ -67,7 +67,7 @@ def _is_name(step: str) -> bool:
 
 
 def _folded(path: str) -> str:
-    """What file systems that ignore case and Unicode forms take `path` for."""
+    """Normalize `path` as file systems do that ignore case and Unicode forms."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
 
 
@@ -76,6 +76,6 @@ def _collision(path: str, other: str) -> UsageError:
         "the artifact's own manifest.json" if other == MANIFEST_FILE else f"'{printable(other)}'"
     )
     return UsageError(
-        f"the layer '{printable(path)}' and {named} cannot be files in one "
-        "directory, so nothing was written: push them under different paths"
+        f"the layer '{printable(path)}' and {named} cannot be files in one directory: nothing was "
+        "written. Push them under different paths"
     )

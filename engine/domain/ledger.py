@@ -1,4 +1,4 @@
-"""One entry of an environment's ledger, and the links that make it a chain."""
+"""Entries of an environment's ledger, and the links between them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from engine.domain.manifest import Descriptor, Manifest
 from engine.domain.record import AnyRecord
 from engine.domain.state import EMPTY, EnvironmentState, state_after
 
-# Sequence to digest: the newest earlier entry at a multiple of 2^i, for every i. The entry just
-# before is always among them; the others let any entry be reached from the head in O(log n) reads.
+# Sequence to digest: the newest earlier entry at a multiple of 2^i, for every i. The previous entry
+# is always among them; by the others, any entry is O(log n) reads from the head.
 Ancestors = Mapping[int, Digest]
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """A record as the registry holds it: `manifest` is its OCI manifest, `state` what it leaves."""
+    """A record in the registry: `manifest` is its OCI manifest, `state` the state after it."""
 
     environment: str
     sequence: int
@@ -35,7 +35,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True)
 class LedgerDraft:
-    """An entry that is not written yet. `subject` is the artifact the record is attached to."""
+    """An entry before it is written. `subject` is the artifact that the record is attached to."""
 
     environment: str
     sequence: int
@@ -48,14 +48,14 @@ class LedgerDraft:
 def draft_after(
     head: LedgerEntry | None, record: AnyRecord, subject: Descriptor | None
 ) -> LedgerDraft:
-    """What follows `head` when `record` is added."""
+    """Draft the entry for `record` that follows `head`."""
     sequence = head.sequence + 1 if head else 1
     state = state_after(head.state if head else EMPTY, record, sequence)
     return LedgerDraft(record.ledger, sequence, ancestors_after(head), record, state, subject)
 
 
 def ancestors_after(head: LedgerEntry | None) -> dict[int, Digest]:
-    """The links of the entry after `head`: for every i the newest multiple of 2^i so far."""
+    """The links of the entry after `head`: for every i, the newest multiple of 2^i so far."""
     if head is None:
         return {}
     known = {**head.ancestors, head.sequence: head.digest}
@@ -69,12 +69,12 @@ def ancestors_after(head: LedgerEntry | None) -> dict[int, Digest]:
 
 
 def next_hop(entry: LedgerEntry, sequence: int) -> int:
-    """The linked ancestor of `entry` nearest to `sequence` that does not lie before it."""
+    """The linked ancestor of `entry` closest to `sequence`, at or after it."""
     return min(known for known in entry.ancestors if known >= sequence)
 
 
 def continues(entry: LedgerEntry, head: LedgerEntry | None) -> bool:
-    """Whether `entry` is what adding its record after `head` makes: links and state follow."""
+    """Whether `entry` follows `head`: its links and state are those of a draft of its record."""
     draft = draft_after(head, entry.record, None)
     made = (draft.environment, draft.sequence, dict(draft.ancestors), draft.state)
     return made == (entry.environment, entry.sequence, dict(entry.ancestors), entry.state)

@@ -1,4 +1,4 @@
-"""An OCI manifest: the very bytes, and a reading of them that is never written back."""
+"""OCI manifests: the original bytes, and a parsed view that is never written back."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +13,13 @@ IMAGE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 IMAGE_INDEX = "application/vnd.oci.image.index.v1+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-# A HEAD that names fewer of these says 404 for a tag that exists, and "absent" means overwrite.
+# A HEAD request that accepts fewer types gets 404 for an existing tag, which could then be
+# overwritten.
 MEDIA_TYPES = (IMAGE_MANIFEST, IMAGE_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
-# image-spec asks registries for at least 4 MiB; what is larger is not accepted by most.
+# distribution-spec asks registries to accept at least 4 MiB; most accept no more.
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
-# image-spec 1.1, "Non-Distributable Layers", and docker's name for them.
+# image-spec 1.1, "Non-Distributable Layers", and Docker's name for them.
 _FOREIGN = ("nondistributable", ".foreign.")
 
 # Registries and old builders write `null` for an empty map or list.
@@ -30,7 +31,7 @@ class _Oci(BaseModel):
 
 
 class Descriptor(_Oci):
-    """https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md"""
+    """A descriptor: https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md"""
 
     media_type: str = Field(alias="mediaType")
     digest: str
@@ -41,16 +42,16 @@ class Descriptor(_Oci):
 
     @property
     def is_foreign(self) -> bool:
-        """Whether somebody else distributes the content, so that a registry may not have it."""
+        """Whether the content is distributed elsewhere, so that a registry may not have it."""
         return bool(self.urls) or any(word in self.media_type for word in _FOREIGN)
 
     def to_json(self) -> dict[str, Any]:
-        """The descriptor in OCI's spelling, without what is not set."""
+        """Serialize with the key names of OCI, without unset fields."""
         return self.model_dump(by_alias=True, exclude_defaults=True)
 
 
 class ManifestView(_Oci):
-    """What an image manifest or index says of itself, for judging only."""
+    """The fields of an image manifest or index that checks read."""
 
     schema_version: int = Field(alias="schemaVersion")
     media_type: str | None = Field(default=None, alias="mediaType")
@@ -65,10 +66,10 @@ class ManifestView(_Oci):
 @dataclass(frozen=True)
 class Manifest:
     """
-    A manifest exactly as a registry stores it: `content` is never re-serialised.
+    A manifest exactly as a registry stores it: `content` is never serialized again.
 
-    `media_type` is what the registry served it as. `view` raises ValueError for bytes that are no
-    OCI manifest.
+    `media_type` is the type under which the registry served it. `view` raises ValueError if the
+    bytes are not an OCI manifest.
     """
 
     content: bytes
@@ -84,7 +85,7 @@ class Manifest:
             return ManifestView.model_validate_json(self.content)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            # Names of keys are whoever published it: shown as data, and no longer than helps.
+            # Key names are untrusted input, so they are escaped and cut.
             where = printable(".".join(map(str, first["loc"])))[:200] or "document"
             raise ValueError(
                 f"{self.digest.short} is not an OCI manifest: {where}: {first['msg']}"

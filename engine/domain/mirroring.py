@@ -1,4 +1,4 @@
-"""What `sync` found on the secondaries, and what it put right."""
+"""The results of `sync`: differences found and repaired on the secondaries."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,6 +7,8 @@ from engine.domain.errors import PromotionError
 
 
 class SyncStatus(StrEnum):
+    """The result for one environment on one secondary."""
+
     IN_SYNC = "in_sync"  # nothing was missing
     REPAIRED = "repaired"
     FAILED = "failed"
@@ -15,9 +17,11 @@ class SyncStatus(StrEnum):
 @dataclass(frozen=True)
 class EnvironmentSync:
     """
-    One environment on one secondary: `changed` names the tags that were written and the artifacts
-    whose referrers were listed again; `sent` counts the bytes of blobs. What could not be put
-    right is in `errors`. `record` is the id of the record of what ran there, where that was read.
+    One environment on one secondary.
+
+    `changed` names the tags that were written and the artifacts whose referrers were listed again;
+    `sent` counts the bytes of blobs. `errors` has the differences that could not be repaired.
+    `record` is the id of the record of the running version, if it was read.
     """
 
     registry: str
@@ -36,12 +40,12 @@ class EnvironmentSync:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """`relisted` counts the records the primary's own list of referrers had lost."""
+    """The result of a `sync`; `relisted` counts records missing in the primary's referrers."""
 
     environments: tuple[EnvironmentSync, ...]
     relisted: int = 0
 
     @property
     def error(self) -> PromotionError | None:
-        """The first thing that could not be put right."""
+        """The first difference that could not be repaired; None if all were."""
         return next((error for each in self.environments for error in each.errors), None)

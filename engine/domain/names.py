@@ -8,11 +8,11 @@ _OIDC = "oidc:"
 
 def canonical_name(name: str) -> str:
     """
-    The form in which all spellings of a name are equal: case-folded and NFC-normalised.
+    Normalize a name, so that all its spellings are equal: case-folded and in NFC form.
 
-    Decomposed before it is folded, as Unicode's canonical caseless matching (D145) asks. The
-    subject in `oidc:<issuer>#<subject>` keeps its case: OpenID Connect Core 2 compares it so, and
-    the branches `main` and `Main` of one repository are two.
+    It is decomposed before it is folded, as Unicode's canonical caseless matching (D145) requires.
+    The subject in `oidc:<issuer>#<subject>` keeps its case: OpenID Connect Core 2 compares it
+    case-sensitively, and `main` and `Main` are two branches of a repository.
     """
     if name[:5].casefold() == _OIDC and "#" in name:
         issuer, _, subject = name.partition("#")
@@ -30,7 +30,7 @@ class Names(Set[str]):
     __slots__ = ("_spelled",)
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        # Sorted, so that of two spellings the same one stays in every run.
+        # Sorted, so that every run keeps the same one of two spellings.
         self._spelled = {canonical_name(name): name for name in sorted(names, reverse=True)}
 
     def __contains__(self, name: object) -> bool:

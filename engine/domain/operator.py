@@ -1,4 +1,4 @@
-"""Who asks and who agrees, as established by authentication; never as typed in."""
+"""Operators, as established by authentication and never as typed in."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -18,15 +18,14 @@ class IdentitySource(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Operator:
     """
-    A person or a workload.
+    The person or workload that asks or approves.
 
-    `name` is the canonical identity: a vouched e-mail or registry user where there is one, else
-    the qualified `id` itself (aliases are resolved first). `id` carries its source:
+    `name` is the canonical identity: a verified e-mail address or registry user if there is one,
+    else the qualified `id` (aliases are resolved first). `id` starts with its source:
     `slack:<team>/<id>`, `oidc:<issuer>#<subject>`, `registry:<host>/<user>`, `os:<user>`.
-    `names` are all the names manifest.yaml may mean them by, `claimed` those of the groups that
-    the source itself spoke of; both, and `groups`, become `Names`, which compare without regard to
-    case. `verified` is false for whom nobody but the caller vouches; `doubt` says why, and what to
-    do.
+    `names` are all names that manifest.yaml may use, `claimed` the groups from the identity source
+    itself; both, and `groups`, become `Names`, which compare without regard to case. `verified` is
+    false if no identity source confirms the id; `doubt` then says why, with a hint.
     """
 
     name: str
@@ -44,7 +43,7 @@ class Operator:
 
     @property
     def identities(self) -> Names:
-        """Every name and id that is theirs."""
+        """All names and ids of the operator."""
         return Names((self.name, self.id, *self.names))
 
     def same_as(self, other: "Operator") -> bool:

@@ -1,4 +1,4 @@
-"""Exemptions from rules: what a promotion asks for, and what its record says of it."""
+"""Overrides of rules: requested by a promotion, and named in its record."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _RULES = ("version order", "rolled back")
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """The rules a promotion asks to be exempt from, and the `reason`; empty without any."""
+    """The rules that a promotion asks to override, and the `reason`; false without any."""
 
     allow_older: bool = False
     override_rollback: bool = False
@@ -23,7 +23,7 @@ class Overrides:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options that ask for them, as they are typed."""
+        """The command line options that request them."""
         older = ("--allow-older",) if self.allow_older else ()
         return (*older, "--override-rollback") if self.override_rollback else older
 
@@ -41,8 +41,8 @@ class Override(BaseModel):
     reason: str
 
 
-class Found(Protocol):
-    """What a check found, fresh or as it was kept."""
+class AnyFinding(Protocol):
+    """A `Finding` or a `StoredFinding`."""
 
     @property
     def check(self) -> str: ...
@@ -52,8 +52,8 @@ class Found(Protocol):
     def reason(self) -> str: ...
 
 
-def needed(asked: Overrides, findings: Iterable[Found]) -> tuple[Override, ...]:
-    """Only those that made a difference: a rule with nothing to say needs no override."""
+def used_overrides(asked: Overrides, findings: Iterable[AnyFinding]) -> tuple[Override, ...]:
+    """Pick the overrides that turned a block into a warning; a rule that passed needs none."""
     warned = (each for each in findings if each.outcome == "warned" and each.check in _RULES)
     return tuple(
         Override.model_validate(

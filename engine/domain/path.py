@@ -1,4 +1,4 @@
-"""The promotion path, and how tags are read along it."""
+"""The promotion path, and the parsing of its tags."""
 
 import re
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from engine.domain.artifact import Tag, Version
 from engine.domain.environment import Environment
 from engine.domain.errors import InvalidTransitionError, UsageError
 
-# The source of what enters the first environment: the version's own tag, pushed by the build.
+# The source of promotions into the first environment: the version's own tag, pushed by the build.
 NO_ENVIRONMENT = "none"
 _ROLLBACK = re.compile(r"(?P<tag>.+)-rollback-(?P<number>[1-9][0-9]*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class TagReading:
-    """What a tag says: this version is in that environment (by its n-th rollback, or 0)."""
+    """A parsed environment tag; `rollback` is its number, 0 for the tag of a promotion."""
 
     version: Version
     environment: str
@@ -23,7 +23,7 @@ class TagReading:
 
 @dataclass(frozen=True, slots=True)
 class PromotionPath:
-    """The one direction artifacts travel: dev, then staging, then prod (FR-001)."""
+    """The ordered environments, for example dev, staging, prod (FR-001)."""
 
     environments: tuple[Environment, ...]
 
@@ -40,7 +40,7 @@ class PromotionPath:
         return self.environments[0]
 
     def environment(self, name: str) -> Environment:
-        """The environment of that name, or UsageError naming those there are."""
+        """The environment `name`; UsageError that lists the environments if there is none."""
         for environment in self.environments:
             if environment.name == name:
                 return environment
@@ -50,12 +50,16 @@ class PromotionPath:
         )
 
     def before(self, target: str) -> Environment | None:
-        """The environment `target` is entered from; None stands for the build."""
+        """The environment before `target`; None for the first one, which builds publish into."""
         place = self.environments.index(self.environment(target))
         return self.environments[place - 1] if place else None
 
     def step(self, source: str, target: str) -> tuple[Environment | None, Environment]:
-        """Source and target, provided `target` comes right after `source` (FR-001)."""
+        """
+        Resolve source and target; `source` may be `none` (FR-001).
+
+        InvalidTransitionError (9) unless `target` comes right after `source`.
+        """
         if source != NO_ENVIRONMENT:
             self.environment(source)
         before = self.before(target)
@@ -68,10 +72,10 @@ class PromotionPath:
 
     def read(self, tag: Tag) -> TagReading | None:
         """
-        What `tag` says, or None when it is no environment tag of this path.
+        Parse `tag`; None if it is not an environment tag of this path.
 
         A tag belongs to the environment with the longest matching name, so that `prod` and
-        `pre-prod` may stand side by side.
+        `pre-prod` can both exist.
         """
         rolled = _ROLLBACK.fullmatch(tag.name)
         if rolled:

@@ -1,4 +1,4 @@
-"""What would happen: printed by a dry run, carried out by a real one."""
+"""Plans: the findings and writes of a request, printed by a dry run and carried out otherwise."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,15 +9,17 @@ from engine.domain.finding import Finding, Outcome, first_error
 from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.manifest import Manifest
-from engine.domain.overrides import Override, needed
+from engine.domain.overrides import Override, used_overrides
 from engine.domain.record import AnyRecord, ApprovalRecord, Previous, SignatureStatus
 from engine.domain.request import PromotionRequest, Request
 
-# Frozen, so one value serves every plan made where signatures are not asked for.
+# Frozen, so all plans without signature verification share one value.
 UNVERIFIED = SignatureStatus(enforcement="off")
 
 
 class Action(StrEnum):
+    """The verbs, spelled as in JSON and records."""
+
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     RESTORE = "restore"
@@ -26,23 +28,23 @@ class Action(StrEnum):
 
 
 class GateMode(StrEnum):
-    """Whether command gates run, or are only listed: the one difference a dry run makes."""
+    """Whether command gates run or are only listed, the only difference of a dry run."""
 
     RUN = "run"
     LIST = "list"
 
 
 class Effect(StrEnum):
-    """What is left to do."""
+    """The part of a request that is not done yet."""
 
     CHANGE = "change"
-    COMPLETE = "complete"  # the record is committed, only `latest` has not followed yet
-    NOTHING = "nothing"  # all of it is in place
+    COMPLETE = "complete"  # the record is committed, and `latest` has not followed yet
+    NOTHING = "nothing"  # an earlier run did all of it
 
 
 @dataclass(frozen=True, slots=True)
 class TagWrite:
-    """Point `tag` at `manifest`. An immutable tag may only be created, a mutable one moves."""
+    """Point `tag` at `manifest`. An immutable tag is only created, a mutable one may move."""
 
     tag: Tag
     manifest: Manifest
@@ -56,15 +58,16 @@ class TagWrite:
 @dataclass(frozen=True)
 class Plan:
     """
-    The findings about a request and, if none blocks it, the exact writes it takes.
+    The findings about a request and, if none blocks it, its exact writes.
 
-    `manifest` is the artifact, pinned when it was first resolved (None for lock and unlock);
-    `impact` what going back to an older version undoes; `rolled_back` who rolled the source back
-    from the version, if its last event there is that; `previous` what the target runs now;
-    `committed` the record that already says what is asked for, if any. A plan made with `mode`
-    LIST has gates that did not run and is never executed. `policy` findings depend on the world
-    and are judged again at the moment of writing, `evidence` on the artifact alone. `approvals`
-    are those that count at the moment of writing.
+    `manifest` is the artifact, pinned when it was first resolved (None for lock and unlock).
+    `impact` lists the effects of a return to an older version. `rolled_back` describes a rollback
+    of the source from the version, if that is its newest event there. `previous` is the version
+    that the target runs now. `committed` is the record of an earlier run of the same request.
+
+    A plan with `mode` LIST has gates that did not run, and is never executed. `policy` findings
+    depend on the world and are judged again at the moment of writing, `evidence` depends on the
+    artifact alone. `approvals` are those that count at the moment of writing.
     """
 
     action: Action
@@ -91,21 +94,21 @@ class Plan:
 
     @property
     def error(self) -> PromotionError | None:
-        """Why this plan cannot be carried out; the first blocker in check order."""
+        """The error of the first blocking finding in check order; None if none blocks."""
         return first_error(self.findings)
 
     @property
     def authorized_via(self) -> str:
-        """What let the operator in, as the authorization check found."""
+        """The reason of the authorization check, such as a group; empty if it blocks."""
         found = (f for f in self.policy if f.check == "authorization" and not f.blocks)
         return next((finding.reason for finding in found), "")
 
     @property
     def overrides(self) -> tuple[Override, ...]:
-        """The rules this promotion is exempted from."""
+        """The overrides that this promotion uses."""
         if not isinstance(self.request, PromotionRequest):
             return ()
-        return needed(self.request.overrides, self.policy)
+        return used_overrides(self.request.overrides, self.policy)
 
     @property
     def approvals_missing(self) -> int:

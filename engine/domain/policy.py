@@ -1,4 +1,4 @@
-"""Policies: what is judged, and what was found."""
+"""The input and the results of policies (CEL rules about an artifact)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from engine.domain.manifest import Manifest
 @dataclass(frozen=True, slots=True)
 class PolicySubject:
     """
-    What is judged: an artifact on its way from `source` to `target` as `version`.
+    The artifact that a policy judges, on its way from `source` to `target` as `version`.
 
-    `blob(digest, limit)` reads a layer as `RegistryReader.blob` does; its errors are not caught.
+    `blob(digest, limit)` is `RegistryReader.blob`; its errors are not caught.
     """
 
     manifest: Manifest
@@ -24,7 +24,7 @@ class PolicySubject:
 
 @dataclass(frozen=True, slots=True)
 class PolicyViolation:
-    """A policy an artifact does not keep; `error` blocks, `warning` is shown."""
+    """A policy that the artifact violates; severity `error` blocks, `warning` is only shown."""
 
     policy: str
     severity: Literal["error", "warning"]

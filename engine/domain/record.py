@@ -1,9 +1,9 @@
 """
-What happened, for good: the records of the ledger, schema version 1.
+The records of the ledger, schema version 1.
 
-Frozen, exact in a round trip through JSON, and closed: a reader that meets a field it does not
-know refuses the record. The JSON Schema is docs/schema/record-v1.json; a change there is a change
-of the format. Times are UTC, digests `sha256:…`, durations milliseconds, ids UUIDs.
+Records are frozen, survive a round trip through JSON unchanged, and are closed: an unknown field
+is an error. The JSON Schema is docs/schema/record-v1.json; a change there is a change of the
+format. Times are UTC, digests `sha256:…`, durations milliseconds, ids UUIDs.
 """
 
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ TraceText = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
 def in_utc(time: datetime) -> datetime:
-    """`time` with UTC as its zone; ValueError where it lies outside the calendar there."""
+    """Convert `time` to UTC; ValueError if it is then outside the years 1 to 9999."""
     try:
         return time.astimezone(UTC)
     except OverflowError as error:
@@ -34,6 +34,8 @@ UtcTime = Annotated[AwareDatetime, AfterValidator(in_utc)]
 
 
 class Value(BaseModel):
+    """A frozen model that refuses unknown fields."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -91,7 +93,7 @@ class Record(Value):
     identity_verified: bool
     trace_id: TraceText
     policy_digest: DigestText
-    # The audit backend that had a copy before the record took effect.
+    # The audit backend that stored a copy before the record took effect.
     copied_to: str | None = None
 
     _id_field: ClassVar[str]
@@ -109,17 +111,17 @@ class Record(Value):
 
     @property
     def ledger(self) -> str:
-        """The environment whose ledger it belongs to."""
+        """The environment whose ledger has the record."""
         return str(getattr(self, self._environment_field))
 
     @property
     def subject_digest(self) -> str | None:
-        """The artifact the record speaks of; None where it speaks of none."""
+        """The digest of the record's artifact; None for locks and unlocks."""
         digest: str | None = getattr(self, "artifact_digest", None)
         return digest
 
     def to_bytes(self) -> bytes:
-        """Canonical JSON: equal records are equal bytes, and so equal digests."""
+        """Serialize to canonical JSON, so that equal records have equal digests."""
         return canonical_json(self.model_dump(mode="json"))
 
 
@@ -283,15 +285,15 @@ RECORD_KINDS = ("promotion", "rollback", "restore", "lock", "unlock", "refusal",
 
 
 def record_from_bytes(content: bytes) -> AnyRecord:
-    """The record `content` holds; pydantic.ValidationError (a ValueError) when it is none."""
+    """Parse a record from JSON; pydantic.ValidationError (a ValueError) if it is invalid."""
     return _ANY.validate_json(content)
 
 
 def record_from_json(fields: dict[str, Any]) -> AnyRecord:
-    """As `record_from_bytes`, from parsed JSON."""
+    """Parse a record from decoded JSON; pydantic.ValidationError if it is invalid."""
     return _ANY.validate_python(fields, strict=False)
 
 
 def record_schema() -> dict[str, Any]:
-    """The JSON Schema of every record; docs/schema/record-v1.json holds it."""
+    """The JSON Schema of all records, as in docs/schema/record-v1.json."""
     return _ANY.json_schema()

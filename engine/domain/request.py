@@ -1,4 +1,4 @@
-"""What somebody asks for. Built by `parsing`, which refuses what cannot be meant."""
+"""Requests of operators. `parsing` builds them and refuses invalid input."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +11,9 @@ from engine.domain.overrides import NO_OVERRIDES, Overrides
 @dataclass(frozen=True, slots=True)
 class PromotionRequest:
     """
-    Bring `version` from `source` (an environment, or `none`: from the build) to `target`.
+    Promote `version` from `source` (an environment, or `none` for the build) to `target`.
 
-    `asked_at` is when floe accepted the request, where it is carried out later than that.
+    `asked_at` is the time when floe accepted the request, if it carries it out later.
     """
 
     version: Version
@@ -28,8 +28,9 @@ class PromotionRequest:
 @dataclass(frozen=True, slots=True)
 class RollbackRequest:
     """
-    Let `target` follow a `version` again that was promoted there before; `asked_at` as in a
-    promotion.
+    Return `target` to a `version` that was promoted there before.
+
+    `asked_at` is the time when floe accepted the request, if it carries it out later.
     """
 
     version: Version
@@ -42,7 +43,7 @@ class RollbackRequest:
 
 @dataclass(frozen=True, slots=True)
 class LockRequest:
-    """Stop promotions to `target`, for `for_seconds` or until it is unlocked."""
+    """Lock `target` for `for_seconds`, or until it is unlocked."""
 
     target: str
     operator: Operator
@@ -53,7 +54,7 @@ class LockRequest:
 
 @dataclass(frozen=True, slots=True)
 class UnlockRequest:
-    """Let promotions to `target` go on."""
+    """Unlock `target`."""
 
     target: str
     operator: Operator
@@ -63,7 +64,7 @@ class UnlockRequest:
 
 @dataclass(frozen=True, slots=True)
 class RestoreRequest:
-    """Put `latest` of `target` back to what the ledger says, after it was moved outside floe."""
+    """Move `latest` of `target` back to the artifact on the ledger, after a drift."""
 
     target: str
     operator: Operator

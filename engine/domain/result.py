@@ -1,4 +1,4 @@
-"""How a request ended."""
+"""The results of requests."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,9 +26,11 @@ class Ending(StrEnum):
 @dataclass(frozen=True)
 class Result:
     """
-    The end of one request: what was judged, what was recorded, and why it was not done if it was
-    not. `record` is the committed record; it is there whenever something took effect. `entry` is
-    where it lies in the ledger, for changes; `registry_sync` how the secondaries ended up.
+    The result of one request.
+
+    `record` is the committed record, set whenever something took effect; `error` is the reason
+    otherwise. `entry` is the ledger entry of the record, if this run wrote or completed it.
+    `registry_sync` has the results on the secondaries.
     """
 
     plan: Plan

@@ -1,4 +1,4 @@
-"""Rights beyond the rules of one environment: who is known, who locks, who operates."""
+"""Rights beyond the rules of one environment: known operators, lockers and floe's operators."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,19 +7,19 @@ from engine.domain.environment import Environment
 from engine.domain.names import Names
 from engine.domain.operator import IdentitySource, Operator
 
-# These admit only people whom the operator of floe chose: our Slack workspace, our proxy.
+# Sources that admit only chosen people: our Slack workspace, our proxy.
 _OURS = frozenset({IdentitySource.SLACK, IdentitySource.PROXY})
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
     """
-    Who manifest.yaml names, beside the rules of one environment.
+    The names and groups of manifest.yaml that have rights in all environments.
 
-    `served` is set where requests come through a server (page, API, Slack): it acts with its own
-    registry credentials, so that being able to ask proves nothing. `lockers` and `operators` are
-    names and groups. `named` are all names that some rule speaks of, `groups` all groups.
-    `issuers` are those that admit chosen subjects only.
+    `served` is set for requests through a server (page, API, Slack): it uses its own registry
+    credentials, so access to the registry proves nothing about the operator. `lockers` and
+    `operators` are names and groups. `named` are all names in rules, `groups` all groups in rules.
+    `issuers` are the OpenID issuers that admit only chosen subjects.
     """
 
     served: bool = False
@@ -40,7 +40,7 @@ class Rights:
         issuers: Iterable[str] = (),
         served: bool = False,
     ) -> "Rights":
-        """`people` are the names in `identity.groups` and `identity.aliases`."""
+        """Collect the rights of manifest.yaml; `people` are all names in groups and aliases."""
         listed = {*lockers, *operators}
         named, groups = {*people} | listed, {each for each in listed if _may_be_group(each)}
         for environment in environments:
@@ -56,8 +56,8 @@ class Rights:
             issuers=frozenset(issuers),
         )
 
-    def know(self, operator: Operator) -> bool:
-        """Whether some rule names `operator`, or their source admits chosen people only."""
+    def knows(self, operator: Operator) -> bool:
+        """Whether a rule names `operator`, or their source admits only chosen people."""
         if not operator.verified:
             return False
         if operator.source in _OURS or self._chosen_by_issuer(operator):
@@ -65,11 +65,11 @@ class Rights:
         return bool(operator.names & self.named or operator.groups & self.groups)
 
     def may_operate(self, operator: Operator) -> bool:
-        """Whether they may sync, deliver webhooks again, and run gates without promoting."""
+        """Whether `operator` may sync, redeliver webhooks, and run gates without promoting."""
         return operator.verified and _lists(self.operators, operator)
 
     def may_lock(self, operator: Operator) -> bool:
-        """Whether they may lock any environment, also where they may not promote."""
+        """Whether `operator` may lock any environment, also without the right to promote."""
         return operator.verified and _lists(self.lockers, operator)
 
     def _chosen_by_issuer(self, operator: Operator) -> bool:
@@ -82,5 +82,5 @@ def _lists(listed: Names, operator: Operator) -> bool:
 
 
 def _may_be_group(name: str) -> bool:
-    """An e-mail address names a person, also where somebody called a group by it."""
+    """Whether `name` can be a group; an e-mail address always names a person."""
     return "@" not in name

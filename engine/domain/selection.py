@@ -1,4 +1,4 @@
-"""Which records of the ledger somebody wants to see."""
+"""Filters for the records of the ledger."""
 
 import re
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 @dataclass(frozen=True, slots=True)
 class Selection:
     """
-    What is asked for; a field that is None asks nothing.
+    A filter for records; a field that is None does not restrict it.
 
-    `digest` is a whole digest or its beginning, `operator` a name or an id, `since` UTC.
+    `digest` is a digest or its beginning, `operator` a name or an id, `since` a time in UTC.
+    UsageError for an unknown `kind`.
     """
 
     environment: str | None = None
@@ -33,12 +34,12 @@ class Selection:
     def __post_init__(self) -> None:
         if self.kind not in (None, *RECORD_KINDS):
             raise UsageError(
-                f"'{printable(str(self.kind))}' is no kind of record. "
+                f"'{printable(str(self.kind))}' is not a kind of record. "
                 f"Kinds: {', '.join(RECORD_KINDS)}"
             )
 
-    def admits(self, record: AnyRecord) -> bool:
-        """Whether `record` is asked for; the environment is chosen by whoever reads."""
+    def matches(self, record: AnyRecord) -> bool:
+        """Whether `record` passes the filter; the caller chooses the environment."""
         return all(
             (
                 self.kind in (None, record.kind),
@@ -51,22 +52,27 @@ class Selection:
         )
 
 
-def digest_beginning(text: str) -> str:
-    """A digest or at least four hex digits of one, with or without `sha256:`; else UsageError."""
+def parse_digest_prefix(text: str) -> str:
+    """
+    Parse a digest, or at least its first four hex digits, with or without `sha256:`.
+
+    UsageError for other text.
+    """
     match = _DIGEST.fullmatch(text.strip())
     if match is None:
         raise UsageError(
-            f"'{printable(text)}' is no digest: give sha256: and 64 hex digits, or the first of "
-            "them, at least four",
+            f"'{printable(text)}' is not a digest: write sha256: and 64 hex digits, or at least "
+            "the first four of them",
             {"digest": text},
         )
     return f"sha256:{match['hex']}"
 
 
-def moment(text: str, now: datetime) -> datetime:
+def parse_time(text: str, now: datetime) -> datetime:
     """
-    A time as people write it, in UTC: `2026-09-01`, `2026-09-01T12:00`, or how long ago (`30m`,
-    `2h`, `7d`, `4w`). A time without a zone is UTC. UsageError for anything else.
+    Parse `2026-09-01`, `2026-09-01T12:00` or an age (`30m`, `2h`, `7d`, `4w`) into a time in UTC.
+
+    A time without a zone is UTC. UsageError for other text.
     """
     ago = _AGO.fullmatch(text.strip())
     try:
@@ -76,8 +82,8 @@ def moment(text: str, now: datetime) -> datetime:
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"'{printable(text)}' is no time: write 2026-09-01, 2026-09-01T12:00 (UTC), or how "
-            "long ago: 30m, 2h, 7d, 4w",
+            f"'{printable(text)}' is not a time: write 2026-09-01, 2026-09-01T12:00 (UTC), or an "
+            "age: 30m, 2h, 7d, 4w",
             {"since": text},
         ) from error
 

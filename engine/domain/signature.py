@@ -1,4 +1,4 @@
-"""What became of looking for a good signature of an artifact."""
+"""The result of verifying the signatures of an artifact."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,8 +13,10 @@ _LENGTH = 300
 @dataclass(frozen=True, slots=True)
 class ExaminedSignature:
     """
-    One signature that was looked at: `place` says where it was found, `refused` why it does not
-    count (None for the one that does). Both are for people: one line, at most 300 characters.
+    One signature that was examined.
+
+    `place` says where it was found, `refused` why it is not accepted (None if it is). Both are
+    texts for people: one line, at most 300 characters.
     """
 
     place: str
@@ -29,10 +31,11 @@ class ExaminedSignature:
 @dataclass(frozen=True, slots=True)
 class SignatureVerdict:
     """
-    Verified when `problem` is None: by a public key (`fingerprint` is `sha256:` of its DER) or by
-    a certificate, whose OIDC `issuer` and `subject` are then the signer. Otherwise `mode` is
-    "none" and nothing is said about a signer, since nothing is known. `examined` is in the order
-    of looking, which ends with the first good signature.
+    The verdict about the signatures of an artifact; verified when `problem` is None.
+
+    With `mode` "key" a public key verified it, and `fingerprint` is `sha256:` of its DER form. With
+    "keyless" a certificate did, and its OIDC `issuer` and `subject` are the signer. With "none"
+    the signer is unknown. `examined` lists the signatures in order, up to the first good one.
     """
 
     mode: Literal["none", "key", "keyless"] = "none"
@@ -42,12 +45,12 @@ class SignatureVerdict:
     problem: str | None = UNSIGNED
     examined: tuple[ExaminedSignature, ...] = ()
     notes: tuple[str, ...] = field(default=())
-    # Whether it was remembered from an earlier look at the same bytes under the same settings.
+    # Whether the verdict is cached from the same bytes under the same settings.
     cached: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if (self.mode == "none") != (self.problem is not None):
-            raise ValueError("a verdict is verified by a key or certificate, or has a problem")
+            raise ValueError("a verdict has either a key or certificate, or a problem")
 
     @property
     def verified(self) -> bool:
@@ -55,7 +58,7 @@ class SignatureVerdict:
 
     @property
     def summary(self) -> str:
-        """The verdict as every face words it."""
+        """The verdict in one sentence, the same in every interface."""
         if self.problem is not None:
             return self.problem
         signer = self.subject if self.mode == "keyless" else self.fingerprint
@@ -63,14 +66,14 @@ class SignatureVerdict:
 
     @property
     def refusal(self) -> str:
-        """The problem, as a place that enforces signatures words it."""
+        """The problem, worded for an environment that enforces signatures."""
         return (
             f"{UNSIGNED} and enforcement is enabled" if self.problem == UNSIGNED else self.summary
         )
 
 
-def refusal(examined: tuple[ExaminedSignature, ...]) -> SignatureVerdict:
-    """The verdict where nothing that was found is a good signature."""
+def refused_verdict(examined: tuple[ExaminedSignature, ...]) -> SignatureVerdict:
+    """Build the verdict for an artifact without a good signature, with the reasons."""
     refused = [each for each in examined if each.refused is not None]
     if not refused:
         return SignatureVerdict(examined=examined)

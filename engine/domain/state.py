@@ -1,4 +1,4 @@
-"""What an environment is after an event: carried by the newest record, so status is one read."""
+"""The state of an environment, stored in its newest ledger entry so that one read gets it."""
 
 from datetime import datetime
 from typing import Annotated
@@ -20,7 +20,7 @@ from engine.domain.record import (
 
 
 class LockState(Value):
-    """The lock in force."""
+    """A lock, from the ledger or from manifest.yaml; times are UTC."""
 
     reason: str
     operator: str
@@ -34,13 +34,13 @@ class LockState(Value):
 
 class EnvironmentState(Value):
     """
-    Version, digest and lock of an environment, all as its ledger says.
+    Version, digest and lock of an environment according to its ledger.
 
     `record` is the id of the promotion or rollback that brought the version there, `sequence` its
-    place in the ledger; all are None while nothing was ever promoted. `before` is the digest
-    `latest` had by the record before: a `latest` still there means the change is `completing`.
+    position in the ledger; all are None until the first promotion. `before` is the digest of
+    `latest` before that record: while `latest` still has it, the change is `completing`.
     `highest` is the version of the highest precedence ever promoted there; None beside a `version`
-    means that it is not known.
+    means unknown.
     """
 
     version: str | None = None
@@ -54,7 +54,7 @@ class EnvironmentState(Value):
     lock: LockState | None = None
 
     def may_have_had(self, version: Version) -> bool:
-        """Whether `version` may have been promoted here; False is certain, without a search."""
+        """Whether `version` may have been promoted here; False is certain."""
         if self.highest is None:
             return self.version is not None
         return version.precedence <= Version(self.highest).precedence
@@ -64,7 +64,7 @@ EMPTY = EnvironmentState()
 
 
 def state_after(state: EnvironmentState, record: AnyRecord, sequence: int) -> EnvironmentState:
-    """The state `record` leaves behind as the `sequence`-th of its ledger."""
+    """Compute the state after `record`, which has the `sequence` in its ledger."""
     match record:
         case PromotionRecord() | RollbackRecord():
             return EnvironmentState(
@@ -94,13 +94,13 @@ def state_after(state: EnvironmentState, record: AnyRecord, sequence: int) -> En
 
 
 def _highest(state: EnvironmentState, record: PromotionRecord | RollbackRecord) -> str | None:
-    """A rollback returns to a version that was promoted, so it changes nothing."""
+    """The highest version after `record`; a rollback returns to a known one and changes nothing."""
     if isinstance(record, RollbackRecord):
         return state.highest
     try:
         version = Version(record.version)
     except ValueError:
-        # No request can name it, so that it is never searched for.
+        # No request can name such a version, so it is never searched for.
         return state.highest
     if state.highest is None:
         return None if state.version is not None else str(version)
@@ -110,7 +110,7 @@ def _highest(state: EnvironmentState, record: PromotionRecord | RollbackRecord) 
 def lock_in_force(
     environment: Environment, state: EnvironmentState, now: datetime
 ) -> LockState | None:
-    """The lock that holds now: the one written in manifest.yaml, else the ledger's unless over."""
+    """The lock in force at `now`: the one in manifest.yaml, else the ledger's if not expired."""
     fixed = environment.fixed_lock
     if fixed is not None:
         return LockState(

@@ -1,4 +1,4 @@
-"""What runs where."""
+"""The status of environments."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,24 +10,26 @@ from engine.domain.state import EMPTY, EnvironmentState, LockState
 
 
 class Alignment(StrEnum):
-    """How `latest-<env>`, which deployments follow, and the ledger agree."""
+    """The relation of `latest-<env>`, which deployments follow, to the ledger."""
 
-    EMPTY = "empty"  # neither: nothing was ever promoted there
+    EMPTY = "empty"  # there is neither: nothing was ever promoted there
     ALIGNED = "aligned"
-    COMPLETING = "completing"  # the record is committed and `latest` has yet to follow
-    DRIFTED = "drifted"  # `latest` was moved, or removed, behind the ledger's back
-    UNRECORDED = "unrecorded"  # there is a `latest` and no record: a build put it there
+    COMPLETING = "completing"  # the record is committed, and `latest` has yet to follow
+    DRIFTED = "drifted"  # `latest` was moved or removed outside floe
+    UNRECORDED = "unrecorded"  # there is a `latest` without a record: a build put it there
     UNKNOWN = "unknown"  # the ledger or `latest` cannot be read
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentStatus:
     """
-    One environment; `lock` is the lock in force now, `latest` where the tag really points.
-    `registry_sync` says of each secondary whether it has what runs here, as far as is known.
-    `latest_version` is the version `latest` has there, where the two disagree and it is known.
-    `published` is the newest version the build published where nothing was ever promoted.
-    `error` says why the environment cannot be read; `state` is then what is known without.
+    The status of one environment.
+
+    `lock` is the lock in force now, `latest` the digest that the tag resolves to.
+    `registry_sync` has the last known result of each secondary for the running version.
+    `latest_version` is the version of `latest` if it deviates from the ledger and is known.
+    `published` is the newest version of the build if nothing was ever promoted here.
+    `error` says why the environment cannot be read; `state` is then the last known, or empty.
     """
 
     name: str
@@ -56,7 +58,7 @@ class EnvironmentStatus:
 
     @property
     def awaits_build(self) -> bool:
-        """Whether nothing was ever promoted there, so that builds may have published into it."""
+        """Whether nothing was ever promoted there; builds may have published into it."""
         return self.known and self.state.digest is None
 
     @property
@@ -65,23 +67,23 @@ class EnvironmentStatus:
 
     @property
     def deviates(self) -> bool:
-        """Whether deployments follow another artifact than the ledger says."""
+        """Whether `latest` is another artifact than the ledger says."""
         return self.alignment in (Alignment.DRIFTED, Alignment.COMPLETING)
 
     @property
     def deployed_version(self) -> str | None:
-        """The version deployments follow; None where nothing does or it is not known."""
+        """The version that deployments follow; None if there is none or it is unknown."""
         return self.latest_version if self.deviates else self.state.version
 
     @property
     def deployed(self) -> str:
-        """The same for people: a version, else a short digest, else that there is nothing."""
+        """The version that deployments follow, else a short digest, else "nothing"; for people."""
         found = self.latest.short if self.latest else "nothing"
         return self.deployed_version or found
 
     @property
     def deviation(self) -> str:
-        """What is deployed and what should be; empty where they are the same."""
+        """The deployed and the recorded version in one sentence; empty if they are the same."""
         match self.alignment:
             case Alignment.DRIFTED:
                 return (

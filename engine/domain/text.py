@@ -1,4 +1,4 @@
-"""Text from people and tools is data: bounded when it comes in, escaped when it is shown."""
+"""Untrusted text from people and tools: bounded on input, escaped on output."""
 
 import re
 import unicodedata
@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from engine.domain.errors import UsageError
 
 MAX_REASON = 2000
-# Unicode's control, format (bidirectional overrides are there), surrogate, private, unassigned
-# characters, and the line and paragraph separators.
+# Unicode's control, format (with the bidirectional overrides), surrogate, private-use and
+# unassigned characters, and the line and paragraph separators.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 _NAME = r"(?:authorization|passw(?:or)?d|secret|token|signature|credential|api[_-]?key)\w{0,20}"
 _SECRET_KEY = re.compile(_NAME, re.IGNORECASE)
-# User information and query of an address, credentials of HTTP, values of a name that means a
-# secret, and JSON Web Tokens. A plain word after "token:" or "Bearer" is prose and stays.
+# User information and query of a URL, HTTP credentials, values of names that mean a secret, and
+# JSON Web Tokens. A plain word after "token:" or "Bearer" is prose and stays.
 _SECRETS = re.compile(
     r"(//)[^/\s@]*@"
     r"|(\?)[^\s\"')?=]*=[^\s\"')]*"
@@ -28,28 +28,28 @@ _MASK = "…"
 _MAX_MASKED = 4000
 
 
-def reason_text(text: str, *, what: str = "reason") -> str:
+def reason_text(text: str, *, field: str = "reason") -> str:
     """
-    A reason as a person gave it, at most 2,000 characters; UsageError when it cannot be kept.
+    Strip and validate a reason; UsageError if it is empty, over 2,000 characters or not UTF-8.
 
-    Lone surrogates (what Python makes of undecodable arguments) cannot be written as UTF-8.
+    Python decodes invalid arguments to lone surrogates, which UTF-8 cannot encode.
     """
     stripped = text.strip()
     if not stripped:
-        raise UsageError(f"the {what} is empty: say why, in a few words")
+        raise UsageError(f"the {field} is empty: say why, in a few words")
     if len(stripped) > MAX_REASON:
         raise UsageError(
-            f"the {what} has {len(stripped)} characters: at most {MAX_REASON} are kept"
+            f"the {field} has {len(stripped)} characters: at most {MAX_REASON} are kept"
         )
     try:
         stripped.encode()
     except UnicodeEncodeError as error:
-        raise UsageError(f"the {what} is not valid UTF-8: type it again as text") from error
+        raise UsageError(f"the {field} is not valid UTF-8: type it again as text") from error
     return stripped
 
 
 def printable(text: str) -> str:
-    """`text` on one line: control, format, separator and unassigned characters are escaped."""
+    """Escape control, format, separator and unassigned characters, so that `text` is one line."""
     return "".join(
         char.encode("unicode_escape").decode() if unicodedata.category(char) in _UNSEEN else char
         for char in text
@@ -57,19 +57,19 @@ def printable(text: str) -> str:
 
 
 def iso_time(time: datetime) -> str:
-    """`time` in UTC as ISO 8601 with `Z`: the form of all times that programs read."""
+    """Format `time` in UTC as ISO 8601 with `Z`, the form of all times in JSON."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def mask_secrets(text: str) -> str:
-    """At most 4,000 characters of `text`, with what may be a credential replaced by an ellipsis."""
+    """Cut `text` to 4,000 characters, and replace everything like a credential by an ellipsis."""
     return _SECRETS.sub(
         lambda found: "".join(filter(None, found.groups())) + _MASK, text[:_MAX_MASKED]
     )
 
 
 def mask_secret_values(value: object) -> object:
-    """`value`, parsed from JSON, without the values of keys that name a secret."""
+    """Mask the values of keys that name a secret in `value`, which is parsed JSON."""
     if isinstance(value, dict):
         return {
             key: _MASK if _SECRET_KEY.search(str(key)) else mask_secret_values(inner)

@@ -20,7 +20,7 @@ _INVALID = "0" * 32
 
 
 def trace_id(traceparent: str | None = None) -> str:
-    """The trace `traceparent` belongs to, else a new one: 32 hex digits, never all zero."""
+    """Parse the trace id from `traceparent`, else create one: 32 hex digits, never all zero."""
     match = _TRACEPARENT.fullmatch((traceparent or "").strip())
     if match and match["trace"] != _INVALID:
         return match["trace"]

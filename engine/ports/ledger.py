@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from typing import Protocol
 
 from engine.domain.artifact import Digest, Tag, Version
-from engine.domain.audit import Exhibit
+from engine.domain.audit import InspectedEntry
 from engine.domain.ledger import LedgerDraft, LedgerEntry
 from engine.domain.record import AnyRecord
 
@@ -82,7 +82,7 @@ class LedgerReader(Protocol):
         """The tag of the entry at `sequence`, or of the head for None."""
         ...
 
-    def tagged(self, environment: str, sequence: int | None) -> Exhibit | None:
+    def tagged(self, environment: str, sequence: int | None) -> InspectedEntry | None:
         """
         What carries the tag of `sequence`, or of the head for None, with all that is wrong within
         it; None when there is no such tag. Unlike every other method it takes a broken ledger for
@@ -90,7 +90,7 @@ class LedgerReader(Protocol):
         """
         ...
 
-    def linked(self, environment: str, digest: Digest) -> Exhibit | None:
+    def linked(self, environment: str, digest: Digest) -> InspectedEntry | None:
         """As `tagged`, for the manifest of `digest`."""
         ...
 

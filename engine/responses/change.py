@@ -2,7 +2,7 @@
 
 from engine.domain.change import Change, ChangeState, Ended, Person
 from engine.domain.errors import ApprovalPendingError, ChangeClosedError, PromotionError
-from engine.domain.overrides import needed
+from engine.domain.overrides import used_overrides
 from engine.domain.result import Ending
 from engine.responses import promotion, rollback
 from engine.responses.common import Document, error_document
@@ -42,7 +42,9 @@ def promotion_of(asked: Asked, change: Change) -> Document:
             "promotion_id": change.record_id,
             "artifact_tag": change.artifact_tag or due,
             "gate_results": [gate.model_dump(mode="json") for gate in change.gate_results],
-            "overrides": [each.model_dump() for each in needed(change.overrides, change.findings)],
+            "overrides": [
+                each.model_dump() for each in used_overrides(change.overrides, change.findings)
+            ],
             "impact_analysis": change.impact.model_dump(mode="json") if change.impact else None,
             "promoted_at": _recorded_at(change),
         }

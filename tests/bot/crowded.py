@@ -10,7 +10,7 @@ from engine.bootstrap import open_platform
 from engine.config import load_config
 from engine.domain.environment import Environment
 from engine.domain.operator import IdentitySource, Operator
-from engine.domain.parsing import promotion_request
+from engine.domain.parsing import parse_promotion_request
 from engine.domain.path import PromotionPath
 from engine.domain.trace import trace_id
 from engine.ports import SILENT
@@ -112,7 +112,7 @@ def _bring(engine: Engine, lane: Sequence[Case]) -> None:
         return
     there = replace(engine, path=PromotionPath((entry, Environment(source))))
     for case in lane:
-        request = promotion_request(there.path, case.version, None, source, _ci(), trace_id())
+        request = parse_promotion_request(there.path, case.version, None, source, _ci(), trace_id())
         if error := there.run(request, SILENT).error:
             raise error
 

@@ -9,7 +9,7 @@ from bot.blocks.rendering_context import Look
 from bot.message_store import Wanted
 from bot.thread_content import announced, reminded, thread_of
 from engine.config.people import SlashCommands
-from engine.domain.change import Change, ChangeState, Ended, Fingerprint, FoundRecord, Person
+from engine.domain.change import Change, ChangeState, Ended, Fingerprint, Person, StoredFinding
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.operator import IdentitySource
 from engine.domain.record import ApprovalRecord
@@ -101,7 +101,7 @@ def hostile(state: ChangeState) -> Change:
     error = GateResult(gate=GateKind.TESTS, status=GateStatus.FAILED, error=HOSTILE)
     ended = Ended(reason_code="x", message=HOSTILE * 4, exit_code=15, by=HOSTILE, face=HOSTILE)
     person = ALICE.model_copy(update={"name": HOSTILE, "id": HOSTILE})
-    found = FoundRecord(check="tests", outcome="blocked", reason=HOSTILE * 4)
+    found = StoredFinding(check="tests", outcome="blocked", reason=HOSTILE * 4)
     return sample(
         state,
         requester=person,

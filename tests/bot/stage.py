@@ -21,7 +21,7 @@ from engine.config import load_config
 from engine.domain.change import Change, ChangeState
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
-from engine.domain.parsing import promotion_request, unlock_request
+from engine.domain.parsing import parse_promotion_request, parse_unlock_request
 from engine.domain.trace import trace_id
 from engine.ports import SILENT
 from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, Json, fake_slack
@@ -169,14 +169,14 @@ class Stage:
     def submit_elsewhere(self, version: str, operator: Operator) -> Change:
         """Ask for a promotion to prod through another face."""
         path = self.platform.engine.path
-        request = promotion_request(path, version, None, "prod", operator, trace_id())
+        request = parse_promotion_request(path, version, None, "prod", operator, trace_id())
         change = self.platform.changes.submit(request, "cli")
         self.platform.worker.wake()
         return change
 
     def unlock_elsewhere(self, target: str, operator: Operator) -> None:
         engine = self.platform.engine
-        request = unlock_request(engine.path, target, operator, trace_id(), "over")
+        request = parse_unlock_request(engine.path, target, operator, trace_id(), "over")
         assert engine.run(request, SILENT).error is None
 
     def promote_elsewhere(self, version: str, target: str) -> None:
@@ -280,5 +280,7 @@ def stage_in(
 
 def promote(platform: Platform, version: str, target: str, operator: Operator) -> None:
     """Without a change: nobody has to agree."""
-    request = promotion_request(platform.engine.path, version, None, target, operator, trace_id())
+    request = parse_promotion_request(
+        platform.engine.path, version, None, target, operator, trace_id()
+    )
     assert platform.engine.run(request, SILENT).error is None

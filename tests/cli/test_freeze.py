@@ -125,7 +125,7 @@ def test_status_shows_the_lock_of_another_process(floe: Floe) -> None:
         (("unlock", "--reason", "x"), "Missing option '--env'"),
         (("lock", "--env", "qa", "--reason", "x"), "Environments: dev, staging, prod"),
         (("unlock", "--env", "qa", "--reason", "x"), "Environments: dev, staging, prod"),
-        (("lock", "--env", "dev", "--reason", "x", "--for", "soon"), "is no duration"),
+        (("lock", "--env", "dev", "--reason", "x", "--for", "soon"), "is not a duration"),
         (("lock", "--env", "dev", "--reason", "x", "--for", "31d"), "from 1m to 30d"),
         (("unlock", "--env", "dev", "--reason", "x", "--for", "1h"), "No such option"),
         (("unlock", "--env", "dev", "--reason", ""), "the reason is empty"),

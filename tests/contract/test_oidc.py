@@ -40,7 +40,7 @@ def test_a_person_signs_in_with_an_id_token(provider: OidcProvider) -> None:
         id=f"oidc:{provider.issuer}#alice",
         source=IdentitySource.OIDC,
         verified=True,
-        vouched=("alice@acme.com",),
+        verified_names=("alice@acme.com",),
         groups=frozenset({"platform-admins", "release-managers"}),
     )
 
@@ -59,7 +59,7 @@ def test_an_address_typed_into_a_profile_is_nobodys_name(provider: OidcProvider)
     who = claims(token, OidcSettings(provider.issuer))
 
     assert who.id == f"oidc:{provider.issuer}#mallory"
-    assert who.vouched == ()
+    assert who.verified_names == ()
 
 
 @pytest.mark.parametrize(("user", "scope"), [("mallory", "openid email"), ("alice", "openid")])
@@ -90,7 +90,7 @@ def test_every_way_a_provider_signs_is_understood(tmp_path: Path, algorithm: str
 
         who = claims(token, OidcSettings(provider.issuer))
 
-    assert who.vouched == ("bob@acme.com",)
+    assert who.verified_names == ("bob@acme.com",)
 
 
 def test_a_token_for_another_client_is_refused(provider: OidcProvider) -> None:
@@ -122,7 +122,7 @@ def test_an_entry_that_does_not_admit_a_token_leaves_it_to_the_next(
     person = claims(provider.id_token("bob"), robots, people)
     robot = claims(provider.access_token("floe"), robots, people)
 
-    assert person.vouched == ("bob@acme.com",)
+    assert person.verified_names == ("bob@acme.com",)
     assert robot.id == f"oidc:{provider.issuer}#pipeline"
     with pytest.raises(AuthorizationError, match="identity.oidc does not admit this token"):
         claims(provider.id_token("mallory"), robots, people)

@@ -92,7 +92,7 @@ def test_only_an_address_that_the_issuer_verified_is_vouched_for(
 ) -> None:
     payload = said(email="alice@acme.com", email_verified=verified)
 
-    assert claims_of(payload, SETTINGS).vouched == ()
+    assert claims_of(payload, SETTINGS).verified_names == ()
     with pytest.raises(AuthorizationError) as refused:
         claims_of(payload, OidcSettings(ISSUER, operator_claim="email"))
     assert seen in str(refused.value)
@@ -102,7 +102,7 @@ def test_only_an_address_that_the_issuer_verified_is_vouched_for(
 def test_true_as_text_verifies_an_address_too(verified: object) -> None:
     payload = said(email="alice@acme.com", email_verified=verified)
 
-    assert claims_of(payload, SETTINGS).vouched == ("alice@acme.com",)
+    assert claims_of(payload, SETTINGS).verified_names == ("alice@acme.com",)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_true_as_text_verifies_an_address_too(verified: object) -> None:
 def test_what_is_no_ordinary_address_is_nobodys_name(email: object) -> None:
     payload = said(email=email, email_verified=True)
 
-    assert claims_of(payload, SETTINGS).vouched == ()
+    assert claims_of(payload, SETTINGS).verified_names == ()
 
 
 def test_another_claim_stands_in_the_place_of_the_subject() -> None:
@@ -134,7 +134,7 @@ def test_another_claim_stands_in_the_place_of_the_subject() -> None:
     who = claims_of(payload, settings)
 
     assert who.id == f"oidc:{ISSUER}#acme/app"
-    assert who.vouched == ()
+    assert who.verified_names == ()
 
 
 def test_a_token_without_the_claim_that_names_operators_is_refused() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.domain.change import Change, ChangeState, Ended, Fingerprint, FoundRecord
+from engine.domain.change import Change, ChangeState, Ended, Fingerprint, StoredFinding
 from engine.domain.errors import ConflictError
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.record import ApprovalRecord, SignatureStatus
@@ -43,7 +43,7 @@ def whole() -> Change:
         approvals=(agreed,),
         approvers=(ALICE,),
         fingerprint=prints,
-        findings=(FoundRecord(check="lock", outcome="passed", reason="unlocked"),),
+        findings=(StoredFinding(check="lock", outcome="passed", reason="unlocked"),),
         gate_results=(gate,),
         signature=SignatureStatus(enforcement="warn", mode="key", fingerprint="f"),
         warnings=("one",),

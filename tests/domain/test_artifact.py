@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.artifact import Digest, Tag, Version, nearest
+from engine.domain.artifact import Digest, Tag, Version, nearest_versions
 
 
 @pytest.mark.parametrize("name", ["", ".a", "-a", "a b", "a/b", "ä", "a" * 129, "a\n", "v1+2"])
@@ -42,16 +42,24 @@ def test_versions_are_ordered_as_semver_section_11_says():
 def test_the_nearest_versions_are_those_beside_it():
     others = [Version(f"v1.{n}.0") for n in range(10)]
 
-    assert [str(v) for v in nearest(Version("v1.4.5"), others)] == ["v1.3.0", "v1.4.0", "v1.5.0"]
-    assert [str(v) for v in nearest(Version("v9.0.0"), others)] == ["v1.7.0", "v1.8.0", "v1.9.0"]
-    assert nearest(Version("v1.0.0"), []) == ()
+    assert [str(v) for v in nearest_versions(Version("v1.4.5"), others)] == [
+        "v1.3.0",
+        "v1.4.0",
+        "v1.5.0",
+    ]
+    assert [str(v) for v in nearest_versions(Version("v9.0.0"), others)] == [
+        "v1.7.0",
+        "v1.8.0",
+        "v1.9.0",
+    ]
+    assert nearest_versions(Version("v1.0.0"), []) == ()
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 30)] * 3), max_size=20), st.integers(1, 5))
 def test_nearest_never_invents_and_never_repeats(numbers, count):
     others = [Version(".".join(map(str, n))) for n in numbers]
 
-    found = nearest(Version("10.10.10"), others, count)
+    found = nearest_versions(Version("10.10.10"), others, count)
 
     assert set(found) <= set(others)
     assert len(found) == min(count, len(set(others)))

@@ -128,7 +128,7 @@ def test_an_issuer_of_one_organization_is_a_warning(tmp_path: Path, issuer: str)
     [
         ("subjects: []", "subjects: is empty: name at least one"),
         ("subjects: 'repo:acme/**'", "subjects: must be a list"),
-        ("subjects: ['repo:acme**']", "subjects[0]: has ** in a place other than the last part"),
+        ("subjects: ['repo:acme**']", "subjects[0]: has ** before the last part"),
         ("subjects: ['']", "subjects[0]: must not be empty"),
         ("subjects: ", "subjects: has no value"),
         ("claims: {}", "claims: is empty: name at least one claim"),

@@ -16,8 +16,8 @@ DIRECTORY = Directory.of(
 )
 
 
-def oidc(name: str, *vouched: str) -> Claims:
-    return Claims(f"oidc:https://id.example#{name}", IdentitySource.OIDC, True, vouched)
+def oidc(name: str, *verified_names: str) -> Claims:
+    return Claims(f"oidc:https://id.example#{name}", IdentitySource.OIDC, True, verified_names)
 
 
 @pytest.mark.requirement("FR-045")
@@ -90,7 +90,7 @@ def test_a_stranger_is_known_by_the_qualified_id() -> None:
 def test_a_name_everybody_uses_names_nobody(user: str) -> None:
     claims = registry_claims("registry.example.com", user, CHECKED)
 
-    assert (claims.verified, claims.vouched) == (False, ())
+    assert (claims.verified, claims.verified_names) == (False, ())
     assert "a name that registry users share" in claims.doubt
 
 

@@ -19,7 +19,9 @@ def test_the_versions_undone_are_newest_first_with_the_time_since_the_oldest():
 
     assert found.versions_undone == ("v1.2.4", "v1.2.3")
     assert found.seconds_undone == 3 * 24 * 3600
-    assert "Check what else goes away with v1.2.4, v1.2.3: 2 are undone" in found.recommendations
+    assert (
+        "Check the other changes of v1.2.4, v1.2.3: 2 versions are undone" in found.recommendations
+    )
 
 
 def test_nothing_undone_has_no_time():
@@ -57,7 +59,7 @@ def test_recommendations_name_what_was_found():
         "Check consumers of x before rolling back: it is removed",
         "Check consumers of stg before rolling back: the model is removed",
         "Check that users of the contract orders work with 1.0.0 before rolling back",
-        "Tell the owners of: Sales mart, orders",
+        "Inform the owners of: Sales mart, orders",
     }
 
 
@@ -67,7 +69,7 @@ def test_equal_content_is_said_to_break_nothing():
 
     assert found.breaking_changes == ()
     assert found.recommendations == (
-        "Nothing breaking was found in the content that could be compared",
+        "No breaking change was found in the content that could be compared",
     )
 
 
@@ -75,7 +77,7 @@ def test_artifacts_without_json_are_said_to_tell_nothing():
     found = impact_analysis(content(), content(), [], NOW)
 
     assert found.recommendations == (
-        "There was no JSON content to compare: nothing is known about breaking changes",
+        "There was no JSON content to compare: breaking changes are unknown",
     )
 
 
@@ -100,7 +102,10 @@ def test_a_document_that_could_not_be_read_in_the_target_is_not_called_removed()
 
     assert found.breaking_changes == ()
     assert found.not_compared == ("layer big.json: larger than 1 MiB (2000000 bytes)",)
-    assert "Look at what could not be compared (1) before rolling back" in found.recommendations
+    assert (
+        "Check the content that could not be compared (1) before rolling back"
+        in found.recommendations
+    )
 
 
 def test_a_target_that_shows_nothing_of_itself_removes_nothing():
@@ -119,7 +124,7 @@ def test_more_than_a_person_reads_is_counted():
     assert len(fields.breaking_changes) == 201
     assert fields.breaking_changes[-1] == "…and 800 more"
     assert len(fields.recommendations) == 11
-    assert fields.recommendations[-1] == "Go through the other 990 breaking changes as well"
+    assert fields.recommendations[-1] == "Check the other 990 breaking changes as well"
     assert len(affected.affected_products) == 201
     assert affected.affected_products[-1] == "…and 300 more"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
 from engine.domain.impact.content import Content
-from engine.domain.impact.json_values import JSON, same
+from engine.domain.impact.json_values import JSON, is_same
 from tests.domain.impact_contents import BARE, NOW, breaking, content, impact
 
 # The words that mean something to the analysis, so that chance meets them.
@@ -47,8 +47,8 @@ def test_equal_content_breaks_nothing(document):
 
 @given(ANYTHING, ANYTHING)
 def test_same_is_what_equality_would_say_of_types_and_values(one, other):
-    assert same(one, one)
-    if same(one, other):
+    assert is_same(one, one)
+    if is_same(one, other):
         assert one == other
         assert breaking(one, other) == []
 

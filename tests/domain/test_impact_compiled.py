@@ -5,7 +5,7 @@ import pytest
 from engine.domain.impact.analysis import impact_analysis
 from engine.domain.impact.content import Content
 from engine.domain.impact.json_values import JSON
-from engine.domain.impact.models import models_of
+from engine.domain.impact.models import find_models
 from engine.domain.manifest import ManifestView
 from tests.domain.impact_contents import BARE, NOW, breaking, content, impact
 
@@ -53,7 +53,7 @@ def test_a_model_that_needs_itself_is_not_built_on_itself():
 
 
 def test_a_search_for_dependents_stops_at_its_limit():
-    models = models_of([{"models": CHAIN}])
+    models = find_models([{"models": CHAIN}])
 
     assert models.downstream(["raw_orders"], limit=2) == ["stg_orders", "orders"]
 

@@ -89,11 +89,11 @@ def test_layers_without_titles_or_with_the_same_are_numbered():
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        (b"not json", "not JSON, though it says so"),
-        (b"", "not JSON, though it says so"),
-        (b"NaN", "not JSON, though it says so"),
-        (b"\xff\xfe\xff", "not JSON, though it says so"),
-        (b"1" * 5000, "not JSON, though it says so"),
+        (b"not json", "not JSON, although its media type says so"),
+        (b"", "not JSON, although its media type says so"),
+        (b"NaN", "not JSON, although its media type says so"),
+        (b"\xff\xfe\xff", "not JSON, although its media type says so"),
+        (b"1" * 5000, "not JSON, although its media type says so"),
         (b"[" * 100_000 + b"]" * 100_000, "nested too deeply to be read"),
         (json.dumps("x" * 1024 * 1024).encode(), "larger than 1 MiB (1048578 bytes)"),
     ],
@@ -153,7 +153,7 @@ def test_an_artifact_of_very_many_layers_is_read_in_part(read):
     found = read(artifact(*((b"%d" % n, "application/json", f"{n}.json") for n in range(70))))
 
     assert len(found.layers) == 64
-    assert found.unread["69.json"] == "beyond the 64 layers and 16 MiB of JSON that are read"
+    assert found.unread["69.json"] == "over the limit of 64 layers and 16 MiB of JSON"
 
 
 def test_an_artifact_of_very_much_json_is_read_in_part(read):
@@ -162,7 +162,7 @@ def test_an_artifact_of_very_much_json_is_read_in_part(read):
     found = read(artifact(*((mebibyte, "application/json", f"{n}.json") for n in range(17))))
 
     assert len(found.layers) == 16
-    assert found.unread == {"16.json": "beyond the 64 layers and 16 MiB of JSON that are read"}
+    assert found.unread == {"16.json": "over the limit of 64 layers and 16 MiB of JSON"}
 
 
 @pytest.mark.requirement("FR-016")
@@ -178,7 +178,7 @@ def test_an_index_is_said_not_to_be_looked_into(read):
     found = impact_analysis(read(index(image(b"x"))), content(x_json={}), [], NOW)
 
     assert found.not_compared == (
-        "the current artifact: an index: the manifests it lists are not looked into",
+        "the current artifact: an index: the manifests that it lists are not read",
     )
 
 

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from engine.domain.environment import Environment
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.operator import IdentitySource, Operator
-from engine.domain.parsing import lock_request, lock_seconds, rollback_request, unlock_request
+from engine.domain.parsing import (
+    parse_lock_duration,
+    parse_lock_request,
+    parse_rollback_request,
+    parse_unlock_request,
+)
 from engine.domain.path import PromotionPath
 
 PATH = PromotionPath((Environment("dev"), Environment("pre-prod"), Environment("prod")))
@@ -16,7 +21,7 @@ TRACE = "1" * 32
 
 
 def version_of(text: str, target: str = "prod") -> str:
-    request = rollback_request(PATH, text, target, SOMEBODY, TRACE, "why")
+    request = parse_rollback_request(PATH, text, target, SOMEBODY, TRACE, "why")
     return str(request.version)
 
 
@@ -36,7 +41,7 @@ def version_of(text: str, target: str = "prod") -> str:
     ],
 )
 def test_a_duration_is_understood(text: str, seconds: int) -> None:
-    assert lock_seconds(text) == seconds
+    assert parse_lock_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -45,7 +50,7 @@ def test_a_duration_is_understood(text: str, seconds: int) -> None:
 )
 def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError) as refused:
-        lock_seconds(text)
+        parse_lock_duration(text)
 
     assert "write 30m, 2h, 1d" in str(refused.value)
 
@@ -53,7 +58,7 @@ def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
 @pytest.mark.parametrize("text", ["0m", "59s", "30d1s", "31d", "721h", "99999999d"])
 def test_a_lock_is_not_shorter_than_a_minute_nor_longer_than_thirty_days(text: str) -> None:
     with pytest.raises(UsageError) as refused:
-        lock_seconds(text)
+        parse_lock_duration(text)
 
     assert "from 1m to 30d" in str(refused.value)
 
@@ -61,7 +66,7 @@ def test_a_lock_is_not_shorter_than_a_minute_nor_longer_than_thirty_days(text: s
 @given(st.text(max_size=20))
 def test_any_text_is_a_duration_or_refused(text: str) -> None:
     try:
-        assert 60 <= lock_seconds(text) <= 30 * 86400
+        assert 60 <= parse_lock_duration(text) <= 30 * 86400
     except PromotionError as error:
         assert isinstance(error, UsageError)
 
@@ -91,13 +96,13 @@ def test_a_version_too_long_for_its_rollback_tag_is_refused() -> None:
 
 def test_an_unknown_environment_is_refused_with_those_there_are() -> None:
     def roll_back() -> object:
-        return rollback_request(PATH, "v1.0.0", "qa", SOMEBODY, TRACE, "why")
+        return parse_rollback_request(PATH, "v1.0.0", "qa", SOMEBODY, TRACE, "why")
 
     def lock() -> object:
-        return lock_request(PATH, "qa", SOMEBODY, TRACE, "why")
+        return parse_lock_request(PATH, "qa", SOMEBODY, TRACE, "why")
 
     def unlock() -> object:
-        return unlock_request(PATH, "qa", SOMEBODY, TRACE, "why")
+        return parse_unlock_request(PATH, "qa", SOMEBODY, TRACE, "why")
 
     for ask in (roll_back, lock, unlock):
         with pytest.raises(UsageError) as refused:
@@ -106,5 +111,5 @@ def test_an_unknown_environment_is_refused_with_those_there_are() -> None:
 
 
 def test_a_lock_without_a_duration_lasts_until_it_is_lifted() -> None:
-    assert lock_request(PATH, "prod", SOMEBODY, TRACE, "why").for_seconds is None
-    assert lock_request(PATH, "prod", SOMEBODY, TRACE, "why", "2h").for_seconds == 7200
+    assert parse_lock_request(PATH, "prod", SOMEBODY, TRACE, "why").for_seconds is None
+    assert parse_lock_request(PATH, "prod", SOMEBODY, TRACE, "why", "2h").for_seconds == 7200

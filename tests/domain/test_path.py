@@ -6,7 +6,7 @@ from engine.domain.artifact import Tag, Version
 from engine.domain.environment import Environment
 from engine.domain.errors import InvalidTransitionError, UsageError
 from engine.domain.operator import IdentitySource, Operator
-from engine.domain.parsing import promotion_request
+from engine.domain.parsing import parse_promotion_request
 from engine.domain.path import PromotionPath, TagReading
 
 ADA = Operator("os:ada", "os:ada", IdentitySource.OS, verified=False)
@@ -18,7 +18,7 @@ def path(*names: str) -> PromotionPath:
 
 
 def ask(version, source, target, along=None):
-    return promotion_request(along or path(), version, source, target, ADA, TRACE)
+    return parse_promotion_request(along or path(), version, source, target, ADA, TRACE)
 
 
 @pytest.mark.requirement("FR-001")
@@ -77,9 +77,9 @@ def test_prod_and_pre_prod_stand_side_by_side():
 def test_a_version_whose_tag_would_be_another_pair_is_refused_with_the_reason():
     along = path("dev", "pre-prod", "prod")
 
-    with pytest.raises(UsageError, match="'v1.2.0-pre-prod' would be read as v1.2.0 in pre-prod"):
+    with pytest.raises(UsageError, match="'v1.2.0-pre-prod' means v1.2.0 in pre-prod"):
         ask("v1.2.0-pre", None, "prod", along)
-    with pytest.raises(UsageError, match="would be read as v1.2.3 in staging"):
+    with pytest.raises(UsageError, match="means v1.2.3 in staging"):
         ask("v1.2.3-staging", "none", "dev")
 
 

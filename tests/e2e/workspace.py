@@ -17,7 +17,7 @@ from engine.domain.change import Change
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import Overrides
-from engine.domain.parsing import promotion_request
+from engine.domain.parsing import parse_promotion_request
 from engine.domain.trace import trace_id
 from engine.ports import SILENT
 from tests.bot.stage import block_ids, eventually, said
@@ -83,7 +83,7 @@ class Workspace:
             for version in versions:
                 artifact = image(version.encode())
                 skopeo.push(self.registry, self.repository, artifact, f"{version}-dev")
-                request = promotion_request(
+                request = parse_promotion_request(
                     *(engine.path, version, None, "staging", self._person(engine), trace_id()),
                     Overrides(allow_older=True, reason="tests come in any order"),
                 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
-from engine.domain.audit import Kind, Remark
+from engine.domain.audit import Remark, RemarkKind
 from engine.domain.errors import PromotionError
 from engine.domain.status import Alignment
 from tests.builders import image
@@ -115,7 +115,7 @@ class Twins:
         """The ledger verifies, and every environment tag has its record."""
         (found,) = self.calm.verify("staging", Told()).environments
         assert all(lies and _is_a_lost_ledger_tag(problem) for problem in found.problems), found
-        assert {note.kind for note in found.notes} <= {Kind.UNCOMMITTED}
+        assert {note.kind for note in found.notes} <= {RemarkKind.UNCOMMITTED}
         assert self.calm.status()[1].alignment is Alignment.ALIGNED
 
 
@@ -134,4 +134,4 @@ def twins_on(
 
 def _is_a_lost_ledger_tag(problem: Remark) -> bool:
     """A registry that took the tag of an entry and has none: the audit names it and the way out."""
-    return problem.kind is Kind.MISSING and "put its tag back" in problem.message
+    return problem.kind is RemarkKind.MISSING and "put its tag back" in problem.message

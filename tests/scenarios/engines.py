@@ -17,7 +17,7 @@ from engine.domain.gate import Gate, GateKind, GateResult
 from engine.domain.identity import Directory
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
-from engine.domain.parsing import promotion_request
+from engine.domain.parsing import parse_promotion_request
 from engine.domain.path import PromotionPath
 from engine.domain.request import PromotionRequest
 from engine.domain.result import Result
@@ -129,7 +129,9 @@ def promotion(
     overrides: Overrides = NO_OVERRIDES,
 ) -> PromotionRequest:
     """What a face makes of these words."""
-    return promotion_request(engine.path, version, source, target, operator, trace_id, overrides)
+    return parse_promotion_request(
+        engine.path, version, source, target, operator, trace_id, overrides
+    )
 
 
 def promote(

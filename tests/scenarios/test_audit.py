@@ -10,7 +10,7 @@ from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
 from engine.domain.artifact import Version
-from engine.domain.audit import Kind
+from engine.domain.audit import RemarkKind
 from engine.domain.errors import RegistryUnavailableError, UsageError
 from engine.domain.ledger import draft_after
 from engine.domain.request import RollbackRequest
@@ -170,7 +170,7 @@ def test_a_record_whose_annotations_were_shortened_is_sound(place: Place, engine
 
     found = audit(engine)
 
-    assert [p for p in named(found.problems) if p[0] == Kind.ALTERED] == []
+    assert [p for p in named(found.problems) if p[0] == RemarkKind.ALTERED] == []
     assert found.entries == 1
 
 

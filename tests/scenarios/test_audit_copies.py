@@ -11,7 +11,7 @@ import pytest
 
 from engine.adapters.audit.loading import open_backend
 from engine.api import Engine
-from engine.domain.audit import Kind
+from engine.domain.audit import RemarkKind
 from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord, PromotionRecord
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
@@ -52,12 +52,12 @@ def altered(engine: Engine, **fields: str) -> PromotionRecord:
     return PromotionRecord.model_validate_json(json.dumps(first.model_dump(mode="json") | fields))
 
 
-def found(engine: Engine) -> list[tuple[Kind, int | None]]:
+def found(engine: Engine) -> list[tuple[RemarkKind, int | None]]:
     report = engine.verify("staging", Told())
     return [(remark.kind, remark.sequence) for remark in report.environments[0].problems]
 
 
-def noted(engine: Engine) -> list[tuple[Kind, int | None]]:
+def noted(engine: Engine) -> list[tuple[RemarkKind, int | None]]:
     report = engine.verify("staging", Told())
     return [(remark.kind, remark.sequence) for remark in report.environments[0].notes]
 
@@ -71,21 +71,21 @@ def test_what_was_recorded_without_the_backend_is_named(engine: Engine) -> None:
     lock(replace(engine, audit_backend=None))
     unlock(engine)
 
-    assert found(engine) == [(Kind.UNCOPIED, 4)]
+    assert found(engine) == [(RemarkKind.UNCOPIED, 4)]
 
 
 def test_a_copy_that_the_ledger_has_not_is_named(engine: Engine) -> None:
     of_another = {"promotion_id": ANOTHER, "artifact_digest": f"sha256:{'0' * 64}"}
     engine.audit_backend.append(altered(engine, **of_another))
 
-    assert found(engine) == [(Kind.MISSING, None)]
+    assert found(engine) == [(RemarkKind.MISSING, None)]
 
 
 def test_a_copy_of_a_run_that_was_repeated_is_a_note(engine: Engine) -> None:
     engine.audit_backend.append(altered(engine, promotion_id=ANOTHER))
 
     assert found(engine) == []
-    assert noted(engine) == [(Kind.UNCOMMITTED, None)]
+    assert noted(engine) == [(RemarkKind.UNCOMMITTED, None)]
 
 
 def test_entries_recorded_before_there_was_a_backend_are_a_note(place, tmp_path) -> None:
@@ -98,14 +98,14 @@ def test_entries_recorded_before_there_was_a_backend_are_a_note(place, tmp_path)
         lock(audited)
 
         assert found(audited) == []
-        assert noted_at_first == noted(audited) == [(Kind.UNCOPIED, 1)]
+        assert noted_at_first == noted(audited) == [(RemarkKind.UNCOPIED, 1)]
     copies.close()
 
 
 def test_a_copy_deleted_from_the_beginning_is_named(engine: Engine) -> None:
     newest = replace(engine, audit_backend=_Only(engine.audit_backend, 1))
 
-    assert found(newest) == [(Kind.UNCOPIED, 1), (Kind.UNCOPIED, 2)]
+    assert found(newest) == [(RemarkKind.UNCOPIED, 1), (RemarkKind.UNCOPIED, 2)]
     assert noted(newest) == []
 
 
@@ -115,7 +115,7 @@ def test_copies_in_an_earlier_backend_are_a_note(engine: Engine, tmp_path: Path)
     moved = replace(engine, audit_backend=another)
 
     assert found(moved) == []
-    assert noted(moved) == [(Kind.UNCOPIED, 3)]
+    assert noted(moved) == [(RemarkKind.UNCOPIED, 3)]
     another.close()
 
 
@@ -135,7 +135,11 @@ def test_a_backend_of_promotions_and_rollbacks_misses_no_lock(place, tmp_path) -
 def test_a_backend_that_was_emptied_is_named(engine: Engine) -> None:
     emptied = replace(engine, audit_backend=_Only(engine.audit_backend, 0))
 
-    assert found(emptied) == [(Kind.UNCOPIED, 1), (Kind.UNCOPIED, 2), (Kind.UNCOPIED, 3)]
+    assert found(emptied) == [
+        (RemarkKind.UNCOPIED, 1),
+        (RemarkKind.UNCOPIED, 2),
+        (RemarkKind.UNCOPIED, 3),
+    ]
 
 
 def test_an_altered_copy_is_named(engine: Engine, tmp_path: Path) -> None:
@@ -155,7 +159,7 @@ def test_an_altered_copy_is_named(engine: Engine, tmp_path: Path) -> None:
             path.chmod(0o600)
             path.write_text(path.read_text().replace("alice", "mally"))
 
-    assert {kind for kind, _ in found(engine)} == {Kind.ALTERED}
+    assert {kind for kind, _ in found(engine)} == {RemarkKind.ALTERED}
 
 
 def test_a_backend_that_cannot_be_read_is_no_verdict(engine: Engine, tmp_path: Path) -> None:

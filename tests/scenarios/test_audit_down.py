@@ -7,7 +7,7 @@ import pytest
 
 from engine.api import Engine
 from engine.domain.artifact import Tag
-from engine.domain.audit import Kind
+from engine.domain.audit import RemarkKind
 from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord
 from engine.ports import Registry
@@ -67,7 +67,7 @@ def test_a_backend_lost_after_the_environment_tag_leaves_a_promotion_to_repeat(
         assert lost.tagged
         assert (recorded, latest) == ((), None)
         assert tags == {Tag("v1.0.0-dev"), STAGED}
-        assert [problem.kind for problem in audited_environment.problems] == [Kind.UNRECORDED]
+        assert [problem.kind for problem in audited_environment.problems] == [RemarkKind.UNRECORDED]
         assert repeated.error is None
         assert copies(engine) == [entry.record.id for entry in engine.history("staging", 10)]
         assert len(copies(engine)) == 1

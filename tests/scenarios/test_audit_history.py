@@ -12,7 +12,7 @@ from engine.api import Engine
 from engine.domain.artifact import Version
 from engine.domain.errors import RegistryUnavailableError, UsageError
 from engine.domain.request import RollbackRequest
-from engine.domain.selection import Selection, digest_beginning, moment
+from engine.domain.selection import Selection, parse_digest_prefix, parse_time
 from tests.conftest import Place
 from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.audited import lock, promotions, unlock
@@ -70,7 +70,7 @@ def test_every_filter_holds(lived: Engine) -> None:
     assert len(listed(lived, Selection(environment="prod"))) == 1
     assert len(listed(lived, Selection(version=Version("v1.0.2")))) == 3
     assert len(listed(lived, Selection(digest=digest))) == 1
-    assert len(listed(lived, Selection(digest=digest_beginning(digest[7:15])))) == 1
+    assert len(listed(lived, Selection(digest=parse_digest_prefix(digest[7:15])))) == 1
     assert len(listed(lived, Selection(operator=BOB.name))) == 2
     assert len(listed(lived, Selection(operator=BOB.id))) == 2
     assert len(listed(lived, Selection(operator=BOB.name.upper()))) == 2
@@ -159,21 +159,21 @@ def test_history_that_cannot_be_believed_is_not_shown(place: Place, engine: Engi
 
 
 def test_times_are_understood_as_people_write_them() -> None:
-    assert moment("2026-08-31", NOON) == datetime(2026, 8, 31, tzinfo=UTC)
-    assert moment("2026-09-01T12:00+02:00", NOON) == NOON - timedelta(hours=2)
-    assert moment("90m", NOON) == NOON - timedelta(minutes=90)
-    assert moment("2w", NOON) == NOON - timedelta(days=14)
+    assert parse_time("2026-08-31", NOON) == datetime(2026, 8, 31, tzinfo=UTC)
+    assert parse_time("2026-09-01T12:00+02:00", NOON) == NOON - timedelta(hours=2)
+    assert parse_time("90m", NOON) == NOON - timedelta(minutes=90)
+    assert parse_time("2w", NOON) == NOON - timedelta(days=14)
     for text in ("yesterday", "", "5", "0001-01-01T00:00+14:00", "-1d", "2026-13-01"):
-        with pytest.raises(UsageError, match="is no time: write 2026-09-01"):
-            moment(text, NOON)
+        with pytest.raises(UsageError, match="is not a time: write 2026-09-01"):
+            parse_time(text, NOON)
 
 
 @pytest.mark.parametrize("text", ["", "sha256:", "abc", "sha512:abcdef", "ABCDEF", "../../etc"])
 def test_what_is_no_digest_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no digest"):
-        digest_beginning(text)
+    with pytest.raises(UsageError, match="is not a digest"):
+        parse_digest_prefix(text)
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match="'deploy' is no kind of record. Kinds: promotion, "):
+    with pytest.raises(UsageError, match="'deploy' is not a kind of record. Kinds: promotion, "):
         Selection(kind="deploy")

@@ -9,7 +9,7 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.environment import Authorization
 from engine.domain.errors import AuthorizationError, ConflictError, VersionNotPromotedError
 from engine.domain.operator import Operator
-from engine.domain.parsing import restore_request
+from engine.domain.parsing import parse_restore_request
 from engine.domain.path import PromotionPath
 from engine.domain.record import RestoreRecord
 from engine.domain.result import Ending, Result
@@ -31,7 +31,7 @@ def drifted(place: Place, engine: Engine) -> Engine:
 
 
 def restore(engine: Engine, reason: str | None = None, operator: Operator = ALICE) -> Result:
-    request = restore_request(engine.path, "staging", operator, TRACE_ID, reason)
+    request = parse_restore_request(engine.path, "staging", operator, TRACE_ID, reason)
     return engine.run(request, Told())
 
 

@@ -27,7 +27,7 @@ def test_group_does_not_pass_for_the_person_whose_address_it_has() -> None:
 
     assert not rights.may_lock(impostor)
     assert not rights.may_operate(impostor)
-    assert not rights.know(impostor)
+    assert not rights.knows(impostor)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from engine.config import load_config
 from engine.domain.change import Change
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
-from engine.domain.parsing import promotion_request
+from engine.domain.parsing import parse_promotion_request
 from engine.ports.telemetry import Metrics, NoMetrics
 from tests.builders import image
 from tests.peers import oci_layout
@@ -62,7 +62,7 @@ def person(platform: Platform, name: str) -> Operator:
 
 def submitted(platform: Platform, who: str) -> Change:
     path = platform.engine.path
-    request = promotion_request(path, "v1.0.0", None, "prod", person(platform, who), "1" * 32)
+    request = parse_promotion_request(path, "v1.0.0", None, "prod", person(platform, who), "1" * 32)
     change = platform.changes.submit(request, "cli")
     platform.worker.wake()
     return change

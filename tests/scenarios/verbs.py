@@ -2,7 +2,7 @@
 
 from engine.api import Engine
 from engine.domain.operator import Operator
-from engine.domain.parsing import lock_request, rollback_request, unlock_request
+from engine.domain.parsing import parse_lock_request, parse_rollback_request, parse_unlock_request
 from engine.domain.record import LockRecord, RefusalRecord, RollbackRecord, UnlockRecord
 from engine.domain.request import LockRequest, RollbackRequest, UnlockRequest
 from engine.domain.result import Result
@@ -27,7 +27,7 @@ def artifact(version: str) -> Artifact:
 def returning(
     engine: Engine, version: str, target: str = "staging", operator: Operator = ALICE
 ) -> RollbackRequest:
-    return rollback_request(engine.path, version, target, operator, TRACE_ID, REASON)
+    return parse_rollback_request(engine.path, version, target, operator, TRACE_ID, REASON)
 
 
 def roll_back(
@@ -43,7 +43,7 @@ def locking(
     duration: str | None = None,
     reason: str = "INC-1",
 ) -> LockRequest:
-    return lock_request(engine.path, target, operator, TRACE_ID, reason, duration)
+    return parse_lock_request(engine.path, target, operator, TRACE_ID, reason, duration)
 
 
 def lock(
@@ -56,7 +56,7 @@ def lock(
 
 
 def unlocking(engine: Engine, target: str = "staging", operator: Operator = ALICE) -> UnlockRequest:
-    return unlock_request(engine.path, target, operator, TRACE_ID, "INC-1 is over")
+    return parse_unlock_request(engine.path, target, operator, TRACE_ID, "INC-1 is over")
 
 
 def unlock(engine: Engine, target: str = "staging", operator: Operator = ALICE) -> Result:

@@ -16,7 +16,11 @@ from engine.config import load_config
 from engine.domain.change import Change
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
-from engine.domain.parsing import lock_request, promotion_request, rollback_request
+from engine.domain.parsing import (
+    parse_lock_request,
+    parse_promotion_request,
+    parse_rollback_request,
+)
 from engine.domain.request import LockRequest, RollbackRequest
 from engine.ports import SILENT
 from tests.builders import Artifact, image
@@ -48,7 +52,7 @@ class Stage:
 
     def ask(self, version: str, target: str, who: str = ALICE) -> Change:
         """Submit a promotion, and work on it as far as it goes."""
-        request = promotion_request(
+        request = parse_promotion_request(
             self.platform.engine.path, version, None, target, person(self.platform, who), TRACE
         )
         change = self.platform.changes.submit(request, "cli")
@@ -60,11 +64,11 @@ class Stage:
 
     def lock(self, target: str, reason: str = "INC-1", duration: str | None = None) -> None:
         path, who = self.platform.engine.path, person(self.platform, ALICE)
-        self.run(lock_request(path, target, who, TRACE, reason, duration))
+        self.run(parse_lock_request(path, target, who, TRACE, reason, duration))
 
     def roll_back(self, version: str, target: str, reason: str = "INC-2") -> None:
         path, who = self.platform.engine.path, person(self.platform, ALICE)
-        self.run(rollback_request(path, version, target, who, TRACE, reason))
+        self.run(parse_rollback_request(path, version, target, who, TRACE, reason))
 
     def settle(self, change_id: str) -> Change:
         change = self.platform.changes.get(change_id)

@@ -140,7 +140,7 @@ def test_a_duration_that_is_none_is_said_and_locks_nothing(behind_proxy: Stage) 
     behind_proxy.post(f"{place}/lock", CAROL, place, reason="INC-5", **{"for": "soon"})
 
     page = behind_proxy.get(place, CAROL)
-    assert "is no duration" in page
+    assert "is not a duration" in page
     assert "Lock staging" in page
 
 

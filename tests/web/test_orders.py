@@ -215,7 +215,7 @@ def test_keys_of_others_are_others_keys(api: Client) -> None:
         ("/promotions", {"version": "latest", "to": "staging"}, "is not a version"),
         ("/promotions", {"version": "v1.0.0", "to": "moon"}, "is not an environment"),
         ("/environments/moon/lock", {"reason": "x"}, "is not an environment"),
-        ("/environments/prod/lock", {"reason": "x", "for": "soon"}, "is no duration"),
+        ("/environments/prod/lock", {"reason": "x", "for": "soon"}, "is not a duration"),
     ],
 )
 def test_what_cannot_be_understood_is_named(

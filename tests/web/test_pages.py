@@ -155,7 +155,7 @@ def test_pages_of_the_history_follow_one_another(stage: Stage) -> None:
         ("since=whenever", "is no time"),
         ("after=here", "is no place in the history"),
         ("limit=0", "is no size of a page"),
-        ("kind=party", "is no kind of record"),
+        ("kind=party", "is not a kind of record"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_words(stage: Stage, query: str, said: str) -> None:

@@ -45,7 +45,7 @@ def claims_of(payload: Mapping[str, object], settings: OidcSettings) -> Claims:
     do not admit it, or if it does not say who it speaks of in the way they ask for.
     """
     email = _verified_email(payload)
-    refusal = settings.admission.refusal(payload, email)
+    refusal = settings.admission.explain_refusal(payload, email)
     if refusal is not None:
         raise AuthorizationError(
             f"{settings.setting} does not admit this token of {settings.issuer}: {refusal}"
@@ -59,7 +59,7 @@ def claims_of(payload: Mapping[str, object], settings: OidcSettings) -> Claims:
         id=f"oidc:{settings.issuer}#{_subject(payload, settings)}",
         source=IdentitySource.OIDC,
         verified=True,
-        vouched=(email,) if email else (),
+        verified_names=(email,) if email else (),
         groups=_groups(payload, settings),
     )
 

@@ -5,7 +5,7 @@ import json
 from engine.adapters.ledger.encoding import artifact_type, decode, is_shortened
 from engine.domain.annotations import record_annotations, record_from_annotations
 from engine.domain.artifact import Digest, Tag
-from engine.domain.audit import Exhibit, Fault, Kind
+from engine.domain.audit import Fault, InspectedEntry, RemarkKind
 from engine.domain.canonical import canonical_json
 from engine.domain.errors import ContentMissingError, RegistryAnswerError, RegistryRefusalError
 from engine.domain.ledger import LedgerEntry
@@ -20,7 +20,7 @@ _MAX_WORDS = 300
 
 def inspect(
     reader: RegistryReader, environment: str, reference: Tag | Digest, limit: int
-) -> Exhibit | None:
+) -> InspectedEntry | None:
     """
     What lies at `reference` in the ledger of `environment`; None when nothing does.
 
@@ -32,15 +32,19 @@ def inspect(
     except RegistryRefusalError:
         raise
     except RegistryAnswerError as error:
-        return Exhibit(None, None, (_unreadable("its manifest", error),))
+        return InspectedEntry(None, None, (_unreadable("its manifest", error),))
     if manifest is None:
         return None
     try:
         record, faults = _blob_record(reader, manifest, limit)
         entry = decode(manifest, record)
-        return Exhibit(manifest.digest, entry, (*faults, *_faults(entry, record, environment)))
+        return InspectedEntry(
+            manifest.digest, entry, (*faults, *_faults(entry, record, environment))
+        )
     except ValueError as error:
-        return Exhibit(manifest.digest, None, (_altered(f"it is no ledger entry ({error})"),))
+        return InspectedEntry(
+            manifest.digest, None, (_altered(f"it is no ledger entry ({error})"),)
+        )
 
 
 def _blob_record(
@@ -95,10 +99,10 @@ def _differing(manifest: Manifest, record: AnyRecord) -> list[str]:
 
 
 def _altered(text: str) -> Fault:
-    return Fault(Kind.ALTERED, printable(text)[:_MAX_WORDS])
+    return Fault(RemarkKind.ALTERED, printable(text)[:_MAX_WORDS])
 
 
 def _unreadable(what: str, error: RegistryAnswerError) -> Fault:
     gone = isinstance(error, ContentMissingError)
     fact = f"{what} is gone" if gone else f"{what} cannot be read"
-    return Fault(Kind.MISSING if gone else Kind.ALTERED, f"{fact} ({error})")
+    return Fault(RemarkKind.MISSING if gone else RemarkKind.ALTERED, f"{fact} ({error})")

@@ -16,7 +16,7 @@ from engine.adapters.ledger.encoding import (
 )
 from engine.adapters.ledger.inspection import inspect
 from engine.domain.artifact import Digest, Tag, Version
-from engine.domain.audit import Exhibit
+from engine.domain.audit import InspectedEntry
 from engine.domain.errors import ConflictError, LedgerUnreadableError, RegistryAnswerError
 from engine.domain.ledger import LedgerDraft, LedgerEntry, next_hop
 from engine.domain.manifest import Descriptor, Manifest
@@ -110,11 +110,11 @@ class RegistryLedgerReader:
     def tag(self, environment: str, sequence: int | None) -> Tag:
         return head_tag(environment) if sequence is None else sequence_tag(environment, sequence)
 
-    def tagged(self, environment: str, sequence: int | None) -> Exhibit | None:
+    def tagged(self, environment: str, sequence: int | None) -> InspectedEntry | None:
         tag = self.tag(environment, sequence)
         return inspect(self._reader, environment, tag, MAX_RECORD_BYTES)
 
-    def linked(self, environment: str, digest: Digest) -> Exhibit | None:
+    def linked(self, environment: str, digest: Digest) -> InspectedEntry | None:
         return inspect(self._reader, environment, digest, MAX_RECORD_BYTES)
 
     def _claims(self, digest: Digest, kind: str, environment: str) -> Claims:

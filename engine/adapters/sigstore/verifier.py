@@ -24,7 +24,7 @@ from engine.adapters.sigstore.root import read_root
 from engine.domain.canonical import canonical_json
 from engine.domain.errors import ConfigError, RegistryAnswerError
 from engine.domain.manifest import Manifest
-from engine.domain.signature import ExaminedSignature, SignatureVerdict, refusal
+from engine.domain.signature import ExaminedSignature, SignatureVerdict, refused_verdict
 from engine.ports import RegistryReader
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class SigstoreVerifier:
             examined.append(ExaminedSignature(candidate.place, reason))
         if unreadable is not None:
             raise unreadable
-        return refusal(tuple(examined))
+        return refused_verdict(tuple(examined))
 
     def _judge(
         self, candidate: Candidate, registry: RegistryReader, manifest: Manifest

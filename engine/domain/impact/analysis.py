@@ -1,16 +1,16 @@
-"""What a rollback undoes (FR-016)."""
+"""Impact analysis: the effects of a return to an older version (FR-016)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from engine.domain.impact.breaking_changes import Breaking, breaking
-from engine.domain.impact.content import Content, not_compared
+from engine.domain.impact.breaking_changes import BreakingChange, find_breaking_changes
+from engine.domain.impact.content import Content, find_uncompared
 from engine.domain.impact.json_values import JSON
-from engine.domain.impact.models import Models, models_of
-from engine.domain.impact.products import products
-from engine.domain.impact.text import and_more, bounded, listed, shown
+from engine.domain.impact.models import Models, find_models
+from engine.domain.impact.products import find_products
+from engine.domain.impact.text import append_count, join_names, limit_lines, shorten
 
 MAX_LINES = 200
 _MAX_ADVICE = 10
@@ -38,37 +38,36 @@ def impact_analysis(
     current: Content, target: Content, undone: Sequence[tuple[str, datetime]], now: datetime
 ) -> ImpactAnalysis:
     """
-    What going from `current` back to `target` takes away.
+    Analyze a return from `current` to `target`.
 
-    `undone` are the promotions since the target's, each its version and its time (all times have
-    a zone): `versions_undone` holds them newest first, `seconds_undone` what has passed since the
-    oldest, None without any. `affected_products` are the products either artifact speaks of and
-    the current models built on one that is removed or changed. Every list ends after 200 lines
-    with "…and N more"; every line is printable. Content of any shape is judged as far as it can
-    be, and never raises.
+    `undone` are the promotions since the target's, each with its version and time (with a zone):
+    `versions_undone` lists them newest first, `seconds_undone` is the time since the oldest, None
+    without any. `affected_products` are the products in both artifacts, and the current models
+    that depend on a removed or changed one. Every list ends after 200 lines with "…and N more";
+    every line is printable. Content of any shape is compared as far as possible, without errors.
     """
     ours, theirs = _comparable(current, target), target.layers
-    models, target_models = models_of(ours.values()), models_of(theirs.values())
-    found = list(breaking(ours, theirs, models, target_models))
+    models, target_models = find_models(ours.values()), find_models(theirs.values())
+    found = list(find_breaking_changes(ours, theirs, models, target_models))
     affected = sorted({*_products(current, target), *_downstream(models, target_models)})
-    unread = list(not_compared(current, target))
+    unread = list(find_uncompared(current, target))
     versions = _versions(undone)
     advice = [
         *_on_breaking(found, compared=not ours.keys().isdisjoint(theirs)),
         *_on_the_rest(affected if found or unread else [], unread, versions),
     ]
     return ImpactAnalysis(
-        breaking_changes=and_more((each.line for each in found[:MAX_LINES]), len(found)),
-        affected_products=bounded(affected, MAX_LINES),
-        versions_undone=bounded(versions, MAX_LINES),
+        breaking_changes=append_count((each.line for each in found[:MAX_LINES]), len(found)),
+        affected_products=limit_lines(affected, MAX_LINES),
+        versions_undone=limit_lines(versions, MAX_LINES),
         seconds_undone=_seconds(undone, now),
         recommendations=tuple(advice),
-        not_compared=bounded(unread, MAX_LINES),
+        not_compared=limit_lines(unread, MAX_LINES),
     )
 
 
 def _comparable(current: Content, target: Content) -> Mapping[str, JSON]:
-    """The current documents, without those that the target may have as well, only unread."""
+    """The current documents, without those that could not be read in the target."""
     if target.opaque:
         return {}
     return {name: layer for name, layer in current.layers.items() if name not in target.unread}
@@ -76,40 +75,43 @@ def _comparable(current: Content, target: Content) -> Mapping[str, JSON]:
 
 def _products(*contents: Content) -> Iterator[str]:
     for content in contents:
-        yield from map(shown, products(content.layers.values(), content.view.annotations))
+        yield from map(shorten, find_products(content.layers.values(), content.view.annotations))
 
 
 def _downstream(models: Models, target: Models) -> Iterator[str]:
-    return map(shown, models.downstream([*models.removed(target), *models.changed(target)]))
+    return map(shorten, models.downstream([*models.removed(target), *models.changed(target)]))
 
 
 def _versions(undone: Sequence[tuple[str, datetime]]) -> list[str]:
     newest_first = sorted(undone, key=lambda promotion: promotion[1], reverse=True)
-    return list(dict.fromkeys(shown(version) for version, _ in newest_first))
+    return list(dict.fromkeys(shorten(version) for version, _ in newest_first))
 
 
 def _seconds(undone: Sequence[tuple[str, datetime]], now: datetime) -> int | None:
-    """Not below zero: the clock that stamped the promotion may be ahead of ours."""
+    """Seconds since the oldest; not negative if the clock of its promotion was ahead of ours."""
     oldest = min((promoted_at for _, promoted_at in undone), default=None)
     return None if oldest is None else max(0, int((now - oldest).total_seconds()))
 
 
-def _on_breaking(found: Sequence[Breaking], *, compared: bool) -> Iterator[str]:
+def _on_breaking(found: Sequence[BreakingChange], *, compared: bool) -> Iterator[str]:
     yield from (each.advice for each in found[:_MAX_ADVICE])
     if len(found) > _MAX_ADVICE:
-        yield f"Go through the other {len(found) - _MAX_ADVICE} breaking changes as well"
+        yield f"Check the other {len(found) - _MAX_ADVICE} breaking changes as well"
     if not found and compared:
-        yield "Nothing breaking was found in the content that could be compared"
+        yield "No breaking change was found in the content that could be compared"
     if not found and not compared:
-        yield "There was no JSON content to compare: nothing is known about breaking changes"
+        yield "There was no JSON content to compare: breaking changes are unknown"
 
 
 def _on_the_rest(
     owned: Sequence[str], unread: Sequence[str], versions: Sequence[str]
 ) -> Iterator[str]:
     if owned:
-        yield f"Tell the owners of: {listed(owned)}"
+        yield f"Inform the owners of: {join_names(owned)}"
     if unread:
-        yield f"Look at what could not be compared ({len(unread)}) before rolling back"
+        yield f"Check the content that could not be compared ({len(unread)}) before rolling back"
     if len(versions) > 1:
-        yield f"Check what else goes away with {listed(versions)}: {len(versions)} are undone"
+        yield (
+            f"Check the other changes of {join_names(versions)}: {len(versions)} versions are "
+            "undone"
+        )

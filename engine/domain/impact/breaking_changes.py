@@ -1,20 +1,20 @@
-"""What breaks for readers of the current artifact, in words: a line and what to do about it."""
+"""Changes that break readers of the current artifact, each with a line and advice."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.domain.impact.fields import Difference, Sort, differences
+from engine.domain.impact.fields import Difference, Sort, find_differences
 from engine.domain.impact.json_values import JSON
 from engine.domain.impact.models import Models
-from engine.domain.impact.text import MAX_NAMES, shown
-from engine.domain.impact.versions import Lowered, lowered
+from engine.domain.impact.text import MAX_NAMES, shorten
+from engine.domain.impact.versions import LoweredVersion, find_lowered_versions
 
 _MODEL_LISTS = frozenset({"models", "transforms.models"})
 
 
-class Breaking(Protocol):
-    """`line` is the finding, `advice` what to do; both are only worded when they are shown."""
+class BreakingChange(Protocol):
+    """A breaking change: `line` names it, `advice` is a hint; both are rendered on demand."""
 
     @property
     def line(self) -> str: ...
@@ -22,28 +22,28 @@ class Breaking(Protocol):
     def advice(self) -> str: ...
 
 
-def breaking(
+def find_breaking_changes(
     current: Mapping[str, JSON], target: Mapping[str, JSON], ours: Models, theirs: Models
-) -> Iterator[Breaking]:
+) -> Iterator[BreakingChange]:
     """
-    Whole layers, then models and versions, then fields in document order.
+    Find breaking changes: whole layers first, then models and versions, then fields in order.
 
     `current` and `target` are documents by layer name, `ours` and `theirs` the models in them.
     """
     yield from (_RemovedContent(name) for name in current if name not in target)
     removed = ours.removed(theirs)
     yield from (_RemovedModel(name, ours) for name in removed)
-    yield from map(_LoweredVersion, lowered(current.values(), target.values()))
+    yield from map(_LoweredVersion, find_lowered_versions(current.values(), target.values()))
     several = len(current.keys() | target.keys()) > 1
-    said = frozenset(removed)
+    reported = frozenset(removed)
     for name, document in current.items():
-        for difference in differences(document, target[name]) if name in target else ():
-            if not _is_model_of(said, difference):
+        for difference in find_differences(document, target[name]) if name in target else ():
+            if not _is_model_of(reported, difference):
                 yield _Field(difference, name, several)
 
 
 def _is_model_of(names: frozenset[str], difference: Difference) -> bool:
-    """Whether it is one of the models `names`, whose line says more."""
+    """Whether `difference` is one of the models `names`, which are reported already."""
     path = difference.path
     if path is None or path.step.sort is not Sort.NAME or path.step.text not in names:
         return False
@@ -56,11 +56,11 @@ class _RemovedContent:
 
     @property
     def line(self) -> str:
-        return f"Removed content: {shown(self.layer)}"
+        return f"Removed content: {shorten(self.layer)}"
 
     @property
     def advice(self) -> str:
-        return f"Check consumers of {shown(self.layer)} before rolling back: it is removed"
+        return f"Check consumers of {shorten(self.layer)} before rolling back: it is removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +70,36 @@ class _RemovedModel:
 
     @property
     def line(self) -> str:
-        # Two more than are listed: one may be the model itself, the other says there are more.
+        # Two more than the limit: one may be the model itself, the other shows that there are more.
         found = self.models.downstream([self.name], limit=MAX_NAMES + 2)
         others = [name for name in found if name != self.name]
-        needed_by = sorted(map(shown, others[:MAX_NAMES]))
+        needed_by = sorted(map(shorten, others[:MAX_NAMES]))
         if len(others) > MAX_NAMES:
             needed_by.append("…and more")
         suffix = f" (needed by: {', '.join(needed_by)})" if needed_by else ""
-        return f"Removed model: {shown(self.name)}{suffix}"
+        return f"Removed model: {shorten(self.name)}{suffix}"
 
     @property
     def advice(self) -> str:
-        return f"Check consumers of {shown(self.name)} before rolling back: the model is removed"
+        return f"Check consumers of {shorten(self.name)} before rolling back: the model is removed"
 
 
 @dataclass(frozen=True, slots=True)
 class _LoweredVersion:
-    lowered: Lowered
+    lowered: LoweredVersion
 
     @property
     def line(self) -> str:
         found = self.lowered
-        versions = f"{shown(found.old)} -> {shown(found.new)}"
-        return f"Lowered {found.what} version: {shown(found.name)} ({versions})"
+        versions = f"{shorten(found.old)} -> {shorten(found.new)}"
+        return f"Lowered {found.sort} version: {shorten(found.name)} ({versions})"
 
     @property
     def advice(self) -> str:
         found = self.lowered
         return (
-            f"Check that users of the {found.what} {shown(found.name)} "
-            f"work with {shown(found.new)} before rolling back"
+            f"Check that users of the {found.sort} {shorten(found.name)} "
+            f"work with {shorten(found.new)} before rolling back"
         )
 
 
@@ -124,5 +124,5 @@ class _Field:
     def _where(self) -> str:
         path = self.difference.path
         if path is None:
-            return shown(self.layer)
-        return f"{shown(self.layer)}: {path}" if self.several else str(path)
+            return shorten(self.layer)
+        return f"{shorten(self.layer)}: {path}" if self.several else str(path)

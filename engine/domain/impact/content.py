@@ -1,4 +1,4 @@
-"""What of an artifact can be compared: the JSON in its layers, and why the rest cannot."""
+"""The comparable content of an artifact: the JSON in its layers."""
 
 import json
 from collections import Counter
@@ -9,11 +9,11 @@ from typing import NoReturn
 from engine.domain.compliance import MAX_CONTENT_BYTES
 from engine.domain.errors import RegistryAnswerError
 from engine.domain.impact.json_values import JSON
-from engine.domain.impact.text import shown
+from engine.domain.impact.text import shorten
 from engine.domain.manifest import Descriptor, Manifest, ManifestView
 
 _TITLE = "org.opencontainers.image.title"
-# A manifest can name thousands of layers; nobody waits for all of them to answer a question.
+# A manifest can list thousands of layers, and reading all of them would take too long.
 _MAX_LAYERS = 64
 _MAX_BYTES = 16 * MAX_CONTENT_BYTES
 _MAX_REASON = 300
@@ -22,10 +22,10 @@ _MAX_REASON = 300
 @dataclass(frozen=True)
 class Content:
     """
-    One artifact as far as it can be compared.
+    The comparable content of one artifact.
 
-    `layers` holds the JSON of its JSON layers and `unread` why the other layers hold none, both by
-    the names of `named_layers(view)`. `opaque` says why nothing in the artifact can be known.
+    `layers` has the JSON of its JSON layers, `unread` the reasons why the other layers have none,
+    both by the names of `named_layers(view)`. `opaque` says why the whole artifact cannot be read.
     """
 
     view: ManifestView
@@ -36,8 +36,8 @@ class Content:
 
 def named_layers(view: ManifestView) -> dict[str, Descriptor]:
     """
-    The layers by name: their title (`org.opencontainers.image.title`), else `<media type> #<n>`,
-    counted from 1 per media type. A title that occurs again gets a number as well.
+    Name the layers by their title (`org.opencontainers.image.title`), else `<media type> #<n>`,
+    counted from 1 per media type. A repeated title gets a number as well.
     """
     counts: Counter[str] = Counter()
     named: dict[str, Descriptor] = {}
@@ -55,18 +55,18 @@ def named_layers(view: ManifestView) -> dict[str, Descriptor]:
 
 def read_content(manifest: Manifest, blob: Callable[[str, int], bytes]) -> Content:
     """
-    The JSON in the layers of `manifest`, at most 1 MiB each, 64 and 16 MiB in all.
+    Read the JSON in the layers of `manifest`, at most 64 layers, 1 MiB each and 16 MiB in total.
 
-    `blob(digest, limit)` is RegistryReader.blob. A layer that is missing, altered, too large or no
-    JSON stands in `unread`; RegistryUnavailableError (of no answer) and RegistryAccessError are
-    passed on, since they say nothing of the layer.
+    `blob(digest, limit)` is RegistryReader.blob. A layer that is missing, altered, too large or
+    not JSON is listed in `unread`. RegistryUnavailableError (no response) and RegistryAccessError
+    are raised, since they do not concern the layer.
     """
     try:
         view = manifest.view
     except ValueError as error:
         return Content(ManifestView(schema_version=2), opaque=str(error))
     if view.manifests is not None:
-        return Content(view, opaque="an index: the manifests it lists are not looked into")
+        return Content(view, opaque="an index: the manifests that it lists are not read")
     layers: dict[str, JSON] = {}
     unread: dict[str, str] = {}
     reading = _Reading(blob)
@@ -78,29 +78,29 @@ def read_content(manifest: Manifest, blob: Callable[[str, int], bytes]) -> Conte
     return Content(view, layers, unread)
 
 
-def not_compared(current: Content, target: Content) -> Iterator[str]:
+def find_uncompared(current: Content, target: Content) -> Iterator[str]:
     """
-    What stays out of the comparison, and why: a line each. A layer that both artifacts have with
-    the same digest is the same, whatever is in it, and needs no comparison.
+    List the content that is not compared, with the reason: one line each. A layer that both
+    artifacts have with the same digest needs no comparison.
     """
     for side, content in (("current", current), ("target", target)):
         if content.opaque:
-            yield f"the {side} artifact: {shown(content.opaque, _MAX_REASON)}"
+            yield f"the {side} artifact: {shorten(content.opaque, _MAX_REASON)}"
     ours, theirs = named_layers(current.view), named_layers(target.view)
     shared = {layer.digest for layer in ours.values()} & {layer.digest for layer in theirs.values()}
     for name, reason in {**current.unread, **target.unread}.items():
         digests = {layers[name].digest for layers in (ours, theirs) if name in layers}
         if not digests or not digests <= shared:
-            yield f"layer {shown(name)}: {shown(reason, _MAX_REASON)}"
+            yield f"layer {shorten(name)}: {shorten(reason, _MAX_REASON)}"
 
 
 class _UnreadError(Exception):
-    """Why a layer holds no JSON for us, in words."""
+    """A layer that cannot be compared; the message is the reason."""
 
 
 @dataclass
 class _Reading:
-    """Reads one artifact's layers, and keeps count."""
+    """Reads the layers of one artifact within the limits."""
 
     blob: Callable[[str, int], bytes]
     layers: int = 0
@@ -112,7 +112,7 @@ class _Reading:
         if layer.size > MAX_CONTENT_BYTES:
             raise _UnreadError(f"larger than 1 MiB ({layer.size} bytes)")
         if self.layers == _MAX_LAYERS or self.total_bytes + layer.size > _MAX_BYTES:
-            raise _UnreadError(f"beyond the {_MAX_LAYERS} layers and 16 MiB of JSON that are read")
+            raise _UnreadError(f"over the limit of {_MAX_LAYERS} layers and 16 MiB of JSON")
         self.layers += 1
         self.total_bytes += layer.size
         try:
@@ -128,12 +128,12 @@ def _parsed(content: bytes) -> JSON:
     except RecursionError as error:
         raise _UnreadError("nested too deeply to be read") from error
     except ValueError as error:
-        raise _UnreadError("not JSON, though it says so") from error
+        raise _UnreadError("not JSON, although its media type says so") from error
     return parsed
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _is_json(layer: Descriptor) -> bool:

@@ -1,4 +1,4 @@
-"""Fields that readers of the current JSON would miss: removed, or of another type."""
+"""Fields of the current JSON that the target removes or gives another type."""
 
 import json
 import re
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.domain.impact.json_values import JSON, kind, label
-from engine.domain.impact.text import shown
+from engine.domain.impact.json_values import JSON, kind, name_of
+from engine.domain.impact.text import shorten
 
-# A path of more steps is shown by its ends: foreign JSON may be nested a thousand levels deep.
+# A longer path is shortened in the middle: foreign JSON may be nested a thousand levels deep.
 _MAX_STEPS = 20
 _AMBIGUOUS_KEY = re.compile(r"^$|[\s.\[\]\"]")
 _AMBIGUOUS_NAME = re.compile(r"[\[\]\"]")
@@ -39,7 +39,7 @@ class Step:
 # Linked, so that a step down costs the same at every depth; comparing and printing would recurse.
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Path:
-    """Where in a document: `limits.memory`, `models[orders].columns[].type`, `config."a.b"`."""
+    """A position in a document: `limits.memory`, `models[orders].columns[].type`."""
 
     step: Step
     above: "Path | None" = None
@@ -60,20 +60,20 @@ class Path:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """
-    One field that readers would miss. `path` None is the document itself; `types` the change of
-    type (`str -> int`), None where the field is removed.
+    A removed or retyped field. `path` None is the document itself; `types` is the change of type
+    (`str -> int`), None for a removed field.
     """
 
     path: Path | None
     types: str | None
 
 
-def differences(current: JSON, target: JSON) -> Iterator[Difference]:
+def find_differences(current: JSON, target: JSON) -> Iterator[Difference]:
     """
-    What `current` has and `target` has not, or has with another type.
+    Find the fields of `current` that `target` lacks, or has with another type.
 
     Objects in lists are matched by their `name` or `id`; the elements of other lists are compared
-    as one, by the union of their types and fields. An int that becomes a float breaks no reader.
+    together, by the union of their types and fields. An int that becomes a float breaks no reader.
     """
     pending: list[tuple[Path | None, list[JSON], list[JSON]]] = [(None, [current], [target])]
     while pending:
@@ -88,13 +88,13 @@ def differences(current: JSON, target: JSON) -> Iterator[Difference]:
 
 
 def _pairs(old: list[JSON], new: list[JSON]) -> Iterator[tuple[Step, list[JSON], list[JSON]]]:
-    """Each step down from `old`, with what is there in both; nothing in `new` means removed."""
+    """Each step down from `old`, with the values in both; no values in `new` means removed."""
     theirs = _below(new)
     holders = {type(value) for value in new}
     for step, ours in _below(old).items():
         found = theirs.get(step, [])
         if not found and step.sort is Sort.EACH:
-            # Perhaps all elements have names there. An empty list says nothing of its elements.
+            # All elements of `new` may have names. An empty list does not tell the element type.
             found = [element for value in new if isinstance(value, list) for element in value]
             if not found:
                 continue
@@ -116,7 +116,7 @@ def _steps(value: JSON) -> Iterator[tuple[Step, JSON]]:
             yield Step(Sort.KEY, key), child
     elif isinstance(value, list):
         for child in value:
-            name = label(child)
+            name = name_of(child)
             yield (Step(Sort.EACH) if name is None else Step(Sort.NAME, name)), child
 
 
@@ -140,5 +140,5 @@ def _joined(steps: list[Step]) -> str:
 
 
 def _quoted(text: str, ambiguous: re.Pattern[str]) -> str:
-    short = shown(text)
+    short = shorten(text)
     return json.dumps(short, ensure_ascii=False) if ambiguous.search(short) else short

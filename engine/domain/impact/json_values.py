@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote: read without recursion, for it may be nested deeply."""
+"""Untrusted JSON: read without recursion, because it may be nested deeply."""
 
 from typing import TypeAlias
 
@@ -6,29 +6,29 @@ JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | Non
 
 
 def kind(value: JSON) -> str:
-    """The JSON type of `value`, as Python spells it: str int float bool list dict null."""
+    """The type of `value` in Python's spelling: str int float bool list dict null."""
     return "null" if value is None else type(value).__name__
 
 
 def scalar_text(value: JSON) -> str | None:
-    """A name or id, which may be a number, as text; None for what cannot be one."""
+    """Format a name or id, which may be a number, as text; None for other values."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    # Python refuses to print integers of more than 4,300 digits; no id has that many.
+    # Python refuses to format integers of more than 4,300 digits, and no id has that many.
     if isinstance(value, int) and value.bit_length() > 128:
         return None
     return str(value).strip() or None
 
 
-def label(value: JSON) -> str | None:
-    """What tells an object apart in a list: its `name`, else its `id`."""
+def name_of(value: JSON) -> str | None:
+    """The name of an object in a list: its `name`, else its `id`; None without both."""
     if not isinstance(value, dict):
         return None
     return scalar_text(value.get("name")) or scalar_text(value.get("id"))
 
 
-def same(one: JSON, other: JSON) -> bool:
-    """Whether two values are the same JSON. Unlike for `==`, true is not 1 and 1 is not 1.0."""
+def is_same(one: JSON, other: JSON) -> bool:
+    """Whether two values are the same JSON; unlike with `==`, true is not 1, and 1 is not 1.0."""
     pending = [(one, other)]
     while pending:
         a, b = pending.pop()

@@ -1,36 +1,37 @@
-"""Models in floe's compiled artifacts: which are gone or changed, and what is built on them."""
+"""Models in floe's compiled artifacts, and the dependencies between them."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from engine.domain.impact.json_values import JSON, label, same, scalar_text
+from engine.domain.impact.json_values import JSON, is_same, name_of, scalar_text
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """`definitions` by name; `dependents` are the models that name it in their `depends_on`."""
+    """The models of an artifact: `definitions` by name, `dependents` by the model they need."""
 
     definitions: Mapping[str, list[JSON]]
     dependents: Mapping[str, Mapping[str, None]]
 
     def changed(self, target: "Models") -> list[str]:
-        """The models that `target` defines differently."""
+        """List the models that `target` defines differently."""
         theirs = target.definitions
         return [
             name
             for name, ours in self.definitions.items()
-            if name in theirs and not same(ours, theirs[name])
+            if name in theirs and not is_same(ours, theirs[name])
         ]
 
     def removed(self, target: "Models") -> list[str]:
-        """The models that `target` does not have, by name."""
+        """List the models that `target` does not have, by name."""
         return sorted(self.definitions.keys() - target.definitions.keys())
 
     def downstream(self, names: Iterable[str], limit: int | None = None) -> list[str]:
         """
-        The models that depend on any of `names`, over however many steps, nearest first; at most
-        `limit`, after which the search stops. One of `names` is there if it depends on another.
+        List the models that depend on any of `names`, directly or indirectly, nearest first.
+
+        The search stops after `limit` models. One of `names` is included if it depends on another.
         """
         found: dict[str, None] = {}
         pending = deque(names)
@@ -45,8 +46,8 @@ class Models:
         return list(found)
 
 
-def models_of(documents: Iterable[JSON]) -> Models:
-    """The models in `models` and `transforms.models` of `documents`; odd entries are left out."""
+def find_models(documents: Iterable[JSON]) -> Models:
+    """Collect the models in `models` and `transforms.models`; malformed entries are skipped."""
     definitions: dict[str, list[JSON]] = {}
     dependents: dict[str, dict[str, None]] = {}
     for document in documents:
@@ -64,7 +65,7 @@ def _models(document: JSON) -> Iterator[tuple[str, dict[str, JSON]]]:
     for holder in (document, document.get("transforms")):
         models = holder.get("models") if isinstance(holder, dict) else None
         for model in models if isinstance(models, list) else ():
-            name = label(model)
+            name = name_of(model)
             if name is not None and isinstance(model, dict):
                 yield name, model
 
@@ -72,6 +73,6 @@ def _models(document: JSON) -> Iterator[tuple[str, dict[str, JSON]]]:
 def _depends_on(model: dict[str, JSON]) -> Iterator[str]:
     needed = model.get("depends_on")
     for each in needed if isinstance(needed, list) else [needed]:
-        name = scalar_text(each) or label(each)
+        name = scalar_text(each) or name_of(each)
         if name is not None:
             yield name

@@ -1,17 +1,17 @@
-"""Products an artifact speaks of: their names and ids, wherever builds write them."""
+"""The products of an artifact: the names and ids that builds write into it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from engine.domain.impact.json_values import JSON, scalar_text
 
 _KEYS = ("product", "product_id", "product_name", "productId", "productName")
-# Where floe's compiler writes them: metadata.product_name, identity.product_id.
+# floe's compiler writes metadata.product_name and identity.product_id.
 _HOLDERS = ("metadata", "identity")
 _ANNOTATIONS = (".product.name", ".product.id")
 
 
-def products(documents: Iterable[JSON], annotations: Mapping[str, str]) -> Iterator[str]:
-    """The products of the JSON `documents` and of the manifest's `annotations`, as they come."""
+def find_products(documents: Iterable[JSON], annotations: Mapping[str, str]) -> Iterator[str]:
+    """Find products in the JSON `documents` and in the manifest's `annotations`, unsorted."""
     for document in documents:
         if isinstance(document, dict):
             yield from _named(document)

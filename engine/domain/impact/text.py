@@ -1,4 +1,4 @@
-"""Foreign names in an impact analysis: on one line, and never more than a person reads."""
+"""Text of an impact analysis: foreign names on one line, and lists of bounded length."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,25 +8,25 @@ _MAX_NAME = 80
 MAX_NAMES = 20
 
 
-def shown(text: str, limit: int = _MAX_NAME) -> str:
-    """A foreign name or sentence as it can be shown: printable, at most `limit` characters."""
-    # Cut first, for escaping megabytes takes long, and again, for escapes are longer.
+def shorten(text: str, limit: int = _MAX_NAME) -> str:
+    """Escape a foreign name or sentence, and cut it to `limit` characters."""
+    # Cut before escaping, which is slow for megabytes, and again after it, because it adds text.
     escaped = printable(text[: limit + 1])
     return escaped if len(escaped) <= limit else f"{escaped[: limit - 1]}…"
 
 
-def bounded(lines: Sequence[str], limit: int) -> tuple[str, ...]:
-    """The first `limit` of `lines`, then how many more there are."""
-    return and_more(lines[:limit], len(lines))
+def limit_lines(lines: Sequence[str], limit: int) -> tuple[str, ...]:
+    """Cut `lines` after `limit`, and append the number of the others."""
+    return append_count(lines[:limit], len(lines))
 
 
-def and_more(lines: Iterable[str], total: int) -> tuple[str, ...]:
-    """`lines`, then how many more of `total` there are."""
+def append_count(lines: Iterable[str], total: int) -> tuple[str, ...]:
+    """Append the number of lines that are missing to `total`, if any."""
     kept = tuple(lines)
     more = total - len(kept)
     return (*kept, f"…and {more} more") if more else kept
 
 
-def listed(names: Sequence[str]) -> str:
-    """`names` (ready to be shown) in one line: at most 20, then how many more there are."""
-    return ", ".join(bounded(names, MAX_NAMES))
+def join_names(names: Sequence[str]) -> str:
+    """Join at most 20 printable `names` with commas, and append the number of the others."""
+    return ", ".join(limit_lines(names, MAX_NAMES))

@@ -4,36 +4,40 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from engine.domain.impact.json_values import JSON, label, scalar_text
+from engine.domain.impact.json_values import JSON, name_of, scalar_text
 
-# At most nine digits: a "version" of thousands of them is none, and Python refuses to read it.
+# At most nine digits: Python refuses to parse a number of thousands of digits.
 _MAJOR = re.compile(r"v?([0-9]{1,9})(?![0-9])", re.ASCII)
 _CONTRACTS = ("contracts", "data_contracts")
 
 
 @dataclass(frozen=True, slots=True)
-class Lowered:
-    """`what` is contract or plugin."""
+class LoweredVersion:
+    """A contract or plugin (`sort`) with a lower major version in the target."""
 
-    what: str
+    sort: str
     name: str
     old: str
     new: str
 
 
-def lowered(current: Iterable[JSON], target: Iterable[JSON]) -> Iterator[Lowered]:
-    """The contracts and plugins that both have, in a lower major version in `target`."""
+def find_lowered_versions(
+    current: Iterable[JSON], target: Iterable[JSON]
+) -> Iterator[LoweredVersion]:
+    """Find the contracts and plugins that both have, with a lower major version in `target`."""
     ours = [document for document in current if isinstance(document, dict)]
     theirs = [document for document in target if isinstance(document, dict)]
     yield from _lower("contract", _contracts(ours), _contracts(theirs))
     yield from _lower("plugin", _plugins(ours), _plugins(theirs))
 
 
-def _lower(what: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[Lowered]:
+def _lower(
+    sort: str, ours: Mapping[str, str], theirs: Mapping[str, str]
+) -> Iterator[LoweredVersion]:
     for name, old in ours.items():
         before, after = _major(old), _major(theirs.get(name, ""))
         if before is not None and after is not None and after < before:
-            yield Lowered(what, name, old, theirs[name])
+            yield LoweredVersion(sort, name, old, theirs[name])
 
 
 def _major(version: str) -> int | None:
@@ -46,7 +50,7 @@ def _contracts(documents: Iterable[dict[str, JSON]]) -> dict[str, str]:
     for document in documents:
         for section in _CONTRACTS:
             for key, entry in _entries(document.get(section)):
-                name, version = key or label(entry), _version(entry)
+                name, version = key or name_of(entry), _version(entry)
                 if name and version:
                     found[name] = version
     return found
@@ -64,7 +68,7 @@ def _plugins(documents: Iterable[dict[str, JSON]]) -> dict[str, str]:
 
 
 def _plugin_name(key: str | None, plugin: JSON) -> str:
-    """`compute/duckdb`: under the key `compute` a plugin has a `name`, or else a `type`."""
+    """Build `compute/duckdb` from the key `compute` and the plugin's `name`, or else its `type`."""
     fields = plugin if isinstance(plugin, dict) else {}
     name, sort = scalar_text(fields.get("name")), scalar_text(fields.get("type"))
     parts = (key, name or sort) if key else (sort, name)
@@ -72,7 +76,7 @@ def _plugin_name(key: str | None, plugin: JSON) -> str:
 
 
 def _entries(section: JSON) -> Iterator[tuple[str | None, JSON]]:
-    """A mapping's entries with their keys, a list's without."""
+    """The entries of a mapping with their keys, or of a list without."""
     if isinstance(section, dict):
         yield from section.items()
     elif isinstance(section, list):
@@ -81,5 +85,5 @@ def _entries(section: JSON) -> Iterator[tuple[str | None, JSON]]:
 
 def _version(entry: JSON) -> str | None:
     version = entry.get("version") if isinstance(entry, dict) else entry
-    # `version: 2.0` in somebody's YAML is a number in the JSON.
+    # `version: 2.0` in YAML becomes a number in JSON.
     return str(version) if isinstance(version, float) else scalar_text(version)
