@@ -16,7 +16,7 @@ Everything that can stand in the file. A key floe does not know is refused insid
 `floe schema` prints the same as a JSON Schema, for your editor.
 
 Paths of files start where the manifest is. `${NAME}` in credentials, header values, URLs and secrets of webhooks is read from
-the environment; one that is missing is an error that names it. Durations are a number and a unit: `90s`, `30m`, `4h`, `2d`.
+the environment; one that is missing is an error of the commands that use it. Durations are a number and a unit: `90s`, `30m`, `4h`, `2d`.
 """
 
 
