@@ -1,4 +1,4 @@
-"""Requests that need somebody else's approval: submitted, checked, and waited for."""
+"""Submit requests that need approval, and wait for their changes."""
 
 import time
 
@@ -10,10 +10,10 @@ from engine.domain.change import Change
 from engine.domain.errors import ConfigError
 from engine.domain.request import PromotionRequest, RollbackRequest
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
-def submitted(
+def submit_and_wait(
     config: Config,
     engine: Engine,
     request: PromotionRequest | RollbackRequest,
@@ -21,9 +21,9 @@ def submitted(
     wait_seconds: int,
 ) -> Change:
     """
-    The change of `request`, checked, and decided or not after at most `wait_seconds`.
+    Submit `request`, check its change, and wait up to `wait_seconds` for its end.
 
-    ConfigError away from where changes are kept: nobody could ever approve it there.
+    Raises ConfigError where changes are not stored: it could never be approved there.
     """
     if not keeps_changes(config):
         raise ConfigError(
@@ -34,14 +34,14 @@ def submitted(
     with in_flight(config, engine) as platform:
         change = platform.changes.submit(request, "cli")
         change = platform.foreground.settle(change, progress)
-        return _waited(platform, change, progress, wait_seconds)
+        return _wait(platform, change, progress, wait_seconds)
 
 
-def _waited(platform: Platform, change: Change, progress: TerminalProgress, seconds: int) -> Change:
+def _wait(platform: Platform, change: Change, progress: TerminalProgress, seconds: int) -> Change:
     deadline = time.monotonic() + seconds
     while change.open and time.monotonic() < deadline:
         progress.waiting(change, deadline - time.monotonic())
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
         platform.changes.expire_due()
         change = platform.changes.get(change.id)
     return change

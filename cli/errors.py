@@ -1,4 +1,4 @@
-"""Failures as an answer: one sentence for people, one document for programs, one exit code."""
+"""Errors as answers: a sentence for people, a document for programs, an exit code."""
 
 import json
 import os
@@ -20,9 +20,9 @@ Words = Mapping[str, Any]
 
 class AnsweringCommand(click.Command):
     """
-    A command whose JSON answers have one shape, even where its command line is not understood.
+    A command whose JSON answers have one shape, also for usage errors.
 
-    `unasked` makes that shape of the words that were, and of the trace id.
+    `unasked` builds that shape from the parsed options and the trace id.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class AnsweringCommand(click.Command):
 
 
 def usage_failure(error: click.ClickException, arguments: Sequence[str]) -> int:
-    """Say what is wrong with the command line, as JSON too where that was asked for."""
+    """Print a usage error, with `--output json` as a document too; return the exit code."""
     message, context = error.format_message(), getattr(error, "ctx", None)
 
     def say() -> None:
@@ -42,14 +42,14 @@ def usage_failure(error: click.ClickException, arguments: Sequence[str]) -> int:
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             error.show()
         else:
-            # Shown anew: what was typed stands in it, and goes to no terminal as it is.
+            # The message quotes user input, which must not reach the terminal unescaped.
             click.UsageError(printable(message), context).show()
 
     return written(say, error.exit_code)
 
 
 def interrupted(arguments: Sequence[str]) -> int:
-    """Say that the command was ended before it began."""
+    """Print that the command was interrupted before it began; return the exit code."""
 
     def say() -> None:
         if wants_json(arguments):
@@ -60,14 +60,14 @@ def interrupted(arguments: Sequence[str]) -> int:
 
 
 def failure_lines(not_done: str, error: PromotionError) -> list[str]:
-    """`error` for people: one line, and one more for each problem of a file that has several."""
+    """Render `error` for people: one line, plus one for each further problem of a file."""
     several = "problems" in error.details
     first, *others = str(error).splitlines() if several else [str(error)]
     return [printable(f"{not_done}: {first}"), *map(printable, others)]
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Whether a command line that could not be parsed asks for JSON."""
+    """Return whether a command line that cannot be parsed asks for JSON."""
     pairs = zip(arguments, [*arguments[1:], ""], strict=False)
     options = ("--output", "--format")
     return any(
@@ -77,7 +77,7 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 def as_json(document: Mapping[str, Any] | Sequence[Any], *, one_line: bool = False) -> str:
-    """`document`, readable, with everything escaped that a terminal would obey."""
+    """Render `document` as readable JSON without terminal control characters."""
     indent, separators = (None, (",", ":")) if one_line else (2, None)
     text = json.dumps(
         document, indent=indent, separators=separators, ensure_ascii=False, default=str

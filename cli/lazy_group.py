@@ -1,18 +1,16 @@
-"""Commands that are imported when they are called, so that `--help` costs what click costs."""
+"""Command groups that import a command when it is called, which keeps `--help` fast."""
 
 from importlib import import_module
 
 import click
 
-# What a line of help has room for beside the name of a command.
+# The width of a help line beside the name of the command.
 _LINE = 66
 
 
 class LazyGroup(click.Group):
     """
-    A group whose commands are known by name, module and one line of help.
-
-    `--help` of the group reads only those lines; a command's module is imported to run it.
+    A group that knows its commands by name, module and one line of help.
     """
 
     def __init__(
@@ -47,7 +45,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def _near(self, word: str, ctx: click.Context) -> str:
-        from difflib import get_close_matches  # only a typo pays for it
+        from difflib import get_close_matches  # imported for a typo only
 
         close = get_close_matches(word, self.list_commands(ctx), 1)
         return f" Did you mean '{close[0]}'?" if close else ""

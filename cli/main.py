@@ -1,4 +1,4 @@
-"""`floe`: the engine on the command line."""
+"""The command line program `floe`."""
 
 import os
 import signal
@@ -14,32 +14,35 @@ from cli.lazy_group import LazyGroup
 
 platform = LazyGroup(
     "platform",
-    "Promote versions, and see what runs where.",
+    "Promote versions, and show the state of environments.",
     {
-        "promote": ("cli.commands.promote:promote", "Bring a version one environment further."),
-        "rollback": ("cli.commands.rollback:rollback", "Return to a version promoted before."),
-        "lock": ("cli.commands.freeze:lock", "Stop promotions to an environment."),
-        "unlock": ("cli.commands.freeze:unlock", "Let promotions to an environment go on."),
+        "promote": ("cli.commands.promote:promote", "Promote a version to the next environment."),
+        "rollback": (
+            "cli.commands.rollback:rollback",
+            "Roll an environment back to an earlier version.",
+        ),
+        "lock": ("cli.commands.freeze:lock", "Lock an environment against promotions."),
+        "unlock": ("cli.commands.freeze:unlock", "Unlock an environment."),
         "restore": (
             "cli.commands.freeze:restore",
             "Put a moved latest tag back to the ledger's version.",
         ),
-        "approve": ("cli.commands.changes:approve", "Agree to a change of somebody else."),
-        "reject": ("cli.commands.changes:reject", "Say no to a change, and why."),
-        "cancel": ("cli.commands.changes:cancel", "Take a change back."),
-        "changes": ("cli.commands.changes:changes", "Show the changes in flight."),
-        "status": ("cli.commands.status:status", "Show what runs where."),
-        "sync": ("cli.commands.sync:sync", "Bring secondary registries to where the primary is."),
-        "webhooks": ("cli.commands.webhooks:webhooks", "Show what webhooks were not told of."),
+        "approve": ("cli.commands.changes:approve", "Approve a change of another person."),
+        "reject": ("cli.commands.changes:reject", "Reject a change, with a reason."),
+        "cancel": ("cli.commands.changes:cancel", "Cancel a change."),
+        "changes": ("cli.commands.changes:changes", "List open changes."),
+        "status": ("cli.commands.status:status", "Show which version each environment runs."),
+        "sync": ("cli.commands.sync:sync", "Repair secondary registries."),
+        "webhooks": ("cli.commands.webhooks:webhooks", "List failed webhook deliveries."),
     },
 )
 
 audit = LazyGroup(
     "audit",
-    "Whether the ledger can be believed, and what it says.",
+    "Verify and search the ledgers.",
     {
-        "verify": ("cli.commands.audit:verify", "Look for what was altered, moved or taken away."),
-        "history": ("cli.commands.audit:history", "Show records: who did what, when and why."),
+        "verify": ("cli.commands.audit:verify", "Verify the ledgers and tags."),
+        "history": ("cli.commands.audit:history", "Show the records of the ledgers."),
     },
 )
 platform.add_command(audit)
@@ -60,9 +63,9 @@ floe.add_command(platform)
 floe.add_command(
     LazyGroup(
         "artifact",
-        "One artifact: who signed it, and what is in it.",
+        "Verify and download one artifact.",
         {
-            "verify": ("cli.commands.artifact:verify", "Show which signatures an artifact has."),
+            "verify": ("cli.commands.artifact:verify", "Show the signatures of an artifact."),
             "pull": ("cli.commands.artifact:pull", "Verify an artifact, then download it."),
         },
     )
@@ -71,7 +74,7 @@ click.version_option(package_name="floe", message="floe %(version)s")(floe)
 
 
 def main() -> None:
-    """The entry point: this process is one command, and ends with its exit code."""
+    """Run the command of this process, and end with its exit code."""
     if os.getpid() == 1:
         _leave_first_process()
     stdio.prepare()
@@ -80,7 +83,7 @@ def main() -> None:
 
 
 def _leave_first_process() -> None:
-    """Loaded only in a container."""
+    """Load the code for process 1 only in a container."""
     from engine.runtime.init_process import continue_in_child
 
     continue_in_child()
@@ -88,24 +91,25 @@ def _leave_first_process() -> None:
 
 def run(arguments: list[str]) -> int:
     """
-    Carry out the command that `arguments` are, and return its exit code. What a command could not
-    answer itself is answered here.
+    Run the command line `arguments` and return its exit code.
+
+    Handles the errors that a command cannot handle itself.
     """
     try:
         _configure_logs()
-        # Click answers with the exit code of whoever raised Exit, and with None otherwise.
+        # Click returns the exit code of an Exit, and None otherwise.
         return floe.main(arguments, standalone_mode=False, prog_name="floe") or 0
     except click.ClickException as error:
         return usage_failure(error, arguments)
     except (click.Abort, KeyboardInterrupt):
         return interrupted(arguments)
     except OSError as error:
-        # Commands answer for what they do themselves: this is of writing what they said.
+        # Commands handle their own errors: this one comes from writing the answer.
         return stdio.unwritten(error, 0)
 
 
 def _configure_logs() -> None:
-    """Loaded only where somebody asks for other logs than python's own."""
+    """Load the log configuration only when FLOE_LOG is set."""
     if not os.environ.get("FLOE_LOG"):
         return
     from engine.bootstrap.observability import configure_logs
@@ -122,5 +126,5 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End now: requests still under way in threads must not delay an answer that is given."""
+    """End the process without waiting for requests that threads still run."""
     os._exit(stdio.flushed(code))

@@ -1,4 +1,4 @@
-"""Options every command shares."""
+"""Options that commands share."""
 
 import shlex
 import sys
@@ -24,12 +24,12 @@ output = click.option(
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="For people or for programs.",
+    help="Output for people, or JSON for programs.",
 )
 
 
 class Text(click.ParamType[str]):
-    """Text, and not the bytes that python makes lone surrogates of."""
+    """Text in valid UTF-8; Python decodes other bytes as lone surrogates."""
 
     name = "text"
 
@@ -42,7 +42,7 @@ class Text(click.ParamType[str]):
 
 
 class Duration(click.ParamType[int]):
-    """`30m`, `1h30m`: seconds."""
+    """A duration such as `30m` or `1h30m`, in seconds."""
 
     name = "duration"
 
@@ -60,8 +60,9 @@ class Duration(click.ParamType[int]):
 
 class Reason(click.Option):
     """
-    A required reason, asked for on a terminal; elsewhere the error shows the whole command. A dry
-    run goes without: it leaves no record.
+    A required reason. A terminal prompts for it; elsewhere the error shows the whole command.
+
+    A dry run needs none, since it leaves no record.
     """
 
     def consume_value(self, ctx: click.Context, opts: Any) -> Any:
@@ -70,12 +71,12 @@ class Reason(click.Option):
             if ctx.params.get("dry_run"):
                 return "", source
             if not (sys.stdin.isatty() and sys.stderr.isatty()):
-                raise click.UsageError(self._explained(ctx), ctx)
-            # On stderr: the answer alone is on stdout.
+                raise click.UsageError(self._usage_hint(ctx), ctx)
+            # Stdout is for the answer alone.
             value = click.prompt("Reason", err=True)
         return value, source
 
-    def _explained(self, ctx: click.Context) -> str:
+    def _usage_hint(self, ctx: click.Context) -> str:
         words = [ctx.command_path]
         for param in ctx.command.params:
             value = ctx.params.get(param.name or "")
@@ -85,9 +86,9 @@ class Reason(click.Option):
         return f"Missing option '--reason': give one. {' '.join(words)} --reason 'why'"
 
 
-def reason(what: str) -> Callable[[F], F]:
-    """`--reason`, which the command cannot do without; `what` says what becomes of it."""
-    return click.option("--reason", cls=Reason, required=True, help=what)
+def reason(help_text: str) -> Callable[[F], F]:
+    """Return the required option `--reason` with `help_text`."""
+    return click.option("--reason", cls=Reason, required=True, help=help_text)
 
 
 wait = click.option(
@@ -95,5 +96,5 @@ wait = click.option(
     type=Duration(),
     default=0,
     metavar="DURATION",
-    help="Where approvals are needed: wait this long for them, e.g. 30m.",
+    help="Wait this long for approvals, for example 30m.",
 )

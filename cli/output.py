@@ -1,4 +1,4 @@
-"""An answer: what a command says, in which form, and how it exits."""
+"""The answer of a command: its text, its document and its exit code."""
 
 import logging
 import os
@@ -22,10 +22,11 @@ _AFTERWARDS_SECONDS = 3.0
 @dataclass(frozen=True)
 class Answer:
     """
-    `document` is for programs, `lines` for people; `failed` lines go to stderr, where errors are
-    looked for. A dry run that finds blockers still answers: its lines are the answer. `warnings`
-    go to stderr in every form of output, so that programs read the document alone.
-    `afterwards` is attempted once it is given, for a moment, and changes nothing about it.
+    A `document` for programs and `lines` for people.
+
+    The lines of a `failed` answer go to stderr; those of a dry run with blockers go to stdout.
+    `warnings` go to stderr in every format. `afterwards` runs for a few seconds after the answer
+    is printed; its errors are ignored.
     """
 
     document: Any
@@ -46,7 +47,7 @@ class InterruptedRunError(PromotionError):
 def deliver(
     output: str, ask: Callable[[], Answer], failure: Callable[[PromotionError], Answer]
 ) -> NoReturn:
-    """Ask, and put the answer or the failure on stdout: exactly one document with JSON."""
+    """Print the answer of `ask`, or of `failure`; in JSON always exactly one document."""
     try:
         answer = ask()
     except PromotionError as error:
@@ -76,7 +77,7 @@ def _attempt(work: Callable[[], None]) -> None:
             work()
 
     thread = Thread(target=quietly, daemon=True)
-    # Nothing more is to be read on stderr either.
+    # The answer is complete: keep stderr silent.
     logging.disable()
     try:
         thread.start()
@@ -93,7 +94,7 @@ def _print(output: str, answer: Answer) -> None:
         click.echo(_yaml(answer.document), nl=False)
     else:
         for line in answer.lines:
-            # What a server says is in it too, and is never obeyed by a terminal.
+            # Lines may quote a server, which must not control the terminal.
             click.echo(printable(line), err=answer.failed)
 
 

@@ -1,4 +1,4 @@
-"""What goes on while somebody waits, on stderr."""
+"""Progress on stderr while a command runs."""
 
 import sys
 
@@ -14,23 +14,24 @@ _SHOWN_CHARACTERS = 500
 
 
 def last_lines(output: bytes) -> list[str]:
-    """The last 20 lines of `output`, printable, each cut to 500 characters."""
+    """Return the last 20 lines of `output`, printable, each cut to 500 characters."""
     lines = output.decode(errors="replace").splitlines()[-_SHOWN_LINES:]
     return [printable(line[:_SHOWN_CHARACTERS]) for line in lines]
 
 
 class TerminalProgress:
     """
-    Implements `engine.ports.Progress`: one line per event, so that logs stay readable. Nothing
-    that is done depends on whether somebody reads them.
+    Implements `engine.ports.Progress` with one line per event, which keeps CI logs readable.
+
+    A stderr that cannot be written stops nothing.
     """
 
     def __init__(self) -> None:
-        self._told: tuple[ChangeState, int] | None = None
+        self._shown: tuple[ChangeState, int] | None = None
         self._outputs: dict[GateKind, bytes] = {}
 
     def step(self, text: str) -> None:
-        # Steps are quick; they are only worth a line to somebody who watches.
+        # Steps are quick, so only a terminal shows them.
         if sys.stderr.isatty():
             remark(click.style(f"… {printable(text)}", dim=True))
 
@@ -47,14 +48,14 @@ class TerminalProgress:
                 remark(f"  | {line}")
 
     def gate_output(self, gate: GateKind, output: bytes) -> None:
-        """Its last lines are shown once the gate has failed."""
+        """Keep `output`: its last lines are shown if the gate fails."""
         self._outputs[gate] = output
 
     def waiting(self, change: Change, seconds_left: float) -> None:
-        """Once when it begins, and again whenever an approval came."""
+        """Print the state of `change` once, and again after each approval."""
         known = (change.state, len(change.approvals))
-        if known != self._told:
-            self._told = known
+        if known != self._shown:
+            self._shown = known
             remark(
                 f"… {change.id}: {change.state.value}, {len(change.approvals)} of "
                 f"{change.required} approvals; waiting {round(seconds_left)} s more"

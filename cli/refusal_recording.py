@@ -1,4 +1,4 @@
-"""What is put on record once a refusal was answered."""
+"""Record a refusal after its answer was printed."""
 
 from dataclasses import replace
 from functools import partial
@@ -10,8 +10,8 @@ from engine.domain.change import Change
 from engine.domain.plan import Plan
 
 
-def recorded(answer: Answer, manifest: Path, asked: Plan | Change) -> Answer:
-    """`answer`; afterwards what `asked` was refused for, where it was, goes to the ledger."""
+def with_refusal_record(answer: Answer, manifest: Path, asked: Plan | Change) -> Answer:
+    """Return `answer`, which records the refusal of `asked` on the ledger once it is printed."""
     if not answer.exit_code:
         return answer
     return replace(answer, afterwards=partial(record_refusal, manifest, asked))

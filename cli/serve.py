@@ -28,7 +28,7 @@ from web.lifecycle import open_web, refuse_strangers
 from web.server import Server
 from web.site import no_thread
 
-# Whoever ends a server that has only just begun waits so long for a registry that is slow.
+# How long a server that is ended during its start waits for a slow registry.
 _PATIENCE_SECONDS = 5
 
 
@@ -59,7 +59,7 @@ def serve(host: str, port: int, manifest: Path) -> None:
         ):
             if bot and bot.socket is None:
                 app.register_blueprint(blueprint(bot.app))
-            _work(platform, app, host, port, _talking(bot), config.warnings)
+            _work(platform, app, host, port, _slack_mode(bot), config.warnings)
     except PromotionError as error:
         for line in failure_lines("Not started", error):
             remark(line)
@@ -67,21 +67,21 @@ def serve(host: str, port: int, manifest: Path) -> None:
 
 
 def _work(
-    platform: Platform, app: Flask, host: str, port: int, talking: str, warnings: tuple[str, ...]
+    platform: Platform, app: Flask, host: str, port: int, slack_mode: str, warnings: tuple[str, ...]
 ) -> None:
-    """Carry changes out, and answer, until somebody ends it."""
+    """Run the worker and the web server until a signal ends them."""
     server = Server(app, host, port)
-    remark(f"Serving {server.url} (Slack: {talking})")
+    remark(f"Serving {server.url} (Slack: {slack_mode})")
     for warning in warnings:
         remark(f"WARNING: {printable(warning)}")
-    # Beside the answers: a registry that is slow, or down, keeps nobody out.
+    # In a thread of its own: a slow registry must not delay the first answers.
     completing = Thread(target=platform.engine.complete_interrupted, daemon=True)
     completing.start()
     platform.worker.start()
     try:
         server.run()
     finally:
-        # They are run again by whoever comes next; waiting would take as long as they do.
+        # The next server runs these gates again; waiting for them could take minutes.
         platform.engine.gate_runner.stop()
         platform.worker.stop()
         completing.join(_PATIENCE_SECONDS)
@@ -89,8 +89,9 @@ def _work(
 
 def _tokens(config: Config) -> Tokens | None:
     """
-    The tokens for Slack, None without. ConfigError names every environment variable that is
-    missing, for Slack or for a secret of the manifest.
+    Return the tokens for Slack, or None without any.
+
+    Raises ConfigError that names every missing environment variable, for Slack and the manifest.
     """
     try:
         tokens = Tokens.of(os.environ)
@@ -104,7 +105,7 @@ def _tokens(config: Config) -> Tokens | None:
 
 @contextmanager
 def _slack(platform: Platform, config: Config, tokens: Tokens | None) -> Iterator[Bot | None]:
-    """The bot at work, where its tokens are there."""
+    """Run the bot inside the block, if there are tokens."""
     if tokens is None:
         yield None
         return
@@ -112,27 +113,27 @@ def _slack(platform: Platform, config: Config, tokens: Tokens | None) -> Iterato
         yield bot
 
 
-def _talking(bot: Bot | None) -> str:
+def _slack_mode(bot: Bot | None) -> str:
     if bot is None:
         return "off"
     return "Socket Mode" if bot.socket else "HTTP"
 
 
 def _thread(bot: Bot | None) -> Callable[[str], str | None]:
-    """Where a change is talked about in Slack."""
+    """Return the function that links a change to its Slack thread."""
     return bot.thread if bot else no_thread
 
 
 def _checks(bot: Bot | None) -> dict[str, Callable[[], str | None]]:
-    """What /readyz asks beside registry and store."""
+    """Return the checks of /readyz beside registry and store."""
     return {"slack": partial(_reached, bot)} if bot else {}
 
 
 def _reached(bot: Bot) -> str | None:
-    """Why Slack does not reach us."""
+    """Return why Slack cannot reach this server, or None."""
     return None if bot.connected() else "The connection to Slack is down and being made again"
 
 
 def _end(_signal: int, _frame: object) -> None:
-    """As Ctrl-C: what is under way ends first."""
+    """End like Ctrl-C: running requests end first."""
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""One server to a state directory: two would both work on its changes and both tell Slack."""
+"""Lock of a state directory: two servers would carry out each change and post to Slack twice."""
 
 import fcntl
 import os
@@ -17,10 +17,10 @@ _NOTE_BYTES = 40
 @contextmanager
 def sole_server(directory: Path) -> Iterator[None]:
     """
-    Hold the right to serve `directory` until the process ends.
+    Hold the server lock of `directory` until the process ends.
 
-    ConfigError when another process holds it or the file cannot be locked. The file's text is only
-    for people.
+    Raises ConfigError when another process holds it or the file cannot be locked. The text of the
+    file is for people.
     """
     path = directory / FILE_NAME
     try:
@@ -42,7 +42,7 @@ def sole_server(directory: Path) -> Iterator[None]:
             raise _unusable(path, error) from error
         try:
             with suppress(OSError):
-                # Who it is, where there is room: only the lock counts.
+                # The text names the holder, if the disk has room: only the lock counts.
                 file.truncate(0)
                 file.write(f"process {os.getpid()}".encode())
             yield

@@ -1,4 +1,4 @@
-"""Standard streams as they are found: closed, full, or of a terminal that knows few characters."""
+"""Robust standard streams: closed, full, or with an encoding of few characters."""
 
 import codecs
 import json
@@ -16,8 +16,9 @@ _ESCAPED = "floe.escaped"
 
 def prepare() -> None:
     """
-    Put nothing in the place of a closed stream, so that no file opened later gets its number; and
-    let what an encoding lacks be written as JSON writes it.
+    Replace closed streams by /dev/null, and escape characters that an encoding lacks.
+
+    A closed stream would give its file descriptor to the next file that is opened.
     """
     codecs.register_error(_ESCAPED, _escaped)
     sys.stdin = sys.stdin or _nothing(0, "r")
@@ -29,17 +30,17 @@ def prepare() -> None:
 
 
 def flushed(code: int) -> int:
-    """`code`, or another than 0 where what was said does not arrive."""
+    """Flush stdout and return `code`, or 1 in place of 0 when flushing fails."""
     try:
         sys.stdout.flush()
     except OSError:
-        # Why was said when it was written; where the reader has gone, nobody is left to be told.
+        # The error was reported on writing, unless the reader of the pipe is gone.
         return code or _FAILED
     return code
 
 
 def written(write: Callable[[], object], code: int) -> int:
-    """`code`, once `write` has written the answer; another than 0 where it cannot be written."""
+    """Call `write` and return `code`, or 1 in place of 0 when the answer cannot be written."""
     try:
         write()
     except OSError as error:
@@ -48,15 +49,15 @@ def written(write: Callable[[], object], code: int) -> int:
 
 
 def unwritten(error: OSError, code: int) -> int:
-    """How a command ends that would have ended with `code`, had its answer been written."""
-    # Where the reader has gone, so has the reason to complain.
+    """Report a failed write and return the exit code: `code`, or 1 in place of 0."""
+    # A reader that closed the pipe expects no complaint.
     if not isinstance(error, BrokenPipeError):
         remark(f"The answer could not be written: {error.strerror or error}")
     return code or _FAILED
 
 
 def remark(text: str) -> None:
-    """Say on stderr what nobody has to hear: work goes on where it cannot be written."""
+    """Print `text` on stderr, and ignore a stderr that cannot be written."""
     try:
         click.echo(text, err=True)
     except OSError:

@@ -1,4 +1,4 @@
-"""`floe artifact`."""
+"""The commands `floe artifact verify` and `floe artifact pull`."""
 
 import os
 from functools import partial
@@ -22,14 +22,14 @@ from engine.responses.signature import signature_document
 
 @click.command()
 @click.argument("version")
-@click.option("--env", "environment", help="As this environment has it.")
+@click.option("--env", "environment", help="Take the version from this environment.")
 @options.manifest
 @options.output
 def verify(version: str, environment: str | None, manifest: Path, output: str) -> None:
     """
-    Show which signatures VERSION has, and why each counts or does not.
+    Show the signatures of VERSION, and why each counts or does not.
 
-    Exit code 0 when a good one is among them, else 6.
+    Exit code 0 with at least one good signature, else 6.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_verify, version, environment, trace, manifest)
@@ -44,16 +44,16 @@ def verify(version: str, environment: str | None, manifest: Path, output: str) -
     "target",
     type=click.Path(path_type=Path),
     required=True,
-    help="A directory that is new or empty.",
+    help="A new or empty directory.",
 )
-@click.option("--env", "environment", help="As this environment has it.")
+@click.option("--env", "environment", help="Take the version from this environment.")
 @options.manifest
 @options.output
 def pull(version: str, target: Path, environment: str | None, manifest: Path, output: str) -> None:
     """
-    Verify VERSION, then write its layers into a directory, by their titles.
+    Verify VERSION, then write its layers into a directory, named by their titles.
 
-    Nothing is written when it is not signed as the manifest asks for, or not what it says.
+    Nothing is written without the signature that the manifest requires, or if a digest is wrong.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_pull, version, target, environment, trace, manifest)

@@ -1,4 +1,4 @@
-"""`floe platform audit`."""
+"""The commands `floe platform audit verify` and `floe platform audit history`."""
 
 import os
 from collections.abc import Mapping
@@ -31,15 +31,15 @@ _environment = click.option("--env", "environment", help="Only this environment.
     type=click.Choice(["any", "current"]),
     default="any",
     show_default=True,
-    help="With `current`, records made under another configuration are problems.",
+    help="`current`: report records of another configuration as problems.",
 )
 @options.output
 @options.manifest
 def verify(environment: str | None, policy: str, output: str, manifest: Path) -> None:
     """
-    Look for what was altered, moved or taken away in the ledgers and tags.
+    Report ledger entries and tags that were altered, moved or removed.
 
-    Exit code 0 when they are sound, 1 when there are problems, 5 when they cannot be read.
+    Exit code 0 for sound ledgers, 1 with problems, 5 if the ledgers cannot be read.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_verify, environment, policy == "current", trace, manifest)
@@ -49,8 +49,8 @@ def verify(environment: str | None, policy: str, output: str, manifest: Path) ->
 @click.command()
 @_environment
 @click.option("--version", help="Only records of this version.")
-@click.option("--digest", help="Only records of this artifact; its first digits are enough.")
-@click.option("--operator", type=options.Text(), help="Only what this person or workload did.")
+@click.option("--digest", help="Only records of this artifact; the first digits suffice.")
+@click.option("--operator", type=options.Text(), help="Only records of this person or job.")
 @click.option("--kind", type=click.Choice(RECORD_KINDS), help="Only records of this kind.")
 @click.option("--since", help="2026-09-01, 2026-09-01T12:00 (UTC), or an age: 2h, 7d.")
 @click.option(
@@ -58,14 +58,14 @@ def verify(environment: str | None, policy: str, output: str, manifest: Path) ->
     type=click.IntRange(0, 10_000_000),
     default=50,
     show_default=True,
-    help="0: all of them.",
+    help="0: no limit.",
 )
 @click.option(
     "--output",
     type=click.Choice(["table", "json", "jsonl"]),
     default="table",
     show_default=True,
-    help="For people, for programs, or one record a line.",
+    help="Output for people, JSON, or one JSON record per line.",
 )
 @options.manifest
 def history(
@@ -79,7 +79,7 @@ def history(
     output: str,
     manifest: Path,
 ) -> None:
-    """Show the records of the ledger, newest first: who did what, when and why."""
+    """Show the records of the ledgers, newest first."""
     trace = trace_id(os.environ.get("TRACEPARENT"))
 
     filters = {

@@ -1,4 +1,4 @@
-"""`floe platform approve`, `reject`, `cancel` and `changes`."""
+"""The commands `floe platform approve`, `reject`, `cancel` and `changes`."""
 
 import os
 from functools import partial
@@ -20,8 +20,8 @@ from engine.domain.trace import trace_id
 from engine.responses.change import change_document
 from engine.responses.common import error_document
 
-_FACE = "cli"
-_reason = click.option("--reason", help="Why, for whoever reads how it went.")
+_INTERFACE = "cli"
+_reason = click.option("--reason", help="A reason, shown with the change.")
 
 
 @click.command()
@@ -30,17 +30,17 @@ _reason = click.option("--reason", help="Why, for whoever reads how it went.")
 @options.manifest
 @options.output
 def approve(change: str, reason: str | None, manifest: Path, output: str) -> None:
-    """Agree to CHANGE, which somebody else asked for; with the last approval it is carried out."""
+    """Approve CHANGE of another person. The last approval carries it out."""
     deliver(output, partial(_approve, change, reason, manifest), partial(_failure, "Not approved"))
 
 
 @click.command()
 @click.argument("change", type=options.Text())
-@options.reason("Why not: it goes on record.")
+@options.reason("The reason, which is recorded.")
 @options.manifest
 @options.output
 def reject(change: str, reason: str, manifest: Path, output: str) -> None:
-    """Say no to CHANGE."""
+    """Reject CHANGE."""
     deliver(output, partial(_reject, change, reason, manifest), partial(_failure, "Not rejected"))
 
 
@@ -50,12 +50,12 @@ def reject(change: str, reason: str, manifest: Path, output: str) -> None:
 @options.manifest
 @options.output
 def cancel(change: str, reason: str | None, manifest: Path, output: str) -> None:
-    """Take CHANGE back."""
+    """Cancel CHANGE."""
     deliver(output, partial(_cancel, change, reason, manifest), partial(_failure, "Not cancelled"))
 
 
 @click.group(invoke_without_command=True)
-@click.option("--all", "everything", is_flag=True, help="Those that have ended too, newest first.")
+@click.option("--all", "everything", is_flag=True, help="Include ended changes, newest first.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @options.manifest
 @options.output
@@ -63,7 +63,7 @@ def cancel(change: str, reason: str | None, manifest: Path, output: str) -> None
 def changes(
     context: click.Context, everything: bool, limit: int, manifest: Path, output: str
 ) -> None:
-    """Show the changes in flight, and what they wait for."""
+    """List open changes and the approvals they wait for."""
     if context.invoked_subcommand is not None:
         return
     deliver(output, partial(_changes, everything, limit, manifest), partial(_failure, "Not shown"))
@@ -75,15 +75,15 @@ def changes(
     "--output-of",
     "gate",
     type=click.Choice([gate.value for gate in GateKind]),
-    help="Show what this gate printed.",
+    help="Show the output of this gate.",
 )
 @options.manifest
 @options.output
 def show(change: str, gate: str | None, manifest: Path, output: str) -> None:
     """
-    Show one change, or with --output-of what a gate printed.
+    Show one change, or with --output-of the output of a gate.
 
-    With --output-of, ID may also be the ID of the record, or the trace ID that the answer named.
+    With --output-of, ID may also be the ID of a record, or the trace ID of an answer.
     """
     kind = GateKind(gate) if gate else None
     deliver(output, partial(_show, change, kind, manifest), partial(_failure, "Not shown"))
@@ -94,12 +94,12 @@ def _trace() -> str:
 
 
 def _approve(change_id: str, reason: str | None, manifest: Path) -> Answer:
-    said = _said(reason)
+    said = _parsed_reason(reason)
     with through_server(_trace()) as server:
         if server:
             return server.approve(change_id, said)
     with open_changes(manifest) as (platform, operator):
-        change = platform.changes.approve(change_id, operator, _FACE, said)
+        change = platform.changes.approve(change_id, operator, _INTERFACE, said)
         return rendered(platform.foreground.settle(change, TerminalProgress()))
 
 
@@ -108,24 +108,24 @@ def _reject(change_id: str, reason: str, manifest: Path) -> Answer:
         if server:
             return server.reject(change_id, reason)
     with open_changes(manifest) as (platform, operator):
-        change = platform.changes.reject(change_id, operator, reason_text(reason), _FACE)
-    # Rejecting is what was asked for, so that it is done is no failure.
+        change = platform.changes.reject(change_id, operator, reason_text(reason), _INTERFACE)
+    # The command asked for a rejection, so a rejected change is a success.
     document = change_document(change) | {"success": True, "outcome": "rejected", "error": None}
     return rejected(document, change, reason)
 
 
 def _cancel(change_id: str, reason: str | None, manifest: Path) -> Answer:
-    said = _said(reason)
+    said = _parsed_reason(reason)
     with through_server(_trace()) as server:
         if server:
             return server.cancel(change_id, said)
     with open_changes(manifest) as (platform, operator):
-        change = platform.changes.cancel(change_id, operator, _FACE, said)
+        change = platform.changes.cancel(change_id, operator, _INTERFACE, said)
     document = change_document(change) | {"success": True, "outcome": "cancelled", "error": None}
     return cancelled(document, change)
 
 
-def _said(reason: str | None) -> str | None:
+def _parsed_reason(reason: str | None) -> str | None:
     return None if reason is None else reason_text(reason)
 
 

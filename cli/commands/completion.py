@@ -1,4 +1,4 @@
-"""`floe completion`."""
+"""The command `floe completion`."""
 
 import click
 from click.shell_completion import get_completion_class

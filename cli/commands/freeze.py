@@ -1,4 +1,4 @@
-"""`floe platform lock`, `floe platform unlock` and `floe platform restore`."""
+"""The commands `floe platform lock`, `floe platform unlock` and `floe platform restore`."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import click
 from cli import options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
-from cli.refusal_recording import recorded
+from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.freeze import failure, rendered
 from engine.api import Engine
@@ -27,12 +27,12 @@ Ask = Callable[[Engine, Operator], LockRequest | UnlockRequest | RestoreRequest]
 
 @click.command()
 @click.option("--env", "environment", required=True, help="The environment to lock.")
-@options.reason("Why: whoever is stopped by it reads this.")
-@click.option("--for", "duration", help="Until when: 30m, 2h, 1d, 1h30m. By default for good.")
+@options.reason("The reason, shown to everybody whose promotion it blocks.")
+@click.option("--for", "duration", help="Duration: 30m, 2h, 1d, 1h30m. By default until unlocked.")
 @options.manifest
 @options.output
 def lock(environment: str, reason: str, duration: str | None, manifest: Path, output: str) -> None:
-    """Stop promotions to an environment. Rolling back stays possible."""
+    """Lock an environment against promotions. Rollback stays possible."""
     asked = AskedFreeze("lock", environment, reason, trace_id(os.environ.get("TRACEPARENT")))
 
     def ask(engine: Engine, operator: Operator) -> LockRequest:
@@ -45,11 +45,11 @@ def lock(environment: str, reason: str, duration: str | None, manifest: Path, ou
 
 @click.command()
 @click.option("--env", "environment", required=True, help="The environment to unlock.")
-@options.reason("Why: it goes on record.")
+@options.reason("The recorded reason.")
 @options.manifest
 @options.output
 def unlock(environment: str, reason: str, manifest: Path, output: str) -> None:
-    """Let promotions to an environment go on."""
+    """Unlock an environment."""
     asked = AskedFreeze("unlock", environment, reason, trace_id(os.environ.get("TRACEPARENT")))
 
     def ask(engine: Engine, operator: Operator) -> UnlockRequest:
@@ -60,11 +60,11 @@ def unlock(environment: str, reason: str, manifest: Path, output: str) -> None:
 
 @click.command()
 @click.option("--env", "environment", required=True, help="The environment to restore.")
-@click.option("--reason", help="Why: it goes on record.")
+@click.option("--reason", help="The recorded reason.")
 @options.manifest
 @options.output
 def restore(environment: str, reason: str | None, manifest: Path, output: str) -> None:
-    """Put latest-<env> back to what the ledger says, after it was moved outside floe."""
+    """Put latest-<env> back to the ledger's version after it was moved outside floe."""
     trace = trace_id(os.environ.get("TRACEPARENT"))
     asked = AskedFreeze("restore", environment, reason or "", trace)
 
@@ -86,4 +86,4 @@ def _freeze(asked: AskedFreeze, manifest: Path, ask: Ask) -> Answer:
         request = ask(engine, operator)
         asked = replace(asked, reason=request.reason)
         result = engine.run(request, TerminalProgress())
-    return recorded(rendered(asked, result), manifest, result.plan)
+    return with_refusal_record(rendered(asked, result), manifest, result.plan)

@@ -1,4 +1,4 @@
-"""`floe platform promote`."""
+"""The command `floe platform promote`."""
 
 import os
 from dataclasses import replace
@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from cli import options
-from cli.approval import submitted
+from cli.approval import submit_and_wait
 from cli.errors import AnsweringCommand, Words
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
-from cli.refusal_recording import recorded
+from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.change import rendered_promotion
 from cli.render.promotion import failure, rendered, rendered_dry_run
@@ -37,13 +37,15 @@ def _unasked(words: Words, trace: str) -> dict[str, Any]:
 
 @click.command(cls=AnsweringCommand, unasked=_unasked)
 @click.argument("version")
-@click.option("--from", "source", help="Where it comes from; by default the environment before.")
-@click.option("--to", "target", required=True, help="The environment to promote it to.")
+@click.option("--from", "source", help="The source environment; by default the one before --to.")
+@click.option("--to", "target", required=True, help="The target environment.")
 @click.option("--allow-older", is_flag=True, help="Accept a version older than the running one.")
 @click.option(
-    "--override-rollback", is_flag=True, help="Accept a version its source was rolled back from."
+    "--override-rollback",
+    is_flag=True,
+    help="Accept a version that its source was rolled back from.",
 )
-@click.option("--reason", default="", help="Why, with the two above: it goes on record.")
+@click.option("--reason", default="", help="The recorded reason for the two options above.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--run-gates", is_flag=True, help="With --dry-run: run the command gates too.")
 @options.wait
@@ -62,10 +64,10 @@ def promote(
     manifest: Path,
     output: str,
 ) -> None:
-    """Bring VERSION one environment further: the same digest, under that environment's tags."""
+    """Promote VERSION: give its digest the tags of the next environment."""
     if run_gates and not dry_run:
         raise click.UsageError(
-            "--run-gates goes with --dry-run: without it gates always run.",
+            "--run-gates needs --dry-run: a real run always runs its gates.",
             click.get_current_context(),
         )
     trace, overrides = (
@@ -102,8 +104,8 @@ def _promote(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
         if asked.dry_run:
             return rendered_dry_run(asked, engine.plan(request, progress, mode))
         if engine.path.environment(request.target).approvals.required:
-            change = submitted(config, engine, request, progress, wait)
-            return recorded(rendered_promotion(asked, change), manifest, change)
+            change = submit_and_wait(config, engine, request, progress, wait)
+            return with_refusal_record(rendered_promotion(asked, change), manifest, change)
         with keeping_outputs(config, request.trace_id, progress) as kept:
             result = engine.run(request, kept)
-    return recorded(rendered(asked, result), manifest, result.plan)
+    return with_refusal_record(rendered(asked, result), manifest, result.plan)

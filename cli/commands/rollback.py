@@ -1,4 +1,4 @@
-"""`floe platform rollback`."""
+"""The command `floe platform rollback`."""
 
 import os
 from dataclasses import replace
@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from cli import options
-from cli.approval import submitted
+from cli.approval import submit_and_wait
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
-from cli.refusal_recording import recorded
+from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.change import rendered_rollback
 from cli.render.rollback import failure, rendered, rendered_dry_run
@@ -27,8 +27,8 @@ from engine.responses.rollback import AskedRollback
 @click.command()
 @click.argument("version")
 @click.option("--env", "environment", required=True, help="The environment to roll back.")
-@options.reason("Why: it goes on record. Not needed with --dry-run.")
-@click.option("--dry-run", is_flag=True, help="Show what it would undo, and change nothing.")
+@options.reason("The recorded reason. Not needed with --dry-run.")
+@click.option("--dry-run", is_flag=True, help="Show the impact and change nothing.")
 @options.wait
 @options.manifest
 @options.output
@@ -41,7 +41,7 @@ def rollback(
     manifest: Path,
     output: str,
 ) -> None:
-    """Let an environment follow VERSION again, which was promoted there before."""
+    """Roll an environment back to VERSION, which was promoted there before."""
     trace = trace_id(os.environ.get("TRACEPARENT"))
     asked = AskedRollback(version, environment, reason, dry_run, trace)
     deliver(output, partial(_asked, asked, manifest, wait), partial(failure, asked))
@@ -72,6 +72,6 @@ def _rollback(asked: AskedRollback, manifest: Path, wait: int) -> Answer:
             return rendered_dry_run(asked, engine.plan(request, progress, GateMode.LIST))
         result = engine.run(request, progress)
         if result.outcome is Ending.PENDING:
-            change = submitted(config, engine, request, progress, wait)
-            return recorded(rendered_rollback(asked, change), manifest, change)
-    return recorded(rendered(asked, result), manifest, result.plan)
+            change = submit_and_wait(config, engine, request, progress, wait)
+            return with_refusal_record(rendered_rollback(asked, change), manifest, change)
+    return with_refusal_record(rendered(asked, result), manifest, result.plan)

@@ -1,4 +1,4 @@
-"""`floe schema`."""
+"""The command `floe schema`."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from engine.domain.record import record_schema
 
 
 @click.command()
-@click.option("--records", is_flag=True, help="The schema of ledger records instead.")
+@click.option("--records", is_flag=True, help="Print the schema of ledger records instead.")
 @options.manifest
-def schema(records: bool, manifest: Path) -> None:  # noqa: ARG001 - taken by every command
-    """Print the JSON Schema of manifest.yaml, whichever file it is, for editors and linters."""
+def schema(records: bool, manifest: Path) -> None:  # noqa: ARG001 - every command accepts it
+    """Print the JSON Schema of manifest.yaml for editors and linters."""
     click.echo(as_json(record_schema() if records else config_schema()))

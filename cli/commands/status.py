@@ -1,4 +1,4 @@
-"""`floe platform status`."""
+"""The command `floe platform status`."""
 
 import os
 from collections.abc import Sequence
@@ -30,7 +30,9 @@ FORMATS = ["table", "json", "yaml"]
 
 @click.command()
 @click.option("--env", "environment", help="Only this environment.")
-@click.option("--history", type=click.IntRange(1, 1000), help="Also the newest N records of each.")
+@click.option(
+    "--history", type=click.IntRange(1, 1000), help="Show the newest N records of each environment."
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--output", type=click.Choice(FORMATS), help="The same as --format.")
 @options.manifest
@@ -38,10 +40,10 @@ def status(
     environment: str | None, history: int | None, form: str, output: str | None, manifest: Path
 ) -> None:
     """
-    What runs where: version, digest, by whom, since when, locks, drift and changes in flight.
+    Show the version, digest, operator, time, locks, drift and open changes of environments.
 
-    An environment whose ledger cannot be read is a row with its error. Exit code 0 when at least
-    one environment shown can be read, 5 when none can.
+    An environment with an unreadable ledger is a row with its error. Exit code 0 if at least one
+    environment can be read, else 5.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_status, environment, history, trace, manifest)
@@ -72,7 +74,7 @@ def _document(row: EnvironmentStatus, pending: Sequence[Change] | None) -> Docum
 
 
 def _in_flight(config: Config, engine: Engine) -> tuple[Change, ...] | None:
-    """None where they cannot be looked at: what runs where and what is locked is known without."""
+    """Return the open changes, or None if the store cannot be read: status works without them."""
     try:
         return changes_in_flight(config, engine)
     except StoreUnavailableError as error:

@@ -1,4 +1,4 @@
-"""`floe platform sync`."""
+"""The command `floe platform sync`."""
 
 import os
 from functools import partial
@@ -21,10 +21,10 @@ from engine.domain.trace import trace_id
 @options.manifest
 def sync(environment: str | None, output: str, manifest: Path) -> None:
     """
-    Bring the secondary registries to where the primary is, and say what was missing.
+    Copy missing content and tags to the secondary registries, and report the repairs.
 
-    Exit code 0 when they have everything now; 5 for a registry that cannot be used, and 10 for a
-    tag that is another artifact there, with all else repaired.
+    Exit code 0 when they are complete, 5 if a registry cannot be used, 10 if a tag names another
+    artifact there; everything else is repaired.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
     deliver(output, partial(_sync, environment, trace, manifest), partial(failure, trace))

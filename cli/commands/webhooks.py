@@ -1,4 +1,4 @@
-"""`floe platform webhooks`."""
+"""The command `floe platform webhooks`."""
 
 import os
 from functools import partial
@@ -21,16 +21,16 @@ from engine.responses.webhooks import webhooks_document
     "--redeliver",
     type=options.Text(),
     metavar="ID|all",
-    help="Try again what was given up, and say how it went.",
+    help="Deliver a failed webhook again, and report the result.",
 )
 @options.output
 @options.manifest
 def webhooks(redeliver: str | None, output: str, manifest: Path) -> None:
     """
-    Show what webhooks were not told of, and why.
+    List failed webhook deliveries and their errors.
 
-    Exit code 0 when the list could be read, with --redeliver when nothing of it failed again; 1
-    when something did; 3 when nothing of that id was given up.
+    Exit code 0 for a complete list, with --redeliver if every delivery succeeded; 1 if one failed
+    again; 3 if no failed delivery has that ID.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_webhooks, redeliver, trace, manifest)
