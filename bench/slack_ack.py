@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bot.outbox import Tempo
+from bot.outbox import OutboxTiming
 from engine.domain.change import ChangeState
 from tests.bot.stage import BOB, Stage, stage_in
 
@@ -21,7 +21,7 @@ def lines() -> Iterator[str]:
     # The pace of a real workspace: posts queue up while requests come in.
     with (
         tempfile.TemporaryDirectory() as folder,
-        stage_in(Path(folder), tests=_GATE, tempo=Tempo()) as stage,
+        stage_in(Path(folder), tests=_GATE, tempo=OutboxTiming()) as stage,
     ):
         _fill(stage)
         open_before = len(stage.platform.store.open())

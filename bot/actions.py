@@ -1,4 +1,4 @@
-"""What people press and fill in: buttons, modals, the message shortcut, their App Home."""
+"""Listeners for buttons, modals, the message shortcut and events."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,38 +6,38 @@ from typing import Any
 
 from slack_bolt import App
 
-from bot.app_home import Homes
+from bot.app_home import AppHomes
 from bot.blocks.elements import Payload
 from bot.blocks.lock import UNLOCK
-from bot.blocks.rendering_context import Look
+from bot.blocks.rendering_context import RenderingContext
 from bot.blocks.thread import APPROVE, REJECT
-from bot.dispatcher import Desk
+from bot.dispatcher import Dispatcher
 from bot.forms import Forms
-from bot.identity import People
-from bot.inbox import Asked, Asker, key_of
-from bot.listeners import BadFormError, clicks, submissions
+from bot.identity import SlackIdentities
+from bot.inbox import Action, Origin, action_key
+from bot.listeners import InvalidFormError, wrap_click, wrap_submission
 from bot.modals import (
     LOCK_FORM,
     PROMOTE_FORM,
     REJECT_FORM,
     ROLLBACK_FORM,
     UNLOCK_FORM,
-    carried_by,
-    filled,
+    read_input,
+    read_metadata,
 )
-from bot.options import NotUnderstoodError
+from bot.options import InvalidCommandError
 from bot.parse import Lock, Unlock, parse_promote
 from bot.parse import Promote as Promotion
 from bot.payloads import (
     Body,
     action_value,
-    click_asker,
-    event_asker,
+    click_origin,
+    event_origin,
     text_of,
     trigger_of,
-    view_asker,
+    view_origin,
 )
-from bot.slack_text import word
+from bot.slack_text import normalize
 from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_lock_duration
 from engine.domain.text import reason_text
@@ -47,21 +47,28 @@ SHORTCUT = "lock_from_message"
 _GROUPS_CHANGED = ("subteam_updated", "subteam_members_changed", "user_change")
 
 
-class Actions:
-    def __init__(self, desk: Desk, forms: Forms, homes: Homes, people: People, look: Look) -> None:
-        self._desk = desk
+class InteractionListeners:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        forms: Forms,
+        homes: AppHomes,
+        identities: SlackIdentities,
+        rendering: RenderingContext,
+    ) -> None:
+        self._dispatcher = dispatcher
         self._forms = forms
         self._homes = homes
-        self._people = people
-        self._look = look
+        self._identities = identities
+        self._rendering = rendering
 
     def listen(self, app: App) -> None:
-        app.action(APPROVE)(clicks("Not approved", self.approve, self._tell))
-        app.action(REJECT)(clicks("Not opened", self.reject, self._tell))
-        app.action(UNLOCK)(clicks("Not opened", self.unlock, self._tell))
-        # Links, and elements of messages of other versions: acknowledged, nothing more.
-        app.action(re.compile(".*"))(clicks("Not done", _nothing, self._tell))
-        app.shortcut(SHORTCUT)(clicks("Not opened", self.lock_from_message, self._tell))
+        app.action(APPROVE)(wrap_click("Not approved", self.approve, self._notify))
+        app.action(REJECT)(wrap_click("Not opened", self.reject, self._notify))
+        app.action(UNLOCK)(wrap_click("Not opened", self.unlock, self._notify))
+        # Link buttons, and buttons of other floe versions, are only acknowledged.
+        app.action(re.compile(".*"))(wrap_click("Not done", _ignore, self._notify))
+        app.shortcut(SHORTCUT)(wrap_click("Not opened", self.lock_from_message, self._notify))
         forms: Mapping[str, tuple[str, Callable[[Body], None]]] = {
             PROMOTE_FORM: ("version", self.promote_form),
             ROLLBACK_FORM: ("reason", self.rollback_form),
@@ -70,110 +77,121 @@ class Actions:
             REJECT_FORM: ("reason", self.reject_form),
         }
         for callback_id, (first, listen) in forms.items():
-            app.view(callback_id)(submissions("Not done", first, listen))
-        app.event("app_home_opened")(clicks("Not shown", self.home, self._silent))
+            app.view(callback_id)(wrap_submission("Not done", first, listen))
+        app.event("app_home_opened")(wrap_click("Not shown", self.home, self._silent))
         for name in _GROUPS_CHANGED:
-            app.event(name)(clicks("Not heard", self.groups_changed, self._silent))
-        # Whatever else is subscribed to: unacknowledged, Slack would send it again and again.
-        app.event(re.compile(".*"))(clicks("Not heard", _nothing, self._silent))
+            app.event(name)(wrap_click("Not handled", self.groups_changed, self._silent))
+        # Slack would send other events again and again if they were not acknowledged.
+        app.event(re.compile(".*"))(wrap_click("Not handled", _ignore, self._silent))
 
     def approve(self, body: Body) -> None:
-        words = {"change": action_value(body)}
-        self._accept("approve", click_asker(body), words, text_of(body, "trigger_id"))
+        arguments = {"change": action_value(body)}
+        self._accept("approve", click_origin(body), arguments, text_of(body, "trigger_id"))
 
     def reject(self, body: Body) -> None:
-        asker = click_asker(body)
-        self._forms.reject(trigger_of(body, asker), action_value(body))
+        origin = click_origin(body)
+        self._forms.open_reject(trigger_of(body, origin), action_value(body))
 
     def unlock(self, body: Body) -> None:
-        asker, target = click_asker(body), action_value(body)
-        self._look.path.environment(target)
-        self._forms.unlock(trigger_of(body, asker), Unlock(target))
+        origin, target = click_origin(body), action_value(body)
+        self._rendering.path.environment(target)
+        self._forms.open_unlock(trigger_of(body, origin), Unlock(target))
 
     def lock_from_message(self, body: Body) -> None:
-        asker = click_asker(body)
-        self._forms.lock(trigger_of(body, asker), Lock(self._look.last))
+        origin = click_origin(body)
+        self._forms.open_lock(trigger_of(body, origin), Lock(self._rendering.last_environment))
 
     def promote_form(self, body: Body) -> None:
-        view, carried = _view(body)
-        version, target = word(filled(view, "version")), filled(view, "target") or self._look.last
+        view, metadata = _view(body)
+        version = normalize(read_input(view, "version"))
+        target = read_input(view, "target") or self._rendering.last_environment
         try:
-            asked = parse_promote(f"{version} {target}", self._look.path, "")
-        except NotUnderstoodError as error:
-            raise BadFormError({"version": str(error)}) from error
-        # The environment is the one that was chosen; the field for the version has no options.
-        if not isinstance(asked, Promotion) or asked.target != target or asked.overrides:
-            raise BadFormError({"version": "Which version? Like v1.2.3"})
-        words = {"version": asked.version, "source": asked.source or "", "target": asked.target}
-        self._submit("promote", body, carried, words)
+            parsed = parse_promote(f"{version} {target}", self._rendering.path, "")
+        except InvalidCommandError as error:
+            raise InvalidFormError({"version": str(error)}) from error
+        # The version field takes no options, and the environment comes from its own input.
+        if not isinstance(parsed, Promotion) or parsed.target != target or parsed.overrides:
+            raise InvalidFormError({"version": "Enter one version, for example v1.2.3"})
+        arguments = {
+            "version": parsed.version,
+            "source": parsed.source or "",
+            "target": parsed.target,
+        }
+        self._submit("promote", body, metadata, arguments)
 
     def rollback_form(self, body: Body) -> None:
-        view, carried = _view(body)
-        words = {name: carried.get(name, "") for name in ("version", "target", "running")}
-        self._submit("rollback", body, carried, words | {"reason": _reason(view)})
+        view, metadata = _view(body)
+        arguments = {name: metadata.get(name, "") for name in ("version", "target", "running")}
+        self._submit("rollback", body, metadata, arguments | {"reason": _reason(view)})
 
     def lock_form(self, body: Body) -> None:
-        view, carried = _view(body)
-        seconds = word(filled(view, "duration"))
-        if seconds:
+        view, metadata = _view(body)
+        duration = normalize(read_input(view, "duration"))
+        if duration:
             try:
-                parse_lock_duration(seconds)
+                parse_lock_duration(duration)
             except UsageError as error:
-                raise BadFormError({"duration": str(error)}) from error
-        target = filled(view, "target") or carried.get("target") or self._look.last
-        words = {"target": target, "duration": seconds, "reason": _reason(view)}
-        self._submit("lock", body, carried, words)
+                raise InvalidFormError({"duration": str(error)}) from error
+        target = (
+            read_input(view, "target") or metadata.get("target") or self._rendering.last_environment
+        )
+        arguments = {"target": target, "duration": duration, "reason": _reason(view)}
+        self._submit("lock", body, metadata, arguments)
 
     def unlock_form(self, body: Body) -> None:
-        view, carried = _view(body)
-        words = {"target": carried.get("target", ""), "reason": _reason(view)}
-        self._submit("unlock", body, carried, words)
+        view, metadata = _view(body)
+        arguments = {"target": metadata.get("target", ""), "reason": _reason(view)}
+        self._submit("unlock", body, metadata, arguments)
 
     def reject_form(self, body: Body) -> None:
-        view, carried = _view(body)
-        words = {"change": carried.get("change", ""), "reason": _reason(view)}
-        self._submit("reject", body, carried, words)
+        view, metadata = _view(body)
+        arguments = {"change": metadata.get("change", ""), "reason": _reason(view)}
+        self._submit("reject", body, metadata, arguments)
 
     def home(self, body: Body) -> None:
         event = body.get("event") or {}
         if event.get("tab", "home") == "home":
-            self._homes.opened(event_asker(body))
+            self._homes.publish(event_origin(body))
 
     def groups_changed(self, _body: Body) -> None:
-        self._people.forget_groups()
+        self._identities.clear_group_cache()
 
     def _submit(
-        self, kind: str, body: Body, carried: Mapping[str, str], words: dict[str, str]
+        self, kind: str, body: Body, metadata: Mapping[str, str], arguments: dict[str, str]
     ) -> None:
         view, _ = _view(body)
         delivery = "\0".join((str(view.get("id")), str(view.get("hash"))))
-        self._accept(kind, view_asker(body, carried), words, delivery)
+        self._accept(kind, view_origin(body, metadata), arguments, delivery)
 
-    def _accept(self, kind: str, asker: Asker, words: dict[str, str], delivery: str) -> None:
+    def _accept(self, kind: str, origin: Origin, arguments: dict[str, str], delivery: str) -> None:
         if not delivery:
-            raise UsageError("Slack sent it without an id, so it could happen twice: do it again")
-        self._desk.accept(Asked(key_of(kind, delivery), kind, asker, trace_id(), {**words}))
+            raise UsageError(
+                "Slack's request has no id, so a redelivery could run it twice: try again"
+            )
+        self._dispatcher.accept(
+            Action(action_key(kind, delivery), kind, origin, trace_id(), {**arguments})
+        )
 
-    def _tell(self, body: Body, answer: Payload) -> None:
-        self._desk.tell(click_asker(body), answer)
+    def _notify(self, body: Body, answer: Payload) -> None:
+        self._dispatcher.notify(click_origin(body), answer)
 
     def _silent(self, _body: Body, _answer: Payload) -> None:
-        """Nobody asked for anything."""
+        """Drop the answer: nothing was requested."""
 
 
-def _nothing(_body: Body) -> None:
+def _ignore(_body: Body) -> None:
     return None
 
 
 def _view(body: Body) -> tuple[Mapping[str, Any], dict[str, str]]:
     view = body.get("view")
     if not isinstance(view, dict):
-        raise UsageError("Slack sent no form, so nothing was done")
-    return view, carried_by(view)
+        raise UsageError("Slack's request contains no form, so nothing was done")
+    return view, read_metadata(view)
 
 
 def _reason(view: Mapping[str, Any]) -> str:
     try:
-        return reason_text(filled(view, "reason"))
+        return reason_text(read_input(view, "reason"))
     except UsageError as error:
-        raise BadFormError({"reason": str(error)}) from error
+        raise InvalidFormError({"reason": str(error)}) from error

@@ -1,4 +1,4 @@
-"""The Slack face put together: a Bolt app, and the threads that work for it."""
+"""Builds and runs the Slack bot: a Bolt app and its worker threads."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,27 +12,27 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 
-from bot.actions import Actions
-from bot.app_home import Homes
-from bot.blocks.rendering_context import Look
-from bot.change_feed import Follower
-from bot.commands import Commands
+from bot.actions import InteractionListeners
+from bot.app_home import AppHomes
+from bot.blocks.rendering_context import RenderingContext
+from bot.change_feed import FeedFollower
+from bot.commands import CommandListeners
 from bot.database import BotStore
-from bot.dispatcher import Desk
-from bot.ephemeral import Answers
+from bot.dispatcher import Dispatcher
+from bot.ephemeral import EphemeralStore
 from bot.forms import Forms
-from bot.gate_progress import GateLog
-from bot.handlers import Decisions
-from bot.identity import People
+from bot.gate_progress import GateProgressStore
+from bot.handlers import ActionHandlers
+from bot.identity import SlackIdentities
 from bot.inbox import Inbox
-from bot.lock_banners import Banners
-from bot.message_store import Messages
-from bot.modal_opener import Opener
-from bot.outbox import Outbox, Tempo
-from bot.request_verification import Verifying
+from bot.lock_banners import LockBanners
+from bot.message_store import MessageStore
+from bot.modal_opener import ModalOpener
+from bot.outbox import Outbox, OutboxTiming
+from bot.request_verification import RequestVerification
 from bot.sender import Sender
-from bot.socket_mode import Socket
-from bot.thread_content import root_key
+from bot.socket_mode import SocketConnection
+from bot.thread_content import card_key
 from bot.webapi import SlackApi, quiet_logger, web_client
 from engine.api import Platform
 from engine.config import Config
@@ -46,8 +46,10 @@ _LISTENERS = 32
 @dataclass(frozen=True)
 class Tokens:
     """
-    What Slack knows this bot by. With `app_token` it connects to Slack (Socket Mode), without it
-    Slack calls us and signs with one of `signing_secrets`. `api_url` is that of a peer, for tests.
+    The bot's credentials.
+
+    With `app_token` the bot connects to Slack (Socket Mode). Without it, Slack sends HTTP requests
+    that are signed with one of `signing_secrets`. Tests set `api_url` to a local Slack.
     """
 
     bot_token: str = field(repr=False)
@@ -56,8 +58,8 @@ class Tokens:
     api_url: str | None = None
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> "Tokens | None":
-        """None where SLACK_BOT_TOKEN is not set; ConfigError when what it needs is missing."""
+    def from_environ(cls, environ: Mapping[str, str]) -> "Tokens | None":
+        """Read the tokens; None without SLACK_BOT_TOKEN, ConfigError if another one is missing."""
         token = environ.get("SLACK_BOT_TOKEN", "").strip()
         if not token:
             return None
@@ -74,78 +76,87 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Bot:
-    """`app` takes requests; `follower`, `outbox` and `desk` do what they lead to."""
+    """The running bot: `app` receives requests, the other parts process them."""
 
     app: App
-    follower: Follower
+    follower: FeedFollower
     outbox: Outbox
-    desk: Desk
-    messages: Messages
-    socket: Socket | None = None
+    dispatcher: Dispatcher
+    messages: MessageStore
+    socket: SocketConnection | None = None
 
-    def connected(self) -> bool:
-        """Whether Slack can reach us: over HTTP that is for whoever calls this to know."""
-        return self.socket is None or self.socket.connected()
+    def is_connected(self) -> bool:
+        """Whether the Socket Mode connection is up; always true over HTTP."""
+        return self.socket is None or self.socket.is_connected()
 
-    def thread(self, change_id: str) -> str | None:
-        """The link to where a change is talked about, if it was announced."""
-        return self.messages.link(root_key(change_id))
+    def thread_link(self, change_id: str) -> str | None:
+        """The link to the card of a change, if it was posted."""
+        return self.messages.find_link(card_key(change_id))
 
 
 @contextmanager
-def running(
-    platform: Platform, config: Config, tokens: Tokens, tempo: Tempo | None = None
+def run_bot(
+    platform: Platform, config: Config, tokens: Tokens, timing: OutboxTiming | None = None
 ) -> Iterator[Bot]:
     """
-    The bot of `platform`, at work until the end; its worker is woken and never started here.
+    Run the bot of `platform` inside the `with` block, and continue with unfinished work.
 
-    What was left from before is gone on with. StoreUnavailableError when `bot.db` cannot be used.
+    The platform's worker is woken but not started. Raises StoreUnavailableError if `bot.db` cannot
+    be used.
     """
     store = BotStore(config.state_dir)
     try:
-        with _assembled(platform, config, tokens, store, tempo) as bot:
+        with _build_bot(platform, config, tokens, store, timing) as bot:
             yield bot
     finally:
         store.close()
 
 
 @contextmanager
-def _assembled(
-    platform: Platform, config: Config, tokens: Tokens, store: BotStore, tempo: Tempo | None
+def _build_bot(
+    platform: Platform, config: Config, tokens: Tokens, store: BotStore, timing: OutboxTiming | None
 ) -> Iterator[Bot]:
     api = SlackApi(web_client(tokens.bot_token, tokens.api_url))
-    # Somebody waits for these: better no answer than a late one.
-    asking = SlackApi(web_client(tokens.bot_token, tokens.api_url, timeout_seconds=5))
-    people = People(asking, store, platform.engine.directory, platform.engine.rights.groups)
-    look = _look(platform, config, people)
-    messages, answers = Messages(store), Answers(store)
-    touched = _Touched()
+    # People wait for these calls: a failure is better than a late answer.
+    interactive = SlackApi(web_client(tokens.bot_token, tokens.api_url, timeout_seconds=5))
+    identities = SlackIdentities(
+        interactive, store, platform.engine.directory, platform.engine.rights.groups
+    )
+    rendering = _rendering_context(platform, config, identities)
+    messages, ephemerals = MessageStore(store), EphemeralStore(store)
+    links = _LinkForwarder()
     metrics = platform.engine.metrics
-    outbox = Outbox(Sender(api, messages), messages, answers, touched.linked, tempo, metrics)
-    homes = Homes(platform, asking, people, messages, look)
-    gates = GateLog(store, messages)
-    follower = Follower(platform, store, messages, gates, people, outbox, look, homes.renew)
-    touched.follower = follower
-    banners = Banners(platform, store, messages, outbox, look)
-    decisions = Decisions(platform, people, banners, messages, look, follower.wake)
-    desk = Desk(store, Inbox(store), answers, outbox, decisions.carry_out)
-    opener = Opener(asking, desk)
-    forms = Forms(platform, people, opener, look)
+    outbox = Outbox(Sender(api, messages), messages, ephemerals, links.forward, timing, metrics)
+    homes = AppHomes(platform, interactive, identities, messages, rendering)
+    gates = GateProgressStore(store, messages)
+    follower = FeedFollower(
+        platform, store, messages, gates, identities, outbox, rendering, homes.refresh
+    )
+    links.follower = follower
+    banners = LockBanners(platform, store, messages, outbox, rendering)
+    handlers = ActionHandlers(platform, identities, banners, messages, rendering, follower.wake)
+    dispatcher = Dispatcher(store, Inbox(store), ephemerals, outbox, handlers.handle)
+    opener = ModalOpener(interactive, dispatcher)
+    forms = Forms(platform, identities, opener, rendering)
     with ThreadPoolExecutor(_LISTENERS, thread_name_prefix="floe-slack-listen") as listeners:
-        app = _app(tokens, listeners)
-        Commands(desk, forms, look).listen(app)
-        Actions(desk, forms, homes, people, look).listen(app)
-        socket = Socket(app, tokens.app_token, tokens.api_url) if tokens.app_token else None
-        parts: list[_Part] = [homes, outbox, follower, banners, desk, opener]
-        if socket:
+        app = _build_app(tokens, listeners)
+        CommandListeners(dispatcher, forms, rendering).listen(app)
+        InteractionListeners(dispatcher, forms, homes, identities, rendering).listen(app)
+        parts: list[_Part] = [homes, outbox, follower, banners, dispatcher, opener]
+        socket = None
+        if tokens.app_token:
+            socket = SocketConnection(app, tokens.app_token, tokens.api_url)
             parts.append(socket)
-        with _started(parts), platform.memberships.asking(IdentitySource.SLACK, people.regroup):
-            yield Bot(app, follower, outbox, desk, messages, socket)
+        with (
+            _run_parts(parts),
+            platform.memberships.asking(IdentitySource.SLACK, identities.refresh_groups),
+        ):
+            yield Bot(app, follower, outbox, dispatcher, messages, socket)
 
 
 @contextmanager
-def _started(parts: Sequence["_Part"]) -> Iterator[None]:
-    """Requests come last and stop first."""
+def _run_parts(parts: Sequence["_Part"]) -> Iterator[None]:
+    """Start `parts` in order and stop them in reverse, so that requests stop first."""
     try:
         for part in parts:
             part.start()
@@ -155,14 +166,12 @@ def _started(parts: Sequence["_Part"]) -> Iterator[None]:
             part.stop()
 
 
-def _look(platform: Platform, config: Config, people: People) -> Look:
-    return Look(
-        platform.engine.path,
-        config.slack.commands,
-        config.web.base_url,
-        config.slack.channel,
-        people.id_of,
-    )
+def _rendering_context(
+    platform: Platform, config: Config, identities: SlackIdentities
+) -> RenderingContext:
+    path, slack = platform.engine.path, config.slack
+    page = config.web.base_url
+    return RenderingContext(path, slack.commands, page, slack.channel, identities.find_id)
 
 
 class _Part(Protocol):
@@ -170,31 +179,31 @@ class _Part(Protocol):
     def stop(self) -> None: ...
 
 
-class _Touched:
-    """Passes on what the outbox learns to the follower, which is made after it."""
+class _LinkForwarder:
+    """Forwards new message links from the outbox to the follower, which is created later."""
 
-    follower: Follower | None = None
+    follower: FeedFollower | None = None
 
-    def linked(self, key: str) -> None:
+    def forward(self, key: str) -> None:
         if self.follower is not None:
-            self.follower.touch(key.split(":", 1)[0])
+            self.follower.queue_update(key.split(":", 1)[0])
 
 
-def _authorized(bot_token: str) -> Callable[..., AuthorizeResult]:
+def _authorize_with(bot_token: str) -> Callable[..., AuthorizeResult]:
     def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
         return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=bot_token)
 
     return authorize
 
 
-def _app(tokens: Tokens, listeners: ThreadPoolExecutor) -> App:
+def _build_app(tokens: Tokens, listeners: ThreadPoolExecutor) -> App:
     app = App(
         logger=quiet_logger(),
         client=web_client(tokens.bot_token, tokens.api_url),
-        # Without asking Slack, which a listener never does: requests are signed for this app.
-        authorize=_authorized(tokens.bot_token),
+        # Bolt would call Slack for every request; the signature already proves the app.
+        authorize=_authorize_with(tokens.bot_token),
         request_verification_enabled=False,
-        before_authorize=Verifying(tokens.signing_secrets),
+        before_authorize=RequestVerification(tokens.signing_secrets),
         listener_executor=listeners,
         raise_error_for_unhandled_request=True,
     )
@@ -202,7 +211,7 @@ def _app(tokens: Tokens, listeners: ThreadPoolExecutor) -> App:
     @app.error
     def last_resort(error: Exception) -> BoltResponse:
         if isinstance(error, BoltUnhandledRequestError):
-            _log.info("Slack sent something this version does not know")
+            _log.info("Slack sent a request that this version of floe does not handle")
             return BoltResponse(status=404, body="")
         _log.error("a request from Slack failed unexpectedly", exc_info=error)
         return BoltResponse(status=500, body="")

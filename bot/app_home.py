@@ -1,4 +1,4 @@
-"""App Homes: published when opened, and again when something changes for who has it open."""
+"""Publishes App Homes when they are opened, and again after a change."""
 
 import logging
 import threading
@@ -6,13 +6,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from bot.blocks.elements import View
-from bot.blocks.home import Waiting, home, home_refused
-from bot.blocks.rendering_context import Look
-from bot.identity import People
-from bot.inbox import Asker
-from bot.message_store import Messages
-from bot.thread_pool import report
-from bot.webapi import SlackApi, SlackTrouble
+from bot.blocks.home import Waiting, render_home, render_home_error
+from bot.blocks.rendering_context import RenderingContext
+from bot.identity import SlackIdentities
+from bot.inbox import Origin
+from bot.message_store import MessageStore
+from bot.thread_pool import log_failure
+from bot.webapi import SlackApi, SlackCallError
 from engine.api import Platform
 from engine.domain.errors import PromotionError
 from engine.domain.operator import Operator
@@ -24,67 +24,72 @@ _RECENT = 100
 _SHOWN = 10
 
 
-class Homes:
+class AppHomes:
     def __init__(
-        self, platform: Platform, api: SlackApi, people: People, messages: Messages, look: Look
+        self,
+        platform: Platform,
+        api: SlackApi,
+        identities: SlackIdentities,
+        messages: MessageStore,
+        rendering: RenderingContext,
     ) -> None:
         self._platform = platform
         self._api = api
-        self._people = people
+        self._identities = identities
         self._messages = messages
-        self._look = look
+        self._rendering = rendering
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="floe-slack-home")
         self._lock = threading.Lock()
-        self._opened: dict[str, tuple[float, Asker]] = {}
-        self._renewed = 0.0
+        self._opened: dict[str, tuple[float, Origin]] = {}
+        self._refreshed_at = 0.0
         self._stale = False
 
     def start(self) -> None:
-        """Nothing is published before somebody opens theirs."""
+        """Do nothing: a home is published when its user opens it."""
 
     def stop(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def opened(self, asker: Asker) -> None:
-        """Published soon; nobody waits here."""
+    def publish(self, origin: Origin) -> None:
+        """Publish the home of a user in the background."""
         with self._lock:
-            self._opened[asker.user] = (time.monotonic(), asker)
-        self._pool.submit(self._publish, asker).add_done_callback(report)
+            self._opened[origin.user] = (time.monotonic(), origin)
+        self._pool.submit(self._publish, origin).add_done_callback(log_failure)
 
-    def renew(self, changed: bool) -> None:
-        """The same for whoever opened theirs in the last hour: soon after something changed."""
+    def refresh(self, changed: bool) -> None:
+        """Publish the homes opened in the last hour again, soon after something changed."""
         now = time.monotonic()
         with self._lock:
             self._stale |= changed
-            if not self._stale or now < self._renewed + _BETWEEN_SECONDS:
+            if not self._stale or now < self._refreshed_at + _BETWEEN_SECONDS:
                 return
-            self._stale, self._renewed = False, now
+            self._stale, self._refreshed_at = False, now
             self._opened = {
-                user: (at, asker)
-                for user, (at, asker) in self._opened.items()
+                user: (at, origin)
+                for user, (at, origin) in self._opened.items()
                 if now < at + _OPEN_SECONDS
             }
-            askers = [asker for _, asker in self._opened.values()]
-        for asker in askers:
-            self._pool.submit(self._publish, asker).add_done_callback(report)
+            origins = [origin for _, origin in self._opened.values()]
+        for origin in origins:
+            self._pool.submit(self._publish, origin).add_done_callback(log_failure)
 
-    def _publish(self, asker: Asker) -> None:
+    def _publish(self, origin: Origin) -> None:
         try:
-            view = self._view(self._people.operator(asker))
+            view = self._view(self._identities.resolve(origin))
         except PromotionError as error:
-            view = home_refused(str(error))
+            view = render_home_error(str(error))
         try:
-            self._api.call("views.publish", {"user_id": asker.user, "view": view})
-        except SlackTrouble as trouble:
-            _log.info("the home of %s was not published: %s", asker.user, trouble)
+            self._api.call("views.publish", {"user_id": origin.user, "view": view})
+        except SlackCallError as error:
+            _log.info("the home of %s was not published: %s", origin.user, error)
 
     def _view(self, operator: Operator) -> View:
         changes, store = self._platform.changes, self._platform.store
         waiting = [
-            Waiting(change, self._messages.link(f"{change.id}:ask"))
+            Waiting(change, self._messages.find_link(f"{change.id}:ask"))
             for change in store.open()
             if changes.awaits(change, operator)
         ]
         own = [c for c in store.recent(_RECENT) if c.requester.same_as(operator)][:_SHOWN]
         now = self._platform.engine.clock.now()
-        return home(waiting, self._platform.engine.status(), own, now, self._look)
+        return render_home(waiting, self._platform.engine.status(), own, now, self._rendering)

@@ -1,8 +1,8 @@
 """
-What Slack would refuse of a message or view, in words.
+Finds violations of Slack's Block Kit limits in messages and views.
 
-Numbers from https://docs.slack.dev/reference/block-kit. Everything is read as foreign JSON and
-nothing raises: in production the answers are logged, in tests they are refusals.
+The limits are from https://docs.slack.dev/reference/block-kit. The functions accept any JSON and
+never raise. The bot logs violations; the test double of Slack refuses them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -60,23 +60,23 @@ _Json = Mapping[str, Any]
 
 
 def message_problems(arguments: _Json) -> list[str]:
-    """Of the arguments of chat.postMessage, chat.update or chat.postEphemeral."""
-    return _found(_message(arguments))
+    """Check the arguments of chat.postMessage, chat.update or chat.postEphemeral."""
+    return _collect(_message(arguments))
 
 
 def view_problems(view: _Json) -> list[str]:
-    """Of a modal or an App Home."""
-    return _found(_view(view))
+    """Check a modal or an App Home."""
+    return _collect(_view(view))
 
 
-def _found(problems: Iterator[str]) -> list[str]:
+def _collect(problems: Iterator[str]) -> list[str]:
     found = []
     try:
         for problem in problems:
             found.append(problem)
     except (AttributeError, KeyError, TypeError) as error:
-        # A list where an object belongs, and the like: whatever follows is not looked at.
-        found.append(f"no Block Kit: {error}")
+        # A wrong JSON type, such as a list instead of an object, ends the check.
+        found.append(f"not Block Kit: {error}")
     return found
 
 
@@ -101,7 +101,7 @@ def _view(view: _Json) -> Iterator[str]:
             yield from _text(f"/{name}", view[name], 24, plain=True)
         asks = any(block.get("type") == "input" for block in view.get("blocks", []))
         if asks and "submit" not in view:
-            yield "/submit is needed where there are inputs"
+            yield "/submit is required with inputs"
     for name, limit in (("private_metadata", 3000), ("callback_id", 255), ("external_id", 255)):
         yield from _length(f"/{name}", view.get(name, ""), 0, limit)
     yield from _blocks(view.get("blocks", []), surface)
@@ -109,7 +109,7 @@ def _view(view: _Json) -> Iterator[str]:
 
 def _blocks(blocks: Any, surface: str) -> Iterator[str]:
     if not isinstance(blocks, list):
-        yield "/blocks is no list"
+        yield "/blocks is not a list"
         return
     if not 1 <= len(blocks) <= _SURFACES[surface]:
         yield f"{len(blocks)} blocks (1..{_SURFACES[surface]})"
@@ -118,7 +118,7 @@ def _blocks(blocks: Any, surface: str) -> Iterator[str]:
     for place, block in enumerate(blocks):
         at, kind = f"/blocks/{place}", block.get("type")
         if kind not in _BLOCKS[surface]:
-            yield f"{at}: {kind!r} is no block of a {surface}"
+            yield f"{at}: {kind!r} is not a block of a {surface}"
             continue
         yield from _length(f"{at}/block_id", block.get("block_id", ""), 0, 255)
         unknown = sorted(block.keys() - _KEYS.get(kind, block.keys()) - {"type", "block_id"})
@@ -132,7 +132,7 @@ def _nothing(_at: str, _block: _Json) -> Iterator[str]:
 
 def _section(at: str, block: _Json) -> Iterator[str]:
     if not (block.get("text") or block.get("fields")):
-        yield f"{at}: text or fields are needed"
+        yield f"{at}: text or fields are required"
     if "text" in block:
         yield from _text(f"{at}/text", block["text"], 3000)
     fields = block.get("fields", [])
@@ -173,7 +173,7 @@ def _actions(at: str, block: _Json) -> Iterator[str]:
 def _image(at: str, image: _Json) -> Iterator[str]:
     yield from _length(f"{at}/alt_text", image.get("alt_text", ""), 1, 2000)
     if not (image.get("image_url") or image.get("slack_file")):
-        yield f"{at}: image_url is needed"
+        yield f"{at}: image_url is required"
     yield from _length(f"{at}/image_url", image.get("image_url", ""), 0, 3000)
 
 
@@ -208,7 +208,7 @@ def _element(at: str, element: _Json) -> Iterator[str]:
     elif kind == "image":
         yield from _image(at, element)
     elif kind not in _OTHER_ELEMENTS:
-        yield f"{at}: {kind!r} is no element"
+        yield f"{at}: {kind!r} is not an element"
     if confirm := element.get("confirm"):
         yield from _confirm(f"{at}/confirm", confirm)
 
@@ -239,7 +239,7 @@ def _options(at: str, element: _Json, most: int) -> Iterator[str]:
         if "description" in option:
             yield from _text(f"{at}/options/{place}/description", option["description"], 75)
     if "initial_option" in element and element["initial_option"] not in options:
-        yield f"{at}/initial_option is none of the options"
+        yield f"{at}/initial_option is not one of the options"
 
 
 def _text_input(at: str, element: _Json) -> Iterator[str]:
@@ -251,18 +251,18 @@ def _text_input(at: str, element: _Json) -> Iterator[str]:
 
 def _text(at: str, text: Any, longest: int, *, plain: bool = False) -> Iterator[str]:
     if not isinstance(text, dict):
-        yield f"{at}: a text object is needed"
+        yield f"{at}: a text object is required"
         return
     kind = text.get("type")
     if kind not in (("plain_text",) if plain else ("plain_text", "mrkdwn")):
         yield f"{at}: type {kind!r}"
     yield from _length(at, text.get("text", ""), 1, longest)
     if kind == "mrkdwn" and "emoji" in text:
-        yield f"{at}: emoji belongs to plain_text"
+        yield f"{at}: emoji is only allowed in plain_text"
 
 
 def _length(at: str, text: Any, shortest: int, longest: int) -> Iterator[str]:
     if not isinstance(text, str):
-        yield f"{at} is no text"
+        yield f"{at} is not a string"
     elif not shortest <= len(text) <= longest:
         yield f"{at}: {len(text)} characters ({shortest}..{longest})"

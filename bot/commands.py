@@ -1,4 +1,4 @@
-"""What people type: slash commands, and mentions where those cannot be typed."""
+"""Listeners for slash commands, and for mentions in threads, where Slack has no commands."""
 
 import re
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from slack_bolt import App
 
 from bot.blocks.elements import Payload, code
 from bot.blocks.ephemeral import help_for, note
-from bot.blocks.rendering_context import Look
-from bot.dispatcher import Desk
+from bot.blocks.rendering_context import RenderingContext
+from bot.dispatcher import Dispatcher
 from bot.forms import Forms
-from bot.inbox import Asked, Asker, key_of
-from bot.line import Help, first_word
-from bot.listeners import clicks, commands
-from bot.options import NotUnderstoodError
+from bot.inbox import Action, Origin, action_key
+from bot.line import Help, split_first_word
+from bot.listeners import wrap_click, wrap_command
+from bot.options import InvalidCommandError
 from bot.parse import (
     Lock,
     Promote,
@@ -26,24 +26,24 @@ from bot.parse import (
     parse_rollback,
     parse_unlock,
 )
-from bot.payloads import Body, command_asker, event_asker, text_of, trigger_of
-from bot.slack_text import near
+from bot.payloads import Body, command_origin, event_origin, text_of, trigger_of
+from bot.slack_text import closest_match
 from engine.domain.overrides import Overrides
 from engine.domain.trace import trace_id
 
 _MENTION = re.compile(r"^\s*(?:<@[A-Z0-9]+(?:\|[^>]*)?>\s*)+", re.ASCII)
 
 
-class Commands:
-    """Each method is one command; what it returns is seen by whoever typed it alone."""
+class CommandListeners:
+    """One method per command; only the person who typed it sees the returned message."""
 
-    def __init__(self, desk: Desk, forms: Forms, look: Look) -> None:
-        self._desk = desk
+    def __init__(self, dispatcher: Dispatcher, forms: Forms, rendering: RenderingContext) -> None:
+        self._dispatcher = dispatcher
         self._forms = forms
-        self._look = look
+        self._rendering = rendering
 
     def listen(self, app: App) -> None:
-        names = self._look.commands
+        names = self._rendering.commands
         listeners: dict[str, tuple[str, Callable[[Body], Payload | None]]] = {
             names.promote: ("Not started", self.promote),
             names.rollback: ("Not started", self.rollback),
@@ -51,135 +51,143 @@ class Commands:
             names.unlock: ("Not unlocked", self.unlock),
             names.promotions: ("Not shown", self.promotions),
         }
-        for name, (what_not, listen) in listeners.items():
-            app.command(re.compile(f"^{re.escape(name)}$"))(commands(what_not, listen))
-        app.event("app_mention")(clicks("Not done", self.mentioned, self._tell))
+        for name, (headline, listen) in listeners.items():
+            app.command(re.compile(f"^{re.escape(name)}$"))(wrap_command(headline, listen))
+        app.event("app_mention")(wrap_click("Not done", self.mentioned, self._notify))
 
     def promote(self, body: Body) -> Payload | None:
-        name, asker = self._look.commands.promote, command_asker(body)
-        match parse_promote(text_of(body, "text"), self._look.path, name):
+        name, origin = self._rendering.commands.promote, command_origin(body)
+        match parse_promote(text_of(body, "text"), self._rendering.path, name):
             case Help():
-                return help_for(name, self._look)
-            case PromoteForm() as begun:
-                self._forms.promote(trigger_of(body, asker), begun)
+                return help_for(name, self._rendering)
+            case PromoteForm() as prefilled:
+                self._forms.open_promote(trigger_of(body, origin), prefilled)
                 return None
-            case Promote() as asked:
-                words = {
-                    "version": asked.version,
-                    "source": asked.source or "",
-                    "target": asked.target,
-                    **_words_of(asked.overrides),
+            case Promote() as command:
+                arguments = {
+                    "version": command.version,
+                    "source": command.source or "",
+                    "target": command.target,
+                    **_override_arguments(command.overrides),
                 }
-                self._accept("promote", body, asker, words)
-                what = f"{asked.version}: {asked.source} → {asked.target}"
-                return note(f"Asking for {code(what)}. {self._where(asker)}")
+                self._accept("promote", body, origin, arguments)
+                step = f"{command.version}: {command.source} → {command.target}"
+                return note(f"Requested {code(step)}.{self._where(origin)}")
 
     def rollback(self, body: Body) -> Payload | None:
-        name, asker = self._look.commands.rollback, command_asker(body)
-        asked = parse_rollback(text_of(body, "text"), self._look.path, name)
-        if isinstance(asked, Help):
-            return help_for(name, self._look)
-        self._forms.rollback(trigger_of(body, asker), asked)
+        name, origin = self._rendering.commands.rollback, command_origin(body)
+        command = parse_rollback(text_of(body, "text"), self._rendering.path, name)
+        if isinstance(command, Help):
+            return help_for(name, self._rendering)
+        self._forms.open_rollback(trigger_of(body, origin), command)
         return None
 
     def lock(self, body: Body) -> Payload | None:
-        name, asker = self._look.commands.lock, command_asker(body)
-        asked = parse_lock(text_of(body, "text"), self._look.path, name)
-        if isinstance(asked, Help):
-            return help_for(name, self._look)
-        if not asked.reason:
-            self._forms.lock(trigger_of(body, asker), asked)
+        name, origin = self._rendering.commands.lock, command_origin(body)
+        command = parse_lock(text_of(body, "text"), self._rendering.path, name)
+        if isinstance(command, Help):
+            return help_for(name, self._rendering)
+        if not command.reason:
+            self._forms.open_lock(trigger_of(body, origin), command)
             return None
-        return self._lock(body, asker, asked)
+        return self._lock(body, origin, command)
 
     def unlock(self, body: Body) -> Payload | None:
-        name, asker = self._look.commands.unlock, command_asker(body)
-        asked = parse_unlock(text_of(body, "text"), self._look.path, name)
-        if isinstance(asked, Help):
-            return help_for(name, self._look)
-        if not asked.reason:
-            self._forms.unlock(trigger_of(body, asker), asked)
+        name, origin = self._rendering.commands.unlock, command_origin(body)
+        command = parse_unlock(text_of(body, "text"), self._rendering.path, name)
+        if isinstance(command, Help):
+            return help_for(name, self._rendering)
+        if not command.reason:
+            self._forms.open_unlock(trigger_of(body, origin), command)
             return None
-        return self._unlock(body, asker, asked)
+        return self._unlock(body, origin, command)
 
     def promotions(self, body: Body) -> Payload | None:
-        name, asker = self._look.commands.promotions, command_asker(body)
-        asked = parse_promotions(text_of(body, "text"), self._look.path, name)
-        if isinstance(asked, Help):
-            return help_for(name, self._look)
-        return self._promotions(body, asker, asked)
+        name, origin = self._rendering.commands.promotions, command_origin(body)
+        command = parse_promotions(text_of(body, "text"), self._rendering.path, name)
+        if isinstance(command, Help):
+            return help_for(name, self._rendering)
+        return self._promotions(body, origin, command)
 
     def mentioned(self, body: Body) -> Payload | None:
-        """`@floe lock prod …` in a thread. Nothing opens a form there, so all of it is said."""
+        """Handle `@floe lock prod …`. Events cannot open a form, so all arguments are needed."""
         event = body.get("event") or {}
         if event.get("bot_id"):
             return None
-        asker = event_asker(body)
+        origin = event_origin(body)
         said = _MENTION.sub("", text_of(event, "text"))
-        typed, rest = first_word(said)
+        typed, rest = split_first_word(said)
         verb = typed.casefold().lstrip("/") or "help"
         match verb:
             case "lock":
-                return self._lock_mentioned(body, asker, rest)
+                return self._lock_mentioned(body, origin, rest)
             case "unlock":
-                return self._unlock_mentioned(body, asker, rest)
+                return self._unlock_mentioned(body, origin, rest)
             case "promotions":
-                shown = parse_promotions(rest, self._look.path, "@floe promotions")
+                shown = parse_promotions(rest, self._rendering.path, "@floe promotions")
                 if isinstance(shown, Promotions):
-                    return self._promotions(body, asker, shown)
+                    return self._promotions(body, origin, shown)
             case "help":
                 pass
             case _:
-                meant = near(verb, ("lock", "unlock", "promotions", "help")) or "help"
-                raise NotUnderstoodError(f"I do not know '{verb[:60]}'", f"@floe {meant}")
-        return help_for(self._look.commands.promotions, self._look)
+                meant = closest_match(verb, ("lock", "unlock", "promotions", "help")) or "help"
+                raise InvalidCommandError(f"unknown command '{verb[:60]}'", f"@floe {meant}")
+        return help_for(self._rendering.commands.promotions, self._rendering)
 
-    def _lock_mentioned(self, body: Body, asker: Asker, rest: str) -> Payload | None:
-        asked = parse_lock(rest, self._look.path, "@floe lock")
-        if isinstance(asked, Lock) and asked.reason:
-            return self._lock(body, asker, asked)
-        raise NotUnderstoodError("say where and why", f"@floe lock {self._look.last} 30m failover")
+    def _lock_mentioned(self, body: Body, origin: Origin, rest: str) -> Payload | None:
+        command = parse_lock(rest, self._rendering.path, "@floe lock")
+        if isinstance(command, Lock) and command.reason:
+            return self._lock(body, origin, command)
+        raise InvalidCommandError(
+            "the environment or the reason is missing",
+            f"@floe lock {self._rendering.last_environment} 30m failover",
+        )
 
-    def _unlock_mentioned(self, body: Body, asker: Asker, rest: str) -> Payload | None:
-        asked = parse_unlock(rest, self._look.path, "@floe unlock")
-        if isinstance(asked, Unlock) and asked.reason:
-            return self._unlock(body, asker, asked)
-        raise NotUnderstoodError("say where and why", f"@floe unlock {self._look.last} it is over")
+    def _unlock_mentioned(self, body: Body, origin: Origin, rest: str) -> Payload | None:
+        command = parse_unlock(rest, self._rendering.path, "@floe unlock")
+        if isinstance(command, Unlock) and command.reason:
+            return self._unlock(body, origin, command)
+        raise InvalidCommandError(
+            "the environment or the reason is missing",
+            f"@floe unlock {self._rendering.last_environment} it is over",
+        )
 
-    def _lock(self, body: Body, asker: Asker, asked: Lock) -> Payload | None:
-        words = {
-            "target": asked.target,
-            "duration": asked.duration or "",
-            "reason": asked.reason,
+    def _lock(self, body: Body, origin: Origin, command: Lock) -> Payload | None:
+        arguments = {
+            "target": command.target,
+            "duration": command.duration or "",
+            "reason": command.reason,
         }
-        self._accept("lock", body, asker, words)
-        return note(f"Locking {code(asked.target)}.")
+        self._accept("lock", body, origin, arguments)
+        return note(f"Locking {code(command.target)}.")
 
-    def _unlock(self, body: Body, asker: Asker, asked: Unlock) -> Payload | None:
-        self._accept("unlock", body, asker, {"target": asked.target, "reason": asked.reason})
-        return note(f"Unlocking {code(asked.target)}.")
+    def _unlock(self, body: Body, origin: Origin, command: Unlock) -> Payload | None:
+        self._accept("unlock", body, origin, {"target": command.target, "reason": command.reason})
+        return note(f"Unlocking {code(command.target)}.")
 
-    def _promotions(self, body: Body, asker: Asker, asked: Promotions) -> Payload | None:
-        self._accept("promotions", body, asker, {"target": asked.target or ""})
+    def _promotions(self, body: Body, origin: Origin, command: Promotions) -> Payload | None:
+        self._accept("promotions", body, origin, {"target": command.target or ""})
         return None
 
-    def _accept(self, kind: str, body: Body, asker: Asker, words: dict[str, str]) -> None:
+    def _accept(self, kind: str, body: Body, origin: Origin, arguments: dict[str, str]) -> None:
         delivery = text_of(body, "event_id") or text_of(body, "trigger_id")
         if not delivery:
-            raise NotUnderstoodError("Slack sent it without an id, so it could happen twice", "")
-        key = key_of(kind, delivery)
-        self._desk.accept(Asked(key, kind, asker, trace_id(), {**words}))
+            raise InvalidCommandError(
+                "Slack's request has no id, so a redelivery could run it twice: try again", ""
+            )
+        key = action_key(kind, delivery)
+        self._dispatcher.accept(Action(key, kind, origin, trace_id(), {**arguments}))
 
-    def _where(self, asker: Asker) -> str:
-        channel = self._look.channel or asker.channel
-        return f"What comes of it stands in <#{channel}>." if channel else ""
+    def _where(self, origin: Origin) -> str:
+        channel = self._rendering.channel or origin.channel
+        return f" Follow it in <#{channel}>." if channel else ""
 
-    def _tell(self, body: Body, answer: Payload) -> None:
-        self._desk.tell(event_asker(body), answer)
+    def _notify(self, body: Body, answer: Payload) -> None:
+        self._dispatcher.notify(event_origin(body), answer)
 
 
-def _words_of(overrides: Overrides) -> dict[str, str]:
-    """`overrides` as an accepted action keeps them."""
+def _override_arguments(overrides: Overrides) -> dict[str, str]:
+    """The arguments of an action for `overrides`."""
     if not overrides:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""The bot's own tables: what it accepted, what it has to say, and where it said it."""
+"""The bot's database: accepted actions, messages to send and their places in Slack."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from bot.priority_lock import Turns
+from bot.priority_lock import PriorityLock
 from engine.runtime.sqlite_database import SqliteDatabase
 
 FILE_NAME = "bot.db"
-# "flob" in ASCII: tells our files from those of other programs.
+# "flob" in ASCII, which identifies the bot's files.
 _APPLICATION_ID = 0x666C6F62
-# Rows of `inbox` hold a response_url only until they are done, rows of `answers` until sent: it
-# lets anybody speak in our name for half an hour.
+# A response_url is a secret: for half an hour it allows posting in the bot's name. Rows of `inbox`
+# keep it until the action is done, rows of `answers` until the message is sent.
 _TABLES = """
 CREATE TABLE inbox (
     number INTEGER PRIMARY KEY,
@@ -86,17 +86,17 @@ CREATE INDEX IF NOT EXISTS messages_done ON messages (at) WHERE dirty = 0;
 CREATE INDEX IF NOT EXISTS gates_at ON gates (at);
 """
 _IF_DAMAGED = (
-    "stop floe and move it away: messages in Slack stay as they are, and requests of the last "
-    "moments can be made again"
+    "stop floe and move it away: messages in Slack stay as they are, and commands of the last "
+    "moments may have to be sent again"
 )
 
 
 class BotStore:
     """
-    One SQLite file, `bot.db` in the state directory; loses nothing that was committed.
+    The SQLite file `bot.db` in the state directory; committed data survives a crash.
 
-    Whatever goes wrong with it is a StoreUnavailableError. Losing the file loses no promotion:
-    messages in Slack stay as they are.
+    Every failure is a StoreUnavailableError. Promotions are not lost with the file, and messages
+    in Slack stay as they are.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -108,18 +108,19 @@ class BotStore:
             _IF_DAMAGED,
             unmarked_table="inbox",
         )
-        self._turns = Turns()
+        self._lock = PriorityLock()
         self._db = Database(self._file.open(), recursive_triggers=False, execute_plugins=False)
-        # What is deleted is gone from the file too: response_urls are secrets.
+        # Deleted data is overwritten in the file, because response_urls are secrets.
         self._db.execute("PRAGMA secure_delete = ON")
 
     @contextmanager
-    def transaction(self, *, first: bool = False) -> Iterator[Database]:
+    def transaction(self, *, urgent: bool = False) -> Iterator[Database]:
         """
-        Everything or nothing; inside another one it is part of that one. `first`: somebody waits
-        for it, so it goes before those that nobody waits for.
+        Run an atomic transaction, or join the one of this thread.
+
+        `urgent` transactions, on which a person waits, go before background work.
         """
-        with self._turns.hold(first=first) as outermost, self._file.translated_errors():
+        with self._lock.hold(urgent=urgent) as outermost, self._file.translated_errors():
             if not outermost:
                 yield self._db
                 return
@@ -128,17 +129,17 @@ class BotStore:
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
-                # A full disk, say, has ended it already.
+                # Some errors, such as a full disk, already ended the transaction.
                 if self._db.conn.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def fact(self, name: str) -> str | None:
+    def read_fact(self, name: str) -> str | None:
         with self.transaction() as db:
             row = db.execute("SELECT value FROM facts WHERE name = ?", [name]).fetchone()
         return str(row[0]) if row else None
 
-    def keep_fact(self, name: str, value: str) -> None:
+    def write_fact(self, name: str, value: str) -> None:
         with self.transaction() as db:
             db.execute(
                 "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = ?",
@@ -146,5 +147,5 @@ class BotStore:
             )
 
     def close(self) -> None:
-        with self._turns.hold():
+        with self._lock.hold():
             self._db.close()

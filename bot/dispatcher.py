@@ -1,4 +1,4 @@
-"""The desk between listeners and the engine: accepts at once, works through it in a few threads."""
+"""Accepts actions from listeners at once and runs them in a few threads."""
 
 import logging
 import secrets
@@ -9,105 +9,109 @@ from concurrent.futures import ThreadPoolExecutor
 from bot.blocks.elements import Payload
 from bot.blocks.ephemeral import refusal
 from bot.database import BotStore
-from bot.ephemeral import Answers
-from bot.inbox import Asked, Asker, Inbox
+from bot.ephemeral import EphemeralStore
+from bot.inbox import Action, Inbox, Origin
 from bot.outbox import Outbox
-from bot.thread_pool import report
+from bot.thread_pool import log_failure
 from engine.domain.errors import PromotionError
 
 _log = logging.getLogger(__name__)
 _MOST_TRIES = 5
 _PAUSE_SECONDS = 5.0
-CarryOut = Callable[[Asked], Payload | None]
+Handler = Callable[[Action], Payload | None]
 
 
-class Desk:
+class Dispatcher:
     """
-    Exactly one effect and at most one answer for whatever is accepted, also when it is delivered
-    twice or we are ended in the middle.
+    Runs every accepted action once, with at most one answer.
+
+    This holds if Slack delivers the action again and if floe stops while the action runs.
     """
 
     def __init__(
         self,
         store: BotStore,
         inbox: Inbox,
-        answers: Answers,
+        ephemerals: EphemeralStore,
         outbox: Outbox,
-        carry_out: CarryOut,
+        handle: Handler,
         threads: int = 8,
     ) -> None:
         self._store = store
         self._inbox = inbox
-        self._answers = answers
+        self._ephemerals = ephemerals
         self._outbox = outbox
-        self._carry_out = carry_out
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="floe-slack-desk")
+        self._handle = handle
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="floe-slack-dispatch")
 
     def start(self) -> None:
-        """Take up what was accepted before."""
-        for asked in self._inbox.waiting():
-            self._submit(asked)
+        """Continue with the actions accepted before the last stop."""
+        for action in self._inbox.pending():
+            self._submit(action)
 
     def stop(self) -> None:
-        """What is under way ends; what was not begun is kept."""
+        """Finish running actions; the others stay in the inbox."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def accept(self, asked: Asked) -> bool:
+    def accept(self, action: Action) -> bool:
         """
-        Durable once this returns. False when it was delivered before: it is done, or being done.
-        StoreUnavailableError when it cannot be kept, and so will not be done.
+        Store `action` durably and run it; False if Slack delivered it before.
+
+        Raises StoreUnavailableError if it cannot be stored; it is not run then.
         """
-        if not self._inbox.accept(asked):
+        if not self._inbox.accept(action):
             return False
-        self._submit(asked)
+        self._submit(action)
         return True
 
-    def soon(self, work: Callable[[], None]) -> None:
-        """Work that nobody misses after a crash."""
-        self._pool.submit(work).add_done_callback(report)
+    def run_in_background(self, work: Callable[[], None]) -> None:
+        """Run `work`, which is lost in a crash."""
+        self._pool.submit(work).add_done_callback(log_failure)
 
-    def tell(self, asker: Asker, payload: Payload) -> None:
-        """Say something to one person alone."""
-        self._answers.give(f"told:{secrets.token_hex(8)}", asker, payload)
+    def notify(self, origin: Origin, payload: Payload) -> None:
+        """Send a message that only one person sees."""
+        self._ephemerals.add(f"told:{secrets.token_hex(8)}", origin, payload)
         self._outbox.wake()
 
-    def _submit(self, asked: Asked) -> None:
+    def _submit(self, action: Action) -> None:
         try:
-            self._pool.submit(self._work, asked).add_done_callback(report)
+            self._pool.submit(self._work, action).add_done_callback(log_failure)
         except RuntimeError:
-            _log.info("floe is ending: %s is kept for its next start", asked.kind)
+            _log.info("floe is stopping: %s is stored for the next start", action.kind)
 
-    def _work(self, asked: Asked) -> None:
+    def _work(self, action: Action) -> None:
         try:
-            asked = self._inbox.begin(asked)
-            answer = self._answered(asked)
+            action = self._inbox.start_attempt(action)
+            answer = self._run(action)
             with self._store.transaction():
                 if answer is not None:
-                    self._answers.give(asked.key, asked.asker, answer)
-                self._inbox.finish(asked)
+                    self._ephemerals.add(action.key, action.origin, answer)
+                self._inbox.finish(action)
         except PromotionError as error:
-            # Our own store: it stays accepted, and is taken up again, by the next start too.
-            _log.error("%s is tried again: %s", asked.kind, error)
-            again = threading.Timer(_PAUSE_SECONDS, self._submit, [asked])
-            again.daemon = True
-            again.start()
+            # The store failed. The action stays in the inbox, so a restart runs it too.
+            _log.error("%s is retried: %s", action.kind, error)
+            retry = threading.Timer(_PAUSE_SECONDS, self._submit, [action])
+            retry.daemon = True
+            retry.start()
         self._outbox.wake()
 
-    def _answered(self, asked: Asked) -> Payload | None:
-        if asked.tries > _MOST_TRIES:
-            return refusal("Not done", f"it was tried {_MOST_TRIES} times and ended floe each time")
+    def _run(self, action: Action) -> Payload | None:
+        if action.tries > _MOST_TRIES:
+            return refusal(
+                "Not done", f"it was tried {_MOST_TRIES} times, and floe stopped each time"
+            )
         try:
-            return self._carry_out(asked)
+            return self._handle(action)
         except Exception:  # noqa: BLE001 - the last chance to answer
-            # The outermost handler: whoever asked is told, whatever it was.
+            # The outermost handler: the requester gets an answer after any error.
             incident = secrets.token_hex(4)
-            _log.exception("%s failed unexpectedly (%s)", asked.kind, incident)
-            return unexpected(incident)
+            _log.exception("%s failed unexpectedly (%s)", action.kind, incident)
+            return incident_refusal(incident)
 
 
-def unexpected(incident: str) -> Payload:
+def incident_refusal(incident: str) -> Payload:
     return refusal(
         "Not done",
-        f"something unexpected went wrong in floe (incident {incident})",
-        "Look at what runs where before you try again, and tell whoever runs floe.",
+        f"an unexpected error occurred in floe (incident {incident})",
+        "Check the status of the environments before you try again, and report the incident.",
     )

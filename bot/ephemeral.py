@@ -1,4 +1,4 @@
-"""What is to be said to one person alone."""
+"""The store of messages that only one person sees."""
 
 import json
 import time
@@ -8,59 +8,61 @@ from pydantic import JsonValue
 
 from bot.blocks.elements import Payload
 from bot.database import BotStore
-from bot.inbox import Asker
+from bot.inbox import Origin
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What is said to one person alone, and then forgotten."""
+class EphemeralMessage:
+    """A message for one person, deleted once it was sent."""
 
     number: int
-    asker: Asker = field(repr=False)
+    origin: Origin = field(repr=False)
     arguments: dict[str, JsonValue] = field(repr=False)
     tries: int
     at: float
 
 
-class Answers:
+class EphemeralStore:
     def __init__(self, store: BotStore) -> None:
         self._store = store
 
-    def give(self, key: str, asker: Asker, payload: Payload) -> None:
-        """Once per `key`."""
+    def add(self, key: str, origin: Origin, payload: Payload) -> None:
+        """Store a message, unless one with this `key` is stored."""
         with self._store.transaction() as db:
             db.execute(
                 "INSERT OR IGNORE INTO answers (key, person, channel, thread, response_url, "
                 "payload, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
                     key,
-                    asker.user,
-                    asker.channel,
-                    asker.thread,
-                    asker.response_url,
+                    origin.user,
+                    origin.channel,
+                    origin.thread,
+                    origin.response_url,
                     json.dumps(payload.arguments),
                     time.time(),
                 ],
             )
 
-    def waiting(self, now: float) -> list[Answer]:
-        """Those due, one per person: the oldest."""
+    def due(self, now: float) -> list[EphemeralMessage]:
+        """The oldest message of each person, if it is due at `now`."""
         with self._store.transaction() as db:
             rows = db.execute(
                 "SELECT min(number), person, channel, thread, response_url, payload, tries, at, "
                 "retry FROM answers GROUP BY person"
             ).fetchall()
         return [
-            Answer(number, Asker(person, "", channel, thread, url), json.loads(payload), tries, at)
+            EphemeralMessage(
+                number, Origin(person, "", channel, thread, url), json.loads(payload), tries, at
+            )
             for number, person, channel, thread, url, payload, tries, at, retry in rows
             if retry <= now
         ]
 
-    def given(self, answer: Answer) -> None:
+    def remove(self, answer: EphemeralMessage) -> None:
         with self._store.transaction() as db:
             db.execute("DELETE FROM answers WHERE number = ?", [answer.number])
 
-    def later(self, answer: Answer, retry: float) -> None:
+    def postpone(self, answer: EphemeralMessage, retry: float) -> None:
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE answers SET tries = tries + 1, retry = ? WHERE number = ?",

@@ -1,21 +1,21 @@
-"""Which modal is opened, with what in it."""
+"""Opens modals with the values that are already known."""
 
 from pydantic import JsonValue
 
-from bot.blocks.elements import View, code, foreign
+from bot.blocks.elements import View, code, escape
 from bot.blocks.ephemeral import NOT_STARTED
-from bot.blocks.home import loading
-from bot.blocks.rendering_context import Look
-from bot.identity import People
-from bot.inbox import Asker
-from bot.modal_opener import Opener, Trigger
+from bot.blocks.home import loading_modal
+from bot.blocks.rendering_context import RenderingContext
+from bot.identity import SlackIdentities
+from bot.inbox import Origin
+from bot.modal_opener import ModalOpener, Trigger
 from bot.modals import (
-    Impact,
+    RollbackPreview,
     lock_form,
+    message_modal,
     promote_form,
     reject_form,
     rollback_form,
-    said_modal,
     unlock_form,
 )
 from bot.parse import Lock, PromoteForm, Rollback, Unlock
@@ -28,85 +28,94 @@ from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.trace import trace_id
 from engine.ports import SILENT
 
-_LOOK_BACK = 50
-_UNSAID = "not said yet"
+_HISTORY_LIMIT = 50
+_REASON_PENDING = "not entered yet"
 
 
 class Forms:
-    def __init__(self, platform: Platform, people: People, opener: Opener, look: Look) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        identities: SlackIdentities,
+        opener: ModalOpener,
+        rendering: RenderingContext,
+    ) -> None:
         self._platform = platform
-        self._people = people
+        self._identities = identities
         self._opener = opener
-        self._look = look
+        self._rendering = rendering
 
-    def promote(self, trigger: Trigger, begun: PromoteForm) -> None:
-        carried = _place(trigger.asker)
-        self._opener.open(trigger, promote_form(self._look, carried, begun.version, begun.target))
-
-    def lock(self, trigger: Trigger, begun: Lock) -> None:
-        carried = _place(trigger.asker) | {"target": begun.target}
+    def open_promote(self, trigger: Trigger, prefilled: PromoteForm) -> None:
+        metadata = _origin_metadata(trigger.origin)
         self._opener.open(
-            trigger, lock_form(self._look, carried, begun.target, begun.duration or "")
+            trigger, promote_form(self._rendering, metadata, prefilled.version, prefilled.target)
         )
 
-    def unlock(self, trigger: Trigger, begun: Unlock) -> None:
-        carried = _place(trigger.asker) | {"target": begun.target}
-        self._opener.open(trigger, unlock_form(begun.target, carried))
+    def open_lock(self, trigger: Trigger, prefilled: Lock) -> None:
+        metadata = _origin_metadata(trigger.origin) | {"target": prefilled.target}
+        self._opener.open(
+            trigger,
+            lock_form(self._rendering, metadata, prefilled.target, prefilled.duration or ""),
+        )
 
-    def reject(self, trigger: Trigger, change_id: str) -> None:
-        """UsageError when there is no such change."""
+    def open_unlock(self, trigger: Trigger, prefilled: Unlock) -> None:
+        metadata = _origin_metadata(trigger.origin) | {"target": prefilled.target}
+        self._opener.open(trigger, unlock_form(prefilled.target, metadata))
+
+    def open_reject(self, trigger: Trigger, change_id: str) -> None:
+        """Open the rejection form; UsageError if the change does not exist."""
         change = self._platform.changes.get(change_id)
-        carried = _place(trigger.asker) | {"change": change.id}
-        self._opener.open(trigger, reject_form(change, carried))
+        metadata = _origin_metadata(trigger.origin) | {"change": change.id}
+        self._opener.open(trigger, reject_form(change, metadata))
 
-    def rollback(self, trigger: Trigger, asked: Rollback) -> None:
-        """What it would undo is read while the modal is open."""
-        title = f"Roll back {asked.target}"
-        self._opener.open(trigger, loading(title), lambda: self._impact(trigger.asker, asked))
+    def open_rollback(self, trigger: Trigger, command: Rollback) -> None:
+        """Open a modal at once, and analyse the impact while it says that it is loading."""
+        title = f"Roll back {command.target}"
+        self._opener.open(
+            trigger, loading_modal(title), lambda: self._impact_view(trigger.origin, command)
+        )
 
-    def _impact(self, asker: Asker, asked: Rollback) -> View:
-        title = f"Roll back {asked.target}"
+    def _impact_view(self, origin: Origin, command: Rollback) -> View:
+        title = f"Roll back {command.target}"
         try:
-            return self._with_impact(self._people.operator(asker), asker, asked)
+            return self._preview(self._identities.resolve(origin), origin, command)
         except PromotionError as error:
-            return said_modal(title, f"*{NOT_STARTED}:* {foreign(str(error), 2000)}")
+            return message_modal(title, f"*{NOT_STARTED}:* {escape(str(error), 2000)}")
 
-    def _with_impact(self, operator: Operator, asker: Asker, asked: Rollback) -> View:
+    def _preview(self, operator: Operator, origin: Origin, command: Rollback) -> View:
         path = self._platform.engine.path
-        version = asked.version or self._version_before(asked.target)
+        version = command.version or self._version_before(command.target)
         request = parse_rollback_request(
-            path, version, asked.target, operator, trace_id(), asked.reason or _UNSAID
+            path, version, command.target, operator, trace_id(), command.reason or _REASON_PENDING
         )
         plan = self._platform.engine.plan(request, SILENT, GateMode.LIST)
         blockers = [finding.reason for finding in plan.policy if finding.blocks]
         if blockers:
-            said = foreign(self._look.in_slack("; ".join(blockers)), 2000)
-            return said_modal(f"Roll back {asked.target}", f"*{NOT_STARTED}:* {said}")
+            text = escape(self._rendering.use_slash_commands("; ".join(blockers)), 2000)
+            return message_modal(f"Roll back {command.target}", f"*{NOT_STARTED}:* {text}")
         if plan.effect is Effect.NOTHING:
-            runs = f"{code(version)} is what {asked.target} runs already."
-            return said_modal(f"Roll back {asked.target}", f"*Nothing to do:* {runs}")
+            runs = f"{code(version)} is already running in {command.target}."
+            return message_modal(f"Roll back {command.target}", f"*Nothing to do:* {runs}")
         running = plan.previous
-        carried = _place(asker) | {
+        metadata = _origin_metadata(origin) | {
             "version": str(request.version),
-            "target": asked.target,
+            "target": command.target,
             "running": running.digest if running else "",
         }
-        impact = Impact(
+        impact = RollbackPreview(
             str(request.version),
-            asked.target,
+            command.target,
             running.version if running else None,
             plan.impact,
             plan.approvals_required,
         )
-        return rollback_form(impact, carried, asked.reason)
+        return rollback_form(impact, metadata, command.reason)
 
     def _version_before(self, target: str) -> str:
-        """
-        The version promoted there before the one that runs; never the one a rollback just left.
-        """
+        """The promoted version before the running one, never one just rolled back from."""
         moves = [
             entry.record
-            for entry in self._platform.engine.history(target, _LOOK_BACK)
+            for entry in self._platform.engine.history(target, _HISTORY_LIMIT)
             if isinstance(entry.record, PromotionRecord | RollbackRecord)
         ]
         promoted = [each.version for each in moves if isinstance(each, PromotionRecord)]
@@ -114,11 +123,9 @@ class Forms:
         older = promoted[promoted.index(running) :] if running in promoted else []
         before = next((version for version in older if version != running), None)
         if before is None:
-            raise VersionNotPromotedError(
-                f"There is no version before the one '{target}' runs: nothing to go back to"
-            )
+            raise VersionNotPromotedError(f"'{target}' has no earlier version to roll back to")
         return before
 
 
-def _place(asker: Asker) -> dict[str, JsonValue]:
-    return {"channel": asker.channel, "thread": asker.thread or ""}
+def _origin_metadata(origin: Origin) -> dict[str, JsonValue]:
+    return {"channel": origin.channel, "thread": origin.thread or ""}

@@ -1,4 +1,4 @@
-"""How far the gates of a change are, and the lines about them in its thread."""
+"""The gate progress of changes, and the lines about it in their threads."""
 
 import time
 from typing import Any
@@ -8,22 +8,22 @@ from pydantic import ValidationError
 from bot.blocks.change import GateProgress
 from bot.blocks.gates import gate_lines
 from bot.database import BotStore
-from bot.message_store import Messages, Wanted
-from bot.thread_content import root_key
+from bot.message_store import DesiredMessage, MessageStore
+from bot.thread_content import card_key
 from engine.domain.gate import GateResult
 
-# Gates that end within this many seconds of each other share a line.
+# Gates that end within this many seconds of each other share a message.
 MERGED = 1.0
 _KEPT_SECONDS = 30 * 86400
 
 
-class GateLog:
-    def __init__(self, store: BotStore, messages: Messages, merged: float = MERGED) -> None:
+class GateProgressStore:
+    def __init__(self, store: BotStore, messages: MessageStore, merged: float = MERGED) -> None:
         self._store = store
         self._messages = messages
         self._merged = merged
 
-    def started(self, change_id: str, gate: str) -> None:
+    def record_start(self, change_id: str, gate: str) -> None:
         with self._store.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO gates (change_id, gate, status, at) "
@@ -32,12 +32,12 @@ class GateLog:
             )
             db.execute("DELETE FROM gates WHERE at < ?", [time.time() - _KEPT_SECONDS])
 
-    def finished(self, change_id: str, channel: str | None, document: Any) -> None:
-        """Kept, and said in `channel` if there is one: with those that ended just before."""
+    def record_end(self, change_id: str, channel: str | None, document: Any) -> None:
+        """Store a gate result; in `channel`, post it together with those that ended just before."""
         try:
             result = GateResult.model_validate(document)
         except ValidationError:
-            # The feed of a newer floe; how the change ends is told all the same.
+            # A newer floe wrote this event; the end of the change is still announced.
             return
         line = self._line(change_id) if channel else None
         with self._store.transaction() as db:
@@ -54,9 +54,9 @@ class GateLog:
                 ],
             )
         if channel and line:
-            self._say(change_id, channel, line)
+            self._post(change_id, channel, line)
 
-    def progress(self, change_id: str, total: int) -> GateProgress:
+    def read_progress(self, change_id: str, total: int) -> GateProgress:
         with self._store.transaction() as db:
             rows = db.execute(
                 "SELECT gate, result FROM gates WHERE change_id = ? ORDER BY at", [change_id]
@@ -66,18 +66,18 @@ class GateLog:
         return GateProgress(max(total, len(rows)), finished, running)
 
     def _line(self, change_id: str) -> str:
-        """The newest line nobody has seen yet, else a new one."""
-        lines = self._messages.under(f"{change_id}:gates:")
-        if lines and self._messages.unsent(lines[-1]):
+        """The key of the newest message that is not posted yet, or of a new one."""
+        lines = self._messages.keys_with_prefix(f"{change_id}:gates:")
+        if lines and self._messages.is_unseen(lines[-1]):
             return lines[-1]
         return f"{change_id}:gates:{len(lines)}"
 
-    def _say(self, change_id: str, channel: str, line: str) -> None:
+    def _post(self, change_id: str, channel: str, line: str) -> None:
         with self._store.transaction() as db:
             rows = db.execute(
                 "SELECT result FROM gates WHERE change_id = ? AND line = ? ORDER BY at",
                 [change_id, line],
             ).fetchall()
         results = [GateResult.model_validate_json(result) for (result,) in rows]
-        wanted = Wanted(line, gate_lines(line, results), root_key(change_id))
-        self._messages.want(channel, wanted, time.time() + self._merged)
+        wanted = DesiredMessage(line, gate_lines(line, results), card_key(change_id))
+        self._messages.ensure(channel, wanted, time.time() + self._merged)

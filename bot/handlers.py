@@ -1,21 +1,21 @@
-"""What was accepted is carried out here, outside of any listener, and whoever asked is told."""
+"""Runs accepted actions, outside of listeners."""
 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from bot.blocks.change import title
-from bot.blocks.elements import Payload, code, duration, foreign, who
-from bot.blocks.ephemeral import note, refusal, try_instead
-from bot.blocks.rendering_context import Look
-from bot.blocks.status import promotions
-from bot.expiry import asked_at, too_old
-from bot.identity import People
-from bot.inbox import Asked
-from bot.lock_banners import Banners, Place
-from bot.message_store import Messages
-from bot.thread_content import root_key
+from bot.blocks.change import change_title
+from bot.blocks.elements import Payload, code, escape, format_duration, mention
+from bot.blocks.ephemeral import note, refusal, suggest_command
+from bot.blocks.rendering_context import RenderingContext
+from bot.blocks.status import render_status
+from bot.expiry import accepted_at, refuse_if_expired
+from bot.identity import SlackIdentities
+from bot.inbox import Action
+from bot.lock_banners import LockBanners, Place
+from bot.message_store import MessageStore
+from bot.thread_content import card_key
 from engine.api import Platform
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import (
@@ -40,8 +40,8 @@ from engine.domain.text import reason_text
 from engine.ports import SILENT
 
 _log = logging.getLogger(__name__)
-FACE = "slack"
-NOT_DONE: Mapping[str, str] = {
+INTERFACE = "slack"
+FAILURE_HEADLINES: Mapping[str, str] = {
     "promote": "Not started",
     "rollback": "Not started",
     "approve": "Not approved",
@@ -52,25 +52,25 @@ NOT_DONE: Mapping[str, str] = {
 }
 
 
-class Decisions:
-    """Every method answers the person who asked, or None where a message for all says enough."""
+class ActionHandlers:
+    """One method per action; None means that a message in the channel answers it."""
 
     def __init__(
         self,
         platform: Platform,
-        people: People,
-        banners: Banners,
-        messages: Messages,
-        look: Look,
-        told: Callable[[], None],
+        identities: SlackIdentities,
+        banners: LockBanners,
+        messages: MessageStore,
+        rendering: RenderingContext,
+        wake_follower: Callable[[], None],
     ) -> None:
         self._platform = platform
-        self._people = people
+        self._identities = identities
         self._banners = banners
         self._messages = messages
-        self._look = look
-        self._told = told
-        self._kinds: Mapping[str, Callable[[Asked], Payload | None]] = {
+        self._rendering = rendering
+        self._wake_follower = wake_follower
+        self._kinds: Mapping[str, Callable[[Action], Payload | None]] = {
             "promote": self._promote,
             "rollback": self._rollback,
             "approve": self._approve,
@@ -80,200 +80,209 @@ class Decisions:
             "promotions": self._promotions,
         }
 
-    def carry_out(self, asked: Asked) -> Payload | None:
-        """A refusal is an answer too; only what nobody expected is raised."""
+    def handle(self, action: Action) -> Payload | None:
+        """Run `action` and return its answer, or a refusal; only unexpected errors are raised."""
         now = self._platform.engine.clock.now()
-        old = too_old(asked, NOT_DONE[asked.kind], now, self._look)
-        if old is not None:
-            return old
+        refused = refuse_if_expired(action, FAILURE_HEADLINES[action.kind], now, self._rendering)
+        if refused is not None:
+            return refused
         try:
-            return self._kinds[asked.kind](asked)
+            return self._kinds[action.kind](action)
         except PromotionError as error:
-            trace = asked.trace_id
-            _log.info("%s by %s: %s (trace %s)", asked.kind, asked.asker.user, error, trace)
-            return refusal(NOT_DONE[asked.kind], self._advice(error), self._next(asked), trace)
+            trace = action.trace_id
+            _log.info("%s by %s: %s (trace %s)", action.kind, action.origin.user, error, trace)
+            return refusal(
+                FAILURE_HEADLINES[action.kind], self._translate(error), self._hint(action), trace
+            )
 
-    def _advice(self, error: PromotionError) -> str:
-        return self._look.in_slack(str(error))
+    def _translate(self, error: PromotionError) -> str:
+        return self._rendering.use_slash_commands(str(error))
 
-    def _promote(self, asked: Asked) -> Payload | None:
-        operator = self._people.operator(asked.asker)
+    def _promote(self, action: Action) -> Payload | None:
+        operator = self._identities.resolve(action.origin)
         request = parse_promotion_request(
             self._platform.engine.path,
-            asked.text("version"),
-            asked.text("source") or None,
-            asked.text("target"),
+            action.argument("version"),
+            action.argument("source") or None,
+            action.argument("target"),
             operator,
-            asked.trace_id,
+            action.trace_id,
             Overrides(
-                asked.text("allow_older") != "",
-                asked.text("override_rollback") != "",
-                asked.text("reason"),
+                action.argument("allow_older") != "",
+                action.argument("override_rollback") != "",
+                action.argument("reason"),
             ),
         )
-        return self._submit(asked, request)
+        return self._submit(action, request)
 
-    def _rollback(self, asked: Asked) -> Payload | None:
-        operator = self._people.operator(asked.asker)
+    def _rollback(self, action: Action) -> Payload | None:
+        operator = self._identities.resolve(action.origin)
         request = parse_rollback_request(
             self._platform.engine.path,
-            asked.text("version"),
-            asked.text("target"),
+            action.argument("version"),
+            action.argument("target"),
             operator,
-            asked.trace_id,
-            asked.text("reason"),
+            action.trace_id,
+            action.argument("reason"),
         )
-        return self._submit(asked, request)
+        return self._submit(action, request)
 
-    def _submit(self, asked: Asked, request: PromotionRequest | RollbackRequest) -> Payload | None:
+    def _submit(
+        self, action: Action, request: PromotionRequest | RollbackRequest
+    ) -> Payload | None:
         engine = self._platform.engine
-        request = replace(request, asked_at=asked_at(asked))
+        request = replace(request, asked_at=accepted_at(action))
         plan = engine.plan(request, SILENT, GateMode.LIST)
         running = plan.previous.digest if plan.previous else ""
-        if isinstance(request, RollbackRequest) and asked.text("running") not in ("", running):
+        if isinstance(request, RollbackRequest) and action.argument("running") not in ("", running):
             version = plan.previous.version if plan.previous else "nothing"
             raise ConflictError(
-                f"'{request.target}' runs {version} by now, so what you saw of the impact is not "
-                "so any more"
+                f"'{request.target}' now runs {version}, so the impact you saw is out of date. "
+                "Send the command again"
             )
         if plan.effect is Effect.NOTHING and not plan.error:
-            runs = f"{code(str(request.version))} is what {request.target} runs already."
+            runs = f"{code(str(request.version))} is already running in {request.target}."
             return note(f"*Nothing to do:* {runs}")
         blockers = [f.reason for f in plan.policy if f.blocks]
-        context = {"slack_channel": asked.asker.channel, "quiet": bool(blockers)}
-        change = self._platform.changes.submit(request, FACE, asked.key, context)
+        context = {"slack_channel": action.origin.channel, "quiet": bool(blockers)}
+        change = self._platform.changes.submit(request, INTERFACE, action.key, context)
         self._platform.worker.wake()
-        self._told()
+        self._wake_follower()
         if blockers:
             locked = any(f.error is EnvironmentLockedError for f in plan.blockers)
-            unlock = f"{self._look.commands.unlock} {request.target} it is over"
-            way_out = f"Whoever may: {code(unlock)}" if locked else self._next(asked)
-            why = self._look.in_slack("; ".join(blockers))
-            return refusal(NOT_DONE[asked.kind], why, way_out, change.trace_id)
-        return None if change.trace_id == asked.trace_id else self._under_way(change)
+            unlock = f"{self._rendering.commands.unlock} {request.target} incident is over"
+            hint = f"To unlock it, if you may: {code(unlock)}" if locked else self._hint(action)
+            why = self._rendering.use_slash_commands("; ".join(blockers))
+            return refusal(FAILURE_HEADLINES[action.kind], why, hint, change.trace_id)
+        return None if change.trace_id == action.trace_id else self._already_in_progress(change)
 
-    def _under_way(self, change: Change) -> Payload:
-        by = who(change.requester.name, change.requester.id)
-        place = self._messages.place(root_key(change.id))
-        where = f" It stands in <#{place[0]}>." if place else ""
+    def _already_in_progress(self, change: Change) -> Payload:
+        by = mention(change.requester.name, change.requester.id)
+        place = self._messages.location(card_key(change.id))
+        where = f" Follow it in <#{place[0]}>." if place else ""
         return note(
-            f"*Nothing new was started:* {foreign(title(change))} is under way as {change.id}, "
-            f"asked for by {by}.{where}"
+            f"*Nothing new was started:* {escape(change_title(change))} is already in progress as "
+            f"{change.id}, requested by {by}.{where}"
         )
 
-    def _approve(self, asked: Asked) -> Payload | None:
+    def _approve(self, action: Action) -> Payload | None:
         return self._decide(
-            asked, lambda operator, change: self._platform.changes.approve(change, operator, FACE)
+            action,
+            lambda operator, change: self._platform.changes.approve(change, operator, INTERFACE),
         )
 
-    def _reject(self, asked: Asked) -> Payload | None:
-        reason = reason_text(asked.text("reason"))
+    def _reject(self, action: Action) -> Payload | None:
+        reason = reason_text(action.argument("reason"))
         return self._decide(
-            asked,
-            lambda operator, change: self._platform.changes.reject(change, operator, reason, FACE),
+            action,
+            lambda operator, change: self._platform.changes.reject(
+                change, operator, reason, INTERFACE
+            ),
         )
 
-    def _decide(self, asked: Asked, decide: Callable[[Operator, str], Change]) -> Payload | None:
-        operator = self._people.operator(asked.asker)
-        change_id = asked.text("change")
+    def _decide(self, action: Action, decide: Callable[[Operator, str], Change]) -> Payload | None:
+        operator = self._identities.resolve(action.origin)
+        change_id = action.argument("change")
         try:
             decide(operator, change_id)
         except ChangeClosedError as error:
             change = self._platform.changes.get(change_id)
-            if asked.tries > 1 and operator.name in _deciders(change):
-                # It was decided just before something ended us; the message says so.
+            if action.tries > 1 and operator.name in _deciders(change):
+                # The decision was stored before floe stopped, and the message shows it.
                 return None
             return refusal(
-                NOT_DONE[asked.kind],
-                self._decided(change, str(error)),
+                FAILURE_HEADLINES[action.kind],
+                self._describe_decision(change, str(error)),
                 "Your click changed nothing.",
             )
         finally:
             self._platform.worker.wake()
-            self._told()
+            self._wake_follower()
         return None
 
-    def _decided(self, change: Change, otherwise: str) -> str:
+    def _describe_decision(self, change: Change, otherwise: str) -> str:
         now = self._platform.engine.clock.now()
         ago = _ago(change.updated_at, now)
-        agreed = ", ".join(given.operator for given in change.approvals)
+        approvers = ", ".join(given.operator for given in change.approvals)
         match change.state:
             case ChangeState.EXECUTING | ChangeState.PROMOTED:
-                by = f"{agreed} approved it" if agreed else "it is under way"
-                return f"{change.id} is decided already: {by}, {ago}"
+                by = f"{approvers} approved it" if approvers else "it is in progress"
+                return f"{change.id} is already decided: {by}, {ago}"
             case ChangeState.AWAITING_APPROVAL | ChangeState.CHECKING:
                 return otherwise
             case state:
-                said = change.ended.message if change.ended else state.value
-                return f"{change.id} is {state.value} ({ago}): {said}"
+                reason = change.ended.message if change.ended else state.value
+                return f"{change.id} is {state.value} ({ago}): {reason}"
 
-    def _lock(self, asked: Asked) -> Payload | None:
-        operator = self._people.operator(asked.asker)
+    def _lock(self, action: Action) -> Payload | None:
+        operator = self._identities.resolve(action.origin)
         request = parse_lock_request(
             self._platform.engine.path,
-            asked.text("target"),
+            action.argument("target"),
             operator,
-            asked.trace_id,
-            asked.text("reason"),
-            asked.text("duration") or None,
+            action.trace_id,
+            action.argument("reason"),
+            action.argument("duration") or None,
         )
         result = self._platform.engine.run(request, SILENT)
-        if result.error and not self._mine(asked, operator, request.reason):
-            self._raise_refused(result)
-        place = Place(asked.asker.channel, asked.asker.thread) if asked.asker.channel else None
+        if result.error and not self._is_own_lock(action, operator, request.reason):
+            self._raise_refusal(result)
+        place = (
+            Place(action.origin.channel, action.origin.thread) if action.origin.channel else None
+        )
         self._banners.refresh(request.target, place)
-        if self._look.channel or place:
+        if self._rendering.channel or place:
             return None
         return note(f"*{request.target} is locked.*")
 
-    def _mine(self, asked: Asked, operator: Operator, reason: str) -> bool:
-        """Whether the lock in the way is the one this very request took before we were ended."""
-        if asked.tries <= 1:
+    def _is_own_lock(self, action: Action, operator: Operator, reason: str) -> bool:
+        """Whether an earlier try of this action took the lock, before floe stopped."""
+        if action.tries <= 1:
             return False
-        [row] = self._platform.engine.status(asked.text("target"))
+        [row] = self._platform.engine.status(action.argument("target"))
         held = row.lock
         if held is None or held.reason != reason:
             return False
         return held.operator in operator.identities
 
-    def _unlock(self, asked: Asked) -> Payload | None:
-        operator = self._people.operator(asked.asker)
-        target = asked.text("target")
+    def _unlock(self, action: Action) -> Payload | None:
+        operator = self._identities.resolve(action.origin)
+        target = action.argument("target")
         request = parse_unlock_request(
-            self._platform.engine.path, target, operator, asked.trace_id, asked.text("reason")
+            self._platform.engine.path, target, operator, action.trace_id, action.argument("reason")
         )
         result: Result = self._platform.engine.run(request, SILENT)
-        self._raise_refused(result)
+        self._raise_refusal(result)
         self._banners.refresh()
-        if result.outcome is Ending.UNCHANGED and asked.tries <= 1:
+        if result.outcome is Ending.UNCHANGED and action.tries <= 1:
             return note(f"*Nothing to do:* {target} is not locked.")
-        return note(f"*{target} is unlocked.* What waited can continue.")
+        return note(f"*{target} is unlocked.* Waiting changes can continue.")
 
-    def _raise_refused(self, result: Result) -> None:
-        """Whoever asked is told at once; what refused them goes on record meanwhile."""
+    def _raise_refusal(self, result: Result) -> None:
+        """Raise the error of `result` at once; the refusal is recorded in the background."""
         if result.error:
             self._platform.engine.pool.submit(self._platform.refused, result.plan)
             raise result.error
 
-    def _promotions(self, asked: Asked) -> Payload | None:
-        self._people.operator(asked.asker)
-        target = asked.text("target")
+    def _promotions(self, action: Action) -> Payload | None:
+        self._identities.resolve(action.origin)
+        target = action.argument("target")
         engine = self._platform.engine
         rows = engine.status(target or None)
         changes = self._platform.store.open(target or None)
-        return promotions(rows, changes, engine.clock.now(), self._look)
+        return render_status(rows, changes, engine.clock.now(), self._rendering)
 
-    def _next(self, asked: Asked) -> str:
-        commands = self._look.commands
-        match asked.kind:
+    def _hint(self, action: Action) -> str:
+        commands = self._rendering.commands
+        match action.kind:
             case "approve" | "reject":
-                return "Nothing was decided."
+                return "Nothing was changed."
             case "promote" | "rollback":
-                return f"See what runs where: `{commands.promotions}`"
+                return f"See the environments: `{commands.promotions}`"
             case "lock":
-                return try_instead(f"{commands.promotions} {asked.text('target')}")
+                return suggest_command(f"{commands.promotions} {action.argument('target')}")
             case "unlock":
-                return "Whoever locked it, or whom the environment authorizes, can unlock it."
+                return "Its locker and people authorized for the environment can unlock it."
             case _:
                 return "Try again in a moment."
 
@@ -284,4 +293,4 @@ def _deciders(change: Change) -> Names:
 
 
 def _ago(then: datetime, now: datetime) -> str:
-    return f"{duration((now - then).total_seconds())} ago"
+    return f"{format_duration((now - then).total_seconds())} ago"

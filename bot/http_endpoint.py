@@ -1,4 +1,4 @@
-"""Slack's requests over HTTP: one route for commands, clicks, modals and events."""
+"""The HTTP route for Slack's commands, clicks, modals and events."""
 
 import logging
 
@@ -7,12 +7,12 @@ from slack_bolt import App
 from slack_bolt.adapter.flask import SlackRequestHandler
 
 _log = logging.getLogger(__name__)
-# Slack sends at most some hundred kilobytes (a view's state).
+# Slack sends at most a few hundred kilobytes (the state of a view).
 _MOST_BYTES = 1024 * 1024
 
 
-def blueprint(app: App) -> Blueprint:
-    """POST /slack/events, for the web application that serves it."""
+def slack_blueprint(app: App) -> Blueprint:
+    """The Flask blueprint with POST /slack/events."""
     slack = Blueprint("slack", __name__)
     handler = SlackRequestHandler(app)
 
@@ -22,9 +22,11 @@ def blueprint(app: App) -> Blueprint:
         try:
             answer: Response = handler.handle(request)
         except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
-            # Nothing Slack sends: Bolt takes the body apart before its signature is looked at,
-            # and what listeners of ours raise does not come out here.
-            _log.warning("a request was refused: it cannot be read (%s)", type(error).__name__)
+            # Slack does not send this. Bolt parses the body before it checks the signature; errors
+            # of listeners do not reach this handler.
+            _log.warning(
+                "a request was refused: its body cannot be parsed (%s)", type(error).__name__
+            )
             return Response(status=400)
         return answer
 

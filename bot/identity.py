@@ -1,4 +1,4 @@
-"""From a Slack user to who they are: verified by Slack now, or refused."""
+"""Resolves Slack users to operators, verified by Slack at every action."""
 
 import logging
 import re
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.database import BotStore
-from bot.inbox import Asker
+from bot.inbox import Origin
 from bot.membership import Workspace, member_names
-from bot.webapi import SlackApi, SlackTrouble
+from bot.webapi import SlackApi, SlackCallError
 from engine.domain.errors import AuthorizationError, IdentityUnavailableError
 from engine.domain.identity import Claims, Directory
 from engine.domain.names import Names, canonical_name
@@ -22,30 +22,30 @@ _CACHED_SECONDS = 60.0
 _MOST_MENTIONS = 3
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 _SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
-# The workspace has no user groups, or does not show them to us: nobody is in one.
+# The workspace has no user groups, or the bot may not read them: treated as no groups.
 _NO_GROUPS = frozenset(
     {"plan_upgrade_required", "missing_scope", "unknown_method", "paid_teams_only", "no_permission"}
 )
 
 
-class LookUpFailedError(AuthorizationError):
-    """Slack could not say who somebody is, so nothing was done for them."""
+class IdentityLookupError(AuthorizationError):
+    """Slack could not identify a user, so the action was not carried out."""
 
 
 @dataclass
 class _Groups:
-    """User groups by canonical handle, and the members of those that were asked for."""
+    """User group ids by canonical handle, and the members of the groups read so far."""
 
     ids: dict[str, str]
     read_at: float
     members: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
-class People:
+class SlackIdentities:
     """
-    Who is behind a click. users.info is asked every time; user groups at most once a minute.
+    Resolves users with users.info at every action, and their groups at most once a minute.
 
-    `groups` are those that some rule speaks of: Slack is asked about no others.
+    Only the members of `groups`, which rules of the manifest name, are read.
     """
 
     def __init__(
@@ -66,57 +66,58 @@ class People:
         self._generation = 0
         self._home: Workspace | None = None
 
-    def operator(self, asker: Asker) -> Operator:
-        """Whoever that is now; AuthorizationError for whom nobody here vouches."""
+    def resolve(self, origin: Origin) -> Operator:
+        """The operator behind a request; AuthorizationError if they are not a member."""
         home = self._workspace()
-        user = self._user(asker.user)
-        ids = member_names(user, home, asker.team)
+        user = self._user(origin.user)
+        ids = member_names(user, home, origin.team)
         email = _email(user)
         claims = Claims(
-            id=f"slack:{home.team}/{asker.user}",
+            id=f"slack:{home.team}/{origin.user}",
             source=IdentitySource.SLACK,
             verified=True,
             verified_names=(email, *ids) if email else ids,
-            groups=self._groups_of(asker.user),
+            groups=self._groups_of(origin.user),
         )
         operator = self._directory.operator(claims)
-        if self.id_of(operator.name) != operator.id:
-            self._store.keep_fact(_fact(operator.name), operator.id)
+        if self.find_id(operator.name) != operator.id:
+            self._store.write_fact(_fact_name(operator.name), operator.id)
         return operator
 
-    def regroup(self, operator: Operator) -> Operator:
+    def refresh_groups(self, operator: Operator) -> Operator:
         """
-        Somebody who came through Slack, with the groups they are in now; not verified any more
-        where Slack would refuse them today. IdentityUnavailableError where it cannot say.
+        Read the groups of a Slack user again; a user who is no longer a member is unverified.
+
+        Raises IdentityUnavailableError if Slack does not answer.
         """
         team, _, user = operator.id.removeprefix("slack:").partition("/")
         try:
-            now = self.operator(Asker(user, team, channel=""))
-        except LookUpFailedError as error:
+            now = self.resolve(Origin(user, team, channel=""))
+        except IdentityLookupError as error:
             raise IdentityUnavailableError(
-                f"Whether {operator.name} still may cannot be asked: {error}"
+                f"Slack could not confirm the groups of {operator.name}: {error}"
             ) from error
         except AuthorizationError as error:
-            _log.info("%s counts no more: %s", operator.id, error)
+            _log.info("%s is no longer a member: %s", operator.id, error)
             return replace(operator, verified=False, groups=frozenset(), names=frozenset())
         return replace(operator, groups=now.groups, names=now.names, claimed=now.claimed)
 
-    def id_of(self, name: str) -> str:
-        """The qualified id of somebody met before."""
-        return self._store.fact(_fact(name)) or ""
+    def find_id(self, name: str) -> str:
+        """The qualified id of a name that was resolved before, or an empty string."""
+        return self._store.read_fact(_fact_name(name)) or ""
 
-    def mention(self, groups: tuple[str, ...]) -> str:
-        """Whom an ask is put to, so that Slack tells them; never refuses and never raises."""
+    def mention_groups(self, groups: tuple[str, ...]) -> str:
+        """Mention `groups` so that Slack notifies them, or only name them if Slack fails."""
         if not groups:
             return "Approvers"
         try:
-            return ", ".join(self._mention(group) for group in groups)
-        except SlackTrouble as trouble:
-            _log.warning("approvers are named without being notified: %s", trouble)
+            return ", ".join(self._mention_group(group) for group in groups)
+        except SlackCallError as error:
+            _log.warning("approvers are not notified, because Slack could not find them: %s", error)
             return ", ".join(f"*{group}*" for group in groups)
 
-    def forget_groups(self) -> None:
-        """Somebody changed them."""
+    def clear_group_cache(self) -> None:
+        """Read the groups again at the next action."""
         with self._lock:
             self._groups = None
             self._generation += 1
@@ -124,20 +125,20 @@ class People:
     def _workspace(self) -> Workspace:
         if self._home is None:
             try:
-                told = self._api.call("auth.test", {})
-                self._home = Workspace(str(told["team_id"]), told.get("enterprise_id") or None)
-            except (SlackTrouble, KeyError) as trouble:
-                raise _failed("which workspace this is", trouble) from trouble
+                answer = self._api.call("auth.test", {})
+                self._home = Workspace(str(answer["team_id"]), answer.get("enterprise_id") or None)
+            except (SlackCallError, KeyError) as error:
+                raise _lookup_error("which workspace this is", error) from error
         return self._home
 
     def _user(self, user: str) -> Mapping[str, Any]:
         try:
             found = self._api.read("users.info", user=user).get("user")
-        except SlackTrouble as trouble:
-            raise _failed("who you are", trouble) from trouble
+        except SlackCallError as error:
+            raise _lookup_error("who you are", error) from error
         if not isinstance(found, dict) or found.get("id") != user:
-            raise LookUpFailedError(
-                "Slack's answer about who you are was not about you, so nothing was done: try again"
+            raise IdentityLookupError(
+                "Slack answered with another user, so nothing was done. Try again"
             )
         return found
 
@@ -148,8 +149,8 @@ class People:
             return frozenset(
                 name for name in wanted if name in known.ids and user in self._members(known, name)
             )
-        except SlackTrouble as trouble:
-            raise _failed("your user groups", trouble) from trouble
+        except SlackCallError as error:
+            raise _lookup_error("your user groups", error) from error
 
     def _read_groups(self) -> _Groups:
         with self._lock:
@@ -159,7 +160,7 @@ class People:
         read_at = self._clock()
         fresh = _Groups(self._list_groups() if self._named else {}, read_at)
         with self._lock:
-            # What was changed while it was read is read again next time.
+            # If groups changed during this read, the next action reads them again.
             if generation == self._generation:
                 self._groups = fresh
         return fresh
@@ -167,9 +168,9 @@ class People:
     def _list_groups(self) -> dict[str, str]:
         try:
             listed = self._api.read("usergroups.list").get("usergroups", [])
-        except SlackTrouble as trouble:
-            if trouble.code in _NO_GROUPS:
-                _log.info("Slack user groups are not used: %s", trouble)
+        except SlackCallError as error:
+            if error.code in _NO_GROUPS:
+                _log.info("Slack user groups are not used: %s", error)
                 return {}
             raise
         return {
@@ -184,27 +185,27 @@ class People:
             known.members[name] = frozenset(map(str, listed.get("users", [])))
         return known.members[name]
 
-    def _mention(self, group: str) -> str:
+    def _mention_group(self, group: str) -> str:
         known = self._read_groups().ids.get(canonical_name(group))
         if known:
             return f"<!subteam^{known}>"
         members = sorted(self._directory.members(group))[:_MOST_MENTIONS]
-        found = [mention for name in members if (mention := self._mention_of(name))]
+        found = [mention for name in members if (mention := self._mention_person(name))]
         return f"*{group}* ({', '.join(found)})" if found else f"*{group}*"
 
-    def _mention_of(self, name: str) -> str:
-        met = self.id_of(name).rpartition("/")[2]
-        if not met and _SLACK_USER.fullmatch(name):
-            met = name
-        if not met and _EMAIL.fullmatch(name):
+    def _mention_person(self, name: str) -> str:
+        user = self.find_id(name).rpartition("/")[2]
+        if not user and _SLACK_USER.fullmatch(name):
+            user = name
+        if not user and _EMAIL.fullmatch(name):
             try:
-                met = str(self._api.read("users.lookupByEmail", email=name)["user"]["id"])
-            except (SlackTrouble, KeyError, TypeError) as error:
+                user = str(self._api.read("users.lookupByEmail", email=name)["user"]["id"])
+            except (SlackCallError, KeyError, TypeError) as error:
                 _log.debug("%s is not found in Slack: %s", name, error)
-        return f"<@{met}>" if _SLACK_USER.fullmatch(met) else ""
+        return f"<@{user}>" if _SLACK_USER.fullmatch(user) else ""
 
 
-def _fact(name: str) -> str:
+def _fact_name(name: str) -> str:
     return f"person:{canonical_name(name)}"
 
 
@@ -216,7 +217,7 @@ def _email(user: Mapping[str, Any]) -> str | None:
     return email if len(email) <= 254 and _EMAIL.fullmatch(email) else None
 
 
-def _failed(what: str, trouble: Exception) -> LookUpFailedError:
-    return LookUpFailedError(
-        f"I could not check {what} (Slack: {trouble}), so I did nothing. Try again in a moment"
+def _lookup_error(subject: str, error: Exception) -> IdentityLookupError:
+    return IdentityLookupError(
+        f"I could not check {subject} (Slack: {error}), so I did nothing. Try again in a moment"
     )

@@ -1,4 +1,4 @@
-"""What people asked for, kept before it is acknowledged: done exactly once, whatever happens."""
+"""The inbox of actions, which are stored before Slack gets its acknowledgement."""
 
 import hashlib
 import json
@@ -17,10 +17,11 @@ _KEPT_SECONDS = 48 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Origin:
     """
-    Whoever asked and where: as Slack signed it. `thread` is the thread they are in, and
-    `response_url` answers them alone, for half an hour.
+    The user who sent a request, and the place to answer them.
+
+    `response_url` accepts messages for this user alone, for half an hour.
     """
 
     user: str
@@ -31,124 +32,129 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Action:
     """
-    One accepted action. `key` is the same for every delivery of it, `tries` counts attempts, `at`
-    is when it was accepted, in seconds since 1970.
+    A command, click or submitted form.
+
+    `key` is the same for every delivery, `tries` counts attempts, and `at` is the time of
+    acceptance in seconds since 1970.
     """
 
     key: str
     kind: str
-    asker: Asker
+    origin: Origin
     trace_id: str
-    words: dict[str, JsonValue]
+    arguments: dict[str, JsonValue]
     tries: int = 0
     at: float = field(default_factory=time.time)
 
-    def text(self, name: str) -> str:
-        value = self.words.get(name)
+    def argument(self, name: str) -> str:
+        value = self.arguments.get(name)
         return value if isinstance(value, str) else ""
 
 
-def key_of(kind: str, *parts: str) -> str:
-    """Ids of deliveries can be secrets (trigger_id), so only their digest is kept."""
+def action_key(kind: str, *parts: str) -> str:
+    """Hash the ids of a delivery, because they can be secrets (trigger_id)."""
     return f"{kind}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()}"
 
 
 class Inbox:
     def __init__(self, store: BotStore) -> None:
         self._store = store
-        self._arrived: SimpleQueue[_Arrival] = SimpleQueue()
+        self._queue: SimpleQueue[_Queued] = SimpleQueue()
 
     @property
-    def arrived(self) -> int:
-        """How many wait to be kept."""
-        return self._arrived.qsize()
+    def queue_length(self) -> int:
+        """The number of actions waiting to be stored."""
+        return self._queue.qsize()
 
-    def accept(self, asked: Asked) -> bool:
+    def accept(self, action: Action) -> bool:
         """
-        Keep it; False when it was delivered before. What arrives at the same time is kept
-        together: Slack waits, and a disk is slow to say that something is on it.
-        """
-        arrival = _Arrival(asked)
-        self._arrived.put(arrival)
-        self._keep_arrived()
-        return arrival.kept.result()
+        Store `action`; False if it was delivered before.
 
-    def _keep_arrived(self) -> None:
-        """All that has arrived by now, or nothing where another thread has kept it already."""
-        taken: list[_Arrival] = []
+        Concurrent actions share one transaction, because a disk sync is slow and Slack waits.
+        """
+        queued = _Queued(action)
+        self._queue.put(queued)
+        self._store_queue()
+        return queued.stored.result()
+
+    def _store_queue(self) -> None:
+        """Store all queued actions, unless another thread has stored them."""
+        taken: list[_Queued] = []
         try:
-            with self._store.transaction(first=True) as db:
-                taken = self._taken()
-                new = [_insert(db, arrival.asked) for arrival in taken]
+            with self._store.transaction(urgent=True) as db:
+                taken = self._take_queue()
+                new = [_insert(db, queued.action) for queued in taken]
         except PromotionError as error:
-            # Also those who have yet to find it out for themselves: none of them is kept later.
-            for arrival in (*taken, *self._taken()):
-                arrival.kept.set_exception(error)
+            # Fail the queued actions as well: none of them may be stored later.
+            for queued in (*taken, *self._take_queue()):
+                queued.stored.set_exception(error)
         else:
-            for arrival, is_new in zip(taken, new, strict=True):
-                arrival.kept.set_result(is_new)
+            for queued, is_new in zip(taken, new, strict=True):
+                queued.stored.set_result(is_new)
         finally:
-            # Whatever else went wrong: nobody waits for ever.
-            for arrival in taken:
-                arrival.kept.cancel()
+            # After any other error no thread may wait forever.
+            for queued in taken:
+                queued.stored.cancel()
 
-    def _taken(self) -> list["_Arrival"]:
-        taken: list[_Arrival] = []
+    def _take_queue(self) -> list["_Queued"]:
+        taken: list[_Queued] = []
         try:
             while True:
-                taken.append(self._arrived.get_nowait())
+                taken.append(self._queue.get_nowait())
         except Empty:
             return taken
 
-    def waiting(self) -> list[Asked]:
-        """What was accepted and not done, in that order: also what a crash left."""
+    def pending(self) -> list[Action]:
+        """The actions that are not finished, oldest first."""
         with self._store.transaction() as db:
             rows = db.execute(
                 "SELECT key, kind, tries, at, document FROM inbox WHERE done = 0 ORDER BY number"
             ).fetchall()
-        return [_asked(*row) for row in rows]
+        return [_parse_row(*row) for row in rows]
 
-    def begin(self, asked: Asked) -> Asked:
+    def start_attempt(self, action: Action) -> Action:
         with self._store.transaction() as db:
-            db.execute("UPDATE inbox SET tries = tries + 1 WHERE key = ?", [asked.key])
-        return replace(asked, tries=asked.tries + 1)
+            db.execute("UPDATE inbox SET tries = tries + 1 WHERE key = ?", [action.key])
+        return replace(action, tries=action.tries + 1)
 
-    def finish(self, asked: Asked) -> None:
-        """Its key stays, so that a late delivery of it is known."""
+    def finish(self, action: Action) -> None:
+        """Delete the content; the key stays, so that a late delivery is recognized."""
         with self._store.transaction() as db:
-            db.execute("UPDATE inbox SET done = 1, document = '{}' WHERE key = ?", [asked.key])
+            db.execute("UPDATE inbox SET done = 1, document = '{}' WHERE key = ?", [action.key])
             db.execute("DELETE FROM inbox WHERE done = 1 AND at < ?", [time.time() - _KEPT_SECONDS])
 
 
 @dataclass(frozen=True, slots=True)
-class _Arrival:
-    asked: Asked
-    kept: "Future[bool]" = field(default_factory=Future)
+class _Queued:
+    action: Action
+    stored: "Future[bool]" = field(default_factory=Future)
 
 
-def _insert(db: Database, asked: Asked) -> bool:
-    """Whether it is new."""
+def _insert(db: Database, action: Action) -> bool:
+    """Insert `action`; False if its key exists."""
     document = json.dumps(
         {
-            "user": asked.asker.user,
-            "team": asked.asker.team,
-            "channel": asked.asker.channel,
-            "thread": asked.asker.thread,
-            "response_url": asked.asker.response_url,
-            "trace_id": asked.trace_id,
-            "words": asked.words,
+            "user": action.origin.user,
+            "team": action.origin.team,
+            "channel": action.origin.channel,
+            "thread": action.origin.thread,
+            "response_url": action.origin.response_url,
+            "trace_id": action.trace_id,
+            "words": action.arguments,
         }
     )
     found = db.execute(
         "INSERT OR IGNORE INTO inbox (key, kind, at, document) VALUES (?, ?, ?, ?)",
-        [asked.key, asked.kind, asked.at, document],
+        [action.key, action.kind, action.at, document],
     )
     return bool(found.rowcount == 1)
 
 
-def _asked(key: str, kind: str, tries: int, at: float, document: str) -> Asked:
+def _parse_row(key: str, kind: str, tries: int, at: float, document: str) -> Action:
     kept = json.loads(document)
-    asker = Asker(kept["user"], kept["team"], kept["channel"], kept["thread"], kept["response_url"])
-    return Asked(key, kind, asker, kept["trace_id"], kept["words"], tries, at)
+    origin = Origin(
+        kept["user"], kept["team"], kept["channel"], kept["thread"], kept["response_url"]
+    )
+    return Action(key, kind, origin, kept["trace_id"], kept["words"], tries, at)

@@ -1,12 +1,18 @@
-"""A command typed in Slack: its options and words read one by one, and its correction."""
+"""Parses a typed command step by step, and corrects it where it is invalid."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bot.options import Grammar, NotUnderstoodError, corrected, on_command_line, read
-from bot.slack_text import near, unquoted, unwrapped, word
+from bot.options import (
+    Grammar,
+    InvalidCommandError,
+    format_cli_command,
+    format_command,
+    parse_options,
+)
+from bot.slack_text import closest_match, normalize, strip_markup, strip_quotes
 from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_version
 from engine.domain.path import PromotionPath
@@ -17,7 +23,7 @@ DURATION_LIKE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 SAY_WHY = "say why, in a few words"
-# How often the correction of a command is corrected in turn: each round finds one more fault.
+# A correction may need corrections itself: every round fixes one error.
 _ROUNDS = 8
 
 
@@ -29,8 +35,9 @@ class Help:
 @dataclass(frozen=True, slots=True)
 class Line:
     """
-    A command as far as it is read: `free` text, and the `values` of options and positions. A free
-    reason is the position `text`.
+    A partly parsed command: `free` text, and the `values` of options and positions.
+
+    The position `text` is a reason without `--reason`.
     """
 
     grammar: Grammar
@@ -43,71 +50,71 @@ class Line:
     def reason(self) -> str:
         return self.values.get("text") or self.values.get("reason", "")
 
-    def refusal(self, message: str, **changes: str | None) -> NotUnderstoodError:
-        """With the command as it would be after `changes`; None leaves a value out."""
+    def refusal(self, message: str, **changes: str | None) -> InvalidCommandError:
+        """Suggest the command with `changes`; None removes a value."""
         values = {**self.values, **changes}
         known = {name: value for name, value in values.items() if value is not None}
-        return NotUnderstoodError(message, corrected(self.command, self.grammar, known))
+        return InvalidCommandError(message, format_command(self.command, self.grammar, known))
 
     def before(self, target: str | None) -> str | None:
-        """The environment that promotions to `target` come from."""
+        """The environment before `target` on the path."""
         before = self.path.before(target) if target in self.path.names else None
         return before.name if before else None
 
 
-def understand(
-    text: str, grammar: Grammar, path: PromotionPath, command: str, mean: Callable[[Line], T]
+def parse_line(
+    text: str, grammar: Grammar, path: PromotionPath, command: str, interpret: Callable[[Line], T]
 ) -> T | Help:
     bare = frozenset({"to", "from"} & {*grammar.names} - {*path.names})
 
-    def understood(line: str) -> T | Help:
-        typed = read(line, grammar, command, bare)
-        alone = word(typed.free).casefold() in ("help", "?") and not typed.given
+    def parse(line: str) -> T | Help:
+        typed = parse_options(line, grammar, command, bare)
+        alone = normalize(typed.free).casefold() in ("help", "?") and not typed.given
         if alone or "help" in typed.given:
             return Help()
-        read_line = Line(grammar, path, command, typed.free, {**typed.given})
-        meant = mean(read_line)
-        _refuse_elsewhere(read_line)
-        return meant
+        parsed = Line(grammar, path, command, typed.free, {**typed.given})
+        result = interpret(parsed)
+        _refuse_command_line_only(parsed)
+        return result
 
     try:
-        return understood(unwrapped(text))
-    except NotUnderstoodError as refused:
-        shown = _understandable(refused.next, command, understood)
-        raise NotUnderstoodError(str(refused), shown) from refused
+        return parse(strip_markup(text))
+    except InvalidCommandError as refused:
+        shown = _correct(refused.suggestion, command, parse)
+        raise InvalidCommandError(str(refused), shown) from refused
 
 
-def _understandable(line: str, command: str, understood: Callable[[str], object]) -> str:
-    """`line`, corrected until all of it is understood; otherwise the command for help."""
+def _correct(line: str, command: str, parse: Callable[[str], object]) -> str:
+    """Correct `line` until it is valid; suggest the help command if that fails."""
     for _ in range(_ROUNDS):
         if not f"{line} ".startswith(f"{command} "):
             return line
         try:
-            understood(line.removeprefix(command))
-        except NotUnderstoodError as refused:
-            line = refused.next
+            parse(line.removeprefix(command))
+        except InvalidCommandError as refused:
+            line = refused.suggestion
         else:
             return line
     return f"{command} help"
 
 
-def _refuse_elsewhere(line: Line) -> None:
-    for option in line.grammar.elsewhere:
+def _refuse_command_line_only(line: Line) -> None:
+    for option in line.grammar.command_line_only:
         if option.name in line.values:
             values = {**line.values}
             if "text" in line.grammar.positions:
                 values["reason"] = line.reason or SAY_WHY
             if "version" in line.grammar.positions:
                 values.setdefault("version", "v1.2.3")
-            raise NotUnderstoodError(
-                f"--{option.name} works only on the command line",
-                on_command_line(line.grammar, values),
+            raise InvalidCommandError(
+                f"--{option.name} exists only on the command line",
+                format_cli_command(line.grammar, values),
             )
 
 
 def take_environment(line: Line, text: str) -> str:
-    """Read the environment from `text`, unless an option named it; the rest of `text`."""
-    first, rest = first_word(text)
+    """Take the environment from `text`, unless an option gave it; return the rest."""
+    first, rest = split_first_word(text)
     if "env" in line.values:
         check_environment(line, "env")
         if first in line.path.names:
@@ -121,10 +128,10 @@ def take_environment(line: Line, text: str) -> str:
 
 
 def take_duration(line: Line, text: str) -> str:
-    """Read `30m` or `for 30m` from `text`; the rest of `text`."""
-    first, rest = first_word(text)
-    if first.casefold() == "for" and DURATION_LIKE.fullmatch(first_word(rest)[0]):
-        first, rest = first_word(rest)
+    """Take `30m` or `for 30m` from `text`; return the rest."""
+    first, rest = split_first_word(text)
+    if first.casefold() == "for" and DURATION_LIKE.fullmatch(split_first_word(rest)[0]):
+        first, rest = split_first_word(rest)
     if not DURATION_LIKE.fullmatch(first):
         return text
     if "for" in line.values:
@@ -134,7 +141,7 @@ def take_duration(line: Line, text: str) -> str:
 
 
 def take_text(line: Line, text: str) -> None:
-    text = unquoted(text.strip())
+    text = strip_quotes(text.strip())
     if text and "reason" in line.values:
         both = f"{text} {line.values['reason']}"
         raise line.refusal("the reason is given twice: as text and with --reason", reason=both)
@@ -151,20 +158,20 @@ def check_version(line: Line, version: str, example: str = "v1.2.3") -> None:
 
 
 def check_environment(line: Line, name: str, text: str | None = None) -> None:
-    """Refuse what is no environment, with what may have been meant; `text` follows it."""
+    """Refuse an unknown environment and suggest the closest one; `text` follows it."""
     given, names = line.values.get(name), line.path.names
     if given is None or given in names:
         return
-    meant = near(given, names)
-    suggested = f" Did you mean {meant}?" if meant else ""
+    match = closest_match(given, names)
+    hint = f" Did you mean {match}?" if match else ""
     raise line.refusal(
-        f"'{given[:60]}' is not an environment.{suggested} Environments: {', '.join(names)}",
-        **{name: meant or names[-1]},
+        f"'{given[:60]}' is not an environment.{hint} Environments: {', '.join(names)}",
+        **{name: match or names[-1]},
         **({} if text is None else {"text": text}),
     )
 
 
-def first_word(text: str) -> tuple[str, str]:
-    """The first word of `text`, and the rest with its spaces."""
+def split_first_word(text: str) -> tuple[str, str]:
+    """Split off the first word of `text`; the rest keeps its spaces."""
     first, *rest = text.split(maxsplit=1) or [""]
-    return unquoted(word(first)), rest[0].strip() if rest else ""
+    return strip_quotes(normalize(first)), rest[0].strip() if rest else ""

@@ -1,4 +1,4 @@
-"""The shape of every listener: understand, keep, acknowledge; nothing is raised, nobody waits."""
+"""Wraps listeners: parse, store and acknowledge the request, and never raise."""
 
 import logging
 import secrets
@@ -9,9 +9,9 @@ from pydantic import JsonValue
 from slack_bolt import Ack
 
 from bot.blocks.elements import Payload
-from bot.blocks.ephemeral import refusal, try_instead
-from bot.dispatcher import unexpected
-from bot.options import NotUnderstoodError
+from bot.blocks.ephemeral import refusal, suggest_command
+from bot.dispatcher import incident_refusal
+from bot.options import InvalidCommandError
 from bot.payloads import Body
 from engine.domain.errors import PromotionError, UsageError
 
@@ -19,19 +19,19 @@ _log = logging.getLogger(__name__)
 Errors = Mapping[str, str]
 
 
-class BadFormError(Exception):
-    """A modal is filled in so that it cannot be meant: what is said under which input."""
+class InvalidFormError(Exception):
+    """A form has invalid values: the error of each input."""
 
     def __init__(self, errors: Errors) -> None:
         super().__init__("; ".join(errors.values()))
         self.errors = dict(errors)
 
 
-def commands(what_not: str, listen: Callable[[Body], Payload | None]) -> Callable[..., None]:
-    """A slash command: what `listen` returns is seen by whoever typed it."""
+def wrap_command(headline: str, listen: Callable[[Body], Payload | None]) -> Callable[..., None]:
+    """Wrap a slash command; only the person who typed it sees the answer of `listen`."""
 
     def run(ack: Ack, body: dict[str, Any]) -> None:
-        answer = _heard(what_not, listen, body)
+        answer = _call_listener(headline, listen, body)
         if answer is None:
             ack()
         else:
@@ -40,46 +40,48 @@ def commands(what_not: str, listen: Callable[[Body], Payload | None]) -> Callabl
     return run
 
 
-def clicks(
-    what_not: str,
+def wrap_click(
+    headline: str,
     listen: Callable[[Body], Payload | None],
-    tell: Callable[[Body, Payload], None],
+    notify: Callable[[Body, Payload], None],
 ) -> Callable[..., None]:
-    """A button, a shortcut or an event: an answer takes another way than the acknowledgement."""
+    """Wrap a button, shortcut or event; the answer is sent with `notify`, not in the ack."""
 
     def run(ack: Ack, body: dict[str, Any]) -> None:
-        answer = _heard(what_not, listen, body)
+        answer = _call_listener(headline, listen, body)
         if answer is not None:
             try:
-                tell(body, answer)
+                notify(body, answer)
             except UsageError as error:
-                # It names nobody who could be told, and would be sent again in vain.
-                _log.warning("a request of Slack cannot be answered: %s", error)
+                # The request names no user to answer; a redelivery would not either.
+                _log.warning("a request from Slack cannot be answered: %s", error)
             except PromotionError as error:
-                # Without an acknowledgement Slack at least shows that something went wrong.
-                _log.error("an answer could not be kept: %s", error)
+                # Without an acknowledgement Slack shows the user that the request failed.
+                _log.error("an answer could not be stored: %s", error)
                 return
         ack()
 
     return run
 
 
-def submissions(what_not: str, first: str, listen: Callable[[Body], None]) -> Callable[..., None]:
-    """A modal: what is wrong with it is said in it, under the input `first` when under no other."""
+def wrap_submission(
+    headline: str, first: str, listen: Callable[[Body], None]
+) -> Callable[..., None]:
+    """Wrap a modal; errors are shown under their inputs, or under the input `first`."""
 
     def run(ack: Ack, body: dict[str, Any]) -> None:
         errors: Errors = {}
 
-        def listened(given: Body) -> None:
+        def validate(body: Body) -> None:
             nonlocal errors
             try:
-                listen(given)
-            except BadFormError as error:
+                listen(body)
+            except InvalidFormError as error:
                 errors = error.errors
             except PromotionError as error:
                 errors = {first: str(error)}
 
-        answer = _heard(what_not, listened, body)
+        answer = _call_listener(headline, validate, body)
         if answer is not None:
             errors = {first: answer.text}
         if errors:
@@ -90,20 +92,22 @@ def submissions(what_not: str, first: str, listen: Callable[[Body], None]) -> Ca
     return run
 
 
-def _heard(what_not: str, listen: Callable[[Body], Payload | None], body: Body) -> Payload | None:
+def _call_listener(
+    headline: str, listen: Callable[[Body], Payload | None], body: Body
+) -> Payload | None:
     try:
         return listen(body)
-    except NotUnderstoodError as error:
-        return refusal(what_not, str(error), try_instead(error.next))
+    except InvalidCommandError as error:
+        return refusal(headline, str(error), suggest_command(error.suggestion))
     except PromotionError as error:
-        return refusal(what_not, str(error))
+        return refusal(headline, str(error))
     except Exception:  # noqa: BLE001 - the last chance to answer
         # The outermost handler: raising after or instead of ack() would lose the answer.
         incident = secrets.token_hex(4)
         _log.exception("a listener failed unexpectedly (%s)", incident)
-        return unexpected(incident)
+        return incident_refusal(incident)
 
 
 def _private(answer: Payload) -> dict[str, JsonValue]:
-    """Only to be seen by one person; said explicitly, since defaults differ."""
+    """Mark `answer` as ephemeral, because Slack's defaults differ."""
     return {**answer.arguments, "response_type": "ephemeral"}

@@ -1,5 +1,5 @@
 """
-Who is a member of the workspace the app is installed in.
+Checks that a user is a member of the workspace of the app.
 
 https://docs.slack.dev/reference/objects/user-object/ and https://docs.slack.dev/enterprise/
 """
@@ -22,24 +22,24 @@ _REFUSED = {
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Where the app is installed; `enterprise` is its Enterprise Grid organization, if any."""
+    """The workspace of the app; `enterprise` is its Enterprise Grid organization, if any."""
 
     team: str
     enterprise: str | None = None
 
 
-def member_names(user: Mapping[str, Any], home: Workspace, asked_from: str) -> tuple[str, ...]:
+def member_names(user: Mapping[str, Any], home: Workspace, request_team: str) -> tuple[str, ...]:
     """
-    The ids `user`, an answer of users.info, has in `home`; AuthorizationError for who is no member.
+    The ids of a member of `home`; AuthorizationError if they are not a member.
 
-    In an Enterprise Grid, `team_id` is one of several workspaces, the organization or missing, so
-    that only the list of workspaces counts. `asked_from` is the team of the request; a shape that
-    is not documented is no membership.
+    `user` is the answer of users.info, `request_team` the team of the request. In an Enterprise
+    Grid, `team_id` may be another workspace, the organization or missing, so only the list of
+    workspaces counts. Undocumented shapes are not accepted as membership.
     """
-    for flag, what in _REFUSED.items():
+    for flag, kind in _REFUSED.items():
         if user.get(flag):
             raise AuthorizationError(
-                f"your Slack account is {what}: only members of this workspace may do this"
+                f"your Slack account is {kind}: only members of this workspace may do this"
             )
     grid = user.get("enterprise_user")
     teams = _grid_teams(grid, home) if grid else frozenset((user.get("team_id"),))
@@ -47,17 +47,17 @@ def member_names(user: Mapping[str, Any], home: Workspace, asked_from: str) -> t
         raise AuthorizationError(
             "your Slack account belongs to another workspace: only members of this one may do this"
         )
-    if asked_from not in teams:
+    if request_team not in teams:
         raise AuthorizationError(
-            f"you belong to another Slack team ({asked_from or 'unknown'}): only members of this "
+            f"you belong to another Slack team ({request_team or 'unknown'}): only members of this "
             "workspace may do this"
         )
-    everywhere = grid.get("id") if isinstance(grid, dict) else None
-    return tuple(dict.fromkeys(n for n in (user["id"], everywhere) if isinstance(n, str) and n))
+    grid_id = grid.get("id") if isinstance(grid, dict) else None
+    return tuple(dict.fromkeys(n for n in (user["id"], grid_id) if isinstance(n, str) and n))
 
 
 def _grid_teams(grid: object, home: Workspace) -> frozenset[object]:
-    """The workspaces of the user and their organization; empty for another organization's."""
+    """The user's workspaces and organization; empty for another organization."""
     if not isinstance(grid, dict):
         return frozenset()
     enterprise, teams = grid.get("enterprise_id"), grid.get("teams")

@@ -1,4 +1,4 @@
-"""What should stand in Slack: messages as they are wanted, where they are, and what is left."""
+"""The desired state of messages in Slack, and their places once they are posted."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from bot.blocks.elements import Payload
 from bot.database import BotStore
 
 _KEPT_SECONDS = 30 * 86400
-# From channel to channel along the index: what waits behind the first of each is not looked at.
+# Walks the index from channel to channel, so that only the first message of each is read.
 _NEXT = """
 WITH RECURSIVE unposted AS NOT MATERIALIZED (
     SELECT channel, number FROM messages WHERE dirty = 1 AND failed IS NULL AND ts IS NULL
@@ -24,7 +24,7 @@ WITH RECURSIVE unposted AS NOT MATERIALIZED (
 )
 SELECT (SELECT min(number) FROM unposted WHERE channel = lanes.channel) FROM lanes
 """
-# More than can be sent at the same time.
+# More than can be sent concurrently.
 _AT_ONCE = 50
 _COLUMNS = (
     "key, channel, parent, thread, payload, urgent, broadcast, due, ts, edited, taken, tries, "
@@ -33,11 +33,13 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredMessage:
     """
-    A message as it should be. `parent` is the key of the message whose thread it is in, `thread`
-    that of a person. `urgent` edits do not wait for others; `only_there`: not worth posting, only
-    to be edited where it stands.
+    A message as it should be.
+
+    It belongs in the thread of the message with the key `parent`, or in `thread`, which a person
+    started. `urgent` edits go before others. With `edit_only`, a message that was never posted is
+    not posted.
     """
 
     key: str
@@ -46,14 +48,16 @@ class Wanted:
     thread: str | None = None
     urgent: bool = False
     broadcast: bool = False
-    only_there: bool = False
+    edit_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class PendingMessage:
     """
-    A message with something left to do. `taken` is when somebody last began to post it without
-    learning how that ended. Times are seconds since the epoch.
+    A message to post or edit.
+
+    `taken` is the time of an attempt to post it whose result is unknown. Times are seconds since
+    1970.
     """
 
     key: str
@@ -73,26 +77,26 @@ class Message:
     at: float
 
 
-class Messages:
+class MessageStore:
     def __init__(self, store: BotStore) -> None:
         self._store = store
 
-    def want(self, channel: str, wanted: Wanted, due: float = 0) -> None:
-        """Have `wanted` stand in `channel`: posted if it is not there, edited if it differs."""
-        written = json.dumps(wanted.payload.arguments, sort_keys=True)
+    def ensure(self, channel: str, message: DesiredMessage, due: float = 0) -> None:
+        """Ensure that `message` is in `channel`: post it if missing, edit it if different."""
+        written = json.dumps(message.payload.arguments, sort_keys=True)
         with self._store.transaction() as db:
-            if not wanted.only_there:
+            if not message.edit_only:
                 db.execute(
                     "INSERT OR IGNORE INTO messages (key, channel, parent, thread, payload, "
                     "urgent, broadcast, due, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [
-                        wanted.key,
+                        message.key,
                         channel,
-                        wanted.parent,
-                        wanted.thread,
+                        message.parent,
+                        message.thread,
                         written,
-                        wanted.urgent,
-                        wanted.broadcast,
+                        message.urgent,
+                        message.broadcast,
                         due,
                         time.time(),
                     ],
@@ -100,25 +104,26 @@ class Messages:
             db.execute(
                 "UPDATE messages SET payload = ?, urgent = ?, dirty = 1, tries = 0, retry = 0 "
                 "WHERE key = ? AND payload <> ?",
-                [written, wanted.urgent, wanted.key, written],
+                [written, message.urgent, message.key, written],
             )
 
-    def unsent(self, key: str) -> bool:
-        """Whether nobody can have seen it yet, so that it may still say more."""
-        return self._one("ts IS NULL AND taken IS NULL AND failed IS NULL", key)
+    def is_unseen(self, key: str) -> bool:
+        """Whether no attempt to post it was made, so that its text may still grow."""
+        return self._exists("ts IS NULL AND taken IS NULL AND failed IS NULL", key)
 
-    def pending(self, key: str) -> bool:
-        """Whether it is still to be posted."""
-        return self._one("ts IS NULL AND failed IS NULL", key)
+    def is_unposted(self, key: str) -> bool:
+        """Whether it is waiting to be posted."""
+        return self._exists("ts IS NULL AND failed IS NULL", key)
 
-    def posts(self) -> list[Message]:
-        """What is to be posted next in each channel, the oldest first."""
+    def next_posts(self) -> list[PendingMessage]:
+        """The next message to post in each channel, oldest first."""
         return self._select(f"ts IS NULL AND number IN ({_NEXT}) ORDER BY number")
 
-    def edits(self, now: float, pause: float) -> list[Message]:
+    def due_edits(self, now: float, pause: float) -> list[PendingMessage]:
         """
-        Some of those that are due, the urgent ones first; others come `pause` seconds after the
-        edit before.
+        The next edits, urgent ones first.
+
+        Other edits wait until `pause` seconds after the last edit of their message.
         """
         return self._select(
             "ts IS NOT NULL AND retry <= ? AND (urgent = 1 OR edited <= ?) "
@@ -126,55 +131,54 @@ class Messages:
             [now, now - pause, _AT_ONCE],
         )
 
-    def take(self, message: Message) -> None:
-        """Before it is posted: if the answer is never seen, it is looked for before a resend."""
+    def mark_attempted(self, message: PendingMessage) -> None:
+        """Record an attempt, so that a retry after a lost answer first searches for the message."""
         with self._store.transaction() as db:
             db.execute("UPDATE messages SET taken = ? WHERE key = ?", [time.time(), message.key])
 
-    def posted(self, message: Message, ts: str) -> None:
+    def mark_posted(self, message: PendingMessage, ts: str) -> None:
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE messages SET ts = ?, taken = NULL, edited = ?, tries = 0, retry = 0, "
                 "dirty = (payload <> ?) WHERE key = ?",
                 [ts, time.time(), message.written, message.key],
             )
-            db.execute("DELETE FROM messages WHERE dirty = 0 AND at < ?", [_long_ago()])
+            db.execute(
+                "DELETE FROM messages WHERE dirty = 0 AND at < ?", [time.time() - _KEPT_SECONDS]
+            )
 
-    def failed(self, message: Message, why: str) -> None:
-        """Nothing helps: it stays as it is."""
+    def mark_failed(self, message: PendingMessage, reason: str) -> None:
+        """Give the message up."""
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE messages SET failed = ?, dirty = 0, taken = NULL WHERE key = ?",
-                [why, message.key],
+                [reason, message.key],
             )
 
-    def later(self, message: Message, retry: float, *, unknown: bool) -> None:
-        """Try again at `retry`; `unknown`: it may have been posted all the same."""
+    def postpone(self, message: PendingMessage, retry: float, *, outcome_unknown: bool) -> None:
+        """Retry once it is `retry`; with `outcome_unknown`, the message may have been posted."""
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE messages SET tries = tries + 1, retry = ? WHERE key = ?",
                 [retry, message.key],
             )
-            if not unknown:
+            if not outcome_unknown:
                 db.execute("UPDATE messages SET taken = NULL WHERE key = ?", [message.key])
 
-    def place(self, key: str) -> tuple[str, str] | None:
-        """Channel and ts of a message that stands."""
-        return self._two("channel, ts", key)
+    def location(self, key: str) -> tuple[str, str] | None:
+        """The channel and ts of a posted message."""
+        return self._select_pair("channel, ts", key)
 
-    def link(self, key: str) -> str | None:
-        found = self._two("link, ts", key)
+    def find_link(self, key: str) -> str | None:
+        found = self._select_pair("link, ts", key)
         return found[0] if found else None
 
-    def keep_link(self, key: str, link: str) -> None:
+    def save_link(self, key: str, link: str) -> None:
         with self._store.transaction() as db:
             db.execute("UPDATE messages SET link = ? WHERE key = ?", [link, key])
 
-    def known(self, key: str) -> bool:
-        return self._one("1", key)
-
-    def unfinished(self) -> tuple[str, ...]:
-        """The ids of changes that were announced and whose end was not."""
+    def unfinished_changes(self) -> tuple[str, ...]:
+        """The ids of changes whose card is stored, but not their end."""
         with self._store.transaction() as db:
             rows = db.execute(
                 "SELECT replace(m.key, ':root', '') FROM messages m WHERE m.key LIKE 'c-%:root' "
@@ -183,8 +187,8 @@ class Messages:
             ).fetchall()
         return tuple(change_id for (change_id,) in rows)
 
-    def under(self, prefix: str) -> tuple[str, ...]:
-        """The keys that begin with `prefix`, oldest first."""
+    def keys_with_prefix(self, prefix: str) -> tuple[str, ...]:
+        """The keys that start with `prefix`, oldest first."""
         beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         with self._store.transaction() as db:
             rows = db.execute(
@@ -193,38 +197,38 @@ class Messages:
             ).fetchall()
         return tuple(key for (key,) in rows)
 
-    def _one(self, where: str, key: str) -> bool:
+    def _exists(self, where: str, key: str) -> bool:
         with self._store.transaction() as db:
             row = db.execute(
-                f"SELECT 1 FROM messages WHERE key = ? AND {where}",  # noqa: S608 - ours
+                f"SELECT 1 FROM messages WHERE key = ? AND {where}",  # noqa: S608 - no user input
                 [key],
             ).fetchone()
         return row is not None
 
-    def _two(self, columns: str, key: str) -> tuple[str, str] | None:
+    def _select_pair(self, columns: str, key: str) -> tuple[str, str] | None:
         with self._store.transaction() as db:
             row: tuple[str | None, str | None] | None = db.execute(
-                f"SELECT {columns} FROM messages WHERE key = ?",  # noqa: S608 - names of ours
+                f"SELECT {columns} FROM messages WHERE key = ?",  # noqa: S608 - no user input
                 [key],
             ).fetchone()
         if row is None or row[0] is None or row[1] is None:
             return None
         return row[0], row[1]
 
-    def _select(self, where: str, values: Sequence[float] = ()) -> list[Message]:
+    def _select(self, where: str, values: Sequence[float] = ()) -> list[PendingMessage]:
         with self._store.transaction() as db:
             rows = db.execute(
-                f"SELECT {_COLUMNS} FROM messages "  # noqa: S608 - names of ours
+                f"SELECT {_COLUMNS} FROM messages "  # noqa: S608 - no user input
                 f"WHERE dirty = 1 AND failed IS NULL AND {where}",
                 values,
             ).fetchall()
         return [_message(row) for row in rows]
 
 
-def _message(row: tuple[Any, ...]) -> Message:
+def _message(row: tuple[Any, ...]) -> PendingMessage:
     key, channel, parent, thread, written, urgent, broadcast, due, ts, edited, taken, *rest = row
     tries, retry, at = rest
-    return Message(
+    return PendingMessage(
         key=key,
         channel=channel,
         parent=parent,
@@ -241,7 +245,3 @@ def _message(row: tuple[Any, ...]) -> Message:
         retry=retry,
         at=at,
     )
-
-
-def _long_ago() -> float:
-    return time.time() - _KEPT_SECONDS

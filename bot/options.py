@@ -1,24 +1,24 @@
-"""The options of `floe platform`, as people type them in Slack."""
+"""Parses the options of `floe platform` commands that are typed in Slack."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.slack_text import near, word
+from bot.slack_text import closest_match, normalize
 from engine.domain.errors import UsageError
 
 
-class NotUnderstoodError(UsageError):
-    """Typed text that has no meaning; `next` is the corrected command, as far as it is known."""
+class InvalidCommandError(UsageError):
+    """A typed command is invalid; `suggestion` is the corrected command or the help."""
 
-    def __init__(self, message: str, next_command: str) -> None:
+    def __init__(self, message: str, suggestion: str) -> None:
         super().__init__(message)
-        self.next = " ".join(next_command.split())
+        self.suggestion = " ".join(suggestion.split())
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """`example` shows a value; empty for a flag. `help` is empty for options Slack has not."""
+    """An option; `example` is empty for a flag, `help` for options that Slack does not have."""
 
     name: str
     example: str = ""
@@ -29,33 +29,35 @@ class Option:
         return f"--{self.name} {self.example}".rstrip()
 
 
-_FROM = Option("from", "staging", "where it comes from; by default the environment before")
-_TO = Option("to", "prod", "where it goes")
+_FROM = Option("from", "staging", "the source; by default the previous environment")
+_TO = Option("to", "prod", "the target")
 _ENV = Option("env", "prod", "the environment")
-_FOR = Option("for", "30m", "how long: 30m, 2h, 1d; without it until somebody unlocks")
-REASON = Option("reason", '"say why"', "why, in quotation marks or up to the next option")
+_FOR = Option("for", "30m", "the duration: 30m, 2h or 1d; without it, until it is unlocked")
+REASON = Option("reason", '"say why"', "the reason, in quotation marks or up to the next option")
 _OLDER = Option("allow-older", help="accepts a version older than the running one; needs a reason")
 _ROLLED_BACK = Option(
     "override-rollback", help="accepts a version its source was rolled back from; needs a reason"
 )
-_ON_A_TERMINAL = (Option("manifest", "manifest.yaml"), Option("output", "json"))
-_RUN = (Option("dry-run"), Option("wait", "10m"), *_ON_A_TERMINAL)
+_TERMINAL = (Option("manifest", "manifest.yaml"), Option("output", "json"))
+_RUN = (Option("dry-run"), Option("wait", "10m"), *_TERMINAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
     """
-    A command: its verb after `floe platform`, its words in order, and its options. `elsewhere` are
-    the options that only the command line has. The position `text` is a reason without `--reason`.
+    A command: its verb after `floe platform`, its positions, and its options.
+
+    `command_line_only` are options that Slack does not have. The position `text` is a reason
+    without `--reason`.
     """
 
     verb: str
     positions: tuple[str, ...]
     options: tuple[Option, ...]
-    elsewhere: tuple[Option, ...] = _ON_A_TERMINAL
+    command_line_only: tuple[Option, ...] = _TERMINAL
 
     def option(self, name: str) -> Option | None:
-        every = (*self.options, *self.elsewhere)
+        every = (*self.options, *self.command_line_only)
         return next((each for each in every if each.name == name), None)
 
     @property
@@ -76,49 +78,50 @@ PROMOTIONS = Grammar(
     "status",
     ("env",),
     (_ENV,),
-    (Option("history", "10"), Option("format", "json"), *_ON_A_TERMINAL),
+    (Option("history", "10"), Option("format", "json"), *_TERMINAL),
 )
 
 _WORD = re.compile(r"\S+")
-# After `word`, which leaves one kind of dash and of quotation mark. Text may quote or mark it.
+# Applied to normalized words. Quotation marks and Markdown may precede the dashes.
 _OPTION = re.compile(r"""["'`(\[{<*_~]*-+(?P<name>\w[^\s=]*)=?""")
 _SPELLED = re.compile(r"-+[^\s=]+")
-# An option that a phone, or somebody, wrote without the space before it.
+# Dashes of an option that has no space before it, as phones write them.
 _DASHES = r"(?:[-‐‑−－﹣]{2,}|[‒–—―⸺⸻])"
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
-    """`given` has the values of options, and nothing for flags; `free` is the other text."""
+class ParsedOptions:
+    """The values of options, empty for flags, and the `free` text between them."""
 
     free: str
     given: Mapping[str, str]
 
 
-def read(text: str, grammar: Grammar, command: str, bare: frozenset[str]) -> Typed:
+def parse_options(text: str, grammar: Grammar, command: str, bare: frozenset[str]) -> ParsedOptions:
     """
-    The options in `text`. `bare` words name an option without dashes. NotUnderstoodError for what
-    looks like an option and is none.
+    Parse the options in `text`; `bare` are option names that need no dashes.
+
+    Raises InvalidCommandError for unknown options.
     """
     free, given, start = [], {}, 0
     for option, found, end, value in _options(text, grammar, command, bare):
         if option.name in given:
             without = f"{command} {text[: found.start()]} {text[end:]}"
-            raise NotUnderstoodError(f"--{option.name} is given twice", without)
+            raise InvalidCommandError(f"--{option.name} is given twice", without)
         free.append(text[start : found.start()])
         given[option.name] = value
         start = end
     free.append(text[start:])
-    return Typed(" ".join(part.strip() for part in free if part.strip()), given)
+    return ParsedOptions(" ".join(part.strip() for part in free if part.strip()), given)
 
 
 def _options(
     text: str, grammar: Grammar, command: str, bare: frozenset[str]
 ) -> Iterator[tuple[Option, re.Match[str], int, str]]:
-    """Every option with its word, where it ends, and its value."""
+    """Each option with its word, its end and its value."""
     position = 0
     while found := _WORD.search(text, position):
-        typed = word(found[0])
+        typed = normalize(found[0])
         position = found.end()
         named = _OPTION.match(typed)
         if named:
@@ -141,13 +144,13 @@ def _options(
 def _value(
     text: str, found: re.Match[str], option: Option, grammar: Grammar, command: str
 ) -> tuple[str, int]:
-    """The value after an option, and where it ends."""
-    equals = next((i for i, char in enumerate(found[0]) if word(char) == "="), None)
+    """The value of an option, and its end."""
+    equals = next((i for i, char in enumerate(found[0]) if normalize(char) == "="), None)
     if not option.example:
         if equals is None:
             return "", found.end()
         line = f"{command} {text[: found.start()]} --{option.name} {text[found.end() :]}"
-        raise NotUnderstoodError(f"--{option.name} takes no value", line)
+        raise InvalidCommandError(f"--{option.name} takes no value", line)
     after = found.end() if equals is None else found.start() + equals + 1
     start = len(text) - len(text[after:].lstrip())
     closed = end = _end_of_quoted(text, start)
@@ -164,17 +167,17 @@ def _value(
     spelled = f"{command} {text[: found.start()]} --{option.name}{' ' if equals is None else '='}"
     if not value:
         line = f"{spelled}{option.example} {text[end:]}"
-        raise NotUnderstoodError(f"--{option.name} needs a value", line)
-    if word(text[start]) == '"' and (not closed or '"' in word(value)):
-        raise NotUnderstoodError("a quotation mark has no end", f'{spelled}{text[start:]}"')
-    return value if option is REASON else word(value), end
+        raise InvalidCommandError(f"--{option.name} needs a value", line)
+    if normalize(text[start]) == '"' and (not closed or '"' in normalize(value)):
+        raise InvalidCommandError("a quotation mark is not closed", f'{spelled}{text[start:]}"')
+    return value if option is REASON else normalize(value), end
 
 
 def _end_of_value(text: str, start: int, option: Option) -> int:
-    """A reason goes on until the next option; every other value is one word."""
+    """A reason extends to the next option; other values are one word."""
     end = start
     for part in _WORD.finditer(text, start):
-        if _OPTION.match(word(part[0])):
+        if _OPTION.match(normalize(part[0])):
             break
         end = part.end()
         if option is not REASON:
@@ -183,26 +186,28 @@ def _end_of_value(text: str, start: int, option: Option) -> int:
 
 
 def _end_of_quoted(text: str, start: int) -> int:
-    """Where the text between quotation marks at `start` ends; 0 without them."""
-    mark = word(text[start : start + 1])
+    """The end of the quoted text at `start`; 0 if it is not quoted."""
+    mark = normalize(text[start : start + 1])
     ends = (
         end + 1
         for end in range(start + 1, len(text))
-        if word(text[end]) == mark and not text[end + 1 : end + 2].strip()
+        if normalize(text[end]) == mark and not text[end + 1 : end + 2].strip()
     )
     return next(ends, 0) if mark in ("'", '"') else 0
 
 
-def _unknown(text: str, found: re.Match[str], grammar: Grammar, command: str) -> NotUnderstoodError:
-    typed = word(found[0])
+def _unknown(
+    text: str, found: re.Match[str], grammar: Grammar, command: str
+) -> InvalidCommandError:
+    typed = normalize(found[0])
     spelled, _, value = typed.partition("=")
-    every = [each.name for each in (*grammar.options, *grammar.elsewhere)]
-    meant = near(re.sub(r"^\W+", "", spelled), every) if _SPELLED.match(typed) else None
-    instead = f"--{meant}{'=' if value else ''}{value}" if meant else ""
-    hint = f" Did you mean --{meant}?" if meant else ""
+    every = [each.name for each in (*grammar.options, *grammar.command_line_only)]
+    match = closest_match(re.sub(r"^\W+", "", spelled), every) if _SPELLED.match(typed) else None
+    instead = f"--{match}{'=' if value else ''}{value}" if match else ""
+    hint = f" Did you mean --{match}?" if match else ""
     offered = ", ".join(f"--{name}" for name in grammar.names)
-    quote = ' Text with dashes goes into --reason "…".' if REASON in grammar.options else ""
-    return NotUnderstoodError(
+    quote = ' Put text with dashes into --reason "…".' if REASON in grammar.options else ""
+    return InvalidCommandError(
         f"'{spelled[:60]}' is not an option of {command or 'this form'}.{hint} "
         f"Options: {offered}.{quote}",
         f"{command} {text[: found.start()]} {instead} {text[found.end() :]}",
@@ -210,39 +215,39 @@ def _unknown(text: str, found: re.Match[str], grammar: Grammar, command: str) ->
 
 
 def _refuse_joined(text: str, found: re.Match[str], grammar: Grammar, command: str) -> None:
-    """Refuse `v1.2.3—to`: it could be read as a version."""
-    every = "|".join(each.name for each in (*grammar.options, *grammar.elsewhere))
+    """Refuse `v1.2.3—to`, which would be parsed as a version."""
+    every = "|".join(each.name for each in (*grammar.options, *grammar.command_line_only))
     joined = re.search(rf"(?<=[\w\"'”’]){_DASHES}(?P<name>{every})(?![\w-])", found[0], re.I)
     if joined:
         name = joined["name"].casefold()
         before, after = found[0][: joined.start()], found[0][joined.end() :]
-        raise NotUnderstoodError(
-            f"'{word(found[0])[:60]}' is not understood: put a space before --{name}",
+        raise InvalidCommandError(
+            f"'{normalize(found[0])[:60]}' needs a space before --{name}",
             f"{command} {text[: found.start()]}{before} --{name}{after} {text[found.end() :]}",
         )
 
 
-def corrected(command: str, grammar: Grammar, values: Mapping[str, str]) -> str:
-    """The command with `values`, as it is typed in Slack."""
+def format_command(command: str, grammar: Grammar, values: Mapping[str, str]) -> str:
+    """Format a slash command with `values`."""
     words = [command]
     words += [values.get(name, "") for name in grammar.positions]
-    for each in (*grammar.options, *grammar.elsewhere):
+    for each in (*grammar.options, *grammar.command_line_only):
         if each.name in values and each.name not in grammar.positions:
-            words.append(_written(each, values[each.name]))
+            words.append(_format_option(each, values[each.name]))
     return " ".join(words)
 
 
-def on_command_line(grammar: Grammar, values: Mapping[str, str]) -> str:
-    """The same command for a terminal."""
+def format_cli_command(grammar: Grammar, values: Mapping[str, str]) -> str:
+    """Format the `floe platform` command with `values`."""
     options = [
-        _written(each, values[each.name])
-        for each in (*grammar.options, *grammar.elsewhere)
+        _format_option(each, values[each.name])
+        for each in (*grammar.options, *grammar.command_line_only)
         if each.name in values
     ]
     return " ".join(("floe platform", grammar.verb, values.get("version", ""), *options))
 
 
-def _written(option: Option, value: str) -> str:
+def _format_option(option: Option, value: str) -> str:
     if option is REASON:
         value = f'"{value.replace(chr(34), chr(39))}"'
     return f"--{option.name} {value}".rstrip()

@@ -1,4 +1,4 @@
-"""What people type to the bot: understood, or refused with the command that is right."""
+"""Parses commands typed in Slack, or refuses them with a corrected command."""
 
 import re
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from bot.line import (
     Line,
     check_environment,
     check_version,
-    first_word,
+    parse_line,
+    split_first_word,
     take_duration,
     take_environment,
     take_text,
-    understand,
 )
 from bot.options import LOCK, PROMOTE, PROMOTIONS, ROLLBACK, UNLOCK
-from bot.slack_text import near, unquoted, word
+from bot.slack_text import closest_match, normalize, strip_quotes
 from engine.domain.errors import PromotionError
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
@@ -32,7 +32,7 @@ from engine.domain.path import NO_ENVIRONMENT, PromotionPath
 
 _VERSION_LIKE = re.compile(r"v?[0-9]+\.[0-9]", re.ASCII)
 _ARROW = re.compile(r"[-=]+>|→")
-_NOBODY = Operator("nobody", "nobody", IdentitySource.SLACK, verified=False)
+_NO_OPERATOR = Operator("nobody", "nobody", IdentitySource.SLACK, verified=False)
 _NO_TRACE = "0" * 32
 
 
@@ -46,7 +46,7 @@ class Promote:
 
 @dataclass(frozen=True, slots=True)
 class PromoteForm:
-    """As far as it was said; the rest is asked for."""
+    """The values given so far; a form asks for the rest."""
 
     version: str = ""
     target: str = ""
@@ -54,7 +54,7 @@ class PromoteForm:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """`version` None is the one before."""
+    """A rollback; without a version, to the previous one."""
 
     version: str | None
     target: str
@@ -63,7 +63,7 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Without a `reason` it is asked for."""
+    """A lock; without a reason, a form asks for it."""
 
     target: str
     duration: str | None = None
@@ -82,33 +82,33 @@ class Promotions:
 
 
 def parse_promote(text: str, path: PromotionPath, command: str) -> Promote | PromoteForm | Help:
-    """`v1.2.3 staging prod`, `v1.2.3 prod`, or a part of it; other options only with all of it."""
-    return understand(text, PROMOTE, path, command, _promote)
+    """Parse `v1.2.3 staging prod`, `v1.2.3 prod` or a part of it."""
+    return parse_line(text, PROMOTE, path, command, _promote)
 
 
 def parse_rollback(text: str, path: PromotionPath, command: str) -> Rollback | Help:
-    """`v1.2.2 prod [reason]`, or `prod` for the version before."""
-    return understand(text, ROLLBACK, path, command, _rollback)
+    """Parse `v1.2.2 prod [reason]`, or `prod` for the previous version."""
+    return parse_line(text, ROLLBACK, path, command, _rollback)
 
 
 def parse_lock(text: str, path: PromotionPath, command: str) -> Lock | Help:
-    """`prod [30m] reason`."""
-    return understand(text, LOCK, path, command, _lock)
+    """Parse `prod [30m] reason`."""
+    return parse_line(text, LOCK, path, command, _lock)
 
 
 def parse_unlock(text: str, path: PromotionPath, command: str) -> Unlock | Help:
-    """`prod reason`."""
-    return understand(text, UNLOCK, path, command, _unlock)
+    """Parse `prod reason`."""
+    return parse_line(text, UNLOCK, path, command, _unlock)
 
 
 def parse_promotions(text: str, path: PromotionPath, command: str) -> Promotions | Help:
-    """`[env]`."""
-    return understand(text, PROMOTIONS, path, command, _promotions)
+    """Parse `[env]`."""
+    return parse_line(text, PROMOTIONS, path, command, _promotions)
 
 
 def _promote(line: Line) -> Promote | PromoteForm:
     values = line.values
-    _place_words(line)
+    _assign_words(line)
     version, target = values.get("version"), values.get("to")
     if version is not None:
         check_version(line, version)
@@ -116,11 +116,11 @@ def _promote(line: Line) -> Promote | PromoteForm:
         if not (name == "from" and values.get(name) == NO_ENVIRONMENT):
             check_environment(line, name)
     if not (version and target):
-        return _begun(line, version, target)
+        return _incomplete_promotion(line, version, target)
     overrides = Overrides("allow-older" in values, "override-rollback" in values, line.reason)
     try:
         request = parse_promotion_request(
-            line.path, version, values.get("from"), target, _NOBODY, _NO_TRACE, overrides
+            line.path, version, values.get("from"), target, _NO_OPERATOR, _NO_TRACE, overrides
         )
     except PromotionError as error:
         reason = (line.reason or SAY_WHY) if overrides else None
@@ -129,9 +129,9 @@ def _promote(line: Line) -> Promote | PromoteForm:
     return Promote(str(request.version), request.source, target, request.overrides)
 
 
-def _place_words(line: Line) -> None:
-    """Give the words of a promotion to its version and environments."""
-    every = (unquoted(word(part)) for part in line.free.split())
+def _assign_words(line: Line) -> None:
+    """Assign the words of a promotion to its version and environments."""
+    every = (strip_quotes(normalize(part)) for part in line.free.split())
     words = [given for given in every if given and not _ARROW.fullmatch(given)]
     if not words:
         return
@@ -146,23 +146,22 @@ def _place_words(line: Line) -> None:
     line.values.update(zip(free[-len(places) :], places, strict=False))
     if len(places) > len(free):
         raise line.refusal(
-            f"{len(words)} words are too many: a version, the environment it comes from, and the "
-            "one it goes to"
+            f"{len(words)} words are too many: give a version, a source and a target environment"
         )
     if like and words[0] != like:
-        raise line.refusal(f"{like} is the version: it comes first")
+        raise line.refusal(f"the version {like} must come first")
 
 
-def _begun(line: Line, version: str | None, target: str | None) -> PromoteForm:
-    """A form asks for the rest; it has no place for options."""
+def _incomplete_promotion(line: Line, version: str | None, target: str | None) -> PromoteForm:
+    """Open a form for the rest, unless options are given, which the form does not have."""
     if line.values.keys() <= {"version", "to"}:
         return PromoteForm(version or "", target or "")
     source = line.values.get("from", "")
     names = line.path.names
-    onward = names[(names.index(source) + 1) % len(names)] if source in names else names[-1]
-    target = target or onward
+    following = names[(names.index(source) + 1) % len(names)] if source in names else names[-1]
+    target = target or following
     raise line.refusal(
-        f"the {'environment it goes to' if version else 'version'} is missing",
+        f"the {'target environment' if version else 'version'} is missing",
         version=version or "v1.2.3",
         to=target,
         **{"from": source or line.before(target)},
@@ -172,7 +171,7 @@ def _begun(line: Line, version: str | None, target: str | None) -> PromoteForm:
 def _rollback(line: Line) -> Rollback | Help:
     if not line.free and not line.values:
         return Help()
-    head, rest = first_word(line.free)
+    head, rest = split_first_word(line.free)
     if _VERSION_LIKE.match(head):
         line.values["version"] = head
     else:
@@ -184,7 +183,7 @@ def _rollback(line: Line) -> Rollback | Help:
         return Rollback(None, target, line.reason)
     try:
         request = parse_rollback_request(
-            line.path, version, target, _NOBODY, _NO_TRACE, line.reason or SAY_WHY
+            line.path, version, target, _NO_OPERATOR, _NO_TRACE, line.reason or SAY_WHY
         )
     except PromotionError as error:
         raise line.refusal(str(error), version="v1.2.2") from error
@@ -193,16 +192,16 @@ def _rollback(line: Line) -> Rollback | Help:
 
 def _refuse_misplaced_version(line: Line) -> None:
     """Refuse `prod v1.2.2`, and `v9 prod`."""
-    first, rest = first_word(line.free)
-    second, text = first_word(rest)
+    first, rest = split_first_word(line.free)
+    second, text = split_first_word(rest)
     if "env" in line.values or not rest:
         return
     if first in line.path.names:
         if _VERSION_LIKE.match(second):
             raise line.refusal(
-                f"{second} is the version: it comes first", version=second, env=first, text=text
+                f"the version {second} must come first", version=second, env=first, text=text
             )
-    elif not near(first, line.path.names):
+    elif not closest_match(first, line.path.names):
         place = second if second in line.path.names else line.path.names[-1]
         line.values.update(env=place, text=text)
         check_version(line, first, "v1.2.2")
@@ -211,11 +210,11 @@ def _refuse_misplaced_version(line: Line) -> None:
 def _lock(line: Line) -> Lock | Help:
     if not line.free and not line.values:
         return Help()
-    first, rest = first_word(line.free)
-    second, text = first_word(rest)
+    first, rest = split_first_word(line.free)
+    second, text = split_first_word(rest)
     if DURATION_LIKE.fullmatch(first) and second in line.path.names:
         raise line.refusal(
-            f"{first} is for how long: it comes after the environment",
+            f"the duration {first} must come after the environment",
             **{"env": second, "for": first},
             text=text,
         )
@@ -224,7 +223,9 @@ def _lock(line: Line) -> Lock | Help:
     try:
         if duration is not None:
             parse_lock_duration(duration)
-        parse_lock_request(line.path, target, _NOBODY, _NO_TRACE, line.reason or SAY_WHY, duration)
+        parse_lock_request(
+            line.path, target, _NO_OPERATOR, _NO_TRACE, line.reason or SAY_WHY, duration
+        )
     except PromotionError as error:
         raise line.refusal(str(error), **{"for": "30m"}) from error
     return Lock(target, duration, line.reason)
@@ -236,7 +237,7 @@ def _unlock(line: Line) -> Unlock | Help:
     take_text(line, take_environment(line, line.free))
     target = line.values["env"]
     try:
-        parse_unlock_request(line.path, target, _NOBODY, _NO_TRACE, line.reason or SAY_WHY)
+        parse_unlock_request(line.path, target, _NO_OPERATOR, _NO_TRACE, line.reason or SAY_WHY)
     except PromotionError as error:
         raise line.refusal(str(error), text=SAY_WHY, reason=None) from error
     return Unlock(target, line.reason)
@@ -246,5 +247,5 @@ def _promotions(line: Line) -> Promotions:
     if not line.free and "env" not in line.values:
         return Promotions()
     if rest := take_environment(line, line.free):
-        raise line.refusal(f"'{rest[:60]}' is too many: one environment, or nothing, is needed")
+        raise line.refusal(f"'{rest[:60]}' is too many: give one environment or none")
     return Promotions(line.values["env"])

@@ -1,52 +1,55 @@
-"""A lock on which whoever cannot wait goes before whoever can."""
+"""A lock that urgent threads acquire before others."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Turns:
+class PriorityLock:
     """
-    One thread at a time, and again inside of its own turn. A plain lock lets any of those who wait
-    go next: with many of them somebody may be passed over again and again.
+    A reentrant lock with two queues.
+
+    A plain lock wakes any waiting thread, so with many threads an urgent one can wait very long.
     """
 
     def __init__(self) -> None:
         lock = threading.Lock()
-        self._first, self._others = threading.Condition(lock), threading.Condition(lock)
+        self._urgent_queue, self._other_queue = threading.Condition(lock), threading.Condition(lock)
         self._holder: int | None = None
-        self._urgent = 0
+        self._urgent_waiters = 0
 
     @property
-    def urgent(self) -> int:
-        """How many wait to go first."""
-        return self._urgent
+    def urgent_waiters(self) -> int:
+        """The number of urgent threads that wait."""
+        return self._urgent_waiters
 
     @contextmanager
-    def hold(self, *, first: bool = False) -> Iterator[bool]:
-        """Whether it is the outermost turn of this thread; `first`: before all that are not."""
+    def hold(self, *, urgent: bool = False) -> Iterator[bool]:
+        """Hold the lock; yields False if this thread already holds it."""
         if self._holder == threading.get_ident():
             yield False
             return
-        self._begin(first=first)
+        self._acquire(urgent=urgent)
         try:
             yield True
         finally:
-            self._end()
+            self._release()
 
-    def _begin(self, *, first: bool) -> None:
-        queue = self._first if first else self._others
+    def _acquire(self, *, urgent: bool) -> None:
+        queue = self._urgent_queue if urgent else self._other_queue
         with queue:
-            self._urgent += first
+            self._urgent_waiters += urgent
             try:
-                queue.wait_for(lambda: self._holder is None and (first or not self._urgent))
+                queue.wait_for(
+                    lambda: self._holder is None and (urgent or not self._urgent_waiters)
+                )
                 self._holder = threading.get_ident()
             finally:
-                self._urgent -= first
+                self._urgent_waiters -= urgent
 
-    def _end(self) -> None:
-        with self._first:
+    def _release(self) -> None:
+        with self._urgent_queue:
             self._holder = None
-            # One is enough: whoever it is wakes the next one, and so does who comes in between.
-            queue = self._first if self._urgent else self._others
+            # Waking one thread is enough, because every thread wakes the next one at its release.
+            queue = self._urgent_queue if self._urgent_waiters else self._other_queue
             queue.notify()

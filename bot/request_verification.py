@@ -1,4 +1,4 @@
-"""Slack's signature on every request that comes over HTTP, and the shape of what it signed."""
+"""Verifies the signature and the shape of Slack's requests."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -12,11 +12,13 @@ from slack_sdk.signature import SignatureVerifier
 _log = logging.getLogger(__name__)
 
 
-class Verifying(Middleware):
+class RequestVerification(Middleware):
     """
-    Accepts what one of `secrets` signed within five minutes (two of them while they are rotated)
-    and Bolt can read, which fails in the middle of anything else.
-    Unlike Slack's own, it logs nothing of what it refuses, which holds secrets when it is genuine.
+    Bolt middleware that accepts well-formed requests signed with one of `secrets`.
+
+    Signatures are valid for five minutes; during a rotation there are two secrets. Malformed
+    requests are refused, because Bolt would fail on them. Unlike Bolt's own middleware, this one
+    does not log request bodies, which contain secrets.
     """
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
@@ -25,14 +27,14 @@ class Verifying(Middleware):
     def process(
         self, *, req: BoltRequest, resp: BoltResponse, next: Callable[[], BoltResponse]
     ) -> BoltResponse:
-        del resp  # what Bolt would answer
-        # Over Socket Mode nothing is signed: the connection itself is ours.
+        del resp  # the default response of Bolt
+        # Socket Mode requests are not signed: they come over floe's own connection.
         if req.mode != "socket_mode" and not self._signed(req):
             _log.warning("a request was refused: not signed by Slack, or older than 5 minutes")
             return BoltResponse(status=401, body={"error": "invalid request"})
-        wrong = illegible(req.body)
-        if wrong is not None:
-            _log.warning("a request of Slack was refused: '%s' is not as Slack sends it", wrong)
+        malformed = find_malformed_field(req.body)
+        if malformed is not None:
+            _log.warning("a request from Slack was refused: '%s' is malformed", malformed)
             return BoltResponse(status=400, body="")
         return next()
 
@@ -49,7 +51,7 @@ class Verifying(Middleware):
 
 
 class _Named(BaseModel):
-    """Whatever listeners are chosen by (https://docs.slack.dev/reference/interaction-payloads)."""
+    """Fields that select a listener (https://docs.slack.dev/reference/interaction-payloads)."""
 
     type: str | None = None
     callback_id: str | None = None
@@ -62,20 +64,20 @@ class _Event(BaseModel):
     subtype: str | None = None
 
 
-class _Sent(_Named):
+class _Body(_Named):
     command: str | None = None
-    # These are there or they are not: Bolt does not expect null.
+    # Optional, but Bolt does not accept null.
     actions: list[_Named] = Field([_Named()], min_length=1)
     event: _Event = _Event(type="")
     view: _Named | None = None
 
 
-def illegible(body: Mapping[str, Any]) -> str | None:
-    """The part of `body` that is not as Slack sends it; None when Bolt can read all of it."""
+def find_malformed_field(body: Mapping[str, Any]) -> str | None:
+    """The path of a field that Bolt cannot read; None for a well-formed body."""
     try:
-        _Sent.model_validate(body)
+        _Body.model_validate(body)
     except ValidationError as error:
-        # Its place only: the value may be a secret.
-        place = error.errors(include_input=False, include_url=False)[0]["loc"]
-        return ".".join(map(str, place)) or "body"
+        # Only the path: the value may be a secret.
+        path = error.errors(include_input=False, include_url=False)[0]["loc"]
+        return ".".join(map(str, path)) or "body"
     return None

@@ -1,76 +1,76 @@
-"""One message to Slack: posted once, found again when the answer was lost, edited."""
+"""Posts and edits one message; after a lost answer, it finds the posted message again."""
 
 import logging
 from typing import Any
 
 from pydantic import JsonValue
 
-from bot.ephemeral import Answer
-from bot.message_store import Message, Messages
-from bot.webapi import SlackApi, SlackTrouble, respond
+from bot.ephemeral import EphemeralMessage
+from bot.message_store import MessageStore, PendingMessage
+from bot.webapi import SlackApi, SlackCallError, respond
 
 _log = logging.getLogger(__name__)
-# How far clocks here and at Slack may be apart, in seconds.
+# The tolerated difference between the clocks here and at Slack, in seconds.
 _SKEW = 300
 _EVENT = "floe_message"
-# A change's message leads to where it is decided, and the web page to the message.
-_LINKED = (":ask", ":root")
+# The card links to the approval request, and the web page to the card.
+_LINKED_SUFFIXES = (":ask", ":root")
 
 
 class Sender:
-    """Every method raises SlackTrouble when it was not done, or that cannot be told."""
+    """All methods raise SlackCallError if the call failed or its result is unknown."""
 
-    def __init__(self, api: SlackApi, messages: Messages) -> None:
+    def __init__(self, api: SlackApi, messages: MessageStore) -> None:
         self._api = api
         self._messages = messages
 
-    def post(self, message: Message) -> str | None:
-        """The link to it, for those that others link to."""
+    def post(self, message: PendingMessage) -> str | None:
+        """Post `message`; return its link if others link to it."""
         thread = self._thread(message)
-        ts = self._found(message, thread) if message.taken is not None else None
+        ts = self._find_posted(message, thread) if message.taken is not None else None
         if ts is None:
-            self._messages.take(message)
-            ts = self._posted(message, thread)
-        self._messages.posted(message, ts)
-        return self._link(message, ts) if message.key.endswith(_LINKED) else None
+            self._messages.mark_attempted(message)
+            ts = self._post_new(message, thread)
+        self._messages.mark_posted(message, ts)
+        return self._link(message, ts) if message.key.endswith(_LINKED_SUFFIXES) else None
 
-    def edit(self, message: Message) -> None:
+    def edit(self, message: PendingMessage) -> None:
         arguments: dict[str, JsonValue] = {
             **message.arguments,
             "channel": message.channel,
             "ts": message.ts,
         }
         self._api.call("chat.update", arguments)
-        self._messages.posted(message, message.ts or "")
+        self._messages.mark_posted(message, message.ts or "")
 
-    def answer(self, answer: Answer) -> None:
-        """By the url Slack gave for it, else where they asked, else in their own channel."""
-        asker, arguments = answer.asker, answer.arguments
-        if asker.response_url and self._taken_by(asker.response_url, arguments):
+    def send_ephemeral(self, message: EphemeralMessage) -> None:
+        """Send by response_url; if that fails, in the same channel; then as a direct message."""
+        origin, arguments = message.origin, message.arguments
+        if origin.response_url and self._respond(origin.response_url, arguments):
             return
-        place: dict[str, JsonValue] = {"user": asker.user, "channel": asker.channel}
-        if asker.thread:
-            place["thread_ts"] = asker.thread
+        place: dict[str, JsonValue] = {"user": origin.user, "channel": origin.channel}
+        if origin.thread:
+            place["thread_ts"] = origin.thread
         try:
-            if asker.channel:
+            if origin.channel:
                 self._api.call("chat.postEphemeral", {**arguments, **place})
                 return
-        except SlackTrouble as trouble:
-            if trouble.passing:
+        except SlackCallError as error:
+            if error.temporary:
                 raise
-            _log.info("answering %s in their own channel: %s", asker.user, trouble)
-        self._api.call("chat.postMessage", {**arguments, "channel": asker.user})
+            _log.info("answering %s with a direct message: %s", origin.user, error)
+        self._api.call("chat.postMessage", {**arguments, "channel": origin.user})
 
-    def _taken_by(self, url: str, arguments: dict[str, JsonValue]) -> bool:
+    def _respond(self, url: str, arguments: dict[str, JsonValue]) -> bool:
         try:
             respond(url, arguments)
-        except SlackTrouble as trouble:
-            if trouble.passing:
+        except SlackCallError as error:
+            if error.temporary:
                 raise
             return False
         return True
 
-    def _posted(self, message: Message, thread: str | None) -> str:
+    def _post_new(self, message: PendingMessage, thread: str | None) -> str:
         arguments: dict[str, JsonValue] = {
             **message.arguments,
             "channel": message.channel,
@@ -83,29 +83,29 @@ class Sender:
             arguments |= {"reply_broadcast": True} if message.broadcast else {}
         try:
             answer = self._api.call("chat.postMessage", arguments)
-        except SlackTrouble as trouble:
-            if not trouble.code.startswith("invalid_blocks"):
+        except SlackCallError as error:
+            if not error.code.startswith("invalid_blocks"):
                 raise
-            # Better without its layout than not at all.
-            _log.error("%s was refused by Slack's layout rules: %s", message.key, trouble)
+            # A message without layout is better than none.
+            _log.error("Slack refused the layout of %s: %s", message.key, error)
             answer = self._api.call("chat.postMessage", arguments | {"blocks": []})
         ts = answer.get("ts")
         if not isinstance(ts, str) or not ts:
-            raise SlackTrouble("no ts", passing=True, unknown=True)
+            raise SlackCallError("no ts", temporary=True, outcome_unknown=True)
         return ts
 
-    def _thread(self, message: Message) -> str | None:
+    def _thread(self, message: PendingMessage) -> str | None:
         if message.parent is None:
             return message.thread
-        place = self._messages.place(message.parent)
+        place = self._messages.location(message.parent)
         if place is not None:
             return place[1]
-        if self._messages.pending(message.parent):
-            raise SlackTrouble("the message above it is not there yet", passing=True)
-        raise SlackTrouble("the message above it could not be posted")
+        if self._messages.is_unposted(message.parent):
+            raise SlackCallError("its parent message is not posted yet", temporary=True)
+        raise SlackCallError("its parent message could not be posted")
 
-    def _found(self, message: Message, thread: str | None) -> str | None:
-        """Where it stands, if an earlier try was heard after all."""
+    def _find_posted(self, message: PendingMessage, thread: str | None) -> str | None:
+        """The ts of the message, if an earlier attempt has posted it."""
         parameters: dict[str, str | int | bool] = {
             "channel": message.channel,
             "oldest": f"{(message.taken or 0) - _SKEW:.6f}",
@@ -117,32 +117,33 @@ class Sender:
             method, parameters["ts"] = "conversations.replies", thread
         try:
             listed = self._api.read(method, **parameters).get("messages", [])
-        except SlackTrouble as trouble:
-            if trouble.passing:
+        except SlackCallError as error:
+            if error.temporary:
                 raise
-            _log.warning("%s may stand twice, it cannot be looked for: %s", message.key, trouble)
+            _log.warning("%s may be posted twice: the search for it failed: %s", message.key, error)
             return None
-        return next((str(m["ts"]) for m in listed if _is(m, message.key) and m.get("ts")), None)
+        found = (str(m["ts"]) for m in listed if _has_key(m, message.key) and m.get("ts"))
+        return next(found, None)
 
-    def _link(self, message: Message, ts: str) -> str | None:
-        """Nice to have: without it people find their own way into the thread."""
+    def _link(self, message: PendingMessage, ts: str) -> str | None:
+        """The permalink of a message, or None if Slack does not return it."""
         try:
             found = self._api.read("chat.getPermalink", channel=message.channel, message_ts=ts)
-        except SlackTrouble as trouble:
-            _log.info("no link to %s: %s", message.key, trouble)
+        except SlackCallError as error:
+            _log.info("no link to %s: %s", message.key, error)
             return None
         link = found.get("permalink")
         if not isinstance(link, str) or not link.startswith(("https://", "http://")):
             return None
-        # It becomes part of markup.
+        # These characters would break the markup of a link.
         if set(link) & set("|<>"):
             return None
-        self._messages.keep_link(message.key, link)
+        self._messages.save_link(message.key, link)
         return link
 
 
-def _is(found: Any, key: str) -> bool:
-    """By its metadata, else by its first block, which has the key for a name."""
+def _has_key(found: Any, key: str) -> bool:
+    """Whether a posted message has `key` in its metadata or as its first block id."""
     payload = (found.get("metadata") or {}).get("event_payload") or {}
     blocks = found.get("blocks") or [{}]
     return key in (payload.get("key"), blocks[0].get("block_id"))

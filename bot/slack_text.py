@@ -1,4 +1,4 @@
-"""Text as Slack delivers it, back to the words somebody typed."""
+"""Recovers the typed words from text that Slack delivers."""
 
 import difflib
 import re
@@ -12,13 +12,13 @@ _DASHES = dict.fromkeys("‐‑‒–—―−⁃⸺⸻", "-")
 _PHONES = str.maketrans(_QUOTES | _DASHES)
 
 
-def unwrapped(text: str) -> str:
-    """`text` as it was typed: without Slack's links and entities. Nothing it says pings anybody."""
-    bare = _WRAPPED.sub(_bare, text)
+def strip_markup(text: str) -> str:
+    """Remove Slack's links and entities; mentions become plain names."""
+    bare = _WRAPPED.sub(_plain_name, text)
     return bare.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
 
 
-def _bare(match: re.Match[str]) -> str:
+def _plain_name(match: re.Match[str]) -> str:
     kind, target, label = match["kind"], match["target"], match["label"]
     if kind == "":
         return label or target
@@ -26,14 +26,14 @@ def _bare(match: re.Match[str]) -> str:
     return sign + (label or target).lstrip("@#")
 
 
-def word(text: str) -> str:
-    """An argument as it was meant: phones set typographic quotes and dashes."""
-    seen = "".join(char for char in text if unicodedata.category(char) != "Cf")
-    return unicodedata.normalize("NFKC", seen.translate(_PHONES)).translate(_PHONES).strip()
+def normalize(text: str) -> str:
+    """Replace typographic quotes and dashes, which phones insert, and compatibility characters."""
+    visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFKC", visible.translate(_PHONES)).translate(_PHONES).strip()
 
 
-def unquoted(text: str) -> str:
-    """`text` without the quotation marks around all of it."""
+def strip_quotes(text: str) -> str:
+    """Remove the quotation marks around all of `text`."""
     marks = text[:1].translate(_PHONES), text[-1:].translate(_PHONES)
     inner = text[1:-1]
     if len(text) < 2 or marks not in (("'", "'"), ('"', '"')):
@@ -41,7 +41,7 @@ def unquoted(text: str) -> str:
     return text if marks[0] in inner.translate(_PHONES) else inner.strip()
 
 
-def near(given: str, known: Sequence[str]) -> str | None:
-    """What `given` may be a slip of; it is only ever suggested."""
+def closest_match(given: str, known: Sequence[str]) -> str | None:
+    """The entry of `known` most similar to `given`, as a suggestion."""
     lowered = given.casefold()
     return next(iter(difflib.get_close_matches(lowered, known, 1, 0.6)), None)

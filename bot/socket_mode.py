@@ -1,4 +1,4 @@
-"""Slack's requests over a connection of ours (Socket Mode), kept up by websocket-client."""
+"""The Socket Mode connection to Slack, kept alive by websocket-client."""
 
 import logging
 import threading
@@ -13,11 +13,11 @@ from bot.webapi import quiet_logger, web_client
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 5.0
 _END_SECONDS = 2.0
-_MONITOR_SECONDS, _LOOK_SECONDS = 10.0, 0.1
+_MONITOR_SECONDS, _POLL_SECONDS = 10.0, 0.1
 
 
-class Socket:
-    """Connects in the background, so that floe starts while Slack is down."""
+class SocketConnection:
+    """Connects in the background, so that floe can start while Slack is down."""
 
     def __init__(self, app: App, app_token: str, api_url: str | None) -> None:
         self._handler = SocketModeHandler(
@@ -30,7 +30,7 @@ class Socket:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._connect, name="floe-slack-socket", daemon=True)
 
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         return bool(self._handler.client.is_connected())
 
     def start(self) -> None:
@@ -39,15 +39,15 @@ class Socket:
     def stop(self) -> None:
         self._stopping.set()
         self._thread.join()
-        # The library's reader may sleep for ten seconds more, though nothing can come any more.
+        # The library's reader may sleep for another ten seconds before it ends.
         closing = threading.Thread(target=self._handler.client.close, daemon=True)
         closing.start()
         closing.join(_END_SECONDS)
 
     def _connect(self) -> None:
-        """The first connection; the client looks after all others."""
+        """Make the first connection; afterwards the client reconnects by itself."""
         client = self._handler.client
-        # Its monitor takes a connection that is being made for a lost one, and makes another.
+        # Its monitor would treat a connection in progress as lost, and open another one.
         client.current_app_monitor_started = True
         while not self._stopping.is_set():
             try:
@@ -58,7 +58,7 @@ class Socket:
             else:
                 break
         deadline = time.monotonic() + _MONITOR_SECONDS
-        while not self.connected() and time.monotonic() < deadline:
-            if self._stopping.wait(_LOOK_SECONDS):
+        while not self.is_connected() and time.monotonic() < deadline:
+            if self._stopping.wait(_POLL_SECONDS):
                 return
         client.current_app_monitor.start()

@@ -1,57 +1,69 @@
-"""Everything that is said about a change, as it should stand now."""
+"""The messages about a change, as they should be now."""
 
 from collections.abc import Iterator
 
 from bot.blocks import thread
-from bot.blocks.change import GateProgress, root
-from bot.blocks.rendering_context import Look
-from bot.message_store import Wanted
+from bot.blocks.change import GateProgress, render_card
+from bot.blocks.rendering_context import RenderingContext
+from bot.message_store import DesiredMessage
 from engine.domain.change import Change, ChangeState
 from engine.domain.gate import GateStatus
 
 
-def announced(change: Change, gates: GateProgress, look: Look, ask_link: str | None) -> Wanted:
-    """Its one message in the channel."""
-    payload = root(change, gates, look, ask_link)
-    return Wanted(root_key(change.id), payload, urgent=not change.open)
+def card_message(
+    change: Change, gates: GateProgress, rendering: RenderingContext, request_link: str | None
+) -> DesiredMessage:
+    """The card in the channel."""
+    payload = render_card(change, gates, rendering, request_link)
+    return DesiredMessage(card_key(change.id), payload, urgent=not change.open)
 
 
-def thread_of(change: Change, look: Look, approvers: str) -> Iterator[Wanted]:
-    """What stands under it, beside the gates: the ask, who agreed, how it ended."""
-    parent = root_key(change.id)
+def thread_messages(
+    change: Change, rendering: RenderingContext, approvers: str
+) -> Iterator[DesiredMessage]:
+    """The messages in its thread: approval request, approvals and end."""
+    parent = card_key(change.id)
     if change.required:
         waits = change.state is ChangeState.AWAITING_APPROVAL
-        payload = thread.ask(change, look, approvers)
-        # Whom it was put to has decided already: nobody is asked after the fact.
-        yield Wanted(f"{change.id}:ask", payload, parent, urgent=not waits, only_there=not waits)
+        payload = thread.approval_request(change, rendering, approvers)
+        # A decided change only edits its request and never posts a new one.
+        yield DesiredMessage(
+            f"{change.id}:ask", payload, parent, urgent=not waits, edit_only=not waits
+        )
     for place, given in enumerate(change.approvals):
         key = f"{change.id}:approved:{place}:{int(given.approved_at.timestamp())}"
-        yield Wanted(key, thread.approved(key, change, place), parent)
+        yield DesiredMessage(key, thread.approval_notice(key, change, place), parent)
     if not change.open:
-        payload = thread.end(change, look)
-        yield Wanted(f"{change.id}:end", payload, parent, broadcast=concerns_all(change, look))
+        payload = thread.end_notice(change, rendering)
+        yield DesiredMessage(
+            f"{change.id}:end", payload, parent, broadcast=should_broadcast(change, rendering)
+        )
 
 
-def reminded(change: Change, approvers: str) -> Wanted:
+def reminder_message(change: Change, approvers: str) -> DesiredMessage:
     payload = thread.reminder(change, approvers)
-    return Wanted(f"{change.id}:reminder", payload, root_key(change.id))
+    return DesiredMessage(f"{change.id}:reminder", payload, card_key(change.id))
 
 
-def root_key(change_id: str) -> str:
+def card_key(change_id: str) -> str:
     return f"{change_id}:root"
 
 
-def hidden(change: Change) -> bool:
-    """Refused before it began: that is between us and whoever asked."""
+def is_hidden(change: Change) -> bool:
+    """Whether the change was refused at once, so that only the requester gets a message."""
     early = change.state in (ChangeState.CHECKING, ChangeState.BLOCKED)
     return early and change.context.get("quiet") is True
 
 
-def concerns_all(change: Change, look: Look) -> bool:
-    """What the whole channel is told, not only those who follow the thread."""
+def should_broadcast(change: Change, rendering: RenderingContext) -> bool:
+    """Whether the end of the change is also posted to the channel."""
     if change.state is ChangeState.EXPIRED:
         return True
     if change.state is ChangeState.PROMOTED:
         return change.action == "rollback"
     failed = any(result.status is GateStatus.FAILED for result in change.gate_results)
-    return change.state is ChangeState.BLOCKED and failed and change.target == look.last
+    return (
+        change.state is ChangeState.BLOCKED
+        and failed
+        and change.target == rendering.last_environment
+    )

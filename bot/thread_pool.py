@@ -1,4 +1,4 @@
-"""Threads for what no listener waits for; nothing that goes wrong in them is lost."""
+"""Error logging for background work."""
 
 import logging
 from concurrent.futures import Future
@@ -6,10 +6,10 @@ from concurrent.futures import Future
 _log = logging.getLogger(__name__)
 
 
-def report(done: "Future[None]") -> None:
-    """Log what nobody expected; for `Future.add_done_callback`."""
+def log_failure(done: "Future[None]") -> None:
+    """Log an unexpected error; a callback for `Future.add_done_callback`."""
     if done.cancelled():
         return
     error = done.exception()
     if error is not None:
-        _log.error("work for Slack ended unexpectedly", exc_info=error)
+        _log.error("background work for Slack failed unexpectedly", exc_info=error)

@@ -1,4 +1,4 @@
-"""Calls of Slack's Web API, and what their failures mean."""
+"""Calls Slack's Web API and classifies its errors."""
 
 import logging
 from collections.abc import Mapping
@@ -12,10 +12,9 @@ from slack_sdk.webhook import WebhookClient
 from bot.block_kit_limits import message_problems, view_problems
 
 _log = logging.getLogger(__name__)
-# Slack's libraries log bodies and parameters, which hold trigger_ids and response_urls.
-_quiet = "floe.slack"
-# https://docs.slack.dev/reference/methods: Slack itself is in trouble.
-_PASSING = frozenset(
+_LOGGER_NAME = "floe.slack"
+# Errors inside Slack, see https://docs.slack.dev/reference/methods.
+_TEMPORARY = frozenset(
     {
         "fatal_error",
         "internal_error",
@@ -29,38 +28,38 @@ _PASSING = frozenset(
 _DEFAULT_PAUSE = 30.0
 
 
-class SlackTrouble(Exception):
+class SlackCallError(Exception):
     """
-    Slack did not do what it was asked. `code` is its word for why.
+    A call to Slack failed with the error `code`.
 
-    `passing`: asking again later may help, not before `retry_after` seconds where it says so.
-    `unknown`: whether it was done cannot be told from the answer, or there was none.
+    `temporary` errors may be retried, after `retry_after` seconds if it is set. With
+    `outcome_unknown`, Slack may have carried out the call.
     """
 
     def __init__(
         self,
         code: str,
         *,
-        passing: bool = False,
-        unknown: bool = False,
+        temporary: bool = False,
+        outcome_unknown: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(code)
         self.code = code
-        self.passing = passing
-        self.unknown = unknown
+        self.temporary = temporary
+        self.outcome_unknown = outcome_unknown
         self.retry_after = retry_after
 
 
 def quiet_logger() -> logging.Logger:
-    """The logger given to Slack's libraries: warnings only, whatever the root logger asks for."""
-    logger = logging.getLogger(_quiet)
+    """A logger for Slack's libraries, which would log request bodies with secrets."""
+    logger = logging.getLogger(_LOGGER_NAME)
     logger.setLevel(logging.ERROR)
     return logger
 
 
 def web_client(token: str, base_url: str | None, timeout_seconds: int = 10) -> WebClient:
-    """A client without retries: who may wait decides how long."""
+    """A client without retries; callers decide how long they wait."""
     return WebClient(
         token,
         base_url=base_url or WebClient.BASE_URL,
@@ -71,61 +70,61 @@ def web_client(token: str, base_url: str | None, timeout_seconds: int = 10) -> W
 
 
 class SlackApi:
-    """The Web API as this bot's user."""
+    """The Web API with the bot's token."""
 
     def __init__(self, client: WebClient) -> None:
         self._client = client
 
     def call(self, method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Its answer, which is ok; else SlackTrouble."""
-        _look_at(method, arguments)
+        """Call a writing method; SlackCallError if Slack refuses it or does not answer."""
+        _log_limit_violations(method, arguments)
         try:
             response = self._client.api_call(method, json=dict(arguments))
         except SlackApiError as error:
-            raise _trouble(error) from None
+            raise _call_error(error) from None
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
-            # ValueError: an answer that is no JSON, which slack_sdk lets through in places.
-            raise SlackTrouble(
-                f"no answer ({type(error).__name__})", passing=True, unknown=True
+            # ValueError: the answer is not JSON, which slack_sdk does not always catch.
+            raise SlackCallError(
+                f"no answer ({type(error).__name__})", temporary=True, outcome_unknown=True
             ) from error
         data = response.data
         if not isinstance(data, dict):
-            raise SlackTrouble("no JSON", passing=True, unknown=True)
+            raise SlackCallError("no JSON", temporary=True, outcome_unknown=True)
         return data
 
     def read(self, method: str, **parameters: str | int | bool) -> dict[str, Any]:
-        """As `call`; reading methods take no JSON."""
+        """Call a reading method, which takes no JSON."""
         try:
             response = self._client.api_call(method, params=parameters)
         except SlackApiError as error:
-            raise _trouble(error) from None
+            raise _call_error(error) from None
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
-            raise SlackTrouble(f"no answer ({type(error).__name__})", passing=True) from error
+            raise SlackCallError(f"no answer ({type(error).__name__})", temporary=True) from error
         data = response.data
         if not isinstance(data, dict):
-            raise SlackTrouble("no JSON", passing=True)
+            raise SlackCallError("no JSON", temporary=True)
         return data
 
 
 def respond(url: str, arguments: Mapping[str, Any], timeout_seconds: int = 10) -> None:
-    """Answer one person through the `url` Slack gave for it; SlackTrouble when it is not taken."""
+    """Answer one person through a response_url; SlackCallError if Slack refuses it."""
     client = WebhookClient(url, timeout=timeout_seconds, logger=quiet_logger(), retry_handlers=[])
     try:
         answer = client.send_dict(
             {**arguments, "response_type": "ephemeral", "replace_original": False}
         )
     except (OSError, HTTPException, ValueError) as error:
-        # Without the cause: its text may name the url, which is a secret.
-        raise SlackTrouble(f"no answer ({type(error).__name__})", passing=True) from None
+        # Without the cause: its text may contain the url, which is a secret.
+        raise SlackCallError(f"no answer ({type(error).__name__})", temporary=True) from None
     if answer.status_code == 429 or answer.status_code >= 500:
         pause = _seconds(answer.headers) if answer.status_code == 429 else None
-        raise SlackTrouble(f"http_{answer.status_code}", passing=True, retry_after=pause)
+        raise SlackCallError(f"http_{answer.status_code}", temporary=True, retry_after=pause)
     if answer.status_code != 200:
-        raise SlackTrouble(f"http_{answer.status_code}")
+        raise SlackCallError(f"http_{answer.status_code}")
 
 
-def _look_at(method: str, arguments: Mapping[str, Any]) -> None:
-    """Slack says little about why it refuses a layout; tests refuse on the same grounds."""
+def _log_limit_violations(method: str, arguments: Mapping[str, Any]) -> None:
+    """Log limits that a message exceeds, because Slack's own errors do not name them."""
     if method.startswith("chat."):
         problems = message_problems(arguments)
     elif method.startswith("views."):
@@ -133,19 +132,21 @@ def _look_at(method: str, arguments: Mapping[str, Any]) -> None:
     else:
         return
     for problem in problems:
-        _log.warning("%s: beyond Slack's limits: %s", method, problem)
+        _log.warning("%s: exceeds Slack's limits: %s", method, problem)
 
 
-def _trouble(error: SlackApiError) -> SlackTrouble:
+def _call_error(error: SlackApiError) -> SlackCallError:
     response = error.response
     status = response.status_code
     data = response.data if isinstance(response.data, dict) else {}
     code = str(data.get("error") or f"http_{status}")
     if status == 429 or code in ("ratelimited", "rate_limited"):
-        return SlackTrouble(code, passing=True, retry_after=_seconds(response.headers))
+        return SlackCallError(code, temporary=True, retry_after=_seconds(response.headers))
     if status >= 500:
-        return SlackTrouble(f"http_{status}", passing=True, unknown=True)
-    return SlackTrouble(code[:100], passing=code in _PASSING, unknown=code in _PASSING)
+        return SlackCallError(f"http_{status}", temporary=True, outcome_unknown=True)
+    return SlackCallError(
+        code[:100], temporary=code in _TEMPORARY, outcome_unknown=code in _TEMPORARY
+    )
 
 
 def _seconds(headers: Mapping[str, str]) -> float:

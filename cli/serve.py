@@ -11,8 +11,8 @@ from threading import Thread
 import click
 from flask import Flask
 
-from bot.app import Bot, Tokens, running
-from bot.http_endpoint import blueprint
+from bot.app import Bot, Tokens, run_bot
+from bot.http_endpoint import slack_blueprint
 from cli import options
 from cli.errors import failure_lines
 from cli.server_lock import sole_server
@@ -58,7 +58,7 @@ def serve(host: str, port: int, manifest: Path) -> None:
             ) as app,
         ):
             if bot and bot.socket is None:
-                app.register_blueprint(blueprint(bot.app))
+                app.register_blueprint(slack_blueprint(bot.app))
             _work(platform, app, host, port, _slack_mode(bot), config.warnings)
     except PromotionError as error:
         for line in failure_lines("Not started", error):
@@ -94,7 +94,7 @@ def _tokens(config: Config) -> Tokens | None:
     Raises ConfigError that names every missing environment variable, for Slack and the manifest.
     """
     try:
-        tokens = Tokens.of(os.environ)
+        tokens = Tokens.from_environ(os.environ)
     except ConfigError as error:
         problem = Problem(("slack",), str(error))
         raise refusal(config.file, [*config.unset_variables, problem]) from error
@@ -109,7 +109,7 @@ def _slack(platform: Platform, config: Config, tokens: Tokens | None) -> Iterato
     if tokens is None:
         yield None
         return
-    with running(platform, config, tokens) as bot:
+    with run_bot(platform, config, tokens) as bot:
         yield bot
 
 
@@ -121,7 +121,7 @@ def _slack_mode(bot: Bot | None) -> str:
 
 def _thread(bot: Bot | None) -> Callable[[str], str | None]:
     """Return the function that links a change to its Slack thread."""
-    return bot.thread if bot else no_thread
+    return bot.thread_link if bot else no_thread
 
 
 def _checks(bot: Bot | None) -> dict[str, Callable[[], str | None]]:
@@ -131,7 +131,7 @@ def _checks(bot: Bot | None) -> dict[str, Callable[[], str | None]]:
 
 def _reached(bot: Bot) -> str | None:
     """Return why Slack cannot reach this server, or None."""
-    return None if bot.connected() else "The connection to Slack is down and being made again"
+    return None if bot.is_connected() else "The connection to Slack is down and being made again"
 
 
 def _end(_signal: int, _frame: object) -> None:

@@ -1,1 +1,1 @@
-"""Messages, views and their parts as Block Kit: pure functions from facts to what Slack shows."""
+"""Pure functions that render messages and views as Block Kit."""

@@ -1,4 +1,4 @@
-"""The one message of a change, through all its states."""
+"""The card: the message that shows a change in every state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,26 +7,26 @@ from bot.blocks.elements import (
     SECTION,
     Block,
     Payload,
-    bounded,
     context,
+    escape,
     fields,
-    foreign,
+    format_time,
     header,
-    quoted,
+    join_lines,
+    mention,
+    quote,
     section,
-    when,
-    who,
 )
-from bot.blocks.gates import gate_line, gates_first
-from bot.blocks.rendering_context import Look, step
+from bot.blocks.gates import failed_first, gate_line
+from bot.blocks.rendering_context import RenderingContext, describe_step
 from engine.domain.change import Change, ChangeState
 from engine.domain.finding import Outcome
 from engine.domain.gate import GateResult, GateStatus
 
 _GATES_SHOWN = 12
-_SAID = {
+_STATUS_TEXTS = {
     ChangeState.BLOCKED: "Blocked :no_entry:",
-    ChangeState.EXECUTING: "Carrying out :rocket:",
+    ChangeState.EXECUTING: "In progress :rocket:",
     ChangeState.REJECTED: "Rejected :no_entry_sign:",
     ChangeState.EXPIRED: "Expired :alarm_clock:",
     ChangeState.SUPERSEDED: "Superseded :arrows_counterclockwise:",
@@ -38,36 +38,39 @@ _SAID = {
 
 @dataclass(frozen=True)
 class GateProgress:
-    """The gates of a change that is being checked: how many there are, and those that ended."""
+    """The gates of a change that is being checked."""
 
     total: int = 0
     finished: tuple[GateResult, ...] = ()
     running: tuple[str, ...] = ()
 
 
-def root(change: Change, gates: GateProgress, look: Look, ask_link: str | None) -> Payload:
-    """`ask_link` leads to where it is decided, once that is known."""
-    status = status_of(change, gates)
+def render_card(
+    change: Change, gates: GateProgress, rendering: RenderingContext, request_link: str | None
+) -> Payload:
+    """Render the card; `request_link` leads to the approval request once it is posted."""
+    status = status_text(change, gates)
     blocks: list[Block] = [
-        header(f"{change.id}:root", title(change)),
+        header(f"{change.id}:root", change_title(change)),
         fields("facts", *_facts(change, status)),
     ]
     blocks += _reason(change)
     blocks += _gates(change, gates)
-    blocks += _outcome(change, look, ask_link)
+    blocks += _outcome(change, rendering, request_link)
     blocks += warning_blocks(change, "warnings")
-    blocks.append(context("ctx", _footer(change, look)))
-    asked = who(change.requester.name, change.requester.id)
-    text = f"{foreign(title(change))}. {_words(status)}. Requested by {asked}."
+    blocks.append(context("ctx", _footer(change, rendering)))
+    requester = mention(change.requester.name, change.requester.id)
+    text = f"{escape(change_title(change))}. {_without_emoji(status)}. Requested by {requester}."
     return Payload(text, tuple(blocks))
 
 
-def title(change: Change) -> str:
-    return f"Rollback: {step(change)}" if change.action == "rollback" else step(change)
+def change_title(change: Change) -> str:
+    prefix = "Rollback: " if change.action == "rollback" else ""
+    return prefix + describe_step(change)
 
 
-def status_of(change: Change, gates: GateProgress) -> str:
-    """The state in words, then as a picture for those who skim."""
+def status_text(change: Change, gates: GateProgress) -> str:
+    """The state in words, followed by an emoji."""
     match change.state:
         case ChangeState.CHECKING if gates.total:
             done = len(gates.finished)
@@ -81,23 +84,23 @@ def status_of(change: Change, gates: GateProgress) -> str:
             done_word = "Rolled back" if change.action == "rollback" else "Promoted"
             return f"{done_word} :white_check_mark:"
         case _:
-            return _SAID[change.state]
+            return _STATUS_TEXTS[change.state]
 
 
-def approved_by(change: Change) -> str:
-    """Who agreed; empty where nobody had to."""
-    people = [who(given.operator, given.operator_id) for given in change.approvals]
-    return f"approved by {', '.join(people)}" if people else ""
+def approvals_text(change: Change) -> str:
+    """The people who approved; empty if no approval was needed."""
+    identities = [mention(given.operator, given.operator_id) for given in change.approvals]
+    return f"approved by {', '.join(identities)}" if identities else ""
 
 
-def passed_of(results: Sequence[GateResult]) -> str:
-    """A gate that was skipped has not passed."""
+def gate_summary(results: Sequence[GateResult]) -> str:
+    """Count passed gates; a skipped gate has not passed."""
     good = [r for r in results if r.status in (GateStatus.PASSED, GateStatus.WARNING)]
     return f"{len(good)} of {len(results)} gates passed"
 
 
-def ended_because(change: Change) -> str:
-    """The reason somebody gave, or what was found."""
+def end_reason(change: Change) -> str:
+    """The reason for a rejection, or the problem that ended the change."""
     if change.ended is None:
         return ""
     return change.ended.message.removeprefix(f"Rejected by {change.ended.by}: ")
@@ -106,11 +109,11 @@ def ended_because(change: Change) -> str:
 def _facts(change: Change, status: str) -> list[str]:
     facts = [
         f"*Status*\n{status}",
-        f"*Requested by*\n{who(change.requester.name, change.requester.id)}",
+        f"*Requested by*\n{mention(change.requester.name, change.requester.id)}",
     ]
-    agreed = change.fingerprint
-    if agreed is not None:
-        replaces = f"`{agreed.running_version}`" if agreed.running_version else "nothing yet"
+    if change.fingerprint is not None:
+        running = change.fingerprint.running_version
+        replaces = f"`{running}`" if running else "nothing yet"
         facts.append(f"*Replaces*\n{replaces}")
     if change.digest:
         facts.append(f"*Artifact*\n`{change.digest[:19]}`")
@@ -118,77 +121,78 @@ def _facts(change: Change, status: str) -> list[str]:
 
 
 def _reason(change: Change) -> list[Block]:
-    return [section("reason", quoted(change.reason))] if change.reason else []
+    return [section("reason", quote(change.reason))] if change.reason else []
 
 
 def _gates(change: Change, gates: GateProgress) -> list[Block]:
     results = change.gate_results or gates.finished
-    lines = [gate_line(result) for result in gates_first(results)]
+    lines = [gate_line(result) for result in failed_first(results)]
     if change.state is ChangeState.CHECKING:
-        lines += [f"*{foreign(name, 40)}* running" for name in gates.running]
+        lines += [f"*{escape(name, 40)}* running" for name in gates.running]
     elif change.state not in (ChangeState.AWAITING_APPROVAL, ChangeState.BLOCKED):
         return []
     if len(lines) > _GATES_SHOWN:
         lines = [*lines[:_GATES_SHOWN], f"…and {len(lines) - _GATES_SHOWN} more"]
-    return [section("gates", bounded(lines, SECTION))] if lines else []
+    return [section("gates", join_lines(lines, SECTION))] if lines else []
 
 
-def _outcome(change: Change, look: Look, ask_link: str | None) -> list[Block]:
+def _outcome(change: Change, rendering: RenderingContext, request_link: str | None) -> list[Block]:
     match change.state:
         case ChangeState.CHECKING:
             return []
         case ChangeState.AWAITING_APPROVAL:
-            place = f"<{ask_link}|in the thread>" if ask_link else "in the thread"
-            said = f"Somebody else must agree: approve or reject {place}."
-            return [section("out", said)]
+            place = f"<{request_link}|in the thread>" if request_link else "in the thread"
+            requester = mention(change.requester.name, change.requester.id)
+            text = f"Waiting for approval by someone other than {requester}. "
+            return [section("out", f"{text}Approve or reject {place}.")]
         case ChangeState.EXECUTING | ChangeState.PROMOTED:
-            parts = [passed_of(change.gate_results)] if change.gate_results else []
-            parts += [agreed] if (agreed := approved_by(change)) else []
+            parts = [gate_summary(change.gate_results)] if change.gate_results else []
+            parts += [approvals] if (approvals := approvals_text(change)) else []
             return [section("out", " · ".join(parts))] if parts else []
         case _:
-            return [section("out", ended(change, look))]
+            return [section("out", end_text(change, rendering))]
 
 
-def ended(change: Change, look: Look) -> str:
-    """Why it did not take effect, and what may be done."""
-    again = f"Ask again: `{look.again(change)}`"
-    because = ended_because(change)
+def end_text(change: Change, rendering: RenderingContext) -> str:
+    """Why the change did not take effect, and the command that requests it again."""
+    retry = f"Try again: `{rendering.retry_command(change)}`"
+    reason = end_reason(change)
     match change.state:
         case ChangeState.REJECTED:
-            return f"{look.decider(change)} rejected this:\n{quoted(because)}\n{again}"
-        case ChangeState.EXPIRED:
-            return f"{foreign(because)}. Nothing was changed. {again}"
+            return f"{rendering.mention_decider(change)} rejected this:\n{quote(reason)}\n{retry}"
+        case ChangeState.EXPIRED | ChangeState.CANCELLED:
+            return f"{escape(reason)}. Nothing was changed. {retry}"
         case ChangeState.BLOCKED:
-            return f"{_blockers(change, because, look)}\nNothing was changed. {again}"
+            return f"{_blockers(change, reason, rendering)}\nNothing was changed. {retry}"
         case ChangeState.SUPERSEDED:
-            requester = who(change.requester.name, change.requester.id)
-            return f"{requester}: {foreign(because)}. Nothing was changed. {again}"
-        case ChangeState.CANCELLED:
-            return f"{foreign(because)}. Nothing was changed. {again}"
+            requester = mention(change.requester.name, change.requester.id)
+            return f"{requester}: {escape(reason)}. Nothing was changed. {retry}"
         case _:
-            return f"{quoted(because)}\n{again}"
+            return f"{quote(reason)}\n{retry}"
 
 
-def _blockers(change: Change, because: str, look: Look) -> str:
-    """Every one of them, so that they can be cleared at once."""
-    found = [f.reason for f in change.findings if f.outcome == Outcome.BLOCKED] or [because]
-    return bounded((f"> {foreign(look.in_slack(reason), 500)}" for reason in found), 2500)
+def _blockers(change: Change, reason: str, rendering: RenderingContext) -> str:
+    """List every blocker, so that all of them can be fixed before the next try."""
+    found = [f.reason for f in change.findings if f.outcome == Outcome.BLOCKED] or [reason]
+    lines = (f"> {escape(rendering.use_slash_commands(text), 500)}" for text in found)
+    return join_lines(lines, 2500)
 
 
-def _footer(change: Change, look: Look) -> str:
+def _footer(change: Change, rendering: RenderingContext) -> str:
     expires = change.expires_at if change.state is ChangeState.AWAITING_APPROVAL else None
-    until = f" · expires {when(expires)}" if expires else ""
-    return f"{look.details(change)}{change.id} · asked {when(change.created_at)}{until}"
+    until = f" · expires {format_time(expires)}" if expires else ""
+    asked = f"requested {format_time(change.created_at)}"
+    return f"{rendering.details_link(change)}{change.id} · {asked}{until}"
 
 
-def _words(status: str) -> str:
+def _without_emoji(status: str) -> str:
     return status.rsplit(" :", 1)[0]
 
 
 def warning_blocks(change: Change, key: str) -> tuple[Block, ...]:
-    """One block, or none: what gates warned of stands with the gates."""
-    said = {result.error for result in change.gate_results}
+    """One block or none; warnings of gates are already shown with the gates."""
+    shown = {result.error for result in change.gate_results}
     lines = [
-        f":warning: *Warning:* {foreign(text, 500)}" for text in change.warnings if text not in said
+        f":warning: *Warning:* {escape(text, 500)}" for text in change.warnings if text not in shown
     ]
-    return (section(key, bounded(lines, SECTION)),) if lines else ()
+    return (section(key, join_lines(lines, SECTION)),) if lines else ()

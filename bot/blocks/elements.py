@@ -1,4 +1,4 @@
-"""The parts of Block Kit that are used here, each within Slack's limits."""
+"""Block Kit elements, each within Slack's limits."""
 
 import re
 from collections.abc import Iterable
@@ -22,28 +22,29 @@ _QUOTED_LINES = 12
 
 @dataclass(frozen=True)
 class Payload:
-    """A message: `text` is what notifications and screen readers say of `blocks`."""
+    """A message: its `blocks`, and the `text` for notifications and screen readers."""
 
     text: str
     blocks: tuple[Block, ...] = ()
 
     @property
     def arguments(self) -> dict[str, JsonValue]:
-        """Both always: chat.update keeps or drops what is not given, depending on whom one asks."""
+        """Always text and blocks: Slack's documentation does not say if chat.update keeps one."""
         blocks: list[JsonValue] = list(self.blocks) or [section("said", self.text)]
-        return {"text": cut(self.text, TEXT), "blocks": blocks}
+        return {"text": truncate(self.text, TEXT), "blocks": blocks}
 
 
-def cut(text: str, limit: int) -> str:
+def truncate(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def foreign(text: str, limit: int = 300) -> str:
+def escape(text: str, limit: int = 300) -> str:
     """
-    What others wrote, on one line and escaped, so that it pings nobody; of at most `limit`
-    characters, and never cut inside of an escape.
+    Escape untrusted text into one line of at most `limit` characters.
+
+    The result contains no mention and no link, and is never cut inside an escape sequence.
     """
-    shown = printable(cut(text, limit))
+    shown = printable(truncate(text, limit))
     whole = _escaped(shown)
     if len(whole) <= limit:
         return whole
@@ -57,18 +58,18 @@ def foreign(text: str, limit: int = 300) -> str:
 
 
 def code(text: str, limit: int = 150) -> str:
-    return f"`{foreign(text.replace('`', chr(39)), limit)}`"
+    return f"`{escape(text.replace('`', chr(39)), limit)}`"
 
 
-def quoted(text: str, limit: int = 1500) -> str:
-    """What others wrote, as a quotation that keeps its lines, of at most `limit` characters."""
-    lines = [line for line in cut(text, limit).splitlines() if line.strip()] or [""]
+def quote(text: str, limit: int = 1500) -> str:
+    """Render untrusted text as a block quote of at most `limit` characters; lines are kept."""
+    lines = [line for line in truncate(text, limit).splitlines() if line.strip()] or [""]
     kept = lines[:_QUOTED_LINES] + (["…"] if len(lines) > _QUOTED_LINES else [])
-    return bounded((f"> {foreign(line, 600)}" for line in kept), limit, "> …")
+    return join_lines((f"> {escape(line, 600)}" for line in kept), limit, "> …")
 
 
-def bounded(lines: Iterable[str], limit: int, more: str = "…and {count} more") -> str:
-    """As many whole lines as fit into `limit`: a cut through markup would break it."""
+def join_lines(lines: Iterable[str], limit: int, more: str = "…and {count} more") -> str:
+    """Join as many whole lines as fit into `limit`; a cut line could have broken markup."""
     kept: list[str] = []
     every = list(lines)
     room = limit - len(more) - 8
@@ -81,20 +82,20 @@ def bounded(lines: Iterable[str], limit: int, more: str = "…and {count} more")
     return "\n".join(kept)
 
 
-def who(name: str, qualified_id: str = "") -> str:
-    """A mention where they are known in Slack, else the name on record."""
+def mention(name: str, qualified_id: str = "") -> str:
+    """A mention of a person whose Slack id is known, otherwise the recorded name."""
     match = _SLACK_ID.fullmatch(qualified_id)
-    return f"<@{match['user']}>" if match else foreign(name, 100)
+    return f"<@{match['user']}>" if match else escape(name, 100)
 
 
-def when(at: datetime) -> str:
-    """A time that Slack shows in the zone of whoever reads it."""
+def format_time(at: datetime) -> str:
+    """Format a time that Slack shows in the reader's time zone."""
     utc = at.astimezone(UTC)
     return f"<!date^{int(utc.timestamp())}^{{date_short_pretty}} {{time}}|{utc:%Y-%m-%d %H:%M} UTC>"
 
 
-def duration(seconds: float) -> str:
-    """In words: 42 s, 47 min, 2 h 5 min, 3 d 4 h."""
+def format_duration(seconds: float) -> str:
+    """Format seconds as 42 s, 47 min, 2 h 5 min or 3 d 4 h."""
     minutes, whole = max(0, int(seconds)) // 60, max(0, int(seconds))
     if minutes < 1:
         return f"{whole} s"
@@ -110,16 +111,16 @@ def link(url: str, label: str) -> str:
     return f"<{url}|{_escaped(label)}>"
 
 
-def plain(text: str, limit: int = HEADER) -> Block:
-    return {"type": "plain_text", "text": cut(text, limit), "emoji": True}
+def plain_text(text: str, limit: int = HEADER) -> Block:
+    return {"type": "plain_text", "text": truncate(text, limit), "emoji": True}
 
 
 def mrkdwn(text: str, limit: int = SECTION) -> Block:
-    return {"type": "mrkdwn", "text": cut(text, limit)}
+    return {"type": "mrkdwn", "text": truncate(text, limit)}
 
 
 def header(block_id: str, text: str) -> Block:
-    return {"type": "header", "block_id": block_id, "text": plain(printable(text), HEADER)}
+    return {"type": "header", "block_id": block_id, "text": plain_text(printable(text), HEADER)}
 
 
 def section(block_id: str, text: str, accessory: Block | None = None) -> Block:
@@ -139,8 +140,8 @@ def context(block_id: str, text: str) -> Block:
     return {"type": "context", "block_id": block_id, "elements": [mrkdwn(text)]}
 
 
-def traced(trace_id: str) -> Block:
-    """By what records, logs and spans are found."""
+def trace_context(trace_id: str) -> Block:
+    """The trace id under which records, logs and spans are found."""
     return context("trace", f"Trace ID: `{trace_id}`")
 
 
@@ -162,24 +163,24 @@ def button(
     spoken: str | None = None,
     url: str | None = None,
 ) -> Block:
-    """`spoken` is what a screen reader says instead of the label."""
+    """A button; screen readers read `spoken` instead of the label."""
     block: Block = {
         "type": "button",
         "action_id": action_id,
-        "text": plain(label, BUTTON),
+        "text": plain_text(label, BUTTON),
         "value": value,
     }
     more = {"style": style, "confirm": confirm, "url": url}
-    more["accessibility_label"] = cut(spoken, BUTTON) if spoken else None
+    more["accessibility_label"] = truncate(spoken, BUTTON) if spoken else None
     return block | {name: given for name, given in more.items() if given is not None}
 
 
 def confirmation(title: str, text: str, yes: str) -> Block:
     return {
-        "title": plain(title, 100),
+        "title": plain_text(title, 100),
         "text": mrkdwn(text, 300),
-        "confirm": plain(yes, 30),
-        "deny": plain("Back", 30),
+        "confirm": plain_text(yes, 30),
+        "deny": plain_text("Back", 30),
     }
 
 

@@ -1,24 +1,24 @@
-"""The App Home: what waits for somebody, what runs where, what they asked for."""
+"""The App Home: changes that wait for the user, environments, and the user's requests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.blocks.change import title
+from bot.blocks.change import change_title
 from bot.blocks.elements import (
     Block,
     View,
     button,
     context,
     divider,
-    foreign,
+    escape,
+    format_time,
     header,
     mrkdwn,
-    plain,
+    plain_text,
     section,
-    when,
 )
-from bot.blocks.rendering_context import Look
+from bot.blocks.rendering_context import RenderingContext
 from bot.blocks.status import change_lines, environment_lines
 from engine.domain.change import Change
 from engine.domain.status import EnvironmentStatus
@@ -29,64 +29,70 @@ _MOST = 20
 
 @dataclass(frozen=True)
 class Waiting:
-    """A change somebody may decide about; `link` leads to where."""
+    """A change that the user may approve; `link` leads to its approval request."""
 
     change: Change
     link: str | None
 
 
-def home(
+def render_home(
     waiting: Sequence[Waiting],
     rows: Sequence[EnvironmentStatus],
     own: Sequence[Change],
     at: datetime,
-    look: Look,
+    rendering: RenderingContext,
 ) -> View:
     blocks: list[Block] = [header("waiting", f"Waiting for you ({len(waiting)})")]
-    blocks += [_waiting(each, look) for each in waiting[:_MOST]]
+    blocks += [_waiting(each, rendering) for each in waiting[:_MOST]]
     if not waiting:
-        blocks.append(section("nothing", "Nothing waits for your decision."))
+        blocks.append(section("nothing", "No change waits for your approval."))
     blocks += [
         divider("line"),
         header("environments", "Environments"),
-        section("rows", environment_lines(rows, look) or "There are none."),
+        section("rows", environment_lines(rows, rendering) or "No environments."),
         header("own", "Your requests"),
-        section("requests", change_lines(own, look) or "You asked for nothing lately."),
-        context("help", f"`{look.commands.promote} help` lists the commands · {when(at)}"),
+        section("requests", change_lines(own, rendering) or "You have no recent requests."),
+        context(
+            "help", f"`{rendering.commands.promote} help` lists the commands · {format_time(at)}"
+        ),
     ]
     return {"type": "home", "callback_id": "floe_home", "blocks": list(blocks)}
 
 
-def home_refused(why: str) -> View:
+def render_home_error(why: str) -> View:
     return {
         "type": "home",
         "callback_id": "floe_home",
-        "blocks": [section("refused", f"*Not shown:* {foreign(why, 1500)}")],
+        "blocks": [section("refused", f"*Not shown:* {escape(why, 1500)}")],
     }
 
 
-def _waiting(each: Waiting, look: Look) -> Block:
+def _waiting(each: Waiting, rendering: RenderingContext) -> Block:
     change = each.change
-    asked = f"asked by {look.person(change.requester.name)} {when(change.created_at)}"
+    requested = (
+        f"requested by {rendering.mention(change.requester.name)} {format_time(change.created_at)}"
+    )
     given = f"{len(change.approvals)} of {change.required} approvals"
-    said = f"*{foreign(title(change))}*\n{asked} · {given}"
+    text = f"*{escape(change_title(change))}*\n{requested} · {given}"
     if each.link is None:
-        return section(f"wait:{change.id}", said)
-    review = button("Review", OPEN, change.id, url=each.link, spoken=f"Review {title(change)}")
+        return section(f"wait:{change.id}", text)
+    review = button(
+        "Review", OPEN, change.id, url=each.link, spoken=f"Review {change_title(change)}"
+    )
     return {
         "type": "section",
         "block_id": f"wait:{change.id}",
-        "text": mrkdwn(said),
+        "text": mrkdwn(text),
         "accessory": review,
     }
 
 
-def loading(title_text: str) -> View:
-    """What is opened at once, since the right to open ends after three seconds."""
+def loading_modal(title_text: str) -> View:
+    """The modal that is opened at once, because a trigger id expires after three seconds."""
     return {
         "type": "modal",
         "callback_id": "loading",
-        "title": plain(title_text, 24),
-        "close": plain("Close", 24),
+        "title": plain_text(title_text, 24),
+        "close": plain_text("Close", 24),
         "blocks": [section("loading", "Loading…")],
     }

@@ -1,16 +1,18 @@
-"""What going back to an older version undoes, as lines of a message."""
+"""The impact of running an older version, as lines of a message."""
 
-from bot.blocks.elements import duration, foreign
+from bot.blocks.elements import escape, format_duration
 from engine.domain.impact.analysis import ImpactAnalysis
 
 
 def impact_lines(found: ImpactAnalysis | None) -> list[str]:
     if found is None:
-        return ["• It could not be analysed."]
+        return ["• The impact could not be analysed."]
     lines = []
     if found.versions_undone:
-        since = f" (the last {duration(found.seconds_undone)})" if found.seconds_undone else ""
-        lines.append(f"• Undoes {foreign(', '.join(found.versions_undone))}{since}")
+        since = (
+            f" (the last {format_duration(found.seconds_undone)})" if found.seconds_undone else ""
+        )
+        lines.append(f"• Undoes {escape(', '.join(found.versions_undone))}{since}")
     listed = [
         ("Breaks", found.breaking_changes),
         ("Affects", found.affected_products),
@@ -18,5 +20,5 @@ def impact_lines(found: ImpactAnalysis | None) -> list[str]:
         ("Advice", found.recommendations),
     ]
     for title, texts in listed:
-        lines += [f"• {title}: {foreign(text, 200)}" for text in texts[:15]]
+        lines += [f"• {title}: {escape(text, 200)}" for text in texts[:15]]
     return lines

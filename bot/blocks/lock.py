@@ -1,47 +1,64 @@
-"""The banner of a lock: up while it holds, edited when it is over."""
+"""The banner of a lock, and its text after the lock ended."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.blocks.elements import Payload, button, context, duration, foreign, quoted, section, when
-from bot.blocks.rendering_context import Look
+from bot.blocks.elements import (
+    Payload,
+    button,
+    context,
+    escape,
+    format_duration,
+    format_time,
+    quote,
+    section,
+)
+from bot.blocks.rendering_context import RenderingContext
 from engine.domain.state import LockState
 
 UNLOCK = "floe_unlock"
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
-    """How a lock ended; `by` is None when it ran out."""
+class LockEnd:
+    """The end of a lock; `by` is None when it expired."""
 
     by: str | None
     at: datetime
     can_continue: int
 
 
-def banner(key: str, environment: str, held: LockState, waiting: int, look: Look) -> Payload:
-    """`waiting` changes are stopped by it."""
-    by = look.person(held.operator)
-    said = f"*{environment} is locked* :lock: Nothing is promoted there.\n{quoted(held.reason)}"
+def banner(
+    key: str, environment: str, held: LockState, waiting: int, rendering: RenderingContext
+) -> Payload:
+    """Render a lock that stops `waiting` open changes."""
+    by = rendering.mention(held.operator)
+    text = f"*{environment} is locked* :lock: Promotions are stopped.\n{quote(held.reason)}"
     parts = [f"by {by}"]
-    parts += [f"since {when(held.at)}"] if held.at else []
-    parts += [f"until {when(held.expires_at)}"] if held.expires_at else ["until it is unlocked"]
+    parts += [f"since {format_time(held.at)}"] if held.at else []
+    parts += (
+        [f"until {format_time(held.expires_at)}"] if held.expires_at else ["until it is unlocked"]
+    )
     parts += [f"{_changes(waiting)} waiting"] if waiting else []
     unlock = button("Unlock…", UNLOCK, environment, spoken=f"Unlock {environment}")
     return Payload(
-        f"{environment} is locked by {by}: {foreign(held.reason)}",
-        (section(key, said, unlock), context("ctx", " · ".join(parts))),
+        f"{environment} is locked by {by}: {escape(held.reason)}",
+        (section(key, text, unlock), context("ctx", " · ".join(parts))),
     )
 
 
-def banner_over(key: str, environment: str, held: LockState, over: Over, look: Look) -> Payload:
-    lasted = f" after {duration((over.at - held.at).total_seconds())}" if held.at else ""
+def ended_banner(
+    key: str, environment: str, held: LockState, over: LockEnd, rendering: RenderingContext
+) -> Payload:
+    lasted = f" after {format_duration((over.at - held.at).total_seconds())}" if held.at else ""
     ended = (
-        f"unlocked by {look.person(over.by)}{lasted}" if over.by else f"the lock ran out{lasted}"
+        f"unlocked by {rendering.mention(over.by)}{lasted}"
+        if over.by
+        else f"the lock expired{lasted}"
     )
     more = f", {_changes(over.can_continue)} can continue" if over.can_continue else ""
-    said = f"*{environment} is unlocked* :unlock: {ended}{more}.\n{quoted(held.reason, 300)}"
-    return Payload(f"{environment} is unlocked: {ended}{more}.", (section(key, said),))
+    text = f"*{environment} is unlocked* :unlock: {ended}{more}.\n{quote(held.reason, 300)}"
+    return Payload(f"{environment} is unlocked: {ended}{more}.", (section(key, text),))
 
 
 def _changes(count: int) -> str:

@@ -1,16 +1,16 @@
-"""What messages need to know of the platform: its path, what commands are called, its web page."""
+"""Facts about the platform that messages show: path, command names, web page."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.blocks.elements import link, who
+from bot.blocks.elements import link, mention
 from engine.config.people import SlashCommands
 from engine.domain.change import Change
 from engine.domain.path import PromotionPath
 
-# What the engine advises is for the command line, which nobody has at hand in Slack.
-_ADVISED = re.compile(
+# Hints of the engine name CLI commands; people in Slack have slash commands instead.
+_CLI_COMMAND = re.compile(
     r"floe platform (?P<verb>promote|rollback|unlock)(?: (?P<version>[\w.-]+))? "
     r"--(?:env|to) (?P<environment>[a-z0-9-]+)(?: --reason)?",
     re.ASCII,
@@ -18,10 +18,11 @@ _ADVISED = re.compile(
 
 
 @dataclass(frozen=True)
-class Look:
+class RenderingContext:
     """
-    `channel` is where changes are announced; None: where they were asked for. `ids` gives the
-    qualified id of somebody this bot has met, by their name on record, else nothing.
+    The settings for rendering. Without a `channel`, a change is announced where it was requested.
+
+    `ids` returns the qualified id of a recorded name, or an empty string.
     """
 
     path: PromotionPath
@@ -31,39 +32,39 @@ class Look:
     ids: Callable[[str], str] = lambda _name: ""
 
     @property
-    def last(self) -> str:
-        """Production: what goes wrong there is everybody's business."""
+    def last_environment(self) -> str:
+        """The last environment of the path: production."""
         return self.path.names[-1]
 
-    def again(self, change: Change) -> str:
-        """The command that asks for `change` once more."""
+    def retry_command(self, change: Change) -> str:
+        """The command that requests `change` again."""
         if change.action == "rollback":
             return f"{self.commands.rollback} {change.version} {change.target}"
         source = f" {change.source}" if change.source and change.source != "none" else ""
         options = " ".join((*change.overrides.options, "--reason …"))
-        asked = f" {options}" if change.overrides else ""
-        return f"{self.commands.promote} {change.version}{source} {change.target}{asked}"
+        overrides = f" {options}" if change.overrides else ""
+        return f"{self.commands.promote} {change.version}{source} {change.target}{overrides}"
 
-    def in_slack(self, advice: str) -> str:
-        """`advice` with its `floe platform …` as the slash commands they are here."""
-        return _ADVISED.sub(self._typed, advice)
+    def use_slash_commands(self, text: str) -> str:
+        """Replace `floe platform …` commands in `text` by slash commands."""
+        return _CLI_COMMAND.sub(self._slash_command, text)
 
-    def _typed(self, found: re.Match[str]) -> str:
+    def _slash_command(self, found: re.Match[str]) -> str:
         command: str = getattr(self.commands, found["verb"])
         return " ".join(word for word in (command, found["version"], found["environment"]) if word)
 
-    def person(self, name: str) -> str:
-        return who(name, self.ids(name))
+    def mention(self, name: str) -> str:
+        return mention(name, self.ids(name))
 
-    def decider(self, change: Change) -> str:
-        return self.person(change.ended.by) if change.ended and change.ended.by else "somebody"
+    def mention_decider(self, change: Change) -> str:
+        return self.mention(change.ended.by) if change.ended and change.ended.by else "someone"
 
-    def details(self, change: Change) -> str:
-        """A link to the change's page, where there is one, before other parts of a line."""
+    def details_link(self, change: Change) -> str:
+        """A link to the change's web page and a separator; empty without a web page."""
         return f"{link(f'{self.page}/changes/{change.id}', 'details')} · " if self.page else ""
 
 
-def step(change: Change) -> str:
+def describe_step(change: Change) -> str:
     if change.action == "rollback":
         return f"{change.target} back to {change.version}"
     return f"{change.version}: {change.source} → {change.target}"

@@ -1,102 +1,101 @@
-"""What is said in the thread of a change: the ask, the decision, the reminder, the end."""
+"""Messages in the thread of a change: approval request, approvals, reminder, end."""
 
-from bot.blocks.change import approved_by, ended, passed_of, warning_blocks
+from bot.blocks.change import approvals_text, end_text, gate_summary, warning_blocks
 from bot.blocks.elements import (
     Block,
     Payload,
     actions,
-    bounded,
     button,
     confirmation,
     context,
-    foreign,
+    escape,
+    format_time,
+    join_lines,
+    mention,
     section,
-    traced,
-    when,
-    who,
+    trace_context,
 )
 from bot.blocks.impact import impact_lines
-from bot.blocks.rendering_context import Look, step
+from bot.blocks.rendering_context import RenderingContext, describe_step
 from engine.domain.change import Change, ChangeState
 
 APPROVE, REJECT = "floe_approve", "floe_reject"
 
 
-def ask(change: Change, look: Look, approvers: str) -> Payload:
+def approval_request(change: Change, rendering: RenderingContext, approvers: str) -> Payload:
     """
-    The only message with buttons; `approvers` mentions whom it is put to. Once the change does
-    not wait any more the buttons are gone.
+    Render the message with the buttons, which disappear once the change no longer waits.
+
+    `approvers` mentions the people who may approve.
     """
-    key = f"{change.id}:ask"
+    key, step = f"{change.id}:ask", escape(describe_step(change))
     if change.state is not ChangeState.AWAITING_APPROVAL:
-        said = f"{foreign(step(change))}: {_outcome(change, look)}"
-        return Payload(said, (section(key, said),))
-    results = f"{passed_of(change.gate_results)}. " if change.gate_results else ""
-    requester = who(change.requester.name, change.requester.id)
-    said = (
-        f"{approvers}: please review *{foreign(step(change))}*. {results}"
-        f"Somebody other than {requester} must agree."
+        text = f"{step}: {_outcome(change, rendering)}"
+        return Payload(text, (section(key, text),))
+    results = f"{gate_summary(change.gate_results)}. " if change.gate_results else ""
+    requester = mention(change.requester.name, change.requester.id)
+    text = (
+        f"{approvers}: please review *{step}*. {results}"
+        f"Someone other than {requester} must approve it."
     )
-    expires = f" · expires {when(change.expires_at)}" if change.expires_at else ""
+    expires = f" · expires {format_time(change.expires_at)}" if change.expires_at else ""
     given = f"{len(change.approvals)} of {change.required} approvals"
-    so_far = f" · {agreed}" if (agreed := approved_by(change)) else ""
+    so_far = f" · {approvals}" if (approvals := approvals_text(change)) else ""
     blocks: tuple[Block, ...] = (
-        section(key, said),
+        section(key, text),
         *warning_blocks(change, "warnings"),
         *_impact(change),
         actions(f"decide:{change.id}", _approve(change), _reject(change)),
         context("ctx", f"{given}{so_far}{expires}"),
     )
-    return Payload(f"Approval needed: {foreign(step(change))}. {approvers}", blocks)
+    return Payload(f"Approval needed: {step}. {approvers}", blocks)
 
 
 def _impact(change: Change) -> tuple[Block, ...]:
-    """What the approvers agree to undo, where the environment goes to an older version."""
+    """The impact that approvers agree to, if the change moves to an older version."""
     if change.impact is None:
         return ()
-    return (section("impact", bounded(["*Impact*", *impact_lines(change.impact)], 2800)),)
+    return (section("impact", join_lines(["*Impact*", *impact_lines(change.impact)], 2800)),)
 
 
-def approved(key: str, change: Change, place: int) -> Payload:
-    """The `place`-th approval."""
+def approval_notice(key: str, change: Change, place: int) -> Payload:
+    """Announce the approval at index `place`."""
     given = change.approvals[place]
-    person = who(given.operator, given.operator_id)
+    person = mention(given.operator, given.operator_id)
     count = f"{place + 1} of {change.required}"
-    said = f"{person} approved this through {foreign(given.face, 20)} ({count})."
-    return Payload(said, (section(key, said),))
+    text = f"{person} approved this through {escape(given.face, 20)} ({count})."
+    return Payload(text, (section(key, text),))
 
 
 def reminder(change: Change, approvers: str) -> Payload:
-    expires = f" It expires {when(change.expires_at)}." if change.expires_at else ""
-    said = f"{approvers}: {foreign(step(change))} still waits for a decision.{expires}"
-    return Payload(said, (section(f"{change.id}:reminder", said),))
+    expires = f" It expires {format_time(change.expires_at)}." if change.expires_at else ""
+    text = f"{approvers}: {escape(describe_step(change))} is still waiting for approval.{expires}"
+    return Payload(text, (section(f"{change.id}:reminder", text),))
 
 
-def end(change: Change, look: Look) -> Payload:
-    """How it ended."""
+def end_notice(change: Change, rendering: RenderingContext) -> Payload:
+    """Announce how the change ended."""
+    step = escape(describe_step(change))
     if change.state is ChangeState.PROMOTED:
-        said = _done(change)
+        done = "Rolled back" if change.action == "rollback" else "Promoted"
+        approvals = approvals_text(change)
+        result = f"{done}: *{step}*" + (f", {approvals}." if approvals else ".")
     else:
-        said = f"*{foreign(step(change))}*: {change.state.value}\n{ended(change, look)}"
-    text = f"{foreign(step(change))}: {_outcome(change, look)}"
+        result = f"*{step}*: {change.state.value}\n{end_text(change, rendering)}"
+    text = f"{step}: {_outcome(change, rendering)}"
     warned = warning_blocks(change, "warnings") if change.state is ChangeState.PROMOTED else ()
-    return Payload(text, (section(f"{change.id}:end", said), *warned, traced(change.trace_id)))
+    blocks = (section(f"{change.id}:end", result), *warned, trace_context(change.trace_id))
+    return Payload(text, blocks)
 
 
-def _done(change: Change) -> str:
-    done = "Rolled back" if change.action == "rollback" else "Promoted"
-    agreed = approved_by(change)
-    return f"{done}: *{foreign(step(change))}*" + (f", {agreed}." if agreed else ".")
-
-
-def _outcome(change: Change, look: Look) -> str:
+def _outcome(change: Change, rendering: RenderingContext) -> str:
     match change.state:
         case ChangeState.EXECUTING:
-            return f"{approved_by(change) or 'agreed'}, being carried out"
+            return f"{approvals_text(change) or 'approved'}, in progress"
         case ChangeState.PROMOTED:
-            return approved_by(change) or "done"
+            return approvals_text(change) or "done"
         case ChangeState.REJECTED:
-            return f"rejected by {look.decider(change)}"
+            return f"rejected by {rendering.mention_decider(change)}"
         case state:
             return state.value
 
@@ -104,16 +103,18 @@ def _outcome(change: Change, look: Look) -> str:
 def _approve(change: Change) -> Block:
     rollback = change.action == "rollback"
     verb = "Roll back" if rollback else "Promote"
-    text = f"*{foreign(step(change), 120)}* happens as soon as enough people agree."
+    text = f"*{escape(describe_step(change), 120)}* starts as soon as enough people have approved."
     return button(
         "Approve",
         APPROVE,
         change.id,
         style="primary",
-        spoken=f"Approve {step(change)}",
+        spoken=f"Approve {describe_step(change)}",
         confirm=confirmation(f"{verb} in {change.target}?", text, "Approve"),
     )
 
 
 def _reject(change: Change) -> Block:
-    return button("Reject…", REJECT, change.id, style="danger", spoken=f"Reject {step(change)}")
+    return button(
+        "Reject…", REJECT, change.id, style="danger", spoken=f"Reject {describe_step(change)}"
+    )

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.blocks.change import GateProgress
-from bot.blocks.rendering_context import Look
-from bot.message_store import Wanted
-from bot.thread_content import announced, reminded, thread_of
+from bot.blocks.rendering_context import RenderingContext
+from bot.message_store import DesiredMessage
+from bot.thread_content import card_message, reminder_message, thread_messages
 from engine.config.people import SlashCommands
 from engine.domain.change import Change, ChangeState, Ended, Fingerprint, Person, StoredFinding
 from engine.domain.gate import GateKind, GateResult, GateStatus
@@ -20,7 +20,7 @@ HOSTILE = ("<!channel> <@U1|x> & <https://evil|ok> `*_~\u202e\x07\n> " * 20)[:50
 ALICE = Person(
     name="alice@acme.com", id="slack:T01ACME/U01ALICE", source=IdentitySource.SLACK, verified=True
 )
-LOOK = Look(
+RENDERING = RenderingContext(
     DEFAULT_PATH,
     SlashCommands(),
     "https://floe.acme.com",
@@ -138,10 +138,12 @@ def fingerprint() -> Fingerprint:
     )
 
 
-def messages(change: Change, results: tuple[GateResult, ...] = (PASSED,)) -> Iterator[Wanted]:
+def messages(
+    change: Change, results: tuple[GateResult, ...] = (PASSED,)
+) -> Iterator[DesiredMessage]:
     """Everything that is said about `change`, whether or not it was said before."""
     gates = GateProgress(3, results, ("cost_analysis",))
     approvers = "<!subteam^S01>"
-    yield announced(change, gates, LOOK, "https://acme.slack.com/archives/C/p1")
-    yield from thread_of(change, LOOK, approvers)
-    yield reminded(change, approvers)
+    yield card_message(change, gates, RENDERING, "https://acme.slack.com/archives/C/p1")
+    yield from thread_messages(change, RENDERING, approvers)
+    yield reminder_message(change, approvers)

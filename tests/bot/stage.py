@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from slack_bolt import BoltRequest, BoltResponse
 from slack_sdk.signature import SignatureVerifier
 
-from bot.app import Bot, Tokens, running
-from bot.outbox import Tempo
+from bot.app import Bot, Tokens, run_bot
+from bot.outbox import OutboxTiming
 from engine.api import Platform
 from engine.bootstrap import in_flight, open_platform
 from engine.config import load_config
@@ -33,7 +33,7 @@ T = TypeVar("T")
 SECRET = "the-signing-secret"
 ALICE, BOB, CAROL, DAVE = "U01ALICE", "U02BOB", "U03CAROL", "U04DAVE"
 DEPLOYS, INCIDENT = "C01DEPLOY", "C02INC"
-QUICK = Tempo(post=0.02, edit=0.05, look=0.02, first_retry=0.1, longest_retry=0.5)
+QUICK = OutboxTiming(post=0.02, edit=0.05, poll=0.02, first_retry=0.1, longest_retry=0.5)
 _trigger = count(1)
 
 
@@ -43,7 +43,7 @@ class Stage:
 
     folder: Path
     slack: FakeSlack
-    tempo: Tempo = QUICK
+    tempo: OutboxTiming = QUICK
     seen: Callable[[Platform], Platform] = lambda platform: platform
     stack: ExitStack = field(default_factory=ExitStack)
     platform: Platform = field(init=False)
@@ -55,7 +55,7 @@ class Stage:
         self.platform = self.stack.enter_context(in_flight(config, engine))
         tokens = Tokens(BOT_TOKEN, (SECRET,), None, self.slack.url)
         self.bot = self.stack.enter_context(
-            running(self.seen(self.platform), config, tokens, self.tempo)
+            run_bot(self.seen(self.platform), config, tokens, self.tempo)
         )
         if worker:
             self.platform.worker.start()
@@ -126,15 +126,15 @@ class Stage:
         }
         return self.send(body, form=False, **more)
 
-    def root(self, channel: str = DEPLOYS) -> Json:
+    def card(self, channel: str = DEPLOYS) -> Json:
         """The newest message of a change."""
         return self.eventually(lambda: self.slack.in_channel(channel))[-1]
 
-    def ask(self, change: Change) -> Json:
+    def approval_request(self, change: Change) -> Json:
         """The message that asks for approval, with its buttons."""
-        return self.eventually(lambda: self.asked(change))
+        return self.eventually(lambda: self.find_approval_request(change))
 
-    def asked(self, change: Change) -> Json | None:
+    def find_approval_request(self, change: Change) -> Json | None:
         found = [m for m in self.slack.messages if block_ids(m)[0] == f"{change.id}:ask"]
         return found[0] if found else None
 
@@ -147,14 +147,14 @@ class Stage:
 
         return self.eventually(there)
 
-    def awaiting(self, version: str = "v1.0.0", user: str = ALICE) -> Change:
+    def waiting_change(self, version: str = "v1.0.0", user: str = ALICE) -> Change:
         """A promotion to prod that waits, its ask standing."""
         assert self.command(f"/promote {version} prod", user).status == 200
         change = self.change(ChangeState.AWAITING_APPROVAL, version)
-        self.ask(change)
+        self.approval_request(change)
         return change
 
-    def told(self, user: str) -> list[str]:
+    def private_texts(self, user: str) -> list[str]:
         """What was said to one person alone."""
         alone = [e["text"] for e in self.slack.ephemerals if e["user"] == user]
         return [text for to, text in self.slack.responses if to == user] + alone
@@ -240,7 +240,7 @@ def buttons(message: Json) -> list[str]:
     return found
 
 
-def said(message: Json) -> str:
+def block_text(message: Json) -> str:
     """All the text of a message, as Slack would be given it."""
     return json.dumps(message["blocks"], ensure_ascii=False)
 
@@ -253,7 +253,7 @@ def stage_in(
     required: int = 1,
     expires: str = "4h",
     channel: str | None = DEPLOYS,
-    tempo: Tempo = QUICK,
+    tempo: OutboxTiming = QUICK,
     worker: bool = True,
     seen: Callable[[Platform], Platform] = lambda platform: platform,
 ) -> Iterator[Stage]:

@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from bot.block_kit_limits import message_problems, view_problems
-from bot.blocks.elements import duration, foreign, quoted, when
-from bot.blocks.ephemeral import help_for, refusal, try_instead
+from bot.blocks.elements import escape, format_duration, format_time, quote
+from bot.blocks.ephemeral import help_for, refusal, suggest_command
 from bot.blocks.gates import gate_lines
-from bot.blocks.home import Waiting, home, home_refused, loading
-from bot.blocks.lock import Over, banner, banner_over
-from bot.blocks.status import promotions
+from bot.blocks.home import Waiting, loading_modal, render_home, render_home_error
+from bot.blocks.lock import LockEnd, banner, ended_banner
+from bot.blocks.status import render_status
 from bot.modals import (
-    Impact,
+    RollbackPreview,
     lock_form,
+    message_modal,
     promote_form,
     reject_form,
     rollback_form,
-    said_modal,
     unlock_form,
 )
 from engine.domain.artifact import Digest
@@ -31,7 +31,7 @@ from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.record import RegistrySync
 from engine.domain.state import EMPTY, EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus
-from tests.bot.samples import HOSTILE, LOOK, NOON, hostile, messages, sample
+from tests.bot.samples import HOSTILE, NOON, RENDERING, hostile, messages, sample
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 STATES = list(ChangeState)
@@ -128,7 +128,7 @@ def test_a_secondary_that_lacks_what_runs_is_named_beside_it():
     missed = RegistrySync(registry="eu.acme.com/app", status="failed", error="it is down")
     row = EnvironmentStatus("prod", EnvironmentState(version="v1.0.0"), None, None, (missed,))
 
-    shown = " ".join(texts(promotions([row], [], NOON, LOOK).arguments))
+    shown = " ".join(texts(render_status([row], [], NOON, RENDERING).arguments))
 
     assert "not on eu.acme.com/app" in shown
 
@@ -138,7 +138,7 @@ def test_a_drifted_environment_shows_what_is_deployed_and_how_to_put_it_back():
     latest = Digest("sha256:" + "b" * 64)
     row = EnvironmentStatus("prod", state, latest, None, latest_version="v1.4.0")
 
-    payload = promotions([row], [], NOON, LOOK)
+    payload = render_status([row], [], NOON, RENDERING)
     shown = " ".join(texts(payload.arguments))
 
     assert "deployed: v1.4.0, moved outside floe; should be v1.4.4" in shown
@@ -150,7 +150,7 @@ def test_an_environment_that_cannot_be_read_says_why():
     error = LedgerUnreadableError("The ledger of 'prod' is broken")
     row = EnvironmentStatus("prod", EMPTY, None, None, error=error)
 
-    payload = promotions([row], [], NOON, LOOK)
+    payload = render_status([row], [], NOON, RENDERING)
     shown = " ".join(texts(payload.arguments))
 
     assert "cannot be read: The ledger of 'prod' is broken" in shown
@@ -180,19 +180,19 @@ LOCK = LockState(reason=HOSTILE, operator="bob@acme.com", operator_id="x", at=NO
 
 
 def test_banners_views_and_answers_stay_within_the_limits():
-    over = Over("bob@acme.com", NOON.replace(hour=13), 2)
+    over = LockEnd("bob@acme.com", NOON.replace(hour=13), 2)
     rows = tuple(
         EnvironmentStatus(name, EnvironmentState(version="v1.0.0", operator=HOSTILE), None, LOCK)
         for name in ("dev", "staging", "prod")
     )
     changes = [hostile(state) for state in STATES] * 10
     payloads = [
-        banner("lock:prod", "prod", LOCK, 3, LOOK),
-        banner_over("lock:prod", "prod", LOCK, over, LOOK),
-        banner_over("lock:prod", "prod", LOCK, Over(None, NOON, 0), LOOK),
-        promotions(rows, changes, NOON, LOOK),
-        refusal("Not started", HOSTILE * 20, try_instead(HOSTILE * 20)),
-        *(help_for(name, LOOK) for name in ("/promote", "/lock", "/else")),
+        banner("lock:prod", "prod", LOCK, 3, RENDERING),
+        ended_banner("lock:prod", "prod", LOCK, over, RENDERING),
+        ended_banner("lock:prod", "prod", LOCK, LockEnd(None, NOON, 0), RENDERING),
+        render_status(rows, changes, NOON, RENDERING),
+        refusal("Not started", HOSTILE * 20, suggest_command(HOSTILE * 20)),
+        *(help_for(name, RENDERING) for name in ("/promote", "/lock", "/else")),
     ]
 
     for payload in payloads:
@@ -215,17 +215,17 @@ def test_every_modal_and_home_stays_within_the_limits():
         for n in range(50)
     ]
     views = [
-        promote_form(LOOK, {}, "v1.0.0", "prod"),
-        rollback_form(Impact("v1.0.0", "prod", "v2.0.0", impact, 1), {}, HOSTILE * 4),
-        rollback_form(Impact("v1.0.0", "prod", None, None, 0), {}, ""),
-        lock_form(LOOK, {}, "prod", "30m"),
+        promote_form(RENDERING, {}, "v1.0.0", "prod"),
+        rollback_form(RollbackPreview("v1.0.0", "prod", "v2.0.0", impact, 1), {}, HOSTILE * 4),
+        rollback_form(RollbackPreview("v1.0.0", "prod", None, None, 0), {}, ""),
+        lock_form(RENDERING, {}, "prod", "30m"),
         unlock_form("an-environment-with-a-rather-long-name", {}),
         reject_form(change, {}),
-        said_modal("Roll back an-environment-with-a-long-name", foreign(HOSTILE * 10, 2000)),
-        loading("Roll back an-environment-with-a-long-name"),
-        home(waiting, (), [change] * 50, NOON, LOOK),
-        home([], (), [], NOON, LOOK),
-        home_refused(HOSTILE * 10),
+        message_modal("Roll back an-environment-with-a-long-name", escape(HOSTILE * 10, 2000)),
+        loading_modal("Roll back an-environment-with-a-long-name"),
+        render_home(waiting, (), [change] * 50, NOON, RENDERING),
+        render_home([], (), [], NOON, RENDERING),
+        render_home_error(HOSTILE * 10),
     ]
 
     for view in views:
@@ -244,15 +244,15 @@ def test_a_refusal_names_the_trace_of_what_was_refused():
 
 
 def test_text_is_never_cut_inside_of_an_escape():
-    assert foreign("&" * 20, 12) == "&amp;" * 2 + "…"
-    assert foreign("a\x07" * 20, 12) == "a\\x07a\\x07a…"
-    assert foreign("short & sweet", 20) == "short &amp; sweet"
-    assert quoted("a\n\n<b>\n" + "c\n" * 30).splitlines()[:2] == ["> a", "> &lt;b&gt;"]
+    assert escape("&" * 20, 12) == "&amp;" * 2 + "…"
+    assert escape("a\x07" * 20, 12) == "a\\x07a\\x07a…"
+    assert escape("short & sweet", 20) == "short &amp; sweet"
+    assert quote("a\n\n<b>\n" + "c\n" * 30).splitlines()[:2] == ["> a", "> &lt;b&gt;"]
 
 
 def test_times_and_durations_are_for_people():
-    assert when(NOON) == "<!date^1788264000^{date_short_pretty} {time}|2026-09-01 12:00 UTC>"
-    assert [duration(s) for s in (-1, 42, 2820, 7500, 273_600)] == [
+    assert format_time(NOON) == "<!date^1788264000^{date_short_pretty} {time}|2026-09-01 12:00 UTC>"
+    assert [format_duration(s) for s in (-1, 42, 2820, 7500, 273_600)] == [
         "0 s",
         "42 s",
         "47 min",

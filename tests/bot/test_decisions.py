@@ -15,10 +15,10 @@ from tests.bot.stage import (
     DAVE,
     DEPLOYS,
     block_ids,
+    block_text,
     buttons,
     click_body,
     eventually,
-    said,
     stage_in,
 )
 
@@ -38,7 +38,7 @@ def reject(stage, change, user, reason="the migration is not reviewed"):
 @pytest.mark.requirement("SL-003")
 @pytest.mark.requirement("SL-005")
 def test_fifty_clicks_have_one_effect(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
 
     with ThreadPoolExecutor(50) as crowd:
         who = [BOB, CAROL] * 25
@@ -55,14 +55,14 @@ def test_fifty_clicks_have_one_effect(stage):
     assert len(promotions) == 1
     # Whoever was too late is told so, and by whom it was decided; not whoever decided it.
     other = CAROL if done.approvals[0].operator == "bob@acme.com" else BOB
-    eventually(lambda: len(stage.told(other)) == 25, 60)
-    late = stage.told(BOB) + stage.told(CAROL)
-    assert all("decided already" in text or "cannot be decided" in text for text in late)
+    eventually(lambda: len(stage.private_texts(other)) == 25, 60)
+    late = stage.private_texts(BOB) + stage.private_texts(CAROL)
+    assert all("already decided" in text or "cannot be decided" in text for text in late)
 
 
 @pytest.mark.requirement("SL-005")
 def test_the_same_click_delivered_again_says_nothing_new(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
     body = {"payload": json.dumps(click_body("floe_approve", change.id, BOB))}
 
     for _ in range(3):
@@ -70,16 +70,16 @@ def test_the_same_click_delivered_again_says_nothing_new(stage):
 
     stage.change(ChangeState.PROMOTED)
     time.sleep(0.3)
-    assert stage.told(BOB) == []
+    assert stage.private_texts(BOB) == []
 
 
 @pytest.mark.requirement("SL-003")
 def test_the_requester_cannot_approve(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
 
     approve(stage, change, ALICE)
 
-    [told] = eventually(lambda: stage.told(ALICE))
+    [told] = eventually(lambda: stage.private_texts(ALICE))
     assert told.startswith("Not approved: ")
     assert "Somebody else must decide" in told
     assert stage.platform.changes.get(change.id).approvals == ()
@@ -88,46 +88,46 @@ def test_the_requester_cannot_approve(stage):
 @pytest.mark.requirement("SL-003")
 def test_two_approvers_at_once_are_two_approvals(tmp_path):
     with stage_in(tmp_path, required=2) as stage:
-        change = stage.awaiting()
+        change = stage.waiting_change()
 
         with ThreadPoolExecutor(2) as crowd:
             list(crowd.map(lambda user: approve(stage, change, user), (BOB, CAROL)))
 
         done = stage.change(ChangeState.PROMOTED)
         assert {given.operator for given in done.approvals} == {"bob@acme.com", "carol@acme.com"}
-        assert stage.told(BOB) == stage.told(CAROL) == []
+        assert stage.private_texts(BOB) == stage.private_texts(CAROL) == []
 
 
 @pytest.mark.requirement("SL-003")
 def test_one_of_two_approvals_is_shown_and_the_buttons_stay(tmp_path):
     with stage_in(tmp_path, required=2) as stage:
-        change = stage.awaiting()
+        change = stage.waiting_change()
 
         approve(stage, change, BOB)
 
-        eventually(lambda: "1 of 2 approvals" in said(stage.asked(change)))
-        assert buttons(stage.asked(change)) == ["floe_approve", "floe_reject"]
-        eventually(lambda: "Waiting for approval, 1 of 2" in stage.root()["text"])
+        eventually(lambda: "1 of 2 approvals" in block_text(stage.find_approval_request(change)))
+        assert buttons(stage.find_approval_request(change)) == ["floe_approve", "floe_reject"]
+        eventually(lambda: "Waiting for approval, 1 of 2" in stage.card()["text"])
         approve(stage, change, BOB)
-        [told] = eventually(lambda: stage.told(BOB))
+        [told] = eventually(lambda: stage.private_texts(BOB))
         assert "approved c-" in told
         assert "Somebody else is needed" in told
 
 
 @pytest.mark.requirement("SL-003")
 def test_whoever_is_in_no_group_of_approvers_is_refused(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
 
     approve(stage, change, DAVE)
 
-    [told] = eventually(lambda: stage.told(DAVE))
+    [told] = eventually(lambda: stage.private_texts(DAVE))
     assert "Required groups: [release-managers]" in told
     assert "Your groups: [developers]" in told
 
 
 @pytest.mark.requirement("SL-003")
 def test_a_rejection_needs_a_reason_and_says_it(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
     stage.click("floe_reject", change.id, BOB)
     [view] = eventually(lambda: stage.slack.views)
 
@@ -140,9 +140,9 @@ def test_a_rejection_needs_a_reason_and_says_it(stage):
 
     ended = stage.change(ChangeState.REJECTED)
     assert ended.ended.by == "bob@acme.com"
-    root = eventually(lambda: (r := stage.root()) and "Rejected" in r["text"] and r)
-    assert "> not &lt;!channel&gt; reviewed &amp; signed" in said(root)
-    eventually(lambda: buttons(stage.asked(change)) == [])
+    root = eventually(lambda: (r := stage.card()) and "Rejected" in r["text"] and r)
+    assert "> not &lt;!channel&gt; reviewed &amp; signed" in block_text(root)
+    eventually(lambda: buttons(stage.find_approval_request(change)) == [])
     [entry] = stage.platform.engine.history("prod", 1)
     assert isinstance(entry.record, RejectionRecord)
     assert entry.record.face == "slack"
@@ -150,7 +150,7 @@ def test_a_rejection_needs_a_reason_and_says_it(stage):
 
 @pytest.mark.requirement("SL-005")
 def test_the_same_form_submitted_twice_is_one_rejection(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
     stage.click("floe_reject", change.id, BOB)
     [view] = eventually(lambda: stage.slack.views)
 
@@ -159,23 +159,23 @@ def test_the_same_form_submitted_twice_is_one_rejection(stage):
 
     stage.change(ChangeState.REJECTED)
     time.sleep(0.3)
-    assert stage.told(BOB) == []
+    assert stage.private_texts(BOB) == []
 
 
 @pytest.mark.requirement("SL-003")
 @pytest.mark.parametrize("decided", ["rejected", "cancelled"])
 def test_what_is_decided_elsewhere_loses_its_buttons_and_cannot_be_clicked(stage, decided):
-    change = stage.awaiting()
+    change = stage.waiting_change()
     changes = stage.platform.changes
     if decided == "rejected":
         changes.reject(change.id, stage.operator("carol@acme.com"), "no", "cli")
     else:
         changes.cancel(change.id, stage.operator("alice@acme.com"), "web")
 
-    eventually(lambda: buttons(stage.asked(change)) == [])
+    eventually(lambda: buttons(stage.find_approval_request(change)) == [])
     approve(stage, change, BOB)
 
-    [told] = eventually(lambda: stage.told(BOB))
+    [told] = eventually(lambda: stage.private_texts(BOB))
     assert f"{change.id} is {decided}" in told
     assert changes.get(change.id).state == decided
 
@@ -183,40 +183,40 @@ def test_what_is_decided_elsewhere_loses_its_buttons_and_cannot_be_clicked(stage
 @pytest.mark.requirement("SL-003")
 def test_an_expired_change_says_so_and_cannot_be_clicked(tmp_path):
     with stage_in(tmp_path, expires="4s") as stage:
-        change = stage.awaiting()
+        change = stage.waiting_change()
 
         stage.change(ChangeState.EXPIRED)
 
-        eventually(lambda: buttons(stage.asked(change)) == [])
+        eventually(lambda: buttons(stage.find_approval_request(change)) == [])
         [end] = eventually(
             lambda: [m for m in stage.slack.messages if block_ids(m)[0] == f"{change.id}:end"]
         )
         assert end["reply_broadcast"] is True
-        assert "/promote v1.0.0 staging prod" in said(end)
+        assert "/promote v1.0.0 staging prod" in block_text(end)
         # Half time was long ago, and once is enough.
         keys = [block_ids(m)[0] for m in stage.slack.messages]
         assert keys.count(f"{change.id}:reminder") <= 1
         approve(stage, change, BOB)
-        [told] = eventually(lambda: stage.told(BOB))
+        [told] = eventually(lambda: stage.private_texts(BOB))
         assert "is expired" in told
 
 
 @pytest.mark.requirement("SL-003")
 def test_a_superseded_change_loses_its_buttons(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
 
-    newer = stage.awaiting("v2.0.0")
+    newer = stage.waiting_change("v2.0.0")
 
     stage.change(ChangeState.SUPERSEDED)
-    eventually(lambda: buttons(stage.asked(change)) == [])
+    eventually(lambda: buttons(stage.find_approval_request(change)) == [])
     ending = eventually(
         lambda: [m for m in stage.slack.messages if block_ids(m)[0] == f"{change.id}:end"]
     )
-    assert f"<@{ALICE}>" in said(ending[0])
-    assert f"Superseded by {newer.id}" in said(ending[0])
-    assert buttons(stage.asked(newer)) == ["floe_approve", "floe_reject"]
+    assert f"<@{ALICE}>" in block_text(ending[0])
+    assert f"Superseded by {newer.id}" in block_text(ending[0])
+    assert buttons(stage.find_approval_request(newer)) == ["floe_approve", "floe_reject"]
     approve(stage, change, BOB)
-    [told] = eventually(lambda: stage.told(BOB))
+    [told] = eventually(lambda: stage.private_texts(BOB))
     assert "v2.0.0 was asked for by alice@acme.com" in told
 
 
@@ -225,32 +225,32 @@ def test_a_superseded_change_loses_its_buttons(stage):
 def test_a_click_on_a_change_that_does_not_exist_is_refused(stage, value):
     stage.click("floe_approve", value, BOB)
 
-    [told] = eventually(lambda: stage.told(BOB))
+    [told] = eventually(lambda: stage.private_texts(BOB))
     assert told.startswith("Not approved: ")
 
 
 def test_a_locked_environment_keeps_the_change_waiting(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
     stage.command("/lock prod 30m db failover", user=CAROL)
     eventually(lambda: stage.platform.engine.status()[2].lock)
 
     approve(stage, change, BOB)
 
-    [told] = eventually(lambda: stage.told(BOB))
+    [told] = eventually(lambda: stage.private_texts(BOB))
     assert "Environment 'prod' is locked. Reason: db failover" in told
     assert stage.platform.changes.get(change.id).state is ChangeState.AWAITING_APPROVAL
-    assert buttons(stage.asked(change)) == ["floe_approve", "floe_reject"]
+    assert buttons(stage.find_approval_request(change)) == ["floe_approve", "floe_reject"]
 
 
 @pytest.mark.requirement("SL-005")
 def test_slack_failing_during_a_decision_refuses_it_and_says_so_once_it_is_back(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
     stage.slack.fail("users.info", 500)
     stage.slack.fail("respond", 503, times=2)
 
     approve(stage, change, BOB)
 
-    [told] = eventually(lambda: stage.told(BOB))
+    [told] = eventually(lambda: stage.private_texts(BOB))
     assert "I could not check who you are" in told
     assert "I did nothing" in told
     assert stage.platform.changes.get(change.id).approvals == ()
@@ -260,28 +260,28 @@ def test_slack_failing_during_a_decision_refuses_it_and_says_so_once_it_is_back(
 
 @pytest.mark.requirement("SL-005")
 def test_slack_failing_after_a_decision_delays_only_what_is_said(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
     stage.slack.fail("chat.update", 500, times=1000)
     stage.slack.limit("chat.postMessage", 0.2, times=3)
 
     approve(stage, change, BOB)
     stage.change(ChangeState.PROMOTED)
     time.sleep(0.5)
-    assert buttons(stage.asked(change)) == ["floe_approve", "floe_reject"]
+    assert buttons(stage.find_approval_request(change)) == ["floe_approve", "floe_reject"]
     stage.slack.heal()
 
-    eventually(lambda: buttons(stage.asked(change)) == [])
-    eventually(lambda: "Promoted" in stage.root()["text"])
+    eventually(lambda: buttons(stage.find_approval_request(change)) == [])
+    eventually(lambda: "Promoted" in stage.card()["text"])
     assert len(stage.slack.in_channel(DEPLOYS)) == 1
 
 
 @pytest.mark.requirement("SL-005")
 def test_a_decision_of_an_approver_who_left_the_group_is_refused_at_the_click(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
     stage.slack.users[BOB]["deleted"] = True
 
     reject(stage, change, BOB)
 
-    [told] = eventually(lambda: stage.told(BOB))
+    [told] = eventually(lambda: stage.private_texts(BOB))
     assert "deactivated" in told
     assert stage.platform.changes.get(change.id).state is ChangeState.AWAITING_APPROVAL

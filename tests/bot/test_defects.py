@@ -37,7 +37,7 @@ def test_the_bot_goes_on_after_a_defect_of_the_feed(tmp_path: Path, caplog) -> N
         stage.eventually(lambda: not stumbling[0].times)
         stage.command("/promote v1.0.0 staging prod")
         change = stage.change(ChangeState.AWAITING_APPROVAL)
-        stage.ask(change)
+        stage.approval_request(change)
         stage.click("floe_approve", change.id, BOB)
 
         stage.eventually(lambda: "Promoted" in stage.slack.in_channel(DEPLOYS)[0]["text"])

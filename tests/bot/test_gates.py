@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.domain.change import ChangeState
-from tests.bot.stage import ALICE, DEPLOYS, QUICK, block_ids, eventually, said, stage_in
+from tests.bot.stage import ALICE, DEPLOYS, QUICK, block_ids, block_text, eventually, stage_in
 
 
 def lines(stage, change):
@@ -21,8 +21,8 @@ def test_gates_are_counted_on_the_message_and_told_in_its_thread_as_they_finish(
         stage.command("/promote v1.0.0 prod")
         change = stage.change(ChangeState.CHECKING)
 
-        root = eventually(lambda: (r := stage.root()) and "gates 1/2" in r["text"] and r)
-        assert "*tests* running" in said(root)
+        root = eventually(lambda: (r := stage.card()) and "gates 1/2" in r["text"] and r)
+        assert "*tests* running" in block_text(root)
         [first] = eventually(lambda: lines(stage, change))
         assert first["text"] == "cost_analysis passed"
         assert first["thread_ts"] == root["ts"]
@@ -31,14 +31,14 @@ def test_gates_are_counted_on_the_message_and_told_in_its_thread_as_they_finish(
 
         second = eventually(lambda: lines(stage, change)[1:])
         assert [m["text"] for m in second] == ["tests passed"]
-        ask = stage.ask(change)
+        ask = stage.approval_request(change)
         assert float(ask["ts"]) > float(second[0]["ts"])
         assert len(stage.slack.in_channel(DEPLOYS)) == 1
 
 
 @pytest.mark.requirement("SL-002")
 def test_gates_that_finish_within_a_second_share_a_line(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
 
     [line] = eventually(lambda: lines(stage, change))
 
@@ -63,10 +63,10 @@ class Lagging:
 @pytest.mark.requirement("SL-002")
 def test_the_ask_never_stands_before_the_lines_of_its_gates(tmp_path):
     with stage_in(tmp_path, seen=lambda p: replace(p, store=Lagging(p.store))) as stage:
-        change = stage.awaiting()
+        change = stage.waiting_change()
 
         gates = eventually(lambda: lines(stage, change))
-        assert float(gates[-1]["ts"]) < float(stage.ask(change)["ts"])
+        assert float(gates[-1]["ts"]) < float(stage.approval_request(change)["ts"])
         assert "cost_analysis" in gates[-1]["text"]
 
 
@@ -82,21 +82,21 @@ def test_a_failed_gate_of_production_is_told_to_everybody_and_pings_nobody(tmp_p
         )[0]
 
         assert end["reply_broadcast"] is True
-        everything = [m["text"] + said(m) for m in stage.slack.messages]
+        everything = [m["text"] + block_text(m) for m in stage.slack.messages]
         assert not [text for text in everything if "<!channel>" in text or "<@U1>" in text]
-        eventually(lambda: "Blocked" in stage.root()["text"])
-        assert "/promote v1.0.0 staging prod" in said(stage.root())
+        eventually(lambda: "Blocked" in stage.card()["text"])
+        assert "/promote v1.0.0 staging prod" in block_text(stage.card())
 
 
 @pytest.mark.requirement("SL-001")
 def test_what_a_rule_refuses_is_told_to_whoever_asked_and_to_nobody_else(stage):
     stage.command("/promote v1.0.0 prod", user="U03CAROL")
 
-    [told] = eventually(lambda: stage.told("U03CAROL"))
+    [told] = eventually(lambda: stage.private_texts("U03CAROL"))
     assert told.startswith("Not started: Unauthorized")
     stage.change(ChangeState.BLOCKED)
     stage.command("/promotions", user=ALICE)
-    eventually(lambda: stage.told(ALICE))
+    eventually(lambda: stage.private_texts(ALICE))
     assert stage.slack.messages == []
 
 
@@ -114,7 +114,7 @@ def test_what_cannot_begin_is_told_to_whoever_asked(stage, typed, told):
 
     stage.command(typed)
 
-    [answer] = eventually(lambda: stage.told(ALICE))
+    [answer] = eventually(lambda: stage.private_texts(ALICE))
     assert told in answer
     assert stage.slack.messages == []
 
@@ -128,18 +128,18 @@ def test_without_a_channel_it_is_announced_where_it_was_asked_for(tmp_path):
 
 
 def test_a_change_from_another_face_is_announced_and_followed_too(stage):
-    asker = stage.operator("alice@acme.com")
-    stage.submit_elsewhere("v1.0.0", asker)
+    origin = stage.operator("alice@acme.com")
+    stage.submit_elsewhere("v1.0.0", origin)
 
     change = stage.change(ChangeState.AWAITING_APPROVAL)
-    stage.ask(change)
-    assert "alice@acme.com" in stage.root()["text"]
+    stage.approval_request(change)
+    assert "alice@acme.com" in stage.card()["text"]
 
 
 @pytest.mark.requirement("SL-003")
 def test_whoever_must_decide_is_reminded_once_at_half_time(tmp_path):
     with stage_in(tmp_path, expires="12s", tempo=QUICK) as stage:
-        change = stage.awaiting()
+        change = stage.waiting_change()
 
         def reminders():
             key = f"{change.id}:reminder"

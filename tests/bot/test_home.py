@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bot.stage import ALICE, BOB, eventually, said
+from tests.bot.stage import ALICE, BOB, block_text, eventually
 
 
 def opened(stage, user):
@@ -12,42 +12,42 @@ def opened(stage, user):
 
 @pytest.mark.requirement("SL-003")
 def test_what_waits_for_an_approver_is_first_with_a_link_to_it(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
     eventually(lambda: stage.slack.called("chat.getPermalink"))
 
     home = eventually(
-        lambda: (h := opened(stage, BOB)) and "https://acme.slack.com/" in said(h) and h
+        lambda: (h := opened(stage, BOB)) and "https://acme.slack.com/" in block_text(h) and h
     )
 
-    assert "Waiting for you (1)" in said(home)
-    assert f"wait:{change.id}" in said(home)
-    assert "v1.0.0" in said(home)
+    assert "Waiting for you (1)" in block_text(home)
+    assert f"wait:{change.id}" in block_text(home)
+    assert "v1.0.0" in block_text(home)
 
 
 def test_the_requester_has_nothing_to_decide_and_sees_what_they_asked_for(stage):
-    stage.awaiting()
+    stage.waiting_change()
 
     home = opened(stage, ALICE)
 
-    assert "Waiting for you (0)" in said(home)
-    assert "awaiting approval, 0 of 1 approvals" in said(home)
+    assert "Waiting for you (0)" in block_text(home)
+    assert "awaiting approval, 0 of 1 approvals" in block_text(home)
 
 
 def test_a_home_that_is_open_follows_what_happens(stage):
-    assert "Waiting for you (0)" in said(opened(stage, BOB))
+    assert "Waiting for you (0)" in block_text(opened(stage, BOB))
 
-    stage.awaiting()
+    stage.waiting_change()
 
-    eventually(lambda: "Waiting for you (1)" in said(stage.slack.homes[BOB]))
+    eventually(lambda: "Waiting for you (1)" in block_text(stage.slack.homes[BOB]))
 
 
 def test_how_many_have_agreed_is_counted_only_while_it_waits(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
     opened(stage, ALICE)
 
     stage.click("floe_approve", change.id, BOB)
 
-    eventually(lambda: "prod · promoted · asked by" in said(stage.slack.homes[ALICE]))
+    eventually(lambda: "prod · promoted · requested by" in block_text(stage.slack.homes[ALICE]))
 
 
 def test_a_guest_sees_nothing(stage):
@@ -55,8 +55,8 @@ def test_a_guest_sees_nothing(stage):
 
     home = opened(stage, BOB)
 
-    assert "Not shown" in said(home)
-    assert "staging" not in said(home)
+    assert "Not shown" in block_text(home)
+    assert "staging" not in block_text(home)
 
 
 def test_the_messages_tab_is_no_home(stage):

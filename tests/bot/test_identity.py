@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from bot.database import BotStore
-from bot.identity import LookUpFailedError, People
-from bot.inbox import Asker
+from bot.identity import IdentityLookupError, SlackIdentities
+from bot.inbox import Origin
 from bot.webapi import SlackApi, web_client
 from engine.domain.errors import AuthorizationError
 from engine.domain.identity import Directory
 from engine.domain.names import Names
 from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, fake_slack
-from tests.bot.stage import ALICE, BOB, buttons, eventually, said
+from tests.bot.stage import ALICE, BOB, block_text, buttons, eventually
 
 GROUPS = Names({"release-managers", "sre"})
-ASKER = Asker(BOB, TEAM, "C01DEPLOY")
+ORIGIN = Origin(BOB, TEAM, "C01DEPLOY")
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Clock:
 @dataclass
 class Slack:
     fake: FakeSlack
-    people: People
+    identities: SlackIdentities
     clock: Clock
 
 
@@ -44,32 +44,32 @@ def slack(tmp_path: Path) -> Iterator[Slack]:
         fake.person(BOB, "bob@acme.com")
         clock = Clock()
         api = SlackApi(web_client(BOT_TOKEN, fake.url))
-        yield Slack(fake, People(api, store, directory, GROUPS, clock), clock)
+        yield Slack(fake, SlackIdentities(api, store, directory, GROUPS, clock), clock)
     store.close()
 
 
 def test_a_member_is_who_their_verified_e_mail_says(slack):
-    operator = slack.people.operator(ASKER)
+    operator = slack.identities.resolve(ORIGIN)
 
     assert operator.name == "bob@acme.com"
     assert operator.id == "slack:T01ACME/U02BOB"
     assert operator.verified
     assert operator.groups == {"sre"}
-    assert slack.people.id_of("bob@acme.com") == operator.id
+    assert slack.identities.find_id("bob@acme.com") == operator.id
 
 
 def test_without_an_e_mail_the_user_id_is_the_name_and_aliases_hold(slack):
     slack.fake.person(BOB, None)
     slack.fake.person(ALICE, None)
 
-    assert slack.people.operator(ASKER).name == BOB
-    assert slack.people.operator(Asker(ALICE, TEAM, "C")).name == "alice@acme.com"
+    assert slack.identities.resolve(ORIGIN).name == BOB
+    assert slack.identities.resolve(Origin(ALICE, TEAM, "C")).name == "alice@acme.com"
 
 
 def test_an_e_mail_that_slack_did_not_confirm_is_nobodys(slack):
     slack.fake.person(BOB, "alice@acme.com", is_email_confirmed=False)
 
-    assert slack.people.operator(ASKER).name == BOB
+    assert slack.identities.resolve(ORIGIN).name == BOB
 
 
 @pytest.mark.requirement("SL-003")
@@ -88,13 +88,13 @@ def test_guests_bots_and_strangers_are_refused(slack, flags):
     slack.fake.person(BOB, "bob@acme.com", **flags)
 
     with pytest.raises(AuthorizationError, match="only members of this"):
-        slack.people.operator(ASKER)
+        slack.identities.resolve(ORIGIN)
 
 
 def test_another_team_is_refused_whatever_it_says(slack):
     for team in ("T0OTHER", ""):
         with pytest.raises(AuthorizationError, match="another Slack team"):
-            slack.people.operator(Asker(BOB, team, "C"))
+            slack.identities.resolve(Origin(BOB, team, "C"))
 
 
 @pytest.mark.requirement("SL-003")
@@ -106,28 +106,28 @@ def test_a_look_up_that_fails_refuses_and_says_so(slack, method, status):
     slack.fake.groups["release-managers"] = [BOB]
     slack.fake.fail(method, status)
 
-    with pytest.raises(LookUpFailedError, match="I did nothing. Try again"):
-        slack.people.operator(ASKER)
+    with pytest.raises(IdentityLookupError, match="I did nothing. Try again"):
+        slack.identities.resolve(ORIGIN)
 
-    assert slack.people.operator(ASKER).groups == {"sre", "release-managers"}
+    assert slack.identities.resolve(ORIGIN).groups == {"sre", "release-managers"}
 
 
-def test_slack_answering_about_somebody_else_is_refused(slack):
+def test_answer_about_another_user_is_refused(slack):
     slack.fake.users[BOB] = {**slack.fake.users[BOB], "id": ALICE}
 
-    with pytest.raises(LookUpFailedError, match="not about you"):
-        slack.people.operator(ASKER)
+    with pytest.raises(IdentityLookupError, match="another user"):
+        slack.identities.resolve(ORIGIN)
 
 
 def test_user_groups_count_by_their_handle_and_are_read_once_a_minute(slack):
     slack.fake.groups |= {"release-managers": [BOB], "others": [BOB]}
 
-    first = slack.people.operator(ASKER).groups
+    first = slack.identities.resolve(ORIGIN).groups
     slack.fake.groups["release-managers"] = []
     slack.clock.time = 59
-    cached = slack.people.operator(ASKER).groups
+    cached = slack.identities.resolve(ORIGIN).groups
     slack.clock.time = 61
-    later = slack.people.operator(ASKER).groups
+    later = slack.identities.resolve(ORIGIN).groups
 
     assert first == cached == {"sre", "release-managers"}
     assert later == {"sre"}
@@ -140,32 +140,32 @@ def test_user_groups_count_by_their_handle_and_are_read_once_a_minute(slack):
 def test_a_workspace_without_user_groups_has_no_members_in_them(slack, error):
     slack.fake.fail("usergroups.list", 200, times=9, body={"ok": False, "error": error})
 
-    assert slack.people.operator(ASKER).groups == {"sre"}
+    assert slack.identities.resolve(ORIGIN).groups == {"sre"}
 
 
 def test_approvers_are_mentioned_by_their_group_else_by_their_members(slack):
     slack.fake.groups["release-managers"] = [BOB]
 
-    said_to = slack.people.mention(("release-managers", "sre", "nobody"))
+    said_to = slack.identities.mention_groups(("release-managers", "sre", "nobody"))
 
     assert said_to == "<!subteam^SRELEASE-MANAGERS>, *sre* (<@U02BOB>), *nobody*"
-    assert slack.people.mention(()) == "Approvers"
+    assert slack.identities.mention_groups(()) == "Approvers"
 
 
 def test_approvers_are_named_when_slack_cannot_say_who_they_are(slack):
     slack.fake.fail("usergroups.list", 500, times=9)
 
-    assert slack.people.mention(("release-managers",)) == "*release-managers*"
+    assert slack.identities.mention_groups(("release-managers",)) == "*release-managers*"
 
 
 @pytest.mark.requirement("SL-003")
 @pytest.mark.parametrize("event", ["subteam_updated", "user_change"])
 def test_a_change_of_groups_counts_from_the_next_click_on(stage, event):
     stage.slack.groups["release-managers"] = []
-    change = stage.awaiting()
+    change = stage.waiting_change()
     stage.slack.person("U05ERIN", "erin@acme.com")
     stage.click("floe_approve", change.id, "U05ERIN")
-    [told] = eventually(lambda: stage.told("U05ERIN"))
+    [told] = eventually(lambda: stage.private_texts("U05ERIN"))
     assert "Required groups: [release-managers]" in told
 
     stage.slack.groups["release-managers"] = ["U05ERIN"]
@@ -173,8 +173,8 @@ def test_a_change_of_groups_counts_from_the_next_click_on(stage, event):
     time.sleep(0.2)
     stage.click("floe_approve", change.id, "U05ERIN")
 
-    eventually(lambda: buttons(stage.asked(change)) == [])
-    assert "<@U05ERIN>" in said(stage.asked(change))
+    eventually(lambda: buttons(stage.find_approval_request(change)) == [])
+    assert "<@U05ERIN>" in block_text(stage.find_approval_request(change))
     [given] = stage.platform.changes.get(change.id).approvals
     assert given.authorized_via == "group release-managers"
 
@@ -186,7 +186,7 @@ def test_a_guest_can_do_nothing(stage, typed):
 
     stage.command(typed)
 
-    [told] = eventually(lambda: stage.told(ALICE))
+    [told] = eventually(lambda: stage.private_texts(ALICE))
     assert told.startswith("Not ")
     assert "a guest" in told
     assert stage.platform.store.recent(9) == ()

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slack_sdk.signature import SignatureVerifier
 
-from bot.http_endpoint import blueprint
-from bot.request_verification import illegible
+from bot.http_endpoint import slack_blueprint
+from bot.request_verification import find_malformed_field
 from tests.bot.stage import BOB, SECRET, click_body
 
 _VALUES = st.sampled_from(
@@ -27,7 +27,7 @@ _CLICK = click_body("floe_approve", "c-00000000", BOB)
 @pytest.fixture
 def door(stage):
     app = Flask("test")
-    app.register_blueprint(blueprint(stage.bot.app))
+    app.register_blueprint(slack_blueprint(stage.bot.app))
     return app.test_client()
 
 
@@ -99,7 +99,9 @@ def test_whatever_is_signed_is_never_an_error_of_ours(door, sent, changed):
 
 
 def test_what_slack_sends_is_legible():
-    assert illegible(_CLICK) is None
-    assert illegible({"command": "/promote", "text": "", "token": "x"}) is None
-    assert illegible({**_CLICK, "actions": [{"type": "button", "action_id": None}]}) is None
-    assert illegible({**_CLICK, "actions": [{"action_id": 3}]}) == "actions.0.action_id"
+    assert find_malformed_field(_CLICK) is None
+    assert find_malformed_field({"command": "/promote", "text": "", "token": "x"}) is None
+    assert (
+        find_malformed_field({**_CLICK, "actions": [{"type": "button", "action_id": None}]}) is None
+    )
+    assert find_malformed_field({**_CLICK, "actions": [{"action_id": 3}]}) == "actions.0.action_id"

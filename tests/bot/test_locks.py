@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.blocks.rendering_context import Look
+from bot.blocks.rendering_context import RenderingContext
 from bot.database import BotStore
-from bot.inbox import Asked, Asker, Inbox, key_of
-from bot.lock_banners import Banners
-from bot.message_store import Messages
+from bot.inbox import Action, Inbox, Origin, action_key
+from bot.lock_banners import LockBanners
+from bot.message_store import MessageStore
 from engine.config.people import SlashCommands
 from engine.domain.artifact import Tag
 from engine.domain.record import LockRecord, RefusalRecord
 from tests.bot.fake_slack import TEAM
-from tests.bot.stage import ALICE, BOB, CAROL, DEPLOYS, INCIDENT, buttons, eventually, said
+from tests.bot.stage import ALICE, BOB, CAROL, DEPLOYS, INCIDENT, block_text, buttons, eventually
 from tests.scenarios.engines import TRACE_ID
 
 
@@ -30,14 +30,14 @@ def banners(stage, channel):
 
 @pytest.mark.requirement("SL-004")
 def test_a_lock_from_an_incident_channel_is_seen_there_and_where_changes_are_announced(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
 
     stage.command("/lock prod 30m db <!here> failover &amp; more", user=BOB, channel=INCIDENT)
 
     for channel in (DEPLOYS, INCIDENT):
         [banner] = eventually(lambda channel=channel: banners(stage, channel))
         assert "prod is locked by <@U02BOB>: db @here failover &amp; more" in banner["text"]
-        assert "1 change waiting" in said(banner)
+        assert "1 change waiting" in block_text(banner)
         assert buttons(banner) == ["floe_unlock"]
     held = locked(stage)
     assert (held.reason, held.operator) == ("db @here failover & more", "bob@acme.com")
@@ -51,7 +51,7 @@ def test_a_lock_from_an_incident_channel_is_seen_there_and_where_changes_are_ann
                 b for b in banners(stage, channel) if "unlocked by <@U02BOB>" in b["text"]
             ]
         )
-        assert "1 change can continue" in said(banner)
+        assert "1 change can continue" in block_text(banner)
         assert buttons(banner) == []
     assert locked(stage) is None
     assert stage.platform.changes.get(change.id).open
@@ -73,14 +73,18 @@ def test_in_a_thread_a_mention_locks_and_unlocks(stage):
     [banner] = eventually(lambda: banners(stage, INCIDENT))
     assert banner["thread_ts"] == "17.5"
     mention("promotions")
-    eventually(lambda: [t for t in stage.told(BOB) if "prod nothing" in t])
+    eventually(lambda: [t for t in stage.private_texts(BOB) if "prod nothing" in t])
     mention("unlock prod it is over")
     eventually(lambda: "unlocked" in banners(stage, INCIDENT)[0]["text"])
     mention("lok prod")
     mention("lock prod")
     mention("")
-    for answer in ("How to use", "I do not know 'lok'", "say where and why"):
-        eventually(lambda answer=answer: [t for t in stage.told(BOB) if answer in t])
+    for answer in (
+        "How to use",
+        "unknown command 'lok'",
+        "the environment or the reason is missing",
+    ):
+        eventually(lambda answer=answer: [t for t in stage.private_texts(BOB) if answer in t])
     assert {e["thread_ts"] for e in stage.slack.ephemerals} == {"17.5"}
 
 
@@ -129,7 +133,7 @@ def test_unlocking_asks_why_from_the_banner_too(stage):
 
     eventually(lambda: "unlocked" in banners(stage, DEPLOYS)[0]["text"])
     stage.command("/unlock prod again", user=BOB)
-    eventually(lambda: [t for t in stage.told(BOB) if "Nothing to do" in t])
+    eventually(lambda: [t for t in stage.private_texts(BOB) if "Nothing to do" in t])
 
 
 def test_locking_what_is_locked_names_the_holder_and_unlocking_is_for_those_who_may(stage):
@@ -139,7 +143,7 @@ def test_locking_what_is_locked_names_the_holder_and_unlocking_is_for_those_who_
     stage.command("/lock prod INC-2", user=CAROL)
     stage.command("/unlock prod mine now", user=CAROL)
 
-    told = eventually(lambda: len(t := stage.told(CAROL)) == 2 and t)
+    told = eventually(lambda: len(t := stage.private_texts(CAROL)) == 2 and t)
     assert [t for t in told if t.startswith("Not locked: ") and "Locked by: bob@acme.com" in t]
     assert [t for t in told if t.startswith("Not unlocked: Unauthorized")]
     assert locked(stage).reason == "INC-1"
@@ -189,7 +193,7 @@ def test_a_promotion_into_a_locked_environment_is_told_who_locked_it(stage):
 
     stage.command("/promote v1.0.0 prod")
 
-    [told] = eventually(lambda: stage.told(ALICE))
+    [told] = eventually(lambda: stage.private_texts(ALICE))
     assert told.startswith("Not started: Environment 'prod' is locked. Reason: INC-1")
     assert told.endswith("Unlock: /unlock prod …")
 
@@ -200,18 +204,20 @@ def test_a_lock_that_was_taken_before_a_crash_is_not_refused_afterwards(stage):
     eventually(lambda: banners(stage, INCIDENT))
     stage.stop()
     store = BotStore(stage.folder / ".floe")
-    words = {"target": "prod", "duration": "", "reason": "INC-1"}
-    asked = Asked(key_of("lock", "t"), "lock", Asker(BOB, TEAM, INCIDENT), TRACE_ID, words)
+    arguments = {"target": "prod", "duration": "", "reason": "INC-1"}
+    action = Action(
+        action_key("lock", "t"), "lock", Origin(BOB, TEAM, INCIDENT), TRACE_ID, arguments
+    )
     # As it was begun, and ended after its effect, before anybody was told.
-    Inbox(store).accept(asked)
-    Inbox(store).begin(asked)
+    Inbox(store).accept(action)
+    Inbox(store).start_attempt(action)
 
     stage.start()
-    eventually(lambda: not Inbox(store).waiting())
+    eventually(lambda: not Inbox(store).pending())
     store.close()
 
     time.sleep(0.3)
-    assert stage.told(BOB) == []
+    assert stage.private_texts(BOB) == []
     records = [e.record for e in stage.platform.engine.history("prod", 9)]
     assert len([r for r in records if isinstance(r, LockRecord)]) == 1
 
@@ -230,13 +236,13 @@ def test_a_lock_that_runs_out_takes_its_banner_down(stage):
     eventually(lambda: banners(stage, DEPLOYS))
     later = replace(stage.platform, engine=replace(stage.platform.engine, clock=Later()))
     store = BotStore(stage.folder / ".floe")
-    look = Look(later.engine.path, SlashCommands(), channel=DEPLOYS)
+    look = RenderingContext(later.engine.path, SlashCommands(), channel=DEPLOYS)
 
-    Banners(later, store, Messages(store), stage.bot.outbox, look).refresh()
+    LockBanners(later, store, MessageStore(store), stage.bot.outbox, look).refresh()
     store.close()
 
     [banner] = eventually(
-        lambda: [b for b in banners(stage, DEPLOYS) if "the lock ran out after 1 min" in b["text"]]
+        lambda: [b for b in banners(stage, DEPLOYS) if "the lock expired after 1 min" in b["text"]]
     )
     assert buttons(banner) == []
 
@@ -249,9 +255,9 @@ def test_a_broken_ledger_keeps_its_banner_and_stops_no_other(stage):
     registry.put(registry.fetch(Tag("v1.0.0-dev")), Tag("floe-ledger.staging"))
     stage.unlock_elsewhere("prod", stage.operator("alice@acme.com"))
     store = BotStore(stage.folder / ".floe")
-    look = Look(stage.platform.engine.path, SlashCommands(), channel=DEPLOYS)
+    look = RenderingContext(stage.platform.engine.path, SlashCommands(), channel=DEPLOYS)
 
-    Banners(stage.platform, store, Messages(store), stage.bot.outbox, look).refresh()
+    LockBanners(stage.platform, store, MessageStore(store), stage.bot.outbox, look).refresh()
 
     with store.transaction() as db:
         ended = db.execute("SELECT environment, ended FROM banners ORDER BY environment").fetchall()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bot.database import BotStore
-from bot.identity import People
-from bot.inbox import Asker
+from bot.identity import SlackIdentities
+from bot.inbox import Origin
 from bot.webapi import SlackApi, web_client
 from engine.domain.change import ChangeState
 from engine.domain.errors import AuthorizationError
@@ -30,7 +30,7 @@ def grid(*teams: str, enterprise: str = ORGANIZATION, **more: Any) -> dict[str, 
 @dataclass
 class Slack:
     fake: FakeSlack
-    people: People
+    identities: SlackIdentities
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def slack(tmp_path: Path) -> Iterator[Slack]:
     with fake_slack() as fake:
         fake.enterprise = ORGANIZATION
         api = SlackApi(web_client(BOT_TOKEN, fake.url))
-        yield Slack(fake, People(api, store, Directory(), ()))
+        yield Slack(fake, SlackIdentities(api, store, Directory(), ()))
     store.close()
 
 
@@ -52,7 +52,7 @@ def test_a_member_acts_whatever_their_home_workspace_is(
     member = grid(SISTER, TEAM)
     slack.fake.person(BOB, "bob@acme.com", team_id=home, enterprise_user=member)
 
-    operator = slack.people.operator(Asker(BOB, asked_from, "C01DEPLOY"))
+    operator = slack.identities.resolve(Origin(BOB, asked_from, "C01DEPLOY"))
 
     assert (operator.name, operator.id) == ("bob@acme.com", f"slack:{TEAM}/{BOB}")
     assert operator.verified
@@ -85,7 +85,7 @@ def test_all_others_are_refused(slack: Slack, user: dict[str, Any]) -> None:
     slack.fake.person(BOB, "bob@acme.com", **user)
 
     with pytest.raises(AuthorizationError, match="only members of this"):
-        slack.people.operator(Asker(BOB, TEAM, "C01DEPLOY"))
+        slack.identities.resolve(Origin(BOB, TEAM, "C01DEPLOY"))
 
 
 @pytest.mark.parametrize("asked_from", ["T0OTHER", "E0OTHER", ""])
@@ -93,7 +93,7 @@ def test_a_request_from_another_organization_is_refused(slack: Slack, asked_from
     slack.fake.person(BOB, "bob@acme.com", enterprise_user=grid(TEAM))
 
     with pytest.raises(AuthorizationError, match="another Slack team"):
-        slack.people.operator(Asker(BOB, asked_from, "C01DEPLOY"))
+        slack.identities.resolve(Origin(BOB, asked_from, "C01DEPLOY"))
 
 
 def test_two_ids_of_one_person_are_one_person(slack: Slack) -> None:
@@ -101,7 +101,7 @@ def test_two_ids_of_one_person_are_one_person(slack: Slack) -> None:
     slack.fake.person("W0GLOBAL", None, enterprise_user=grid(TEAM))
 
     local, everywhere = (
-        slack.people.operator(Asker(user, TEAM, "C01DEPLOY")) for user in (BOB, "W0GLOBAL")
+        slack.identities.resolve(Origin(user, TEAM, "C01DEPLOY")) for user in (BOB, "W0GLOBAL")
     )
 
     assert local.same_as(everywhere)
@@ -110,7 +110,7 @@ def test_two_ids_of_one_person_are_one_person(slack: Slack) -> None:
 def test_somebody_of_another_home_workspace_approves(tmp_path: Path) -> None:
     with stage_in(tmp_path) as stage:
         _moves_home(stage)
-        change = stage.awaiting()
+        change = stage.waiting_change()
 
         stage.click("floe_approve", change.id, BOB)
 

@@ -24,7 +24,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def approved(stage: Stage, user: str, meanwhile: Callable[[], object]) -> Change:
     """Approved by `user`, with something that happens before it is carried out."""
-    change = stage.awaiting()
+    change = stage.waiting_change()
     with stage.platform.engine.leases.hold("prod"):
         stage.click("floe_approve", change.id, user)
         stage.change(ChangeState.EXECUTING)

@@ -11,10 +11,10 @@ import pytest
 
 from bot.blocks.elements import Payload, section
 from bot.database import BotStore
-from bot.ephemeral import Answers
-from bot.inbox import Asker
-from bot.message_store import Messages, Wanted
-from bot.outbox import Outbox, Tempo
+from bot.ephemeral import EphemeralStore
+from bot.inbox import Origin
+from bot.message_store import DesiredMessage, MessageStore
+from bot.outbox import Outbox, OutboxTiming
 from bot.sender import Sender
 from bot.webapi import SlackApi, web_client
 from tests.bot.fake_slack import BOT_TOKEN, FakeSlack, fake_slack
@@ -29,14 +29,14 @@ class Mail:
 
     slack: FakeSlack
     store: BotStore
-    messages: Messages
-    answers: Answers
+    messages: MessageStore
+    ephemerals: EphemeralStore
     outbox: Outbox
 
-    def want(self, key, text, channel=CHANNEL, **options):
+    def ensure(self, key, text, channel=CHANNEL, **options):
         due = options.pop("due", 0)
         payload = Payload(text, (section(key, text),))
-        self.messages.want(channel, Wanted(key, payload, **options), due)
+        self.messages.ensure(channel, DesiredMessage(key, payload, **options), due)
         self.outbox.wake()
 
     def texts(self, channel=CHANNEL):
@@ -44,14 +44,14 @@ class Mail:
 
 
 @contextmanager
-def mail_in(folder: Path, slack: FakeSlack, tempo: Tempo = QUICK) -> Iterator[Mail]:
+def mail_in(folder: Path, slack: FakeSlack, tempo: OutboxTiming = QUICK) -> Iterator[Mail]:
     store = BotStore(folder)
-    messages, answers = Messages(store), Answers(store)
+    messages, ephemerals = MessageStore(store), EphemeralStore(store)
     api = SlackApi(web_client(BOT_TOKEN, slack.url, timeout_seconds=2))
-    outbox = Outbox(Sender(api, messages), messages, answers, lambda _key: None, tempo)
+    outbox = Outbox(Sender(api, messages), messages, ephemerals, lambda _key: None, tempo)
     outbox.start()
     try:
-        yield Mail(slack, store, messages, answers, outbox)
+        yield Mail(slack, store, messages, ephemerals, outbox)
     finally:
         outbox.stop()
         store.close()
@@ -72,8 +72,8 @@ def mail(tmp_path: Path, slack: FakeSlack) -> Iterator[Mail]:
 def test_posts_to_a_channel_keep_their_order_and_their_distance(tmp_path, slack):
     with mail_in(tmp_path, slack, replace(QUICK, post=0.2)) as mail:
         for number in range(5):
-            mail.want(f"m{number}", str(number))
-        mail.want("other", "elsewhere", channel="C02")
+            mail.ensure(f"m{number}", str(number))
+        mail.ensure("other", "elsewhere", channel="C02")
 
         eventually(lambda: len(mail.texts()) == 5)
 
@@ -86,11 +86,11 @@ def test_posts_to_a_channel_keep_their_order_and_their_distance(tmp_path, slack)
 
 def test_edits_are_merged_and_the_last_one_counts(tmp_path, slack):
     with mail_in(tmp_path, slack, replace(QUICK, edit=0.5)) as mail:
-        mail.want(ROOT, "0")
+        mail.ensure(ROOT, "0")
         eventually(mail.texts)
         began = time.monotonic()
         for number in range(1, 50):
-            mail.want(ROOT, str(number))
+            mail.ensure(ROOT, str(number))
             time.sleep(0.01)
 
         eventually(lambda: mail.texts() == ["49"])
@@ -101,17 +101,17 @@ def test_edits_are_merged_and_the_last_one_counts(tmp_path, slack):
 
 def test_an_urgent_edit_does_not_wait(tmp_path, slack):
     with mail_in(tmp_path, slack, replace(QUICK, edit=60)) as mail:
-        mail.want(ROOT, "waiting")
+        mail.ensure(ROOT, "waiting")
         eventually(mail.texts)
-        mail.want(ROOT, "still waiting")
-        mail.want(ROOT, "decided", urgent=True)
+        mail.ensure(ROOT, "still waiting")
+        mail.ensure(ROOT, "decided", urgent=True)
 
         eventually(lambda: mail.texts() == ["decided"])
 
 
 def test_a_message_that_never_changes_is_sent_once(mail):
     for _ in range(5):
-        mail.want(ROOT, "the same")
+        mail.ensure(ROOT, "the same")
         eventually(mail.texts)
 
     time.sleep(0.3)
@@ -124,8 +124,8 @@ def test_a_storm_of_429_is_waited_out_as_long_as_slack_says(mail):
     mail.slack.limit("chat.postMessage", 0.4, times=3)
     began = time.time()
 
-    mail.want(ROOT, "root")
-    mail.want("c-1:a", "a", parent=ROOT)
+    mail.ensure(ROOT, "root")
+    mail.ensure("c-1:a", "a", parent=ROOT)
 
     eventually(lambda: mail.texts() == ["root", "a"])
     posts = [at for at, method, _ in mail.slack.calls if method == "chat.postMessage"]
@@ -135,16 +135,18 @@ def test_a_storm_of_429_is_waited_out_as_long_as_slack_says(mail):
 
 
 def test_a_limit_on_edits_stops_all_edits_and_no_posts(mail):
-    mail.want(ROOT, "1")
-    mail.want("c-2:root", "1")
+    mail.ensure(ROOT, "1")
+    mail.ensure("c-2:root", "1")
     eventually(lambda: len(mail.texts()) == 2)
     mail.slack.limit("chat.update", 3)
 
-    mail.want(ROOT, "2", urgent=True)
+    mail.ensure(ROOT, "2", urgent=True)
     # Not when it was refused, but when that is known here.
-    eventually(lambda: [edit for edit in mail.messages.edits(time.time() + 60, 0) if edit.retry])
-    mail.want("c-2:root", "2", urgent=True)
-    mail.want("c-3:root", "posted")
+    eventually(
+        lambda: [edit for edit in mail.messages.due_edits(time.time() + 60, 0) if edit.retry]
+    )
+    mail.ensure("c-2:root", "2", urgent=True)
+    mail.ensure("c-3:root", "posted")
 
     eventually(lambda: mail.texts() == ["2", "2", "posted"])
     first, *others = [at for at, method, _ in mail.slack.calls if method == "chat.update"]
@@ -158,7 +160,7 @@ def test_errors_of_slack_are_retried_and_order_is_kept(mail, status, times):
     mail.slack.fail("chat.postMessage", status, times=times)
 
     for number in range(3):
-        mail.want(f"m{number}", str(number))
+        mail.ensure(f"m{number}", str(number))
 
     eventually(lambda: mail.texts() == ["0", "1", "2"])
 
@@ -167,8 +169,8 @@ def test_errors_of_slack_are_retried_and_order_is_kept(mail, status, times):
 def test_what_slack_heard_and_did_not_confirm_stands_once(mail):
     mail.slack.fail("chat.postMessage", 500, times=2, heard=True)
 
-    mail.want(ROOT, "root")
-    mail.want("c-1:a", "a", parent=ROOT)
+    mail.ensure(ROOT, "root")
+    mail.ensure("c-1:a", "a", parent=ROOT)
 
     eventually(lambda: mail.texts() == ["root", "a"])
     time.sleep(0.3)
@@ -180,8 +182,8 @@ def test_what_slack_heard_and_did_not_confirm_stands_once(mail):
 def test_what_was_not_sent_is_sent_after_a_restart(tmp_path, slack):
     slack.fail("chat.postMessage", 500, times=1000)
     with mail_in(tmp_path, slack) as mail:
-        mail.want(ROOT, "root")
-        mail.answers.give("k", Asker("U1", "T", CHANNEL), Payload("only you"))
+        mail.ensure(ROOT, "root")
+        mail.ephemerals.add("k", Origin("U1", "T", CHANNEL), Payload("only you"))
         mail.outbox.wake()
         eventually(lambda: slack.called("chat.postMessage"))
     slack.heal()
@@ -195,9 +197,9 @@ def test_a_message_that_nothing_helps_holds_nobody_up(mail):
     gone = {"ok": False, "error": "invalid_arguments"}
     mail.slack.fail("chat.postMessage", 200, body=gone)
 
-    mail.want("lost:root", "lost")
-    mail.want("lost:a", "in its thread", parent="lost:root")
-    mail.want(ROOT, "next")
+    mail.ensure("lost:root", "lost")
+    mail.ensure("lost:a", "in its thread", parent="lost:root")
+    mail.ensure(ROOT, "next")
 
     eventually(lambda: mail.texts() == ["next"])
 
@@ -206,7 +208,7 @@ def test_a_layout_that_slack_refuses_is_posted_without_it(mail):
     refused = {"ok": False, "error": "invalid_blocks"}
     mail.slack.fail("chat.postMessage", 200, body=refused)
 
-    mail.want(ROOT, "the words")
+    mail.ensure(ROOT, "the words")
 
     eventually(lambda: mail.slack.called("chat.postMessage")[1:])
     assert mail.slack.called("chat.postMessage")[1]["blocks"] == []
@@ -216,14 +218,14 @@ def test_a_channel_without_us_is_tried_again_until_we_are_invited(mail):
     outside = {"ok": False, "error": "not_in_channel"}
     mail.slack.fail("chat.postMessage", 200, times=3, body=outside)
 
-    mail.want(ROOT, "root")
+    mail.ensure(ROOT, "root")
 
     eventually(lambda: mail.texts() == ["root"])
 
 
 def test_what_is_only_to_be_edited_is_not_posted(mail):
-    mail.want("c-1:ask", "decided already", only_there=True)
-    mail.want(ROOT, "root")
+    mail.ensure("c-1:ask", "decided already", edit_only=True)
+    mail.ensure(ROOT, "root")
 
     eventually(lambda: mail.texts() == ["root"])
 
@@ -232,31 +234,31 @@ def test_an_answer_goes_another_way_when_the_first_is_closed(mail):
     mail.slack.fail("respond", 404, times=9)
     mail.slack.fail("chat.postEphemeral", 200, body={"ok": False, "error": "user_not_in_channel"})
     base = mail.slack.url.removesuffix("/api/")
-    asker = Asker("U1", "T", CHANNEL, None, f"{base}/response/U1/x")
+    origin = Origin("U1", "T", CHANNEL, None, f"{base}/response/U1/x")
 
-    mail.answers.give("k", asker, Payload("refused"))
+    mail.ephemerals.add("k", origin, Payload("refused"))
     mail.outbox.wake()
 
     eventually(lambda: mail.texts("U1") == ["refused"])
-    eventually(lambda: mail.answers.waiting(time.time()) == [])
+    eventually(lambda: mail.ephemerals.due(time.time()) == [])
 
 
 def test_an_answer_nobody_takes_is_given_up(tmp_path, slack):
     slack.fail("chat.postMessage", 500, times=1000)
     slack.fail("chat.postEphemeral", 500, times=1000)
-    with mail_in(tmp_path, slack, replace(QUICK, give_up_answer=0.5)) as mail:
-        mail.answers.give("k", Asker("U1", "T", CHANNEL), Payload("refused"))
+    with mail_in(tmp_path, slack, replace(QUICK, give_up_ephemeral=0.5)) as mail:
+        mail.ephemerals.add("k", Origin("U1", "T", CHANNEL), Payload("refused"))
 
-        eventually(lambda: mail.answers.waiting(time.time() + 100) == [])
+        eventually(lambda: mail.ephemerals.due(time.time() + 100) == [])
 
 
 def test_a_slack_that_hangs_holds_up_its_channel_only(mail):
     mail.slack.lock.acquire()
     try:
-        mail.want(ROOT, "root")
+        mail.ensure(ROOT, "root")
         time.sleep(0.3)
         began = time.monotonic()
-        mail.want("c-2:root", "other")
+        mail.ensure("c-2:root", "other")
         assert time.monotonic() - began < 1
     finally:
         mail.slack.lock.release()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.line import SAY_WHY, Help
-from bot.options import NotUnderstoodError
+from bot.options import InvalidCommandError
 from bot.parse import (
     Lock,
     Promote,
@@ -19,7 +19,7 @@ from bot.parse import (
     parse_rollback,
     parse_unlock,
 )
-from bot.slack_text import unwrapped
+from bot.slack_text import strip_markup
 from engine.domain.overrides import Overrides
 from tests.scenarios.engines import DEFAULT_PATH
 
@@ -110,7 +110,7 @@ def test_the_other_commands_are_understood(parse, text, meant):
 @pytest.mark.parametrize(
     ("parse", "text", "why", "following"),
     [
-        (parse_promote, "prod v1.2.3", "comes first", "/c v1.2.3 prod"),
+        (parse_promote, "prod v1.2.3", "must come first", "/c v1.2.3 prod"),
         (
             parse_promote,
             "v1.2.3 prod --allow-older",
@@ -121,10 +121,10 @@ def test_the_other_commands_are_understood(parse, text, meant):
         (
             parse_promote,
             "v1.2.3 --allow-older --reason x",
-            "environment it goes to is missing",
+            "target environment is missing",
             '/c v1.2.3 staging prod --allow-older --reason "x"',
         ),
-        (parse_promote, "staging prod v1.2.3", "comes first", "/c v1.2.3 staging prod"),
+        (parse_promote, "staging prod v1.2.3", "must come first", "/c v1.2.3 staging prod"),
         (parse_promote, "v1.2.3 prd", "Did you mean prod?", "/c v1.2.3 prod"),
         (parse_promote, "v1.2.3 stagng prod", "Did you mean staging?", "/c v1.2.3 staging prod"),
         (parse_promote, "v1.2.3 dev prod", "Required path", "/c v1.2.3 staging prod"),
@@ -132,7 +132,7 @@ def test_the_other_commands_are_understood(parse, text, meant):
         (parse_promote, "latest prod", "it moves", "/c v1.2.3 staging prod"),
         (parse_promote, "v1.2.3 staging prod now please", "too many", "/c v1.2.3 staging prod"),
         (parse_promote, "PROD", "Did you mean prod?", "/c prod"),
-        (parse_rollback, "prod v1.2.2", "comes first", "/c v1.2.2 prod"),
+        (parse_rollback, "prod v1.2.2", "must come first", "/c v1.2.2 prod"),
         (parse_rollback, "v9 staging slow", "not a version", "/c v1.2.2 staging slow"),
         (parse_rollback, "v9 prd slow", "not a version", "/c v1.2.2 prod slow"),
         (parse_rollback, "v1.2.2", "environment is missing", "/c v1.2.2 prod"),
@@ -145,11 +145,11 @@ def test_the_other_commands_are_understood(parse, text, meant):
     ],
 )
 def test_what_is_not_understood_is_said_with_the_command_that_would_be(parse, text, why, following):
-    with pytest.raises(NotUnderstoodError, match=".") as refused:
+    with pytest.raises(InvalidCommandError, match=".") as refused:
         parse(text, DEFAULT_PATH, "/c")
 
     assert why in str(refused.value)
-    assert refused.value.next == following
+    assert refused.value.suggestion == following
 
 
 @pytest.mark.parametrize("parse", PARSERS)
@@ -162,7 +162,7 @@ def test_what_is_not_understood_is_said_with_the_command_that_would_be(parse, te
 def test_nothing_typed_is_ever_more_than_not_understood(parse, text):
     try:
         parse(text, DEFAULT_PATH, "/c")
-    except NotUnderstoodError as refused:
+    except InvalidCommandError as refused:
         assert str(refused)
 
 
@@ -188,4 +188,4 @@ def test_a_reason_survives_the_way_through_slack(reason, duration):
 def test_unwrapping_leaves_nothing_that_slack_would_take_for_a_mention(text):
     for_slack = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
-    assert unwrapped(for_slack) == text.strip()
+    assert strip_markup(for_slack) == text.strip()

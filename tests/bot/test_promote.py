@@ -4,7 +4,7 @@ import pytest
 
 from engine.domain.artifact import Tag
 from engine.domain.change import ChangeState
-from tests.bot.stage import ALICE, BOB, DEPLOYS, block_ids, buttons, said
+from tests.bot.stage import ALICE, BOB, DEPLOYS, block_ids, block_text, buttons
 
 
 @pytest.mark.requirement("SL-001")
@@ -16,7 +16,7 @@ def test_a_promotion_is_asked_for_approved_by_somebody_else_and_carried_out(stag
     assert '"response_type": "ephemeral"' in answer.body
 
     change = stage.change(ChangeState.AWAITING_APPROVAL)
-    ask = stage.ask(change)
+    ask = stage.approval_request(change)
     assert buttons(ask) == ["floe_approve", "floe_reject"]
 
     stage.click("floe_approve", change.id, BOB)
@@ -27,9 +27,9 @@ def test_a_promotion_is_asked_for_approved_by_somebody_else_and_carried_out(stag
     assert stage.platform.engine.registry.resolve(Tag("latest-prod")) is not None
     [root] = stage.slack.in_channel(DEPLOYS)
     stage.eventually(lambda: "Promoted" in stage.slack.in_channel(DEPLOYS)[0]["text"])
-    stage.eventually(lambda: not buttons(stage.asked(change)))
+    stage.eventually(lambda: not buttons(stage.find_approval_request(change)))
     thread = stage.eventually(
         lambda: (m := stage.slack.in_thread(root)) and "end" in block_ids(m[-1])[0] and m
     )
-    assert "<@U02BOB>" in said(thread[-1])
-    assert f"Trace ID: `{done.trace_id}`" in said(thread[-1])
+    assert "<@U02BOB>" in block_text(thread[-1])
+    assert f"Trace ID: `{done.trace_id}`" in block_text(thread[-1])

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.domain.change import ChangeState
-from tests.bot.stage import ALICE, BOB, said
+from tests.bot.stage import ALICE, BOB, block_text
 
 pytestmark = pytest.mark.requirement("SL-001")
 
@@ -21,7 +21,7 @@ def ahead(stage):
 def test_an_older_version_is_refused_with_the_command_that_allows_it(ahead):
     ahead.command("/promote v1.0.0 prod")
 
-    told = ahead.eventually(lambda: [t for t in ahead.told(ALICE) if "precedes" in t])
+    told = ahead.eventually(lambda: [t for t in ahead.private_texts(ALICE) if "precedes" in t])
     assert "/promote v1.0.0 prod --allow-older --reason …" in told[0]
 
 
@@ -29,7 +29,7 @@ def test_the_approvers_see_that_it_is_older_why_and_what_it_undoes(ahead):
     ahead.command("/promote v1.0.0 --to prod --allow-older --reason “the old line”")
 
     change = ahead.change(ChangeState.AWAITING_APPROVAL)
-    shown = said(ahead.ask(change))
+    shown = block_text(ahead.approval_request(change))
     assert "v1.0.0 precedes v2.0.0" in shown
     assert "the old line" in shown
     assert "Undoes v2.0.0" in shown

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Flask
 
-from bot.app import Tokens, running
-from bot.http_endpoint import blueprint
+from bot.app import Tokens, run_bot
+from bot.http_endpoint import slack_blueprint
 from engine.config import load_config
 from engine.domain.change import ChangeState
 from engine.domain.errors import ConfigError
@@ -65,7 +65,7 @@ def test_two_secrets_are_accepted_while_they_are_rotated(stage):
     stage.stop()
     stage.start()
 
-    with running(stage.platform, config, tokens, stage.tempo) as bot:
+    with run_bot(stage.platform, config, tokens, stage.tempo) as bot:
         stage.bot = bot
         answers = [
             stage.command("/promote help", secret=secret).status
@@ -84,10 +84,10 @@ def test_the_same_delivery_has_one_effect(stage):
     change = stage.change(ChangeState.AWAITING_APPROVAL)
 
     assert {answer.status for answer in answers} == {200}
-    stage.ask(change)
+    stage.approval_request(change)
     assert len(stage.platform.store.recent(10)) == 1
     assert len(stage.slack.in_channel(DEPLOYS)) == 1
-    assert stage.told(ALICE) == []
+    assert stage.private_texts(ALICE) == []
 
 
 @pytest.mark.requirement("SL-005")
@@ -104,16 +104,16 @@ def test_the_same_event_has_one_effect(stage):
 
     eventually(lambda: stage.platform.engine.status()[2].lock)
     eventually(lambda: len(stage.slack.in_channel(DEPLOYS)) == 1)
-    assert not [text for text in stage.told(BOB) if "Not locked" in text]
+    assert not [text for text in stage.private_texts(BOB) if "Not locked" in text]
 
 
 @pytest.mark.requirement("SL-001")
 def test_a_command_repeated_by_hand_finds_what_is_under_way(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
 
     stage.command("/promote v1.0.0 prod", user="U04DAVE")
 
-    eventually(lambda: [t for t in stage.told("U04DAVE") if change.id in t])
+    eventually(lambda: [t for t in stage.private_texts("U04DAVE") if change.id in t])
     assert len(stage.platform.store.recent(10)) == 1
 
 
@@ -159,7 +159,7 @@ def test_what_is_not_understood_is_answered_at_once_to_whoever_typed_it(stage, t
 
 def test_a_listener_that_fails_answers_and_names_the_incident(stage, caplog):
     broken = command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS)
-    stage.bot.desk.accept = None  # not callable: a defect of ours
+    stage.bot.dispatcher.accept = None  # not callable: a defect of ours
 
     answer = stage.send(broken)
 
@@ -198,7 +198,7 @@ def test_nothing_of_ours_is_slow_enough_to_fill_the_listeners(stage):
         answers = list(crowd.map(lambda _: stage.command("/promotions"), range(80)))
 
     assert {answer.status for answer in answers} == {200}
-    eventually(lambda: len(stage.told(ALICE)) == 80)
+    eventually(lambda: len(stage.private_texts(ALICE)) == 80)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_nothing_of_ours_is_slow_enough_to_fill_the_listeners(stage):
 )
 def test_over_http_nothing_that_is_sent_is_an_error_of_ours(stage, body):
     app = Flask("test")
-    app.register_blueprint(blueprint(stage.bot.app))
+    app.register_blueprint(slack_blueprint(stage.bot.app))
     client = app.test_client()
 
     unsigned = client.post("/slack/events", data=body)
@@ -224,7 +224,7 @@ def test_over_http_nothing_that_is_sent_is_an_error_of_ours(stage, body):
 
 def test_over_http_the_same_app_answers(stage):
     app = Flask("test")
-    app.register_blueprint(blueprint(stage.bot.app))
+    app.register_blueprint(slack_blueprint(stage.bot.app))
     challenge = {"type": "url_verification", "challenge": "abc"}
 
     refused = app.test_client().post("/slack/events", json=challenge)
@@ -244,9 +244,9 @@ def test_no_secret_of_a_request_is_ever_logged(stage, caplog):
     stage.command("/promotions")
     stage.slack.fail("respond", 404, times=3)
     stage.command("/promotions", user="U0NOBODY")
-    eventually(lambda: stage.told(ALICE))
+    eventually(lambda: stage.private_texts(ALICE))
     stage.click("floe_approve", "c-nothing", BOB)
-    eventually(lambda: stage.told(BOB))
+    eventually(lambda: stage.private_texts(BOB))
 
     for secret in ("trigger-secret", BOT_TOKEN, SECRET, "/response/"):
         assert secret not in caplog.text
@@ -254,7 +254,7 @@ def test_no_secret_of_a_request_is_ever_logged(stage, caplog):
 
 def test_what_is_kept_on_disk_forgets_its_secrets(stage):
     stage.command("/promotions")
-    eventually(lambda: stage.told(ALICE))
+    eventually(lambda: stage.private_texts(ALICE))
     stage.stop()
 
     kept = b"".join(file.read_bytes() for file in (stage.folder / ".floe").glob("bot.db*"))
@@ -282,7 +282,7 @@ def test_what_is_kept_on_disk_forgets_its_secrets(stage):
     ],
 )
 def test_tokens_come_from_the_environment(environ, expected):
-    tokens = Tokens.of(environ)
+    tokens = Tokens.from_environ(environ)
 
     assert (tokens and (tokens.signing_secrets, tokens.app_token)) == expected
     assert "x" not in repr(tokens).replace("Tokens", "").replace("None", "")
@@ -290,7 +290,7 @@ def test_tokens_come_from_the_environment(environ, expected):
 
 def test_a_token_alone_is_refused():
     with pytest.raises(ConfigError, match="set one of them"):
-        Tokens.of({"SLACK_BOT_TOKEN": "x"})
+        Tokens.from_environ({"SLACK_BOT_TOKEN": "x"})
 
 
 def test_a_click_on_nothing_of_ours_is_acknowledged(stage):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.database import BotStore
-from bot.inbox import Asked, Asker, Inbox, key_of
+from bot.inbox import Action, Inbox, Origin, action_key
 from engine.domain.change import ChangeState
 from tests.bot.fake_slack import TEAM
 from tests.bot.stage import ALICE, BOB, CAROL, DEPLOYS, block_ids, buttons, eventually, stage_in
@@ -19,14 +19,14 @@ def keys(stage):
 
 @pytest.mark.requirement("SL-005")
 def test_a_change_that_waits_is_decided_after_a_restart(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
 
     stage.restart()
     time.sleep(1)
     stage.click("floe_approve", change.id, BOB)
 
     stage.change(ChangeState.PROMOTED)
-    eventually(lambda: buttons(stage.asked(change)) == [])
+    eventually(lambda: buttons(stage.find_approval_request(change)) == [])
     eventually(lambda: f"{change.id}:end" in keys(stage))
     assert len(keys(stage)) == len(set(keys(stage)))
 
@@ -34,7 +34,7 @@ def test_a_change_that_waits_is_decided_after_a_restart(stage):
 @pytest.mark.requirement("SL-005")
 @pytest.mark.parametrize("decided", [ChangeState.REJECTED, ChangeState.CANCELLED])
 def test_what_was_decided_while_we_were_away_is_shown_when_we_are_back(stage, decided):
-    change = stage.awaiting()
+    change = stage.waiting_change()
     stage.stop()
     stage.start(worker=False)
     changes = stage.platform.changes
@@ -49,8 +49,8 @@ def test_what_was_decided_while_we_were_away_is_shown_when_we_are_back(stage, de
     stage.slack.heal()
     stage.start()
 
-    eventually(lambda: buttons(stage.asked(change)) == [])
-    eventually(lambda: decided.value in stage.root()["text"].lower())
+    eventually(lambda: buttons(stage.find_approval_request(change)) == [])
+    eventually(lambda: decided.value in stage.card()["text"].lower())
     assert len(stage.slack.in_channel(DEPLOYS)) == 1
 
 
@@ -61,17 +61,17 @@ def test_a_change_that_is_being_checked_goes_on_after_a_restart(tmp_path):
     with stage_in(tmp_path, tests=waiting) as stage:
         stage.command("/promote v1.0.0 prod")
         change = stage.change(ChangeState.CHECKING)
-        eventually(lambda: "gates 1/2" in stage.root()["text"])
+        eventually(lambda: "gates 1/2" in stage.card()["text"])
 
         stage.stop()
         released.touch()
         stage.start()
 
         stage.change(ChangeState.AWAITING_APPROVAL)
-        stage.ask(change)
+        stage.approval_request(change)
         assert len(stage.slack.in_channel(DEPLOYS)) == 1
         assert len(keys(stage)) == len(set(keys(stage)))
-        assert stage.bot.thread(change.id) == stage.slack.link(stage.root())
+        assert stage.bot.thread_link(change.id) == stage.slack.link(stage.card())
 
 
 @pytest.mark.requirement("SL-005")
@@ -80,7 +80,7 @@ def test_a_change_whose_gates_fail_after_a_restart_is_blocked_and_told_so_once(t
     with stage_in(tmp_path, tests=failing) as stage:
         stage.command("/promote v1.0.0 prod")
         change = stage.change(ChangeState.CHECKING)
-        eventually(lambda: "gates 1/2" in stage.root()["text"])
+        eventually(lambda: "gates 1/2" in stage.card()["text"])
 
         stage.stop()
         (tmp_path / "go").touch()
@@ -88,16 +88,16 @@ def test_a_change_whose_gates_fail_after_a_restart_is_blocked_and_told_so_once(t
 
         stage.change(ChangeState.BLOCKED)
         eventually(lambda: f"{change.id}:end" in keys(stage))
-        assert stage.asked(change) is None
+        assert stage.find_approval_request(change) is None
         assert len(keys(stage)) == len(set(keys(stage)))
 
 
 @pytest.mark.requirement("SL-005")
 def test_the_first_of_two_approvals_still_counts_after_a_restart(tmp_path):
     with stage_in(tmp_path, required=2) as stage:
-        change = stage.awaiting()
+        change = stage.waiting_change()
         stage.click("floe_approve", change.id, BOB)
-        eventually(lambda: "1 of 2" in stage.root()["text"])
+        eventually(lambda: "1 of 2" in stage.card()["text"])
 
         stage.restart()
         stage.click("floe_approve", change.id, BOB)
@@ -111,75 +111,75 @@ def test_the_first_of_two_approvals_still_counts_after_a_restart(tmp_path):
 
 @pytest.mark.requirement("SL-005")
 def test_a_change_that_was_superseded_while_we_were_away_loses_its_buttons(stage):
-    change = stage.awaiting()
+    change = stage.waiting_change()
     stage.slack.fail("chat.update", 500, times=1000)
     newer = stage.submit_elsewhere("v2.0.0", stage.operator("alice@acme.com"))
     stage.change(ChangeState.AWAITING_APPROVAL, "v2.0.0")
-    assert buttons(stage.asked(change)) != []
+    assert buttons(stage.find_approval_request(change)) != []
     stage.stop()
     stage.slack.heal()
 
     stage.start()
 
-    eventually(lambda: buttons(stage.asked(change)) == [])
-    assert buttons(stage.ask(newer)) == ["floe_approve", "floe_reject"]
+    eventually(lambda: buttons(stage.find_approval_request(change)) == [])
+    assert buttons(stage.approval_request(newer)) == ["floe_approve", "floe_reject"]
 
 
 @pytest.mark.requirement("SL-005")
 def test_a_change_that_was_approved_is_carried_out_after_a_restart(tmp_path):
     with stage_in(tmp_path) as stage:
-        change = stage.awaiting()
+        change = stage.waiting_change()
         stage.stop()
         stage.start(worker=False)
         stage.click("floe_approve", change.id, BOB)
         stage.change(ChangeState.EXECUTING)
-        eventually(lambda: buttons(stage.asked(change)) == [])
+        eventually(lambda: buttons(stage.find_approval_request(change)) == [])
 
         stage.restart()
 
         stage.change(ChangeState.PROMOTED)
-        eventually(lambda: "Promoted" in stage.root()["text"])
+        eventually(lambda: "Promoted" in stage.card()["text"])
 
 
 @pytest.mark.requirement("SL-005")
 def test_what_was_acknowledged_is_done_after_a_restart(stage):
     stage.stop()
     store = BotStore(stage.folder / ".floe")
-    words = {"version": "v1.0.0", "source": "staging", "target": "prod"}
-    asker = Asker(ALICE, TEAM, DEPLOYS)
-    Inbox(store).accept(Asked(key_of("promote", "t"), "promote", asker, TRACE_ID, words))
+    arguments = {"version": "v1.0.0", "source": "staging", "target": "prod"}
+    origin = Origin(ALICE, TEAM, DEPLOYS)
+    Inbox(store).accept(Action(action_key("promote", "t"), "promote", origin, TRACE_ID, arguments))
     store.close()
 
     stage.start()
 
     change = stage.change(ChangeState.AWAITING_APPROVAL)
     assert change.trace_id == TRACE_ID
-    stage.ask(change)
+    stage.approval_request(change)
 
 
-def keep_old(stage, kind, words, hours, tries=0):
+def keep_old(stage, kind, arguments, hours, tries=0):
     """As if Slack had sent it `hours` ago, and floe had stopped before it was done."""
     stage.stop()
     store = BotStore(stage.folder / ".floe")
     at = time.time() - hours * 3600
-    asker = Asker(ALICE, TEAM, DEPLOYS)
-    asked = Asked(key_of(kind, "t"), kind, asker, TRACE_ID, words, at=at)
+    origin = Origin(ALICE, TEAM, DEPLOYS)
+    action = Action(action_key(kind, "t"), kind, origin, TRACE_ID, arguments, at=at)
     inbox = Inbox(store)
-    inbox.accept(asked)
+    inbox.accept(action)
     for _ in range(tries):
-        inbox.begin(asked)
+        inbox.start_attempt(action)
     store.close()
 
 
 def test_a_command_older_than_an_hour_is_not_carried_out(stage):
-    words = {"version": "v1.0.0", "source": "staging", "target": "prod"}
-    keep_old(stage, "promote", words, hours=5)
+    arguments = {"version": "v1.0.0", "source": "staging", "target": "prod"}
+    keep_old(stage, "promote", arguments, hours=5)
 
     stage.start()
 
-    [said] = eventually(lambda: stage.told(ALICE))
-    assert said.startswith("Not started: this was asked for 5 h ago")
-    assert "not carried out" in said
+    [said] = eventually(lambda: stage.private_texts(ALICE))
+    assert said.startswith("Not started: this was requested 5 h ago")
+    assert "did not carry it out" in said
     assert "/promote v1.0.0 staging prod" in str(stage.slack.called("chat.postEphemeral"))
     assert stage.platform.store.recent(9) == ()
 
@@ -189,7 +189,7 @@ def test_a_lock_older_than_an_hour_is_not_taken(stage):
 
     stage.start()
 
-    [said] = eventually(lambda: stage.told(ALICE))
+    [said] = eventually(lambda: stage.private_texts(ALICE))
     assert said.startswith("Not locked: ")
     assert stage.platform.engine.status()[-1].lock is None
 
@@ -199,14 +199,14 @@ def test_an_old_command_that_was_begun_is_not_said_to_be_undone(stage):
 
     stage.start()
 
-    [said] = eventually(lambda: stage.told(ALICE))
+    [said] = eventually(lambda: stage.private_texts(ALICE))
     assert said.startswith("Not finished: ")
     assert "may have taken effect" in said
 
 
 def test_a_command_kept_for_less_than_an_hour_is_as_old_as_when_it_was_typed(stage):
-    words = {"version": "v1.0.0", "source": "staging", "target": "prod"}
-    keep_old(stage, "promote", words, hours=0.5)
+    arguments = {"version": "v1.0.0", "source": "staging", "target": "prod"}
+    keep_old(stage, "promote", arguments, hours=0.5)
 
     stage.start()
 
@@ -218,17 +218,17 @@ def test_a_command_kept_for_less_than_an_hour_is_as_old_as_when_it_was_typed(sta
 def test_what_ends_us_again_and_again_is_given_up(stage):
     stage.stop()
     store = BotStore(stage.folder / ".floe")
-    inbox, asker = Inbox(store), Asker(ALICE, TEAM, DEPLOYS)
-    words = {"version": "v1.0.0", "source": "staging", "target": "prod"}
-    asked = Asked(key_of("promote", "t"), "promote", asker, TRACE_ID, words)
-    inbox.accept(asked)
+    inbox, origin = Inbox(store), Origin(ALICE, TEAM, DEPLOYS)
+    arguments = {"version": "v1.0.0", "source": "staging", "target": "prod"}
+    action = Action(action_key("promote", "t"), "promote", origin, TRACE_ID, arguments)
+    inbox.accept(action)
     for _ in range(5):
-        inbox.begin(asked)
+        inbox.start_attempt(action)
     store.close()
 
     stage.start()
 
-    [told] = eventually(lambda: stage.told(ALICE))
+    [told] = eventually(lambda: stage.private_texts(ALICE))
     assert told.startswith("Not done: ")
     assert stage.platform.store.recent(9) == ()
 
@@ -237,17 +237,17 @@ def test_what_ends_us_again_and_again_is_given_up(stage):
 def test_a_message_whose_answer_was_lost_is_found_and_not_posted_again(stage):
     stage.slack.fail("chat.postMessage", 502, heard=True, times=2)
 
-    change = stage.awaiting()
+    change = stage.waiting_change()
 
     eventually(lambda: stage.slack.called("conversations.history"))
     assert len(stage.slack.in_channel(DEPLOYS)) == 1
     stage.click("floe_approve", change.id, BOB)
-    eventually(lambda: "Promoted" in stage.root()["text"])
+    eventually(lambda: "Promoted" in stage.card()["text"])
     assert len(keys(stage)) == len(set(keys(stage)))
 
 
 def test_what_ended_before_anybody_listened_is_no_news(stage):
-    stage.awaiting()
+    stage.waiting_change()
     stage.stop()
     (stage.folder / ".floe/bot.db").unlink()
     stage.slack.messages.clear()
@@ -259,12 +259,12 @@ def test_what_ended_before_anybody_listened_is_no_news(stage):
 
 
 def test_a_store_that_was_begun_anew_is_followed_from_its_beginning(stage):
-    stage.awaiting()
+    stage.waiting_change()
     stage.stop()
     for file in (stage.folder / ".floe").glob("store.db*"):
         file.unlink()
     stage.start()
 
-    change = stage.awaiting("v2.0.0")
+    change = stage.waiting_change("v2.0.0")
 
-    stage.ask(change)
+    stage.approval_request(change)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from engine.domain.change import ChangeState
-from tests.bot.stage import ALICE, BOB, DEPLOYS, block_ids, eventually, said
+from tests.bot.stage import ALICE, BOB, DEPLOYS, block_ids, block_text, eventually
 
 
 def form(stage, seen=0):
@@ -33,8 +33,8 @@ def test_the_impact_is_shown_and_then_the_reason_decides(stage):
 
     change = stage.change(ChangeState.PROMOTED)
     assert (change.action, change.reason) == ("rollback", "it is *really* slow")
-    root = eventually(lambda: (r := stage.root()) and "Rolled back" in r["text"] and r)
-    assert "it is *really* slow" in said(root)
+    root = eventually(lambda: (r := stage.card()) and "Rolled back" in r["text"] and r)
+    assert "it is *really* slow" in block_text(root)
     end = eventually(
         lambda: [m for m in stage.slack.messages if block_ids(m)[0] == f"{change.id}:end"]
     )[0]
@@ -67,7 +67,7 @@ def test_a_second_time_it_goes_further_back_and_not_to_what_was_just_left(stage)
     ("typed", "told"),
     [
         ("/rollback v9.0.0 staging", "Version v9.0.0 was never promoted to staging"),
-        ("/rollback prod", "nothing to go back to"),
+        ("/rollback prod", "no earlier version to roll back to"),
         ("/rollback v2.0.0 staging", "Nothing to do"),
     ],
 )
@@ -85,8 +85,8 @@ def test_what_changed_after_it_was_shown_is_not_rolled_back(stage):
 
     stage.submit(view, ALICE, reason="slow")
 
-    [told] = eventually(lambda: stage.told(ALICE))
-    assert "'staging' runs v3.0.0 by now" in told
+    [told] = eventually(lambda: stage.private_texts(ALICE))
+    assert "'staging' now runs v3.0.0" in told
     assert stage.platform.store.recent(9) == ()
 
 
@@ -100,7 +100,7 @@ def test_a_form_that_comes_twice_is_one_rollback(stage):
 
     stage.change(ChangeState.PROMOTED)
     assert len(stage.platform.store.recent(9)) == 1
-    assert stage.told(ALICE) == []
+    assert stage.private_texts(ALICE) == []
 
 
 def test_a_guest_sees_no_impact(stage):
@@ -119,7 +119,7 @@ def test_a_form_that_slack_does_not_open_in_time_is_explained(stage):
 
     stage.command("/rollback v1.0.0 staging")
 
-    [told] = eventually(lambda: stage.told(ALICE))
+    [told] = eventually(lambda: stage.private_texts(ALICE))
     assert told.startswith("Not opened: ")
 
 

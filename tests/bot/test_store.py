@@ -21,16 +21,16 @@ def forgetful(*arguments, **options):
 
 sqlite3.connect = forgetful
 
-from bot.inbox import Asked, Asker, Inbox, key_of
+from bot.inbox import Action, Origin, Inbox, action_key
 from bot.database import BotStore
 
 store = BotStore(Path(sys.argv[1]))
 inbox = Inbox(store)
 url = "https://hooks.example.com/" + "the-secret/" * 20
-asker = Asker("U01ALICE", "T01ACME", "C01DEPLOY", None, url)
-asked = Asked(key_of("promote", "t"), "promote", asker, "0" * 32, {"version": "v1.0.0"})
-assert inbox.accept(asked)
-inbox.finish(asked)
+origin = Origin("U01ALICE", "T01ACME", "C01DEPLOY", None, url)
+action = Action(action_key("promote", "t"), "promote", origin, "0" * 32, {"version": "v1.0.0"})
+assert inbox.accept(action)
+inbox.finish(action)
 store.close()
 """
 

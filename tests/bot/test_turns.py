@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bot.database import BotStore
-from bot.inbox import Asked, Asker, Inbox
-from bot.priority_lock import Turns
+from bot.inbox import Action, Inbox, Origin
+from bot.priority_lock import PriorityLock
 from engine.domain.errors import StoreUnavailableError
 from tests.bot.stage import eventually
 
@@ -22,33 +22,33 @@ def store(tmp_path):
     opened.close()
 
 
-def asked(place):
-    asker = Asker("U01ALICE", "T01ACME", "C01DEPLOY")
-    return Asked(f"promote:{place}", "promote", asker, "1" * 32, {})
+def action(place):
+    origin = Origin("U01ALICE", "T01ACME", "C01DEPLOY")
+    return Action(f"promote:{place}", "promote", origin, "1" * 32, {})
 
 
 def test_whoever_is_waited_for_goes_before_those_who_came_earlier():
-    turns, order = Turns(), []
+    lock, order = PriorityLock(), []
 
-    def take(name, first):
-        with turns.hold(first=first):
+    def take(name, urgent):
+        with lock.hold(urgent=urgent):
             order.append(name)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool, turns.hold():
+    with ThreadPoolExecutor(_AT_ONCE) as pool, lock.hold():
         for _ in range(_AT_ONCE - 1):
             pool.submit(take, "patient", False)
         pool.submit(take, "urgent", True)
-        eventually(lambda: turns.urgent == 1, 60)
+        eventually(lambda: lock.urgent_waiters == 1, 60)
 
     assert order == ["urgent", *["patient"] * (_AT_ONCE - 1)]
 
 
 def test_one_at_a_time_and_everybody_in_the_end():
-    turns, inside, most = Turns(), [], []
+    lock, inside, most = PriorityLock(), [], []
 
     def take(number):
         for _ in range(50):
-            with turns.hold(first=number % 3 == 0) as outermost, turns.hold() as again:
+            with lock.hold(urgent=number % 3 == 0) as outermost, lock.hold() as again:
                 inside.append(number)
                 most.append((len(inside), outermost, again))
                 inside.pop()
@@ -61,12 +61,12 @@ def test_one_at_a_time_and_everybody_in_the_end():
 
 
 def test_a_turn_that_fails_is_over():
-    turns = Turns()
+    lock = PriorityLock()
 
-    with pytest.raises(ValueError, match="inside"), turns.hold():
+    with pytest.raises(ValueError, match="inside"), lock.hold():
         raise ValueError("inside")
     with ThreadPoolExecutor(1) as pool:
-        taken = pool.submit(lambda: turns.hold().__enter__())
+        taken = pool.submit(lambda: lock.hold().__enter__())
 
         assert taken.result(60) is True
 
@@ -78,17 +78,17 @@ def test_requests_that_come_together_are_kept_together_and_once(store):
 
     def arrive(place):
         together.wait(60)
-        return inbox.accept(asked(place))
+        return inbox.accept(action(place))
 
     with ThreadPoolExecutor(2 * _AT_ONCE) as pool:
         with store.transaction() as db:
             arriving = [pool.submit(arrive, n // 2) for n in range(2 * _AT_ONCE)]
-            eventually(lambda: inbox.arrived == 2 * _AT_ONCE, 60)
+            eventually(lambda: inbox.queue_length == 2 * _AT_ONCE, 60)
             db.conn.set_trace_callback(committed.append)
         new = [each.result(60) for each in arriving]
 
     assert sum(new) == _AT_ONCE
-    assert len(inbox.waiting()) == _AT_ONCE
+    assert len(inbox.pending()) == _AT_ONCE
     written = [place for place, said in enumerate(committed) if said.startswith("INSERT")]
     assert len(written) == 2 * _AT_ONCE
     assert "COMMIT" not in committed[written[0] : written[-1]]
@@ -100,8 +100,8 @@ def test_what_cannot_be_kept_is_refused_to_all_who_came_together_and_never_kept_
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         with store.transaction() as db:
-            arriving = [pool.submit(inbox.accept, asked(n)) for n in range(_AT_ONCE)]
-            eventually(lambda: inbox.arrived == _AT_ONCE, 60)
+            arriving = [pool.submit(inbox.accept, action(n)) for n in range(_AT_ONCE)]
+            eventually(lambda: inbox.queue_length == _AT_ONCE, 60)
             db.execute("ALTER TABLE inbox RENAME TO elsewhere")
         errors = [each.exception(60) for each in arriving]
     with store.transaction() as db:
@@ -109,5 +109,5 @@ def test_what_cannot_be_kept_is_refused_to_all_who_came_together_and_never_kept_
 
     assert {type(error) for error in errors} == {StoreUnavailableError}
     assert isinstance(errors[0].__cause__, sqlite3.OperationalError)
-    assert inbox.accept(asked("later"))
-    assert [waiting.key for waiting in inbox.waiting()] == ["promote:later"]
+    assert inbox.accept(action("later"))
+    assert [waiting.key for waiting in inbox.pending()] == ["promote:later"]

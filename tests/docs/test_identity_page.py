@@ -134,12 +134,12 @@ def test_people_in_slack_promote_by_the_groups_of_the_page(tmp_path: Path) -> No
         stage.start()
         try:
             stage.command("/promote v1.0.0 staging", "U09EVE")
-            told = stage.eventually(lambda: stage.told("U09EVE"))
+            told = stage.eventually(lambda: stage.private_texts("U09EVE"))
             stage.command("/promote v1.0.0 staging", CAROL)
             refused = stage.change(ChangeState.BLOCKED)
             stage.command("/promote v1.0.0 staging", ALICE)
             stage.change(ChangeState.PROMOTED)
-            change = stage.awaiting()
+            change = stage.waiting_change()
             stage.click("floe_approve", change.id, BOB)
             done = stage.change(ChangeState.PROMOTED)
         finally:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bot.stage import buttons, said
+from tests.bot.stage import block_text, buttons
 from tests.peers.local_slack import ALICE, BOB, DEPLOYS, INCIDENT
 
 pytestmark = pytest.mark.timeout(300)
@@ -14,7 +14,7 @@ def banner(slack, channel, words):
     def there():
         everybodys = [m for m in slack.slack.everything(channel) if "ephemeral_to" not in m]
         found = [m for m in everybodys if "locked" in m["text"]]
-        return found[-1] if found and words in said(found[-1]) else None
+        return found[-1] if found and words in block_text(found[-1]) else None
 
     return slack.eventually(there)
 
@@ -27,7 +27,7 @@ def test_a_lock_from_an_incident_stops_promotions_and_is_seen_in_both_places(sla
 
     for channel in (DEPLOYS, INCIDENT):
         up = banner(slack, channel, "prod is locked")
-        assert "db @here failover" in said(up)
+        assert "db @here failover" in block_text(up)
         assert buttons(up) == ["floe_unlock"]
     slack.slack.command(ALICE, "/promote v2.0.0 prod")
     assert "failover" in slack.told(ALICE, "Environment 'prod' is locked")
@@ -70,7 +70,7 @@ def test_going_back_shows_what_it_undoes_and_then_asks_why(slack):
     assert slack.slack.submit(ALICE, reason="it is slow") == {}
 
     root = slack.root("v3.0.0", "Rolled back")
-    assert "> it is slow" in said(root)
+    assert "> it is slow" in block_text(root)
     assert slack.tagged("latest-staging") == slack.tagged("v3.0.0-staging")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.domain.change import ChangeState
-from tests.bot.stage import buttons, said
+from tests.bot.stage import block_text, buttons
 from tests.e2e.workspace import change_of
 from tests.peers.local_slack import ALICE, BOB, CAROL, DAVE
 
@@ -19,11 +19,11 @@ def test_a_promotion_is_verified_told_agreed_to_and_carried_out(slack):
     slack.slack.command(ALICE, "/promote v0.7.0 staging prod")
     root = slack.root("v0.7.0", "gates 1/2")
     [ended] = slack.eventually(lambda: slack.thread(root))
-    assert "cost_analysis" in said(ended)
+    assert "cost_analysis" in block_text(ended)
 
     slack.let("v0.7.0")
     ask = slack.ask(slack.root("v0.7.0", "Waiting for approval"))
-    assert "<!subteam^SRELEASEMANAGERS>" in said(ask)
+    assert "<!subteam^SRELEASEMANAGERS>" in block_text(ask)
     assert slack.tagged("v0.7.0-prod") is None
 
     slack.slack.click(BOB, ask, "floe_approve")
@@ -31,15 +31,15 @@ def test_a_promotion_is_verified_told_agreed_to_and_carried_out(slack):
     slack.eventually(lambda: slack.part(root, "end"))
     slack.eventually(lambda: buttons(slack.part(root, "ask")) == [])
 
-    assert f"approved by <@{BOB}>" in said(root)
+    assert f"approved by <@{BOB}>" in block_text(root)
     assert slack.tagged("v0.7.0-prod") == slack.tagged("v0.7.0-dev")
     # What two gates found, the ask, who approved, and how it ended.
     thread = slack.thread(root)
     assert len(thread) == 5
-    assert "tests" in said(thread[1])
+    assert "tests" in block_text(thread[1])
     assert len([m for m in slack.slack.messages() if "v0.7.0:" in m["text"]]) == 1
     [told] = [told for told in slack.slack.told(ALICE) if "v0.7.0" in told]
-    assert told.startswith("Asking for ")
+    assert told.startswith("Requested ")
     assert slack.change(change_of(root)).approvals[0].operator == "bob@acme.com"
 
 
@@ -68,7 +68,7 @@ def test_what_a_gate_refuses_is_told_and_nobody_is_asked(slack):
 
     root = slack.root("v6.0.0", "Blocked")
     slack.eventually(lambda: slack.part(root, "end"))
-    told = "".join(map(said, slack.thread(root)))
+    told = "".join(map(block_text, slack.thread(root)))
     assert "burn rate 3.1 &gt; 2.0 &amp; rising &lt;!channel&gt;" in told
     assert slack.part(root, "ask") is None
     assert slack.tagged("v6.0.0-prod") is None
@@ -84,7 +84,7 @@ def test_a_decision_by_another_face_takes_the_buttons_away(slack):
     slack.reject_elsewhere(change_of(root), "not on a Friday")
 
     slack.eventually(lambda: buttons(slack.part(root, "ask")) == [])
-    assert "> not on a Friday" in said(slack.root("v1.3.0", "Rejected"))
+    assert "> not on a Friday" in block_text(slack.root("v1.3.0", "Rejected"))
 
 
 @pytest.mark.requirement("SL-003")
@@ -100,8 +100,9 @@ def test_a_rejection_needs_a_reason_which_pings_nobody(slack):
 
     assert "reason" in errors
     assert sent == {}
-    assert "&lt;!channel&gt; not reviewed &amp; late" in said(slack.root("v1.4.0", "Rejected"))
-    assert not any("<!channel>" in said(m) for m in slack.slack.everything())
+    rejected = block_text(slack.root("v1.4.0", "Rejected"))
+    assert "&lt;!channel&gt; not reviewed &amp; late" in rejected
+    assert not any("<!channel>" in block_text(m) for m in slack.slack.everything())
     slack.eventually(lambda: buttons(slack.part(root, "ask")) == [])
     assert slack.change(change_of(root)).state is ChangeState.REJECTED
 

@@ -20,7 +20,7 @@ from engine.domain.overrides import Overrides
 from engine.domain.parsing import parse_promotion_request
 from engine.domain.trace import trace_id
 from engine.ports import SILENT
-from tests.bot.stage import block_ids, eventually, said
+from tests.bot.stage import block_ids, block_text, eventually
 from tests.builders import image
 from tests.e2e.manifest import GATE, slack_manifest
 from tests.peers import skopeo
@@ -154,7 +154,7 @@ class Workspace:
     def _root(self, version: str, words: str, channel: str) -> Json | None:
         for message in reversed(self.slack.messages(channel)):
             named = block_ids(message)[0].endswith(":root") if message.get("blocks") else False
-            if named and version in message["text"] and words in said(message):
+            if named and version in message["text"] and words in block_text(message):
                 return message
         return None
 

@@ -100,9 +100,9 @@ def test_what_was_accepted_and_could_not_be_answered_is_taken_up_again(
         stage.eventually(lambda: "promote is tried again" in caplog.text)
         db.execute("ALTER TABLE elsewhere RENAME TO answers")
 
-        stage.eventually(lambda: stage.told(ALICE_IN_SLACK), 60)
+        stage.eventually(lambda: stage.private_texts(ALICE_IN_SLACK), 60)
 
-        assert ["v9.9.9" in text for text in stage.told(ALICE_IN_SLACK)] == [True]
+        assert ["v9.9.9" in text for text in stage.private_texts(ALICE_IN_SLACK)] == [True]
 
 
 def told(stage: Stage, change: Change, part: str) -> list[object]:
