@@ -148,7 +148,7 @@ def test_options_mean_the_same_as_on_the_command_line(parse, text, meant):
         (parse_lock, "prod --reason ''", "--reason needs a value", '/c prod --reason "say why"'),
         (parse_lock, "prod --reason db—for 2h", "before --for", "/c prod --reason db --for 2h"),
         (parse_lock, "prod failover —for", "--for needs a value", "/c prod failover --for 30m"),
-        (parse_lock, "prod --for 90d db", "out of bounds", "/c prod 30m db"),
+        (parse_lock, "prod --for 90d db", "not a valid duration", "/c prod 30m db"),
         (parse_lock, "prod db down—for 2h", "before --for", "/c prod db down --for 2h"),
         (parse_lock, "--for 30m db", "not an environment", "/c prod 30m"),
         (parse_lock, "--for 30m", "environment is missing", "/c prod 30m"),
