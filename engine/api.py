@@ -1,4 +1,4 @@
-"""What the faces talk to: runs of requests, what runs where, and what happened."""
+"""The engine's interface for Slack, web, API and CLI: runs, status, history and audits."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
@@ -44,24 +44,25 @@ from engine.ports.change_store import OUTPUTS_KEPT, ChangeStore
 from engine.secondaries.outcomes import outcomes_of
 from engine.secondaries.repair import Repair
 
-# What is wrong with one ledger says nothing about the registry.
+# Errors of one ledger, with which the registry itself still works.
 _OF_ONE_LEDGER = (LedgerUnreadableError, ContentMissingError)
 
 
 @dataclass(frozen=True)
 class Engine(Runs):
     """
-    The front door: `plan`, `execute` and `run` of Runs, and the reading side.
+    The engine: `plan`, `execute` and `run` of Runs, and all reads.
 
-    Bot, web and CLI import nothing deeper than this, `bootstrap`, `config` and `domain`.
+    Bot, web and CLI import only this module, `bootstrap`, `config` and `domain`.
     """
 
     def status(self, environment: str | None = None) -> tuple[EnvironmentStatus, ...]:
         """
-        Every environment along the path, or `environment` alone; two requests each, all at once.
+        Read the status of all environments in path order, or of `environment` alone; two requests
+        each, in parallel.
 
-        One that cannot be read is a row with its error; RegistryUnavailableError when none can,
-        unless it is their ledgers that are broken.
+        An environment that cannot be read is a row with its error. RegistryUnavailableError if
+        none can be read, unless their ledgers are corrupt.
         """
         asked = self._asked(environment)
         heads = [self.pool.submit(self.ledger.head, place.name) for place in asked]
@@ -79,8 +80,8 @@ class Engine(Runs):
 
     def published(self, rows: tuple[EnvironmentStatus, ...]) -> tuple[EnvironmentStatus, ...]:
         """
-        `rows`, with the newest version of the first environment where nothing was ever promoted
-        to it: one listing of the tags. Without it where the tags cannot be listed.
+        Add to `rows` the newest version that the build published into the first environment, if
+        nothing was ever promoted there: one listing of the tags. `rows` if they cannot be listed.
         """
         first = self.path.environments[0].name
         if not any(row.name == first and row.awaits_build for row in rows):
@@ -116,7 +117,7 @@ class Engine(Runs):
             return EnvironmentStatus(place.name, EMPTY, None, lock, error=error)
 
     def _named(self, row: EnvironmentStatus, head: LedgerEntry | None) -> EnvironmentStatus:
-        """`row` with the version of a `latest` that is not what the ledger says."""
+        """Add the version of a `latest` that deviates from the ledger to `row`."""
         if row.latest is None or not row.deviates:
             return row
         version = version_of(row.latest, row.name, head, self.path, self.registry, self.ledger)
@@ -126,8 +127,8 @@ class Engine(Runs):
         self, environment: str | None = None, limit: int = 20, before: int | None = None
     ) -> tuple[LedgerEntry, ...]:
         """
-        The newest `limit` records, newest first: of one environment (before sequence `before`, for
-        the next page), or of all of them together.
+        Read the newest `limit` records, newest first, of one environment (for the next page, those
+        before sequence `before`) or of all together.
         """
         if environment is not None:
             return self.ledger.history(self.path.environment(environment).name, limit, before)
@@ -141,8 +142,9 @@ class Engine(Runs):
         self, selection: Selection, limit: int | None = None
     ) -> Generator[LedgerEntry, None, None]:
         """
-        The newest `limit` records that `selection` admits, newest first, or all of them. The
-        ledgers are read while they are iterated over, and no further; who stops early closes it.
+        Yield the newest `limit` records that match `selection`, or all of them, newest first.
+
+        The ledgers are read on demand; a caller that stops early closes the generator.
         """
         name = selection.environment
         names = self.path.names if name is None else (self.path.environment(name).name,)
@@ -150,8 +152,9 @@ class Engine(Runs):
 
     def entry(self, environment: str, sequence: int) -> LedgerEntry | None:
         """
-        The committed entry at `sequence`, reached over the links from the head, so proven
-        by it; None where there is none. LedgerUnreadableError for links that do not hold.
+        Read the committed entry at `sequence` over the links from the head, which prove it.
+
+        None if there is none, LedgerUnreadableError for broken links.
         """
         head = self.ledger.head(self.path.environment(environment).name)
         if head is None or not 0 < sequence <= head.sequence:
@@ -160,8 +163,10 @@ class Engine(Runs):
 
     def artifact(self, version: Version, environment: str | None = None) -> tuple[Tag, Manifest]:
         """
-        `version` as `environment` has it, else under its own tag, else in the first environment
-        that has it, with the tag it was found under; ArtifactNotFoundError.
+        Find `version` in `environment`; without one, under its own tag, else in the first
+        environment that has it. Returns its tag and manifest.
+
+        ArtifactNotFoundError if no tag of it is there.
         """
         places = self._asked(environment)
         tags = list(_tags(version, places))
@@ -176,16 +181,17 @@ class Engine(Runs):
         )
 
     def signature(self, manifest: Manifest) -> SignatureVerdict:
-        """Who signed `manifest`; ConfigError where nothing to verify with is configured."""
+        """Verify the signatures of `manifest`; UnconfiguredError without a configured key."""
         return self.verifier.verify(self.registry, manifest)
 
     def required_signature(
         self, manifest: Manifest, environment: str | None = None
     ) -> SignatureVerdict | None:
         """
-        Verify `manifest` as `environment` asks, or the strictest of all; None where none asks.
+        Verify `manifest` by the rules of `environment`, or by the strictest of all environments.
 
-        SignatureVerificationError where a signature is enforced and none is good.
+        None where no signature is required; SignatureVerificationError where one is enforced and
+        none is good.
         """
         asked = {place.signature for place in self._asked(environment)}
         if asked == {Enforcement.OFF}:
@@ -196,20 +202,21 @@ class Engine(Runs):
         return verdict
 
     def pull(self, manifest: Manifest, target: Path, progress: Progress) -> tuple[str, ...]:
-        """Write the layers of `manifest` into the directory `target`: all of them or nothing."""
+        """Write all layers of `manifest` into the directory `target`, or none; see `pull`."""
         return pull(self.registry, manifest, target, progress)
 
     def complete_interrupted(self) -> tuple[str, ...]:
         """
-        Have `latest` follow what is committed where a run died in between, as a server does when
-        it starts; the environments where it had to. Never raises, and logs what it could not do.
+        Move `latest` to the committed artifact in all environments where a run died in between; a
+        server does so at its start. Returns these environments. Errors are logged, not raised.
         """
         return complete_interrupted(self)
 
     def verify(self, environment: str | None, progress: Progress) -> AuditReport:
         """
-        Whether the ledgers can be believed (FR-026): of one environment or of all of them. What is
-        wrong with them is the answer; RegistryUnavailableError when they cannot be read at all.
+        Verify the ledgers of one or all environments (FR-026).
+
+        The report lists all problems; RegistryUnavailableError if the registry cannot be read.
         """
         names = self.path.names if environment is None else (environment,)
         verification = Verification(
@@ -226,8 +233,10 @@ class Engine(Runs):
 
     def sync(self, environment: str | None, progress: Progress) -> SyncReport:
         """
-        Bring the secondaries to where the registry is, in one environment or in all of them. What
-        could not be put right is in the report; only a primary that cannot be read is an error.
+        Copy everything that the secondaries lack, in one or all environments.
+
+        The report lists the differences that could not be repaired; RegistryUnavailableError if
+        the primary cannot be read.
         """
         names = self.path.names if environment is None else (environment,)
         repair = Repair(
@@ -251,12 +260,12 @@ class Engine(Runs):
 @dataclass(frozen=True)
 class Platform:
     """
-    An engine and the changes in flight on it.
+    An engine and its changes.
 
-    `changes` takes decisions, `progression` moves changes, `worker` works on them in the background
-    once it is started (a server does). `store` has the feed that faces follow, and what gates
-    printed. `memberships` asks a face about its people again. `refused` puts on record, as far as
-    it can, what a plan was refused for.
+    `changes` makes decisions, `progression` moves changes, `worker` carries them out in the
+    background once a server has started it. `store` has the feed that interfaces follow, and the
+    output of gates. `memberships` reads the groups of operators again. `refused` records the
+    refusals of a plan, as far as possible.
     """
 
     engine: Engine
@@ -271,7 +280,7 @@ class Platform:
         self, run: str, gate: GateKind, trace_of: Callable[[str], str | None] | None = None
     ) -> bytes | None:
         """
-        What `gate` printed in the run of that change, trace id or record; None if not kept.
+        Read the output of `gate` by the id of a change, trace or record; None if it is not stored.
         `trace_of` finds the trace id of a record; by default the ledgers are read for it.
         """
         return kept_output(self.store, run, gate, trace_of or self._trace_of)
@@ -284,12 +293,12 @@ class Platform:
 
     @property
     def foreground(self) -> Foreground:
-        """For a command: it works on its change itself, and waits for it."""
+        """A worker for a command, which carries out its own change and waits for it."""
         return Foreground(self.progression, self.store)
 
 
 def _tags(version: Version, places: Iterable[Environment]) -> Iterator[Tag]:
-    """Of each place; one whose tags the version is too long for never has it."""
+    """The tag of `version` in each place, unless it would be too long to exist."""
     for place in places:
         with suppress(ValueError):
             yield place.tag(version)

@@ -1,4 +1,4 @@
-"""Download an artifact whole: nothing of it is left when it is not what it says (US5)."""
+"""Download an artifact: all of its layers, verified, or nothing (US5)."""
 
 import logging
 import shutil
@@ -24,18 +24,19 @@ def pull(
     registry: RegistryReader, manifest: Manifest, target: Path, progress: Progress
 ) -> tuple[str, ...]:
     """
-    Write the layers of `manifest`, by their titles or digests, and its own bytes into `target`.
+    Write the layers of `manifest`, named by title or digest, and `manifest.json` into `target`.
 
-    Foreign layers that `registry` does not have are left out; returns their paths. `target` must
-    not exist or be empty, and appears at once when all of it is there and checked. UsageError for
-    a target that is in the way, an index, or layers that cannot be files beside each other;
-    RegistryAnswerError for what is no OCI manifest, RegistryUnavailableError for a target that
-    cannot be written.
+    `target` must not exist or be empty; it appears only when all content is there and verified.
+    Foreign layers that `registry` does not have are skipped; returns their paths.
+
+    UsageError for an occupied target, an index, or layers that cannot be files in one directory;
+    RegistryAnswerError for an invalid OCI manifest, RegistryUnavailableError if `target` cannot be
+    written.
     """
     files = layer_paths(_layers(manifest))
     try:
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise UsageError(f"'{target}' is there already: name a directory that is new or empty")
+            raise UsageError(f"'{target}' already exists: name a new or empty directory")
         with _draft(target) as draft:
             missing = [
                 path
@@ -44,7 +45,7 @@ def pull(
             ]
             (draft / MANIFEST_FILE).write_bytes(manifest.content)
             draft.chmod(0o755)
-            # An empty directory is replaced by a rename; one that was filled meanwhile is not.
+            # A rename replaces an empty directory, and fails if files were added since.
             draft.replace(target)
             return tuple(missing)
     except OSError as error:
@@ -61,7 +62,7 @@ def _write(registry: RegistryReader, path: Path, layer: Descriptor, progress: Pr
     except ContentMissingError:
         if not layer.is_foreign:
             raise
-        _log.info("%s is distributed elsewhere: left out", layer.digest)
+        _log.info("skipped %s, which is distributed elsewhere", layer.digest)
         path.unlink()
         return False
     return True
@@ -69,7 +70,7 @@ def _write(registry: RegistryReader, path: Path, layer: Descriptor, progress: Pr
 
 @contextmanager
 def _draft(target: Path) -> Iterator[Path]:
-    """A directory beside `target` that is gone afterwards, unless it was moved there."""
+    """Create a directory beside `target`; it is removed afterwards unless it was renamed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".floe-pull-", dir=target.parent))
     try:
@@ -82,10 +83,10 @@ def _layers(manifest: Manifest) -> tuple[Descriptor, ...]:
     try:
         layers = manifest.view.layers
     except ValueError as error:
-        raise RegistryAnswerError(f"{error}: there is nothing in it to pull") from error
+        raise RegistryAnswerError(f"{error}: it has no content to pull") from error
     if layers is None:
         raise UsageError(
-            f"{manifest.digest.short} is an index of artifacts: pull one of those it lists by its "
+            f"{manifest.digest.short} is an index of artifacts: pull one of its artifacts by its "
             "own tag"
         )
     return layers

@@ -1,7 +1,7 @@
-"""Requests and their gates as spans (FR-024)."""
+"""Spans of requests and their gates, and the metrics of their results (FR-024)."""
 
 from contextlib import AbstractContextManager
-from contextvars import Context as Surroundings
+from contextvars import Context as ThreadContext
 from contextvars import copy_context
 
 from engine.domain.gate import GateKind, GateResult, GateStatus
@@ -43,13 +43,13 @@ _SPANS: dict[type[Request], str] = {
     UnlockRequest: SPAN_UNLOCK,
     RestoreRequest: SPAN_RESTORE,
 }
-_Open = tuple[Surroundings, AbstractContextManager[Span], Span]
+_OpenSpan = tuple[ThreadContext, AbstractContextManager[Span], Span]
 
 
-def traced(
+def open_request_span(
     tracer: Tracer, request: Request, repository: str, path: PromotionPath, dry_run: bool
 ) -> AbstractContextManager[Span]:
-    """The span of `request`; `artifact_ref` is the tag the artifact has before it."""
+    """Open the span of `request`; `artifact_ref` is the tag of the artifact before it."""
     if isinstance(request, PromotionRequest):
         source = path.before(request.target)
         tag = source.tag(request.version) if source else request.version.tag
@@ -68,8 +68,8 @@ def traced(
     return tracer.trace(request.trace_id, _SPANS[type(request)], **about)
 
 
-def ended(span: Span, result: Result) -> Result:
-    """`result`, once `span` says how it ended; to wait for somebody is no failure."""
+def end_request_span(span: Span, result: Result) -> Result:
+    """Write the outcome of `result` into `span`, and return it; a pending change is no failure."""
     waits = result.outcome is Ending.PENDING
     span.end(result.outcome.value, None if waits else result.error)
     return result
@@ -77,15 +77,13 @@ def ended(span: Span, result: Result) -> Result:
 
 class TracedProgress:
     """
-    Each gate begins and ends with what progress is told.
-
-    Implements `Progress`: passes on what it is told; every gate is a span below `span`.
+    Implements `Progress`: opens a span below `span` for every gate, and passes all calls on.
     """
 
     def __init__(self, inner: Progress, span: Span) -> None:
         self._inner = inner
         self._span = span
-        self._open: dict[GateKind, _Open] = {}
+        self._open: dict[GateKind, _OpenSpan] = {}
 
     def step(self, text: str) -> None:
         self._inner.step(text)
@@ -94,8 +92,8 @@ class TracedProgress:
         part = self._span.span(
             f"{SPAN_GATE}{gate.value}", gate_type=gate.value, timeout_seconds=timeout_seconds
         )
-        # Gates overlap, and the surroundings of a span are put back in the order they were left:
-        # each therefore has its own.
+        # Gates overlap, but the contexts of spans must be left in reverse order: so each gate has
+        # its own context.
         around = copy_context()
         self._open[gate] = (around, part, around.run(part.__enter__))
         self._inner.gate_started(gate, timeout_seconds)
@@ -104,7 +102,7 @@ class TracedProgress:
         opened = self._open.pop(result.gate, None)
         if opened:
             around, part, span = opened
-            note_gate(span, result)
+            record_gate_result(span, result)
             around.run(part.__exit__, None, None, None)
         self._inner.gate_finished(result)
 
@@ -112,15 +110,15 @@ class TracedProgress:
         self._inner.gate_output(gate, output)
 
 
-def note_gate(span: Span, result: GateResult) -> None:
-    """Say in the span of a gate how it ended."""
+def record_gate_result(span: Span, result: GateResult) -> None:
+    """Write the result of a gate into its span."""
     span.note(duration_ms=result.duration_ms, status=result.status.value)
     if result.status is GateStatus.FAILED:
         span.fail(result.error or "failed")
 
 
-def counted(metrics: Metrics, result: Result) -> Result:
-    """`result`, once it is counted by its outcome; locks are not."""
+def count_result(metrics: Metrics, result: Result) -> Result:
+    """Count `result` by its outcome, and return it; only promotions and rollbacks count."""
     request = result.plan.request
     name = _COUNTED.get(type(request))
     if name:
@@ -128,8 +126,8 @@ def counted(metrics: Metrics, result: Result) -> Result:
     return result
 
 
-def time_gates(metrics: Metrics, plan: Plan) -> None:
-    """How long each gate of `plan` took that ran."""
+def observe_gates(metrics: Metrics, plan: Plan) -> None:
+    """Record the duration of each gate of `plan` that ran."""
     for gate in plan.gate_results:
         if gate.status is not GateStatus.SKIPPED:
             labels = {"gate": gate.gate.value, "status": gate.status.value}

@@ -30,7 +30,7 @@ from engine.domain.request import (
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 from engine.ports import SILENT
-from engine.ports.webhooks import try_again
+from engine.ports.webhooks import redeliver_failed
 from engine.responses import freeze, promotion, rollback
 from engine.responses.change import change_document, error_of, promotion_of, rollback_of
 from engine.responses.common import Document, error_document
@@ -175,7 +175,7 @@ def redeliver() -> Answer:
     must_operate(_caller(), "deliver webhooks again")
     wanted, _ = sent(Redelivery).redeliver, _key()
     announcer = the_site().platform.engine.announcer
-    again = try_again(announcer, wanted)
+    again = redeliver_failed(announcer, wanted)
     failed, waiting = announcer.undelivered(), announcer.waiting()
     return jsonify(webhooks_document(failed, waiting, again, g.trace)), 200
 

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, jsonify, request
 
-from engine.bootstrap.server import KeptRecord
+from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.gate import GateKind
@@ -180,7 +180,7 @@ def _status(row: EnvironmentStatus, seen: Seen) -> Document:
     return status_document(row, pending=seen.pending_to(row.name))
 
 
-def _record(kept: KeptRecord) -> Document:
+def _record(kept: CachedRecord) -> Document:
     return record_document(kept.environment, kept.sequence, kept.digest, kept.record)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.bootstrap.server import KeptRecord
+from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change, ChangeState
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.state import LockState
@@ -32,7 +32,7 @@ _ALIGNMENT = {
 def chips(
     row: EnvironmentStatus,
     pending: tuple[Change, ...],
-    record: KeptRecord | None,
+    record: CachedRecord | None,
     behind: int,
     now: datetime,
     *,
@@ -99,7 +99,7 @@ def _missing(row: EnvironmentStatus) -> Iterator[Chip]:
             yield Chip(f"not on {each.registry}", "warn", each.error)
 
 
-def _signature(record: KeptRecord | None) -> Iterator[Chip]:
+def _signature(record: CachedRecord | None) -> Iterator[Chip]:
     said = record.record if record else None
     if not isinstance(said, PromotionRecord | RollbackRecord) or said.signature_verified:
         return

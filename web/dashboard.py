@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from engine.bootstrap.server import KeptRecord
+from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import EnvironmentLockedError, PromotionError
 from engine.domain.selection import Selection
@@ -74,7 +74,7 @@ def _card(site: Site, seen: Seen, row: EnvironmentStatus, now: datetime) -> Card
     return Card(row, said, place == 0, bool(pending))
 
 
-def _record(site: Site, row: EnvironmentStatus) -> KeptRecord | None:
+def _record(site: Site, row: EnvironmentStatus) -> CachedRecord | None:
     """The record that brought what runs there, as far as it has been read."""
     try:
         return site.records.kept.by_id(row.state.record) if row.state.record else None

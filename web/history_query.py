@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from engine.bootstrap.server import Cursor, KeptRecord
+from engine.bootstrap.server import CachedRecord, Cursor
 from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_version
 from engine.domain.path import PromotionPath
@@ -55,7 +55,7 @@ def page_size(given: Mapping[str, str], default: int) -> int:
     return int(text)
 
 
-def cursor(last: KeptRecord) -> str:
+def cursor(last: CachedRecord) -> str:
     """Where a page that ends with `last` ends; `after` takes it."""
     at = (last.record.at - _EPOCH) // timedelta(microseconds=1)
     return f"{at}.{last.environment}.{last.sequence}"

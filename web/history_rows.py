@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.bootstrap.server import KeptRecord
+from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError
 from engine.domain.record import (
@@ -33,7 +33,7 @@ _RESULTS = {
 class PastRow:
     """`took` and `active` are seconds; `running` is true for the version that is there now."""
 
-    kept: KeptRecord
+    kept: CachedRecord
     what: str
     version: str
     approved_by: tuple[str, ...]
@@ -47,14 +47,14 @@ class PastRow:
 
 
 def past(
-    site: Site, kept: tuple[KeptRecord, ...], running: frozenset[str], now: datetime
+    site: Site, kept: tuple[CachedRecord, ...], running: frozenset[str], now: datetime
 ) -> tuple[PastRow, ...]:
     """`running` are the ids of the records that brought what environments run."""
     by_record = _changes(site)
     return tuple(_row(each, by_record, each.record.id in running, now) for each in kept)
 
 
-def _row(kept: KeptRecord, changes: dict[str, Change], running: bool, now: datetime) -> PastRow:
+def _row(kept: CachedRecord, changes: dict[str, Change], running: bool, now: datetime) -> PastRow:
     record = kept.record
     change = changes.get(record.id)
     result, tone = _RESULTS[record.kind]

@@ -7,7 +7,7 @@ from datetime import datetime
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from engine.bootstrap.server import KeptRecord
+from engine.bootstrap.server import CachedRecord
 from engine.domain.canonical import canonical_json
 from engine.domain.change import Change
 from engine.domain.delivery import Undelivered
@@ -206,7 +206,7 @@ def _difference(site: Site, found: Change) -> object:
         return str(error)
 
 
-def _proof(site: Site, found: Change) -> tuple[KeptRecord, str] | None:
+def _proof(site: Site, found: Change) -> tuple[CachedRecord, str] | None:
     """Its record, and whether the ledger's head proves it: proven, altered, or why not known."""
     try:
         kept = site.records.kept.by_id(found.record_id) if found.record_id else None
@@ -219,7 +219,7 @@ def _proof(site: Site, found: Change) -> tuple[KeptRecord, str] | None:
     return kept, "proven" if proven else "altered"
 
 
-def _unproven(site: Site, record_id: str, why: str) -> tuple[KeptRecord, str] | None:
+def _unproven(site: Site, record_id: str, why: str) -> tuple[CachedRecord, str] | None:
     try:
         kept = site.records.kept.by_id(record_id)
     except PromotionError:

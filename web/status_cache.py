@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engine.api import Platform
-from engine.bootstrap.server import Records, SeenStatus
+from engine.bootstrap.server import CachedStatus, Records
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, RegistryUnavailableError, StoreUnavailableError
 from engine.domain.status import EnvironmentStatus
@@ -121,7 +121,7 @@ class Board:
         if same and self._kept_at is not None and now - self._kept_at < _KEEP_ANYWAY:
             return
         try:
-            self._records.kept.see([SeenStatus(row, now) for row in rows])
+            self._records.kept.see([CachedStatus(row, now) for row in rows])
             self._kept_at = now
         except StoreUnavailableError:
             # It would be missed only by a server that starts while the registry is down.

@@ -12,7 +12,7 @@ from cli.remote.selection import through_server
 from cli.render.webhooks import failure, told
 from engine.bootstrap import WEBHOOKS, open_reading
 from engine.domain.trace import trace_id
-from engine.ports.webhooks import try_again
+from engine.ports.webhooks import redeliver_failed
 from engine.responses.webhooks import webhooks_document
 
 
@@ -43,5 +43,5 @@ def _webhooks(redeliver: str | None, trace: str, manifest: Path) -> Answer:
             return server.webhooks(redeliver)
     with open_reading(manifest, WEBHOOKS) as engine:
         announcer = engine.announcer
-        again = try_again(announcer, redeliver) if redeliver else ()
+        again = redeliver_failed(announcer, redeliver) if redeliver else ()
         return told(webhooks_document(announcer.undelivered(), announcer.waiting(), again, trace))

@@ -9,7 +9,7 @@ from datetime import datetime
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
 from engine.ports import Clock, LedgerReader
-from engine.ports.record_cache import Covered, RecordStore
+from engine.ports.record_cache import CachedRange, RecordStore
 from engine.runtime.background import enduring
 
 _log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class Records:
             self.kept.extend(name, entries, None, _covering(entries))
         return not entries or entries[-1].sequence == 1
 
-    def _continue(self, name: str, head: LedgerEntry, covered: Covered) -> bool:
+    def _continue(self, name: str, head: LedgerEntry, covered: CachedRange) -> bool:
         """Keep what is new; False where the ledger is not the one that is kept, continued."""
         behind = head.sequence - covered.last
         if not behind:
@@ -128,7 +128,7 @@ class Records:
             return True
         if entries[-1].previous != covered.digest:
             return False
-        after = Covered(covered.first, entries[0].sequence, entries[0].digest, covered.before)
+        after = CachedRange(covered.first, entries[0].sequence, entries[0].digest, covered.before)
         self.kept.extend(name, entries, covered, after)
         return True
 
@@ -141,12 +141,12 @@ class Records:
             self.kept.forget(name)
             return False
         older = _covering(entries)
-        after = Covered(older.first, covered.last, covered.digest, older.before)
+        after = CachedRange(older.first, covered.last, covered.digest, older.before)
         self.kept.extend(name, entries, covered, after)
         return older.before is None
 
 
-def _covering(entries: Sequence[LedgerEntry]) -> Covered:
+def _covering(entries: Sequence[LedgerEntry]) -> CachedRange:
     """What `entries`, newest first, cover."""
     newest, oldest = entries[0], entries[-1]
-    return Covered(oldest.sequence, newest.sequence, newest.digest, oldest.previous)
+    return CachedRange(oldest.sequence, newest.sequence, newest.digest, oldest.previous)

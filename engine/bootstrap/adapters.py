@@ -28,7 +28,7 @@ from engine.ports import (
 )
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from engine.ports.telemetry import NO_TRACER, Metrics, Tracer
-from engine.ports.webhooks import NOBODY, Announcer
+from engine.ports.webhooks import NO_WEBHOOKS, Announcer
 
 # Sections of manifest.yaml with secrets that only some commands need.
 AUDIT = "artifacts.promotion.audit"
@@ -102,7 +102,7 @@ def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | N
 def announcer_of(config: Config, metrics: Metrics) -> Announcer:
     """The configured webhooks; none for a command that records nothing and lacks their secrets."""
     if not config.webhooks or config.unset(WEBHOOKS):
-        return NOBODY
+        return NO_WEBHOOKS
     webhooks = import_module("engine.adapters.webhooks")
     hooks = tuple(
         webhooks.Hook(
@@ -134,7 +134,7 @@ def tell_what_is_left(announcer: Announcer, tracer: Tracer) -> None:
     Webhooks and the collector, side by side: neither holds a command up for more than 5 s, and
     both together do not either. The outbox keeps what is not delivered.
     """
-    if announcer is NOBODY or tracer is NO_TRACER:
+    if announcer is NO_WEBHOOKS or tracer is NO_TRACER:
         announcer.deliver_due()
         tracer.close()
         return

@@ -13,7 +13,7 @@ from engine.domain.identity import Claims, Directory, UserCheck, os_claims, regi
 from engine.domain.operator import Operator
 from engine.domain.rights import Rights
 from engine.ports import (
-    Vouching,
+    AuthenticatingRegistry,
 )
 
 if TYPE_CHECKING:
@@ -46,15 +46,15 @@ def check_registry_user(registry: object) -> UserCheck | None:
     Whether `registry` tells its users apart, found out at most once in a run, within 10 seconds;
     None where it asks for no user name and password.
     """
-    if not isinstance(registry, Vouching) or not registry.sign_in():
+    if not isinstance(registry, AuthenticatingRegistry) or not registry.sign_in():
         return None
     return registry.check_user()
 
 
 def _registry_claims(config: Config, host: str, registry: object) -> Claims | None:
     """The user whose password the registry accepted; it is asked more only if that can count."""
-    user = registry.sign_in() if isinstance(registry, Vouching) else None
-    if not user or not isinstance(registry, Vouching):
+    user = registry.sign_in() if isinstance(registry, AuthenticatingRegistry) else None
+    if not user or not isinstance(registry, AuthenticatingRegistry):
         return None
     counts = config.identity.registry_users.verified
     return registry_claims(host, user, registry.check_user() if counts else _NOT_ASKED)

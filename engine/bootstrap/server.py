@@ -17,15 +17,15 @@ from engine.domain.identity import Claims
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.execution.refusals import attempt_of_plan
-from engine.ports.record_cache import Cursor, KeptRecord, SeenStatus
+from engine.ports.record_cache import CachedRecord, CachedStatus, Cursor
 from engine.runtime.sqlite_file import remove_database
 
 __all__ = [
+    "CachedRecord",
+    "CachedStatus",
     "Cursor",
     "Entrance",
-    "KeptRecord",
     "Records",
-    "SeenStatus",
     "entrance",
     "open_records",
 ]

@@ -1,8 +1,8 @@
-"""Somebody else agrees: verified, not the requester, not twice, of the right group."""
+"""Approvers are verified, not the requester, in the right group, and approve only once."""
 
 from collections.abc import Set
 
-from engine.checks.authorization import doubt_of, granted_via
+from engine.checks.authorization import granted_via, why_unverified
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Environment
 from engine.domain.errors import AuthorizationError, ChangeClosedError, PromotionError
@@ -14,7 +14,7 @@ _NAME = "approval"
 
 
 def may_approve(change: Change, approver: Operator, target: Environment, rights: Rights) -> Finding:
-    """Whether `approver` may agree to `change` now; passed says by what right."""
+    """Judge whether `approver` may approve `change` now; a passed finding names the right."""
     return may_decide(change, approver, target, rights, "approve", repeated=False)
 
 
@@ -27,21 +27,28 @@ def may_decide(
     *,
     repeated: bool = True,
 ) -> Finding:
-    """The same for a rejection (`verb`), which may come from somebody who agreed before."""
+    """
+    Judge whether `approver` may `verb` (approve, reject, cancel) `change` now.
+
+    With `repeated`, earlier approvers may decide again: they can reject or cancel.
+    """
     if change.state is not ChangeState.AWAITING_APPROVAL:
-        return _no(f"Change {change.id} is {change.state}: it cannot be decided", ChangeClosedError)
+        return _no(
+            f"Change {change.id} is {change.state}: it does not wait for approval",
+            ChangeClosedError,
+        )
     if not approver.verified:
         return _no(
             f"Unauthorized: the identity '{approver.id}' is not verified, so it cannot {verb} "
-            f"{change.id}: {doubt_of(approver)}"
+            f"{change.id}: {why_unverified(approver)}"
         )
     if change.requester.same_as(approver):
         return _no(
-            f"Unauthorized: '{approver.name}' asked for {change.id} and cannot also {verb} it. "
-            "Somebody else must decide"
+            f"Unauthorized: '{approver.name}' requested {change.id} and cannot also {verb} it. "
+            "Another person must decide"
         )
     if not repeated and change.approved_by(approver):
-        return _no(f"'{approver.name}' approved {change.id} already. Somebody else is needed")
+        return _no(f"'{approver.name}' already approved {change.id}. Another person is needed")
     via = approver_via(approver, target, rights)
     if via:
         return passed(_NAME, via)
@@ -54,8 +61,10 @@ def may_decide(
 
 def approver_via(approver: Operator, target: Environment, rights: Rights) -> str:
     """
-    What makes somebody an approver of `target`: a group, else the target's authorization; nothing
-    does for whom nobody vouches.
+    Find the right by which `approver` may approve changes of `target`; empty without one.
+
+    It is a group of `approvals.groups`, or, where that is not configured, the target's
+    authorization. An unverified operator has none.
     """
     if not approver.verified:
         return ""
@@ -67,7 +76,7 @@ def approver_via(approver: Operator, target: Environment, rights: Rights) -> str
 
 
 def override_via(operator: Operator, target: Environment, rights: Rights) -> str:
-    """What lets `operator` override a rule of `target`: being an approver; else nothing."""
+    """Find the right by which `operator` may override a rule of `target`, as its approver."""
     asked = target.approvals.groups is not None or target.approvals.required
     if target.authorization is None and not asked:
         return granted_via(operator, target, rights)

@@ -1,4 +1,4 @@
-"""Only those an environment names may change it (FR-046 … FR-049)."""
+"""Only authorized operators may change an environment (FR-046 … FR-049)."""
 
 import json
 
@@ -33,8 +33,10 @@ _VERBS: dict[type[Request], str] = {
 @reads()
 def authorization(request: Request, context: Context) -> Finding:
     """
-    The target's rules. Without any, at the command line anybody who can reach the registry may,
-    and through a server anybody whom some rule of the manifest names.
+    Judge by the authorization of the target.
+
+    Without one, every operator is authorized at the command line, and through a server every
+    operator whom a rule of the manifest names.
     """
     via = granted_via(request.operator, context.target, context.rights)
     return passed(_NAME, via) if via else _refused(request, context)
@@ -42,7 +44,7 @@ def authorization(request: Request, context: Context) -> Finding:
 
 @reads()
 def may_lock(request: LockRequest, context: Context) -> Finding:
-    """The safe verb is not harder than the dangerous one: who may promote may lock."""
+    """Authorize operators who may promote, and `identity.lockers`."""
     via = granted_via(request.operator, context.target, context.rights)
     if not via and context.rights.may_lock(request.operator):
         via = "identity.lockers"
@@ -51,12 +53,12 @@ def may_lock(request: LockRequest, context: Context) -> Finding:
 
 @reads(Context.target_head)
 def may_unlock(request: UnlockRequest, context: Context) -> Finding:
-    """Who locked may unlock, and so may whom the environment authorizes."""
+    """Authorize the operator who locked, and operators who may promote."""
     operator, held = request.operator, context.lock
     via = granted_via(operator, context.target, context.rights)
     if held is None:
         allowed = via or context.rights.may_lock(operator)
-        return passed(_NAME, "there is no lock to lift") if allowed else _refused(request, context)
+        return passed(_NAME, "it is not locked") if allowed else _refused(request, context)
     holder = context.directory.known_as(held.operator, held.operator_id)
     mine = not holder.isdisjoint(operator.identities)
     if not operator.verified and not (via and _unverified_holder(held)):
@@ -67,7 +69,7 @@ def may_unlock(request: UnlockRequest, context: Context) -> Finding:
 
 
 def granted_via(operator: Operator, target: Environment, rights: Rights) -> str:
-    """What lets `operator` change `target`, such as a group; empty when nothing does."""
+    """Find the right of `operator` to change `target`, such as a group; empty without one."""
     rules = target.authorization
     if rules is None:
         return _granted_without_rules(operator, target, rights)
@@ -83,21 +85,21 @@ def granted_via(operator: Operator, target: Environment, rights: Rights) -> str:
     return ""
 
 
-def doubt_of(operator: Operator) -> str:
-    """Why `operator` is not verified, and what to do."""
-    return operator.doubt or "nobody vouches for it. Sign in with FLOE_ID_TOKEN"
+def why_unverified(operator: Operator) -> str:
+    """Explain why `operator` is not verified, with a hint."""
+    return operator.doubt or "no identity source confirms it. Sign in with FLOE_ID_TOKEN"
 
 
 def _granted_without_rules(operator: Operator, target: Environment, rights: Rights) -> str:
     if rights.served and not rights.knows(operator):
         return ""
     if not target.approvals.required:
-        return f"{target} asks for no authorization"
+        return f"{target} requires no authorization"
     return "any verified operator" if operator.verified else ""
 
 
 def _unverified_holder(held: LockState) -> bool:
-    """Nobody vouches for the holder: their id is all the name they have."""
+    """Whether the holder of the lock was not verified, so that their id is their only name."""
     return held.operator == held.operator_id and held.operator.startswith(("os:", "registry:"))
 
 
@@ -120,8 +122,8 @@ def _refused(request: Request, context: Context) -> Finding:
     )
 
 
-def _line_that_admits(operator: Operator, named: list[str], target: str) -> str:
-    """The line of the manifest that would admit `operator`; JSON's quotes are YAML's too."""
+def _admitting_line(operator: Operator, named: list[str], target: str) -> str:
+    """Write the line of the manifest that would admit `operator`; JSON quotes are valid in YAML."""
     names = json.dumps([*named, operator.name], ensure_ascii=False)
     return (
         f"To admit this operator, write allowed_operators: {printable(names)} under "
@@ -131,20 +133,22 @@ def _line_that_admits(operator: Operator, named: list[str], target: str) -> str:
 
 def _why(request: Request, context: Context) -> str:
     operator, rules = request.operator, context.target.authorization
-    said: list[str] = []
+    sentences: list[str] = []
     needed = sorted((rules and rules.allowed_groups) or ())
     named = sorted((rules and rules.allowed_operators) or ())
     if rules and (rules.allowed_groups is not None or rules.allowed_operators is not None):
-        said.append(f"Required groups: [{', '.join(needed)}].")
-        said.append(f"Your groups: [{', '.join(sorted(operator.groups))}].")
-        said += [f"Allowed operators: [{', '.join(named)}]."] if named else []
+        sentences.append(f"Required groups: [{', '.join(needed)}].")
+        sentences.append(f"Your groups: [{', '.join(sorted(operator.groups))}].")
+        sentences += [f"Allowed operators: [{', '.join(named)}]."] if named else []
     if not operator.verified:
-        said.append(f"The identity '{operator.id}' is not verified: {doubt_of(operator)}.")
-    elif said:
-        said.append(_line_that_admits(operator, named, request.target))
-    else:
-        said.append(
-            f"'{request.target}' has no authorization, and no rule of manifest.yaml names you: "
-            "have yourself added to a group under identity.groups."
+        sentences.append(
+            f"The identity '{operator.id}' is not verified: {why_unverified(operator)}."
         )
-    return " ".join(said)
+    elif sentences:
+        sentences.append(_admitting_line(operator, named, request.target))
+    else:
+        sentences.append(
+            f"'{request.target}' has no authorization, and no rule of manifest.yaml names you. "
+            "Ask to be added to a group under identity.groups."
+        )
+    return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""What a check is: a judgement, and the facts it needs."""
+"""The type of a check: a rule, and the facts that it needs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ C = TypeVar("C", bound=Context, contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[R, C]):
-    """A rule. `reads` is fetched before `judge` is asked, so that judging does no I/O."""
+    """A rule. The facts in `reads` are fetched before `judge` is called, which does no I/O."""
 
     name: str
     judge: Callable[[R, C], Finding | tuple[Finding, ...]]
@@ -29,5 +29,5 @@ class Check(Generic[R, C]):
 def reads(
     *facts: Fact[Any], name: str | None = None
 ) -> Callable[[Callable[[R, C], Finding | tuple[Finding, ...]]], Check[R, C]]:
-    """Declare the facts a check judges by; its `name`, where its function is called otherwise."""
+    """Declare the facts that a check needs, and its `name` if it differs from the function's."""
     return lambda judge: Check(name or judge.__name__, judge, facts)

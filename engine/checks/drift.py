@@ -1,4 +1,4 @@
-"""A tag that was moved outside floe is put back by a restore, not by repeating a promotion."""
+"""Only a restore moves a drifted `latest` back; a repeated promotion does not."""
 
 from engine.checks.check import reads
 from engine.context.context import Context
@@ -13,7 +13,7 @@ _NAME = "drift"
 
 @reads(Context.target_head, Context.effect)
 def drift(request: PromotionRequest | RollbackRequest, context: Context) -> tuple[Finding, ...]:
-    """There is a finding only where it blocks: the version runs by the ledger, but not in fact."""
+    """Block a request for the version that runs by the ledger but not in fact; else no finding."""
     if context.effect is not Effect.COMPLETE or not context.drifted:
         return ()
     latest = context.latest
@@ -21,8 +21,8 @@ def drift(request: PromotionRequest | RollbackRequest, context: Context) -> tupl
     return (
         blocked(
             _NAME,
-            f"{tag} {found} and was moved outside floe: by the ledger {request.target} runs "
-            f"{context.state.version} already. Put it back: floe platform restore --env "
+            f"{tag} {found} and was moved outside floe: by the ledger {request.target} already "
+            f"runs {context.state.version}. Put it back: floe platform restore --env "
             f"{request.target}",
             ConflictError,
             {"tag": str(tag), "found": str(latest) if latest else None},
@@ -32,7 +32,7 @@ def drift(request: PromotionRequest | RollbackRequest, context: Context) -> tupl
 
 @reads(RestoreContext.target_head)
 def restorable(request: RestoreRequest, context: RestoreContext) -> Finding:
-    """Only what the ledger names can be put back."""
+    """Block a restore where nothing was ever promoted."""
     version = context.state.version
     if version is not None:
         return passed(_NAME, f"by the ledger {request.target} runs {version}")

@@ -10,18 +10,19 @@ from engine.domain.request import PromotionRequest
 
 @reads(PromotionContext.compliance)
 def policy_compliance(_request: PromotionRequest, context: PromotionContext) -> Finding:
-    """Cannot be switched off, and runs in a dry run as in a real one."""
+    """Judge the baseline rules and policies; always on, in dry runs too."""
     return _finding(context.compliance)
 
 
 @reads(PromotionContext.gate_results)
 def gates(_request: PromotionRequest, context: PromotionContext) -> tuple[Finding, ...]:
+    """Turn the results of the command gates into findings."""
     return tuple(_finding(result) for result in context.gate_results)
 
 
 @reads(PromotionContext.usual_seconds, name="gates")
 def listed_gates(_request: PromotionRequest, context: PromotionContext) -> tuple[Finding, ...]:
-    """The same gates where they are not to run: each is named with the time it usually takes."""
+    """List the command gates of a dry run, each with its usual duration."""
     return tuple(
         _listed(gate, context.usual_seconds.get(gate.kind)) for gate in context.target.gates
     )

@@ -1,7 +1,7 @@
 """An environment tag never moves to another artifact."""
 
 from engine.checks.check import reads
-from engine.checks.same_content import other_content
+from engine.checks.same_content import block_other_content
 from engine.context.promotion import PromotionContext
 from engine.domain.errors import TagExistsError
 from engine.domain.finding import Finding, blocked, passed
@@ -19,9 +19,10 @@ _NAME = "immutability"
     PromotionContext.effect,
 )
 def immutability(_request: PromotionRequest, context: PromotionContext) -> Finding:
+    """Block if the tag or a record of the version in the target has another digest."""
     tag, found = context.target.tag(context.version), context.manifest.digest
     entry = context.target_record
-    other = entry and other_content(_NAME, context.version, context.target, entry, found)
+    other = entry and block_other_content(_NAME, context.version, context.target, entry, found)
     if other:
         return other
     if context.occupant is None:
@@ -30,12 +31,12 @@ def immutability(_request: PromotionRequest, context: PromotionContext) -> Findi
         return blocked(
             _NAME,
             f"Tag '{tag}' already exists with {context.occupant.short}, not "
-            f"{found.short}: it never moves. Publish a new version",
+            f"{found.short}, and it is immutable. Publish a new version",
             TagExistsError,
             {"tag": str(tag), "found": str(context.occupant)},
         )
     if context.target_promotion is None:
-        return passed(_NAME, f"{tag} is in place and will be recorded")
+        return passed(_NAME, f"{tag} exists and will be recorded")
     if context.effect is Effect.CHANGE:
-        return passed(_NAME, f"{tag} is in place, and the promotion is a new one")
+        return passed(_NAME, f"{tag} exists, and this is a new promotion")
     return passed(_NAME, f"{tag} is promoted already")

@@ -12,8 +12,9 @@ from engine.domain.state import LockState
 
 @reads(Context.target_head, Context.effect)
 def lock(request: PromotionRequest, context: Context) -> Finding:
+    """Block a promotion to a locked environment."""
     if context.effect is not Effect.CHANGE:
-        # What is on record has happened; a lock does not keep `latest` from following it.
+        # A recorded promotion has happened; a lock does not stop `latest` from following it.
         return passed("lock", f"{request.target} is not changed")
     return _finding(request, context)
 
@@ -25,7 +26,7 @@ def lock(request: PromotionRequest, context: Context) -> Finding:
     RollbackContext.current_promotion,
 )
 def lock_for_newer_version(request: RollbackRequest, context: RollbackContext) -> Finding:
-    """A rollback is always possible, except where it would be a promotion in disguise."""
+    """Block a rollback to a newer version in a locked environment; others are always possible."""
     if not context.forward:
         return skipped("lock", "a lock does not stop a rollback")
     return _finding(request, context)
@@ -33,17 +34,17 @@ def lock_for_newer_version(request: RollbackRequest, context: RollbackContext) -
 
 @reads(Context.target_head)
 def not_locked_yet(request: Request, context: Context) -> Finding:
-    """Locking what is locked is refused with the present holder."""
+    """Block a lock of a locked environment, with the present lock."""
     return _finding(request, context, "locked already")
 
 
-def _finding(request: Request, context: Context, is_so: str = "locked") -> Finding:
+def _finding(request: Request, context: Context, state: str = "locked") -> Finding:
     held = context.lock
     if held is None:
         return passed("lock", f"{request.target} is not locked")
     return blocked(
         "lock",
-        f"Environment '{request.target}' is {is_so}. Reason: {held.reason}. Locked by: "
+        f"Environment '{request.target}' is {state}. Reason: {held.reason}. Locked by: "
         f"{held.operator}{_times(held)}. Unlock: {_unlock(request, context)}",
         EnvironmentLockedError,
         {"environment": request.target, **held.model_dump(mode="json")},

@@ -1,4 +1,4 @@
-"""A request is not carried out on top of a newer one."""
+"""A request does not undo a newer one."""
 
 from engine.checks.check import reads
 from engine.context.context import Context
@@ -11,7 +11,7 @@ from engine.domain.request import PromotionRequest, RollbackRequest
 
 @reads(Context.target_head, Context.effect, Context.newest_change)
 def order(request: PromotionRequest | RollbackRequest, context: Context) -> tuple[Finding, ...]:
-    """Only a request that waited can be overtaken, so there is a finding only where it was."""
+    """Block a request if a newer one was carried out while it waited; else no finding."""
     newest = context.newest_change.record if context.newest_change else None
     if context.effect is not Effect.CHANGE or request.asked_at is None:
         return ()
@@ -25,8 +25,8 @@ def order(request: PromotionRequest | RollbackRequest, context: Context) -> tupl
             "order",
             f"{request.target} was {verb} {newest.version} by {newest.operator} at "
             f"{newest.at:%Y-%m-%d %H:%M:%S} UTC, after this request for {request.version} was made "
-            f"({request.asked_at:%Y-%m-%d %H:%M:%S} UTC). Ask again if {request.version} is still "
-            "wanted",
+            f"({request.asked_at:%Y-%m-%d %H:%M:%S} UTC). Request {request.version} again if it is "
+            "still needed",
             StaleError,
             {"version": str(request.version), "running": newest.version, "record": newest.id},
         ),

@@ -1,4 +1,4 @@
-"""A version that its source was rolled back from does not go on."""
+"""A version from which its source was rolled back is not promoted further."""
 
 from engine.checks.approval import override_via
 from engine.checks.check import reads
@@ -15,20 +15,20 @@ _NAME = "rolled back"
 
 @reads(PromotionContext.effect, PromotionContext.source_rollback, name=_NAME)
 def rolled_back(request: PromotionRequest, context: PromotionContext) -> Finding:
-    """A source that moved on to another version does not block: only a rollback does."""
+    """Block if the source was rolled back from the version, unless it is overridden."""
     version, source, target = request.version, request.source, request.target
-    said = describe_rollback(context.source_rollback)
-    if said is None:
+    rollback = describe_rollback(context.source_rollback)
+    if rollback is None:
         return passed(_NAME, f"{source} was not rolled back from {version}")
     if context.effect is not Effect.CHANGE:
         return passed(_NAME, f"{target} is not changed")
-    fact = f"{source} was rolled back from {version} {said}"
+    fact = f"{source} was rolled back from {version} {rollback}"
     if not request.overrides.override_rollback:
         return blocked(
             _NAME,
-            f"{fact}. Promote it again once it is sound (floe platform promote {version} --to "
-            f"{source}); whoever may approve in {target} can override this: floe platform promote "
-            f"{version} --to {target} --override-rollback --reason …",
+            f"{fact}. Promote it to {source} again once it is fixed (floe platform promote "
+            f"{version} --to {source}). Approvers of {target} can override this: floe platform "
+            f"promote {version} --to {target} --override-rollback --reason …",
             RolledBackError,
             {"version": str(version), "source": source},
         )
@@ -36,8 +36,8 @@ def rolled_back(request: PromotionRequest, context: PromotionContext) -> Finding
     if not via:
         return blocked(
             "authorization",
-            f"Unauthorized: Operator '{request.operator.name}' may not override that {fact}. Only "
-            f"whoever may approve in {target} can",
+            f"Unauthorized: Operator '{request.operator.name}' may not override this rule: {fact}. "
+            f"Ask an approver of {target}",
             AuthorizationError,
             {"operator": request.operator.name, "groups": sorted(request.operator.groups)},
         )
@@ -46,7 +46,7 @@ def rolled_back(request: PromotionRequest, context: PromotionContext) -> Finding
 
 
 def describe_rollback(entry: LedgerEntry | None) -> str | None:
-    """Who rolled back, when and why; None where nobody did."""
+    """Describe who rolled back, when and why; None without a rollback."""
     if entry is None or not isinstance(entry.record, RollbackRecord):
         return None
     record = entry.record

@@ -1,4 +1,4 @@
-"""A version keeps the content it was promoted to an environment with, whatever its tags say."""
+"""A version keeps the content with which it was promoted, also if its tag was moved."""
 
 from engine.domain.artifact import Digest, Version
 from engine.domain.environment import Environment
@@ -7,10 +7,10 @@ from engine.domain.finding import Finding, blocked
 from engine.domain.ledger import LedgerEntry
 
 
-def other_content(
+def block_other_content(
     check: str, version: Version, place: Environment, entry: LedgerEntry, found: Digest
 ) -> Finding | None:
-    """The refusal where `entry`, a record of `version` in `place`, names a digest not `found`."""
+    """Block if `entry`, a promotion of `version` into `place`, has another digest than `found`."""
     record = entry.record
     if record.subject_digest in (None, str(found)):
         return None
@@ -19,7 +19,7 @@ def other_content(
         check,
         f"{version} was promoted to {place} as {recorded.short} by {record.operator} on "
         f"{record.at:%Y-%m-%d %H:%M:%S} UTC (record {record.id}) and is "
-        f"{found.short} now: a version keeps its content. Publish a new version, and run: "
+        f"{found.short} now: a version must keep its content. Publish a new version, and run: "
         f"floe platform audit verify --env {place}",
         TagExistsError,
         {

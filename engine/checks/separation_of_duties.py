@@ -1,4 +1,4 @@
-"""Whoever promoted an artifact into the source does not promote it onward (FR-050 … FR-053)."""
+"""The operator who promoted an artifact cannot promote it further (FR-050 … FR-053)."""
 
 from engine.checks.check import reads
 from engine.context.promotion import PromotionContext
@@ -11,14 +11,14 @@ _NAME = "separation_of_duties"
 
 @reads(PromotionContext.source_promotion)
 def separation_of_duties(request: PromotionRequest, context: PromotionContext) -> Finding:
-    """Keyed on the digest: another version of the same content is the same artifact."""
+    """Block the promoter of the digest; another version of the same content is no exception."""
     if not context.target.separation_of_duties:
-        return skipped(_NAME, f"not asked for by {request.target}")
+        return skipped(_NAME, f"not required by {request.target}")
     if context.source is None:
         return skipped(_NAME, "it comes from the build")
     if context.source_promotion is None:
-        # Beyond the first environment `promoted_to_source` refuses what nobody promoted.
-        return skipped(_NAME, f"nobody is on record for promoting it to {context.source}")
+        # Beyond the first environment, `promoted_to_source` blocks an artifact without a record.
+        return skipped(_NAME, f"no operator promoted it to {context.source}")
     record = context.source_promotion.record
     promoter = context.directory.known_as(record.operator, record.operator_id)
     if not promoter.isdisjoint(request.operator.identities):

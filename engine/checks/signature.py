@@ -1,4 +1,4 @@
-"""The artifact is signed by somebody the target trusts (FR-004, FR-005)."""
+"""The artifact has a signature that the target trusts (FR-004, FR-005)."""
 
 from engine.checks.check import reads
 from engine.context.context import Context
@@ -12,9 +12,10 @@ _NAME = "signature"
 
 @reads(Context.signature)
 def signature(request: Request, context: Context) -> Finding:
+    """Block or warn about an artifact without a good signature, as the target is configured."""
     verdict = context.signature
     if verdict is None:
-        return skipped(_NAME, f"signatures are not verified on the way into {request.target}")
+        return skipped(_NAME, f"signatures are not verified for {request.target}")
     if verdict.verified:
         return passed(_NAME, verdict.summary)
     if context.target.signature is Enforcement.WARN:

@@ -1,4 +1,4 @@
-"""A lock that stands in manifest.yaml is lifted there."""
+"""A lock in manifest.yaml is removed there, and not by `unlock`."""
 
 from engine.checks.check import reads
 from engine.context.freeze import UnlockContext
@@ -11,6 +11,7 @@ _NAME = "lock"
 
 @reads()
 def no_manifest_lock(request: UnlockRequest, context: UnlockContext) -> Finding:
+    """Block an unlock of an environment that manifest.yaml locks."""
     fixed = context.target.fixed_lock
     if fixed is None:
         return passed(_NAME, f"{request.target} is not locked by manifest.yaml")

@@ -1,4 +1,4 @@
-"""An environment does not go to an older version without anybody saying so."""
+"""An environment gets an older version only with an override."""
 
 from engine.checks.check import reads
 from engine.context.promotion import PromotionContext
@@ -16,12 +16,12 @@ _NAME = "version order"
     name=_NAME,
 )
 def version_order(request: PromotionRequest, context: PromotionContext) -> Finding:
-    """By semantic versioning; where the running version is none, no order is guessed."""
+    """Block a version of lower precedence than the running one (semver section 11)."""
     version, target, running = request.version, request.target, context.state.version
     if running is None:
         return passed(_NAME, f"{target} runs nothing yet")
     if context.running_version is None:
-        return skipped(_NAME, f"'{running}', which {target} runs, is no semantic version")
+        return skipped(_NAME, f"'{running}', which {target} runs, is not a semantic version")
     if not context.older:
         return passed(_NAME, f"{version} does not precede {running}, which {target} runs")
     fact = f"{version} precedes {running}, which {target} runs"
@@ -29,8 +29,8 @@ def version_order(request: PromotionRequest, context: PromotionContext) -> Findi
     if context.target_record is not None:
         return blocked(
             _NAME,
-            f"{fact}, and was promoted there before. To go back: floe platform rollback {version} "
-            f"--env {target} --reason …",
+            f"{fact}, and was promoted there before. Roll back to it: floe platform rollback "
+            f"{version} --env {target} --reason …",
             ConflictError,
             details,
         )
@@ -39,7 +39,7 @@ def version_order(request: PromotionRequest, context: PromotionContext) -> Findi
         return warned(_NAME, f"{fact}. {who} allows it (--allow-older): {reason}")
     return blocked(
         _NAME,
-        f"{fact}. If it is meant to go there: floe platform promote {version} --to {target} "
+        f"{fact}. To promote it all the same: floe platform promote {version} --to {target} "
         "--allow-older --reason …",
         OlderVersionError,
         details,

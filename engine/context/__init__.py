@@ -1,1 +1,1 @@
-"""The facts of a request, read once and side by side. Planning reads the world only here."""
+"""The facts of a request, read once and in parallel. Planning reads the registry only here."""

@@ -1,4 +1,4 @@
-"""What is known about any request: the target, as its ledger says."""
+"""The context of any request: the target and its state on the ledger."""
 
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ _UNREAD = ManifestView(schema_version=2)
 
 @dataclass(frozen=True)
 class Sources:
-    """Where facts come from. The readers have no write methods: planning cannot change anything."""
+    """The sources of facts. The readers have no write methods, so planning changes nothing."""
 
     registry: RegistryReader
     ledger: LedgerReader
@@ -53,7 +53,7 @@ class Sources:
 
 
 class Context(Facts):
-    """What is known about one request at one time."""
+    """The facts about one request at one time."""
 
     def __init__(
         self,
@@ -79,12 +79,12 @@ class Context(Facts):
 
     @Fact
     def target_head(self) -> LedgerEntry | None:
-        """The newest record of the target."""
+        """The newest entry of the target's ledger."""
         return self._sources.ledger.head(self.target.name)
 
     @Fact
     def newest_change(self) -> LedgerEntry | None:
-        """The newest promotion or rollback of the target, if it was made after the request."""
+        """The newest promotion or rollback of the target, if it is newer than the request."""
         head, state = self.target_head, self.state
         if self._asked_at is None or head is None or state.sequence is None:
             return None
@@ -94,7 +94,7 @@ class Context(Facts):
 
     @Fact
     def signature(self) -> SignatureVerdict | None:
-        """Who signed the artifact; None where nobody asks, and then nothing is read (FR-021)."""
+        """The verified signature; None, without a request, where the target needs none (FR-021)."""
         artifact = self.artifact
         if artifact is None or self.target.signature is Enforcement.OFF:
             return None
@@ -106,33 +106,33 @@ class Context(Facts):
 
     @Fact
     def latest(self) -> Digest | None:
-        """What deployments of the target follow now."""
+        """The digest of `latest`, which deployments of the target follow."""
         return self._sources.registry.resolve(self.target.latest)
 
     @Fact
     def effect(self) -> Effect:
-        """What is left to do."""
+        """The part of the request that is not done yet."""
         return Effect.CHANGE
 
-    def running(self, digest: Digest) -> Content:
-        """What runs now. That it is gone or altered is a reason to leave it: it stops nothing."""
+    def read_running(self, digest: Digest) -> Content:
+        """Read the running artifact. If it is missing or altered, its content is opaque."""
         registry = self._sources.registry
         try:
             manifest = registry.fetch(digest)
         except RegistryAnswerError as error:
             return Content(_UNREAD, opaque=str(error))
         if manifest is None:
-            return Content(_UNREAD, opaque="it is not in the registry any more")
+            return Content(_UNREAD, opaque="it is no longer in the registry")
         return read_content(manifest, registry.blob)
 
     @property
     def state(self) -> EnvironmentState:
-        """The target as its ledger says."""
+        """The state of the target on its ledger."""
         return self.target_head.state if self.target_head else EMPTY
 
     @property
     def drifted(self) -> bool:
-        """Whether `latest` was moved outside floe; for where `latest` has been read."""
+        """Whether `latest` was moved outside floe; needs the fact `latest`."""
         return EnvironmentStatus(self.target.name, self.state, self.latest, None).drifted
 
     @property
@@ -142,7 +142,7 @@ class Context(Facts):
 
     @property
     def previous(self) -> Previous | None:
-        """What the target runs before the change."""
+        """The version that the target runs before the change."""
         state = self.state
         if state.version is None or state.digest is None:
             return None
@@ -150,20 +150,20 @@ class Context(Facts):
 
     @property
     def artifact(self) -> Manifest | None:
-        """What the request is about, pinned by its digest; None for lock and unlock."""
+        """The artifact of the request, pinned by its digest; None for lock and unlock."""
         return None
 
     @property
     def committed_entry(self) -> LedgerEntry | None:
-        """The committed entry that already says what is asked for."""
+        """The committed entry of an earlier run of the same request, if any."""
         return None
 
     @property
     def committed(self) -> AnyRecord | None:
-        """The record that already says what is asked for."""
+        """The committed record of an earlier run of the same request, if any."""
         return self.committed_entry.record if self.committed_entry else None
 
     @property
     def staged_entry(self) -> LedgerEntry | None:
-        """The record an interrupted run left behind, not committed yet."""
+        """The uncommitted entry that an interrupted run left, if any."""
         return None

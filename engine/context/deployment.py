@@ -1,4 +1,4 @@
-"""What is deployed in an environment, beside what its ledger says."""
+"""Warnings about environments whose deployed version deviates from the ledger."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from engine.ports import LedgerReader, RegistryReader
 def drift_warnings(
     target: Environment, path: PromotionPath, registry: RegistryReader, ledger: LedgerReader
 ) -> tuple[str, ...]:
-    """One sentence where `latest-<env>` was moved outside floe, else nothing. Two requests."""
+    """Warn in one sentence if `latest-<env>` was moved outside floe. Two requests."""
     head, latest = ledger.head(target.name), registry.resolve(target.latest)
     status = EnvironmentStatus(target.name, head.state if head else EMPTY, latest, None)
     if not status.drifted:

@@ -1,4 +1,4 @@
-"""Facts: each read once, side by side with the others, and only where it was declared."""
+"""Facts: values that are read once, in parallel, and only if they were declared."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 class Fact(Generic[T]):
     """
-    Something to be read once: a property of a `Facts`, computed from its readers and other facts.
+    A property of a `Facts` that is read once, from readers and other facts.
 
-    Facts that are fetched together are read side by side; one that needs another waits for it, so
+    Facts that are fetched together are read in parallel; one that needs another waits for it, so
     the requests of a plan form as few waves as their dependencies allow.
     """
 
@@ -33,7 +33,7 @@ class Fact(Generic[T]):
 
 
 class Facts:
-    """The reading side of a context: facts are fetched on demand, then only remembered."""
+    """A set of facts: `fetch` reads them, and later accesses use the stored values."""
 
     def __init__(self, pool: Executor) -> None:
         self._pool = pool
@@ -42,11 +42,11 @@ class Facts:
         self._known: dict[str, Future[Any]] = {}
 
     def fetch(self, facts: Iterable[Fact[Any]]) -> None:
-        """Read `facts` side by side; the first that fails, in the order given, is raised."""
+        """Read `facts` in parallel, and raise the error of the first one that failed, in order."""
         wanted = list(dict.fromkeys(facts))
         self._fetching = True
         try:
-            # The last is read right here: a Ctrl-C must reach the gates that are waited for.
+            # The last is read in this thread: a Ctrl-C must reach the gates that it waits for.
             for fact in wanted[:-1]:
                 self._pool.submit(self.recall, fact)
             for fact in wanted[-1:]:
@@ -58,12 +58,13 @@ class Facts:
             self._fetching = False
 
     def peek(self, fact: Fact[T]) -> T | None:
-        """The fact if it was read, without reading it."""
+        """Get the fact if it was read, without reading it; None otherwise."""
         known = self._known.get(fact.name)
         return known.result() if known and known.done() else None
 
     def recall(self, fact: Fact[T]) -> T:
-        # A rule about any request names the fact of the base; what is read is this context's own.
+        """Get the fact; RuntimeError if it was neither declared nor read."""
+        # A check of any request names the fact of the base class; a subclass may override it.
         own: Fact[T] = getattr(type(self), fact.name)
         with self._lock:
             known = self._known.get(fact.name)
@@ -76,7 +77,7 @@ class Facts:
             try:
                 known.set_result(own.read(self))
             except BaseException as error:
-                # Whoever waits for the fact must not wait for ever.
+                # Threads that wait for the fact must not wait forever.
                 known.set_exception(error)
                 raise
         return known.result()  # type: ignore[no-any-return]  # one future type holds every fact

@@ -6,7 +6,7 @@ from engine.domain.plan import Effect
 
 
 class UnlockContext(Context):
-    """Unlocking what is not locked changes nothing."""
+    """The facts about one unlock: unlocking an unlocked environment changes nothing."""
 
     @Fact
     def effect(self) -> Effect:

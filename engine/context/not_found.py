@@ -1,4 +1,4 @@
-"""A version that is not where it should come from, with what could have been meant."""
+"""The error for a version that its source does not have, with the nearest versions."""
 
 from engine.domain.artifact import Tag, Version, nearest_versions
 from engine.domain.environment import Environment
@@ -6,18 +6,18 @@ from engine.domain.errors import ArtifactNotFoundError
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath, TagReading
 
 
-def not_found(
+def not_found_error(
     path: PromotionPath,
     version: Version,
     target: Environment,
     repository: str,
     tags: tuple[Tag, ...],
 ) -> ArtifactNotFoundError:
-    """The error for a promotion of `version` to `target`, where `repository` has only `tags`."""
+    """Build the error for a promotion of `version` to `target`; `repository` has only `tags`."""
     source = path.before(target.name)
     tag = source.tag(version) if source else version.tag
     near = nearest_versions(version, _published(path, source, tags))
-    hint = f"Nearest there: {', '.join(map(str, near))}" if near else "No version is there"
+    hint = f"Nearest there: {', '.join(map(str, near))}" if near else "There are no versions"
     published = target.tag(version)
     if source is None and published in tags:
         hint = f"A build published '{published}' already, so {target} needs no promotion"
@@ -30,14 +30,14 @@ def not_found(
 def _published(
     path: PromotionPath, source: Environment | None, tags: tuple[Tag, ...]
 ) -> list[Version]:
-    """Every version the source has."""
+    """All versions that the source has."""
     wanted = source.name if source else NO_ENVIRONMENT
     readings = [path.read(tag) or _unpromoted(tag) for tag in tags]
     return [r.version for r in readings if r and r.environment == wanted and not r.rollback]
 
 
 def _unpromoted(tag: Tag) -> TagReading | None:
-    """A tag that is just a version: what the build pushed."""
+    """Parse a tag that the build pushed: a version without an environment."""
     try:
         return TagReading(Version(tag.name), NO_ENVIRONMENT)
     except ValueError:

@@ -7,7 +7,7 @@ from time import monotonic
 
 from engine.context.context import Context, Sources
 from engine.context.facts import Fact
-from engine.context.not_found import not_found
+from engine.context.not_found import not_found_error
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.compliance import baseline_violations
 from engine.domain.environment import Environment
@@ -23,16 +23,16 @@ from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.request import PromotionRequest
 from engine.domain.trace import SPAN_GATE
 from engine.ports import GateSubject, Progress
-from engine.tracing import note_gate
+from engine.tracing import record_gate_result
 
-# By how many of the newest records it is judged how long a gate usually takes.
+# The number of newest records from which the usual duration of a gate is computed.
 _RUNS = 20
-# In how many of the newest records the versions are looked for that an older one undoes.
+# The number of newest records that are searched for versions that an older one undoes.
 _UNDONE = 200
 
 
 class PromotionContext(Context):
-    """What is known about one promotion at one time."""
+    """The facts about one promotion at one time."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class PromotionContext(Context):
 
     @property
     def source_tag(self) -> Tag:
-        """Where the artifact is taken from: the build's own tag, or the source's tag for it."""
+        """The tag of the artifact before the promotion: the build's own, or that of the source."""
         version = self.version
         return self.source.tag(version) if self.source else version.tag
 
@@ -61,37 +61,39 @@ class PromotionContext(Context):
         manifest = registry.fetch(tag)
         if manifest is None:
             tags = registry.tags()
-            # A registry on a file system loses sight of a manifest that is being tagged elsewhere.
+            # A registry on a file system may briefly hide a manifest while it is being tagged.
             manifest = registry.fetch(tag) if tag in tags else None
             if manifest is None:
-                raise not_found(self.path, self.version, self.target, registry.reference, tags)
+                raise not_found_error(
+                    self.path, self.version, self.target, registry.reference, tags
+                )
         return manifest
 
     @Fact
     def occupant(self) -> Digest | None:
-        """What already carries the target's tag for this version."""
+        """The digest that already has the target's tag of this version, if any."""
         return self._sources.registry.resolve(self.target.tag(self.version))
 
     @Fact
     def source_head(self) -> LedgerEntry | None:
-        """The newest record of the source; None for the build."""
+        """The newest entry of the source's ledger; None for the build."""
         if self.source is None:
             return None
-        # Nobody holds the source's lease for us: "no history" may be a head that just moves.
+        # This run does not hold the source's lease: a missing head may be just moving.
         name, ledger = self.source.name, self._sources.ledger
         return ledger.head(name) or ledger.head(name)
 
     @Fact
     def source_promotion(self) -> LedgerEntry | None:
-        """The newest committed promotion of this very artifact into the source."""
+        """The newest committed promotion of this digest into the source."""
         if self.source == self.path.entry and not self.target.separation_of_duties:
-            # Builds publish into the first environment; only the duties ask who promoted there.
+            # Builds publish into the first environment; only separation of duties needs it there.
             return None
         return self._promotion(self.source_head)
 
     @Fact
     def source_entry(self) -> LedgerEntry | None:
-        """As `source_promotion`, under this version: what its tag in the source stands for."""
+        """The newest committed promotion of this digest, under this version, into the source."""
         newest = self.source_promotion
         if newest is None or _version(newest) == str(self.version):
             return newest
@@ -99,21 +101,21 @@ class PromotionContext(Context):
 
     @Fact
     def source_record(self) -> LedgerEntry | None:
-        """The newest record that brought this version to the source, with whatever content."""
+        """The newest entry that brought this version to the source, with any digest."""
         if self.source_head is None or self.source_entry is not None:
             return self.source_entry
         return self._sources.ledger.arrival(self.source_head, self.version)
 
     @Fact
     def target_record(self) -> LedgerEntry | None:
-        """The newest record that brought this version to the target, with whatever content."""
+        """The newest entry that brought this version to the target, with any digest."""
         if self.target_head is None or self.target_promotion is not None:
             return self.target_promotion
         return self._sources.ledger.arrival(self.target_head, self.version)
 
     @Fact
     def target_promotion(self) -> LedgerEntry | None:
-        """The newest committed promotion of this version into the target, if its tag is there."""
+        """The newest committed promotion of this version into the target, if it has its tag."""
         if self.occupant != self.manifest.digest:
             return None
         return self._promotion(self.target_head, str(self.version))
@@ -121,8 +123,9 @@ class PromotionContext(Context):
     @Fact
     def source_rollback(self) -> LedgerEntry | None:
         """
-        The rollback that took this artifact away from the source, unless it was brought there
-        again since. The ledger is read back to the newest record about it.
+        The rollback of the source from this artifact, unless it was promoted there again since.
+
+        The ledger is read back to the newest record about the artifact.
         """
         head, digest = self.source_head, str(self.manifest.digest)
         if head is None or head.state.digest == digest or not head.state.may_have_had(self.version):
@@ -133,7 +136,7 @@ class PromotionContext(Context):
 
     @property
     def running_version(self) -> Version | None:
-        """What the target runs, where that is a semantic version: only those have an order."""
+        """The version that the target runs; None if it is not semantic and so has no order."""
         try:
             return Version(self.state.version or "")
         except ValueError:
@@ -147,30 +150,31 @@ class PromotionContext(Context):
 
     @Fact
     def impact(self) -> ImpactAnalysis | None:
-        """What going to an older version undoes, where that is allowed."""
+        """The impact of a return to an older version, if that is allowed."""
         digest = self.state.digest
         allowed = self._asked.overrides.allow_older and self.older and self.target_record is None
         if digest is None or not allowed:
             return None
         content = read_content(self.manifest, self._sources.registry.blob)
-        return impact_analysis(self.running(Digest(digest)), content, self._undone(), self.now)
+        running = self.read_running(Digest(digest))
+        return impact_analysis(running, content, self._undone(), self.now)
 
     def _undone(self) -> list[tuple[str, datetime]]:
-        """The promotions of newer versions, among the newest records."""
+        """The promotions of newer versions among the newest records."""
         entries = self._sources.ledger.history(self.target.name, _UNDONE)
         records = [e.record for e in entries if isinstance(e.record, PromotionRecord)]
         return [(r.version, r.at) for r in records if _newer(r.version, self.version)]
 
     @Fact
     def effect(self) -> Effect:
-        """What is left to do, seen from the ledger and the tags."""
+        """The part of the promotion that is not done yet, by the ledger and the tags."""
         if self.target_promotion is None or not self.current:
             return Effect.CHANGE
         return Effect.NOTHING if self.latest == self.manifest.digest else Effect.COMPLETE
 
     @Fact
     def staged(self) -> LedgerEntry | None:
-        """The record an interrupted run left behind, not committed yet: a retry takes it up."""
+        """The uncommitted entry that an interrupted run left, if any; a retry commits it."""
         if self.occupant is None or self.effect is not Effect.CHANGE:
             return None
         following = self.target_head.sequence + 1 if self.target_head else 1
@@ -178,10 +182,10 @@ class PromotionContext(Context):
 
     @Fact
     def compliance(self) -> GateResult:
-        """Whether the artifact keeps the rules; the one gate that cannot be switched off."""
+        """The result of the baseline rules and policies, the gate that is always on."""
         kind, started = GateKind.POLICY_COMPLIANCE, monotonic()
         with self._sources.span.span(f"{SPAN_GATE}{kind.value}", gate_type=kind.value) as span:
-            problems, warnings = self._judged()
+            problems, warnings = self._violations()
             status = GateStatus.WARNING if warnings else GateStatus.PASSED
             result = GateResult(
                 gate=kind,
@@ -189,15 +193,15 @@ class PromotionContext(Context):
                 duration_ms=int((monotonic() - started) * 1000),
                 error="; ".join(problems or warnings) or None,
             )
-            note_gate(span, result)
+            record_gate_result(span, result)
         return result
 
-    def _judged(self) -> tuple[list[str], list[str]]:
-        """What blocks and what is only shown: the baseline rules first, then the policies."""
+    def _violations(self) -> tuple[list[str], list[str]]:
+        """Problems that block, and warnings: the baseline rules first, then the policies."""
         blob = self._sources.registry.blob
         baseline = list(baseline_violations(self.manifest, blob))
         if baseline:
-            # Policies are about an artifact, and this is none or cannot be believed.
+            # Policies need a valid artifact.
             return baseline, []
         source = self.source.name if self.source else NO_ENVIRONMENT
         subject = PolicySubject(self.manifest, str(self.version), source, self.target.name, blob)
@@ -209,7 +213,7 @@ class PromotionContext(Context):
 
     @Fact
     def usual_seconds(self) -> dict[GateKind, float]:
-        """What each gate of the target took in its newest runs there: the median."""
+        """The median duration of each gate of the target in its newest runs there, in seconds."""
         if not self.target.gates:
             return {}
         newest = self._sources.ledger.history(self.target.name, _RUNS)
@@ -237,7 +241,7 @@ class PromotionContext(Context):
 
     @property
     def current(self) -> bool:
-        """Whether the target runs this very version and digest by its ledger."""
+        """Whether the target runs this version and digest, by its ledger."""
         wanted = (str(self.version), str(self.manifest.digest))
         return (self.state.version, self.state.digest) == wanted
 
@@ -266,7 +270,7 @@ def _version(entry: LedgerEntry) -> str | None:
 
 
 def _concerns(record: AnyRecord, digest: str) -> bool:
-    """Whether `record` brings `digest` to its environment, or takes it away by a rollback."""
+    """Whether `record` moves its environment to `digest`, or rolls it back from it."""
     moves = isinstance(record, PromotionRecord | RollbackRecord)
     left = isinstance(record, RollbackRecord) and record.previous_digest == digest
     return moves and (record.subject_digest == digest or left)

@@ -14,23 +14,23 @@ from engine.domain.record import PromotionRecord
 from engine.domain.status import Alignment, EnvironmentStatus
 from engine.ports import LedgerReader, RegistryReader
 
-# Reads stay few in an environment with a long history.
+# A bound on the requests in an environment with a long history.
 _MOST_TAGS = 50
 
 
 class RestoreContext(Context):
-    """What is known about one restore at one time."""
+    """The facts about one restore at one time."""
 
     @Fact
     def manifest(self) -> Manifest | None:
-        """What the ledger says the target runs."""
+        """The artifact that the target runs according to the ledger."""
         if self.state.digest is None:
             return None
         manifest = self._sources.registry.fetch(Digest(self.state.digest))
         if manifest is None:
             raise ContentMissingError(
-                f"{self.state.digest}, which {self.target} should run, is not in the registry any "
-                "more: promote another version"
+                f"{self.state.digest}, which {self.target} should run, is no longer in the "
+                "registry: promote another version"
             )
         return manifest
 
@@ -46,7 +46,7 @@ class RestoreContext(Context):
 
     @Fact
     def found_version(self) -> str | None:
-        """The version that is deployed instead, if it is known."""
+        """The version that is deployed instead, if known."""
         if self.latest is None or not self.drifted:
             return None
         sources = self._sources
@@ -61,7 +61,7 @@ class RestoreContext(Context):
 
     @Fact
     def current_entry(self) -> LedgerEntry | None:
-        """The record of what the target should run."""
+        """The entry that brought the version that the target should run."""
         head, sequence = self.target_head, self.state.sequence
         if head is None or sequence is None:
             return None
@@ -69,7 +69,7 @@ class RestoreContext(Context):
 
     @Fact
     def staged(self) -> LedgerEntry | None:
-        """The record an interrupted run left behind, not committed yet."""
+        """The uncommitted entry that an interrupted run left, if any."""
         following = self.target_head.sequence + 1 if self.target_head else 1
         return self._sources.ledger.staged(self.target.name, following)
 
@@ -95,8 +95,8 @@ def version_of(
     ledger: LedgerReader,
 ) -> str | None:
     """
-    The version `digest` has in `environment`: by its newest promotion there, else by one of the
-    environment's 50 newest version tags; None where neither names it.
+    Find the version of `digest` in `environment`: by its newest promotion there, else by one of
+    the environment's 50 highest version tags; None if neither has it.
     """
     entry = ledger.promotion(head, digest) if head else None
     if entry is not None and isinstance(entry.record, PromotionRecord):

@@ -22,15 +22,15 @@ from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.request import RollbackRequest
 from engine.ports import Progress
 
-# How many tags that are taken are passed over before somebody should look.
+# After this many taken tags, a person should look at them.
 _MOST_TAKEN = 1000
 _AVAILABLE = 20
-# How far back a tag nobody attached a record to is looked for in the chain.
+# The number of newest records that are read for the tags and versions in them.
 _WALK = 200
 
 
 class RollbackContext(Context):
-    """What is known about one rollback at one time."""
+    """The facts about one rollback at one time."""
 
     def __init__(
         self,
@@ -47,18 +47,18 @@ class RollbackContext(Context):
 
     @property
     def tag(self) -> Tag:
-        """The tag that says the version was promoted here."""
+        """The tag from the promotion of the version into the target."""
         return self.target.tag(self.version)
 
     @Fact
     def manifest(self) -> Manifest:
-        """The artifact to go back to, pinned by its digest from here on."""
+        """The artifact to return to, pinned by its digest from here on."""
         manifest = self._sources.registry.fetch(self.tag)
-        return manifest if manifest is not None else self._recorded()
+        return manifest if manifest is not None else self._fetch_recorded()
 
     @Fact
     def recorded(self) -> LedgerEntry | None:
-        """The newest record that brought this version to the target, with whatever content."""
+        """The newest entry that brought this version to the target, with any digest."""
         if self.target_head is None or self.promotion is not None:
             return self.promotion
         return self._sources.ledger.arrival(self.target_head, self.version)
@@ -73,7 +73,7 @@ class RollbackContext(Context):
 
     @Fact
     def current_promotion(self) -> LedgerEntry | None:
-        """The promotion that brought what the target runs now."""
+        """The promotion of the version that the target runs now."""
         head, state = self.target_head, self.state
         if head is None or state.digest is None:
             return None
@@ -81,7 +81,7 @@ class RollbackContext(Context):
 
     @property
     def forward(self) -> bool:
-        """Whether the version came after the one that runs: then the rules of a promotion hold."""
+        """Whether the version is newer than the running one; then the rules of promotions apply."""
         if self.current:
             return False
         if self.promotion is None or self.current_promotion is None:
@@ -90,7 +90,7 @@ class RollbackContext(Context):
 
     @property
     def current(self) -> bool:
-        """Whether the target runs this very version and digest by its ledger."""
+        """Whether the target runs this version and digest, by its ledger."""
         wanted = (str(self.version), str(self.manifest.digest))
         return (self.state.version, self.state.digest) == wanted
 
@@ -102,7 +102,7 @@ class RollbackContext(Context):
 
     @Fact
     def current_entry(self) -> LedgerEntry | None:
-        """The record that made this version current, where it is."""
+        """The entry that brought this version, if the target runs it."""
         head, sequence = self.target_head, self.state.sequence
         if head is None or sequence is None or not self.current:
             return None
@@ -110,26 +110,28 @@ class RollbackContext(Context):
 
     @Fact
     def staged(self) -> LedgerEntry | None:
-        """The record an interrupted run left behind, not committed yet."""
+        """The uncommitted entry that an interrupted run left, if any."""
         following = self.target_head.sequence + 1 if self.target_head else 1
         return self._sources.ledger.staged(self.target.name, following)
 
     @Fact
     def rollback_tag(self) -> Tag:
         """
-        The next free `<version>-<env>-rollback-<n>`. Counting starts after the records attached to
-        the artifact and asks for each tag, so it costs the same however many tags there are.
+        The next free `<version>-<env>-rollback-<n>`.
+
+        The search starts after the records attached to the artifact and tries each tag, so its
+        cost does not depend on the number of tags in the repository.
         """
         numbers = [self._number(entry.record) for entry in self._rollbacks()]
         start = max(numbers, default=0) + 1
         for number in range(start, start + _MOST_TAKEN):
             tag = self.target.rollback_tag(self.version, number)
             found = self._sources.registry.resolve(tag)
-            if found is None or self._left_behind(tag, found):
+            if found is None or self._is_leftover(tag, found):
                 return tag
         raise ConflictError(
             f"{_MOST_TAKEN} tags from '{self.target.rollback_tag(self.version, start)}' on are "
-            "taken by others: remove those no record names (floe platform audit verify)"
+            "taken: remove those without a record. List them with: floe platform audit verify"
         )
 
     @Fact
@@ -141,14 +143,13 @@ class RollbackContext(Context):
 
     @Fact
     def impact(self) -> ImpactAnalysis | None:
-        """What going back undoes; None where nothing runs, or nothing would change."""
+        """The impact of the rollback; None where nothing runs, or nothing would change."""
         digest = self.state.digest
         if digest is None or self.current or self.promotion is None:
             return None
-        blob = self._sources.registry.blob
-        return impact_analysis(
-            self.running(Digest(digest)), read_content(self.manifest, blob), self._undone, self.now
-        )
+        content = read_content(self.manifest, self._sources.registry.blob)
+        running = self.read_running(Digest(digest))
+        return impact_analysis(running, content, self._undone, self.now)
 
     @property
     def artifact(self) -> Manifest | None:
@@ -162,18 +163,18 @@ class RollbackContext(Context):
     def staged_entry(self) -> LedgerEntry | None:
         return self.staged
 
-    def _recorded(self) -> Manifest:
-        """The artifact whose tag is gone, by the digest that is on record."""
+    def _fetch_recorded(self) -> Manifest:
+        """Fetch an artifact whose tag is missing, by the digest in its record."""
         head = self.target_head
         entry = self._sources.ledger.arrival(head, self.version) if head else None
         digest = entry.record.subject_digest if entry else None
         if entry is None or digest is None:
-            raise self._never_promoted()
+            raise self._never_promoted_error()
         manifest = self._sources.registry.fetch(Digest(digest))
         if manifest is None:
             raise ContentMissingError(
                 f"{self.version} was promoted to {self.target} as {Digest(digest).short} (record "
-                f"{entry.record.id}), which is no longer in the registry, and neither is "
+                f"{entry.record.id}), which is no longer in the registry, and neither is its tag "
                 f"'{self.tag}': push the artifact again, or roll back to another version",
                 {"version": str(self.version), "digest": digest},
             )
@@ -181,7 +182,7 @@ class RollbackContext(Context):
 
     @property
     def _undone(self) -> list[tuple[str, datetime]]:
-        """The promotions after that of the version, up to that of what runs now; the newest 200."""
+        """The newest 200 promotions since that of the version, up to the running one."""
         if self.promotion is None or self.current_promotion is None:
             return []
         newest = self.current_promotion.sequence
@@ -202,14 +203,14 @@ class RollbackContext(Context):
             reading = self.path.read(Tag(record.artifact_tag))
         except ValueError:
             return 0
-        # Anybody may attach what looks like a record: a count beyond all sense is not believed.
+        # Every writer can attach a fake record, so an absurd number is ignored.
         return reading.rollback if reading and reading.rollback <= MOST_ROLLBACKS else 0
 
-    def _left_behind(self, tag: Tag, found: Digest) -> bool:
-        """Whether a run that died before its record was written made `tag`."""
+    def _is_leftover(self, tag: Tag, found: Digest) -> bool:
+        """Whether `tag` is from a run that died before it wrote its record."""
         return found == self.manifest.digest and str(tag) not in self.recorded_tags
 
-    def _never_promoted(self) -> VersionNotPromotedError:
+    def _never_promoted_error(self) -> VersionNotPromotedError:
         readings = [(self.path.read(tag), tag) for tag in self._sources.registry.tags()]
         there = [
             (reading.version, tag)

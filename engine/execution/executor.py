@@ -14,7 +14,7 @@ from engine.domain.text import printable
 from engine.ports import Leases, Ledger, Registry, Upload
 from engine.ports.audit_backend import AuditBackendPlugin
 from engine.ports.state import REFERRERS_LEASE
-from engine.ports.webhooks import NOBODY, Announcer
+from engine.ports.webhooks import NO_WEBHOOKS, Announcer
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Executor:
     leases: Leases
     pool: Pool
     audit_backend: AuditBackendPlugin | None = None
-    announcer: Announcer = NOBODY
+    announcer: Announcer = NO_WEBHOOKS
 
     def change(
         self,

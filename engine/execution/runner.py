@@ -43,9 +43,9 @@ from engine.ports import (
 )
 from engine.ports.audit_backend import AuditBackendPlugin
 from engine.ports.telemetry import NO_METRICS, NO_SPAN, NO_TRACER, Metrics, Span, Tracer
-from engine.ports.webhooks import NOBODY, Announcer
+from engine.ports.webhooks import NO_WEBHOOKS, Announcer
 from engine.secondaries import NO_COPIES, NO_SECONDARIES, Copies, Secondaries
-from engine.tracing import counted, ended, time_gates, traced
+from engine.tracing import count_result, end_request_span, observe_gates, open_request_span
 
 COMPLETED = (
     "an earlier run had recorded this change and was interrupted before the latest tag moved; "
@@ -78,7 +78,7 @@ class Runs:
     verifier: Verifier = field(default_factory=NoVerifier)
     enforcer: PolicyEnforcer = field(default_factory=NoPolicies)
     audit_backend: AuditBackendPlugin | None = None
-    announcer: Announcer = NOBODY
+    announcer: Announcer = NO_WEBHOOKS
     tracer: Tracer = NO_TRACER
     metrics: Metrics = NO_METRICS
     heads: Heads = field(default_factory=FleetingHeads)
@@ -136,7 +136,7 @@ class Runs:
         if plan.error is None:
             self.descent.check(request.target, context.target_head, known)
         if mode is GateMode.RUN:
-            time_gates(self.metrics, plan)
+            observe_gates(self.metrics, plan)
         return plan
 
     def _executed(self, plan: Plan, progress: Progress, guard: Guard | None, span: Span) -> Result:
@@ -157,10 +157,10 @@ class Runs:
         return self.secondaries.after(result, copies)
 
     def _traced(self, request: Request, dry_run: bool = False) -> AbstractContextManager[Span]:
-        return traced(self.tracer, request, self.registry.reference, self.path, dry_run)
+        return open_request_span(self.tracer, request, self.registry.reference, self.path, dry_run)
 
     def _ended(self, span: Span, result: Result) -> Result:
-        return counted(self.metrics, ended(span, result))
+        return count_result(self.metrics, end_request_span(span, result))
 
     def append(self, record: AnyRecord) -> LedgerEntry:
         """Put a record on its ledger that changes no tag, attached to the artifact it names."""

@@ -1,4 +1,4 @@
-"""Audit backends: who keeps copies of records for compliance, and what they promise."""
+"""The interface of audit backends, which store copies of records for compliance."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -9,17 +9,19 @@ from pydantic import JsonValue
 
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 
-# Where a distribution names its backends: a callable that takes AuditSettings, by name.
+# The entry point group for backends: each entry is a callable that takes AuditSettings.
 ENTRY_POINTS = "floe.audit_backends"
-# More than anybody records; a backend gives what it has.
+# More records than an environment ever has, so `query_history` returns all of them.
 _ALL = 10_000_000
 
 
 @dataclass(frozen=True)
 class AuditSettings:
     """
-    What manifest.yaml says of the backend. `base` is the file's directory, for relative paths;
-    `url` and `options` may hold secrets, so neither is ever shown.
+    The settings of the backend in manifest.yaml.
+
+    `base` is the directory of that file, for relative paths. `url` and `options` may contain
+    secrets, so neither is ever printed.
     """
 
     base: Path
@@ -30,26 +32,26 @@ class AuditSettings:
 
 class AuditBackendPlugin(ABC):
     """
-    Keeps records for good (FR-025, FR-026): what was appended is never altered or removed.
+    Stores records permanently (FR-025, FR-026): appended records are never altered or removed.
 
     A backend defines `query_history` and either `append`, which gets every record, or
     `store_promotion` and `store_rollback`, which get only those: locks and refusals have no copy.
 
-    A record is appended before its change takes effect, so one may be kept whose change never
-    did. Methods are called from any thread, one after the other or side by side. Whatever goes
-    wrong is an AuditUnavailableError with one sentence; floe gives up on a call that takes
-    longer than 30 seconds, or on one record of `records` that does, and turns other exceptions
-    into that error.
+    A record is appended before its change takes effect, so it may be stored although the change
+    failed. Methods are called from any thread, also in parallel. All problems are an
+    AuditUnavailableError with one sentence. floe ends a call after 30 seconds (for `records`, 30
+    seconds per record) and turns other exceptions into that error.
     """
 
     place: str = ""
-    """Tells this backend's copies from those of another one; records name it. Holds no secret."""
+    """The place of the copies, named in records to distinguish backends. Contains no secret."""
 
     def append(self, record: AnyRecord) -> None:
         """
-        Keep `record`; when this returns it survives a crash. A record that is there already, by
-        its id and to the last byte of `record.to_bytes()`, is done; one with other bytes stays
-        as it is and is an error.
+        Store `record` so that it survives a crash.
+
+        If a record with that id and the bytes of `record.to_bytes()` exists, nothing is done. If
+        its bytes differ, it stays unchanged, and AuditUnavailableError is raised.
         """
         if isinstance(record, PromotionRecord):
             self.store_promotion(record)
@@ -57,36 +59,38 @@ class AuditBackendPlugin(ABC):
             self.store_rollback(record)
 
     def keeps(self, kind: str) -> bool:
-        """Whether `append` keeps records of this `kind` (`promotion`, `lock`, …)."""
+        """Whether `append` stores records of this `kind` (`promotion`, `lock`, …)."""
         everything = type(self).append is not AuditBackendPlugin.append
         return everything or kind in ("promotion", "rollback")
 
     @abstractmethod
     def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
-        """At most `limit` records of `environment`, newest first by their own time."""
+        """Read at most `limit` records of `environment`, newest first by their time."""
 
     def records(self, environment: str) -> Iterator[AnyRecord]:
         """
-        All records of `environment` in any order, each given as soon as it is read. This asks
-        for the whole history at once: override it where that takes longer than 30 seconds.
+        Yield all records of `environment` in any order.
+
+        The default reads the whole history in one call: override it if that can take longer than
+        30 seconds.
         """
         yield from self.query_history(environment, _ALL)
 
     def store_promotion(self, record: PromotionRecord) -> None:
-        """Keep a promotion, as `append` does."""
+        """Store a promotion under the terms of `append`."""
         self._append_own(record)
 
     def store_rollback(self, record: RollbackRecord) -> None:
-        """Keep a rollback, as `append` does."""
+        """Store a rollback under the terms of `append`."""
         self._append_own(record)
 
     def _append_own(self, record: AnyRecord) -> None:
         if type(self).append is AuditBackendPlugin.append:
-            raise NotImplementedError(f"{type(self).__name__} does not keep a {record.kind}")
+            raise NotImplementedError(f"{type(self).__name__} does not store a {record.kind}")
         self.append(record)
 
     def close(self) -> None:  # noqa: B027 - most backends hold nothing open
-        """Let go of what is held open; nothing is called afterwards."""
+        """Close connections and files; no method is called afterwards."""
 
 
 AuditBackendFactory = Callable[[AuditSettings], AuditBackendPlugin]

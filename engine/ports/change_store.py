@@ -1,4 +1,4 @@
-"""What the life of changes needs kept: small, so that another database can provide it."""
+"""The store of changes: a small interface, so that another database can implement it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from pydantic import JsonValue
 from engine.domain.change import Change
 from engine.domain.gate import GateKind
 
-# The kind of an event and its details, before it has its place in the feed.
+# The kind and the details of an event that is not in the feed yet.
 Note = tuple[str, Mapping[str, JsonValue]]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a change; `sequence` grows by one with every event of the feed."""
+    """An event of a change; `sequence` grows by one with every event of the feed."""
 
     sequence: int
     change_id: str
@@ -31,78 +31,79 @@ OUTPUTS_KEPT = timedelta(days=90)
 
 class ChangeStore(Protocol):
     """
-    Changes in flight and what belongs to them. Loses nothing on kill -9, and may be deleted at
-    rest without losing history, which is the ledger's.
+    Stores changes, their events and the output of their gates.
 
+    It survives kill -9. A stopped server's store may be deleted: the history is in the ledger.
     Every method waits up to a few seconds for another writer, then raises StoreUnavailableError.
-    `events` given to a method are (kind, details) pairs, written in the same transaction.
+    `events` of a method are written in the same transaction.
     """
 
     def add(
         self, change: Change, idempotency_key: str | None, events: Sequence[Note] = ()
     ) -> Change:
         """
-        Keep `change`, or return the one that is there already: with the same idempotency key
-        (kept for at least 24 hours), or open with the same action, version and target. Exactly one
-        of two racing callers adds. A change that has ended is no twin of an open one.
+        Store `change`, or return an existing one instead: one with the same idempotency key
+        (stored for at least 24 hours), or an open one with the same action, version and target.
+        Of two racing callers, exactly one adds its change.
         """
         ...
 
     def get(self, change_id: str) -> Change | None: ...
 
     def move(self, before: Change, after: Change, events: Sequence[Note] = ()) -> bool:
-        """Replace `before` by `after` if its state and revision are still what they were."""
+        """Replace `before` by `after`; False if its state or revision has changed since."""
         ...
 
     def open(self, target: str | None = None) -> tuple[Change, ...]:
-        """Changes that have not ended, oldest first; O(open), however many have ended."""
+        """List the open changes, oldest first, in O(open) time."""
         ...
 
     def recent(self, limit: int, before: str | None = None) -> tuple[Change, ...]:
-        """The newest `limit` changes, newest first, those before the change `before` if given."""
+        """List the newest `limit` changes, newest first; with `before`, those older than it."""
         ...
 
     def claim(
         self, worker: str, now: datetime, lasting: timedelta, only: str | None = None
     ) -> Change | None:
         """
-        One open change that somebody has to work on (checking or executing) and nobody holds:
-        the right to do so, until `now + lasting`. One change per environment at a time, and the
-        environment served longest ago first; with `only`, the change of that id or none.
+        Claim one unclaimed change that is checking or executing, until `now + lasting`.
+
+        None if there is no such change. At most one change per environment is claimed at a time;
+        the environment that was served longest ago comes first. With `only`, no other change.
         """
         ...
 
     def renew(self, change_id: str, worker: str, now: datetime, lasting: timedelta) -> bool:
-        """Prolong a claim; False when it was lost."""
+        """Extend a claim until `now + lasting`; False if the worker has lost it."""
         ...
 
     def release(self, change_id: str, worker: str) -> None:
-        """Give a claim back, so that somebody else may take it at once."""
+        """End a claim, so that another worker can take it immediately."""
         ...
 
     def events(self, after: int, limit: int = 100) -> tuple[Event, ...]:
-        """What happened after sequence `after`, oldest first: faces follow changes by this."""
+        """List the events after sequence `after`, oldest first; interfaces follow changes by it."""
         ...
 
     def story(self, change_id: str) -> tuple[Event, ...]:
-        """What happened to one change, oldest first; the newest 1,000 events of it."""
+        """List the newest 1,000 events of one change, oldest first."""
         ...
 
     def note(self, change_id: str, events: Sequence[Note]) -> None:
-        """Add to the feed without a move: a gate started or finished."""
+        """Add events to the feed without a move, for example that a gate started."""
         ...
 
     def keep_output(self, change_id: str, gate: GateKind, output: bytes) -> None:
         """
-        Keep what a gate printed, at most 64 KiB, under the id of its change or, where a run has no
-        change, its trace id.
+        Store the output of a gate, at most 64 KiB, under the id of its change, or under the trace
+        id of a run without a change.
         """
         ...
 
     def output(self, change_id: str, gate: GateKind) -> bytes | None: ...
 
     def gate_seconds(self, target: str, gate: GateKind) -> tuple[float, ...]:
-        """How long the gate took in its newest runs there (at most 20), newest first."""
+        """List the durations of the gate's newest runs there (at most 20), newest first."""
         ...
 
     def keep_gate_seconds(self, target: str, gate: GateKind, seconds: float) -> None: ...
@@ -114,5 +115,5 @@ class ChangeStore(Protocol):
     def recall(self, key: str) -> Mapping[str, JsonValue] | None: ...
 
     def close(self) -> None:
-        """Let go of what it holds open."""
+        """Close the store."""
         ...

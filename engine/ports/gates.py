@@ -1,4 +1,4 @@
-"""Gates as commands, and whoever is told how they go."""
+"""The runner of gate commands, and the listener to its progress."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from engine.domain.gate import Gate, GateKind, GateResult
 
 @dataclass(frozen=True, slots=True)
 class GateSubject:
-    """What a gate judges, for its `${…}` placeholders; `reference` is pinned by digest."""
+    """The values of a gate's `${…}` placeholders; `reference` is pinned by digest."""
 
     reference: str
     digest: Digest
@@ -21,18 +21,18 @@ class GateSubject:
 
 
 class Progress(Protocol):
-    """Told what happens while somebody waits. Implementations never raise and return at once."""
+    """Shows progress to a person who waits. Implementations never raise and return at once."""
 
     def step(self, text: str) -> None: ...
     def gate_started(self, gate: GateKind, timeout_seconds: int) -> None: ...
     def gate_finished(self, result: GateResult) -> None: ...
     def gate_output(self, gate: GateKind, output: bytes) -> None:
-        """What the gate printed, at most 64 KiB of its head and tail; before it is finished."""
+        """Receive the output of a gate, at most 64 KiB of its head and tail, before it finishes."""
         ...
 
 
 class Silent:
-    """Implements `Progress` for whom nobody waits."""
+    """Implements `Progress` where no person waits: it does nothing."""
 
     def step(self, text: str) -> None: ...
     def gate_started(self, gate: GateKind, timeout_seconds: int) -> None: ...
@@ -44,7 +44,7 @@ SILENT = Silent()
 
 
 class StoppedError(Exception):
-    """floe is stopping: what was under way has not failed, and somebody else takes it up."""
+    """floe is stopping: the interrupted change has not failed, and another worker continues it."""
 
 
 class GateRunner(Protocol):
@@ -52,13 +52,13 @@ class GateRunner(Protocol):
         self, gates: Sequence[Gate], subject: GateSubject, progress: Progress
     ) -> tuple[GateResult, ...]:
         """
-        Run every gate once, side by side, and return their results in the order of `gates`.
+        Run all gates in parallel, and return their results in the order of `gates`.
 
-        A gate that cannot start, dies by a signal or exceeds `timeout_seconds` has failed; nothing
-        about a gate is ever an exception.
+        A gate that cannot start, dies by a signal or exceeds `timeout_seconds` has failed; a gate
+        never raises an exception.
         """
         ...
 
     def stop(self) -> None:
-        """End what runs and let nothing begin: from now on `run` raises StoppedError."""
+        """End all running gates; from now on `run` raises StoppedError."""
         ...

@@ -1,4 +1,4 @@
-"""The records of each environment, in a chain."""
+"""The ledger: the hash-linked records of each environment."""
 
 from collections.abc import Callable, Generator
 from typing import Protocol
@@ -11,111 +11,117 @@ from engine.domain.record import AnyRecord
 
 class LedgerReader(Protocol):
     """
-    The records of each environment, newest first. LedgerUnreadableError when what is there is no
-    ledger, RegistryUnavailableError when it cannot be read.
+    Reads the records of each environment.
+
+    Methods raise LedgerUnreadableError for a corrupt ledger, and RegistryUnavailableError if it
+    cannot be read.
     """
 
     def head(self, environment: str) -> LedgerEntry | None:
-        """The newest committed entry; None for an environment without history. One request."""
+        """Read the newest committed entry; None for an empty ledger. One request."""
         ...
 
     def staged(self, environment: str, sequence: int) -> LedgerEntry | None:
-        """What carries the tag of `sequence`: perhaps never committed, so proof of nothing."""
+        """Read the entry tagged with `sequence`; it may be uncommitted, so it proves nothing."""
         ...
 
     def history(
         self, environment: str, limit: int, before: int | None = None
     ) -> tuple[LedgerEntry, ...]:
         """
-        At most `limit` committed entries, newest first, those before sequence `before` if given.
+        Read at most `limit` committed entries, newest first; with `before`, from that sequence on.
+
         Each is proven to be linked from the head. Costs O(limit) requests in O(log n) waves.
         """
         ...
 
     def entry(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
-        """The committed entry at `sequence`, reached over the links from `head`: O(log n)."""
+        """Read the committed entry at `sequence` over the links from `head`, in O(log n)."""
         ...
 
     def promotion(
         self, head: LedgerEntry, digest: Digest, version: str | None = None
     ) -> LedgerEntry | None:
         """
-        The newest committed promotion of `digest` into the environment of `head`, under any
-        version or under the one given; found through the artifact's referrers and proven to be
-        linked from `head`. LedgerUnreadableError where it may be among referrers that are not read.
+        Find the newest committed promotion of `digest` into the environment of `head`, under any
+        version or the given one; None if there is none.
+
+        It is found through the artifact's referrers and proven to be linked from `head`.
+        LedgerUnreadableError if it may be among referrers beyond the read limit.
         """
         ...
 
     def arrival(self, head: LedgerEntry, version: Version) -> LedgerEntry | None:
         """
-        The newest committed promotion of `version` into the environment of `head`, or return to
-        it, with any digest. No request where the state of `head` rules it out; else as `newest`.
+        Find the newest committed promotion of, or rollback to, `version` in the environment of
+        `head`, with any digest. No request if the state of `head` rules it out, else as `newest`.
         """
         ...
 
     def newest(self, head: LedgerEntry, wanted: Callable[[AnyRecord], bool]) -> LedgerEntry | None:
         """
-        The newest committed entry up to `head` with a record that is `wanted`. The chain is read
-        back to it, or to its beginning: O(distance) requests.
+        Find the newest committed entry up to `head` whose record is `wanted`; None if there is
+        none. The chain is read back to it, or to its beginning: O(distance) requests.
         """
         ...
 
     def attached(self, digest: Digest, kind: str, environment: str) -> tuple[LedgerEntry, ...]:
         """
-        The records of `kind` of `environment` attached to `digest`: claims, of which none proves
-        anything. LedgerUnreadableError where there are more than are read.
+        Read the entries of `kind` of `environment` that are attached to `digest`. They are not
+        proven to be in the ledger. LedgerUnreadableError if there are more than the read limit.
         """
         ...
 
     def walk(self, environment: str) -> Generator[LedgerEntry, None, None]:
         """
-        Every committed entry, newest first, each proven by the one after it. They are fetched a
-        portion at a time, as far as somebody goes on asking; who stops early closes it.
+        Yield all committed entries, newest first, each proven by the entry after it.
+
+        They are fetched in portions, on demand; a caller that stops early closes the generator.
         """
         ...
 
     def place(self, tag: Tag) -> tuple[str, int] | None:
-        """The environment and sequence whose entry `tag` names; None for any other tag."""
+        """Parse the tag of an entry into environment and sequence; None for other tags."""
         ...
 
     def tag(self, environment: str, sequence: int | None) -> Tag:
-        """The tag of the entry at `sequence`, or of the head for None."""
+        """Build the tag of the entry at `sequence`, or of the head for None."""
         ...
 
     def tagged(self, environment: str, sequence: int | None) -> InspectedEntry | None:
         """
-        What carries the tag of `sequence`, or of the head for None, with all that is wrong within
-        it; None when there is no such tag. Unlike every other method it takes a broken ledger for
-        an answer: it raises only when the registry itself cannot be asked.
+        Inspect the entry with the tag of `sequence`, or of the head for None; None without such a
+        tag. A corrupt entry is returned with its faults: only RegistryUnavailableError is raised.
         """
         ...
 
     def linked(self, environment: str, digest: Digest) -> InspectedEntry | None:
-        """As `tagged`, for the manifest of `digest`."""
+        """Inspect the entry with the manifest `digest`, under the terms of `tagged`."""
         ...
 
 
 class Ledger(LedgerReader, Protocol):
-    """The ledger with its writes. They happen under the environment's lease."""
+    """The ledger with its writes, for a caller that holds the environment's lease."""
 
     def stage(self, draft: LedgerDraft) -> LedgerEntry:
         """
-        Store the record's manifest and tag it with its sequence; the blob of `record.to_bytes()`
-        is there already. It does not count yet.
+        Store the manifest of the record and tag it with its sequence, without committing it.
+
+        The blob of `record.to_bytes()` is already in the registry.
         """
         ...
 
     def commit(self, entry: LedgerEntry) -> None:
-        """Make `entry` the head: from here on it counts."""
+        """Commit `entry` by making it the head."""
         ...
 
     def confirm(self, entry: LedgerEntry) -> None:
-        """Read the head back; ConflictError when it turns out to be another than `entry`."""
+        """Read the head back; ConflictError if it is not `entry`."""
         ...
 
     def attach(self, entry: LedgerEntry) -> None:
         """
-        List `entry` among the referrers of the artifact it speaks of. It counts by its place in
-        the chain; being listed only makes it quick to find.
+        List `entry` among the referrers of its artifact, so that it is found quickly. An entry is
+        valid by its position in the chain, also without the listing.
         """
         ...

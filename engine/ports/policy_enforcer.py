@@ -1,4 +1,4 @@
-"""The policies of manifest.yaml, whoever evaluates them."""
+"""The evaluation of the policies in manifest.yaml."""
 
 from typing import Protocol
 
@@ -6,16 +6,20 @@ from engine.domain.policy import EnforcementResult, PolicySubject
 
 
 class PolicyEnforcer(Protocol):
+    """Evaluates policies about an artifact."""
+
     def enforce(self, subject: PolicySubject) -> EnforcementResult:
         """
-        Judge by every policy; the verdict is the same in a dry run. A policy that cannot be
-        evaluated is a violation that blocks. Only a registry that cannot be read is an error.
+        Evaluate all policies, in dry runs too.
+
+        A policy that cannot be evaluated is a violation that blocks. RegistryUnavailableError if
+        the registry cannot be read.
         """
         ...
 
 
 class NoPolicies:
-    """Implements `PolicyEnforcer` where none are configured: the baseline rules remain."""
+    """Implements `PolicyEnforcer` without policies; the baseline rules remain."""
 
     def enforce(self, subject: PolicySubject) -> EnforcementResult:  # noqa: ARG002 - the port's shape
         return EnforcementResult(())

@@ -1,4 +1,4 @@
-"""Records kept near, for views of thousands of them: a copy that any loss leaves harmless."""
+"""A local cache of records for large views; losing it is harmless."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from engine.domain.status import EnvironmentStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
+class CachedRange:
     """
-    Which part of a ledger is kept: without a gap from `first` to `last`. `digest` is that of the
-    last; `before` that of the entry before the first, None once the first is the ledger's first.
+    The cached part of a ledger, without gaps from sequence `first` to `last`. `digest` is that of
+    the last entry, `before` that of the entry before the first, None if there is none.
     """
 
     first: int
@@ -26,10 +26,10 @@ class Covered:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRecord:
+class CachedRecord:
     """
-    A record and its place; `digest` is that of its entry. `until` is when the next version took
-    its place in the environment, None while it runs and for records that bring no version.
+    A cached record and its position; `digest` is that of its entry. `until` is the time (UTC) when
+    the next version replaced it, None while it runs and for records without a version.
     """
 
     environment: str
@@ -40,56 +40,56 @@ class KeptRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenStatus:
-    """What an environment was like when the registry last said so."""
+class CachedStatus:
+    """The status of an environment as read from the registry at a time (UTC)."""
 
     status: EnvironmentStatus
     at: datetime
 
 
-# Where a page ends: the time, environment and sequence of its last record.
+# The end of a page: the time, environment and sequence of its last record.
 Cursor = tuple[datetime, str, int]
 
 
 class RecordStore(Protocol):
-    """Every method raises StoreUnavailableError when what is kept cannot be used."""
+    """A cache of records and statuses. Methods raise StoreUnavailableError if it is unusable."""
 
-    def covered(self, environment: str) -> Covered | None: ...
+    def covered(self, environment: str) -> CachedRange | None: ...
 
     def extend(
         self,
         environment: str,
         entries: Iterable[LedgerEntry],
-        before: Covered | None,
-        after: Covered,
+        before: CachedRange | None,
+        after: CachedRange,
     ) -> bool:
-        """Keep `entries` too; False, and nothing kept, unless `before` is what is covered now."""
+        """Add `entries`; False without a change unless `before` is the range cached now."""
         ...
 
     def forget(self, environment: str) -> None: ...
 
     def page(
         self, selection: Selection, limit: int, after: Cursor | None = None
-    ) -> tuple[KeptRecord, ...]:
-        """The newest `limit` that `selection` admits, newest first, those after `after`."""
+    ) -> tuple[CachedRecord, ...]:
+        """Read the newest `limit` records that match, newest first; with `after`, the next page."""
         ...
 
-    def by_id(self, record_id: str) -> KeptRecord | None: ...
+    def by_id(self, record_id: str) -> CachedRecord | None: ...
 
     def versions(self, limit: int) -> tuple[str, ...]:
-        """The versions that something last happened to, newest first."""
+        """List the versions with the newest records, newest first."""
         ...
 
     def placed(self, versions: Sequence[str]) -> frozenset[tuple[str, str]]:
-        """Pairs of a version and an environment it was promoted or returned to."""
+        """Find the pairs of a version and an environment it was promoted or rolled back to."""
         ...
 
     def count(self) -> dict[tuple[str, str], int]:
-        """How many records are kept, by environment and kind."""
+        """Count the cached records by environment and kind."""
         ...
 
-    def see(self, seen: Iterable[SeenStatus]) -> None: ...
+    def see(self, seen: Iterable[CachedStatus]) -> None: ...
 
-    def seen(self) -> tuple[SeenStatus, ...]: ...
+    def seen(self) -> tuple[CachedStatus, ...]: ...
 
     def close(self) -> None: ...

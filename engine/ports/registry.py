@@ -1,4 +1,4 @@
-"""A repository in an OCI registry: its reading half, and its writes."""
+"""A repository in an OCI registry, for reading and for writing."""
 
 from typing import BinaryIO, Protocol, runtime_checkable
 
@@ -9,77 +9,81 @@ from engine.domain.manifest import Descriptor, Manifest
 
 class RegistryReader(Protocol):
     """
-    The reading half of one repository. Planning gets only this half, so a dry run cannot write.
+    Reads one repository. Planning gets only this interface, so a dry run cannot write.
 
-    Every method raises RegistryUnavailableError when there is no usable answer within the
-    configured time, RegistryAccessError for 401 and 403 (which are never "absent"), and
-    RegistryAnswerError for an answer that cannot be true.
+    Methods raise RegistryUnavailableError without a usable response within the configured time,
+    RegistryAccessError for 401 and 403 (which never mean "absent"), and RegistryAnswerError for an
+    inconsistent response.
     """
 
     @property
     def reference(self) -> str:
-        """`host/repository`, or the layout's path: what `@sha256:…` is appended to."""
+        """`host/repository`, or the path of a layout; `@sha256:…` can be appended."""
         ...
 
     def resolve(self, tag: Tag) -> Digest | None:
-        """The digest `tag` points at now; None when there is no such tag. One request."""
+        """Find the digest of `tag`; None if there is no such tag. One request."""
         ...
 
     def fetch(self, reference: Tag | Digest) -> Manifest | None:
         """
-        The manifest of any of the four media types, its bytes as stored, at most 4 MiB; None when
-        absent. Content that does not hash to the digest asked for, or to the one the registry
-        names, is a RegistryAnswerError. One request.
+        Fetch a manifest of any of the four media types, as stored, at most 4 MiB; None if absent.
+
+        RegistryAnswerError if the content does not have the requested digest, or the one that the
+        registry names. One request.
         """
         ...
 
     def blob(self, digest: str, limit: int) -> bytes:
         """
-        A whole blob of at most `limit` bytes, its digest checked; RegistryAnswerError when it is
-        larger or altered, ContentMissingError when it is absent.
+        Read a whole blob of at most `limit` bytes and check its digest. RegistryAnswerError if it
+        is larger or altered, ContentMissingError if it is absent.
         """
         ...
 
     def save(self, digest: str, size: int, file: BinaryIO) -> None:
         """
-        Write a blob of `size` bytes to `file`, which is empty and can be read and sought: its size
-        and digest are checked. Memory does not grow with `size`; the time-out is for each piece.
-        What is in `file` after an error is nothing.
+        Write a blob of `size` bytes to `file` and check its size and digest.
+
+        `file` is empty, readable and seekable; after an error, discard it. Memory does not grow
+        with `size`; the timeout applies to each chunk.
         """
         ...
 
     def tags(self) -> tuple[Tag, ...]:
-        """Every tag of the repository, all pages of them; empty for an unknown repository."""
+        """List all tags of the repository, from all pages; empty for an unknown repository."""
         ...
 
     def referrers(
         self, subject: Digest, artifact_type: str | None = None
     ) -> tuple[Descriptor, ...]:
         """
-        The manifests attached to `subject`: the referrers API where the registry has it, else the
-        tag-schema fallback (distribution-spec 1.1, "Listing Referrers"). A listing proves nothing:
-        callers fetch what is listed and look at its `subject`.
+        List the manifests attached to `subject`, by the referrers API if the registry has it, else
+        by the tag schema (distribution-spec 1.1, "Listing Referrers").
+
+        A listing proves nothing: callers fetch the manifests and check their `subject`.
         """
         ...
 
 
 class Upload(Protocol):
-    """A blob upload that was opened before its content was known, which saves a round trip."""
+    """A blob upload, opened before its content is known to save a round trip."""
 
     def finish(self, content: bytes) -> Descriptor:
-        """Store `content` and check the answer; the descriptor has no media type of its own."""
+        """Store `content` and check the response; the descriptor has a generic media type."""
         ...
 
     def discard(self) -> None:
         """
-        End an upload that was not made use of, so that nothing is left of it: one request, none
-        after `finish`. Never an error: a session the registry keeps all the same ends by itself.
+        Cancel an unused upload: one request, or none after `finish`.
+
+        It raises nothing: a session that the registry does not cancel expires.
         """
         ...
 
 
 class Registry(RegistryReader, Protocol):
-    """One repository in an OCI registry, with its writes. Only the executor is given this."""
+    """Reads and writes one repository in an OCI registry. Only the executor writes with it."""
 
     def open_upload(self) -> Upload:
         """Open an upload session. One request."""
@@ -87,38 +91,42 @@ class Registry(RegistryReader, Protocol):
 
     def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
         """
-        Store the very bytes of `manifest` under `tag`, or by digest alone. One request.
+        Store the exact bytes of `manifest` under `tag`, or by digest alone. One request.
 
-        TagExistsError when the registry keeps its tags immutable and `tag` is another manifest;
-        when it already is this one, that counts as done. The answer is checked; reading the tag
-        back is the caller's part, so that it can be done beside other requests.
+        TagExistsError if the registry has immutable tags and `tag` is another manifest; if it is
+        this one already, nothing is done. The response is checked; the caller reads the tag back,
+        in parallel to other requests.
         """
         ...
 
     def attach(self, subject: Digest, referrer: Descriptor) -> None:
         """
-        Make `referrer` (already stored, with `subject` in its manifest) appear in
-        `referrers(subject)`: nothing to do where the API works, else one careful change of the
-        fallback index. The caller holds the lease of whoever else may write that index.
+        List `referrer` (already stored, with `subject` in its manifest) in `referrers(subject)`.
+
+        Where the referrers API works, nothing is done; else the fallback index is changed. The
+        caller holds the lease of that index.
         """
         ...
 
 
 @runtime_checkable
-class Vouching(Protocol):
-    """A registry that knows its users."""
+class AuthenticatingRegistry(Protocol):
+    """A registry that authenticates its users."""
 
     def check_user(self) -> UserCheck:
         """
-        Whether it tells users apart: it accepts its password from the user of `sign_in`, and
-        refuses the same password under a random user name. Asked once, for at most 10 seconds;
-        whatever is no clear answer (401 or 403, and success) means that it does not.
+        Check that the registry distinguishes its users: it accepts the password of the user of
+        `sign_in`, and refuses it (401 or 403) under a random user name.
+
+        Any other response means that it does not. Checked once, for at most 10 seconds.
         """
         ...
 
     def sign_in(self) -> str | None:
         """
-        The user whose credentials it asked for and accepted in this run; None for nobody, at no
-        request where there are no credentials. RegistryUnavailableError when it does not answer.
+        Find the user whose credentials the registry asked for and accepted in this run.
+
+        None if there is none; without credentials no request is sent. RegistryUnavailableError if
+        the registry does not respond.
         """
         ...

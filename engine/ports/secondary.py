@@ -1,4 +1,4 @@
-"""Secondary registries: what gets what the primary has (FR-028 … FR-030)."""
+"""Secondary registries, which get the artifacts and tags of the primary (FR-028 … FR-030)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from engine.domain.record import RegistrySync
 
 @dataclass(frozen=True, slots=True)
 class TagCopy:
-    """A tag to be the same on the secondary; an immutable one is never moved there."""
+    """A tag to copy to the secondary; an immutable one is never moved there."""
 
     tag: Tag
     manifest: Manifest
@@ -19,10 +19,12 @@ class TagCopy:
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class CopiedArtifact:
     """
-    What was copied and is not visible yet: `attached` are the referrers by subject, `tagged` the
-    tags cosign gives to signatures. `sent` counts the bytes of blobs that were not there before.
+    A copied artifact that is not visible yet.
+
+    `attached` are the referrers by subject, `tagged` the tags of cosign's signatures. `sent` counts
+    the bytes of the blobs that were sent.
     """
 
     root: Digest
@@ -33,34 +35,37 @@ class Copied:
 
 class Mirror(Protocol):
     """
-    One secondary registry. Each call is over within its `timeout_seconds`, counted anew as
-    long as content comes on, and raises a PromotionError for whichever side failed; repeating it
-    goes on where it stopped.
+    One secondary registry.
+
+    Each call ends within `timeout_seconds` after the last content arrived. It raises the
+    PromotionError of the side that failed; a repeated call continues where it stopped.
     """
 
     @property
     def reference(self) -> str:
-        """How people know it: `host/repository`, or the path of a layout."""
+        """The name for people: `host/repository`, or the path of a layout."""
         ...
 
-    def copy(self, manifest: Manifest) -> Copied:
+    def copy(self, manifest: Manifest) -> CopiedArtifact:
         """
-        Copy by digest, untagged, all that `manifest` names and all that is attached to it: the
-        index and its children, config and layers, referrers and cosign's signatures. What is there
-        already is not sent. Its digest is compared afterwards.
+        Copy `manifest` with all its content by digest, without tags: the index and its children,
+        config and layers, referrers and cosign's signatures.
+
+        Content that the secondary has already is not sent. The digest is compared afterwards.
         """
         ...
 
-    def publish(self, copied: Sequence[Copied], tags: Iterable[TagCopy]) -> tuple[str, ...]:
+    def publish(self, copied: Sequence[CopiedArtifact], tags: Iterable[TagCopy]) -> tuple[str, ...]:
         """
-        Make what was copied visible: list the referrers, then write `tags` in their order, each
-        read back; returns what had to be changed. TagExistsError for an immutable tag that is
-        another manifest there.
+        Make copied artifacts visible: list their referrers, then write `tags` in order and read
+        each one back. Returns the names of all that was changed.
+
+        TagExistsError if an immutable tag is another manifest there.
         """
         ...
 
     def resolve(self, tag: Tag) -> Digest | None:
-        """The digest `tag` has there; None when there is no such tag."""
+        """Find the digest of `tag` on the secondary; None if there is no such tag."""
         ...
 
 

@@ -1,6 +1,6 @@
-"""What the engine tells about itself: spans, numbers, and the trace its log lines belong to."""
+"""Telemetry of the engine: spans, metrics, and the trace id of log lines."""
 
-# ruff: noqa: ARG002 - whoever tells nobody needs no arguments.
+# ruff: noqa: ARG002 - implementations that do nothing use no arguments.
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -11,7 +11,7 @@ from engine.domain.errors import PromotionError
 
 Attribute = str | bool | int | float
 
-# The trace a thread works for; pools do not hand it on, `tracing` does.
+# The trace id of the current thread. Pools do not pass it on to their threads; `tracing` sets it.
 CURRENT_TRACE: ContextVar[str | None] = ContextVar("floe_trace", default=None)
 
 # Names and labels of metrics. Durations are seconds.
@@ -26,7 +26,7 @@ WEBHOOK_DELIVERIES = "floe_webhook_deliveries_total"  # outcome
 
 @contextmanager
 def tracing(trace_id: str) -> Iterator[None]:
-    """What this thread logs belongs to `trace_id`, 32 hex digits."""
+    """Set the trace id (32 hex digits) for the log lines of this thread."""
     token = CURRENT_TRACE.set(trace_id)
     try:
         yield
@@ -35,68 +35,69 @@ def tracing(trace_id: str) -> Iterator[None]:
 
 
 class Span(Protocol):
-    """A piece of work that is under way; other threads than its own may use it too."""
+    """An open span; any thread may use it."""
 
     def note(self, **attributes: Attribute) -> None:
-        """Add what is only known by now."""
+        """Add attributes."""
         ...
 
     def end(self, outcome: str, error: PromotionError | None = None) -> None:
-        """How the work ended, as `floe.outcome` and `floe.reason_code`; an `error` fails it."""
+        """Set `floe.outcome` and `floe.reason_code`; with an `error` the span has failed."""
         ...
 
     def fail(self, reason: str) -> None:
-        """The work did not succeed; nothing was raised for it."""
+        """Mark the span as failed, without an exception."""
         ...
 
     def span(self, name: str, **attributes: Attribute) -> "AbstractContextManager[Span]":
-        """A part of this piece of work, in whatever thread it is done."""
+        """Open a child span, in any thread."""
         ...
 
 
 class Tracer(Protocol):
-    """Never raises, never waits: what cannot be told is not told."""
+    """Exports spans. It never raises or blocks; spans that cannot be exported are dropped."""
 
     def trace(
         self, trace_id: str, name: str, **attributes: Attribute
     ) -> AbstractContextManager[Span]:
         """
-        The first span of the trace `trace_id` (32 hex digits, as in the record); spans inside are
-        its parts. When floe was started within that trace (TRACEPARENT), it is a part itself.
+        Open the root span of the trace `trace_id` (32 hex digits, as in the record).
+
+        If floe was started within that trace (TRACEPARENT), it is a child span.
         """
         ...
 
     def span(self, name: str, **attributes: Attribute) -> AbstractContextManager[Span]:
         """
-        A part of what this thread is doing; an error that leaves it is its outcome.
+        Open a child of this thread's span; an exception in it is its outcome.
 
-        Where nothing is under way, nothing is told.
+        Without an open span in this thread, it does nothing.
         """
         ...
 
     def close(self) -> None:
-        """Tell what is left, for a few seconds at most."""
+        """Export the remaining spans, for a few seconds at most."""
         ...
 
 
 class Metrics(Protocol):
-    """Numbers for whoever watches. Never raises, never waits."""
+    """Records metrics. It never raises or blocks."""
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None:
-        """Add to a total."""
+        """Add to a counter."""
         ...
 
     def observe(self, name: str, seconds: float, **labels: str) -> None:
-        """One more duration."""
+        """Add a duration in seconds to a histogram."""
         ...
 
     def level(self, name: str, value: float, **labels: str) -> None:
-        """How many there are now."""
+        """Set a gauge."""
         ...
 
 
 class NoSpan:
-    """Implements `Span` for nobody."""
+    """Implements `Span` without effect."""
 
     def note(self, **attributes: Attribute) -> None: ...
 
@@ -109,7 +110,7 @@ class NoSpan:
 
 
 class NoTracer:
-    """Implements `Tracer` where nobody asked for spans; log lines still know their trace."""
+    """Implements `Tracer` without spans; log lines still have their trace id."""
 
     @contextmanager
     def trace(self, trace_id: str, name: str, **attributes: Attribute) -> Iterator[Span]:
@@ -123,7 +124,7 @@ class NoTracer:
 
 
 class NoMetrics:
-    """Implements `Metrics` where nobody watches."""
+    """Implements `Metrics` without effect."""
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None: ...
     def observe(self, name: str, seconds: float, **labels: str) -> None: ...

@@ -1,4 +1,4 @@
-"""Who signed an artifact."""
+"""The verification of signatures."""
 
 from typing import Protocol
 
@@ -9,17 +9,20 @@ from engine.ports.registry import RegistryReader
 
 
 class Verifier(Protocol):
+    """Verifies the signatures of artifacts."""
+
     def verify(self, registry: RegistryReader, manifest: Manifest) -> SignatureVerdict:
         """
-        Whether somebody who is trusted signed `manifest`, by what is attached to it in `registry`.
+        Verify the signatures that are attached to `manifest` in `registry`.
 
-        A bad or missing signature is a verdict; only a registry that cannot be read is an error.
+        A bad or missing signature is a verdict. RegistryUnavailableError if `registry` cannot be
+        read.
         """
         ...
 
 
 class NoVerifier:
-    """Implements `Verifier` where no key and no issuer is configured: nothing can be verified."""
+    """Implements `Verifier` without keys and issuers: it raises UnconfiguredError."""
 
     def verify(self, registry: RegistryReader, manifest: Manifest) -> SignatureVerdict:  # noqa: ARG002 - the port's shape
         raise UnconfiguredError(

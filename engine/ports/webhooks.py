@@ -1,4 +1,4 @@
-"""What is still to be told to others, kept so that a restart loses none of it."""
+"""The delivery of webhooks, with an outbox that survives restarts."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -12,87 +12,90 @@ from engine.domain.record import AnyRecord
 
 class Outbox(Protocol):
     """
-    Deliveries until they are done. Survives kill -9; several processes may share it.
+    Stores deliveries until they are done. It survives kill -9; several processes may share it.
 
     Every method waits a few seconds for another writer, then raises StoreUnavailableError.
     """
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
-        """Keep all of them, due at once; those whose id was ever added (for 30 days) are not."""
+        """Store `deliveries`, due at once; skip those whose id was added in the last 30 days."""
         ...
 
     def take(self, now: datetime, lasting: timedelta, limit: int = 20) -> tuple[Delivery, ...]:
         """
-        What is due, the oldest first, for the caller alone until `now + lasting`. Whoever dies
-        over it leaves it due again then.
+        Claim due deliveries, oldest first, until `now + lasting`.
+
+        If the caller dies before it finishes one, that delivery is then due again.
         """
         ...
 
     def next_due(self) -> datetime | None:
-        """When something is due next; None when nothing waits."""
+        """The time of the next due delivery; None if none is waiting."""
         ...
 
     def done(self, delivery: Delivery, now: datetime) -> None:
-        """It arrived."""
+        """Remove a delivery that succeeded."""
         ...
 
     def again(self, delivery: Delivery, problem: str, at: datetime) -> None:
-        """It did not arrive and is due again at `at`; counts as an attempt."""
+        """Schedule a failed attempt for a retry at `at`, and count the attempt."""
         ...
 
     def failed(self, delivery: Delivery, problem: str, now: datetime) -> None:
-        """It did not arrive and is given up; counts as an attempt."""
+        """Mark a delivery as failed for good, and count the attempt."""
         ...
 
     def failures(self, limit: int = 100) -> tuple[Delivery, ...]:
-        """What was given up, the newest first."""
+        """List the failed deliveries, newest first."""
         ...
 
     def redeliver(self, delivery_id: str, now: datetime) -> bool:
-        """Make what was given up due again, with all its attempts; False when there is none."""
+        """Make a failed delivery due again, with all its attempts; False if there is none."""
         ...
 
     def waiting(self) -> int:
-        """How many are still to be delivered."""
+        """Count the waiting deliveries."""
         ...
 
 
 class Announcer(Protocol):
     """
-    Tells others what happened. None of the first three raises: a failing webhook stops nothing
-    (FR-043). The others raise StoreUnavailableError while the outbox cannot be used.
+    Delivers records to webhooks.
+
+    The first three methods raise nothing: a failing webhook stops nothing (FR-043). The others
+    raise StoreUnavailableError while the outbox cannot be used.
     """
 
     def announce(self, record: AnyRecord) -> None:
-        """Keep what is to be told of `record`, at once; it is delivered by `deliver_due`."""
+        """Store the deliveries of `record`; `deliver_due` sends them."""
         ...
 
     def deliver_due(self, seconds: float = 5) -> None:
-        """Tell what is due, for at most `seconds`; what is left waits for the next call."""
+        """Send the due deliveries for at most `seconds`; the rest waits for the next call."""
         ...
 
     def keep_delivering(self, stop: Event) -> None:
         """
-        Tell what is due until `stop` is set, each webhook within its own time: the loop of a
-        server, in a thread of its own.
+        Send due deliveries until `stop` is set, each webhook with its own timeout. A server runs
+        this loop in a thread.
         """
         ...
 
     def undelivered(self, limit: int = 100) -> tuple[Undelivered, ...]:
-        """What was given up, the newest first."""
+        """List the failed deliveries, newest first."""
         ...
 
     def waiting(self) -> int:
-        """How many are still to be delivered."""
+        """Count the waiting deliveries."""
         ...
 
     def redeliver(self, delivery_id: str) -> bool:
-        """Have it tried again, with all its attempts; False where nothing of that id failed."""
+        """Make a failed delivery due again, with all its attempts; False for an unknown id."""
         ...
 
 
-class Nobody:
-    """Implements `Announcer` where no webhook is configured."""
+class NoWebhooks:
+    """Implements `Announcer` without webhooks."""
 
     def announce(self, record: AnyRecord) -> None: ...
     def deliver_due(self, seconds: float = 5) -> None: ...
@@ -110,30 +113,32 @@ class Nobody:
         return False
 
 
-NOBODY = Nobody()
+NO_WEBHOOKS = NoWebhooks()
 
 
-def try_again(announcer: Announcer, wanted: str) -> tuple[str, ...]:
+def redeliver_failed(announcer: Announcer, wanted: str) -> tuple[str, ...]:
     """
-    Try once more what was given up: the delivery of that id, or `all`. The ids that were tried;
-    DeliveryNotFoundError when nothing of that id was given up.
+    Send a failed delivery again, by its id or `all` of them; returns the ids that were sent.
+
+    DeliveryNotFoundError if no delivery of that id has failed.
     """
-    again = tuple(_revived(announcer, wanted))
+    again = tuple(_make_due(announcer, wanted))
     if not again and wanted != "all":
         raise DeliveryNotFoundError(
-            f"No delivery '{wanted}' was given up: see floe platform webhooks", {"id": wanted}
+            f"No failed delivery '{wanted}'. List them with: floe platform webhooks",
+            {"id": wanted},
         )
     if again:
         announcer.deliver_due()
     return again
 
 
-def _revived(announcer: Announcer, wanted: str) -> Iterator[str]:
+def _make_due(announcer: Announcer, wanted: str) -> Iterator[str]:
     if wanted != "all":
         yield from [wanted] if announcer.redeliver(wanted) else []
         return
     seen: set[str] = set()
-    # Listed in pieces, and what fails again meanwhile is not tried twice.
+    # They are listed in portions, and a delivery that fails again is not sent twice.
     while new := [each.delivery.id for each in announcer.undelivered()]:
         new = [each for each in new if each not in seen]
         if not new:

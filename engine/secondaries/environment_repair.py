@@ -20,7 +20,7 @@ from engine.domain.manifest import Manifest
 from engine.domain.mirroring import EnvironmentSync
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.ports import Leases, LedgerReader, RegistryReader
-from engine.ports.secondary import Copied, Mirror, TagCopy
+from engine.ports.secondary import CopiedArtifact, Mirror, TagCopy
 from engine.secondaries.replication import lease_of
 
 
@@ -42,7 +42,7 @@ class EnvironmentRepair:
     changed: list[str] = field(default_factory=list)
     errors: list[PromotionError] = field(default_factory=list)
     sent: int = 0
-    copied: dict[Digest, Copied] = field(default_factory=dict)
+    copied: dict[Digest, CopiedArtifact] = field(default_factory=dict)
     refused: dict[Digest, PromotionError] = field(default_factory=dict)
 
     def row(self) -> EnvironmentSync:

@@ -9,7 +9,7 @@ from engine.domain.ledger import LedgerEntry
 from engine.domain.mirroring import SyncReport
 from engine.domain.record import AnyRecord, PromotionRecord, RegistrySync, RollbackRecord
 from engine.domain.text import printable
-from engine.ports.secondary import Copied
+from engine.ports.secondary import CopiedArtifact
 
 _MAX_WORDS = 500
 
@@ -19,7 +19,7 @@ class Copies:
     """`outcomes` are in the order of manifest.yaml; `copied` has what arrived, by registry."""
 
     outcomes: tuple[RegistrySync, ...] = ()
-    copied: Mapping[str, Copied] = field(default_factory=dict)
+    copied: Mapping[str, CopiedArtifact] = field(default_factory=dict)
 
     def recorded(self, record: AnyRecord) -> AnyRecord:
         """`record`, saying how the content arrived."""

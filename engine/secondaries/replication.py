@@ -15,7 +15,7 @@ from engine.domain.plan import Action, Effect, Plan, TagWrite
 from engine.domain.record import PromotionRecord, RegistrySync, RollbackRecord
 from engine.domain.result import Result
 from engine.ports import Leases, LedgerReader, RegistryReader
-from engine.ports.secondary import Copied, Mirror, Outcomes, TagCopy
+from engine.ports.secondary import CopiedArtifact, Mirror, Outcomes, TagCopy
 from engine.secondaries.outcomes import NO_COPIES, Copies, failed, synced
 
 _log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class MirroredSecondaries:
 
     def prepare(self, manifest: Manifest) -> Copies:
         """Copy `manifest` and all that belongs to it, untagged: nobody sees it yet."""
-        copied: dict[str, Copied] = {}
+        copied: dict[str, CopiedArtifact] = {}
 
         def copy(mirror: Mirror) -> RegistrySync:
             found = copied[mirror.reference] = mirror.copy(manifest)
@@ -146,7 +146,11 @@ class MirroredSecondaries:
         return Copies(tuple(after.get(each.registry, each) for each in copies.outcomes), {})
 
     def _publish(
-        self, mirror: Mirror, copied: Copied, entry: LedgerEntry, writes: tuple[TagWrite, ...]
+        self,
+        mirror: Mirror,
+        copied: CopiedArtifact,
+        entry: LedgerEntry,
+        writes: tuple[TagWrite, ...],
     ) -> None:
         """In the order of the primary: immutable tags, records, head, and what is followed last."""
         head = TagCopy(self.ledger.tag(entry.environment, None), entry.manifest, immutable=False)

@@ -81,7 +81,7 @@ def test_the_requester_cannot_approve(stage):
 
     [told] = eventually(lambda: stage.private_texts(ALICE))
     assert told.startswith("Not approved: ")
-    assert "Somebody else must decide" in told
+    assert "Another person must decide" in told
     assert stage.platform.changes.get(change.id).approvals == ()
 
 
@@ -111,7 +111,7 @@ def test_one_of_two_approvals_is_shown_and_the_buttons_stay(tmp_path):
         approve(stage, change, BOB)
         [told] = eventually(lambda: stage.private_texts(BOB))
         assert "approved c-" in told
-        assert "Somebody else is needed" in told
+        assert "Another person is needed" in told
 
 
 @pytest.mark.requirement("SL-003")

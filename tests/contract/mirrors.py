@@ -14,7 +14,7 @@ from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Digest, Tag
 from engine.domain.manifest import Manifest
 from engine.ports import Registry
-from engine.ports.secondary import Copied, TagCopy
+from engine.ports.secondary import CopiedArtifact, TagCopy
 from tests.builders import IMAGE_CONFIG, IMAGE_LAYER, Artifact, descriptor, image, index, referrer
 from tests.peers.fake_registry import FakeRegistry
 
@@ -46,7 +46,7 @@ def mirror_to(source: Registry, target: DistributionRegistry | Path) -> Registry
     )
 
 
-def copied(mirror: RegistryMirror, manifest: Manifest, *tags: Tag) -> Copied:
+def copied(mirror: RegistryMirror, manifest: Manifest, *tags: Tag) -> CopiedArtifact:
     """Copied and made visible under `tags`."""
     found = mirror.copy(manifest)
     mirror.publish((found,), [TagCopy(tag, manifest, immutable=True) for tag in tags])

@@ -236,7 +236,7 @@ def test_a_read_only_disk_can_be_read_and_refuses_writes(small_disk):
     assert LayoutRegistry(small_disk).fetch(Tag("v1")) == artifact.manifest
 
 
-NOBODY = """
+NO_WEBHOOKS = """
 import os, pathlib, sys
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
@@ -270,7 +270,7 @@ def test_missing_permissions_are_said_in_one_sentence(tmp_path, mode, said):
     for directory in directories:
         directory.chmod(0o555)
 
-    argv = [sys.executable, "-c", NOBODY]
+    argv = [sys.executable, "-c", NO_WEBHOOKS]
     environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(argv, cwd=root, env=environ, capture_output=True, text=True, check=True)
 

@@ -15,7 +15,7 @@ from engine.domain.errors import ConfigError, ConflictError
 
 REPOSITORY = Path(__file__).parents[2]
 KEY = "registry.acme.com:443/acme/platform"
-NOBODY = 65534
+NO_WEBHOOKS = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 
 HOLD = """
@@ -95,7 +95,9 @@ def base() -> Iterator[Path]:
 
 
 @as_root
-@pytest.mark.parametrize(("first", "second"), [(0, NOBODY), (NOBODY, 0), (NOBODY, NOBODY - 1)])
+@pytest.mark.parametrize(
+    ("first", "second"), [(0, NO_WEBHOOKS), (NO_WEBHOOKS, 0), (NO_WEBHOOKS, NO_WEBHOOKS - 1)]
+)
 def test_users_exclude_each_other_whoever_made_the_file(
     first: int, second: int, base: Path
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from engine.adapters.webhooks import SqliteOutbox, Webhooks
 from engine.domain.errors import StoreUnavailableError
-from engine.ports.webhooks import try_again
+from engine.ports.webhooks import redeliver_failed
 from tests.contract.webhook_kit import Sink, delivering, webhooks
 from tests.domain.records import a_promotion, a_rollback
 from tests.peers.fake_http import Reply
@@ -104,7 +104,7 @@ def test_what_was_given_up_long_ago_is_still_found(sink: Sink, tmp_path: Path) -
     told = webhooks(tmp_path, sink.url())
     oldest = given_up(told, 101)[0]
 
-    again = try_again(told, oldest)
+    again = redeliver_failed(told, oldest)
 
     assert again == (oldest,)
     assert [request.headers["webhook-id"] for request in sink.requests] == [oldest]
@@ -114,7 +114,7 @@ def test_all_that_was_given_up_is_tried_again(sink: Sink, tmp_path: Path) -> Non
     told = webhooks(tmp_path, sink.url())
     ids = given_up(told, 101)
 
-    again = try_again(told, "all")
+    again = redeliver_failed(told, "all")
 
     assert sorted(again) == sorted(ids)
     assert told.undelivered() == ()

@@ -50,7 +50,7 @@ def test_the_requester_and_strangers_may_not_agree(slack):
     ask = slack.ask(root := slack.root("v1.1.0", "Waiting for approval"))
 
     for person, words in (
-        (ALICE, "Somebody else must decide"),
+        (ALICE, "Another person must decide"),
         (DAVE, "Required groups: [release-managers]"),
     ):
         slack.slack.click(person, ask, "floe_approve")

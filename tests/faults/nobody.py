@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from cli.main import floe
 
-NOBODY = 65534
+NO_WEBHOOKS = 65534
 
 
 def main(allowed: str, denied: str, *commands: str) -> None:
@@ -16,8 +16,8 @@ def main(allowed: str, denied: str, *commands: str) -> None:
         _run(line, allowed)
     if os.geteuid() == 0:
         os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+        os.setgid(NO_WEBHOOKS)
+        os.setuid(NO_WEBHOOKS)
     print(json.dumps([_run(line, denied) for line in commands]))
 
 

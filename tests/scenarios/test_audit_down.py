@@ -12,7 +12,7 @@ from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord
 from engine.ports import Registry
 from engine.ports.audit_backend import AuditBackendPlugin
-from engine.ports.webhooks import Nobody
+from engine.ports.webhooks import NoWebhooks
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.audited import Told
@@ -38,7 +38,7 @@ class DownBy(AuditBackendPlugin):
         raise AuditUnavailableError(f"no {limit} records of {environment} can be read")
 
 
-class Dying(Nobody):
+class Dying(NoWebhooks):
     """Dies once the record counts, before `latest` moves."""
 
     def announce(self, record: AnyRecord) -> None:

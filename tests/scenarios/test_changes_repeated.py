@@ -58,9 +58,9 @@ def test_who_agreed_may_repeat_it_until_it_is_carried_out(stage: Stage, tmp_path
 def test_nobody_else_joins_what_is_being_carried_out(stage: Stage) -> None:
     change = stage.approve(stage.ask())
 
-    with pytest.raises(ChangeClosedError, match="is executing: it cannot be decided"):
+    with pytest.raises(ChangeClosedError, match="is executing: it does not wait for approval"):
         stage.approve(change, "carol")
-    with pytest.raises(ChangeClosedError, match="is executing: it cannot be decided"):
+    with pytest.raises(ChangeClosedError, match="is executing: it does not wait for approval"):
         stage.approve(change, "alice")
 
 

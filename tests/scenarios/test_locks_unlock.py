@@ -67,7 +67,7 @@ def test_lock_of_an_unverified_holder_is_lifted_by_those_who_may_promote(engine:
 
     by_holder = unlock(engine, operator=ann)
 
-    assert unlock_of(by_other).authorized_via == "staging asks for no authorization"
+    assert unlock_of(by_other).authorized_via == "staging requires no authorization"
     assert unlock_of(by_holder).authorized_via == "who locked"
 
 

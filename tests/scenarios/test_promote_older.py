@@ -26,7 +26,7 @@ def test_an_older_version_that_was_never_there_is_refused(place: Place, engine: 
     assert isinstance(result.error, OlderVersionError)
     assert result.error.exit_code == 10
     assert str(result.error) == (
-        "v1.0.9 precedes v1.1.0, which staging runs. If it is meant to go there: floe platform "
+        "v1.0.9 precedes v1.1.0, which staging runs. To promote it all the same: floe platform "
         "promote v1.0.9 --to staging --allow-older --reason …"
     )
     assert place.registry.resolve(Tag("v1.0.9-staging")) is None

@@ -62,7 +62,7 @@ def test_the_record_says_who_did_what_when_and_under_which_rules(
     assert (record.operator, record.operator_id) == (ALICE.name, ALICE.id)
     assert (record.identity_source, record.identity_verified) == (ALICE.source, True)
     assert record.authorization_passed
-    assert record.authorized_via == "staging asks for no authorization"
+    assert record.authorized_via == "staging requires no authorization"
     assert NOON < record.promoted_at < NOON + timedelta(minutes=1)
     assert (record.trace_id, record.policy_digest) == (TRACE_ID, POLICY_DIGEST)
     assert (record.dry_run, record.approvals, record.warnings) == (False, (), ())

@@ -11,7 +11,7 @@ from engine.api import Engine
 from engine.audit.record_cache import Records
 from engine.domain.artifact import Version
 from engine.domain.selection import Selection
-from engine.ports.record_cache import KeptRecord
+from engine.ports.record_cache import CachedRecord
 from tests.conftest import Place
 from tests.scenarios.engines import BOB, engine_on, promote
 from tests.scenarios.verbs import artifact, lock, promoted, roll_back, unlock
@@ -32,7 +32,7 @@ def records(engine: Engine, tmp_path: Path) -> Iterator[Records]:
         yield Records(engine.path.names, engine.ledger, kept, engine.clock)
 
 
-def told(kept: tuple[KeptRecord, ...]) -> list[tuple[str, int, str]]:
+def told(kept: tuple[CachedRecord, ...]) -> list[tuple[str, int, str]]:
     return [(each.environment, each.sequence, each.record.kind) for each in kept]
 
 

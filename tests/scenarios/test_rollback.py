@@ -98,7 +98,7 @@ def test_a_tag_set_by_hand_is_no_version_to_return_to(place: Place, engine: Engi
     result = roll_back(engine, "v1.0.0")
 
     assert isinstance(result.error, VersionNotPromotedError)
-    assert "no record says" in str(result.error)
+    assert "was never promoted to" in str(result.error)
     assert kinds(engine) == ["promotion"]
 
 

@@ -14,7 +14,7 @@ from engine.domain.record import LockRecord, UnlockRecord, record_from_bytes
 from engine.domain.selection import Selection
 from engine.domain.state import EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus
-from engine.ports.record_cache import Covered, Cursor, KeptRecord, SeenStatus
+from engine.ports.record_cache import CachedRange, CachedRecord, CachedStatus, Cursor
 from engine.runtime.sqlite_database import SqliteDatabase
 
 FILE_NAME = "records.db"
@@ -83,7 +83,7 @@ class SqliteRecords:
     def close(self) -> None:
         self._database.close()
 
-    def covered(self, environment: str) -> Covered | None:
+    def covered(self, environment: str) -> CachedRange | None:
         with self._database.read() as db:
             return _covered(db, environment)
 
@@ -91,8 +91,8 @@ class SqliteRecords:
         self,
         environment: str,
         entries: Iterable[LedgerEntry],
-        before: Covered | None,
-        after: Covered,
+        before: CachedRange | None,
+        after: CachedRange,
     ) -> bool:
         with self._database.write() as db:
             if _covered(db, environment) != before:
@@ -110,13 +110,13 @@ class SqliteRecords:
 
     def page(
         self, selection: Selection, limit: int, after: Cursor | None = None
-    ) -> tuple[KeptRecord, ...]:
+    ) -> tuple[CachedRecord, ...]:
         where, values = _conditions(selection, after)
         order = " ORDER BY at DESC, environment DESC, sequence DESC LIMIT ?"
         with self._database.read() as db:
             return _kept(db, _FIELDS + where + order, [*values, limit])
 
-    def by_id(self, record_id: str) -> KeptRecord | None:
+    def by_id(self, record_id: str) -> CachedRecord | None:
         with self._database.read() as db:
             return next(iter(_kept(db, f"{_FIELDS} WHERE id = ? LIMIT 1", [record_id])), None)
 
@@ -137,7 +137,7 @@ class SqliteRecords:
             rows = db.execute(counted).fetchall()
         return {(environment, kind): number for environment, kind, number in rows}
 
-    def see(self, seen: Iterable[SeenStatus]) -> None:
+    def see(self, seen: Iterable[CachedStatus]) -> None:
         with self._database.write() as db:
             for each in seen:
                 status = each.status
@@ -148,18 +148,18 @@ class SqliteRecords:
                     "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", [*row, latest, lock]
                 )
 
-    def seen(self) -> tuple[SeenStatus, ...]:
+    def seen(self) -> tuple[CachedStatus, ...]:
         with self._database.read() as db:
             rows = db.execute("SELECT environment, at, state, latest, lock FROM seen").fetchall()
             return tuple(_seen(*row) for row in rows)
 
 
-def _covered(db: Connection, environment: str) -> Covered | None:
+def _covered(db: Connection, environment: str) -> CachedRange | None:
     row = db.execute(_COVERED, [environment]).fetchone()
     if row is None:
         return None
     first, last, digest, before = row
-    return Covered(first, last, Digest(digest), Digest(before) if before else None)
+    return CachedRange(first, last, Digest(digest), Digest(before) if before else None)
 
 
 def _row(entry: LedgerEntry) -> list[Any]:
@@ -206,9 +206,9 @@ def _conditions(selection: Selection, after: Cursor | None) -> tuple[str, list[A
     return (f" WHERE {words}" if words else ""), [value for _, values in asked for value in values]
 
 
-def _kept(db: Connection, statement: str, values: list[Any]) -> tuple[KeptRecord, ...]:
+def _kept(db: Connection, statement: str, values: list[Any]) -> tuple[CachedRecord, ...]:
     return tuple(
-        KeptRecord(
+        CachedRecord(
             environment,
             sequence,
             Digest(digest),
@@ -221,11 +221,11 @@ def _kept(db: Connection, statement: str, values: list[Any]) -> tuple[KeptRecord
     )
 
 
-def _seen(name: str, at: int, state: str, latest: str | None, lock: str | None) -> SeenStatus:
+def _seen(name: str, at: int, state: str, latest: str | None, lock: str | None) -> CachedStatus:
     status = EnvironmentStatus(
         name,
         EnvironmentState.model_validate_json(state),
         Digest(latest) if latest else None,
         LockState.model_validate_json(lock) if lock else None,
     )
-    return SeenStatus(status, moment(at))
+    return CachedStatus(status, moment(at))

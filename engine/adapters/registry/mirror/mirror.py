@@ -16,7 +16,7 @@ from engine.domain.errors import (
     TagExistsError,
 )
 from engine.domain.manifest import Manifest
-from engine.ports.secondary import Copied, TagCopy
+from engine.ports.secondary import CopiedArtifact, TagCopy
 
 _log = logging.getLogger(__name__)
 # As many blobs at once as skopeo sends.
@@ -46,11 +46,11 @@ class RegistryMirror:
     def reference(self) -> str:
         return self._reference
 
-    def copy(self, manifest: Manifest) -> Copied:
+    def copy(self, manifest: Manifest) -> CopiedArtifact:
         with self._worded():
             return self._copied(manifest)
 
-    def publish(self, copied: Sequence[Copied], tags: Iterable[TagCopy]) -> tuple[str, ...]:
+    def publish(self, copied: Sequence[CopiedArtifact], tags: Iterable[TagCopy]) -> tuple[str, ...]:
         with self._worded():
             return tuple(_published(self._target(), copied, tags))
 
@@ -58,7 +58,7 @@ class RegistryMirror:
         with self._worded():
             return self._target().resolve(tag)
 
-    def _copied(self, manifest: Manifest) -> Copied:
+    def _copied(self, manifest: Manifest) -> CopiedArtifact:
         target = self._target()
         with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="floe-copy") as pool:
             found = whole(self._source, manifest, pool)
@@ -72,7 +72,7 @@ class RegistryMirror:
                     f"{target.reference} took {each.digest} and does not have it: look at its "
                     "storage"
                 )
-        return Copied(found.root, found.attached, found.tagged, sent)
+        return CopiedArtifact(found.root, found.attached, found.tagged, sent)
 
     @contextmanager
     def _worded(self) -> Iterator[None]:
@@ -96,7 +96,9 @@ def _is_known(target: Side, digest: Digest) -> bool:
         return False
 
 
-def _published(target: Side, copied: Sequence[Copied], tags: Iterable[TagCopy]) -> Iterator[str]:
+def _published(
+    target: Side, copied: Sequence[CopiedArtifact], tags: Iterable[TagCopy]
+) -> Iterator[str]:
     """What had to be changed, by name."""
     for each in copied:
         for subject, referrers in each.attached.items():
