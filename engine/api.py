@@ -58,8 +58,7 @@ class Engine(Runs):
 
     def status(self, environment: str | None = None) -> tuple[EnvironmentStatus, ...]:
         """
-        Read the status of all environments in path order, or of `environment` alone; two requests
-        each, in parallel.
+        Read the status of all environments, or of one; two requests each, in parallel.
 
         An environment that cannot be read is a row with its error. RegistryUnavailableError if
         none can be read, unless their ledgers are corrupt.
@@ -151,11 +150,7 @@ class Engine(Runs):
         return selected(self.ledger, names, selection, limit)
 
     def entry(self, environment: str, sequence: int) -> LedgerEntry | None:
-        """
-        Read the committed entry at `sequence` over the links from the head, which prove it.
-
-        None if there is none, LedgerUnreadableError for broken links.
-        """
+        """Read the entry at `sequence`, proven by the head; LedgerUnreadableError if corrupt."""
         head = self.ledger.head(self.path.environment(environment).name)
         if head is None or not 0 < sequence <= head.sequence:
             return None
