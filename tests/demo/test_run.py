@@ -1,10 +1,12 @@
 """`make demo`: every command of it ends as it says."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 
+from tests.docs.commands import transcripts
 from tests.docs.pages import ROOT
 
 
@@ -29,3 +31,13 @@ def test_the_demo_ends_as_it_should_and_tells_all_of_it() -> None:
     ):
         assert said in ran.stdout
     assert "Traceback" not in ran.stdout + ran.stderr
+    [tour] = [block for block in transcripts() if block.page.name == "tour.md"]
+    assert _commands(f"$ make demo\n{ran.stdout}") == _commands(tour.text), (
+        "python -m demo.transcript"
+    )
+
+
+def _commands(text: str) -> list[str]:
+    """The commands of a transcript and how they ended, with no change's own id."""
+    lines = re.findall(r"^\S*\$ .*|^\(exit code .*", text, re.MULTILINE)
+    return [re.sub(r"c-[0-9a-f]{8}", "c-…", line) for line in lines]

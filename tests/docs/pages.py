@@ -24,7 +24,8 @@ class Block:
 
 
 def blocks(*kinds: str) -> list[Block]:
-    return [block for page in PAGES for block in _blocks(page) if block.kind in kinds]
+    """Those of `kinds`, or all of them."""
+    return [b for page in PAGES for b in _blocks(page) if not kinds or b.kind in kinds]
 
 
 def links(page: Path) -> list[str]:

@@ -25,6 +25,7 @@ from tests.scenarios.commands import Finished, Floe
 
 PRIMARY, SECONDARY = "oci://harbor.example.com/acme/platform", "eu.example.com/"
 VERSION = "v1.0.0"
+SOURCE = "https://git.example.com/acme/platform"
 JOB = "repo:acme/platform:environment:production"
 # What the programs of the pages' gates print when there is nothing to say against an artifact.
 _PROGRAMS = {
@@ -87,7 +88,10 @@ def platform_of(text: str, folder: Path, registry: str) -> Iterator[Platform]:
     What the manifest `text` asks for, in `folder`. `registry` is `host/repository` of a real
     registry; manifests about signatures have an image layout, where bundles are found.
     """
-    key, artifact = SigningKey.new(), image(b"platform")
+    key, artifact = (
+        SigningKey.new(),
+        image(b"platform", annotations={"org.opencontainers.image.source": SOURCE}),
+    )
     with ExitStack() as stack:
         document = yaml.safe_load(_on_this_machine(text, folder, registry, stack))
         whole = {"apiVersion": "floe.dev/v1", "kind": "Manifest"} | document

@@ -48,6 +48,19 @@ def test_a_manifest_of_a_page_promotes(
     assert done["warnings"] == []
 
 
+def test_a_policy_of_a_page_refuses_an_artifact_that_breaks_it(
+    tmp_path: Path, registry_host: str, repository: str
+) -> None:
+    [block] = [each for each in manifests() if "policies:" in each.text]
+    text = block.text.replace("image.source", "image.licenses")
+
+    with platform_of(text, tmp_path, f"{registry_host}/{repository}") as platform:
+        refused = platform.promote("staging")
+
+    assert refused.code == 8, refused.out + refused.err
+    assert "say where it comes from" in refused.document["error"]["message"]
+
+
 def who(block: Block) -> str:
     return JOB if JOB in block.text else "deploy-bot"
 

@@ -22,7 +22,7 @@ from tests.scenarios.commands import INHERITED, Floe
 
 CI = ROOT / "docs" / "ci.md"
 KEY = SigningKey.new("ES256", "key-1")
-NOT_FOUND = 3
+USAGE, NOT_FOUND, NOT_AUTHORIZED = 2, 3, 12
 MANIFEST = """\
 apiVersion: floe.dev/v1
 kind: Manifest
@@ -107,6 +107,19 @@ def test_a_refusal_read_with_jq_fails_the_job(job: Job) -> None:
 
     assert refused.returncode == NOT_FOUND, refused.stdout + refused.stderr
     assert "v1.2.3" in refused.stdout.splitlines()[-1]
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_job_whose_token_is_not_admitted_fails(job: Job) -> None:
+    script = recipe("sh", "eyJ").replace("https://floe.example.com", job.server.url)
+    stranger = KEY.sign(claims(job.runner.issuer, sub="another"))
+
+    refused = job.run(script.replace("eyJhbGciOi…", stranger))
+    malformed = job.run(script)
+    done = job.run(script.replace("eyJhbGciOi…", job.runner.token))
+
+    assert refused.returncode == NOT_AUTHORIZED, refused.stdout + refused.stderr
+    assert malformed.returncode == USAGE, malformed.stdout + malformed.stderr
     assert done.returncode == 0, done.stdout + done.stderr
 
 

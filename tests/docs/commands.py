@@ -1,0 +1,94 @@
+"""The commands of the pages: those that a person types, and how each one must end."""
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.docs.pages import PAGES, Block, blocks
+
+# Commands that no test runs, by their first words, and why.
+EXCEPTIONS = {
+    "make demo": "tests/demo/test_run.py runs the program that it starts",
+    "make dev": "it changes the settings of git in the checkout",
+    "make check": "it needs the whole checkout; CI runs it",
+    "make test": "it is what runs the tests",
+    "make test-peers": "it is what runs the tests",
+    "make serve-demo": "tests/demo/test_serve.py runs the program that it starts",
+    "make demo-slack": "tests/demo/test_slack.py runs the program that it starts",
+    "make bench": "it measures for minutes",
+    "git clone https://git.example.com/acme/floe": "the address is an example",
+    "pip install .": "it needs the network; the tests run on an installation made by pip",
+    "pipx install .": "it needs the network; the tests run on an installation made by pip",
+    "pip install '.[otlp]'": "it needs the network; the packages for development include it",
+    "docker compose up --build": "it needs Docker; tests/install/test_compose.py reads its files",
+    "cosign sign --key cosign.key harbor": "it writes into the public log of sigstore",
+    "aws ecr": "it needs an account; tests/docs/test_immutable_tags.py applies its filters",
+}
+# Nothing else is run, so that a new command of a page does nothing to the machine of a reader.
+_RUN = re.compile(
+    r"(floe|skopeo|oras|cosign|cp|jq|echo|eval|export|exit|docker compose exec floe) |code="
+)
+_INLINE = re.compile(r"`(floe(?: [^`]+)?)`")
+_BLOCK = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+_TYPED = re.compile(r"^\S*\$ (?P<command>.*)$", re.MULTILINE)
+_COMMENT = re.compile(r"\s+# .*")
+_CLAIM = re.compile(r"# exit (\d+)\b")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One line of a block, without prompt and comment; `code` is the exit code the page claims."""
+
+    page: Path
+    line: str
+    code: int
+
+
+def commands_of(block: Block) -> list[Command]:
+    """The lines of `block` that are typed; a line that ends with a backslash goes on."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    if block.kind == "console":
+        lines = typed_lines(block)
+    found = []
+    for line in lines:
+        claim = _CLAIM.search(line)
+        written = _COMMENT.sub("", line).strip()
+        if written and not written.startswith("#"):
+            found.append(Command(block.page, written, int(claim[1]) if claim else 0))
+    return found
+
+
+def exception_for(command: Command) -> str | None:
+    """The entry of EXCEPTIONS for `command`."""
+    found = [words for words in EXCEPTIONS if command.line.startswith(words)]
+    return max(found, key=len, default=None)
+
+
+def runnable(block: Block) -> list[Command]:
+    """The commands of `block` that are no exceptions."""
+    found = [each for each in commands_of(block) if exception_for(each) is None]
+    for each in found:
+        assert _RUN.match(each.line), f"{block}: list {each.line!r} in EXCEPTIONS or _RUN"
+    return found
+
+
+def typed_lines(block: Block) -> list[str]:
+    """The lines of `block` that follow a prompt."""
+    return [found["command"] for found in _TYPED.finditer(block.text)]
+
+
+def shell_blocks() -> list[Block]:
+    """The blocks of commands; a transcript, which is a text, has prompts and answers."""
+    return blocks("sh", "console", "bash")
+
+
+def transcripts() -> list[Block]:
+    return [block for block in blocks("text") if typed_lines(block)]
+
+
+def inline_commands() -> list[list[str]]:
+    """The words of the `floe` commands in sentences and tables; … and capitals are values."""
+    text = "\n".join(_BLOCK.sub("", page.read_text()) for page in PAGES)
+    found = sorted(set(_INLINE.findall(text)))
+    return [shlex.split(re.sub("…|\\b[A-Z]{2,}\\b", "v1.2.3", line)) for line in found]

@@ -1,0 +1,297 @@
+"""A platform with a past on which the commands of the pages run, and a shell that runs them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from demo.seed import VERSIONS, Layout
+from demo.signing import ReleaseKey
+from engine.bootstrap import in_flight, open_platform
+from engine.config import load_config
+from engine.domain.change import ChangeState
+from engine.domain.identity import Claims
+from engine.domain.operator import IdentitySource
+from engine.domain.parsing import parse_promotion_request
+from engine.domain.trace import trace_id
+from engine.ports import SILENT
+from tests.builders import image
+from tests.docs.commands import Command
+from tests.peers import raw
+from tests.peers.fake_http import FakeServer, Reply, Request
+from tests.peers.fake_issuer import FakeIssuer
+from tests.peers.go import BIN, peer
+from tests.peers.signing import SigningKey, claims
+from tests.scenarios.commands import INHERITED
+
+ROOT = Path(__file__).parents[2]
+KEY = SigningKey.new()
+ALICE, BOB = "alice@acme.com", "bob@acme.com"
+CANDIDATE, RELEASE = "v1.2.3-rc.1", "v1.2.3"
+APPROVALS = ", approvals: {required: 1, groups: [release-managers]}"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+_MANIFEST = """\
+apiVersion: floe.dev/v1
+kind: Manifest
+artifacts:
+  registry:
+    uri: %(uri)s
+    verification: {public_keys: [keys/release.pub]}
+  promotion:
+    environments:
+      - name: dev
+      - {name: staging, gates: {tests: true}, authorization: {}}
+      - {name: prod, gates: {tests: true}, authorization: {}%(approvals)s}
+    gate_commands: {tests: [echo, tested]}
+    webhooks: [{url: "%(hook)s", events: [promote, rollback], secret: "%(secret)s"}]
+    secondary_registries: [%(secondary)s]
+identity:
+  groups: {release-managers: [bob@acme.com]}
+  oidc:
+    - {issuer: "%(issuer)s", audience: floe, operator_claim: email, allowed_domains: [acme.com]}
+"""
+# Where skopeo finds the registries of the pages.
+_REGISTRIES = """\
+[[registry]]
+prefix = "harbor.example.com/acme/platform"
+location = "%(registry)s/remote"
+insecure = true
+[[registry]]
+prefix = "docker.io/library"
+location = "%(registry)s"
+insecure = true
+"""
+# `floe serve` ends once it serves; what follows the service's name is run in no container here.
+_PRELUDE = """\
+set -e
+floe() {
+  if [ "$1" != serve ]; then command floe "$@"; return; fi
+  command floe "$@" --port 0 > served.log 2>&1 &
+  for _ in $(seq 600); do grep -q 'Serving http' served.log && break; sleep 0.1; done
+  kill $!; code=0; wait $! || code=$?; cat served.log; grep -q 'Serving http' served.log
+  return $code
+}
+docker() { shift 3; FLOE_MANIFEST=$COMPOSED command "$@"; }
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a block of commands ended; `out` has both streams."""
+
+    code: int
+    out: str
+
+
+class Receiver(FakeServer):
+    """Takes webhooks or traces, and answers `status`."""
+
+    status = 200
+
+    def respond(self, request: Request) -> Reply:
+        return Reply(self.status)
+
+
+@dataclass
+class Stage:
+    """
+    The platform in `folder`. `at` puts it into one of its states, each of which is built once.
+    `registry` is a place on a real registry, `remote` the repository of the present state in it.
+    """
+
+    folder: Path
+    registry: str
+    issuer: FakeIssuer
+    hook: Receiver
+    collector: Receiver
+    change: str = ""
+    digest: str = ""
+    record: str = ""
+    server: str = "https://floe.example.com"
+    remote: str = ""
+
+    def at(self, state: Callable[["Stage"], None]) -> "Stage":
+        name = state.__name__.removeprefix("build_")
+        saved = self.folder.with_name(name)
+        if not saved.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            state(self)
+            shutil.copytree(self.folder, saved)
+        self.remote = f"{self.registry}/{name}"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(saved, self.folder)
+        return self
+
+    def token(self, person: str = BOB) -> str:
+        return KEY.sign(claims(self.issuer.issuer, sub=person, email=person, email_verified=True))
+
+    def promote(self, version: str, *targets: str, approved: bool = True) -> None:
+        """Alice asks; Bob approves it in prod, unless it is left waiting."""
+        config = load_config(self.folder / "manifest.yaml", {})
+        with open_platform(config) as engine, in_flight(config, engine) as platform:
+            alice, bob = (
+                engine.directory.operator(self._oidc_claims(each)) for each in (ALICE, BOB)
+            )
+            for target in targets:
+                asked = parse_promotion_request(
+                    engine.path, version, None, target, alice, trace_id()
+                )
+                change = platform.changes.submit(asked, "cli")
+                change = platform.foreground.settle(change, SILENT)
+                if change.state is ChangeState.AWAITING_APPROVAL and approved:
+                    change = platform.changes.approve(change.id, bob, "cli")
+                    change = platform.foreground.settle(change, SILENT)
+                if not approved:
+                    self.change = change.id
+                assert approved == (change.state is ChangeState.PROMOTED), change.ended
+
+    def _oidc_claims(self, person: str) -> Claims:
+        name = f"oidc:{self.issuer.issuer}#{person}"
+        return Claims(name, IdentitySource.OIDC, True, (person,))
+
+    def configure(
+        self, uri: str = "oci-layout:./registry", approvals: str = APPROVALS, secondary: str = ""
+    ) -> None:
+        (self.folder / "manifest.yaml").write_text(
+            _MANIFEST
+            % {
+                "uri": uri,
+                "approvals": approvals,
+                "hook": f"http://{self.hook.host}/deployed",
+                "secret": SECRET,
+                "secondary": f'{{uri: "{secondary}"}}' if secondary else "",
+                "issuer": self.issuer.issuer,
+            }
+        )
+
+    def fill_in(self, text: str) -> str:
+        """`text` with what exists here in the place of the examples of the pages."""
+        for example, here in {
+            "eyJhbGciOi…": self.token(),
+            "https://floe.example.com": self.server,
+            "https://collector.acme.com:4318": f"http://{self.collector.host}",
+            "/opt/floe/bin/": "",
+            "/etc/floe/": f"{self.folder}/",
+        }.items():
+            text = text.replace(example, here)
+        text = re.sub(r"\bc-[0-9a-f]{8}\b", self.change, text)
+        digest = self.record if "oras blob fetch" in text else self.digest
+        text = re.sub(r"\bsha256:[0-9a-f]{64}\b", digest, text)
+        # skopeo would ask for TLS on every address but this one, which its settings lead elsewhere.
+        text = re.sub(r"(?<!docker://)harbor\.example\.com/acme/platform", self.remote, text)
+        return text.replace("localhost:5000/acme/platform", self.remote)
+
+    def run(self, commands: Iterable[Command]) -> Ran:
+        """The lines in one shell, which stops at the first that does not end as the page claims."""
+        commands = list(commands)
+        for program in {each.line.split()[0] for each in commands} & {"cosign", "oras"}:
+            peer(program)
+        lines = [_shell_line(each) for each in commands]
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        given = {
+            "PATH": f"{Path(sys.executable).parent}:{BIN}:{os.environ['PATH']}",
+            "HOME": str(self.folder.with_name("home")),
+            "COMPOSED": str(self.folder.with_name("composed.yaml")),
+            "COSIGN_PASSWORD": "",
+        }
+        if "oidc:" in (self.folder / "manifest.yaml").read_text():
+            given["FLOE_ID_TOKEN"] = self.token()
+        ran = subprocess.run(
+            ["bash", "-c", self.fill_in("\n".join([_PRELUDE, *lines]))],
+            cwd=self.folder,
+            env=inherited | given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=200,
+        )
+        return Ran(ran.returncode, ran.stdout)
+
+
+def build_first(stage: Stage) -> None:
+    """The manifest of the repository, before anything is published."""
+    stage.folder.mkdir()
+    shutil.copy(ROOT / "manifest.yaml", stage.folder)
+
+
+def build_waiting(stage: Stage) -> None:
+    """v1.2.2 runs in prod, v1.2.3-rc.1 waits for approval, v1.2.3 is built, a webhook failed."""
+    (stage.folder / "keys").mkdir(parents=True)
+    layout, key = Layout(stage.folder / "registry"), ReleaseKey()
+    key.publish(stage.folder / "keys" / "release.pub")
+    for version in ("v1.2.2", CANDIDATE, RELEASE):
+        stage.digest = layout.publish(version, VERSIONS["v1.2.2"] | {"version": version})
+        key.sign(layout, stage.digest)
+    layout.publish("v1.2.4", VERSIONS["v1.2.4"])
+    stage.configure()
+    stage.hook.status = 400
+    stage.promote("v1.2.2", "staging", "prod")
+    stage.hook.status = 200
+    stage.promote(CANDIDATE, "staging")
+    stage.promote(CANDIDATE, "prod", approved=False)
+
+
+def build_unapproved(stage: Stage) -> None:
+    """As `build_waiting`, and prod needs no approvals any more."""
+    stage.at(build_waiting).configure(approvals="")
+
+
+def build_released(stage: Stage) -> None:
+    """v1.2.3 runs in prod, in the place of v1.2.2."""
+    stage.at(build_waiting)
+    stage.promote(RELEASE, "staging", "prod")
+
+
+def build_mirrored(stage: Stage) -> None:
+    """As `build_released`, with a secondary registry that has nothing yet."""
+    stage.at(build_released)
+    stage.configure(secondary=f"oci://{stage.registry}/remote")
+
+
+def build_remote(stage: Stage) -> None:
+    """The same, on a real registry."""
+    stage.at(build_mirrored).remote = f"{stage.registry}/remote"
+    synchronized = stage.run([Command(ROOT / "docs" / "secondaries.md", "floe platform sync", 0)])
+    assert synchronized.code == 0, synchronized.out
+    for version in (RELEASE, "v1.2.4"):
+        _copy(f"oci:{stage.folder}/registry:{version}-dev", f"{stage.remote}:{version}-dev")
+    stage.configure(uri=f"oci://{stage.remote}")
+    host, _, repository = stage.remote.partition("/")
+    head = httpx.get(
+        f"http://{host}/v2/{repository}/manifests/floe-ledger.prod",
+        headers={"Accept": "application/vnd.oci.image.manifest.v1+json"},
+    )
+    stage.record = head.raise_for_status().json()["layers"][0]["digest"]
+
+
+@contextmanager
+def platform_stage(folder: Path, registry: str) -> Iterator[Stage]:
+    host, _, repository = f"{registry}/alpine".partition("/")
+    raw.push(host, repository, image(b"alpine"), "3.20")
+    composed = (ROOT / "deploy" / "manifest.yaml").read_text()
+    composed = composed.replace("registry:5000/acme/platform", f"{registry}/first")
+    (folder / "composed.yaml").write_text(composed.replace("/var/lib/floe", f"{folder}/composed"))
+    settings = folder / "home" / ".config" / "containers"
+    settings.mkdir(parents=True)
+    (settings / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    (settings / "registries.conf").write_text(_REGISTRIES % {"registry": registry})
+    with FakeIssuer(KEY) as issuer, Receiver() as hook, Receiver() as collector:
+        yield Stage(folder / "platform", registry, issuer, hook, collector)
+
+
+def _shell_line(command: Command) -> str:
+    if not command.code:
+        return command.line
+    return f'code=0; {command.line} || code=$?; [ "$code" = {command.code} ]'
+
+
+def _copy(source: str, target: str) -> None:
+    command = ["skopeo", "--insecure-policy", "copy", "--preserve-digests"]
+    subprocess.run([*command, "--dest-tls-verify=false", source, f"docker://{target}"], check=True)

@@ -1,0 +1,112 @@
+"""The commands of docs/in-slack.md, typed in Slack: each one has its effect."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.domain.change import ChangeState
+from engine.domain.state import EnvironmentState
+from tests.bot.fake_slack import fake_slack
+from tests.bot.manifest import bot_manifest
+from tests.bot.stage import ALICE, BOB, DEPLOYS, Stage
+from tests.docs.pages import ROOT, Block, blocks
+
+BLOCKS = [b for b in blocks("text") if b.page == ROOT / "docs" / "in-slack.md"]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """v1.2.2 runs in prod, and v1.2.3 in staging."""
+    (tmp_path / "manifest.yaml").write_text(bot_manifest(DEPLOYS))
+    with fake_slack() as slack:
+        slack.person(ALICE, "alice@acme.com")
+        slack.person(BOB, "bob@acme.com")
+        stage = Stage(tmp_path, slack)
+        for version in ("v1.2.2", "v1.2.3"):
+            stage.publish(version)
+        stage.start()
+        try:
+            for version in ("v1.2.2", "v1.2.3"):
+                stage.promote_elsewhere(version, "staging")
+            release(stage, "v1.2.2")
+            yield stage
+        finally:
+            stage.stop()
+            assert slack.refused == [], slack.refused
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_the_commands_of_the_page_have_their_effect(block: Block, stage: Stage) -> None:
+    lines = block.text.splitlines()
+
+    assert lines
+    for line in lines:
+        EFFECTS[line.split()[0]](stage, line)
+
+
+def test_the_commands_of_the_page_are_refused_for_an_unknown_environment(stage: Stage) -> None:
+    typed = [line for block in BLOCKS for line in block.text.splitlines() if "prod" in line]
+    changes = [each.id for each in stage.platform.store.recent(50)]
+
+    answers = [stage.command(line.replace("prod", "qa")).body for line in typed]
+
+    assert [each for each in answers if "qa" not in each] == []
+    assert [each.id for each in stage.platform.store.recent(50)] == changes
+    assert prod(stage).lock is None
+
+
+def promote(stage: Stage, line: str) -> None:
+    stage.command(line)
+    change = stage.change(ChangeState.AWAITING_APPROVAL, "v1.2.3")
+    assert (change.source, change.target) == ("staging", "prod")
+
+
+def roll_back(stage: Stage, line: str) -> None:
+    release(stage, "v1.2.3")
+    stage.command(line)
+    view = stage.eventually(
+        lambda: next((v for v in stage.slack.views if v["callback_id"] != "loading"), None)
+    )
+    assert "`v1.2.3` → `v1.2.2`" in json.dumps(view["blocks"], ensure_ascii=False)
+    assert "checkout answers with 5xx" in json.dumps(view["blocks"])
+    stage.submit(view, ALICE, reason="checkout answers with 5xx")
+    stage.eventually(lambda: prod(stage).version == "v1.2.2")
+
+
+def lock(stage: Stage, line: str) -> None:
+    stage.command(line)
+    held = stage.eventually(lambda: prod(stage).lock)
+    assert held.reason == "INC-42: checkout is slow"
+    assert held.expires_at is not None
+
+
+def unlock(stage: Stage, line: str) -> None:
+    stage.command(line)
+    stage.eventually(lambda: prod(stage).lock is None)
+
+
+def show(stage: Stage, line: str) -> None:
+    stage.command(line)
+    assert "prod" in stage.eventually(lambda: stage.told(ALICE))[-1]
+
+
+EFFECTS = {
+    "/promote": promote,
+    "/rollback": roll_back,
+    "/lock": lock,
+    "/unlock": unlock,
+    "/promotions": show,
+}
+
+
+def prod(stage: Stage) -> EnvironmentState:
+    return stage.platform.engine.status()[2].state
+
+
+def release(stage: Stage, version: str) -> None:
+    """Alice asks, and Bob approves."""
+    change = stage.awaiting(version)
+    stage.click("floe_approve", change.id, BOB)
+    stage.eventually(lambda: prod(stage).version == version)
