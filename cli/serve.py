@@ -21,7 +21,7 @@ from engine.api import Platform
 from engine.bootstrap import in_flight, open_platform
 from engine.bootstrap.observability import counting, exposition
 from engine.config import Config, load_config
-from engine.config.error_messages import Problem, refusal
+from engine.config.error_messages import Problem, config_error
 from engine.domain.errors import ConfigError, PromotionError
 from engine.domain.text import printable
 from web.lifecycle import open_web, refuse_strangers
@@ -97,9 +97,9 @@ def _tokens(config: Config) -> Tokens | None:
         tokens = Tokens.from_environ(os.environ)
     except ConfigError as error:
         problem = Problem(("slack",), str(error))
-        raise refusal(config.file, [*config.unset_variables, problem]) from error
+        raise config_error(config.file, [*config.unset_variables, problem]) from error
     if config.unset_variables:
-        raise refusal(config.file, config.unset_variables)
+        raise config_error(config.file, config.unset_variables)
     return tokens
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from cli.remote.bounded_http import Answer, EndlessAnswerError, exchange
 from cli.remote.errors import Failure, ServerUnavailableError
-from engine.config.proxies import usable_surroundings
+from engine.config.proxies import translate_proxy_errors
 from engine.config.wall_clock import held
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.text import printable
@@ -56,7 +56,7 @@ class Api:
             "Accept-Encoding": "identity",
             "traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01",
         }
-        with usable_surroundings():
+        with translate_proxy_errors():
             client = httpx.Client(
                 base_url=f"{self.place}/api/v1/",
                 headers=headers,

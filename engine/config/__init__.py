@@ -1,4 +1,4 @@
-"""The platform manifest: the one file that says where artifacts are and by which rules."""
+"""The platform manifest: the file with the registries, the promotion path and its rules."""
 
 from engine.config.load import Config, load_config
 from engine.config.models import config_schema

@@ -1,4 +1,4 @@
-"""Where a registry is: `oci://host[:port]/repository`, or a directory."""
+"""Addresses of registries: `oci://host[:port]/repository`, or `oci-layout:DIRECTORY`."""
 
 import ipaddress
 import re
@@ -16,7 +16,7 @@ _HOST = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RemoteAddress:
-    """A repository of a registry; `host` has its port where one is given."""
+    """A repository of a registry; `host` includes the port if one is given."""
 
     host: str
     repository: str
@@ -29,7 +29,7 @@ class RemoteAddress:
 
 @dataclass(frozen=True, slots=True)
 class LayoutAddress:
-    """An OCI image layout on disk, as the file spells its path."""
+    """An OCI image layout on disk; `path` is spelled as in the file."""
 
     path: PurePath
 
@@ -38,24 +38,24 @@ Address = RemoteAddress | LayoutAddress
 
 
 def parse_address(uri: str) -> Address:
-    """`uri` understood; ValueError, which never repeats it (it might hold a password)."""
+    """Parse `uri`; the ValueError never repeats it, because it may contain a password."""
     if uri.startswith("oci-layout:"):
         path = uri.removeprefix("oci-layout:")
         if not path.strip() or "\0" in path or path.startswith("//"):
-            raise ValueError("needs a directory behind oci-layout:, like oci-layout:./registry")
+            raise ValueError("needs a directory after oci-layout:, like oci-layout:./registry")
         return LayoutAddress(PurePath(path))
     if not uri.startswith("oci://"):
         raise ValueError("must be oci://host[:port]/repository or oci-layout:DIRECTORY")
     host, _, repository = uri.removeprefix("oci://").partition("/")
     if "@" in host:
-        raise ValueError("must not hold a user name or password: they belong under auth")
+        raise ValueError("must not contain a user name or password: they belong under auth")
     _check_host(host)
     _check_repository(repository)
     return RemoteAddress(host.lower(), repository)
 
 
 def is_loopback(name: str) -> bool:
-    """Whether `name` (without port or brackets) can only be this machine."""
+    """Whether `name` (without port or brackets) always means this machine."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -67,23 +67,23 @@ def is_loopback(name: str) -> bool:
 def _check_host(host: str) -> None:
     match = _HOST.fullmatch(host)
     if not match or len(match["name"]) > 253:
-        raise ValueError("must be oci://host[:port]/repository, and its host is not one")
+        raise ValueError("must be oci://host[:port]/repository, and its host is not valid")
     if match["port"] and not 1 <= int(match["port"]) <= 65535:
         raise ValueError("has a port that is not between 1 and 65535")
     if match["name"].startswith("["):
         try:
             ipaddress.IPv6Address(match["name"].strip("[]"))
         except ValueError as error:
-            raise ValueError("has brackets around what is no IPv6 address") from error
+            raise ValueError("has brackets without an IPv6 address in them") from error
 
 
 def _check_repository(repository: str) -> None:
     if not repository:
-        raise ValueError("names no repository: write oci://host/repository")
+        raise ValueError("has no repository: write oci://host/repository")
     if ":" in repository or "@" in repository:
         raise ValueError("must end with the repository, without a tag or digest")
     if not _REPOSITORY.fullmatch(repository) or len(repository) > 255:
         raise ValueError(
-            "has a repository that is not one: lower case letters and digits, separated by "
-            "'.', '_', '-' or '/'"
+            "has an invalid repository: write lower case letters and digits, separated by '.', "
+            "'_', '-' or '/'"
         )

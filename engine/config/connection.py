@@ -1,4 +1,4 @@
-"""A registry as it is used: its address understood, its credentials resolved."""
+"""Settings of a registry connection, with parsed address and resolved credentials."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,10 @@ _HUB = dict.fromkeys(("docker.io", "index.docker.io"), "registry-1.docker.io")
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """
-    As whom a registry is used.
+    The credentials for a registry.
 
-    `docker`: found as docker finds them; `basic`: with `username` and `password`; `token`: with
-    the bearer token `password`; `anonymous`: nobody.
+    `docker`: from docker's configuration; `basic`: `username` and `password`; `token`: the bearer
+    token in `password`; `anonymous`: none.
     """
 
     type: Literal["docker", "basic", "token", "anonymous"] = "docker"
@@ -28,7 +28,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class RemoteRegistry:
-    """A repository behind the OCI distribution API. `host` has its port where one is given."""
+    """A repository behind the OCI distribution API; `host` includes the port if one is given."""
 
     host: str
     repository: str
@@ -49,7 +49,7 @@ class RemoteRegistry:
 
     @property
     def canonical(self) -> str:
-        """`host:port/repository`, the same for every spelling of one registry."""
+        """`host:port/repository`, equal for all spellings of one registry."""
         name, colon, port = self.host.lower().rpartition(":")
         if not colon or port.endswith("]"):
             name, port = self.host.lower(), "443" if self.scheme == "https" else "80"
@@ -73,7 +73,7 @@ RegistrySettings = RemoteRegistry | EmbeddedRegistry
 
 
 def registry_settings(entry: RegistryEntry, base: Path) -> RegistrySettings:
-    """`entry` understood; the path of a layout is relative to `base`."""
+    """Build the settings of `entry`; the path of a layout is relative to `base`."""
     address = parse_address(entry.uri)
     if isinstance(address, LayoutAddress):
         return EmbeddedRegistry(base / address.path)
@@ -89,7 +89,7 @@ def registry_settings(entry: RegistryEntry, base: Path) -> RegistrySettings:
 
 
 def _plain(entry: RegistryEntry, address: RemoteAddress) -> bool:
-    """Plain http where it is asked for, and on loopback unless something asks for TLS."""
+    """Whether to use plain http: as configured, else on loopback without TLS settings."""
     asked = entry.tls.insecure if entry.insecure is None else entry.insecure
     if asked is not None:
         return asked

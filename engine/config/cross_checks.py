@@ -1,9 +1,9 @@
-"""What the values of the file must mean together."""
+"""Contradictions between the values of the file."""
 
 from collections.abc import Iterator
 
 from engine.config.addresses import LayoutAddress, parse_address
-from engine.config.error_messages import Node, Problem, near
+from engine.config.error_messages import Node, Problem, suggest
 from engine.config.promotion import DEFAULT_ENVIRONMENTS
 from engine.config.qualified_names import unmatched_names
 from engine.config.tenants import shared_issuer_problems
@@ -13,8 +13,8 @@ from engine.domain.names import Names, canonical_name
 COMMAND_GATES = tuple(kind for kind in GateKind if kind is not GateKind.POLICY_COMPLIANCE)
 
 
-def disagreements(tree: object) -> Iterator[Problem]:
-    """Every contradiction in the file, found beside values that are wrong in themselves."""
+def find_contradictions(tree: object) -> Iterator[Problem]:
+    """Find all contradictions in the file, also beside invalid values."""
     root = Node(tree)
     promotion = root["artifacts.promotion"]
     yield from _gates_without_command(promotion)
@@ -30,11 +30,11 @@ def disagreements(tree: object) -> Iterator[Problem]:
     yield from _identity(root)
     yield from shared_issuer_problems(root)
     yield from unmatched_names(root)
-    yield from _faces(root)
+    yield from _slack_and_web(root)
 
 
 def _gates_without_command(promotion: Node) -> Iterator[Problem]:
-    """A gate that is on and has nothing to run would be a rule that silently never holds."""
+    """Gates that are on and have no command, and would silently never run."""
     defaults, commands = promotion["gates"], promotion["gate_commands"]
     environments = promotion["environments"].items or (Node({}),)
     for kind in COMMAND_GATES:
@@ -42,20 +42,20 @@ def _gates_without_command(promotion: Node) -> Iterator[Problem]:
             own = environment["gates"][kind]
             gate = own if own else defaults[kind]
             on = gate.value is True or isinstance(gate.value, dict)
-            told = own["command"] or defaults[kind]["command"] or commands[kind]
-            if on and not told:
+            command = own["command"] or defaults[kind]["command"] or commands[kind]
+            if on and not command:
                 yield gate.problem(
                     "is on but has no command: give it one, here or in "
                     f"artifacts.promotion.gate_commands.{kind}"
                 )
 
 
-def _repeated_names(entries: Node, what: str) -> Iterator[Problem]:
+def _repeated_names(entries: Node, sort: str) -> Iterator[Problem]:
     seen: set[str] = set()
     for entry in entries.items:
         name = entry["name"]
         if name.text is not None and name.text in seen:
-            yield name.problem(f"there already is {what} named {name.text}")
+            yield name.problem(f"there already is {sort} named {name.text}")
         seen.add(name.text or "")
 
 
@@ -63,7 +63,7 @@ def _authorization(environment: Node) -> Iterator[Problem]:
     rules = environment["authorization"]
     if rules["allowed_groups"].empty and rules["allowed_operators"].empty:
         yield rules.problem(
-            "admits nobody: both lists are []; name somebody, or lock the environment"
+            "admits no operator: both lists are []; name one, or lock the environment"
         )
 
 
@@ -76,13 +76,13 @@ def _approvals(environment: Node) -> Iterator[Problem]:
                 yield idle.problem("has no effect while required is 0: set required")
         return
     if groups.empty:
-        yield groups.problem("is [], so nobody could approve: name a group, or leave it out")
+        yield groups.problem("is [], so no one can approve: name a group, or leave it out")
     operators = admitted["allowed_operators"]
     only_these = operators and not admitted["allowed_groups"].names and not groups
     people = Names(operators.names)
     if only_these and len(people) <= required.number:
         yield required.problem(
-            f"can never be met: the requester and {required.number} others are needed, and "
+            f"can never be met: a change needs its requester and {required.number} others, and "
             f"authorization.allowed_operators has {len(people)} names"
         )
 
@@ -91,7 +91,7 @@ def _lock(lock: Node) -> Iterator[Problem]:
     if lock["locked"].value is True:
         for key in ("reason", "locked_by"):
             if not lock[key]:
-                yield lock[key].problem("is missing: a lock says why, and whose it is")
+                yield lock[key].problem("is missing: a lock needs reason and locked_by")
 
 
 def _audit(audit: Node) -> Iterator[Problem]:
@@ -108,7 +108,7 @@ def _verification(verification: Node, promotion: Node) -> Iterator[Problem]:
     for name, override in verification["environments"].entries:
         asked.append(override["enforcement"].value != "off")
         if name not in names and None not in named:
-            yield override.problem(f"there is no such environment; {near(name, names)}")
+            yield override.problem(f"there is no such environment; {suggest(name, names)}")
     trusted = verification["public_keys"].items or verification["trusted_issuers"].items
     if any(asked) and not trusted:
         yield verification.problem(
@@ -124,7 +124,7 @@ def _registries(root: Node) -> Iterator[Problem]:
     for registry in (primary, *secondaries):
         uri = registry["uri"]
         if uri.text is not None and uri.text in seen:
-            yield uri.problem("is a registry that is already named")
+            yield uri.problem("is already configured as another registry")
         seen.add(uri.text or "")
         yield from _connection(registry)
         yield from _credentials(registry["auth"])
@@ -156,7 +156,7 @@ def _identity(root: Node) -> Iterator[Problem]:
     trusting = identity["trust_os_user"]
     if trusting.value is True and not embedded:
         yield trusting.problem(
-            "is for the embedded registry (oci-layout:) only: anybody may call their user anything"
+            "is for the embedded registry (oci-layout:) only: anyone can choose their user name"
         )
 
 
@@ -168,7 +168,7 @@ def _embedded(uri: str | None) -> bool:
 
 
 def _aliases(aliases: Node) -> Iterator[Problem]:
-    """One name means one person, or two people could pass for each other."""
+    """Names that mean two persons, who could then act as each other."""
     yield from _respelled(aliases)
     people = {canonical_name(person): person for person, _ in aliases.entries}
     owner: dict[str, str] = {}
@@ -194,7 +194,7 @@ def _respelled(named: Node) -> Iterator[Problem]:
             )
 
 
-def _faces(root: Node) -> Iterator[Problem]:
+def _slack_and_web(root: Node) -> Iterator[Problem]:
     seen: set[str] = set()
     for _, command in root["slack.commands"].entries:
         if command.text is not None and command.text in seen:
@@ -204,6 +204,6 @@ def _faces(root: Node) -> Iterator[Problem]:
     if web["auth.mode"].value != "oidc":
         return
     if not web["base_url"]:
-        yield web["base_url"].problem("is missing: people come back there after signing in")
+        yield web["base_url"].problem("is missing: the provider redirects there after sign-in")
     if bool(web["auth.client_secret"]) == bool(web["auth.client_secret_env"]):
         yield web["auth"].problem("needs either client_secret_env or client_secret")

@@ -1,4 +1,4 @@
-"""What decides, as a hash: a record names the rules it was made under."""
+"""Digests of the rules, by which a record names the configuration under which it was made."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,10 +23,10 @@ def policy_digest(
     identity: Identity,
 ) -> str:
     """
-    `sha256:…` over all that decides: the path with its rules, signatures, policies, identity.
+    Hash all rules into `sha256:…`: the path, gates, signatures, policies and identity.
 
-    Defaults are spelled out first, so that writing one down changes nothing. Where registries are
-    and how people are told does not decide.
+    Defaults are included, so a default that is written down changes nothing. Addresses of
+    registries and webhooks are not rules.
     """
     return _digest(
         {
@@ -41,7 +41,7 @@ def policy_digest(
                 ],
                 "registry_users": identity.registry_users.model_dump(mode="json"),
                 "trust_os_user": identity.trust_os_user,
-                # Left out where there are none, so that older records keep their digest.
+                # Omitted without lockers, so that older configurations keep their digest.
                 **({"lockers": sorted(set(identity.lockers))} if identity.lockers else {}),
             },
         }
@@ -51,7 +51,7 @@ def policy_digest(
 def environment_digest(
     environment: Environment, policies: tuple[Policy, ...], verification: Verification | None
 ) -> str:
-    """The same for one target: what an approval is bound to. Locks and members are not in it."""
+    """Hash the rules of one target, to which approvals are bound; without locks and members."""
     return _digest(
         {
             "environment": _environment(environment),
@@ -115,7 +115,7 @@ def _policies(policies: tuple[Policy, ...]) -> list[Facts]:
 
 
 def _verification(verification: Verification | None) -> Facts | None:
-    """The enforcement is each environment's; here is what signatures are judged by."""
+    """The keys and issuers; the enforcement is part of each environment."""
     if verification is None:
         return None
     root = verification.trusted_root
@@ -137,5 +137,5 @@ def _sorted(names: Iterable[str] | None) -> list[str] | None:
 
 
 def _canonical(names: Iterable[str]) -> list[str]:
-    """How a name is spelled does not decide."""
+    """Normalize names: their spelling is not a rule."""
     return sorted({canonical_name(name) for name in names})

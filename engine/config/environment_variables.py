@@ -1,4 +1,4 @@
-"""Values that come from around the file: environment variables, and files beside it."""
+"""Values that the file refers to: environment variables, and other files."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -19,8 +19,8 @@ _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the file's values refer to: the directory it is in and the environment variables."""
+class ManifestContext:
+    """The directory of the file and the environment variables, to which its values refer."""
 
     base: Path
     environ: Mapping[str, str]
@@ -28,7 +28,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class KeyFile:
-    """A file of trust, read once: what is verified with is what the policy digest names."""
+    """A key or trust file, read once, so that its content is the one in the policy digest."""
 
     path: Path
     content: bytes = field(repr=False)
@@ -39,7 +39,7 @@ class KeyFile:
 
 
 class UnsetSecret(SecretStr):
-    """A secret whose environment variables are not set: reading it is a ConfigError."""
+    """A secret whose environment variables are not set: reading it raises ConfigError."""
 
     def get_secret_value(self) -> str:
         raise ConfigError(self.problem)
@@ -49,52 +49,52 @@ class UnsetSecret(SecretStr):
         return self._secret_value
 
 
-def _around(info: ValidationInfo) -> Surroundings:
-    if not isinstance(info.context, Surroundings):
-        raise TypeError("the file's values are validated with their Surroundings")
+def _context_of(info: ValidationInfo) -> ManifestContext:
+    if not isinstance(info.context, ManifestContext):
+        raise TypeError("the file must be validated with a ManifestContext")
     return info.context
 
 
-def _resolved(text: str, names: Iterable[str], info: ValidationInfo) -> SecretStr:
-    """`text` with the values of the variables `names` for its references."""
-    environ = _around(info).environ
+def _resolve(text: str, names: Iterable[str], info: ValidationInfo) -> SecretStr:
+    """Replace the references in `text` by the values of the variables `names`."""
+    environ = _context_of(info).environ
     missing = [name for name in names if not environ.get(name)]
     if missing:
         return UnsetSecret(f"the environment variable {' and '.join(missing)} is not set")
     for name in names:
         if not environ[name].isprintable():
-            raise ValueError(f"the environment variable {name} holds control characters")
+            raise ValueError(f"the environment variable {name} contains control characters")
     return SecretStr(_REFERENCE.sub(lambda match: environ[match[1]], text))
 
 
 def _from_variable(value: Any, info: ValidationInfo) -> SecretStr:
     if not isinstance(value, str):
         raise ValueError("must be the name of an environment variable")
-    return _resolved(f"${{{variable_name(value)}}}", [value], info)
+    return _resolve(f"${{{variable_name(value)}}}", [value], info)
 
 
-def _filled(value: Any, info: ValidationInfo) -> SecretStr:
+def _fill(value: Any, info: ValidationInfo) -> SecretStr:
     """Replace every `${NAME}` by the value of that environment variable."""
     if not isinstance(value, str):
         raise ValueError("must be text: put it in quotes")
     if "${" in _REFERENCE.sub("", value):
         raise ValueError("has a ${ without its }")
     if not value.isprintable():
-        raise ValueError("holds control characters")
+        raise ValueError("contains control characters")
     names = dict.fromkeys(map(variable_name, _REFERENCE.findall(value)))
-    return _resolved(value, names, info)
+    return _resolve(value, names, info)
 
 
 def _credential(value: Any, info: ValidationInfo) -> SecretStr:
     if isinstance(value, str) and not _REFERENCE.search(value):
-        raise ValueError("a secret does not stand in the file: write ${NAME} for a variable")
-    return _filled(value, info)
+        raise ValueError("must not be in the file: write ${NAME} for an environment variable")
+    return _fill(value, info)
 
 
 def _path(value: Any, info: ValidationInfo) -> Path:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("must be a path")
-    return _around(info).base / value
+    return _context_of(info).base / value
 
 
 def _key_file(value: Any, info: ValidationInfo) -> KeyFile:
@@ -115,14 +115,14 @@ def _existing_file(value: Any, info: ValidationInfo) -> Path:
 
 
 def _secret_url(value: Any, info: ValidationInfo) -> SecretStr:
-    filled = _filled(value, info)
+    filled = _fill(value, info)
     if not isinstance(filled, UnsetSecret):
         web_url(filled.get_secret_value())
     return filled
 
 
 FromVariable = Annotated[SecretStr, BeforeValidator(_from_variable, json_schema_input_type=str)]
-Filled = Annotated[SecretStr, BeforeValidator(_filled, json_schema_input_type=str)]
+Filled = Annotated[SecretStr, BeforeValidator(_fill, json_schema_input_type=str)]
 Credential = Annotated[SecretStr, BeforeValidator(_credential, json_schema_input_type=str)]
 SecretUrl = Annotated[SecretStr, BeforeValidator(_secret_url, json_schema_input_type=str)]
 ResolvedPath = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]

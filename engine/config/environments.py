@@ -1,4 +1,4 @@
-"""From the file's spelling to the domain's environments and gates."""
+"""Convert the environments and gates of the file to those of the domain."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -32,7 +32,7 @@ _SECURITY = SecurityRules()
 
 
 def promotion_path(promotion: Promotion, verification: Verification | None) -> PromotionPath:
-    """The path the file describes; its list order is the order of promotion (FR-001a)."""
+    """Build the promotion path; the order in the file is the order of promotion (FR-001a)."""
     return PromotionPath(
         tuple(
             Environment(
@@ -49,12 +49,14 @@ def promotion_path(promotion: Promotion, verification: Verification | None) -> P
 
 
 def _gates(promotion: Promotion, environment: EnvironmentEntry) -> Iterator[Gate]:
-    """The command gates that are on: its own entry wins over the default, key by key (FR-009)."""
+    """The command gates that are on; its own entry overrides the default per key (FR-009)."""
     for kind in COMMAND_GATES:
         default = _entry(promotion.gates, kind)
         own = _entry(environment.gates, kind)
         if default if own is None else own:
-            yield _gate(kind, _asked(own), _asked(default), promotion, environment)
+            yield _gate(
+                kind, _entry_or_empty(own), _entry_or_empty(default), promotion, environment
+            )
 
 
 def _gate(
@@ -65,8 +67,7 @@ def _gate(
     environment: EnvironmentEntry,
 ) -> Gate:
     shared = _shared(promotion.gate_commands, kind)
-    # The nearer to the gate, the stronger: FR-012d lets an environment outweigh what is
-    # configured for all of them.
+    # The nearest setting wins: by FR-012d an environment overrides the settings of all of them.
     timeout = _first(
         own.timeout_seconds,
         environment.gate_timeout_seconds,
@@ -86,7 +87,7 @@ def _gate(
 
 
 def _limits(*nearest_first: OwnLimits | None) -> GateLimits:
-    """Each limit from the nearest entry that has it."""
+    """Take each limit from the nearest entry that has it."""
     entries = [entry for entry in nearest_first if entry is not None]
     return GateLimits(
         processes=_first(*(entry.processes for entry in entries)),
@@ -97,18 +98,18 @@ def _limits(*nearest_first: OwnLimits | None) -> GateLimits:
 def _security(*nearest_first: object) -> SecurityRules:
     entries = [entry for entry in nearest_first if isinstance(entry, ScanRules)]
 
-    def told(read: Callable[[ScanRules], T | None], otherwise: T) -> T:
+    def nearest(read: Callable[[ScanRules], T | None], default: T) -> T:
         found = _first(*map(read, entries))
-        return otherwise if found is None else found
+        return default if found is None else found
 
     return SecurityRules(
-        scanner_format=told(lambda entry: entry.scanner_format, _SECURITY.scanner_format),
+        scanner_format=nearest(lambda entry: entry.scanner_format, _SECURITY.scanner_format),
         block_on_severity=frozenset(
-            told(lambda entry: entry.block_on_severity, tuple(_SECURITY.block_on_severity))
+            nearest(lambda entry: entry.block_on_severity, tuple(_SECURITY.block_on_severity))
         ),
-        ignore_unfixed=told(lambda entry: entry.ignore_unfixed, _SECURITY.ignore_unfixed),
-        block_on_secrets=told(lambda entry: entry.block_on_secrets, _SECURITY.block_on_secrets),
-        block_on_eol=told(lambda entry: entry.block_on_eol, _SECURITY.block_on_eol),
+        ignore_unfixed=nearest(lambda entry: entry.ignore_unfixed, _SECURITY.ignore_unfixed),
+        block_on_secrets=nearest(lambda entry: entry.block_on_secrets, _SECURITY.block_on_secrets),
+        block_on_eol=nearest(lambda entry: entry.block_on_eol, _SECURITY.block_on_eol),
     )
 
 
@@ -121,18 +122,18 @@ def _entry(gates: Gates, kind: GateKind) -> GateEntry | bool | None:
     }[kind]
 
 
-def _asked(entry: GateEntry | bool | None) -> GateEntry:
+def _entry_or_empty(entry: GateEntry | bool | None) -> GateEntry:
     return entry if isinstance(entry, GateEntry) else GateEntry()
 
 
 def _shared(commands: GateCommands, kind: GateKind) -> GateCommand | None:
-    told = {
+    command = {
         GateKind.TESTS: commands.tests,
         GateKind.SECURITY_SCAN: commands.security_scan,
         GateKind.COST_ANALYSIS: commands.cost_analysis,
         GateKind.PERFORMANCE_BASELINE: commands.performance_baseline,
     }[kind]
-    return GateCommand(command=list(told)) if isinstance(told, tuple) else told
+    return GateCommand(command=list(command)) if isinstance(command, tuple) else command
 
 
 def _authorization(entry: AuthorizationEntry | None) -> Authorization | None:

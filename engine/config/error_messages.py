@@ -1,4 +1,4 @@
-"""What is wrong with a file, worded for the person who wrote it."""
+"""Error messages about a file, for the person who wrote it."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,14 +34,14 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, at `path` in the file."""
+    """An error at `path` in the file."""
 
     path: tuple[Key, ...]
     message: str
 
     @property
     def place(self) -> str:
-        """The path as people write it: `artifacts.promotion.environments[2].name`."""
+        """The path as text: `artifacts.promotion.environments[2].name`."""
         parts = (f"[{key}]" if isinstance(key, int) else f".{printable(key)}" for key in self.path)
         return "".join(parts).lstrip(".")
 
@@ -49,14 +49,14 @@ class Problem:
         return f"{self.place}: {self.message}"
 
 
-def in_order(tree: object, problems: Iterable[Problem]) -> list[Problem]:
-    """Each of `problems` once, in the order of the file."""
+def sort_problems(tree: object, problems: Iterable[Problem]) -> list[Problem]:
+    """Sort problems in the order of the file, without duplicates."""
     rank = _ranks(tree)
     return sorted(dict.fromkeys(problems), key=lambda problem: _rank(rank, problem.path))
 
 
-def refusal(file: Path, problems: Sequence[Problem]) -> ConfigError:
-    """All of `problems` as one error."""
+def config_error(file: Path, problems: Sequence[Problem]) -> ConfigError:
+    """Build one error with all `problems`."""
     details = {"problems": [{"path": each.place, "message": each.message} for each in problems]}
     if len(problems) == 1:
         return ConfigError(f"{file}: {problems[0]}", details)
@@ -64,39 +64,38 @@ def refusal(file: Path, problems: Sequence[Problem]) -> ConfigError:
     return ConfigError(f"{file}: {len(problems)} problems{lines}", details)
 
 
-def problems_of(error: ValidationError, tree: object) -> Iterator[Problem]:
-    """pydantic's findings in our words; none of them repeats a value, which may be a secret."""
+def translate_errors(error: ValidationError, tree: object) -> Iterator[Problem]:
+    """Translate pydantic's errors; no message repeats a value, which may be a secret."""
     for found in error.errors(include_url=False, include_input=False):
-        # The other half of `X or nothing`: only X is worth a word.
+        # The error of the `None` half of `X | None`; that of X follows.
         if found["type"] != "none_required":
             path, value = _place(tree, found)
             yield Problem(path, _message(found, value))
 
 
-def unset_secrets(value: object, path: tuple[Key, ...] = ()) -> Iterator[Problem]:
-    """The secrets below `value`, at `path`, whose environment variables are not set."""
+def find_unset_secrets(value: object, path: tuple[Key, ...] = ()) -> Iterator[Problem]:
+    """Find secrets below `value`, at `path`, whose environment variables are not set."""
     if isinstance(value, UnsetSecret):
         yield Problem(path, value.problem)
     elif isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
-            yield from unset_secrets(getattr(value, name), (*path, field.alias or name))
+            yield from find_unset_secrets(getattr(value, name), (*path, field.alias or name))
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from unset_secrets(inner, (*path, key))
+            yield from find_unset_secrets(inner, (*path, key))
     elif isinstance(value, tuple):
         for index, inner in enumerate(value):
-            yield from unset_secrets(inner, (*path, index))
+            yield from find_unset_secrets(inner, (*path, index))
 
 
-def near(word: str, known: Iterable[str]) -> str:
-    """`; did you mean …?`, or what there is to choose from."""
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Suggest the most similar word, `did you mean …?`, or list all known ones."""
     options = list(known)
-    close = close_to(word, options)
+    close = _most_similar(word, options)
     return f"did you mean {close}?" if close else f"known: {', '.join(options)}"
 
 
-def close_to(word: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that is spelt almost like `word`."""
+def _most_similar(word: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
 
 
@@ -107,7 +106,7 @@ def _message(found: ErrorDetails, value: object) -> str:
     if value is None:
         return "has no value"
     if kind == "extra_forbidden":
-        return f"unknown; {_meant(found['loc'], value)}"
+        return f"unknown; {_suggest_key(found['loc'], value)}"
     if kind == "missing":
         purpose = fields_at(found["loc"][:-1])[str(found["loc"][-1])]
         return f"is missing: {purpose}" if purpose else "is missing"
@@ -119,19 +118,19 @@ def _message(found: ErrorDetails, value: object) -> str:
     return found["msg"].replace("Input should be", "must be")
 
 
-def _meant(location: tuple[Key, ...], value: object) -> str:
-    """The key that was meant: nested here, spelt alike here, or at home elsewhere in the file."""
+def _suggest_key(location: tuple[Key, ...], value: object) -> str:
+    """Suggest a key: nested here, spelled alike here, or in another section of the file."""
     section, word = location[:-1], str(location[-1])
     known = fields_at(section)
     nested = nested_key(section, word, value)
     if nested:
         return f"did you mean {nested}?"
-    home = None if close_to(word, known) else home_of(section, word)
-    return f"it belongs in {home}" if home else near(word, known)
+    home = None if _most_similar(word, known) else home_of(section, word)
+    return f"it belongs in {home}" if home else suggest(word, known)
 
 
 def _place(tree: object, found: ErrorDetails) -> tuple[tuple[Key, ...], object]:
-    """Where it is in the file, pydantic's names of its own types left out, and what is there."""
+    """The path in the file, without the names of pydantic's types, and the value there."""
     path: list[Key] = []
     at: Any = tree
     for key in found["loc"]:
@@ -148,7 +147,7 @@ def _place(tree: object, found: ErrorDetails) -> tuple[tuple[Key, ...], object]:
 
 
 def _ranks(tree: object) -> dict[tuple[Key, ...], int]:
-    """Every path of the tree with its place in the file."""
+    """All paths of the tree, numbered in the order of the file."""
     ranks: dict[tuple[Key, ...], int] = {}
 
     def visit(value: object, path: tuple[Key, ...]) -> None:
@@ -173,9 +172,9 @@ def _rank(ranks: dict[tuple[Key, ...], int], path: tuple[Key, ...]) -> int:
 @dataclass(frozen=True, slots=True)
 class Node:
     """
-    A value and where it stands; what is not there, or not of the shape asked for, is empty.
+    A value of the file with its path; a missing value, or one of another type, is empty.
 
-    Rules that compare values are judged on this, so that they speak up beside other errors.
+    Rules that compare values use it, so that their problems are reported beside other errors.
     """
 
     value: object
@@ -189,7 +188,7 @@ class Node:
         return node
 
     def __bool__(self) -> bool:
-        """Whether it is there at all."""
+        """Whether the file has the value."""
         return self.value is not _ABSENT
 
     @property
@@ -212,7 +211,7 @@ class Node:
 
     @property
     def names(self) -> frozenset[str]:
-        """The texts of a list."""
+        """The text entries of a list."""
         return frozenset(item.text for item in self.items if item.text is not None)
 
     @property
@@ -221,7 +220,7 @@ class Node:
 
     @property
     def empty(self) -> bool:
-        """Whether a list is there and has nothing in it."""
+        """Whether it is an empty list."""
         return self.value == []
 
     def problem(self, message: str) -> Problem:

@@ -1,4 +1,4 @@
-"""The values of manifest.yaml: each is understood, bounded and refused in one place."""
+"""The types of values in manifest.yaml, each with its parser and bounds."""
 
 import re
 import shlex
@@ -25,18 +25,18 @@ _MAX_DURATION = 90 * 86400
 _ENVIRONMENT = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*", re.ASCII)
 _ROLLBACK = re.compile(r"(?:.*-)?rollback-[0-9]+", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-# What floe itself signs in with; a gate's command must never see it.
+# The prefixes of floe's own secrets, which are never passed to a gate.
 _OURS = ("FLOE_", "SLACK_")
 
 
 class Section(BaseModel):
-    """A mapping of the file. A key it does not know is an error: a misspelt rule never runs."""
+    """A mapping of the file. An unknown key is an error: a misspelled rule would never run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def duration_seconds(text: str) -> int:
-    """`90s`, `30m`, `4h` or `2d`, up to 90 days, in seconds; ValueError for anything else."""
+    """Parse `90s`, `30m`, `4h` or `2d`, up to 90 days, into seconds; ValueError otherwise."""
     match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd])", text, re.ASCII)
     if not match:
         raise ValueError("must be a number and a unit, like 90s, 30m, 4h or 2d")
@@ -53,7 +53,7 @@ def _text(value: str) -> str:
 
 
 def _given(value: Any) -> Any:
-    # `authorization:` with nothing behind it would otherwise mean "not configured".
+    # `authorization:` without a value would otherwise mean "not configured".
     if value is None:
         raise ValueError("has no value: give it one, or leave the key out")
     return value
@@ -89,12 +89,12 @@ def _environment_name(value: str) -> str:
             "must be lower case letters, digits and inner hyphens, like prod or pre-prod"
         )
     if value in ("latest", "none") or _ROLLBACK.fullmatch(value):
-        raise ValueError(f"'{value}' has a meaning of its own in tags: choose another name")
+        raise ValueError(f"'{value}' is reserved in tags: choose another name")
     return value
 
 
 def _command(value: Any) -> tuple[str, ...]:
-    """One argument list; a string is split as a shell would, but never given to a shell."""
+    """Parse an argument list; a string is split like in a shell, but no shell runs it."""
     if isinstance(value, str):
         try:
             value = shlex.split(value)
@@ -105,11 +105,12 @@ def _command(value: Any) -> tuple[str, ...]:
     if not value or not value[0]:
         raise ValueError("is empty: name a program")
     if any("\0" in part for part in value):
-        raise ValueError("holds a NUL character, which no argument can")
+        raise ValueError("contains a NUL character, which is not allowed in arguments")
     return tuple(value)
 
 
 def variable_name(value: str) -> str:
+    """Return `value`; ValueError if it is not the name of an environment variable."""
     if not _VARIABLE.fullmatch(value):
         raise ValueError("must be the name of an environment variable, like HTTPS_PROXY")
     return value
@@ -117,12 +118,12 @@ def variable_name(value: str) -> str:
 
 def _variable_for_gates(value: str) -> str:
     if value.startswith(_OURS):
-        raise ValueError("names one of floe's own secrets, which no gate may see")
+        raise ValueError("is one of floe's own secrets, which are never passed to gates")
     return variable_name(value)
 
 
 def web_url(value: str) -> str:
-    """`value` unchanged, provided it is an http(s) URL without credentials; else ValueError."""
+    """Return `value`; ValueError if it is not an http(s) URL without credentials."""
     try:
         parts = urlsplit(value)
         host = parts.hostname
@@ -132,14 +133,14 @@ def web_url(value: str) -> str:
     if parts.scheme not in ("https", "http") or not host or not value.isprintable():
         raise ValueError("must be a URL that starts with https:// or http://")
     if "@" in parts.netloc:
-        raise ValueError("must not hold a user name or password")
+        raise ValueError("must not contain a user name or password")
     return value
 
 
 def _issuer(value: str) -> str:
     parts = urlsplit(web_url(value))
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ValueError("must be https: whoever can answer for an issuer can be anybody")
+        raise ValueError("must be https: over http, anyone can answer as the issuer")
     return value
 
 
@@ -170,10 +171,9 @@ def _store_url(value: str) -> str:
 
 def variant(key: str, *named: str) -> Discriminator:
     """
-    Chooses among the shapes of a mapping by its `key`; each is tagged `(name)`, and `(other)` is
-    what none of `named` is.
+    Choose the model of a mapping by its `key`: the tag is `(name)`, or `(other)` if none matches.
 
-    The parentheses tell pydantic's tags from the file's own keys where errors are located.
+    The parentheses distinguish pydantic's tags from the file's keys in the paths of errors.
     """
 
     def tag(value: Any) -> str:
@@ -187,12 +187,11 @@ def _mapping_or_not(value: Any) -> str:
     return "(mapping)" if isinstance(value, dict | BaseModel) else "(word)"
 
 
-# One value or a mapping with more to say: `tests: true`, `tests: {command: …}`.
+# A single value or a mapping: `tests: true`, `tests: {command: …}`.
 WordOrMapping = Discriminator(_mapping_or_not)
-# None is only the absence of the key. A key without a value is refused: `authorization:` with
-# nothing behind it would otherwise mean that there is none.
+# None means that the key is absent. A key without a value is refused.
 Given = Annotated[T | SkipJsonSchema[None], BeforeValidator(_given)]
-# pydantic's own min_length also complains of a list whose entries are all refused.
+# pydantic's min_length also reports a list whose entries are all invalid.
 AtLeastOne = Annotated[
     tuple[T, ...], AfterValidator(_not_empty), Field(json_schema_extra={"minItems": 1})
 ]

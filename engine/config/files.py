@@ -1,4 +1,4 @@
-"""Files the configuration is made of: bounded in size, and in time where somebody writes them."""
+"""Reads configuration files with a size limit, and pipes with a timeout."""
 
 import errno
 import os
@@ -6,24 +6,24 @@ import stat
 import time
 from pathlib import Path
 
-# Of a pipe into which nobody writes.
+# The timeout of a pipe without a writer.
 _PIPE_SECONDS = 10.0
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _CHUNK = 65536
 
 
 def read_file(path: Path, most: int) -> bytes:
-    """What is in `path`, `most` bytes of it; OSError where it cannot be read, or not in time."""
-    # Opening a pipe would otherwise wait until somebody opens its other end.
+    """Read at most `most` bytes of `path`; OSError if it cannot be read, or not in time."""
+    # Without O_NONBLOCK, opening a pipe would wait for a writer.
     number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(number, "rb") as file:
         if stat.S_ISFIFO(os.fstat(number).st_mode):
-            return _piped(number, most)
+            return _read_pipe(number, most)
         os.set_blocking(number, True)
         return file.read(most)
 
 
-def _piped(number: int, most: int) -> bytes:
+def _read_pipe(number: int, most: int) -> bytes:
     content = b""
     end = time.monotonic() + _PIPE_SECONDS
     while len(content) < most:
@@ -37,7 +37,7 @@ def _piped(number: int, most: int) -> bytes:
         elif chunk is not None and content:
             break
         elif time.monotonic() > end:
-            raise OSError(errno.ETIMEDOUT, "a pipe into which nothing is written")
+            raise OSError(errno.ETIMEDOUT, f"no data came from the pipe for {_PIPE_SECONDS:.0f} s")
         else:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
     return content

@@ -1,4 +1,4 @@
-"""OpenID issuers as the file spells them: for FLOE_ID_TOKEN and for sign-in on the page."""
+"""The sections of OpenID issuers: for FLOE_ID_TOKEN and for sign-in on the page."""
 
 import re
 from typing import Annotated, Literal
@@ -20,14 +20,14 @@ def _domain(value: str) -> str:
 
 
 def _separator(value: str) -> str:
-    # White space is a separator too, so that this is not Text.
+    # White space can be a separator, so the type is not Text.
     if not value:
         raise ValueError("must not be empty")
     return value
 
 
 def _claim_values(value: object) -> object:
-    """One value stands for a list of one."""
+    """Parse a value or a list of values."""
     values = value if isinstance(value, list) else [value]
     if not values:
         raise ValueError("is empty: name at least one value")
@@ -53,10 +53,10 @@ ClaimValues = Annotated[
 
 
 class IssuerRules(Section):
-    """An OpenID issuer, and which of its tokens are admitted. Every rule given must hold."""
+    """An OpenID issuer, and the rules for its tokens. A token must meet all rules."""
 
     issuer: IssuerUrl = Field(
-        description="who issued the token: its iss; discovery says the rest",
+        description="the iss of its tokens; floe discovers the rest",
         examples=["https://token.actions.githubusercontent.com"],
     )
     subjects: Given[AtLeastOne[SubjectPattern]] = Field(
@@ -91,17 +91,17 @@ class IssuerRules(Section):
 
 
 class OidcIssuer(IssuerRules):
-    """An issuer of tokens that the command line signs in with."""
+    """An issuer of tokens for the command line (FLOE_ID_TOKEN)."""
 
     audience: Text = Field(default="floe", description="the aud a token must be meant for")
     operator_claim: Text = Field(default="sub", description="the claim that names the operator")
 
 
 class OidcSignIn(IssuerRules):
-    """People sign in with an OpenID provider."""
+    """Sign-in on the page with an OpenID provider."""
 
     mode: Literal["oidc"]
-    client_id: Text = Field(description="as the provider knows floe")
+    client_id: Text = Field(description="the client id of floe at the provider")
     client_secret: Given[Credential] = Field(
         default=None, description="from the environment", examples=["${OIDC_CLIENT_SECRET}"]
     )

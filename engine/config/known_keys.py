@@ -1,4 +1,4 @@
-"""The keys manifest.yaml knows, and where: what an unknown one was meant to be."""
+"""The known keys of manifest.yaml, for suggestions about unknown ones."""
 
 from collections.abc import Iterator
 from itertools import takewhile
@@ -12,15 +12,16 @@ Key = str | int
 
 
 def fields_at(location: tuple[Key, ...]) -> dict[str, str]:
-    """The keys known at `location`, with what they are for."""
+    """List the known keys at `location`, with their descriptions."""
     models = sorted(_models(location), key=lambda model: model.__name__)
     return dict(field for model in models for field in _keys(model))
 
 
 def nested_key(section: tuple[Key, ...], word: str, value: object) -> str | None:
     """
-    `audit: {backend: oci}` for `audit_backend: oci`. A value may be a secret, so it is repeated
-    only where the key has a fixed list of words.
+    Suggest `audit: {backend: oci}` for `audit_backend: oci`; None without such a key.
+
+    A value may be a secret, so it is repeated only if the key has a fixed list of words.
     """
     for name in fields_at(section):
         rest = word.removeprefix(f"{name}_")
@@ -34,8 +35,8 @@ def nested_key(section: tuple[Key, ...], word: str, value: object) -> str | None
 
 def home_of(section: tuple[Key, ...], word: str) -> str | None:
     """
-    The section nearest to `section` that knows `word`, as a path of the file; None where the same
-    section knows it in another shape.
+    Find the section nearest to `section` that has the key `word`, as a path of the file; None if
+    there is none, or if another form of the same section has it.
     """
     here = tuple(key for key in section if isinstance(key, str) and not key.startswith("("))
     homes = [path for path, key in _tree(ManifestFile, ()) if key == word and path]
@@ -46,7 +47,7 @@ def home_of(section: tuple[Key, ...], word: str) -> str | None:
 
 
 def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    """How many keys both paths begin with."""
+    """Count the first keys that both paths share."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
@@ -63,7 +64,7 @@ def _models(location: tuple[Key, ...]) -> set[type[BaseModel]]:
 
 
 def _tree(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every key of the file with the section it is in."""
+    """All keys of the file with their sections."""
     for name, field in model.model_fields.items():
         key = field.alias or name
         yield path, key
@@ -72,13 +73,13 @@ def _tree(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[tuple
 
 
 def _choices(model: type[BaseModel], name: str) -> tuple[object, ...]:
-    """The words a key may have, where it may have no others."""
+    """The values of a key with a fixed list of words; empty for others."""
     field = model.model_fields.get(name)
     return get_args(field.annotation) if field and get_origin(field.annotation) is Literal else ()
 
 
 def _is_variant(model: type[BaseModel], tag: str) -> bool:
-    """Whether `model` is the shape that `values.variant` tagged so."""
+    """Whether `model` has the tag `tag` of `field_types.variant`."""
     choices = [get_args(field.annotation) for field in model.model_fields.values()]
     fixed = [words[0] for words in choices if len(words) == 1 and isinstance(words[0], str)]
     return f"({fixed[0]})" == tag if fixed else tag == "(other)"

@@ -1,4 +1,4 @@
-"""The limits of gates as the file spells them."""
+"""The sections with the limits of gates."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ _Memory = Annotated[int, Strict(), Field(ge=64, le=16_777_216)]
 
 
 class GateLimits(Section):
-    """What the commands of gates may use, where the operating system can bound it (Linux)."""
+    """Limits of gate commands, on operating systems that support them (Linux)."""
 
     processes: _Processes = Field(
         default=4096,
@@ -23,7 +23,7 @@ class GateLimits(Section):
 
 
 class OwnLimits(Section):
-    """What one gate, or the gates of one environment, may use; else as `gate_limits` says."""
+    """Limits of one gate, or of the gates of one environment, instead of `gate_limits`."""
 
     processes: Given[_Processes] = Field(
         default=None, description="instead of `gate_limits.processes`"

@@ -1,4 +1,4 @@
-"""manifest.yaml, read once and refused as a whole if any of it is wrong."""
+"""Loads manifest.yaml, and refuses it as a whole if any part is invalid."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,11 +8,17 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from engine.config.connection import EmbeddedRegistry, RegistrySettings, registry_settings
-from engine.config.cross_checks import disagreements
+from engine.config.cross_checks import find_contradictions
 from engine.config.digests import environment_digest, policy_digest
-from engine.config.environment_variables import Surroundings
+from engine.config.environment_variables import ManifestContext
 from engine.config.environments import promotion_path
-from engine.config.error_messages import Problem, in_order, problems_of, refusal, unset_secrets
+from engine.config.error_messages import (
+    Problem,
+    config_error,
+    find_unset_secrets,
+    sort_problems,
+    translate_errors,
+)
 from engine.config.limits import GateLimits
 from engine.config.models import ManifestFile
 from engine.config.people import Identity, NoSignIn, Slack, Web
@@ -28,12 +34,12 @@ from engine.domain.path import PromotionPath
 @dataclass(frozen=True)
 class Config:
     """
-    What manifest.yaml says, with every default in place and every reference resolved.
+    The content of manifest.yaml, with all defaults filled in and all references resolved.
 
-    `file` is where it was read. `verification` is None where signatures are not configured, and
-    every environment's `signature` is then off. `warnings` are shown when `floe serve` starts.
-    Secrets are SecretStr: neither repr nor digests show them. `unset_variables` are the secrets
-    that cannot be read because their variables are not set, in the order of the file.
+    `file` is its path. `verification` is None without signature settings, and then the `signature`
+    of all environments is off. `warnings` are printed when `floe serve` starts. Secrets are
+    SecretStr: neither repr nor digests contain them. `unset_variables` are the secrets whose
+    variables are not set, in the order of the file.
     """
 
     file: Path
@@ -52,7 +58,7 @@ class Config:
     unset_variables: tuple[Problem, ...]
 
     def unset(self, *sections: str) -> tuple[Problem, ...]:
-        """The unset secrets of `sections`, like `web` and `artifacts.promotion.audit`."""
+        """List the unset secrets in `sections`, like `web` and `artifacts.promotion.audit`."""
         return tuple(
             problem
             for problem in self.unset_variables
@@ -60,50 +66,50 @@ class Config:
         )
 
     def require(self, *sections: str) -> None:
-        """ConfigError that names every secret of `sections` that is not set."""
+        """Raise a ConfigError that names all unset secrets in `sections`, if any."""
         if unset := self.unset(*sections):
-            raise refusal(self.file, unset)
+            raise config_error(self.file, unset)
 
     @cached_property
     def policy_digest(self) -> str:
-        """`sha256:…` of all that decides; it stands in every record."""
+        """The digest (`sha256:…`) of all rules, which every record contains."""
         return policy_digest(self.path, self.policies, self.verification, self.identity)
 
     def environment_digest(self, name: str) -> str:
-        """The same for the target `name` alone (UsageError if there is none): approvals hold it."""
+        """The digest of the rules of target `name`, for approvals; UsageError if unknown."""
         return environment_digest(self.path.environment(name), self.policies, self.verification)
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What the file allows although it is risky."""
+        """Sentences about risky settings."""
         return tuple(_warnings(self))
 
     @property
     def exposures(self) -> tuple[str, ...]:
-        """Registries that are reached without protection; every command warns about them."""
+        """Sentences about registries without verified TLS; every command warns about them."""
         registries = (self.registry, *self.secondaries)
-        return tuple(exposure for registry in registries for exposure in _exposed(registry))
+        return tuple(exposure for registry in registries for exposure in _exposures(registry))
 
 
 def load_config(path: Path, environ: Mapping[str, str]) -> Config:
     """
-    The configuration in the file `path`; relative paths in it start where it is.
+    Load the file `path`; relative paths in it start at its directory.
 
-    ConfigError names the file and lists everything that is wrong with it, in the file's order;
-    `details["problems"]` has the same as `path` and `message`. A variable that is not set is an
-    error of the command that needs it (`Config.require`).
+    ConfigError lists all problems in the order of the file; `details["problems"]` has them with
+    `path` and `message`. An unset variable is an error only of a command that needs it (see
+    `Config.require`).
     """
     tree = read_tree(path)
     base = path.absolute().parent
-    problems = list(disagreements(tree))
+    problems = list(find_contradictions(tree))
     try:
-        file = ManifestFile.model_validate(tree, context=Surroundings(base, environ))
+        file = ManifestFile.model_validate(tree, context=ManifestContext(base, environ))
     except ValidationError as error:
-        problems = in_order(tree, [*problems_of(error, tree), *problems])
-        raise refusal(path, problems) from error
+        problems = sort_problems(tree, [*translate_errors(error, tree), *problems])
+        raise config_error(path, problems) from error
     if problems:
-        raise refusal(path, in_order(tree, problems))
-    return _config(path, base, file, in_order(tree, unset_secrets(file)))
+        raise config_error(path, sort_problems(tree, problems))
+    return _config(path, base, file, sort_problems(tree, find_unset_secrets(file)))
 
 
 def _config(path: Path, base: Path, file: ManifestFile, unset: Iterable[Problem]) -> Config:
@@ -132,16 +138,16 @@ def _warnings(config: Config) -> Iterator[str]:
     else:
         off = [e.name for e in config.path.environments if e.signature is Enforcement.OFF]
         if off:
-            yield f"signatures are not verified on the way into: {', '.join(off)}"
+            yield f"signatures are not verified for: {', '.join(off)}"
     if config.web.public and isinstance(config.web.auth, NoSignIn):
-        yield "the web page is open to whoever reaches it: web.public without sign-in"
+        yield "the web page is public without sign-in: everyone who reaches it can read it"
     yield from unrestricted_issuers(config.identity.oidc, config.web.auth)
 
 
-def _exposed(registry: RegistrySettings) -> Iterator[str]:
+def _exposures(registry: RegistrySettings) -> Iterator[str]:
     if isinstance(registry, EmbeddedRegistry):
         return
     if registry.scheme == "https" and not registry.verify:
-        yield f"{registry.host}: its certificate is not checked (tls.verify: false)"
+        yield f"{registry.host}: its certificate is not verified (tls.verify: false)"
     if registry.scheme == "http" and not registry.loopback:
-        yield f"{registry.host}: reached over plain http (insecure: true)"
+        yield f"{registry.host}: the connection is plain http (insecure: true)"

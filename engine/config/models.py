@@ -1,4 +1,4 @@
-"""The whole of manifest.yaml as the file spells it."""
+"""The top level of manifest.yaml."""
 
 from typing import Literal
 
@@ -12,14 +12,14 @@ from engine.config.registries import PrimaryRegistry
 
 
 class Artifacts(Section):
-    """What is promoted, and how."""
+    """The registry of the artifacts, and the rules of promotion."""
 
     registry: PrimaryRegistry = Field(description="where the artifacts are")
     promotion: Promotion = Field(default_factory=Promotion, description="how they are promoted")
 
 
 class State(Section):
-    """What floe keeps beside the registry."""
+    """The state that floe keeps outside the registry."""
 
     dir: Given[ResolvedPath] = Field(
         default=None,
@@ -28,9 +28,9 @@ class State(Section):
 
 
 class ManifestFile(BaseModel):
-    """The platform manifest floe reads. Top-level keys it does not know belong to other tools."""
+    """The platform manifest. Unknown top-level keys belong to other tools."""
 
-    # Input is hidden because it may be a secret, and errors end up in logs and tracebacks.
+    # Input is hidden because it may be a secret, and errors are printed in logs and tracebacks.
     model_config = ConfigDict(
         frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True
     )
@@ -40,14 +40,14 @@ class ManifestFile(BaseModel):
     )
     kind: Literal["Manifest"] = Field(description="kind: Manifest")
     artifacts: Artifacts = Field(description="the registry and how artifacts are promoted")
-    identity: Identity = Field(default_factory=Identity, description="who people are")
-    slack: Slack = Field(default_factory=Slack, description="where the bot speaks")
+    identity: Identity = Field(default_factory=Identity, description="people, groups and issuers")
+    slack: Slack = Field(default_factory=Slack, description="the channel and commands of the bot")
     web: Web = Field(default_factory=Web, description="the page, and how people sign in")
-    state: State = Field(default_factory=State, description="what is kept beside the registry")
+    state: State = Field(default_factory=State, description="the state outside the registry")
 
 
 def config_schema() -> dict[str, JsonValue]:
-    """JSON Schema, draft 2020-12, of the file; a key that is not known fails there too."""
+    """Build the JSON Schema (draft 2020-12) of the file; it refuses unknown keys too."""
     schema: dict[str, JsonValue] = ManifestFile.model_json_schema(by_alias=True)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -57,7 +57,7 @@ def config_schema() -> dict[str, JsonValue]:
 
 
 def _without_absences(value: JsonValue) -> JsonValue:
-    """No default that only says a key is absent: an editor would write it as `null`."""
+    """Remove defaults of None, which editors would insert as `null`."""
     if isinstance(value, dict):
         return {
             key: _without_absences(each)

@@ -1,4 +1,4 @@
-"""`identity`, `slack` and `web` as the file spells them: who people are, and where they are met."""
+"""The sections `identity`, `slack` and `web`."""
 
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
@@ -23,21 +23,21 @@ _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
 class RegistryUsers(Section):
-    """What the users of the registry count for on the command line."""
+    """The users of the registry, as identities on the command line."""
 
     verified: Flag = Field(
         default=False,
-        description="each user is one person: count them as verified, provided that the registry "
-        "refuses their password under another user name",
+        description="each user is one person: treat them as verified if the registry refuses "
+        "their password under another user name",
     )
 
 
 class Identity(Section):
-    """Who people are, beside what Slack and OIDC say."""
+    """People, groups and issuers, in addition to those of Slack and OIDC."""
 
     groups: dict[Text, Names] = Field(
         default_factory=dict,
-        description="groups and their members, beside those of Slack and OIDC",
+        description="groups and their members, in addition to those of Slack and OIDC",
         examples=[{"platform-admins": ["alice@acme.com"]}],
     )
     aliases: dict[Text, Names] = Field(
@@ -46,62 +46,62 @@ class Identity(Section):
         examples=[{"alice@acme.com": ["U01ALICE", "alice"]}],
     )
     oidc: tuple[OidcIssuer, ...] = Field(
-        default=(), description="whose tokens are believed in FLOE_ID_TOKEN"
+        default=(), description="the issuers of tokens in FLOE_ID_TOKEN"
     )
     registry_users: RegistryUsers = Field(
         default_factory=RegistryUsers,
-        description="what the users of the registry count for on the command line",
+        description="the users of the registry, as identities on the command line",
         examples=[{"verified": True}],
     )
     lockers: Names = Field(
         default=(),
-        description="people and groups that may lock any environment, beside those who may "
-        "promote to it",
+        description="people and groups that may lock any environment, in addition to those who "
+        "may promote to it",
         examples=[["on-call"]],
     )
     operators: Names = Field(
         default=(),
-        description="people and groups that may, through a server, sync, deliver webhooks again "
-        "and run gates without promoting",
+        description="people and groups that may, through a server, sync, redeliver webhooks and "
+        "run gates without promoting",
         examples=[["platform-admins"]],
     )
     trust_os_user: Flag = Field(
         default=False,
-        description="believe the operating system's user name; with an oci-layout registry only",
+        description="trust the operating system's user name; with an oci-layout registry only",
     )
 
 
 class SlashCommands(Section):
-    """What the commands are called: names are not namespaced in Slack."""
+    """The names of the slash commands; two Slack apps cannot have the same."""
 
-    promote: SlashCommand = Field(default="/promote", description="asks for a promotion")
-    rollback: SlashCommand = Field(default="/rollback", description="goes back")
-    lock: SlashCommand = Field(default="/lock", description="stops promotions")
-    unlock: SlashCommand = Field(default="/unlock", description="lets them go on")
-    promotions: SlashCommand = Field(default="/promotions", description="shows what runs where")
+    promote: SlashCommand = Field(default="/promote", description="requests a promotion")
+    rollback: SlashCommand = Field(default="/rollback", description="requests a rollback")
+    lock: SlashCommand = Field(default="/lock", description="locks an environment")
+    unlock: SlashCommand = Field(default="/unlock", description="unlocks an environment")
+    promotions: SlashCommand = Field(default="/promotions", description="shows the status")
 
 
 class Slack(Section):
-    """Where the bot speaks. Its tokens come from the environment, never from here."""
+    """The Slack bot. Its tokens come from environment variables only."""
 
     channel: Given[Text] = Field(
         default=None,
-        description="the id of the channel changes are told in; else where they were asked for",
+        description="the id of the channel for changes; else the channel of each request",
         examples=["C01DEPLOY"],
     )
     commands: SlashCommands = Field(
-        default_factory=SlashCommands, description="what the commands are called"
+        default_factory=SlashCommands, description="the names of the slash commands"
     )
 
 
 class NoSignIn(Section):
-    """Nobody signs in: the page shows, and decides nothing."""
+    """No sign-in: the page only shows, and takes no decisions."""
 
     mode: Literal["none"]
 
 
 class ProxySignIn(Section):
-    """A proxy in front signs people in and says in a header who they are."""
+    """Sign-in by a proxy, which sends the e-mail address in a header."""
 
     mode: Literal["proxy"]
     operator_header: HeaderName = Field(
@@ -117,7 +117,7 @@ class ProxySignIn(Section):
     )
     trusted_proxies: AtLeastOne[IPvAnyNetwork] = Field(
         default=_LOOPBACK,
-        description="whose headers are believed; by default this machine's only",
+        description="the addresses whose headers are trusted; by default this machine's only",
         examples=[["10.0.0.0/24"]],
     )
 
@@ -131,15 +131,15 @@ SignIn = Annotated[
 
 
 class Web(Section):
-    """The page."""
+    """The web page and its sign-in."""
 
     base_url: Given[Annotated[Url, AfterValidator(lambda url: url.rstrip("/"))]] = Field(
         default=None,
-        description="where people find it; links and sign-in need it",
+        description="the URL of the page; links and sign-in need it",
         examples=["https://floe.acme.com"],
     )
     public: Flag = Field(
-        default=False, description="without sign-in, listen beyond this machine all the same"
+        default=False, description="listen on public addresses even without sign-in"
     )
     auth: SignIn = Field(
         default_factory=lambda: NoSignIn(mode="none"), description="how people sign in"

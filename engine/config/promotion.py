@@ -1,4 +1,4 @@
-"""`artifacts.promotion` as the file spells it: the path, its gates and its rules."""
+"""The section `artifacts.promotion`: the path, its gates and its rules."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -32,7 +32,7 @@ from engine.domain.record import in_utc
 
 
 class GateEntry(Section):
-    """A gate that is on, with what it says for itself."""
+    """A gate that is on, with its own settings."""
 
     command: Given[Command] = Field(
         default=None,
@@ -47,7 +47,7 @@ class GateEntry(Section):
 
 
 class ScanRules(Section):
-    """How the report of a security scan is judged (FR-054 … FR-057)."""
+    """The rules for the report of a security scan (FR-054 … FR-057)."""
 
     scanner_format: Given[ScannerFormat] = Field(default=None, description="default trivy")
     block_on_severity: Given[tuple[Severity, ...]] = Field(
@@ -66,7 +66,7 @@ class ScanRules(Section):
 
 
 class ScanEntry(ScanRules, GateEntry):
-    """A security scan that is on, with what it says for itself."""
+    """A security scan that is on, with its own settings."""
 
 
 GateSwitch = Annotated[
@@ -79,7 +79,7 @@ _SWITCH = "true, false, or a mapping with a command, timeout_seconds, env and li
 
 
 class Gates(Section):
-    """Which gates are on. policy_compliance always is (FR-010)."""
+    """The gates that are on. policy_compliance always is (FR-010)."""
 
     policy_compliance: AlwaysOn = Field(default=True, description="cannot be switched off")
     tests: Given[GateSwitch] = Field(default=None, description=_SWITCH)
@@ -89,7 +89,7 @@ class Gates(Section):
 
 
 class GateCommand(Section):
-    """What a gate runs where it says nothing else."""
+    """The default command of a gate."""
 
     command: Command = Field(description="an argument list, or a string that is split into one")
     timeout_seconds: Given[GateSeconds] = Field(default=None, description="30 to 3600")
@@ -100,7 +100,7 @@ class GateCommand(Section):
 
 
 class ScanCommand(ScanRules, GateCommand):
-    """What a security scan runs, and how it is judged, where it says nothing else."""
+    """The default command and rules of a security scan."""
 
 
 CommandOrMapping = Annotated[
@@ -113,44 +113,44 @@ _COMMAND = "a command, or a mapping with command, timeout_seconds, env and limit
 
 
 class GateCommands(Section):
-    """What gates run that name no command themselves."""
+    """The commands of gates without a command of their own."""
 
     tests: Given[CommandOrMapping] = Field(
         default=None, description=_COMMAND, examples=["pytest -q"]
     )
     security_scan: Given[ScanCommandOrMapping] = Field(
-        default=None, description=f"{_COMMAND}, and the rules its report is judged by"
+        default=None, description=f"{_COMMAND}, and the rules for its report"
     )
     cost_analysis: Given[CommandOrMapping] = Field(default=None, description=_COMMAND)
     performance_baseline: Given[CommandOrMapping] = Field(default=None, description=_COMMAND)
 
 
 class AuthorizationEntry(Section):
-    """Who may change an environment. A list that is empty admits nobody (FR-046, FR-047)."""
+    """The operators who may change an environment. An empty list admits no one (FR-046, FR-047)."""
 
     allowed_groups: Given[Names] = Field(
-        default=None, description="whose members may", examples=[["platform-admins"]]
+        default=None, description="groups of operators", examples=[["platform-admins"]]
     )
     allowed_operators: Given[Names] = Field(
-        default=None, description="who may by name", examples=[["alice@acme.com"]]
+        default=None, description="names of operators", examples=[["alice@acme.com"]]
     )
     separation_of_duties: Flag = Field(
-        default=False, description="whoever promoted into the source may not promote onward"
+        default=False, description="the operator of the promotion into the source is refused"
     )
 
 
 class ApprovalsEntry(Section):
-    """How many others must agree."""
+    """The approvals that a change needs."""
 
     required: Annotated[int, Strict()] = Field(
-        default=0, ge=0, le=50, description="how many others must agree"
+        default=0, ge=0, le=50, description="the number of other people who must approve"
     )
     groups: Given[Names] = Field(
-        default=None, description="who may approve; without it whoever is authorized"
+        default=None, description="groups of approvers; without it, all authorized operators"
     )
     expires_after: Duration = Field(
         default=24 * 3600,
-        description="how long a change waits",
+        description="the time that a change waits for approval",
         examples=["4h", "30m", "2d"],
         json_schema_extra={"default": "24h"},
     )
@@ -163,52 +163,56 @@ def _in_calendar(time: datetime) -> datetime:
 
 
 class LockEntry(Section):
-    """A lock only an edit of the file lifts."""
+    """A lock that only an edit of the file removes."""
 
     locked: Flag = Field(description="whether the environment is locked")
-    reason: Given[Text] = Field(default=None, description="why; shown with every refusal")
-    locked_by: Given[Text] = Field(default=None, description="who says so")
+    reason: Given[Text] = Field(default=None, description="the reason, shown in refusals")
+    locked_by: Given[Text] = Field(default=None, description="the person who locked it")
     locked_at: Given[Annotated[AwareDatetime, AfterValidator(_in_calendar)]] = Field(
-        default=None, description="since when, with its zone", examples=["2026-01-31T09:00:00Z"]
+        default=None, description="the time, with its zone", examples=["2026-01-31T09:00:00Z"]
     )
 
 
 class EnvironmentEntry(Section):
-    """One stage of the path."""
+    """One environment of the path."""
 
     name: EnvironmentName = Field(
         description="lower case letters, digits and inner hyphens", examples=["staging"]
     )
-    gates: Gates = Field(default_factory=Gates, description="what must pass to enter")
+    gates: Gates = Field(default_factory=Gates, description="gates that must pass")
     gate_timeout_seconds: Given[GateSeconds] = Field(default=None, description="30 to 3600")
     gate_limits: Given[OwnLimits] = Field(default=None, description="of its gates (Linux)")
-    authorization: Given[AuthorizationEntry] = Field(default=None, description="who may enter")
-    approvals: ApprovalsEntry = Field(default_factory=ApprovalsEntry, description="who agrees")
-    lock: Given[LockEntry] = Field(default=None, description="freezes it from the file")
+    authorization: Given[AuthorizationEntry] = Field(
+        default=None, description="operators who may change it"
+    )
+    approvals: ApprovalsEntry = Field(
+        default_factory=ApprovalsEntry, description="approvals that a change needs"
+    )
+    lock: Given[LockEntry] = Field(default=None, description="a lock in the file")
 
 
 class Policy(Section):
-    """A rule of policy_compliance: a CEL expression that must hold."""
+    """A rule of policy_compliance: a CEL expression that must be true."""
 
-    name: Text = Field(description="what findings call it", examples=["has-source"])
+    name: Text = Field(description="the name in findings", examples=["has-source"])
     rule: Text = Field(
         description="CEL over artifact, version, source and target",
         examples=["'org.opencontainers.image.source' in artifact.annotations"],
     )
-    message: str = Field(default="", description="what to do about it")
+    message: str = Field(default="", description="a hint for the operator")
     severity: Literal["error", "warning"] = Field(
         default="error", description="error blocks, warning passes and is shown"
     )
 
 
 class OciAudit(Section):
-    """The ledger alone, which is always written."""
+    """No audit backend: only the ledger, which is always written."""
 
     backend: Literal["oci"]
 
 
 class StoreAudit(Section):
-    """An object store beside the ledger."""
+    """Copies in an object store."""
 
     backend: Literal["s3"]
     url: StoreUrl = Field(
@@ -216,12 +220,12 @@ class StoreAudit(Section):
         examples=["s3://bucket/prefix", "file:///var/floe/audit"],
     )
     options: dict[str, JsonValue] = Field(
-        default_factory=dict, description="of the store and its client, e.g. endpoint, timeout"
+        default_factory=dict, description="options of the store and its client, like endpoint"
     )
 
 
 class DatabaseAudit(Section):
-    """A database beside the ledger: `path` (SQLite) or `url`."""
+    """Copies in a database: `path` (SQLite) or `url`."""
 
     backend: Literal["database"]
     path: Given[ResolvedPath] = Field(
@@ -231,19 +235,19 @@ class DatabaseAudit(Section):
         default=None, description="instead of path", examples=["sqlite:///var/floe/audit.db"]
     )
     options: dict[str, JsonValue] = Field(
-        default_factory=dict, description="handed to the backend as they are"
+        default_factory=dict, description="passed to the backend unchanged"
     )
 
 
 class PluginAudit(Section):
-    """An installed plugin of the entry point group floe.audit_backends, by its name."""
+    """Copies by an installed plugin of the entry point group floe.audit_backends."""
 
     backend: Text = Field(
         description="oci, s3, database or the name of a plugin",
         json_schema_extra={"not": {"enum": ["oci", "s3", "database"]}},
     )
     options: dict[str, JsonValue] = Field(
-        default_factory=dict, description="handed to the backend as they are"
+        default_factory=dict, description="passed to the backend unchanged"
     )
 
 
@@ -258,7 +262,7 @@ DEFAULT_ENVIRONMENTS = ("dev", "staging", "prod")
 
 
 class Promotion(Section):
-    """How artifacts are promoted."""
+    """The promotion path, and the rules for all environments."""
 
     environments: AtLeastOne[EnvironmentEntry] = Field(
         default_factory=lambda: tuple(EnvironmentEntry(name=name) for name in DEFAULT_ENVIRONMENTS),
@@ -266,17 +270,17 @@ class Promotion(Section):
     )
     gates: Gates = Field(default_factory=Gates, description="defaults of every environment")
     gate_commands: GateCommands = Field(
-        default_factory=GateCommands, description="what gates run that name no command"
+        default_factory=GateCommands, description="commands of gates without their own"
     )
     default_timeout: GateSeconds = Field(default=300, description="of gates, in seconds")
     gate_limits: GateLimits = Field(
-        default_factory=GateLimits, description="what the commands of gates may use"
+        default_factory=GateLimits, description="limits of gate commands"
     )
     policies: tuple[Policy, ...] = Field(default=(), description="rules of policy_compliance")
     secondary_registries: tuple[RegistryEntry, ...] = Field(
-        default=(), description="get every promoted artifact too"
+        default=(), description="registries that get every promoted artifact too"
     )
     audit: Audit = Field(
-        default_factory=lambda: OciAudit(backend="oci"), description="where records are copied"
+        default_factory=lambda: OciAudit(backend="oci"), description="the audit backend"
     )
-    webhooks: tuple[Webhook, ...] = Field(default=(), description="who is told")
+    webhooks: tuple[Webhook, ...] = Field(default=(), description="URLs that get events")

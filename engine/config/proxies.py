@@ -1,4 +1,4 @@
-"""What the environment says of the way to others: proxies, and certificates to trust."""
+"""Proxies and trusted certificates from environment variables."""
 
 import os
 from collections.abc import Iterator
@@ -12,16 +12,18 @@ _NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE",
 
 
 @contextmanager
-def usable_surroundings() -> Iterator[None]:
+def translate_proxy_errors() -> Iterator[None]:
     """
-    Around making an HTTP client, which reads the environment: ConfigError that names what in it
-    cannot be used. No value is repeated, since a proxy's address may hold a password.
+    Raise ConfigError if an HTTP client cannot be built from the environment variables.
+
+    The error names the variables without their values, as the URL of a proxy may contain a
+    password.
     """
     try:
         yield
     except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
         found = [name for name in os.environ if name.upper() in _NAMES]
         raise ConfigError(
-            f"What the environment says of proxies and certificates cannot be used "
-            f"({', '.join(sorted(found))}): correct it, or unset it"
+            f"The environment variables of proxies and certificates are invalid "
+            f"({', '.join(sorted(found))}): correct or unset them"
         ) from error

@@ -1,4 +1,4 @@
-"""Names of people and jobs in the manifest that can match nobody."""
+"""Names of people and jobs in the manifest that match no operator."""
 
 import json
 from collections.abc import Iterator
@@ -10,8 +10,10 @@ _SOURCES = ("oidc:", "slack:", "registry:", "proxy:", "os:")
 
 def unmatched_names(root: Node) -> Iterator[Problem]:
     """
-    A name with a colon is a qualified id, `<source>:…`: no e-mail address, user name or Slack id
-    has a colon.
+    Find names that match no operator.
+
+    A name with a colon is a qualified id, `<source>:…`, because e-mail addresses, user names and
+    Slack ids have none.
     """
     entries = [*root["identity.oidc"].items, root["web.auth"]]
     issuers = [issuer for entry in entries if (issuer := entry["issuer"].text)]
@@ -34,10 +36,10 @@ def _unmatched(node: Node, issuers: list[str]) -> Iterator[Problem]:
         return
     issuer, mark, subject = name.removeprefix("oidc:").partition("#")
     if not (mark and subject):
-        yield node.problem("matches nobody: write oidc:<issuer>#<subject>")
+        yield node.problem("matches no operator: write oidc:<issuer>#<subject>")
     elif issuer not in issuers:
         yield node.problem(
-            f"matches nobody: neither identity.oidc nor web.auth has the issuer {issuer}"
+            f"matches no operator: neither identity.oidc nor web.auth has the issuer {issuer}"
         )
 
 
@@ -45,6 +47,6 @@ def _without_source(node: Node, name: str, issuers: list[str]) -> Iterator[Probl
     if ":" in name and not name.startswith(_SOURCES):
         meant = f"oidc:{issuers[0] if issuers else '<issuer>'}#{name}"
         yield node.problem(
-            "matches nobody: a name with a colon begins with its source; write "
+            "matches no operator: a name with a colon begins with its source; write "
             f"{json.dumps(meant, ensure_ascii=False)}"
         )

@@ -1,4 +1,4 @@
-"""`artifacts.registry` as the file spells it: where, as whom, and with which signatures."""
+"""The section `artifacts.registry`: address, credentials and signature verification."""
 
 from typing import Annotated, Literal
 
@@ -24,7 +24,7 @@ from engine.domain.environment import Enforcement
 
 
 class DockerAuth(Section):
-    """Credentials as docker finds them: config.json and its credential helpers."""
+    """Credentials of docker: config.json and its credential helpers."""
 
     type: Literal["docker"]
 
@@ -79,16 +79,16 @@ Auth = Annotated[
 
 
 class Tls(Section):
-    """How a connection is secured."""
+    """The TLS settings of a connection."""
 
     ca_file: ExistingFile | None = Field(
         default=None,
         description="certificates to trust, PEM; relative to the manifest",
         examples=["certs/ca.pem"],
     )
-    verify: Flag = Field(default=True, description="whether the certificate is checked")
+    verify: Flag = Field(default=True, description="whether the certificate is verified")
     insecure: Given[Flag] = Field(
-        default=None, description="plain http; without it only loopback hosts are reached so"
+        default=None, description="plain http; by default for loopback hosts only"
     )
 
 
@@ -96,26 +96,26 @@ class RegistryEntry(Section):
     """One registry: the primary or a secondary."""
 
     uri: RegistryUri = Field(
-        description="where the artifacts are: oci://host[:port]/repository or oci-layout:DIRECTORY",
+        description="the address: oci://host[:port]/repository or oci-layout:DIRECTORY",
         examples=["oci://harbor.example.com/acme/platform", "oci-layout:./registry"],
     )
     auth: Auth = Field(
         default_factory=lambda: DockerAuth(type="docker"),
-        description="as whom the registry is used",
+        description="the credentials for the registry",
     )
-    tls: Tls = Field(default_factory=Tls, description="how the connection is secured")
+    tls: Tls = Field(default_factory=Tls, description="the TLS settings")
     insecure: Given[Flag] = Field(default=None, description="the same as tls.insecure")
     timeout_seconds: Annotated[int, Strict()] = Field(
         default=30,
         ge=1,
         le=600,
-        description="for one operation, retries included: six attempts at most, three where "
-        "the connection is refused",
+        description="for one operation with its retries: at most six attempts, three if the "
+        "connection is refused",
     )
 
 
 class TrustedIssuer(Section):
-    """Whom a keyless signature may come from: an issuer, and the subjects it vouches for."""
+    """The trusted signers of keyless signatures: an issuer, and its subjects."""
 
     issuer: IssuerUrl = Field(
         description="the certificate's OIDC issuer",
@@ -134,11 +134,11 @@ class EnforcementOverride(Section):
 
 
 class Verification(Section):
-    """What a signature is verified with (FR-018 … FR-021)."""
+    """The verification of signatures (FR-018 … FR-021)."""
 
     enforcement: Enforcement = Field(
         default=Enforcement.ENFORCE,
-        description="what a missing or bad signature does: enforce (refuse), warn or off",
+        description="the effect of a missing or bad signature: enforce (refuse), warn or off",
     )
     public_keys: tuple[TrustFile, ...] = Field(
         default=(),
@@ -146,7 +146,7 @@ class Verification(Section):
         examples=[["keys/release.pub"]],
     )
     trusted_issuers: tuple[TrustedIssuer, ...] = Field(
-        default=(), description="who may sign without a key of their own (keyless)"
+        default=(), description="the trusted signers of keyless signatures"
     )
     trusted_root: TrustFile | None = Field(
         default=None, description="a trusted_root.json; without it the public-good instance"

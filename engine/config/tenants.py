@@ -1,4 +1,4 @@
-"""Issuers that serve many organizations: which rules keep the tokens of other ones out."""
+"""OpenID issuers that serve many organizations, and the rules that exclude the others."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class SharedIssuer:
     """
     An issuer whose tokens strangers can get too.
 
-    `claims` are those that name one organization, project or person. `subject_parts` is how many
-    leading parts of a subject name the organization; 0 where subjects do not name it. `domains` is
-    whether it verifies e-mail addresses. `example` are lines of the manifest.
+    `claims` name one organization, project or person. `subject_parts` is the number of leading
+    parts of a subject that name the organization; 0 if subjects do not name it. `domains` tells
+    whether it verifies e-mail addresses. `example` has lines for the manifest.
     """
 
     serves: str
@@ -32,8 +32,8 @@ def _shared(
     return SharedIssuer(serves, frozenset(claims.split()), example, parts, domains)
 
 
-_ANYBODY = _shared(
-    "anybody with an account there", "sub email", "claims: {email: [alice@acme.com]}", 1, True
+_PUBLIC = _shared(
+    "everyone with an account there", "sub email", "claims: {email: [alice@acme.com]}", 1, True
 )
 _SHARED: Mapping[str, SharedIssuer] = {
     "token.actions.githubusercontent.com": _shared(
@@ -87,12 +87,12 @@ _SHARED: Mapping[str, SharedIssuer] = {
         1,
         domains=True,
     ),
-    "appleid.apple.com": _ANYBODY,
-    "www.facebook.com": _ANYBODY,
-    "www.linkedin.com/oauth": _ANYBODY,
-    "api.login.yahoo.com": _ANYBODY,
-    "id.twitch.tv/oauth2": _ANYBODY,
-    "oauth2.sigstore.dev/auth": _ANYBODY,
+    "appleid.apple.com": _PUBLIC,
+    "www.facebook.com": _PUBLIC,
+    "www.linkedin.com/oauth": _PUBLIC,
+    "api.login.yahoo.com": _PUBLIC,
+    "id.twitch.tv/oauth2": _PUBLIC,
+    "oauth2.sigstore.dev/auth": _PUBLIC,
 }
 _MICROSOFT = _shared(
     "every organization on Microsoft Entra",
@@ -108,7 +108,7 @@ _MICROSOFT_SHARED = frozenset(
 
 
 def shared_issuer(issuer: str) -> SharedIssuer | None:
-    """What is known of `issuer`, in any spelling; None where it is not known to be shared."""
+    """Look up `issuer`, in any spelling; None if it is not known to be shared."""
     try:
         parts = urlsplit(issuer)
     except ValueError:
@@ -121,7 +121,7 @@ def shared_issuer(issuer: str) -> SharedIssuer | None:
 
 
 def shared_issuer_problems(root: Node) -> Iterator[Problem]:
-    """Entries that would admit strangers."""
+    """Find entries that would admit strangers."""
     for entry in root["identity.oidc"].items:
         yield from _open_to_strangers(entry)
     if root["web.auth.mode"].value == "oidc":
@@ -129,13 +129,13 @@ def shared_issuer_problems(root: Node) -> Iterator[Problem]:
 
 
 def unrestricted_issuers(oidc: tuple[IssuerRules, ...], auth: object) -> Iterator[str]:
-    """Warnings for issuers whose every token is admitted."""
-    hint = "name who is meant with subjects, claims or allowed_domains"
+    """Warn about issuers of which all tokens are admitted."""
+    hint = "restrict it with subjects, claims or allowed_domains"
     for entry in oidc:
         if entry.unrestricted:
             yield f"identity.oidc admits every token of {entry.issuer}: {hint}"
     if isinstance(auth, IssuerRules) and auth.unrestricted:
-        yield f"web.auth admits everybody {auth.issuer} signs in: {hint}"
+        yield f"web.auth admits everyone whom {auth.issuer} signs in: {hint}"
 
 
 def _open_to_strangers(entry: Node) -> Iterator[Problem]:
@@ -151,7 +151,7 @@ def _open_to_strangers(entry: Node) -> Iterator[Problem]:
         if parts is not None and parts < shared.subject_parts:
             yield subject.problem(
                 f"admits strangers: the first {shared.subject_parts} parts of a subject of this "
-                f"issuer must be without *; write {shared.example}"
+                f"issuer must not contain *; write {shared.example}"
             )
     if not subjects:
         yield entry.problem(

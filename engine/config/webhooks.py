@@ -1,4 +1,4 @@
-"""`artifacts.promotion.webhooks` as the file spells them."""
+"""The section `artifacts.promotion.webhooks`."""
 
 from typing import Annotated, Literal
 
@@ -9,11 +9,11 @@ from engine.config.field_types import AtLeastOne, Given, HeaderName, Section
 
 
 class Webhook(Section):
-    """Who is told. `url`, header values and `secret` are secrets and read as ones."""
+    """A webhook. `url`, header values and `secret` are treated as secrets."""
 
     url: SecretUrl = Field(description="https://…; ${NAME} is read from the environment")
     events: AtLeastOne[Literal["promote", "rollback", "restore", "lock", "unlock"]] = Field(
-        default=("promote", "rollback"), description="of what it is told"
+        default=("promote", "rollback"), description="the events to deliver"
     )
     headers: dict[HeaderName, Filled] = Field(
         default_factory=dict,
@@ -28,6 +28,6 @@ class Webhook(Section):
     )
     secret: Given[Filled] = Field(
         default=None,
-        description="signs the request as Standard Webhooks says",
+        description="signs the request by Standard Webhooks",
         examples=["${HOOK_SECRET}"],
     )

@@ -1,4 +1,4 @@
-"""manifest.yaml from bytes to plain values: bounded, without surprises of YAML 1.1."""
+"""Parses manifest.yaml into plain values: bounded, and by the rules of YAML 1.2."""
 
 import re
 from pathlib import Path
@@ -12,15 +12,15 @@ from engine.domain.text import printable
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 40
-# Counted with every alias written out, so that a small file cannot stand for a huge one.
+# Counted with all aliases expanded, so that a small file cannot expand to a huge one.
 MAX_VALUES = 50_000
 
-# The C parser where PyYAML was built with it: ten times faster, the same language.
+# The C parser, if PyYAML was built with it, is ten times faster.
 _Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_Safe):  # type: ignore[misc]  # the base class is only known at run time
-    """Reads plain words as YAML 1.2 does: `off` and `yes` are words, `4:30` and dates are text."""
+    """Parses scalars like YAML 1.2: `off`, `yes`, `4:30` and dates are text."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own way to say it
 
@@ -40,14 +40,14 @@ for _name, _pattern, _first in (
 
 
 def read_tree(path: Path) -> dict[str, object]:
-    """The mapping in `path`; ConfigError, which names the file, for anything else."""
+    """Parse the mapping in `path`; ConfigError that names the file for other content."""
     text = _text(path)
     try:
-        _bounded(path, text)
+        _check_bounds(path, text)
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
-            _Inspection(path).of(node)
+            _Inspection(path).check(node)
             tree = loader.construct_document(node) if node else None
         finally:
             loader.dispose()
@@ -55,7 +55,7 @@ def read_tree(path: Path) -> dict[str, object]:
         line = _line(getattr(error, "problem_mark", None) or getattr(error, "context_mark", None))
         raise ConfigError(f"{path}{line}: not valid YAML: {_problem(error)}") from error
     if not isinstance(tree, dict):
-        raise ConfigError(f"{path}: not a mapping: it starts with apiVersion: floe.dev/v1")
+        raise ConfigError(f"{path}: not a mapping: start it with apiVersion: floe.dev/v1")
     return tree
 
 
@@ -67,23 +67,23 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     if len(content) > MAX_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_BYTES} bytes, which no manifest needs")
+        raise ConfigError(f"{path}: larger than the limit of {MAX_BYTES} bytes")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from error
 
 
-def _bounded(path: Path, text: str) -> None:
-    """Refuse by its events alone what would exhaust the C stack, or much time, when composed."""
+def _check_bounds(path: Path, text: str) -> None:
+    """Refuse a file that would exhaust the C stack or take too long, before composing it."""
     depth = values = 0
     for event in yaml.parse(text, _Loader):
         values += isinstance(event, yaml.NodeEvent)
         if values > MAX_VALUES:
-            raise ConfigError(f"{path}: more than {MAX_VALUES} values, which no manifest needs")
+            raise ConfigError(f"{path}: more than the limit of {MAX_VALUES} values")
         if getattr(event, "tag", None) is not None:
             raise ConfigError(
-                f"{path}{_line(event.start_mark)}: tags have no meaning here; quote text instead"
+                f"{path}{_line(event.start_mark)}: YAML tags are not supported: quote the text"
             )
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
@@ -94,26 +94,26 @@ def _bounded(path: Path, text: str) -> None:
 
 
 class _Inspection:
-    """What is looked at before a document is built: its size with aliases, and repeated keys."""
+    """Checks a composed document for its size with expanded aliases, and for repeated keys."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._values = 0
 
-    def of(self, node: yaml.Node | None, depth: int = 0) -> None:
+    def check(self, node: yaml.Node | None, depth: int = 0) -> None:
         self._values += 1
         if depth > MAX_DEPTH or self._values > MAX_VALUES:
-            raise ConfigError(f"{self._path}: its aliases stand for too many values: write less")
+            raise ConfigError(f"{self._path}: its aliases expand to too many values: use fewer")
         if node is None:
             return
         if isinstance(node, yaml.MappingNode):
             self._distinct_keys(node)
             for key, value in node.value:
-                self.of(key, depth + 1)
-                self.of(value, depth + 1)
+                self.check(key, depth + 1)
+                self.check(value, depth + 1)
         elif isinstance(node, yaml.SequenceNode):
             for item in node.value:
-                self.of(item, depth + 1)
+                self.check(item, depth + 1)
 
     def _distinct_keys(self, node: yaml.MappingNode) -> None:
         # YAML forbids it and PyYAML lets the last one win: a second `authorization` would
@@ -124,7 +124,8 @@ class _Inspection:
                 self._refuse(key, "a key must be a word")
             line = key.start_mark.line + 1
             if key.value in seen:
-                self._refuse(key, f"{printable(key.value)} is there twice (line {seen[key.value]})")
+                problem = f"{printable(key.value)} is repeated (first in line {seen[key.value]})"
+                self._refuse(key, problem)
             seen[key.value] = line
 
     def _refuse(self, node: yaml.Node, problem: str) -> None:
@@ -136,6 +137,6 @@ def _line(mark: Any) -> str:
 
 
 def _problem(error: yaml.YAMLError) -> str:
-    # Not str(error): it quotes the line, and a line may hold a secret.
-    told = (getattr(error, name, None) for name in ("context", "problem", "reason"))
-    return printable(", ".join(str(part) for part in told if part) or "it cannot be parsed")
+    # Not str(error): it quotes the line, which may contain a secret.
+    parts = (getattr(error, name, None) for name in ("context", "problem", "reason"))
+    return printable(", ".join(str(part) for part in parts if part) or "it cannot be parsed")

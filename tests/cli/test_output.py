@@ -279,4 +279,4 @@ def test_every_command_warns_of_a_registry_without_tls(tmp_path: Path) -> None:
 
     ended = floe.run("platform", "status")
 
-    assert ended.err.count("registry.invalid: reached over plain http (insecure: true)") == 1
+    assert ended.err.count("registry.invalid: the connection is plain http (insecure: true)") == 1

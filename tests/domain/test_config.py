@@ -212,7 +212,7 @@ def test_enforcement_is_enforce_unless_the_file_says_otherwise_for_all_or_for_on
     assert config.verification is not None
     assert config.verification.public_keys[0].path == tmp_path / "release.pub"
     assert config.verification.public_keys[0].content == b"-----BEGIN PUBLIC KEY-----"
-    assert config.warnings == ("signatures are not verified on the way into: dev",)
+    assert config.warnings == ("signatures are not verified for: dev",)
 
 
 def test_without_verification_it_is_off_everywhere_and_a_warning_says_so(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_environment_names_that_could_not_be_told_apart_in_tags_are_refused(
 def test_an_environment_is_not_named_like_a_rollback(tmp_path: Path, name: str) -> None:
     (found,) = problems(tmp_path, manifest(promotion=f"environments: [{{name: {name}}}]"))
 
-    assert found == f"{FIRST}.name: '{name}' has a meaning of its own in tags: choose another name"
+    assert found == f"{FIRST}.name: '{name}' is reserved in tags: choose another name"
 
 
 def test_similar_names_may_stand_side_by_side_and_equal_ones_may_not(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_an_authorization_that_admits_nobody_is_refused(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, text)
 
     assert found == (
-        f"{FIRST}.authorization: admits nobody: both lists are []; name somebody, or lock the "
+        f"{FIRST}.authorization: admits no operator: both lists are []; name one, or lock the "
         "environment"
     )
 
@@ -70,16 +70,16 @@ def test_an_authorization_that_admits_nobody_is_refused(tmp_path: Path) -> None:
     [
         ("approvals: {groups: [a]}", "approvals.groups: has no effect while required is 0"),
         ("approvals: {rollback: true}", "approvals.rollback: has no effect while required is 0"),
-        ("approvals: {required: 1, groups: []}", "approvals.groups: is [], so nobody could"),
+        ("approvals: {required: 1, groups: []}", "approvals.groups: is [], so no one can"),
         ("approvals: {required: -1}", "approvals.required: must be at least 0"),
         ("approvals: {required: true}", "approvals.required: must be a whole number"),
         (
             "approvals: {required: 1}, authorization: {allowed_operators: [alice@acme.com]}",
-            "approvals.required: can never be met: the requester and 1 others are needed",
+            "approvals.required: can never be met: a change needs its requester and 1 others",
         ),
         (
             "approvals: {required: 1}, authorization: {allowed_operators: [alice, Alice]}",
-            "approvals.required: can never be met: the requester and 1 others are needed",
+            "approvals.required: can never be met: a change needs its requester and 1 others",
         ),
         ("approvals: {required: 1, expires_after: 4}", "approvals.expires_after: must be a num"),
         ("approvals: {required: 1, expires_after: 4w}", "approvals.expires_after: must be a num"),
@@ -160,7 +160,7 @@ def test_verification_that_is_off_everywhere_needs_no_key(tmp_path: Path) -> Non
 
     config = load(tmp_path, manifest(registry=registry))
 
-    assert config.warnings == ("signatures are not verified on the way into: dev, staging, prod",)
+    assert config.warnings == ("signatures are not verified for: dev, staging, prod",)
 
 
 @pytest.mark.requirement("FR-045")

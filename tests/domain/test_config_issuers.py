@@ -120,7 +120,7 @@ def test_an_issuer_of_one_organization_is_a_warning(tmp_path: Path, issuer: str)
     person = load(tmp_path, sign_in(issuer, "groups_claim: groups"), S="secret").warnings
 
     assert f"identity.oidc admits every token of {issuer}: " in "\n".join(job)
-    assert f"web.auth admits everybody {issuer} signs in: " in "\n".join(person)
+    assert f"web.auth admits everyone whom {issuer} signs in: " in "\n".join(person)
 
 
 @pytest.mark.parametrize(
@@ -164,13 +164,13 @@ def test_rules_are_read_as_written(tmp_path: Path) -> None:
     [
         (
             "repo:acme/platform:ref:refs/heads/main",
-            "matches nobody: a name with a colon begins with its source; write "
+            "matches no operator: a name with a colon begins with its source; write "
             '"oidc:https://login.acme.com#repo:acme/platform:ref:refs/heads/main"',
         ),
-        ("oidc:https://login.acme.com", "matches nobody: write oidc:<issuer>#<subject>"),
+        ("oidc:https://login.acme.com", "matches no operator: write oidc:<issuer>#<subject>"),
         (
             "oidc:https://login.acme.com/#alice",
-            "matches nobody: neither identity.oidc nor web.auth has the issuer "
+            "matches no operator: neither identity.oidc nor web.auth has the issuer "
             "https://login.acme.com/",
         ),
     ],

@@ -97,16 +97,16 @@ def test_all_that_is_wrong_is_said_at_once_in_the_order_of_the_file(tmp_path: Pa
 
     assert str(error).splitlines() == [
         f"{tmp_path}/manifest.yaml: 6 problems",
-        "  artifacts.registry.uri: names no repository: write oci://host/repository",
-        "  artifacts.registry.auth.token: a secret does not stand in the file: write ${NAME} for a "
-        "variable",
+        "  artifacts.registry.uri: has no repository: write oci://host/repository",
+        "  artifacts.registry.auth.token: must not be in the file: write ${NAME} for an "
+        "environment variable",
         "  artifacts.promotion.environments[0].name: must be lower case letters, digits and inner "
         "hyphens, like prod or pre-prod",
         "  artifacts.promotion.environments[0].gates.tests: is on but has no command: give it one, "
         "here or in artifacts.promotion.gate_commands.tests",
         "  artifacts.promotion.default_timeout: must be at least 30",
-        "  identity.trust_os_user: is for the embedded registry (oci-layout:) only: anybody may "
-        "call their user anything",
+        "  identity.trust_os_user: is for the embedded registry (oci-layout:) only: anyone can "
+        "choose their user name",
     ]
     assert error.exit_code == 2
 
@@ -161,7 +161,7 @@ def test_a_gate_that_is_on_by_default_needs_a_command_too(tmp_path: Path) -> Non
         ("[]", "is empty: name a program"),
         ("[a, 3]", "must be a command, or the list of its arguments (each of them text)"),
         ("{a: b}", "must be a command, or the list of its arguments (each of them text)"),
-        ('["a\\0"]', "holds a NUL character, which no argument can"),
+        ('["a\\0"]', "contains a NUL character, which is not allowed in arguments"),
     ],
 )
 def test_a_command_is_an_argument_list(tmp_path: Path, command: str, said: str) -> None:
@@ -197,8 +197,8 @@ def test_a_gate_never_sees_what_floe_signs_in_with(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, text)
 
     assert found == (
-        f"{PROMOTION}.environments[0].gates.tests.env[1]: names one of floe's own secrets, which "
-        "no gate may see"
+        f"{PROMOTION}.environments[0].gates.tests.env[1]: is one of floe's own secrets, which "
+        "are never passed to gates"
     )
 
 

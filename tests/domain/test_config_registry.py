@@ -64,8 +64,8 @@ def test_what_weakens_the_connection_is_a_warning_in_every_output(tmp_path: Path
         ),
     )
 
-    assert "registry.corp: its certificate is not checked (tls.verify: false)" in config.exposures
-    assert "other.corp: reached over plain http (insecure: true)" in config.exposures
+    assert "registry.corp: its certificate is not verified (tls.verify: false)" in config.exposures
+    assert "other.corp: the connection is plain http (insecure: true)" in config.exposures
 
 
 @pytest.mark.requirement("FR-028")
@@ -111,7 +111,7 @@ def test_credentials_come_from_the_variables_the_file_names(tmp_path: Path) -> N
         ),
         (
             "{type: basic, username: ci, password: hunter2}",
-            "auth.password: a secret does not stand in the file: write ${NAME} for a variable",
+            "auth.password: must not be in the file: write ${NAME} for an environment variable",
         ),
         ("{type: basic, username: ci}", "auth: needs either password_env or password"),
         ("{type: token}", "auth: needs either token_env or token"),
@@ -119,9 +119,9 @@ def test_credentials_come_from_the_variables_the_file_names(tmp_path: Path) -> N
         ("{type: token, tokn_env: A}", "auth.tokn_env: unknown; did you mean token_env?"),
         (
             "{type: token, token_env: BROKEN}",
-            "auth.token_env: the environment variable BROKEN holds control characters",
+            "auth.token_env: the environment variable BROKEN contains control characters",
         ),
-        ("{type: token, token: '${A'}", "auth.token: a secret does not stand in the file"),
+        ("{type: token, token: '${A'}", "auth.token: must not be in the file"),
         ("{type: token, token: '${BROKEN} ${A'}", "auth.token: has a ${ without its }"),
     ],
 )
@@ -141,15 +141,15 @@ def test_credentials_that_cannot_be_had_are_named_and_never_shown(
     [
         ("harbor.example.com/acme", "must be oci://host[:port]/repository or oci-layout:DIR"),
         ("https://harbor.example.com/acme", "must be oci://host[:port]/repository or oci-layout"),
-        ("oci://harbor.example.com", "names no repository"),
-        ("oci://ci:hunter2@h.example/a", "must not hold a user name or password"),
+        ("oci://harbor.example.com", "has no repository"),
+        ("oci://ci:hunter2@h.example/a", "must not contain a user name or password"),
         ("oci://h.example/a:v1", "without a tag or digest"),
         ("oci://h.example/Acme", "lower case letters and digits"),
         ("oci://h.example/a/../b", "lower case letters and digits"),
         ("oci://h.example/a//b", "lower case letters and digits"),
         ("oci://h.example:99999/a", "a port that is not between 1 and 65535"),
-        ("oci://h_e.example/a", "its host is not one"),
-        ("oci://[1:2]/a", "no IPv6 address"),
+        ("oci://h_e.example/a", "its host is not valid"),
+        ("oci://[1:2]/a", "without an IPv6 address"),
         ("oci-layout:", "needs a directory"),
         ("oci-layout://host/a", "needs a directory"),
         ("12", "must be oci://host[:port]/repository"),
@@ -195,7 +195,7 @@ def test_the_same_registry_is_not_named_twice(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, manifest(promotion=promotion))
 
     assert found == (
-        "artifacts.promotion.secondary_registries[0].uri: is a registry that is already named"
+        "artifacts.promotion.secondary_registries[0].uri: is already configured as another registry"
     )
 
 

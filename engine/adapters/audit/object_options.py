@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from obstore.exceptions import UnknownConfigurationKeyError
 from pydantic import JsonValue
 
-from engine.config.error_messages import near
+from engine.config.error_messages import suggest
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
 
@@ -88,7 +88,8 @@ def unknown_option(scheme: str, error: UnknownConfigurationKeyError) -> ConfigEr
     name = found[1] if found else "one of them"
     known = [*STORE_OPTIONS.get(scheme, STORE_OPTIONS["s3"]), *CLIENT_OPTIONS]
     return ConfigError(
-        f"{_OPTIONS}.{printable(name)[:100]}: {scheme}:// has no such option: {near(name, known)}"
+        f"{_OPTIONS}.{printable(name)[:100]}: {scheme}:// has no such option: "
+        f"{suggest(name, known)}"
     )
 
 

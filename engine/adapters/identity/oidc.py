@@ -11,7 +11,7 @@ from engine.adapters.identity.claims import OidcSettings, claims_of
 from engine.adapters.identity.documents import fetch
 from engine.adapters.identity.issuer import Issuer
 from engine.adapters.identity.token import Token
-from engine.config.proxies import usable_surroundings
+from engine.config.proxies import translate_proxy_errors
 from engine.config.wall_clock import held
 from engine.domain.errors import AuthorizationError, ConfigError
 from engine.domain.identity import Claims
@@ -83,7 +83,7 @@ class OidcVerifier:
             return self._given
         with self._lock:
             if self._made is None:
-                with usable_surroundings():
+                with translate_proxy_errors():
                     self._made = held(httpx.Client(headers={"User-Agent": "floe"}))
             return self._made
 

@@ -11,7 +11,7 @@ from enum import Enum
 import httpx
 
 from engine.adapters.webhooks.hook import Hook
-from engine.config.proxies import usable_surroundings
+from engine.config.proxies import translate_proxy_errors
 from engine.domain.delivery import Delivery
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
@@ -68,7 +68,7 @@ def _status(
 ) -> tuple[int, str]:
     """Status and Retry-After. The body says nothing that is needed, so not a byte of it is read."""
     timeout = httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
-    with usable_surroundings():
+    with translate_proxy_errors():
         made = httpx.Client(verify=tls, timeout=timeout, follow_redirects=False)
     with (
         made as client,

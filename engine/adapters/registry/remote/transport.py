@@ -24,7 +24,7 @@ from engine.adapters.registry.remote.messages import (
     Call,
     Deadline,
 )
-from engine.config.proxies import usable_surroundings
+from engine.config.proxies import translate_proxy_errors
 from engine.config.wall_clock import held, until
 from engine.domain.errors import (
     ConfigError,
@@ -82,7 +82,7 @@ class Transport:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._on_request = on_request
         self._pauses = pauses
-        with usable_surroundings():
+        with translate_proxy_errors():
             client = httpx.Client(
                 verify=tls,
                 limits=httpx.Limits(
