@@ -24,7 +24,7 @@ from engine.domain.errors import (
     ContentMissingError,
     LedgerUnreadableError,
     PromotionError,
-    RegistryUnavailableError,
+    RegistryError,
     SignatureVerificationError,
 )
 from engine.domain.gate import GateKind
@@ -60,7 +60,7 @@ class Engine(Runs):
         """
         Read the status of all environments, or of one; two requests each, in parallel.
 
-        An environment that cannot be read is a row with its error. RegistryUnavailableError if
+        An environment that cannot be read is a row with its error. RegistryError if
         none can be read, unless their ledgers are corrupt.
         """
         asked = self._asked(environment)
@@ -87,7 +87,7 @@ class Engine(Runs):
             return rows
         try:
             readings = [self.path.read(tag) for tag in self.registry.tags()]
-        except RegistryUnavailableError:
+        except RegistryError:
             return rows
         found = [r.version for r in readings if r and r.environment == first]
         newest = str(max(found, key=lambda version: version.precedence)) if found else None
@@ -111,7 +111,7 @@ class Engine(Runs):
             lock = lock_in_force(place, state, now)
             synced = self.secondaries.standing(entry)
             return self._named(EnvironmentStatus(place.name, state, digest, lock, synced), entry)
-        except RegistryUnavailableError as error:
+        except RegistryError as error:
             lock = lock_in_force(place, EMPTY, now)
             return EnvironmentStatus(place.name, EMPTY, None, lock, error=error)
 
@@ -211,7 +211,7 @@ class Engine(Runs):
         """
         Verify the ledgers of one or all environments (FR-026).
 
-        The report lists all problems; RegistryUnavailableError if the registry cannot be read.
+        The report lists all problems; RegistryError if the registry cannot be read.
         """
         names = self.path.names if environment is None else (environment,)
         verification = Verification(

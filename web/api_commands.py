@@ -10,7 +10,13 @@ from functools import partial
 from flask import Blueprint, Response, g, jsonify, request
 
 from engine.domain.change import Change
-from engine.domain.errors import AuthorizationError, ConflictError, PromotionError, UsageError
+from engine.domain.errors import (
+    AuthorizationError,
+    ChangeClosedError,
+    ConflictError,
+    PromotionError,
+    UsageError,
+)
 from engine.domain.operator import Operator
 from engine.domain.parsing import (
     parse_lock_request,
@@ -41,7 +47,6 @@ from engine.responses.sync import sync_document
 from engine.responses.webhooks import webhooks_document
 from web.authentication import caller, must_operate, must_read
 from web.concurrency_limit import taking_long
-from web.error_handlers import status_of
 from web.follow_token import with_ticket
 from web.pages import change_of
 from web.request_models import (
@@ -230,7 +235,7 @@ def _frozen(
             if isinstance(result.error, AuthorizationError):
                 # Without rights nobody learns who locked what, and why.
                 return _refused(freeze.blank(asked), result.error)
-            return jsonify(document), status_of(result.error)
+            return jsonify(document), result.error.http_status
         if key:
             kept = {"document": document, "body": content}
             site.platform.store.remember(place, kept, site.platform.engine.clock.now())
@@ -250,7 +255,11 @@ def _of_change(change: Change, document: Document) -> Answer:
     error, answer = error_of(change), with_ticket(jsonify(document), change.id)
     if error is None:
         return answer, 200
-    return answer, 202 if change.open else status_of(error)
+    if change.open:
+        return answer, 202
+    # It cannot be carried out any more, also where the error that ended it was transient.
+    refused = isinstance(error, AuthorizationError)
+    return answer, error.http_status if refused else ChangeClosedError.http_status
 
 
 def _as_asked(change: Change, outcome: str) -> Answer:
@@ -261,11 +270,11 @@ def _as_asked(change: Change, outcome: str) -> Answer:
 
 
 def _judged(document: Document, error: PromotionError | None) -> Answer:
-    return jsonify(document), status_of(error) if error else 200
+    return jsonify(document), error.http_status if error else 200
 
 
 def _refused(blank: Document, error: PromotionError) -> Answer:
-    return jsonify(blank | {"error": error_document(error)}), status_of(error)
+    return jsonify(blank | {"error": error_document(error)}), error.http_status
 
 
 def _key() -> str | None:

@@ -21,9 +21,10 @@ _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 
 class UnauthenticatedError(AuthorizationError):
-    """Nobody is known, where somebody has to be."""
+    """The request carries no valid credentials, and needs them."""
 
     reason_code = "unauthenticated"
+    http_status = 401
 
 
 def visitor() -> Operator | None:

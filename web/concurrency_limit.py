@@ -4,16 +4,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engine.domain.errors import PromotionError
+from engine.domain.errors import UnavailableError
 
 # Each holds a thread of the server.
 _places = threading.BoundedSemaphore(4)
 
 
-class BusyError(PromotionError):
-    """As many as may are at it."""
+class BusyError(UnavailableError):
+    """Too many long-running requests."""
 
-    exit_code = 5
     reason_code = "busy"
 
 

@@ -18,6 +18,7 @@ class ForgedRequestError(PromotionError):
     """The request did not come from a form of ours."""
 
     reason_code = "forged"
+    http_status = 403
 
 
 def form_token() -> str:

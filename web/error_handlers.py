@@ -3,54 +3,10 @@
 from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from engine.domain.errors import (
-    ApprovalPendingError,
-    ArtifactNotFoundError,
-    AuthorizationError,
-    ChangeClosedError,
-    EnvironmentLockedError,
-    GateFailedError,
-    InvalidTransitionError,
-    PromotionError,
-    SignatureVerificationError,
-    TagExistsError,
-    UnconfiguredError,
-    UsageError,
-    VersionNotPromotedError,
-)
+from engine.domain.errors import PromotionError, UsageError
 from engine.domain.trace import trace_id
 from engine.responses.common import Document, error_document
-from web.authentication import UnauthenticatedError
-from web.csrf import ForgedRequestError
 from web.pages import NoSuchPageError
-
-_STATUS: tuple[tuple[type[PromotionError], int], ...] = (
-    (UnauthenticatedError, 401),
-    (ForgedRequestError, 403),
-    (NoSuchPageError, 404),
-    (UsageError, 400),
-    (UnconfiguredError, 409),
-    (ArtifactNotFoundError, 404),
-    (SignatureVerificationError, 422),
-    (GateFailedError, 422),
-    (InvalidTransitionError, 422),
-    (TagExistsError, 409),
-    (VersionNotPromotedError, 409),
-    (AuthorizationError, 403),
-    (EnvironmentLockedError, 423),
-    (ApprovalPendingError, 202),
-    (ChangeClosedError, 409),
-)
-_UNAVAILABLE = 5
-
-
-def status_of(error: PromotionError) -> int:
-    """The HTTP status of an error: by its kind, else by its exit code."""
-    known = next((status for kind, status in _STATUS if isinstance(error, kind)), None)
-    if known == 409 and error.exit_code == AuthorizationError.exit_code:
-        # A change that ended because its requester had no right to it.
-        return 403
-    return known or (503 if error.exit_code == _UNAVAILABLE else 500)
 
 
 def failed_document(error: PromotionError, trace: str) -> Document:
@@ -76,7 +32,7 @@ def _untrusted_host(_error: SecurityError) -> Response:
 
 
 def _promotion_error(error: PromotionError) -> Response:
-    return _answer(error, status_of(error))
+    return _answer(error, error.http_status)
 
 
 def _http_error(error: HTTPException) -> Response | HTTPException:

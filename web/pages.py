@@ -11,7 +11,7 @@ from engine.bootstrap.server import CachedRecord
 from engine.domain.canonical import canonical_json
 from engine.domain.change import Change
 from engine.domain.delivery import Undelivered
-from engine.domain.errors import PromotionError, UsageError
+from engine.domain.errors import PromotionError
 from engine.domain.selection import Selection
 from engine.responses.common import error_document
 from engine.responses.ledger import history_document
@@ -30,9 +30,11 @@ _CHANGES = 50
 pages = Blueprint("pages", __name__)
 
 
-class NoSuchPageError(UsageError):
+class NoSuchPageError(PromotionError):
     """There is nothing under this address."""
 
+    exit_code = 2
+    http_status = 404
     reason_code = "not_found"
 
 

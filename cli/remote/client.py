@@ -159,7 +159,7 @@ class Api:
 
     def _refused(self, answer: Answer) -> PromotionError:
         try:
-            error = Failure.model_validate(answer.document).error.raised()
+            error = Failure.model_validate(answer.document).error.restored()
         except ValidationError:
             return self.strange(f"HTTP status {answer.status}")
         if answer.status == httpx.codes.UNAUTHORIZED and not self._shown:

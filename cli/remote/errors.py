@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 from pydantic import BaseModel, Field
 
-from engine.domain.errors import PromotionError, UsageError
+from engine.domain.error_record import restore_error
+from engine.domain.errors import PromotionError, UnavailableError, UsageError
 
 
-class ServerUnavailableError(PromotionError):
-    """The server does not answer, or not as `floe serve` does; what it does is unknown."""
+class ServerUnavailableError(UnavailableError):
+    """The server does not answer, or not as `floe serve` does."""
 
-    exit_code = 5
     reason_code = "server_unavailable"
 
 
@@ -24,15 +24,10 @@ class ToldError(BaseModel):
     exit_code: int = Field(ge=1, le=255)
     details: dict[str, object] = {}
 
-    def raised(self) -> PromotionError:
-        """The error it was there: of the class of that name, else of one with its exit code."""
-        kinds = list(_kinds(PromotionError))
-        named = [kind for kind in kinds if kind.__name__ == self.type]
-        alike = [kind for kind in kinds if kind.exit_code == self.exit_code]
-        kind: type[PromotionError] = [*named, *alike, PromotionError][0]
-        error = kind(self.message, self.details)
-        error.exit_code, error.reason_code = self.exit_code, self.reason_code
-        return error
+    def restored(self) -> PromotionError:
+        return restore_error(
+            self.type, self.reason_code, self.exit_code, self.message, self.details
+        )
 
 
 class Failure(BaseModel):
@@ -61,9 +56,3 @@ def known(names: Sequence[str], environment: str) -> None:
             f"'{environment}' is not an environment. Environments: {', '.join(names)}",
             {"environment": environment, "environments": list(names)},
         )
-
-
-def _kinds(kind: type[PromotionError]) -> Iterator[type[PromotionError]]:
-    yield kind
-    for special in kind.__subclasses__():
-        yield from _kinds(special)

@@ -15,13 +15,12 @@ from cli.remote import responses
 from cli.remote.client import Api
 from cli.remote.errors import ServerUnavailableError
 from engine.domain.change import Change, ChangeState
-from engine.domain.errors import AuthorizationError, PromotionError
+from engine.domain.errors import AuthorizationError, PromotionError, UnavailableError
 from engine.domain.gate import GateKind, GateResult, GateStatus
 
 _LOOK_SECONDS = 0.5
 # A server that starts again is back by then.
 _PATIENCE_SECONDS = 60.0
-_UNAVAILABLE = 5
 
 
 @dataclass
@@ -59,8 +58,8 @@ class Following:
             try:
                 document = self.api.follow(self.change_id)
                 break
-            except PromotionError as error:
-                if error.exit_code != _UNAVAILABLE or time.monotonic() > end:
+            except UnavailableError:
+                if time.monotonic() > end:
                     raise
             self.pause(_LOOK_SECONDS)
         self._tell(responses.events(document))

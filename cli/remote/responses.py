@@ -97,7 +97,7 @@ def change(document: Json) -> Change:
 
 def failed(change: Change) -> PromotionError:
     """The error `change` ended with, as it was."""
-    return ToldError.model_validate(change_document(change)["error"]).raised()
+    return ToldError.model_validate(change_document(change)["error"]).restored()
 
 
 @_strange
@@ -132,7 +132,7 @@ def status(document: Json) -> EnvironmentStatus:
         row.lock,
         row.registry_sync,
         row.deployed_version,
-        row.error.raised() if row.error else None,
+        row.error.restored() if row.error else None,
         row.published_version,
     )
 

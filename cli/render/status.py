@@ -10,7 +10,7 @@ from cli.output import Answer
 from cli.render.entry import Entry, entry_document
 from cli.render.table import show
 from cli.render.told import ToldLastStatus, ToldPending
-from engine.domain.errors import PromotionError, RegistryUnavailableError
+from engine.domain.errors import PromotionError, RegistryError
 from engine.domain.record import AnyRecord, LockRecord, UnlockRecord
 from engine.domain.state import LockState
 from engine.domain.status import Alignment, EnvironmentStatus
@@ -33,7 +33,7 @@ def with_history(
         return row, None
     try:
         return row, read()
-    except RegistryUnavailableError as error:
+    except RegistryError as error:
         return replace(row, error=error), None
 
 

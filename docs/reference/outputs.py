@@ -1,6 +1,24 @@
 """The JSON of every command: one schema for each, and the page that shows them."""
 
+from cli.output import InterruptedRunError
+from cli.remote.errors import ServerUnavailableError
 from docs.reference.shapes import DEFINITIONS, Schema
+from engine.domain import errors
+from engine.domain.errors import PromotionError, RegistryError, UnavailableError
+from web.authentication import UnauthenticatedError
+from web.concurrency_limit import BusyError
+from web.csrf import ForgedRequestError
+from web.pages import NoSuchPageError
+
+_BASES = (RegistryError, UnavailableError)
+_OF_INTERFACES = (
+    InterruptedRunError,
+    ServerUnavailableError,
+    UnauthenticatedError,
+    ForgedRequestError,
+    NoSuchPageError,
+    BusyError,
+)
 
 _HEAD = """# JSON of every command
 
@@ -15,6 +33,15 @@ are ISO 8601 with their zone, digests `sha256:…`. Fields may be added; none is
 | field | type | meaning |
 |---|---|---|
 {error}
+
+## Error types
+
+One row for each `error.type`: `exit` is the exit code of a command, `HTTP` the status of an API response. Errors that end a change
+(exit code 15) are also the error of every later decision about it; a `StaleError` lists the differences in `details.differences`.
+
+| type | reason_code | exit | HTTP | meaning |
+|---|---|---|---|---|
+{types}
 """
 
 _COMMANDS = (
@@ -45,7 +72,8 @@ def outputs_schema() -> Schema:
 
 
 def outputs_page() -> str:
-    parts = [_HEAD.format(error="\n".join(_rows(DEFINITIONS["error"])))]
+    error, types = _rows(DEFINITIONS["error"]), [_error_row(each) for each in _errors()]
+    parts = [_HEAD.format(error="\n".join(error), types="\n".join(types))]
     for name in _COMMANDS:
         shown = DEFINITIONS[_EACH.get(name, name)]
         about = [f"An array, one object for each {_EACH[name]}:", ""] if name in _EACH else []
@@ -59,6 +87,19 @@ def outputs_page() -> str:
         ]
         parts.append("\n".join([*head, *_rows(shown), ""]))
     return "\n".join(parts)
+
+
+def _errors() -> list[type[PromotionError]]:
+    """The error classes that are raised, by exit code; those of the interfaces last."""
+    known = [each for each in vars(errors).values() if isinstance(each, type)]
+    raised = [each for each in known if issubclass(each, PromotionError) and each not in _BASES]
+    return [*sorted(raised, key=lambda each: each.exit_code), *_OF_INTERFACES]
+
+
+def _error_row(kind: type[PromotionError]) -> str:
+    meaning = next(filter(None, (kind.__doc__ or "").splitlines())).strip()
+    codes = f"`{kind.reason_code}` | {kind.exit_code} | {kind.http_status}"
+    return f"| `{kind.kind}` | {codes} | {meaning} |"
 
 
 def _rows(schema: Schema) -> list[str]:

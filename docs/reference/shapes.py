@@ -72,7 +72,7 @@ _SIGNATURE = {"signature": maybe("mode, issuer, subject and fingerprint of what 
 
 DEFINITIONS: dict[str, Schema] = {
     "error": fields(
-        type=text("the class of the error"),
+        type=text("see below"),
         reason_code=text("stable, for programs"),
         message=text("a sentence for people"),
         exit_code=number("as the command exits"),

@@ -8,15 +8,16 @@ from uuid import uuid4
 
 from pydantic import JsonValue
 
-from engine.changes.fingerprint import differences_of, ended_of, expired, request_of, stale
+from engine.changes.fingerprint import differences_of, expired, request_of, stale
 from engine.changes.submission import Submission
-from engine.checks.approval import may_approve, may_decide
+from engine.checks.approval import closed, may_approve, may_decide
 from engine.domain.change import Change, ChangeState, Ended, Person
 from engine.domain.errors import (
-    ChangeClosedError,
+    CancelledError,
     ConflictError,
     EnvironmentLockedError,
     PromotionError,
+    RejectedError,
     StaleError,
     UsageError,
 )
@@ -110,7 +111,8 @@ class Changes:
             found = may_decide(change, approver, target, self.runs.rights, "reject")
             if found.blocks:
                 raise _error(found)
-            ended = _ended("rejected", f"Rejected by {approver.name}: {reason}", approver, face)
+            error = RejectedError(f"Rejected by {approver.name}: {reason}")
+            ended = Ended.of(error, approver, face)
             note: Note = ("rejected", _by(approver, face, reason))
             moved = self._move(change, change, ChangeState.REJECTED, note, ended=ended)
             if moved:
@@ -130,9 +132,10 @@ class Changes:
                 if found.blocks:
                     raise _error(found)
             if change.state not in (ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL):
-                raise _closed(change)
+                raise _error(closed(change, "nothing was changed"))
             why = f": {reason}" if reason else ""
-            ended = _ended("cancelled", f"Cancelled by {operator.name}{why}", operator, face)
+            error = CancelledError(f"Cancelled by {operator.name}{why}")
+            ended = Ended.of(error, operator, face)
             note: Note = ("cancelled", _by(operator, face, reason))
             moved = self._move(change, change, ChangeState.CANCELLED, note, ended=ended)
             if moved:
@@ -196,8 +199,7 @@ class Changes:
         executing = change.state is ChangeState.EXECUTING
         if executing or not change.overdue(self.runs.clock.now()):
             return change
-        error = expired(change)
-        ended = Ended(reason_code=error.reason_code, message=str(error), exit_code=error.exit_code)
+        ended = Ended.of(expired(change))
         moved = self._move(change, change, ChangeState.EXPIRED, ("expired", {}), ended=ended)
         return moved or self.get(change.id)
 
@@ -211,10 +213,13 @@ class Changes:
         """What would be approved is what was checked, or the change becomes stale; not locked."""
         plan = self.runs.look(request_of(change), SILENT)
         differences = differences_of(change, plan, self.configuration(change.target))
-        if differences or isinstance(plan.error, StaleError):
-            error = stale(change, differences or (str(plan.error),))
+        if isinstance(plan.error, StaleError) and not differences:
+            # A newer request was carried out first.
+            differences = (str(plan.error),)
+        if differences:
+            error = stale(change, differences)
             note: Note = ("stale", {"differences": list(differences)})
-            self._move(change, change, ChangeState.STALE, note, ended=ended_of(error))
+            self._move(change, change, ChangeState.STALE, note, ended=Ended.of(error))
             raise error
         if isinstance(plan.error, EnvironmentLockedError):
             raise plan.error
@@ -249,23 +254,9 @@ def _by(operator: Operator, face: str, reason: str | None) -> dict[str, JsonValu
     return said | ({"reason": reason} if reason else {})
 
 
-def _ended(code: str, message: str, operator: Operator, face: str) -> Ended:
-    return Ended(
-        reason_code=code,
-        message=message,
-        exit_code=ChangeClosedError.exit_code,
-        by=operator.name,
-        face=face,
-    )
-
-
 def _error(found: Finding) -> PromotionError:
     error = first_error([found])
     return error or PromotionError(found.reason)
-
-
-def _closed(change: Change) -> ChangeClosedError:
-    return ChangeClosedError(f"Change {change.id} is {change.state}: nothing was changed")
 
 
 def _contended(change_id: str) -> ConflictError:

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic_core import from_json, to_json
-
 from engine.domain.artifact import Version
-from engine.domain.change import Change, ChangeState, Ended, Fingerprint, StoredFinding
-from engine.domain.errors import ChangeClosedError, ExpiredError, PromotionError, StaleError
+from engine.domain.change import Change, ChangeState, Fingerprint, StoredFinding
+from engine.domain.errors import ExpiredError, StaleError, SupersededError
 from engine.domain.path import NO_ENVIRONMENT
 from engine.domain.plan import Action, Plan
 from engine.domain.record import AnyRecord, Previous, PromotionRecord, RollbackRecord
@@ -83,16 +81,15 @@ def stale(change: Change, differences: tuple[str, ...]) -> StaleError:
     return StaleError(
         f"Change {change.id} is stale: {'; '.join(differences)}. Nothing was changed. Ask "
         "again to have it checked as it is now",
-        {"differences": list(differences)},
+        {"change_id": change.id, "differences": list(differences)},
     )
 
 
-def superseded_end(by: Change) -> Ended:
-    """How a change ends in whose place `by` waits."""
-    return Ended(
-        reason_code="superseded",
-        message=f"Superseded by {by.id}: {by.version} was asked for by {by.requester.name}",
-        exit_code=ChangeClosedError.exit_code,
+def superseded(by: Change) -> SupersededError:
+    """The end of a change that the newer change `by` replaces."""
+    return SupersededError(
+        f"Superseded by {by.id}: {by.version} was asked for by {by.requester.name}",
+        {"superseded_by": by.id},
     )
 
 
@@ -117,17 +114,6 @@ def expired(change: Change) -> ExpiredError:
     return ExpiredError(
         f"Expired: floe could not carry it out within an hour of its {since}, until "
         f"{change.deadline:%Y-%m-%d %H:%M} UTC"
-    )
-
-
-def ended_of(error: PromotionError) -> Ended:
-    """How a change says that it ended in `error`."""
-    return Ended(
-        reason_code=error.reason_code,
-        message=str(error),
-        exit_code=error.exit_code,
-        error=type(error).__name__,
-        details=from_json(to_json(error.details, fallback=str)),
     )
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from engine.changes.fingerprint import ended_of
-from engine.domain.change import Change, ChangeState, Person, StoredFinding
+from engine.domain.change import Change, ChangeState, Ended, Person, StoredFinding
 from engine.domain.errors import AuthorizationError, ConflictError, PromotionError
 from engine.domain.finding import Finding, first_error
 from engine.domain.overrides import NO_OVERRIDES
@@ -65,7 +64,7 @@ class Submission:
         error = first_error([found]) or PromotionError(found.reason)
         said = StoredFinding(check=found.check, outcome=found.outcome.value, reason=found.reason)
         refused = change.model_copy(
-            update={"state": ChangeState.BLOCKED, "ended": ended_of(error), "findings": (said,)}
+            update={"state": ChangeState.BLOCKED, "ended": Ended.of(error), "findings": (said,)}
         )
         by: dict[str, JsonValue] = {"by": self.request.operator.name}
         notes: list[Note] = [("submitted", by), ("blocked", {"why": str(error)})]

@@ -10,29 +10,25 @@ from pydantic import JsonValue
 
 from engine.changes.fingerprint import (
     differences_of,
-    ended_of,
     expired,
     fingerprint_of,
     judged_of,
     recorded_of,
     request_of,
     stale,
-    superseded_end,
+    superseded,
     superseded_warnings,
 )
 from engine.changes.gate_events import Noted
 from engine.checks.approval import approver_via
 from engine.context.deployment import drift_warnings
-from engine.domain.change import Change, ChangeState
+from engine.domain.change import Change, ChangeState, Ended
 from engine.domain.errors import (
     ApprovalPendingError,
-    AuditUnavailableError,
-    ConflictError,
     EnvironmentLockedError,
     ExpiredError,
     IdentityUnavailableError,
     PromotionError,
-    RegistryUnavailableError,
     StaleError,
     StoreUnavailableError,
 )
@@ -50,14 +46,6 @@ from engine.ports.change_store import ChangeStore
 _log = logging.getLogger(__name__)
 # Decided in the end whatever happens: an execution nobody could finish in this time has failed.
 GIVE_UP = timedelta(hours=24)
-# Says nothing about the change: it is carried out once that is over.
-_LATER = (
-    RegistryUnavailableError,
-    AuditUnavailableError,
-    StoreUnavailableError,
-    IdentityUnavailableError,
-    ConflictError,
-)
 
 
 @dataclass(frozen=True)
@@ -165,11 +153,9 @@ class Progression:
             result = self.runs.execute(plan, progress, lambda renewed: self._bound(change, renewed))
             if isinstance(result.error, IdentityUnavailableError):
                 raise result.error
-        except _LATER as error:
-            if self.runs.clock.now() - change.updated_at < GIVE_UP:
-                raise
-            return self._end(change, ChangeState.FAILED, error)
         except PromotionError as error:
+            if error.retryable and self.runs.clock.now() - change.updated_at < GIVE_UP:
+                raise
             return self._end(change, ChangeState.FAILED, error)
         if result.error is None:
             told = dict.fromkeys((*change.warnings, *result.warnings))
@@ -256,11 +242,11 @@ class Progression:
         return self._move(change, ChangeState.PROMOTED, "promoted", **recorded_of(record))
 
     def _supersede(self, change: Change, by: Change) -> Change:
-        fields = {"ended": superseded_end(by), "superseded_by": by.id}
+        fields = {"ended": Ended.of(superseded(by)), "superseded_by": by.id}
         return self._move(change, ChangeState.SUPERSEDED, "superseded", by.version, **fields)
 
     def _end(self, change: Change, state: ChangeState, error: PromotionError) -> Change:
-        return self._move(change, state, state.value, str(error), ended=ended_of(error))
+        return self._move(change, state, state.value, str(error), ended=Ended.of(error))
 
     def _move(
         self, change: Change, state: ChangeState, kind: str, why: str = "", **fields: Any

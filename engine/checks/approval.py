@@ -5,12 +5,27 @@ from collections.abc import Set
 from engine.checks.authorization import granted_via, why_unverified
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Environment
-from engine.domain.errors import AuthorizationError, ChangeClosedError, PromotionError
+from engine.domain.errors import (
+    AuthorizationError,
+    CancelledError,
+    ChangeClosedError,
+    ExpiredError,
+    RejectedError,
+    StaleError,
+    SupersededError,
+)
 from engine.domain.finding import Finding, blocked, passed
 from engine.domain.operator import Operator
 from engine.domain.rights import Rights
 
 _NAME = "approval"
+_CLOSED: dict[ChangeState, type[ChangeClosedError]] = {
+    ChangeState.REJECTED: RejectedError,
+    ChangeState.EXPIRED: ExpiredError,
+    ChangeState.STALE: StaleError,
+    ChangeState.SUPERSEDED: SupersededError,
+    ChangeState.CANCELLED: CancelledError,
+}
 
 
 def may_approve(change: Change, approver: Operator, target: Environment, rights: Rights) -> Finding:
@@ -33,10 +48,7 @@ def may_decide(
     With `repeated`, earlier approvers may decide again: they can reject or cancel.
     """
     if change.state is not ChangeState.AWAITING_APPROVAL:
-        return _no(
-            f"Change {change.id} is {change.state}: it does not wait for approval",
-            ChangeClosedError,
-        )
+        return closed(change, "it does not wait for approval")
     if not approver.verified:
         return _no(
             f"Unauthorized: the identity '{approver.id}' is not verified, so it cannot {verb} "
@@ -90,5 +102,16 @@ def _groups(target: Environment) -> Set[str]:
     return (rules.allowed_groups if rules else None) or frozenset()
 
 
-def _no(reason: str, error: type[PromotionError] = AuthorizationError) -> Finding:
-    return blocked(_NAME, reason, error)
+def closed(change: Change, consequence: str) -> Finding:
+    """The refusal of a decision that comes too late, of the same error class as the change."""
+    details = {**(change.ended.details if change.ended else {}), "change_id": change.id}
+    return blocked(
+        _NAME,
+        f"Change {change.id} is {change.state}: {consequence}",
+        _CLOSED.get(change.state, ChangeClosedError),
+        {**details, "state": change.state.value},
+    )
+
+
+def _no(reason: str) -> Finding:
+    return blocked(_NAME, reason, AuthorizationError)

@@ -28,6 +28,11 @@ def order(request: PromotionRequest | RollbackRequest, context: Context) -> tupl
             f"({request.asked_at:%Y-%m-%d %H:%M:%S} UTC). Request {request.version} again if it is "
             "still needed",
             StaleError,
-            {"version": str(request.version), "running": newest.version, "record": newest.id},
+            {
+                "version": str(request.version),
+                "running": newest.version,
+                "record": newest.id,
+                "differences": [f"{request.target}: {verb} {newest.version} after this request"],
+            },
         ),
     )

@@ -6,7 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import Field, JsonValue
+from pydantic_core import from_json, to_json
 
+from engine.domain.error_record import restore_error
+from engine.domain.errors import Details, PromotionError
 from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.operator import IdentitySource, Operator
@@ -160,16 +163,37 @@ class StoredFinding(Value):
 
 
 class Ended(Value):
-    """The reason why a change ended without its effect; `by` is the person who decided, if any."""
+    """The error that a change ended in; `by` and `face` where a person decided it."""
 
     reason_code: str
     message: str
     exit_code: int
     by: str | None = None
     face: str | None = None
-    # The class name of the error that ended it, if any.
+    # The class of the error; changes that ended under earlier versions of floe may lack it.
     error: str | None = None
     details: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, error: PromotionError, operator: Operator | None = None, face: str | None = None
+    ) -> "Ended":
+        """The end of a change in `error`, decided by `operator` if given."""
+        return cls(
+            reason_code=error.reason_code,
+            message=str(error),
+            exit_code=error.exit_code,
+            by=operator.name if operator else None,
+            face=face,
+            error=error.kind,
+            details=from_json(to_json(error.details, fallback=str)),
+        )
+
+    def as_error(self, details: Details) -> PromotionError:
+        """The error again, with `details` added to its own."""
+        return restore_error(
+            self.error, self.reason_code, self.exit_code, self.message, self.details | dict(details)
+        )
 
 
 class Change(Value):

@@ -1,36 +1,8 @@
 """
-Every way a request can end badly, and the exit code scripts rely on.
+Errors that end a request.
 
-* PromotionError .................. 1
-  x ConfigError ................... 2
-    - UsageError .................. 2
-    - UnconfiguredError ........... 2
-  x ArtifactNotFoundError ......... 3
-    - DeliveryNotFoundError ....... 3
-  x RegistryUnavailableError ...... 5
-    - RegistryAccessError ......... 5
-    - RegistryAnswerError ......... 5
-      o ContentMissingError ....... 5
-      o RegistryRefusalError ...... 5
-    - LedgerUnreadableError ....... 5
-  x AuditUnavailableError ......... 5
-  x StoreUnavailableError ......... 5
-  x IdentityUnavailableError ...... 5
-  x SignatureVerificationError .... 6
-  x GateFailedError ............... 8
-  x InvalidTransitionError ........ 9
-  x TagExistsError ............... 10
-    - ConflictError .............. 10
-    - OlderVersionError .......... 10
-  x VersionNotPromotedError ...... 11
-    - RolledBackError ............ 11
-  x AuthorizationError ........... 12
-    - SeparationOfDutiesError .... 12
-  x EnvironmentLockedError ....... 13
-  x ApprovalPendingError ......... 14
-  x ChangeClosedError ............ 15
-    - StaleError ................. 15
-    - ExpiredError ............... 15
+The tree says meaning only: errors that share an exit code are not related by it. The table in
+docs/reference/outputs.md is generated from it.
 """
 
 from collections.abc import Mapping
@@ -40,14 +12,22 @@ Details = Mapping[str, object]
 
 class PromotionError(Exception):
     """
-    Base of every error a caller is expected to show to a person.
+    Any error that is shown to a person.
 
-    `str(error)` is one sentence that names the thing, the fact and the way out. `exit_code` and
-    `reason_code` are stable; `details` holds the same facts for programs.
+    `str(error)` is one sentence: the thing, the problem and the fix. `details` holds the same facts
+    for programs. The class attributes are stable: scripts read them as `error.type` (`kind`),
+    `error.reason_code`, exit code and HTTP status. A change that meets a `retryable` error stays
+    open and is tried again.
     """
 
-    exit_code: int = 1
+    kind: str = "PromotionError"
     reason_code: str = "unexpected"
+    exit_code: int = 1
+    http_status: int = 500
+    retryable: bool = False
+
+    def __init_subclass__(cls) -> None:
+        cls.kind = cls.__name__
 
     def __init__(self, message: str, details: Details | None = None) -> None:
         super().__init__(message)
@@ -61,16 +41,20 @@ class ConfigError(PromotionError):
     reason_code = "configuration"
 
 
-class UsageError(ConfigError):
-    """What was asked for cannot be understood."""
+class UsageError(PromotionError):
+    """The request cannot be understood."""
 
+    exit_code = 2
     reason_code = "usage"
+    http_status = 400
 
 
-class UnconfiguredError(ConfigError):
+class UnconfiguredError(PromotionError):
     """The request needs a setting that manifest.yaml does not have."""
 
+    exit_code = 2
     reason_code = "not_configured"
+    http_status = 409
 
 
 class ArtifactNotFoundError(PromotionError):
@@ -78,69 +62,83 @@ class ArtifactNotFoundError(PromotionError):
 
     exit_code = 3
     reason_code = "artifact_not_found"
+    http_status = 404
 
 
-class DeliveryNotFoundError(ArtifactNotFoundError):
-    """No message to a webhook of that id was given up."""
+class DeliveryNotFoundError(PromotionError):
+    """No failed webhook delivery has that id."""
 
+    exit_code = 3
     reason_code = "delivery_not_found"
+    http_status = 404
 
 
-class RegistryUnavailableError(PromotionError):
-    """The registry did not answer; nothing can be said about the request."""
+class UnavailableError(PromotionError):
+    """A system that floe depends on gave no usable answer, so nothing was decided."""
 
     exit_code = 5
+    reason_code = "unavailable"
+    http_status = 503
+    retryable = True
+
+
+class RegistryError(UnavailableError):
+    """The registry, or the ledger in it, could not be read or written."""
+
+    reason_code = "registry"
+
+
+class RegistryUnavailableError(RegistryError):
+    """The registry did not answer."""
+
     reason_code = "registry_unavailable"
 
 
-class RegistryAccessError(RegistryUnavailableError):
-    """The registry refused our credentials (401) or what they may do (403)."""
+class RegistryAccessError(RegistryError):
+    """The registry refused the credentials (401) or the operation (403)."""
 
     reason_code = "registry_access"
 
 
-class RegistryAnswerError(RegistryUnavailableError):
-    """The registry answered something that cannot be true, or not what was asked for."""
+class RegistryAnswerError(RegistryError):
+    """The registry sent an answer that cannot be true, or does not fit the request."""
 
     reason_code = "registry_answer"
 
 
 class ContentMissingError(RegistryAnswerError):
-    """The registry does not have content that something in it names."""
+    """The registry lacks content that a manifest or a record names."""
 
     reason_code = "content_missing"
 
 
 class RegistryRefusalError(RegistryAnswerError):
-    """The registry, or a proxy before it, does not do what it is asked to, whatever is in it."""
+    """The registry, or a proxy in front of it, rejects this kind of request."""
 
     reason_code = "registry_refusal"
 
 
-class LedgerUnreadableError(RegistryUnavailableError):
-    """The ledger is there but is not a ledger: rules that need history refuse."""
+class LedgerUnreadableError(RegistryError):
+    """The ledger exists but is corrupt: rules that need history refuse."""
 
     reason_code = "ledger_unreadable"
 
 
-class AuditUnavailableError(PromotionError):
+class AuditUnavailableError(UnavailableError):
     """A configured audit backend could not be written, so nothing took effect."""
 
-    exit_code = 5
     reason_code = "audit_unavailable"
 
 
-class StoreUnavailableError(PromotionError):
-    """The store of changes cannot be read or written; nothing was decided."""
+class StoreUnavailableError(UnavailableError):
+    """The change store cannot be read or written."""
 
-    exit_code = 5
     reason_code = "store_unavailable"
 
 
-class IdentityUnavailableError(PromotionError):
-    """Whoever vouches for somebody cannot be asked now; nothing was decided about what they may."""
+class IdentityUnavailableError(UnavailableError):
+    """The identity provider cannot be asked, so no permission was decided."""
 
-    exit_code = 5
     reason_code = "identity_unavailable"
 
 
@@ -149,13 +147,15 @@ class SignatureVerificationError(PromotionError):
 
     exit_code = 6
     reason_code = "signature"
+    http_status = 422
 
 
 class GateFailedError(PromotionError):
-    """A gate ran and said no, or did not finish in time."""
+    """A gate failed, or did not finish in time."""
 
     exit_code = 8
     reason_code = "gate_failed"
+    http_status = 422
 
 
 class InvalidTransitionError(PromotionError):
@@ -163,6 +163,7 @@ class InvalidTransitionError(PromotionError):
 
     exit_code = 9
     reason_code = "invalid_transition"
+    http_status = 422
 
 
 class TagExistsError(PromotionError):
@@ -170,31 +171,40 @@ class TagExistsError(PromotionError):
 
     exit_code = 10
     reason_code = "tag_exists"
+    http_status = 409
 
 
-class ConflictError(TagExistsError):
-    """Somebody else changed the environment, or what is being promoted, at the same time."""
+class ConflictError(PromotionError):
+    """Another request changes the environment, or the promoted artifact, at the same time."""
 
+    exit_code = 10
     reason_code = "conflict"
+    http_status = 409
+    retryable = True
 
 
-class OlderVersionError(TagExistsError):
+class OlderVersionError(PromotionError):
     """The environment runs a version of higher precedence."""
 
+    exit_code = 10
     reason_code = "older_version"
+    http_status = 409
 
 
 class VersionNotPromotedError(PromotionError):
-    """The version was never promoted into the environment it would come from."""
+    """The version was never promoted into the source environment."""
 
     exit_code = 11
     reason_code = "version_not_promoted"
+    http_status = 409
 
 
-class RolledBackError(VersionNotPromotedError):
-    """The environment it would come from was rolled back from the version."""
+class RolledBackError(PromotionError):
+    """The source environment was rolled back from the version."""
 
+    exit_code = 11
     reason_code = "rolled_back"
+    http_status = 409
 
 
 class AuthorizationError(PromotionError):
@@ -202,6 +212,7 @@ class AuthorizationError(PromotionError):
 
     exit_code = 12
     reason_code = "unauthorized"
+    http_status = 403
 
 
 class SeparationOfDutiesError(AuthorizationError):
@@ -211,33 +222,58 @@ class SeparationOfDutiesError(AuthorizationError):
 
 
 class EnvironmentLockedError(PromotionError):
-    """The environment is frozen."""
+    """The environment is locked."""
 
     exit_code = 13
     reason_code = "environment_locked"
+    http_status = 423
 
 
 class ApprovalPendingError(PromotionError):
-    """The change waits for somebody else to agree."""
+    """The change waits for the approval of another person."""
 
     exit_code = 14
     reason_code = "approval_pending"
+    http_status = 202
 
 
 class ChangeClosedError(PromotionError):
-    """The change was rejected, expired, superseded or became stale."""
+    """The change can no longer be decided: it has ended, or is being carried out."""
 
     exit_code = 15
     reason_code = "change_closed"
+    http_status = 409
 
 
-class StaleError(ChangeClosedError):
-    """What would be done is not what was agreed to any more, or is older than what was done."""
+class RejectedError(ChangeClosedError):
+    """An approver rejected the change."""
 
-    reason_code = "stale"
+    reason_code = "rejected"
 
 
 class ExpiredError(ChangeClosedError):
     """The change was not decided, or not carried out, in time."""
 
     reason_code = "expired"
+
+
+class StaleError(ChangeClosedError):
+    """
+    The change no longer matches its approval, or a newer one was carried out before it.
+
+    `details["differences"]` lists each difference.
+    """
+
+    reason_code = "stale"
+
+
+class SupersededError(ChangeClosedError):
+    """A newer request for the same environment replaced the change."""
+
+    reason_code = "superseded"
+
+
+class CancelledError(ChangeClosedError):
+    """The change was withdrawn."""
+
+    reason_code = "cancelled"

@@ -33,9 +33,11 @@ def report_change(runs: Runs, change: Change) -> None:
     """Best effort, raises nothing: a change that ended has ended, whoever is told of it."""
     if change.state not in _ENDS or change.ended is None or runs.audit_backend is None:
         return
-    blocked = [f.check for f in change.findings if f.outcome == Outcome.BLOCKED]
     code = change.ended.reason_code
-    rule = blocked[0] if blocked else RULE_OF.get(code, code)
+    rule = RULE_OF.get(code, code)
+    if change.state in (ChangeState.BLOCKED, ChangeState.FAILED):
+        blocked = (f.check for f in change.findings if f.outcome == Outcome.BLOCKED)
+        rule = next(blocked, rule)
     if rule in LEDGERED_RULES:
         return
     _report(

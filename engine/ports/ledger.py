@@ -13,7 +13,7 @@ class LedgerReader(Protocol):
     """
     Reads the records of each environment.
 
-    Methods raise LedgerUnreadableError for a corrupt ledger, and RegistryUnavailableError if it
+    Methods raise LedgerUnreadableError for a corrupt ledger, and RegistryError if it
     cannot be read.
     """
 

@@ -11,9 +11,9 @@ class RegistryReader(Protocol):
     """
     Reads one repository. Planning gets only this interface, so a dry run cannot write.
 
-    Methods raise RegistryUnavailableError without a usable response within the configured time,
-    RegistryAccessError for 401 and 403 (which never mean "absent"), and RegistryAnswerError for an
-    inconsistent response.
+    Methods raise a RegistryError: RegistryUnavailableError without a usable response within the
+    configured time, RegistryAccessError for 401 and 403 (which never mean "absent"), and
+    RegistryAnswerError for an inconsistent response.
     """
 
     @property

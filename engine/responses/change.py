@@ -1,7 +1,7 @@
 """A change in flight, as JSON: as it is kept, and as the promotion or rollback it is."""
 
-from engine.domain.change import Change, ChangeState, Ended, Person
-from engine.domain.errors import ApprovalPendingError, ChangeClosedError, PromotionError
+from engine.domain.change import Change, ChangeState, Person
+from engine.domain.errors import ApprovalPendingError, PromotionError
 from engine.domain.overrides import used_overrides
 from engine.domain.result import Ending
 from engine.responses import promotion, rollback
@@ -70,7 +70,7 @@ def rollback_of(asked: AskedRollback, change: Change) -> Document:
 
 
 def error_of(change: Change) -> PromotionError | None:
-    """Why a change is not done, with its exit code; None when it is."""
+    """The error that a change ended in or waits with; None for one that is promoted."""
     if change.state is ChangeState.PROMOTED:
         return None
     if change.ended is None and not change.missing_approvals:
@@ -84,17 +84,7 @@ def error_of(change: Change) -> PromotionError | None:
             f"approvals. Somebody else: floe platform approve {change.id}",
             {"change_id": change.id, "state": change.state.value},
         )
-    return EndedError(change, change.ended)
-
-
-class EndedError(ChangeClosedError):
-    """A change that ended without its effect, under the codes of what ended it."""
-
-    def __init__(self, change: Change, ended: Ended) -> None:
-        own: Document = {"change_id": change.id, "state": change.state.value}
-        super().__init__(ended.message, ended.details | own)
-        self.exit_code = ended.exit_code
-        self.reason_code = ended.reason_code
+    return change.ended.as_error({"change_id": change.id, "state": change.state.value})
 
 
 def _person(person: Person) -> Document:
@@ -117,12 +107,8 @@ def _recorded_at(change: Change) -> str | None:
 
 
 def _error(change: Change) -> Document | None:
-    """Of the kind it was when it ended the change."""
     error = error_of(change)
-    if error is None:
-        return None
-    kind = change.ended.error if change.ended else None
-    return error_document(error) | ({"type": kind} if kind else {})
+    return error_document(error) if error else None
 
 
 def _authorized_via(change: Change) -> str | None:

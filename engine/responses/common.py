@@ -13,7 +13,7 @@ Document = dict[str, Any]
 def error_document(error: PromotionError) -> Document:
     """The `error` of every JSON answer (FR-034)."""
     return {
-        "type": type(error).__name__,
+        "type": error.kind,
         "reason_code": error.reason_code,
         "message": str(error),
         "exit_code": error.exit_code,

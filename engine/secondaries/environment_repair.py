@@ -8,10 +8,9 @@ from functools import partial
 from engine.domain.artifact import Digest, Tag
 from engine.domain.environment import Environment
 from engine.domain.errors import (
+    ConflictError,
     ContentMissingError,
-    LedgerUnreadableError,
     PromotionError,
-    RegistryAccessError,
     RegistryAnswerError,
     RegistryUnavailableError,
 )
@@ -29,7 +28,8 @@ class EnvironmentRepair:
     """
     The work on one environment of one mirror. A tag moves only once all it points to is there:
     `latest` needs its artifact; the ledger head needs every record of its chain, and the artifact
-    that runs. `gone` is the error of a mirror that stopped answering.
+    that runs. `gone` is the error of a mirror that stopped answering, `busy` that of a mirror
+    whose lease another process kept: it is waited for once.
     """
 
     registry: RegistryReader
@@ -39,6 +39,7 @@ class EnvironmentRepair:
     environment: Environment
     head: LedgerEntry | None = None
     gone: PromotionError | None = None
+    busy: ConflictError | None = None
     changed: list[str] = field(default_factory=list)
     errors: list[PromotionError] = field(default_factory=list)
     sent: int = 0
@@ -95,7 +96,7 @@ class EnvironmentRepair:
             work()
         except PromotionError as error:
             self._note(error)
-            if _may_be_gone(error):
+            if isinstance(error, RegistryUnavailableError):
                 self._check_answers()
             return False
         return True
@@ -105,7 +106,7 @@ class EnvironmentRepair:
         try:
             self.mirror.resolve(self._head_tag)
         except PromotionError as error:
-            self.gone = error if _may_be_gone(error) else None
+            self.gone = error if isinstance(error, RegistryUnavailableError) else None
             raise
 
     def _note(self, error: PromotionError) -> None:
@@ -161,21 +162,21 @@ class EnvironmentRepair:
     def _publish(self, tag: Tag, manifest: Manifest, *, immutable: bool) -> None:
         """Write `tag` under the lease; one that moves, only while the primary has it the same."""
         copied = self.copied.get(manifest.digest)
-        with self.leases.hold(lease_of(self.mirror)):
-            if not immutable and self.registry.resolve(tag) != manifest.digest:
-                return
-            wanted = [TagCopy(tag, manifest, immutable=immutable)]
-            self.changed += self.mirror.publish((copied,) if copied else (), wanted)
+        if self.busy is not None:
+            raise self.busy
+        try:
+            with self.leases.hold(lease_of(self.mirror)):
+                if not immutable and self.registry.resolve(tag) != manifest.digest:
+                    return
+                wanted = [TagCopy(tag, manifest, immutable=immutable)]
+                self.changed += self.mirror.publish((copied,) if copied else (), wanted)
+        except ConflictError as error:
+            self.busy = error
+            raise
 
     @property
     def _head_tag(self) -> Tag:
         return self.ledger.tag(self.environment.name, None)
-
-
-def _may_be_gone(error: PromotionError) -> bool:
-    """Whether a registry may have stopped answering: one that refuses still answers."""
-    answered = isinstance(error, RegistryAccessError | RegistryAnswerError | LedgerUnreadableError)
-    return isinstance(error, RegistryUnavailableError) and not answered
 
 
 def _kept(mirror: Mirror, tag: Tag) -> RegistryAnswerError:

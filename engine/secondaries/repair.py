@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from engine.domain.artifact import Digest
-from engine.domain.errors import PromotionError
+from engine.domain.errors import ConflictError, PromotionError
 from engine.domain.mirroring import EnvironmentSync, SyncReport
 from engine.domain.path import PromotionPath
 from engine.ports import Leases, Ledger, Progress, RegistryReader
@@ -86,10 +86,16 @@ class Repair:
     ) -> list[EnvironmentSync]:
         rows: list[EnvironmentSync] = []
         gone: PromotionError | None = None
+        busy: ConflictError | None = None
         for name in names:
             progress.step(f"{mirror.reference}: {name}")
             work = EnvironmentRepair(
-                self.registry, self.ledger, self.leases, mirror, self.path.environment(name)
+                self.registry,
+                self.ledger,
+                self.leases,
+                mirror,
+                self.path.environment(name),
+                busy=busy,
             )
             # A mirror that does not answer at all is not asked again for every environment.
             error = unread.get(name) or gone
@@ -97,6 +103,6 @@ class Repair:
                 work.errors.append(error)
             else:
                 work.run()
-                gone = work.gone
+                gone, busy = work.gone, work.busy
             rows.append(work.row())
         return rows

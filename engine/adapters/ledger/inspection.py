@@ -24,7 +24,7 @@ def inspect(
     """
     What lies at `reference` in the ledger of `environment`; None when nothing does.
 
-    `limit` bytes of a record are read at most. RegistryUnavailableError only when the registry
+    `limit` bytes of a record are read at most. RegistryError only when the registry
     itself cannot be asked.
     """
     try:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from engine.adapters.registry.layout.files import locked, read_file, writing
 from engine.adapters.registry.layout.index import EMPTY_INDEX, LayoutIndex
-from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
+from engine.domain.errors import RegistryAnswerError, RegistryError, RegistryUnavailableError
 from engine.runtime.whole_files import write_file
 
 # About 180,000 entries; what is larger is not the index of one repository.
@@ -134,7 +134,7 @@ def _check_marker(root: Path) -> None:
         raise RegistryAnswerError(f"{root} is an image layout of another version than 1.0.0")
 
 
-def _unreadable(root: Path, error: OSError) -> RegistryUnavailableError:
+def _unreadable(root: Path, error: OSError) -> RegistryError:
     if not root.exists():
         return RegistryUnavailableError(
             f"there is no image layout at {root}: publish into it with "

@@ -12,7 +12,7 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
     PromotionError,
     RegistryAnswerError,
-    RegistryUnavailableError,
+    RegistryError,
     TagExistsError,
 )
 from engine.domain.manifest import Manifest
@@ -91,7 +91,7 @@ def _is_known(target: Side, digest: Digest) -> bool:
     """Whether `target` says that it has the manifest: if it does not answer that, it is sent."""
     try:
         return target.holds(digest)
-    except RegistryUnavailableError as error:
+    except RegistryError as error:
         _log.info("whether %s has %s is unknown: %s", target.reference, digest, error)
         return False
 

@@ -10,7 +10,7 @@ from engine.adapters.registry.remote.errors import check_stored, codes, expect
 from engine.adapters.registry.remote.messages import Answer, Call, Deadline
 from engine.adapters.registry.remote.session import Session
 from engine.domain.artifact import Digest
-from engine.domain.errors import RegistryAccessError, RegistryAnswerError, RegistryUnavailableError
+from engine.domain.errors import RegistryAnswerError, RegistryError, RegistryUnavailableError
 from engine.domain.manifest import Descriptor
 
 _log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class BlobUpload:
             # Not retried: cancelling only tidies up.
             call = Call("DELETE", self._location, repeatable=False)
             answer = self._session.send(call, self._deadline())
-        except RegistryUnavailableError as error:
+        except RegistryError as error:
             _log.info("an upload that is not needed is left to end by itself: %s", error)
         else:
             _log.info("ended an upload that is not needed: %s", answer.status)
@@ -83,8 +83,6 @@ class BlobUpload:
         """None when the session is gone, or may be: after a broken connection nobody knows."""
         try:
             answer = self._put(self._location, content, digest, deadline)
-        except (RegistryAccessError, RegistryAnswerError):
-            raise
         except RegistryUnavailableError as error:
             if deadline.remaining <= 0:
                 raise

@@ -25,6 +25,7 @@ from engine.domain.errors import (
     ContentMissingError,
     RegistryAccessError,
     RegistryAnswerError,
+    RegistryError,
     RegistryRefusalError,
     RegistryUnavailableError,
 )
@@ -113,7 +114,7 @@ class Blobs:
             return self._session.send(call, part)
         except (RegistryAccessError, RegistryRefusalError):
             raise
-        except RegistryUnavailableError as error:
+        except RegistryError as error:
             if deadline.remaining <= 0 or never_connected(error, self.root):
                 raise
             _log.info("whether %s has a blob is unknown: %s", self._reference, error)
@@ -136,8 +137,6 @@ class Blobs:
         """None when the session is gone, or may be: after a broken connection nobody knows."""
         try:
             answer = self._attempt(named, pieces, deadline)
-        except (RegistryAccessError, RegistryAnswerError):
-            raise
         except RegistryUnavailableError:
             if deadline.remaining <= 0:
                 raise

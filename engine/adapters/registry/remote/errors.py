@@ -13,7 +13,6 @@ from engine.domain.errors import (
     RegistryAccessError,
     RegistryAnswerError,
     RegistryRefusalError,
-    RegistryUnavailableError,
 )
 from engine.domain.text import mask_secret_values, mask_secrets, printable
 
@@ -88,7 +87,7 @@ def words(answer: Answer) -> str:
     return ", ".join(filter(None, (str(answer.status), explanation(answer))))
 
 
-def refused(answer: Answer) -> RegistryUnavailableError:
+def refused(answer: Answer) -> RegistryAccessError | RegistryRefusalError:
     """The error for an answer that is neither what was asked for nor "absent"."""
     host, doing = answer.call.host, answer.call.doing
     if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):

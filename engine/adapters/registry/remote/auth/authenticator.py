@@ -19,6 +19,7 @@ from engine.adapters.registry.remote.messages import Answer, Deadline
 from engine.domain.errors import (
     RegistryAccessError,
     RegistryAnswerError,
+    RegistryError,
     RegistryUnavailableError,
 )
 from engine.domain.text import printable
@@ -111,7 +112,7 @@ class Authenticator:
         if authorization.user is not None:
             self._accepted_user = authorization.user
 
-    def rejection(self, answer: Answer, sent: Authorization) -> RegistryUnavailableError:
+    def rejection(self, answer: Answer, sent: Authorization) -> RegistryError:
         """The error when even a new `sent` is turned away."""
         if sent.challenge is not None and self._credential is not None:
             # The token service took the credential: what is missing is a right.
