@@ -51,6 +51,9 @@ class TerminalProgress:
         """Keep `output`: its last lines are shown if the gate fails."""
         self._outputs[gate] = output
 
+    def check_cancelled(self) -> None:
+        """Ctrl-C ends a command by itself."""
+
     def waiting(self, change: Change, seconds_left: float) -> None:
         """Print the state of `change` once, and again after each approval."""
         known = (change.state, len(change.approvals))

@@ -109,6 +109,9 @@ class TracedProgress:
     def gate_output(self, gate: GateKind, output: bytes) -> None:
         self._inner.gate_output(gate, output)
 
+    def check_cancelled(self) -> None:
+        self._inner.check_cancelled()
+
 
 def record_gate_result(span: Span, result: GateResult) -> None:
     """Write the result of a gate into its span."""

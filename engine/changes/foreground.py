@@ -3,10 +3,10 @@
 import logging
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from engine.changes.heartbeat import kept_alive
+from engine.changes.heartbeat import Claim, ClaimLostError, renewed
 from engine.changes.workflow import Progression
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import StoreUnavailableError
@@ -35,7 +35,10 @@ class Foreground:
         waited = False
         while change.state in (ChangeState.CHECKING, ChangeState.EXECUTING):
             if self._claimed(change, worker):
-                return self._work(change, worker, progress)
+                try:
+                    return self._work(change, worker, progress)
+                except ClaimLostError as error:
+                    _log.warning("the other worker is followed: %s", error)
             if not waited:
                 progress.step(f"{change.id} or another change of {change.target} is worked on")
             waited = True
@@ -49,11 +52,11 @@ class Foreground:
         return self.store.claim(worker, now, lasting, only=change.id) is not None
 
     def _work(self, change: Change, worker: str, progress: Progress) -> Change:
-        clock = self.progression.runs.clock
+        claim = Claim(self.store, self.progression.runs.clock, change.id, worker, _CLAIM_SECONDS)
         try:
-            with kept_alive(self.store, clock, change.id, worker, _CLAIM_SECONDS):
+            with renewed(claim):
                 current = self.store.get(change.id) or change
-                return self.progression.settle(current, progress)
+                return replace(self.progression, claim=claim).settle(current, progress)
         finally:
             self._let_go(change, worker)
 

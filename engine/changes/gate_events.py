@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from engine.changes.heartbeat import Claim
 from engine.domain.change import Change
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.gate import GateKind, GateResult
@@ -44,6 +45,9 @@ class RunOutputs:
             _log.warning("the output of gate %s is not kept: %s", gate, error)
         self.inner.gate_output(gate, output)
 
+    def check_cancelled(self) -> None:
+        self.inner.check_cancelled()
+
 
 def kept_output(
     store: ChangeStore, run: str, gate: GateKind, trace_of: Callable[[str], str | None]
@@ -67,21 +71,30 @@ class Noted:
     store: ChangeStore
     change: Change
     inner: Progress
+    claim: Claim | None = None
 
     def step(self, text: str) -> None:
         self.inner.step(text)
 
     def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
+        self.check_cancelled()
         details: dict[str, JsonValue] = {"gate": gate.value, "timeout_seconds": timeout_seconds}
         self.store.note(self.change.id, [("gate_started", details)])
         self.inner.gate_started(gate, timeout_seconds)
 
     def gate_finished(self, result: GateResult) -> None:
+        self.check_cancelled()
         details: dict[str, JsonValue] = {"result": result.model_dump(mode="json")}
         self.store.note(self.change.id, [("gate_finished", details)])
         self.store.keep_gate_seconds(self.change.target, result.gate, result.duration_ms / 1000)
         self.inner.gate_finished(result)
 
     def gate_output(self, gate: GateKind, output: bytes) -> None:
+        self.check_cancelled()
         self.store.keep_output(self.change.id, gate, output)
         self.inner.gate_output(gate, output)
+
+    def check_cancelled(self) -> None:
+        if self.claim is not None:
+            self.claim.check()
+        self.inner.check_cancelled()

@@ -4,11 +4,11 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from engine.changes.decisions import Changes
-from engine.changes.heartbeat import kept_alive
+from engine.changes.heartbeat import Claim, ClaimLostError, renewed
 from engine.changes.workflow import Progression
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError
@@ -89,10 +89,14 @@ class Worker:
     def _take(self, change: Change, worker: str) -> None:
         """Work on a change; after trouble its claim is left to run out, which is the pause."""
         clock, settled = self.changes.runs.clock, None
+        claim = Claim(self.store, clock, change.id, worker, self.pace.claim)
         try:
-            with kept_alive(self.store, clock, change.id, worker, self.pace.claim):
-                settled = self.progression.settle(change, SILENT)
+            with renewed(claim):
+                settled = replace(self.progression, claim=claim).settle(change, SILENT)
             _log.info("change %s of %s is %s", change.id, change.target, settled.state)
+        except ClaimLostError as error:
+            _log.warning("work on change %s of %s stopped: %s", change.id, change.target, error)
+            return
         except StoppedError:
             _log.info("change %s of %s is handed back", change.id, change.target)
         except PromotionError as error:

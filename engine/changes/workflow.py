@@ -20,6 +20,7 @@ from engine.changes.fingerprint import (
     superseded_warnings,
 )
 from engine.changes.gate_events import Noted
+from engine.changes.heartbeat import Claim
 from engine.checks.approval import approver_via
 from engine.context.deployment import drift_warnings
 from engine.domain.change import Change, ChangeState, Ended
@@ -55,13 +56,14 @@ class Progression:
     carrying out completes what is on record.
 
     `regroup` reads the groups of somebody again; `configuration` is the digest of a target's
-    rules as they are now.
+    rules as they are now. A worker that lost its `claim` gets ClaimLostError.
     """
 
     runs: Runs
     store: ChangeStore
     configuration: Callable[[str], str]
     regroup: Callable[[Operator], Operator]
+    claim: Claim | None = None
 
     def settle(self, change: Change, progress: Progress) -> Change:
         """Work on `change` until it has ended or waits for somebody."""
@@ -77,7 +79,7 @@ class Progression:
         if change.state is ChangeState.CHECKING:
             if self._overdue(change):
                 return self._end(change, ChangeState.EXPIRED, expired(change))
-            return self._check(change, Noted(self.store, change, progress))
+            return self._check(change, Noted(self.store, change, progress, self.claim))
         if change.state is ChangeState.EXECUTING:
             return self._carry_out(change, progress)
         return change
@@ -187,6 +189,7 @@ class Progression:
 
     def _bound(self, change: Change, plan: Plan) -> Plan:
         """Under the lease: what is written is what was checked, by those who still may agree."""
+        self._renew_claim()
         differences = differences_of(change, plan, self.configuration(change.target))
         if plan.effect is Effect.CHANGE:
             if self._overdue(change):
@@ -238,6 +241,11 @@ class Progression:
             case _:
                 return self._end(change, ChangeState.BLOCKED, error)
 
+    def _renew_claim(self) -> None:
+        """Called before each effect; ClaimLostError when another worker has the change."""
+        if self.claim is not None:
+            self.claim.renew()
+
     def _done(self, change: Change, record: AnyRecord | None) -> Change:
         return self._move(change, ChangeState.PROMOTED, "promoted", **recorded_of(record))
 
@@ -252,6 +260,7 @@ class Progression:
         self, change: Change, state: ChangeState, kind: str, why: str = "", **fields: Any
     ) -> Change:
         """The moved change; what somebody else made of it when they were faster."""
+        self._renew_claim()
         moved = change.moved(state, updated_at=self.runs.clock.now(), **fields)
         details: Mapping[str, JsonValue] = {"why": why} if why else {}
         if self.store.move(change, moved, [(kind, details)]):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from engine.context.facts import Fact, Facts
-from engine.domain.errors import ConfigError, RegistryUnavailableError, UsageError
+from engine.domain.errors import RegistryUnavailableError, UsageError
 
 
 class Weather(Facts):
@@ -99,7 +99,7 @@ def test_a_context_reads_its_own_fact_where_its_base_is_named(pool: ThreadPoolEx
     ("facts", "first"),
     [
         ([Weather.broken, Weather.sky, Weather.misread], RegistryUnavailableError),
-        ([Weather.sky, Weather.misread, Weather.broken], ConfigError),
+        ([Weather.sky, Weather.misread, Weather.broken], UsageError),
     ],
 )
 def test_the_first_failure_in_the_order_asked_for_is_told(

@@ -43,6 +43,8 @@ class Told:
     def gate_output(self, gate: GateKind, output: bytes) -> None:
         self.outputs[gate] = output
 
+    def check_cancelled(self) -> None: ...
+
 
 def script(directory: Path, code: str, name: str = "gate.py") -> tuple[str, ...]:
     path = directory / name

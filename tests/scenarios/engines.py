@@ -77,6 +77,8 @@ class Told:
     def gate_output(self, gate: GateKind, output: bytes) -> None:
         self.outputs[gate] = output
 
+    def check_cancelled(self) -> None: ...
+
 
 def path_of(*environments: str | Environment) -> PromotionPath:
     """A path of environments, those given by name alone without any rule."""

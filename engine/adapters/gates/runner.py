@@ -4,8 +4,8 @@ import logging
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from engine.ports import GateSubject, Progress, StoppedError
 from engine.runtime.memory_protection import conceal
 
 _log = logging.getLogger(__name__)
+# How soon gates end after their change was claimed by another worker.
+_CHECK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,11 @@ class CommandGates:
         results: dict[int, GateResult] = {}
         with ThreadPoolExecutor(max_workers=max(1, len(gates))) as pool:
             try:
-                running = {}
+                running: dict[Future[_Outcome], int] = {}
                 for place, gate in enumerate(gates):
                     progress.gate_started(gate.kind, gate.timeout_seconds)
                     running[pool.submit(self._run, gate, subject, stop)] = place
-                for future in as_completed(running):
+                for future in _finished(running, progress):
                     outcome = future.result()
                     if self._stopped:
                         # How a gate ends that was not allowed to says nothing of the artifact.
@@ -152,6 +154,17 @@ class CommandGates:
                 argv, env=env, cwd=self._cwd, stdout=stdout, stderr=stderr, limits=limits
             ) as group:
                 return argv, group.supervise(gate.timeout_seconds, self._grace_seconds, stop)
+
+
+def _finished(
+    running: Mapping[Future[_Outcome], int], progress: Progress
+) -> Iterator[Future[_Outcome]]:
+    """The gates of `running` as each finishes, unless `progress` ends the wait."""
+    waiting = set(running)
+    while waiting:
+        done, waiting = wait(waiting, _CHECK_SECONDS, FIRST_COMPLETED)
+        progress.check_cancelled()
+        yield from done
 
 
 def _outcome(
