@@ -2,26 +2,17 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.registry.layout.registry import LayoutRegistry
-from engine.adapters.state import FileLeases
 from engine.api import Engine
 from engine.domain.artifact import Tag
-from engine.domain.errors import (
-    ConflictError,
-    RegistryUnavailableError,
-    TagExistsError,
-    UsageError,
-)
+from engine.domain.errors import RegistryUnavailableError, TagExistsError, UsageError
 from engine.domain.manifest import IMAGE_INDEX, Manifest
 from engine.domain.mirroring import SyncReport, SyncStatus
-from engine.secondaries.replication import lease_of
 from tests.builders import Artifact, image
 from tests.conftest import Place
 from tests.contract.mirrors import SBOM, Opened, list_referrer, mirror_to, signed_index
@@ -215,39 +206,6 @@ def test_a_secondary_that_is_down_is_asked_once_and_others_are_repaired(
     assert isinstance(report.error, RegistryUnavailableError)
     # Two blobs side by side, once: not again for every environment.
     assert len(fake.requests) <= 2
-
-
-@dataclass
-class CountingLeases:
-    """Implements `Leases` by real ones, and counts the waits for a lease that was not free."""
-
-    leases: FileLeases
-    waits: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def hold(self, environment: str) -> Iterator[None]:
-        try:
-            with self.leases.hold(environment):
-                yield
-        except ConflictError:
-            self.waits.append(environment)
-            raise
-
-
-def test_a_secondary_that_another_process_writes_is_waited_for_once(
-    alone: Engine, place: Place, tmp_path: Path, disk: Path
-):
-    mirror = mirror_to(place.registry, disk)
-    leases = CountingLeases(FileLeases(tmp_path / "leases", wait_seconds=0.1))
-    engine = with_mirrors(replace(alone, leases=leases), tmp_path, mirror)
-
-    with FileLeases(tmp_path / "leases").hold(lease_of(mirror)):
-        report = engine.sync(None, Told())
-
-    assert leases.waits == [lease_of(mirror)]
-    assert statuses(report) == {"dev": "in_sync", "staging": "failed", "prod": "failed"}
-    assert isinstance(report.error, ConflictError)
-    assert statuses(engine.sync(None, Told()))["staging"] == "repaired"
 
 
 def test_status_says_whether_the_secondaries_have_what_runs(

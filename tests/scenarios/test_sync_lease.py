@@ -1,0 +1,55 @@
+"""`sync` while another process writes the same secondary."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.state import FileLeases
+from engine.domain.errors import ConflictError
+from engine.secondaries.replication import lease_of
+from tests.conftest import Place
+from tests.contract.mirrors import mirror_to
+from tests.scenarios.engines import Told, promote
+from tests.scenarios.mirrored import mirrored_engine, with_mirrors
+from tests.scenarios.verbs import promoted
+
+pytestmark = pytest.mark.requirement("FR-030")
+
+
+@dataclass
+class CountingLeases:
+    """Implements `Leases` by real ones, and counts the waits for a lease that was not free."""
+
+    leases: FileLeases
+    waits: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def hold(self, environment: str) -> Iterator[None]:
+        try:
+            with self.leases.hold(environment):
+                yield
+        except ConflictError:
+            self.waits.append(environment)
+            raise
+
+
+def test_a_secondary_that_another_process_writes_is_waited_for_once(place: Place, tmp_path: Path):
+    """Each of its missing records and artifacts needs the lease."""
+    mirror = mirror_to(place.registry, tmp_path / "disk")
+    leases = CountingLeases(FileLeases(tmp_path / "leases", wait_seconds=0.1))
+    with mirrored_engine(place.registry, tmp_path) as alone:
+        promoted(place, alone, "v1.0.0", "v2.0.0")
+        promote(alone, "v2.0.0", "prod")
+        engine = with_mirrors(replace(alone, leases=leases), tmp_path, mirror)
+
+        with FileLeases(tmp_path / "leases").hold(lease_of(mirror)):
+            report = engine.sync(None, Told())
+        again = engine.sync(None, Told())
+
+    assert leases.waits == [lease_of(mirror)]
+    assert [row.status.value for row in report.environments] == ["in_sync", "failed", "failed"]
+    assert isinstance(report.error, ConflictError)
+    assert again.error is None
