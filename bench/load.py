@@ -17,9 +17,9 @@ from bench.slack_ack import BOUND_SECONDS
 from engine.bootstrap import in_flight, open_platform
 from engine.config import load_config
 from tests.bot.crowd import Crowd
-from tests.bot.crowded import Crowded
+from tests.bot.crowd_checks import Lanes, find_problems, summary
+from tests.bot.crowd_platform import CrowdPlatform
 from tests.bot.fake_slack import BOT_TOKEN, FakeSlack, fake_slack
-from tests.bot.reckoning import Lanes, summary, wrong
 from tests.bot.stage import SECRET, eventually
 from tests.builders import image
 from tests.peers import raw
@@ -50,7 +50,7 @@ def lines(full: bool = False) -> Iterator[str]:
     lanes, depth = MANY if full else FEW
     with registry_host() as (host, folder), fake_slack() as slack:
         registry = f"{{uri: 'oci://{host}/{REPOSITORY}', auth: {{type: anonymous}}}}"
-        crowded = Crowded(folder, registry, lanes, depth)
+        crowded = CrowdPlatform(folder, registry, lanes, depth)
         cases = crowded.cases()
         _publish(host, cases)
         crowded.prepare(slack)
@@ -127,7 +127,7 @@ def _reckoned(cases: Lanes, slack: FakeSlack, manifest: Path) -> Iterator[str]:
     """After the server has ended: nothing is on its way any more."""
     config = load_config(manifest, {})
     with open_platform(config) as engine, in_flight(config, engine) as platform:
-        found = wrong(cases, platform, slack)
+        found = find_problems(cases, platform, slack)
         if found:
             raise SystemExit("\n".join([f"{len(found)} things are wrong:", *found[:20]]))
         yield from summary(platform, slack)

@@ -1,4 +1,4 @@
-"""A platform with its bot, for every test that wants one."""
+"""The fixture with a platform and its bot."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A crowd in Slack: people who ask for promotions at once and click in every way there is."""
+"""Simulated Slack users who request promotions concurrently and click in every possible way."""
 
 import json
 import time
@@ -33,8 +33,10 @@ Post = Callable[[str, dict[str, str]], int]
 @dataclass(frozen=True)
 class Way:
     """
-    What people do about a change, and what becomes of it: how it ends (None: it is left waiting),
-    and how many answers they get that only they see, at the least and at the most.
+    An action on a change and its expected outcome.
+
+    `ends` is the final state, None for a change that keeps waiting; `answers` are the fewest and
+    the most private answers.
     """
 
     name: str
@@ -45,7 +47,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Case:
-    """A promotion that is asked for once: no other is of that version and environment."""
+    """A promotion that is requested once: version and target are unique."""
 
     version: str
     source: str
@@ -64,7 +66,7 @@ class Case:
 
 @dataclass
 class Crowd:
-    """`took` is how long each request waited for its acknowledgement, in seconds."""
+    """The simulated users; `took` are the seconds until each acknowledgement."""
 
     slack: FakeSlack
     post: Post
@@ -74,13 +76,13 @@ class Crowd:
     _lock: Lock = field(default_factory=Lock)
 
     def play(self, lanes: Sequence[Sequence[Case]]) -> None:
-        """All lanes at once; in each one case after the other, as somebody sees it in Slack."""
+        """Play all lanes concurrently, and the cases of a lane one after another."""
         with ThreadPoolExecutor(len(lanes)) as pool:
             for _ in pool.map(self._lane, lanes):
                 pass
 
     def send(self, body: Json, retries: int = 0) -> None:
-        """As Slack delivers it, and again because it did not see the answer."""
+        """Send a request as Slack does, and redeliver it `retries` times."""
         form = {"payload": json.dumps(body)} if "type" in body else body
         responses = f"{self.slack.url.removesuffix('/api/')}/response"
         written = urlencode(form).replace("RESPONSES", responses)
@@ -124,7 +126,7 @@ class Crowd:
             if case.way.act is not _nothing:
                 eventually(lambda i=change_id: channel.asks(i), _PATIENCE)
             case.way.act(self, case, change_id)
-            eventually(lambda c=case, r=root: _settled(c, r), _PATIENCE)
+            eventually(lambda c=case, r=root: _has_ended(c, r), _PATIENCE)
             with self._lock:
                 self.done(next(self._number))
             if case.way.ends is not None or case is not cases[-1]:
@@ -134,7 +136,7 @@ class Crowd:
 
 @dataclass
 class _Channel:
-    """One channel, read by somebody who does not look twice at what was there."""
+    """The messages of one channel, read incrementally."""
 
     slack: FakeSlack
     name: str
@@ -160,12 +162,12 @@ class _Channel:
         self._messages += [m for m in new if m["channel"] == self.name]
 
 
-def _settled(case: Case, root: Json) -> bool:
-    return case.way.ends is None or said_of(case.way.ends) in root["text"]
+def _has_ended(case: Case, root: Json) -> bool:
+    return case.way.ends is None or status_text(case.way.ends) in root["text"]
 
 
-def said_of(state: ChangeState) -> str:
-    """What the message of a change says in that state."""
+def status_text(state: ChangeState) -> str:
+    """The text that a card shows in `state`."""
     waits = state is ChangeState.AWAITING_APPROVAL
     return "Waiting for approval" if waits else state.value.capitalize()
 
@@ -181,11 +183,11 @@ def _signed(body: str) -> dict[str, str]:
 
 
 def _nothing(_crowd: Crowd, _case: Case, _change: str) -> None:
-    """Nobody has to agree."""
+    """No approval is needed."""
 
 
 def _leave(_crowd: Crowd, _case: Case, _change: str) -> None:
-    """Somebody saw that it waits."""
+    """The change keeps waiting."""
 
 
 def _approve(crowd: Crowd, case: Case, change: str) -> None:
@@ -225,7 +227,7 @@ def _reject_twice(crowd: Crowd, case: Case, change: str) -> None:
     crowd.reject(case, change, BOB, times=2)
 
 
-# Where somebody has to agree, and where nobody has to.
+# Actions on changes with and without approvals.
 WAYS = (
     Way("approved", _approve),
     Way("left waiting", _leave, None),
@@ -235,7 +237,7 @@ WAYS = (
     Way("approved by two at once", _approve_together, answers=(1, 1)),
     Way("click redelivered", _redelivered),
     Way("rejection redelivered", _reject_twice, ChangeState.REJECTED),
-    Way("asked for again", _type_again, answers=(1, 1)),
+    Way("requested again", _type_again, answers=(1, 1)),
     Way("clicked by the requester", _own_click, answers=(1, 1)),
 )
 FREE_WAYS = (Way("without approval", _nothing), Way("command redelivered", _nothing))

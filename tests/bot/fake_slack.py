@@ -1,4 +1,4 @@
-"""Slack's Web API on loopback: as strict about layouts as Slack, and as unreliable as told."""
+"""Slack's Web API on loopback, strict about layouts, with failures on request."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Fault:
-    """The next `times` calls of `method` go wrong; `heard`: after they had their effect."""
+    """Fails the next `times` calls of `method`, after their effect if `heard`."""
 
     method: str
     status: int
@@ -31,7 +31,7 @@ class Fault:
 
 @dataclass
 class FakeSlack:
-    """What tests look at and turn. Messages are those of chat.postMessage, as they are now."""
+    """The state of the fake Slack; `messages` are the posted messages with their edits."""
 
     url: str = ""
     enterprise: str | None = None
@@ -70,7 +70,7 @@ class FakeSlack:
             return [arguments for _, name, arguments in self.calls if name == method]
 
     def in_channel(self, channel: str) -> list[Json]:
-        """Those at the top, oldest first."""
+        """The messages of a channel without replies, oldest first."""
         with self.lock:
             return [
                 dict(m) for m in self.messages if m["channel"] == channel and not m.get("thread_ts")

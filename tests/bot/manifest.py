@@ -1,4 +1,4 @@
-"""The platform the bot is tested on."""
+"""The manifest of the platform in bot tests."""
 
 from tests.manifests import manifest
 
@@ -6,7 +6,7 @@ from tests.manifests import manifest
 def bot_manifest(
     channel: str | None, tests: str = '"true"', required: int = 1, expires: str = "4h"
 ) -> str:
-    """`tests` are the words of the command of prod's first gate, as YAML."""
+    """Render the manifest; `tests` is the command of prod's first gate, as YAML."""
     slack = f"channel: {channel}" if channel else ""
     return manifest(
         f"tests: {{command: [{tests}]}}",

@@ -1,4 +1,4 @@
-"""Changes in every state, harmless and hostile, and how their messages look."""
+"""Sample changes in every state, harmless and hostile, with their messages."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -44,12 +44,12 @@ _ENDED = {
     ),
     ChangeState.EXPIRED: Ended(
         reason_code="expired",
-        message="Expired: nobody approved it until 2026-09-01 16:00 UTC",
+        message="Expired: not approved until 2026-09-01 16:00 UTC",
         exit_code=15,
     ),
     ChangeState.SUPERSEDED: Ended(
         reason_code="superseded",
-        message="Superseded by c-00000002: v2.0.0 was asked for by carol@acme.com",
+        message="Superseded by c-00000002: v2.0.0 was requested by carol@acme.com",
         exit_code=15,
     ),
     ChangeState.STALE: Ended(
@@ -68,7 +68,7 @@ _DECIDED = (ChangeState.EXECUTING, ChangeState.PROMOTED)
 
 
 def sample(state: ChangeState, **fields: Any) -> Change:
-    """A change to prod that has come as far as `state`."""
+    """A change to prod in `state`."""
     checked = state is not ChangeState.CHECKING
     asked = checked and state is not ChangeState.BLOCKED
     results = (FAILED, PASSED) if state is ChangeState.BLOCKED else (PASSED,)
@@ -97,7 +97,7 @@ def sample(state: ChangeState, **fields: Any) -> Change:
 
 
 def hostile(state: ChangeState) -> Change:
-    """Every text that somebody else may choose is as bad as it can be."""
+    """A change in which every untrusted text is hostile."""
     error = GateResult(gate=GateKind.TESTS, status=GateStatus.FAILED, error=HOSTILE)
     ended = Ended(reason_code="x", message=HOSTILE * 4, exit_code=15, by=HOSTILE, face=HOSTILE)
     person = ALICE.model_copy(update={"name": HOSTILE, "id": HOSTILE})
@@ -141,7 +141,7 @@ def fingerprint() -> Fingerprint:
 def messages(
     change: Change, results: tuple[GateResult, ...] = (PASSED,)
 ) -> Iterator[DesiredMessage]:
-    """Everything that is said about `change`, whether or not it was said before."""
+    """All messages about `change`."""
     gates = GateProgress(3, results, ("cost_analysis",))
     approvers = "<!subteam^S01>"
     yield card_message(change, gates, RENDERING, "https://acme.slack.com/archives/C/p1")

@@ -1,4 +1,4 @@
-"""A whole platform with its bot: real engine, real gates, real Bolt app, and Slack on loopback."""
+"""A platform with its bot: real engine, gates and Bolt app, with a fake Slack on loopback."""
 
 import json
 import time
@@ -39,7 +39,7 @@ _trigger = count(1)
 
 @dataclass
 class Stage:
-    """The platform, its bot, and Slack; `restart` ends the bot and begins it anew."""
+    """The platform, its bot and a fake Slack."""
 
     folder: Path
     slack: FakeSlack
@@ -62,7 +62,7 @@ class Stage:
             self.stack.callback(self.platform.worker.stop)
 
     def stop(self) -> None:
-        """As a server ends: gates that run are handed to whoever comes next."""
+        """Stop like a server: running gates are stopped and run again after the next start."""
         self.platform.engine.gate_runner.stop()
         self.stack.close()
 
@@ -79,7 +79,7 @@ class Stage:
         secret: str = SECRET,
         headers: dict[str, str] | None = None,
     ) -> BoltResponse:
-        """A request as Slack signs it, into the real app."""
+        """Send a signed request to the Bolt app."""
         written = (urlencode(body) if form else json.dumps(body)).replace(
             "RESPONSES", f"{self.slack.url.removesuffix('/api/')}/response"
         )
@@ -97,7 +97,7 @@ class Stage:
     def command(
         self, text: str, user: str = ALICE, channel: str = DEPLOYS, **more: Any
     ) -> BoltResponse:
-        """`/promote v1.0.0 prod` as typed."""
+        """Send a typed command, such as `/promote v1.0.0 prod`."""
         name, _, rest = text.partition(" ")
         return self.send(command_body(name, rest, user, channel), **more)
 
@@ -105,7 +105,7 @@ class Stage:
         return self.send({"payload": json.dumps(click_body(action, value, user))}, **more)
 
     def submit(self, view: Json, user: str, **values: str) -> BoltResponse:
-        """The modal as it is open, filled in."""
+        """Submit an open modal with `values`."""
         state = {
             name: {"v": {"type": "plain_text_input", "value": v}} for name, v in values.items()
         }
@@ -127,11 +127,11 @@ class Stage:
         return self.send(body, form=False, **more)
 
     def card(self, channel: str = DEPLOYS) -> Json:
-        """The newest message of a change."""
+        """The newest card."""
         return self.eventually(lambda: self.slack.in_channel(channel))[-1]
 
     def approval_request(self, change: Change) -> Json:
-        """The message that asks for approval, with its buttons."""
+        """The approval request of `change`, once it is posted."""
         return self.eventually(lambda: self.find_approval_request(change))
 
     def find_approval_request(self, change: Change) -> Json | None:
@@ -148,14 +148,14 @@ class Stage:
         return self.eventually(there)
 
     def waiting_change(self, version: str = "v1.0.0", user: str = ALICE) -> Change:
-        """A promotion to prod that waits, its ask standing."""
+        """Request a promotion to prod, and wait for its approval request."""
         assert self.command(f"/promote {version} prod", user).status == 200
         change = self.change(ChangeState.AWAITING_APPROVAL, version)
         self.approval_request(change)
         return change
 
     def private_texts(self, user: str) -> list[str]:
-        """What was said to one person alone."""
+        """The texts that only `user` got."""
         alone = [e["text"] for e in self.slack.ephemerals if e["user"] == user]
         return [text for to, text in self.slack.responses if to == user] + alone
 
@@ -167,7 +167,7 @@ class Stage:
         return eventually(look, seconds)
 
     def submit_elsewhere(self, version: str, operator: Operator) -> Change:
-        """Ask for a promotion to prod through another face."""
+        """Request a promotion to prod through another interface."""
         path = self.platform.engine.path
         request = parse_promotion_request(path, version, None, "prod", operator, trace_id())
         change = self.platform.changes.submit(request, "cli")
@@ -183,20 +183,20 @@ class Stage:
         promote(self.platform, version, target, self.operator("dave@acme.com"))
 
     def operator(self, email: str) -> Operator:
-        """Somebody who comes through another face."""
+        """An operator of another interface."""
         claims = Claims(f"oidc:https://id#{email}", IdentitySource.OIDC, True, (email,))
         return self.platform.engine.directory.operator(claims)
 
 
 def eventually(look: Callable[[], T | None], seconds: float = 60) -> T:
-    """What `look` finds, as soon as it finds something."""
+    """Poll `look` until it returns a true value."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = look()
         if found:
             return found
         time.sleep(0.02)
-    raise AssertionError("it did not happen")
+    raise AssertionError(f"nothing was found within {seconds} s")
 
 
 def command_body(name: str, text: str, user: str, channel: str) -> Json:
@@ -232,7 +232,7 @@ def block_ids(message: Json) -> list[str]:
 
 
 def buttons(message: Json) -> list[str]:
-    """The action ids of the buttons a message has."""
+    """The action ids of the buttons in a message."""
     found = []
     for block in message["blocks"]:
         elements = [*block.get("elements", []), block.get("accessory") or {}]
@@ -241,7 +241,7 @@ def buttons(message: Json) -> list[str]:
 
 
 def block_text(message: Json) -> str:
-    """All the text of a message, as Slack would be given it."""
+    """The blocks of a message as JSON."""
     return json.dumps(message["blocks"], ensure_ascii=False)
 
 
@@ -258,8 +258,9 @@ def stage_in(
     seen: Callable[[Platform], Platform] = lambda platform: platform,
 ) -> Iterator[Stage]:
     """
-    v1.0.0 and v2.0.0 are in staging; alice, bob, carol and dave are in Slack. The bot gets the
-    platform as `seen`.
+    Run a platform with v1.0.0 and v2.0.0 in staging; alice, bob, carol and dave are in Slack.
+
+    The bot gets the platform that `seen` returns.
     """
     (folder / "manifest.yaml").write_text(bot_manifest(channel, tests, required, expires))
     with fake_slack() as slack:
@@ -279,7 +280,7 @@ def stage_in(
 
 
 def promote(platform: Platform, version: str, target: str, operator: Operator) -> None:
-    """Without a change: nobody has to agree."""
+    """Promote without a change, where no approval is needed."""
     request = parse_promotion_request(
         platform.engine.path, version, None, target, operator, trace_id()
     )

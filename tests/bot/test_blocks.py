@@ -1,4 +1,4 @@
-"""How messages look: in every state, whatever others wrote, within Slack's limits."""
+"""Rendered messages: every state, untrusted text, Slack's limits."""
 
 import json
 import os
@@ -35,14 +35,14 @@ from tests.bot.samples import HOSTILE, NOON, RENDERING, hostile, messages, sampl
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 STATES = list(ChangeState)
-# What Slack would act on: a mention, a link, a date. Those of ours are named here.
+# Markup that Slack acts on (mention, link, date), except the expected ones.
 _MARKUP = re.compile(
     r"<(?!(?:@U0|!subteam\^S01>|!date\^|https://(?:acme\.slack|floe\.acme)\.com[/|]))"
 )
 
 
 def texts(given: object) -> list[str]:
-    """Every text in it that Slack reads as mrkdwn."""
+    """Every mrkdwn text in `given`."""
     if isinstance(given, list | tuple):
         return [text for item in given for text in texts(item)]
     if not isinstance(given, dict):
@@ -52,7 +52,7 @@ def texts(given: object) -> list[str]:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_change_looks_as_it_was_agreed(state):
+def test_messages_of_every_state_match_their_snapshots(state):
     shown = [[w.key, w.broadcast, w.payload.arguments] for w in messages(sample(state))]
     file = SNAPSHOTS / f"{state.value}.json"
     if os.environ.get("FLOE_WRITE_SNAPSHOTS"):
@@ -62,7 +62,7 @@ def test_a_change_looks_as_it_was_agreed(state):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_whatever_others_wrote_stays_within_the_limits_and_pings_nobody(state):
+def test_untrusted_text_stays_within_limits_and_mentions_no_one(state):
     results = (GateResult(gate=GateKind.TESTS, status=GateStatus.FAILED, error=HOSTILE),) * 50
 
     for wanted in messages(hostile(state), results):
@@ -74,7 +74,7 @@ def test_whatever_others_wrote_stays_within_the_limits_and_pings_nobody(state):
             assert "\u202e" not in text
 
 
-def test_fifty_gates_fit_and_the_failed_ones_are_shown():
+def test_fifty_gates_fit_and_failed_gates_are_shown():
     passed = GateResult(gate=GateKind.TESTS, status=GateStatus.PASSED)
     failed = GateResult(gate=GateKind.COST_ANALYSIS, status=GateStatus.FAILED, error="too dear")
 
@@ -98,7 +98,7 @@ def test_gates_that_end_together_share_a_message():
     assert message_problems(payload.arguments) == []
 
 
-def test_only_the_ask_has_buttons_and_only_while_it_waits():
+def test_only_an_open_approval_request_has_buttons():
     for state in STATES:
         for wanted in messages(sample(state)):
             found = [b["block_id"] for b in wanted.payload.blocks if b["type"] == "actions"]
@@ -111,9 +111,7 @@ def test_only_the_ask_has_buttons_and_only_while_it_waits():
     ("state", "places"),
     [(ChangeState.AWAITING_APPROVAL, ("root", "ask")), (ChangeState.PROMOTED, ("root", "end"))],
 )
-def test_what_a_change_went_on_with_all_the_same_is_said_to_who_decides_and_at_the_end(
-    state, places
-):
+def test_warnings_are_shown_on_the_card_the_approval_request_and_the_end(state, places):
     said = ("Artifact is unsigned", "the secondary registry eu.acme.com/app does not have it")
 
     shown = {w.key: texts(w.payload.arguments) for w in messages(sample(state, warnings=said))}
@@ -124,7 +122,7 @@ def test_what_a_change_went_on_with_all_the_same_is_said_to_who_decides_and_at_t
 
 
 @pytest.mark.requirement("FR-030")
-def test_a_secondary_that_lacks_what_runs_is_named_beside_it():
+def test_status_names_secondaries_without_the_running_version():
     missed = RegistrySync(registry="eu.acme.com/app", status="failed", error="it is down")
     row = EnvironmentStatus("prod", EnvironmentState(version="v1.0.0"), None, None, (missed,))
 
@@ -133,7 +131,7 @@ def test_a_secondary_that_lacks_what_runs_is_named_beside_it():
     assert "not on eu.acme.com/app" in shown
 
 
-def test_a_drifted_environment_shows_what_is_deployed_and_how_to_put_it_back():
+def test_drifted_environment_shows_the_deployed_version_and_the_restore_command():
     state = EnvironmentState(version="v1.4.4", digest="sha256:" + "a" * 64)
     latest = Digest("sha256:" + "b" * 64)
     row = EnvironmentStatus("prod", state, latest, None, latest_version="v1.4.0")
@@ -146,7 +144,7 @@ def test_a_drifted_environment_shows_what_is_deployed_and_how_to_put_it_back():
     assert payload.text == "prod v1.4.0 (should be v1.4.4)"
 
 
-def test_an_environment_that_cannot_be_read_says_why():
+def test_unreadable_environment_shows_its_error():
     error = LedgerUnreadableError("The ledger of 'prod' is broken")
     row = EnvironmentStatus("prod", EMPTY, None, None, error=error)
 
@@ -157,18 +155,18 @@ def test_an_environment_that_cannot_be_read_says_why():
     assert payload.text == "prod cannot be read"
 
 
-def test_only_what_concerns_everybody_is_told_to_everybody():
-    told = {s: [w.key for w in messages(sample(s)) if w.broadcast] for s in STATES}
+def test_only_expired_failed_and_rolled_back_changes_are_broadcast():
+    text = {s: [w.key for w in messages(sample(s)) if w.broadcast] for s in STATES}
     rollback = sample(ChangeState.PROMOTED, action="rollback", reason="5xx")
 
-    assert {state for state, keys in told.items() if keys} == {
+    assert {state for state, keys in text.items() if keys} == {
         ChangeState.BLOCKED,
         ChangeState.EXPIRED,
     }
     assert [w.key for w in messages(rollback) if w.broadcast] == ["c-00000001:end"]
 
 
-def test_a_state_is_said_in_words_before_any_picture():
+def test_status_starts_with_words_before_the_emoji():
     for state in STATES:
         root = next(iter(messages(sample(state)))).payload
         status = root.arguments["blocks"][1]["fields"][0]["text"]
@@ -179,7 +177,7 @@ def test_a_state_is_said_in_words_before_any_picture():
 LOCK = LockState(reason=HOSTILE, operator="bob@acme.com", operator_id="x", at=NOON, expires_at=NOON)
 
 
-def test_banners_views_and_answers_stay_within_the_limits():
+def test_banners_status_and_answers_stay_within_limits():
     over = LockEnd("bob@acme.com", NOON.replace(hour=13), 2)
     rows = tuple(
         EnvironmentStatus(name, EnvironmentState(version="v1.0.0", operator=HOSTILE), None, LOCK)
@@ -201,7 +199,7 @@ def test_banners_views_and_answers_stay_within_the_limits():
     assert "unlocked by <@U02BOB> after 1 h, 2 changes can continue" in payloads[1].text
 
 
-def test_every_modal_and_home_stays_within_the_limits():
+def test_modals_and_homes_stay_within_limits():
     impact = ImpactAnalysis(
         breaking_changes=(HOSTILE,) * 50,
         affected_products=(HOSTILE,) * 50,
@@ -232,25 +230,25 @@ def test_every_modal_and_home_stays_within_the_limits():
         assert view_problems(view) == []
 
 
-def test_a_refusal_names_the_trace_of_what_was_refused():
-    payload = refusal("Not started", "prod is locked", "Ask whoever locked it", "1" * 32)
+def test_refusal_shows_the_trace_id():
+    payload = refusal("Not started", "prod is locked", "Ask the locker", "1" * 32)
 
     assert message_problems(payload.arguments) == []
     assert texts(payload.arguments["blocks"]) == [
         "*Not started:* prod is locked",
-        "Ask whoever locked it",
+        "Ask the locker",
         f"Trace ID: `{'1' * 32}`",
     ]
 
 
-def test_text_is_never_cut_inside_of_an_escape():
+def test_text_is_never_cut_inside_an_escape_sequence():
     assert escape("&" * 20, 12) == "&amp;" * 2 + "…"
     assert escape("a\x07" * 20, 12) == "a\\x07a\\x07a…"
     assert escape("short & sweet", 20) == "short &amp; sweet"
     assert quote("a\n\n<b>\n" + "c\n" * 30).splitlines()[:2] == ["> a", "> &lt;b&gt;"]
 
 
-def test_times_and_durations_are_for_people():
+def test_times_and_durations_are_readable():
     assert format_time(NOON) == "<!date^1788264000^{date_short_pretty} {time}|2026-09-01 12:00 UTC>"
     assert [format_duration(s) for s in (-1, 42, 2820, 7500, 273_600)] == [
         "0 s",

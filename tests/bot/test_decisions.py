@@ -1,4 +1,4 @@
-"""Approve, reject: one decision, by somebody else, whatever is clicked, and whoever clicks."""
+"""Approvals and rejections: one decision, by an authorized person other than the requester."""
 
 import json
 import time
@@ -28,7 +28,7 @@ def approve(stage, change, user):
 
 
 def reject(stage, change, user, reason="the migration is not reviewed"):
-    """Press the button, fill in the form."""
+    """Press the button and submit the form."""
     opened = len(stage.slack.views)
     stage.click("floe_reject", change.id, user)
     view = eventually(lambda: stage.slack.views[opened:])[0]
@@ -53,7 +53,7 @@ def test_fifty_clicks_have_one_effect(stage):
         if isinstance(entry.record, PromotionRecord)
     ]
     assert len(promotions) == 1
-    # Whoever was too late is told so, and by whom it was decided; not whoever decided it.
+    # Late clicks are answered with the decision; the approver gets no answer.
     other = CAROL if done.approvals[0].operator == "bob@acme.com" else BOB
     eventually(lambda: len(stage.private_texts(other)) == 25, 60)
     late = stage.private_texts(BOB) + stage.private_texts(CAROL)
@@ -61,7 +61,7 @@ def test_fifty_clicks_have_one_effect(stage):
 
 
 @pytest.mark.requirement("SL-005")
-def test_the_same_click_delivered_again_says_nothing_new(stage):
+def test_redelivered_click_gets_no_answer(stage):
     change = stage.waiting_change()
     body = {"payload": json.dumps(click_body("floe_approve", change.id, BOB))}
 
@@ -74,19 +74,19 @@ def test_the_same_click_delivered_again_says_nothing_new(stage):
 
 
 @pytest.mark.requirement("SL-003")
-def test_the_requester_cannot_approve(stage):
+def test_requester_cannot_approve(stage):
     change = stage.waiting_change()
 
     approve(stage, change, ALICE)
 
-    [told] = eventually(lambda: stage.private_texts(ALICE))
-    assert told.startswith("Not approved: ")
-    assert "Another person must decide" in told
+    [text] = eventually(lambda: stage.private_texts(ALICE))
+    assert text.startswith("Not approved: ")
+    assert "Another person must decide" in text
     assert stage.platform.changes.get(change.id).approvals == ()
 
 
 @pytest.mark.requirement("SL-003")
-def test_two_approvers_at_once_are_two_approvals(tmp_path):
+def test_two_concurrent_approvers_are_two_approvals(tmp_path):
     with stage_in(tmp_path, required=2) as stage:
         change = stage.waiting_change()
 
@@ -99,7 +99,7 @@ def test_two_approvers_at_once_are_two_approvals(tmp_path):
 
 
 @pytest.mark.requirement("SL-003")
-def test_one_of_two_approvals_is_shown_and_the_buttons_stay(tmp_path):
+def test_first_of_two_approvals_is_shown_and_the_buttons_stay(tmp_path):
     with stage_in(tmp_path, required=2) as stage:
         change = stage.waiting_change()
 
@@ -109,24 +109,24 @@ def test_one_of_two_approvals_is_shown_and_the_buttons_stay(tmp_path):
         assert buttons(stage.find_approval_request(change)) == ["floe_approve", "floe_reject"]
         eventually(lambda: "Waiting for approval, 1 of 2" in stage.card()["text"])
         approve(stage, change, BOB)
-        [told] = eventually(lambda: stage.private_texts(BOB))
-        assert "approved c-" in told
-        assert "Another person is needed" in told
+        [text] = eventually(lambda: stage.private_texts(BOB))
+        assert "approved c-" in text
+        assert "Another person is needed" in text
 
 
 @pytest.mark.requirement("SL-003")
-def test_whoever_is_in_no_group_of_approvers_is_refused(stage):
+def test_person_outside_the_approver_groups_is_refused(stage):
     change = stage.waiting_change()
 
     approve(stage, change, DAVE)
 
-    [told] = eventually(lambda: stage.private_texts(DAVE))
-    assert "Required groups: [release-managers]" in told
-    assert "Your groups: [developers]" in told
+    [text] = eventually(lambda: stage.private_texts(DAVE))
+    assert "Required groups: [release-managers]" in text
+    assert "Your groups: [developers]" in text
 
 
 @pytest.mark.requirement("SL-003")
-def test_a_rejection_needs_a_reason_and_says_it(stage):
+def test_rejection_needs_a_reason_and_shows_it(stage):
     change = stage.waiting_change()
     stage.click("floe_reject", change.id, BOB)
     [view] = eventually(lambda: stage.slack.views)
@@ -149,7 +149,7 @@ def test_a_rejection_needs_a_reason_and_says_it(stage):
 
 
 @pytest.mark.requirement("SL-005")
-def test_the_same_form_submitted_twice_is_one_rejection(stage):
+def test_form_submitted_three_times_is_one_rejection(stage):
     change = stage.waiting_change()
     stage.click("floe_reject", change.id, BOB)
     [view] = eventually(lambda: stage.slack.views)
@@ -164,7 +164,7 @@ def test_the_same_form_submitted_twice_is_one_rejection(stage):
 
 @pytest.mark.requirement("SL-003")
 @pytest.mark.parametrize("decided", ["rejected", "cancelled"])
-def test_what_is_decided_elsewhere_loses_its_buttons_and_cannot_be_clicked(stage, decided):
+def test_change_decided_in_another_interface_loses_its_buttons(stage, decided):
     change = stage.waiting_change()
     changes = stage.platform.changes
     if decided == "rejected":
@@ -175,13 +175,13 @@ def test_what_is_decided_elsewhere_loses_its_buttons_and_cannot_be_clicked(stage
     eventually(lambda: buttons(stage.find_approval_request(change)) == [])
     approve(stage, change, BOB)
 
-    [told] = eventually(lambda: stage.private_texts(BOB))
-    assert f"{change.id} is {decided}" in told
+    [text] = eventually(lambda: stage.private_texts(BOB))
+    assert f"{change.id} is {decided}" in text
     assert changes.get(change.id).state == decided
 
 
 @pytest.mark.requirement("SL-003")
-def test_an_expired_change_says_so_and_cannot_be_clicked(tmp_path):
+def test_expired_change_is_announced_and_cannot_be_approved(tmp_path):
     with stage_in(tmp_path, expires="4s") as stage:
         change = stage.waiting_change()
 
@@ -193,16 +193,16 @@ def test_an_expired_change_says_so_and_cannot_be_clicked(tmp_path):
         )
         assert end["reply_broadcast"] is True
         assert "/promote v1.0.0 staging prod" in block_text(end)
-        # Half time was long ago, and once is enough.
+        # The reminder at half time was sent at most once.
         keys = [block_ids(m)[0] for m in stage.slack.messages]
         assert keys.count(f"{change.id}:reminder") <= 1
         approve(stage, change, BOB)
-        [told] = eventually(lambda: stage.private_texts(BOB))
-        assert "is expired" in told
+        [text] = eventually(lambda: stage.private_texts(BOB))
+        assert "is expired" in text
 
 
 @pytest.mark.requirement("SL-003")
-def test_a_superseded_change_loses_its_buttons(stage):
+def test_superseded_change_loses_its_buttons(stage):
     change = stage.waiting_change()
 
     newer = stage.waiting_change("v2.0.0")
@@ -216,50 +216,50 @@ def test_a_superseded_change_loses_its_buttons(stage):
     assert f"Superseded by {newer.id}" in block_text(ending[0])
     assert buttons(stage.find_approval_request(newer)) == ["floe_approve", "floe_reject"]
     approve(stage, change, BOB)
-    [told] = eventually(lambda: stage.private_texts(BOB))
-    assert "v2.0.0 was asked for by alice@acme.com" in told
+    [text] = eventually(lambda: stage.private_texts(BOB))
+    assert "v2.0.0 was asked for by alice@acme.com" in text
 
 
 @pytest.mark.requirement("SL-005")
 @pytest.mark.parametrize("value", ["", "c-00000000", "'; DROP TABLE inbox; --", "x" * 2000])
-def test_a_click_on_a_change_that_does_not_exist_is_refused(stage, value):
+def test_click_on_an_unknown_change_is_refused(stage, value):
     stage.click("floe_approve", value, BOB)
 
-    [told] = eventually(lambda: stage.private_texts(BOB))
-    assert told.startswith("Not approved: ")
+    [text] = eventually(lambda: stage.private_texts(BOB))
+    assert text.startswith("Not approved: ")
 
 
-def test_a_locked_environment_keeps_the_change_waiting(stage):
+def test_locked_environment_keeps_the_change_waiting(stage):
     change = stage.waiting_change()
     stage.command("/lock prod 30m db failover", user=CAROL)
     eventually(lambda: stage.platform.engine.status()[2].lock)
 
     approve(stage, change, BOB)
 
-    [told] = eventually(lambda: stage.private_texts(BOB))
-    assert "Environment 'prod' is locked. Reason: db failover" in told
+    [text] = eventually(lambda: stage.private_texts(BOB))
+    assert "Environment 'prod' is locked. Reason: db failover" in text
     assert stage.platform.changes.get(change.id).state is ChangeState.AWAITING_APPROVAL
     assert buttons(stage.find_approval_request(change)) == ["floe_approve", "floe_reject"]
 
 
 @pytest.mark.requirement("SL-005")
-def test_slack_failing_during_a_decision_refuses_it_and_says_so_once_it_is_back(stage):
+def test_decision_is_refused_while_slack_cannot_identify_the_user(stage):
     change = stage.waiting_change()
     stage.slack.fail("users.info", 500)
     stage.slack.fail("respond", 503, times=2)
 
     approve(stage, change, BOB)
 
-    [told] = eventually(lambda: stage.private_texts(BOB))
-    assert "I could not check who you are" in told
-    assert "I did nothing" in told
+    [text] = eventually(lambda: stage.private_texts(BOB))
+    assert "I could not check who you are" in text
+    assert "I did nothing" in text
     assert stage.platform.changes.get(change.id).approvals == ()
     approve(stage, change, BOB)
     stage.change(ChangeState.PROMOTED)
 
 
 @pytest.mark.requirement("SL-005")
-def test_slack_failing_after_a_decision_delays_only_what_is_said(stage):
+def test_slack_outage_after_a_decision_delays_only_messages(stage):
     change = stage.waiting_change()
     stage.slack.fail("chat.update", 500, times=1000)
     stage.slack.limit("chat.postMessage", 0.2, times=3)
@@ -276,12 +276,12 @@ def test_slack_failing_after_a_decision_delays_only_what_is_said(stage):
 
 
 @pytest.mark.requirement("SL-005")
-def test_a_decision_of_an_approver_who_left_the_group_is_refused_at_the_click(stage):
+def test_decision_of_a_deactivated_approver_is_refused(stage):
     change = stage.waiting_change()
     stage.slack.users[BOB]["deleted"] = True
 
     reject(stage, change, BOB)
 
-    [told] = eventually(lambda: stage.private_texts(BOB))
-    assert "deactivated" in told
+    [text] = eventually(lambda: stage.private_texts(BOB))
+    assert "deactivated" in text
     assert stage.platform.changes.get(change.id).state is ChangeState.AWAITING_APPROVAL

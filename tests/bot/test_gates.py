@@ -1,4 +1,4 @@
-"""Gates in Slack: as they run, in the thread as they finish, and when they fail."""
+"""Gate progress on the card and in its thread."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ def lines(stage, change):
 
 
 @pytest.mark.requirement("SL-002")
-def test_gates_are_counted_on_the_message_and_told_in_its_thread_as_they_finish(tmp_path):
+def test_gates_are_counted_on_the_card_and_listed_in_its_thread(tmp_path):
     released = tmp_path / "go"
     waiting = f'sh, -c, "while [ ! -e {released} ]; do sleep 0.05; done"'
     with stage_in(tmp_path, tests=waiting) as stage:
@@ -37,7 +37,7 @@ def test_gates_are_counted_on_the_message_and_told_in_its_thread_as_they_finish(
 
 
 @pytest.mark.requirement("SL-002")
-def test_gates_that_finish_within_a_second_share_a_line(stage):
+def test_gates_that_finish_within_a_second_share_a_message(stage):
     change = stage.waiting_change()
 
     [line] = eventually(lambda: lines(stage, change))
@@ -47,7 +47,7 @@ def test_gates_that_finish_within_a_second_share_a_line(stage):
 
 
 class Lagging:
-    """A store whose feed comes an event at a time, and late: the change is further than it."""
+    """A store whose feed lags behind the changes, and returns one event at a time."""
 
     def __init__(self, store):
         self._store = store
@@ -61,7 +61,7 @@ class Lagging:
 
 
 @pytest.mark.requirement("SL-002")
-def test_the_ask_never_stands_before_the_lines_of_its_gates(tmp_path):
+def test_approval_request_never_precedes_gate_messages(tmp_path):
     with stage_in(tmp_path, seen=lambda p: replace(p, store=Lagging(p.store))) as stage:
         change = stage.waiting_change()
 
@@ -71,7 +71,7 @@ def test_the_ask_never_stands_before_the_lines_of_its_gates(tmp_path):
 
 
 @pytest.mark.requirement("SL-002")
-def test_a_failed_gate_of_production_is_told_to_everybody_and_pings_nobody(tmp_path):
+def test_failed_production_gate_is_broadcast_without_mentions(tmp_path):
     failing = "sh, -c, \"echo '<!channel> & <@U1>' >&2; exit 3\""
     with stage_in(tmp_path, tests=failing) as stage:
         stage.command("/promote v1.0.0 prod")
@@ -89,11 +89,11 @@ def test_a_failed_gate_of_production_is_told_to_everybody_and_pings_nobody(tmp_p
 
 
 @pytest.mark.requirement("SL-001")
-def test_what_a_rule_refuses_is_told_to_whoever_asked_and_to_nobody_else(stage):
+def test_only_the_requester_sees_a_refusal_by_a_rule(stage):
     stage.command("/promote v1.0.0 prod", user="U03CAROL")
 
-    [told] = eventually(lambda: stage.private_texts("U03CAROL"))
-    assert told.startswith("Not started: Unauthorized")
+    [text] = eventually(lambda: stage.private_texts("U03CAROL"))
+    assert text.startswith("Not started: Unauthorized")
     stage.change(ChangeState.BLOCKED)
     stage.command("/promotions", user=ALICE)
     eventually(lambda: stage.private_texts(ALICE))
@@ -102,24 +102,24 @@ def test_what_a_rule_refuses_is_told_to_whoever_asked_and_to_nobody_else(stage):
 
 @pytest.mark.requirement("SL-001")
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "text"),
     [
         ("/promote v9.9.9 prod", "Nearest there: v1.0.0, v2.0.0"),
         ("/promote v1.0.0 staging", "Nothing to do"),
     ],
 )
-def test_what_cannot_begin_is_told_to_whoever_asked(stage, typed, told):
-    if "Nothing" in told:
+def test_requester_sees_why_a_promotion_cannot_start(stage, typed, text):
+    if "Nothing" in text:
         typed = typed.replace("v1.0.0", "v2.0.0")
 
     stage.command(typed)
 
     [answer] = eventually(lambda: stage.private_texts(ALICE))
-    assert told in answer
+    assert text in answer
     assert stage.slack.messages == []
 
 
-def test_without_a_channel_it_is_announced_where_it_was_asked_for(tmp_path):
+def test_change_is_announced_where_it_was_requested_without_a_channel(tmp_path):
     with stage_in(tmp_path, channel=None) as stage:
         stage.command("/promote v1.0.0 prod", channel="C09TEAM")
 
@@ -127,7 +127,7 @@ def test_without_a_channel_it_is_announced_where_it_was_asked_for(tmp_path):
         assert stage.slack.in_channel(DEPLOYS) == []
 
 
-def test_a_change_from_another_face_is_announced_and_followed_too(stage):
+def test_change_from_another_interface_is_announced_and_followed(stage):
     origin = stage.operator("alice@acme.com")
     stage.submit_elsewhere("v1.0.0", origin)
 
@@ -137,7 +137,7 @@ def test_a_change_from_another_face_is_announced_and_followed_too(stage):
 
 
 @pytest.mark.requirement("SL-003")
-def test_whoever_must_decide_is_reminded_once_at_half_time(tmp_path):
+def test_approvers_are_reminded_once_at_half_time(tmp_path):
     with stage_in(tmp_path, expires="12s", tempo=QUICK) as stage:
         change = stage.waiting_change()
 

@@ -1,4 +1,4 @@
-"""A thousand clients that never finish a request keep nobody else out."""
+"""A thousand unfinished requests do not block other clients."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def slack() -> Iterator[FakeSlack]:
         yield running
 
 
-def test_a_thousand_half_open_connections_keep_neither_slack_nor_health_out(
+def test_thousand_half_open_connections_block_neither_slack_nor_health(
     tmp_path: Path, slack: FakeSlack
 ) -> None:
     if most_connections() < COUNT:

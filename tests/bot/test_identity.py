@@ -1,4 +1,4 @@
-"""Who may: verified by Slack at the click, or refused."""
+"""Slack users are verified at every action."""
 
 import time
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def slack(tmp_path: Path) -> Iterator[Slack]:
     store.close()
 
 
-def test_a_member_is_who_their_verified_e_mail_says(slack):
+def test_member_is_named_by_the_verified_email(slack):
     operator = slack.identities.resolve(ORIGIN)
 
     assert operator.name == "bob@acme.com"
@@ -58,7 +58,7 @@ def test_a_member_is_who_their_verified_e_mail_says(slack):
     assert slack.identities.find_id("bob@acme.com") == operator.id
 
 
-def test_without_an_e_mail_the_user_id_is_the_name_and_aliases_hold(slack):
+def test_member_without_email_is_named_by_user_id_or_alias(slack):
     slack.fake.person(BOB, None)
     slack.fake.person(ALICE, None)
 
@@ -66,7 +66,7 @@ def test_without_an_e_mail_the_user_id_is_the_name_and_aliases_hold(slack):
     assert slack.identities.resolve(Origin(ALICE, TEAM, "C")).name == "alice@acme.com"
 
 
-def test_an_e_mail_that_slack_did_not_confirm_is_nobodys(slack):
+def test_unconfirmed_email_is_ignored(slack):
     slack.fake.person(BOB, "alice@acme.com", is_email_confirmed=False)
 
     assert slack.identities.resolve(ORIGIN).name == BOB
@@ -91,7 +91,7 @@ def test_guests_bots_and_strangers_are_refused(slack, flags):
         slack.identities.resolve(ORIGIN)
 
 
-def test_another_team_is_refused_whatever_it_says(slack):
+def test_request_from_another_team_is_refused(slack):
     for team in ("T0OTHER", ""):
         with pytest.raises(AuthorizationError, match="another Slack team"):
             slack.identities.resolve(Origin(BOB, team, "C"))
@@ -102,7 +102,7 @@ def test_another_team_is_refused_whatever_it_says(slack):
     ("method", "status"),
     [("auth.test", 500), ("users.info", 500), ("users.info", 429), ("usergroups.list", 503)],
 )
-def test_a_look_up_that_fails_refuses_and_says_so(slack, method, status):
+def test_failed_lookup_is_a_refusal_with_a_reason(slack, method, status):
     slack.fake.groups["release-managers"] = [BOB]
     slack.fake.fail(method, status)
 
@@ -119,7 +119,7 @@ def test_answer_about_another_user_is_refused(slack):
         slack.identities.resolve(ORIGIN)
 
 
-def test_user_groups_count_by_their_handle_and_are_read_once_a_minute(slack):
+def test_user_groups_match_by_handle_and_are_read_once_a_minute(slack):
     slack.fake.groups |= {"release-managers": [BOB], "others": [BOB]}
 
     first = slack.identities.resolve(ORIGIN).groups
@@ -131,19 +131,19 @@ def test_user_groups_count_by_their_handle_and_are_read_once_a_minute(slack):
 
     assert first == cached == {"sre", "release-managers"}
     assert later == {"sre"}
-    # Groups that no environment speaks of are nobody's business.
+    # Groups that no rule names are nobody's business.
     asked = [call["usergroup"] for call in slack.fake.called("usergroups.users.list")]
     assert set(asked) == {"SRELEASE-MANAGERS"}
 
 
 @pytest.mark.parametrize("error", ["plan_upgrade_required", "missing_scope"])
-def test_a_workspace_without_user_groups_has_no_members_in_them(slack, error):
+def test_workspace_without_user_groups_has_only_manifest_groups(slack, error):
     slack.fake.fail("usergroups.list", 200, times=9, body={"ok": False, "error": error})
 
     assert slack.identities.resolve(ORIGIN).groups == {"sre"}
 
 
-def test_approvers_are_mentioned_by_their_group_else_by_their_members(slack):
+def test_approvers_are_mentioned_by_group_or_by_members(slack):
     slack.fake.groups["release-managers"] = [BOB]
 
     said_to = slack.identities.mention_groups(("release-managers", "sre", "nobody"))
@@ -152,7 +152,7 @@ def test_approvers_are_mentioned_by_their_group_else_by_their_members(slack):
     assert slack.identities.mention_groups(()) == "Approvers"
 
 
-def test_approvers_are_named_when_slack_cannot_say_who_they_are(slack):
+def test_approver_groups_are_named_when_slack_fails(slack):
     slack.fake.fail("usergroups.list", 500, times=9)
 
     assert slack.identities.mention_groups(("release-managers",)) == "*release-managers*"
@@ -160,13 +160,13 @@ def test_approvers_are_named_when_slack_cannot_say_who_they_are(slack):
 
 @pytest.mark.requirement("SL-003")
 @pytest.mark.parametrize("event", ["subteam_updated", "user_change"])
-def test_a_change_of_groups_counts_from_the_next_click_on(stage, event):
+def test_changed_groups_apply_from_the_next_click(stage, event):
     stage.slack.groups["release-managers"] = []
     change = stage.waiting_change()
     stage.slack.person("U05ERIN", "erin@acme.com")
     stage.click("floe_approve", change.id, "U05ERIN")
-    [told] = eventually(lambda: stage.private_texts("U05ERIN"))
-    assert "Required groups: [release-managers]" in told
+    [text] = eventually(lambda: stage.private_texts("U05ERIN"))
+    assert "Required groups: [release-managers]" in text
 
     stage.slack.groups["release-managers"] = ["U05ERIN"]
     stage.event({"type": event, "user": {"id": "U05ERIN"}})
@@ -181,13 +181,13 @@ def test_a_change_of_groups_counts_from_the_next_click_on(stage, event):
 
 @pytest.mark.requirement("SL-003")
 @pytest.mark.parametrize("typed", ["/promote v1.0.0 prod", "/lock prod INC-1", "/promotions"])
-def test_a_guest_can_do_nothing(stage, typed):
+def test_guest_is_refused_every_command(stage, typed):
     stage.slack.users[ALICE]["is_restricted"] = True
 
     stage.command(typed)
 
-    [told] = eventually(lambda: stage.private_texts(ALICE))
-    assert told.startswith("Not ")
-    assert "a guest" in told
+    [text] = eventually(lambda: stage.private_texts(ALICE))
+    assert text.startswith("Not ")
+    assert "a guest" in text
     assert stage.platform.store.recent(9) == ()
     assert stage.slack.messages == []

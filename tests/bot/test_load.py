@@ -1,4 +1,4 @@
-"""Many people at once: nothing is lost, nothing happens twice, and nothing is left behind."""
+"""Many concurrent users: nothing is lost, duplicated or leaked."""
 
 import os
 import threading
@@ -9,15 +9,15 @@ import pytest
 from slack_bolt import BoltRequest
 
 from tests.bot.crowd import Crowd
-from tests.bot.crowded import Crowded
+from tests.bot.crowd_checks import find_problems
+from tests.bot.crowd_platform import CrowdPlatform
 from tests.bot.fake_slack import fake_slack
-from tests.bot.reckoning import wrong
 from tests.bot.stage import Stage, eventually
 from tests.builders import image
 from tests.peers import oci_layout
 
 _LANES, _DEPTH = 6, 5
-# Many times what thirty changes need.
+# Many times the memory that thirty changes need.
 _MOST_MIB = 64
 _PATIENCE = 60
 
@@ -33,7 +33,7 @@ def threads_and_files():
 
 @pytest.fixture
 def crowded(tmp_path):
-    built = Crowded(tmp_path, '{uri: "oci-layout:./registry"}', _LANES, _DEPTH)
+    built = CrowdPlatform(tmp_path, '{uri: "oci-layout:./registry"}', _LANES, _DEPTH)
     for lane in built.cases():
         for case in lane:
             artifact = image(case.version.encode())
@@ -41,8 +41,8 @@ def crowded(tmp_path):
     return built
 
 
-def told(look):
-    """What is wrong in the end: messages may still be on their way."""
+def remaining_problems(look):
+    """Repeat `look` until it finds nothing, because messages may still be in transit."""
     end = time.monotonic() + _PATIENCE
     while (found := look()) and time.monotonic() < end:
         time.sleep(0.2)
@@ -52,7 +52,7 @@ def told(look):
 @pytest.mark.requirement("SL-001")
 @pytest.mark.requirement("SL-003")
 @pytest.mark.requirement("SL-005")
-def test_whatever_a_crowd_asks_for_and_clicks_is_done_once_and_leaves_nothing_open(crowded):
+def test_concurrent_requests_and_clicks_take_effect_once_and_leak_nothing(crowded):
     before = threads_and_files()
 
     with fake_slack() as slack:
@@ -67,7 +67,9 @@ def test_whatever_a_crowd_asks_for_and_clicks_is_done_once_and_leaves_nothing_op
 
             used = resident_mib()
             Crowd(slack, post).play(crowded.cases())
-            found = told(lambda: wrong(crowded.cases(), stage.platform, slack))
+            found = remaining_problems(
+                lambda: find_problems(crowded.cases(), stage.platform, slack)
+            )
             grown = resident_mib() - used
         finally:
             stage.stop()

@@ -1,4 +1,4 @@
-"""Locks from Slack: banners where they were taken and where changes are announced."""
+"""Locks from Slack and their banners."""
 
 import json
 import time
@@ -20,7 +20,7 @@ from tests.bot.stage import ALICE, BOB, CAROL, DEPLOYS, INCIDENT, block_text, bu
 from tests.scenarios.engines import TRACE_ID
 
 
-def locked(stage):
+def prod_lock(stage):
     return stage.platform.engine.status()[2].lock
 
 
@@ -29,7 +29,7 @@ def banners(stage, channel):
 
 
 @pytest.mark.requirement("SL-004")
-def test_a_lock_from_an_incident_channel_is_seen_there_and_where_changes_are_announced(stage):
+def test_lock_banner_is_shown_in_both_channels(stage):
     change = stage.waiting_change()
 
     stage.command("/lock prod 30m db <!here> failover &amp; more", user=BOB, channel=INCIDENT)
@@ -39,7 +39,7 @@ def test_a_lock_from_an_incident_channel_is_seen_there_and_where_changes_are_ann
         assert "prod is locked by <@U02BOB>: db @here failover &amp; more" in banner["text"]
         assert "1 change waiting" in block_text(banner)
         assert buttons(banner) == ["floe_unlock"]
-    held = locked(stage)
+    held = prod_lock(stage)
     assert (held.reason, held.operator) == ("db @here failover & more", "bob@acme.com")
     assert held.expires_at is not None
 
@@ -53,12 +53,12 @@ def test_a_lock_from_an_incident_channel_is_seen_there_and_where_changes_are_ann
         )
         assert "1 change can continue" in block_text(banner)
         assert buttons(banner) == []
-    assert locked(stage) is None
+    assert prod_lock(stage) is None
     assert stage.platform.changes.get(change.id).open
 
 
 @pytest.mark.requirement("SL-004")
-def test_in_a_thread_a_mention_locks_and_unlocks(stage):
+def test_mention_in_a_thread_locks_and_unlocks(stage):
     def mention(text):
         event = {
             "type": "app_mention",
@@ -89,7 +89,7 @@ def test_in_a_thread_a_mention_locks_and_unlocks(stage):
 
 
 @pytest.mark.requirement("SL-001")
-def test_a_lock_without_a_reason_asks_for_one(stage):
+def test_lock_without_a_reason_opens_a_form(stage):
     stage.command("/lock prod 30m", user=BOB, channel=INCIDENT)
     [view] = eventually(lambda: stage.slack.views)
 
@@ -97,13 +97,13 @@ def test_a_lock_without_a_reason_asks_for_one(stage):
     assert "duration" in json.loads(wrong.body)["errors"]
     assert stage.submit(view, BOB, reason="db failover", duration="45m").status == 200
 
-    held = eventually(lambda: locked(stage))
+    held = eventually(lambda: prod_lock(stage))
     assert held.reason == "db failover"
     eventually(lambda: banners(stage, INCIDENT))
 
 
 @pytest.mark.requirement("SL-004")
-def test_a_message_can_be_the_reason_to_lock(stage):
+def test_message_shortcut_opens_the_lock_form(stage):
     body = {
         "type": "message_action",
         "callback_id": "lock_from_message",
@@ -123,7 +123,7 @@ def test_a_message_can_be_the_reason_to_lock(stage):
 
 
 @pytest.mark.requirement("SL-001")
-def test_unlocking_asks_why_from_the_banner_too(stage):
+def test_unlock_button_of_the_banner_asks_for_a_reason(stage):
     stage.command("/lock prod INC-1", user=BOB)
     eventually(lambda: banners(stage, DEPLOYS))
 
@@ -136,33 +136,33 @@ def test_unlocking_asks_why_from_the_banner_too(stage):
     eventually(lambda: [t for t in stage.private_texts(BOB) if "Nothing to do" in t])
 
 
-def test_locking_what_is_locked_names_the_holder_and_unlocking_is_for_those_who_may(stage):
+def test_second_lock_names_the_holder_and_unlock_needs_authorization(stage):
     stage.command("/lock prod INC-1", user=BOB)
-    eventually(lambda: locked(stage))
+    eventually(lambda: prod_lock(stage))
 
     stage.command("/lock prod INC-2", user=CAROL)
     stage.command("/unlock prod mine now", user=CAROL)
 
-    told = eventually(lambda: len(t := stage.private_texts(CAROL)) == 2 and t)
-    assert [t for t in told if t.startswith("Not locked: ") and "Locked by: bob@acme.com" in t]
-    assert [t for t in told if t.startswith("Not unlocked: Unauthorized")]
-    assert locked(stage).reason == "INC-1"
+    texts = eventually(lambda: len(t := stage.private_texts(CAROL)) == 2 and t)
+    assert [t for t in texts if t.startswith("Not locked: ") and "Locked by: bob@acme.com" in t]
+    assert [t for t in texts if t.startswith("Not unlocked: Unauthorized")]
+    assert prod_lock(stage).reason == "INC-1"
 
 
 @pytest.mark.requirement("FR-048")
-def test_who_is_refused_a_lock_or_an_unlock_is_on_record_as_everywhere_else(stage):
+def test_refused_lock_and_unlock_are_recorded(stage):
     stage.command("/lock prod INC-1", user=BOB)
-    eventually(lambda: locked(stage))
+    eventually(lambda: prod_lock(stage))
 
     stage.command("/lock prod INC-2", user=CAROL)
-    eventually(lambda: ("lock", "lock") in refused(stage))
+    eventually(lambda: ("lock", "lock") in recorded_refusals(stage))
     stage.command("/unlock prod mine now", user=CAROL)
 
-    eventually(lambda: ("unlock", "authorization") in refused(stage))
+    eventually(lambda: ("unlock", "authorization") in recorded_refusals(stage))
 
 
-def refused(stage):
-    """What carol was refused by the ledger of prod: what she tried, and the rule."""
+def recorded_refusals(stage):
+    """The actions of carol that the ledger of prod records as refused, with their rules."""
     records = [entry.record for entry in stage.platform.engine.history("prod")]
     return {
         (record.action, record.rule)
@@ -172,14 +172,14 @@ def refused(stage):
 
 
 @pytest.mark.requirement("SL-004")
-def test_a_lock_lifted_elsewhere_takes_its_banners_down(stage, tmp_path):
+def test_unlock_in_another_interface_closes_the_banners(stage, tmp_path):
     stage.command("/lock prod INC-1", user=BOB, channel=INCIDENT)
     eventually(lambda: banners(stage, INCIDENT))
     stage.stop()
     stage.start()
     stage.unlock_elsewhere("prod", stage.operator("alice@acme.com"))
 
-    # The next look is on the clock; a start looks at once.
+    # The next refresh would come later; a start refreshes at once.
     stage.restart()
 
     for channel in (DEPLOYS, INCIDENT):
@@ -187,19 +187,19 @@ def test_a_lock_lifted_elsewhere_takes_its_banners_down(stage, tmp_path):
         assert len(banners(stage, channel)) == 1
 
 
-def test_a_promotion_into_a_locked_environment_is_told_who_locked_it(stage):
+def test_promotion_into_a_locked_environment_shows_the_lock(stage):
     stage.command("/lock prod INC-1", user=BOB)
-    eventually(lambda: locked(stage))
+    eventually(lambda: prod_lock(stage))
 
     stage.command("/promote v1.0.0 prod")
 
-    [told] = eventually(lambda: stage.private_texts(ALICE))
-    assert told.startswith("Not started: Environment 'prod' is locked. Reason: INC-1")
-    assert told.endswith("Unlock: /unlock prod …")
+    [text] = eventually(lambda: stage.private_texts(ALICE))
+    assert text.startswith("Not started: Environment 'prod' is locked. Reason: INC-1")
+    assert text.endswith("Unlock: /unlock prod …")
 
 
 @pytest.mark.requirement("SL-005")
-def test_a_lock_that_was_taken_before_a_crash_is_not_refused_afterwards(stage):
+def test_retried_lock_after_a_crash_is_not_refused(stage):
     stage.command("/lock prod INC-1", user=BOB, channel=INCIDENT)
     eventually(lambda: banners(stage, INCIDENT))
     stage.stop()
@@ -208,7 +208,7 @@ def test_a_lock_that_was_taken_before_a_crash_is_not_refused_afterwards(stage):
     action = Action(
         action_key("lock", "t"), "lock", Origin(BOB, TEAM, INCIDENT), TRACE_ID, arguments
     )
-    # As it was begun, and ended after its effect, before anybody was told.
+    # Simulates a crash after the effect of the action, before its answer.
     Inbox(store).accept(action)
     Inbox(store).start_attempt(action)
 
@@ -224,14 +224,14 @@ def test_a_lock_that_was_taken_before_a_crash_is_not_refused_afterwards(stage):
 
 @dataclass
 class Later:
-    """Implements `engine.ports.Clock`: two minutes ahead."""
+    """A clock that is two minutes ahead."""
 
     def now(self):
         return datetime.now(UTC) + timedelta(minutes=2)
 
 
 @pytest.mark.requirement("SL-004")
-def test_a_lock_that_runs_out_takes_its_banner_down(stage):
+def test_expired_lock_closes_its_banner(stage):
     stage.command("/lock prod 1m INC-1", user=BOB)
     eventually(lambda: banners(stage, DEPLOYS))
     later = replace(stage.platform, engine=replace(stage.platform.engine, clock=Later()))
@@ -247,7 +247,7 @@ def test_a_lock_that_runs_out_takes_its_banner_down(stage):
     assert buttons(banner) == []
 
 
-def test_a_broken_ledger_keeps_its_banner_and_stops_no_other(stage):
+def test_unreadable_ledger_keeps_its_banner_and_others_are_updated(stage):
     for target in ("staging", "prod"):
         stage.command(f"/lock {target} INC-1", user=BOB)
         eventually(lambda target=target: any(target in b["text"] for b in banners(stage, DEPLOYS)))

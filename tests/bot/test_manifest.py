@@ -1,4 +1,4 @@
-"""The app manifest can be installed, and everything in it is answered."""
+"""The Slack app manifest is valid, and everything in it has a listener."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import bot
 from engine.config.people import SlashCommands
 
 FILE = Path(bot.__file__).parent / "slack-app.yaml"
-# Slack's own, and refused with the whole manifest.
+# Slack refuses an app manifest with a reserved command name.
 _RESERVED = """
 active archive away collapse dm dnd expand feed help invite join kick leave me msg mute open pro
 remind rename search shortcuts shrug status topic who
@@ -23,7 +23,7 @@ def manifest() -> Any:
     return yaml.safe_load(FILE.read_text())
 
 
-def test_no_command_is_one_of_slacks_own(manifest):
+def test_no_command_has_a_reserved_name(manifest):
     commands = [c["command"] for c in manifest["features"]["slash_commands"]]
 
     assert not RESERVED & set(commands)
@@ -31,7 +31,7 @@ def test_no_command_is_one_of_slacks_own(manifest):
 
 
 @pytest.mark.requirement("SL-001")
-def test_every_command_shortcut_and_event_has_a_handler(stage, manifest):
+def test_every_command_shortcut_and_event_has_a_listener(stage, manifest):
     for command in manifest["features"]["slash_commands"]:
         assert stage.command(f"{command['command']} help").status == 200, command
         assert command["should_escape"] is True
@@ -42,7 +42,7 @@ def test_every_command_shortcut_and_event_has_a_handler(stage, manifest):
     assert stage.command("/unknown").status == 404
 
 
-def test_it_keeps_slacks_limits(manifest):
+def test_app_manifest_is_within_limits(manifest):
     shown = manifest["display_information"]
 
     assert len(shown["name"]) <= 35
@@ -55,7 +55,7 @@ def test_it_keeps_slacks_limits(manifest):
         assert len(shortcut["name"]) <= 24
 
 
-def test_all_requests_come_to_one_address(manifest):
+def test_all_requests_use_one_url(manifest):
     settings = manifest["settings"]
     urls = {c["url"] for c in manifest["features"]["slash_commands"]}
     urls |= {settings["event_subscriptions"]["request_url"]}
@@ -66,7 +66,7 @@ def test_all_requests_come_to_one_address(manifest):
     assert url.endswith("/slack/events")
 
 
-def test_every_right_it_asks_for_is_explained_to_whoever_installs_it(manifest):
+def test_every_scope_is_explained_in_the_docs(manifest):
     page = (FILE.parents[1] / "docs/slack.md").read_text()
 
     asked = manifest["oauth_config"]["scopes"]["bot"]

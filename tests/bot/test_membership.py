@@ -1,4 +1,4 @@
-"""Members of the app's workspace may act, wherever in an Enterprise Grid their home is."""
+"""Members of the app's workspace are accepted, also from other workspaces of a Grid."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ SISTER = "T02SISTER"
 
 
 def grid(*teams: str, enterprise: str = ORGANIZATION, **more: Any) -> dict[str, Any]:
-    """A member of these workspaces, as users.info shows people of an Enterprise Grid."""
+    """The answer of users.info for a member of `teams` in an Enterprise Grid."""
     return {"id": "W0GLOBAL", "enterprise_id": enterprise, "teams": list(teams), **more}
 
 
@@ -35,7 +35,7 @@ class Slack:
 
 @pytest.fixture
 def slack(tmp_path: Path) -> Iterator[Slack]:
-    """The app is installed in TEAM, a workspace of ORGANIZATION."""
+    """An app installed in TEAM, a workspace of ORGANIZATION."""
     store = BotStore(tmp_path)
     with fake_slack() as fake:
         fake.enterprise = ORGANIZATION
@@ -45,14 +45,14 @@ def slack(tmp_path: Path) -> Iterator[Slack]:
 
 
 @pytest.mark.parametrize("home", [TEAM, SISTER, ORGANIZATION, None])
-@pytest.mark.parametrize("asked_from", [TEAM, SISTER, ORGANIZATION])
-def test_a_member_acts_whatever_their_home_workspace_is(
-    slack: Slack, home: str | None, asked_from: str
+@pytest.mark.parametrize("request_team", [TEAM, SISTER, ORGANIZATION])
+def test_member_of_any_home_workspace_is_accepted(
+    slack: Slack, home: str | None, request_team: str
 ) -> None:
     member = grid(SISTER, TEAM)
     slack.fake.person(BOB, "bob@acme.com", team_id=home, enterprise_user=member)
 
-    operator = slack.identities.resolve(Origin(BOB, asked_from, "C01DEPLOY"))
+    operator = slack.identities.resolve(Origin(BOB, request_team, "C01DEPLOY"))
 
     assert (operator.name, operator.id) == ("bob@acme.com", f"slack:{TEAM}/{BOB}")
     assert operator.verified
@@ -81,22 +81,22 @@ def test_a_member_acts_whatever_their_home_workspace_is(
         {"enterprise_user": grid(TEAM), "is_workflow_bot": True},
     ],
 )
-def test_all_others_are_refused(slack: Slack, user: dict[str, Any]) -> None:
+def test_others_are_refused(slack: Slack, user: dict[str, Any]) -> None:
     slack.fake.person(BOB, "bob@acme.com", **user)
 
     with pytest.raises(AuthorizationError, match="only members of this"):
         slack.identities.resolve(Origin(BOB, TEAM, "C01DEPLOY"))
 
 
-@pytest.mark.parametrize("asked_from", ["T0OTHER", "E0OTHER", ""])
-def test_a_request_from_another_organization_is_refused(slack: Slack, asked_from: str) -> None:
+@pytest.mark.parametrize("request_team", ["T0OTHER", "E0OTHER", ""])
+def test_request_from_another_organization_is_refused(slack: Slack, request_team: str) -> None:
     slack.fake.person(BOB, "bob@acme.com", enterprise_user=grid(TEAM))
 
     with pytest.raises(AuthorizationError, match="another Slack team"):
-        slack.identities.resolve(Origin(BOB, asked_from, "C01DEPLOY"))
+        slack.identities.resolve(Origin(BOB, request_team, "C01DEPLOY"))
 
 
-def test_two_ids_of_one_person_are_one_person(slack: Slack) -> None:
+def test_two_ids_of_one_person_are_one_operator(slack: Slack) -> None:
     slack.fake.person(BOB, None, enterprise_user=grid(TEAM))
     slack.fake.person("W0GLOBAL", None, enterprise_user=grid(TEAM))
 
@@ -107,9 +107,9 @@ def test_two_ids_of_one_person_are_one_person(slack: Slack) -> None:
     assert local.same_as(everywhere)
 
 
-def test_somebody_of_another_home_workspace_approves(tmp_path: Path) -> None:
+def test_member_of_another_home_workspace_can_approve(tmp_path: Path) -> None:
     with stage_in(tmp_path) as stage:
-        _moves_home(stage)
+        _move_home(stage)
         change = stage.waiting_change()
 
         stage.click("floe_approve", change.id, BOB)
@@ -117,6 +117,6 @@ def test_somebody_of_another_home_workspace_approves(tmp_path: Path) -> None:
         stage.change(ChangeState.PROMOTED)
 
 
-def _moves_home(stage: Stage) -> None:
+def _move_home(stage: Stage) -> None:
     stage.slack.enterprise = ORGANIZATION
     stage.slack.users[BOB] |= {"team_id": SISTER, "enterprise_user": grid(SISTER, TEAM)}

@@ -1,4 +1,4 @@
-"""Options of the command line, typed in Slack: understood, or refused with the right command."""
+"""Command line options typed in Slack are parsed, or refused with a corrected command."""
 
 import json
 
@@ -92,7 +92,7 @@ pytestmark = pytest.mark.requirement("SL-001")
         (parse_promotions, "—env prod", Promotions("prod")),
     ],
 )
-def test_options_mean_the_same_as_on_the_command_line(parse, text, meant):
+def test_options_are_parsed_like_on_the_command_line(parse, text, meant):
     assert parse(text, DEFAULT_PATH, "/c") == meant
 
 
@@ -163,7 +163,7 @@ def test_options_mean_the_same_as_on_the_command_line(parse, text, meant):
         ),
     ],
 )
-def test_an_option_that_is_not_understood_is_refused_with_the_command(parse, text, why, following):
+def test_invalid_option_is_refused_with_a_corrected_command(parse, text, why, following):
     with pytest.raises(InvalidCommandError) as refused:
         parse(text, DEFAULT_PATH, "/c")
 
@@ -197,7 +197,7 @@ def texts_of(meant) -> list[str]:
     at=st.integers(0, 6),
     space=st.sampled_from([" ", "\u00a0", "\u2003"]),
 )
-def test_a_word_that_looks_like_an_option_is_never_text(parse, words, option, at, space):
+def test_word_like_an_option_is_never_text(parse, words, option, at, space):
     text = space.join([*words[:at], option, *words[at:]])
 
     try:
@@ -212,7 +212,7 @@ def test_a_word_that_looks_like_an_option_is_never_text(parse, words, option, at
 @pytest.mark.parametrize("parse", PARSERS)
 @settings(deadline=None)
 @given(words=st.lists(WORDS | OPTION_LIKE, max_size=7))
-def test_every_refusal_shows_a_command_that_is_understood(parse, words):
+def test_every_suggested_command_is_valid(parse, words):
     try:
         parse(" ".join(words), DEFAULT_PATH, "/c")
     except InvalidCommandError as refused:
@@ -234,7 +234,7 @@ def test_every_refusal_shows_a_command_that_is_understood(parse, words):
         (PROMOTIONS, status),
     ],
 )
-def test_every_option_of_the_command_line_is_known(grammar, command):
+def test_every_command_line_option_is_known(grammar, command):
     options = [each for each in command.params if isinstance(each, click.Option)]
 
     known = {
@@ -256,13 +256,13 @@ def test_help_and_refusal_name_the_same_options(stage, grammar):
         assert f"--{option.name}" in refused
 
 
-def test_a_phone_promotes_with_a_dash(stage):
+def test_typographic_dash_of_a_phone_is_accepted(stage):
     stage.command("/promote v1.0.0 —to prod")
 
     assert stage.change(ChangeState.AWAITING_APPROVAL).target == "prod"
 
 
-def test_a_lock_with_a_misspelled_duration_option_locks_nothing(stage):
+def test_lock_with_a_misspelled_option_is_refused(stage):
     answer = stage.command("/lock prod —fro 30m db is down")
 
     assert "Did you mean --for?" in answer.body
@@ -270,7 +270,7 @@ def test_a_lock_with_a_misspelled_duration_option_locks_nothing(stage):
     assert stage.platform.engine.status()[2].lock is None
 
 
-def test_a_mention_locks_with_the_options_of_the_command_line(stage):
+def test_mention_accepts_command_line_options(stage):
     text = "<@U0BOT> lock —env prod —for 2h —reason “it’s down &amp; out”"
     stage.event({"type": "app_mention", "user": BOB, "channel": DEPLOYS, "text": text})
 
@@ -282,7 +282,7 @@ def test_a_mention_locks_with_the_options_of_the_command_line(stage):
 @pytest.mark.parametrize(
     "typed", ["v1.0.0 —to staging", "v1.0.0 —allow-older —reason=x —to", "—to=dev"]
 )
-def test_the_version_of_a_form_has_no_options(stage, typed):
+def test_version_input_of_a_form_accepts_no_options(stage, typed):
     stage.command("/promote")
     view = stage.eventually(lambda: stage.slack.views)[-1]
 

@@ -1,4 +1,4 @@
-"""What should stand in Slack stands there in the end: in order, once, within Slack's limits."""
+"""The outbox delivers messages in order, once, within Slack's rate limits."""
 
 import time
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ ROOT, CHANNEL = "c-1:root", "C01DEPLOY"
 
 @dataclass
 class Mail:
-    """An outbox without anything else."""
+    """An outbox with its stores and a fake Slack."""
 
     slack: FakeSlack
     store: BotStore
@@ -69,7 +69,7 @@ def mail(tmp_path: Path, slack: FakeSlack) -> Iterator[Mail]:
         yield running
 
 
-def test_posts_to_a_channel_keep_their_order_and_their_distance(tmp_path, slack):
+def test_posts_to_a_channel_keep_order_and_interval(tmp_path, slack):
     with mail_in(tmp_path, slack, replace(QUICK, post=0.2)) as mail:
         for number in range(5):
             mail.ensure(f"m{number}", str(number))
@@ -84,7 +84,7 @@ def test_posts_to_a_channel_keep_their_order_and_their_distance(tmp_path, slack)
     assert elsewhere < times[-1]
 
 
-def test_edits_are_merged_and_the_last_one_counts(tmp_path, slack):
+def test_edits_are_merged_into_the_last_one(tmp_path, slack):
     with mail_in(tmp_path, slack, replace(QUICK, edit=0.5)) as mail:
         mail.ensure(ROOT, "0")
         eventually(mail.texts)
@@ -99,7 +99,7 @@ def test_edits_are_merged_and_the_last_one_counts(tmp_path, slack):
     assert slack.messages[0]["edits"] <= 2 + took / 0.5
 
 
-def test_an_urgent_edit_does_not_wait(tmp_path, slack):
+def test_urgent_edit_does_not_wait(tmp_path, slack):
     with mail_in(tmp_path, slack, replace(QUICK, edit=60)) as mail:
         mail.ensure(ROOT, "waiting")
         eventually(mail.texts)
@@ -109,7 +109,7 @@ def test_an_urgent_edit_does_not_wait(tmp_path, slack):
         eventually(lambda: mail.texts() == ["decided"])
 
 
-def test_a_message_that_never_changes_is_sent_once(mail):
+def test_unchanged_message_is_sent_once(mail):
     for _ in range(5):
         mail.ensure(ROOT, "the same")
         eventually(mail.texts)
@@ -120,7 +120,7 @@ def test_a_message_that_never_changes_is_sent_once(mail):
 
 
 @pytest.mark.requirement("SL-005")
-def test_a_storm_of_429_is_waited_out_as_long_as_slack_says(mail):
+def test_repeated_429_is_retried_after_the_given_time(mail):
     mail.slack.limit("chat.postMessage", 0.4, times=3)
     began = time.time()
 
@@ -134,14 +134,14 @@ def test_a_storm_of_429_is_waited_out_as_long_as_slack_says(mail):
     assert not mail.slack.called("conversations.history")
 
 
-def test_a_limit_on_edits_stops_all_edits_and_no_posts(mail):
+def test_rate_limit_on_edits_delays_edits_but_not_posts(mail):
     mail.ensure(ROOT, "1")
     mail.ensure("c-2:root", "1")
     eventually(lambda: len(mail.texts()) == 2)
     mail.slack.limit("chat.update", 3)
 
     mail.ensure(ROOT, "2", urgent=True)
-    # Not when it was refused, but when that is known here.
+    # Wait until the outbox knows of the refusal.
     eventually(
         lambda: [edit for edit in mail.messages.due_edits(time.time() + 60, 0) if edit.retry]
     )
@@ -156,7 +156,7 @@ def test_a_limit_on_edits_stops_all_edits_and_no_posts(mail):
 
 
 @pytest.mark.parametrize(("status", "times"), [(500, 1), (503, 3)])
-def test_errors_of_slack_are_retried_and_order_is_kept(mail, status, times):
+def test_server_errors_are_retried_in_order(mail, status, times):
     mail.slack.fail("chat.postMessage", status, times=times)
 
     for number in range(3):
@@ -166,7 +166,7 @@ def test_errors_of_slack_are_retried_and_order_is_kept(mail, status, times):
 
 
 @pytest.mark.requirement("SL-005")
-def test_what_slack_heard_and_did_not_confirm_stands_once(mail):
+def test_unconfirmed_post_is_not_repeated(mail):
     mail.slack.fail("chat.postMessage", 500, times=2, heard=True)
 
     mail.ensure(ROOT, "root")
@@ -179,7 +179,7 @@ def test_what_slack_heard_and_did_not_confirm_stands_once(mail):
 
 
 @pytest.mark.requirement("SL-005")
-def test_what_was_not_sent_is_sent_after_a_restart(tmp_path, slack):
+def test_unsent_messages_are_sent_after_a_restart(tmp_path, slack):
     slack.fail("chat.postMessage", 500, times=1000)
     with mail_in(tmp_path, slack) as mail:
         mail.ensure(ROOT, "root")
@@ -193,7 +193,7 @@ def test_what_was_not_sent_is_sent_after_a_restart(tmp_path, slack):
         eventually(lambda: slack.ephemerals)
 
 
-def test_a_message_that_nothing_helps_holds_nobody_up(mail):
+def test_failed_message_does_not_block_the_next_one(mail):
     gone = {"ok": False, "error": "invalid_arguments"}
     mail.slack.fail("chat.postMessage", 200, body=gone)
 
@@ -204,7 +204,7 @@ def test_a_message_that_nothing_helps_holds_nobody_up(mail):
     eventually(lambda: mail.texts() == ["next"])
 
 
-def test_a_layout_that_slack_refuses_is_posted_without_it(mail):
+def test_message_with_a_refused_layout_is_posted_as_text(mail):
     refused = {"ok": False, "error": "invalid_blocks"}
     mail.slack.fail("chat.postMessage", 200, body=refused)
 
@@ -214,7 +214,7 @@ def test_a_layout_that_slack_refuses_is_posted_without_it(mail):
     assert mail.slack.called("chat.postMessage")[1]["blocks"] == []
 
 
-def test_a_channel_without_us_is_tried_again_until_we_are_invited(mail):
+def test_post_is_retried_until_the_bot_is_invited(mail):
     outside = {"ok": False, "error": "not_in_channel"}
     mail.slack.fail("chat.postMessage", 200, times=3, body=outside)
 
@@ -223,14 +223,14 @@ def test_a_channel_without_us_is_tried_again_until_we_are_invited(mail):
     eventually(lambda: mail.texts() == ["root"])
 
 
-def test_what_is_only_to_be_edited_is_not_posted(mail):
+def test_edit_only_message_is_not_posted(mail):
     mail.ensure("c-1:ask", "decided already", edit_only=True)
     mail.ensure(ROOT, "root")
 
     eventually(lambda: mail.texts() == ["root"])
 
 
-def test_an_answer_goes_another_way_when_the_first_is_closed(mail):
+def test_answer_falls_back_to_a_direct_message(mail):
     mail.slack.fail("respond", 404, times=9)
     mail.slack.fail("chat.postEphemeral", 200, body={"ok": False, "error": "user_not_in_channel"})
     base = mail.slack.url.removesuffix("/api/")
@@ -243,7 +243,7 @@ def test_an_answer_goes_another_way_when_the_first_is_closed(mail):
     eventually(lambda: mail.ephemerals.due(time.time()) == [])
 
 
-def test_an_answer_nobody_takes_is_given_up(tmp_path, slack):
+def test_undeliverable_answer_is_given_up(tmp_path, slack):
     slack.fail("chat.postMessage", 500, times=1000)
     slack.fail("chat.postEphemeral", 500, times=1000)
     with mail_in(tmp_path, slack, replace(QUICK, give_up_ephemeral=0.5)) as mail:
@@ -252,7 +252,7 @@ def test_an_answer_nobody_takes_is_given_up(tmp_path, slack):
         eventually(lambda: mail.ephemerals.due(time.time() + 100) == [])
 
 
-def test_a_slack_that_hangs_holds_up_its_channel_only(mail):
+def test_hanging_call_delays_only_its_channel(mail):
     mail.slack.lock.acquire()
     try:
         mail.ensure(ROOT, "root")

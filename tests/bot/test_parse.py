@@ -1,4 +1,4 @@
-"""What people type is understood, or answered with what was not and what would be."""
+"""Typed commands are parsed, or refused with a corrected command."""
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ PARSERS = [parse_promote, parse_rollback, parse_lock, parse_unlock, parse_promot
 VERSIONS = st.from_regex(r"v?[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}", fullmatch=True).filter(
     lambda v: all(p == str(int(p)) for p in v.lstrip("v").split("."))
 )
-# Dashes can make options: tests/bot/test_options.py.
+# Words with dashes can be options, see tests/bot/test_options.py.
 _CHARACTERS = st.characters(
     codec="utf-8", exclude_categories=["Cc", "Cs", "Pd"], exclude_characters="−⁃⁻₋"
 )
@@ -64,7 +64,7 @@ REASONS = st.text(_CHARACTERS, min_size=1).map(lambda text: f"because {text}".st
         ("HELP", Help()),
     ],
 )
-def test_a_promotion_is_understood(text, meant):
+def test_promotion_is_parsed(text, meant):
     assert parse_promote(text, DEFAULT_PATH, "/promote") == meant
 
 
@@ -82,7 +82,7 @@ def test_a_promotion_is_understood(text, meant):
         ("help", Help()),
     ],
 )
-def test_a_lock_is_understood_and_its_reason_kept_as_it_was_typed(text, meant):
+def test_lock_is_parsed_and_its_reason_kept_as_typed(text, meant):
     assert parse_lock(text, DEFAULT_PATH, "/lock") == meant
 
 
@@ -103,7 +103,7 @@ def test_a_lock_is_understood_and_its_reason_kept_as_it_was_typed(text, meant):
         (parse_promotions, "help", Help()),
     ],
 )
-def test_the_other_commands_are_understood(parse, text, meant):
+def test_other_commands_are_parsed(parse, text, meant):
     assert parse(text, DEFAULT_PATH, "/c") == meant
 
 
@@ -144,7 +144,7 @@ def test_the_other_commands_are_understood(parse, text, meant):
         (parse_promotions, "prd", "Did you mean prod?", "/c prod"),
     ],
 )
-def test_what_is_not_understood_is_said_with_the_command_that_would_be(parse, text, why, following):
+def test_invalid_command_is_refused_with_a_correction(parse, text, why, following):
     with pytest.raises(InvalidCommandError, match=".") as refused:
         parse(text, DEFAULT_PATH, "/c")
 
@@ -159,7 +159,7 @@ def test_what_is_not_understood_is_said_with_the_command_that_would_be(parse, te
         " ".join
     )
 )
-def test_nothing_typed_is_ever_more_than_not_understood(parse, text):
+def test_any_text_is_parsed_or_refused(parse, text):
     try:
         parse(text, DEFAULT_PATH, "/c")
     except InvalidCommandError as refused:
@@ -167,7 +167,7 @@ def test_nothing_typed_is_ever_more_than_not_understood(parse, text):
 
 
 @given(version=VERSIONS, target=st.sampled_from(["staging", "prod"]))
-def test_a_promotion_means_what_its_words_say(version, target):
+def test_promotion_with_all_words_is_parsed(version, target):
     source = DEFAULT_PATH.before(target).name
 
     asked = parse_promote(f"{version} {source} {target}", DEFAULT_PATH, "/promote")
@@ -176,7 +176,7 @@ def test_a_promotion_means_what_its_words_say(version, target):
 
 
 @given(reason=REASONS, duration=st.sampled_from(["", "30m", "2h"]))
-def test_a_reason_survives_the_way_through_slack(reason, duration):
+def test_escaped_reason_is_restored(reason, duration):
     escaped = reason.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
     asked = parse_lock(f"prod {duration} {escaped}", DEFAULT_PATH, "/lock")
@@ -185,7 +185,7 @@ def test_a_reason_survives_the_way_through_slack(reason, duration):
 
 
 @given(st.text())
-def test_unwrapping_leaves_nothing_that_slack_would_take_for_a_mention(text):
+def test_escaped_markup_stays_plain_text(text):
     for_slack = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
     assert strip_markup(for_slack) == text.strip()

@@ -9,7 +9,7 @@ from tests.bot.stage import ALICE, BOB, DEPLOYS, block_ids, block_text, buttons
 
 @pytest.mark.requirement("SL-001")
 @pytest.mark.requirement("SL-003")
-def test_a_promotion_is_asked_for_approved_by_somebody_else_and_carried_out(stage):
+def test_promotion_is_requested_approved_and_carried_out(stage):
     answer = stage.command("/promote v1.0.0 staging prod")
 
     assert answer.status == 200

@@ -1,4 +1,4 @@
-"""An older version promoted from Slack: refused, or allowed with a reason."""
+"""Promotions of an older version: refused, or allowed with a reason."""
 
 import pytest
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.requirement("SL-001")
 
 @pytest.fixture
 def ahead(stage):
-    """Prod runs v2.0.0 and never ran v1.0.0; both are in staging."""
+    """Run v2.0.0 in prod, which never ran v1.0.0; both are in staging."""
     stage.command("/promote v2.0.0 prod")
     change = stage.change(ChangeState.AWAITING_APPROVAL, "v2.0.0")
     stage.click("floe_approve", change.id, BOB)
@@ -18,14 +18,14 @@ def ahead(stage):
     return stage
 
 
-def test_an_older_version_is_refused_with_the_command_that_allows_it(ahead):
+def test_older_version_is_refused_with_the_override_command(ahead):
     ahead.command("/promote v1.0.0 prod")
 
-    told = ahead.eventually(lambda: [t for t in ahead.private_texts(ALICE) if "precedes" in t])
-    assert "/promote v1.0.0 prod --allow-older --reason …" in told[0]
+    text = ahead.eventually(lambda: [t for t in ahead.private_texts(ALICE) if "precedes" in t])
+    assert "/promote v1.0.0 prod --allow-older --reason …" in text[0]
 
 
-def test_the_approvers_see_that_it_is_older_why_and_what_it_undoes(ahead):
+def test_approvers_see_the_override_its_reason_and_the_impact(ahead):
     ahead.command("/promote v1.0.0 --to prod --allow-older --reason “the old line”")
 
     change = ahead.change(ChangeState.AWAITING_APPROVAL)

@@ -1,4 +1,4 @@
-"""What arrives: signed or not, once or twice, at a bad moment."""
+"""Requests of Slack: signatures, redeliveries, errors and load."""
 
 import json
 import logging
@@ -28,14 +28,14 @@ from tests.bot.stage import (
 
 @pytest.mark.requirement("SL-005")
 @pytest.mark.parametrize("age", [310, -310])
-def test_a_request_that_is_not_of_now_is_refused(stage, age):
+def test_request_with_an_old_or_future_timestamp_is_refused(stage, age):
     answer = stage.command("/promote v1.0.0 prod", age=age)
 
     assert answer.status == 401
     assert stage.platform.store.recent(10) == ()
 
 
-def test_a_request_just_in_time_is_heard(stage):
+def test_request_within_five_minutes_is_accepted(stage):
     assert stage.command("/promote help", age=290).status == 200
 
 
@@ -52,14 +52,14 @@ def test_a_request_just_in_time_is_heard(stage):
         {"x-slack-request-timestamp": "9" * 400},
     ],
 )
-def test_a_forged_request_does_nothing(stage, headers):
+def test_forged_request_is_refused(stage, headers):
     answer = stage.command("/promote v1.0.0 prod", headers=headers)
 
     assert answer.status == 401
     assert stage.platform.store.recent(10) == ()
 
 
-def test_two_secrets_are_accepted_while_they_are_rotated(stage):
+def test_both_secrets_are_accepted_during_a_rotation(stage):
     config = load_config(stage.folder / "manifest.yaml", {})
     tokens = Tokens(BOT_TOKEN, ("the-new-secret", SECRET), None, stage.slack.url)
     stage.stop()
@@ -76,7 +76,7 @@ def test_two_secrets_are_accepted_while_they_are_rotated(stage):
 
 
 @pytest.mark.requirement("SL-005")
-def test_the_same_delivery_has_one_effect(stage):
+def test_redelivered_command_has_one_effect(stage):
     body = command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS)
     retry = {"x-slack-retry-num": "1", "x-slack-retry-reason": "http_timeout"}
 
@@ -91,7 +91,7 @@ def test_the_same_delivery_has_one_effect(stage):
 
 
 @pytest.mark.requirement("SL-005")
-def test_the_same_event_has_one_effect(stage):
+def test_redelivered_event_has_one_effect(stage):
     mention = {
         "type": "app_mention",
         "user": BOB,
@@ -108,7 +108,7 @@ def test_the_same_event_has_one_effect(stage):
 
 
 @pytest.mark.requirement("SL-001")
-def test_a_command_repeated_by_hand_finds_what_is_under_way(stage):
+def test_repeated_command_finds_the_open_change(stage):
     change = stage.waiting_change()
 
     stage.command("/promote v1.0.0 prod", user="U04DAVE")
@@ -117,7 +117,7 @@ def test_a_command_repeated_by_hand_finds_what_is_under_way(stage):
     assert len(stage.platform.store.recent(10)) == 1
 
 
-def test_a_delivery_after_the_effect_is_known_too(stage):
+def test_redelivery_after_a_restart_is_ignored(stage):
     body = command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS)
     stage.send(body)
     change = stage.change(ChangeState.AWAITING_APPROVAL)
@@ -132,7 +132,7 @@ def test_a_delivery_after_the_effect_is_known_too(stage):
 
 @pytest.mark.requirement("SL-001")
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "text"),
     [
         ("/promote v1.0.0 prd", "Did you mean prod?"),
         ("/promote prod v1.0.0", "Try `/promote v1.0.0 prod`"),
@@ -147,19 +147,19 @@ def test_a_delivery_after_the_effect_is_known_too(stage):
         ("/rollback help", "prod needs 1 approval from release-managers"),
     ],
 )
-def test_what_is_not_understood_is_answered_at_once_to_whoever_typed_it(stage, typed, told):
+def test_invalid_command_is_answered_at_once_and_privately(stage, typed, text):
     answer = stage.command(typed)
 
     body = json.loads(answer.body)
     assert answer.status == 200
     assert body["response_type"] == "ephemeral"
-    assert told in json.dumps(body, ensure_ascii=False).replace("-&gt;", "->")
+    assert text in json.dumps(body, ensure_ascii=False).replace("-&gt;", "->")
     assert stage.slack.messages == []
 
 
-def test_a_listener_that_fails_answers_and_names_the_incident(stage, caplog):
+def test_failing_listener_answers_with_an_incident_id(stage, caplog):
     broken = command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS)
-    stage.bot.dispatcher.accept = None  # not callable: a defect of ours
+    stage.bot.dispatcher.accept = None  # not callable, to cause an unexpected error
 
     answer = stage.send(broken)
 
@@ -170,7 +170,7 @@ def test_a_listener_that_fails_answers_and_names_the_incident(stage, caplog):
 
 
 @pytest.mark.requirement("SL-001")
-def test_with_every_listener_busy_the_next_request_is_heard_in_time(stage):
+def test_request_is_answered_in_time_while_listeners_are_busy(stage):
     gone = threading.Event()
 
     @stage.bot.app.command("/slow")
@@ -191,7 +191,7 @@ def test_with_every_listener_busy_the_next_request_is_heard_in_time(stage):
     assert took < 3
 
 
-def test_nothing_of_ours_is_slow_enough_to_fill_the_listeners(stage):
+def test_many_requests_do_not_fill_the_listeners(stage):
     stage.slack.users.clear()
 
     with ThreadPoolExecutor(40) as crowd:
@@ -212,7 +212,7 @@ def test_nothing_of_ours_is_slow_enough_to_fill_the_listeners(stage):
         {},
     ],
 )
-def test_over_http_nothing_that_is_sent_is_an_error_of_ours(stage, body):
+def test_unsigned_http_requests_never_cause_a_server_error(stage, body):
     app = Flask("test")
     app.register_blueprint(slack_blueprint(stage.bot.app))
     client = app.test_client()
@@ -222,7 +222,7 @@ def test_over_http_nothing_that_is_sent_is_an_error_of_ours(stage, body):
     assert unsigned.status_code in (400, 401)
 
 
-def test_over_http_the_same_app_answers(stage):
+def test_http_route_requires_a_signature_and_post(stage):
     app = Flask("test")
     app.register_blueprint(slack_blueprint(stage.bot.app))
     challenge = {"type": "url_verification", "challenge": "abc"}
@@ -235,7 +235,7 @@ def test_over_http_the_same_app_answers(stage):
     assert app.test_client().get("/slack/events").status_code == 405
 
 
-def test_no_secret_of_a_request_is_ever_logged(stage, caplog):
+def test_secrets_of_requests_are_never_logged(stage, caplog):
     caplog.set_level(logging.DEBUG)
     stage.command("/promote v1.0.0 prod", secret="wrong")
     stage.command("/rollback prod")
@@ -252,7 +252,7 @@ def test_no_secret_of_a_request_is_ever_logged(stage, caplog):
         assert secret not in caplog.text
 
 
-def test_what_is_kept_on_disk_forgets_its_secrets(stage):
+def test_secrets_are_removed_from_the_database(stage):
     stage.command("/promotions")
     eventually(lambda: stage.private_texts(ALICE))
     stage.stop()
@@ -281,19 +281,19 @@ def test_what_is_kept_on_disk_forgets_its_secrets(stage):
         ),
     ],
 )
-def test_tokens_come_from_the_environment(environ, expected):
+def test_tokens_are_read_from_the_environment(environ, expected):
     tokens = Tokens.from_environ(environ)
 
     assert (tokens and (tokens.signing_secrets, tokens.app_token)) == expected
     assert "x" not in repr(tokens).replace("Tokens", "").replace("None", "")
 
 
-def test_a_token_alone_is_refused():
+def test_bot_token_alone_is_refused():
     with pytest.raises(ConfigError, match="set one of them"):
         Tokens.from_environ({"SLACK_BOT_TOKEN": "x"})
 
 
-def test_a_click_on_nothing_of_ours_is_acknowledged(stage):
+def test_click_on_an_unknown_button_is_acknowledged(stage):
     body = click_body("another_apps_button", "x", BOB)
 
     assert stage.send({"payload": json.dumps(body)}).status == 200

@@ -1,4 +1,4 @@
-"""Ended in any state, and begun again on what is kept: nothing twice, nothing forgotten."""
+"""Restarts in any state neither lose nor repeat anything."""
 
 import time
 from datetime import timedelta
@@ -18,7 +18,7 @@ def keys(stage):
 
 
 @pytest.mark.requirement("SL-005")
-def test_a_change_that_waits_is_decided_after_a_restart(stage):
+def test_waiting_change_is_approved_after_a_restart(stage):
     change = stage.waiting_change()
 
     stage.restart()
@@ -33,13 +33,13 @@ def test_a_change_that_waits_is_decided_after_a_restart(stage):
 
 @pytest.mark.requirement("SL-005")
 @pytest.mark.parametrize("decided", [ChangeState.REJECTED, ChangeState.CANCELLED])
-def test_what_was_decided_while_we_were_away_is_shown_when_we_are_back(stage, decided):
+def test_decision_during_an_outage_is_shown_afterwards(stage, decided):
     change = stage.waiting_change()
     stage.stop()
     stage.start(worker=False)
     changes = stage.platform.changes
 
-    # The bot of this start is as far away as one that never runs: Slack does not answer it.
+    # Slack does not answer, so this bot cannot show the decision.
     stage.slack.fail("chat.update", 500, times=1000)
     if decided is ChangeState.REJECTED:
         changes.reject(change.id, stage.operator("bob@acme.com"), "no", "web")
@@ -55,7 +55,7 @@ def test_what_was_decided_while_we_were_away_is_shown_when_we_are_back(stage, de
 
 
 @pytest.mark.requirement("SL-005")
-def test_a_change_that_is_being_checked_goes_on_after_a_restart(tmp_path):
+def test_checks_continue_after_a_restart(tmp_path):
     released = tmp_path / "go"
     waiting = f'sh, -c, "while [ ! -e {released} ]; do sleep 0.05; done"'
     with stage_in(tmp_path, tests=waiting) as stage:
@@ -75,7 +75,7 @@ def test_a_change_that_is_being_checked_goes_on_after_a_restart(tmp_path):
 
 
 @pytest.mark.requirement("SL-005")
-def test_a_change_whose_gates_fail_after_a_restart_is_blocked_and_told_so_once(tmp_path):
+def test_gate_failure_after_a_restart_is_announced_once(tmp_path):
     failing = f'sh, -c, "while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; exit 3"'
     with stage_in(tmp_path, tests=failing) as stage:
         stage.command("/promote v1.0.0 prod")
@@ -93,7 +93,7 @@ def test_a_change_whose_gates_fail_after_a_restart_is_blocked_and_told_so_once(t
 
 
 @pytest.mark.requirement("SL-005")
-def test_the_first_of_two_approvals_still_counts_after_a_restart(tmp_path):
+def test_first_of_two_approvals_counts_after_a_restart(tmp_path):
     with stage_in(tmp_path, required=2) as stage:
         change = stage.waiting_change()
         stage.click("floe_approve", change.id, BOB)
@@ -110,7 +110,7 @@ def test_the_first_of_two_approvals_still_counts_after_a_restart(tmp_path):
 
 
 @pytest.mark.requirement("SL-005")
-def test_a_change_that_was_superseded_while_we_were_away_loses_its_buttons(stage):
+def test_change_superseded_during_an_outage_loses_its_buttons(stage):
     change = stage.waiting_change()
     stage.slack.fail("chat.update", 500, times=1000)
     newer = stage.submit_elsewhere("v2.0.0", stage.operator("alice@acme.com"))
@@ -126,7 +126,7 @@ def test_a_change_that_was_superseded_while_we_were_away_loses_its_buttons(stage
 
 
 @pytest.mark.requirement("SL-005")
-def test_a_change_that_was_approved_is_carried_out_after_a_restart(tmp_path):
+def test_approved_change_is_carried_out_after_a_restart(tmp_path):
     with stage_in(tmp_path) as stage:
         change = stage.waiting_change()
         stage.stop()
@@ -142,7 +142,7 @@ def test_a_change_that_was_approved_is_carried_out_after_a_restart(tmp_path):
 
 
 @pytest.mark.requirement("SL-005")
-def test_what_was_acknowledged_is_done_after_a_restart(stage):
+def test_acknowledged_command_runs_after_a_restart(stage):
     stage.stop()
     store = BotStore(stage.folder / ".floe")
     arguments = {"version": "v1.0.0", "source": "staging", "target": "prod"}
@@ -157,8 +157,8 @@ def test_what_was_acknowledged_is_done_after_a_restart(stage):
     stage.approval_request(change)
 
 
-def keep_old(stage, kind, arguments, hours, tries=0):
-    """As if Slack had sent it `hours` ago, and floe had stopped before it was done."""
+def store_old_action(stage, kind, arguments, hours, tries=0):
+    """Store an action that Slack sent `hours` ago and floe did not finish."""
     stage.stop()
     store = BotStore(stage.folder / ".floe")
     at = time.time() - hours * 3600
@@ -171,9 +171,9 @@ def keep_old(stage, kind, arguments, hours, tries=0):
     store.close()
 
 
-def test_a_command_older_than_an_hour_is_not_carried_out(stage):
+def test_command_older_than_an_hour_is_refused(stage):
     arguments = {"version": "v1.0.0", "source": "staging", "target": "prod"}
-    keep_old(stage, "promote", arguments, hours=5)
+    store_old_action(stage, "promote", arguments, hours=5)
 
     stage.start()
 
@@ -184,8 +184,10 @@ def test_a_command_older_than_an_hour_is_not_carried_out(stage):
     assert stage.platform.store.recent(9) == ()
 
 
-def test_a_lock_older_than_an_hour_is_not_taken(stage):
-    keep_old(stage, "lock", {"target": "prod", "duration": "30m", "reason": "INC-1"}, hours=2)
+def test_lock_older_than_an_hour_is_refused(stage):
+    store_old_action(
+        stage, "lock", {"target": "prod", "duration": "30m", "reason": "INC-1"}, hours=2
+    )
 
     stage.start()
 
@@ -194,8 +196,8 @@ def test_a_lock_older_than_an_hour_is_not_taken(stage):
     assert stage.platform.engine.status()[-1].lock is None
 
 
-def test_an_old_command_that_was_begun_is_not_said_to_be_undone(stage):
-    keep_old(stage, "lock", {"target": "prod", "reason": "INC-1"}, hours=2, tries=1)
+def test_old_command_with_an_attempt_may_have_taken_effect(stage):
+    store_old_action(stage, "lock", {"target": "prod", "reason": "INC-1"}, hours=2, tries=1)
 
     stage.start()
 
@@ -204,9 +206,9 @@ def test_an_old_command_that_was_begun_is_not_said_to_be_undone(stage):
     assert "may have taken effect" in said
 
 
-def test_a_command_kept_for_less_than_an_hour_is_as_old_as_when_it_was_typed(stage):
+def test_change_starts_at_the_time_of_its_command(stage):
     arguments = {"version": "v1.0.0", "source": "staging", "target": "prod"}
-    keep_old(stage, "promote", arguments, hours=0.5)
+    store_old_action(stage, "promote", arguments, hours=0.5)
 
     stage.start()
 
@@ -215,7 +217,7 @@ def test_a_command_kept_for_less_than_an_hour_is_as_old_as_when_it_was_typed(sta
 
 
 @pytest.mark.requirement("SL-005")
-def test_what_ends_us_again_and_again_is_given_up(stage):
+def test_action_that_stops_floe_repeatedly_is_given_up(stage):
     stage.stop()
     store = BotStore(stage.folder / ".floe")
     inbox, origin = Inbox(store), Origin(ALICE, TEAM, DEPLOYS)
@@ -228,13 +230,13 @@ def test_what_ends_us_again_and_again_is_given_up(stage):
 
     stage.start()
 
-    [told] = eventually(lambda: stage.private_texts(ALICE))
-    assert told.startswith("Not done: ")
+    [text] = eventually(lambda: stage.private_texts(ALICE))
+    assert text.startswith("Not done: ")
     assert stage.platform.store.recent(9) == ()
 
 
 @pytest.mark.requirement("SL-005")
-def test_a_message_whose_answer_was_lost_is_found_and_not_posted_again(stage):
+def test_message_with_a_lost_answer_is_found_and_not_posted_again(stage):
     stage.slack.fail("chat.postMessage", 502, heard=True, times=2)
 
     change = stage.waiting_change()
@@ -246,7 +248,7 @@ def test_a_message_whose_answer_was_lost_is_found_and_not_posted_again(stage):
     assert len(keys(stage)) == len(set(keys(stage)))
 
 
-def test_what_ended_before_anybody_listened_is_no_news(stage):
+def test_new_store_announces_only_open_changes(stage):
     stage.waiting_change()
     stage.stop()
     (stage.folder / ".floe/bot.db").unlink()
@@ -254,11 +256,11 @@ def test_what_ended_before_anybody_listened_is_no_news(stage):
 
     stage.start()
 
-    # What is open is announced again, since where it stood is not known any more.
+    # Open changes are announced again, because the places of their messages are lost.
     eventually(lambda: len(stage.slack.in_channel(DEPLOYS)) == 1)
 
 
-def test_a_store_that_was_begun_anew_is_followed_from_its_beginning(stage):
+def test_replaced_change_store_is_followed_from_its_start(stage):
     stage.waiting_change()
     stage.stop()
     for file in (stage.folder / ".floe").glob("store.db*"):

@@ -1,4 +1,4 @@
-"""Rollbacks from Slack: what they undo is shown before they are asked for."""
+"""Rollbacks from Slack, with the impact shown before they are requested."""
 
 import json
 
@@ -9,14 +9,14 @@ from tests.bot.stage import ALICE, BOB, DEPLOYS, block_ids, block_text, eventual
 
 
 def form(stage, seen=0):
-    """The modal, once it says what it would do; the first after those that were `seen`."""
+    """The modal after it was loaded, skipping the first `seen` modals."""
     return eventually(
         lambda: next((v for v in stage.slack.views[seen:] if v["callback_id"] != "loading"), None)
     )
 
 
 @pytest.mark.requirement("SL-001")
-def test_the_impact_is_shown_and_then_the_reason_decides(stage):
+def test_rollback_shows_its_impact_and_asks_for_a_reason(stage):
     answer = stage.command("/rollback v1.0.0 staging it is slow")
 
     assert answer.status == 200
@@ -43,14 +43,14 @@ def test_the_impact_is_shown_and_then_the_reason_decides(stage):
 
 
 @pytest.mark.requirement("SL-001")
-def test_without_a_version_it_goes_to_the_one_before(stage):
+def test_rollback_without_a_version_goes_to_the_previous_one(stage):
     stage.command("/rollback staging")
 
     assert "`v2.0.0` → `v1.0.0`" in json.dumps(form(stage), ensure_ascii=False)
 
 
 @pytest.mark.requirement("SL-001", "FR-013")
-def test_a_second_time_it_goes_further_back_and_not_to_what_was_just_left(stage):
+def test_second_rollback_goes_further_back(stage):
     stage.publish("v3.0.0")
     stage.promote_elsewhere("v3.0.0", "staging")
     stage.command("/rollback v2.0.0 staging")
@@ -64,20 +64,20 @@ def test_a_second_time_it_goes_further_back_and_not_to_what_was_just_left(stage)
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "text"),
     [
         ("/rollback v9.0.0 staging", "Version v9.0.0 was never promoted to staging"),
         ("/rollback prod", "no earlier version to roll back to"),
         ("/rollback v2.0.0 staging", "Nothing to do"),
     ],
 )
-def test_what_cannot_be_rolled_back_is_said_in_the_form(stage, typed, told):
+def test_form_shows_why_a_rollback_is_impossible(stage, typed, text):
     stage.command(typed)
 
-    assert told in json.dumps(form(stage), ensure_ascii=False)
+    assert text in json.dumps(form(stage), ensure_ascii=False)
 
 
-def test_what_changed_after_it_was_shown_is_not_rolled_back(stage):
+def test_rollback_with_an_outdated_impact_is_refused(stage):
     stage.command("/rollback v1.0.0 staging")
     view = form(stage)
     stage.publish("v3.0.0")
@@ -85,13 +85,13 @@ def test_what_changed_after_it_was_shown_is_not_rolled_back(stage):
 
     stage.submit(view, ALICE, reason="slow")
 
-    [told] = eventually(lambda: stage.private_texts(ALICE))
-    assert "'staging' now runs v3.0.0" in told
+    [text] = eventually(lambda: stage.private_texts(ALICE))
+    assert "'staging' now runs v3.0.0" in text
     assert stage.platform.store.recent(9) == ()
 
 
 @pytest.mark.requirement("SL-005")
-def test_a_form_that_comes_twice_is_one_rollback(stage):
+def test_form_submitted_twice_is_one_rollback(stage):
     stage.command("/rollback v1.0.0 staging")
     view = form(stage)
 
@@ -103,7 +103,7 @@ def test_a_form_that_comes_twice_is_one_rollback(stage):
     assert stage.private_texts(ALICE) == []
 
 
-def test_a_guest_sees_no_impact(stage):
+def test_guest_sees_no_impact(stage):
     stage.slack.users[BOB]["is_restricted"] = True
 
     stage.command("/rollback v1.0.0 staging", user=BOB)
@@ -113,14 +113,14 @@ def test_a_guest_sees_no_impact(stage):
     assert "v2.0.0" not in shown
 
 
-def test_a_form_that_slack_does_not_open_in_time_is_explained(stage):
+def test_form_that_slack_does_not_open_is_explained(stage):
     expired = {"ok": False, "error": "expired_trigger_id"}
     stage.slack.fail("views.open", 200, body=expired)
 
     stage.command("/rollback v1.0.0 staging")
 
-    [told] = eventually(lambda: stage.private_texts(ALICE))
-    assert told.startswith("Not opened: ")
+    [text] = eventually(lambda: stage.private_texts(ALICE))
+    assert text.startswith("Not opened: ")
 
 
 @pytest.mark.requirement("SL-001")
@@ -133,7 +133,7 @@ def test_a_form_that_slack_does_not_open_in_time_is_explained(stage):
         ("/promote v1.0.0", {"version": "v1.0.0"}, None),
     ],
 )
-def test_a_promotion_alone_opens_a_form(stage, typed, filled, field):
+def test_promote_without_arguments_opens_a_form(stage, typed, filled, field):
     stage.command(typed)
     [view] = eventually(lambda: stage.slack.views)
 

@@ -1,4 +1,4 @@
-"""`floe serve` with Slack: a process that answers, works, and ends when it is told to."""
+"""`floe serve` with Slack, as a process."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def slack() -> Iterator[FakeSlack]:
 
 @contextmanager
 def serve(folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """It is ended for good where the test did not end it."""
+    """Run the server, and kill it if the test did not stop it."""
     program = "from cli.main import main; main()"
     command = [sys.executable, "-c", program, "serve", "--port", "0"]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables}
@@ -47,7 +47,7 @@ def serve(folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def served(process: subprocess.Popen[str]) -> str:
-    """Where it says that it serves."""
+    """The URL that the server prints."""
     assert process.stderr is not None
     said = ""
     for line in process.stderr:
@@ -65,7 +65,7 @@ def platform_in(folder: Path, tests: str) -> None:
 def post(
     url: str, slack: FakeSlack, words: str, client: httpx.Client | None = None
 ) -> httpx.Response:
-    """`/promote` and `words`, as Slack passes it on."""
+    """Send `/promote` with `words` as Slack does."""
     body = urlencode(command_body("/promote", words, ALICE, DEPLOYS))
     body = body.replace("RESPONSES", slack.url.removesuffix("/api/") + "/response")
     timestamp = str(int(time.time()))
@@ -84,7 +84,7 @@ def has_said(slack: FakeSlack, words: str) -> bool:
 
 
 @pytest.mark.requirement("SL-005")
-def test_gates_that_run_when_it_is_told_to_end_run_again_after_the_next_start(tmp_path, slack):
+def test_gates_stopped_by_a_shutdown_run_again_after_the_start(tmp_path, slack):
     platform_in(tmp_path, "sh, -c, '[ -e go ] || exec sleep 600'")
     variables = {
         "SLACK_BOT_TOKEN": BOT_TOKEN,
@@ -111,7 +111,7 @@ def test_gates_that_run_when_it_is_told_to_end_run_again_after_the_next_start(tm
     assert "Traceback" not in said
 
 
-def test_a_second_server_of_one_state_directory_is_refused_until_the_first_has_ended(tmp_path):
+def test_second_server_of_a_state_directory_is_refused(tmp_path):
     platform_in(tmp_path, '"true"')
 
     with serve(tmp_path) as first:
@@ -135,7 +135,7 @@ def test_a_second_server_of_one_state_directory_is_refused_until_the_first_has_e
 
 
 @pytest.mark.requirement("SL-001")
-def test_it_promotes_what_slack_asks_for_and_ends_in_order(tmp_path, slack):
+def test_server_promotes_a_slack_request_and_stops_cleanly(tmp_path, slack):
     platform_in(tmp_path, '"true"')
     variables = {
         "SLACK_BOT_TOKEN": BOT_TOKEN,
@@ -162,7 +162,7 @@ def test_it_promotes_what_slack_asks_for_and_ends_in_order(tmp_path, slack):
     assert BOT_TOKEN not in rest
 
 
-def test_a_token_without_a_way_to_be_reached_is_refused(tmp_path):
+def test_bot_token_without_secret_or_app_token_is_refused(tmp_path):
     (tmp_path / "manifest.yaml").write_text(bot_manifest(None))
     (tmp_path / "registry").mkdir()
 

@@ -1,4 +1,4 @@
-"""Calls of Slack's Web API end, whatever Slack does with the request."""
+"""Calls of Slack's Web API end, even if Slack does not read the request."""
 
 import socket
 import time
@@ -28,7 +28,9 @@ def deaf() -> Iterator[str]:
     ],
     ids=["call", "read", "respond"],
 )
-def test_a_request_that_is_not_read_ends_in_time(deaf: str, ask: Callable[[str], object]) -> None:
+def test_request_that_slack_does_not_read_ends_in_time(
+    deaf: str, ask: Callable[[str], object]
+) -> None:
     start = time.monotonic()
 
     with pytest.raises(SlackTrouble) as caught:

@@ -1,4 +1,4 @@
-"""What a crowd asked for beside what there is: changes, messages, records, answers."""
+"""Compares the requests of a crowd with the resulting changes, messages, records and answers."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from engine.api import Platform
 from engine.domain.change import Change, ChangeState
 from engine.domain.record import PromotionRecord, RejectionRecord
 from engine.ports import SILENT
-from tests.bot.crowd import Case, said_of
+from tests.bot.crowd import Case, status_text
 from tests.bot.fake_slack import FakeSlack, Json
 from tests.bot.stage import buttons
 
@@ -15,8 +15,8 @@ _MOST = 100_000
 Lanes = Sequence[Sequence[Case]]
 
 
-def wrong(lanes: Lanes, platform: Platform, slack: FakeSlack) -> list[str]:
-    """Whatever was lost, happened twice or is not so, in a sentence each; best: none."""
+def find_problems(lanes: Lanes, platform: Platform, slack: FakeSlack) -> list[str]:
+    """List everything that was lost, duplicated or wrong, one sentence each."""
     changes = platform.store.recent(_MOST)
     return [
         *_changes(lanes, changes),
@@ -29,7 +29,7 @@ def wrong(lanes: Lanes, platform: Platform, slack: FakeSlack) -> list[str]:
 
 
 def ending(lane: Sequence[Case], case: Case) -> ChangeState:
-    """How a case ends: what is left waiting gives way to the next one that waits."""
+    """The expected final state; a waiting change is superseded by the next one."""
     if case.way.ends is not None:
         return case.way.ends
     return ChangeState.AWAITING_APPROVAL if case is lane[-1] else ChangeState.SUPERSEDED
@@ -45,7 +45,7 @@ def _changes(lanes: Lanes, changes: Sequence[Change]) -> Iterator[str]:
                 yield f"{case.step} ({case.way.name}) has {number} changes"
             else:
                 yield from _state(ending(lane, case), case, states[case.version, case.target])
-    yield from (f"nobody asked for {version} in {target}" for version, target in found)
+    yield from (f"{version} in {target} was not requested" for version, target in found)
 
 
 def _state(wanted: ChangeState, case: Case, change: Change) -> Iterator[str]:
@@ -60,7 +60,7 @@ def _messages(changes: Sequence[Change], slack: FakeSlack) -> Iterator[str]:
     messages = {_key(message): message for message in slack.messages}
     if len(messages) != len(slack.messages):
         twice = Counter(map(_key, slack.messages)) - Counter(messages)
-        yield f"said twice: {', '.join(twice)}"
+        yield f"posted twice: {', '.join(twice)}"
     for change in changes:
         wanted = ["root", *(["ask"] if change.required else []), *(["end"] * (not change.open))]
         for name in wanted:
@@ -70,9 +70,9 @@ def _messages(changes: Sequence[Change], slack: FakeSlack) -> Iterator[str]:
 
 
 def _shown(change: Change, messages: dict[str, Json]) -> Iterator[str]:
-    """What stands in Slack is what is so."""
+    """Compare the messages of a change with its state."""
     root, ask = messages.get(f"{change.id}:root"), messages.get(f"{change.id}:ask")
-    if root and said_of(change.state) not in root["text"]:
+    if root and status_text(change.state) not in root["text"]:
         yield f"{change.id} is {change.state}, and Slack says: {root['text']}"
     waits = change.state is ChangeState.AWAITING_APPROVAL
     if ask and bool(buttons(ask)) is not waits:
@@ -90,39 +90,39 @@ def _records(lanes: Lanes, changes: Sequence[Change], platform: Platform) -> Ite
         if change.state is ChangeState.PROMOTED:
             record = kept.get(change.record_id or "")
             if record is None or promoted[record.id] != 1 or record.version != change.version:
-                yield f"{change.id} is promoted, and not on record once"
+                yield f"{change.id} is promoted, but not recorded exactly once"
         if rejected[change.id] != (change.state is ChangeState.REJECTED):
-            yield f"{change.id} is {change.state}, with {rejected[change.id]} rejections on record"
+            yield f"{change.id} is {change.state}, with {rejected[change.id]} recorded rejections"
     done = sum(change.state is ChangeState.PROMOTED for change in changes)
     before = len([r for r in promoted if r not in {c.record_id for c in changes}])
     if promoted.total() != done + before:
-        yield f"{promoted.total()} promotions on record, not {done} and {before} from before"
+        yield f"{promoted.total()} promotions recorded, not {done} and {before} earlier"
 
 
 def _answers(lanes: Lanes, slack: FakeSlack) -> Iterator[str]:
     given = [case.way.answers for lane in lanes for case in lane]
     least, most = (sum(bounds) for bounds in zip(*given, strict=True))
-    if not least <= _told(slack) <= most:
-        yield f"{_told(slack)} answers were given to one person alone, not {least} to {most}"
+    if not least <= _count_answers(slack) <= most:
+        yield f"{_count_answers(slack)} private answers were sent, not {least} to {most}"
 
 
-def _told(slack: FakeSlack) -> int:
+def _count_answers(slack: FakeSlack) -> int:
     return len(slack.responses) + len(slack.ephemerals)
 
 
 def _audited(platform: Platform) -> Iterator[str]:
-    """What `floe platform audit verify` finds wrong."""
+    """List the findings of `floe platform audit verify`."""
     for audit in platform.engine.verify(None, SILENT).environments:
         yield from (remark.message for remark in audit.problems)
 
 
 def summary(platform: Platform, slack: FakeSlack) -> Iterator[str]:
-    """How much there is of what."""
+    """Count changes, messages and ledger entries."""
     changes = platform.store.recent(_MOST)
     states = Counter(change.state.value for change in changes)
     yield f"{len(changes)} changes: {', '.join(f'{n} {s}' for s, n in states.most_common())}"
     edits = sum(message["edits"] for message in slack.messages)
-    yield f"{len(slack.messages)} messages, edited {edits} times, and {_told(slack)} answers"
+    yield f"{len(slack.messages)} messages, {edits} edits and {_count_answers(slack)} answers"
     audits = platform.engine.verify(None, SILENT).environments
     yield f"{len(audits)} ledgers of {sum(a.entries for a in audits)} entries verified"
 

@@ -1,4 +1,4 @@
-"""Bodies that Slack signed and Bolt cannot read: refused in one line, without an error of ours."""
+"""Signed but malformed requests are refused with one log line and no server error."""
 
 import json
 import logging
@@ -25,13 +25,13 @@ _CLICK = click_body("floe_approve", "c-00000000", BOB)
 
 
 @pytest.fixture
-def door(stage):
+def client(stage):
     app = Flask("test")
     app.register_blueprint(slack_blueprint(stage.bot.app))
     return app.test_client()
 
 
-def signed(door, written, kind="application/json"):
+def post_signed(client, written, kind="application/json"):
     timestamp = str(int(time.time()))
     verifier = SignatureVerifier(SECRET)
     headers = {
@@ -39,7 +39,7 @@ def signed(door, written, kind="application/json"):
         "x-slack-request-timestamp": timestamp,
         "x-slack-signature": verifier.generate_signature(timestamp=timestamp, body=written) or "",
     }
-    return door.post("/slack/events", data=written, headers=headers)
+    return client.post("/slack/events", data=written, headers=headers)
 
 
 @pytest.mark.requirement("SL-005")
@@ -64,8 +64,8 @@ def signed(door, written, kind="application/json"):
         3,
     ],
 )
-def test_a_signed_body_that_cannot_be_read_is_refused_with_one_logged_line(door, caplog, body):
-    answer = signed(door, json.dumps(body))
+def test_malformed_signed_body_is_refused_with_one_log_line(client, caplog, body):
+    answer = post_signed(client, json.dumps(body))
 
     assert answer.status_code == 400
     [line] = [record for record in caplog.records if record.name.startswith("bot.")]
@@ -92,13 +92,13 @@ def test_a_signed_body_that_cannot_be_read_is_refused_with_one_logged_line(door,
         max_size=3,
     ),
 )
-def test_whatever_is_signed_is_never_an_error_of_ours(door, sent, changed):
-    answer = signed(door, json.dumps(sent | changed))
+def test_signed_requests_never_cause_a_server_error(client, sent, changed):
+    answer = post_signed(client, json.dumps(sent | changed))
 
     assert answer.status_code in (200, 400, 404)
 
 
-def test_what_slack_sends_is_legible():
+def test_requests_of_slack_are_well_formed():
     assert find_malformed_field(_CLICK) is None
     assert find_malformed_field({"command": "/promote", "text": "", "token": "x"}) is None
     assert (

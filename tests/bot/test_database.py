@@ -1,4 +1,4 @@
-"""What the bot keeps on disk: nothing that lets others speak in our name stays there."""
+"""The bot's database does not retain secrets."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# A SQLite that, as many are built, leaves what was deleted in its pages.
+# Simulates a SQLite build that leaves deleted data in its pages.
 PROGRAM = """
 import sqlite3
 import sys
@@ -35,7 +35,7 @@ store.close()
 """
 
 
-def test_a_response_url_is_gone_from_the_file_once_it_is_not_needed(tmp_path: Path):
+def test_response_url_is_erased_from_the_file_after_use(tmp_path: Path):
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 

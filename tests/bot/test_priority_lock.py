@@ -1,4 +1,4 @@
-"""Who may use the bot's store next: requests of Slack before what nobody waits for."""
+"""Urgent transactions of the bot's database go before background work."""
 
 import sqlite3
 import threading
@@ -27,7 +27,7 @@ def action(place):
     return Action(f"promote:{place}", "promote", origin, "1" * 32, {})
 
 
-def test_whoever_is_waited_for_goes_before_those_who_came_earlier():
+def test_urgent_thread_goes_before_earlier_threads():
     lock, order = PriorityLock(), []
 
     def take(name, urgent):
@@ -43,7 +43,7 @@ def test_whoever_is_waited_for_goes_before_those_who_came_earlier():
     assert order == ["urgent", *["patient"] * (_AT_ONCE - 1)]
 
 
-def test_one_at_a_time_and_everybody_in_the_end():
+def test_lock_admits_one_thread_at_a_time_and_every_thread_in_the_end():
     lock, inside, most = PriorityLock(), [], []
 
     def take(number):
@@ -60,7 +60,7 @@ def test_one_at_a_time_and_everybody_in_the_end():
     assert most == [(1, True, False)] * 50 * _AT_ONCE
 
 
-def test_a_turn_that_fails_is_over():
+def test_lock_is_released_after_an_error():
     lock = PriorityLock()
 
     with pytest.raises(ValueError, match="inside"), lock.hold():
@@ -72,7 +72,7 @@ def test_a_turn_that_fails_is_over():
 
 
 @pytest.mark.requirement("SL-005")
-def test_requests_that_come_together_are_kept_together_and_once(store):
+def test_concurrent_requests_are_stored_in_one_transaction(store):
     inbox, committed = Inbox(store), []
     together = threading.Barrier(2 * _AT_ONCE)
 
@@ -95,7 +95,7 @@ def test_requests_that_come_together_are_kept_together_and_once(store):
 
 
 @pytest.mark.requirement("SL-005")
-def test_what_cannot_be_kept_is_refused_to_all_who_came_together_and_never_kept_later(store):
+def test_requests_that_cannot_be_stored_are_refused_and_never_stored_later(store):
     inbox = Inbox(store)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -1,4 +1,4 @@
-"""What Slack would refuse is found before it does."""
+"""Violations of Slack's Block Kit limits are found."""
 
 import pytest
 from hypothesis import given
@@ -66,7 +66,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("blocks", BAD, ids=range(len(BAD)))
-def test_a_message_beyond_the_limits_is_refused(blocks):
+def test_message_beyond_the_limits_is_refused(blocks):
     assert message_problems({"text": "x", "blocks": blocks})
 
 
@@ -82,16 +82,16 @@ def test_a_message_beyond_the_limits_is_refused(blocks):
         {"type": "modal", "title": PLAIN, "blocks": [{"type": "input", "label": PLAIN}]},
     ],
 )
-def test_a_view_beyond_the_limits_is_refused(view):
+def test_view_beyond_the_limits_is_refused(view):
     assert view_problems(view)
 
 
 @pytest.mark.parametrize("text", [None, "", "x" * 4001])
-def test_a_message_needs_a_text_of_some_size(text):
+def test_message_text_of_invalid_length_is_refused(text):
     assert message_problems({"text": text})
 
 
-def test_what_is_within_the_limits_is_not_refused():
+def test_message_within_the_limits_is_accepted():
     element = {"type": "static_select", "options": options(100), "initial_option": options(1)[0]}
     blocks = [SECTION, {"type": "divider"}, {"type": "actions", "elements": [button(), element]}]
 
@@ -106,5 +106,5 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_a_block_of_any_shape_is_judged(block):
+def test_any_json_is_checked_without_an_error(block):
     assert isinstance(message_problems({"text": "x", "blocks": [block]}), list)

@@ -1,4 +1,4 @@
-"""A platform for a crowd: many environments, most of which need somebody else to agree."""
+"""A platform for the crowd, with many environments that mostly need an approval."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,15 +32,16 @@ identity:
 """
 _RULES = "gates: {tests: true}, authorization: {allowed_groups: [developers]}"
 _APPROVALS = f"{_RULES}, approvals: {{required: 1, groups: [release-managers], expires_after: 4h}}"
-# One environment in so many needs no approval.
+# Every fifth environment needs no approval.
 _FREE = 5
 
 
 @dataclass(frozen=True)
-class Crowded:
+class CrowdPlatform:
     """
-    `lanes` environments beside the first; `depth` versions are asked for in each of them.
-    `registry` is that of the manifest.
+    A platform with `lanes` environments after the first, and `depth` requests for each of them.
+
+    `registry` is the value in the manifest.
     """
 
     folder: Path
@@ -57,13 +58,14 @@ class Crowded:
         return ("dev", *(f"e{number:02}" for number in range(1, self.lanes + 1)))
 
     def cases(self) -> list[list[Case]]:
-        """What is asked for, by environment."""
+        """The requests, by environment."""
         return [self._lane(number) for number in range(1, self.lanes + 1)]
 
     def prepare(self, slack: FakeSlack) -> None:
         """
-        The people are in Slack, and every version in the environment it is to be promoted from:
-        brought there by a path that leads to nowhere else. Published they are already.
+        Add the users to Slack, and promote every published version to its source environment.
+
+        The path used for this contains only the two environments.
         """
         for user, email in _PEOPLE.items():
             slack.person(user, email)
@@ -72,7 +74,7 @@ class Crowded:
             open_platform(load_config(self.manifest, {})) as engine,
             ThreadPoolExecutor(4) as pool,
         ):
-            for _ in pool.map(lambda lane: _bring(engine, lane), self.cases()):
+            for _ in pool.map(lambda lane: _promote(engine, lane), self.cases()):
                 pass
 
     def needs_approval(self, target: str) -> bool:
@@ -83,7 +85,7 @@ class Crowded:
         ways = WAYS if self.needs_approval(target) else FREE_WAYS
         return [
             Case(
-                # An environment gets the versions of the next lane first: they are the older ones.
+                # The versions of the next lane are older, because they arrive here first.
                 f"v{1000 - number}.{place}.0",
                 source,
                 target,
@@ -104,8 +106,8 @@ class Crowded:
         self.manifest.write_text(written)
 
 
-def _bring(engine: Engine, lane: Sequence[Case]) -> None:
-    """The versions of one environment to the one before it."""
+def _promote(engine: Engine, lane: Sequence[Case]) -> None:
+    """Promote the versions of `lane` to its source environment."""
     source = lane[0].source
     entry = engine.path.entry
     if source == entry.name:

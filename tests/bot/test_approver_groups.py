@@ -1,4 +1,4 @@
-"""Whoever agreed in Slack must still be somebody who may, at the moment of writing."""
+"""Approvers in Slack must still be authorized when the change is written."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,20 +15,20 @@ ERIN = "U05ERIN"
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    """Erin is an approver by a user group of Slack alone."""
+    """Erin is an approver only through a Slack user group."""
     with stage_in(tmp_path) as built:
         built.slack.person(ERIN, "erin@acme.com")
         built.slack.groups["release-managers"] = [ERIN]
         yield built
 
 
-def approved(stage: Stage, user: str, meanwhile: Callable[[], object]) -> Change:
-    """Approved by `user`, with something that happens before it is carried out."""
+def approve(stage: Stage, user: str, before_execution: Callable[[], object]) -> Change:
+    """Let `user` approve, and run `before_execution` before the change is carried out."""
     change = stage.waiting_change()
     with stage.platform.engine.leases.hold("prod"):
         stage.click("floe_approve", change.id, user)
         stage.change(ChangeState.EXECUTING)
-        meanwhile()
+        before_execution()
     return change
 
 
@@ -46,10 +46,10 @@ def be_deactivated(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("happens", [leave_the_group, be_deactivated])
-def test_an_approval_of_somebody_who_may_no_longer_stops_counting(
+def test_approval_of_a_former_approver_no_longer_counts(
     stage: Stage, happens: Callable[[Stage], None]
 ) -> None:
-    change = approved(stage, ERIN, lambda: happens(stage))
+    change = approve(stage, ERIN, lambda: happens(stage))
 
     waits = stage.change(ChangeState.AWAITING_APPROVAL)
 
@@ -59,7 +59,7 @@ def test_an_approval_of_somebody_who_may_no_longer_stops_counting(
     stage.change(ChangeState.PROMOTED)
 
 
-def test_while_slack_cannot_say_the_change_is_not_carried_out_and_then_it_is(
+def test_change_waits_until_slack_confirms_the_approver(
     stage: Stage,
 ) -> None:
     asked: list[int] = []
@@ -68,7 +68,7 @@ def test_while_slack_cannot_say_the_change_is_not_carried_out_and_then_it_is(
         asked.append(len(stage.slack.called("users.info")))
         stage.slack.fail("users.info", 500, times=1000)
 
-    approved(stage, ERIN, slack_goes_down)
+    approve(stage, ERIN, slack_goes_down)
     eventually(lambda: len(stage.slack.called("users.info")) > asked[0])
 
     assert stage.change(ChangeState.EXECUTING)

@@ -1,4 +1,4 @@
-"""What `floe serve` tells whoever watches it: numbers, and log lines without secrets."""
+"""Metrics and logs of `floe serve`."""
 
 import json
 import re
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.requirement("FR-024")
 _SERIES = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
 
 
-def scraped(url: str) -> dict[str, float]:
-    """Every series as `name{labels}` and its value; each line is one or says what follows."""
+def scrape(url: str) -> dict[str, float]:
+    """Read all series and values; every line is a series or a comment."""
     values = {}
     for line in httpx.get(f"{url}metrics").text.splitlines():
         if not line.startswith("# "):
@@ -35,7 +35,7 @@ def slack():
         yield running
 
 
-def test_a_server_counts_what_it_did_and_logs_no_secret(tmp_path: Path, slack: FakeSlack) -> None:
+def test_server_counts_promotions_and_logs_no_secret(tmp_path: Path, slack: FakeSlack) -> None:
     platform_in(tmp_path, '"true"')
     tokens = {
         "SLACK_BOT_TOKEN": BOT_TOKEN,
@@ -48,14 +48,14 @@ def test_a_server_counts_what_it_did_and_logs_no_secret(tmp_path: Path, slack: F
         assert post(url, slack, "v1.0.0 staging").status_code == 200
         done = 'floe_promotions_total{environment="staging",outcome="promoted"}'
 
-        counted = eventually(lambda: (n := scraped(url)).get(done) and n, 60)
-        told = eventually(
-            lambda: scraped(url).get('floe_slack_deliveries_total{outcome="delivered"}'), 60
+        counted = eventually(lambda: (n := scrape(url)).get(done) and n, 60)
+        text = eventually(
+            lambda: scrape(url).get('floe_slack_deliveries_total{outcome="delivered"}'), 60
         )
 
         assert counted[done] == 1
-        assert told >= 1
-        assert scraped(url)['floe_queue_depth{queue="changes"}'] == 0
+        assert text >= 1
+        assert scrape(url)['floe_queue_depth{queue="changes"}'] == 0
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)
         _, logged = process.communicate(timeout=60)

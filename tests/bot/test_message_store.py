@@ -1,4 +1,4 @@
-"""What is kept of messages: however many there were, and wait, the next one costs the same."""
+"""The message store: its order, and a cost that does not grow with its size."""
 
 from contextlib import contextmanager
 
@@ -17,8 +17,8 @@ RESULT = GateResult(gate=GateKind.TESTS, status=GateStatus.PASSED).model_dump(mo
 
 
 @pytest.fixture
-def opened(tmp_path):
-    """Stores with so many messages posted, as many that wait, and as many gates and requests."""
+def open_store(tmp_path):
+    """Open stores with `number` posted and waiting messages, gates and finished actions."""
     stores = []
 
     def open_with(number):
@@ -52,7 +52,7 @@ def action(place):
 
 @contextmanager
 def counting(store):
-    """How many hundred steps SQLite's machine takes."""
+    """Count SQLite's virtual machine steps in hundreds."""
     taken = []
     with store.transaction() as db:
         db.conn.set_progress_handler(lambda: taken.append(1), 100)
@@ -82,8 +82,8 @@ def accept_a_request(store):
 
 
 @pytest.mark.parametrize("work", [send_one, finish_a_gate, accept_a_request])
-def test_what_was_said_and_what_waits_costs_the_next_message_nothing(opened, work):
-    few, many = opened(FEW), opened(MANY)
+def test_cost_of_a_message_does_not_grow_with_the_store(open_store, work):
+    few, many = open_store(FEW), open_store(MANY)
 
     with counting(few) as before:
         work(few)
@@ -93,8 +93,8 @@ def test_what_was_said_and_what_waits_costs_the_next_message_nothing(opened, wor
     assert len(after) <= 2 * len(before) + 5
 
 
-def test_the_next_post_of_every_channel_is_its_oldest(opened):
-    store = opened(0)
+def test_next_post_of_a_channel_is_its_oldest(open_store):
+    store = open_store(0)
     messages = MessageStore(store)
     for place in range(3):
         messages.ensure(DEPLOYS, DesiredMessage(f"a-{place}", note("x")))
@@ -104,8 +104,8 @@ def test_the_next_post_of_every_channel_is_its_oldest(opened):
     assert [message.key for message in messages.next_posts()] == ["b-0", "a-1"]
 
 
-def test_urgent_edits_come_first_and_others_once_their_pause_is_over(opened):
-    store = opened(0)
+def test_urgent_edits_come_first_and_others_after_their_pause(open_store):
+    store = open_store(0)
     messages = MessageStore(store)
     for key in ("calm", "urgent"):
         messages.ensure(DEPLOYS, DesiredMessage(key, note("before")))
@@ -117,8 +117,8 @@ def test_urgent_edits_come_first_and_others_once_their_pause_is_over(opened):
     assert [m.key for m in messages.due_edits(posted + 4, 3)] == ["urgent", "calm"]
 
 
-def test_keys_are_found_by_how_they_begin(opened):
-    messages = MessageStore(opened(0))
+def test_keys_are_found_by_prefix(open_store):
+    messages = MessageStore(open_store(0))
     for key in ("c-1:gates:0", "c-1:gates:1", "c-1:ask", "c-10:gates:0"):
         messages.ensure(DEPLOYS, DesiredMessage(key, note("x")))
 

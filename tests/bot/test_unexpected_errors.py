@@ -1,4 +1,4 @@
-"""A defect that one round of a thread meets does not silence the bot."""
+"""Unexpected errors in a background thread do not stop the bot."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +9,8 @@ from tests.bot.stage import BOB, DEPLOYS, stage_in
 
 
 @dataclass
-class Stumbling:
-    """A store whose feed meets a defect once more for each of `times`."""
+class FailingStore:
+    """A store whose feed fails `times` times."""
 
     store: Any
     times: int = 0
@@ -25,16 +25,16 @@ class Stumbling:
         return getattr(self.store, name)
 
 
-def test_the_bot_goes_on_after_a_defect_of_the_feed(tmp_path: Path, caplog) -> None:
-    stumbling: list[Stumbling] = []
+def test_bot_continues_after_an_error_in_the_feed(tmp_path: Path, caplog) -> None:
+    failing: list[FailingStore] = []
 
     def seen(platform):
-        stumbling.append(Stumbling(platform.store))
-        return replace(platform, store=stumbling[0])
+        failing.append(FailingStore(platform.store))
+        return replace(platform, store=failing[0])
 
     with stage_in(tmp_path, seen=seen) as stage:
-        stumbling[0].times = 2
-        stage.eventually(lambda: not stumbling[0].times)
+        failing[0].times = 2
+        stage.eventually(lambda: not failing[0].times)
         stage.command("/promote v1.0.0 staging prod")
         change = stage.change(ChangeState.AWAITING_APPROVAL)
         stage.approval_request(change)
