@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bot.webapi import SlackApi, SlackTrouble, respond, web_client
+from bot.webapi import SlackApi, SlackCallError, respond, web_client
 
-# More than a connection takes on before anything is read.
+# More than fits into the buffers of a connection.
 LARGE = "x" * (32 * 1024 * 1024)
 
 
 @pytest.fixture
-def deaf() -> Iterator[str]:
-    """A server that takes connections and never reads."""
+def unread_server() -> Iterator[str]:
+    """A server that accepts connections and never reads."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "call",
     [
         lambda url: SlackApi(web_client("xoxb-1", url, 2)).call("auth.test", {"text": LARGE}),
         lambda url: SlackApi(web_client("xoxb-1", url, 2)).read("auth.test", text=LARGE),
@@ -29,12 +29,12 @@ def deaf() -> Iterator[str]:
     ids=["call", "read", "respond"],
 )
 def test_request_that_slack_does_not_read_ends_in_time(
-    deaf: str, ask: Callable[[str], object]
+    unread_server: str, call: Callable[[str], object]
 ) -> None:
     start = time.monotonic()
 
-    with pytest.raises(SlackTrouble) as caught:
-        ask(deaf)
+    with pytest.raises(SlackCallError) as caught:
+        call(unread_server)
 
-    assert caught.value.passing
+    assert caught.value.temporary
     assert time.monotonic() - start < 20
