@@ -42,6 +42,7 @@ audit = LazyGroup(
     "Verify and search the ledgers.",
     {
         "verify": ("cli.commands.audit:verify", "Verify the ledgers and tags."),
+        "accept": ("cli.commands.audit:accept", "Accept a ledger restored from a backup."),
         "history": ("cli.commands.audit:history", "Show the records of the ledgers."),
     },
 )

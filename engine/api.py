@@ -209,9 +209,8 @@ class Engine(Runs):
 
     def verify(self, environment: str | None, progress: Progress) -> AuditReport:
         """
-        Verify the ledgers of one or all environments (FR-026).
-
-        The report lists all problems; RegistryError if the registry cannot be read.
+        Verify the ledgers of one or all environments (FR-026). The report lists all problems;
+        RegistryError if the registry cannot be read.
         """
         names = self.path.names if environment is None else (environment,)
         verification = Verification(
@@ -226,12 +225,14 @@ class Engine(Runs):
         )
         return verification.report([self.path.environment(n).name for n in names], progress)
 
+    def accept_ledger(self, environment: str) -> None:
+        """Accept a ledger that was restored from a backup: forget its newest head seen."""
+        self.heads.forget(self.path.environment(environment).name)
+
     def sync(self, environment: str | None, progress: Progress) -> SyncReport:
         """
-        Copy everything that the secondaries lack, in one or all environments.
-
-        The report lists the differences that could not be repaired; RegistryUnavailableError if
-        the primary cannot be read.
+        Copy everything that the secondaries lack, in one or all environments. The report lists
+        what could not be repaired; RegistryError if the primary cannot be read.
         """
         names = self.path.names if environment is None else (environment,)
         repair = Repair(

@@ -94,6 +94,26 @@ def history(
     deliver(output, ask, partial(failure, "records", trace))
 
 
+@click.command()
+@click.option("--env", "environment", required=True, help="The environment of the ledger.")
+@options.manifest
+def accept(environment: str, manifest: Path) -> None:
+    """
+    Accept a ledger that was restored from a backup.
+
+    Nothing is written to a ledger that is older than the newest head seen by this state directory.
+    This forgets that head: run it once you know why the ledger is shorter.
+    """
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    deliver("table", partial(_accept, environment, manifest), partial(failure, "", trace))
+
+
+def _accept(environment: str, manifest: Path) -> Answer:
+    with open_reading(manifest) as engine:
+        engine.accept_ledger(environment)
+    return Answer(None, [f"The ledger of {environment} is accepted as it is"])
+
+
 def _verify(environment: str | None, strict: bool, trace: str, manifest: Path) -> Answer:
     with through_server(trace) as server:
         if server:

@@ -1,11 +1,11 @@
-"""The head of a ledger: whether it is there, the newest, and follows the one seen before."""
+"""Verify the head of a ledger: present, newest, and a successor of the known head."""
 
 from engine.audit.chain_verifier import Tally
 from engine.audit.findings import Remarks
 from engine.audit.snapshot import Snapshot
 from engine.domain.artifact import Digest
 from engine.domain.audit import InspectedEntry, KnownHead, RemarkKind
-from engine.domain.errors import ConfigError
+from engine.domain.errors import StoreUnavailableError
 from engine.domain.ledger import LedgerEntry
 from engine.ports import Heads
 
@@ -13,9 +13,7 @@ _RESTORE = "point the head's tag at the newest entry, and find out who moved it"
 
 
 class FleetingHeads:
-    """Implements `engine.ports.Heads` for as long as the process lives."""
-
-    reference = "the memory of this process"
+    """Implements `engine.ports.Heads` in memory."""
 
     def __init__(self) -> None:
         self._known: dict[str, KnownHead] = {}
@@ -25,6 +23,9 @@ class FleetingHeads:
 
     def remember(self, environment: str, head: KnownHead) -> None:
         self._known[environment] = head
+
+    def forget(self, environment: str) -> None:
+        self._known.pop(environment, None)
 
 
 def judge_head(snapshot: Snapshot, remarks: Remarks) -> None:
@@ -85,10 +86,10 @@ def judge_beyond(snapshot: Snapshot, next_one: InspectedEntry | None, remarks: R
         )
 
 
-def judge_descent(
+def judge_rewind(
     snapshot: Snapshot, known: KnownHead | None, tally: Tally, heads: Heads, remarks: Remarks
 ) -> None:
-    """Compare with the head seen before, and remember this one if it descends from that."""
+    """Compare the head with the known one, and keep it if it follows that."""
     head = snapshot.head.entry if snapshot.head else None
     reached = tally.digests.get(known.sequence) if known else None
     if known is None or (reached == known.digest):
@@ -98,7 +99,8 @@ def judge_descent(
             RemarkKind.REWOUND,
             f"The ledger of {snapshot.environment} {_now(head, known, reached)}, and entry "
             f"{known.sequence} was seen to be {known.digest.short}: it was shortened or rewritten. "
-            f"Restore it from a backup; if that is what was done, remove {heads.reference}",
+            "Restore it from a backup; if it was restored, run: floe platform audit accept --env "
+            f"{snapshot.environment}",
             known.sequence,
         )
 
@@ -122,6 +124,6 @@ def _remember(
         return
     try:
         heads.remember(name, KnownHead(head.sequence, head.digest))
-    except ConfigError as error:
-        # What was found out is not lost because the next audit will know less.
-        remarks.note(RemarkKind.UNREMEMBERED, f"The head of {name} is not remembered: {error}")
+    except StoreUnavailableError as error:
+        # The report is still worth having.
+        remarks.note(RemarkKind.UNREMEMBERED, f"The head of {name} cannot be kept: {error}")

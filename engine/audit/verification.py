@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from engine.audit.backend_verifier import compare, copies_of
 from engine.audit.chain_verifier import Chain, Tally
 from engine.audit.findings import Remarks
-from engine.audit.head_verifier import judge_beyond, judge_descent, judge_head
+from engine.audit.head_verifier import judge_beyond, judge_head, judge_rewind
 from engine.audit.snapshot import Snapshot
 from engine.audit.tag_verifier import Tags
 from engine.domain.artifact import Tag
@@ -82,7 +82,7 @@ class Verification:
         if snapshot.copies is not None:
             compare(snapshot.copies, tally.marks, remarks)
         tally.policy_note(self.policy_digest, remarks)
-        judge_descent(snapshot, known, tally, self.heads, remarks)
+        judge_rewind(snapshot, known, tally, self.heads, remarks)
         return EnvironmentAudit(
             environment=name,
             entries=tally.entries,

@@ -13,6 +13,7 @@ from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.registry.remote.auth import sources
 from engine.adapters.registry.remote.auth.credentials import BearerToken, Password
 from engine.adapters.state import FileLeases, MachineLocks, choose_directory
+from engine.adapters.store import SqliteStore
 from engine.bootstrap.clock import SystemClock
 from engine.config import Config
 from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
@@ -169,7 +170,7 @@ def verifier_of(config: Config, stack: ExitStack) -> Verifier:
         settings.trusted_root.path if settings.trusted_root else None,
     )
     clock = SystemClock()
-    store = import_module("engine.adapters.store").SqliteStore(config.state_dir, clock)
+    store = SqliteStore(config.state_dir, clock)
     stack.callback(store.close)
     cache = import_module("engine.adapters.sigstore.verification_cache")
     remembering: Verifier = cache.RememberingVerifier(verifier, store, clock)

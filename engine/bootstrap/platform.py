@@ -5,13 +5,10 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from importlib import import_module
 from pathlib import Path
 
 from engine.adapters.ledger.ledger import RegistryLedger
-from engine.adapters.state.known_heads import FileHeads
-from engine.adapters.state.refusal_counts import FileTally
-from engine.adapters.store.schema import FILE_NAME
+from engine.adapters.store import FILE_NAME, SqliteHeads, SqliteStore, SqliteTally, state_database
 from engine.api import Engine, Platform
 from engine.bootstrap.adapters import (
     announcer_of,
@@ -70,6 +67,8 @@ def open_platform(
     with ExitStack() as stack:
         registry = registry_of(config.registry, stack)
         ledger, leases = RegistryLedger(registry), leases_of(config, lease_seconds)
+        state = state_database(config.state_dir)
+        stack.callback(state.close)
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
         # Requests still under way when an answer is given are not waited for.
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
@@ -92,8 +91,8 @@ def open_platform(
             announcer=announcer,
             tracer=tracer,
             metrics=metrics,
-            heads=FileHeads(config.state_dir / "heads.json", registry.reference),
-            secondaries=secondaries_of(config, registry, ledger, leases, stack),
+            heads=SqliteHeads(state, registry.reference),
+            secondaries=secondaries_of(config, registry, ledger, leases, state, stack),
         )
 
 
@@ -107,8 +106,7 @@ def _check(config: Config, needs: Sequence[str]) -> None:
 @contextmanager
 def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
     """`engine` with its changes in flight, which the state directory keeps."""
-    stores = import_module("engine.adapters.store")
-    store: ChangeStore = stores.SqliteStore(config.state_dir, engine.clock)
+    store: ChangeStore = SqliteStore(config.state_dir, engine.clock)
     members = Memberships(engine.directory)
     progression = Progression(engine, store, config.environment_digest, members.regroup)
     refusals = refusals_of(config, engine)
@@ -145,7 +143,7 @@ def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
 @contextmanager
 def keeping_outputs(config: Config, run_id: str, progress: Progress) -> Iterator[Progress]:
     """`progress` that keeps what gates print in a run without a change."""
-    store = import_module("engine.adapters.store").SqliteStore(config.state_dir, SystemClock())
+    store = SqliteStore(config.state_dir, SystemClock())
     try:
         yield RunOutputs(store, run_id, progress)
     finally:
@@ -217,4 +215,4 @@ def record_refusal(manifest: Path, refused: Plan | Change) -> None:
 
 
 def refusals_of(config: Config, engine: Engine) -> Refusals:
-    return Refusals(engine, FileTally(config.state_dir / "refusals.json"))
+    return Refusals(engine, SqliteTally(state_database(config.state_dir, kept=0)))

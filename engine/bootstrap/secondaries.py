@@ -5,12 +5,13 @@ from contextlib import ExitStack
 from importlib import import_module
 from threading import Lock
 
-from engine.adapters.state.sync_outcomes import FileOutcomes
+from engine.adapters.store import SqliteOutcomes
 from engine.bootstrap.adapters import registry_of
 from engine.config import Config
 from engine.config.connection import EmbeddedRegistry, RegistrySettings
 from engine.ports import Leases, LedgerReader, Registry
 from engine.ports.secondary import Mirror
+from engine.runtime.sqlite_database import SqliteDatabase
 from engine.secondaries import NO_SECONDARIES, MirroredSecondaries, Secondaries
 
 # Loaded by name: with a remote registry comes an HTTP client, and no command needs either that
@@ -19,7 +20,12 @@ _MIRROR = "engine.adapters.registry.mirror"
 
 
 def secondaries_of(
-    config: Config, registry: Registry, ledger: LedgerReader, leases: Leases, stack: ExitStack
+    config: Config,
+    registry: Registry,
+    ledger: LedgerReader,
+    leases: Leases,
+    state: SqliteDatabase,
+    stack: ExitStack,
 ) -> Secondaries:
     if not config.secondaries:
         return NO_SECONDARIES
@@ -27,7 +33,7 @@ def secondaries_of(
         _mirror(config.registry, registry, settings, place, stack)
         for place, settings in enumerate(config.secondaries)
     )
-    outcomes = FileOutcomes(config.state_dir / "secondaries.json", registry.reference)
+    outcomes = SqliteOutcomes(state, registry.reference)
     return MirroredSecondaries(mirrors, registry, ledger, leases, outcomes)
 
 

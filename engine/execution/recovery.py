@@ -45,7 +45,7 @@ def _completed(runs: Runs, name: str) -> bool:
             return False
         if not _completing(runs, name):
             return False
-        runs.descent.check(name, head, runs.descent.known(name))
+        runs.rewind_guard.check(name, head, runs.rewind_guard.known(name))
         manifest = runs.registry.fetch(Digest(head.state.digest))
         if manifest is None:
             raise ContentMissingError(f"{head.state.digest}, which {name} should run, is not there")

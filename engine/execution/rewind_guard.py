@@ -1,4 +1,4 @@
-"""Whether a ledger still follows the head seen of it: a shortened chain is valid in itself."""
+"""Detect truncated and rewritten ledgers by the newest head seen."""
 
 import logging
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Descent:
+class RewindGuard:
     """
-    Holds what is written to the ledgers of `ledger` to the heads that `heads` remembers.
+    Refuse to write to a ledger of `ledger` that does not contain the head that `heads` knows.
 
-    After a head that does not follow the one seen before nothing is written: a lock may
-    be among what is missing, and the next entry would take the tag of one that was there.
+    A lock may be among the missing entries, and the next entry would take the tag of one that was
+    there. A shortened chain is valid in itself, so nothing else detects it.
     """
 
     heads: Heads
@@ -25,17 +25,17 @@ class Descent:
 
     def known(self, environment: str) -> KnownHead | None:
         """
-        The head seen before. Who does not hold the lease of `environment` asks for it before
-        reading the ledger, which others extend meanwhile. Memory that cannot be read is none.
+        Return the newest head seen; None with a warning when it cannot be read. A caller without
+        the lease of `environment` calls this before it reads the ledger, which others extend.
         """
         try:
             return self.heads.known(environment)
         except PromotionError as error:
-            _log.warning("which head %s had is not known: %s", environment, error)
+            _log.warning("the known head of %s cannot be read: %s", environment, error)
             return None
 
     def check(self, environment: str, head: LedgerEntry | None, known: KnownHead | None) -> None:
-        """LedgerUnreadableError when `head` does not follow `known`."""
+        """Raise LedgerUnreadableError when `head` does not follow `known`."""
         if known is None or (head is not None and self._follows(head, known)):
             return
         now = f"ends with entry {head.sequence}" if head else "has no head"
@@ -45,19 +45,19 @@ class Descent:
             f"The ledger of '{environment}' {now}, and entry {known.sequence} was seen to be "
             f"{known.digest.short}: it was shortened or rewritten, and nothing is written to it. "
             f"Run: floe platform audit verify --env {environment}. If it was restored from a "
-            f"backup, remove {self.heads.reference} and repeat",
+            f"backup, run: floe platform audit accept --env {environment}, and repeat",
             {"known": known.sequence, "found": head.sequence if head else 0},
         )
 
     def remember(self, entry: LedgerEntry) -> None:
-        """`entry`, which was written after a head that was checked, is the one seen last."""
+        """Keep `entry`, which was written after a checked head, as the newest head seen."""
         try:
             self.heads.remember(entry.environment, KnownHead(entry.sequence, entry.digest))
         except PromotionError as error:
-            _log.warning("the head of %s is not remembered: %s", entry.environment, error)
+            _log.warning("the head of %s cannot be kept: %s", entry.environment, error)
 
     def _follows(self, head: LedgerEntry, known: KnownHead) -> bool:
-        """Most often `head` is the one seen before, or linked to it."""
+        """Most often `head` is the known one, or has a link to it."""
         if known.sequence >= head.sequence:
             return (known.sequence, known.digest) == (head.sequence, head.digest)
         linked = head.ancestors.get(known.sequence)

@@ -23,7 +23,7 @@ from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.result import Ending, Result
 from engine.domain.rights import Rights
 from engine.execution.executor import Executor
-from engine.execution.rewind_guard import Descent
+from engine.execution.rewind_guard import RewindGuard
 from engine.operations import OPERATIONS
 from engine.operations.operation import Stamp
 from engine.ports import (
@@ -85,8 +85,8 @@ class Runs:
     secondaries: Secondaries = NO_SECONDARIES
 
     @property
-    def descent(self) -> Descent:
-        return Descent(self.heads, self.ledger)
+    def rewind_guard(self) -> RewindGuard:
+        return RewindGuard(self.heads, self.ledger)
 
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
         """What `request` would do. Reads only; LIST names the command gates instead of running."""
@@ -130,11 +130,11 @@ class Runs:
                 return self._ended(span, self._write(plan, context, upload))
 
     def _planned(self, request: Request, progress: Progress, mode: GateMode, span: Span) -> Plan:
-        known = self.descent.known(request.target)
+        known = self.rewind_guard.known(request.target)
         context = self._context(request, progress, mode, span)
         plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
         if plan.error is None:
-            self.descent.check(request.target, context.target_head, known)
+            self.rewind_guard.check(request.target, context.target_head, known)
         if mode is GateMode.RUN:
             observe_gates(self.metrics, plan)
         return plan
@@ -169,11 +169,11 @@ class Runs:
             upload = self.pool.submit(self.registry.open_upload)
             manifest = self.registry.fetch(Digest(digest)) if digest else None
             head = self.ledger.head(record.ledger)
-            self.descent.check(record.ledger, head, self.descent.known(record.ledger))
+            self.rewind_guard.check(record.ledger, head, self.rewind_guard.known(record.ledger))
             executor = self._executor()
             subject = manifest.descriptor if manifest else None
             entry = executor.change((), record, subject, head, upload)
-        self.descent.remember(entry)
+        self.rewind_guard.remember(entry)
         return entry
 
     def complete(self, entry: LedgerEntry, latest: TagWrite) -> None:
@@ -232,7 +232,7 @@ class Runs:
             return Result(plan, Ending.BLOCKED, error=plan.error)
         # Also where only `latest` has to follow: by a ledger that was cut off it would move back.
         head, target = context.target_head, plan.request.target
-        self.descent.check(target, head, self.descent.known(target))
+        self.rewind_guard.check(target, head, self.rewind_guard.known(target))
         executor = self._executor()
         if plan.effect is not Effect.CHANGE:
             executor.complete(context.committed_entry, plan.writes)
@@ -249,7 +249,7 @@ class Runs:
         else:
             subject = plan.manifest.descriptor if plan.manifest else None
             entry = executor.change(plan.writes, record, subject, head, upload)
-        self.descent.remember(entry)
+        self.rewind_guard.remember(entry)
         return Result(plan, operation.ending, entry.record, warnings=plan.warnings, entry=entry)
 
 

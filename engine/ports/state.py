@@ -23,19 +23,21 @@ class Leases(Protocol):
 
 
 class Heads(Protocol):
-    """The head each ledger was last seen to have: a shortened or rewritten chain is valid too."""
-
-    @property
-    def reference(self) -> str:
-        """Where they are kept, for people."""
-        ...
+    """
+    The newest head seen of each ledger: a shortened or rewritten chain is valid in itself. Every
+    method raises StoreUnavailableError when the heads cannot be read or written.
+    """
 
     def known(self, environment: str) -> KnownHead | None:
-        """None when no head was ever seen; ConfigError when what is kept cannot be read."""
+        """Return the newest head seen, None when there was none."""
         ...
 
     def remember(self, environment: str, head: KnownHead) -> None:
-        """ConfigError when it cannot be kept."""
+        """Keep `head` unless the one known is as new."""
+        ...
+
+    def forget(self, environment: str) -> None:
+        """Accept any head next time: the ledger was restored from a backup."""
         ...
 
 

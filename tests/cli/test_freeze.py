@@ -1,8 +1,9 @@
 """`floe platform lock` and `unlock`, as people and scripts meet them."""
 
 import fcntl
-import json
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -191,15 +192,15 @@ def test_a_refused_promotion_is_on_record_once_however_often_it_is_tried(floe: F
 
     records = [record["kind"] for record in shown.document[0]["history"]]
     assert records == ["refusal", "lock"]
-    counted = json.loads((floe.folder / ".floe" / "refusals.json").read_text())["attempts"]
-    assert [attempts["waiting"] for attempts in counted.values()] == [2]
+    with closing(sqlite3.connect(floe.folder / ".floe" / "store.db")) as db:
+        assert db.execute("SELECT waiting FROM refusal_counts").fetchall() == [(2,)]
 
 
 def test_an_answer_does_not_depend_on_whether_the_refusal_can_be_recorded(floe: Floe) -> None:
     lock(floe)
     recorded = floe.promote("v1.0.0", "staging")
-    (floe.folder / ".floe" / "refusals.json").unlink()
-    (floe.folder / ".floe" / "refusals.json").mkdir()
+    with closing(sqlite3.connect(floe.folder / ".floe" / "store.db")) as db:
+        db.execute("DROP TABLE refusal_counts")
 
     counted_nowhere = floe.promote("v1.0.0", "staging")
 

@@ -6,16 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.database import BotStore
 from engine.adapters.sigstore.verification_cache import RememberingVerifier
-from engine.adapters.state.refusal_counts import FileTally
-from engine.adapters.state.sync_outcomes import FileOutcomes
-from engine.adapters.store import SqliteStore
+from engine.adapters.store import SqliteOutcomes, SqliteStore, SqliteTally, state_database
 from engine.bootstrap import open_platform
 from engine.bootstrap.server import open_records
 from engine.config import load_config
@@ -27,47 +24,36 @@ from engine.domain.signature import SignatureVerdict
 from engine.ports import RegistryReader
 from tests.builders import image
 from tests.contract.stores import NOON, HandClock
-from tests.faults.damage import EMPTY, HURT, JSON, LOST, Damage, pages
+from tests.faults.damage import EMPTY, HURT, LOST, Damage, pages
 from tests.faults.team import Team, team_in
 
 ANY_FILE = {n: d for n, d in {**EMPTY, **LOST, **HURT}.items() if n != "a directory"}
 COPIED = RegistrySync(registry="r.example.com/acme", status="synced")
 
 
-@pytest.mark.parametrize("damage", JSON.values(), ids=JSON)
-def test_outcomes_of_secondaries_are_found_out_anew(
+@pytest.mark.parametrize("damage", LOST.values(), ids=LOST)
+def test_outcomes_in_a_damaged_store_are_missing_and_logged(
     tmp_path: Path, damage: Damage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / "secondaries.json"
-    outcomes = FileOutcomes(path, "registry")
-    outcomes.note("prod", "record", [COPIED])
-    damage(path)
+    SqliteOutcomes(state_database(tmp_path, kept=0), "registry").note("prod", "record", [COPIED])
+    damage(tmp_path / "store.db")
 
-    known = outcomes.known("prod", "record")
+    outcomes = SqliteOutcomes(state_database(tmp_path), "registry")
     outcomes.note("prod", "newer", [COPIED])
 
-    assert known == ()
-    assert path.is_dir() or outcomes.known("prod", "newer") == (COPIED,)
-    assert str(path) in caplog.text
+    assert outcomes.known("prod", "record") == ()
+    assert f"{tmp_path}/store.db" in caplog.text
     assert all("\n" not in record.getMessage() for record in caplog.records)
 
 
-@pytest.mark.parametrize("damage", JSON.values(), ids=JSON)
-def test_counts_of_refusals_are_begun_anew_or_the_ledger_is_asked(
-    tmp_path: Path, damage: Damage
-) -> None:
-    tally = FileTally(tmp_path / "refusals.json")
+@pytest.mark.parametrize("damage", LOST.values(), ids=LOST)
+def test_counts_in_a_damaged_store_are_refused(tmp_path: Path, damage: Damage) -> None:
+    tally = SqliteTally(state_database(tmp_path, kept=0))
     tally.add("kind", NOON)
-    damage(tmp_path / "refusals.json")
+    damage(tmp_path / "store.db")
 
-    if (tmp_path / "refusals.json").is_dir():
-        with pytest.raises(StoreUnavailableError, match=r"refusals\.json cannot be used: Is a dir"):
-            tally.add("kind", NOON)
-        return
-    due = tally.add("kind", NOON + timedelta(minutes=5))
-
-    assert due is not None
-    assert (due.count, due.known) == (1, False)
+    with pytest.raises(StoreUnavailableError, match=r"store\.db is "):
+        tally.add("kind", NOON)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.adapters.registry.remote.registry import DistributionRegistry
-from engine.adapters.state.sync_outcomes import FileOutcomes
+from engine.adapters.store import SqliteOutcomes, state_database
 from engine.api import Engine
 from engine.domain.path import PromotionPath
 from engine.domain.record import PromotionRecord, RollbackRecord
@@ -30,7 +30,7 @@ def mirrored_engine(
 
 
 def with_mirrors(engine: Engine, folder: Path, *mirrors: Mirror) -> Engine:
-    outcomes = FileOutcomes(folder / "secondaries.json", engine.registry.reference)
+    outcomes = SqliteOutcomes(state_database(folder), engine.registry.reference)
     secondaries = MirroredSecondaries(
         mirrors, engine.registry, engine.ledger, engine.leases, outcomes
     )

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.state.known_heads import FileHeads
+from engine.adapters.store import SqliteHeads, state_database
 from engine.api import Engine
 from engine.audit.head_verifier import FleetingHeads
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
-from engine.domain.errors import ConfigError
+from engine.domain.errors import StoreUnavailableError
 from tests.conftest import Place
 from tests.scenarios.audited import audit, lock, named, promotions, said, unlock
 from tests.scenarios.tampering import Hand
@@ -25,7 +25,7 @@ def watched(place: Place, engine: Engine, tmp_path: Path) -> Engine:
     """An engine that remembers, and has audited five promotions to staging and a lock."""
     promotions(place, engine)
     lock(engine)
-    heads = FileHeads(tmp_path / "state" / "heads.json", place.registry.reference)
+    heads = SqliteHeads(state_database(tmp_path / "state"), place.registry.reference)
     remembering = replace(engine, heads=heads)
     assert audit(remembering).sound
     return remembering
@@ -46,7 +46,7 @@ def test_a_head_moved_back_by_one(place: Place, watched: Engine) -> None:
 
     assert named(found.problems) == [("rewound", 6)]
     assert "ends with entry 5" in said(found)
-    assert "heads.json" in said(found)
+    assert "floe platform audit accept --env staging" in said(found)
 
 
 def test_a_head_moved_back_further_is_seen_without_a_memory(place: Place, engine: Engine) -> None:
@@ -60,14 +60,14 @@ def test_a_head_moved_back_further_is_seen_without_a_memory(place: Place, engine
     assert ("moved", "latest-staging") in named(found.problems)
 
 
-def test_a_shortened_ledger_stays_a_problem_until_somebody_acts(
-    place: Place, watched: Engine, tmp_path: Path
+def test_a_shortened_ledger_stays_a_problem_until_it_is_accepted(
+    place: Place, watched: Engine
 ) -> None:
     Hand(place).point(HEAD, at=f"{HEAD}.5")
     audit(watched)
 
     again = audit(watched)
-    (tmp_path / "state" / "heads.json").unlink()
+    watched.accept_ledger("staging")
     afterwards = audit(watched)
 
     assert named(again.problems) == [("rewound", 6)]
@@ -103,7 +103,7 @@ def test_a_rewritten_ledger_that_has_grown_since(place: Place, watched: Engine) 
 
 
 def test_a_ledger_that_was_wiped(place: Place, watched: Engine, tmp_path: Path) -> None:
-    elsewhere = FileHeads(tmp_path / "state" / "heads.json", place.registry.reference)
+    elsewhere = SqliteHeads(state_database(tmp_path / "state"), place.registry.reference)
     elsewhere.remember("prod", SEEN)
 
     found = audit(watched, "prod")
@@ -112,11 +112,12 @@ def test_a_ledger_that_was_wiped(place: Place, watched: Engine, tmp_path: Path) 
     assert "The ledger of prod has no head" in said(found)
 
 
-def test_a_memory_that_cannot_be_read_stops_the_audit(watched: Engine, tmp_path: Path) -> None:
-    (tmp_path / "state" / "heads.json").write_text('{"heads": {"a')
+def test_known_heads_that_cannot_be_read_stop_the_audit(watched: Engine, tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"no database " * 500)
+    rebuilt = replace(watched, heads=SqliteHeads(state_database(tmp_path), "r"))
 
-    with pytest.raises(ConfigError, match="heads.json holds no ledger heads.*remove it"):
-        audit(watched)
+    with pytest.raises(StoreUnavailableError, match=r"store\.db is damaged"):
+        audit(rebuilt)
 
 
 def test_a_memory_that_cannot_be_written_is_a_note(
@@ -124,7 +125,7 @@ def test_a_memory_that_cannot_be_written_is_a_note(
 ) -> None:
     promotions(place, engine, 1)
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
-    forgetful = replace(engine, heads=FileHeads(tmp_path / "gone" / "heads.json", "r"))
+    forgetful = replace(engine, heads=SqliteHeads(state_database(tmp_path / "gone"), "r"))
 
     found = audit(forgetful)
 
@@ -134,12 +135,13 @@ def test_a_memory_that_cannot_be_written_is_a_note(
 
 
 def test_heads_are_kept_by_repository_and_environment(tmp_path: Path) -> None:
-    path = tmp_path / "heads.json"
-    FileHeads(path, "one/repository").remember("prod", SEEN)
-    FileHeads(path, "one/repository").remember("dev", replace(SEEN, sequence=1))
-    FileHeads(path, "another/repository").remember("prod", replace(SEEN, sequence=9))
+    def heads(repository: str) -> SqliteHeads:
+        return SqliteHeads(state_database(tmp_path), repository)
 
-    assert FileHeads(path, "one/repository").known("prod") == SEEN
-    assert FileHeads(path, "one/repository").known("dev") == replace(SEEN, sequence=1)
-    assert FileHeads(path, "third/repository").known("prod") is None
-    assert list(tmp_path.iterdir()) == [path]
+    heads("one/repository").remember("prod", SEEN)
+    heads("one/repository").remember("dev", replace(SEEN, sequence=1))
+    heads("another/repository").remember("prod", replace(SEEN, sequence=9))
+
+    assert heads("one/repository").known("prod") == SEEN
+    assert heads("one/repository").known("dev") == replace(SEEN, sequence=1)
+    assert heads("third/repository").known("prod") is None

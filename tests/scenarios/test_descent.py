@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.state.known_heads import FileHeads
+from engine.adapters.store import SqliteHeads, state_database
 from engine.api import Engine
 from engine.audit.head_verifier import FleetingHeads
 from engine.domain.artifact import Tag
@@ -25,14 +25,9 @@ HEAD = "floe-ledger.staging"
 
 
 @pytest.fixture
-def memory(place: Place, tmp_path: Path) -> Path:
-    return tmp_path / "state" / "heads.json"
-
-
-@pytest.fixture
-def remembering(place: Place, engine: Engine, memory: Path) -> Engine:
+def remembering(place: Place, engine: Engine, tmp_path: Path) -> Engine:
     """Three promotions and a lock; v1.0.4 comes from the build."""
-    built = replace(engine, heads=FileHeads(memory, place.registry.reference))
+    built = replace(engine, heads=SqliteHeads(state_database(tmp_path), place.registry.reference))
     promotions(place, built, last=3)
     lock(built)
     place.push(image(b"artifact 4"), "v1.0.4-dev")
@@ -94,14 +89,14 @@ def test_what_others_wrote_meanwhile_follows(remembering: Engine) -> None:
     assert promote(remembering, "v1.0.4", "staging").outcome is Ending.PROMOTED
 
 
-def test_a_ledger_that_was_restored_is_taken_once_its_memory_is_removed(
-    place: Place, remembering: Engine, memory: Path
+def test_a_restored_ledger_is_written_to_once_it_is_accepted(
+    place: Place, remembering: Engine
 ) -> None:
     Hand(place).point(HEAD, at=f"{HEAD}.3")
-    with pytest.raises(LedgerUnreadableError, match=f"remove {memory}"):
+    with pytest.raises(LedgerUnreadableError, match="floe platform audit accept --env staging"):
         promote(remembering, "v1.0.4", "staging")
 
-    memory.unlink()
+    remembering.accept_ledger("staging")
 
     assert promote(remembering, "v1.0.4", "staging").outcome is Ending.PROMOTED
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.state.refusal_counts import FileTally
+from engine.adapters.store import SqliteTally, state_database
 from engine.api import Engine
 from engine.domain.environment import Authorization, Environment
 from engine.domain.operator import Operator
@@ -71,7 +71,7 @@ def engine(place: Place, tmp_path: Path, clock: TickingClock) -> Iterator[Engine
 @pytest.fixture
 def note(engine: Engine, tmp_path: Path) -> Callable[[Plan], None]:
     """Records a refusal as the faces do, counting in one state directory."""
-    refusals = Refusals(engine, FileTally(tmp_path / "state" / "refusals.json"))
+    refusals = Refusals(engine, SqliteTally(state_database(tmp_path / "state")))
     return lambda plan: refusals.note(attempt_of_plan(plan))
 
 
@@ -198,7 +198,7 @@ def test_fresh_state_directories_do_not_make_more_records(
     plan = asked(engine, BOB).plan
 
     for run in range(30):
-        tally = FileTally(tmp_path / f"ci-{run}" / "refusals.json")
+        tally = SqliteTally(state_database(tmp_path / f"ci-{run}"))
         Refusals(engine, tally).note(attempt_of_plan(plan))
 
     assert len(refusals_of(engine)) == 1
@@ -209,7 +209,7 @@ def test_a_state_directory_that_cannot_be_written_does_not_make_more_records(
 ) -> None:
     (tmp_path / "a-file").write_text("")
     plan = asked(engine, BOB).plan
-    refusals = Refusals(engine, FileTally(tmp_path / "a-file" / "refusals.json"))
+    refusals = Refusals(engine, SqliteTally(state_database(tmp_path / "a-file")))
 
     for _ in range(10):
         refusals.note(attempt_of_plan(plan))
@@ -221,7 +221,7 @@ def test_a_state_directory_that_cannot_be_written_does_not_make_more_records(
 def test_a_damaged_count_is_begun_anew(engine: Engine, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "refusals.json"
     path.write_bytes(content)
-    refusals = Refusals(engine, FileTally(path))
+    refusals = Refusals(engine, SqliteTally(state_database(tmp_path)))
 
     for _ in range(3):
         refusals.note(attempt_of_plan(asked(engine, BOB).plan))
@@ -234,7 +234,7 @@ def test_names_nobody_vouches_for_share_one_record(
 ) -> None:
     for number in range(20):
         note(asked(engine, person(f"os:user-{number}", verified=False)).plan)
-    fresh = Refusals(engine, FileTally(tmp_path / "fresh.json"))
+    fresh = Refusals(engine, SqliteTally(state_database(tmp_path / "fresh")))
     fresh.note(attempt_of_plan(asked(engine, person("os:another", verified=False)).plan))
     assert [record.count for record in refusals_of(engine)] == [1]
 
@@ -263,7 +263,7 @@ def test_an_hour_later_there_is_another_record_from_anywhere(
 ) -> None:
     for run, hours in enumerate((0, 2, 4)):
         clock.time += timedelta(hours=hours)
-        refusals = Refusals(engine, FileTally(tmp_path / f"ci-{run}" / "refusals.json"))
+        refusals = Refusals(engine, SqliteTally(state_database(tmp_path / f"ci-{run}")))
         refusals.note(attempt_of_plan(asked(engine, BOB).plan))
 
     assert [record.count for record in refusals_of(engine)] == [1, 1, 1]

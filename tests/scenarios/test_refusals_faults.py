@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.state.refusal_counts import FileTally
+from engine.adapters.store import SqliteTally, state_database
 from engine.domain.environment import Authorization, Environment
 from engine.execution.refusals import Refusals, attempt_of_plan
 from tests.peers.fake_http import Reply
@@ -25,7 +25,7 @@ def test_a_registry_that_takes_no_record_is_tried_again_and_forgets_no_attempt(
     clock = TickingClock()
     with shaky_engine(fake, tmp_path, PATH, clock) as shaky:
         promoted(shaky.place, shaky.engine, "v1.0.0", operator=ALICE)
-        refusals = Refusals(shaky.engine, FileTally(tmp_path / "refusals.json"))
+        refusals = Refusals(shaky.engine, SqliteTally(state_database(tmp_path)))
         plan = promote(shaky.engine, "v1.0.0", "prod", BOB).plan
         fake.script("POST", "/blobs/uploads/", *[Reply(status)] * (1 if status == 403 else 4))
         refusals.note(attempt_of_plan(plan))
@@ -45,6 +45,6 @@ def test_a_ledger_that_cannot_be_read_is_not_written(fake: FakeRegistry, tmp_pat
         media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
         fake.always("GET", r"/manifests/floe-ledger\.prod$", Reply(200, b"{}", media_type))
 
-        Refusals(shaky.engine, FileTally(tmp_path / "refusals.json")).note(attempt_of_plan(plan))
+        Refusals(shaky.engine, SqliteTally(state_database(tmp_path))).note(attempt_of_plan(plan))
 
         assert shaky.content.tags == before

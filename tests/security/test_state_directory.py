@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.state import FileLeases
-from engine.adapters.state.known_heads import FileHeads
-from engine.adapters.state.refusal_counts import FileTally
+from engine.adapters.store import SqliteHeads, SqliteTally, state_database
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from tests.builders import image
@@ -36,8 +35,10 @@ def held(state: Path) -> None:
     "first",
     [
         held,
-        lambda state: FileTally(state / "refusals.json").add("kind", NOW),
-        lambda state: FileHeads(state / "heads.json", "acme").remember("p", KnownHead(1, DIGEST)),
+        lambda state: SqliteTally(state_database(state)).add("kind", NOW),
+        lambda state: SqliteHeads(state_database(state), "acme").remember(
+            "p", KnownHead(1, DIGEST)
+        ),
     ],
 )
 def test_whatever_is_kept_first_closes_the_directory(

@@ -82,17 +82,43 @@ CREATE TABLE heads (
 );
 """
 
+_STATE = """
+DROP TABLE heads;
+DROP TABLE IF EXISTS _sqlite_migrations;
+CREATE TABLE known_heads (
+    repository TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (repository, environment)
+);
+CREATE TABLE refusal_counts (
+    kind TEXT PRIMARY KEY NOT NULL,
+    waiting INTEGER NOT NULL,
+    recorded_at INTEGER,
+    taken_until INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL
+);
+CREATE TABLE sync_outcomes (
+    repository TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    record TEXT NOT NULL,
+    outcomes TEXT NOT NULL,
+    PRIMARY KEY (repository, environment)
+);
+"""
+
 # Only ever extended: a released migration is in the files of its users.
-MIGRATIONS = (_FIRST,)
+MIGRATIONS = (_FIRST, _STATE)
 # What is lost with the file, so that its owner does not fear for history.
 IF_DAMAGED = (
-    "stop what uses it and move it away: history is in the registry, and changes in flight can be "
-    "requested again"
+    "stop what uses it and move it away: history is in the registry, changes in flight can be "
+    "requested again, and heads of ledgers are learned again"
 )
 
 
-def state_database(directory: Path, wait_seconds: float = 5) -> SqliteDatabase:
-    """Return the database `store.db` of the state directory; nothing is opened yet."""
+def state_database(directory: Path, wait_seconds: float = 5, kept: int = 8) -> SqliteDatabase:
+    """Return the database of the state directory; nothing is opened yet."""
     return SqliteDatabase(
         directory / FILE_NAME,
         "the store",
@@ -100,4 +126,5 @@ def state_database(directory: Path, wait_seconds: float = 5) -> SqliteDatabase:
         MIGRATIONS,
         IF_DAMAGED,
         wait_seconds=wait_seconds,
+        kept=kept,
     )

@@ -69,6 +69,27 @@ DELETE FROM gate_runs WHERE number IN (
 REMEMBER = "INSERT OR REPLACE INTO verifications (key, at, value) VALUES (?, ?, ?)"
 RECALL = "SELECT value FROM verifications WHERE key = ?"
 
+HEAD = "SELECT sequence, digest FROM known_heads WHERE repository = ? AND environment = ?"
+# An older head, or another one of the same sequence, does not replace the known one.
+KEEP_HEAD = """
+INSERT INTO known_heads (repository, environment, sequence, digest) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest
+WHERE excluded.sequence > known_heads.sequence
+"""
+FORGET_HEAD = "DELETE FROM known_heads WHERE repository = ? AND environment = ?"
+COUNT = "SELECT waiting, recorded_at, taken_until, seen_at FROM refusal_counts WHERE kind = ?"
+KEEP_COUNT = "INSERT OR REPLACE INTO refusal_counts VALUES (?, ?, ?, ?, ?)"
+FORGET_COUNTS = """
+DELETE FROM refusal_counts WHERE kind IN (
+    SELECT kind FROM refusal_counts ORDER BY seen_at DESC LIMIT -1 OFFSET ?
+)
+"""
+OUTCOMES = """
+SELECT outcomes FROM sync_outcomes WHERE repository = ? AND environment = ? AND record = ?
+"""
+KEEP_OUTCOMES = "INSERT OR REPLACE INTO sync_outcomes VALUES (?, ?, ?, ?)"
+ADD_OUTCOMES = "INSERT OR IGNORE INTO sync_outcomes VALUES (?, ?, ?, ?)"
+
 CLEAR_KEYS = """
 DELETE FROM keys WHERE rowid IN (SELECT rowid FROM keys WHERE at < ? ORDER BY at LIMIT ?)
 """

@@ -1,0 +1,74 @@
+"""The newest head seen of every ledger, in the database of the state directory."""
+
+from sqlite3 import Connection
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.adapters.store import statements as sql
+from engine.adapters.store.older_files import move_file
+from engine.domain.artifact import Digest
+from engine.domain.audit import KnownHead
+from engine.domain.errors import StoreUnavailableError
+from engine.domain.record import DigestText
+from engine.runtime.sqlite_database import SqliteDatabase
+
+OLDER_FILE = "heads.json"
+
+
+class _Head(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sequence: int = Field(ge=1, lt=2**63)
+    digest: DigestText
+
+
+class _Document(BaseModel):
+    """An older floe's file: heads by repository, then by environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    heads: dict[str, dict[str, _Head]] = Field(default_factory=dict)
+
+
+class SqliteHeads:
+    """Implements `engine.ports.Heads` for the repository called `repository`."""
+
+    def __init__(self, database: SqliteDatabase, repository: str) -> None:
+        self._database = database
+        self._repository = repository
+
+    def known(self, environment: str) -> KnownHead | None:
+        self._move_file()
+        if not self._database.exists():
+            return None
+        with self._database.read() as db:
+            row = db.execute(sql.HEAD, [self._repository, environment]).fetchone()
+            head = _Head(sequence=row[0], digest=row[1]) if row else None
+        return KnownHead(head.sequence, Digest(head.digest)) if head else None
+
+    def remember(self, environment: str, head: KnownHead) -> None:
+        self._move_file()
+        values = [self._repository, environment, head.sequence, str(head.digest)]
+        with self._database.write() as db:
+            db.execute(sql.KEEP_HEAD, values)
+
+    def forget(self, environment: str) -> None:
+        self._move_file()
+        with self._database.write() as db:
+            db.execute(sql.FORGET_HEAD, [self._repository, environment])
+
+    def _move_file(self) -> None:
+        move_file(self._database, OLDER_FILE, self._insert)
+
+    def _insert(self, db: Connection, content: bytes) -> None:
+        try:
+            heads = _Document.model_validate_json(content).heads
+        except ValidationError as error:
+            path = self._database.path.with_name(OLDER_FILE)
+            raise StoreUnavailableError(
+                f"{path} does not hold ledger heads, so a rewritten ledger cannot be detected: "
+                "restore the file, or remove it to start without known heads"
+            ) from error
+        for repository, known in heads.items():
+            for environment, head in known.items():
+                db.execute(sql.KEEP_HEAD, [repository, environment, head.sequence, head.digest])
