@@ -1,4 +1,4 @@
-"""What programs ask for with a bearer token: the commands of `floe platform`, as JSON."""
+"""The commands of `floe platform` as a JSON API for bearer tokens."""
 
 import hashlib
 import re
@@ -46,7 +46,7 @@ from engine.responses.rollback import AskedRollback
 from engine.responses.sync import sync_document
 from engine.responses.webhooks import webhooks_document
 from web.authentication import caller, must_operate, must_read
-from web.concurrency_limit import taking_long
+from web.concurrency_limit import limit_concurrency
 from web.follow_token import with_ticket
 from web.pages import change_of
 from web.request_models import (
@@ -74,7 +74,7 @@ Answer = tuple[Response, int]
 
 @orders.before_request
 def admit() -> None:
-    """A cookie is not enough here, so that no other site can make a browser do it."""
+    """Require a bearer token: another site can make a browser send a cookie."""
     g.caller = caller()
     g.trace = trace_id(request.headers.get("traceparent"))
 
@@ -97,7 +97,7 @@ def promote() -> Answer:
         asked = Asked(str(wanted.version), wanted.source, wanted.target, body.dry_run, g.trace)
         if body.dry_run:
             _must_plan(body.run_gates)
-            with taking_long() if body.run_gates else nullcontext():
+            with limit_concurrency() if body.run_gates else nullcontext():
                 mode = GateMode.RUN if body.run_gates else GateMode.LIST
                 plan = engine.plan(wanted, SILENT, mode)
             return _judged(promotion.dry_run_document(asked, plan), plan.error)
@@ -176,7 +176,7 @@ def restore(name: str) -> Answer:
 
 @orders.post("/webhooks")
 def redeliver() -> Answer:
-    """Waits for the answer. Receivers know a repetition by its id."""
+    """Redeliver a webhook and wait for the result; receivers recognize a repeated ID."""
     must_operate(_caller(), "deliver webhooks again")
     wanted, _ = sent(Redelivery).redeliver, _key()
     announcer = the_site().platform.engine.announcer
@@ -187,10 +187,10 @@ def redeliver() -> Answer:
 
 @orders.post("/sync")
 def sync() -> Answer:
-    """Waits for the answer. Under one key or several: what is repaired needs no repair."""
+    """Repair the secondaries, and wait for the result; a repetition changes nothing."""
     must_operate(_caller(), "sync the secondary registries")
     environment, _ = sent(Sync).environment, _key()
-    with taking_long():
+    with limit_concurrency():
         report = the_site().platform.engine.sync(environment, SILENT)
     return _judged(sync_document(report, g.trace), report.error)
 
@@ -198,14 +198,14 @@ def sync() -> Answer:
 def _submitted(
     wanted: PromotionRequest | RollbackRequest, document: Callable[[Change], Document]
 ) -> Answer:
-    """The change is worked on once the answer is given; asking again shows how far it is."""
+    """Answer with the change, which the worker carries out; the same key returns its progress."""
     platform, key = the_site().platform, _key()
     change = platform.changes.submit(wanted, _FACE, key)
     action = "promote" if isinstance(wanted, PromotionRequest) else "rollback"
     asked = (action, str(wanted.version), wanted.target)
     if key and (change.action, change.version, change.target) != asked:
         raise ConflictError(
-            f"This Idempotency-Key stands for {change.id}, a {change.action} of {change.version} "
+            f"This Idempotency-Key belongs to {change.id}, a {change.action} of {change.version} "
             f"to {change.target}: use a new key for a new request"
         )
     platform.worker.wake()
@@ -215,14 +215,14 @@ def _submitted(
 def _frozen(
     asked: AskedFreeze, ask: Callable[[], LockRequest | UnlockRequest | RestoreRequest], body: Body
 ) -> Answer:
-    """A key that was answered before is answered alike: a lock is taken once."""
+    """Answer a repeated key from the stored answer, so a lock is taken once."""
     site, key = the_site(), _key()
     said = hashlib.sha256(f"{key} {asked.verb} {asked.environment}".encode()).hexdigest()
     place, content = f"answered:{said}", body.model_dump(mode="json")
     with _once:
         known = site.platform.store.recall(place) if key else None
         if known is not None and known.get("body") != content:
-            raise ConflictError("This Idempotency-Key stands for another request: use a new one")
+            raise ConflictError("This Idempotency-Key belongs to another request: use a new one")
         if known is not None:
             return jsonify(known["document"]), 200
         try:
@@ -233,7 +233,7 @@ def _frozen(
         if result.error is not None:
             site.entrance.refused(result.plan)
             if isinstance(result.error, AuthorizationError):
-                # Without rights nobody learns who locked what, and why.
+                # A caller without rights must not read the locker and the reason.
                 return _refused(freeze.blank(asked), result.error)
             return jsonify(document), result.error.http_status
         if key:
@@ -245,7 +245,7 @@ def _frozen(
 
 
 def _must_plan(run_gates: bool = False) -> None:
-    """A dry run reads what the page shows; with gates it also runs commands."""
+    """Raise unless the caller may read the page, and with gates may run commands."""
     must_read(_caller())
     if run_gates:
         must_operate(_caller(), "run gates in a dry run")
@@ -263,7 +263,7 @@ def _of_change(change: Change, document: Document) -> Answer:
 
 
 def _as_asked(change: Change, outcome: str) -> Answer:
-    """That it ended so is what was asked for, so it is no failure."""
+    """Answer a cancellation or rejection as a success: the caller asked for it."""
     the_site().board.expire()
     document = change_document(change) | {"success": True, "outcome": outcome, "error": None}
     return jsonify(document), 200
@@ -278,12 +278,14 @@ def _refused(blank: Document, error: PromotionError) -> Answer:
 
 
 def _key() -> str | None:
-    """Everybody has keys of their own."""
+    """Return the key of the caller: two callers may use the same text."""
     given = request.headers.get("Idempotency-Key")
     if given is None:
         return None
     if not _KEY.fullmatch(given):
-        raise UsageError("An Idempotency-Key is 1 to 255 printable ASCII characters, no spaces")
+        raise UsageError(
+            "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces"
+        )
     return f"{_caller().id} {given}"
 
 

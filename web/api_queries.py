@@ -1,4 +1,4 @@
-"""The JSON twin of every page: the same documents as the command line prints."""
+"""The JSON of every page, in the documents that the command line prints."""
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -31,7 +31,7 @@ api = Blueprint("api", __name__, url_prefix="/api/v1")
 
 @api.before_request
 def admit() -> None:
-    """For those who may read the page, and for the holder of a change's ticket."""
+    """Admit callers who may read the page, and holders of a change's follow token."""
     change_id = (request.view_args or {}).get("change_id", "")
     if request.endpoint == "api.change" and admits(request.headers.get(HEADER), change_id):
         return
@@ -79,7 +79,7 @@ def history() -> Response:
 
 @api.get("/versions")
 def versions() -> Response:
-    """The grid of the history page."""
+    """Return the version matrix of the history page."""
     rows = grid(the_site(), _seen())
     return jsonify(
         [
@@ -117,14 +117,15 @@ def change(change_id: str) -> Response:
 @api.get("/changes/<change_id>/output/<gate>")
 def output(change_id: str, gate: str) -> Response:
     """
-    What a gate printed in a run, which its change, its record or its trace names: plain text,
-    which no browser runs; JSON for who accepts only that.
+    Return the output of a gate, of a run named by its change, record or trace ID.
+
+    Plain text, which a browser does not execute; JSON for clients that accept nothing else.
     """
     kept = None
     if gate in set(GateKind):
         kept = the_site().platform.gate_output(change_id, GateKind(gate), _trace_of)
     if kept is None:
-        raise NoSuchPageError(f"Nothing is kept that a gate '{gate}' of {change_id} printed")
+        raise NoSuchPageError(f"No output of gate '{gate}' is stored for {change_id}")
     if request.accept_mimetypes.best == "application/json":
         return jsonify({"output": kept.decode(errors="replace")})
     return Response(kept, content_type="text/plain; charset=utf-8")
@@ -137,7 +138,7 @@ def _trace_of(record_id: str) -> str | None:
 
 @api.get("/audit")
 def audit() -> Response:
-    """Reads every record; waits for the answer."""
+    """Verify every record, and wait for the report."""
     environment = request.args.get("environment") or None
     if environment is not None:
         environment = the_site().platform.engine.path.environment(environment).name
@@ -147,7 +148,7 @@ def audit() -> Response:
 
 @api.get("/webhooks")
 def webhooks() -> Response:
-    """What they were not told of."""
+    """Return failed webhook deliveries."""
     announcer = the_site().platform.engine.announcer
     failed, waiting = announcer.undelivered(), announcer.waiting()
     return jsonify(webhooks_document(failed, waiting, (), _trace()))
@@ -155,7 +156,7 @@ def webhooks() -> Response:
 
 @api.get("/artifacts/<version>/signature")
 def signature(version: str) -> Response:
-    """Which signatures it has; that none counts is an answer too."""
+    """Return the signatures of a version, also if none counts."""
     engine = the_site().platform.engine
     environment = request.args.get("environment") or None
     tag, manifest = engine.artifact(parse_version(version), environment)
@@ -164,7 +165,7 @@ def signature(version: str) -> Response:
 
 
 def _seen() -> Seen:
-    """As it is now: programs decide by it, so what it was is an error that says what it was."""
+    """Return the present state, or an error with the last known one: programs decide by it."""
     seen = the_site().board.look()
     error = seen.error or seen.store_error
     if error is None:
@@ -197,5 +198,5 @@ def _trace() -> str:
 
 
 def _again(error: PromotionError, **more: object) -> PromotionError:
-    """The error for one more caller: what others were given is not written to."""
+    """Copy `error`, which other callers share, before details are added."""
     return type(error)(str(error), error.details | more)

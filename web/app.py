@@ -1,4 +1,4 @@
-"""The web face: pages, their JSON twins, and an API for programs, on one Flask app."""
+"""The Flask app: pages, their JSON, and an API for programs."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ from web.sse import stream
 _LARGEST_REQUEST = 1024 * 1024
 _YEAR = 365 * 24 * 3600
 _HEADERS = {
-    # Nothing inline, nothing from elsewhere, no frame around us.
+    # No inline code, no other origins, no framing.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
@@ -43,18 +43,18 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-# For the browsers that were here once; other names of the domain are not ours to bind.
+# Without includeSubDomains: other hosts of the domain are not ours.
 _HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 class InOrder(DefaultJSONProvider):
-    """JSON with the fields of a document in its order."""
+    """JSON that keeps the order of fields."""
 
     sort_keys = False
 
 
 def create_app(site: Site) -> Flask:
-    """The app; the caller starts and stops the site's feed, records and worker."""
+    """Build the app. The caller starts and stops the site's feed, records and worker."""
     app = Flask("web", static_folder=None)
     app.extensions["floe"] = site
     app.config.update(
@@ -62,14 +62,14 @@ def create_app(site: Site) -> Flask:
         SESSION_COOKIE_NAME="__Host-floe" if site.https else "floe",
         SESSION_COOKIE_SECURE=site.https,
         SESSION_COOKIE_HTTPONLY=True,
-        # Lax, and not Strict: the provider's redirect back has to carry it.
+        # Lax instead of Strict: the redirect from the identity provider must carry it.
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_PATH="/",
         PERMANENT_SESSION_LIFETIME=timedelta(seconds=SESSION_SECONDS),
         MAX_CONTENT_LENGTH=_LARGEST_REQUEST,
         TRUSTED_HOSTS=_hosts(site),
     )
-    # As the command line prints them: what matters first.
+    # The order of fields of the command line.
     app.json = InOrder(app)
     for blueprint in (pages, deeds, sign_in, stream, api, orders, health):
         app.register_blueprint(blueprint)
@@ -83,8 +83,9 @@ def create_app(site: Site) -> Flask:
 
 def _hosts(site: Site) -> list[str] | None:
     """
-    Where only loopback is served, under which names: a page elsewhere whose name is pointed at
-    this machine must not read it with a browser that runs here.
+    Return the accepted host names of a server on loopback, or None for a public one.
+
+    Prevents DNS rebinding: another site must not read the page through a local browser.
     """
     if site.web.public or not isinstance(site.web.auth, NoSignIn):
         return None
@@ -93,7 +94,7 @@ def _hosts(site: Site) -> list[str] | None:
 
 
 def _serve_files(app: Flask) -> None:
-    """Under the digest of their content, so that browsers keep them for good."""
+    """Serve static files under the digest of their content, which browsers cache for a year."""
     folder = Path(__file__).parent / "static"
     kinds = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
     files = {

@@ -1,4 +1,4 @@
-"""The audit, run once for all who ask at the same time, and kept for a while."""
+"""The audit report, shared by simultaneous viewers and cached for a while."""
 
 import threading
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _PATIENCE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Verified:
-    """A report and when it began; `error` when the ledgers could not be read at all."""
+    """A report and its start time; `error` if no ledger could be read."""
 
     report: AuditReport | None
     at: datetime
@@ -24,7 +24,7 @@ class Verified:
 
 
 class Auditor:
-    """It reads every record, so it runs beside the requests and one at a time."""
+    """Verifies the ledgers in the background, one run at a time, since it reads every record."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -33,7 +33,7 @@ class Auditor:
         self._last: Verified | None = None
 
     def look(self) -> tuple[Verified | None, bool]:
-        """The last report, and whether a newer one is under way; begun when the last is old."""
+        """Return the last report and whether a run is active; start one when the report is old."""
         with self._lock:
             now = self._engine.clock.now()
             running = self._running is not None and self._running.is_alive()
@@ -41,13 +41,13 @@ class Auditor:
                 self._begin()
             thread = self._running
         if thread is not None:
-            # Where there is little to read, nobody needs to come again for the answer.
+            # Small ledgers are verified within the request.
             thread.join(_PATIENCE_SECONDS)
         with self._lock:
             return self._last, thread is not None and thread.is_alive()
 
     def now(self, environment: str | None = None) -> AuditReport:
-        """A report of this moment; PromotionError when it cannot be made."""
+        """Verify now and return the report; PromotionError if it cannot be made."""
         return self._engine.verify(environment, SILENT)
 
     def _begin(self) -> None:

@@ -1,4 +1,4 @@
-"""Who is looking, as the sign-in of web.auth or a bearer token says."""
+"""Identify the visitor by the sign-in of web.auth or by a bearer token."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from engine.domain.operator import IdentitySource, Operator
 from web.site import Site, the_site
 
 SESSION_SECONDS = 8 * 3600
-# Without a colon no name can be spelt like a qualified id (`slack:…`), which rules may name.
+# No colon: a name must not look like a qualified ID (`slack:…`) that rules may name.
 _NAME = re.compile(r"[^\s,;:\"<>\x00-\x1f\x7f]{1,254}")
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
@@ -28,7 +28,7 @@ class UnauthenticatedError(AuthorizationError):
 
 
 def visitor() -> Operator | None:
-    """The person at the browser; None when nobody vouches for one."""
+    """Return the signed-in person, or None."""
     if "visitor" not in g:
         g.visitor = _visitor(the_site())
     found: Operator | None = g.visitor
@@ -36,16 +36,16 @@ def visitor() -> Operator | None:
 
 
 def caller() -> Operator:
-    """The workload or person whose token came with the request; UnauthenticatedError without."""
+    """Return the holder of the request's bearer token; UnauthenticatedError without one."""
     site, header = the_site(), request.headers.get("Authorization", "")
     if not site.bearer_tokens:
         raise UnauthenticatedError(
-            "No token is believed here: name its issuer under identity.oidc in manifest.yaml"
+            "No token is accepted here: name its issuer under identity.oidc in manifest.yaml"
         )
     given = _BEARER.fullmatch(header.strip())
     if not given:
         raise UnauthenticatedError(
-            "Say who you are: send an OIDC token from an issuer of identity.oidc as "
+            "Not authenticated: send an OIDC token from an issuer of identity.oidc as "
             "'Authorization: Bearer …'"
         )
     try:
@@ -55,14 +55,14 @@ def caller() -> Operator:
 
 
 def may_look() -> bool:
-    """Whether pages are shown: to all where nobody signs in, else to those who did."""
+    """Return whether the visitor may see pages: signed in, or no sign-in is configured."""
     return isinstance(the_site().web.auth, NoSignIn) or visitor() is not None
 
 
 def admit_reader() -> None:
     """
-    Raise unless the caller may read what the page shows. A token that does not hold is an error,
-    also where none is needed.
+    Raise unless the caller may read the page. An invalid token is an error even where none is
+    needed.
     """
     if "Authorization" in request.headers:
         must_read(caller())
@@ -71,7 +71,7 @@ def admit_reader() -> None:
 
 
 def must_read(operator: Operator) -> None:
-    """Raise where people sign in to read and no rule names `operator`, the holder of a token."""
+    """Raise if reading needs a sign-in and no rule names the token's holder `operator`."""
     site = the_site()
     if isinstance(site.web.auth, NoSignIn) or site.platform.engine.rights.knows(operator):
         return
@@ -82,29 +82,29 @@ def must_read(operator: Operator) -> None:
 
 
 def may_operate(operator: Operator | None) -> bool:
-    """Whether they may sync, deliver webhooks again, and run gates without promoting."""
+    """Return whether `operator` may sync, redeliver webhooks, and run gates in a dry run."""
     return operator is not None and the_site().platform.engine.rights.may_operate(operator)
 
 
-def must_operate(operator: Operator, what: str) -> None:
-    """Raise unless `identity.operators` lists them; `what` is what they would do."""
+def must_operate(operator: Operator, action: str) -> None:
+    """Raise unless `identity.operators` lists `operator`; the error names `action`."""
     if may_operate(operator):
         return
     raise AuthorizationError(
-        f"Unauthorized: '{operator.name}' may not {what}: identity.operators in manifest.yaml "
+        f"Unauthorized: '{operator.name}' may not {action}: identity.operators in manifest.yaml "
         f"does not list them. Add to manifest.yaml: identity: {{operators: "
         f"[{json.dumps(operator.name, ensure_ascii=False)}]}}"
     )
 
 
 def keep(claims: Claims, now: float) -> None:
-    """Sign in: what was in the session before is gone, so that nobody can have put it there."""
+    """Sign in with `claims`, and clear the session to prevent session fixation."""
     named = the_site().groups
     session.clear()
     session["who"] = {
         "id": claims.id,
         "verified_names": list(claims.verified_names),
-        # A cookie has 4 KB, and people may be in hundreds of groups no rule speaks of.
+        # A cookie has 4 KB, and people may be in hundreds of groups that no rule names.
         "groups": sorted(claims.groups & named),
     }
     session["rules"] = _rules_digest(the_site())
@@ -122,7 +122,7 @@ def _visitor(site: Site) -> Operator | None:
 
 
 def _by_proxy(site: Site, proxy: ProxySignIn) -> Operator | None:
-    """The header counts from a trusted proxy only, and only as one plain name."""
+    """Return the person that a trusted proxy names in its header."""
     peer = request.remote_addr
     if peer is None or not any(ip_address(peer) in network for network in proxy.trusted_proxies):
         return None
@@ -156,6 +156,6 @@ def _by_session(site: Site) -> Operator | None:
 
 
 def _rules_digest(site: Site) -> str:
-    """A hash of who may sign in: a session that began under other rules has ended."""
+    """Hash the sign-in rules: a session from before a rule change is invalid."""
     rules = site.web.auth.model_dump_json(exclude={"client_secret", "client_secret_env"})
     return hashlib.sha256(rules.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What there is to say of an environment beside its version: in words, each with a tone."""
+"""Badges of an environment beside its version: words with a tone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from web.formatting import ago, moment
 
 @dataclass(frozen=True)
 class Chip:
-    """`tone` is good, info, warn, bad or quiet; `more` is for who wants to know exactly."""
+    """A badge. `tone` is good, info, warn, bad or quiet; `more` is the tooltip."""
 
     text: str
     tone: str
@@ -38,7 +38,7 @@ def chips(
     *,
     entry: bool,
 ) -> tuple[Chip, ...]:
-    """`entry` is the first environment of the path, which builds publish into."""
+    """Return the badges of a row; `entry` is the first environment, which builds publish to."""
     found = [*_in_flight(pending)]
     if row.error:
         found.append(Chip("cannot be read", "bad", str(row.error)))
@@ -58,7 +58,7 @@ def chips(
 
 
 def waiting(change: Change) -> str:
-    """What a change waits for, in a few words."""
+    """Describe the approval or lock that a change waits for."""
     match change.state:
         case ChangeState.CHECKING:
             return "checking"
@@ -77,7 +77,7 @@ def waiting(change: Change) -> str:
 def _in_flight(pending: tuple[Change, ...]) -> Iterator[Chip]:
     for change in pending:
         arrow = "↩" if change.action == "rollback" else "→"
-        # Whose approval is missing stands below, where there is room for it.
+        # The row below names the missing approvers.
         short = waiting(change).partition(" from ")[0]
         yield Chip(f"{arrow} {change.version} {short}", "info", change=change.id)
 
@@ -93,7 +93,7 @@ def _soon(at: datetime, now: datetime) -> str:
 
 
 def _missing(row: EnvironmentStatus) -> Iterator[Chip]:
-    """The secondary registries that do not have what runs here."""
+    """List the secondary registries without the running version."""
     for each in row.registry_sync:
         if each.error:
             yield Chip(f"not on {each.registry}", "warn", each.error)
@@ -103,7 +103,7 @@ def _signature(record: CachedRecord | None) -> Iterator[Chip]:
     said = record.record if record else None
     if not isinstance(said, PromotionRecord | RollbackRecord) or said.signature_verified:
         return
-    # Where signatures are off there is nothing to say of every version anew.
+    # With signatures off, every version would carry the same badge.
     if said.signature_status.enforcement != "off":
         yield Chip("unsigned", "warn", said.signature_status.problem or "It carries no signature")
 

@@ -1,4 +1,4 @@
-"""What a change would alter: layers, annotations, and breaking changes of their content."""
+"""The differences a change makes: layers, annotations, and breaking changes of content."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _MOST = 100
 
 @dataclass(frozen=True)
 class Line:
-    """`sign` is +, - or ~ (altered); sizes are bytes."""
+    """A line of the difference. `sign` is +, - or ~ (altered); sizes are bytes."""
 
     sign: str
     name: str
@@ -28,7 +28,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Difference:
-    """From what runs to what would: `same` counts the layers both have."""
+    """The difference between the running and the new version; `same` counts shared layers."""
 
     layers: tuple[Line, ...]
     annotations: tuple[Line, ...]
@@ -42,7 +42,7 @@ Compare = Callable[[str, str], Difference]
 
 
 def comparing(engine: Engine) -> Compare:
-    """Compares by digest, which cannot change: what was compared is kept."""
+    """Return a comparison of two digests that caches its results."""
 
     @lru_cache(_KEPT)
     def compare(running: str, coming: str) -> Difference:
@@ -83,7 +83,7 @@ def _view(manifest: Manifest) -> ManifestView:
 
 
 def _parts(manifest: Manifest) -> Mapping[str, Descriptor]:
-    """Layers by name; the manifests of an index by their place in it."""
+    """Return layers by name, and the manifests of an index by position."""
     view = _view(manifest)
     listed = {f"manifest {n}": each for n, each in enumerate(view.manifests or (), 1)}
     return {**named_layers(view), **listed}

@@ -1,4 +1,4 @@
-"""A change told: its steps, its timeline, how long each gate takes, and what it prints."""
+"""The page of a change: steps, timeline, gates and their durations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from web.site import Site
 
 _STEPS = ("request", "checks", "approval", "execution")
 _WORDS = {
-    "submitted": "asked for",
+    "submitted": "requested",
     "gate_started": "gate started",
     "gate_finished": "gate ended",
     "awaiting_approval": "checked, waits for approval",
@@ -22,12 +22,12 @@ _WORDS = {
     "checked": "checked",
     "approved": "approved",
     "approval_lost": "an approval no longer counts",
-    "locked": "stopped by a lock",
-    "resumed": "goes on",
+    "locked": "blocked by a lock",
+    "resumed": "continues",
     "promoted": "done",
-    "stale": "stale: what was agreed to is not what is",
+    "stale": "stale: the approved facts changed",
 }
-# Where the flow stands by the state; what ended early ended in the step after those done.
+# The active step per state; a change that ended early ended in the step after the done ones.
 _DONE = {
     ChangeState.CHECKING: 1,
     ChangeState.BLOCKED: 1,
@@ -43,7 +43,7 @@ _DONE = {
 
 @dataclass(frozen=True)
 class Step:
-    """`state` is done, now, ended or ahead."""
+    """A step. `state` is done, now, ended or ahead."""
 
     name: str
     state: str
@@ -52,14 +52,14 @@ class Step:
 @dataclass(frozen=True)
 class Happening:
     at: datetime
-    what: str
+    event: str
     more: str
     by: str
 
 
 @dataclass(frozen=True)
 class GateView:
-    """`started` is set while it runs; `result` once it has ended."""
+    """A gate of a change: `started` while it runs, `result` once it ended."""
 
     gate: str
     result: GateResult | None
@@ -83,10 +83,10 @@ def steps(change: Change) -> tuple[Step, ...]:
 
 
 def timeline(site: Site, change: Change) -> tuple[Happening, ...]:
-    """What the feed still knows of it; of old changes, what the change itself knows."""
+    """Return the events of a change from the feed, or from the change itself if they expired."""
     events = site.platform.store.story(change.id)
     if not events:
-        asked = Happening(change.created_at, "asked for", "", change.requester.name)
+        asked = Happening(change.created_at, "requested", "", change.requester.name)
         why = change.ended.message if change.ended else ""
         ended = Happening(change.updated_at, _words(change.state.value), why, "")
         return (asked,) if change.open else (asked, ended)
@@ -97,7 +97,7 @@ def timeline(site: Site, change: Change) -> tuple[Happening, ...]:
 
 
 def gates(site: Site, change: Change) -> tuple[GateView, ...]:
-    """Those that ended, those under way, and those still to come, in the target's order."""
+    """Return ended, running and pending gates, in the order of the target."""
     running: dict[str, datetime] = {}
     results = {result.gate.value: result for result in change.gate_results}
     for event in site.platform.store.story(change.id) if change.open else ():
@@ -167,8 +167,10 @@ def _more(details: Mapping[str, JsonValue]) -> str:
     return "; ".join(map(str, found)) if isinstance(found, list) else str(found)
 
 
-def told(site: Site, change: Change) -> tuple[tuple[Happening, ...], tuple[GateView, ...]] | None:
-    """Both of it; None while the store cannot be read."""
+def progress(
+    site: Site, change: Change
+) -> tuple[tuple[Happening, ...], tuple[GateView, ...]] | None:
+    """Return the timeline and gates of a change; None while the store cannot be read."""
     try:
         return timeline(site, change), gates(site, change)
     except PromotionError:

@@ -1,4 +1,4 @@
-"""Work that takes long while somebody waits for the answer: a few at a time, the others later."""
+"""A limit on long-running requests."""
 
 import threading
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from engine.domain.errors import UnavailableError
 
-# Each holds a thread of the server.
+# Each one occupies a thread of the server.
 _places = threading.BoundedSemaphore(4)
 
 
@@ -17,10 +17,10 @@ class BusyError(UnavailableError):
 
 
 @contextmanager
-def taking_long() -> Iterator[None]:
-    """BusyError when too many are at it: who asks later is answered."""
+def limit_concurrency() -> Iterator[None]:
+    """Run the block as one of a few long requests; BusyError when all places are taken."""
     if not _places.acquire(blocking=False):
-        raise BusyError("This server copies or runs gates for others already: ask again later")
+        raise BusyError("The server is busy with other long requests: try again later")
     try:
         yield
     finally:

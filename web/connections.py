@@ -1,4 +1,4 @@
-"""Connections that bring a request in time: however few bytes come, and however many."""
+"""HTTP connections with time limits for headers and requests."""
 
 import resource
 import time
@@ -7,35 +7,35 @@ from collections.abc import Iterable
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 
-# What is larger than the app takes is refused as it comes, and not written to the disk first.
+# Larger bodies are refused as they arrive, before waitress writes them to disk.
 LARGEST_BODY = 2 * 1024 * 1024
-# From the first byte, or from the connection where none comes, to the end of the headers.
+# From the first byte (or the connection, if no byte arrives) to the end of the headers.
 HEADER_SECONDS = 10.0
 REQUEST_SECONDS = 60.0
-# Between two requests on one connection.
+# Between two requests of a connection.
 IDLE_SECONDS = 60
 _MOST_CONNECTIONS = 8192
-# Files, pipes, and connections to registries, Slack and gates.
+# Reserved for files, pipes, and connections to registries, Slack and gates.
 _OTHER_FILES = 512
-# Of the connections there may be, in percent: from here on the oldest ones are closed.
+# At this percentage of all possible connections, the oldest ones are closed.
 _CROWDED_PERCENT = 90
 
 
 class _Request(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
-    # Waitress names it in its log where whoever sent an unreadable request has gone.
+    # Waitress logs it if the sender of an unreadable request disconnected.
     path = ""
 
 
 class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """
-    Closed when the headers of a request are not there after `header_seconds`, or the whole of it
-    after `request_seconds`; waitress would wait on.
+    A connection that closes if headers take longer than `header_seconds`, or a request longer
+    than `request_seconds`. Waitress itself has no such limits.
     """
 
     parser_class = _Request
     header_seconds = HEADER_SECONDS
     request_seconds = REQUEST_SECONDS
-    # When the request that is not whole yet began; None between two requests.
+    # The start of the unfinished request; None between two requests.
     _begun: float | None = None
     _asked_last = 0.0
 
@@ -45,7 +45,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     @property
     def waiting_since(self) -> float | None:
-        """Since when nothing whole has come; None where a request is being answered."""
+        """Return the start of the wait for a whole request; None while one is answered."""
         return None if self.requests else self._begun or self._asked_last
 
     def received(self, data: bytes) -> bool:
@@ -57,7 +57,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         return went
 
     def readable(self) -> bool:
-        """Asked by the server's loop at least twice a second."""
+        """Check the time limits; the server's loop calls this at least twice a second."""
         begun = None if self.requests else self._begun
         if begun is not None and time.monotonic() - begun > self._patience:
             self.will_close = True
@@ -70,7 +70,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
 
 def most_connections() -> int:
-    """How many connections this process has files for, once its limit is as high as it may be."""
+    """Raise the limit of open files, and return the number of possible connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_CONNECTIONS + _OTHER_FILES
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -82,7 +82,7 @@ def most_connections() -> int:
 
 
 def close_oldest(channels: Iterable[object], most: int) -> None:
-    """Make room where `channels` come near `most`: those that have waited longest go first."""
+    """Close the longest waiting of `channels` when their number comes near `most`."""
     found = [channel for channel in channels if isinstance(channel, Connection)]
     excess = len(found) - most * _CROWDED_PERCENT // 100
     if excess <= 0:

@@ -1,4 +1,4 @@
-"""Requests that change something come from our own forms, sent by the person who sees them."""
+"""Protection against cross-site request forgery."""
 
 import hashlib
 import hmac
@@ -15,21 +15,21 @@ FIELD = "csrf"
 
 
 class ForgedRequestError(PromotionError):
-    """The request did not come from a form of ours."""
+    """The request does not come from a form of this page."""
 
     reason_code = "forged"
     http_status = 403
 
 
 def form_token() -> str:
-    """What every form carries: bound to this browser's session and to the person."""
+    """Return the form token, which is bound to the session and the person."""
     if "form" not in session:
         session["form"] = secrets.token_urlsafe(24)
     return _token(session["form"])
 
 
 def check_form() -> None:
-    """ForgedRequestError unless the form is ours, shown to this person in this session."""
+    """Raise ForgedRequestError unless the form token belongs to this session and person."""
     key = session.get("form")
     given = request.form.get(FIELD, "")
     if not isinstance(key, str) or not hmac.compare_digest(_token(key).encode(), given.encode()):
@@ -48,7 +48,7 @@ def _token(key: str) -> str:
 
 
 def _from_here() -> bool:
-    """What browsers say of where a request comes from; those that say nothing have the token."""
+    """Return whether the browser names this site as the origin; old browsers name none."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = request.headers.get("Origin")

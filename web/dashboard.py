@@ -1,4 +1,4 @@
-"""The first page: environments along the path, and what is in the way."""
+"""The dashboard: environments along the path, and blockers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _LOOKED_BACK = 50
 
 @dataclass(frozen=True)
 class Card:
-    """One environment; `entry` is the first, `incoming` whether something is on its way there."""
+    """An environment. `entry` marks the first one, `incoming` an open change to it."""
 
     status: EnvironmentStatus
     chips: tuple[Chip, ...]
@@ -33,9 +33,9 @@ class Card:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Something that stands in the way, and where to read more: a change, or an environment."""
+    """A blocker, with its change or environment."""
 
-    what: str
+    text: str
     why: str
     tone: str
     environment: str
@@ -48,12 +48,12 @@ def cards(site: Site, seen: Seen, now: datetime) -> tuple[Card, ...]:
 
 
 def obstacles(site: Site, seen: Seen) -> tuple[Obstacle, ...]:
-    """Locks and drift first, then changes that wait, then those that failed since yesterday."""
+    """List blockers: locks and drift, then waiting changes, then failures since yesterday."""
     return (*_places(seen), *map(_waiting, seen.pending), *_failures(site, seen))
 
 
 def failures(site: Site, limit: int = _LOOKED_BACK) -> tuple[Change, ...]:
-    """The newest changes that ended without their effect, while nothing better came of it."""
+    """List the newest failed changes that no later success settled."""
     settled: set[tuple[str, str]] = set()
     found = []
     for change in site.platform.store.recent(limit):
@@ -75,7 +75,7 @@ def _card(site: Site, seen: Seen, row: EnvironmentStatus, now: datetime) -> Card
 
 
 def _record(site: Site, row: EnvironmentStatus) -> CachedRecord | None:
-    """The record that brought what runs there, as far as it has been read."""
+    """Return the record of the running version, if it was read."""
     try:
         return site.records.kept.by_id(row.state.record) if row.state.record else None
     except PromotionError:
@@ -83,7 +83,7 @@ def _record(site: Site, row: EnvironmentStatus) -> CachedRecord | None:
 
 
 def _behind(site: Site, row: EnvironmentStatus, before: EnvironmentStatus) -> int:
-    """How many versions the environment before has got since it had what runs here."""
+    """Count the newer versions of the previous environment."""
     if before.state.version is None or before.state.version == row.state.version:
         return 0
     try:
@@ -130,7 +130,7 @@ def _waiting(change: Change) -> Obstacle:
 
 
 def _over(change: Change, row: EnvironmentStatus | None) -> bool:
-    """Whether nothing is in the way any more: somebody declined it, or the lock was lifted."""
+    """Return whether the blocker is gone: the change was declined, or the lock lifted."""
     if change.state in (ChangeState.REJECTED, ChangeState.STALE):
         return True
     locked = EnvironmentLockedError.reason_code
@@ -147,11 +147,11 @@ def _failures(site: Site, seen: Seen) -> Iterator[Obstacle]:
     for change in failed:
         row = seen.row(change.target)
         since = row.state.since if row else None
-        # What came later settled it, one way or the other.
+        # A later change of the environment settled it.
         if now - change.updated_at > _RECENTLY or (since and since > change.updated_at):
             continue
         if _over(change, row):
             continue
         why = change.ended.message if change.ended else change.state.value
-        what = f"{change.version} {change.state.value}"
-        yield Obstacle(what, why, "bad", change.target, change, change.updated_at)
+        text = f"{change.version} {change.state.value}"
+        yield Obstacle(text, why, "bad", change.target, change, change.updated_at)

@@ -1,4 +1,4 @@
-"""Errors as answers: a page for people, the `error` document for programs, a fitting status."""
+"""Errors as responses: a page for people, an `error` document for programs."""
 
 from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, SecurityError
@@ -19,14 +19,14 @@ def failed_document(error: PromotionError, trace: str) -> Document:
 
 
 def answer_failures(app: Flask) -> None:
-    """For the whole of `app`; its own addresses only get pages, those of programs JSON."""
+    """Install error handlers: pages under page URLs, JSON under API URLs."""
     app.register_error_handler(PromotionError, _promotion_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(SecurityError, _untrusted_host)
 
 
 def _untrusted_host(_error: SecurityError) -> Response:
-    """In plain words: no page can be made for a host that is not ours."""
+    """Answer an unknown host in plain text: templates need a valid host."""
     said = "This page is served under the name of this machine only, or under web.base_url\n"
     return Response(said, 400, content_type="text/plain; charset=utf-8")
 
@@ -39,8 +39,8 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < 400:
         return error
     said = {
-        404: "There is nothing under this address",
-        405: "This address does not take that method",
+        404: "No page has this address",
+        405: "This address does not support that method",
         413: "The request is too large",
     }
     kind = NoSuchPageError if error.code == 404 else UsageError

@@ -1,4 +1,4 @@
-"""Follows the store's event feed once, for all who watch the page."""
+"""The store's event feed, read once for all viewers."""
 
 import logging
 import threading
@@ -19,8 +19,9 @@ _TROUBLE_SECONDS = 5.0
 
 class Feed:
     """
-    `start` and `stop` are called once each. `told` are called after anything happened, from the
-    following thread. At most `places` watch at once.
+    Reads the event feed in a thread, and wakes viewers; at most `places` at once.
+
+    Call `start` and `stop` once each. The thread calls each of `listeners` after every event.
     """
 
     def __init__(self, platform: Platform, places: int = 16) -> None:
@@ -31,7 +32,7 @@ class Feed:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._places = threading.BoundedSemaphore(places)
-        self.told: list[Callable[[], None]] = []
+        self.listeners: list[Callable[[], None]] = []
         self.watching = 0
 
     def start(self) -> None:
@@ -46,7 +47,7 @@ class Feed:
             self._thread.join(10)
 
     def enter(self) -> bool:
-        """Take a place for watching; False when all are taken. Whoever enters leaves."""
+        """Take a place and return True, or False when all are taken. Call `leave` afterwards."""
         entered = self._places.acquire(blocking=False)
         if entered:
             with self._news:
@@ -60,14 +61,14 @@ class Feed:
 
     @property
     def last(self) -> int:
-        """The sequence of the newest event."""
+        """Return the sequence of the newest event."""
         with self._news:
             return self._last
 
     def after(self, sequence: int, seconds: float) -> Iterator[tuple[int, str, str]] | None:
         """
-        Sequence, change and kind of what happened after `sequence`, waited for at most `seconds`;
-        None once the server ends.
+        Return sequence, change and kind of the events after `sequence`, and wait up to `seconds`
+        for one; None once the server ends.
         """
         end = monotonic() + seconds
         with self._news:
@@ -80,7 +81,7 @@ class Feed:
     def _follow(self) -> None:
         self._last = self._now()
         while not self._stopping:
-            with enduring("the feed is not read", self._pause, _TROUBLE_SECONDS):
+            with enduring("the feed cannot be read", self._pause, _TROUBLE_SECONDS):
                 self._look()
 
     def _look(self) -> None:
@@ -88,22 +89,22 @@ class Feed:
         if not found:
             self._pause(_LOOK_SECONDS)
             return
-        # Before those who watch: what they ask for next is no longer what it was.
-        for tell in self.told:
-            tell()
+        # Listeners first: viewers must not read stale caches.
+        for listener in self.listeners:
+            listener()
         with self._news:
             self._newest.extend((e.sequence, e.change_id, e.kind) for e in found)
             self._last = found[-1].sequence
             self._news.notify_all()
 
     def _now(self) -> int:
-        """Where the feed ends: who starts to watch has the page for what was before."""
+        """Return the end of the feed: the page already shows earlier events."""
         last = 0
         try:
             while found := self._store.events(last, _PAGE):
                 last = found[-1].sequence
         except PromotionError as error:
-            _log.info("the feed is not read: %s", error)
+            _log.info("the feed cannot be read: %s", error)
         return last
 
     def _pause(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""A ticket: whoever asked for a change may follow it, for longer than their token holds."""
+"""A follow token: lets a requester read a change for longer than their OIDC token."""
 
 from flask import Response
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -10,13 +10,13 @@ _SECONDS = 7 * 24 * 3600
 
 
 def with_ticket(answer: Response, change_id: str) -> Response:
-    """`answer`, with the right to read this one change."""
+    """Add a follow token for this one change to `answer`."""
     answer.headers[HEADER] = str(_signer().dumps(change_id))
     return answer
 
 
 def admits(ticket: str | None, change_id: str) -> bool:
-    """Whether `ticket` was given out here, for this change, and lately."""
+    """Return whether `ticket` is valid for this change and not expired."""
     try:
         held: object = _signer().loads(ticket or "", max_age=_SECONDS)
     except BadData:

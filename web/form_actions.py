@@ -1,4 +1,4 @@
-"""What signed-in people do here: approve, reject, cancel, lock, tell again. By the same rules."""
+"""Form actions of signed-in people: approve, reject, cancel, lock, redeliver."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ deeds = Blueprint("deeds", __name__)
 @deeds.before_request
 def only_people() -> None:
     if visitor() is None:
-        raise UnauthenticatedError("Sign in to decide something: nothing was done")
+        raise UnauthenticatedError("Sign in first: nothing was done")
     check_form()
 
 
@@ -80,12 +80,12 @@ def restore(name: str) -> Response:
         path, reason = the_site().platform.engine.path, request.form.get("reason", "").strip()
         return parse_restore_request(path, name, who, _trace(), reason or None)
 
-    return _frozen(name, f"latest-{name} points to what the ledger says", ask)
+    return _frozen(name, f"latest-{name} points to the version of the ledger again", ask)
 
 
 @deeds.post("/webhooks/<delivery_id>/redeliver")
 def redeliver(delivery_id: str) -> Response:
-    """One delivery, or `all`. Made due here and no more: a receiver that hangs holds no page up."""
+    """Mark one delivery or `all` as due; the outbox delivers, so a slow receiver delays no page."""
     announcer = the_site().platform.engine.announcer
 
     def act(who: Operator) -> None:
@@ -94,11 +94,12 @@ def redeliver(delivery_id: str) -> Response:
         again = map(announcer.redeliver, failed if delivery_id == "all" else [delivery_id])
         if not any(list(again)):
             raise DeliveryNotFoundError(
-                f"No delivery '{delivery_id}' was given up: it was told by now, or never failed"
+                f"Delivery '{delivery_id}' is not in the failed list: it was delivered, or "
+                "never failed"
             )
 
-    done = "Every webhook is" if delivery_id == "all" else "The webhook is"
-    return _attempted(url_for("pages.audit"), f"{done} being told again", act)
+    done = "All webhooks are" if delivery_id == "all" else "The webhook is"
+    return _attempted(url_for("pages.audit"), f"{done} being delivered again", act)
 
 
 def _frozen(
@@ -121,15 +122,15 @@ def _done(change_id: str, done: str, act: Callable[[Operator], object]) -> Respo
 
 
 def _attempted(place: str, done: str, act: Callable[[Operator], object]) -> Response:
-    """Do it, and go back to the page, which says how it went: reloading repeats nothing."""
+    """Run the action, and redirect to the page with its result: a reload repeats nothing."""
     site, person = the_site(), visitor()
     try:
         if person is None:
-            raise UnauthenticatedError("Sign in to decide something: nothing was done")
+            raise UnauthenticatedError("Sign in first: nothing was done")
         act(person)
         flash(done, "good")
     except PromotionError as error:
-        # It travels in a cookie, which has 4 KB.
+        # The message travels in a cookie of 4 KB.
         flash(str(error)[:600], "bad")
     site.platform.worker.wake()
     site.board.expire()

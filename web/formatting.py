@@ -1,4 +1,4 @@
-"""Times, sizes and foreign text, as people read them."""
+"""Format times, sizes and foreign text for people."""
 
 import re
 from datetime import UTC, datetime
@@ -12,16 +12,16 @@ _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 class Prepared(str):
-    """Text that was made fit to be shown already; it is still escaped for HTML."""
+    """Text without control characters; templates still escape it for HTML."""
 
 
 def shown(value: object) -> object:
-    """What templates put out: no character of a foreign text changes how others are read."""
+    """Return a template value without control characters that would affect other text."""
     return printable(value) if type(value) is str else value
 
 
 def span(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `5 min`, `3 h`, `12 d`: the largest unit, as one does aloud."""
+    """Format a duration in its largest unit: `0.4 s`, `12 s`, `5 min`, `3 h`, `12 d`."""
     if seconds < 1:
         return f"{max(seconds, 0):.1f} s"
     size, unit = next(each for each in _UNITS if seconds >= each[0])
@@ -34,7 +34,7 @@ def span(seconds: float) -> str:
 
 
 def ago(at: datetime, now: datetime) -> str:
-    """How long ago in one unit; the clock that stamped it may be ahead of ours."""
+    """Format an age in one unit; the other clock may be ahead of ours."""
     seconds = (now - at).total_seconds()
     if seconds < 1:
         return "now"
@@ -47,12 +47,12 @@ def moment(at: datetime) -> str:
 
 
 def short(digest: str | None) -> str:
-    """Twelve hex digits, enough for a person to tell two apart."""
+    """Shorten a digest to twelve hex digits."""
     return digest.removeprefix("sha256:")[:12] if digest else ""
 
 
 def size(count: int) -> str:
-    """`812 B`, `1.4 MiB`."""
+    """Format bytes: Format bytes: `812 B`, `1.4 MiB`."""
     amount, unit = float(count), 0
     while amount >= 1024 and unit < len(_SIZES) - 1:
         amount, unit = amount / 1024, unit + 1
@@ -60,18 +60,18 @@ def size(count: int) -> str:
 
 
 def terminal(output: bytes) -> Prepared:
-    """What a gate printed, line by line: colours are dropped, other control characters shown."""
+    """Split gate output into lines: colours are dropped, other control characters shown."""
     text = _COLOURS.sub("", output.decode("utf-8", "replace")).replace("\r\n", "\n")
     return Prepared("\n".join(printable(line.expandtabs(4)) for line in text.split("\n")))
 
 
 def lines(text: str) -> Prepared:
-    """A person's words with the line breaks they made."""
+    """Split text at its line breaks."""
     return Prepared("\n".join(printable(line) for line in text.split("\n")))
 
 
 def rank(version: str) -> tuple[object, ...]:
-    """Sorts versions. What is none comes first: a record written elsewhere may say anything."""
+    """Return the sort key of a version; invalid ones, from foreign records, come first."""
     try:
         return (1, *Version(version).precedence, version)
     except ValueError:

@@ -1,4 +1,4 @@
-"""For machines that watch: alive, ready, and counted."""
+"""Health, readiness and metrics."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,13 +19,13 @@ health = Blueprint("health", __name__)
 
 @health.get("/healthz")
 def alive() -> Response:
-    """The process answers; what it needs is in /readyz."""
+    """Answer that the process is alive; /readyz checks its dependencies."""
     return jsonify({"status": "ok"})
 
 
 @health.get("/readyz")
 def ready() -> tuple[Response, int]:
-    """503 while anything it needs does not answer; each by name, and why."""
+    """Answer 503 while a dependency fails, with the reason of each."""
     site = the_site()
     seen = site.board.look()
     said = {
@@ -41,7 +41,7 @@ def ready() -> tuple[Response, int]:
 
 
 def _unwritable(folder: Path) -> str | None:
-    """Why nothing can be kept in the state directory."""
+    """Return why the state directory cannot be written, or None."""
     try:
         with TemporaryFile(dir=folder) as file:
             file.write(bytes(_PROBE_BYTES))
@@ -53,7 +53,7 @@ def _unwritable(folder: Path) -> str | None:
 
 @health.get("/metrics")
 def metrics() -> Response:
-    """Prometheus' text format. It has names of environments and no other names."""
+    """Return metrics in Prometheus text format; environments are the only names in it."""
     ours = "".join(f"{line}\n" for line in _lines(the_site()))
     return Response(ours + the_site().metrics(), content_type=_TYPE)
 
@@ -70,7 +70,7 @@ def _lines(site: Site) -> Iterator[str]:
     )
     yield from _gauge(
         "floe_environment_drifted",
-        "Whether the latest tag is not what the ledger says.",
+        "Whether the latest tag differs from the ledger.",
         {_label(environment=r.name): float(r.drifted) for r in seen.rows if r.known},
     )
     yield from _gauge(
@@ -100,12 +100,12 @@ def _open(site: Site) -> dict[str, float]:
     return counts
 
 
-def _gauge(name: str, what: str, values: Mapping[str, float]) -> Iterator[str]:
-    return _series(name, what, "gauge", values)
+def _gauge(name: str, help_text: str, values: Mapping[str, float]) -> Iterator[str]:
+    return _series(name, help_text, "gauge", values)
 
 
-def _series(name: str, what: str, kind: str, values: Mapping[str, float]) -> Iterator[str]:
-    yield f"# HELP {name} {what}"
+def _series(name: str, help_text: str, kind: str, values: Mapping[str, float]) -> Iterator[str]:
+    yield f"# HELP {name} {help_text}"
     yield f"# TYPE {name} {kind}"
     for label, value in sorted(values.items()):
         yield f"{name}{label} {value:g}" if value < 1e6 else f"{name}{label} {value:.0f}"

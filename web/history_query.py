@@ -1,4 +1,4 @@
-"""Which records somebody asks for, in a URL."""
+"""The query parameters of the history page."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Asked:
-    """`given` is what was asked for as typed, `after` where the page before ended."""
+    """A history query. `given` holds the raw parameters, `after` the end of the previous page."""
 
     selection: Selection
     limit: int
@@ -30,7 +30,7 @@ class Asked:
 
 
 def asked(path: PromotionPath, given: Mapping[str, str], now: datetime, limit: int) -> Asked:
-    """UsageError, in words, for what cannot be meant. An empty field asks nothing."""
+    """Parse the parameters, ignoring empty ones; UsageError for invalid ones."""
     said = {name: given[name].strip() for name in NAMES if given.get(name, "").strip()}
     name = said.get("environment")
     selection = Selection(
@@ -49,14 +49,12 @@ def page_size(given: Mapping[str, str], default: int) -> int:
     if text is None:
         return default
     if not _NUMBER.fullmatch(text) or int(text) > LARGEST_PAGE:
-        raise UsageError(
-            f"'{printable(text)}' is no size of a page: give a number from 1 to {LARGEST_PAGE}"
-        )
+        raise UsageError(f"limit must be 1 to {LARGEST_PAGE}, got '{printable(text)}'")
     return int(text)
 
 
 def cursor(last: CachedRecord) -> str:
-    """Where a page that ends with `last` ends; `after` takes it."""
+    """Return the cursor of a page that ends with `last`, for `after`."""
     at = (last.record.at - _EPOCH) // timedelta(microseconds=1)
     return f"{at}.{last.environment}.{last.sequence}"
 
@@ -66,6 +64,6 @@ def _cursor(text: str) -> Cursor | None:
         return None
     match = _CURSOR.fullmatch(text)
     if match is None:
-        raise UsageError(f"'{printable(text)}' is no place in the history: begin without 'after'")
+        raise UsageError(f"'{printable(text)}' is not a history cursor: start without 'after'")
     at = _EPOCH + timedelta(microseconds=int(match[1]))
     return at, match[2], int(match[3])

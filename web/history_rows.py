@@ -1,4 +1,4 @@
-"""A row of the history: what a record says, in columns."""
+"""The rows of the history page."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,10 +31,10 @@ _RESULTS = {
 
 @dataclass(frozen=True)
 class PastRow:
-    """`took` and `active` are seconds; `running` is true for the version that is there now."""
+    """A row. `took` and `active` are seconds; `running` marks the present version."""
 
     kept: CachedRecord
-    what: str
+    event: str
     version: str
     approved_by: tuple[str, ...]
     reason: str
@@ -49,7 +49,7 @@ class PastRow:
 def past(
     site: Site, kept: tuple[CachedRecord, ...], running: frozenset[str], now: datetime
 ) -> tuple[PastRow, ...]:
-    """`running` are the ids of the records that brought what environments run."""
+    """Turn entries into rows; `running` holds the record IDs of the present versions."""
     by_record = _changes(site)
     return tuple(_row(each, by_record, each.record.id in running, now) for each in kept)
 
@@ -61,7 +61,7 @@ def _row(kept: CachedRecord, changes: dict[str, Change], running: bool, now: dat
     until = kept.until or (now if running else None)
     return PastRow(
         kept=kept,
-        what=_what(record),
+        event=_event(record),
         version="" if isinstance(record, LockRecord | UnlockRecord) else record.version or "",
         approved_by=_approved_by(record),
         reason=_reason(record),
@@ -74,7 +74,7 @@ def _row(kept: CachedRecord, changes: dict[str, Change], running: bool, now: dat
     )
 
 
-def _what(record: AnyRecord) -> str:
+def _event(record: AnyRecord) -> str:
     match record:
         case PromotionRecord():
             source = record.source_environment
@@ -102,7 +102,7 @@ def _reason(record: AnyRecord) -> str:
 
 
 def _took(record: AnyRecord, change: Change | None) -> float | None:
-    """From the request to its effect; of one that was no change, the longest gate."""
+    """Return the time from request to effect, or the longest gate for a run without a change."""
     if change is not None:
         return (record.at - change.created_at).total_seconds()
     if not isinstance(record, PromotionRecord) or not record.gate_results:

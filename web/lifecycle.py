@@ -1,4 +1,4 @@
-"""Opens the site of a platform: its key, its copy of the records, and what follows events."""
+"""Open and close the site of a platform."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from web.site import Ready, Site, no_thread, nothing_counted
 from web.status_cache import Board
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# Each holds a thread of the server for as long as somebody watches.
+# Each viewer occupies a thread of the server.
 WATCHERS = 16
 
 
@@ -36,9 +36,9 @@ def open_web(
     watchers: int = WATCHERS,
 ) -> Iterator[Flask]:
     """
-    The app, at work until the end. `checks`, `thread` and `metrics` are as in Site.
+    Open the app for the duration of the block; `checks`, `thread` and `metrics` as in Site.
 
-    ConfigError when the state directory cannot keep the session key.
+    Raises ConfigError if the state directory cannot store the session key.
     """
     engine, secret = platform.engine, session_key(config.state_dir)
     with entrance(config, engine) as door, open_records(config, engine) as records:
@@ -67,8 +67,8 @@ def open_web(
 
 @contextmanager
 def _at_work(site: Site) -> Iterator[None]:
-    """Follow what happens, for as long as the site is open."""
-    site.feed.told += [site.board.expire, site.records.wake]
+    """Run the feed and the record copy while the site is open."""
+    site.feed.listeners += [site.board.expire, site.records.wake]
     site.records.start()
     site.feed.start()
     try:
@@ -79,12 +79,12 @@ def _at_work(site: Site) -> Iterator[None]:
 
 
 def refuse_strangers(config: Config, host: str) -> None:
-    """Without sign-in the page is for this machine, unless the manifest says otherwise."""
+    """Refuse to serve a public address without sign-in, unless web.public allows it."""
     if host in _LOOPBACK or config.web.public or not isinstance(config.web.auth, NoSignIn):
         return
     raise ConfigError(
         f"web.auth.mode is none, so only loopback is served and not '{host}': set web.auth, or "
-        "web.public: true if everybody who reaches it may read it"
+        "web.public: true to let everybody read it"
     )
 
 

@@ -1,4 +1,4 @@
-"""The pages. They only show: what changes something is in `deeds`."""
+"""The pages. They only read: web/form_actions.py changes things."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +16,7 @@ from engine.domain.selection import Selection
 from engine.responses.common import error_document
 from engine.responses.ledger import history_document
 from web.authentication import may_look, visitor
-from web.change_timeline import steps, told
+from web.change_timeline import progress, steps
 from web.dashboard import cards, obstacles
 from web.history_query import asked, cursor
 from web.history_rows import PastRow, past
@@ -31,7 +31,7 @@ pages = Blueprint("pages", __name__)
 
 
 class NoSuchPageError(PromotionError):
-    """There is nothing under this address."""
+    """No page has this address."""
 
     exit_code = 2
     http_status = 404
@@ -40,7 +40,7 @@ class NoSuchPageError(PromotionError):
 
 @pages.before_request
 def admit() -> AnyResponse | None:
-    """Where people sign in, they do so before they see anything."""
+    """Redirect visitors who must sign in first."""
     if may_look():
         return None
     return redirect(url_for("sign_in.offer", next=request.full_path.rstrip("?")), 303)
@@ -104,7 +104,7 @@ def change(change_id: str) -> str:
         "change.html",
         change=found,
         steps=steps(found),
-        told=told(site, found),
+        progress=progress(site, found),
         difference=_difference(site, found),
         proof=_proof(site, found),
         lock=_lock(site, found),
@@ -119,7 +119,7 @@ def change(change_id: str) -> str:
 def environment(name: str) -> str:
     site, at = the_site(), _now()
     if name not in site.platform.engine.path.names:
-        raise NoSuchPageError(f"There is no environment '{name}'")
+        raise NoSuchPageError(f"Environment '{name}' does not exist")
     seen = site.board.look()
     site.records.refresh()
     return render_template(
@@ -150,7 +150,7 @@ def audit() -> str:
 
 @pages.get("/audit/records.jsonl")
 def export() -> Response:
-    """Every record that is asked for, from the ledgers themselves, as they are read."""
+    """Stream the selected records from the ledgers as JSON lines."""
     site = the_site()
     query = asked(site.platform.engine.path, request.args, _now(), _PAGE)
 
@@ -160,7 +160,7 @@ def export() -> Response:
                 for entry in entries:
                     yield canonical_json(history_document(entry)) + b"\n"
         except PromotionError as error:
-            # The answer has begun, so its last line says that it is not complete.
+            # The response has started, so its last line reports the error.
             yield canonical_json({"error": error_document(error)}) + b"\n"
 
     answer = Response(lines(), mimetype="application/jsonl")
@@ -169,10 +169,10 @@ def export() -> Response:
 
 
 def change_of(change_id: str) -> Change:
-    """The change of that id, or NoSuchPageError."""
+    """Return the change with that ID; NoSuchPageError without one."""
     found = the_site().platform.store.get(change_id)
     if found is None:
-        raise NoSuchPageError(f"There is no change '{change_id}'")
+        raise NoSuchPageError(f"Change '{change_id}' does not exist")
     return found
 
 
@@ -181,7 +181,7 @@ def _now() -> datetime:
 
 
 def _past(site: Site, selection: Selection, limit: int) -> tuple[PastRow, ...] | None:
-    """None while the records kept near cannot be read."""
+    """Return history rows; None while the local copy of the records cannot be read."""
     try:
         return past(site, site.records.kept.page(selection, limit), _running(site), _now())
     except PromotionError:
@@ -194,7 +194,7 @@ def _running(site: Site) -> frozenset[str]:
 
 
 def _difference(site: Site, found: Change) -> object:
-    """What it alters; a sentence where that is not known; None where there is nothing to say."""
+    """Return the difference, a sentence if it is unknown, or None without one."""
     agreed = found.fingerprint
     running = agreed.running_digest if agreed else None
     if running is None and found.open:
@@ -209,7 +209,7 @@ def _difference(site: Site, found: Change) -> object:
 
 
 def _proof(site: Site, found: Change) -> tuple[CachedRecord, str] | None:
-    """Its record, and whether the ledger's head proves it: proven, altered, or why not known."""
+    """Return the record of a change, and whether the ledger's head proves it."""
     try:
         kept = site.records.kept.by_id(found.record_id) if found.record_id else None
         if kept is None:
@@ -235,7 +235,7 @@ def _lock(site: Site, found: Change) -> object:
 
 
 def _untold() -> tuple[tuple[Undelivered, ...], int, PromotionError | None]:
-    """What webhooks were not told of, how much waits, and why neither is known."""
+    """Return failed deliveries, the number of waiting ones, and the error if both are unknown."""
     announcer = the_site().platform.engine.announcer
     try:
         return announcer.undelivered(), announcer.waiting(), None

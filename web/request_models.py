@@ -1,4 +1,4 @@
-"""The bodies programs send: JSON objects of the fields that are asked for, and no others."""
+"""The request bodies of the API."""
 
 import json
 from typing import Annotated, TypeVar
@@ -19,7 +19,7 @@ class Body(BaseModel):
 
 class Promotion(Body):
     """
-    `from` may be left out: it is the environment before `to`. `allow_older` and
+    A promotion. `from` defaults to the environment before `to`. `allow_older` and
     `override_rollback` need a `reason`.
     """
 
@@ -38,7 +38,7 @@ class Promotion(Body):
 
 
 class Rollback(Body):
-    """A dry run needs no `reason`."""
+    """A rollback. A dry run needs no `reason`."""
 
     version: Text
     environment: Text
@@ -51,26 +51,26 @@ class Reason(Body):
 
 
 class Remark(Body):
-    """Where nobody has to say why."""
+    """A body with an optional reason."""
 
     reason: Text | None = None
 
 
 class Lock(Body):
-    """`for` is how long, like 30m or 2h; without it until somebody unlocks."""
+    """A lock. `for` is a duration such as 30m or 2h; without it the lock has no end."""
 
     reason: Text
     duration: Text | None = Field(default=None, alias="for")
 
 
 class Redelivery(Body):
-    """`redeliver` is the id of a delivery that was given up, or all."""
+    """A redelivery. `redeliver` is the ID of a failed delivery, or all."""
 
     redeliver: Text
 
 
 class Sync(Body):
-    """Without an environment: all of them."""
+    """A sync of one environment, or of all without one."""
 
     environment: Text | None = None
 
@@ -79,7 +79,7 @@ Kind = TypeVar("Kind", bound=Body)
 
 
 def sent(kind: type[Kind]) -> Kind:
-    """The body, or UsageError that names each field and what is wrong with it."""
+    """Parse the body; UsageError names each invalid field and its problem."""
     if request.mimetype != "application/json":
         raise UsageError("Send a JSON object, as 'Content-Type: application/json'")
     content = request.get_data()
@@ -96,15 +96,15 @@ def sent(kind: type[Kind]) -> Kind:
 
 
 def reason_sent() -> str | None:
-    """The reason of an order that needs none, nor a body."""
+    """Return the optional reason of a command that needs no body."""
     reason = sent(Remark).reason if request.content_length else None
     return None if reason is None else reason_text(reason)
 
 
 def _once_each(fields: list[tuple[str, object]]) -> None:
-    """Refuse what others read otherwise: RFC 8259 leaves open which of two fields counts."""
+    """Refuse duplicate fields: RFC 8259 does not define which one counts."""
     seen: set[str] = set()
     for name, _ in fields:
         if name in seen:
-            raise UsageError(f"{printable(name)} is there twice: send it once")
+            raise UsageError(f"{printable(name)} appears twice: send it once")
         seen.add(name)

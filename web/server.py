@@ -1,4 +1,4 @@
-"""Serves the app with waitress: threads enough for everybody who watches, and an end in order."""
+"""The waitress server, with enough threads for viewers and an orderly shutdown."""
 
 import threading
 from collections.abc import Callable
@@ -23,8 +23,10 @@ _ACCEPTED_AT_ONCE = 100
 
 class Server:
     """
-    Listens on `host` and `port` (0: any that is free) from the beginning; answers in `run`, until
-    `stop` is called from another thread, or SIGINT or SIGTERM raises KeyboardInterrupt.
+    Listens on `host` and `port` (0: any free port) once created.
+
+    `run` answers requests until another thread calls `stop`, or SIGINT or SIGTERM raises
+    KeyboardInterrupt.
     """
 
     def __init__(
@@ -45,19 +47,19 @@ class Server:
                 map=self._map,
                 host=host,
                 port=port,
-                # Whoever watches the page holds a thread.
+                # Each viewer occupies a thread.
                 threads=_THREADS + WATCHERS,
-                # So that it is seen when somebody who watches has gone.
+                # Detects viewers that disconnected.
                 channel_request_lookahead=1,
                 channel_timeout=IDLE_SECONDS,
                 cleanup_interval=_CLEANUP_SECONDS,
-                # The listening sockets count as well.
+                # The listening sockets count, too.
                 connection_limit=self._most + _LISTENING,
                 max_request_body_size=LARGEST_BODY,
                 ident=None,
             )
             for listening in self._map.values():
-                # One for each address that `host` has.
+                # One per address of `host`.
                 if hasattr(listening, "channel_class"):
                     listening.channel_class = connection
                     listening.handle_accept = partial(self._accept, listening.handle_accept)
@@ -68,7 +70,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of the server."""
         listening = getattr(self._server, "effective_listen", None) or [
             (self._server.effective_host, self._server.effective_port)
         ]
@@ -87,7 +89,7 @@ class Server:
             self._end()
 
     def _accept(self, accept: Callable[[], None]) -> None:
-        """Take several at once: each round of the loop looks at every connection there is."""
+        """Accept several connections per round, since a round checks every connection."""
         for _ in range(_ACCEPTED_AT_ONCE):
             before = len(self._map)
             accept()
@@ -99,7 +101,7 @@ class Server:
         self._site.feed.stop()
 
     def _end(self) -> None:
-        """Those who watch go first, so that nobody is waited for in vain."""
+        """End the viewers first, so the shutdown does not wait for them."""
         self._site.feed.stop()
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=_DRAIN_SECONDS)
         for channel in list(self._map.values()):

@@ -1,4 +1,4 @@
-"""The key sessions are signed with, in the state directory."""
+"""The key that signs sessions, in the state directory."""
 
 import os
 import secrets
@@ -14,9 +14,10 @@ _BYTES = 32
 
 def session_key(state_dir: Path) -> bytes:
     """
-    The key, made when there is none; ConfigError for one that others may read, or that is no key.
+    Return the key, and create it if there is none.
 
-    Removing the file signs everybody out.
+    Raises ConfigError for a file that others may read or that holds no key. Removing the file
+    signs everybody out.
     """
     path = state_dir / FILE_NAME
     try:
@@ -24,15 +25,15 @@ def session_key(state_dir: Path) -> bytes:
         _make(path)
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise ConfigError(
-                f"{path} can be read by others, who could sign in as anybody: remove it, and it is "
-                "made anew"
+                f"{path} can be read by other users, who could forge sign-ins: remove it, and floe "
+                "creates a new one"
             )
         key = path.read_bytes()
     except OSError as error:
         out = disk_fix(error)
         raise ConfigError(f"{path} cannot be used: {error.strerror}; {out}") from error
     if len(key) != _BYTES:
-        raise ConfigError(f"{path} is no session key: remove it, and it is made anew")
+        raise ConfigError(f"{path} is not a session key: remove it, and floe creates a new one")
     return key
 
 
@@ -44,7 +45,7 @@ def _make(path: Path) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(_BYTES))
-        # Unlike a rename, a link never replaces the key that another process has just made.
+        # A link never replaces a key that another process just created; a rename would.
         os.link(draft, path)
     except FileExistsError:
         return

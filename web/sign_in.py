@@ -1,4 +1,4 @@
-"""Signing in and out, where web.auth names an OpenID provider."""
+"""Sign in and out with an OpenID provider."""
 
 import re
 import secrets
@@ -13,7 +13,7 @@ from web.oidc_client import Provider
 from web.site import the_site
 
 _LASTS = 600
-# A page of ours and nothing that a browser could take for another host.
+# A path on this site that no browser reads as another host.
 _OWN_PLACE = re.compile(r"/(?![/\\])[A-Za-z0-9/_.~%?&=+:,-]{0,500}")
 
 sign_in = Blueprint("sign_in", __name__)
@@ -21,7 +21,7 @@ sign_in = Blueprint("sign_in", __name__)
 
 @sign_in.get("/sign-in")
 def offer() -> str | Response:
-    """The page that offers it; whoever is signed in already goes on to where they wanted."""
+    """Show the sign-in page, or redirect visitors who are signed in."""
     place = _own_place(request.args.get("next", "/"))
     if visitor() is not None:
         return redirect(place if not place.startswith("/sign-in") else url_for("pages.now"), 303)
@@ -43,12 +43,16 @@ def callback() -> Response:
     now = site.platform.engine.clock.now().timestamp()
     asked = session.pop("signing_in", None)
     if not isinstance(asked, dict) or now - asked["since"] > _LASTS:
-        raise AuthorizationError("This sign-in is too old, or began in another browser: begin anew")
+        raise AuthorizationError(
+            "This sign-in is too old, or began in another browser: start again"
+        )
     if not secrets.compare_digest(request.args.get("state", "").encode(), asked["state"].encode()):
-        raise AuthorizationError("This answer belongs to another sign-in: begin anew")
+        raise AuthorizationError("This answer belongs to another sign-in: start again")
     code = request.args.get("code", "")
     if not code or "error" in request.args:
-        raise AuthorizationError("The provider did not sign you in: begin anew, or ask who runs it")
+        raise AuthorizationError(
+            "The provider did not sign you in: start again, or ask its administrator"
+        )
     token = _provider().id_token(code, asked["verifier"])
     keep(site.entrance.signed_in(token, asked["nonce"]), now)
     return redirect(_own_place(asked["next"]), 303)
@@ -65,7 +69,7 @@ def leave() -> Response:
 def _provider() -> Provider:
     provider = the_site().provider
     if provider is None:
-        raise AuthorizationError("Nobody signs in here: web.auth.mode is not oidc")
+        raise AuthorizationError("Sign-in is off: web.auth.mode is not oidc")
     return provider
 
 

@@ -1,4 +1,4 @@
-"""What every view is given: the platform, who may see it, and how it is told of changes."""
+"""The site: the services that every view uses."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,26 +16,28 @@ from web.event_feed import Feed
 from web.oidc_client import Provider
 from web.status_cache import Board
 
-# Why something this server needs does not answer; None when it does.
+# Returns why a dependency fails, or None.
 Ready = Callable[[], str | None]
 
 
 def nothing_counted() -> str:
-    """For a server that counts nothing else."""
+    """Return no metrics."""
     return ""
 
 
 def no_thread(_change_id: str) -> str | None:
-    """For a server without Slack."""
+    """Return no thread, for a server without Slack."""
     return None
 
 
 @dataclass(frozen=True)
 class Site:
     """
-    `groups` are those that rules speak of: only they are kept of a sign-in. `checks` are what
-    /readyz asks, by name, beside the registry and the store. `thread` is where
-    a change is talked about, `metrics` what others count, as text for Prometheus.
+    The services of a server.
+
+    `groups` are the ones that rules name; a session keeps only these. `checks` are further checks
+    of /readyz, by name. `thread` links a change to its Slack thread, and `metrics` returns further
+    metrics as Prometheus text.
     """
 
     platform: Platform
@@ -61,6 +63,6 @@ class Site:
 
 
 def the_site() -> Site:
-    """The site of the request under way."""
+    """Return the site of the current request."""
     site: Site = current_app.extensions["floe"]
     return site

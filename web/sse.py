@@ -1,4 +1,4 @@
-"""Server-sent events: whoever watches is told that something moved, and asks what."""
+"""Server-sent events: viewers learn that a change moved, and fetch the page."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from web.site import the_site
 
 _HEARTBEAT_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
-# Browsers come back by themselves; so nobody holds a thread for ever.
+# Browsers reconnect by themselves, so no viewer keeps a thread for ever.
 _LONGEST_SECONDS = 300.0
 
 stream = Blueprint("stream", __name__)
@@ -20,13 +20,13 @@ stream = Blueprint("stream", __name__)
 
 @stream.get("/events")
 def events() -> Response:
-    """`moved` events, each with the change and what happened to it."""
+    """Stream `moved` events with the change and the kind of event."""
     if not may_look():
-        raise UnauthenticatedError("Sign in to follow what happens")
+        raise UnauthenticatedError("Sign in to follow events")
     feed = the_site().feed
     if not feed.enter():
-        # The page asks every few seconds instead.
-        return Response("All places are taken: ask again later\n", 503, {"Retry-After": "30"})
+        # The page then polls every few seconds.
+        return Response("Too many viewers: try again later\n", 503, {"Retry-After": "30"})
     gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", _present)
     answer = Response(_told(feed, _after(feed), gone), mimetype="text/event-stream")
     answer.call_on_close(feed.leave)
@@ -51,11 +51,11 @@ def _told(feed: Feed, last: int, gone: Callable[[], bool]) -> Iterator[bytes]:
 
 
 def _after(feed: Feed) -> int:
-    """Where the browser was, if it comes back, and never beyond where we are."""
+    """Return the last event that a reconnecting browser has seen, at most the newest one."""
     said = request.headers.get("Last-Event-ID", "")
     return min(int(said), feed.last) if said.isdecimal() and len(said) < 18 else feed.last
 
 
 def _present() -> bool:
-    """For servers that cannot tell."""
+    """Return True: this server cannot detect disconnects."""
     return False

@@ -1,4 +1,4 @@
-"""What runs where, for many viewers at once: asked once for all, remembered for bad times."""
+"""The status for many viewers: read once for all, and remembered while the registry is down."""
 
 import threading
 from concurrent.futures import Future, wait
@@ -12,7 +12,7 @@ from engine.domain.errors import PromotionError, RegistryUnavailableError, Store
 from engine.domain.status import EnvironmentStatus
 
 _FRESH = timedelta(seconds=2)
-# Who looks while the registry is down is not kept waiting by it every time.
+# While the registry is down, viewers do not wait for it each time.
 _AGAIN = timedelta(seconds=5)
 _LIST_AGAIN = timedelta(minutes=1)
 _KEEP_ANYWAY = timedelta(minutes=1)
@@ -22,8 +22,8 @@ _PATIENCE_SECONDS = 2.0
 @dataclass(frozen=True)
 class Seen:
     """
-    `rows` as they were at `at`: now, unless `error` says why not. `pending` are the open changes,
-    oldest first, unless `store_error` says why they are not known.
+    A snapshot. `rows` are from the time `at`: now, unless `error` gives a reason. `pending` are
+    the open changes, oldest first, unless `store_error` says why they are unknown.
     """
 
     rows: tuple[EnvironmentStatus, ...]
@@ -44,7 +44,7 @@ class Seen:
 
 
 class Board:
-    """`look` costs the registry one question every two seconds, however many look."""
+    """Reads the status from the registry at most every two seconds, for any number of viewers."""
 
     def __init__(self, platform: Platform, records: Records) -> None:
         self._platform = platform
@@ -71,11 +71,11 @@ class Board:
             wait([asking], _PATIENCE_SECONDS if known else None)
             known = asking.result() if asking.done() else _late(known)
         if known is None:
-            raise AssertionError("the registry was asked, and neither answered nor failed")
+            raise AssertionError("the registry neither answered nor failed")
         return self._with_pending(known)
 
     def expire(self) -> None:
-        """Something happened: the next look asks anew."""
+        """Expire the snapshot, so the next view reads again."""
         with self._lock:
             self._expired = True
 
@@ -101,7 +101,7 @@ class Board:
     def _published(
         self, rows: tuple[EnvironmentStatus, ...], now: datetime
     ) -> tuple[EnvironmentStatus, ...]:
-        """Lists the tags at most once a minute, as a repository may have thousands."""
+        """List tags at most once a minute, since a repository may have thousands."""
         if self._listed_at is None or now - self._listed_at > _LIST_AGAIN:
             named = self._platform.engine.published(rows)
             self._versions = {row.name: row.published for row in named if row.published}
@@ -115,7 +115,7 @@ class Board:
         now = seen.at
         if now is None:
             return
-        # What was known of an environment that cannot be read stays.
+        # Keep the last known row of an environment that cannot be read.
         rows = [row for row in seen.rows if row.error is None]
         same = self._known is not None and self._known.rows == seen.rows
         if same and self._kept_at is not None and now - self._kept_at < _KEEP_ANYWAY:
@@ -124,11 +124,11 @@ class Board:
             self._records.kept.see([CachedStatus(row, now) for row in rows])
             self._kept_at = now
         except StoreUnavailableError:
-            # It would be missed only by a server that starts while the registry is down.
+            # Only a server that starts while the registry is down would miss it.
             self._kept_at = None
 
     def _remembered(self, error: PromotionError) -> Seen:
-        """What the registry said last, in this run or in an earlier one."""
+        """Return the last rows from the registry, of this run or an earlier one."""
         if self._known is not None and self._known.rows:
             return replace(self._known, error=error)
         try:
@@ -149,5 +149,7 @@ class Board:
 def _late(known: Seen | None) -> Seen | None:
     if known is None or known.error:
         return known
-    slow = RegistryUnavailableError("The registry has not answered yet: this is what it said last")
+    slow = RegistryUnavailableError(
+        "The registry has not answered yet: these are its last known rows"
+    )
     return replace(known, error=slow)

@@ -1,4 +1,4 @@
-"""Versions by environments: where each of late is, was, is going, or failed to go."""
+"""The version matrix: where each recent version is, was, goes, or failed to go."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """`state` is a key of WORDS; `change` is the change to read about, where there is one."""
+    """A cell. `state` is a key of WORDS; `change` links to the change, if any."""
 
     environment: str
     state: str
@@ -41,7 +41,7 @@ class Row:
 
 
 def grid(site: Site, seen: Seen) -> tuple[Row, ...]:
-    """Those of late, by version; StoreUnavailableError when the copy of the records is not read."""
+    """Return recent versions; StoreUnavailableError if the record copy cannot be read."""
     kept = site.records.kept
     flights = {(c.version, c.target): c.id for c in seen.pending}
     try:
@@ -67,7 +67,7 @@ def grid(site: Site, seen: Seen) -> tuple[Row, ...]:
             return Cell(name, "was")
         if place in failed:
             return Cell(name, "failed", failed[place])
-        # What is further along the path was there, and builds leave no record.
+        # A version further along the path was here before; builds leave no record.
         return Cell(name, "published" if name == names[0] else "never")
 
     newest = sorted(versions, key=rank, reverse=True)

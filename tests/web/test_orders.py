@@ -276,5 +276,5 @@ def test_a_field_that_is_there_twice_is_refused_whichever_would_have_counted(api
         content_type="application/json",
     )
 
-    assert document(answer, 400)["error"]["message"] == "to is there twice: send it once"
+    assert document(answer, 400)["error"]["message"] == "to appears twice: send it once"
     assert api.stage.platform.store.recent(9) == ()

@@ -50,7 +50,7 @@ def test_what_a_lifted_lock_stopped_blocks_nothing(stage: Stage) -> None:
     engine.run(parse_unlock_request(engine.path, "staging", alice, TRACE, "solved"), SILENT)
 
     page, [_dev, lifted, _prod] = first_page(stage)
-    blocking = page.partition("What's blocking")[2].partition("What happened")[0]
+    blocking = page.partition("What's blocking")[2].partition("Latest events")[0]
     assert f'id="obstacle-{change.id}"' not in page
     assert "INC-7" not in blocking
     assert "Nothing. No environment is locked" in blocking

@@ -93,7 +93,7 @@ def test_what_blocks_comes_first_and_says_why(stage: Stage) -> None:
     page = stage.get("/")
 
     assert refused.state.value == "blocked"
-    assert page.index("What's blocking") < page.index("What happened")
+    assert page.index("What's blocking") < page.index("Latest events")
     assert f'href="/changes/{refused.id}"' in page
     assert "is not authorized to promote to" in page
 
@@ -128,9 +128,9 @@ def test_filters_stand_in_the_address(stage: Stage) -> None:
 
 
 def records(page: str) -> list[str]:
-    """The `What` of every record on a page of the history."""
+    """The `Event` of every record on a page of the history."""
     table = page[page.rindex("<tbody") :]
-    return re.findall(r'<td role="cell" class="what">([^<]+?)(?: <span|</td>)', table)
+    return re.findall(r'<td role="cell" class="event">([^<]+?)(?: <span|</td>)', table)
 
 
 def test_pages_of_the_history_follow_one_another(stage: Stage) -> None:
@@ -152,9 +152,9 @@ def test_pages_of_the_history_follow_one_another(stage: Stage) -> None:
     [
         ("environment=moon", "is not an environment"),
         ("version=latest", "is not a version"),
-        ("since=whenever", "is no time"),
-        ("after=here", "is no place in the history"),
-        ("limit=0", "is no size of a page"),
+        ("since=whenever", "is not a time"),
+        ("after=here", "is not a history cursor"),
+        ("limit=0", "limit must be 1 to"),
         ("kind=party", "is not a kind of record"),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_change_tells_its_whole_story(stage: Stage) -> None:
 
     page = stage.get(f"/changes/{change}")
 
-    for said in ("tests", "passed", "asked for", "approved", BOB, TRACE_TEXT, "no. 1 of prod"):
+    for said in ("tests", "passed", "requested", "approved", BOB, TRACE_TEXT, "no. 1 of prod"):
         assert said in page, said
     assert "linked from the head" in page
     assert "ran</pre>" in page or "ran\n</pre>" in page
@@ -254,7 +254,7 @@ def test_what_is_not_there_is_a_page_that_says_so(stage: Stage, path: str) -> No
     answer = stage.client.get(path)
 
     assert answer.status_code == 404
-    assert "Back to what runs where" in answer.text
+    assert "Back to the status" in answer.text
 
 
 def test_the_first_view_is_small_and_asks_nobody_else(stage: Stage) -> None:

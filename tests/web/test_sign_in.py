@@ -104,7 +104,7 @@ def test_who_signed_in_here_is_who_they_are_elsewhere(place: Place) -> None:
             f"/changes/{mine.id}/approve", data={"csrf": token}, follow_redirects=True
         )
 
-    assert "You asked for it" in page
+    assert "You requested this change" in page
     assert "cannot also approve it" in refused.text
     assert place.stage.platform.changes.get(mine.id).state is ChangeState.AWAITING_APPROVAL
 
@@ -242,7 +242,7 @@ def test_the_key_of_sessions_is_kept_and_for_this_user_only(tmp_path: Path) -> N
     assert len(first) == 32
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     file.chmod(0o644)
-    with pytest.raises(ConfigError, match="can be read by others"):
+    with pytest.raises(ConfigError, match="can be read by other users"):
         session_key(tmp_path / "state")
 
 
@@ -250,5 +250,5 @@ def test_a_key_that_is_none_is_said(tmp_path: Path) -> None:
     (tmp_path / "web.key").write_bytes(json.dumps("short").encode())
     (tmp_path / "web.key").chmod(0o600)
 
-    with pytest.raises(ConfigError, match="is no session key"):
+    with pytest.raises(ConfigError, match="is not a session key"):
         session_key(tmp_path)

@@ -120,7 +120,7 @@ def test_a_defect_of_whoever_is_told_first_silences_nobody(stage: Stage, url: st
             failed.set()
             raise ZeroDivisionError("whoever is told has a defect")
 
-    stage.app.extensions["floe"].feed.told.append(fail_once)
+    stage.app.extensions["floe"].feed.listeners.append(fail_once)
     with httpx.stream("GET", f"{url}/events", timeout=60) as answer:
         lines = answer.iter_lines()
         next(lines)

@@ -170,7 +170,7 @@ def test_a_registry_that_is_down_is_said_and_what_it_said_last_is_shown(tmp_path
     assert "The registry does not answer" in page
     assert "Last known" in page
     assert "dev → staging" in history
-    assert "What is shown was read before" in history
+    assert "These rows were read before" in history
     assert (status.status_code, past.status_code, ready.status_code) == (503, 503, 503)
     assert status.json is not None
     assert status.json["error"]["details"]["last_known"][1]["version"] == "v1.0.0"
