@@ -1,4 +1,4 @@
-"""Facts: declared before they are used, read once, side by side."""
+"""Facts: declared before use, and read once, in parallel."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from engine.domain.errors import RegistryUnavailableError, UsageError
 
 
 class Weather(Facts):
-    """A context whose readings are counted, and meet each other."""
+    """A context that counts its readings; two of them wait for each other."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         super().__init__(pool)
@@ -45,7 +45,7 @@ class Weather(Facts):
 
     @Fact
     def misread(self) -> str:
-        raise UsageError("what is the weather of 'x'?")
+        raise UsageError("'x' is not a place")
 
 
 class MountainWeather(Weather):
@@ -60,7 +60,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield running
 
 
-def test_a_fact_nobody_declared_is_a_defect_and_not_a_request(pool: ThreadPoolExecutor) -> None:
+def test_undeclared_fact_is_an_error_without_a_request(pool: ThreadPoolExecutor) -> None:
     weather = Weather(pool)
 
     with pytest.raises(RuntimeError, match="'sky' is used without being declared"):
@@ -69,7 +69,7 @@ def test_a_fact_nobody_declared_is_a_defect_and_not_a_request(pool: ThreadPoolEx
     assert weather.readings == []
 
 
-def test_facts_fetched_together_are_read_side_by_side(pool: ThreadPoolExecutor) -> None:
+def test_facts_fetched_together_are_read_in_parallel(pool: ThreadPoolExecutor) -> None:
     weather = Weather(pool)
 
     weather.fetch([Weather.wind, Weather.rain])
@@ -77,7 +77,7 @@ def test_facts_fetched_together_are_read_side_by_side(pool: ThreadPoolExecutor) 
     assert (weather.wind, weather.rain) == (3, 5)
 
 
-def test_a_fact_is_read_once_however_many_need_it(pool: ThreadPoolExecutor) -> None:
+def test_fact_is_read_once(pool: ThreadPoolExecutor) -> None:
     weather = Weather(pool)
 
     weather.fetch([Weather.forecast, Weather.sky, Weather.forecast])
@@ -87,7 +87,7 @@ def test_a_fact_is_read_once_however_many_need_it(pool: ThreadPoolExecutor) -> N
     assert weather.readings == ["sky"]
 
 
-def test_a_context_reads_its_own_fact_where_its_base_is_named(pool: ThreadPoolExecutor) -> None:
+def test_overridden_fact_of_a_context_is_read(pool: ThreadPoolExecutor) -> None:
     weather = MountainWeather(pool)
 
     weather.fetch([Weather.sky])
@@ -102,7 +102,7 @@ def test_a_context_reads_its_own_fact_where_its_base_is_named(pool: ThreadPoolEx
         ([Weather.sky, Weather.misread, Weather.broken], UsageError),
     ],
 )
-def test_the_first_failure_in_the_order_asked_for_is_told(
+def test_first_failure_in_order_is_raised(
     pool: ThreadPoolExecutor, facts: list[Fact[str]], first: type[Exception]
 ) -> None:
     weather = Weather(pool)
@@ -111,7 +111,7 @@ def test_the_first_failure_in_the_order_asked_for_is_told(
         weather.fetch(facts)
 
 
-def test_a_fact_that_was_not_read_can_be_left_alone(pool: ThreadPoolExecutor) -> None:
+def test_peek_does_not_read_a_fact(pool: ThreadPoolExecutor) -> None:
     weather = Weather(pool)
 
     weather.fetch([Weather.sky])

@@ -1,4 +1,4 @@
-"""Checks judge what was fetched for them: each declares what it needs and reads nothing itself."""
+"""Checks declare their facts, and read nothing themselves."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +53,7 @@ CASES = [(request, check) for request in REQUESTS for check in checks_of(request
 
 
 class Watched:
-    """A registry that writes down what is asked of it."""
+    """A registry that records the methods that are called."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -94,7 +94,7 @@ def watched(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Watched]
 
 
 @pytest.mark.parametrize(("request_", "check"), CASES, ids=lambda case: getattr(case, "name", ""))
-def test_a_check_reads_nothing_beyond_what_it_declares(
+def test_check_reads_only_its_declared_facts(
     watched: Watched, tmp_path: Path, request_: Request, check: AnyCheck
 ) -> None:
     registry = cast(Registry, watched)

@@ -1,4 +1,4 @@
-"""Contents to compare, and the analysis of going from one to the other."""
+"""Helpers that build contents and analyze a return from one to another."""
 
 from datetime import UTC, datetime
 
@@ -12,12 +12,12 @@ BARE = ManifestView(schema_version=2)
 
 
 def content(**layers: JSON) -> Content:
-    """An artifact whose layers were read already; `_` in a name stands for a dot."""
+    """Build the content of an artifact from its layers; `_` in a name stands for a dot."""
     return Content(BARE, {name.replace("_", "."): layer for name, layer in layers.items()})
 
 
 def impact(current: JSON, target: JSON) -> ImpactAnalysis:
-    """Of artifacts with one document each."""
+    """Analyze the impact between two artifacts with one document each."""
     before, after = content(compiled_json=current), content(compiled_json=target)
     return impact_analysis(before, after, [], NOW)
 

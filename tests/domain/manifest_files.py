@@ -1,4 +1,4 @@
-"""Manifests written to disk and read as the command line does."""
+"""Helpers that write manifests to disk and load them like the command line."""
 
 from pathlib import Path
 from textwrap import dedent, indent
@@ -12,7 +12,7 @@ EMBEDDED = "uri: oci-layout:./registry"
 
 
 def manifest(*, registry: str = EMBEDDED, promotion: str = "", rest: str = "") -> str:
-    """A manifest whose sections are given as blocks of YAML."""
+    """Build a manifest from sections of YAML."""
     text = "apiVersion: floe.dev/v1\nkind: Manifest\nartifacts:\n  registry:\n"
     text += indent(dedent(registry).strip(), "    ") + "\n"
     if promotion:
@@ -33,7 +33,7 @@ def refused(directory: Path, text: str, **environ: str) -> ConfigError:
 
 
 def problems(directory: Path, text: str, **environ: str) -> list[str]:
-    """`path: message` for everything that is wrong."""
+    """List all problems as `path: message`."""
     listed = refused(directory, text, **environ).details["problems"]
     assert isinstance(listed, list)
     return [f"{problem['path']}: {problem['message']}" for problem in listed]

@@ -1,4 +1,4 @@
-"""Records to test with: one of every kind, with every field set."""
+"""Sample records: one of every kind, with every field set."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What manifest.yaml means when nothing is wrong with it."""
+"""The configuration from a valid manifest.yaml."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ gate_commands: {tests: "pytest -q"}
 
 
 @pytest.mark.requirement("FR-001b")
-def test_without_promotion_the_path_is_dev_staging_prod_with_nothing_but_policy_compliance(
+def test_default_path_is_dev_staging_prod_without_command_gates(
     tmp_path: Path,
 ) -> None:
     config = load(tmp_path, manifest())
@@ -48,7 +48,7 @@ def test_a_gate_takes_the_shared_command_split_without_a_shell(tmp_path: Path) -
 
 
 @pytest.mark.requirement("FR-009")
-def test_the_environments_own_gate_entries_win_over_the_defaults_key_by_key(
+def test_gate_entries_of_an_environment_override_the_defaults_per_key(
     tmp_path: Path,
 ) -> None:
     config = load(
@@ -88,7 +88,7 @@ def test_the_environments_own_gate_entries_win_over_the_defaults_key_by_key(
         (300, "", "", "", "", ""),
     ],
 )
-def test_the_timeout_said_nearest_to_the_gate_counts(
+def test_nearest_timeout_of_a_gate_wins(
     tmp_path: Path,
     seconds: int,
     own: str,
@@ -109,7 +109,7 @@ def test_the_timeout_said_nearest_to_the_gate_counts(
 
 
 @pytest.mark.requirement("FR-054")
-def test_scan_rules_beside_a_shared_command_hold_where_nothing_nearer_says_otherwise(
+def test_scan_rules_of_a_shared_command_apply_unless_overridden(
     tmp_path: Path,
 ) -> None:
     config = load(
@@ -136,7 +136,7 @@ def test_scan_rules_beside_a_shared_command_hold_where_nothing_nearer_says_other
 
 @pytest.mark.requirement("FR-054")
 @pytest.mark.requirement("FR-055")
-def test_a_scan_is_judged_as_its_entry_says_and_by_critical_and_high_where_it_says_nothing(
+def test_scan_rules_of_an_entry_apply_and_default_to_critical_and_high(
     tmp_path: Path,
 ) -> None:
     config = load(
@@ -165,7 +165,7 @@ def test_a_scan_is_judged_as_its_entry_says_and_by_critical_and_high_where_it_sa
 @pytest.mark.requirement("FR-046")
 @pytest.mark.requirement("FR-047")
 @pytest.mark.requirement("FR-053")
-def test_authorization_tells_an_absent_list_from_an_empty_one(tmp_path: Path) -> None:
+def test_absent_authorization_list_differs_from_an_empty_one(tmp_path: Path) -> None:
     config = load(
         tmp_path,
         manifest(
@@ -188,7 +188,7 @@ def test_authorization_tells_an_absent_list_from_an_empty_one(tmp_path: Path) ->
 
 
 @pytest.mark.requirement("FR-021")
-def test_enforcement_is_enforce_unless_the_file_says_otherwise_for_all_or_for_one_target(
+def test_enforcement_defaults_to_enforce_and_can_be_set_per_target(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "release.pub").write_text("-----BEGIN PUBLIC KEY-----")
@@ -215,7 +215,7 @@ def test_enforcement_is_enforce_unless_the_file_says_otherwise_for_all_or_for_on
     assert config.warnings == ("signatures are not verified for: dev",)
 
 
-def test_without_verification_it_is_off_everywhere_and_a_warning_says_so(tmp_path: Path) -> None:
+def test_without_verification_signatures_are_off_with_a_warning(tmp_path: Path) -> None:
     config = load(tmp_path, manifest())
 
     assert {environment.signature for environment in config.path.environments} == {Enforcement.OFF}
@@ -224,7 +224,7 @@ def test_without_verification_it_is_off_everywhere_and_a_warning_says_so(tmp_pat
     )
 
 
-def test_a_lock_stands_in_the_file_with_who_when_and_why(tmp_path: Path) -> None:
+def test_lock_in_the_file_has_person_time_and_reason(tmp_path: Path) -> None:
     config = load(
         tmp_path,
         manifest(
@@ -245,7 +245,7 @@ def test_a_lock_stands_in_the_file_with_who_when_and_why(tmp_path: Path) -> None
     )
 
 
-def test_the_state_directory_is_beside_the_manifest_unless_another_is_named(
+def test_state_directory_defaults_to_the_directory_of_the_manifest(
     tmp_path: Path,
 ) -> None:
     assert load(tmp_path, manifest()).state_dir == tmp_path / ".floe"
@@ -259,7 +259,7 @@ def test_top_level_keys_of_other_tools_are_ignored(tmp_path: Path) -> None:
     assert str(config.path) == "dev -> staging -> prod"
 
 
-def test_faces_and_people_have_their_defaults(tmp_path: Path) -> None:
+def test_identity_slack_and_web_have_defaults(tmp_path: Path) -> None:
     config = load(
         tmp_path,
         manifest(
@@ -283,7 +283,7 @@ def test_faces_and_people_have_their_defaults(tmp_path: Path) -> None:
     assert config.identity.trust_os_user is False
 
 
-def test_the_example_manifest_runs_as_it_is() -> None:
+def test_example_manifest_loads_unchanged() -> None:
     config = load_config(Path(__file__).parents[2] / "manifest.yaml", {})
 
     assert str(config.path) == "dev -> staging -> prod"

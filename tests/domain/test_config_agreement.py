@@ -1,4 +1,4 @@
-"""Values that are right alone and wrong together."""
+"""Values of the manifest that contradict each other."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def environment(extra: str) -> str:
 @pytest.mark.parametrize(
     "name", ["Prod", "pre_prod", "pre.prod", "-prod", "prod-", "", "latest", "none", "äöü"]
 )
-def test_environment_names_that_could_not_be_told_apart_in_tags_are_refused(
+def test_environment_names_that_are_ambiguous_in_tags_are_refused(
     tmp_path: Path, name: str
 ) -> None:
     (found,) = problems(tmp_path, manifest(promotion=f"environments: [{{name: '{name}'}}]"))
@@ -32,7 +32,7 @@ def test_an_environment_is_not_named_like_a_rollback(tmp_path: Path, name: str) 
     assert found == f"{FIRST}.name: '{name}' is reserved in tags: choose another name"
 
 
-def test_similar_names_may_stand_side_by_side_and_equal_ones_may_not(tmp_path: Path) -> None:
+def test_similar_names_are_allowed_and_equal_ones_are_not(tmp_path: Path) -> None:
     config = load(
         tmp_path,
         manifest(promotion="environments: [{name: pre-prod}, {name: prod}, {name: eu-rollback}]"),
@@ -54,7 +54,7 @@ def test_a_path_needs_an_environment(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("FR-046")
-def test_an_authorization_that_admits_nobody_is_refused(tmp_path: Path) -> None:
+def test_authorization_with_two_empty_lists_is_refused(tmp_path: Path) -> None:
     text = environment("authorization: {allowed_groups: [], allowed_operators: []}")
 
     (found,) = problems(tmp_path, text)
@@ -96,9 +96,7 @@ def test_an_authorization_that_admits_nobody_is_refused(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_rules_that_contradict_themselves_are_refused(
-    tmp_path: Path, extra: str, said: str
-) -> None:
+def test_contradictory_rules_are_refused(tmp_path: Path, extra: str, said: str) -> None:
     (found,) = problems(tmp_path, environment(extra))
 
     assert found.startswith(f"{FIRST}.{said}")
@@ -143,7 +141,7 @@ def test_approvals_may_be_met_by_groups_or_by_enough_operators(tmp_path: Path) -
         ),
     ],
 )
-def test_verification_that_could_verify_nothing_is_refused(
+def test_verification_without_keys_and_issuers_is_refused(
     tmp_path: Path, verification: str, said: str
 ) -> None:
     (tmp_path / "key.pub").write_text("key")
@@ -202,15 +200,13 @@ def test_verification_that_is_off_everywhere_needs_no_key(tmp_path: Path) -> Non
         ("trust_os_user: 'yes'", "trust_os_user: must be true or false"),
     ],
 )
-def test_identities_that_could_be_taken_for_each_other_are_refused(
-    tmp_path: Path, identity: str, said: str
-) -> None:
+def test_ambiguous_aliases_are_refused(tmp_path: Path, identity: str, said: str) -> None:
     (found,) = problems(tmp_path, manifest(rest=f"identity: {{{identity}}}"))
 
     assert found.startswith(f"identity.{said}")
 
 
-def test_the_operating_systems_user_is_believed_with_the_embedded_registry_only(
+def test_trust_os_user_needs_the_embedded_registry(
     tmp_path: Path,
 ) -> None:
     trusting = "identity: {trust_os_user: true}"
@@ -241,7 +237,9 @@ def test_the_operating_systems_user_is_believed_with_the_embedded_registry_only(
         ),
     ],
 )
-def test_faces_that_could_not_work_are_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_slack_and_web_settings_that_cannot_work_are_refused(
+    tmp_path: Path, text: str, said: str
+) -> None:
     (found,) = problems(tmp_path, manifest(rest=text), S="secret")
 
     assert found.startswith(said)
@@ -260,15 +258,13 @@ def test_faces_that_could_not_work_are_refused(tmp_path: Path, text: str, said: 
         ("{backend: [oci]}", ".backend: must be text"),
     ],
 )
-def test_an_audit_backend_that_could_not_be_written_is_refused(
-    tmp_path: Path, audit: str, said: str
-) -> None:
+def test_incomplete_audit_backend_is_refused(tmp_path: Path, audit: str, said: str) -> None:
     (found,) = problems(tmp_path, manifest(promotion=f"audit: {audit}"))
 
     assert found.startswith(f"artifacts.promotion.audit{said}")
 
 
-def test_two_policies_do_not_share_a_name(tmp_path: Path) -> None:
+def test_policies_with_equal_names_are_refused(tmp_path: Path) -> None:
     promotion = "policies: [{name: a, rule: 'true'}, {name: a, rule: 'false'}]"
 
     (found,) = problems(tmp_path, manifest(promotion=promotion))

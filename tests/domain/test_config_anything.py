@@ -1,4 +1,4 @@
-"""Whatever stands in the file, the answer is a configuration or a list of problems."""
+"""Any file content gives a configuration or a list of problems."""
 
 import copy
 import tempfile
@@ -31,7 +31,7 @@ VALUES = st.recursive(
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of every value in the tree, but the root's."""
+    """The paths of all values in the tree, without the root."""
     entries: list[tuple[Any, Any]] = list(value.items()) if isinstance(value, dict) else []
     if isinstance(value, list):
         entries = list(enumerate(value))
@@ -40,7 +40,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def replace(tree: Any, path: tuple[Any, ...], value: Any) -> None:
-    """Put `value` at `path`, unless an earlier replacement took the place away."""
+    """Put `value` at `path`, unless an earlier replacement removed the path."""
     *parents, last = path
     for key in parents:
         if not has(tree, key):
@@ -61,7 +61,7 @@ TREE = yaml.safe_load(SPECIFIED)
 
 @settings(max_examples=150, deadline=None)
 @given(replaced=st.lists(st.tuples(st.sampled_from(places(TREE)), VALUES), min_size=1, max_size=3))
-def test_no_value_anywhere_is_answered_with_a_traceback(
+def test_any_value_loads_or_gives_a_list_of_problems(
     replaced: list[tuple[tuple[Any, ...], Any]],
 ) -> None:
     tree = copy.deepcopy(TREE)

@@ -1,4 +1,4 @@
-"""What decides is in the policy digest, and nothing else is."""
+"""The policy digest contains all rules, and no other settings."""
 
 from pathlib import Path
 
@@ -43,13 +43,13 @@ def digests(
     )
 
 
-def test_a_digest_is_a_digest(keys: Path) -> None:
+def test_policy_and_environment_digests_are_sha256(keys: Path) -> None:
     for digest in digests(keys):
         assert digest.startswith("sha256:")
         assert len(digest) == 71
 
 
-def test_an_environment_that_is_none_has_no_digest(keys: Path) -> None:
+def test_unknown_environment_has_no_digest(keys: Path) -> None:
     config = load(keys, manifest(registry=REGISTRY, promotion=PROMOTION))
 
     with pytest.raises(UsageError, match="'qa' is not an environment"):
@@ -70,7 +70,7 @@ def test_an_environment_that_is_none_has_no_digest(keys: Path) -> None:
     ],
 )
 @pytest.mark.requirement("AP-001")
-def test_a_rule_of_one_environment_changes_its_digest_and_not_the_others(
+def test_rule_of_an_environment_changes_only_its_digest(
     keys: Path, before: str, after: str
 ) -> None:
     policy, dev, prod = digests(keys)
@@ -83,7 +83,7 @@ def test_a_rule_of_one_environment_changes_its_digest_and_not_the_others(
 
 
 @pytest.mark.requirement("AP-001")
-def test_a_policy_and_the_contents_of_a_key_decide_for_every_environment(keys: Path) -> None:
+def test_policies_and_key_contents_change_all_digests(keys: Path) -> None:
     before = digests(keys)
 
     stricter = digests(keys, PROMOTION.replace("> 0", "> 1"))
@@ -94,7 +94,7 @@ def test_a_policy_and_the_contents_of_a_key_decide_for_every_environment(keys: P
         assert len({one, other, third}) == 3
 
 
-def test_group_members_and_locks_decide_but_void_no_approval(keys: Path) -> None:
+def test_group_members_and_locks_change_only_the_policy_digest(keys: Path) -> None:
     policy, dev, prod = digests(keys)
 
     members = digests(keys, rest=REST.replace("bob", "carol"))
@@ -108,7 +108,7 @@ def test_group_members_and_locks_decide_but_void_no_approval(keys: Path) -> None
     assert members[1:] == locked[1:] == (dev, prod)
 
 
-def test_addresses_faces_and_secrets_decide_nothing(keys: Path) -> None:
+def test_addresses_interfaces_and_secrets_change_no_digest(keys: Path) -> None:
     elsewhere = REGISTRY.replace(
         "oci-layout:./registry",
         "oci://h.example/a\nauth: {type: token, token_env: T}\ntimeout_seconds: 5",
@@ -122,7 +122,7 @@ def test_addresses_faces_and_secrets_decide_nothing(keys: Path) -> None:
     assert digests(keys, outbound, elsewhere, faces) == digests(keys)
 
 
-def test_writing_a_default_down_or_a_list_in_another_order_changes_nothing(keys: Path) -> None:
+def test_written_defaults_and_list_order_change_no_digest(keys: Path) -> None:
     spelled = PROMOTION.replace("tests: true", "tests: {timeout_seconds: 300, env: []}")
     spelled = spelled.replace("[admins, sre]", "[sre, admins]") + "default_timeout: 300\n"
     registry = REGISTRY.replace("[release.pub, second.pub]", "[second.pub, release.pub]")

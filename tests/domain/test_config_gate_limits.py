@@ -1,4 +1,4 @@
-"""The limits of a gate: those nearest to it count, each on its own."""
+"""The limits of a gate: each is taken from the nearest setting."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def gate(content: str) -> str:
 
 
 @pytest.mark.parametrize(("written", "limits"), list(zip(NEAREST_FIRST, EXPECTED, strict=True)))
-def test_the_limits_nearest_to_the_gate_count(
+def test_nearest_limits_of_a_gate_win(
     tmp_path: Path, written: tuple[str, str, str, str], limits: GateLimits
 ) -> None:
     own, environment, default, shared = written

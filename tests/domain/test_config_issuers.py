@@ -1,4 +1,4 @@
-"""Issuers that anybody can get a token of need rules that say which of them are meant."""
+"""Issuers of many organizations need rules that exclude strangers."""
 
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def test_an_issuer_of_many_organizations_needs_a_rule(
         ("https://slack.com", "subjects: [U01ALICE]"),
     ],
 )
-def test_a_rule_that_admits_strangers_is_none(tmp_path: Path, issuer: str, rules: str) -> None:
+def test_rule_that_admits_strangers_is_refused(tmp_path: Path, issuer: str, rules: str) -> None:
     found = problems(tmp_path, identity(issuer, rules))
 
     assert len(found) == 1
@@ -99,7 +99,9 @@ def test_a_rule_that_admits_strangers_is_none(tmp_path: Path, issuer: str, rules
         ("https://login.acme.com", "subjects: ['**']"),
     ],
 )
-def test_a_rule_that_names_who_is_meant_is_enough(tmp_path: Path, issuer: str, rules: str) -> None:
+def test_rule_that_names_the_organization_is_accepted(
+    tmp_path: Path, issuer: str, rules: str
+) -> None:
     config = load(tmp_path, identity(issuer, rules))
 
     assert not any("identity.oidc" in warning for warning in config.warnings)
@@ -115,7 +117,7 @@ def test_a_rule_that_names_who_is_meant_is_enough(tmp_path: Path, issuer: str, r
         "https://login.microsoftonline.com/2f4a9c3e-6d1b-4b8e-9a7c-5e0d1c2b3a4f/v2.0",
     ],
 )
-def test_an_issuer_of_one_organization_is_a_warning(tmp_path: Path, issuer: str) -> None:
+def test_unrestricted_issuer_of_one_organization_is_a_warning(tmp_path: Path, issuer: str) -> None:
     job = load(tmp_path, identity(issuer, "audience: floe")).warnings
     person = load(tmp_path, sign_in(issuer, "groups_claim: groups"), S="secret").warnings
 
@@ -143,13 +145,13 @@ def test_an_issuer_of_one_organization_is_a_warning(tmp_path: Path, issuer: str)
         ("groups_separator: ''", "groups_separator: must not be empty"),
     ],
 )
-def test_a_rule_that_could_mean_anything_is_refused(tmp_path: Path, rules: str, said: str) -> None:
+def test_malformed_rule_is_refused(tmp_path: Path, rules: str, said: str) -> None:
     found = problems(tmp_path, identity("https://login.acme.com", rules))
 
     assert found[0].startswith(f"identity.oidc[0].{said}")
 
 
-def test_rules_are_read_as_written(tmp_path: Path) -> None:
+def test_rules_become_an_admission(tmp_path: Path) -> None:
     rules = "claims: {a: x, b: [1, true, 'no']}, allowed_domains: [ACME.com], groups_separator: ' '"
 
     (entry,) = load(tmp_path, identity("https://login.acme.com", rules)).identity.oidc
@@ -175,7 +177,7 @@ def test_rules_are_read_as_written(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_name_that_can_match_nobody_is_refused(tmp_path: Path, name: str, said: str) -> None:
+def test_name_that_matches_no_operator_is_refused(tmp_path: Path, name: str, said: str) -> None:
     environments = f"[{{name: prod, authorization: {{allowed_operators: ['{name}']}}}}]"
     people = f"identity: {{groups: {{admins: ['{name}']}}, oidc: [{{issuer: 'https://login.acme.com'}}]}}"
 

@@ -1,4 +1,4 @@
-"""The five kinds of gates, one environment each has them all (FR-008)."""
+"""The five kinds of gates (FR-008)."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ environments:
 
 
 @pytest.mark.requirement("FR-008")
-def test_every_kind_of_gate_can_be_asked_for(tmp_path: Path):
+def test_every_kind_of_gate_can_be_configured(tmp_path: Path):
     text = PROMOTION.replace('tests: "pytest -q"', "tests: {command: pytest -q}")
 
     dev, prod = load(tmp_path, manifest(promotion=text)).path.environments
@@ -31,7 +31,7 @@ def test_every_kind_of_gate_can_be_asked_for(tmp_path: Path):
 
 
 @pytest.mark.requirement("FR-008")
-def test_a_kind_there_is_not_is_refused_with_a_near_match(tmp_path: Path):
+def test_unknown_kind_is_refused_with_a_suggestion(tmp_path: Path):
     text = PROMOTION.replace('tests: "pytest -q"', "test: true")
 
     found = problems(tmp_path, manifest(promotion=text))

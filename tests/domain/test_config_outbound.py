@@ -1,4 +1,4 @@
-"""Who is told: audit backends and webhooks."""
+"""The settings of audit backends and webhooks."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from tests.domain.manifest_files import load, manifest, problems
 
 
-def test_audit_is_the_ledger_a_store_a_database_or_a_plugin(tmp_path: Path) -> None:
+def test_audit_backend_is_oci_s3_database_or_a_plugin(tmp_path: Path) -> None:
     def audit(text: str) -> object:
         promotion = f"audit: {text}" if text else ""
         return load(tmp_path, manifest(promotion=promotion), PASSWORD="x").audit.model_dump()
@@ -28,7 +28,7 @@ def test_audit_is_the_ledger_a_store_a_database_or_a_plugin(tmp_path: Path) -> N
 
 @pytest.mark.requirement("FR-040")
 @pytest.mark.requirement("FR-041")
-def test_a_webhook_is_told_of_promotions_and_rollbacks_with_its_secrets_filled_in(
+def test_webhook_gets_promotions_and_rollbacks_and_resolved_secrets(
     tmp_path: Path,
 ) -> None:
     promotion = """
@@ -52,7 +52,7 @@ def test_a_webhook_is_told_of_promotions_and_rollbacks_with_its_secrets_filled_i
     assert not [secret for secret in ("t0k3n", "s1gn", "p4th") if secret in repr(config)]
 
 
-def test_a_misspelt_backend_is_taken_for_a_plugin_whose_keys_are_named(tmp_path: Path) -> None:
+def test_misspelled_backend_is_parsed_as_a_plugin(tmp_path: Path) -> None:
     text = manifest(promotion="audit: {backend: databse, path: audit.db}")
 
     (found,) = problems(tmp_path, text)
@@ -76,9 +76,7 @@ def test_a_misspelt_backend_is_taken_for_a_plugin_whose_keys_are_named(tmp_path:
         ("{url: 'https://h.example', timeout_seconds: 0}", "timeout_seconds: must be at least 1"),
     ],
 )
-def test_a_webhook_that_could_not_be_called_is_refused(
-    tmp_path: Path, hook: str, said: str
-) -> None:
+def test_invalid_webhook_is_refused(tmp_path: Path, hook: str, said: str) -> None:
     text = manifest(promotion=f"webhooks: [{hook}]")
 
     (found,) = problems(tmp_path, text, BROKEN="a\nb")

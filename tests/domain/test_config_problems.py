@@ -1,4 +1,4 @@
-"""What is refused, and in which words."""
+"""Error messages about invalid manifests."""
 
 import traceback
 from pathlib import Path
@@ -16,7 +16,7 @@ def environment(extra: str) -> str:
 
 
 @pytest.mark.requirement("FR-009")
-def test_a_misspelt_key_is_refused_with_its_path_and_the_one_that_was_meant(
+def test_misspelled_key_is_refused_with_its_path_and_a_suggestion(
     tmp_path: Path,
 ) -> None:
     text = manifest(
@@ -78,11 +78,11 @@ def test_a_misspelt_key_is_refused_with_its_path_and_the_one_that_was_meant(
         ),
     ],
 )
-def test_every_section_of_ours_is_closed(tmp_path: Path, text: str, said: str) -> None:
+def test_unknown_keys_are_refused_in_every_section(tmp_path: Path, text: str, said: str) -> None:
     assert problems(tmp_path, text) == [said]
 
 
-def test_all_that_is_wrong_is_said_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_all_problems_are_listed_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = manifest(
         registry="{uri: oci://h.example, auth: {type: token, token: t}}",
         promotion="""
@@ -127,7 +127,7 @@ def test_all_that_is_wrong_is_said_at_once_in_the_order_of_the_file(tmp_path: Pa
         ("apiVersion: floe.dev/v1\nkind: Manifest\nartifacts: {}", "artifacts.registry: is missi"),
     ],
 )
-def test_a_file_that_is_no_manifest_says_what_one_starts_with(
+def test_file_without_api_version_is_refused_with_the_expected_one(
     tmp_path: Path, text: str, said: str
 ) -> None:
     (found,) = problems(tmp_path, text)
@@ -191,7 +191,7 @@ def test_gate_timeouts_are_whole_seconds_from_30_to_3600(
     assert found == f"{PROMOTION}.environments[0].gate_timeout_seconds: {said}"
 
 
-def test_a_gate_never_sees_what_floe_signs_in_with(tmp_path: Path) -> None:
+def test_gate_cannot_get_secrets_of_floe(tmp_path: Path) -> None:
     text = environment("gates: {tests: {command: t, env: [CI, FLOE_ID_TOKEN]}}")
 
     (found,) = problems(tmp_path, text)
@@ -205,9 +205,7 @@ def test_a_gate_never_sees_what_floe_signs_in_with(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "section", ["authorization", "lock", "gates", "approvals", "gate_timeout_seconds"]
 )
-def test_a_key_whose_value_was_deleted_is_not_the_same_as_no_key(
-    tmp_path: Path, section: str
-) -> None:
+def test_key_without_a_value_is_refused(tmp_path: Path, section: str) -> None:
     (found,) = problems(tmp_path, environment(f"{section}: "))
 
     assert found.startswith(f"{PROMOTION}.environments[0].{section}: has no value")
@@ -216,15 +214,13 @@ def test_a_key_whose_value_was_deleted_is_not_the_same_as_no_key(
 @pytest.mark.parametrize(
     "section", ["verification", "auth", "tls"], ids=lambda section: f"registry.{section}"
 )
-def test_a_registry_section_whose_value_was_deleted_is_refused(
-    tmp_path: Path, section: str
-) -> None:
+def test_registry_section_without_a_value_is_refused(tmp_path: Path, section: str) -> None:
     (found,) = problems(tmp_path, manifest(registry=f"{{uri: oci-layout:r, {section}: }}"))
 
     assert found.startswith(f"artifacts.registry.{section}: has no value")
 
 
-def test_secrets_are_in_no_error_and_in_no_traceback(tmp_path: Path) -> None:
+def test_errors_and_tracebacks_contain_no_secret(tmp_path: Path) -> None:
     promotion = """
     webhooks:
       - {url: "ftp://${SECRET}", headers: {"bad name": "${SECRET}"}, retry_count: hunter2}
@@ -236,7 +232,7 @@ def test_secrets_are_in_no_error_and_in_no_traceback(tmp_path: Path) -> None:
     assert len(error.details["problems"]) == 3  # type: ignore[arg-type]  # a list of problems
 
 
-def test_names_in_errors_are_shown_on_one_line(tmp_path: Path) -> None:
+def test_names_in_errors_are_escaped_to_one_line(tmp_path: Path) -> None:
     error = refused(tmp_path, manifest(rest='slack: {"a\\nb": 1}'))
 
     assert "slack.a\\nb: unknown" in str(error)

@@ -1,4 +1,4 @@
-"""From bytes to values: bounded, and without the surprises of YAML 1.1."""
+"""Parsing of YAML: bounded, and by the rules of YAML 1.2."""
 
 import os
 import time
@@ -29,7 +29,7 @@ def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
         load_config(tmp_path / "none.yaml", {})
 
 
-def test_a_pipe_into_which_somebody_writes_later_is_waited_for(tmp_path: Path) -> None:
+def test_late_writer_of_a_pipe_is_awaited(tmp_path: Path) -> None:
     pipe = tmp_path / "manifest.yaml"
     os.mkfifo(pipe)
     with ThreadPoolExecutor(1) as somebody:
@@ -44,12 +44,12 @@ def test_a_pipe_into_which_somebody_writes_later_is_waited_for(tmp_path: Path) -
         assert tree.result(30) == {"a": 1, "b": 2}
 
 
-def test_a_directory_is_no_manifest(tmp_path: Path) -> None:
+def test_directory_as_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         load_config(tmp_path, {})
 
 
-def test_a_repeated_key_is_refused_where_the_last_one_would_have_won(tmp_path: Path) -> None:
+def test_repeated_key_is_refused(tmp_path: Path) -> None:
     text = manifest(
         promotion="""
         environments:
@@ -88,9 +88,7 @@ def test_a_repeated_key_is_refused_where_the_last_one_would_have_won(tmp_path: P
     ],
     ids=lambda value: value[:12].strip(),
 )
-def test_what_is_no_manifest_is_refused_before_it_costs_anything(
-    tmp_path: Path, text: str, said: str
-) -> None:
+def test_oversized_or_malformed_file_is_refused_early(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, text)
 
@@ -98,7 +96,7 @@ def test_what_is_no_manifest_is_refused_before_it_costs_anything(
     assert said in str(caught.value)
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_bytes(b"a: \xff")
 
     with pytest.raises(ConfigError, match=r"not UTF-8 text \(byte 3\)"):
@@ -111,7 +109,7 @@ def test_a_broken_line_with_a_secret_is_not_quoted(tmp_path: Path) -> None:
     assert "hunter2" not in str(error)
 
 
-def test_words_are_words_and_only_true_and_false_are_not(tmp_path: Path) -> None:
+def test_only_true_and_false_are_booleans(tmp_path: Path) -> None:
     tree = read(
         tmp_path,
         "a: [off, no, yes, on, y]\nb: [true, False]\nc: [2026-01-31, 4:30, 010, 1_0, 0x1f]\n"

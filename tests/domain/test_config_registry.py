@@ -1,4 +1,4 @@
-"""Where registries are, how they are reached and as whom."""
+"""The settings of registries: address, connection and credentials."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_plain_http_is_for_loopback_hosts_or_on_request(
     assert remote(tmp_path, registry).scheme == scheme
 
 
-def test_what_weakens_the_connection_is_a_warning_in_every_output(tmp_path: Path) -> None:
+def test_insecure_connections_are_exposures(tmp_path: Path) -> None:
     config = load(
         tmp_path,
         manifest(
@@ -69,7 +69,7 @@ def test_what_weakens_the_connection_is_a_warning_in_every_output(tmp_path: Path
 
 
 @pytest.mark.requirement("FR-028")
-def test_secondary_registries_have_the_shape_of_the_primary(tmp_path: Path) -> None:
+def test_secondary_registries_have_the_settings_of_the_primary(tmp_path: Path) -> None:
     promotion = """
     secondary_registries:
       - {uri: "oci://eu.example.com/a", timeout_seconds: 5, auth: {type: anonymous}}
@@ -125,7 +125,7 @@ def test_credentials_come_from_the_variables_the_file_names(tmp_path: Path) -> N
         ("{type: token, token: '${BROKEN} ${A'}", "auth.token: has a ${ without its }"),
     ],
 )
-def test_credentials_that_cannot_be_had_are_named_and_never_shown(
+def test_unavailable_credentials_are_named_and_never_printed(
     tmp_path: Path, auth: str, said: str
 ) -> None:
     registry = f"{{uri: oci://h.example/a, auth: {auth}}}"
@@ -155,7 +155,7 @@ def test_credentials_that_cannot_be_had_are_named_and_never_shown(
         ("12", "must be oci://host[:port]/repository"),
     ],
 )
-def test_an_address_that_is_none_says_what_one_looks_like(
+def test_invalid_address_is_refused_with_the_expected_form(
     tmp_path: Path, uri: str, said: str
 ) -> None:
     (found,) = problems(tmp_path, manifest(registry=f"uri: '{uri}'"))
@@ -178,9 +178,7 @@ def test_an_address_that_is_none_says_what_one_looks_like(
         ("tls: ", "tls: has no value"),
     ],
 )
-def test_a_connection_that_contradicts_itself_is_refused(
-    tmp_path: Path, registry: str, said: str
-) -> None:
+def test_contradictory_connection_is_refused(tmp_path: Path, registry: str, said: str) -> None:
     (tmp_path / "ca.pem").write_text("certificate")
     inline = registry if registry.startswith("{") else f"{{{registry}}}"
 
@@ -189,7 +187,7 @@ def test_a_connection_that_contradicts_itself_is_refused(
     assert any(problem.startswith(f"artifacts.registry.{said}") for problem in found)
 
 
-def test_the_same_registry_is_not_named_twice(tmp_path: Path) -> None:
+def test_repeated_registry_is_refused(tmp_path: Path) -> None:
     promotion = "secondary_registries: [{uri: oci-layout:./registry}]"
 
     (found,) = problems(tmp_path, manifest(promotion=promotion))

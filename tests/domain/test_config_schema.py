@@ -98,9 +98,7 @@ def test_the_example_manifest_is_valid(schema: Draft202012Validator) -> None:
 
 
 @pytest.mark.requirement("FR-009a")
-def test_what_loads_with_every_key_in_use_is_valid_too(
-    schema: Draft202012Validator, tmp_path: Path
-) -> None:
+def test_manifest_with_every_key_is_valid(schema: Draft202012Validator, tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "release.pub").write_text("key")
 
@@ -128,12 +126,12 @@ def test_what_loads_with_every_key_in_use_is_valid_too(
         "apiVersion: floe.dev/v1\nkind: Manifest\n",
     ],
 )
-def test_what_does_not_load_fails_there_too(schema: Draft202012Validator, text: str) -> None:
+def test_invalid_manifest_fails_the_schema(schema: Draft202012Validator, text: str) -> None:
     assert not schema.is_valid(yaml.safe_load(text))
 
 
 @pytest.mark.requirement("FR-009a")
-def test_every_default_is_a_value_the_file_may_have() -> None:
+def test_defaults_in_the_schema_are_valid() -> None:
     schema = config_schema()
 
     found = list(_described(schema))
@@ -146,7 +144,7 @@ def test_every_default_is_a_value_the_file_may_have() -> None:
 
 
 def _described(node: object) -> Iterator[tuple[str, dict[str, JsonValue]]]:
-    """Every key of the file with what the schema says of it."""
+    """Yield all keys of the file with their schema."""
     for key, value in node.items() if isinstance(node, dict) else ():
         if isinstance(value, dict):
             yield key, value
@@ -172,7 +170,7 @@ def test_the_short_and_the_long_spellings_are_valid(
     schema.validate(yaml.safe_load(text))
 
 
-def test_keys_explain_themselves_with_examples(schema: Draft202012Validator) -> None:
+def test_keys_have_descriptions_and_examples(schema: Draft202012Validator) -> None:
     uri = schema.schema["$defs"]["PrimaryRegistry"]["properties"]["uri"]
     assert "oci://host" in uri["description"]
     assert "oci-layout:./registry" in uri["examples"]

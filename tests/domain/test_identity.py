@@ -1,4 +1,4 @@
-"""Who somebody is: one person under several names, and nobody by a name alone."""
+"""Operators: one person with several names, verified by an identity source."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +31,7 @@ def oidc(name: str, *verified_names: str) -> Claims:
         os_claims("alice", trusted=True),
     ],
 )
-def test_every_name_of_a_person_is_the_same_person(claims: Claims) -> None:
+def test_all_names_of_a_person_resolve_to_the_same_operator(claims: Claims) -> None:
     operator = DIRECTORY.operator(claims)
 
     assert operator.name == "alice@acme.com"
@@ -40,7 +40,7 @@ def test_every_name_of_a_person_is_the_same_person(claims: Claims) -> None:
 
 
 @pytest.mark.requirement("FR-045")
-def test_somebody_nobody_vouches_for_is_never_who_an_alias_says() -> None:
+def test_unverified_operator_gets_no_alias() -> None:
     operator = DIRECTORY.operator(os_claims("alice", trusted=False))
 
     assert operator.name == operator.id == "os:alice"
@@ -49,7 +49,7 @@ def test_somebody_nobody_vouches_for_is_never_who_an_alias_says() -> None:
     assert not operator.verified
 
 
-def test_a_registry_user_who_is_not_verified_is_not_the_person_of_that_name() -> None:
+def test_unverified_registry_user_is_not_the_person_of_that_name() -> None:
     claims = registry_claims("harbor", "alice", UserCheck(False, "it accepts any user name"))
 
     operator = DIRECTORY.operator(claims)
@@ -60,13 +60,13 @@ def test_a_registry_user_who_is_not_verified_is_not_the_person_of_that_name() ->
     assert operator.doubt == "it accepts any user name. Sign in with FLOE_ID_TOKEN"
 
 
-def test_groups_of_the_source_and_of_the_manifest_come_together() -> None:
+def test_groups_of_the_source_and_of_the_manifest_are_merged() -> None:
     claims = Claims("slack:T1/U2", IdentitySource.SLACK, True, ("bob@acme.com",), frozenset("x"))
 
     assert DIRECTORY.operator(claims).groups == {"x", "developers"}
 
 
-def test_a_stranger_is_known_by_the_qualified_id() -> None:
+def test_operator_without_verified_names_has_the_qualified_id() -> None:
     operator = DIRECTORY.operator(oidc("42"))
 
     assert operator.name == operator.id == "oidc:https://id.example#42"
@@ -87,14 +87,14 @@ def test_a_stranger_is_known_by_the_qualified_id() -> None:
         "gitlab-ci-token",
     ],
 )
-def test_a_name_everybody_uses_names_nobody(user: str) -> None:
+def test_shared_user_name_is_not_verified(user: str) -> None:
     claims = registry_claims("registry.example.com", user, CHECKED)
 
     assert (claims.verified, claims.verified_names) == (False, ())
     assert "a name that registry users share" in claims.doubt
 
 
-def test_a_name_on_record_is_read_as_the_person_it_now_means() -> None:
+def test_name_in_a_record_resolves_by_the_present_aliases() -> None:
     assert DIRECTORY.person("U01ALICE") == "alice@acme.com"
     assert DIRECTORY.person("os:alice") == "alice@acme.com"
     assert DIRECTORY.person("carol") == "carol"

@@ -1,4 +1,4 @@
-"""What a rollback undoes: breaking changes, products, versions and time, and what to do."""
+"""The impact of a rollback: breaking changes, products, versions, time and recommendations."""
 
 from datetime import timedelta
 
@@ -24,13 +24,13 @@ def test_the_versions_undone_are_newest_first_with_the_time_since_the_oldest():
     )
 
 
-def test_nothing_undone_has_no_time():
+def test_without_undone_versions_there_is_no_time():
     found = impact_analysis(content(), content(), [], NOW)
 
     assert (found.versions_undone, found.seconds_undone) == ((), None)
 
 
-def test_a_clock_that_is_behind_undoes_no_negative_time():
+def test_undone_time_is_never_negative():
     found = impact_analysis(content(), content(), [("v1", NOW + timedelta(seconds=5))], NOW)
 
     assert found.seconds_undone == 0
@@ -64,7 +64,7 @@ def test_recommendations_name_what_was_found():
 
 
 @pytest.mark.requirement("FR-016")
-def test_equal_content_is_said_to_break_nothing():
+def test_equal_content_has_no_breaking_changes():
     found = impact({"product_id": "p", "x": 1}, {"product_id": "p", "x": 2})
 
     assert found.breaking_changes == ()
@@ -73,7 +73,7 @@ def test_equal_content_is_said_to_break_nothing():
     )
 
 
-def test_artifacts_without_json_are_said_to_tell_nothing():
+def test_artifacts_without_json_have_unknown_breaking_changes():
     found = impact_analysis(content(), content(), [], NOW)
 
     assert found.recommendations == (
@@ -94,7 +94,7 @@ def test_with_several_documents_paths_begin_with_the_document():
     )
 
 
-def test_a_document_that_could_not_be_read_in_the_target_is_not_called_removed():
+def test_unread_document_of_the_target_is_not_removed():
     current = content(big_json={"models": [{"name": "orders"}]})
     target = Content(BARE, unread={"big.json": "larger than 1 MiB (2000000 bytes)"})
 
@@ -108,14 +108,14 @@ def test_a_document_that_could_not_be_read_in_the_target_is_not_called_removed()
     )
 
 
-def test_a_target_that_shows_nothing_of_itself_removes_nothing():
+def test_unreadable_target_removes_nothing():
     found = impact_analysis(content(a_json={"x": 1}), Content(BARE, opaque="an\nindex"), [], NOW)
 
     assert found.breaking_changes == ()
     assert found.not_compared == ("the target artifact: an\\nindex",)
 
 
-def test_more_than_a_person_reads_is_counted():
+def test_long_lists_end_with_a_count():
     many: JSON = {f"key{n}": n for n in range(1000)}
     products: JSON = {"products": [f"p{n:04}" for n in range(500)]}
 
@@ -129,7 +129,7 @@ def test_more_than_a_person_reads_is_counted():
     assert affected.affected_products[-1] == "…and 300 more"
 
 
-def test_names_that_move_the_cursor_are_shown_escaped():
+def test_control_characters_in_names_are_escaped():
     current = content(a_json={"product": "evil\x1b[2J", "models": [{"name": "a\nb"}]})
     target = Content(BARE, {"a.json": {"models": []}}, unread={"\r.tar": "not JSON"})
 
@@ -141,7 +141,7 @@ def test_names_that_move_the_cursor_are_shown_escaped():
     assert found.versions_undone == ("v1\\u202e",)
 
 
-def test_an_analysis_comes_back_from_the_record_that_holds_it():
+def test_analysis_survives_a_round_trip_through_its_record():
     found = impact({"a": {"b": 1}, "product": "p\ud800"}, {"a": {}})
 
     record = a_rollback(impact_analysis=found)

@@ -1,4 +1,4 @@
-"""Impact of any JSON: never an exception, never an endless or unprintable answer."""
+"""The impact of any JSON: no exceptions, and bounded, printable lines."""
 
 import re
 from datetime import timedelta
@@ -11,7 +11,7 @@ from engine.domain.impact.content import Content
 from engine.domain.impact.json_values import JSON, is_same
 from tests.domain.impact_contents import BARE, NOW, breaking, content, impact
 
-# The words that mean something to the analysis, so that chance meets them.
+# The words that have a meaning in the analysis, so that random values contain them.
 WORDS = (
     "models transforms name id depends_on contracts plugins version type product products metadata"
 )
@@ -46,7 +46,7 @@ def test_equal_content_breaks_nothing(document):
 
 
 @given(ANYTHING, ANYTHING)
-def test_same_is_what_equality_would_say_of_types_and_values(one, other):
+def test_is_same_compares_types_and_values(one, other):
     assert is_same(one, one)
     if is_same(one, other):
         assert one == other
@@ -54,7 +54,7 @@ def test_same_is_what_equality_would_say_of_types_and_values(one, other):
 
 
 @given(st.dictionaries(PLAIN_KEYS, NESTED, min_size=1, max_size=4), st.data())
-def test_any_key_that_is_removed_is_reported_by_its_path_alone(document, data):
+def test_removed_key_is_reported_by_its_path(document, data):
     path = data.draw(st.sampled_from(sorted(_paths(document))))
 
     found = breaking(document, _without(document, path))
@@ -63,7 +63,7 @@ def test_any_key_that_is_removed_is_reported_by_its_path_alone(document, data):
 
 
 @given(NAMED, NAMED, st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2))
-def test_whatever_was_published_is_analysed(current, target, unread):
+def test_any_content_can_be_analyzed(current, target, unread):
     undone = [(str(n), NOW - timedelta(seconds=n)) for n in range(3)]
 
     found = impact_analysis(
@@ -74,14 +74,14 @@ def test_whatever_was_published_is_analysed(current, target, unread):
 
 
 @given(st.lists(ANYTHING, min_size=2, max_size=2))
-def test_whatever_one_document_becomes_is_analysed(documents):
+def test_any_change_of_a_document_can_be_analyzed(documents):
     before, after = documents
 
     _is_fit_to_show(impact(before, after))
 
 
 @given(ANYTHING, st.integers(min_value=201, max_value=400))
-def test_however_much_breaks_the_answer_has_an_end(document, count):
+def test_analysis_is_bounded(document, count):
     many: dict[str, JSON] = {f"key{n}": document for n in range(count)}
 
     found = impact_analysis(content(a_json=many), content(a_json={}), [], NOW)

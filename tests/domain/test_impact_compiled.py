@@ -1,4 +1,4 @@
-"""Compiled artifacts: models that go, who is built on them, versions that fall, products."""
+"""The impact on compiled artifacts: models, their dependents, versions and products."""
 
 import pytest
 
@@ -19,7 +19,7 @@ CHAIN: list[JSON] = [
 
 @pytest.mark.requirement("FR-016")
 @pytest.mark.parametrize("place", ["models", "transforms"])
-def test_a_removed_model_is_named_with_all_that_is_built_on_it(place):
+def test_removed_model_is_listed_with_its_dependents(place):
     def compiled(models: list[JSON]) -> JSON:
         return {"models": models} if place == "models" else {"transforms": {"models": models}}
 
@@ -29,11 +29,11 @@ def test_a_removed_model_is_named_with_all_that_is_built_on_it(place):
     assert found.affected_products == ("orders", "revenue")
 
 
-def test_a_model_nobody_needs_goes_without_saying_who_needs_it():
+def test_removed_model_without_dependents_lists_none():
     assert breaking({"models": [{"name": "a"}]}, {"models": []}) == ["Removed model: a"]
 
 
-def test_models_in_a_circle_end_the_search():
+def test_circular_models_end_the_search():
     circle: list[JSON] = [
         {"name": "a", "depends_on": ["b", "a"]},
         {"name": "b", "depends_on": "a"},
@@ -45,7 +45,7 @@ def test_models_in_a_circle_end_the_search():
     ]
 
 
-def test_a_model_that_needs_itself_is_not_built_on_itself():
+def test_model_is_not_its_own_dependent():
     current: JSON = {"models": [{"name": "a", "depends_on": ["a"], "rows": 1}]}
     target: JSON = {"models": [{"name": "a", "depends_on": ["a"], "rows": 2}]}
 
@@ -59,14 +59,14 @@ def test_a_search_for_dependents_stops_at_its_limit():
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, True), (1, 1.0), ([1], [1, 1]), ({}, [])])
-def test_a_model_is_changed_by_whatever_is_not_the_same_json(before, after):
+def test_any_difference_in_json_changes_a_model(before, after):
     current: JSON = [{"name": "a", "x": before}, {"name": "b", "depends_on": ["a"]}]
     target: JSON = [{"name": "a", "x": after}, {"name": "b", "depends_on": ["a"]}]
 
     assert impact({"models": current}, {"models": target}).affected_products == ("b",)
 
 
-def test_a_model_that_many_need_names_twenty_of_them():
+def test_removed_model_lists_at_most_twenty_dependents():
     models: list[JSON] = [{"name": "base"}]
     models += [{"name": f"m{n:03}", "depends_on": ["base"]} for n in range(30)]
 
@@ -76,7 +76,7 @@ def test_a_model_that_many_need_names_twenty_of_them():
     assert line.endswith("m019, …and more)")
 
 
-def test_a_changed_model_affects_what_is_built_on_it_and_breaks_nothing_by_itself():
+def test_changed_model_affects_its_dependents_without_a_breaking_change():
     changed: JSON = {"name": "orders", "depends_on": ["stg_orders"], "sql": "select 2"}
 
     found = impact({"models": CHAIN}, {"models": [CHAIN[0], changed, *CHAIN[2:]]})
@@ -85,7 +85,7 @@ def test_a_changed_model_affects_what_is_built_on_it_and_breaks_nothing_by_itsel
     assert found.affected_products == ("revenue",)
 
 
-def test_a_model_that_moved_to_another_document_is_not_gone():
+def test_model_in_another_document_is_not_removed():
     current = content(a_json={"models": CHAIN}, b_json={})
     target = content(a_json={"models": CHAIN[:2]}, b_json={"models": CHAIN[2:]})
 
@@ -132,7 +132,7 @@ def test_a_plugin_of_a_lower_major_version_is_breaking(section, name):
     ("before", "after"),
     [("2.1.0", "2.0.9"), ("1.0.0", "2.0.0"), ("v10", "v10.1"), ("new", "1"), ("9" * 5000, "1")],
 )
-def test_a_version_that_is_not_lower_in_its_major_number_breaks_nothing(before, after):
+def test_version_without_a_lower_major_number_breaks_nothing(before, after):
     assert breaking({"contracts": {"orders": before}}, {"contracts": {"orders": after}}) == []
 
 
@@ -182,7 +182,7 @@ def test_products_are_found_in_the_annotations_as_well():
         {"product": [1], "products": {"a": 1}, "metadata": "x", "product_id": 1e300},
     ],
 )
-def test_shapes_that_fit_nothing_are_left_out(odd):
+def test_malformed_entries_are_skipped(odd):
     found = impact(odd, odd)
 
     assert found.breaking_changes == ()
@@ -190,7 +190,7 @@ def test_shapes_that_fit_nothing_are_left_out(odd):
 
 
 def _at(section: JSON, version: str) -> JSON:
-    """`section` with `version` wherever it says {}."""
+    """Fill `version` into `section` in place of {}."""
     if isinstance(section, dict):
         return {key: _at(value, version) for key, value in section.items()}
     if isinstance(section, list):

@@ -1,4 +1,4 @@
-"""What is read of an artifact for comparison, and what is said of the rest."""
+"""The content that is read for a comparison, and the reasons for the rest."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Layer = tuple[bytes, str, str | None]
 
 
 def artifact(*layers: Layer) -> Artifact:
-    """An image of layers given as content, media type and title."""
+    """Build an image from layers of content, media type and title."""
     described = [
         descriptor(blob, media_type, **({"annotations": {TITLE: title}} if title else {}))
         for blob, media_type, title in layers
@@ -33,7 +33,7 @@ def artifact(*layers: Layer) -> Artifact:
 
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[[Artifact], Content]:
-    """Reads an artifact out of an image layout it was written into."""
+    """Write an artifact into an image layout and read its content."""
     root = tmp_path / "registry"
     registry = LayoutRegistry.create(root)
 
@@ -99,14 +99,14 @@ def test_layers_without_titles_or_with_the_same_are_numbered():
     ],
     ids=["words", "empty", "NaN", "bytes", "endless number", "deep", "large"],
 )
-def test_a_layer_that_cannot_be_read_as_json_is_said_to_be_so(read, written, reason):
+def test_layer_without_json_is_listed_with_the_reason(read, written, reason):
     found = read(artifact((written, "application/json", "x.json"), (b"{}", COMPILED, "y.json")))
 
     assert found.layers == {"y.json": {}}
     assert found.unread == {"x.json": reason}
 
 
-def test_the_largest_layer_that_is_read_has_one_mebibyte(read):
+def test_layers_up_to_one_mebibyte_are_read(read):
     text = "x" * (1024 * 1024 - 2)
 
     found = read(artifact((json.dumps(text).encode(), "application/json", "x.json")))
@@ -114,7 +114,7 @@ def test_the_largest_layer_that_is_read_has_one_mebibyte(read):
     assert found.layers == {"x.json": text}
 
 
-def test_an_altered_or_missing_layer_is_named_with_its_fault(tmp_path):
+def test_altered_or_missing_layer_is_listed_with_the_reason(tmp_path):
     written = artifact((b'{"a": 1}', COMPILED, "altered.json"), (b"{}", COMPILED, "lost.json"))
     registry = LayoutRegistry.create(tmp_path / "registry")
     oci_layout.write(tmp_path / "registry", written)
@@ -130,7 +130,7 @@ def test_an_altered_or_missing_layer_is_named_with_its_fault(tmp_path):
     assert lost in found.unread["lost.json"]
 
 
-def test_a_layer_that_is_larger_than_it_says_is_not_read(tmp_path):
+def test_layer_larger_than_its_descriptor_is_not_read(tmp_path):
     said = descriptor(b'{"a": 1}', COMPILED) | {"size": 2, "annotations": {TITLE: "x.json"}}
     written = image(b'{"a": 1}', layers=[said])
     registry = LayoutRegistry.create(tmp_path / "registry")
@@ -142,21 +142,21 @@ def test_a_layer_that_is_larger_than_it_says_is_not_read(tmp_path):
     assert list(found.unread) == ["x.json"]
 
 
-def test_a_registry_that_does_not_answer_is_an_error_and_not_a_layer_unread(opened):
+def test_unavailable_registry_is_an_error_and_no_unread_layer(opened):
     nobody = opened("127.0.0.1:9")
 
     with pytest.raises(RegistryUnavailableError):
         read_content(artifact((b"{}", COMPILED, "x.json")).manifest, nobody.blob)
 
 
-def test_an_artifact_of_very_many_layers_is_read_in_part(read):
+def test_at_most_64_layers_are_read(read):
     found = read(artifact(*((b"%d" % n, "application/json", f"{n}.json") for n in range(70))))
 
     assert len(found.layers) == 64
     assert found.unread["69.json"] == "over the limit of 64 layers and 16 MiB of JSON"
 
 
-def test_an_artifact_of_very_much_json_is_read_in_part(read):
+def test_at_most_16_mebibytes_are_read(read):
     mebibyte = json.dumps("x" * (1024 * 1024 - 2)).encode()
 
     found = read(artifact(*((mebibyte, "application/json", f"{n}.json") for n in range(17))))
@@ -166,7 +166,7 @@ def test_an_artifact_of_very_much_json_is_read_in_part(read):
 
 
 @pytest.mark.requirement("FR-016")
-def test_only_layers_that_differ_are_said_not_to_be_compared(read):
+def test_only_different_layers_are_listed_as_not_compared(read):
     same, old, new = (b"same", TAR, "base.tar"), (b"old", TAR, "app.tar"), (b"new", TAR, "app.tar")
 
     found = impact_analysis(read(artifact(same, new)), read(artifact(same, old)), [], NOW)
@@ -174,7 +174,7 @@ def test_only_layers_that_differ_are_said_not_to_be_compared(read):
     assert found.not_compared == ("layer app.tar: not JSON",)
 
 
-def test_an_index_is_said_not_to_be_looked_into(read):
+def test_index_is_listed_as_not_compared(read):
     found = impact_analysis(read(index(image(b"x"))), content(x_json={}), [], NOW)
 
     assert found.not_compared == (
@@ -182,7 +182,7 @@ def test_an_index_is_said_not_to_be_looked_into(read):
     )
 
 
-def test_bytes_that_are_no_manifest_are_said_to_be_so():
+def test_invalid_manifest_is_listed_as_not_compared():
     broken = Manifest(b'{"schemaVersion": "two"}', "application/json")
 
     found = read_content(broken, LayoutRegistry.blob)

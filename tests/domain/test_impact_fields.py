@@ -1,4 +1,4 @@
-"""Fields that go away or change their type, named by paths a person can follow."""
+"""Removed and retyped fields, named by readable paths."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_a_removed_field_is_named_by_its_path():
         ({"a": 1}, ["a"], "dict -> list"),
     ],
 )
-def test_a_changed_type_is_named_as_python_spells_it(before, after, types):
+def test_changed_type_is_named_in_python_spelling(before, after, types):
     found = breaking({"limits": {"memory": before}}, {"limits": {"memory": after}})
 
     assert found == [f"Changed type: limits.memory ({types})"]
@@ -47,12 +47,12 @@ def test_a_changed_type_is_named_as_python_spells_it(before, after, types):
         ({"a": [[1], []]}, {"a": [[], [2]]}),
     ],
 )
-def test_what_readers_can_still_read_breaks_nothing(before, after):
+def test_compatible_changes_break_nothing(before, after):
     assert breaking(before, after) == []
 
 
 @pytest.mark.parametrize("key", ["name", "id"])
-def test_objects_in_lists_are_matched_by_name_or_id_wherever_they_stand(key):
+def test_objects_in_lists_are_matched_by_name_or_id(key):
     orders: JSON = {key: "orders", "materialized": "table", "rows": 1}
     current: JSON = {"marts": [{key: "sales"}, orders]}
     target: JSON = {"marts": [{key: "new"}, {key: "orders", "rows": "1"}]}
@@ -79,7 +79,7 @@ def test_objects_in_lists_are_matched_by_name_or_id_wherever_they_stand(key):
         ([{"name": "a", "x": 1}, 7], [7, {"name": "a"}], "Removed field: rows[a].x"),
     ],
 )
-def test_elements_of_lists_are_compared_without_their_places(before, after, line):
+def test_list_elements_are_compared_without_positions(before, after, line):
     assert breaking({"rows": before}, {"rows": after}) == [line]
 
 
@@ -95,11 +95,11 @@ def test_elements_of_lists_are_compared_without_their_places(before, after, line
         ("x" * 100, "config." + "x" * 79 + "…"),
     ],
 )
-def test_a_key_that_could_be_misread_is_quoted_escaped_or_shortened(key, path):
+def test_ambiguous_key_is_quoted_escaped_or_shortened(key, path):
     assert breaking({"config": {key: 1}}, {"config": {}}) == [f"Removed field: {path}"]
 
 
-def test_a_path_of_long_escaped_keys_is_still_a_line():
+def test_path_of_long_escaped_keys_stays_one_line():
     key = "\u202e" * 1000
     current: JSON = {"old": 1}
     target: JSON = {}
@@ -112,11 +112,11 @@ def test_a_path_of_long_escaped_keys_is_still_a_line():
     assert len(found) < 4000
 
 
-def test_a_document_that_is_something_else_now_is_named_by_its_layer():
+def test_document_of_another_type_is_named_by_its_layer():
     assert breaking([1], {"a": 1}) == ["Changed type: compiled.json (list -> dict)"]
 
 
-def test_a_document_nested_deeper_than_python_recurses_is_compared_to_its_ground():
+def test_deeply_nested_document_is_compared_completely():
     current: JSON = {"old": 1}
     target: JSON = {}
     for _ in range(50_000):

@@ -12,7 +12,7 @@ from tests.domain.records import a_promotion
 
 
 def chain(length: int) -> dict[int, LedgerEntry]:
-    """Entries 1 … length; each manifest's bytes stand for its content."""
+    """Build the entries 1 … length, each with distinct manifest bytes."""
     entries: dict[int, LedgerEntry] = {}
     head = None
     record = a_promotion()
@@ -47,7 +47,7 @@ def test_the_entry_just_before_is_always_linked(sequence):
     assert ENTRIES[sequence].previous == ENTRIES[sequence - 1].digest
 
 
-def test_links_stay_few():
+def test_number_of_links_is_logarithmic():
     assert max(len(entry.ancestors) for entry in ENTRIES.values()) <= 11
 
 

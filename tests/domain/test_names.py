@@ -25,7 +25,7 @@ def test_spellings_of_one_name_are_equal(one: str, other: str) -> None:
     ("one", "other"),
     [
         *(("alice", "al1ce"), ("zoe", "zoé"), ("a b", "ab")),
-        # The branches main and Main are two.
+        # main and Main are two branches.
         ("oidc:https://id.example#repo:main", "oidc:https://id.example#repo:Main"),
     ],
 )
@@ -34,7 +34,7 @@ def test_other_names_differ(one: str, other: str) -> None:
 
 
 @given(st.text())
-def test_a_canonical_name_is_its_own_canonical_name(name: str) -> None:
+def test_canonical_name_is_idempotent(name: str) -> None:
     assert canonical_name(canonical_name(name)) == canonical_name(name)
 
 

@@ -1,4 +1,4 @@
-"""Words become requests, or one sentence that says what is wrong with them."""
+"""Parsing of requests, and the errors for invalid input."""
 
 import pytest
 from hypothesis import given
@@ -16,12 +16,12 @@ from engine.domain.parsing import (
 from engine.domain.path import PromotionPath
 
 PATH = PromotionPath((Environment("dev"), Environment("pre-prod"), Environment("prod")))
-SOMEBODY = Operator("a", "os:a", IdentitySource.OS, False)
+ALICE = Operator("a", "os:a", IdentitySource.OS, False)
 TRACE = "1" * 32
 
 
 def version_of(text: str, target: str = "prod") -> str:
-    request = parse_rollback_request(PATH, text, target, SOMEBODY, TRACE, "why")
+    request = parse_rollback_request(PATH, text, target, ALICE, TRACE, "why")
     return str(request.version)
 
 
@@ -40,7 +40,7 @@ def version_of(text: str, target: str = "prod") -> str:
         ("30d", 2592000),
     ],
 )
-def test_a_duration_is_understood(text: str, seconds: int) -> None:
+def test_duration_is_parsed(text: str, seconds: int) -> None:
     assert parse_lock_duration(text) == seconds
 
 
@@ -48,7 +48,7 @@ def test_a_duration_is_understood(text: str, seconds: int) -> None:
     "text",
     ["", " ", "m", "30", "1.5h", "-1h", "1h-30m", "30m1h", "2H", "1w", "1h 30m", "٣٠m", "1h1h"],
 )
-def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
+def test_invalid_duration_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         parse_lock_duration(text)
 
@@ -79,7 +79,7 @@ def test_a_version_may_be_given_as_its_tag_there() -> None:
 
 
 @pytest.mark.parametrize("text", ["latest", "latest-prod", "", "v1", "v1.2.3+b", "v1.2.0-pre"])
-def test_what_cannot_be_a_version_there_is_refused(text: str) -> None:
+def test_invalid_version_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         version_of(text)
 
@@ -94,15 +94,15 @@ def test_a_version_too_long_for_its_rollback_tag_is_refused() -> None:
     assert "128 characters" in str(refused.value)
 
 
-def test_an_unknown_environment_is_refused_with_those_there_are() -> None:
+def test_unknown_environment_is_refused_with_the_known_ones() -> None:
     def roll_back() -> object:
-        return parse_rollback_request(PATH, "v1.0.0", "qa", SOMEBODY, TRACE, "why")
+        return parse_rollback_request(PATH, "v1.0.0", "qa", ALICE, TRACE, "why")
 
     def lock() -> object:
-        return parse_lock_request(PATH, "qa", SOMEBODY, TRACE, "why")
+        return parse_lock_request(PATH, "qa", ALICE, TRACE, "why")
 
     def unlock() -> object:
-        return parse_unlock_request(PATH, "qa", SOMEBODY, TRACE, "why")
+        return parse_unlock_request(PATH, "qa", ALICE, TRACE, "why")
 
     for ask in (roll_back, lock, unlock):
         with pytest.raises(UsageError) as refused:
@@ -110,6 +110,6 @@ def test_an_unknown_environment_is_refused_with_those_there_are() -> None:
         assert "Environments: dev, pre-prod, prod" in str(refused.value)
 
 
-def test_a_lock_without_a_duration_lasts_until_it_is_lifted() -> None:
-    assert parse_lock_request(PATH, "prod", SOMEBODY, TRACE, "why").for_seconds is None
-    assert parse_lock_request(PATH, "prod", SOMEBODY, TRACE, "why", "2h").for_seconds == 7200
+def test_lock_without_a_duration_lasts_until_unlocked() -> None:
+    assert parse_lock_request(PATH, "prod", ALICE, TRACE, "why").for_seconds is None
+    assert parse_lock_request(PATH, "prod", ALICE, TRACE, "why", "2h").for_seconds == 7200

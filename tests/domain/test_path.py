@@ -1,4 +1,4 @@
-"""The promotion path: one step forward, and tags read one way only."""
+"""The promotion path: single steps, and unambiguous tags."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def ask(version, source, target, along=None):
 @pytest.mark.parametrize(
     ("source", "target"), [("dev", "prod"), ("staging", "dev"), ("dev", "dev"), ("none", "prod")]
 )
-def test_only_one_step_forward_is_a_step(source, target):
+def test_only_the_next_environment_is_a_valid_target(source, target):
     with pytest.raises(InvalidTransitionError) as refused:
         ask("v1.2.3", source, target)
 
@@ -41,12 +41,12 @@ def test_the_path_is_the_order_of_the_names():
         ask("v1.2.3", "z", "q", path("q", "z", "a"))
 
 
-def test_without_a_source_it_is_the_environment_before():
+def test_source_defaults_to_the_environment_before():
     assert ask("v1.2.3", None, "staging").source == "dev"
     assert ask("v1.2.3", None, "dev").source == "none"
 
 
-def test_a_source_tag_is_understood_as_its_version():
+def test_tag_of_the_source_is_parsed_as_its_version():
     assert ask("v1.2.3-dev", "dev", "staging").version == Version("v1.2.3")
     assert ask("v1.2.3-dev", None, "staging").version == Version("v1.2.3")
 
@@ -55,26 +55,26 @@ def test_a_source_tag_is_understood_as_its_version():
     "text",
     ["latest", "latest-dev", "v1", "v1.2.3+b", "a b", "../../x", "v1.2.3\n", "", "v1\x1b[31m"],
 )
-def test_what_is_no_version_is_refused_in_a_printable_sentence(text):
+def test_invalid_version_is_refused_in_a_printable_sentence(text):
     with pytest.raises(UsageError, match="is not a version") as refused:
         ask(text, "dev", "staging")
 
     assert str(refused.value).isprintable()
 
 
-def test_an_unknown_environment_is_named_with_those_there_are():
+def test_unknown_environment_is_refused_with_the_path():
     with pytest.raises(UsageError, match="'prd' is not an environment. Environments: dev, stag"):
         ask("v1.2.3", None, "prd")
 
 
-def test_prod_and_pre_prod_stand_side_by_side():
+def test_prod_and_pre_prod_can_both_exist():
     along = path("dev", "pre-prod", "prod")
 
     assert along.read(Tag("v1.2.0-pre-prod")) == TagReading(Version("v1.2.0"), "pre-prod")
     assert along.read(Tag("v1.2.0-prod")) == TagReading(Version("v1.2.0"), "prod")
 
 
-def test_a_version_whose_tag_would_be_another_pair_is_refused_with_the_reason():
+def test_version_with_an_ambiguous_tag_is_refused():
     along = path("dev", "pre-prod", "prod")
 
     with pytest.raises(UsageError, match="'v1.2.0-pre-prod' means v1.2.0 in pre-prod"):
@@ -83,7 +83,7 @@ def test_a_version_whose_tag_would_be_another_pair_is_refused_with_the_reason():
         ask("v1.2.3-staging", "none", "dev")
 
 
-def test_a_rollback_tag_is_read_with_its_number():
+def test_rollback_tag_is_parsed_with_its_number():
     assert path().read(Tag("v1.2.2-prod-rollback-12")) == TagReading(Version("v1.2.2"), "prod", 12)
     assert path().read(Tag("v1.2.2-prod-rollback-x")) is None
     assert path().read(Tag("v1.2.2-prod-rollback-0")) is None

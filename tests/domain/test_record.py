@@ -1,4 +1,4 @@
-"""Records: frozen, exact in every round trip, and of a schema that does not change silently."""
+"""Records: frozen, unchanged by round trips, and of the published schema."""
 
 import json
 from pathlib import Path
@@ -23,14 +23,14 @@ def test_there_is_one_record_of_every_kind():
 
 @pytest.mark.requirement("FR-027")
 @pytest.mark.parametrize("record", RECORDS, ids=RECORD_KINDS)
-def test_a_record_comes_back_from_its_bytes_exactly(record):
+def test_record_survives_a_round_trip_through_bytes(record):
     assert record_from_bytes(record.to_bytes()) == record
     assert record_from_bytes(record.to_bytes()).to_bytes() == record.to_bytes()
 
 
 @pytest.mark.requirement("FR-023")
 @pytest.mark.parametrize("record", RECORDS, ids=RECORD_KINDS)
-def test_a_record_comes_back_from_its_annotations_exactly(record):
+def test_record_survives_a_round_trip_through_annotations(record):
     annotations = record_annotations(record)
 
     assert record_from_annotations(record.kind, annotations) == record
@@ -38,7 +38,7 @@ def test_a_record_comes_back_from_its_annotations_exactly(record):
 
 
 @given(st.text(min_size=1, max_size=50).filter(lambda t: t.encode("utf-8", "ignore").decode() == t))
-def test_whatever_a_reason_says_it_comes_back_as_text(reason):
+def test_any_reason_stays_text_in_annotations(reason):
     record = a_rollback(reason=reason)
 
     assert record_from_annotations("rollback", record_annotations(record)) == record
@@ -46,13 +46,13 @@ def test_whatever_a_reason_says_it_comes_back_as_text(reason):
 
 
 @pytest.mark.parametrize("reason", ["[" * 2000, '{"a":' * 400, "[" * 2000 + "]" * 2000])
-def test_a_reason_of_nothing_but_brackets_comes_back_as_text(reason):
+def test_reason_of_brackets_stays_text_in_annotations(reason):
     record = a_rollback(reason=reason)
 
     assert record_from_annotations("rollback", record_annotations(record)) == record
 
 
-def test_annotations_nested_beyond_reading_are_no_record():
+def test_too_deeply_nested_annotations_are_refused():
     annotations = record_annotations(a_rollback()) | {
         "dev.floe.rollback.impact_analysis": "[" * 100_000
     }
@@ -78,7 +78,7 @@ def test_a_record_cannot_be_changed():
         {"surprise": 1},
     ],
 )
-def test_a_record_that_cannot_be_true_is_refused(changes):
+def test_inconsistent_record_is_refused(changes):
     with pytest.raises(ValidationError):
         a_promotion(**changes)
 

@@ -1,4 +1,4 @@
-"""Text from people: bounded when it comes in, on one line when it is shown."""
+"""Untrusted text: bounded on input, on one line on output."""
 
 import pytest
 from hypothesis import given
@@ -9,21 +9,21 @@ from engine.domain.text import mask_secret_values, mask_secrets, printable, reas
 
 
 @given(st.text())
-def test_shown_text_never_moves_the_cursor(text):
+def test_printable_text_has_no_control_characters(text):
     shown = printable(text)
 
     assert shown.isprintable() or all(c.isprintable() or c.isspace() for c in shown)
     assert not set(shown) & set("\n\r\x1b\x00\x9b‮\u2028")
 
 
-def test_ordinary_text_is_shown_as_it_is():
+def test_printable_keeps_ordinary_text():
     assert printable("Ünïcode → “quotes” 🚀") == "Ünïcode → “quotes” 🚀"
 
 
 @pytest.mark.parametrize(
     ("text", "problem"), [("  ", "empty"), ("x" * 2001, "2001 characters"), ("a\udc80", "UTF-8")]
 )
-def test_a_reason_that_cannot_be_kept_is_refused(text, problem):
+def test_invalid_reason_is_refused(text, problem):
     with pytest.raises(UsageError, match=problem):
         reason_text(text)
 

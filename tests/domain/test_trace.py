@@ -1,4 +1,4 @@
-"""Trace ids: real, and the caller's where there is one."""
+"""Trace ids: valid, and the caller's if there is one."""
 
 import re
 
@@ -17,7 +17,7 @@ def test_the_callers_trace_is_continued():
 @pytest.mark.parametrize(
     "parent", [None, "", "nonsense", "00-" + "0" * 32 + "-00f067aa0ba902b7-01"]
 )
-def test_without_one_a_new_one_begins(parent):
+def test_trace_id_is_created_without_a_traceparent(parent):
     one, other = trace_id(parent), trace_id(parent)
 
     assert re.fullmatch("[0-9a-f]{32}", one)

@@ -89,7 +89,7 @@ def test_a_step_that_is_not_on_the_path_is_refused(
 
 
 @pytest.mark.requirement("FR-001")
-def test_prod_and_pre_prod_stand_side_by_side(place: Place, tmp_path: Path) -> None:
+def test_prod_and_pre_prod_can_both_exist(place: Place, tmp_path: Path) -> None:
     artifact = image(b"side by side")
     place.push(artifact, "v1.2.0")
 
