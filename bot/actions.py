@@ -30,12 +30,12 @@ from bot.parse import Lock, Unlock, parse_promote
 from bot.parse import Promote as Promotion
 from bot.payloads import (
     Body,
-    action_value,
-    click_origin,
-    event_origin,
-    text_of,
-    trigger_of,
-    view_origin,
+    read_action_value,
+    read_click_origin,
+    read_event_origin,
+    read_text,
+    read_trigger,
+    read_view_origin,
 )
 from bot.slack_text import normalize
 from engine.domain.errors import UsageError
@@ -43,7 +43,7 @@ from engine.domain.parsing import parse_lock_duration
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 
-SHORTCUT = "lock_from_message"
+LOCK_SHORTCUT = "lock_from_message"
 _GROUPS_CHANGED = ("subteam_updated", "subteam_members_changed", "user_change")
 
 
@@ -64,44 +64,44 @@ class InteractionListeners:
 
     def listen(self, app: App) -> None:
         app.action(APPROVE)(wrap_click("Not approved", self.approve, self._notify))
-        app.action(REJECT)(wrap_click("Not opened", self.reject, self._notify))
-        app.action(UNLOCK)(wrap_click("Not opened", self.unlock, self._notify))
+        app.action(REJECT)(wrap_click("Not opened", self.open_reject_form, self._notify))
+        app.action(UNLOCK)(wrap_click("Not opened", self.open_unlock_form, self._notify))
         # Link buttons, and buttons of other floe versions, are only acknowledged.
         app.action(re.compile(".*"))(wrap_click("Not done", _ignore, self._notify))
-        app.shortcut(SHORTCUT)(wrap_click("Not opened", self.lock_from_message, self._notify))
+        app.shortcut(LOCK_SHORTCUT)(wrap_click("Not opened", self.open_lock_form, self._notify))
         forms: Mapping[str, tuple[str, Callable[[Body], None]]] = {
-            PROMOTE_FORM: ("version", self.promote_form),
-            ROLLBACK_FORM: ("reason", self.rollback_form),
-            LOCK_FORM: ("reason", self.lock_form),
-            UNLOCK_FORM: ("reason", self.unlock_form),
-            REJECT_FORM: ("reason", self.reject_form),
+            PROMOTE_FORM: ("version", self.submit_promotion),
+            ROLLBACK_FORM: ("reason", self.submit_rollback),
+            LOCK_FORM: ("reason", self.submit_lock),
+            UNLOCK_FORM: ("reason", self.submit_unlock),
+            REJECT_FORM: ("reason", self.submit_rejection),
         }
         for callback_id, (first, listen) in forms.items():
             app.view(callback_id)(wrap_submission("Not done", first, listen))
-        app.event("app_home_opened")(wrap_click("Not shown", self.home, self._silent))
+        app.event("app_home_opened")(wrap_click("Not shown", self.publish_home, self._drop_answer))
         for name in _GROUPS_CHANGED:
-            app.event(name)(wrap_click("Not handled", self.groups_changed, self._silent))
+            app.event(name)(wrap_click("Not handled", self.clear_groups, self._drop_answer))
         # Slack would send other events again and again if they were not acknowledged.
-        app.event(re.compile(".*"))(wrap_click("Not handled", _ignore, self._silent))
+        app.event(re.compile(".*"))(wrap_click("Not handled", _ignore, self._drop_answer))
 
     def approve(self, body: Body) -> None:
-        arguments = {"change": action_value(body)}
-        self._accept("approve", click_origin(body), arguments, text_of(body, "trigger_id"))
+        arguments = {"change": read_action_value(body)}
+        self._accept("approve", read_click_origin(body), arguments, read_text(body, "trigger_id"))
 
-    def reject(self, body: Body) -> None:
-        origin = click_origin(body)
-        self._forms.open_reject(trigger_of(body, origin), action_value(body))
+    def open_reject_form(self, body: Body) -> None:
+        origin = read_click_origin(body)
+        self._forms.open_reject(read_trigger(body, origin), read_action_value(body))
 
-    def unlock(self, body: Body) -> None:
-        origin, target = click_origin(body), action_value(body)
+    def open_unlock_form(self, body: Body) -> None:
+        origin, target = read_click_origin(body), read_action_value(body)
         self._rendering.path.environment(target)
-        self._forms.open_unlock(trigger_of(body, origin), Unlock(target))
+        self._forms.open_unlock(read_trigger(body, origin), Unlock(target))
 
-    def lock_from_message(self, body: Body) -> None:
-        origin = click_origin(body)
-        self._forms.open_lock(trigger_of(body, origin), Lock(self._rendering.last_environment))
+    def open_lock_form(self, body: Body) -> None:
+        origin = read_click_origin(body)
+        self._forms.open_lock(read_trigger(body, origin), Lock(self._rendering.last_environment))
 
-    def promote_form(self, body: Body) -> None:
+    def submit_promotion(self, body: Body) -> None:
         view, metadata = _view(body)
         version = normalize(read_input(view, "version"))
         target = read_input(view, "target") or self._rendering.last_environment
@@ -119,12 +119,12 @@ class InteractionListeners:
         }
         self._submit("promote", body, metadata, arguments)
 
-    def rollback_form(self, body: Body) -> None:
+    def submit_rollback(self, body: Body) -> None:
         view, metadata = _view(body)
         arguments = {name: metadata.get(name, "") for name in ("version", "target", "running")}
         self._submit("rollback", body, metadata, arguments | {"reason": _reason(view)})
 
-    def lock_form(self, body: Body) -> None:
+    def submit_lock(self, body: Body) -> None:
         view, metadata = _view(body)
         duration = normalize(read_input(view, "duration"))
         if duration:
@@ -138,22 +138,22 @@ class InteractionListeners:
         arguments = {"target": target, "duration": duration, "reason": _reason(view)}
         self._submit("lock", body, metadata, arguments)
 
-    def unlock_form(self, body: Body) -> None:
+    def submit_unlock(self, body: Body) -> None:
         view, metadata = _view(body)
         arguments = {"target": metadata.get("target", ""), "reason": _reason(view)}
         self._submit("unlock", body, metadata, arguments)
 
-    def reject_form(self, body: Body) -> None:
+    def submit_rejection(self, body: Body) -> None:
         view, metadata = _view(body)
         arguments = {"change": metadata.get("change", ""), "reason": _reason(view)}
         self._submit("reject", body, metadata, arguments)
 
-    def home(self, body: Body) -> None:
+    def publish_home(self, body: Body) -> None:
         event = body.get("event") or {}
         if event.get("tab", "home") == "home":
-            self._homes.publish(event_origin(body))
+            self._homes.publish(read_event_origin(body))
 
-    def groups_changed(self, _body: Body) -> None:
+    def clear_groups(self, _body: Body) -> None:
         self._identities.clear_group_cache()
 
     def _submit(
@@ -161,7 +161,7 @@ class InteractionListeners:
     ) -> None:
         view, _ = _view(body)
         delivery = "\0".join((str(view.get("id")), str(view.get("hash"))))
-        self._accept(kind, view_origin(body, metadata), arguments, delivery)
+        self._accept(kind, read_view_origin(body, metadata), arguments, delivery)
 
     def _accept(self, kind: str, origin: Origin, arguments: dict[str, str], delivery: str) -> None:
         if not delivery:
@@ -173,9 +173,9 @@ class InteractionListeners:
         )
 
     def _notify(self, body: Body, answer: Payload) -> None:
-        self._dispatcher.notify(click_origin(body), answer)
+        self._dispatcher.notify(read_click_origin(body), answer)
 
-    def _silent(self, _body: Body, _answer: Payload) -> None:
+    def _drop_answer(self, _body: Body, _answer: Payload) -> None:
         """Drop the answer: nothing was requested."""
 
 

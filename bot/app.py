@@ -79,7 +79,6 @@ class Bot:
     """The running bot: `app` receives requests, the other parts process them."""
 
     app: App
-    follower: FeedFollower
     outbox: Outbox
     dispatcher: Dispatcher
     messages: MessageStore
@@ -151,7 +150,7 @@ def _build_bot(
             _run_parts(parts),
             platform.memberships.asking(IdentitySource.SLACK, identities.refresh_groups),
         ):
-            yield Bot(app, follower, outbox, dispatcher, messages, socket)
+            yield Bot(app, outbox, dispatcher, messages, socket)
 
 
 @contextmanager

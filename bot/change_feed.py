@@ -23,7 +23,7 @@ from engine.runtime.background import enduring
 _CURSOR = "cursor"
 # Slack requests wait for the store while a page of events is processed, so pages are small.
 _PAGE = 50
-_AHEAD = 1000
+_LATER_EVENTS = 1000
 _POLL_SECONDS = 0.3
 _REMIND_SECONDS = 5.0
 _MENTIONS_SECONDS = 60.0
@@ -113,7 +113,7 @@ class FeedFollower:
     def _find_start(self) -> None:
         """Start at the end of the feed for a new store; open changes are announced anyway."""
         known = self._store.read_fact(_CURSOR)
-        newest = self._newest()
+        newest = self._newest_sequence()
         if known is None:
             self._store.write_fact(_CURSOR, str(newest))
         elif newest < int(known) and (newest or not self._platform.store.recent(1)):
@@ -124,7 +124,7 @@ class FeedFollower:
         for change_id in self._messages.unfinished_changes():
             self.queue_update(change_id)
 
-    def _newest(self) -> int:
+    def _newest_sequence(self) -> int:
         newest = 0
         while page := self._platform.store.events(newest, 1000):
             newest = page[-1].sequence
@@ -151,7 +151,7 @@ class FeedFollower:
     def _process(self, events: Sequence[_Event], queued: set[str]) -> None:
         changes = self._changes([*(event.change_id for event in events), *queued])
         later = self._changes_with_later_events(events)
-        asked = {change.id: self._approvers(change) for change in changes.values()}
+        approvers = {change.id: self._approvers(change) for change in changes.values()}
         with self._store.transaction():
             for change in changes.values():
                 self._announce(change)
@@ -159,14 +159,14 @@ class FeedFollower:
                 self._record_gate(changes.get(event.change_id), event.kind, event.details)
             for change in changes.values():
                 if change.id not in later:
-                    self._update_messages(change, asked[change.id])
+                    self._update_messages(change, approvers[change.id])
             if events:
                 self._store.write_fact(_CURSOR, str(events[-1].sequence))
 
     def _changes_with_later_events(self, events: Sequence[_Event]) -> set[str]:
         """Changes with events after `events`: rendered only once the feed has caught up."""
         read = events[-1].sequence if events else int(self._store.read_fact(_CURSOR) or 0)
-        return {event.change_id for event in self._platform.store.events(read, _AHEAD)}
+        return {event.change_id for event in self._platform.store.events(read, _LATER_EVENTS)}
 
     def _changes(self, ids: Iterable[str]) -> dict[str, Change]:
         found = [self._platform.store.get(change_id) for change_id in dict.fromkeys(ids)]
@@ -176,7 +176,7 @@ class FeedFollower:
         """Post the card first: all other messages are in its thread."""
         channel = self._channel(change)
         if channel:
-            self._messages.ensure(channel, self._root(change))
+            self._messages.ensure(channel, self._card(change))
 
     def _record_gate(
         self, change: Change | None, kind: str, details: Mapping[str, JsonValue]
@@ -192,11 +192,11 @@ class FeedFollower:
         channel = self._channel(change)
         if channel is None:
             return
-        self._messages.ensure(channel, self._root(change))
-        for wanted in thread_messages(change, self._rendering, approvers):
-            self._messages.ensure(channel, wanted)
+        self._messages.ensure(channel, self._card(change))
+        for message in thread_messages(change, self._rendering, approvers):
+            self._messages.ensure(channel, message)
 
-    def _root(self, change: Change) -> DesiredMessage:
+    def _card(self, change: Change) -> DesiredMessage:
         target = self._target(change)
         total = len(target.gates) if target and change.action == "promote" else 0
         progress = self._gates.read_progress(change.id, total)
@@ -222,14 +222,14 @@ class FeedFollower:
         """Mention the approvers; Slack is called at most once a minute, outside transactions."""
         if change.state is not ChangeState.AWAITING_APPROVAL:
             return ""
-        groups = change.groups or self._authorized(change)
+        groups = change.groups or self._promoter_groups(change)
         known = self._mentions.get(groups)
         if known is None or time.monotonic() > known[0] + _MENTIONS_SECONDS:
             known = (time.monotonic(), self._identities.mention_groups(groups))
             self._mentions[groups] = known
         return known[1]
 
-    def _authorized(self, change: Change) -> tuple[str, ...]:
+    def _promoter_groups(self, change: Change) -> tuple[str, ...]:
         """The groups that may promote: they approve if no approver group is configured."""
         target = self._target(change)
         rules = target.authorization if target else None
@@ -244,5 +244,5 @@ class FeedFollower:
         known = self._messages.location(card_key(change.id))
         if known is not None:
             return known[0]
-        asked_in = change.context.get("slack_channel")
-        return self._rendering.channel or (asked_in if isinstance(asked_in, str) else None)
+        requested_in = change.context.get("slack_channel")
+        return self._rendering.channel or (requested_in if isinstance(requested_in, str) else None)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from slack_bolt import App
 
 from bot.blocks.elements import Payload, code
-from bot.blocks.ephemeral import help_for, note
+from bot.blocks.ephemeral import note, render_help
 from bot.blocks.rendering_context import RenderingContext
 from bot.dispatcher import Dispatcher
 from bot.forms import Forms
@@ -26,7 +26,7 @@ from bot.parse import (
     parse_rollback,
     parse_unlock,
 )
-from bot.payloads import Body, command_origin, event_origin, text_of, trigger_of
+from bot.payloads import Body, read_command_origin, read_event_origin, read_text, read_trigger
 from bot.slack_text import closest_match
 from engine.domain.overrides import Overrides
 from engine.domain.trace import trace_id
@@ -53,15 +53,15 @@ class CommandListeners:
         }
         for name, (headline, listen) in listeners.items():
             app.command(re.compile(f"^{re.escape(name)}$"))(wrap_command(headline, listen))
-        app.event("app_mention")(wrap_click("Not done", self.mentioned, self._notify))
+        app.event("app_mention")(wrap_click("Not done", self.handle_mention, self._notify))
 
     def promote(self, body: Body) -> Payload | None:
-        name, origin = self._rendering.commands.promote, command_origin(body)
-        match parse_promote(text_of(body, "text"), self._rendering.path, name):
+        name, origin = self._rendering.commands.promote, read_command_origin(body)
+        match parse_promote(read_text(body, "text"), self._rendering.path, name):
             case Help():
-                return help_for(name, self._rendering)
+                return render_help(name, self._rendering)
             case PromoteForm() as prefilled:
-                self._forms.open_promote(trigger_of(body, origin), prefilled)
+                self._forms.open_promote(read_trigger(body, origin), prefilled)
                 return None
             case Promote() as command:
                 arguments = {
@@ -72,51 +72,51 @@ class CommandListeners:
                 }
                 self._accept("promote", body, origin, arguments)
                 step = f"{command.version}: {command.source} → {command.target}"
-                return note(f"Requested {code(step)}.{self._where(origin)}")
+                return note(f"Requested {code(step)}.{self._follow_hint(origin)}")
 
     def rollback(self, body: Body) -> Payload | None:
-        name, origin = self._rendering.commands.rollback, command_origin(body)
-        command = parse_rollback(text_of(body, "text"), self._rendering.path, name)
+        name, origin = self._rendering.commands.rollback, read_command_origin(body)
+        command = parse_rollback(read_text(body, "text"), self._rendering.path, name)
         if isinstance(command, Help):
-            return help_for(name, self._rendering)
-        self._forms.open_rollback(trigger_of(body, origin), command)
+            return render_help(name, self._rendering)
+        self._forms.open_rollback(read_trigger(body, origin), command)
         return None
 
     def lock(self, body: Body) -> Payload | None:
-        name, origin = self._rendering.commands.lock, command_origin(body)
-        command = parse_lock(text_of(body, "text"), self._rendering.path, name)
+        name, origin = self._rendering.commands.lock, read_command_origin(body)
+        command = parse_lock(read_text(body, "text"), self._rendering.path, name)
         if isinstance(command, Help):
-            return help_for(name, self._rendering)
+            return render_help(name, self._rendering)
         if not command.reason:
-            self._forms.open_lock(trigger_of(body, origin), command)
+            self._forms.open_lock(read_trigger(body, origin), command)
             return None
         return self._lock(body, origin, command)
 
     def unlock(self, body: Body) -> Payload | None:
-        name, origin = self._rendering.commands.unlock, command_origin(body)
-        command = parse_unlock(text_of(body, "text"), self._rendering.path, name)
+        name, origin = self._rendering.commands.unlock, read_command_origin(body)
+        command = parse_unlock(read_text(body, "text"), self._rendering.path, name)
         if isinstance(command, Help):
-            return help_for(name, self._rendering)
+            return render_help(name, self._rendering)
         if not command.reason:
-            self._forms.open_unlock(trigger_of(body, origin), command)
+            self._forms.open_unlock(read_trigger(body, origin), command)
             return None
         return self._unlock(body, origin, command)
 
     def promotions(self, body: Body) -> Payload | None:
-        name, origin = self._rendering.commands.promotions, command_origin(body)
-        command = parse_promotions(text_of(body, "text"), self._rendering.path, name)
+        name, origin = self._rendering.commands.promotions, read_command_origin(body)
+        command = parse_promotions(read_text(body, "text"), self._rendering.path, name)
         if isinstance(command, Help):
-            return help_for(name, self._rendering)
+            return render_help(name, self._rendering)
         return self._promotions(body, origin, command)
 
-    def mentioned(self, body: Body) -> Payload | None:
+    def handle_mention(self, body: Body) -> Payload | None:
         """Handle `@floe lock prod …`. Events cannot open a form, so all arguments are needed."""
         event = body.get("event") or {}
         if event.get("bot_id"):
             return None
-        origin = event_origin(body)
-        said = _MENTION.sub("", text_of(event, "text"))
-        typed, rest = split_first_word(said)
+        origin = read_event_origin(body)
+        text = _MENTION.sub("", read_text(event, "text"))
+        typed, rest = split_first_word(text)
         verb = typed.casefold().lstrip("/") or "help"
         match verb:
             case "lock":
@@ -130,9 +130,9 @@ class CommandListeners:
             case "help":
                 pass
             case _:
-                meant = closest_match(verb, ("lock", "unlock", "promotions", "help")) or "help"
-                raise InvalidCommandError(f"unknown command '{verb[:60]}'", f"@floe {meant}")
-        return help_for(self._rendering.commands.promotions, self._rendering)
+                suggestion = closest_match(verb, ("lock", "unlock", "promotions", "help")) or "help"
+                raise InvalidCommandError(f"unknown command '{verb[:60]}'", f"@floe {suggestion}")
+        return render_help(self._rendering.commands.promotions, self._rendering)
 
     def _lock_mentioned(self, body: Body, origin: Origin, rest: str) -> Payload | None:
         command = parse_lock(rest, self._rendering.path, "@floe lock")
@@ -170,7 +170,7 @@ class CommandListeners:
         return None
 
     def _accept(self, kind: str, body: Body, origin: Origin, arguments: dict[str, str]) -> None:
-        delivery = text_of(body, "event_id") or text_of(body, "trigger_id")
+        delivery = read_text(body, "event_id") or read_text(body, "trigger_id")
         if not delivery:
             raise InvalidCommandError(
                 "Slack's request has no id, so a redelivery could run it twice: try again", ""
@@ -178,12 +178,12 @@ class CommandListeners:
         key = action_key(kind, delivery)
         self._dispatcher.accept(Action(key, kind, origin, trace_id(), {**arguments}))
 
-    def _where(self, origin: Origin) -> str:
+    def _follow_hint(self, origin: Origin) -> str:
         channel = self._rendering.channel or origin.channel
         return f" Follow it in <#{channel}>." if channel else ""
 
     def _notify(self, body: Body, answer: Payload) -> None:
-        self._dispatcher.notify(event_origin(body), answer)
+        self._dispatcher.notify(read_event_origin(body), answer)
 
 
 def _override_arguments(overrides: Overrides) -> dict[str, str]:

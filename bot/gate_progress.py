@@ -79,5 +79,5 @@ class GateProgressStore:
                 [change_id, line],
             ).fetchall()
         results = [GateResult.model_validate_json(result) for (result,) in rows]
-        wanted = DesiredMessage(line, gate_lines(line, results), card_key(change_id))
-        self._messages.ensure(channel, wanted, time.time() + self._merged)
+        message = DesiredMessage(line, gate_lines(line, results), card_key(change_id))
+        self._messages.ensure(channel, message, time.time() + self._merged)

@@ -145,9 +145,9 @@ class SlackIdentities:
     def _groups_of(self, user: str) -> frozenset[str]:
         try:
             known = self._read_groups()
-            wanted = (canonical_name(name) for name in self._named)
+            names = (canonical_name(name) for name in self._named)
             return frozenset(
-                name for name in wanted if name in known.ids and user in self._members(known, name)
+                name for name in names if name in known.ids and user in self._members(known, name)
             )
         except SlackCallError as error:
             raise _lookup_error("your user groups", error) from error
@@ -167,7 +167,7 @@ class SlackIdentities:
 
     def _list_groups(self) -> dict[str, str]:
         try:
-            listed = self._api.read("usergroups.list").get("usergroups", [])
+            groups = self._api.read("usergroups.list").get("usergroups", [])
         except SlackCallError as error:
             if error.code in _NO_GROUPS:
                 _log.info("Slack user groups are not used: %s", error)
@@ -175,14 +175,14 @@ class SlackIdentities:
             raise
         return {
             canonical_name(str(group["handle"])): str(group["id"])
-            for group in listed
+            for group in groups
             if group.get("handle") and group.get("id") and not group.get("date_delete")
         }
 
     def _members(self, known: _Groups, name: str) -> frozenset[str]:
         if name not in known.members:
-            listed = self._api.read("usergroups.users.list", usergroup=known.ids[name])
-            known.members[name] = frozenset(map(str, listed.get("users", [])))
+            answer = self._api.read("usergroups.users.list", usergroup=known.ids[name])
+            known.members[name] = frozenset(map(str, answer.get("users", [])))
         return known.members[name]
 
     def _mention_group(self, group: str) -> str:

@@ -153,8 +153,8 @@ def _insert(db: Database, action: Action) -> bool:
 
 
 def _parse_row(key: str, kind: str, tries: int, at: float, document: str) -> Action:
-    kept = json.loads(document)
+    stored = json.loads(document)
     origin = Origin(
-        kept["user"], kept["team"], kept["channel"], kept["thread"], kept["response_url"]
+        stored["user"], stored["team"], stored["channel"], stored["thread"], stored["response_url"]
     )
-    return Action(key, kind, origin, kept["trace_id"], kept["words"], tries, at)
+    return Action(key, kind, origin, stored["trace_id"], stored["words"], tries, at)

@@ -65,10 +65,10 @@ class Line:
 def parse_line(
     text: str, grammar: Grammar, path: PromotionPath, command: str, interpret: Callable[[Line], T]
 ) -> T | Help:
-    bare = frozenset({"to", "from"} & {*grammar.names} - {*path.names})
+    dashless = frozenset({"to", "from"} & {*grammar.names} - {*path.names})
 
     def parse(line: str) -> T | Help:
-        typed = parse_options(line, grammar, command, bare)
+        typed = parse_options(line, grammar, command, dashless)
         alone = normalize(typed.free).casefold() in ("help", "?") and not typed.given
         if alone or "help" in typed.given:
             return Help()

@@ -97,14 +97,16 @@ class ParsedOptions:
     given: Mapping[str, str]
 
 
-def parse_options(text: str, grammar: Grammar, command: str, bare: frozenset[str]) -> ParsedOptions:
+def parse_options(
+    text: str, grammar: Grammar, command: str, dashless: frozenset[str]
+) -> ParsedOptions:
     """
-    Parse the options in `text`; `bare` are option names that need no dashes.
+    Parse the options in `text`; `dashless` option names need no dashes.
 
     Raises InvalidCommandError for unknown options.
     """
     free, given, start = [], {}, 0
-    for option, found, end, value in _options(text, grammar, command, bare):
+    for option, found, end, value in _options(text, grammar, command, dashless):
         if option.name in given:
             without = f"{command} {text[: found.start()]} {text[end:]}"
             raise InvalidCommandError(f"--{option.name} is given twice", without)
@@ -116,7 +118,7 @@ def parse_options(text: str, grammar: Grammar, command: str, bare: frozenset[str
 
 
 def _options(
-    text: str, grammar: Grammar, command: str, bare: frozenset[str]
+    text: str, grammar: Grammar, command: str, dashless: frozenset[str]
 ) -> Iterator[tuple[Option, re.Match[str], int, str]]:
     """Each option with its word, its end and its value."""
     position = 0
@@ -126,7 +128,7 @@ def _options(
         named = _OPTION.match(typed)
         if named:
             name = named["name"].casefold()
-        elif typed.casefold() in bare:
+        elif typed.casefold() in dashless:
             name = typed.casefold()
         else:
             _refuse_joined(text, found, grammar, command)

@@ -181,8 +181,8 @@ def _blockers(change: Change, reason: str, rendering: RenderingContext) -> str:
 def _footer(change: Change, rendering: RenderingContext) -> str:
     expires = change.expires_at if change.state is ChangeState.AWAITING_APPROVAL else None
     until = f" · expires {format_time(expires)}" if expires else ""
-    asked = f"requested {format_time(change.created_at)}"
-    return f"{rendering.details_link(change)}{change.id} · {asked}{until}"
+    requested = f"requested {format_time(change.created_at)}"
+    return f"{rendering.details_link(change)}{change.id} · {requested}{until}"
 
 
 def _without_emoji(status: str) -> str:

@@ -33,7 +33,7 @@ def note(text: str) -> Payload:
     return Payload(text, (section("note", text),))
 
 
-def help_for(command: str, rendering: RenderingContext) -> Payload:
+def render_help(command: str, rendering: RenderingContext) -> Payload:
     """Explain `command` with examples from this platform; list the others in one line each."""
     examples = dict(_examples(rendering))
     own = examples.get(command, "")

@@ -34,11 +34,10 @@ def banner(
     """Render a lock that stops `waiting` open changes."""
     by = rendering.mention(held.operator)
     text = f"*{environment} is locked* :lock: Promotions are stopped.\n{quote(held.reason)}"
+    end = format_time(held.expires_at) if held.expires_at else "it is unlocked"
     parts = [f"by {by}"]
     parts += [f"since {format_time(held.at)}"] if held.at else []
-    parts += (
-        [f"until {format_time(held.expires_at)}"] if held.expires_at else ["until it is unlocked"]
-    )
+    parts += [f"until {end}"]
     parts += [f"{_changes(waiting)} waiting"] if waiting else []
     unlock = button("Unlock…", UNLOCK, environment, spoken=f"Unlock {environment}")
     return Payload(
@@ -48,17 +47,14 @@ def banner(
 
 
 def ended_banner(
-    key: str, environment: str, held: LockState, over: LockEnd, rendering: RenderingContext
+    key: str, environment: str, held: LockState, end: LockEnd, rendering: RenderingContext
 ) -> Payload:
-    lasted = f" after {format_duration((over.at - held.at).total_seconds())}" if held.at else ""
-    ended = (
-        f"unlocked by {rendering.mention(over.by)}{lasted}"
-        if over.by
-        else f"the lock expired{lasted}"
-    )
-    more = f", {_changes(over.can_continue)} can continue" if over.can_continue else ""
-    text = f"*{environment} is unlocked* :unlock: {ended}{more}.\n{quote(held.reason, 300)}"
-    return Payload(f"{environment} is unlocked: {ended}{more}.", (section(key, text),))
+    lasted = f" after {format_duration((end.at - held.at).total_seconds())}" if held.at else ""
+    cause = f"unlocked by {rendering.mention(end.by)}" if end.by else "the lock expired"
+    ending = f"{cause}{lasted}"
+    more = f", {_changes(end.can_continue)} can continue" if end.can_continue else ""
+    text = f"*{environment} is unlocked* :unlock: {ending}{more}.\n{quote(held.reason, 300)}"
+    return Payload(f"{environment} is unlocked: {ending}{more}.", (section(key, text),))
 
 
 def _changes(count: int) -> str:

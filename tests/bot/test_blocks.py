@@ -9,7 +9,7 @@ import pytest
 
 from bot.block_kit_limits import message_problems, view_problems
 from bot.blocks.elements import escape, format_duration, format_time, quote
-from bot.blocks.ephemeral import help_for, refusal, suggest_command
+from bot.blocks.ephemeral import refusal, render_help, suggest_command
 from bot.blocks.gates import gate_lines
 from bot.blocks.home import Waiting, loading_modal, render_home, render_home_error
 from bot.blocks.lock import LockEnd, banner, ended_banner
@@ -190,7 +190,7 @@ def test_banners_status_and_answers_stay_within_limits():
         ended_banner("lock:prod", "prod", LOCK, LockEnd(None, NOON, 0), RENDERING),
         render_status(rows, changes, NOON, RENDERING),
         refusal("Not started", HOSTILE * 20, suggest_command(HOSTILE * 20)),
-        *(help_for(name, RENDERING) for name in ("/promote", "/lock", "/else")),
+        *(render_help(name, RENDERING) for name in ("/promote", "/lock", "/else")),
     ]
 
     for payload in payloads:
