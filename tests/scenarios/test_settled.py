@@ -82,7 +82,7 @@ def test_the_wait_for_approval_is_counted_until_the_last_one_is_given(tmp_path: 
             platform.changes.approve(change.id, person(platform, who), "cli")
         platform.worker.wake()
 
-        counted = 'floe_approval_wait_seconds_count{environment="prod"} 1\n'
+        counted = 'floe_approval_wait_seconds_count{environment="prod"} 1.0\n'
 
         assert until(lambda: counted in metrics.render(), 60)
         asked = next(e for e in platform.store.story(change.id) if e.kind == "awaiting_approval")
