@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = handle_any
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silent: requests are counted."""
+        """NoProgress: requests are counted."""
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from bench.proxy import counting
 from bench.storage import TARGET, built, write_promotions
 from engine.api import Engine
 from engine.domain.plan import GateMode
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from tests.peers import raw
 from tests.scenarios.engines import Told, engine_on, promotion
 from tests.scenarios.verbs import roll_back
@@ -89,7 +89,7 @@ def _commands(promotions: int) -> dict[str, Callable[[Engine, int], object]]:
     newest = promotions - 1
 
     def verify(engine: Engine, _number: int) -> None:
-        assert engine.verify(TARGET, SILENT).sound
+        assert engine.verify(TARGET, NO_PROGRESS).sound
 
     def back(engine: Engine, number: int) -> None:
         assert roll_back(engine, f"v1.0.{newest - 1 - number}").error is None

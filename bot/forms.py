@@ -26,7 +26,7 @@ from engine.domain.parsing import parse_rollback_request
 from engine.domain.plan import Effect, GateMode
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.trace import trace_id
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 
 _HISTORY_LIMIT = 50
 _REASON_PENDING = "not entered yet"
@@ -88,7 +88,7 @@ class Forms:
         request = parse_rollback_request(
             path, version, command.target, operator, trace_id(), command.reason or _REASON_PENDING
         )
-        plan = self._platform.engine.plan(request, SILENT, GateMode.LIST)
+        plan = self._platform.engine.plan(request, NO_PROGRESS, GateMode.LIST)
         blockers = [finding.reason for finding in plan.policy if finding.blocks]
         if blockers:
             text = escape(self._rendering.use_slash_commands("; ".join(blockers)), 2000)

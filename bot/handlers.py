@@ -37,7 +37,7 @@ from engine.domain.plan import Effect, GateMode
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.domain.result import Ending, Result
 from engine.domain.text import reason_text
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 
 _log = logging.getLogger(__name__)
 INTERFACE = "slack"
@@ -132,7 +132,7 @@ class ActionHandlers:
     ) -> Payload | None:
         engine = self._platform.engine
         request = replace(request, asked_at=accepted_at(action))
-        plan = engine.plan(request, SILENT, GateMode.LIST)
+        plan = engine.plan(request, NO_PROGRESS, GateMode.LIST)
         running = plan.previous.digest if plan.previous else ""
         if isinstance(request, RollbackRequest) and action.argument("running") not in ("", running):
             version = plan.previous.version if plan.previous else "nothing"
@@ -224,7 +224,7 @@ class ActionHandlers:
             action.argument("reason"),
             action.argument("duration") or None,
         )
-        result = self._platform.engine.run(request, SILENT)
+        result = self._platform.engine.run(request, NO_PROGRESS)
         if result.error and not self._is_own_lock(action, operator, request.reason):
             self._raise_refusal(result)
         place = (
@@ -251,7 +251,7 @@ class ActionHandlers:
         request = parse_unlock_request(
             self._platform.engine.path, target, operator, action.trace_id, action.argument("reason")
         )
-        result: Result = self._platform.engine.run(request, SILENT)
+        result: Result = self._platform.engine.run(request, NO_PROGRESS)
         self._raise_refusal(result)
         self._banners.refresh()
         if result.outcome is Ending.UNCHANGED and action.tries <= 1:

@@ -115,7 +115,7 @@ class TracedProgress:
 
 def record_gate_result(span: Span, result: GateResult) -> None:
     """Write the result of a gate into its span."""
-    span.note(duration_ms=result.duration_ms, status=result.status.value)
+    span.set_attributes(duration_ms=result.duration_ms, status=result.status.value)
     if result.status is GateStatus.FAILED:
         span.fail(result.error or "failed")
 

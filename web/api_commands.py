@@ -35,7 +35,7 @@ from engine.domain.request import (
 )
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from engine.ports.webhooks import redeliver_failed
 from engine.responses import freeze, promotion, rollback
 from engine.responses.change import change_document, error_of, promotion_of, rollback_of
@@ -99,7 +99,7 @@ def promote() -> Answer:
             _must_plan(body.run_gates)
             with limit_concurrency() if body.run_gates else nullcontext():
                 mode = GateMode.RUN if body.run_gates else GateMode.LIST
-                plan = engine.plan(wanted, SILENT, mode)
+                plan = engine.plan(wanted, NO_PROGRESS, mode)
             return _judged(promotion.dry_run_document(asked, plan), plan.error)
         return _submitted(wanted, partial(promotion_of, asked))
     except PromotionError as error:
@@ -117,7 +117,7 @@ def roll_back() -> Answer:
         )
         if body.dry_run:
             _must_plan()
-            plan = engine.plan(wanted, SILENT, GateMode.LIST)
+            plan = engine.plan(wanted, NO_PROGRESS, GateMode.LIST)
             return _judged(rollback.dry_run_document(asked, plan), plan.error)
         return _submitted(wanted, partial(rollback_of, asked))
     except PromotionError as error:
@@ -179,9 +179,9 @@ def redeliver() -> Answer:
     """Redeliver a webhook and wait for the result; receivers recognize a repeated ID."""
     must_operate(_caller(), "deliver webhooks again")
     wanted, _ = sent(Redelivery).redeliver, _key()
-    announcer = the_site().platform.engine.announcer
-    again = redeliver_failed(announcer, wanted)
-    failed, waiting = announcer.undelivered(), announcer.waiting()
+    webhook_sender = the_site().platform.engine.webhook_sender
+    again = redeliver_failed(webhook_sender, wanted)
+    failed, waiting = webhook_sender.undelivered(), webhook_sender.waiting()
     return jsonify(webhooks_document(failed, waiting, again, g.trace)), 200
 
 
@@ -191,7 +191,7 @@ def sync() -> Answer:
     must_operate(_caller(), "sync the secondary registries")
     environment, _ = sent(Sync).environment, _key()
     with limit_concurrency():
-        report = the_site().platform.engine.sync(environment, SILENT)
+        report = the_site().platform.engine.sync(environment, NO_PROGRESS)
     return _judged(sync_document(report, g.trace), report.error)
 
 
@@ -226,7 +226,7 @@ def _frozen(
         if known is not None:
             return jsonify(known["document"]), 200
         try:
-            result = site.platform.engine.run(ask(), SILENT)
+            result = site.platform.engine.run(ask(), NO_PROGRESS)
         except PromotionError as error:
             return _refused(freeze.blank(asked), error)
         document = freeze_document(asked, result)

@@ -109,7 +109,7 @@ def change(change_id: str) -> Response:
     found = change_of(change_id)
     story = [
         {"at": iso_time(event.at), "kind": event.kind, "details": dict(event.details)}
-        for event in the_site().platform.store.story(change_id)
+        for event in the_site().platform.store.events_of(change_id)
     ]
     return jsonify(change_document(found) | {"timeline": story})
 
@@ -149,8 +149,8 @@ def audit() -> Response:
 @api.get("/webhooks")
 def webhooks() -> Response:
     """Return failed webhook deliveries."""
-    announcer = the_site().platform.engine.announcer
-    failed, waiting = announcer.undelivered(), announcer.waiting()
+    webhook_sender = the_site().platform.engine.webhook_sender
+    failed, waiting = webhook_sender.undelivered(), webhook_sender.waiting()
     return jsonify(webhooks_document(failed, waiting, (), _trace()))
 
 

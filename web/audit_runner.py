@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from engine.api import Engine
 from engine.domain.audit import AuditReport
 from engine.domain.errors import PromotionError
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 
 _OLD = timedelta(minutes=5)
 _PATIENCE_SECONDS = 1.0
@@ -48,7 +48,7 @@ class Auditor:
 
     def now(self, environment: str | None = None) -> AuditReport:
         """Verify now and return the report; PromotionError if it cannot be made."""
-        return self._engine.verify(environment, SILENT)
+        return self._engine.verify(environment, NO_PROGRESS)
 
     def _begin(self) -> None:
         self._running = threading.Thread(target=self._verify, name="floe-audit", daemon=True)

@@ -84,7 +84,7 @@ def steps(change: Change) -> tuple[Step, ...]:
 
 def timeline(site: Site, change: Change) -> tuple[Happening, ...]:
     """Return the events of a change from the feed, or from the change itself if they expired."""
-    events = site.platform.store.story(change.id)
+    events = site.platform.store.events_of(change.id)
     if not events:
         asked = Happening(change.created_at, "requested", "", change.requester.name)
         why = change.ended.message if change.ended else ""
@@ -100,7 +100,7 @@ def gates(site: Site, change: Change) -> tuple[GateView, ...]:
     """Return ended, running and pending gates, in the order of the target."""
     running: dict[str, datetime] = {}
     results = {result.gate.value: result for result in change.gate_results}
-    for event in site.platform.store.story(change.id) if change.open else ():
+    for event in site.platform.store.events_of(change.id) if change.open else ():
         if event.kind == "gate_started":
             running[str(event.details.get("gate"))] = event.at
         elif event.kind == "gate_finished" and (result := _result(event.details)):

@@ -11,7 +11,7 @@ from engine.domain.parsing import parse_lock_request, parse_restore_request, par
 from engine.domain.request import LockRequest, RestoreRequest, UnlockRequest
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from web.authentication import UnauthenticatedError, must_operate, visitor
 from web.csrf import check_form
 from web.pages import change_of
@@ -86,12 +86,12 @@ def restore(name: str) -> Response:
 @deeds.post("/webhooks/<delivery_id>/redeliver")
 def redeliver(delivery_id: str) -> Response:
     """Mark one delivery or `all` as due; the outbox delivers, so a slow receiver delays no page."""
-    announcer = the_site().platform.engine.announcer
+    webhook_sender = the_site().platform.engine.webhook_sender
 
     def act(who: Operator) -> None:
         must_operate(who, "deliver webhooks again")
-        failed = [each.delivery.id for each in announcer.undelivered() if each.to]
-        again = map(announcer.redeliver, failed if delivery_id == "all" else [delivery_id])
+        failed = [each.delivery.id for each in webhook_sender.undelivered() if each.to]
+        again = map(webhook_sender.redeliver, failed if delivery_id == "all" else [delivery_id])
         if not any(list(again)):
             raise DeliveryNotFoundError(
                 f"Delivery '{delivery_id}' is not in the failed list: it was delivered, or "
@@ -109,7 +109,7 @@ def _frozen(
     place = url_for("pages.environment", name=site.platform.engine.path.environment(name).name)
 
     def act(who: Operator) -> None:
-        result = site.platform.engine.run(ask(who), SILENT)
+        result = site.platform.engine.run(ask(who), NO_PROGRESS)
         if result.error is not None:
             site.entrance.refused(result.plan)
             raise result.error

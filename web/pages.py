@@ -236,9 +236,9 @@ def _lock(site: Site, found: Change) -> object:
 
 def _untold() -> tuple[tuple[Undelivered, ...], int, PromotionError | None]:
     """Return failed deliveries, the number of waiting ones, and the error if both are unknown."""
-    announcer = the_site().platform.engine.announcer
+    webhook_sender = the_site().platform.engine.webhook_sender
     try:
-        return announcer.undelivered(), announcer.waiting(), None
+        return webhook_sender.undelivered(), webhook_sender.waiting(), None
     except PromotionError as error:
         return (), 0, error
 

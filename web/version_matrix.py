@@ -52,7 +52,7 @@ def grid(site: Site, seen: Seen) -> tuple[Row, ...]:
     versions = tuple(asked)[:_VERSIONS]
     live = {(row.deployed_version, row.name) for row in seen.rows}
     expected = {(row.state.version, row.name) for row in seen.rows}
-    placed = kept.placed(versions)
+    placed = kept.find_placements(versions)
     names = site.platform.engine.path.names
 
     def cell(version: str, name: str) -> Cell:

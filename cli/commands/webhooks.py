@@ -42,6 +42,8 @@ def _webhooks(redeliver: str | None, trace: str, manifest: Path) -> Answer:
         if server:
             return server.webhooks(redeliver)
     with open_reading(manifest, WEBHOOKS) as engine:
-        announcer = engine.announcer
-        again = redeliver_failed(announcer, redeliver) if redeliver else ()
-        return told(webhooks_document(announcer.undelivered(), announcer.waiting(), again, trace))
+        webhook_sender = engine.webhook_sender
+        again = redeliver_failed(webhook_sender, redeliver) if redeliver else ()
+        return told(
+            webhooks_document(webhook_sender.undelivered(), webhook_sender.waiting(), again, trace)
+        )

@@ -11,7 +11,7 @@ from engine.bootstrap import in_flight, open_platform
 from engine.config import load_config
 from engine.domain.change import Change
 from engine.domain.parsing import parse_promotion_request
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from tests.builders import Artifact, image
 from tests.manifests import manifest
 from tests.peers import oci_layout
@@ -100,7 +100,7 @@ def _ask(stage: Stage, version: str, target: str, who: str) -> Change:
         path, version, None, target, person(stage.platform, who), _TRACE
     )
     change = stage.platform.changes.submit(asked, "slack")
-    return stage.platform.progression.settle(change, SILENT)
+    return stage.platform.progression.settle(change, NO_PROGRESS)
 
 
 def _release(number: int) -> Artifact:

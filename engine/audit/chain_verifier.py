@@ -104,7 +104,7 @@ class Chain:
             name = self._snapshot.environment
             self._progress.step(f"reading the ledger of {name}: entry {sequence} and before")
             portion = self._snapshot.portion(sequence, PORTION)
-            found = self._pool.map(lambda place: self._ledger.tagged(name, place), portion)
+            found = self._pool.map(lambda place: self._ledger.inspect_tag(name, place), portion)
             self._tagged = dict(zip(portion, found, strict=True))
         return self._tagged[sequence]
 
@@ -114,7 +114,7 @@ class Chain:
         """The entry that is linked; its tag is only where it is usually found."""
         if tagged is not None and tagged.digest == linked:
             return tagged
-        meant = self._ledger.linked(self._snapshot.environment, linked)
+        meant = self._ledger.inspect_digest(self._snapshot.environment, linked)
         there = meant if meant and meant.digest else None
         if tagged is not None and tagged.digest is not None:
             remark = self._remarks.forked if there else self._remarks.replaced

@@ -87,7 +87,11 @@ def judge_beyond(snapshot: Snapshot, next_one: InspectedEntry | None, remarks: R
 
 
 def judge_rewind(
-    snapshot: Snapshot, known: KnownHead | None, tally: Tally, heads: Heads, remarks: Remarks
+    snapshot: Snapshot,
+    known: KnownHead | None,
+    tally: Tally,
+    heads: Heads,
+    remarks: Remarks,
 ) -> None:
     """Compare the head with the known one, and keep it if it follows that."""
     head = snapshot.head.entry if snapshot.head else None

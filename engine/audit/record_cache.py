@@ -71,7 +71,7 @@ class Records:
 
     def missing(self) -> dict[str, int]:
         """How many older records of each environment have yet to be read, where there are any."""
-        covered = {name: self.kept.covered(name) for name in self.environments}
+        covered = {name: self.kept.cached_range(name) for name in self.environments}
         return {name: c.first - 1 for name, c in covered.items() if c and c.first > 1}
 
     def wake(self) -> None:
@@ -97,7 +97,7 @@ class Records:
                 self._wanted.clear()
 
     def _follow(self, name: str) -> bool:
-        head, covered = self.ledger.head(name), self.kept.covered(name)
+        head, covered = self.ledger.head(name), self.kept.cached_range(name)
         if head is None:
             if covered:
                 self.kept.forget(name)
@@ -133,7 +133,7 @@ class Records:
         return True
 
     def _go_back(self, name: str) -> bool:
-        covered = self.kept.covered(name)
+        covered = self.kept.cached_range(name)
         if covered is None or covered.before is None:
             return covered is not None
         entries = self.ledger.history(name, self.step, covered.first)

@@ -56,8 +56,8 @@ class Verification:
 
     def _snapshot(self, name: str, tags: tuple[Tag, ...]) -> Snapshot:
         latest = self.pool.submit(self.registry.resolve, self.path.environment(name).latest)
-        head = self.ledger.tagged(name, None)
-        places = (self.ledger.place(tag) for tag in tags)
+        head = self.ledger.inspect_tag(name, None)
+        places = (self.ledger.parse_tag(tag) for tag in tags)
         readings = ((tag, self.path.read(tag)) for tag in tags)
         return Snapshot(
             environment=name,
@@ -76,7 +76,7 @@ class Verification:
         judge_head(snapshot, remarks)
         for place in Chain(snapshot, self.ledger, self.pool, progress, remarks).places():
             tally.add(place, remarks)
-        following = self.ledger.tagged(name, snapshot.beyond[0]) if snapshot.beyond else None
+        following = self.ledger.inspect_tag(name, snapshot.beyond[0]) if snapshot.beyond else None
         judge_beyond(snapshot, following, remarks)
         self._judge_tags(snapshot, tally, remarks)
         if snapshot.copies is not None:

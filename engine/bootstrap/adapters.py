@@ -29,7 +29,7 @@ from engine.ports import (
 )
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from engine.ports.telemetry import NO_TRACER, Metrics, Tracer
-from engine.ports.webhooks import NO_WEBHOOKS, Announcer
+from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
 
 # Sections of manifest.yaml with secrets that only some commands need.
 AUDIT = "artifacts.promotion.audit"
@@ -100,7 +100,7 @@ def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | N
     return backend
 
 
-def announcer_of(config: Config, metrics: Metrics) -> Announcer:
+def webhook_sender_of(config: Config, metrics: Metrics) -> WebhookSender:
     """The configured webhooks; none for a command that records nothing and lacks their secrets."""
     if not config.webhooks or config.unset(WEBHOOKS):
         return NO_WEBHOOKS
@@ -117,8 +117,8 @@ def announcer_of(config: Config, metrics: Metrics) -> Announcer:
         for hook in config.webhooks
     )
     outbox = webhooks.SqliteOutbox(config.state_dir / "outbox.db")
-    announcer: Announcer = webhooks.Webhooks(hooks, outbox, SystemClock(), metrics)
-    return announcer
+    webhook_sender: WebhookSender = webhooks.Webhooks(hooks, outbox, SystemClock(), metrics)
+    return webhook_sender
 
 
 def tracer_of() -> Tracer:
@@ -130,18 +130,18 @@ def tracer_of() -> Tracer:
     return tracer
 
 
-def tell_what_is_left(announcer: Announcer, tracer: Tracer) -> None:
+def tell_what_is_left(webhook_sender: WebhookSender, tracer: Tracer) -> None:
     """
     Webhooks and the collector, side by side: neither holds a command up for more than 5 s, and
     both together do not either. The outbox keeps what is not delivered.
     """
-    if announcer is NO_WEBHOOKS or tracer is NO_TRACER:
-        announcer.deliver_due()
+    if webhook_sender is NO_WEBHOOKS or tracer is NO_TRACER:
+        webhook_sender.deliver_due()
         tracer.close()
         return
     closing = Thread(target=tracer.close, name="floe-traces", daemon=True)
     closing.start()
-    announcer.deliver_due()
+    webhook_sender.deliver_due()
     closing.join()
 
 

@@ -32,7 +32,7 @@ def exposition(numbers: Counted, platform: Platform) -> str:
     """All of `numbers`, with what waits at this moment."""
     try:
         numbers.level(QUEUE_DEPTH, len(platform.store.open()), queue="changes")
-        numbers.level(QUEUE_DEPTH, platform.engine.announcer.waiting(), queue="webhooks")
+        numbers.level(QUEUE_DEPTH, platform.engine.webhook_sender.waiting(), queue="webhooks")
     except PromotionError as error:
         _log.warning("what waits is not counted: %s", error)
     return numbers.render()
@@ -45,7 +45,7 @@ def count_ended(metrics: Metrics, store: ChangeStore, change: Change) -> None:
         metrics.count(name, environment=change.target, outcome=change.state.value)
     if change.state is not ChangeState.PROMOTED or not change.approvals:
         return
-    asked = [e.at for e in store.story(change.id) if e.kind == "awaiting_approval"]
+    asked = [e.at for e in store.events_of(change.id) if e.kind == "awaiting_approval"]
     agreed = max(approval.approved_at for approval in change.approvals)
     if asked:
         seconds = max((agreed - asked[0]).total_seconds(), 0.0)

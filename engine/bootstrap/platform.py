@@ -11,7 +11,6 @@ from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.store import FILE_NAME, SqliteHeads, SqliteStore, SqliteTally, state_database
 from engine.api import Engine, Platform
 from engine.bootstrap.adapters import (
-    announcer_of,
     audit_backend_of,
     gates_of,
     leases_of,
@@ -21,6 +20,7 @@ from engine.bootstrap.adapters import (
     tell_what_is_left,
     tracer_of,
     verifier_of,
+    webhook_sender_of,
 )
 from engine.bootstrap.clock import SystemClock
 from engine.bootstrap.identity import directory_of, local_operator, rights_of
@@ -72,8 +72,8 @@ def open_platform(
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
         # Requests still under way when an answer is given are not waited for.
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-        announcer, tracer = announcer_of(config, metrics), tracer_of()
-        stack.callback(tell_what_is_left, announcer, tracer)
+        webhook_sender, tracer = webhook_sender_of(config, metrics), tracer_of()
+        stack.callback(tell_what_is_left, webhook_sender, tracer)
         yield Engine(
             path=config.path,
             registry=registry,
@@ -88,7 +88,7 @@ def open_platform(
             verifier=verifier_of(config, stack),
             enforcer=policies_of(config),
             audit_backend=audit_backend_of(config, stack),
-            announcer=announcer,
+            webhook_sender=webhook_sender,
             tracer=tracer,
             metrics=metrics,
             heads=SqliteHeads(state, registry.reference),

@@ -84,7 +84,7 @@ def open_records(config: Config, engine: Engine) -> Iterator[Records]:
     kept = SqliteRecords(config.state_dir)
     try:
         for name in engine.path.names:
-            kept.covered(name)
+            kept.cached_range(name)
     except StoreUnavailableError:
         kept.close()
         if (config.state_dir / FILE_NAME).is_dir():

@@ -28,7 +28,7 @@ from engine.domain.record_header import record_header
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.execution.audit_reports import report_change
 from engine.execution.runner import Runs
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from engine.ports.change_store import ChangeStore, Note
 
 _log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ class Changes:
 
     def _still_as_agreed(self, change: Change) -> None:
         """What would be approved is what was checked, or the change becomes stale; not locked."""
-        plan = self.runs.look(request_of(change), SILENT)
+        plan = self.runs.look(request_of(change), NO_PROGRESS)
         differences = differences_of(change, plan, self.configuration(change.target))
         if isinstance(plan.error, StaleError) and not differences:
             # A newer request was carried out first.

@@ -79,13 +79,13 @@ class Noted:
     def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
         self.check_cancelled()
         details: dict[str, JsonValue] = {"gate": gate.value, "timeout_seconds": timeout_seconds}
-        self.store.note(self.change.id, [("gate_started", details)])
+        self.store.add_events(self.change.id, [("gate_started", details)])
         self.inner.gate_started(gate, timeout_seconds)
 
     def gate_finished(self, result: GateResult) -> None:
         self.check_cancelled()
         details: dict[str, JsonValue] = {"result": result.model_dump(mode="json")}
-        self.store.note(self.change.id, [("gate_finished", details)])
+        self.store.add_events(self.change.id, [("gate_finished", details)])
         self.store.keep_gate_seconds(self.change.target, result.gate, result.duration_ms / 1000)
         self.inner.gate_finished(result)
 

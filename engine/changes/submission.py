@@ -15,7 +15,7 @@ from engine.domain.plan import Action
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.execution.audit_reports import report_change
 from engine.execution.runner import Runs
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from engine.ports.change_store import ChangeStore, Note
 
 
@@ -56,7 +56,7 @@ class Submission:
 
     def _refusal_of_joining(self) -> Finding | None:
         """What forbids this operator a request that somebody else made, such as their duties."""
-        plan = self.runs.look(self.request, SILENT)
+        plan = self.runs.look(self.request, NO_PROGRESS)
         rights = (f for f in plan.blockers if f.error and issubclass(f.error, AuthorizationError))
         return next(rights, None)
 

@@ -12,7 +12,7 @@ from engine.changes.heartbeat import Claim, ClaimLostError, renewed
 from engine.changes.workflow import Progression
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError
-from engine.ports import SILENT, StoppedError
+from engine.ports import NO_PROGRESS, StoppedError
 from engine.ports.change_store import ChangeStore
 from engine.runtime.background import enduring
 
@@ -92,7 +92,7 @@ class Worker:
         claim = Claim(self.store, clock, change.id, worker, self.pace.claim)
         try:
             with renewed(claim):
-                settled = replace(self.progression, claim=claim).settle(change, SILENT)
+                settled = replace(self.progression, claim=claim).settle(change, NO_PROGRESS)
             _log.info("change %s of %s is %s", change.id, change.target, settled.state)
         except ClaimLostError as error:
             _log.warning("work on change %s of %s stopped: %s", change.id, change.target, error)
@@ -110,7 +110,7 @@ class Worker:
 
     def _tell(self) -> None:
         """Webhooks have a thread of their own: a slow one holds no change up."""
-        self.changes.runs.announcer.keep_delivering(self._stopping)
+        self.changes.runs.webhook_sender.keep_delivering(self._stopping)
 
     def _sweep(self) -> None:
         """End what nobody decided in time, and go on with what a lock had stopped."""

@@ -36,7 +36,7 @@ def authorization(request: Request, context: Context) -> Finding:
     Judge by the authorization of the target.
 
     Without one, every operator is authorized at the command line, and through a server every
-    operator whom a rule of the manifest names.
+    operator in a rule of the manifest.
     """
     via = granted_via(request.operator, context.target, context.rights)
     return passed(_NAME, via) if via else _refused(request, context)

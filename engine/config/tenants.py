@@ -135,7 +135,7 @@ def unrestricted_issuers(oidc: tuple[IssuerRules, ...], auth: object) -> Iterato
         if entry.unrestricted:
             yield f"identity.oidc admits every token of {entry.issuer}: {hint}"
     if isinstance(auth, IssuerRules) and auth.unrestricted:
-        yield f"web.auth admits everyone whom {auth.issuer} signs in: {hint}"
+        yield f"web.auth admits every user of {auth.issuer}: {hint}"
 
 
 def _open_to_strangers(entry: Node) -> Iterator[Problem]:

@@ -101,7 +101,7 @@ class Context(Facts):
         enforcement = self.target.signature.value
         with self._sources.span.span(SPAN_VERIFY, enforcement_mode=enforcement) as span:
             verdict = self._sources.verifier.verify(self._sources.registry, artifact)
-            span.note(cached=verdict.cached)
+            span.set_attributes(cached=verdict.cached)
         return verdict
 
     @Fact

@@ -104,14 +104,14 @@ class PromotionContext(Context):
         """The newest entry that brought this version to the source, with any digest."""
         if self.source_head is None or self.source_entry is not None:
             return self.source_entry
-        return self._sources.ledger.arrival(self.source_head, self.version)
+        return self._sources.ledger.find_arrival(self.source_head, self.version)
 
     @Fact
     def target_record(self) -> LedgerEntry | None:
         """The newest entry that brought this version to the target, with any digest."""
         if self.target_head is None or self.target_promotion is not None:
             return self.target_promotion
-        return self._sources.ledger.arrival(self.target_head, self.version)
+        return self._sources.ledger.find_arrival(self.target_head, self.version)
 
     @Fact
     def target_promotion(self) -> LedgerEntry | None:
@@ -130,7 +130,7 @@ class PromotionContext(Context):
         head, digest = self.source_head, str(self.manifest.digest)
         if head is None or head.state.digest == digest or not head.state.may_have_had(self.version):
             return None
-        newest = self._sources.ledger.newest(head, lambda record: _concerns(record, digest))
+        newest = self._sources.ledger.find_newest(head, lambda record: _concerns(record, digest))
         brought = newest is None or newest.record.subject_digest == digest
         return None if brought else newest
 
@@ -178,7 +178,7 @@ class PromotionContext(Context):
         if self.occupant is None or self.effect is not Effect.CHANGE:
             return None
         following = self.target_head.sequence + 1 if self.target_head else 1
-        return self._sources.ledger.staged(self.target.name, following)
+        return self._sources.ledger.read_staged(self.target.name, following)
 
     @Fact
     def compliance(self) -> GateResult:
@@ -262,7 +262,7 @@ class PromotionContext(Context):
     ) -> LedgerEntry | None:
         if head is None:
             return None
-        return self._sources.ledger.promotion(head, self.manifest.digest, version)
+        return self._sources.ledger.find_promotion(head, self.manifest.digest, version)
 
 
 def _version(entry: LedgerEntry) -> str | None:

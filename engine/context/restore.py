@@ -71,7 +71,7 @@ class RestoreContext(Context):
     def staged(self) -> LedgerEntry | None:
         """The uncommitted entry that an interrupted run left, if any."""
         following = self.target_head.sequence + 1 if self.target_head else 1
-        return self._sources.ledger.staged(self.target.name, following)
+        return self._sources.ledger.read_staged(self.target.name, following)
 
     @property
     def artifact(self) -> Manifest | None:
@@ -98,7 +98,7 @@ def version_of(
     Find the version of `digest` in `environment`: by its newest promotion there, else by one of
     the environment's 50 highest version tags; None if neither has it.
     """
-    entry = ledger.promotion(head, digest) if head else None
+    entry = ledger.find_promotion(head, digest) if head else None
     if entry is not None and isinstance(entry.record, PromotionRecord):
         return entry.record.version
     readings = [(path.read(tag), tag) for tag in registry.tags()]

@@ -61,7 +61,7 @@ class RollbackContext(Context):
         """The newest entry that brought this version to the target, with any digest."""
         if self.target_head is None or self.promotion is not None:
             return self.promotion
-        return self._sources.ledger.arrival(self.target_head, self.version)
+        return self._sources.ledger.find_arrival(self.target_head, self.version)
 
     @Fact
     def promotion(self) -> LedgerEntry | None:
@@ -69,7 +69,7 @@ class RollbackContext(Context):
         head = self.target_head
         if head is None:
             return None
-        return self._sources.ledger.promotion(head, self.manifest.digest, str(self.version))
+        return self._sources.ledger.find_promotion(head, self.manifest.digest, str(self.version))
 
     @Fact
     def current_promotion(self) -> LedgerEntry | None:
@@ -77,7 +77,7 @@ class RollbackContext(Context):
         head, state = self.target_head, self.state
         if head is None or state.digest is None:
             return None
-        return self._sources.ledger.promotion(head, Digest(state.digest), state.version)
+        return self._sources.ledger.find_promotion(head, Digest(state.digest), state.version)
 
     @property
     def forward(self) -> bool:
@@ -112,7 +112,7 @@ class RollbackContext(Context):
     def staged(self) -> LedgerEntry | None:
         """The uncommitted entry that an interrupted run left, if any."""
         following = self.target_head.sequence + 1 if self.target_head else 1
-        return self._sources.ledger.staged(self.target.name, following)
+        return self._sources.ledger.read_staged(self.target.name, following)
 
     @Fact
     def rollback_tag(self) -> Tag:
@@ -166,7 +166,7 @@ class RollbackContext(Context):
     def _fetch_recorded(self) -> Manifest:
         """Fetch an artifact whose tag is missing, by the digest in its record."""
         head = self.target_head
-        entry = self._sources.ledger.arrival(head, self.version) if head else None
+        entry = self._sources.ledger.find_arrival(head, self.version) if head else None
         digest = entry.record.subject_digest if entry else None
         if entry is None or digest is None:
             raise self._never_promoted_error()
@@ -194,7 +194,9 @@ class RollbackContext(Context):
         return [(r.version, r.at) for r in records if isinstance(r, PromotionRecord)]
 
     def _rollbacks(self) -> tuple[LedgerEntry, ...]:
-        return self._sources.ledger.attached(self.manifest.digest, "rollback", self.target.name)
+        return self._sources.ledger.list_attached(
+            self.manifest.digest, "rollback", self.target.name
+        )
 
     def _number(self, record: AnyRecord) -> int:
         if not isinstance(record, RollbackRecord) or record.version != str(self.version):

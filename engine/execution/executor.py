@@ -14,7 +14,7 @@ from engine.domain.text import printable
 from engine.ports import Leases, Ledger, Registry, Upload
 from engine.ports.audit_backend import AuditBackendPlugin
 from engine.ports.state import REFERRERS_LEASE
-from engine.ports.webhooks import NO_WEBHOOKS, Announcer
+from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Executor:
     leases: Leases
     pool: Pool
     audit_backend: AuditBackendPlugin | None = None
-    announcer: Announcer = NO_WEBHOOKS
+    webhook_sender: WebhookSender = NO_WEBHOOKS
 
     def change(
         self,
@@ -81,7 +81,7 @@ class Executor:
             printable(record.operator),
         )
         # Told before `latest` moves: a run that dies in between is `completing`, and then tells.
-        self.announcer.announce(record)
+        self.webhook_sender.enqueue(record)
         self._follow(writes, entry)
         listed.result()
         return entry
@@ -91,7 +91,7 @@ class Executor:
         listed = self.pool.submit(self._attach, entry) if entry else None
         if entry and writes:
             # A delivery has a stable id, so whoever was told already is not told twice.
-            self.announcer.announce(entry.record)
+            self.webhook_sender.enqueue(entry.record)
         self._follow(writes)
         if listed:
             listed.result()

@@ -16,7 +16,7 @@ from engine.domain.record import RefusalRecord
 from engine.domain.record_header import record_header
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.execution.runner import Runs
-from engine.ports import Due, Tally
+from engine.ports import DueAttempts, RefusalCounter
 
 _log = logging.getLogger(__name__)
 _BETWEEN_RECORDS = timedelta(hours=1)
@@ -91,7 +91,7 @@ class Refusals:
     """Puts refused attempts on record in their target's ledger, after they were answered."""
 
     runs: Runs
-    tally: Tally
+    tally: RefusalCounter
 
     def note(self, attempt: Attempt) -> None:
         """
@@ -111,7 +111,7 @@ class Refusals:
             due = self.tally.add(kind, now)
         except StoreUnavailableError as error:
             _log.debug("asking the ledger instead: %s", error)
-            due = Due(1, known=False)
+            due = DueAttempts(1, known=False)
         if due is None:
             return
         standing = None if due.known else self._on_record(attempt, rule, now)

@@ -27,7 +27,7 @@ from engine.execution.rewind_guard import RewindGuard
 from engine.operations import OPERATIONS
 from engine.operations.operation import Stamp
 from engine.ports import (
-    SILENT,
+    NO_PROGRESS,
     Clock,
     GateRunner,
     Heads,
@@ -43,7 +43,7 @@ from engine.ports import (
 )
 from engine.ports.audit_backend import AuditBackendPlugin
 from engine.ports.telemetry import NO_METRICS, NO_SPAN, NO_TRACER, Metrics, Span, Tracer
-from engine.ports.webhooks import NO_WEBHOOKS, Announcer
+from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
 from engine.secondaries import NO_COPIES, NO_SECONDARIES, Copies, Secondaries
 from engine.tracing import count_result, end_request_span, observe_gates, open_request_span
 
@@ -78,7 +78,7 @@ class Runs:
     verifier: Verifier = field(default_factory=NoVerifier)
     enforcer: PolicyEnforcer = field(default_factory=NoPolicies)
     audit_backend: AuditBackendPlugin | None = None
-    announcer: Announcer = NO_WEBHOOKS
+    webhook_sender: WebhookSender = NO_WEBHOOKS
     tracer: Tracer = NO_TRACER
     metrics: Metrics = NO_METRICS
     heads: Heads = field(default_factory=FleetingHeads)
@@ -97,7 +97,7 @@ class Runs:
 
     def authorize(self, request: PromotionRequest | RollbackRequest) -> Finding:
         """Judge whether the target's rules let the operator ask for this; reads nothing."""
-        found, *_ = authorization(request, self._context(request, SILENT))
+        found, *_ = authorization(request, self._context(request, NO_PROGRESS))
         return found
 
     def look(self, request: Request, progress: Progress) -> Plan:
@@ -187,7 +187,7 @@ class Runs:
             self.leases,
             self.pool,
             self.audit_backend,
-            self.announcer,
+            self.webhook_sender,
         )
 
     def _context(

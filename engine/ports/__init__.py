@@ -1,17 +1,24 @@
 """The interfaces that the engine needs from the outside world; adapters implement them."""
 
-from engine.ports.gates import SILENT, GateRunner, GateSubject, Progress, Silent, StoppedError
+from engine.ports.gates import (
+    NO_PROGRESS,
+    GateRunner,
+    GateSubject,
+    NoProgress,
+    Progress,
+    StoppedError,
+)
 from engine.ports.ledger import Ledger, LedgerReader
 from engine.ports.policy_enforcer import NoPolicies, PolicyEnforcer
 from engine.ports.registry import AuthenticatingRegistry, Registry, RegistryReader, Upload
-from engine.ports.state import Clock, Due, Heads, Leases, Tally
+from engine.ports.state import Clock, DueAttempts, Heads, Leases, RefusalCounter
 from engine.ports.verifier import NoVerifier, Verifier
 
 __all__ = [
-    "SILENT",
+    "NO_PROGRESS",
     "AuthenticatingRegistry",
     "Clock",
-    "Due",
+    "DueAttempts",
     "GateRunner",
     "GateSubject",
     "Heads",
@@ -19,14 +26,14 @@ __all__ = [
     "Ledger",
     "LedgerReader",
     "NoPolicies",
+    "NoProgress",
     "NoVerifier",
     "PolicyEnforcer",
     "Progress",
+    "RefusalCounter",
     "Registry",
     "RegistryReader",
-    "Silent",
     "StoppedError",
-    "Tally",
     "Upload",
     "Verifier",
 ]

@@ -85,11 +85,11 @@ class ChangeStore(Protocol):
         """List the events after sequence `after`, oldest first; interfaces follow changes by it."""
         ...
 
-    def story(self, change_id: str) -> tuple[Event, ...]:
+    def events_of(self, change_id: str) -> tuple[Event, ...]:
         """List the newest 1,000 events of one change, oldest first."""
         ...
 
-    def note(self, change_id: str, events: Sequence[Note]) -> None:
+    def add_events(self, change_id: str, events: Sequence[Note]) -> None:
         """Add events to the feed without a move, for example that a gate started."""
         ...
 
@@ -109,7 +109,7 @@ class ChangeStore(Protocol):
     def keep_gate_seconds(self, target: str, gate: GateKind, seconds: float) -> None: ...
 
     def remember(self, key: str, value: Mapping[str, JsonValue], now: datetime) -> None:
-        """Cache a positive verification result under the hash of what it depends on."""
+        """Cache a positive verification result under the hash of its inputs."""
         ...
 
     def recall(self, key: str) -> Mapping[str, JsonValue] | None: ...

@@ -35,7 +35,7 @@ class Progress(Protocol):
         ...
 
 
-class Silent:
+class NoProgress:
     """Implements `Progress` where no person waits: it does nothing."""
 
     def step(self, text: str) -> None: ...
@@ -45,7 +45,7 @@ class Silent:
     def check_cancelled(self) -> None: ...
 
 
-SILENT = Silent()
+NO_PROGRESS = NoProgress()
 
 
 class StoppedError(Exception):

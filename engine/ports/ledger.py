@@ -21,7 +21,7 @@ class LedgerReader(Protocol):
         """Read the newest committed entry; None for an empty ledger. One request."""
         ...
 
-    def staged(self, environment: str, sequence: int) -> LedgerEntry | None:
+    def read_staged(self, environment: str, sequence: int) -> LedgerEntry | None:
         """Read the entry tagged with `sequence`; it may be uncommitted, so it proves nothing."""
         ...
 
@@ -39,7 +39,7 @@ class LedgerReader(Protocol):
         """Read the committed entry at `sequence` over the links from `head`, in O(log n)."""
         ...
 
-    def promotion(
+    def find_promotion(
         self, head: LedgerEntry, digest: Digest, version: str | None = None
     ) -> LedgerEntry | None:
         """
@@ -51,21 +51,24 @@ class LedgerReader(Protocol):
         """
         ...
 
-    def arrival(self, head: LedgerEntry, version: Version) -> LedgerEntry | None:
+    def find_arrival(self, head: LedgerEntry, version: Version) -> LedgerEntry | None:
         """
         Find the newest committed promotion of, or rollback to, `version` in the environment of
-        `head`, with any digest. No request if the state of `head` rules it out, else as `newest`.
+        `head`, with any digest. No request if the state of `head` rules it out; else see
+        `find_newest`.
         """
         ...
 
-    def newest(self, head: LedgerEntry, wanted: Callable[[AnyRecord], bool]) -> LedgerEntry | None:
+    def find_newest(
+        self, head: LedgerEntry, wanted: Callable[[AnyRecord], bool]
+    ) -> LedgerEntry | None:
         """
         Find the newest committed entry up to `head` whose record is `wanted`; None if there is
         none. The chain is read back to it, or to its beginning: O(distance) requests.
         """
         ...
 
-    def attached(self, digest: Digest, kind: str, environment: str) -> tuple[LedgerEntry, ...]:
+    def list_attached(self, digest: Digest, kind: str, environment: str) -> tuple[LedgerEntry, ...]:
         """
         Read the entries of `kind` of `environment` that are attached to `digest`. They are not
         proven to be in the ledger. LedgerUnreadableError if there are more than the read limit.
@@ -80,7 +83,7 @@ class LedgerReader(Protocol):
         """
         ...
 
-    def place(self, tag: Tag) -> tuple[str, int] | None:
+    def parse_tag(self, tag: Tag) -> tuple[str, int] | None:
         """Parse the tag of an entry into environment and sequence; None for other tags."""
         ...
 
@@ -88,15 +91,15 @@ class LedgerReader(Protocol):
         """Build the tag of the entry at `sequence`, or of the head for None."""
         ...
 
-    def tagged(self, environment: str, sequence: int | None) -> InspectedEntry | None:
+    def inspect_tag(self, environment: str, sequence: int | None) -> InspectedEntry | None:
         """
         Inspect the entry with the tag of `sequence`, or of the head for None; None without such a
         tag. A corrupt entry is returned with its faults: only RegistryUnavailableError is raised.
         """
         ...
 
-    def linked(self, environment: str, digest: Digest) -> InspectedEntry | None:
-        """Inspect the entry with the manifest `digest`, under the terms of `tagged`."""
+    def inspect_digest(self, environment: str, digest: Digest) -> InspectedEntry | None:
+        """Inspect the entry with the manifest `digest`, under the terms of `inspect_tag`."""
         ...
 
 

@@ -69,16 +69,17 @@ class Mirror(Protocol):
         ...
 
 
-class Outcomes(Protocol):
+class SyncOutcomes(Protocol):
     """
-    How secondaries ended up after the record was written, which cannot say it any more. A copy of
-    what `sync` finds out anew, so losing it harms nothing: neither method raises.
+    The results on the secondaries after the record was written, which does not contain them.
+
+    `sync` can find them again, so losing them is harmless: neither method raises.
     """
 
     def known(self, environment: str, record: str) -> tuple[RegistrySync, ...]:
-        """What was noted of this record; empty for none."""
+        """Read the stored results of this record; empty if there are none."""
         ...
 
     def note(self, environment: str, record: str, outcomes: Sequence[RegistrySync]) -> None:
-        """Keep `outcomes` of the record with that id, in place of what was known."""
+        """Store `outcomes` of the record with that id, instead of the earlier ones."""
         ...

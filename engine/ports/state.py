@@ -1,4 +1,4 @@
-"""What is kept on this machine: leases, heads once seen, refusals counted; and the time."""
+"""The state on this machine: leases, known heads and counts of refusals; and the clock."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -7,33 +7,36 @@ from typing import Protocol
 
 from engine.domain.audit import KnownHead
 
-# The lease of the index of what is attached to an artifact: one for all environments, none of
-# which has a dot in its name.
+# The lease of the referrers index, one for all environments; their names never contain a dot.
 REFERRERS_LEASE = "referrers.index"
 
 
 class Leases(Protocol):
+    """Leases: one process and thread at a time on this machine writes an environment."""
+
     def hold(self, environment: str) -> AbstractContextManager[None]:
         """
-        The right to write `environment`, held by one process and thread at a time on this machine
-        and freed when its holder dies. ConflictError when it cannot be had within the wait,
-        StoreUnavailableError when there is no room to keep it, ConfigError when it cannot be kept.
+        Hold the lease of `environment`; it is freed when its holder dies.
+
+        ConflictError if it is not free within the wait, StoreUnavailableError if the disk is full,
+        ConfigError if it cannot be stored.
         """
         ...
 
 
 class Heads(Protocol):
     """
-    The newest head seen of each ledger: a shortened or rewritten chain is valid in itself. Every
-    method raises StoreUnavailableError when the heads cannot be read or written.
+    The newest head seen of each ledger, by which a truncated or rewritten ledger is detected.
+
+    Methods raise StoreUnavailableError if the heads cannot be read or written.
     """
 
     def known(self, environment: str) -> KnownHead | None:
-        """Return the newest head seen, None when there was none."""
+        """Read the newest head seen; None if there is none."""
         ...
 
     def remember(self, environment: str, head: KnownHead) -> None:
-        """Keep `head` unless the one known is as new."""
+        """Store `head` unless the stored one is as new."""
         ...
 
     def forget(self, environment: str) -> None:
@@ -42,32 +45,34 @@ class Heads(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueAttempts:
     """
-    Attempts of one kind to be recorded now: how many no record stands for, and whether this state
-    directory knows when one was recorded last.
+    Refused attempts to record now: the number without a record, and whether the time of the last
+    record is known in this state directory.
     """
 
     count: int
     known: bool
 
 
-class Tally(Protocol):
-    """Counts refused attempts between their records. StoreUnavailableError where it cannot."""
+class RefusalCounter(Protocol):
+    """Counts refused attempts between their records. Methods raise StoreUnavailableError."""
 
-    def add(self, kind: str, now: datetime) -> Due | None:
+    def add(self, kind: str, now: datetime) -> DueAttempts | None:
         """
-        Count one more attempt. None while a record of the last hour stands for it; else the caller
-        has a minute to record what is due, and nobody else is told to.
+        Count one more attempt. None if a record of the last hour includes it; else the caller alone
+        must record the due attempts within a minute.
         """
         ...
 
     def recorded(self, kind: str, count: int, at: datetime) -> None:
-        """`count` attempts are on record since `at`."""
+        """Note that `count` attempts were recorded at `at`."""
         ...
 
 
 class Clock(Protocol):
+    """The source of the time."""
+
     def now(self) -> datetime:
-        """The present, UTC."""
+        """Get the present time in UTC."""
         ...

@@ -37,7 +37,7 @@ def tracing(trace_id: str) -> Iterator[None]:
 class Span(Protocol):
     """An open span; any thread may use it."""
 
-    def note(self, **attributes: Attribute) -> None:
+    def set_attributes(self, **attributes: Attribute) -> None:
         """Add attributes."""
         ...
 
@@ -99,7 +99,7 @@ class Metrics(Protocol):
 class NoSpan:
     """Implements `Span` without effect."""
 
-    def note(self, **attributes: Attribute) -> None: ...
+    def set_attributes(self, **attributes: Attribute) -> None: ...
 
     def end(self, outcome: str, error: PromotionError | None = None) -> None: ...
 

@@ -58,7 +58,7 @@ class Outbox(Protocol):
         ...
 
 
-class Announcer(Protocol):
+class WebhookSender(Protocol):
     """
     Delivers records to webhooks.
 
@@ -66,7 +66,7 @@ class Announcer(Protocol):
     raise StoreUnavailableError while the outbox cannot be used.
     """
 
-    def announce(self, record: AnyRecord) -> None:
+    def enqueue(self, record: AnyRecord) -> None:
         """Store the deliveries of `record`; `deliver_due` sends them."""
         ...
 
@@ -95,9 +95,9 @@ class Announcer(Protocol):
 
 
 class NoWebhooks:
-    """Implements `Announcer` without webhooks."""
+    """Implements `WebhookSender` without webhooks."""
 
-    def announce(self, record: AnyRecord) -> None: ...
+    def enqueue(self, record: AnyRecord) -> None: ...
     def deliver_due(self, seconds: float = 5) -> None: ...
 
     def keep_delivering(self, stop: Event) -> None:
@@ -116,32 +116,32 @@ class NoWebhooks:
 NO_WEBHOOKS = NoWebhooks()
 
 
-def redeliver_failed(announcer: Announcer, wanted: str) -> tuple[str, ...]:
+def redeliver_failed(webhook_sender: WebhookSender, wanted: str) -> tuple[str, ...]:
     """
     Send a failed delivery again, by its id or `all` of them; returns the ids that were sent.
 
     DeliveryNotFoundError if no delivery of that id has failed.
     """
-    again = tuple(_make_due(announcer, wanted))
+    again = tuple(_make_due(webhook_sender, wanted))
     if not again and wanted != "all":
         raise DeliveryNotFoundError(
             f"No failed delivery '{wanted}'. List them with: floe platform webhooks",
             {"id": wanted},
         )
     if again:
-        announcer.deliver_due()
+        webhook_sender.deliver_due()
     return again
 
 
-def _make_due(announcer: Announcer, wanted: str) -> Iterator[str]:
+def _make_due(webhook_sender: WebhookSender, wanted: str) -> Iterator[str]:
     if wanted != "all":
-        yield from [wanted] if announcer.redeliver(wanted) else []
+        yield from [wanted] if webhook_sender.redeliver(wanted) else []
         return
     seen: set[str] = set()
     # They are listed in portions, and a delivery that fails again is not sent twice.
-    while new := [each.delivery.id for each in announcer.undelivered()]:
+    while new := [each.delivery.id for each in webhook_sender.undelivered()]:
         new = [each for each in new if each not in seen]
         if not new:
             return
         seen.update(new)
-        yield from (each for each in new if announcer.redeliver(each))
+        yield from (each for each in new if webhook_sender.redeliver(each))

@@ -15,7 +15,7 @@ from engine.domain.plan import Action, Effect, Plan, TagWrite
 from engine.domain.record import PromotionRecord, RegistrySync, RollbackRecord
 from engine.domain.result import Result
 from engine.ports import Leases, LedgerReader, RegistryReader
-from engine.ports.secondary import CopiedArtifact, Mirror, Outcomes, TagCopy
+from engine.ports.secondary import CopiedArtifact, Mirror, SyncOutcomes, TagCopy
 from engine.secondaries.outcomes import NO_COPIES, Copies, failed, synced
 
 _log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class MirroredSecondaries:
     registry: RegistryReader
     ledger: LedgerReader
     leases: Leases
-    kept: Outcomes
+    kept: SyncOutcomes
 
     def before(self, plan: Plan, look: Callable[[], Plan], *, decided: bool) -> Copies:
         if plan.action not in (Action.PROMOTE, Action.ROLLBACK):

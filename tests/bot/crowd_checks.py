@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from engine.api import Platform
 from engine.domain.change import Change, ChangeState
 from engine.domain.record import PromotionRecord, RejectionRecord
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from tests.bot.crowd import Case, status_text
 from tests.bot.fake_slack import FakeSlack, Json
 from tests.bot.stage import buttons
@@ -112,7 +112,7 @@ def _count_answers(slack: FakeSlack) -> int:
 
 def _audited(platform: Platform) -> Iterator[str]:
     """List the findings of `floe platform audit verify`."""
-    for audit in platform.engine.verify(None, SILENT).environments:
+    for audit in platform.engine.verify(None, NO_PROGRESS).environments:
         yield from (remark.message for remark in audit.problems)
 
 
@@ -123,7 +123,7 @@ def summary(platform: Platform, slack: FakeSlack) -> Iterator[str]:
     yield f"{len(changes)} changes: {', '.join(f'{n} {s}' for s, n in states.most_common())}"
     edits = sum(message["edits"] for message in slack.messages)
     yield f"{len(slack.messages)} messages, {edits} edits and {_count_answers(slack)} answers"
-    audits = platform.engine.verify(None, SILENT).environments
+    audits = platform.engine.verify(None, NO_PROGRESS).environments
     yield f"{len(audits)} ledgers of {sum(a.entries for a in audits)} entries verified"
 
 

@@ -13,7 +13,7 @@ from engine.domain.operator import IdentitySource, Operator
 from engine.domain.parsing import parse_promotion_request
 from engine.domain.path import PromotionPath
 from engine.domain.trace import trace_id
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from tests.bot.crowd import FREE_WAYS, REQUESTERS, WAYS, Case
 from tests.bot.fake_slack import FakeSlack
 from tests.bot.stage import BOB, CAROL
@@ -115,7 +115,7 @@ def _promote(engine: Engine, lane: Sequence[Case]) -> None:
     there = replace(engine, path=PromotionPath((entry, Environment(source))))
     for case in lane:
         request = parse_promotion_request(there.path, case.version, None, source, _ci(), trace_id())
-        if error := there.run(request, SILENT).error:
+        if error := there.run(request, NO_PROGRESS).error:
             raise error
 
 

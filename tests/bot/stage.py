@@ -23,7 +23,7 @@ from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.parsing import parse_promotion_request, parse_unlock_request
 from engine.domain.trace import trace_id
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, Json, fake_slack
 from tests.bot.manifest import bot_manifest
 from tests.builders import image
@@ -177,7 +177,7 @@ class Stage:
     def unlock_elsewhere(self, target: str, operator: Operator) -> None:
         engine = self.platform.engine
         request = parse_unlock_request(engine.path, target, operator, trace_id(), "over")
-        assert engine.run(request, SILENT).error is None
+        assert engine.run(request, NO_PROGRESS).error is None
 
     def promote_elsewhere(self, version: str, target: str) -> None:
         promote(self.platform, version, target, self.operator("dave@acme.com"))
@@ -284,4 +284,4 @@ def promote(platform: Platform, version: str, target: str, operator: Operator) -
     request = parse_promotion_request(
         platform.engine.path, version, None, target, operator, trace_id()
     )
-    assert platform.engine.run(request, SILENT).error is None
+    assert platform.engine.run(request, NO_PROGRESS).error is None

@@ -22,7 +22,7 @@ from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.record import RegistrySync
-from engine.ports import Due
+from engine.ports import DueAttempts
 from tests.contract.stores import HandClock, change
 from tests.faults.damage import JSON, Damage
 
@@ -182,7 +182,7 @@ def test_counts_of_refusals_move_into_the_store(tmp_path: Path) -> None:
 
     tally = SqliteTally(state_database(tmp_path))
 
-    assert tally.add("bob", NOON) == Due(4, known=True)
+    assert tally.add("bob", NOON) == DueAttempts(4, known=True)
     assert not (tmp_path / "refusals.json").exists()
 
 
@@ -193,7 +193,7 @@ def test_only_the_newest_five_hundred_kinds_are_counted(tmp_path: Path) -> None:
     for number in range(500):
         tally.add(f"kind {number}", NOON + timedelta(seconds=number + 1))
 
-    assert tally.add("first", NOON + timedelta(minutes=30)) == Due(1, known=False)
+    assert tally.add("first", NOON + timedelta(minutes=30)) == DueAttempts(1, known=False)
 
 
 def test_outcomes_of_secondaries_move_into_the_store(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_damaged_file_of_what_can_be_found_again_stops_nothing(
         with pytest.raises(StoreUnavailableError, match="Is a directory"):
             tally.add("kind", NOON)
         return
-    assert tally.add("kind", NOON) == Due(1, known=False)
+    assert tally.add("kind", NOON) == DueAttempts(1, known=False)
     outcomes.note("prod", "r-1", [COPIED])
 
     assert path.is_dir() or outcomes.known("prod", "r-1") == (COPIED,)

@@ -12,7 +12,7 @@ from engine.domain.errors import RegistryAnswerError, UsageError
 from engine.domain.layer_paths import TITLE
 from engine.domain.manifest import Manifest
 from engine.download import pull
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from tests.builders import IMAGE_LAYER, Artifact, descriptor, image
 from tests.conftest import Place
 from tests.contract.mirrors import Opened, with_layers
@@ -54,7 +54,7 @@ def test_an_empty_layer_that_comes_twice_is_one_file(
     skopeo.push(registry_host, repository, image(b"", b"layer", b""), "v1.0.0")
     registry = opened(registry_host, repository)
 
-    pull(registry, fetched(registry), tmp_path / "out", SILENT)
+    pull(registry, fetched(registry), tmp_path / "out", NO_PROGRESS)
 
     assert sorted(files_in(tmp_path / "out").values()) == [b"", b"layer"]
 
@@ -72,7 +72,7 @@ def test_files_that_oras_pushed_from_directories_come_back_in_them(
     )
     registry = opened(registry_host, repository)
 
-    pull(registry, fetched(registry), tmp_path / "out", SILENT)
+    pull(registry, fetched(registry), tmp_path / "out", NO_PROGRESS)
 
     assert files_in(tmp_path / "out") == pushed
 
@@ -81,7 +81,7 @@ def test_one_digest_with_two_titles_is_two_files(place: Place, tmp_path: Path):
     artifact = titled(("a.txt", b"same"), ("b/c.txt", b"same"), ("a.txt", b"same"))
     place.push(artifact, "v1.0.0")
 
-    pull(place.registry, artifact.manifest, tmp_path / "out", SILENT)
+    pull(place.registry, artifact.manifest, tmp_path / "out", NO_PROGRESS)
 
     assert files_in(tmp_path / "out") == {"a.txt": b"same", "b/c.txt": b"same"}
 
@@ -115,7 +115,7 @@ def test_a_hostile_title_is_refused_before_anything_is_written(
     oci_layout.write(tmp_path / "registry", artifact, "v1.0.0")
 
     with pytest.raises(UsageError, match="has no name"):
-        pull(layout, artifact.manifest, tmp_path / "new" / "out", SILENT)
+        pull(layout, artifact.manifest, tmp_path / "new" / "out", NO_PROGRESS)
 
     assert not (tmp_path / "new").exists()
 
@@ -143,7 +143,7 @@ def test_layers_that_cannot_be_files_beside_each_other_are_refused(
     oci_layout.write(tmp_path / "registry", artifact, "v1.0.0")
 
     with pytest.raises(UsageError, match="cannot be files in one directory"):
-        pull(layout, artifact.manifest, tmp_path / "new" / "out", SILENT)
+        pull(layout, artifact.manifest, tmp_path / "new" / "out", NO_PROGRESS)
 
     assert not (tmp_path / "new").exists()
 
@@ -153,7 +153,7 @@ def test_nothing_is_left_when_a_later_layer_is_missing(layout: LayoutRegistry, t
     oci_layout.write(tmp_path / "registry", Artifact(artifact.manifest, (b"{}", b"a")), "v1.0.0")
 
     with pytest.raises(RegistryAnswerError, match="does not have the blob"):
-        pull(layout, artifact.manifest, tmp_path / "new" / "out", SILENT)
+        pull(layout, artifact.manifest, tmp_path / "new" / "out", NO_PROGRESS)
 
     assert list((tmp_path / "new").iterdir()) == []
 
@@ -172,7 +172,7 @@ def test_a_foreign_layer_is_pulled_where_the_registry_has_it_and_else_named(
     made = with_layers(b"{}", here, absent)
     place.push(image(b"here"), None)
 
-    left_out = pull(place.registry, made.manifest, tmp_path / "out", SILENT)
+    left_out = pull(place.registry, made.manifest, tmp_path / "out", NO_PROGRESS)
 
     assert left_out == ("win/absent",)
     assert files_in(tmp_path / "out") == {"here": b"here"}

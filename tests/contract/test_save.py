@@ -10,7 +10,7 @@ import pytest
 from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
 from engine.download import pull
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from tests.builders import descriptor, image
 from tests.conftest import Place
 
@@ -52,7 +52,7 @@ def test_a_blob_named_by_sha512_is_missing_and_no_accident(place: Place):
 @pytest.mark.parametrize("content", [b"[]", b'{"schemaVersion": 2, "layers": 3}', b"\xff"])
 def test_what_is_no_oci_manifest_is_not_pulled(place: Place, tmp_path: Path, content: bytes):
     with pytest.raises(RegistryAnswerError, match="is not an OCI manifest"):
-        pull(place.registry, Manifest(content, IMAGE_MANIFEST), tmp_path / "out", SILENT)
+        pull(place.registry, Manifest(content, IMAGE_MANIFEST), tmp_path / "out", NO_PROGRESS)
     assert not (tmp_path / "out").exists()
 
 
@@ -60,7 +60,7 @@ def test_a_target_that_cannot_be_made_is_an_error_in_words(place: Place, tmp_pat
     (tmp_path / "file").touch()
 
     with pytest.raises(RegistryUnavailableError, match="file/below/out' cannot be written"):
-        pull(place.registry, image(b"layer").manifest, tmp_path / "file/below/out", SILENT)
+        pull(place.registry, image(b"layer").manifest, tmp_path / "file/below/out", NO_PROGRESS)
 
 
 def test_a_large_layer_is_pulled_without_being_held(tmp_path: Path):

@@ -30,7 +30,7 @@ SECOND = "ALTER TABLE items ADD COLUMN size INTEGER;"
 
 def use_store(folder: Path) -> Path:
     with closing(SqliteStore(folder, HandClock())) as store:
-        store.note("c-1", [("submitted", {})])
+        store.add_events("c-1", [("submitted", {})])
         store.open()
     return folder / "store.db"
 

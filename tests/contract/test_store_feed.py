@@ -12,9 +12,9 @@ from tests.contract.stores import NOON, change, crowd
 def test_events_have_consecutive_numbers_and_say_what_was_noted(store, clock):
     first = store.add(change(), None, [("submitted", {"by": "alice"})])
     clock.time += timedelta(microseconds=1)
-    store.note(first.id, [("gate_started", {"gate": "tests"}), ("gate_finished", {"n": 1.5})])
+    store.add_events(first.id, [("gate_started", {"gate": "tests"}), ("gate_finished", {"n": 1.5})])
     store.move(first, first.moved(ChangeState.BLOCKED), [("blocked", {"why": "half \ud83d"})])
-    store.note(first.id, [])
+    store.add_events(first.id, [])
 
     events = store.events(0)
 
@@ -35,17 +35,17 @@ def test_events_have_consecutive_numbers_and_say_what_was_noted(store, clock):
 def test_the_story_of_a_change_is_its_own_events_in_their_order(store):
     mine, other = store.add(change("v1.2.3"), None), store.add(change("v1.2.4"), None)
     for number in range(3):
-        store.note(mine.id, [("mine", {"n": number})])
-        store.note(other.id, [("other", {})])
+        store.add_events(mine.id, [("mine", {"n": number})])
+        store.add_events(other.id, [("other", {})])
 
-    story = store.story(mine.id)
+    story = store.events_of(mine.id)
 
     assert [(event.kind, event.details) for event in story] == [
         ("mine", {"n": 0}),
         ("mine", {"n": 1}),
         ("mine", {"n": 2}),
     ]
-    assert store.story("c-none") == ()
+    assert store.events_of("c-none") == ()
 
 
 def test_what_was_there_already_makes_no_events(store):
@@ -61,7 +61,7 @@ def test_whoever_follows_the_feed_misses_nothing(store):
     def write(writer: int) -> None:
         for number in range(25):
             notes = [(str(writer), {"number": number, "part": part}) for part in (0, 1)]
-            store.note(f"c-{writer}", notes)
+            store.add_events(f"c-{writer}", notes)
 
     followed = []
     with crowd(4) as pool:

@@ -56,14 +56,14 @@ def test_clearing_away_is_bounded_and_the_feed_never_counts_anew(tmp_path):
     clock = HandClock()
     with sqlite_store(tmp_path, clock=clock, keep=Retention(events=720 * HOUR)) as store:
         for _ in range(3):
-            store.note("c-1", [("noted", {})] * 100)
+            store.add_events("c-1", [("noted", {})] * 100)
         clock.time += 721 * HOUR
 
         left = []
         for _ in range(3):
             store.add(change(), None)
             left += counts(tmp_path / "store.db", "events")
-        store.note("c-1", [("noted", {})])
+        store.add_events("c-1", [("noted", {})])
 
         assert left == [100, 0, 0]
         assert [event.sequence for event in store.events(0)] == [301]

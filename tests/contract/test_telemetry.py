@@ -51,7 +51,7 @@ def test_verification_and_gates_are_parts_of_the_promotion_under_its_trace_id(
 
     with tracer.trace(TRACE, SPAN_PROMOTE, from_env="staging", to_env="prod", dry_run=False):
         with tracer.span(SPAN_VERIFY, enforcement_mode="enforce") as verifying:
-            verifying.note(cached=True)
+            verifying.set_attributes(cached=True)
         with tracer.span(SPAN_GATE + "tests", gate_type="tests", timeout_seconds=300):
             pass
 
@@ -162,6 +162,6 @@ def test_a_span_outside_of_any_trace_is_told_nobody(
     tracer = opened({})
 
     with tracer.span(SPAN_VERIFY) as span:
-        span.note(cached=False)
+        span.set_attributes(cached=False)
 
     assert exported.get_finished_spans() == ()

@@ -32,7 +32,7 @@ def sink() -> Iterator[Sink]:
 def test_a_promotion_is_posted_as_json(sink: Sink, tmp_path: Path) -> None:
     told = webhooks(tmp_path, sink.url(), headers={"Authorization": "Bearer hunter2"})
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
 
     [request] = sink.seen("POST", "^/hook$")
@@ -90,7 +90,7 @@ def test_a_webhook_is_told_of_the_events_it_asked_for(
     deaf = webhooks(tmp_path / "deaf", sink.url("/deaf"), events=others)
 
     for each in (told, deaf):
-        each.announce(record)
+        each.enqueue(record)
         each.deliver_due()
 
     assert [request.path for request in sink.requests] == ["/asked"]
@@ -109,7 +109,7 @@ def test_messages_are_signed_as_standard_webhooks_says(
 ) -> None:
     told = webhooks(tmp_path, sink.url(), secret=secret)
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
 
     [request] = sink.requests
@@ -121,7 +121,7 @@ def test_messages_are_signed_as_standard_webhooks_says(
 def test_without_a_secret_nothing_pretends_to_be_signed(sink: Sink, tmp_path: Path) -> None:
     told = webhooks(tmp_path, sink.url())
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
 
     [request] = sink.requests
@@ -159,7 +159,7 @@ def test_slow_webhooks_are_waited_for_together(tmp_path: Path) -> None:
         for sink in sinks:
             sink.always("POST", "/hook", Reply(204, delay_seconds=3))
         told = webhooks(tmp_path, *(sink.url() for sink in sinks))
-        told.announce(a_promotion())
+        told.enqueue(a_promotion())
         started = time.monotonic()
 
         told.deliver_due(20)

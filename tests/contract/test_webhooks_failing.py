@@ -31,7 +31,7 @@ def test_a_webhook_that_stumbles_is_told_again_under_the_same_id(
     sink.script("POST", "/hook", trouble, trouble)
     told = webhooks(tmp_path, sink.url())
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
 
     assert len(sink.requests) == 3
@@ -46,7 +46,7 @@ def test_it_is_given_up_after_its_retries_and_said_so(
     sink.always("POST", "/hook", Reply(500))
     told = webhooks(tmp_path, sink.url(), retry_count=2)
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
 
     assert len(sink.requests) == 3
@@ -70,7 +70,7 @@ def test_what_repeating_cannot_help_is_not_repeated(
     sink.always("POST", "/hook", answer)
     told = webhooks(tmp_path, sink.url())
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
 
     assert len(sink.requests) == 1
@@ -85,7 +85,7 @@ def test_a_webhook_that_wants_to_be_left_alone_is(sink: Sink, tmp_path: Path) ->
         sink.always("POST", path, Reply(429, headers={"Retry-After": after}))
     told = webhooks(tmp_path, sink.url("/s"), sink.url("/date"), sink.url("/long"))
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
 
     assert len(sink.requests) == 3
@@ -99,7 +99,7 @@ def test_a_webhook_that_wants_to_be_left_alone_is(sink: Sink, tmp_path: Path) ->
 def test_a_webhook_that_hangs_holds_no_command_up(sink: Sink, tmp_path: Path) -> None:
     sink.always("POST", "/hook", Reply(204, delay_seconds=60))
     told = webhooks(tmp_path, sink.url(), sink.url("/fine"))
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     started = time.monotonic()
 
     told.deliver_due(1)
@@ -113,7 +113,7 @@ def test_a_webhook_is_given_the_time_it_is_configured_with(sink: Sink, tmp_path:
     sink.always("POST", "/hook", Reply(204, delay_seconds=60))
     told = webhooks(tmp_path, sink.url(), timeout_seconds=0.2, retry_count=1)
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due(20)
 
     [failure] = [each.delivery for each in told.undelivered()]
@@ -131,7 +131,7 @@ def test_a_webhook_that_answers_a_byte_at_a_time_is_not_waited_for(tmp_path: Pat
             timeout_seconds=0.5,
             retry_count=0,
         )
-        told.announce(a_promotion())
+        told.enqueue(a_promotion())
         started = time.monotonic()
 
         told.deliver_due(20)
@@ -150,7 +150,7 @@ def test_what_a_webhook_goes_on_to_say_is_not_read(
     sink.always("POST", "/hook", answer)
     told = webhooks(tmp_path, sink.url())
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
 
     assert len(sink.requests) == 1
@@ -163,7 +163,7 @@ def test_an_address_where_nobody_listens_is_a_warning(
 ) -> None:
     told = webhooks(tmp_path, "http://127.0.0.1:1/T1/hunter2", retry_count=1)
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
 
     assert "http://127.0.0.1:1 was not told of promote" in caplog.text
@@ -177,7 +177,7 @@ def test_no_log_shows_an_address_or_header(
     sink.script("POST", "/hunter2", Reply(500), Cut.BEFORE)
     told = webhooks(tmp_path, sink.url("/hunter2?key=hunter2"), headers={"X-Key": "hunter2"})
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
 
     assert len(sink.requests) == 3

@@ -33,15 +33,15 @@ def test_a_restart_loses_no_message_and_repeats_none(sink: Sink, tmp_path: Path)
         "from pathlib import Path\n"
         "from tests.contract.webhook_kit import webhooks\n"
         "from tests.domain.records import a_promotion\n"
-        "webhooks(Path(sys.argv[1]), sys.argv[2]).announce(a_promotion())\n"
+        "webhooks(Path(sys.argv[1]), sys.argv[2]).enqueue(a_promotion())\n"
         "os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path), sink.url()], timeout=60)
     told = webhooks(tmp_path, sink.url())
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
 
     assert len(sink.requests) == 1
@@ -49,7 +49,7 @@ def test_a_restart_loses_no_message_and_repeats_none(sink: Sink, tmp_path: Path)
 
 def test_whoever_dies_over_a_delivery_leaves_it_to_others(tmp_path: Path) -> None:
     outbox = webhooks(tmp_path, "http://127.0.0.1:1/").outbox
-    webhooks(tmp_path, "http://127.0.0.1:1/").announce(a_promotion())
+    webhooks(tmp_path, "http://127.0.0.1:1/").enqueue(a_promotion())
     now = datetime.now(UTC)
 
     [taken] = outbox.take(now, timedelta(minutes=1))
@@ -61,10 +61,10 @@ def test_whoever_dies_over_a_delivery_leaves_it_to_others(tmp_path: Path) -> Non
 def test_two_processes_tell_a_webhook_once(sink: Sink, tmp_path: Path) -> None:
     sink.always("POST", "/hook", Reply(204, delay_seconds=0.5))
     one, other = webhooks(tmp_path, sink.url()), webhooks(tmp_path, sink.url())
-    one.announce(a_promotion())
+    one.enqueue(a_promotion())
 
     with delivering(one), delivering(other):
-        one.announce(a_rollback(rollback_id=OTHER))
+        one.enqueue(a_rollback(rollback_id=OTHER))
         _until(lambda: one.outbox.waiting() == 0)
 
     assert len(sink.requests) == 2
@@ -73,7 +73,7 @@ def test_two_processes_tell_a_webhook_once(sink: Sink, tmp_path: Path) -> None:
 def test_what_was_given_up_is_delivered_on_request(sink: Sink, tmp_path: Path) -> None:
     sink.script("POST", "/hook", Reply(404))
     told = webhooks(tmp_path, sink.url())
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
     [failure] = [each.delivery for each in told.undelivered()]
 
@@ -91,7 +91,7 @@ def given_up(told: Webhooks, count: int) -> list[str]:
     """The ids of `count` deliveries that were given up, the oldest first."""
     now, outbox = datetime.now(UTC), told.outbox
     for number in range(count):
-        told.announce(a_promotion(promotion_id=f"{number:032x}"))
+        told.enqueue(a_promotion(promotion_id=f"{number:032x}"))
     ids = []
     while batch := outbox.take(now + timedelta(minutes=1), timedelta(minutes=10)):
         for delivery in batch:
@@ -123,8 +123,8 @@ def test_all_that_was_given_up_is_tried_again(sink: Sink, tmp_path: Path) -> Non
 def test_a_webhook_is_found_again_at_another_place_and_never_mistaken(
     sink: Sink, tmp_path: Path
 ) -> None:
-    webhooks(tmp_path, sink.url("/old")).announce(a_promotion())
-    webhooks(tmp_path, sink.url("/gone")).announce(a_rollback(rollback_id=OTHER))
+    webhooks(tmp_path, sink.url("/old")).enqueue(a_promotion())
+    webhooks(tmp_path, sink.url("/gone")).enqueue(a_rollback(rollback_id=OTHER))
 
     moved = webhooks(tmp_path, sink.url("/new"), sink.url("/old"))
     moved.deliver_due()
@@ -165,7 +165,7 @@ def test_an_outbox_that_cannot_be_used_stops_nothing(
             db.execute("CREATE TABLE theirs (x)")
     told = webhooks(tmp_path, sink.url())
 
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
     told.deliver_due()
 
     assert "webhooks are not told of promotion" in caplog.text

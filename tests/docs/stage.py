@@ -21,7 +21,7 @@ from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource
 from engine.domain.parsing import parse_promotion_request
 from engine.domain.trace import trace_id
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from tests.builders import image
 from tests.docs.commands import Command
 from tests.peers import raw
@@ -144,10 +144,10 @@ class Stage:
                     engine.path, version, None, target, alice, trace_id()
                 )
                 change = platform.changes.submit(asked, "cli")
-                change = platform.foreground.settle(change, SILENT)
+                change = platform.foreground.settle(change, NO_PROGRESS)
                 if change.state is ChangeState.AWAITING_APPROVAL and approved:
                     change = platform.changes.approve(change.id, bob, "cli")
-                    change = platform.foreground.settle(change, SILENT)
+                    change = platform.foreground.settle(change, NO_PROGRESS)
                 if not approved:
                     self.change = change.id
                 assert approved == (change.state is ChangeState.PROMOTED), change.ended

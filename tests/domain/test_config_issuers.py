@@ -122,7 +122,7 @@ def test_unrestricted_issuer_of_one_organization_is_a_warning(tmp_path: Path, is
     person = load(tmp_path, sign_in(issuer, "groups_claim: groups"), S="secret").warnings
 
     assert f"identity.oidc admits every token of {issuer}: " in "\n".join(job)
-    assert f"web.auth admits everyone whom {issuer} signs in: " in "\n".join(person)
+    assert f"web.auth admits every user of {issuer}: " in "\n".join(person)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import Overrides
 from engine.domain.parsing import parse_promotion_request
 from engine.domain.trace import trace_id
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from tests.bot.stage import block_ids, block_text, eventually
 from tests.builders import image
 from tests.e2e.manifest import GATE, slack_manifest
@@ -87,7 +87,7 @@ class Workspace:
                     *(engine.path, version, None, "staging", self._person(engine), trace_id()),
                     Overrides(allow_older=True, reason="tests come in any order"),
                 )
-                assert engine.run(request, SILENT).error is None
+                assert engine.run(request, NO_PROGRESS).error is None
 
     def let(self, version: str) -> None:
         """Its gates, which wait for this, pass."""

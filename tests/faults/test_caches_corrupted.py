@@ -170,7 +170,7 @@ def test_a_store_somebody_holds_for_long_is_said_to_be_busy(tmp_path: Path) -> N
         "sys.stdin.read()\n"
     )
     with closing(SqliteStore(tmp_path, HandClock(), wait_seconds=0.3)) as store:
-        store.note("c-1", [("first", {})])
+        store.add_events("c-1", [("first", {})])
         with subprocess.Popen(
             [sys.executable, "-c", holder, tmp_path / "store.db"],
             stdin=subprocess.PIPE,
@@ -179,8 +179,8 @@ def test_a_store_somebody_holds_for_long_is_said_to_be_busy(tmp_path: Path) -> N
             assert held.stdout is not None
             assert held.stdout.readline() == b"held\n"
             with pytest.raises(StoreUnavailableError, match=r"not free within 0\.3 seconds: try"):
-                store.note("c-1", [("second", {})])
+                store.add_events("c-1", [("second", {})])
             held.communicate(timeout=30)
 
-        store.note("c-1", [("second", {})])
+        store.add_events("c-1", [("second", {})])
         assert [event.kind for event in store.events(0)] == ["first", "second"]

@@ -233,4 +233,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silent: the requests are recorded."""
+        """NoProgress: the requests are recorded."""

@@ -41,7 +41,7 @@ class DownBy(AuditBackendPlugin):
 class Dying(NoWebhooks):
     """Dies once the record counts, before `latest` moves."""
 
-    def announce(self, record: AnyRecord) -> None:
+    def enqueue(self, record: AnyRecord) -> None:
         raise KeyboardInterrupt(record.id)
 
 
@@ -79,7 +79,7 @@ def test_a_backend_lost_after_the_record_stops_nothing_that_is_on_record(
     place.push(image(b"one"), "v1.0.0-dev")
     with audited("database", place, tmp_path) as engine:
         with pytest.raises(KeyboardInterrupt):
-            promote(replace(engine, announcer=Dying()), "v1.0.0", "staging")
+            promote(replace(engine, webhook_sender=Dying()), "v1.0.0", "staging")
         before = engine.registry.resolve(LATEST)
 
         lost = replace(engine, audit_backend=DownBy(engine.registry))

@@ -81,7 +81,7 @@ def test_a_request_older_than_an_hour_is_not_checked(stage):
     assert "within an hour" in ended.ended.message
     assert ended.ended.exit_code == 15
     assert running(stage) == "v1.1.0"
-    assert "expired" in [event.kind for event in stage.platform.store.story(old.id)]
+    assert "expired" in [event.kind for event in stage.platform.store.events_of(old.id)]
 
 
 def test_a_checked_request_older_than_an_hour_is_not_carried_out(stage):

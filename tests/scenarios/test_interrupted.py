@@ -77,12 +77,12 @@ def test_a_ledger_that_is_shortened_after_a_promotion_is_found_out(place: Place,
 
 
 class Heard:
-    """Implements `engine.ports.webhooks.Announcer`: remembers what it was told."""
+    """Implements `engine.ports.webhooks.WebhookSender`: remembers what it was told."""
 
     def __init__(self) -> None:
         self.records: list[str] = []
 
-    def announce(self, record: AnyRecord) -> None:
+    def enqueue(self, record: AnyRecord) -> None:
         self.records.append(record.id)
 
     def deliver_due(self, seconds: float = 5) -> None: ...
@@ -93,7 +93,7 @@ def test_what_dies_between_its_record_and_latest_is_told_when_it_is_completed(
 ):
     with engine_on(place.registry, tmp_path) as built:
         heard = Heard()
-        engine = replace(built, announcer=heard)
+        engine = replace(built, webhook_sender=heard)
         place.push(image(b"zero"), "v0.9.0-dev")
         place.push(image(b"one"), "v1.0.0-dev")
         promote(engine, "v0.9.0", "staging")

@@ -88,14 +88,14 @@ def test_another_ledger_in_its_place_is_read_anew(
 ) -> None:
     promoted(place, engine, "v1.0.0")
     records.refresh()
-    covered = records.kept.covered("staging")
+    covered = records.kept.cached_range("staging")
     assert covered is not None
     forged = covered.__class__(1, 1, engine.history("staging")[0].manifest.digest.of(b"x"), None)
     records.kept.extend("staging", [], covered, forged)
 
     records.refresh()
 
-    assert records.kept.covered("staging") == covered
+    assert records.kept.cached_range("staging") == covered
 
 
 def test_a_version_is_kept_with_the_time_it_was_active(
@@ -143,7 +143,7 @@ def test_the_versions_of_late_and_where_they_were(
     versions = records.kept.versions(5)
 
     assert versions == ("v1.0.0", "v1.1.0")
-    assert records.kept.placed(versions) == {
+    assert records.kept.find_placements(versions) == {
         ("v1.0.0", "staging"),
         ("v1.0.0", "prod"),
         ("v1.1.0", "staging"),

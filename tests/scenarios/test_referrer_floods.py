@@ -113,12 +113,12 @@ def test_a_promotion_that_may_be_hidden_is_unknown_and_not_absent(
     head = ledger.head("staging")
     assert head is not None
     digest = artifact("v1.0.0").manifest.digest
-    real = ledger.promotion(head, digest)
+    real = ledger.find_promotion(head, digest)
     flood(api, registry, artifact("v1.0.0"), PROMOTION)
     before = len(api.requests)
 
     with pytest.raises(LedgerUnreadableError, match="8001 referrers"):
-        ledger.promotion(head, digest)
+        ledger.find_promotion(head, digest)
 
     assert real is not None
     assert real.sequence == 1

@@ -65,7 +65,7 @@ def test_the_record_is_the_same_manifest_everywhere(place: Place, tmp_path: Path
     assert copy is not None
     assert copy.manifest == head.manifest
     assert copy.record == head.record
-    [attached] = RegistryLedger(LayoutRegistry(disk)).attached(
+    [attached] = RegistryLedger(LayoutRegistry(disk)).list_attached(
         V1.manifest.digest, "promotion", "staging"
     )
     assert attached.digest == head.digest

@@ -69,7 +69,7 @@ def submitted(platform: Platform, who: str) -> Change:
 
 
 def story(platform: Platform, change: Change) -> list[str]:
-    return [event.kind for event in platform.store.story(change.id)]
+    return [event.kind for event in platform.store.events_of(change.id)]
 
 
 def test_the_wait_for_approval_is_counted_until_the_last_one_is_given(tmp_path: Path) -> None:
@@ -85,7 +85,9 @@ def test_the_wait_for_approval_is_counted_until_the_last_one_is_given(tmp_path: 
         counted = 'floe_approval_wait_seconds_count{environment="prod"} 1.0\n'
 
         assert until(lambda: counted in metrics.render(), 60)
-        asked = next(e for e in platform.store.story(change.id) if e.kind == "awaiting_approval")
+        asked = next(
+            e for e in platform.store.events_of(change.id) if e.kind == "awaiting_approval"
+        )
         *_, last = platform.changes.get(change.id).approvals
     waited = (last.approved_at - asked.at).total_seconds()
     assert "floe_approval_wait_seconds_count" not in before

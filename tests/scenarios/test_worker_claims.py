@@ -121,7 +121,7 @@ def test_a_worker_that_lost_its_claim_ends_its_gates_and_the_other_one_decides(
             waiting = ChangeState.AWAITING_APPROVAL
             assert until(lambda: stage.changes.get(change.id).state is waiting)
 
-    told = [event.kind for event in stage.platform.store.story(change.id)]
+    told = [event.kind for event in stage.platform.store.events_of(change.id)]
     assert told.count("gate_finished") == 1
     assert told.count("awaiting_approval") == 1
 
@@ -163,7 +163,7 @@ def test_a_command_that_lost_its_claim_follows_the_other_worker(stage, store, tm
 
             assert ended.result(60).state is ChangeState.AWAITING_APPROVAL
 
-    told = [event.kind for event in stage.platform.store.story(change.id)]
+    told = [event.kind for event in stage.platform.store.events_of(change.id)]
     assert told.count("gate_finished") == 1
 
 

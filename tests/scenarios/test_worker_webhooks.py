@@ -37,8 +37,10 @@ def sink() -> Iterator[Sink]:
 
 @contextmanager
 def working(stage: Stage, told: Webhooks) -> Iterator[None]:
-    """The stage's worker, where records are announced to `told`."""
-    changes = Changes(replace(stage.engine, announcer=told), stage.platform.store, stage.rules.of)
+    """The stage's worker, whose records are delivered by `told`."""
+    changes = Changes(
+        replace(stage.engine, webhook_sender=told), stage.platform.store, stage.rules.of
+    )
     worker = Worker(changes, stage.platform.progression, stage.platform.store, pace=PACE)
     worker.start()
     try:
@@ -56,7 +58,7 @@ def test_a_webhook_may_take_longer_than_a_command_waits(
 ) -> None:
     sink.always("POST", "/hook", Reply(204, delay_seconds=SLOW))
     told = webhooks(tmp_path, sink.url())
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
 
     with working(stage, told):
         assert until(told_all(told), 60)
@@ -73,11 +75,11 @@ def test_what_is_announced_meanwhile_waits_for_no_slow_webhook(
     never = webhooks(tmp_path, sink.url("/never"), events=("promote",), timeout_seconds=300)
     quick = webhooks(tmp_path, sink.url("/quick"), events=("rollback",))
     told = replace(never, hooks=[*never.hooks, *quick.hooks])
-    told.announce(a_promotion())
+    told.enqueue(a_promotion())
 
     with working(stage, told):
         assert until(lambda: bool(sink.seen("POST", "^/never$")))
-        told.announce(a_rollback())
+        told.enqueue(a_rollback())
         assert until(lambda: told.outbox.waiting() == 1)
 
     assert [request.path for request in sink.requests] == ["/never", "/quick"]

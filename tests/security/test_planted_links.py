@@ -8,7 +8,7 @@ import pytest
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.errors import PromotionError
 from engine.download import pull
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from tests.builders import image
 from tests.peers import oci_layout
 from tests.scenarios.commands import Floe
@@ -32,7 +32,7 @@ def test_a_layer_that_is_a_link_to_another_file_is_not_read_out(tmp_path: Path) 
     registry = planted(tmp_path)
 
     with pytest.raises(PromotionError) as refused:
-        pull(registry, ARTIFACT.manifest, tmp_path / "out", SILENT)
+        pull(registry, ARTIFACT.manifest, tmp_path / "out", NO_PROGRESS)
 
     assert SECRET not in str(refused.value)
     assert not (tmp_path / "out").exists()
@@ -48,7 +48,9 @@ def test_a_link_where_an_artifact_is_pulled_to_is_not_followed(tmp_path: Path, t
     (tmp_path / "out").symlink_to(elsewhere)
 
     with pytest.raises(PromotionError, match="cannot be written"):
-        pull(LayoutRegistry(tmp_path / "registry"), ARTIFACT.manifest, tmp_path / "out", SILENT)
+        pull(
+            LayoutRegistry(tmp_path / "registry"), ARTIFACT.manifest, tmp_path / "out", NO_PROGRESS
+        )
 
     assert (list(elsewhere.iterdir()) if there else elsewhere.exists()) in ([], False)
 

@@ -22,7 +22,7 @@ from engine.domain.parsing import (
     parse_rollback_request,
 )
 from engine.domain.request import LockRequest, RollbackRequest
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from tests.builders import Artifact, image
 from tests.manifests import manifest
 from tests.peers import oci_layout
@@ -56,10 +56,10 @@ class Stage:
             self.platform.engine.path, version, None, target, person(self.platform, who), TRACE
         )
         change = self.platform.changes.submit(request, "cli")
-        return self.platform.progression.settle(change, SILENT)
+        return self.platform.progression.settle(change, NO_PROGRESS)
 
     def run(self, request: LockRequest | RollbackRequest) -> None:
-        result = self.platform.engine.run(request, SILENT)
+        result = self.platform.engine.run(request, NO_PROGRESS)
         assert result.error is None, result.error
 
     def lock(self, target: str, reason: str = "INC-1", duration: str | None = None) -> None:
@@ -72,7 +72,7 @@ class Stage:
 
     def settle(self, change_id: str) -> Change:
         change = self.platform.changes.get(change_id)
-        return self.platform.progression.settle(change, SILENT)
+        return self.platform.progression.settle(change, NO_PROGRESS)
 
     def get(self, path: str, who: str | None = None, **headers: str) -> str:
         """The page at `path`, which is there."""

@@ -80,7 +80,7 @@ def test_somebody_else_approves_and_nobody_approves_their_own(api: Client) -> No
     assert other["approvals"][0]["operator"] == BOB
     assert other["approvals"][0]["face"] == "api"
     assert api.stage.settle(asked["change_id"]).state is ChangeState.PROMOTED
-    story = api.stage.platform.store.story(asked["change_id"])
+    story = api.stage.platform.store.events_of(asked["change_id"])
     assert [e.details["reason"] for e in story if e.kind == "approved"] == ["looked at it"]
 
 

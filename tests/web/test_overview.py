@@ -4,7 +4,7 @@ import pytest
 
 from engine.domain.errors import StaleError
 from engine.domain.parsing import parse_unlock_request
-from engine.ports import SILENT
+from engine.ports import NO_PROGRESS
 from tests.builders import image
 from tests.peers import oci_layout
 from tests.web.stage import ALICE, BOB, TRACE, Stage, person
@@ -47,7 +47,7 @@ def test_what_a_lifted_lock_stopped_blocks_nothing(stage: Stage) -> None:
     assert locked["locked"] is True
 
     engine, alice = stage.platform.engine, person(stage.platform, ALICE)
-    engine.run(parse_unlock_request(engine.path, "staging", alice, TRACE, "solved"), SILENT)
+    engine.run(parse_unlock_request(engine.path, "staging", alice, TRACE, "solved"), NO_PROGRESS)
 
     page, [_dev, lifted, _prod] = first_page(stage)
     blocking = page.partition("What's blocking")[2].partition("Latest events")[0]

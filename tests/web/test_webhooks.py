@@ -27,13 +27,13 @@ def refused(sink: Sink, tmp_path: Path) -> Iterator[Stage]:
     with stage_in(tmp_path, PROXY, webhooks=hook) as stage:
         stage.publish("v1.0.0")
         stage.ask("v1.0.0", "staging")
-        stage.platform.engine.announcer.deliver_due()
+        stage.platform.engine.webhook_sender.deliver_due()
         yield stage
 
 
 def failed(stage: Stage) -> str:
     """The id of the one delivery that was given up."""
-    [each] = stage.platform.engine.announcer.undelivered()
+    [each] = stage.platform.engine.webhook_sender.undelivered()
     return each.delivery.id
 
 
@@ -53,7 +53,7 @@ def test_somebody_signed_in_has_it_told_again_under_its_id(refused: Stage, sink:
 
     answer = refused.post(f"/webhooks/{delivery}/redeliver", BOB, AUDIT)
     waiting = refused.get(AUDIT, BOB)
-    refused.platform.engine.announcer.deliver_due()
+    refused.platform.engine.webhook_sender.deliver_due()
 
     assert (answer.status_code, answer.headers["Location"]) == (303, AUDIT)
     assert "being delivered again" in waiting
@@ -68,13 +68,13 @@ def test_everything_that_was_given_up_is_told_again_at_once(refused: Stage, sink
     sink.script("POST", "/hook", Reply(404))
     refused.publish("v2.0.0")
     refused.ask("v2.0.0", "staging")
-    refused.platform.engine.announcer.deliver_due()
+    refused.platform.engine.webhook_sender.deliver_due()
     assert "Tell all of them again" in refused.get(AUDIT, BOB)
 
     refused.post("/webhooks/all/redeliver", BOB, AUDIT)
 
     assert "All webhooks are being delivered again" in refused.get(AUDIT, BOB)
-    refused.platform.engine.announcer.deliver_due()
+    refused.platform.engine.webhook_sender.deliver_due()
     ids = [request.headers["webhook-id"] for request in sink.seen("POST", "/hook")]
     assert sorted(ids) == sorted([*ids[:2], *ids[:2]])
     assert len(set(ids)) == 2
@@ -83,11 +83,11 @@ def test_everything_that_was_given_up_is_told_again_at_once(refused: Stage, sink
 def test_what_was_told_meanwhile_is_not_told_once_more(refused: Stage, sink: Sink) -> None:
     place = f"/webhooks/{failed(refused)}/redeliver"
     refused.post(place, ALICE, AUDIT)
-    refused.platform.engine.announcer.deliver_due()
+    refused.platform.engine.webhook_sender.deliver_due()
 
     # Only pages with a form carry the token.
     refused.post(place, BOB, "/environments/prod")
-    refused.platform.engine.announcer.deliver_due()
+    refused.platform.engine.webhook_sender.deliver_due()
 
     assert "is not in the failed list: it was delivered" in refused.get(AUDIT, BOB)
     assert len(sink.seen("POST", "/hook")) == 2
@@ -99,7 +99,7 @@ def test_nobody_else_has_it_told_again(refused: Stage, sink: Sink) -> None:
     stranger = refused.client.post(place)
     forged = refused.client.post(place, data={"csrf": "0" * 64}, headers=signed_in(BOB))
     looked = refused.client.get(place, headers=signed_in(BOB))
-    refused.platform.engine.announcer.deliver_due()
+    refused.platform.engine.webhook_sender.deliver_due()
 
     assert (stranger.status_code, forged.status_code, looked.status_code) == (401, 403, 405)
     assert len(sink.seen("POST", "/hook")) == 1
@@ -111,7 +111,7 @@ def test_only_operators_have_webhooks_delivered_again(refused: Stage, sink: Sink
 
     refused.post(place, developer, "/environments/prod")
     page = refused.get(AUDIT, developer)
-    refused.platform.engine.announcer.deliver_due()
+    refused.platform.engine.webhook_sender.deliver_due()
 
     assert "identity.operators in manifest.yaml does not list them" in page
     assert place not in page

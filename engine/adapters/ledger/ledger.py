@@ -47,7 +47,7 @@ class RegistryLedgerReader:
     def head(self, environment: str) -> LedgerEntry | None:
         return self._read(head_tag(environment), environment)
 
-    def staged(self, environment: str, sequence: int) -> LedgerEntry | None:
+    def read_staged(self, environment: str, sequence: int) -> LedgerEntry | None:
         return self._read(sequence_tag(environment, sequence), environment)
 
     def history(
@@ -61,7 +61,7 @@ class RegistryLedgerReader:
     def entry(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
         return self._reach(head, sequence)
 
-    def promotion(
+    def find_promotion(
         self, head: LedgerEntry, digest: Digest, version: str | None = None
     ) -> LedgerEntry | None:
         if head.state.digest == str(digest) and head.state.sequence:
@@ -81,19 +81,21 @@ class RegistryLedgerReader:
             raise found.unknown()
         return entry
 
-    def arrival(self, head: LedgerEntry, version: Version) -> LedgerEntry | None:
+    def find_arrival(self, head: LedgerEntry, version: Version) -> LedgerEntry | None:
         state = head.state
         if not state.may_have_had(version):
             return None
         if state.version == str(version) and state.sequence:
             return self._reach(head, state.sequence)
-        return self.newest(head, lambda record: _brings(record, str(version)))
+        return self.find_newest(head, lambda record: _brings(record, str(version)))
 
-    def newest(self, head: LedgerEntry, wanted: Callable[[AnyRecord], bool]) -> LedgerEntry | None:
+    def find_newest(
+        self, head: LedgerEntry, wanted: Callable[[AnyRecord], bool]
+    ) -> LedgerEntry | None:
         walked = self._walk(head, head.sequence)
         return next((entry for entry in walked if wanted(entry.record)), None)
 
-    def attached(self, digest: Digest, kind: str, environment: str) -> tuple[LedgerEntry, ...]:
+    def list_attached(self, digest: Digest, kind: str, environment: str) -> tuple[LedgerEntry, ...]:
         found = self._claims(digest, kind, environment)
         if found.left_out:
             raise found.unknown()
@@ -104,17 +106,17 @@ class RegistryLedgerReader:
         if newest is not None:
             yield from self._walk(newest, newest.sequence)
 
-    def place(self, tag: Tag) -> tuple[str, int] | None:
+    def parse_tag(self, tag: Tag) -> tuple[str, int] | None:
         return read_sequence_tag(tag)
 
     def tag(self, environment: str, sequence: int | None) -> Tag:
         return head_tag(environment) if sequence is None else sequence_tag(environment, sequence)
 
-    def tagged(self, environment: str, sequence: int | None) -> InspectedEntry | None:
+    def inspect_tag(self, environment: str, sequence: int | None) -> InspectedEntry | None:
         tag = self.tag(environment, sequence)
         return inspect(self._reader, environment, tag, MAX_RECORD_BYTES)
 
-    def linked(self, environment: str, digest: Digest) -> InspectedEntry | None:
+    def inspect_digest(self, environment: str, digest: Digest) -> InspectedEntry | None:
         return inspect(self._reader, environment, digest, MAX_RECORD_BYTES)
 
     def _claims(self, digest: Digest, kind: str, environment: str) -> Claims:
@@ -168,7 +170,7 @@ class RegistryLedgerReader:
 
     def _walk(self, newest: LedgerEntry, limit: int) -> Iterator[LedgerEntry]:
         """
-        `newest` and those before it. They are fetched side by side by their sequence tags, and
+        `find_newest` and those before it. They are fetched side by side by their sequence tags, and
         believed only as far as each is the one its successor links to.
         """
         yield newest

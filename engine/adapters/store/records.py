@@ -83,7 +83,7 @@ class SqliteRecords:
     def close(self) -> None:
         self._database.close()
 
-    def covered(self, environment: str) -> CachedRange | None:
+    def cached_range(self, environment: str) -> CachedRange | None:
         with self._database.read() as db:
             return _covered(db, environment)
 
@@ -124,7 +124,7 @@ class SqliteRecords:
         with self._database.read() as db:
             return tuple(version for (version,) in db.execute(_VERSIONS, [limit]).fetchall())
 
-    def placed(self, versions: Sequence[str]) -> frozenset[tuple[str, str]]:
+    def find_placements(self, versions: Sequence[str]) -> frozenset[tuple[str, str]]:
         marks = ", ".join("?" * len(versions))
         found = f"SELECT DISTINCT version, environment FROM records WHERE version IN ({marks})"  # noqa: S608 - question marks only
         with self._database.read() as db:
@@ -137,9 +137,9 @@ class SqliteRecords:
             rows = db.execute(counted).fetchall()
         return {(environment, kind): number for environment, kind, number in rows}
 
-    def see(self, seen: Iterable[CachedStatus]) -> None:
+    def store_statuses(self, statuses: Iterable[CachedStatus]) -> None:
         with self._database.write() as db:
-            for each in seen:
+            for each in statuses:
                 status = each.status
                 row = [status.name, micros(each.at), status.state.model_dump_json()]
                 lock = status.lock.model_dump_json() if status.lock else None
@@ -148,7 +148,7 @@ class SqliteRecords:
                     "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", [*row, latest, lock]
                 )
 
-    def seen(self) -> tuple[CachedStatus, ...]:
+    def statuses(self) -> tuple[CachedStatus, ...]:
         with self._database.read() as db:
             rows = db.execute("SELECT environment, at, state, latest, lock FROM seen").fetchall()
             return tuple(_seen(*row) for row in rows)

@@ -10,7 +10,7 @@ from engine.adapters.store import statements as sql
 from engine.adapters.store.older_files import move_file
 from engine.adapters.store.rows import micros, moment
 from engine.domain.record import UtcTime
-from engine.ports import Due
+from engine.ports import DueAttempts
 from engine.runtime.sqlite_database import SqliteDatabase
 
 OLDER_FILE = "refusals.json"
@@ -41,12 +41,12 @@ class _Document(BaseModel):
 
 
 class SqliteTally:
-    """Implements `engine.ports.Tally`; threads and processes take turns."""
+    """Implements `engine.ports.RefusalCounter`; threads and processes take turns."""
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
 
-    def add(self, kind: str, now: datetime) -> Due | None:
+    def add(self, kind: str, now: datetime) -> DueAttempts | None:
         move_file(self._database, OLDER_FILE, _insert)
         with self._database.write() as db:
             before = _read(db, kind)
@@ -64,7 +64,7 @@ class SqliteTally:
                 ),
             )
             db.execute(sql.FORGET_COUNTS, [_MOST_KINDS])
-        return Due(waiting, before.recorded_at is not None) if due else None
+        return DueAttempts(waiting, before.recorded_at is not None) if due else None
 
     def recorded(self, kind: str, count: int, at: datetime) -> None:
         move_file(self._database, OLDER_FILE, _insert)

@@ -68,7 +68,7 @@ def select(db: Connection, statement: str, *parameters: str | int) -> tuple[Chan
     return tuple(Change.model_validate_json(document) for (document,) in rows)
 
 
-def note(db: Connection, change_id: str, at: datetime, notes: Sequence[Note]) -> None:
+def add_events(db: Connection, change_id: str, at: datetime, notes: Sequence[Note]) -> None:
     """
     Put events at the end of the feed. Writers take turns, so sequences become visible in order
     and without gaps: who has seen n has seen everything up to n.
@@ -84,7 +84,7 @@ def events(db: Connection, after: int, limit: int) -> Iterator[Event]:
     return _events(db, sql.EVENTS, [after, max(limit, 0)])
 
 
-def story(db: Connection, change_id: str, limit: int) -> Iterator[Event]:
+def events_of(db: Connection, change_id: str, limit: int) -> Iterator[Event]:
     return _events(db, sql.STORY, [change_id, limit])
 
 

@@ -61,7 +61,7 @@ class SqliteStore:
             if kept is None:
                 _refuse_taken(db, change)
                 rows.insert(db, change)
-                rows.note(db, change.id, now, events)
+                rows.add_events(db, change.id, now, events)
                 kept = change
             if idempotency_key is not None and known is None:
                 db.execute(sql.KEEP_KEY, [idempotency_key, kept.id, rows.micros(now)])
@@ -80,7 +80,7 @@ class SqliteStore:
         with self._database.write() as db:
             moved = rows.move(db, before, after)
             if moved:
-                rows.note(db, after.id, now, events)
+                rows.add_events(db, after.id, now, events)
         return moved
 
     def open(self, target: str | None = None) -> tuple[Change, ...]:
@@ -114,14 +114,14 @@ class SqliteStore:
         with self._database.read() as db:
             return tuple(rows.events(db, after, limit))
 
-    def story(self, change_id: str) -> tuple[Event, ...]:
+    def events_of(self, change_id: str) -> tuple[Event, ...]:
         with self._database.read() as db:
-            return tuple(rows.story(db, change_id, _STORY))
+            return tuple(rows.events_of(db, change_id, _STORY))
 
-    def note(self, change_id: str, events: Sequence[Note]) -> None:
+    def add_events(self, change_id: str, events: Sequence[Note]) -> None:
         now = self._clock.now()
         with self._database.write() as db:
-            rows.note(db, change_id, now, events)
+            rows.add_events(db, change_id, now, events)
 
     def keep_output(self, change_id: str, gate: GateKind, output: bytes) -> None:
         """Of a longer one, head and tail are kept. Where no change is added, old ones go here."""

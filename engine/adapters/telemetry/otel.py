@@ -109,7 +109,7 @@ class OtelSpan:
         self._tracer = tracer
         self._span = span
 
-    def note(self, **attributes: Attribute) -> None:
+    def set_attributes(self, **attributes: Attribute) -> None:
         self._span.set_attributes(dict(attributes))
 
     def end(self, outcome: str, error: PromotionError | None = None) -> None:

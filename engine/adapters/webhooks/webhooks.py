@@ -35,8 +35,8 @@ _MARGIN = timedelta(seconds=30)
 @dataclass(frozen=True)
 class Webhooks:
     """
-    Implements `engine.ports.webhooks.Announcer`, and delivers. No method raises for a webhook or an
-    outbox that fails: each such failure is a logged warning (FR-043).
+    Implements `engine.ports.webhooks.WebhookSender`. No method raises for a webhook or an outbox
+    that fails: each such failure is a logged warning (FR-043).
 
     `pause_seconds` is the pause before the second attempt; each later one is twice as long.
     """
@@ -47,7 +47,7 @@ class Webhooks:
     metrics: Metrics = NO_METRICS
     pause_seconds: float = 1.0
 
-    def announce(self, record: AnyRecord) -> None:
+    def enqueue(self, record: AnyRecord) -> None:
         """Announcing a record again, after a restart, tells nobody twice."""
         event = event_of(record)
         if event is None:
