@@ -6,7 +6,7 @@ import pytest
 
 from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Tag
-from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
+from engine.domain.errors import RegistryAnswerError, RegistryError
 from tests.builders import image
 from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import FakeRegistry, oci_error
@@ -79,7 +79,7 @@ def test_a_detail_shows_no_secret(
     )
     fake.always("PUT", "/manifests/", refusal)
 
-    with pytest.raises(RegistryUnavailableError) as caught:
+    with pytest.raises(RegistryError) as caught:
         opened(fake.host).put(image().manifest, V1)
 
     assert "S3CRET" not in str(caught.value)
@@ -90,5 +90,5 @@ def test_a_busy_registry_is_quoted(fake: FakeRegistry, opened: Opened, status: i
     fake.always("HEAD", "/manifests/", Reply(status))
     fake.always("GET", LIST, oci_error(status, "X", "read only until 18:00", detail="see #ops"))
 
-    with pytest.raises(RegistryUnavailableError, match=r"read only until 18:00 \(see #ops\)"):
+    with pytest.raises(RegistryError, match=r"read only until 18:00 \(see #ops\)"):
         opened(fake.host).tags()

@@ -68,7 +68,7 @@ def test_tls_where_plain_http_was_expected_is_told(fake: FakeRegistry, opened: O
     fake.always("GET", "/manifests/", Reply(400))
     fake.always("HEAD", "/manifests/", Reply(400))
 
-    with pytest.raises(RegistryUnavailableError, match="over plain http.*insecure: false"):
+    with pytest.raises(RegistryAnswerError, match="over plain http.*insecure: false"):
         opened(fake.host, scheme="http").resolve(V1)
 
 

@@ -9,7 +9,7 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
     RegistryAccessError,
     RegistryAnswerError,
-    RegistryUnavailableError,
+    RegistryError,
     TagExistsError,
 )
 from tests.builders import image
@@ -76,7 +76,7 @@ def test_an_immutable_tag_with_the_same_content_is_done(
     ],
 )
 def test_a_refused_tag_that_is_not_there_is_told_in_the_registrys_words(
-    fake: FakeRegistry, opened: Opened, reply: Reply, error: type[RegistryUnavailableError]
+    fake: FakeRegistry, opened: Opened, reply: Reply, error: type[RegistryError]
 ) -> None:
     fake.always("PUT", "/manifests/", reply)
 
@@ -103,7 +103,7 @@ def test_a_refusal_that_is_not_about_the_tag_is_no_conflict(
     fake.hold(REPOSITORY, image(b"old"), TAG.name)
     fake.always("PUT", "/manifests/", oci_error(status, "DENIED"))
 
-    with pytest.raises(RegistryUnavailableError):
+    with pytest.raises(RegistryError):
         opened(fake.host).put(image(b"new").manifest, TAG)
 
 
