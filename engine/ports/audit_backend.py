@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 
 # The entry point group for backends: each entry is a callable that takes AuditSettings.
@@ -86,7 +87,11 @@ class AuditBackendPlugin(ABC):
 
     def _append_own(self, record: AnyRecord) -> None:
         if type(self).append is AuditBackendPlugin.append:
-            raise NotImplementedError(f"{type(self).__name__} does not store a {record.kind}")
+            raise AuditUnavailableError(
+                f"Audit backend {type(self).__module__}.{type(self).__name__} does not store "
+                f"{record.kind} records: its author must define append, or store_promotion and "
+                "store_rollback"
+            )
         self.append(record)
 
     def close(self) -> None:  # noqa: B027 - most backends hold nothing open

@@ -9,7 +9,8 @@ import pytest
 
 from engine.adapters.audit import open_backend
 from engine.domain.errors import AuditUnavailableError, ConfigError
-from engine.ports.audit_backend import AuditSettings
+from engine.domain.record import AnyRecord
+from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from tests.contract.audit_kit import PLUGINS
 from tests.domain.records import a_promotion
 
@@ -72,6 +73,20 @@ def test_an_error_of_a_plugin_s_constructor_names_the_plugin(tmp_path: Path) -> 
 def test_a_plugin_that_keeps_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="defines neither append nor both store_promotion"):
         open_backend("keeps-nothing", AuditSettings(tmp_path))
+
+
+class StoresNothing(AuditBackendPlugin):
+    """A backend that was never checked by `open_backend`, as one made by a program may be."""
+
+    def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
+        return []
+
+
+def test_an_unchecked_backend_that_stores_nothing_fails_in_one_sentence() -> None:
+    with pytest.raises(AuditUnavailableError) as caught:
+        StoresNothing().append(a_promotion())
+
+    assert "test_audit_loading.StoresNothing does not store promotion records" in str(caught.value)
 
 
 def test_whatever_a_plugin_raises_is_one_sentence_with_its_cause(tmp_path: Path) -> None:
