@@ -43,6 +43,23 @@ def test_urgent_thread_goes_before_earlier_threads():
     assert order == ["urgent", *["patient"] * (_AT_ONCE - 1)]
 
 
+def test_an_urgent_thread_is_not_overtaken_by_one_that_comes_later():
+    for _ in range(_AT_ONCE):
+        lock, order = PriorityLock(), []
+
+        def take(name, urgent, lock=lock, order=order):
+            with lock.hold(urgent=urgent):
+                order.append(name)
+
+        with ThreadPoolExecutor(1) as pool:
+            with lock.hold():
+                pool.submit(take, "urgent", True)
+                eventually(lambda lock=lock: lock.urgent_waiters == 1, 60)
+            take("later", False)
+
+        assert order == ["urgent", "later"]
+
+
 def test_lock_admits_one_thread_at_a_time_and_every_thread_in_the_end():
     lock, inside, most = PriorityLock(), [], []
 

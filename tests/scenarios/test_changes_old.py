@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.state import FileLeases
+from engine.changes.workflow import Progression
 from engine.domain.artifact import Tag
 from engine.domain.change import Change, ChangeState
-from engine.domain.errors import AuditUnavailableError
+from engine.domain.errors import AuditUnavailableError, ConflictError
 from engine.domain.record import AnyRecord
 from engine.ports.audit_backend import AuditBackendPlugin
 from tests.builders import image
@@ -236,3 +238,32 @@ def test_a_record_says_when_its_request_was_made(stage):
 
     assert newest.record.requested_at == change.created_at
     assert newest.record.at - newest.record.requested_at > timedelta(minutes=5)
+
+
+@pytest.fixture
+def busy(stage: Stage, tmp_path: Path) -> Iterator[Progression]:
+    """The progression of a platform that gets no lease of staging: whether it wrote is unknown."""
+    engine = replace(stage.engine, leases=FileLeases(tmp_path / "leases", wait_seconds=0))
+    with FileLeases(tmp_path / "leases").hold("staging"):
+        yield replace(stage.platform.progression, runs=engine)
+
+
+def test_an_execution_that_fails_for_less_than_a_day_stays_open(stage, busy):
+    change = checked(stage, "v1.0.0")
+    stage.later(hours=23, minutes=50)
+
+    with pytest.raises(ConflictError):
+        busy.advance(change, stage.told)
+
+    assert stage.changes.get(change.id).state is ChangeState.EXECUTING
+
+
+def test_an_execution_that_fails_for_a_day_has_failed_with_its_error(stage, busy):
+    change = checked(stage, "v1.0.0")
+    stage.later(hours=24, minutes=10)
+
+    ended = busy.advance(change, stage.told)
+
+    assert ended.state is ChangeState.FAILED
+    assert ended.ended.error == "ConflictError"
+    assert ended.ended.exit_code == 10
