@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.sigstore import SigstoreVerifier, TrustedIssuer
-from engine.domain.errors import RegistryAnswerError, RegistryUnavailableError
+from engine.domain.errors import RegistryAnswerError, RegistryError
 from engine.domain.signature import ExaminedSignature, SignatureVerdict
 from tests.builders import image
 from tests.contract.sigstore_kit.formats import (
@@ -202,7 +202,7 @@ def test_what_the_registry_cannot_answer_is_its_error(
 ) -> None:
     (repository.root / "index.json").write_text("not an index")
 
-    with pytest.raises(RegistryUnavailableError):
+    with pytest.raises(RegistryError):
         verdict_of(repository, verifier)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.adapters.sigstore import SigstoreVerifier
-from engine.domain.errors import RegistryUnavailableError
+from engine.domain.errors import RegistryError
 from engine.domain.manifest import IMAGE_INDEX, Manifest
 from tests.builders import EMPTY_CONFIG, Artifact, descriptor, image, index
 from tests.conftest import Place
@@ -164,7 +164,7 @@ def test_a_registry_that_is_not_there_is_an_error_and_not_unsigned(
 ) -> None:
     registry = opened("127.0.0.1:9", timeout_seconds=2)
 
-    with pytest.raises(RegistryUnavailableError):
+    with pytest.raises(RegistryError):
         verifier.verify(registry, ARTIFACT.manifest)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.compliance import COMPILED
-from engine.domain.errors import RegistryUnavailableError
+from engine.domain.errors import RegistryError
 from engine.domain.impact.analysis import impact_analysis
 from engine.domain.impact.content import Content, named_layers, read_content
 from engine.domain.manifest import Manifest
@@ -145,7 +145,7 @@ def test_layer_larger_than_its_descriptor_is_not_read(tmp_path):
 def test_unavailable_registry_is_an_error_and_no_unread_layer(opened):
     nobody = opened("127.0.0.1:9")
 
-    with pytest.raises(RegistryUnavailableError):
+    with pytest.raises(RegistryError):
         read_content(artifact((b"{}", COMPILED, "x.json")).manifest, nobody.blob)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
-from engine.domain.errors import RegistryUnavailableError
+from engine.domain.errors import RegistryError
 from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending
 from engine.domain.status import Alignment
@@ -95,7 +95,7 @@ def test_a_process_that_dies_at_a_write_is_followed_by_one_that_completes(
         before = Repository(manifests=dict(repository.manifests), tags=dict(repository.tags))
         fake.cut_write(number, when, then_gone=True)
         # Only where the last write is the one that lists the record has all been done before.
-        with restarted(fake, opened, tmp_path) as engine, suppress(RegistryUnavailableError):
+        with restarted(fake, opened, tmp_path) as engine, suppress(RegistryError):
             promote(engine, "v2.0.0", "staging")
         fake.back()
 
@@ -133,7 +133,7 @@ def test_what_somebody_else_completes_has_one_committed_record(
 ) -> None:
     with prepared(FALLBACK, opened, tmp_path) as fake:
         fake.cut_write(4, Cut.AFTER, then_gone=True)
-        with restarted(fake, opened, tmp_path) as engine, pytest.raises(RegistryUnavailableError):
+        with restarted(fake, opened, tmp_path) as engine, pytest.raises(RegistryError):
             promote(engine, "v2.0.0", "staging")
         fake.back()
 
@@ -153,7 +153,7 @@ def test_a_committed_record_whose_latest_is_old_is_completing_until_it_is_repeat
     with prepared(FALLBACK, opened, tmp_path) as fake:
         fake.script("PUT", "/manifests/latest-staging$", *[Cut.BEFORE] * 6)
         with engine_on(opened(fake.host), tmp_path) as engine:
-            with pytest.raises(RegistryUnavailableError):
+            with pytest.raises(RegistryError):
                 promote(engine, "v2.0.0", "staging")
             interrupted = engine.status()[1]
 
@@ -179,7 +179,7 @@ def test_a_registry_that_is_away_before_the_first_write_is_left_as_it_was(
         before = dict(fake.repository(REPOSITORY).tags)
         fake.cut_write(1, Cut.BEFORE, then_gone=True)
 
-        with restarted(fake, opened, tmp_path) as engine, pytest.raises(RegistryUnavailableError):
+        with restarted(fake, opened, tmp_path) as engine, pytest.raises(RegistryError):
             promote(engine, "v2.0.0", "staging")
 
         assert fake.repository(REPOSITORY).tags == before

@@ -11,7 +11,7 @@ from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
 from engine.domain.artifact import Version
 from engine.domain.audit import RemarkKind
-from engine.domain.errors import RegistryUnavailableError, UsageError
+from engine.domain.errors import RegistryError, UsageError
 from engine.domain.ledger import draft_after
 from engine.domain.request import RollbackRequest
 from engine.domain.result import Ending
@@ -202,7 +202,7 @@ def test_a_registry_that_cannot_be_asked_is_no_finding(
         lock(engine)
         fake.always("GET", "blobs/", Reply(503))
 
-        with pytest.raises(RegistryUnavailableError):
+        with pytest.raises(RegistryError):
             engine.verify(None, Told())
 
 

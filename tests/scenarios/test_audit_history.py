@@ -10,7 +10,7 @@ import pytest
 from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
 from engine.domain.artifact import Version
-from engine.domain.errors import RegistryUnavailableError, UsageError
+from engine.domain.errors import RegistryError, UsageError
 from engine.domain.request import RollbackRequest
 from engine.domain.selection import Selection, parse_digest_prefix, parse_time
 from tests.conftest import Place
@@ -154,7 +154,7 @@ def test_history_that_cannot_be_believed_is_not_shown(place: Place, engine: Engi
     promotions(place, engine)
     Hand(place).remove_manifest("floe-ledger.staging.3")
 
-    with pytest.raises(RegistryUnavailableError, match="audit verify --env staging|does not have"):
+    with pytest.raises(RegistryError, match="audit verify --env staging|does not have"):
         listed(engine, Selection())
 
 

@@ -9,7 +9,7 @@ from engine.api import Engine
 from engine.domain.environment import Authorization, Environment
 from engine.domain.errors import (
     LedgerUnreadableError,
-    RegistryUnavailableError,
+    RegistryError,
     SeparationOfDutiesError,
 )
 from engine.domain.finding import Outcome
@@ -182,7 +182,7 @@ def test_history_that_cannot_be_read_refuses(shaky: Shaky, reply: Reply) -> None
     answer = Reply(reply.status, reply.body, media_type)
     shaky.fake.always("GET", r"/manifests/floe-ledger\.staging$", answer)
 
-    with pytest.raises(RegistryUnavailableError) as refused:
+    with pytest.raises(RegistryError) as refused:
         promote(shaky.engine, "v1.0.0", "prod", ALICE)
 
     assert isinstance(refused.value, LedgerUnreadableError) == (reply.status == 200)

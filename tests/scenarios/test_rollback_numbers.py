@@ -14,7 +14,7 @@ from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
 from engine.domain.annotations import record_annotations
 from engine.domain.artifact import Tag
-from engine.domain.errors import RegistryUnavailableError
+from engine.domain.errors import RegistryError
 from engine.domain.record import RollbackRecord
 from engine.domain.result import Ending
 from tests.builders import image, referrer
@@ -153,7 +153,7 @@ def test_counting_that_cannot_be_done_is_an_error_and_not_one(
     hex_digest = artifact("v1.0.0").manifest.digest.hex
     fake.always("GET", f"/(referrers/sha256:|manifests/sha256-){hex_digest}", Reply(status))
 
-    with pytest.raises(RegistryUnavailableError):
+    with pytest.raises(RegistryError):
         roll_back(engine, "v1.0.0")
 
     assert fake.repository(REPOSITORY).tags == before

@@ -7,7 +7,7 @@ import pytest
 from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
-from engine.domain.errors import RegistryUnavailableError
+from engine.domain.errors import RegistryError
 from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending
 from engine.ports.secondary import Mirror
@@ -168,7 +168,7 @@ def test_a_primary_that_dies_before_it_is_written_leaves_nothing_visible_on_a_se
 
     with (
         mirrored_engine(opened(fake.host, timeout_seconds=0.4), tmp_path, disk) as engine,
-        pytest.raises(RegistryUnavailableError),
+        pytest.raises(RegistryError),
     ):
         promote(engine, "v1.0.0", "staging")
 
