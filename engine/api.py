@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from engine.audit.history import selected
+from engine.audit.history import select_entries
 from engine.audit.verification import Verification
 from engine.changes.decisions import Changes
 from engine.changes.foreground import Foreground
@@ -147,7 +147,7 @@ class Engine(Runs):
         """
         name = selection.environment
         names = self.path.names if name is None else (self.path.environment(name).name,)
-        return selected(self.ledger, names, selection, limit)
+        return select_entries(self.ledger, names, selection, limit)
 
     def entry(self, environment: str, sequence: int) -> LedgerEntry | None:
         """Read the entry at `sequence`, proven by the head; LedgerUnreadableError if corrupt."""

@@ -51,7 +51,7 @@ def environment(name: str) -> Response:
     if row is None:
         raise NoSuchPageError(f"There is no environment '{name}'")
     site.records.refresh()
-    kept = site.records.kept.page(Selection(environment=name), _limit())
+    kept = site.records.store.page(Selection(environment=name), _limit())
     return jsonify(_status(row, seen) | {"history": [_record(each) for each in kept]})
 
 
@@ -61,10 +61,10 @@ def history() -> Response:
     now = site.platform.engine.clock.now()
     query = asked(site.platform.engine.path, request.args, now, _PAGE)
     site.records.refresh()
-    trouble = site.records.trouble(query.selection.environment)
+    trouble = site.records.error(query.selection.environment)
     if trouble is not None:
         raise _again(trouble)
-    kept = site.records.kept.page(query.selection, query.limit + 1, query.after)
+    kept = site.records.store.page(query.selection, query.limit + 1, query.after)
     shown = kept[: query.limit]
     document: Document = {
         "success": True,
@@ -132,7 +132,7 @@ def output(change_id: str, gate: str) -> Response:
 
 
 def _trace_of(record_id: str) -> str | None:
-    kept = the_site().records.kept.by_id(record_id)
+    kept = the_site().records.store.by_id(record_id)
     return kept.record.trace_id if kept else None
 
 

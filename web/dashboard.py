@@ -77,7 +77,7 @@ def _card(site: Site, seen: Seen, row: EnvironmentStatus, now: datetime) -> Card
 def _record(site: Site, row: EnvironmentStatus) -> CachedRecord | None:
     """Return the record of the running version, if it was read."""
     try:
-        return site.records.kept.by_id(row.state.record) if row.state.record else None
+        return site.records.store.by_id(row.state.record) if row.state.record else None
     except PromotionError:
         return None
 
@@ -87,7 +87,7 @@ def _behind(site: Site, row: EnvironmentStatus, before: EnvironmentStatus) -> in
     if before.state.version is None or before.state.version == row.state.version:
         return 0
     try:
-        newest = site.records.kept.page(Selection(environment=before.name), _LOOKED_BACK)
+        newest = site.records.store.page(Selection(environment=before.name), _LOOKED_BACK)
     except PromotionError:
         return 0
     passed: set[str] = set()

@@ -81,7 +81,7 @@ def _lines(site: Site) -> Iterator[str]:
     yield from _gauge("floe_changes_open", "Changes in flight, by state.", _open(site))
     yield from _gauge("floe_watchers", "Browsers that follow events.", {"": site.feed.watching})
     try:
-        counted = site.records.kept.count()
+        counted = site.records.store.count()
     except PromotionError:
         return
     yield from _series(

@@ -65,7 +65,7 @@ def history() -> str:
     site, at = the_site(), _now()
     query = asked(site.platform.engine.path, request.args, at, _PAGE)
     site.records.refresh()
-    kept = site.records.kept.page(query.selection, query.limit + 1, query.after)
+    kept = site.records.store.page(query.selection, query.limit + 1, query.after)
     shown = kept[: query.limit]
     more = cursor(shown[-1]) if len(kept) > query.limit else None
     return render_template(
@@ -76,7 +76,7 @@ def history() -> str:
         query=query,
         more=more,
         missing=site.records.missing(),
-        trouble=site.records.trouble(query.selection.environment),
+        trouble=site.records.error(query.selection.environment),
         read_at=site.records.read_at,
         now=at,
     )
@@ -183,7 +183,7 @@ def _now() -> datetime:
 def _past(site: Site, selection: Selection, limit: int) -> tuple[PastRow, ...] | None:
     """Return history rows; None while the local copy of the records cannot be read."""
     try:
-        return past(site, site.records.kept.page(selection, limit), _running(site), _now())
+        return past(site, site.records.store.page(selection, limit), _running(site), _now())
     except PromotionError:
         return None
 
@@ -211,7 +211,7 @@ def _difference(site: Site, found: Change) -> object:
 def _proof(site: Site, found: Change) -> tuple[CachedRecord, str] | None:
     """Return the record of a change, and whether the ledger's head proves it."""
     try:
-        kept = site.records.kept.by_id(found.record_id) if found.record_id else None
+        kept = site.records.store.by_id(found.record_id) if found.record_id else None
         if kept is None:
             return None
         entry = site.platform.engine.entry(kept.environment, kept.sequence)
@@ -223,7 +223,7 @@ def _proof(site: Site, found: Change) -> tuple[CachedRecord, str] | None:
 
 def _unproven(site: Site, record_id: str, why: str) -> tuple[CachedRecord, str] | None:
     try:
-        kept = site.records.kept.by_id(record_id)
+        kept = site.records.store.by_id(record_id)
     except PromotionError:
         return None
     return (kept, why) if kept else None

@@ -121,7 +121,7 @@ class Board:
         if same and self._kept_at is not None and now - self._kept_at < _KEEP_ANYWAY:
             return
         try:
-            self._records.kept.store_statuses([CachedStatus(row, now) for row in rows])
+            self._records.store.store_statuses([CachedStatus(row, now) for row in rows])
             self._kept_at = now
         except StoreUnavailableError:
             # Only a server that starts while the registry is down would miss it.
@@ -132,7 +132,7 @@ class Board:
         if self._known is not None and self._known.rows:
             return replace(self._known, error=error)
         try:
-            seen = {each.status.name: each for each in self._records.kept.statuses()}
+            seen = {each.status.name: each for each in self._records.store.statuses()}
         except StoreUnavailableError:
             seen = {}
         known = [seen[name] for name in self._platform.engine.path.names if name in seen]

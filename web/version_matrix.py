@@ -42,7 +42,7 @@ class Row:
 
 def grid(site: Site, seen: Seen) -> tuple[Row, ...]:
     """Return recent versions; StoreUnavailableError if the record copy cannot be read."""
-    kept = site.records.kept
+    kept = site.records.store
     flights = {(c.version, c.target): c.id for c in seen.pending}
     try:
         failed = {(c.version, c.target): c.id for c in failures(site, _CHANGES)}

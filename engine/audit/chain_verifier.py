@@ -1,4 +1,4 @@
-"""One ledger, entry by entry from its head: what is linked, and whether it fits together."""
+"""Verifies the chain of one ledger, entry by entry from its head."""
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -14,13 +14,13 @@ from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.state import EMPTY, state_after
 from engine.ports import LedgerReader, Progress
 
-# So many entries are read side by side, and held at once.
+# The number of entries read in parallel and held in memory.
 PORTION = 32
 
 
 @dataclass(frozen=True)
 class Place:
-    """An entry where it lies; `proven` when the links from the head lead to it."""
+    """An entry and its place in the chain; `proven` if links from the head lead to it."""
 
     sequence: int
     entry: LedgerEntry
@@ -29,11 +29,11 @@ class Place:
 
 class Chain:
     """
-    The entries of `snapshot`, newest first; what is wrong with them goes to `remarks`.
+    The entries of `snapshot`, newest first; problems are added to `remarks`.
 
-    They are read by their sequence tags, in portions, and believed as far as an entry that is
-    itself believed links to them. Every entry links to several before it, so that one lost entry
-    does not hide all that came before.
+    Entries are read by their sequence tags, in portions. An entry is proven if a proven entry
+    links to it. Every entry links to several earlier ones, so that a lost entry does not leave all
+    earlier entries unproven.
     """
 
     def __init__(
@@ -49,13 +49,14 @@ class Chain:
         self._pool = pool
         self._progress = progress
         self._remarks = remarks
-        # What proven entries say lies where; the tags' contents; the entry looked at last.
+        # Digests that proven entries link to.
         self._links: dict[int, Digest] = {}
         self._tagged: dict[int, InspectedEntry | None] = {}
+        # The entry read last, which is the next newer one.
         self._later: Place | None = None
 
     def places(self) -> Iterator[Place]:
-        """Every entry that can be read, down to the first."""
+        """Yield every readable entry, down to the first."""
         head, below = self._snapshot.head, self._snapshot.top + 1
         if head and head.entry:
             self._links[head.entry.sequence] = head.entry.digest
@@ -63,41 +64,41 @@ class Chain:
             sequence = self._next(below)
             if sequence < below - 1:
                 self._skip(sequence + 1, below - 1)
-            place = self._look(sequence) if sequence else None
+            place = self._read(sequence) if sequence else None
             if place is not None:
                 yield place
             below = sequence
 
     def _next(self, below: int) -> int:
-        """The nearest place before `below` that is linked or tagged; 0 when there is none."""
+        """The nearest sequence before `below` with a link or a tag; 0 if there is none."""
         linked = max((place for place in self._links if place < below), default=0)
         return max(linked, self._snapshot.tagged_before(below))
 
     def _skip(self, first: int, last: int) -> None:
-        """Nothing is linked or tagged from `first` to `last`; an entry that skips them said so."""
+        """Report the range without links or tags, unless a newer entry was reported as a gap."""
         later, self._later = self._later, None
         if later is None or later.entry.previous is not None:
             self._remarks.missing(first, last)
 
-    def _look(self, sequence: int) -> Place | None:
+    def _read(self, sequence: int) -> Place | None:
         linked = self._links.pop(sequence, None)
-        tagged = self._fetched(sequence)
-        found = tagged if linked is None else self._meant(sequence, linked, tagged)
+        tagged = self._fetch_tagged(sequence)
+        found = tagged if linked is None else self._choose(sequence, linked, tagged)
         if found is not None:
             self._remarks.faults(sequence, found)
         later, self._later = self._later, None
         if found is None or found.entry is None:
             if linked is not None:
-                self._lose(sequence)
+                self._report_unproven(sequence)
             return None
         place = Place(sequence, found.entry, proven=linked is not None)
-        if self._in_place(place):
+        if self._check_links(place):
             self._compare(place, later)
             self._later = place
         return place
 
-    def _fetched(self, sequence: int) -> InspectedEntry | None:
-        """What the tag of `sequence` carries, read with those of a whole portion."""
+    def _fetch_tagged(self, sequence: int) -> InspectedEntry | None:
+        """The content at the tag of `sequence`; tags are read in portions."""
         if not self._snapshot.is_tagged(sequence):
             return None
         if sequence not in self._tagged:
@@ -108,32 +109,32 @@ class Chain:
             self._tagged = dict(zip(portion, found, strict=True))
         return self._tagged[sequence]
 
-    def _meant(
+    def _choose(
         self, sequence: int, linked: Digest, tagged: InspectedEntry | None
     ) -> InspectedEntry | None:
-        """The entry that is linked; its tag is only where it is usually found."""
+        """Prefer the `linked` content to the `tagged` one, and report if they differ."""
         if tagged is not None and tagged.digest == linked:
             return tagged
-        meant = self._ledger.inspect_digest(self._snapshot.environment, linked)
-        there = meant if meant and meant.digest else None
+        found = self._ledger.inspect_digest(self._snapshot.environment, linked)
+        readable = found if found and found.digest else None
         if tagged is not None and tagged.digest is not None:
-            remark = self._remarks.forked if there else self._remarks.replaced
+            remark = self._remarks.forked if readable else self._remarks.replaced
             remark(sequence, tagged.digest, linked)
-            return there
-        if tagged is None and there:
+            return readable
+        if tagged is None and readable:
             self._remarks.untagged(sequence)
-        if tagged is None and meant is None:
+        if tagged is None and found is None:
             self._remarks.missing(sequence, sequence)
-        return meant or tagged
+        return found or tagged
 
-    def _lose(self, sequence: int) -> None:
-        """Say what the loss of the entry at `sequence` leaves without proof."""
+    def _report_unproven(self, sequence: int) -> None:
+        """Report the earlier entries that only the lost entry at `sequence` proved."""
         anchor = max((place for place in self._links if place < sequence), default=0)
         if anchor < sequence - 1:
             self._remarks.unproven(sequence, anchor + 1, sequence - 1)
 
-    def _in_place(self, place: Place) -> bool:
-        """Whether the entry says where it lies and links to its neighbour; its links are kept."""
+    def _check_links(self, place: Place) -> bool:
+        """Report a wrong sequence or missing links, and collect the links of a proven entry."""
         entry, sequence = place.entry, place.sequence
         if entry.sequence != sequence:
             self._remarks.misplaced(sequence, entry.sequence)
@@ -142,36 +143,36 @@ class Chain:
         if sequence > 1 and entry.previous is None:
             self._remarks.gap(sequence, max(earlier, default=0))
         if place.proven:
-            # What a newer entry says was proven first, and stands.
+            # Links of newer entries take precedence.
             self._links = earlier | self._links
         return True
 
     def _compare(self, place: Place, later: Place | None) -> None:
-        """Whether `later` follows from the entry before it, and the first from nothing."""
+        """Check that `later` follows from the entry at `place`, and the first from none."""
         if later is not None and later.entry.previous is not None:
-            self._follows(place.entry, later.entry)
+            self._check_follows(place.entry, later.entry)
         if place.sequence == 1:
-            self._follows(None, place.entry)
+            self._check_follows(None, place.entry)
 
-    def _follows(self, before: LedgerEntry | None, entry: LedgerEntry) -> None:
+    def _check_follows(self, before: LedgerEntry | None, entry: LedgerEntry) -> None:
         if not _links_follow(before, entry):
-            self._remarks.unfit(entry.sequence, "what it links to")
+            self._remarks.inconsistent(entry.sequence, "its list of links")
         state = before.state if before else EMPTY
         if entry.state != state_after(state, entry.record, entry.sequence):
-            self._remarks.unfit(entry.sequence, "the state it leaves")
+            self._remarks.inconsistent(entry.sequence, "its state")
 
 
 def _links_follow(before: LedgerEntry | None, entry: LedgerEntry) -> bool:
     try:
         return entry.ancestors == ancestors_after(before)
     except KeyError:
-        # The entry before lacks links itself, which is said of that one.
+        # The entry before lacks links itself, and has its own remark.
         return before is not None and entry.previous == before.digest
 
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """The records made under one policy: their number, and the first and last of them."""
+    """The records made under one policy: their count, and the first and last sequence."""
 
     count: int
     first: int
@@ -179,11 +180,13 @@ class Era:
 
 
 @dataclass
-class Tally:
+class ChainSummary:
     """
-    `entries` are the proven ones, `digests` theirs at the places that were asked for in `wanted`;
-    `tags` are what records say of tags: by which entry, and where they point. `marks` are what
-    an audit backend is `compared` with.
+    Facts about the entries of one chain.
+
+    `entries` counts the proven ones; `digests` has those at the sequences in `wanted`. `tags` maps
+    each tag to its entry and recorded digest. `marks` is filled if the ledger is `compared` with
+    an audit backend.
     """
 
     wanted: frozenset[int]
@@ -195,13 +198,13 @@ class Tally:
     marks: dict[int, Mark] = field(default_factory=dict)
 
     def add(self, place: Place, remarks: Remarks) -> None:
-        """Take in `place`; entries come newest first."""
+        """Add `place`; entries must be added newest first."""
         record = place.entry.record
         if self.compared:
             self.marks[place.sequence] = Mark.of(record)
         if isinstance(record, PromotionRecord | RollbackRecord):
-            # Also of an entry without proof: that it lacks proof is said once, not of its tag too.
-            self._tag(place.sequence, record, remarks)
+            # Unproven entries count too: one remark about the entry is enough, none on its tag.
+            self._add_tag(place.sequence, record, remarks)
         if not place.proven:
             return
         self.entries += 1
@@ -210,9 +213,9 @@ class Tally:
         era = self.policies.get(record.policy_digest, Era(0, 0, place.sequence))
         self.policies[record.policy_digest] = Era(era.count + 1, place.sequence, era.last)
 
-    def policy_note(self, present: str, remarks: Remarks) -> None:
-        """Say once how many records were made under other policies than the `present` one."""
-        others = {digest: era for digest, era in self.policies.items() if digest != present}
+    def note_policies(self, current: str, remarks: Remarks) -> None:
+        """Note how many records were made under policies other than the `current` one."""
+        others = {digest: era for digest, era in self.policies.items() if digest != current}
         if not others:
             return
         eras = others.values()
@@ -223,18 +226,18 @@ class Tally:
         policies = f"{len(others)} other policies" if len(others) > 1 else policy
         remarks.note(
             RemarkKind.POLICY,
-            f"{records} (entries {first} to {last}) were made under {policies}, and the present "
-            f"one is {present[:19]}: expected where manifest.yaml was changed since, else ask who "
-            "made them with another one",
+            f"{records} (entries {first} to {last}) were made under {policies}, and the current "
+            f"one is {current[:19]}: expected if manifest.yaml was changed since, else find out "
+            "who used another manifest",
             last,
         )
 
-    def _tag(
+    def _add_tag(
         self, sequence: int, record: PromotionRecord | RollbackRecord, remarks: Remarks
     ) -> None:
         try:
             tag, digest = Tag(record.artifact_tag), Digest(record.artifact_digest)
         except ValueError as error:
-            remarks.unfit(sequence, f"the tag in its record ({error})")
+            remarks.inconsistent(sequence, f"the tag in its record ({error})")
         else:
             self.tags.setdefault(tag, (sequence, digest))

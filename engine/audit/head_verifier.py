@@ -1,6 +1,6 @@
-"""Verify the head of a ledger: present, newest, and a successor of the known head."""
+"""Checks the head of a ledger: it exists, is the newest entry, and descends from known heads."""
 
-from engine.audit.chain_verifier import Tally
+from engine.audit.chain_verifier import ChainSummary
 from engine.audit.findings import Remarks
 from engine.audit.snapshot import Snapshot
 from engine.domain.artifact import Digest
@@ -9,10 +9,10 @@ from engine.domain.errors import StoreUnavailableError
 from engine.domain.ledger import LedgerEntry
 from engine.ports import Heads
 
-_RESTORE = "point the head's tag at the newest entry, and find out who moved it"
+_RESTORE = "point the tag of the head to the newest entry, and find out who moved it"
 
 
-class FleetingHeads:
+class InMemoryHeads:
     """Implements `engine.ports.Heads` in memory."""
 
     def __init__(self) -> None:
@@ -28,13 +28,13 @@ class FleetingHeads:
         self._known.pop(environment, None)
 
 
-def judge_head(snapshot: Snapshot, remarks: Remarks) -> None:
-    """Say so when the tags of entries are there and no head is, or one that is no entry."""
+def check_head(snapshot: Snapshot, remarks: Remarks) -> None:
+    """Report a missing head of existing entries, and a head that is not an entry."""
     if snapshot.head is None and snapshot.top:
         remarks.problem(
             RemarkKind.MISSING,
-            f"The head of {snapshot.environment} is gone and its entries are there, so none of "
-            f"them is proven: {_RESTORE}",
+            f"The head of {snapshot.environment} is missing, so none of its entries is proven: "
+            f"{_RESTORE}",
         )
     elif snapshot.head is not None and snapshot.head.entry is None:
         for fault in snapshot.head.faults:
@@ -44,67 +44,67 @@ def judge_head(snapshot: Snapshot, remarks: Remarks) -> None:
             )
 
 
-def judge_beyond(snapshot: Snapshot, next_one: InspectedEntry | None, remarks: Remarks) -> None:
+def check_after_head(snapshot: Snapshot, staged: InspectedEntry | None, remarks: Remarks) -> None:
     """
-    Judge what lies after the head, of which `next_one` is the first. An interrupted run leaves one
-    entry that follows the head; whatever else is there had been committed, or was put there.
+    Check the tags after the head; `staged` is the content of the first. An interrupted run leaves
+    one entry that follows the head; everything else was committed before or is foreign.
     """
-    if not snapshot.beyond:
+    if not snapshot.after_head:
         return
-    name, first, last = snapshot.environment, snapshot.beyond[0], snapshot.beyond[-1]
+    name, first, last = snapshot.environment, snapshot.after_head[0], snapshot.after_head[-1]
     head = snapshot.head.entry if snapshot.head else None
     if last > snapshot.top + 1:
         remarks.problem(
             RemarkKind.REWOUND,
-            f"The head of {name} is entry {snapshot.top} and entries up to {last} have tags: it "
-            f"was moved back: {_RESTORE}",
+            f"The head of {name} was moved back: it is entry {snapshot.top}, but entries up to "
+            f"{last} have tags: {_RESTORE}",
             last,
         )
-    elif next_one is None or next_one.entry is None:
-        faults = next_one.faults if next_one else ()
-        said = "; ".join(fault.text for fault in faults) or "it is gone"
+    elif staged is None or staged.entry is None:
+        faults = staged.faults if staged else ()
+        reason = "; ".join(fault.text for fault in faults) or "it is missing"
         remarks.problem(
             RemarkKind.ALTERED,
-            f"The tag of entry {first} of {name}, after the head, carries no entry ({said}): "
-            "remove the tag, and find out who put it there",
+            f"The tag of entry {first} of {name}, after the head, has no entry ({reason}): "
+            "remove the tag, and find out who created it",
             first,
         )
-    elif next_one.faults or not _continues(head, next_one.entry):
+    elif staged.faults or not _continues(head, staged.entry):
         remarks.problem(
             RemarkKind.FORK,
-            f"Entry {first} of {name} does not follow the head: it belongs to another chain: "
-            "remove its tag, and find out who put it there",
+            f"Entry {first} of {name} belongs to another chain, since it does not follow the "
+            "head: remove its tag, and find out who created it",
             first,
         )
     else:
-        record = next_one.entry.record
+        record = staged.entry.record
         remarks.note(
             RemarkKind.UNCOMMITTED,
-            f"Entry {first} of {name} (a {record.kind} by {record.operator}) was never committed: "
-            "its run was interrupted; repeat its command, or leave it to the next change",
+            f"Entry {first} of {name} (a {record.kind} by {record.operator}) was not committed, "
+            "since its run was interrupted: repeat the command; the next change also cleans up",
             first,
         )
 
 
-def judge_rewind(
+def check_known_head(
     snapshot: Snapshot,
     known: KnownHead | None,
-    tally: Tally,
+    summary: ChainSummary,
     heads: Heads,
     remarks: Remarks,
 ) -> None:
-    """Compare the head with the known one, and keep it if it follows that."""
+    """Check that the head descends from the `known` one, and remember it if it does."""
     head = snapshot.head.entry if snapshot.head else None
-    reached = tally.digests.get(known.sequence) if known else None
+    reached = summary.digests.get(known.sequence) if known else None
     if known is None or (reached == known.digest):
         _remember(snapshot.environment, head, known, heads, remarks)
     elif head is None or head.sequence < known.sequence or reached is not None:
         remarks.problem(
             RemarkKind.REWOUND,
-            f"The ledger of {snapshot.environment} {_now(head, known, reached)}, and entry "
-            f"{known.sequence} was seen to be {known.digest.short}: it was shortened or rewritten. "
-            "Restore it from a backup; if it was restored, run: floe platform audit accept --env "
-            f"{snapshot.environment}",
+            f"The ledger of {snapshot.environment} was truncated or rewritten: it "
+            f"{_difference(head, known, reached)}, but entry {known.sequence} was "
+            f"{known.digest.short} before. Restore it from a backup; if you have just done that, "
+            f"run: floe platform audit accept --env {snapshot.environment}",
             known.sequence,
         )
 
@@ -115,7 +115,7 @@ def _continues(head: LedgerEntry | None, entry: LedgerEntry) -> bool:
     return entry.sequence == head.sequence + 1 and entry.previous == head.digest
 
 
-def _now(head: LedgerEntry | None, known: KnownHead, reached: Digest | None) -> str:
+def _difference(head: LedgerEntry | None, known: KnownHead, reached: Digest | None) -> str:
     if reached is not None:
         return f"has {reached.short} as entry {known.sequence}"
     return f"ends with entry {head.sequence}" if head else "has no head"
@@ -129,5 +129,5 @@ def _remember(
     try:
         heads.remember(name, KnownHead(head.sequence, head.digest))
     except StoreUnavailableError as error:
-        # The report is still worth having.
-        remarks.note(RemarkKind.UNREMEMBERED, f"The head of {name} cannot be kept: {error}")
+        # The report is still valid; only the next audit has less to compare with.
+        remarks.note(RemarkKind.UNREMEMBERED, f"The head of {name} cannot be remembered: {error}")

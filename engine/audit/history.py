@@ -1,4 +1,4 @@
-"""Records of several ledgers as one stream, newest first, without holding them all."""
+"""Merges the records of several ledgers into one stream, newest first, in constant memory."""
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
@@ -10,17 +10,18 @@ from engine.domain.ledger import LedgerEntry
 from engine.domain.selection import Selection
 from engine.ports import LedgerReader
 
-# Records of one ledger are in the order they were made, by machines whose clocks may differ.
-_CLOCKS_APART = timedelta(hours=1)
+# The order of a ledger can differ from the order of times by the clock skew of its writers.
+_MAX_CLOCK_SKEW = timedelta(hours=1)
 
 
-def selected(
+def select_entries(
     ledger: LedgerReader, environments: Iterable[str], selection: Selection, limit: int | None
 ) -> Generator[LedgerEntry, None, None]:
     """
-    The newest `limit` records of `environments` that `selection` admits; None for all of them.
+    Yield the newest `limit` entries of `environments` that match `selection`; None for all.
 
-    A ledger is read as far as somebody goes on asking; who stops early closes it.
+    Ledgers are read only as far as the caller iterates. A caller that stops early must close the
+    generator.
     """
     with ExitStack() as stack:
         walks = [stack.enter_context(closing(ledger.walk(name))) for name in environments]
@@ -35,5 +36,5 @@ def selected(
 def _since(entries: Iterator[LedgerEntry], selection: Selection) -> Iterator[LedgerEntry]:
     if selection.since is None:
         return entries
-    oldest = selection.since - _CLOCKS_APART
+    oldest = selection.since - _MAX_CLOCK_SKEW
     return takewhile(lambda entry: entry.record.at >= oldest, entries)

@@ -1,4 +1,4 @@
-"""Keep a copy of the ledgers near, every entry of it proven by the head it is linked from."""
+"""Keeps a local copy of the ledgers; every entry in it is linked from the head."""
 
 import logging
 import threading
@@ -13,70 +13,71 @@ from engine.ports.record_cache import CachedRange, RecordStore
 from engine.runtime.background import enduring
 
 _log = logging.getLogger(__name__)
-# A copy that is further behind is begun anew, newest first.
-_FAR = 2000
+# A copy that lags by more entries is discarded and read again, newest first.
+_MAX_LAG = 2000
 
 
 @dataclass
 class Records:
     """
-    The copy of the ledgers of `environments` in `kept`.
+    The copy of the ledgers of `environments` in `store`.
 
-    `refresh` learns what is new; a thread between `start` and `stop` does so too, and reads what
-    is older until all of it is there. `trouble` is why the last look failed, None when it did not.
+    `refresh` reads new entries and a step of old ones. Between `start` and `stop` a thread
+    refreshes until the copy is complete, then at intervals. `errors` has the error of the last
+    refresh by environment.
     """
 
     environments: Sequence[str]
     ledger: LedgerReader
-    kept: RecordStore
+    store: RecordStore
     clock: Clock
     idle_seconds: float = 10
     # Entries read in one step, which is one transaction.
     step: int = 200
-    troubles: dict[str, PromotionError] = field(default_factory=dict)
+    errors: dict[str, PromotionError] = field(default_factory=dict)
     read_at: datetime | None = None
-    _looking: threading.Lock = field(default_factory=threading.Lock)
-    _wanted: threading.Event = field(default_factory=threading.Event)
+    _refreshing: threading.Lock = field(default_factory=threading.Lock)
+    _wake: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def refresh(self) -> bool:
         """
-        Learn what is new, and a step of what is older; whether everything is there now.
+        Read new entries, and a step of older ones; return whether the copy is complete.
 
-        Raises nothing: what is kept stays what it was, and `troubles` says why, by environment.
+        Never raises: on an error the copy stays unchanged, and `errors` has the error.
         """
-        with self._looking:
-            # No generator: every environment is looked at, complete or not.
-            complete = all([self._look(name) for name in self.environments])
-            if not self.troubles:
+        with self._refreshing:
+            # A list, not a generator: every environment is read.
+            complete = all([self._refresh(name) for name in self.environments])
+            if not self.errors:
                 self.read_at = self.clock.now()
             return complete
 
-    def trouble(self, environment: str | None = None) -> PromotionError | None:
-        """Why the records of `environment`, or of any, are not as new as they should be."""
+    def error(self, environment: str | None = None) -> PromotionError | None:
+        """The error of the last refresh of `environment`, or of any environment."""
         if environment is not None:
-            return self.troubles.get(environment)
-        return next(iter(self.troubles.values()), None)
+            return self.errors.get(environment)
+        return next(iter(self.errors.values()), None)
 
-    def _look(self, name: str) -> bool:
+    def _refresh(self, name: str) -> bool:
         try:
             complete = self._follow(name)
         except PromotionError as error:
-            self.troubles = self.troubles | {name: error}
-            _log.info("the records of %s are not read: %s", name, error)
+            self.errors = self.errors | {name: error}
+            _log.info("records of %s not read: %s", name, error)
             return False
-        self.troubles = {n: error for n, error in self.troubles.items() if n != name}
+        self.errors = {n: error for n, error in self.errors.items() if n != name}
         return complete
 
     def missing(self) -> dict[str, int]:
-        """How many older records of each environment have yet to be read, where there are any."""
-        covered = {name: self.kept.cached_range(name) for name in self.environments}
+        """The number of older records not read yet, for each incomplete environment."""
+        covered = {name: self.store.cached_range(name) for name in self.environments}
         return {name: c.first - 1 for name, c in covered.items() if c and c.first > 1}
 
     def wake(self) -> None:
-        """Look now: something has happened."""
-        self._wanted.set()
+        """Make the thread refresh now."""
+        self._wake.set()
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="floe-records", daemon=True)
@@ -84,69 +85,71 @@ class Records:
 
     def stop(self) -> None:
         self._stopping.set()
-        self._wanted.set()
+        self._wake.set()
         if self._thread:
             self._thread.join(30)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            with enduring("the records are not read", self._stopping.wait, self.idle_seconds):
-                if not self.refresh() and not self.troubles:
+            with enduring("records not read", self._stopping.wait, self.idle_seconds):
+                if not self.refresh() and not self.errors:
                     continue
-                self._wanted.wait(self.idle_seconds)
-                self._wanted.clear()
+                self._wake.wait(self.idle_seconds)
+                self._wake.clear()
 
     def _follow(self, name: str) -> bool:
-        head, covered = self.ledger.head(name), self.kept.cached_range(name)
+        head, covered = self.ledger.head(name), self.store.cached_range(name)
         if head is None:
             if covered:
-                self.kept.forget(name)
+                self.store.forget(name)
             return True
-        if covered is None or not self._continue(name, head, covered):
-            return self._begin(name)
-        return self._go_back(name)
+        if covered is None or not self._add_newer(name, head, covered):
+            return self._restart(name)
+        return self._add_older(name)
 
-    def _begin(self, name: str) -> bool:
-        self.kept.forget(name)
+    def _restart(self, name: str) -> bool:
+        """Discard the copy of `name` and read its newest entries."""
+        self.store.forget(name)
         entries = self.ledger.history(name, self.step)
         if entries:
-            self.kept.extend(name, entries, None, _covering(entries))
+            self.store.extend(name, entries, None, _covering(entries))
         return not entries or entries[-1].sequence == 1
 
-    def _continue(self, name: str, head: LedgerEntry, covered: CachedRange) -> bool:
-        """Keep what is new; False where the ledger is not the one that is kept, continued."""
-        behind = head.sequence - covered.last
-        if not behind:
+    def _add_newer(self, name: str, head: LedgerEntry, covered: CachedRange) -> bool:
+        """Add the newer entries; False if the ledger does not continue the copy."""
+        lag = head.sequence - covered.last
+        if not lag:
             return head.digest == covered.digest
-        if not 0 < behind <= _FAR:
+        if not 0 < lag <= _MAX_LAG:
             return False
-        entries = self.ledger.history(name, behind)
+        entries = self.ledger.history(name, lag)
         if not entries:
             return False
         if entries[-1].sequence != covered.last + 1:
-            # The head has moved on meanwhile: the next look finds it.
+            # The head has moved since it was read: the next refresh continues.
             return True
         if entries[-1].previous != covered.digest:
             return False
         after = CachedRange(covered.first, entries[0].sequence, entries[0].digest, covered.before)
-        self.kept.extend(name, entries, covered, after)
+        self.store.extend(name, entries, covered, after)
         return True
 
-    def _go_back(self, name: str) -> bool:
-        covered = self.kept.cached_range(name)
+    def _add_older(self, name: str) -> bool:
+        """Add a step of older entries; return whether the copy is complete."""
+        covered = self.store.cached_range(name)
         if covered is None or covered.before is None:
             return covered is not None
         entries = self.ledger.history(name, self.step, covered.first)
         if not entries or entries[0].digest != covered.before:
-            self.kept.forget(name)
+            self.store.forget(name)
             return False
         older = _covering(entries)
         after = CachedRange(older.first, covered.last, covered.digest, older.before)
-        self.kept.extend(name, entries, covered, after)
+        self.store.extend(name, entries, covered, after)
         return older.before is None
 
 
 def _covering(entries: Sequence[LedgerEntry]) -> CachedRange:
-    """What `entries`, newest first, cover."""
+    """The range of `entries`, which are newest first."""
     newest, oldest = entries[0], entries[-1]
     return CachedRange(oldest.sequence, newest.sequence, newest.digest, oldest.previous)

@@ -1,4 +1,4 @@
-"""What an environment looks like at one moment: its head, and every tag that speaks of it."""
+"""The state of an environment in the registry at one moment: its head and its tags."""
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from engine.domain.audit import InspectedEntry
 @dataclass(frozen=True)
 class Snapshot:
     """
-    `sequences` are those that have a tag, ascending; `tags` those of promotions, rollbacks.
-    `copies` are what the audit backend has; None without one.
+    `sequences` are those with a tag, ascending; `tags` are the tags of promotions and rollbacks.
+    `copies` has the records in the audit backend; None without a backend.
     """
 
     environment: str
@@ -24,28 +24,28 @@ class Snapshot:
 
     @property
     def top(self) -> int:
-        """The place of the head; without a usable head, that of the newest entry with a tag."""
+        """The sequence of the head; without a readable head, of the newest entry with a tag."""
         if self.head is not None and self.head.entry is not None:
             return self.head.entry.sequence
         if self.head is None and self.sequences == (1,):
-            # A first entry whose run was interrupted before there was any head.
+            # The first run was interrupted before it wrote the head.
             return 0
         return max(self.sequences, default=0)
 
     @property
-    def beyond(self) -> tuple[int, ...]:
-        """The places after the head that have a tag."""
+    def after_head(self) -> tuple[int, ...]:
+        """The sequences after the head that have a tag."""
         return self.sequences[bisect_right(self.sequences, self.top) :]
 
     def is_tagged(self, sequence: int) -> bool:
         return self.tagged_before(sequence + 1) == sequence
 
     def tagged_before(self, sequence: int) -> int:
-        """The nearest place before `sequence` that has a tag; 0 when there is none."""
+        """The nearest sequence before `sequence` that has a tag; 0 if there is none."""
         place = bisect_left(self.sequences, sequence)
         return self.sequences[place - 1] if place else 0
 
     def portion(self, sequence: int, size: int) -> tuple[int, ...]:
-        """At most `size` places that have a tag, from `sequence` down."""
+        """At most `size` sequences that have a tag, from `sequence` down."""
         end = bisect_right(self.sequences, sequence)
         return self.sequences[max(end - size, 0) : end][::-1]

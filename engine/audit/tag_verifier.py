@@ -1,4 +1,4 @@
-"""The tags of an environment, against what its ledger says they are."""
+"""Compares the tags of an environment with its ledger."""
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
@@ -15,69 +15,69 @@ from engine.domain.state import EnvironmentState
 from engine.domain.status import Alignment, EnvironmentStatus
 from engine.ports import RegistryReader
 
-_WHO = "find out who moves tags beside floe"
+_WHO = "find out who moves tags outside floe"
 
 
 @dataclass(frozen=True)
 class Tags:
-    """`published` where builds may tag too, so that a tag needs no record."""
+    """`published` if builds also push tags here, so that a tag needs no record."""
 
     registry: RegistryReader
     pool: Executor
     published: bool
 
-    def recorded(self, records: Mapping[Tag, tuple[int, Digest]], remarks: Remarks) -> None:
-        """Whether every tag of a promotion or rollback is what its record says."""
+    def check_recorded(self, records: Mapping[Tag, tuple[int, Digest]], remarks: Remarks) -> None:
+        """Check that every tag of a promotion or rollback points to its recorded digest."""
         names = iter(records)
         while portion := list(islice(names, PORTION)):
             for tag, found in zip(portion, self.pool.map(self._resolve, portion), strict=True):
                 _compare(tag, *records[tag], found, remarks)
 
-    def unrecorded(
+    def check_unrecorded(
         self, snapshot: Snapshot, records: Mapping[Tag, tuple[int, Digest]], remarks: Remarks
     ) -> None:
-        """Tags that say a version is here, and no committed record does."""
+        """Report tags of versions without a committed record."""
         for tag in snapshot.tags:
             if tag not in records and not self.published:
                 remarks.problem(
                     RemarkKind.UNRECORDED,
-                    f"{tag} is not on record: if a promotion was interrupted, run it again; "
+                    f"{tag} has no record: if a promotion was interrupted, run it again; "
                     f"else remove the tag, and {_WHO}",
                     tag=tag,
                 )
 
-    def latest(self, snapshot: Snapshot, state: EnvironmentState, remarks: Remarks) -> None:
-        """Whether deployments follow what the ledger says."""
+    def check_latest(self, snapshot: Snapshot, state: EnvironmentState, remarks: Remarks) -> None:
+        """Check that the `latest` tag, which deployments follow, agrees with the ledger."""
         name, tag = snapshot.environment, Tag(f"latest-{snapshot.environment}")
-        found = snapshot.latest.short if snapshot.latest else "gone"
+        found = _shown(snapshot.latest or "missing")
         match EnvironmentStatus(name, state, snapshot.latest, None).alignment:
             case Alignment.DRIFTED:
                 remarks.problem(
                     RemarkKind.MOVED,
-                    f"{tag} is {found} and by the ledger {state.version} "
-                    f"({(state.digest or '')[:19]}): put it back "
+                    f"{tag} {found}, but the ledger has {state.version} "
+                    f"({(state.digest or '')[:19]}): restore it "
                     f"(floe platform restore --env {name}), and {_WHO}",
                     tag=tag,
                 )
             case Alignment.UNRECORDED if not self.published:
                 remarks.problem(
                     RemarkKind.UNRECORDED,
-                    f"{tag} is {found} and nothing was ever promoted to {name}: remove the tag, "
+                    f"{tag} {found}, but nothing was ever promoted to {name}: remove the tag, "
                     f"and {_WHO}",
                     tag=tag,
                 )
             case Alignment.COMPLETING:
                 remarks.note(
                     RemarkKind.COMPLETING,
-                    f"{tag} has yet to follow the ledger to {state.version}: repeat the command "
-                    "that was interrupted",
+                    f"{tag} was not moved to {state.version} yet, as the ledger says: run the "
+                    "interrupted command again",
                     tag=tag,
                 )
 
     def _resolve(self, tag: Tag) -> Digest | str:
-        """Where `tag` points, or in words why that cannot be said."""
+        """The digest of `tag`, or the reason why there is none."""
         try:
-            return self.registry.resolve(tag) or "gone"
+            return self.registry.resolve(tag) or "missing"
         except RegistryRefusalError:
             raise
         except RegistryAnswerError as error:
@@ -89,11 +89,13 @@ def _compare(
 ) -> None:
     if found == digest:
         return
-    kind = RemarkKind.MISSING if found == "gone" else RemarkKind.MOVED
-    shown = found.short if isinstance(found, Digest) else found
     remarks.problem(
-        kind,
-        f"{tag} is {shown} and by entry {sequence} {digest.short}: put it back, and {_WHO}",
+        RemarkKind.MISSING if found == "missing" else RemarkKind.MOVED,
+        f"{tag} {_shown(found)}, but entry {sequence} has {digest.short}: restore it, and {_WHO}",
         sequence,
         tag,
     )
+
+
+def _shown(found: Digest | str) -> str:
+    return f"points to {found.short}" if isinstance(found, Digest) else f"is {found}"

@@ -1,13 +1,13 @@
-"""Verify ledgers: each as it lies in the registry, against its tags and what was seen before."""
+"""Verifies ledgers: their chains, their tags, their copies and the heads seen before."""
 
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from engine.audit.backend_verifier import compare, copies_of
-from engine.audit.chain_verifier import Chain, Tally
+from engine.audit.backend_verifier import compare, read_copies
+from engine.audit.chain_verifier import Chain, ChainSummary
 from engine.audit.findings import Remarks
-from engine.audit.head_verifier import judge_beyond, judge_head, judge_rewind
+from engine.audit.head_verifier import check_after_head, check_head, check_known_head
 from engine.audit.snapshot import Snapshot
 from engine.audit.tag_verifier import Tags
 from engine.domain.artifact import Tag
@@ -21,7 +21,7 @@ from engine.ports.audit_backend import AuditBackendPlugin
 
 @dataclass(frozen=True)
 class Verification:
-    """Reads everything and writes only to `heads`: O(records) requests, a portion at a time."""
+    """An audit of ledgers: O(records) requests; it writes only to `heads`."""
 
     path: PromotionPath
     registry: RegistryReader
@@ -33,25 +33,26 @@ class Verification:
     backend: AuditBackendPlugin | None = None
 
     def report(self, environments: Iterable[str], progress: Progress) -> AuditReport:
-        """How it stands with `environments`, in this order."""
+        """Verify the ledgers of `environments`, in this order."""
         tags = self.registry.tags()
-        return AuditReport(tuple(self._verified(name, tags, progress) for name in environments))
+        return AuditReport(tuple(self._verify(name, tags, progress) for name in environments))
 
-    def _verified(self, name: str, tags: tuple[Tag, ...], progress: Progress) -> EnvironmentAudit:
+    def _verify(self, name: str, tags: tuple[Tag, ...], progress: Progress) -> EnvironmentAudit:
         snapshot = self._snapshot(name, tags)
-        found = self._judged(snapshot, progress)
-        if found.sound:
-            return found
-        # What looks wrong may be a change under way: looked at again as it is between two changes.
-        settled = self._settled(name)
-        return found if settled == snapshot else self._judged(settled, progress)
+        audit = self._check(snapshot, progress)
+        if audit.sound:
+            return audit
+        # The problem may be a change in progress, so it is checked again between two changes.
+        stable = self._stable_snapshot(name)
+        return audit if stable == snapshot else self._check(stable, progress)
 
-    def _settled(self, name: str) -> Snapshot:
+    def _stable_snapshot(self, name: str) -> Snapshot:
+        """A snapshot under the lease of `name`, while no change is in progress."""
         try:
             with self.leases.hold(name):
                 return self._snapshot(name, self.registry.tags())
         except (ConfigError, StoreUnavailableError):
-            # Who may not write, or finds no room, cannot keep writers off: looks twice as well.
+            # No lease without write access or disk space; a second snapshot is still better.
             return self._snapshot(name, self.registry.tags())
 
     def _snapshot(self, name: str, tags: tuple[Tag, ...]) -> Snapshot:
@@ -64,36 +65,40 @@ class Verification:
             head=head,
             latest=latest.result(),
             sequences=tuple(sorted(place[1] for place in places if place and place[0] == name)),
-            tags=tuple(sorted(tag for tag, said in readings if said and said.environment == name)),
-            copies=copies_of(self.backend, name),
+            tags=tuple(
+                sorted(tag for tag, parts in readings if parts and parts.environment == name)
+            ),
+            copies=read_copies(self.backend, name),
         )
 
-    def _judged(self, snapshot: Snapshot, progress: Progress) -> EnvironmentAudit:
+    def _check(self, snapshot: Snapshot, progress: Progress) -> EnvironmentAudit:
         name = snapshot.environment
         remarks, known = Remarks(name), self.heads.known(name)
         wanted = frozenset({known.sequence} if known else ())
-        tally = Tally(wanted, compared=snapshot.copies is not None)
-        judge_head(snapshot, remarks)
+        summary = ChainSummary(wanted, compared=snapshot.copies is not None)
+        check_head(snapshot, remarks)
         for place in Chain(snapshot, self.ledger, self.pool, progress, remarks).places():
-            tally.add(place, remarks)
-        following = self.ledger.inspect_tag(name, snapshot.beyond[0]) if snapshot.beyond else None
-        judge_beyond(snapshot, following, remarks)
-        self._judge_tags(snapshot, tally, remarks)
+            summary.add(place, remarks)
+        staged = (
+            self.ledger.inspect_tag(name, snapshot.after_head[0]) if snapshot.after_head else None
+        )
+        check_after_head(snapshot, staged, remarks)
+        self._check_tags(snapshot, summary, remarks)
         if snapshot.copies is not None:
-            compare(snapshot.copies, tally.marks, remarks)
-        tally.policy_note(self.policy_digest, remarks)
-        judge_rewind(snapshot, known, tally, self.heads, remarks)
+            compare(snapshot.copies, summary.marks, remarks)
+        summary.note_policies(self.policy_digest, remarks)
+        check_known_head(snapshot, known, summary, self.heads, remarks)
         return EnvironmentAudit(
             environment=name,
-            entries=tally.entries,
+            entries=summary.entries,
             head=snapshot.head.digest if snapshot.head else None,
             problems=tuple(remarks.problems),
             notes=tuple(remarks.notes),
         )
 
-    def _judge_tags(self, snapshot: Snapshot, tally: Tally, remarks: Remarks) -> None:
+    def _check_tags(self, snapshot: Snapshot, summary: ChainSummary, remarks: Remarks) -> None:
         tags = Tags(self.registry, self.pool, snapshot.environment == self.path.entry.name)
-        tags.recorded(tally.tags, remarks)
-        tags.unrecorded(snapshot, tally.tags, remarks)
+        tags.check_recorded(summary.tags, remarks)
+        tags.check_unrecorded(snapshot, summary.tags, remarks)
         head = snapshot.head.entry if snapshot.head else None
-        tags.latest(snapshot, head.state if head else EMPTY, remarks)
+        tags.check_latest(snapshot, head.state if head else EMPTY, remarks)

@@ -51,7 +51,7 @@ def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
     """For the time a server runs: the issuers' keys are fetched once and kept."""
     auth = config.web.auth
     refusals = refusals_of(config, engine)
-    read = import_module("engine.adapters.identity.token").Token.read
+    parse = import_module("engine.adapters.identity.token").Token.parse
     with ExitStack() as stack:
         tokens = stack.enter_context(closing(token_verifier(config)))
         sign_ins = (
@@ -64,7 +64,7 @@ def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
             if sign_ins is None:
                 raise AuthorizationError("Nobody signs in here: web.auth.mode is not oidc")
             claims = sign_ins.claims(token)
-            if read(token).payload.get("nonce") != nonce:
+            if parse(token).payload.get("nonce") != nonce:
                 raise AuthorizationError(
                     "the provider's answer belongs to another sign-in: sign in again"
                 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import uuid4
 
-from engine.audit.head_verifier import FleetingHeads
+from engine.audit.head_verifier import InMemoryHeads
 from engine.checks.authorization import authorization
 from engine.context.context import Context, Sources
 from engine.domain.artifact import Digest
@@ -81,7 +81,7 @@ class Runs:
     webhook_sender: WebhookSender = NO_WEBHOOKS
     tracer: Tracer = NO_TRACER
     metrics: Metrics = NO_METRICS
-    heads: Heads = field(default_factory=FleetingHeads)
+    heads: Heads = field(default_factory=InMemoryHeads)
     secondaries: Secondaries = NO_SECONDARIES
 
     @property

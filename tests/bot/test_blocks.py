@@ -145,13 +145,13 @@ def test_drifted_environment_shows_the_deployed_version_and_the_restore_command(
 
 
 def test_unreadable_environment_shows_its_error():
-    error = LedgerUnreadableError("The ledger of 'prod' is broken")
+    error = LedgerUnreadableError("The ledger of 'prod' is corrupt")
     row = EnvironmentStatus("prod", EMPTY, None, None, error=error)
 
     payload = render_status([row], [], NOON, RENDERING)
     shown = " ".join(texts(payload.arguments))
 
-    assert "cannot be read: The ledger of 'prod' is broken" in shown
+    assert "cannot be read: The ledger of 'prod' is corrupt" in shown
     assert payload.text == "prod cannot be read"
 
 

@@ -1,4 +1,4 @@
-"""What the tests of gates share: a subject, a script, a listener."""
+"""Shared set-up of gate tests: a subject, a script and a progress recorder."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Told:
-    """Keeps what a person waiting would have been told."""
+    """Records the progress events."""
 
     def __init__(self) -> None:
         self.started: list[tuple[GateKind, int]] = []
@@ -68,7 +68,7 @@ def run(directory: Path, *gates: Gate, grace_seconds: float = 5) -> tuple[GateRe
 
 
 def run_keeping(directory: Path, command: Gate) -> tuple[GateResult, bytes]:
-    """The result of one gate and what was kept of its output."""
+    """The result of one gate, and its kept output."""
     told = Told()
     (result,) = CommandGates(directory, os.environ).run((command,), SUBJECT, told)
     return result, told.outputs[command.kind]
@@ -82,7 +82,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
 
 
 def alive(pid: int) -> bool:
-    """Whether `pid` still runs; a zombie whose parent has not looked yet does not."""
+    """Whether `pid` still runs; a zombie does not count."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

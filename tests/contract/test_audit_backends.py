@@ -1,4 +1,4 @@
-"""What every audit backend promises."""
+"""The contract of audit backends, run against each of them."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +38,7 @@ def backend(
 def own_backend(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AuditBackendPlugin:
-    """Those that floe answers for."""
+    """The built-in backends."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "floe")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     endpoint = request.getfixturevalue("s3_endpoint") if request.param == "s3" else ""
@@ -46,7 +46,7 @@ def own_backend(
 
 
 @pytest.mark.requirement("FR-025b", "FR-025c")
-def test_records_come_back_newest_first_by_their_own_time(backend: AuditBackendPlugin) -> None:
+def test_history_is_sorted_by_record_time_newest_first(backend: AuditBackendPlugin) -> None:
     records = [at_minute(minute) for minute in (30, 10, 40, 20)]
 
     for record in records:
@@ -57,7 +57,7 @@ def test_records_come_back_newest_first_by_their_own_time(backend: AuditBackendP
     assert backend.query_history("prod", 2) == wanted[:2]
 
 
-def test_all_records_of_an_environment_are_given_one_by_one(backend: AuditBackendPlugin) -> None:
+def test_records_yields_every_record_of_the_environment(backend: AuditBackendPlugin) -> None:
     records = [at_minute(minute) for minute in (3, 1, 2)]
     for record in (*records, at_minute(9, target_environment="staging")):
         backend.append(record)
@@ -68,11 +68,11 @@ def test_all_records_of_an_environment_are_given_one_by_one(backend: AuditBacken
     assert list(backend.records("dev")) == []
 
 
-def test_every_kind_of_record_comes_back_as_it_was(backend: AuditBackendPlugin) -> None:
+def test_every_kind_of_record_is_read_back_unchanged(backend: AuditBackendPlugin) -> None:
     records = one_of_each()
 
     for number, record in enumerate(records):
-        # The usual records share one id; here they are told apart.
+        # The sample records share one id; here each needs its own.
         field = f"{record.kind}_id"
         changed = {field: f"12345678-1234-4234-8234-{number:012}"}
         backend.append(type(record).model_validate(record.model_dump() | changed))
@@ -82,7 +82,7 @@ def test_every_kind_of_record_comes_back_as_it_was(backend: AuditBackendPlugin) 
     assert len(found) == len(records)
 
 
-def test_a_record_appended_again_is_there_once(backend: AuditBackendPlugin) -> None:
+def test_appending_a_record_twice_stores_it_once(backend: AuditBackendPlugin) -> None:
     record = at_minute(0)
 
     backend.append(record)
@@ -91,7 +91,7 @@ def test_a_record_appended_again_is_there_once(backend: AuditBackendPlugin) -> N
     assert backend.query_history("prod", 10) == [record]
 
 
-def test_promotions_and_rollbacks_have_entries_of_their_own(backend: AuditBackendPlugin) -> None:
+def test_promotions_and_rollbacks_have_own_methods(backend: AuditBackendPlugin) -> None:
     rollback = a_rollback(rolled_back_at=at_minute(5).at)
 
     backend.store_promotion(at_minute(0))
@@ -100,7 +100,7 @@ def test_promotions_and_rollbacks_have_entries_of_their_own(backend: AuditBacken
     assert backend.query_history("prod", 1) == [rollback]
 
 
-def test_environments_are_kept_apart(backend: AuditBackendPlugin) -> None:
+def test_environments_are_separate(backend: AuditBackendPlugin) -> None:
     for environment in ("prod", "prod-eu", "pre-prod"):
         backend.append(at_minute(0, target_environment=environment))
 
@@ -115,14 +115,16 @@ def test_a_record_with_other_content_does_not_replace_the_first(
     first = a_promotion()
     own_backend.append(first)
 
-    with pytest.raises(AuditUnavailableError, match="other content, and nothing is overwritten"):
+    with pytest.raises(
+        AuditUnavailableError, match="other content, and records are never overwritten"
+    ):
         own_backend.append(a_promotion(operator="mallory@acme.com"))
 
     assert own_backend.query_history("prod", 10) == [first]
 
 
 @pytest.mark.requirement("FR-026")
-def test_of_writers_with_one_name_and_different_content_one_succeeds(
+def test_concurrent_writers_of_one_id_with_different_content_only_one_succeeds(
     own_backend: AuditBackendPlugin,
 ) -> None:
     records = [a_promotion(version=f"v1.0.{number}") for number in range(8)]
@@ -136,7 +138,7 @@ def test_of_writers_with_one_name_and_different_content_one_succeeds(
     assert own_backend.query_history("prod", 10) == kept
 
 
-def test_clocks_that_are_wrong_hide_no_record(own_backend: AuditBackendPlugin) -> None:
+def test_wrong_clocks_hide_no_record(own_backend: AuditBackendPlugin) -> None:
     now = datetime.now(UTC)
     times = [now + timedelta(days=400), now, now - timedelta(hours=5), now - timedelta(days=4000)]
     records = [at_minute(0, promoted_at=at) for at in [*times, datetime(1999, 1, 1, tzinfo=UTC)]]

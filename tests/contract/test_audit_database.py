@@ -1,4 +1,4 @@
-"""SQLite as audit backend: append-only for everybody, and files that cannot be used."""
+"""The database audit backend: append-only rows, and files that cannot be used."""
 
 import resource
 import sqlite3
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.requirement("FR-025c")
         " ON CONFLICT DO UPDATE SET operator = 'mallory'",
     ],
 )
-def test_not_even_sql_changes_a_record(tmp_path: Path, statement: str) -> None:
+def test_sql_statements_cannot_change_a_record(tmp_path: Path, statement: str) -> None:
     backend = SqliteAudit(tmp_path / "audit.db")
     backend.append(a_promotion())
 
@@ -48,7 +48,7 @@ def test_not_even_sql_changes_a_record(tmp_path: Path, statement: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["sqlite:///kept/audit.db", "sqlite:////{folder}/kept/audit.db"])
-def test_a_url_names_a_file_beside_the_manifest_or_anywhere(tmp_path: Path, url: str) -> None:
+def test_a_url_is_relative_to_the_manifest_or_absolute(tmp_path: Path, url: str) -> None:
     settings = AuditSettings(tmp_path, url=url.format(folder=str(tmp_path).lstrip("/")))
 
     open_backend("database", settings).append(a_promotion())
@@ -59,14 +59,14 @@ def test_a_url_names_a_file_beside_the_manifest_or_anywhere(tmp_path: Path, url:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"url": "postgresql://floe:hunter2@db/floe"}, "writes SQLite files only"),
+        ({"url": "postgresql://floe:hunter2@db/floe"}, "supports only SQLite"),
         ({"url": "sqlite://audit.db"}, "must be sqlite:///FILE"),
         ({"url": "sqlite:///audit.db?mode=memory"}, "must be sqlite:///FILE"),
-        ({"options": {"pool": 3}}, "pool mean nothing to the database backend"),
-        ({}, "writes SQLite files only"),
+        ({"options": {"pool": 3}}, "the database backend has no options. Remove pool"),
+        ({}, "supports only SQLite"),
     ],
 )
-def test_other_databases_are_refused_with_the_way_out(
+def test_other_databases_are_rejected_with_a_hint(
     tmp_path: Path, settings: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -76,7 +76,7 @@ def test_other_databases_are_refused_with_the_way_out(
     assert "hunter2" not in str(caught.value)
 
 
-def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+def test_the_database_of_another_program_is_not_changed(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "theirs.db")) as db:
         db.execute("CREATE TABLE theirs (x)")
         db.commit()
@@ -88,21 +88,21 @@ def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "theirs.db").read_bytes() == before
 
 
-def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "audit.db").write_bytes(b"once upon a time " * 300)
 
     with pytest.raises(AuditUnavailableError, match="not a SQLite database"):
         SqliteAudit(tmp_path / "audit.db").append(a_promotion())
 
 
-def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("a file in the way")
 
     with pytest.raises(AuditUnavailableError, match="kept/audit.db cannot be opened"):
         SqliteAudit(tmp_path / "kept" / "audit.db").append(a_promotion())
 
 
-def test_a_database_others_hold_is_waited_for_and_then_given_up(tmp_path: Path) -> None:
+def test_waiting_for_a_locked_database_times_out(tmp_path: Path) -> None:
     backend = SqliteAudit(tmp_path / "audit.db", wait_seconds=0.2)
     backend.append(a_promotion())
 
@@ -113,7 +113,7 @@ def test_a_database_others_hold_is_waited_for_and_then_given_up(tmp_path: Path) 
             backend.append(at_minute(1))
 
 
-def test_a_disk_that_is_full_stops_the_write_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_write_and_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "audit.db"
     SqliteAudit(path).append(a_promotion())
     script = (
@@ -141,18 +141,20 @@ def test_a_disk_that_is_full_stops_the_write_and_loses_nothing(tmp_path: Path) -
     assert SqliteAudit(path).query_history("prod", 10) == [a_promotion()]
 
 
-def test_history_of_a_file_that_is_not_there_makes_none(tmp_path: Path) -> None:
+def test_reading_history_does_not_create_the_file(tmp_path: Path) -> None:
     assert SqliteAudit(tmp_path / "audit.db").query_history("prod", 10) == []
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_altered_row_is_no_history(tmp_path: Path) -> None:
+def test_an_altered_row_is_reported(tmp_path: Path) -> None:
     SqliteAudit(tmp_path / "audit.db").append(a_promotion())
     with closing(sqlite3.connect(tmp_path / "audit.db")) as db:
         db.execute("DROP TRIGGER records_stay")
         db.execute("UPDATE records SET content = '{}'")
         db.commit()
 
-    with pytest.raises(AuditUnavailableError, match="holds what is no record"):
+    with pytest.raises(
+        AuditUnavailableError, match="has a record that this version of floe cannot read"
+    ):
         SqliteAudit(tmp_path / "audit.db").query_history("prod", 10)

@@ -1,4 +1,4 @@
-"""Options of an object store, and the checksum that Object Lock asks for."""
+"""Options of an object store, and the checksum for buckets with Object Lock."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ from tests.peers.fake_http import FakeServer, Reply, Request
 
 pytestmark = pytest.mark.requirement("FR-025b")
 CHECKSUM = "x-amz-checksum-sha256"
-# Word for word what S3 answers.
+# The exact response of S3.
 NO_CHECKSUM = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>InvalidRequest</Code><Message>'
     "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object "
@@ -46,7 +46,7 @@ def opened(options: dict[str, Any], url: str = "s3://bucket/audit") -> AuditBack
     return open_backend("s3", AuditSettings(Path(), options, url=url))
 
 
-def test_a_bucket_with_object_lock_takes_a_record() -> None:
+def test_a_bucket_with_object_lock_accepts_a_record() -> None:
     with LockedBucket() as bucket:
         opened({"endpoint": f"http://{bucket.host}"}).append(a_promotion())
 
@@ -57,7 +57,7 @@ def test_a_bucket_with_object_lock_takes_a_record() -> None:
 
 
 @pytest.mark.parametrize("name", ["checksum_algorithm", "AWS_CHECKSUM_ALGORITHM"])
-def test_the_checksum_can_be_left_out_for_stores_that_refuse_it(name: str) -> None:
+def test_the_checksum_can_be_turned_off(name: str) -> None:
     with LockedBucket() as bucket:
         backend = opened({"endpoint": f"http://{bucket.host}", name: "none"})
 
@@ -69,7 +69,7 @@ def test_the_checksum_can_be_left_out_for_stores_that_refuse_it(name: str) -> No
     assert CHECKSUM not in sent.headers
 
 
-def test_the_reason_of_the_store_is_shown() -> None:
+def test_the_error_shows_the_reason_of_the_store() -> None:
     with LockedBucket() as bucket:
         backend = opened({"endpoint": f"http://{bucket.host}", "checksum_algorithm": "none"})
 
@@ -92,7 +92,7 @@ def test_the_reason_of_the_store_is_shown() -> None:
         {"default_headers": {"X-Team": "7"}},
     ],
 )
-def test_options_as_guides_for_minio_write_them_work(options: dict[str, Any]) -> None:
+def test_options_as_written_in_minio_guides_work(options: dict[str, Any]) -> None:
     with LockedBucket() as bucket:
         opened({"endpoint": f"http://{bucket.host}", **options}).append(a_promotion())
 
@@ -126,9 +126,7 @@ def test_an_endpoint_of_the_environment_may_be_plain_http(
         ("s3://b", {"bad\nname": "x"}, r"options.bad\nname"),
     ],
 )
-def test_an_option_that_cannot_be_used_is_named(
-    url: str, options: dict[str, Any], said: str
-) -> None:
+def test_an_invalid_option_is_named(url: str, options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         opened(options, url)
 
@@ -137,19 +135,19 @@ def test_an_option_that_cannot_be_used_is_named(
 
 
 @pytest.mark.parametrize("scheme", STORE_OPTIONS)
-def test_every_option_that_is_suggested_is_one(scheme: str) -> None:
+def test_every_suggested_option_is_valid(scheme: str) -> None:
     for name in STORE_OPTIONS[scheme]:
         try:
             from_url(f"{scheme}://b", config={name: "x"})  # type: ignore[call-overload]  # any name
         except UnknownConfigurationKeyError:
             pytest.fail(name)
         except BaseError:
-            # Known, and not to be "x".
+            # A known option that does not accept "x".
             continue
 
 
 @pytest.mark.parametrize("name", CLIENT_OPTIONS)
-def test_every_option_of_the_client_is_one(name: str) -> None:
+def test_every_client_option_is_valid(name: str) -> None:
     try:
         opened({name: "1"})
     except ConfigError as error:
@@ -158,11 +156,11 @@ def test_every_option_of_the_client_is_one(name: str) -> None:
 
 
 class PanicException(BaseException):
-    """What a panic in Rust is raised as."""
+    """The exception that a Rust panic raises."""
 
 
 @pytest.mark.parametrize("error", [PanicException, RuntimeError, SystemExit])
-def test_a_backend_that_cannot_be_made_is_named(
+def test_a_backend_that_cannot_be_opened_is_named(
     monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
     def factory(settings: AuditSettings) -> AuditBackendPlugin:

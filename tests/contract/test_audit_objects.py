@@ -1,4 +1,4 @@
-"""The object store as audit backend: names, foreign hands, and stores that are not there."""
+"""The object store audit backend: object names, foreign objects, unreachable stores."""
 
 import resource
 import socket
@@ -23,7 +23,7 @@ NAME = f"20260102T030405.678901Z-{ID}.json"
 
 
 class Refusing(FakeServer):
-    """An S3 server that says no, in S3's words."""
+    """An S3 server that refuses every request."""
 
     def respond(self, request: Request) -> Reply:
         return Reply(403, b"<Error><Code>AccessDenied</Code></Error>")
@@ -48,7 +48,7 @@ def test_names_sort_by_time_and_end_with_the_id(tmp_path: Path) -> None:
     assert found.read_bytes() == a_promotion().to_bytes()
 
 
-def test_what_others_put_there_is_left_alone(tmp_path: Path) -> None:
+def test_foreign_objects_are_ignored(tmp_path: Path) -> None:
     backend = directory(tmp_path)
     backend.append(a_promotion())
     for name in ("README.md", "20260102T030405.678901Z-notes.json", f"{NAME}.bak"):
@@ -69,56 +69,56 @@ def test_what_others_put_there_is_left_alone(tmp_path: Path) -> None:
         a_promotion(target_environment="staging").to_bytes(),
     ],
 )
-def test_a_record_that_was_altered_is_no_history(tmp_path: Path, content: bytes) -> None:
+def test_an_altered_record_is_reported(tmp_path: Path, content: bytes) -> None:
     backend = directory(tmp_path)
     backend.append(a_promotion())
     (tmp_path / "objects/prod" / NAME).write_bytes(content)
 
-    with pytest.raises(AuditUnavailableError, match=f"prod/{NAME} what is not the record"):
+    with pytest.raises(AuditUnavailableError, match=f"has a wrong record in prod/{NAME}"):
         backend.query_history("prod", 10)
 
 
-def test_a_store_that_is_down_is_said_to_be_so_in_time() -> None:
+def test_an_unreachable_store_is_reported_within_the_timeout() -> None:
     backend = s3_backend(f"http://127.0.0.1:{free_port()}", "gone", make=False, seconds=30)
     started = time.monotonic()
 
-    with pytest.raises(AuditUnavailableError, match="s3://gone/audit/acme could not keep prod/"):
+    with pytest.raises(AuditUnavailableError, match="s3://gone/audit/acme could not write prod/"):
         backend.append(a_promotion())
 
     assert time.monotonic() - started < 60
 
 
-def test_a_store_that_never_answers_is_given_up() -> None:
+def test_a_store_that_never_answers_times_out() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         backend = s3_backend(endpoint, "silent", make=False, seconds=0.5)
 
-        with pytest.raises(AuditUnavailableError, match="did not keep a record within"):
+        with pytest.raises(AuditUnavailableError, match="did not store the record within"):
             backend.append(a_promotion())
 
 
-def test_a_store_that_refuses_us_is_one_sentence_without_secrets() -> None:
+def test_a_refusal_of_the_store_is_one_line_without_secrets() -> None:
     with Refusing() as server:
         backend = s3_backend(f"http://{server.host}", "locked", make=False)
 
         with pytest.raises(AuditUnavailableError) as caught:
             backend.append(a_promotion())
 
-    assert "s3://locked/audit/acme could not keep prod/" in str(caught.value)
+    assert "s3://locked/audit/acme could not write prod/" in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_directory_that_cannot_be_made_stops_the_write(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_created_stops_the_write(tmp_path: Path) -> None:
     (tmp_path / "objects").write_text("a file in the way")
 
-    with pytest.raises(AuditUnavailableError, match="objects could not keep prod/"):
+    with pytest.raises(AuditUnavailableError, match="objects could not write prod/"):
         directory(tmp_path).append(a_promotion())
 
 
-def test_a_disk_that_is_full_stops_the_write_and_keeps_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_write_and_stores_nothing(tmp_path: Path) -> None:
     script = (
         "import signal, sys\n"
         "from pathlib import Path\n"
@@ -139,7 +139,7 @@ def test_a_disk_that_is_full_stops_the_write_and_keeps_nothing(tmp_path: Path) -
         timeout=60,
     )
 
-    assert "could not keep prod/" in done.stdout, done.stderr
+    assert "could not write prod/" in done.stdout, done.stderr
     assert directory(tmp_path).query_history("prod", 10) == []
 
 
@@ -149,11 +149,11 @@ def test_a_disk_that_is_full_stops_the_write_and_keeps_nothing(tmp_path: Path) -
         ("s3://bucket", {"nope": "x"}, "options.nope: s3:// has no such option"),
         ("s3://bucket", {"region": [3]}, "options.region: use text"),
         ("az://key:hunter2@container", {}, "az://container cannot be used"),
-        ("file://elsewhere/x", {}, "a directory is file:///DIRECTORY"),
+        ("file://elsewhere/x", {}, "a directory must be file:///DIRECTORY"),
         ("file:///x", {"region": "eu"}, "without options"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_when_it_is_opened(
+def test_invalid_urls_are_rejected_on_open(
     tmp_path: Path, url: str, options: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:

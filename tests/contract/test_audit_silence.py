@@ -1,4 +1,4 @@
-"""A backend with a long history is waited for as long as it goes on; one that hangs is not."""
+"""Time limits of audit backends: a slow history is read completely, a hanging one times out."""
 
 import sqlite3
 import threading
@@ -11,7 +11,7 @@ import pytest
 
 from engine.adapters.audit.bounded import BoundedBackend
 from engine.adapters.audit.database import SqliteAudit
-from engine.audit.backend_verifier import copies_of
+from engine.audit.backend_verifier import read_copies
 from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord
 from engine.ports.audit_backend import AuditBackendPlugin
@@ -22,7 +22,7 @@ BOUND, GAP = 3.0, 0.6
 
 
 class Slow(AuditBackendPlugin):
-    """Pauses before each of its records, and for good before the one at `hangs`."""
+    """Pauses before each record, and hangs before the record number `hangs`."""
 
     def __init__(self, count: int, hangs: int | None = None) -> None:
         self.kept: list[AnyRecord] = [at_minute(minute) for minute in range(count)]
@@ -44,7 +44,7 @@ class Slow(AuditBackendPlugin):
 
 
 class Old(Slow):
-    """Knows nothing but the whole history at once."""
+    """Has no `records` of its own, only the whole history."""
 
     def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
         return list(Slow.records(self, environment))[:limit]
@@ -53,7 +53,7 @@ class Old(Slow):
         return AuditBackendPlugin.records(self, environment)
 
 
-def test_a_slow_history_is_read_to_its_end_if_it_goes_on() -> None:
+def test_a_slow_history_with_progress_is_read_completely() -> None:
     slow = Slow(8)
     started = time.monotonic()
 
@@ -63,28 +63,28 @@ def test_a_slow_history_is_read_to_its_end_if_it_goes_on() -> None:
     assert time.monotonic() - started > BOUND
 
 
-def test_a_history_that_stops_half_way_is_given_up() -> None:
+def test_a_history_that_hangs_times_out() -> None:
     slow = Slow(8, hangs=2)
 
     with pytest.raises(AuditUnavailableError) as caught:
-        copies_of(BoundedBackend(slow, "slow", 1.0), "prod")
+        read_copies(BoundedBackend(slow, "slow", 1.0), "prod")
     slow.end.set()
 
     assert str(caught.value) == (
-        "the audit backend slow did not go on with the history of prod within 1 seconds: see to "
-        "it and repeat"
+        "audit backend slow did not read the next record of prod within 1 seconds. Check "
+        "the backend and run the command again"
     )
 
 
-def test_a_backend_that_knows_only_whole_histories_is_held_to_the_time_of_one_call() -> None:
+def test_a_backend_without_records_has_one_timeout_for_its_history() -> None:
     old = Old(4, hangs=3)
 
-    with pytest.raises(AuditUnavailableError, match="did not go on with the history of prod"):
+    with pytest.raises(AuditUnavailableError, match="did not read the next record of prod"):
         list(BoundedBackend(old, "old", 1.0).records("prod"))
     old.end.set()
 
 
-def test_whoever_has_seen_enough_ends_the_reading() -> None:
+def test_closing_the_generator_ends_the_reading_thread() -> None:
     quick = Slow(5000)
     quick.end.set()
 
@@ -100,17 +100,17 @@ def test_whoever_has_seen_enough_ends_the_reading() -> None:
     assert quick.given < len(quick.kept) - 1
 
 
-def test_a_backend_that_cannot_be_closed_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_while_closing_is_logged_as_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     class Stuck(Slow):
         def close(self) -> None:
             raise OSError("the connection is gone")
 
     BoundedBackend(Stuck(0), "stuck", 30).close()
 
-    assert "the audit backend stuck could not close (OSError: the connection is" in caplog.text
+    assert "audit backend stuck could not close (OSError: the connection is" in caplog.text
 
 
-def test_what_a_backend_raises_half_way_is_one_sentence() -> None:
+def test_an_error_while_reading_history_is_one_line() -> None:
     class Failing(Slow):
         def records(self, environment: str) -> Iterator[AnyRecord]:
             yield self.kept[0]
@@ -119,11 +119,11 @@ def test_what_a_backend_raises_half_way_is_one_sentence() -> None:
     with pytest.raises(AuditUnavailableError) as caught:
         list(BoundedBackend(Failing(1), "bad", 30).records("prod"))
 
-    assert "bad could not go on with the history of prod (KeyError: " in str(caught.value)
+    assert "bad could not read the next record of prod (KeyError: " in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_long_history_in_a_database_keeps_nobody_from_writing(tmp_path: Path) -> None:
+def test_reading_a_long_history_does_not_block_writers(tmp_path: Path) -> None:
     backend = SqliteAudit(tmp_path / "audit.db", wait_seconds=0)
     records = [at_minute(minute) for minute in range(1100)]
     backend.append(records[0])

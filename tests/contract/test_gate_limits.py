@@ -1,4 +1,4 @@
-"""What a gate may use: processes, memory and open files, as far as Linux bounds them."""
+"""Limits of a gate: processes, memory and open files, as far as Linux supports them."""
 
 import os
 import resource
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are thos
 
 
 def run(folder: Path, limits: Limits, code: str) -> tuple[GateResult, str]:
-    """The gate that runs `code`, and what it printed."""
+    """Run `code` as a gate; its result and output."""
     told = Told()
     gates = CommandGates(folder, os.environ, limits=limits)
     [result] = gates.run([gate(*script(folder, code))], SUBJECT, told)
     return result, told.outputs[result.gate].decode()
 
 
-def test_a_gate_that_takes_more_memory_than_it_may_fails(tmp_path: Path) -> None:
+def test_a_gate_over_its_memory_limit_fails(tmp_path: Path) -> None:
     code = "import time; time.sleep(0.5); bytearray(512 * 1024 * 1024)"
     free, _ = run(tmp_path, Limits(), code)
     bound, said = run(tmp_path, Limits(memory_bytes=256 * 1024 * 1024), code)
@@ -34,7 +34,7 @@ def test_a_gate_that_takes_more_memory_than_it_may_fails(tmp_path: Path) -> None
     assert "MemoryError" in said
 
 
-def test_the_limits_of_a_gate_outweigh_those_of_all(tmp_path: Path) -> None:
+def test_limits_of_a_gate_override_the_general_ones(tmp_path: Path) -> None:
     code = "import time; time.sleep(0.5); bytearray(512 * 1024 * 1024)"
     gates = CommandGates(tmp_path, os.environ, limits=Limits(memory_bytes=256 * 1024 * 1024))
     plain = gate(*script(tmp_path, code))
@@ -45,7 +45,7 @@ def test_the_limits_of_a_gate_outweigh_those_of_all(tmp_path: Path) -> None:
     assert (bound.status, free.status) == (GateStatus.FAILED, GateStatus.PASSED)
 
 
-def test_what_a_gate_starts_is_bound_as_well(tmp_path: Path) -> None:
+def test_children_of_a_gate_are_limited_too(tmp_path: Path) -> None:
     code = """
         import subprocess, sys, time
         time.sleep(0.5)
@@ -78,7 +78,7 @@ for limits in (Limits(processes=20), Limits(processes=400)):
 """
 
 
-def test_a_gate_starts_no_more_processes_than_it_may() -> None:
+def test_a_gate_cannot_exceed_its_process_limit() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", _FORKING], cwd=REPOSITORY, capture_output=True, text=True
     )
@@ -86,7 +86,7 @@ def test_a_gate_starts_no_more_processes_than_it_may() -> None:
     assert ran.stdout.splitlines() == ["failed True", "passed False"], ran.stderr
 
 
-def test_a_gate_has_the_files_of_the_command_and_not_those_of_the_server(tmp_path: Path) -> None:
+def test_a_gate_has_the_file_limit_of_a_command_and_not_of_the_server(tmp_path: Path) -> None:
     code = "import resource, time; time.sleep(0.5); print(resource.getrlimit(7)[0])"
     assert resource.RLIMIT_NOFILE == 7
 
@@ -95,7 +95,7 @@ def test_a_gate_has_the_files_of_the_command_and_not_those_of_the_server(tmp_pat
     assert said.strip() == "200"
 
 
-def test_the_kernel_ends_gates_before_floe_when_memory_is_out(tmp_path: Path) -> None:
+def test_out_of_memory_the_kernel_kills_gates_before_floe(tmp_path: Path) -> None:
     code = "import time; time.sleep(0.5); print(open('/proc/self/oom_score_adj').read())"
 
     _, said = run(tmp_path, Limits(), code)

@@ -1,4 +1,4 @@
-"""Gates are real processes here: what they see, how they are judged, and how they end."""
+"""Gates as real processes: their environment, results and output."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from tests.contract.gates import (
 
 
 @pytest.mark.requirement("FR-006")
-def test_exit_0_passes_and_says_what_was_run(tmp_path):
+def test_exit_0_passes_and_records_the_command(tmp_path):
     (result,) = run(tmp_path, gate("sh", "-c", "echo fine"))
 
     assert result.gate is GateKind.TESTS
@@ -39,7 +39,7 @@ def test_exit_0_passes_and_says_what_was_run(tmp_path):
 
 
 @pytest.mark.requirement("FR-006")
-def test_another_exit_status_fails_with_the_last_line_of_output(tmp_path):
+def test_a_nonzero_exit_status_fails_with_the_last_line_of_output(tmp_path):
     (result,) = run(tmp_path, gate("sh", "-c", "echo first; echo 2 tests failed >&2; exit 3"))
 
     assert result.status is GateStatus.FAILED
@@ -47,13 +47,13 @@ def test_another_exit_status_fails_with_the_last_line_of_output(tmp_path):
     assert result.details["exit_status"] == 3
 
 
-def test_a_silent_failure_is_named_by_its_status(tmp_path):
+def test_a_failure_without_output_shows_the_exit_status(tmp_path):
     (result,) = run(tmp_path, gate("false"))
 
     assert result.error == "exit status 1"
 
 
-def test_the_error_line_is_bounded_and_printable(tmp_path):
+def test_the_error_line_is_short_and_printable(tmp_path):
     argv = script(tmp_path, "print('\\x1b[31m' + 'x' * 5000 + '\\u202e'); raise SystemExit(1)")
 
     (result,) = run(tmp_path, gate(*argv))
@@ -64,11 +64,11 @@ def test_the_error_line_is_bounded_and_printable(tmp_path):
     assert result.error.isprintable()
 
 
-def test_a_death_by_signal_fails(tmp_path):
+def test_a_gate_killed_by_a_signal_fails(tmp_path):
     (result,) = run(tmp_path, gate("sh", "-c", "kill -KILL $$"))
 
     assert result.status is GateStatus.FAILED
-    assert result.error == "ended by signal SIGKILL"
+    assert result.error == "killed by signal SIGKILL"
     assert result.details["exit_status"] is None
 
 
@@ -87,7 +87,7 @@ def test_a_missing_working_directory_fails_every_gate(tmp_path):
     assert result.error == f"could not start: {tmp_path / 'gone'}: No such file or directory"
 
 
-def test_the_placeholders_are_filled_in_and_unknown_ones_stay(tmp_path):
+def test_known_placeholders_are_replaced_and_unknown_ones_stay(tmp_path):
     argv = script(tmp_path, "import json, sys; json.dump(sys.argv[1:], open('seen', 'w'))")
     asked = (
         "${ARTIFACT_REF}",
@@ -111,7 +111,7 @@ def test_the_placeholders_are_filled_in_and_unknown_ones_stay(tmp_path):
     ]
 
 
-def test_no_shell_reads_the_arguments(tmp_path):
+def test_arguments_are_not_interpreted_by_a_shell(tmp_path):
     argv = script(tmp_path, "import json, sys; json.dump(sys.argv[1:], open('seen', 'w'))")
 
     run(tmp_path, gate(*argv, ";touch evil", "$(touch evil)", "`touch evil`", "a b", "*"))
@@ -121,7 +121,7 @@ def test_no_shell_reads_the_arguments(tmp_path):
     assert not (tmp_path / "evil").exists()
 
 
-def test_a_gate_sees_only_what_it_is_given(tmp_path):
+def test_a_gate_sees_only_its_own_environment(tmp_path):
     argv = script(
         tmp_path,
         """
@@ -169,14 +169,14 @@ def test_standard_input_is_empty_and_the_directory_is_the_configured_one(tmp_pat
     assert (tmp_path / "where").read_text().strip() == str(tmp_path)
 
 
-def test_output_that_is_no_utf_8_is_kept_as_it_is(tmp_path):
+def test_output_that_is_not_utf_8_is_kept_unchanged(tmp_path):
     result, kept = run_keeping(tmp_path, gate("printf", r"caf\351\n"))
 
     assert result.status is GateStatus.PASSED
     assert kept == b"caf\xe9\n"
 
 
-def test_bytes_that_are_no_text_can_be_the_last_line(tmp_path):
+def test_the_last_line_may_be_invalid_utf_8(tmp_path):
     (result,) = run(tmp_path, gate("sh", "-c", r"printf '\377\376 broken\n'; exit 1"))
 
     assert (
@@ -184,7 +184,7 @@ def test_bytes_that_are_no_text_can_be_the_last_line(tmp_path):
     )
 
 
-def test_200_megabytes_of_output_cost_little_memory(tmp_path):
+def test_200_megabytes_of_output_need_little_memory(tmp_path):
     code = """
         import sys
         line = b"x" * 1023 + b"\\n"
@@ -212,7 +212,7 @@ def test_200_megabytes_of_output_cost_little_memory(tmp_path):
     assert kept.endswith(b"last\n")
 
 
-def test_gates_run_side_by_side_and_are_reported_as_they_end(tmp_path):
+def test_gates_run_in_parallel_and_are_reported_as_they_end(tmp_path):
     # Each waits for the other's file, so one after the other they would never end.
     meet = "touch {0}; while [ ! -e {1} ]; do sleep 0.05; done; {2}"
     told = Told()
@@ -234,11 +234,11 @@ def test_gates_run_side_by_side_and_are_reported_as_they_end(tmp_path):
     assert told.started == [(GateKind.TESTS, 60), (GateKind.COST_ANALYSIS, 50)]
 
 
-def test_no_gates_are_no_results(tmp_path):
+def test_without_gates_there_are_no_results(tmp_path):
     assert run(tmp_path) == ()
 
 
-def test_the_values_a_gate_is_given_are_masked_in_what_it_printed(tmp_path):
+def test_secrets_of_a_gate_are_masked_in_its_output(tmp_path):
     told = Told()
     environ = {"GATE_TOKEN": "canary-gate-token", "MODE": "fast", "PATH": os.environ["PATH"]}
     runner = CommandGates(tmp_path, environ)

@@ -1,4 +1,4 @@
-"""How gates end: in time, with everything they started, or else not passed."""
+"""The end of gates: timeouts, signals, children and interrupts."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from tests.contract.gates import REPOSITORY, alive, gate, run, script, wait_unti
 @pytest.mark.requirement("FR-012b")
 @pytest.mark.requirement("FR-012c")
 @pytest.mark.requirement("NFR-003")
-def test_a_gate_over_its_time_is_ended_with_everything_it_started(tmp_path):
+def test_a_gate_that_times_out_is_killed_with_its_children(tmp_path):
     argv = script(
         tmp_path,
         """
@@ -47,7 +47,7 @@ def test_a_gate_over_its_time_is_ended_with_everything_it_started(tmp_path):
 
 
 @pytest.mark.requirement("FR-012b")
-def test_a_gate_that_ends_politely_at_its_timeout_has_failed_all_the_same(tmp_path):
+def test_a_gate_that_exits_0_after_its_timeout_fails(tmp_path):
     argv = script(
         tmp_path,
         """
@@ -63,13 +63,13 @@ def test_a_gate_that_ends_politely_at_its_timeout_has_failed_all_the_same(tmp_pa
     assert result.duration_ms < 30_000
 
 
-def test_a_gate_that_never_stops_printing_is_ended_too(tmp_path):
+def test_a_gate_that_never_stops_printing_times_out(tmp_path):
     (result,) = run(tmp_path, gate("yes", timeout=1), grace_seconds=1)
 
     assert result.error == "Gate execution timed out after 1 seconds"
 
 
-def test_what_a_gate_leaves_behind_is_ended_and_not_waited_for(tmp_path):
+def test_processes_left_behind_are_killed_without_waiting(tmp_path):
     argv = ("sh", "-c", "sleep 600 & echo $! > pid; echo done")
 
     (result,) = run(tmp_path, gate(*argv))
@@ -105,7 +105,7 @@ CommandGates(here, os.environ, grace_seconds=0.5).run(gates, SUBJECT, Told())
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, -2), (signal.SIGTERM, 143)])
-def test_an_interruption_ends_every_gate_before_it_goes_on(tmp_path, number, status):
+def test_an_interrupt_ends_every_gate_before_it_is_raised(tmp_path, number, status):
     argv = [sys.executable, "-c", INTERRUPTED, str(tmp_path)]
     with subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.PIPE) as floe:
         files = [tmp_path / "tests.pid", tmp_path / "cost_analysis.pid"]
@@ -119,7 +119,7 @@ def test_an_interruption_ends_every_gate_before_it_goes_on(tmp_path, number, sta
         assert not alive(int(file.read_text()))
 
 
-def test_a_gate_whose_exit_nobody_saw_has_not_passed(tmp_path):
+def test_a_gate_with_an_unknown_exit_status_fails(tmp_path):
     code = f"""
 import os, pathlib, signal
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -135,4 +135,4 @@ print(result.status, result.error)
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
 
-    assert said.stdout == "failed ended, and its exit status cannot be known\n"
+    assert said.stdout == "failed ended with an unknown exit status\n"

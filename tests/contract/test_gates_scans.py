@@ -1,4 +1,4 @@
-"""Scanners are judged by what they report; here by a stand-in for the formats."""
+"""Scan gates: results from reports, with a stand-in for the report formats."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ from tests.contract.gates import SUBJECT, Told, gate, run
 
 
 class Judge:
-    """Stands in for the scanners' formats, which are another component."""
+    """A stand-in for the judge of scanner reports."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[bytes, int]] = []
@@ -32,7 +32,7 @@ def scan(directory: Path, judge: Judge, *argv: str, timeout: int = 60) -> tuple[
     return result, told.outputs.get(GateKind.SECURITY_SCAN, b"")
 
 
-def test_a_scan_is_judged_by_its_report_alone_whatever_its_exit_status(tmp_path):
+def test_a_scan_is_judged_by_its_report_and_not_by_its_exit_status(tmp_path):
     judge = Judge()
 
     command = ("sh", "-c", "echo '{}'; echo a warning >&2; exit 1")
@@ -50,14 +50,14 @@ def test_a_scan_is_judged_by_its_report_alone_whatever_its_exit_status(tmp_path)
     assert b"a warning" in kept
 
 
-def test_a_report_nobody_understands_fails_with_the_scanner_s_last_words(tmp_path):
+def test_an_unreadable_report_fails_with_the_last_line_of_output(tmp_path):
     command = ("sh", "-c", "echo FATAL no database >&2; exit 2")
 
     result, _ = scan(tmp_path, Judge(), *command)
 
     assert result.status is GateStatus.FAILED
     assert result.error == (
-        "the scanner's report cannot be judged: it is empty (exit status 2: FATAL no database)"
+        "the scanner's report cannot be evaluated: it is empty (exit status 2: FATAL no database)"
     )
 
 
@@ -71,13 +71,13 @@ def test_a_scanner_that_did_not_end_by_itself_is_not_judged(tmp_path, ending):
     assert judge.seen == []
 
 
-def test_a_scan_that_nobody_can_judge_fails_and_does_not_run(tmp_path):
+def test_a_scan_without_a_judge_fails_without_running(tmp_path):
     scanner = gate("touch", "ran", kind=GateKind.SECURITY_SCAN, security=SecurityRules())
 
     (result,) = run(tmp_path, scanner)
 
     assert result.status is GateStatus.FAILED
-    assert result.error == "not run, since nothing here can judge its report"
+    assert result.error == "not run: its report cannot be evaluated here"
     assert not (tmp_path / "ran").exists()
 
 

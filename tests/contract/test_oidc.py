@@ -45,7 +45,7 @@ def test_a_person_signs_in_with_an_id_token(provider: OidcProvider) -> None:
     )
 
 
-def test_a_workload_signs_in_with_an_access_token_of_its_own(provider: OidcProvider) -> None:
+def test_a_workload_signs_in_with_its_access_token(provider: OidcProvider) -> None:
     token = provider.access_token("floe")
 
     who = claims(f"{token}\n", OidcSettings(provider.issuer))
@@ -53,7 +53,7 @@ def test_a_workload_signs_in_with_an_access_token_of_its_own(provider: OidcProvi
     assert who == Claims(f"oidc:{provider.issuer}#pipeline", IdentitySource.OIDC, True)
 
 
-def test_an_address_typed_into_a_profile_is_nobodys_name(provider: OidcProvider) -> None:
+def test_an_unverified_address_is_not_used_as_a_name(provider: OidcProvider) -> None:
     token = provider.id_token("mallory")
 
     who = claims(token, OidcSettings(provider.issuer))
@@ -63,7 +63,7 @@ def test_an_address_typed_into_a_profile_is_nobodys_name(provider: OidcProvider)
 
 
 @pytest.mark.parametrize(("user", "scope"), [("mallory", "openid email"), ("alice", "openid")])
-def test_where_operators_are_named_by_address_an_unverified_one_is_refused(
+def test_operator_claim_email_requires_a_verified_address(
     provider: OidcProvider, user: str, scope: str
 ) -> None:
     token = provider.id_token(user, scope)
@@ -72,7 +72,7 @@ def test_where_operators_are_named_by_address_an_unverified_one_is_refused(
         claims(token, OidcSettings(provider.issuer, operator_claim="email"))
 
 
-def test_the_same_person_has_the_same_id_however_operators_are_named(
+def test_the_id_of_a_person_does_not_depend_on_the_operator_claim(
     provider: OidcProvider,
 ) -> None:
     token = provider.id_token("alice")
@@ -84,7 +84,9 @@ def test_the_same_person_has_the_same_id_however_operators_are_named(
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "EdDSA"])
-def test_every_way_a_provider_signs_is_understood(tmp_path: Path, algorithm: str) -> None:
+def test_all_signature_algorithms_of_the_provider_are_accepted(
+    tmp_path: Path, algorithm: str
+) -> None:
     with oidc_provider(tmp_path, SigningKey.new(algorithm)) as provider:
         token = provider.id_token("bob")
 
@@ -100,7 +102,7 @@ def test_a_token_for_another_client_is_refused(provider: OidcProvider) -> None:
         claims(token, OidcSettings(provider.issuer))
 
 
-def test_an_issuer_with_two_audiences_is_judged_by_the_one_the_token_is_for(
+def test_the_entry_with_the_audience_of_the_token_applies(
     provider: OidcProvider,
 ) -> None:
     people = OidcSettings(provider.issuer, "floe", groups_claim="groups")
@@ -113,7 +115,7 @@ def test_an_issuer_with_two_audiences_is_judged_by_the_one_the_token_is_for(
     assert job.groups == frozenset()
 
 
-def test_an_entry_that_does_not_admit_a_token_leaves_it_to_the_next(
+def test_a_token_not_admitted_by_one_entry_is_checked_by_the_next(
     provider: OidcProvider,
 ) -> None:
     robots = OidcSettings(provider.issuer, admission=Admission(("pipeline",)))
@@ -128,7 +130,7 @@ def test_an_entry_that_does_not_admit_a_token_leaves_it_to_the_next(
         claims(provider.id_token("mallory"), robots, people)
 
 
-def test_a_new_key_of_the_issuer_is_learnt_and_its_old_one_forgotten(tmp_path: Path) -> None:
+def test_keys_are_updated_after_a_rotation(tmp_path: Path) -> None:
     now = [1000.0]
     first, second = SigningKey.new("RS256", "key-1"), SigningKey.new("RS256", "key-2")
     with oidc_provider(tmp_path, first) as provider:

@@ -58,13 +58,13 @@ def test_only_a_configured_separator_splits_groups(
 
 
 @pytest.mark.parametrize("claim", [7, True, {"sre": 1}, ["sre", 7], [["sre"]], [None]])
-def test_groups_of_another_shape_are_refused(claim: object) -> None:
-    with pytest.raises(AuthorizationError, match="a claim 'groups' that is no list of names"):
+def test_groups_claim_of_a_wrong_type_is_rejected(claim: object) -> None:
+    with pytest.raises(AuthorizationError, match="a claim 'groups' that is not a list of names"):
         claims_of(said(groups=claim), SETTINGS)
 
 
-def test_groups_without_a_value_are_refused() -> None:
-    with pytest.raises(AuthorizationError, match="a claim 'groups' that is no list of names"):
+def test_groups_claim_null_is_rejected() -> None:
+    with pytest.raises(AuthorizationError, match="a claim 'groups' that is not a list of names"):
         claims_of({**said(), "groups": None}, SETTINGS)
 
 
@@ -87,9 +87,7 @@ def test_groups_are_read_from_the_configured_claim() -> None:
         (["true"], 'its claim email_verified is ["true"], and only true counts'),
     ],
 )
-def test_only_an_address_that_the_issuer_verified_is_vouched_for(
-    verified: object, seen: str
-) -> None:
+def test_only_verified_addresses_are_vouched_for(verified: object, seen: str) -> None:
     payload = said(email="alice@acme.com", email_verified=verified)
 
     assert claims_of(payload, SETTINGS).verified_names == ()
@@ -99,7 +97,7 @@ def test_only_an_address_that_the_issuer_verified_is_vouched_for(
 
 
 @pytest.mark.parametrize("verified", [True, "true"])
-def test_true_as_text_verifies_an_address_too(verified: object) -> None:
+def test_email_verified_may_be_text(verified: object) -> None:
     payload = said(email="alice@acme.com", email_verified=verified)
 
     assert claims_of(payload, SETTINGS).verified_names == ("alice@acme.com",)
@@ -121,13 +119,13 @@ def test_true_as_text_verifies_an_address_too(verified: object) -> None:
         f"{'a' * 250}@acme.com",
     ],
 )
-def test_what_is_no_ordinary_address_is_nobodys_name(email: object) -> None:
+def test_unusual_addresses_are_not_used_as_names(email: object) -> None:
     payload = said(email=email, email_verified=True)
 
     assert claims_of(payload, SETTINGS).verified_names == ()
 
 
-def test_another_claim_stands_in_the_place_of_the_subject() -> None:
+def test_another_claim_can_replace_the_subject() -> None:
     settings = OidcSettings(ISSUER, operator_claim="repository")
     payload = said(sub="repo:acme/app:ref:refs/heads/main", repository="acme/app")
 
@@ -137,7 +135,7 @@ def test_another_claim_stands_in_the_place_of_the_subject() -> None:
     assert who.verified_names == ()
 
 
-def test_a_token_without_the_claim_that_names_operators_is_refused() -> None:
+def test_a_token_without_the_operator_claim_is_rejected() -> None:
     settings = OidcSettings(ISSUER, operator_claim="repository")
 
     with pytest.raises(AuthorizationError, match="no usable claim 'repository'"):

@@ -65,7 +65,7 @@ MANY = json.dumps({"keys": [KEY.jwk()], "padding": "x" * 10_000_000}).encode()
         (Reply(307, headers={"Location": "?again"}), "redirects more than 3 times"),
     ],
 )
-def test_an_answer_that_is_none_lets_nobody_in(
+def test_an_unusable_response_of_the_issuer_is_rejected(
     issuer: FakeIssuer, verifier: OidcVerifier, path: str, answer: Reply | Cut, said: str
 ) -> None:
     issuer.always("GET", path, answer)
@@ -78,7 +78,7 @@ def test_an_answer_that_is_none_lets_nobody_in(
 
 
 @pytest.mark.parametrize("name", ["https://evil.example", None, "a\u202eb", ["x"]])
-def test_a_document_of_another_issuer_is_not_believed(
+def test_a_discovery_document_of_another_issuer_is_rejected(
     issuer: FakeIssuer, verifier: OidcVerifier, name: object
 ) -> None:
     document = {"issuer": name, "jwks_uri": f"{issuer.issuer}{JWKS}"}
@@ -105,7 +105,7 @@ def test_a_document_of_another_issuer_is_not_believed(
         (None, "does not say where its keys are"),
     ],
 )
-def test_keys_are_fetched_from_safe_places_only(
+def test_keys_are_fetched_only_from_secure_urls(
     issuer: FakeIssuer, verifier: OidcVerifier, address: object, said: str
 ) -> None:
     issuer.always("GET", DISCOVERY, reply({"issuer": issuer.issuer, "jwks_uri": address}))
@@ -113,7 +113,7 @@ def test_keys_are_fetched_from_safe_places_only(
     assert said in refused(verifier, token(issuer))
 
 
-def test_an_issuer_elsewhere_is_not_asked_without_https() -> None:
+def test_a_remote_issuer_requires_https() -> None:
     verifier = OidcVerifier((OidcSettings("http://issuer.example"),))
 
     text = refused(verifier, KEY.sign(claims("http://issuer.example")))
@@ -130,7 +130,7 @@ def test_a_redirect_within_the_issuer_is_followed(
     assert [request.query for request in issuer.seen("GET", JWKS)] == ["", "version=2"]
 
 
-def test_an_issuer_with_a_path_is_asked_below_it(issuer: FakeIssuer) -> None:
+def test_discovery_uses_the_path_of_the_issuer(issuer: FakeIssuer) -> None:
     url = f"{issuer.issuer}/realms/acme/"
     issuer.always("GET", DISCOVERY, reply({"issuer": url, "jwks_uri": f"{issuer.issuer}{JWKS}"}))
     verifier = OidcVerifier((OidcSettings(url),))
@@ -158,7 +158,7 @@ def test_nothing_secret_is_sent_to_an_issuer(issuer: FakeIssuer, verifier: OidcV
         "garbage",
     ],
 )
-def test_an_issuer_is_not_asked_about_tokens_that_are_not_its_own(
+def test_an_issuer_gets_no_requests_for_tokens_of_others(
     issuer: FakeIssuer, verifier: OidcVerifier, made: str
 ) -> None:
     refused(verifier, made)
@@ -166,7 +166,7 @@ def test_an_issuer_is_not_asked_about_tokens_that_are_not_its_own(
     assert issuer.requests == []
 
 
-def test_an_issuer_is_not_asked_about_what_nobody_could_have_signed(
+def test_an_issuer_gets_no_requests_for_unverifiable_tokens(
     issuer: FakeIssuer, verifier: OidcVerifier
 ) -> None:
     from_secret = token(issuer, typ="logout+jwt")
@@ -176,7 +176,7 @@ def test_an_issuer_is_not_asked_about_what_nobody_could_have_signed(
     assert issuer.requests == []
 
 
-def test_one_issuer_that_is_down_does_not_keep_out_those_of_another(issuer: FakeIssuer) -> None:
+def test_an_issuer_that_is_down_does_not_affect_the_others(issuer: FakeIssuer) -> None:
     gone = "http://127.0.0.1:9"
     verifier = OidcVerifier((OidcSettings(gone), OidcSettings(issuer.issuer)))
 
@@ -195,7 +195,7 @@ def secure(certificate: Path) -> Iterator[FakeIssuer]:
         yield running
 
 
-def test_an_issuer_behind_an_untrusted_certificate_is_not_believed(secure: FakeIssuer) -> None:
+def test_an_issuer_with_an_untrusted_certificate_is_rejected(secure: FakeIssuer) -> None:
     verifier = OidcVerifier((OidcSettings(secure.issuer),))
 
     assert "has a certificate that is not trusted" in refused(verifier, token(secure))
@@ -203,9 +203,7 @@ def test_an_issuer_behind_an_untrusted_certificate_is_not_believed(secure: FakeI
     verifier.close()
 
 
-def test_the_callers_own_client_is_used_and_left_open(
-    secure: FakeIssuer, certificate: Path
-) -> None:
+def test_a_given_client_is_used_and_not_closed(secure: FakeIssuer, certificate: Path) -> None:
     trusting = ssl.create_default_context(cafile=str(certificate))
     with httpx.Client(verify=trusting, follow_redirects=True, auth=("alice", "s3cret")) as client:
         verifier = OidcVerifier((OidcSettings(secure.issuer),), client=client)
@@ -218,9 +216,7 @@ def test_the_callers_own_client_is_used_and_left_open(
     assert all("authorization" not in request.headers for request in secure.requests)
 
 
-def test_an_https_issuer_does_not_have_its_keys_fetched_without_tls(
-    secure: FakeIssuer, certificate: Path
-) -> None:
+def test_keys_of_an_https_issuer_require_https(secure: FakeIssuer, certificate: Path) -> None:
     address = f"http://{secure.host}{JWKS}"
     secure.always("GET", DISCOVERY, reply({"issuer": secure.issuer, "jwks_uri": address}))
     trusting = ssl.create_default_context(cafile=str(certificate))
@@ -231,7 +227,7 @@ def test_an_https_issuer_does_not_have_its_keys_fetched_without_tls(
     assert "an address without https" in text
 
 
-def test_one_issuer_names_its_operators_in_one_way() -> None:
+def test_two_operator_claims_for_one_issuer_are_rejected() -> None:
     url = "https://issuer.example"
 
     with pytest.raises(ConfigError, match="by 'sub' and by 'preferred_username': choose one"):

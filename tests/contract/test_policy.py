@@ -34,7 +34,7 @@ def test_a_violation_names_the_policy_and_says_what_its_author_wrote():
 def test_a_violation_without_a_message_shows_the_rule():
     [found] = violations("target ==\n 'prod'", image())
 
-    assert str(found) == "rule-1: the artifact does not keep the rule target ==\\n 'prod'"
+    assert str(found) == "rule-1: the artifact violates the rule target ==\\n 'prod'"
 
 
 def test_a_warning_is_reported_and_does_not_block():

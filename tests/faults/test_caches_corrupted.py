@@ -68,8 +68,8 @@ def near(team: Team) -> list[str]:
     """The kinds of records the page has near."""
     config = load_config(team.folder / "manifest.yaml", {})
     with open_platform(config) as engine, open_records(config, engine) as records:
-        assert records.refresh(), records.troubles
-        return [kept.record.kind for kept in records.kept.page(Selection(), 10)]
+        assert records.refresh(), records.errors
+        return [kept.record.kind for kept in records.store.page(Selection(), 10)]
 
 
 @pytest.mark.parametrize("damage", ANY_FILE.values(), ids=ANY_FILE)

@@ -134,4 +134,4 @@ def twins_on(
 
 def _is_a_lost_ledger_tag(problem: Remark) -> bool:
     """A registry that took the tag of an entry and has none: the audit names it and the way out."""
-    return problem.kind is RemarkKind.MISSING and "put its tag back" in problem.message
+    return problem.kind is RemarkKind.MISSING and "restore the tag" in problem.message

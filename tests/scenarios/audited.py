@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.api import Engine
-from engine.audit.head_verifier import FleetingHeads
+from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.audit import EnvironmentAudit, Remark
 from engine.domain.request import LockRequest, UnlockRequest
 from engine.domain.result import Ending
@@ -36,7 +36,7 @@ def audit(engine: Engine, environment: str = "staging") -> EnvironmentAudit:
 
 def stranger_audit(engine: Engine, environment: str = "staging") -> EnvironmentAudit:
     """The same by somebody who never saw these ledgers before."""
-    return audit(replace(engine, heads=FleetingHeads()), environment)
+    return audit(replace(engine, heads=InMemoryHeads()), environment)
 
 
 def named(remarks: Iterable[Remark]) -> list[tuple[str, int | str | None]]:

@@ -34,7 +34,7 @@ def test_a_link_floe_would_not_make(hand: Hand, engine: Engine) -> None:
     found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
-    assert "what it links to does not follow" in said(found)
+    assert "its list of links does not follow" in said(found)
 
 
 def test_what_the_head_links_to_stands_against_older_links(hand: Hand, engine: Engine) -> None:
@@ -55,7 +55,7 @@ def test_a_skipped_entry_is_a_gap(hand: Hand, engine: Engine) -> None:
     found = stranger_audit(engine)
 
     assert named(found.problems) == [("gap", 5)]
-    assert "Entry 5 of staging skips entry 4 (the next it links to is 3)" in said(found)
+    assert "Entry 5 of staging skips entry 4 (its nearest link is entry 3)" in said(found)
     assert found.entries == 4
 
 
@@ -67,7 +67,7 @@ def test_an_entry_in_the_place_of_another_is_a_gap(hand: Hand, engine: Engine) -
     found = stranger_audit(engine)
 
     assert ("gap", 4) in named(found.problems)
-    assert "Entry 4 of staging calls itself entry 3" in said(found)
+    assert "Entry 4 of staging has the number 3" in said(found)
 
 
 def test_an_entry_rewritten_under_its_tag_is_a_fork(hand: Hand, engine: Engine) -> None:
@@ -78,8 +78,9 @@ def test_an_entry_rewritten_under_its_tag_is_a_fork(hand: Hand, engine: Engine) 
     found = stranger_audit(engine)
 
     assert named(found.problems) == [("fork", 3)]
-    assert f"the chain links to {linked.short}, and its tag carries {forged.digest.short}" in said(
-        found
+    assert (
+        f"the chain links to {linked.short}, and its tag points to {forged.digest.short}"
+        in said(found)
     )
     assert found.entries == 5
 
@@ -124,7 +125,7 @@ def test_something_else_under_the_tag_after_the_head(hand: Hand, engine: Engine)
     found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 6)]
-    assert "carries no entry" in said(found)
+    assert "has no entry" in said(found)
 
 
 def test_an_entry_that_is_gone(hand: Hand, engine: Engine) -> None:
@@ -168,7 +169,7 @@ def test_a_head_that_is_no_entry(hand: Hand, engine: Engine) -> None:
     found = stranger_audit(engine)
 
     assert ("altered", None) in named(found.problems)
-    assert "The head of staging: it is no ledger entry" in said(found)
+    assert "The head of staging: it is not a ledger entry" in said(found)
     assert found.entries == 0
 
 
@@ -180,7 +181,7 @@ def test_an_entry_without_its_tag(layout: Place, tmp_path: Path) -> None:
         found = stranger_audit(engine)
 
     assert named(found.problems) == [("missing", 3)]
-    assert "lost the tag" in said(found)
+    assert "lost its tag" in said(found)
     assert found.entries == 5
 
 
@@ -192,7 +193,7 @@ def test_a_head_without_its_tag(layout: Place, tmp_path: Path) -> None:
         found = stranger_audit(engine)
 
     assert ("missing", None) in named(found.problems)
-    assert "The head of staging is gone and its entries are there" in said(found)
+    assert "The head of staging is missing, so none of its entries is proven" in said(found)
     assert found.entries == 0
 
 

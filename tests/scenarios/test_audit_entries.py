@@ -41,7 +41,7 @@ def test_a_record_that_is_not_written_as_floe_writes(hand: Hand, engine: Engine)
     found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
-    assert "not written as floe writes records" in said(found)
+    assert "not in canonical JSON, which floe writes" in said(found)
 
 
 def test_a_record_that_cannot_be_understood(hand: Hand, engine: Engine) -> None:
@@ -50,7 +50,7 @@ def test_a_record_that_cannot_be_understood(hand: Hand, engine: Engine) -> None:
     found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
-    assert "cannot be understood" in said(found)
+    assert "cannot be parsed" in said(found)
 
 
 def test_a_manifest_that_names_two_records(hand: Hand, engine: Engine) -> None:
@@ -62,7 +62,7 @@ def test_a_manifest_that_names_two_records(hand: Hand, engine: Engine) -> None:
     found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
-    assert "does not name one record" in said(found)
+    assert "does not name exactly one record" in said(found)
 
 
 def test_a_state_that_does_not_follow(hand: Hand, engine: Engine) -> None:
@@ -72,7 +72,7 @@ def test_a_state_that_does_not_follow(hand: Hand, engine: Engine) -> None:
     found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
-    assert "the state it leaves does not follow" in said(found)
+    assert "its state does not follow" in said(found)
 
 
 def test_a_lock_wiped_from_the_state(hand: Hand, engine: Engine) -> None:
@@ -87,7 +87,7 @@ def test_a_lock_wiped_from_the_state(hand: Hand, engine: Engine) -> None:
     found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 6)]
-    assert "the state it leaves" in said(found)
+    assert "its state" in said(found)
 
 
 def test_a_record_attached_to_another_artifact(hand: Hand, engine: Engine) -> None:
@@ -97,7 +97,7 @@ def test_a_record_attached_to_another_artifact(hand: Hand, engine: Engine) -> No
     found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
-    assert "attached to another artifact than its record names" in said(found)
+    assert "attached to a different artifact than its record names" in said(found)
 
 
 def test_a_record_under_the_name_of_another_kind(hand: Hand, engine: Engine) -> None:
@@ -109,7 +109,7 @@ def test_a_record_under_the_name_of_another_kind(hand: Hand, engine: Engine) -> 
     found = stranger_audit(engine)
 
     assert named(found.problems) == [("altered", 5)]
-    assert "its manifest is of another kind than its record, a promotion" in said(found)
+    assert "its manifest has another type than its record, a promotion" in said(found)
 
 
 def test_a_record_that_is_gone(hand: Hand, engine: Engine) -> None:
@@ -118,7 +118,7 @@ def test_a_record_that_is_gone(hand: Hand, engine: Engine) -> None:
     found = stranger_audit(engine)
 
     assert named(found.problems) == [("missing", 2)]
-    assert "its record is gone" in said(found)
+    assert "its record is missing" in said(found)
     assert found.entries == 5
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.adapters.store import SqliteHeads, state_database
 from engine.api import Engine
-from engine.audit.head_verifier import FleetingHeads
+from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from engine.domain.errors import StoreUnavailableError
@@ -56,7 +56,7 @@ def test_a_head_moved_back_further_is_seen_without_a_memory(place: Place, engine
     found = audit(engine)
 
     assert ("rewound", 5) in named(found.problems)
-    assert "The head of staging is entry 2 and entries up to 5 have tags" in said(found)
+    assert "The head of staging was moved back: it is entry 2, but entries up to 5" in said(found)
     assert ("moved", "latest-staging") in named(found.problems)
 
 
@@ -93,7 +93,7 @@ def test_another_entry_in_the_place_of_the_known_head(place: Place, watched: Eng
 def test_a_rewritten_ledger_that_has_grown_since(place: Place, watched: Engine) -> None:
     hand = Hand(place)
     hand.point(HEAD, at=f"{HEAD}.5")
-    somewhere_else = replace(watched, heads=FleetingHeads())
+    somewhere_else = replace(watched, heads=InMemoryHeads())
     lock(somewhere_else)
     unlock(somewhere_else)
 
@@ -109,7 +109,7 @@ def test_a_ledger_that_was_wiped(place: Place, watched: Engine, tmp_path: Path) 
     found = audit(watched, "prod")
 
     assert named(found.problems) == [("rewound", 3)]
-    assert "The ledger of prod has no head" in said(found)
+    assert "The ledger of prod was truncated or rewritten: it has no head" in said(found)
 
 
 def test_known_heads_that_cannot_be_read_stop_the_audit(watched: Engine, tmp_path: Path) -> None:

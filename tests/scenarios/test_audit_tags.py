@@ -24,7 +24,7 @@ def test_a_latest_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
     found = audit(engine)
 
     assert named(found.problems) == [("moved", "latest-staging")]
-    assert "by the ledger v1.0.5" in said(found)
+    assert "but the ledger has v1.0.5" in said(found)
     assert "floe platform restore --env staging" in said(found)
 
 
@@ -35,7 +35,7 @@ def test_an_environment_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
     found = audit(engine)
 
     assert named(found.problems) == [("moved", "v1.0.2-staging")]
-    assert f"v1.0.2-staging is {moved.short} and by entry 2" in said(found)
+    assert f"v1.0.2-staging points to {moved.short}, but entry 2" in said(found)
 
 
 def test_a_rollback_tag_that_was_moved(hand: Hand, engine: Engine) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from engine.adapters.store import SqliteHeads, state_database
 from engine.api import Engine
-from engine.audit.head_verifier import FleetingHeads
+from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.artifact import Tag
 from engine.domain.errors import EnvironmentLockedError, LedgerUnreadableError
 from engine.domain.plan import GateMode
@@ -71,7 +71,7 @@ def test_another_entry_in_the_place_of_the_one_that_was_seen(
     place: Place, remembering: Engine
 ) -> None:
     Hand(place).point(HEAD, at=f"{HEAD}.3")
-    somewhere_else = replace(remembering, heads=FleetingHeads())
+    somewhere_else = replace(remembering, heads=InMemoryHeads())
     lock(somewhere_else)
     unlock(somewhere_else)
 
@@ -80,7 +80,7 @@ def test_another_entry_in_the_place_of_the_one_that_was_seen(
 
 
 def test_what_others_wrote_meanwhile_follows(remembering: Engine) -> None:
-    somewhere_else = replace(remembering, heads=FleetingHeads())
+    somewhere_else = replace(remembering, heads=InMemoryHeads())
     for _ in range(3):
         unlock(somewhere_else)
         lock(somewhere_else)

@@ -45,7 +45,7 @@ def test_what_is_kept_is_what_the_ledgers_say(
 
     complete = records.refresh()
 
-    kept = records.kept.page(EVERYTHING, 100)
+    kept = records.store.page(EVERYTHING, 100)
     assert complete
     assert [(k.digest, k.record) for k in kept] == [
         (entry.digest, entry.record) for entry in engine.history(limit=100)
@@ -60,7 +60,7 @@ def test_a_later_look_adds_only_what_is_new(place: Place, engine: Engine, record
 
     records.refresh()
 
-    assert told(records.kept.page(EVERYTHING, 100)) == [
+    assert told(records.store.page(EVERYTHING, 100)) == [
         ("prod", 1, "promotion"),
         ("staging", 2, "promotion"),
         ("staging", 1, "promotion"),
@@ -80,7 +80,7 @@ def test_a_long_ledger_is_read_in_steps_newest_first(
 
     assert not first
     assert missing == {"staging": 3}
-    assert [place[1] for place in told(records.kept.page(EVERYTHING, 100))] == [5, 4, 3, 2, 1]
+    assert [place[1] for place in told(records.store.page(EVERYTHING, 100))] == [5, 4, 3, 2, 1]
 
 
 def test_another_ledger_in_its_place_is_read_anew(
@@ -88,14 +88,14 @@ def test_another_ledger_in_its_place_is_read_anew(
 ) -> None:
     promoted(place, engine, "v1.0.0")
     records.refresh()
-    covered = records.kept.cached_range("staging")
+    covered = records.store.cached_range("staging")
     assert covered is not None
     forged = covered.__class__(1, 1, engine.history("staging")[0].manifest.digest.of(b"x"), None)
-    records.kept.extend("staging", [], covered, forged)
+    records.store.extend("staging", [], covered, forged)
 
     records.refresh()
 
-    assert records.kept.cached_range("staging") == covered
+    assert records.store.cached_range("staging") == covered
 
 
 def test_a_version_is_kept_with_the_time_it_was_active(
@@ -107,7 +107,7 @@ def test_a_version_is_kept_with_the_time_it_was_active(
 
     records.refresh()
 
-    back, locked, second, first = records.kept.page(Selection(environment="staging"), 10)
+    back, locked, second, first = records.store.page(Selection(environment="staging"), 10)
     assert (back.until, locked.until) == (None, None)
     assert second.until == back.record.at
     assert first.until == second.record.at
@@ -120,17 +120,17 @@ def test_records_are_found_by_what_they_say_a_page_at_a_time(
     assert promote(engine, "v1.1.0", "prod", BOB).error is None
     records.refresh()
 
-    newest = records.kept.page(EVERYTHING, 2)
+    newest = records.store.page(EVERYTHING, 2)
     last = newest[-1]
-    rest = records.kept.page(EVERYTHING, 9, (last.record.at, last.environment, last.sequence))
+    rest = records.store.page(EVERYTHING, 9, (last.record.at, last.environment, last.sequence))
 
     assert len({*told(newest), *told(rest)}) == 4
-    assert len(records.kept.page(Selection(version=Version("v1.1.0")), 9)) == 2
+    assert len(records.store.page(Selection(version=Version("v1.1.0")), 9)) == 2
     for name in (BOB.name, BOB.name.upper(), BOB.id):
-        assert told(records.kept.page(Selection(operator=name), 9)) == [("prod", 1, "promotion")]
-    assert records.kept.page(Selection(kind="lock"), 9) == ()
+        assert told(records.store.page(Selection(operator=name), 9)) == [("prod", 1, "promotion")]
+    assert records.store.page(Selection(kind="lock"), 9) == ()
     digest = str(artifact("v1.2.0").manifest.digest)
-    assert len(records.kept.page(Selection(digest=digest[:15]), 9)) == 1
+    assert len(records.store.page(Selection(digest=digest[:15]), 9)) == 1
 
 
 def test_the_versions_of_late_and_where_they_were(
@@ -140,10 +140,10 @@ def test_the_versions_of_late_and_where_they_were(
     assert promote(engine, "v1.0.0", "prod", BOB).error is None
     records.refresh()
 
-    versions = records.kept.versions(5)
+    versions = records.store.versions(5)
 
     assert versions == ("v1.0.0", "v1.1.0")
-    assert records.kept.find_placements(versions) == {
+    assert records.store.find_placements(versions) == {
         ("v1.0.0", "staging"),
         ("v1.0.0", "prod"),
         ("v1.1.0", "staging"),

@@ -76,7 +76,7 @@ FAULTS = (
     ({"HOOK_URL": "ftp://u:canary-wrong-password@h"}, "promotion.webhooks[0].url"),
     ({"HOOK_SECRET": "whsec_canary-wrong-password é"}, "is not base64 behind it"),
     ({"HOOK_TOKEN": "canary-wrong-password\r\nX-Evil: 1"}, "promotion.webhooks[0].headers"),
-    ({"FLOE_ID_TOKEN": "canary-wrong-password"}, "the OIDC token is no signed"),
+    ({"FLOE_ID_TOKEN": "canary-wrong-password"}, "the OIDC token is not a signed"),
     ({"FLOE_SERVER": "http://u:canary-wrong-password@127.0.0.1:1"}, "FLOE_SERVER"),
     ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1/canary-wrong-password"}, "no collector"),
     ({"OTEL_EXPORTER_OTLP_HEADERS": "canary-wrong-password"}, "OTEL_EXPORTER_OTLP_HEADERS"),

@@ -1,4 +1,4 @@
-"""Where records are copied for compliance; each backend is loaded only when configured."""
+"""Audit backends: copies of the records for compliance. Only the configured one is loaded."""
 
 from engine.adapters.audit.loading import open_backend
 

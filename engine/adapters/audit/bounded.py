@@ -1,4 +1,4 @@
-"""Holds a backend to its time, and to the one kind of error that stops a change."""
+"""Limits the time of an audit backend's calls, and turns its errors into AuditUnavailableError."""
 
 import logging
 import threading
@@ -15,16 +15,16 @@ from engine.ports.audit_backend import AuditBackendPlugin
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-# Records read that nobody has taken yet.
+# The most records read ahead of the consumer.
 _AHEAD = 1000
 
 
 class BoundedBackend(AuditBackendPlugin):
     """
-    `backend` (called `name`), no call of which takes longer than `seconds`.
+    Wraps `backend`, configured as `name`: every call ends within `seconds`.
 
-    A call that is given up goes on in a thread that holds nobody up. It may still succeed: then a
-    record is kept whose change did not take effect, which repeating the change makes good.
+    A call that timed out continues in a daemon thread. It may still succeed: the backend then has
+    a record of a change that did not take effect, and repeating the change corrects that.
     """
 
     def __init__(
@@ -36,94 +36,94 @@ class BoundedBackend(AuditBackendPlugin):
         self._seconds = seconds
 
     def append(self, record: AnyRecord) -> None:
-        self._bounded("keep a record", lambda: self._backend.append(record))
+        self._call("store the record", lambda: self._backend.append(record))
 
     def keeps(self, kind: str) -> bool:
         return self._backend.keeps(kind)
 
     def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
-        return self._bounded(
-            f"give the history of {environment}",
+        return self._call(
+            f"read the history of {environment}",
             lambda: self._backend.query_history(environment, limit),
         )
 
     def records(self, environment: str) -> Generator[AnyRecord, None, None]:
-        """However long it takes together, none of them may keep its reader waiting for longer."""
-        told: Queue[AnyRecord | Future[None]] = Queue(_AHEAD)
-        ended: Future[None] = Future()
-        left = threading.Event()
+        """Yield every record; the limit is for each record and not for all of them."""
+        received: Queue[AnyRecord | Future[None]] = Queue(_AHEAD)
+        end: Future[None] = Future()
+        abandoned = threading.Event()
 
         def run() -> None:
-            with _Reported(ended):
+            with _ErrorTransfer(end):
                 for record in self._backend.records(environment):
-                    told.put(record)
-                    if left.is_set():
+                    received.put(record)
+                    if abandoned.is_set():
                         return
-                ended.set_result(None)
-            told.put(ended)
+                end.set_result(None)
+            received.put(end)
 
         self._start(run)
-        doing = f"go on with the history of {environment}"
+        action = f"read the next record of {environment}"
         try:
-            while not isinstance(record := self._told(told, doing), Future):
+            while not isinstance(record := self._next(received, action), Future):
                 yield record
-            self._outcome(record, doing)
+            self._result(record, action)
         finally:
-            # Somebody may have had enough of them: who reads on is not kept in a full queue.
-            left.set()
-            while not told.empty():
-                told.get()
+            # The consumer may stop early: emptying the queue lets a blocked reading thread end.
+            abandoned.set()
+            while not received.empty():
+                received.get()
 
-    def _told(self, told: Queue[T], doing: str) -> T:
+    def _next(self, received: Queue[T], action: str) -> T:
         try:
-            return told.get(timeout=self._seconds)
-        except Empty as silence:
-            raise self._late(doing) from silence
+            return received.get(timeout=self._seconds)
+        except Empty as error:
+            raise self._timeout(action) from error
 
     def close(self) -> None:
-        """What took effect is kept by now: a command does not fail for how its backend ends."""
+        """Close the backend; an error is only logged, since all records are stored by now."""
         try:
-            self._bounded("close", self._backend.close)
+            self._call("close", self._backend.close)
         except AuditUnavailableError as error:
             _log.warning("%s", error)
 
-    def _bounded(self, doing: str, call: Callable[[], T]) -> T:
+    def _call(self, action: str, call: Callable[[], T]) -> T:
         answer: Future[T] = Future()
 
         def run() -> None:
-            with _Reported(answer):
+            with _ErrorTransfer(answer):
                 answer.set_result(call())
 
         self._start(run)
-        return self._outcome(answer, doing)
+        return self._result(answer, action)
 
     def _start(self, run: Callable[[], None]) -> None:
-        # Not a pool: the interpreter waits for the threads of one before it ends.
+        # No thread pool: the interpreter would wait for its threads at exit.
         threading.Thread(target=run, name=f"audit-{self._name}", daemon=True).start()
 
-    def _outcome(self, answer: "Future[T]", doing: str) -> T:
+    def _result(self, answer: "Future[T]", action: str) -> T:
         try:
             error = answer.exception(self._seconds)
         except TimeoutError as timeout:
-            raise self._late(doing) from timeout
+            raise self._timeout(action) from timeout
         if error is None:
             return answer.result()
         if isinstance(error, AuditUnavailableError):
             raise error
         raise AuditUnavailableError(
-            f"the audit backend {self._name} could not {doing} ({type(error).__name__}: "
-            f"{printable(str(error))[:200]}): see to it and repeat"
+            f"audit backend {self._name} could not {action} ({type(error).__name__}: "
+            f"{printable(str(error))[:200]}). Check the backend and run the command again"
         ) from error
 
-    def _late(self, doing: str) -> AuditUnavailableError:
+    def _timeout(self, action: str) -> AuditUnavailableError:
         return AuditUnavailableError(
-            f"the audit backend {self._name} did not {doing} within {self._seconds:g} "
-            "seconds: see to it and repeat"
+            f"audit backend {self._name} did not {action} within {self._seconds:g} "
+            "seconds. Check the backend and run the command again"
         )
 
 
-class _Reported:
-    """Whatever is raised inside, and a plugin may raise anything, goes to who waits for it."""
+class _ErrorTransfer:
+    """Passes every exception of the block to `answer`; a plugin may raise any kind."""
 
     def __init__(self, answer: "Future[T]") -> None:
         self._fail = answer.set_exception

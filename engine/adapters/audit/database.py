@@ -1,4 +1,4 @@
-"""The database audit backend: an SQLite file that only grows (FR-025c, FR-026)."""
+"""The database audit backend: an append-only SQLite file (FR-025c, FR-026)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 import sqlite_utils
 from pydantic import ValidationError
 
-from engine.adapters.audit.naming import moment
+from engine.adapters.audit.naming import timestamp
 from engine.domain.errors import AuditUnavailableError, ConfigError
 from engine.domain.record import AnyRecord, record_from_bytes
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from engine.runtime.sqlite_database import SqliteDatabase
 
-# "floa" in ASCII: tells our files from those of other programs.
+# "floa" in ASCII; distinguishes audit databases from other SQLite files.
 _APPLICATION_ID = 0x666C6F61
 _WAIT_SECONDS = 10.0
-# The trigger on INSERT is for INSERT OR REPLACE, which removes a row without a DELETE.
+# The trigger on INSERT stops INSERT OR REPLACE, which replaces a row without a DELETE.
 _SCHEMA = """
 CREATE TABLE records (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -35,7 +35,7 @@ CREATE TRIGGER records_once BEFORE INSERT ON records
 WHEN EXISTS (SELECT 1 FROM records WHERE id = NEW.id OR number = NEW.number)
 BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
 """
-# By number: told from the index on times by the plus, which would sort all of them for each page.
+# The plus keeps SQLite from the index on times, with which it would sort all rows for each page.
 _NEXT = (
     "SELECT number, content FROM records WHERE +environment = ? AND number > ? "
     "ORDER BY number LIMIT ?"
@@ -45,11 +45,11 @@ _NEWEST = "SELECT content FROM records WHERE environment = ? ORDER BY at DESC, n
 
 
 def open_audit_database(settings: AuditSettings) -> AuditBackendPlugin:
-    """The file at `settings.path`, or at a `sqlite:///` URL; it is made when first written."""
+    """The backend for `settings.path` or a `sqlite:///` URL; the first write creates the file."""
     if settings.options:
         raise ConfigError(
-            f"artifacts.promotion.audit.options: {', '.join(sorted(settings.options))} mean "
-            "nothing to the database backend: remove them"
+            "artifacts.promotion.audit.options: the database backend has no options. Remove "
+            f"{', '.join(sorted(settings.options))}"
         )
     return SqliteAudit(settings.path or _path(settings))
 
@@ -58,8 +58,8 @@ def _path(settings: AuditSettings) -> Path:
     scheme, _, rest = (settings.url or "").partition("://")
     if scheme != "sqlite":
         raise ConfigError(
-            "artifacts.promotion.audit.url: the database backend writes SQLite files only: use "
-            "path: audit.db or sqlite:///audit.db, or install a plugin for other databases"
+            "artifacts.promotion.audit.url: the database backend supports only SQLite. Use "
+            "path: audit.db or sqlite:///audit.db, or install a plugin for another database"
         )
     if not rest.startswith("/") or len(rest) == 1 or "?" in rest:
         raise ConfigError(
@@ -70,7 +70,7 @@ def _path(settings: AuditSettings) -> Path:
 
 
 class SqliteAudit(AuditBackendPlugin):
-    """Any thread may call; no call leaves the file open, since records are few."""
+    """The backend on the file `path`; thread-safe. Each call opens and closes the file."""
 
     def __init__(self, path: Path, *, wait_seconds: float = _WAIT_SECONDS) -> None:
         self._database = SqliteDatabase(
@@ -78,9 +78,9 @@ class SqliteAudit(AuditBackendPlugin):
             "the audit database",
             _APPLICATION_ID,
             (_SCHEMA,),
-            "restore it from a copy, or name another file",
-            elsewhere="name another file, on a local file system",
-            access="give floe the right to write it",
+            "restore it from a copy, or configure another file",
+            elsewhere="configure a file on a local file system",
+            access="make it writable for floe",
             error_type=AuditUnavailableError,
             wait_seconds=wait_seconds,
             kept=0,
@@ -95,8 +95,8 @@ class SqliteAudit(AuditBackendPlugin):
                 tables.table("records").insert(_row(record, content))
             elif found[0] != content:
                 raise self._database.unavailable(
-                    f"already has the {record.kind} {record.id} with other content, and nothing "
-                    "is overwritten: find out who wrote it"
+                    f"already has the {record.kind} {record.id} with other content, and records "
+                    "are never overwritten: find out who wrote it"
                 )
 
     def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
@@ -107,7 +107,7 @@ class SqliteAudit(AuditBackendPlugin):
         return [self._record(row[0]) for row in rows]
 
     def records(self, environment: str) -> Iterator[AnyRecord]:
-        """A page at a time, so that whoever writes meanwhile does not wait for all of it."""
+        """Read page by page, so that writers wait for one page at most."""
         last = 0
         while rows := self._page(environment, last):
             yield from (self._record(content) for _, content in rows)
@@ -125,7 +125,8 @@ class SqliteAudit(AuditBackendPlugin):
             return record_from_bytes(content.encode())
         except ValidationError as error:
             raise self._database.unavailable(
-                "holds what is no record to this floe: it was altered, or a newer one wrote it"
+                "has a record that this version of floe cannot read: it was altered, or written "
+                "by a newer version"
             ) from error
 
 
@@ -134,7 +135,7 @@ def _row(record: AnyRecord, content: str) -> dict[str, str]:
         "id": record.id,
         "kind": record.kind,
         "environment": record.ledger,
-        "at": moment(record.at),
+        "at": timestamp(record.at),
         "operator": record.operator,
         "content": content,
     }

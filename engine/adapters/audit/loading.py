@@ -1,4 +1,4 @@
-"""Finds an audit backend by its name: floe's own, then those of installed plugins."""
+"""Opens an audit backend by its name: a built-in one, or one of an installed plugin."""
 
 import hashlib
 from importlib import import_module
@@ -16,8 +16,8 @@ from engine.ports.audit_backend import (
     AuditSettings,
 )
 
-# Loaded when asked for: an object store client is no small import.
-_OURS = {
+# Imported on use: the object store client is slow to import.
+_BUILT_IN = {
     "database": ("engine.adapters.audit.database", "open_audit_database"),
     "s3": ("engine.adapters.audit.objects", "open_objects"),
 }
@@ -28,11 +28,11 @@ def open_backend(
     name: str, settings: AuditSettings, *, seconds: float = _SECONDS
 ) -> AuditBackendPlugin:
     """
-    The backend `name`, none of whose calls takes longer than `seconds`.
+    Open the backend `name`; each of its calls ends within `seconds`.
 
-    ConfigError when there is none, when it cannot be loaded, or for settings it does not accept.
+    ConfigError if it does not exist, cannot be loaded or does not accept `settings`.
     """
-    backend = _opened(name, settings)
+    backend = _open(name, settings)
     if not isinstance(backend, AuditBackendPlugin):
         raise ConfigError(
             f"entry point '{name}' of {ENTRY_POINTS} is not an AuditBackendPlugin "
@@ -42,21 +42,21 @@ def open_backend(
     stores = own.store_promotion is not base.store_promotion
     if own.append is base.append and not (stores and own.store_rollback is not base.store_rollback):
         raise ConfigError(
-            f"the audit backend {name} defines neither append nor both store_promotion and "
-            "store_rollback, so it keeps nothing"
+            f"audit backend {name} stores nothing: it must define append, or both "
+            "store_promotion and store_rollback"
         )
     return BoundedBackend(backend, name, seconds, backend.place or _place(name, settings))
 
 
 def _place(name: str, settings: AuditSettings) -> str:
-    """The same for the same store on every machine, and without the secrets of a URL."""
+    """An identifier of the store: equal on every machine, without secrets of a URL."""
     parts = urlsplit(settings.url or "")
     host = parts.netloc.rpartition("@")[2]
     address = settings.path or f"{parts.scheme}://{host}{parts.path}"
     return f"{name}:{hashlib.sha256(str(address).encode()).hexdigest()[:12]}"
 
 
-def _opened(name: str, settings: AuditSettings) -> AuditBackendPlugin:
+def _open(name: str, settings: AuditSettings) -> AuditBackendPlugin:
     factory = _factory(name)
     try:
         return factory(settings)
@@ -64,33 +64,33 @@ def _opened(name: str, settings: AuditSettings) -> AuditBackendPlugin:
         raise
     # Extensions in Rust panic with a BaseException.
     except BaseException as error:
-        said = printable(mask_secrets(str(error)))[:200]
+        reason = printable(mask_secrets(str(error)))[:200]
         raise ConfigError(
-            f"audit backend {name} cannot be opened ({type(error).__name__}: {said}): "
+            f"audit backend {name} cannot be opened ({type(error).__name__}: {reason}): "
             "check artifacts.promotion.audit"
         ) from error
 
 
 def _factory(name: str) -> AuditBackendFactory:
-    """A plugin never takes the name of one of ours: what an audit rests on is no surprise."""
-    if name in _OURS:
-        module, attribute = _OURS[name]
+    """Find the factory of `name`; plugins cannot replace built-in backends."""
+    if name in _BUILT_IN:
+        module, attribute = _BUILT_IN[name]
         return cast(AuditBackendFactory, getattr(import_module(module), attribute))
     found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if name not in found:
-        known = ", ".join(["oci", *sorted(_OURS), *sorted(found.keys() - _OURS.keys())])
+        known = ", ".join(["oci", *sorted(_BUILT_IN), *sorted(found.keys() - _BUILT_IN.keys())])
         raise ConfigError(
-            f"artifacts.promotion.audit.backend: no audit backend is called "
-            f"{printable(name)[:80]}: installed are {known}"
+            f"artifacts.promotion.audit.backend: audit backend {printable(name)[:80]} not found. "
+            f"Installed: {known}"
         )
-    return _loaded(found[name])
+    return _load(found[name])
 
 
-def _loaded(point: EntryPoint) -> AuditBackendFactory:
+def _load(point: EntryPoint) -> AuditBackendFactory:
     try:
         return cast(AuditBackendFactory, point.load())
     except Exception as error:
         raise ConfigError(
-            f"the audit backend {point.name} cannot be loaded from {point.value} "
+            f"audit backend {point.name} cannot be loaded from {point.value} "
             f"({printable(str(error))[:200]}): install its distribution again"
         ) from error

@@ -1,4 +1,4 @@
-"""The names of records in an object store: sorting them sorts the records by their time."""
+"""Names of records in an object store; they sort by time."""
 
 import re
 from datetime import UTC, datetime
@@ -8,16 +8,16 @@ from engine.domain.record import AnyRecord
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f-]{36}\.json", re.ASCII)
 
 
-def moment(at: datetime) -> str:
-    """`at` in UTC to the microsecond, always equally long."""
+def timestamp(at: datetime) -> str:
+    """`at` in UTC to the microsecond, with a fixed length."""
     return at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
 def object_name(record: AnyRecord) -> str:
-    """`<environment>/<time>-<id>.json`: one record, one name, whoever writes it when."""
-    return f"{record.ledger}/{moment(record.at)}-{record.id}.json"
+    """`<environment>/<time>-<id>.json`, derived from the record alone."""
+    return f"{record.ledger}/{timestamp(record.at)}-{record.id}.json"
 
 
 def is_record_name(path: str) -> bool:
-    """Whether the last part of `path` is a name as given here: others' objects are left alone."""
+    """Whether `path` ends in a name of a record; other objects are ignored."""
     return _NAME.fullmatch(path.rpartition("/")[2]) is not None

@@ -1,4 +1,4 @@
-"""Options of an object store: divided between the store and its HTTP client."""
+"""Options of an object store, split into those of the store and of its HTTP client."""
 
 import os
 import re
@@ -26,7 +26,7 @@ CLIENT_OPTIONS = _names(
     "pool_idle_timeout pool_max_idle_per_host proxy_ca_certificate proxy_excludes proxy_url "
     "randomize_addresses read_timeout root_certificate timeout user_agent"
 )
-# The usual ones, to suggest: obstore itself knows more spellings, and judges them.
+# Common options, for suggestions; obstore validates names and accepts more spellings.
 STORE_OPTIONS = {
     "s3": _names(
         "access_key_id checksum_algorithm conditional_put default_region disable_tagging endpoint "
@@ -53,12 +53,12 @@ _CHECKSUM = "checksum_algorithm"
 
 def store_options(scheme: str, options: Mapping[str, JsonValue]) -> "S3Config":
     """
-    The options of the store itself; ConfigError for values that are no text, number or boolean.
+    The options of the store itself; ConfigError for values that are not text, number or boolean.
 
-    S3 refuses a PUT without a checksum into a bucket with Object Lock, so one is sent unless
-    `checksum_algorithm` is `none`, for S3-compatible stores that do not accept the header.
+    S3 requires a checksum for a PUT into a bucket with Object Lock, so one is sent by default.
+    `checksum_algorithm: none` turns it off, for compatible stores that do not accept the header.
     """
-    chosen = {name: _scalar(name, value) for name, value in options.items() if not _client(name)}
+    chosen = {name: _scalar(name, value) for name, value in options.items() if not _is_client(name)}
     if scheme in ("s3", "s3a"):
         given = [name for name in chosen if _bare(name) == _CHECKSUM]
         for name in given:
@@ -70,22 +70,22 @@ def store_options(scheme: str, options: Mapping[str, JsonValue]) -> "S3Config":
 
 
 def client_options(options: Mapping[str, JsonValue]) -> "ClientConfig":
-    """The options of the HTTP client. An endpoint spelled http:// allows plain http by itself."""
+    """The options of the HTTP client; an endpoint with http:// implies `allow_http`."""
     chosen: dict[str, object] = {"timeout": "10s", "connect_timeout": "5s"}
     spelled = [str(value) for name, value in options.items() if _bare(name) in _ENDPOINTS]
     spelled += [os.environ.get(f"AWS_{name}".upper(), "") for name in _ENDPOINTS]
     if any(endpoint.startswith("http://") for endpoint in spelled):
         chosen["allow_http"] = True
     for name, value in options.items():
-        if _client(name):
+        if _is_client(name):
             chosen[_bare(name)] = _client_value(_bare(name), value)
     return cast("ClientConfig", chosen)
 
 
 def unknown_option(scheme: str, error: UnknownConfigurationKeyError) -> ConfigError:
-    """The error for an option that the store does not know."""
+    """The error for an option that obstore does not know."""
     found = re.search(r"'([^']*)'", str(error))
-    name = found[1] if found else "one of them"
+    name = found[1] if found else "<unknown>"
     known = [*STORE_OPTIONS.get(scheme, STORE_OPTIONS["s3"]), *CLIENT_OPTIONS]
     return ConfigError(
         f"{_OPTIONS}.{printable(name)[:100]}: {scheme}:// has no such option: "
@@ -98,7 +98,7 @@ def _bare(name: str) -> str:
     return _PREFIX.sub("", name.lower())
 
 
-def _client(name: str) -> bool:
+def _is_client(name: str) -> bool:
     return _bare(name) in CLIENT_OPTIONS
 
 
@@ -114,6 +114,6 @@ def _client_value(name: str, value: JsonValue) -> object:
     if name == "default_headers" and isinstance(value, dict):
         return {header: str(_scalar(f"{name}.{header}", text)) for header, text in value.items()}
     scalar = _scalar(name, value)
-    # A number of seconds, as MinIO guides write it.
+    # obstore needs a unit; many guides give bare seconds.
     whole = isinstance(scalar, str) and re.fullmatch(r"\d+(\.\d+)?", scalar, re.ASCII)
     return f"{scalar}s" if whole and name in _SECONDS else scalar

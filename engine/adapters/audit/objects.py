@@ -1,4 +1,4 @@
-"""The s3 audit backend: one object per record in any object store, never overwritten (FR-025b)."""
+"""The s3 audit backend: one write-once object per record, in any object store (FR-025b)."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, UnknownConfigurati
 from obstore.store import LocalStore, ObjectStore, from_url
 from pydantic import ValidationError
 
-from engine.adapters.audit.naming import is_record_name, moment, object_name
+from engine.adapters.audit.naming import is_record_name, object_name, timestamp
 from engine.adapters.audit.object_options import client_options, store_options, unknown_option
 from engine.domain.errors import AuditUnavailableError, ConfigError
 from engine.domain.record import AnyRecord, record_from_bytes
@@ -23,26 +23,27 @@ from engine.domain.text import mask_secrets, printable
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 
 _MAX_ERROR = 64 * 1024
-# The body of an error of S3, and of what is compatible with it.
+# The error body of S3 and compatible stores.
 _REASON = re.compile(r"<Code>([^<]{1,100})</Code>(?:[^<]*<Message>([^<]{1,300})</Message>)?")
 _MAX_RECORD = 16 * 1024 * 1024
 _READERS = 8
 _PORTION = 100
-# History is looked for in ever larger steps back: stores only list forwards.
+# Stores list only forwards, so the newest records are searched in growing steps back in time.
 _FIRST_STEP = timedelta(hours=1)
 _WIDER = 6
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def open_objects(settings: AuditSettings) -> AuditBackendPlugin:
-    """The store at `settings.url`; `options` are its client's, beside AWS_… and the like."""
+    """The backend for `settings.url`; `options` add to the variables of the store (AWS_…)."""
     url = settings.url or ""
     parts = urlsplit(url)
     reference = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     if parts.scheme == "file":
         if parts.netloc or settings.options:
             raise ConfigError(
-                "artifacts.promotion.audit.url: a directory is file:///DIRECTORY, without options"
+                "artifacts.promotion.audit.url: a directory must be file:///DIRECTORY, without "
+                "options"
             )
         return ObjectAudit(partial(from_url, url, mkdir=True), reference)
     try:
@@ -56,7 +57,7 @@ def open_objects(settings: AuditSettings) -> AuditBackendPlugin:
         raise unknown_option(parts.scheme, error) from error
     except (BaseError, ValueError, TypeError, OSError) as error:
         raise ConfigError(
-            f"artifacts.promotion.audit: {reference} cannot be used ({_short(error)}): see to "
+            f"artifacts.promotion.audit: {reference} cannot be used ({_short(error)}). Check "
             "url and options"
         ) from error
     return ObjectAudit(lambda: store, reference)
@@ -64,9 +65,9 @@ def open_objects(settings: AuditSettings) -> AuditBackendPlugin:
 
 class ObjectAudit(AuditBackendPlugin):
     """
-    Records under `<environment>/` of a store; `reference` is how people know it.
+    Records under `<environment>/` of a store; `reference` is its name in messages.
 
-    `open_store` is called when the store is first needed: a directory may be missing until then.
+    `open_store` is called on first use: a directory may not exist before that.
     """
 
     def __init__(self, open_store: Callable[[], ObjectStore], reference: str) -> None:
@@ -79,15 +80,15 @@ class ObjectAudit(AuditBackendPlugin):
 
     def append(self, record: AnyRecord) -> None:
         name, content = object_name(record), record.to_bytes()
-        with self._translated("keep", name):
+        with self._translated("write", name):
             try:
                 obstore.put(self._store, name, content, mode="create", use_multipart=False)
             except AlreadyExistsError as error:
-                # Our own, whose answer was lost, or an earlier attempt at the same change.
+                # It may be our own: the response was lost, or an earlier attempt wrote it.
                 if self._content(name) != content:
                     raise AuditUnavailableError(
-                        f"the audit store {self._reference} already has {name} with other "
-                        "content, and nothing is overwritten: find out who wrote it"
+                        f"audit store {self._reference} already has {name} with other "
+                        "content, and records are never overwritten: find out who wrote it"
                     ) from error
 
     def query_history(self, environment: str, limit: int) -> list[AnyRecord]:
@@ -96,13 +97,13 @@ class ObjectAudit(AuditBackendPlugin):
             return list(pool.map(self._record, names))
 
     def records(self, environment: str) -> Iterator[AnyRecord]:
-        """As the store lists them, which is page by page."""
-        names = self._listed(environment)
+        """Read the records in the order in which the store lists them."""
+        names = self._list(environment)
         with ThreadPoolExecutor(_READERS, thread_name_prefix="audit") as pool:
             while portion := list(islice(names, _PORTION)):
                 yield from pool.map(self._record, portion)
 
-    def _listed(self, environment: str) -> Iterator[str]:
+    def _list(self, environment: str) -> Iterator[str]:
         with self._translated("list", environment):
             yield from self._between(environment, f"{environment}/", None)
 
@@ -119,15 +120,16 @@ class ObjectAudit(AuditBackendPlugin):
         return found[:limit]
 
     def _starts(self) -> Iterator[str]:
-        """Where to begin reading, back in time; the first has no end, since clocks may be wrong."""
+        """Start times of the ranges to list, newest first."""
         step, now = _FIRST_STEP, datetime.now(UTC)
-        # A directory is read as a whole anyway.
+        # A directory is always listed as a whole.
         while not isinstance(self._store, LocalStore) and now - step > _BEGINNING:
-            yield moment(now - step)
+            yield timestamp(now - step)
             step *= _WIDER
         yield ""
 
     def _between(self, environment: str, start: str, end: str | None) -> Iterator[str]:
+        """Names after `start`, up to `end` unless it is None (a clock may be ahead of ours)."""
         listing = obstore.list(self._store, environment, offset=start, chunk_size=1000)
         for chunk in listing:
             for found in chunk:
@@ -159,23 +161,23 @@ class ObjectAudit(AuditBackendPlugin):
 
     def _altered(self, name: str) -> AuditUnavailableError:
         return AuditUnavailableError(
-            f"the audit store {self._reference} has in {name} what is not the record of that "
-            "name: it was altered, or written by a newer floe; find out who wrote it"
+            f"audit store {self._reference} has a wrong record in {name}: it was altered, or "
+            "written by a newer version of floe; find out who wrote it"
         )
 
     @contextmanager
-    def _translated(self, doing: str, what: str) -> Iterator[None]:
+    def _translated(self, action: str, name: str) -> Iterator[None]:
         try:
             yield
         except (BaseError, OSError, ValueError) as error:
             raise AuditUnavailableError(
-                f"the audit store {self._reference} could not {doing} {what} ({_short(error)}): "
-                "see to it and repeat"
+                f"audit store {self._reference} could not {action} {name} ({_short(error)}). "
+                "Check the store and run the command again"
             ) from error
 
 
 def _short(error: Exception) -> str:
-    """The store's own reason, else the first line of `error`; without secrets of an address."""
+    """The reason that the store gives, else the first line of `error`; secrets are masked."""
     text = str(error)[:_MAX_ERROR]
     found = _REASON.search(text)
     if found:

@@ -1,4 +1,4 @@
-"""Gates as child processes: an argument list, an end in time, and no shell."""
+"""Runs gates as child processes, with a timeout and without a shell."""
 
 from engine.adapters.gates.limits import Limits
 from engine.adapters.gates.runner import CommandGates

@@ -1,4 +1,4 @@
-"""From a configured gate to the arguments and the environment its command is given."""
+"""Builds the arguments and the environment of a gate's command."""
 
 import re
 import tempfile
@@ -13,7 +13,7 @@ _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def values_of(subject: GateSubject) -> dict[str, str]:
-    """The variables a gate may name in its command and finds in its environment."""
+    """The variables for placeholders in a gate's command, also set in its environment."""
     return {
         "ARTIFACT_REF": subject.reference,
         "ARTIFACT_DIGEST": str(subject.digest),
@@ -26,9 +26,9 @@ def values_of(subject: GateSubject) -> dict[str, str]:
 
 def argv_of(gate: Gate, values: Mapping[str, str]) -> list[str]:
     """
-    The argument list with each `${NAME}` filled in; a name that is not ours stays as it is.
+    The argument list with each known `${NAME}` replaced; unknown names stay unchanged.
 
-    Each is filled in once and stays one argument, whatever characters its value has.
+    Values are not expanded again or split, so each argument stays one argument.
     """
     return [
         _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), argument)
@@ -38,8 +38,8 @@ def argv_of(gate: Gate, values: Mapping[str, str]) -> list[str]:
 
 def secrets_of(gate: Gate, environ: Mapping[str, str]) -> tuple[bytes, ...]:
     """
-    The values of `gate.env`, the longest first: what a gate is given to sign in with. Short ones
-    (`true`, a port) are no secrets and stand in ordinary text.
+    The values of `gate.env` to mask in output, longest first. Values under 8 bytes (`true`, a
+    port) are left out, since they also occur in ordinary text.
     """
     values = {environ.get(name, "").encode() for name in gate.env}
     return tuple(sorted((v for v in values if len(v) >= _SECRET_BYTES), key=len, reverse=True))
@@ -48,7 +48,7 @@ def secrets_of(gate: Gate, environ: Mapping[str, str]) -> tuple[bytes, ...]:
 def environment_of(
     gate: Gate, values: Mapping[str, str], environ: Mapping[str, str], home: str
 ) -> dict[str, str]:
-    """All the command sees. Of `environ`, which holds our tokens, only what is listed here."""
+    """The whole environment of the command; other variables of `environ` may be tokens."""
     named = {name: environ[name] for name in gate.env if name in environ}
     return {
         "PATH": environ.get("PATH", _DEFAULT_PATH),

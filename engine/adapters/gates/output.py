@@ -1,4 +1,4 @@
-"""What a gate printed: its beginning and end for people, its hash for the record."""
+"""The output of a gate: its head and tail for people, its hash for the record."""
 
 import hashlib
 import re
@@ -13,15 +13,12 @@ KEPT_BYTES = 64 * 1024
 MAX_REPORT_BYTES = 64 * 1024 * 1024
 _IN_MEMORY_BYTES = 1024 * 1024
 _LINE_CHARACTERS = 200
-# Colours and cursor movements (ECMA-48 control sequences) would only be noise in an error line.
+# Colours and cursor movements (ECMA-48), removed from error lines.
 _CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
-class KeptOutput:
-    """
-    Hash and size of everything fed, and 64 KiB of it: the head and the tail, with a mask in the
-    place of `secrets`.
-    """
+class TruncatedOutput:
+    """Hash and size of the whole output, and 64 KiB of its head and tail; `secrets` are masked."""
 
     def __init__(self, secrets: Sequence[bytes] = ()) -> None:
         self._secrets = secrets
@@ -49,7 +46,7 @@ class KeptOutput:
         missing = self.size - len(self._head) - len(self._tail)
         if missing <= 0:
             return self._masked(self._head + self._tail)
-        # As many bytes more go as this line needs, so its number is rounded down a little.
+        # This line itself takes the place of some bytes of the tail, hence "and more".
         mark = f"\n… {missing} bytes and more left out …\n".encode()
         return self._masked(self._head + mark + self._tail[len(mark) :])
 
@@ -60,7 +57,7 @@ class KeptOutput:
 
     @property
     def last_line(self) -> str:
-        """The last line that is not blank, printable, and no longer than a person reads."""
+        """The last line that is not blank: printable, at most 200 characters."""
         text = _CONTROL_SEQUENCE.sub("", self.content.decode(errors="replace"))
         lines = (line.strip() for line in reversed(text.splitlines()))
         line = next(filter(None, lines), "")
@@ -69,7 +66,7 @@ class KeptOutput:
 
 
 class Report:
-    """A scanner's standard output, whole, on disk when it is large; use it in `with`."""
+    """The whole standard output of a scanner, on disk when large; a context manager."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""A child process with everything it starts: run, read, and ended as one."""
+"""Runs a child process in a process group, reads its output, and kills the whole group."""
 
 import os
 import selectors
@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engine.adapters.gates.limits import Limits, running_tasks, supported
+from engine.adapters.gates.limits import Limits, is_supported, running_tasks
 
 Sink = Callable[[bytes], None]
 
@@ -21,16 +21,16 @@ _TICK_SECONDS = 0.05
 _SILENT_TICK_SECONDS = 0.01
 _CHUNK_BYTES = 64 * 1024
 _PEEK = os.WEXITED | os.WNOHANG | os.WNOWAIT
-# How long output is waited for once the whole group is dead. Only a process that left the group
-# can hold a pipe by then, and it is not waited for.
+# How long to read output after the group is dead: only a process that left the group can still
+# hold the pipe.
 _DRAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """
-    How the command ended: by `exit_status` or by signal number `killed_by`, by neither when
-    nobody can say. `timed_out` and `stopped` tell that it was made to.
+    The end of a command: its `exit_status`, or the signal number `killed_by`; both are None if
+    unknown. `timed_out` and `stopped` mean that floe ended it.
     """
 
     exit_status: int | None = None
@@ -40,15 +40,15 @@ class Ending:
 
 
 class StartError(Exception):
-    """The command could not be started, and why."""
+    """The command could not be started; the message has the reason."""
 
 
 class ProcessGroup:
     """
-    A started command, the leader of its own session and group. Leaving `with` ends what is left.
+    A started command, the leader of its own session and group. Leaving `with` kills the group.
 
-    The leader is not reaped before its group has been killed: until then its number can belong to
-    no other group, so a signal can only reach our own.
+    The leader is reaped only after the kill: until then the kernel cannot give its number to
+    another group, so that no signal reaches a foreign process.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class ProcessGroup:
         stderr: Sink | None,
         limits: Limits,
     ) -> None:
-        """With `stderr` None both streams come to `stdout`. StartError: nothing was started."""
-        already = running_tasks() if supported() else 0
+        """Start the command, or raise StartError. Without `stderr`, both streams go to `stdout`."""
+        tasks_before = running_tasks() if is_supported() else 0
         self._selector = selectors.DefaultSelector()
         try:
             self._child = subprocess.Popen(
@@ -77,8 +77,8 @@ class ProcessGroup:
         except (OSError, ValueError) as error:
             self._selector.close()
             raise StartError(_reason(error)) from error
-        if supported():
-            limits.apply(self._child.pid, already)
+        if is_supported():
+            limits.apply(self._child.pid, tasks_before)
         for pipe, sink in ((self._child.stdout, stdout), (self._child.stderr, stderr)):
             if pipe is not None:
                 self._selector.register(pipe, selectors.EVENT_READ, sink)
@@ -97,14 +97,14 @@ class ProcessGroup:
         for pipe in (self._child.stdout, self._child.stderr):
             if pipe is not None:
                 pipe.close()
-        # Even SIGKILL does not end a process that hangs in the kernel.
+        # A process that hangs in the kernel survives even SIGKILL.
         with suppress(subprocess.TimeoutExpired):
             self._child.wait(timeout=_DRAIN_SECONDS)
 
     def supervise(
         self, timeout_seconds: float, grace_seconds: float, stop: threading.Event
     ) -> Ending:
-        """Read until the command ends or is ended: SIGTERM at the timeout, later SIGKILL."""
+        """Read until the command ends; at the timeout or `stop` send SIGTERM, later SIGKILL."""
         deadline = time.monotonic() + timeout_seconds
         self._read(lambda: self._ended or stop.is_set(), deadline)
         stopped = stop.is_set() and not self._ended
@@ -120,7 +120,7 @@ class ProcessGroup:
         return Ending(status, killed_by, timed_out=timed_out, stopped=stopped)
 
     def _read(self, done: Callable[[], bool], deadline: float) -> None:
-        """Hand on what is printed until `done` or `deadline`, a monotonic time."""
+        """Pass output to the sinks until `done` or `deadline`, a monotonic time."""
         while not done() and (left := deadline - time.monotonic()) > 0:
             if not self._open:
                 time.sleep(min(left, _SILENT_TICK_SECONDS))
@@ -134,21 +134,21 @@ class ProcessGroup:
 
     @property
     def _open(self) -> bool:
-        """Whether anybody can still print."""
+        """Whether a process still holds an output pipe."""
         return bool(self._selector.get_map())
 
     @property
     def _ended(self) -> bool:
-        """Whether the leader has ended; it stays a zombie."""
+        """Whether the leader has ended; it is not reaped here."""
         try:
             return os.waitid(os.P_PID, self._child.pid, _PEEK) is not None
         except ChildProcessError:
-            return True  # Somebody else reaped it, so that nobody knows how it ended.
+            return True  # Reaped elsewhere, so that its exit status is unknown.
 
     def _status(self) -> tuple[int | None, int | None]:
         """
-        Exit status or signal, read from the zombie: where children are reaped automatically,
-        Popen would report 0, which would pass.
+        Exit status or signal number, read without reaping: Popen reports 0, a pass, for a child
+        that was reaped elsewhere.
         """
         try:
             result = os.waitid(os.P_PID, self._child.pid, _PEEK)
@@ -161,14 +161,14 @@ class ProcessGroup:
         return None, result.si_status
 
     def _signal(self, number: signal.Signals) -> None:
-        # Gone, or run as somebody else: then nothing of it is in our reach.
+        # The group may be gone, or run as another user and out of reach.
         if self._child.returncode is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, number)
 
 
 def _reason(error: OSError | ValueError) -> str:
-    """What the system said and of which file, without the number and the quotes."""
+    """File and reason of `error`, without the error number."""
     if isinstance(error, OSError) and error.strerror:
         return ": ".join(str(part) for part in (error.filename, error.strerror) if part)
     return str(error)

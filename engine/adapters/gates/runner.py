@@ -1,4 +1,4 @@
-"""Runs the gates of an environment side by side, each exactly once."""
+"""Runs the gates of an environment in parallel, each exactly once."""
 
 import logging
 import tempfile
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from engine.adapters.gates.command import argv_of, environment_of, secrets_of, values_of
 from engine.adapters.gates.limits import UNLIMITED, Limits
-from engine.adapters.gates.output import KeptOutput, Report
+from engine.adapters.gates.output import Report, TruncatedOutput
 from engine.adapters.gates.process import Ending, ProcessGroup, Sink, StartError
 from engine.adapters.gates.verdict import (
     ReportJudge,
-    by_exit_status,
-    by_report,
     details_of,
     failed,
+    judge_exit_status,
+    judge_report,
 )
 from engine.domain.gate import Gate, GateKind, GateResult
 from engine.ports import GateSubject, Progress, StoppedError
@@ -32,16 +32,16 @@ _CHECK_SECONDS = 0.5
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     result: GateResult
-    output: bytes | None = None  # None: nothing was started, so nothing was printed.
+    output: bytes | None = None  # None if the command was not started.
 
 
 class CommandGates:
     """
-    The `GateRunner` of commands, which run in `cwd`.
+    Implements `engine.ports.GateRunner` with commands that run in `cwd`.
 
-    Of `environ` they see PATH, LANG and TMPDIR and what `gate.env` names. Progress is told in the
-    thread that called `run`. `judge` decides about scans; without one they fail.
-    `limits` bound each command with what it starts, where its gate has none of its own.
+    Commands see PATH, LANG, TMPDIR and the variables in `gate.env` of `environ`. Progress is
+    reported in the thread that called `run`. `judge` decides about scans; without it they fail.
+    `limits` apply to each process tree unless the gate overrides them.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class CommandGates:
         self._stopped = False
 
     def stop(self) -> None:
-        """End every gate that runs, and let none begin: whoever waits gets StoppedError."""
+        """End all running gates and start no more: callers of `run` get StoppedError."""
         self._stopped = True
         for stop in tuple(self._active):
             stop.set()
@@ -70,7 +70,7 @@ class CommandGates:
     def run(
         self, gates: Sequence[Gate], subject: GateSubject, progress: Progress
     ) -> tuple[GateResult, ...]:
-        """As the port says. Ctrl-C, and whatever else interrupts, ends every gate first."""
+        """Run all gates; an interrupt such as Ctrl-C ends them before it is raised."""
         conceal()
         stop = threading.Event()
         self._active.add(stop)
@@ -80,13 +80,13 @@ class CommandGates:
         with ThreadPoolExecutor(max_workers=max(1, len(gates))) as pool:
             try:
                 running: dict[Future[_Outcome], int] = {}
-                for place, gate in enumerate(gates):
+                for index, gate in enumerate(gates):
                     progress.gate_started(gate.kind, gate.timeout_seconds)
-                    running[pool.submit(self._run, gate, subject, stop)] = place
+                    running[pool.submit(self._run, gate, subject, stop)] = index
                 for future in _finished(running, progress):
                     outcome = future.result()
                     if self._stopped:
-                        # How a gate ends that was not allowed to says nothing of the artifact.
+                        # The result of a gate that was stopped says nothing about the artifact.
                         raise StoppedError
                     results[running[future]] = outcome.result
                     if outcome.output is not None:
@@ -95,49 +95,49 @@ class CommandGates:
             finally:
                 stop.set()
                 self._active.discard(stop)
-        return tuple(results[place] for place in range(len(gates)))
+        return tuple(results[index] for index in range(len(gates)))
 
     def _run(self, gate: Gate, subject: GateSubject, stop: threading.Event) -> _Outcome:
         started = time.monotonic()
         try:
-            outcome = self._executed(gate, subject, stop)
+            outcome = self._execute(gate, subject, stop)
         except StartError as error:
             outcome = _Outcome(failed(gate, f"could not start: {error}"))
         except OSError as error:
-            # No room for its home directory or for a scanner's report.
-            outcome = _Outcome(failed(gate, f"could not be run to its end: {error.strerror}"))
+            # No disk space for its home directory or for a scanner's report.
+            outcome = _Outcome(failed(gate, f"could not run to its end: {error.strerror}"))
         duration_ms = round((time.monotonic() - started) * 1000)
         result = outcome.result.model_copy(update={"duration_ms": duration_ms})
         _log.info("gate %s %s for %s", gate.kind, result.status, subject.digest)
         return _Outcome(result, outcome.output)
 
-    def _executed(self, gate: Gate, subject: GateSubject, stop: threading.Event) -> _Outcome:
+    def _execute(self, gate: Gate, subject: GateSubject, stop: threading.Event) -> _Outcome:
         scan = gate.security is not None or gate.kind is GateKind.SECURITY_SCAN
         if not gate.argv:
             return _Outcome(failed(gate, "could not start: its command is empty"))
         if not scan:
-            output = KeptOutput(secrets_of(gate, self._environ))
-            argv, ending = self._supervised(gate, subject, stop, output.feed, None)
-            return _outcome(by_exit_status(gate, ending, output), argv, ending, output, output)
+            output = TruncatedOutput(secrets_of(gate, self._environ))
+            argv, ending = self._supervise(gate, subject, stop, output.feed, None)
+            return _outcome(judge_exit_status(gate, ending, output), argv, ending, output, output)
         if self._judge is None or gate.security is None:
-            return _Outcome(failed(gate, "not run, since nothing here can judge its report"))
-        return self._scanned(gate, subject, stop, self._judge)
+            return _Outcome(failed(gate, "not run: its report cannot be evaluated here"))
+        return self._scan(gate, subject, stop, self._judge)
 
-    def _scanned(
+    def _scan(
         self, gate: Gate, subject: GateSubject, stop: threading.Event, judge: ReportJudge
     ) -> _Outcome:
-        output = KeptOutput(secrets_of(gate, self._environ))
+        output = TruncatedOutput(secrets_of(gate, self._environ))
         with Report() as report:
 
-            def reported(chunk: bytes) -> None:
+            def feed_both(chunk: bytes) -> None:
                 report.feed(chunk)
                 output.feed(chunk)
 
-            argv, ending = self._supervised(gate, subject, stop, reported, output.feed)
-            verdict = by_report(gate, ending, report, output, judge)
-            return _outcome(verdict, argv, ending, report, output)
+            argv, ending = self._supervise(gate, subject, stop, feed_both, output.feed)
+            result = judge_report(gate, ending, report, output, judge)
+            return _outcome(result, argv, ending, report, output)
 
-    def _supervised(
+    def _supervise(
         self,
         gate: Gate,
         subject: GateSubject,
@@ -149,7 +149,7 @@ class CommandGates:
         argv = argv_of(gate, values)
         with tempfile.TemporaryDirectory(prefix="floe-gate-", ignore_cleanup_errors=True) as home:
             env = environment_of(gate, values, self._environ, home)
-            limits = self._limits.of(gate.limits)
+            limits = self._limits.with_overrides(gate.limits)
             with ProcessGroup(
                 argv, env=env, cwd=self._cwd, stdout=stdout, stderr=stderr, limits=limits
             ) as group:
@@ -168,11 +168,11 @@ def _finished(
 
 
 def _outcome(
-    verdict: GateResult,
+    result: GateResult,
     argv: list[str],
     ending: Ending,
-    judged: KeptOutput | Report,
-    output: KeptOutput,
+    judged: TruncatedOutput | Report,
+    output: TruncatedOutput,
 ) -> _Outcome:
-    details = {**verdict.details, **details_of(argv, ending, judged)}
-    return _Outcome(verdict.model_copy(update={"details": details}), output.content)
+    details = {**result.details, **details_of(argv, ending, judged)}
+    return _Outcome(result.model_copy(update={"details": details}), output.content)

@@ -1,26 +1,26 @@
-"""What the way a command ended means for its gate."""
+"""Decides the result of a gate from the way its command ended."""
 
 import signal
 from typing import Protocol
 
 from pydantic import JsonValue
 
-from engine.adapters.gates.output import MAX_REPORT_BYTES, KeptOutput, Report
+from engine.adapters.gates.output import MAX_REPORT_BYTES, Report, TruncatedOutput
 from engine.adapters.gates.process import Ending
 from engine.domain.gate import Gate, GateResult, GateStatus
 from engine.domain.text import printable
 
 _ERROR_CHARACTERS = 500
-_UNKNOWN = "ended, and its exit status cannot be known"
+_UNKNOWN = "ended with an unknown exit status"
 
 
 class ReportJudge(Protocol):
-    """Judges what a scanner reported on its standard output."""
+    """Evaluates the report on a scanner's standard output."""
 
     def __call__(self, gate: Gate, report: bytes, exit_status: int) -> GateResult:
         """
-        The verdict by `gate.security`; the runner adds duration and details. A report that cannot
-        be understood is a failed result or a ValueError, never a passed one.
+        Evaluate `report` by `gate.security`; the runner adds duration and details. A report that
+        cannot be parsed is a failed result or a ValueError, never a passed result.
         """
         ...
 
@@ -31,20 +31,20 @@ def failed(gate: Gate, error: str) -> GateResult:
     )
 
 
-def by_exit_status(gate: Gate, ending: Ending, output: KeptOutput) -> GateResult:
-    """Exit 0 passes and nothing else does."""
+def judge_exit_status(gate: Gate, ending: Ending, output: TruncatedOutput) -> GateResult:
+    """Pass on exit status 0 only."""
     error = _cut_short(gate, ending)
     if error is None and ending.exit_status == 0:
         return GateResult(gate=gate.kind, status=GateStatus.PASSED)
     return failed(gate, error or _exit_line(ending, output))
 
 
-def by_report(
-    gate: Gate, ending: Ending, report: Report, output: KeptOutput, judge: ReportJudge
+def judge_report(
+    gate: Gate, ending: Ending, report: Report, output: TruncatedOutput, judge: ReportJudge
 ) -> GateResult:
     """
-    What `judge` says, whatever the exit status: scanners exit 1 when they find something. A
-    scanner that did not end by itself is not judged, since its report may be a part.
+    The result of `judge`; scanners exit with 1 when they find something. A scanner that did not
+    end by itself fails, since its report may be incomplete.
     """
     error = _cut_short(gate, ending)
     if error is None and report.too_large:
@@ -53,19 +53,19 @@ def by_report(
     if error is not None or status is None:
         return failed(gate, error or _UNKNOWN)
     try:
-        verdict = judge(gate, report.read(), status)
+        result = judge(gate, report.read(), status)
     except ValueError as reason:
-        verdict = failed(gate, f"the scanner's report cannot be judged: {reason}")
-    if verdict.error and verdict.security_summary is None and status != 0:
-        # Without a usable report, the scanner's own last words say why.
-        return failed(gate, f"{verdict.error} ({_exit_line(ending, output)})")
-    return verdict
+        result = failed(gate, f"the scanner's report cannot be evaluated: {reason}")
+    if result.error and result.security_summary is None and status != 0:
+        # Without a usable report, the last line of the output gives the reason.
+        return failed(gate, f"{result.error} ({_exit_line(ending, output)})")
+    return result
 
 
 def details_of(
-    argv: list[str], ending: Ending, output: KeptOutput | Report
+    argv: list[str], ending: Ending, output: TruncatedOutput | Report
 ) -> dict[str, JsonValue]:
-    """For the record: never the arguments, which may hold what should not be kept for ever."""
+    """Details for the record; without arguments, which may contain secrets."""
     details: dict[str, JsonValue] = {
         "command": printable(argv[0]),
         "exit_status": ending.exit_status,
@@ -78,19 +78,19 @@ def details_of(
 
 
 def _cut_short(gate: Gate, ending: Ending) -> str | None:
-    """Why the command did not end by itself; None when it did."""
+    """The reason why the command did not end by itself; None if it did."""
     if ending.timed_out:
         return f"Gate execution timed out after {gate.timeout_seconds} seconds"
     if ending.stopped:
         return "interrupted before it ended"
     if ending.killed_by is not None:
-        return f"ended by signal {_signal_name(ending.killed_by)}"
+        return f"killed by signal {_signal_name(ending.killed_by)}"
     if ending.exit_status is None:
         return _UNKNOWN
     return None
 
 
-def _exit_line(ending: Ending, output: KeptOutput) -> str:
+def _exit_line(ending: Ending, output: TruncatedOutput) -> str:
     status = f"exit status {ending.exit_status}"
     return f"{status}: {output.last_line}" if output.last_line else status
 
@@ -99,4 +99,4 @@ def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
-        return str(number)  # A real-time signal has no name of its own.
+        return str(number)  # Real-time signals have no names.

@@ -1,4 +1,4 @@
-"""Sign-in by OIDC token. Importing it takes a while, so it is loaded when a token is given."""
+"""Sign-in with OIDC tokens. Slow to import, so it is loaded only when a token is used."""
 
 from engine.adapters.identity.claims import OidcSettings
 from engine.adapters.identity.oidc import OidcVerifier

@@ -1,4 +1,4 @@
-"""From a token's verified claims to who it speaks of."""
+"""Turns the payload of a verified token into the claims of a person or job."""
 
 import json
 import re
@@ -12,17 +12,17 @@ from engine.domain.operator import IdentitySource
 from engine.domain.text import printable
 
 _MAX_SUBJECT = 1000
-# Ordinary addresses only. Without a colon none can be spelt like a qualified id (`oidc:…`).
+# Plain addresses only. Without a colon none can look like a qualified id (`oidc:…`).
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class OidcSettings:
     """
-    One entry of `identity.oidc`, or `web.auth`; `setting` says which.
+    One entry of `identity.oidc`, or `web.auth`; `setting` is its name in manifest.yaml.
 
-    `operator_claim` is `sub`, `email`, or another claim the issuer keeps unique, which then stands
-    in the place of the subject. `groups_separator` splits a `groups_claim` that is text.
+    `operator_claim` is `sub`, `email`, or another claim that the issuer keeps unique, used instead
+    of the subject. `groups_separator` splits a `groups_claim` that is text.
     """
 
     issuer: str
@@ -35,14 +35,16 @@ class OidcSettings:
 
     @property
     def subject_claim(self) -> str:
-        """The claim behind `#` in `oidc:<issuer>#<subject>`; an e-mail is a name, not an id."""
+        """The claim for `oidc:<issuer>#<subject>`; an e-mail address is a name, not an id."""
         return "sub" if self.operator_claim == "email" else self.operator_claim
 
 
 def claims_of(payload: Mapping[str, object], settings: OidcSettings) -> Claims:
     """
-    The claims of a token that has been verified for `settings`; AuthorizationError if `settings`
-    do not admit it, or if it does not say who it speaks of in the way they ask for.
+    The claims in `payload`, which was verified for `settings`.
+
+    AuthorizationError if `settings` do not admit the token, or if it lacks the claim that names
+    the operator.
     """
     email = _verified_email(payload)
     refusal = settings.admission.explain_refusal(payload, email)
@@ -53,7 +55,7 @@ def claims_of(payload: Mapping[str, object], settings: OidcSettings) -> Claims:
     if settings.operator_claim == "email" and email is None:
         raise AuthorizationError(
             f"the OIDC token from {settings.issuer} has no e-mail address that the issuer "
-            f"verified, by which {settings.setting} names operators: {_email_found(payload)}"
+            f"verified, by which {settings.setting} names operators: {_describe_email(payload)}"
         )
     return Claims(
         id=f"oidc:{settings.issuer}#{_subject(payload, settings)}",
@@ -66,8 +68,8 @@ def claims_of(payload: Mapping[str, object], settings: OidcSettings) -> Claims:
 
 def _verified_email(payload: Mapping[str, object]) -> str | None:
     """
-    The address, if the issuer says that it verified it: without that people may type any address
-    into their profile. Some issuers (Amazon Cognito, JumpCloud) say `true` as text.
+    The address if the issuer verified it; people can enter any address in their profile. Some
+    issuers (Amazon Cognito, JumpCloud) send `true` as text.
     """
     email, verified = payload.get("email"), payload.get("email_verified")
     if not (verified is True or verified == "true") or not isinstance(email, str):
@@ -75,8 +77,8 @@ def _verified_email(payload: Mapping[str, object]) -> str | None:
     return email if len(email) <= 254 and _EMAIL.fullmatch(email) else None
 
 
-def _email_found(payload: Mapping[str, object]) -> str:
-    """What is there in the place of a verified address, and what to do about it."""
+def _describe_email(payload: Mapping[str, object]) -> str:
+    """The reason why `payload` has no verified address, with the fix."""
     if "email" not in payload:
         return "it has no claim email; ask the issuer for the scope email"
     if "email_verified" not in payload:
@@ -84,7 +86,7 @@ def _email_found(payload: Mapping[str, object]) -> str:
     seen = printable(json.dumps(payload["email_verified"], ensure_ascii=False))[:50]
     if seen not in ("true", '"true"'):
         return f"its claim email_verified is {seen}, and only true counts"
-    return "its claim email is no ordinary e-mail address"
+    return "its claim email is not a plain e-mail address"
 
 
 def _subject(payload: Mapping[str, object], settings: OidcSettings) -> str:
@@ -98,7 +100,7 @@ def _subject(payload: Mapping[str, object], settings: OidcSettings) -> str:
 
 
 def _groups(payload: Mapping[str, object], settings: OidcSettings) -> frozenset[str]:
-    """No claim, no groups. A claim of another shape is refused: it may mean less than nothing."""
+    """The groups; none without the claim. A claim of a wrong type is an error."""
     claim = payload.get(settings.groups_claim, [])
     if isinstance(claim, str):
         separator = settings.groups_separator
@@ -106,6 +108,6 @@ def _groups(payload: Mapping[str, object], settings: OidcSettings) -> frozenset[
     if isinstance(claim, list) and all(isinstance(group, str) for group in claim):
         return frozenset(filter(None, (group.strip() for group in claim)))
     raise AuthorizationError(
-        f"the OIDC token from {settings.issuer} has a claim '{settings.groups_claim}' that is no "
-        "list of names: have the issuer send a list of texts, or one text"
+        f"the OIDC token from {settings.issuer} has a claim '{settings.groups_claim}' that is not "
+        "a list of names: have the issuer send a list of strings, or one string"
     )

@@ -1,4 +1,4 @@
-"""The keys an issuer publishes (RFC 7517), each with the algorithms it may be used for."""
+"""Parses the key set of an issuer (RFC 7517); each key has its allowed algorithms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engine.adapters.identity.documents import DocumentError
 
 _RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
-# By `kty` and, where there is one, `crv`. A shared secret (`oct`) proves nothing about who signed.
+# By `kty` and `crv`. Shared secrets (`oct`) are left out: they do not prove who signed.
 _ALGORITHMS = {
     ("RSA", None): _RSA,
     ("EC", "P-256"): frozenset({"ES256"}),
@@ -15,11 +15,11 @@ _ALGORITHMS = {
     ("OKP", "Ed25519"): frozenset({"EdDSA"}),
     ("OKP", "Ed448"): frozenset({"EdDSA"}),
 }
-# The public half alone, so that an issuer who publishes a private key does not confuse the library.
+# Public members only: with private ones the library would build a private key.
 _PUBLIC = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 
 ASYMMETRIC = frozenset[str]().union(*_ALGORITHMS.values())
-"""What tokens may be signed with: never `none`, never HS*."""
+"""The accepted algorithms of tokens: never `none`, never HS*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Key:
     jwk: Mapping[str, str]
 
 
-def published_keys(document: Mapping[str, object]) -> tuple[Key, ...]:
-    """The keys of a JWK set that verify signatures; DocumentError when there is none."""
+def parse_keys(document: Mapping[str, object]) -> tuple[Key, ...]:
+    """The keys of a JWK set that can verify signatures; DocumentError if there are none."""
     entries = document.get("keys")
     if not isinstance(entries, list):
-        raise DocumentError("publishes no set of keys")
+        raise DocumentError("publishes no key set")
     found = tuple(key for entry in entries if isinstance(entry, dict) and (key := _key(entry)))
     if not found:
         raise DocumentError("publishes no key that can verify a signature")
@@ -43,7 +43,7 @@ def published_keys(document: Mapping[str, object]) -> tuple[Key, ...]:
 
 
 def _key(entry: Mapping[str, object]) -> Key | None:
-    """None for what cannot be used: RFC 7517 has unknown kinds of keys ignored."""
+    """The key, or None if it is unusable; RFC 7517 requires to ignore unknown types."""
     kind, curve, key_id = entry.get("kty"), entry.get("crv"), entry.get("kid")
     if not isinstance(kind, str) or not isinstance(curve, str | None):
         return None
@@ -56,7 +56,7 @@ def _key(entry: Mapping[str, object]) -> Key | None:
 
 
 def _allowed(entry: Mapping[str, object], algorithms: frozenset[str]) -> frozenset[str]:
-    """`algorithms`, less what the key says it is not for."""
+    """`algorithms` without those that the entry excludes by `use`, `key_ops` or `alg`."""
     operations = entry.get("key_ops", ["verify"])
     if entry.get("use", "sig") != "sig":
         return frozenset()

@@ -1,4 +1,4 @@
-"""Tokens judged: by an issuer of manifest.yaml, signed with its keys, meant for floe, and now."""
+"""Verifies OIDC tokens: issuer, signature, audience, time and admission."""
 
 import threading
 import time
@@ -19,11 +19,11 @@ from engine.domain.identity import Claims
 
 class OidcVerifier:
     """
-    Says whom a token speaks of. Asks an issuer only for tokens that name it; safe to share.
+    Turns tokens of `issuers` into claims; thread-safe.
 
-    `client` is used for that and stays the caller's; without one it is made when first needed, and
-    `close` closes it. `timeout_seconds` bounds each document fetched from an issuer. `clock` gives
-    seconds that never go back: by it the issuers' keys grow old.
+    Keys are fetched with `client`, which the caller closes; by default a client is created on
+    first use and closed by `close`. `timeout_seconds` is for each document of an issuer. `clock`
+    is monotonic and dates cached keys.
     """
 
     def __init__(
@@ -34,62 +34,62 @@ class OidcVerifier:
         client: httpx.Client | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        _one_subject_each(issuers)
+        _check_subject_claims(issuers)
         self._settings = issuers
         self._timeout_seconds = timeout_seconds
-        self._given = client
-        self._made: httpx.Client | None = None
+        self._client = client
+        self._own_client: httpx.Client | None = None
         self._lock = threading.Lock()
         self._issuers = {s.issuer: Issuer(s.issuer, self._fetch, clock) for s in issuers}
 
     def close(self) -> None:
-        if self._made is not None:
-            self._made.close()
+        if self._own_client is not None:
+            self._own_client.close()
 
     def claims(self, token: str) -> Claims:
         """
-        Whom `token`, of at most 16 KiB, speaks of.
+        Verify `token`, of at most 16 KiB, and return its claims.
 
-        AuthorizationError says what is wrong with the token, and IdentityUnavailableError that its
-        issuer could not be asked. A message shows no token, and of the claims only issuer,
+        AuthorizationError if the token is not valid, IdentityUnavailableError if its issuer does
+        not answer. Messages never contain the token; of its claims they show only issuer,
         audience, expiry and those that the settings restrict.
         """
-        said = Token.read(token)
-        trusted = self._trusted(said)
-        # Before the issuer is asked: what nobody could have signed is not worth a request.
-        said.algorithm()
+        parsed = Token.parse(token)
+        trusted = self._settings_for(parsed)
+        # Checked first, so that a token without a usable signature causes no request.
+        parsed.algorithm()
         issuer = self._issuers[trusted[0].issuer]
         audiences = [settings.audience for settings in trusted]
-        payload = said.verified(issuer.keys(said.key_id), issuer.url, audiences)
-        meant = payload["aud"] if isinstance(payload["aud"], list) else [payload["aud"]]
-        return _first_admitted(payload, [s for s in trusted if s.audience in meant])
+        payload = parsed.verify(issuer.keys(parsed.key_id), issuer.url, audiences)
+        named = payload["aud"] if isinstance(payload["aud"], list) else [payload["aud"]]
+        return _first_admitted(payload, [s for s in trusted if s.audience in named])
 
-    def _trusted(self, token: Token) -> tuple[OidcSettings, ...]:
-        """The settings of the token's issuer; they differ in their audience."""
+    def _settings_for(self, token: Token) -> tuple[OidcSettings, ...]:
+        """The entries for the issuer of `token`; they differ in their audience."""
         found = tuple(s for s in self._settings if s.issuer == token.payload.get("iss"))
         if not found:
             known = ", ".join(self._issuers) or "none"
             raise AuthorizationError(
                 f"the OIDC token is from issuer '{token.issuer}', which identity.oidc does not "
-                f"trust: get one from an issuer it names ({known})"
+                f"trust: get a token from a trusted issuer ({known})"
             )
         return found
 
     def _fetch(self, url: str) -> Mapping[str, object]:
-        return fetch(self._client(), url, self._timeout_seconds)
+        return fetch(self._http_client(), url, self._timeout_seconds)
 
-    def _client(self) -> httpx.Client:
-        if self._given is not None:
-            return self._given
+    def _http_client(self) -> httpx.Client:
+        if self._client is not None:
+            return self._client
         with self._lock:
-            if self._made is None:
+            if self._own_client is None:
                 with translate_proxy_errors():
-                    self._made = held(httpx.Client(headers={"User-Agent": "floe"}))
-            return self._made
+                    self._own_client = held(httpx.Client(headers={"User-Agent": "floe"}))
+            return self._own_client
 
 
 def _first_admitted(payload: Mapping[str, object], settings: list[OidcSettings]) -> Claims:
-    """The claims by the first of `settings` that admits the token; what the last one says else."""
+    """The claims by the first of `settings` that admits the token, else the error of the last."""
     *others, last = settings
     for each in others:
         with suppress(AuthorizationError):
@@ -97,8 +97,11 @@ def _first_admitted(payload: Mapping[str, object], settings: list[OidcSettings])
     return claims_of(payload, last)
 
 
-def _one_subject_each(issuers: tuple[OidcSettings, ...]) -> None:
-    """Else one person's subject could be what another chose as their user name."""
+def _check_subject_claims(issuers: tuple[OidcSettings, ...]) -> None:
+    """
+    Require one operator claim per issuer: with two, one person could choose a user name that is
+    the subject of another person.
+    """
     chosen: dict[str, str] = {}
     for settings in issuers:
         first = chosen.setdefault(settings.issuer, settings.subject_claim)

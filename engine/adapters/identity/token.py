@@ -1,4 +1,4 @@
-"""One token: what it says of itself, and what of that is proven (RFC 7519, RFC 8725)."""
+"""Parses and verifies one JSON Web Token (RFC 7519, RFC 8725)."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,40 +14,40 @@ from engine.domain.text import printable
 
 _MAX_BYTES = 16 * 1024
 _LEEWAY_SECONDS = 60
-# What an ID token must have: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
+# Required in ID tokens: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
 _REQUIRED = ["iss", "sub", "aud", "exp", "iat"]
-# A token that calls itself anything else (a logout token, say) is no sign-in: RFC 8725, 3.11.
+# Other types, such as logout tokens, are not accepted for signing in (RFC 8725, 3.11).
 _KINDS = frozenset({"jwt", "application/jwt", "at+jwt", "application/at+jwt"})
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token as it came: neither `header` nor `payload` is proven. It is never shown."""
+    """A parsed token; `header` and `payload` are not verified. It is never shown."""
 
     text: str = field(repr=False)
     header: Mapping[str, object] = field(repr=False)
     payload: Mapping[str, object] = field(repr=False)
 
     @classmethod
-    def read(cls, text: str) -> Self:
+    def parse(cls, text: str) -> Self:
         text = text.strip()
         if len(text) > _MAX_BYTES:
             raise AuthorizationError(
-                f"the OIDC token has more than {_MAX_BYTES // 1024} KiB: have the issuer put "
-                "fewer claims into it"
+                f"the OIDC token has more than {_MAX_BYTES // 1024} KiB: have the issuer send "
+                "fewer claims"
             )
         try:
             parts = jwt.decode_complete(text, options={"verify_signature": False})
         except (jwt.PyJWTError, UnicodeEncodeError) as error:
             raise AuthorizationError(
-                "the OIDC token is no signed JSON Web Token: give it as the issuer gave it, "
-                "without anything around it"
+                "the OIDC token is not a signed JSON Web Token: pass it exactly as the issuer "
+                "sent it"
             ) from error
         return cls(text, parts["header"], parts["payload"])
 
     @property
     def issuer(self) -> str:
-        """Whom it names as its issuer, to be shown."""
+        """The unverified `iss` claim, for messages."""
         return printable(str(self.payload.get("iss")))[:200]
 
     @property
@@ -56,30 +56,33 @@ class Token:
         return named if isinstance(named, str) else None
 
     def algorithm(self) -> str:
-        """What it is signed with, if that can prove who signed it, and if it is for signing in."""
+        """The algorithm; AuthorizationError if it is not asymmetric or the type is wrong."""
         algorithm, kind = self.header.get("alg"), self.header.get("typ", "JWT")
         if not isinstance(algorithm, str) or algorithm not in ASYMMETRIC:
             raise AuthorizationError(
-                f"the OIDC token from {self.issuer} is not signed in a way that proves who signed "
-                f"it: have the issuer use one of {', '.join(sorted(ASYMMETRIC))}"
+                f"the OIDC token from {self.issuer} is not signed with a public-key algorithm: "
+                f"have the issuer use one of {', '.join(sorted(ASYMMETRIC))}"
             )
         if not isinstance(kind, str) or kind.lower() not in _KINDS:
             raise AuthorizationError(
-                f"the OIDC token from {self.issuer} is made for something other than signing in: "
-                "give an ID token, or an access token"
+                f"the OIDC token from {self.issuer} is not for signing in: use an ID token or an "
+                "access token"
             )
         return algorithm
 
-    def verified(
+    def verify(
         self, keys: tuple[Key, ...], issuer: str, audiences: list[str]
     ) -> Mapping[str, object]:
-        """The payload, once one of `keys` has signed it and its claims hold."""
+        """Verify the signature by one of `keys` and the claims, and return the payload."""
         algorithm = self.algorithm()
         for key in keys:
             if algorithm not in key.algorithms:
                 continue
-            # Keys may share an id; one that cannot be used is as good as one that did not sign.
-            with suppress(jwt.InvalidSignatureError, jwt.InvalidKeyError), self._judged(audiences):
+            # Keys may share an id, so the next one is tried if this one does not match.
+            with (
+                suppress(jwt.InvalidSignatureError, jwt.InvalidKeyError),
+                self._translated(audiences),
+            ):
                 payload: Mapping[str, object] = jwt.decode(
                     self.text,
                     jwt.PyJWK(dict(key.jwk), algorithm),
@@ -96,16 +99,16 @@ class Token:
         )
 
     @contextmanager
-    def _judged(self, audiences: list[str]) -> Iterator[None]:
-        """What is wrong with the claims of a token whose signature is right, in words."""
+    def _translated(self, audiences: list[str]) -> Iterator[None]:
+        """Turn errors about claims into AuthorizationError."""
         source = f"the OIDC token from {self.issuer}"
         try:
             yield
         except (jwt.InvalidSignatureError, jwt.InvalidKeyError):
             raise
         except jwt.ExpiredSignatureError as error:
-            ended = _moment(self.payload.get("exp"))
-            raise AuthorizationError(f"{source} expired{ended}: get a new one") from error
+            at = _at(self.payload.get("exp"))
+            raise AuthorizationError(f"{source} expired{at}: get a new one") from error
         except jwt.ImmatureSignatureError as error:
             raise AuthorizationError(
                 f"{source} is not valid yet: compare the clock of this machine with the issuer's"
@@ -121,7 +124,7 @@ class Token:
             ) from error
         except jwt.PyJWTError as error:
             raise AuthorizationError(
-                f"{source} has a claim of the wrong kind: have the issuer follow RFC 7519"
+                f"{source} has a claim of the wrong type: have the issuer follow RFC 7519"
             ) from error
 
     def _audience(self) -> str:
@@ -130,8 +133,8 @@ class Token:
         return printable(", ".join(f"'{name}'" for name in names))[:200]
 
 
-def _moment(seconds: object) -> str:
-    """` at …`, where a calendar has that moment."""
+def _at(seconds: object) -> str:
+    """` at <time>`; empty if `seconds` is not a valid time."""
     with suppress(ValueError, OverflowError, OSError):
         if isinstance(seconds, int | float):
             return f" at {datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"

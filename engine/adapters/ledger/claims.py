@@ -8,7 +8,7 @@ from engine.domain.artifact import Digest
 from engine.domain.errors import LedgerUnreadableError
 from engine.domain.manifest import Descriptor
 
-# Anybody who may push may attach what looks like a record, so no more than these are read.
+# Everyone with push access can attach fake records, so the number read is limited.
 MAX_CLAIMS = 200
 # A record's annotations have at most 64 KiB; the rest of its manifest is small.
 MAX_CLAIM_BYTES = 256 * 1024
@@ -16,7 +16,7 @@ MAX_CLAIM_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What is `read` of the referrers of `digest`, and how many are not: `left_out` of `count`."""
+    """The referrers of `digest` to `read`; `left_out` of all `count` are not read."""
 
     digest: Digest
     kind: str
@@ -29,19 +29,19 @@ class Claims:
         return self.count - len(self.read)
 
     def unknown(self) -> LedgerUnreadableError:
-        """The error where a record may be among those that are left out."""
+        """The error to raise when the wanted record may be among those left out."""
         return LedgerUnreadableError(
             f"{self.digest} has {self.count} referrers that may be {self.kind} records of "
-            f"'{self.environment}', and only {len(self.read)} are read: remove those from the "
-            "registry that floe did not write (floe platform audit history shows its records)",
+            f"'{self.environment}', and only {len(self.read)} are read. Remove the referrers that "
+            "floe did not write from the registry (floe platform audit history shows its records)",
             {"digest": str(self.digest), "referrers": self.count, "read": len(self.read)},
         )
 
 
 def claims(listed: Iterable[Descriptor], digest: Digest, kind: str, environment: str) -> Claims:
     """
-    Of `listed`, those that are not listed for another environment: first what is listed for this
-    one, newest first, then what is listed without a word about it.
+    Select from `listed` the possible records of `environment`: those annotated with it first,
+    newest first, then those without an environment annotation.
     """
     possible = {
         each.digest: each

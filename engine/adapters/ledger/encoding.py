@@ -1,4 +1,4 @@
-"""A ledger entry as an OCI image manifest, and back."""
+"""Encodes ledger entries as OCI image manifests, and decodes them."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ LEDGER = "dev.floe.ledger."
 STATE = "dev.floe.state."
 CREATED = "org.opencontainers.image.created"
 SHORTENED = ".shortened"
-# Names of environments have no dots.
+# Environment names have no dots.
 _SEQUENCE_TAG = re.compile(
     r"floe-ledger\.(?P<environment>[^.]+)\.(?P<sequence>[1-9][0-9]{0,17})", re.ASCII
 )
@@ -36,13 +36,13 @@ def sequence_tag(environment: str, sequence: int) -> Tag:
 
 
 def read_sequence_tag(tag: Tag) -> tuple[str, int] | None:
-    """The environment and sequence `tag` was made of; None when it was not."""
+    """Parse `tag` into environment and sequence; None if it is not a sequence tag."""
     found = _SEQUENCE_TAG.fullmatch(tag.name)
     return (found["environment"], int(found["sequence"])) if found else None
 
 
 def encode(draft: LedgerDraft) -> Manifest:
-    """The manifest of `draft`: its blob, holding the whole record, is both config and layer."""
+    """The manifest of `draft`; one blob with the whole record is both config and layer."""
     content = draft.record.to_bytes()
     blob = {
         "mediaType": artifact_type(draft.record.kind),
@@ -66,10 +66,10 @@ def encode(draft: LedgerDraft) -> Manifest:
 
 def decode(manifest: Manifest, record: AnyRecord | None = None) -> LedgerEntry:
     """
-    The entry `manifest` holds; ValueError when it is none.
+    The entry in `manifest`; ValueError if it is not a ledger entry.
 
-    `record` is the one read from the blob: needed when the annotations were shortened (see
-    `is_shortened`), else taken from them.
+    `record` is the record read from the blob. It is required if the annotations were shortened
+    (`is_shortened`); otherwise it defaults to the record in the annotations.
     """
     annotations = manifest.view.annotations
     kind = _kind(manifest)
@@ -79,7 +79,7 @@ def decode(manifest: Manifest, record: AnyRecord | None = None) -> LedgerEntry:
             raise ValueError("its annotations were shortened and its blob was not read")
         sequence = int(annotations[f"{LEDGER}sequence"])
         if sequence < 1:
-            raise ValueError(f"{manifest.digest.short} has the sequence {sequence}")
+            raise ValueError(f"{manifest.digest.short} has an invalid sequence: {sequence}")
         return LedgerEntry(
             environment=annotations[f"{LEDGER}environment"],
             sequence=sequence,
@@ -89,7 +89,7 @@ def decode(manifest: Manifest, record: AnyRecord | None = None) -> LedgerEntry:
             manifest=manifest,
         )
     except (KeyError, ValidationError) as error:
-        raise ValueError(f"{manifest.digest.short} is no ledger entry: {error}") from error
+        raise ValueError(f"{manifest.digest.short} is not a ledger entry: {error}") from error
 
 
 def is_shortened(manifest: Manifest) -> bool:
@@ -100,7 +100,9 @@ def _kind(manifest: Manifest) -> str:
     for kind in RECORD_KINDS:
         if manifest.view.artifact_type == artifact_type(kind):
             return kind
-    raise ValueError(f"{manifest.digest.short} is no ledger entry but {manifest.artifact_type}")
+    raise ValueError(
+        f"{manifest.digest.short} is not a ledger entry: its type is {manifest.artifact_type}"
+    )
 
 
 def _links(draft: LedgerDraft) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A place of the ledger as it lies in the registry: what is wrong there is an answer."""
+"""Inspects one stored ledger entry for an audit; faults are returned and not raised."""
 
 import json
 
@@ -14,18 +14,18 @@ from engine.domain.record import AnyRecord, record_from_bytes
 from engine.domain.text import printable
 from engine.ports import RegistryReader
 
-# What a validator says of bytes somebody else wrote can be as long as those bytes.
-_MAX_WORDS = 300
+# Error messages of validators can quote their whole input.
+_MAX_FAULT_CHARACTERS = 300
 
 
 def inspect(
     reader: RegistryReader, environment: str, reference: Tag | Digest, limit: int
 ) -> InspectedEntry | None:
     """
-    What lies at `reference` in the ledger of `environment`; None when nothing does.
+    The content at `reference` in the ledger of `environment`; None if there is none.
 
-    `limit` bytes of a record are read at most. RegistryError only when the registry
-    itself cannot be asked.
+    At most `limit` bytes of a record are read. Raises RegistryUnavailableError only if the
+    registry itself does not answer.
     """
     try:
         manifest = reader.fetch(reference)
@@ -43,66 +43,66 @@ def inspect(
         )
     except ValueError as error:
         return InspectedEntry(
-            manifest.digest, None, (_altered(f"it is no ledger entry ({error})"),)
+            manifest.digest, None, (_altered(f"it is not a ledger entry ({error})"),)
         )
 
 
 def _blob_record(
     reader: RegistryReader, manifest: Manifest, limit: int
 ) -> tuple[AnyRecord | None, tuple[Fault, ...]]:
-    """The whole record; None and why when there is none to read."""
+    """The whole record, or None with the faults that prevent reading it."""
     config, layers = manifest.view.config, manifest.view.layers or ()
     if config is None or [layer.digest for layer in layers] != [config.digest]:
-        return None, (_altered("its manifest does not name one record"),)
+        return None, (_altered("its manifest does not name exactly one record"),)
     try:
         content = reader.blob(config.digest, limit)
     except RegistryRefusalError:
-        # That is no word about the content: nobody is to be suspected for it.
+        # Missing access says nothing about the content, so it is not a fault of the entry.
         raise
     except RegistryAnswerError as error:
         return None, (_unreadable("its record", error),)
     try:
         record = record_from_bytes(content)
         if canonical_json(json.loads(content)) != content:
-            return record, (_altered("its record is not written as floe writes records"),)
+            return record, (_altered("its record is not in canonical JSON, which floe writes"),)
     except ValueError as error:
-        return None, (_altered(f"its record cannot be understood ({error})"),)
+        return None, (_altered(f"its record cannot be parsed ({error})"),)
     return record, ()
 
 
 def _faults(entry: LedgerEntry, record: AnyRecord | None, environment: str) -> tuple[Fault, ...]:
-    """What in `entry` contradicts its own record, or the ledger it lies in."""
+    """Contradictions between `entry`, its own record and the ledger it is stored in."""
     found = []
     subject = entry.manifest.view.subject
     if record is not None and (differing := _differing(entry.manifest, record)):
         found.append(f"its annotations and its record differ in {', '.join(differing)}")
     if entry.manifest.view.artifact_type != artifact_type(entry.record.kind):
-        found.append(f"its manifest is of another kind than its record, a {entry.record.kind}")
+        found.append(f"its manifest has another type than its record, a {entry.record.kind}")
     if {entry.environment, entry.record.ledger} != {environment}:
         found.append(f"it belongs to the ledger of '{entry.record.ledger}'")
     if subject is not None and subject.digest != entry.record.subject_digest:
-        found.append("it is attached to another artifact than its record names")
+        found.append("it is attached to a different artifact than its record names")
     return tuple(_altered(text) for text in found)
 
 
 def _differing(manifest: Manifest, record: AnyRecord) -> list[str]:
-    """The fields in which the annotations of `manifest` say something else than `record`."""
+    """Names of the fields that differ between the annotations of `manifest` and `record`."""
     annotations, kind = manifest.view.annotations, record.kind
     if is_shortened(manifest):
-        # With no room at all, what is left are the fields that are never shortened.
+        # With room 0 only the fields remain that are never shortened.
         core = record_annotations(record, room=0)
         names = [key for key, text in core.items() if annotations.get(key) != text]
         return sorted(name.removeprefix(f"dev.floe.{kind}.") for name in names)
-    said = record_from_annotations(kind, annotations)
-    mine, theirs = record.model_dump(), said.model_dump() if said else {}
-    return sorted(name for name in mine if mine[name] != theirs.get(name))
+    annotated = record_from_annotations(kind, annotations)
+    expected, actual = record.model_dump(), annotated.model_dump() if annotated else {}
+    return sorted(name for name in expected if expected[name] != actual.get(name))
 
 
 def _altered(text: str) -> Fault:
-    return Fault(RemarkKind.ALTERED, printable(text)[:_MAX_WORDS])
+    return Fault(RemarkKind.ALTERED, printable(text)[:_MAX_FAULT_CHARACTERS])
 
 
-def _unreadable(what: str, error: RegistryAnswerError) -> Fault:
-    gone = isinstance(error, ContentMissingError)
-    fact = f"{what} is gone" if gone else f"{what} cannot be read"
-    return Fault(RemarkKind.MISSING if gone else RemarkKind.ALTERED, f"{fact} ({error})")
+def _unreadable(part: str, error: RegistryAnswerError) -> Fault:
+    if isinstance(error, ContentMissingError):
+        return Fault(RemarkKind.MISSING, f"{part} is missing ({error})")
+    return Fault(RemarkKind.ALTERED, f"{part} cannot be read ({error})")

@@ -1,4 +1,4 @@
-"""Read and extend the chains of records in a registry."""
+"""Reads and extends the ledgers in a registry."""
 
 import logging
 from collections.abc import Callable, Generator, Iterator
@@ -30,12 +30,12 @@ from engine.ports import Registry, RegistryReader
 
 _log = logging.getLogger(__name__)
 
-# A record is a few KiB; scans with thousands of findings make it grow.
+# A record has a few KiB, more with scans of thousands of findings.
 MAX_RECORD_BYTES = 16 * 1024 * 1024
-# How far back the chain itself is walked when the referrers of an artifact say nothing: another
-# tool may have lost our entry in the fallback index, which has no safe concurrent update.
+# How many entries are read when no referrer leads to the wanted one: another tool may have lost
+# it in the referrers tag, which cannot be updated atomically.
 _WALK = 200
-_SIDE_BY_SIDE = 8
+_PARALLEL = 8
 
 
 class RegistryLedgerReader:
@@ -71,7 +71,7 @@ class RegistryLedgerReader:
         found = self._claims(digest, "promotion", head.environment)
         reached = head
         for candidate in self._candidates(found, head, version):
-            # From the last one reached, as made-up entries must not cost the whole way each.
+            # Continue from the last one reached, so that fake entries do not multiply the cost.
             reached = self._reach(reached, candidate.sequence)
             if reached.digest == candidate.digest:
                 return candidate
@@ -87,7 +87,13 @@ class RegistryLedgerReader:
             return None
         if state.version == str(version) and state.sequence:
             return self._reach(head, state.sequence)
-        return self.find_newest(head, lambda record: _brings(record, str(version)))
+        return self.find_newest(
+            head,
+            lambda record: (
+                isinstance(record, PromotionRecord | RollbackRecord)
+                and record.version == str(version)
+            ),
+        )
 
     def find_newest(
         self, head: LedgerEntry, wanted: Callable[[AnyRecord], bool]
@@ -124,9 +130,9 @@ class RegistryLedgerReader:
         return claims(listed, digest, kind, environment)
 
     def _entries(self, found: Claims) -> tuple[LedgerEntry, ...]:
-        """What is read of `found` and is an entry attached to its artifact."""
-        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-            entries = tuple(pool.map(self._attached, found.read))
+        """Read `found`; referrers that are not entries of its artifact are left out."""
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            entries = tuple(pool.map(self._referring_entry, found.read))
         return tuple(
             entry
             for entry in entries
@@ -138,7 +144,7 @@ class RegistryLedgerReader:
     def _candidates(
         self, found: Claims, head: LedgerEntry, version: str | None
     ) -> list[LedgerEntry]:
-        """Those that say they are a promotion which `head` may be linked to, newest first."""
+        """Promotions in `found` that may be ancestors of `head`, newest first."""
         possible = [
             entry
             for entry in self._entries(found)
@@ -146,8 +152,8 @@ class RegistryLedgerReader:
         ]
         return sorted(possible, key=lambda entry: entry.sequence, reverse=True)
 
-    def _attached(self, referrer: Descriptor) -> LedgerEntry | None:
-        """A referrer as an entry; None for what is no entry of ours, which anybody may attach."""
+    def _referring_entry(self, referrer: Descriptor) -> LedgerEntry | None:
+        """The entry behind `referrer`; None if it is not an entry (everyone can attach those)."""
         try:
             manifest = self._reader.fetch(Digest(referrer.digest))
             return self._entry(manifest) if manifest else None
@@ -155,58 +161,68 @@ class RegistryLedgerReader:
             return None
 
     def _reach(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
-        """The entry at `sequence`, following the links from `head`: what is committed there."""
+        """Follow the links from `head` to the committed entry at `sequence`."""
         entry = head
         while entry.sequence != sequence:
             try:
                 hop = next_hop(entry, sequence)
             except ValueError as error:
-                raise _broken(head.environment, f"the links of entry {entry.sequence}") from error
+                raise _corrupt(
+                    head.environment, f"entry {entry.sequence} does not link to an earlier entry"
+                ) from error
             found = self._read(entry.ancestors[hop], head.environment)
             if found is None or found.sequence != hop:
-                raise _broken(head.environment, f"entry {hop}, linked from {entry.sequence}")
+                raise _corrupt(
+                    head.environment,
+                    f"entry {hop} is missing or does not match its link from {entry.sequence}",
+                )
             entry = found
         return entry
 
     def _walk(self, newest: LedgerEntry, limit: int) -> Iterator[LedgerEntry]:
         """
-        `find_newest` and those before it. They are fetched side by side by their sequence tags, and
-        believed only as far as each is the one its successor links to.
+        Yield `newest` and the entries before it.
+
+        They are fetched in parallel by their sequence tags; each must match the link of its
+        successor.
         """
         yield newest
         last = max(newest.sequence - limit, 0)
         tags = [sequence_tag(newest.environment, s) for s in range(newest.sequence - 1, last, -1)]
-        following = newest
-        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-            # Fetched in portions, so that a caller who stops early has not paid for all of it.
-            for start in range(0, len(tags), _SIDE_BY_SIDE * 4):
-                portion = tags[start : start + _SIDE_BY_SIDE * 4]
+        successor = newest
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            # Fetched in portions, so that a caller who stops early causes few requests.
+            for start in range(0, len(tags), _PARALLEL * 4):
+                portion = tags[start : start + _PARALLEL * 4]
                 for manifest in pool.map(self._reader.fetch, portion):
-                    following = self._linked(following, manifest)
-                    yield following
+                    successor = self._previous(successor, manifest)
+                    yield successor
 
-    def _linked(self, following: LedgerEntry, manifest: Manifest | None) -> LedgerEntry:
-        """The entry before `following`; a sequence tag that says otherwise is not believed."""
-        linked = following.previous
+    def _previous(self, successor: LedgerEntry, tagged: Manifest | None) -> LedgerEntry:
+        """The entry before `successor`: `tagged` if the link agrees, else the linked manifest."""
+        linked = successor.previous
         if linked is None:
-            raise _broken(following.environment, f"the link of entry {following.sequence}")
-        if manifest is None or manifest.digest != linked:
-            manifest = self._reader.fetch(linked)
+            raise _corrupt(
+                successor.environment, f"entry {successor.sequence} has no link to the one before"
+            )
+        manifest = tagged if tagged and tagged.digest == linked else self._reader.fetch(linked)
         if manifest is None:
-            raise _broken(following.environment, f"entry {following.sequence - 1}")
-        return self._valid(manifest, following.environment)
+            raise _corrupt(successor.environment, f"entry {successor.sequence - 1} is missing")
+        return self._decode(manifest, successor.environment)
 
     def _read(self, reference: Tag | Digest, environment: str) -> LedgerEntry | None:
         manifest = self._reader.fetch(reference)
-        return self._valid(manifest, environment) if manifest else None
+        return self._decode(manifest, environment) if manifest else None
 
-    def _valid(self, manifest: Manifest, environment: str) -> LedgerEntry:
+    def _decode(self, manifest: Manifest, environment: str) -> LedgerEntry:
         try:
             entry = self._entry(manifest)
         except ValueError as error:
             raise LedgerUnreadableError(f"The ledger of '{environment}': {error}") from error
         if entry.environment != environment or entry.record.ledger != environment:
-            raise _broken(environment, f"{manifest.digest.short}, of '{entry.environment}',")
+            raise _corrupt(
+                environment, f"it contains {manifest.digest.short} of '{entry.environment}'"
+            )
         return entry
 
     def _entry(self, manifest: Manifest) -> LedgerEntry:
@@ -214,7 +230,7 @@ class RegistryLedgerReader:
             return decode(manifest)
         config = manifest.view.config
         if config is None:
-            raise ValueError(f"{manifest.digest.short} names no record")
+            raise ValueError(f"{manifest.digest.short} has no record")
         return decode(
             manifest, record_from_bytes(self._reader.blob(config.digest, MAX_RECORD_BYTES))
         )
@@ -231,8 +247,8 @@ class RegistryLedger(RegistryLedgerReader):
         manifest = encode(draft)
         if is_shortened(manifest):
             _log.warning("the annotations of record %s were shortened", draft.record.id)
-        # The one tag that is not read back: nothing goes by what it says. An entry is believed by
-        # the links from the head, which is read back, and an audit names a tag that is another.
+        # This tag is not read back, since no decision depends on it: entries are proven by links
+        # from the head, which is read back, and an audit reports a wrong sequence tag.
         self._registry.put(manifest, sequence_tag(draft.environment, draft.sequence))
         return decode(manifest, draft.record)
 
@@ -243,8 +259,8 @@ class RegistryLedger(RegistryLedgerReader):
         found = self._registry.resolve(head_tag(entry.environment))
         if found != entry.digest:
             raise ConflictError(
-                f"The ledger of '{entry.environment}' was written by somebody else at the same "
-                "time: run the same command again to see where it stands",
+                f"The ledger of '{entry.environment}' was changed by another writer at the same "
+                "time: run the same command again to see the result",
                 {"expected": str(entry.digest), "found": str(found)},
             )
 
@@ -267,12 +283,8 @@ def _promotes(entry: LedgerEntry, digest: Digest, version: str | None) -> bool:
     )
 
 
-def _brings(record: AnyRecord, version: str) -> bool:
-    return isinstance(record, PromotionRecord | RollbackRecord) and record.version == version
-
-
-def _broken(environment: str, what: str) -> LedgerUnreadableError:
+def _corrupt(environment: str, fault: str) -> LedgerUnreadableError:
     return LedgerUnreadableError(
-        f"The ledger of '{environment}' is broken: {what} is missing or another. "
+        f"The ledger of '{environment}' is corrupt: {fault}. "
         f"Run: floe platform audit verify --env {environment}"
     )

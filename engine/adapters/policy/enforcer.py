@@ -1,11 +1,11 @@
-"""Judges an artifact by every configured policy."""
+"""Evaluates the configured policies for an artifact."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from engine.adapters.policy.expression import CompiledRule, ExpressionError
-from engine.adapters.policy.subject import UnjudgeableError, content_of, seen
+from engine.adapters.policy.subject import UnjudgeableError, read_content, variables_of
 from engine.config.promotion import Policy
 from engine.domain.errors import ConfigError
 from engine.domain.policy import EnforcementResult, PolicySubject, PolicyViolation
@@ -21,15 +21,15 @@ class _Compiled:
 
 
 class CelPolicies:
-    """Policies as `compile_policies` made them; safe to use from several threads."""
+    """The compiled policies; thread-safe. Created by `compile_policies`."""
 
     def __init__(self, compiled: tuple[_Compiled, ...]) -> None:
         self._compiled = compiled
 
     def enforce(self, subject: PolicySubject) -> EnforcementResult:
         """
-        Evaluate every policy. One that cannot be evaluated blocks, whatever its severity: what it
-        would have said is not known. Layers are read only where a rule speaks of the content.
+        Evaluate every policy. One that cannot be evaluated is an error, even if its severity is
+        warning. Layers are read only if a rule uses `artifact.content`.
         """
         if not self._compiled:
             return EnforcementResult(())
@@ -39,60 +39,60 @@ class CelPolicies:
 
 
 def compile_policies(policies: Iterable[Policy]) -> CelPolicies:
-    """Compile every rule; ConfigError that names each policy that does not, and where."""
+    """Compile every rule; ConfigError with each policy that does not compile, and its path."""
     compiled: list[_Compiled] = []
     problems: list[tuple[str, str]] = []
-    for place, policy in enumerate(policies):
+    for index, policy in enumerate(policies):
         try:
             compiled.append(_Compiled(policy, CompiledRule(policy.rule)))
         except ExpressionError as error:
-            path = f"artifacts.promotion.policies[{place}].rule"
+            path = f"artifacts.promotion.policies[{index}].rule"
             problems.append((path, f"policy '{printable(policy.name)}' does not compile: {error}"))
     if problems:
-        raise _refusal(problems)
+        raise _compile_error(problems)
     return CelPolicies(tuple(compiled))
 
 
 class _Variables:
-    """What rules see, each part read when the first rule asks for it."""
+    """The variables of rules, read on first use and cached, errors included."""
 
     def __init__(self, subject: PolicySubject) -> None:
         self._subject = subject
-        self._known: dict[bool, Mapping[str, Any] | UnjudgeableError] = {}
+        self._cached: dict[bool, Mapping[str, Any] | UnjudgeableError] = {}
 
-    def of(self, *, content: bool) -> Mapping[str, Any]:
-        """The variables, or the UnjudgeableError of whoever asked first."""
-        if content not in self._known:
+    def get(self, *, content: bool) -> Mapping[str, Any]:
+        """The variables, with `artifact.content` if `content`; UnjudgeableError on bad input."""
+        if content not in self._cached:
             try:
-                self._known[content] = self._read(content)
+                self._cached[content] = self._read(content)
             except UnjudgeableError as error:
-                self._known[content] = error
-        known = self._known[content]
-        if isinstance(known, UnjudgeableError):
-            raise known
-        return known
+                self._cached[content] = error
+        cached = self._cached[content]
+        if isinstance(cached, UnjudgeableError):
+            raise cached
+        return cached
 
     def _read(self, content: bool) -> Mapping[str, Any]:
         if not content:
-            return seen(self._subject)
-        variables = self.of(content=False)
-        artifact = {**variables["artifact"], "content": content_of(self._subject)}
+            return variables_of(self._subject)
+        variables = self.get(content=False)
+        artifact = {**variables["artifact"], "content": read_content(self._subject)}
         return {**variables, "artifact": artifact}
 
 
 def _violation(compiled: _Compiled, variables: _Variables) -> PolicyViolation | None:
     policy, rule = compiled.policy, compiled.rule
     try:
-        if rule.holds(variables.of(content=rule.reads_content)):
+        if rule.holds(variables.get(content=rule.reads_content)):
             return None
     except UnjudgeableError as error:
         return PolicyViolation(policy.name, "error", f"the rule cannot be evaluated: {error}")
     text = printable(policy.rule.strip())[:_RULE_CHARACTERS]
-    message = policy.message or f"the artifact does not keep the rule {text}"
+    message = policy.message or f"the artifact violates the rule {text}"
     return PolicyViolation(policy.name, policy.severity, message)
 
 
-def _refusal(problems: list[tuple[str, str]]) -> ConfigError:
+def _compile_error(problems: list[tuple[str, str]]) -> ConfigError:
     details = {"problems": [{"path": path, "message": text} for path, text in problems]}
     lines = [f"{path}: {text}" for path, text in problems]
     if len(lines) == 1:

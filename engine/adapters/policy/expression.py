@@ -1,4 +1,4 @@
-"""One CEL expression: compiled and checked once, evaluated within bounds."""
+"""Compiles a CEL expression once, and evaluates it within limits."""
 
 import re
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from cel_expr_python import cel  # type: ignore[import-untyped]  # its stubs hav
 from engine.adapters.policy.subject import UnjudgeableError, longest
 from engine.domain.text import printable
 
-# The library gives up after this many steps of all macros of a rule together.
+# The library stops after this many steps in all macros of a rule.
 MAX_STEPS = 10_000
-# map() and filter() copy what they collect at every step, so their cost grows with the square.
+# map() and filter() copy their result at every step, so the cost grows quadratically.
 MAX_COLLECTED = 2_000
 _MESSAGE_CHARACTERS = 300
 _PLACE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
-# gRPC's code before a message of the library, and once more behind it.
+# The library puts a gRPC status code before its messages and again after them.
 _CODE = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
 _READS_CONTENT = re.compile(r"""\.\s*content\b|\[\s*["']content["']\s*\]""")
 _COLLECTS = re.compile(r"\.\s*(?:map|filter)\s*\(")
@@ -25,24 +25,24 @@ Expression = Any
 
 
 class ExpressionError(ValueError):
-    """A rule that does not compile; the message says where and why."""
+    """A rule does not compile; the message has the position and the reason."""
 
 
 class CompiledRule:
-    """A rule that is true or false of an artifact."""
+    """A rule that evaluates to true or false for an artifact."""
 
     def __init__(self, text: str) -> None:
         self._expression = _compile(text)
         self._collects = bool(_COLLECTS.search(text))
-        # What is not read is absent, so a rule that hides the name finds nothing and is blocked.
+        # A rule that hides the name "content" finds no such field, and then blocks.
         self.reads_content = bool(_READS_CONTENT.search(text))
 
     def holds(self, variables: Mapping[str, Any]) -> bool:
-        """Whether the rule is true; UnjudgeableError when it says neither true nor false."""
+        """Whether the rule is true; UnjudgeableError if it evaluates to anything but a bool."""
         if self._collects and longest(variables["artifact"]) > MAX_COLLECTED:
             raise UnjudgeableError(
-                f"map() and filter() take lists of {MAX_COLLECTED} entries at most, and the "
-                "artifact has a longer one: use all() or exists()"
+                f"the artifact has a list of more than {MAX_COLLECTED} entries, the limit for "
+                "map() and filter(): use all() or exists()"
             )
         try:
             answer = self._expression.eval(data=dict(variables))
@@ -52,7 +52,7 @@ class CompiledRule:
             raise UnjudgeableError(_reason(str(answer.value())))
         value = answer.value()
         if not isinstance(value, bool):
-            raise UnjudgeableError(f"it says {answer.type().name()} and not true or false")
+            raise UnjudgeableError(f"its result is {answer.type().name()}, not true or false")
         return value
 
 
@@ -65,7 +65,7 @@ def _compile(text: str) -> Expression:
         raise ExpressionError(_position(str(error))) from error
     kind = expression.return_type()
     if kind not in (cel.Type.BOOL, cel.Type.DYN):
-        raise ExpressionError(f"it says {kind.name()} and not true or false")
+        raise ExpressionError(f"its result is {kind.name()}, not true or false")
     return expression
 
 
@@ -77,12 +77,12 @@ def _environment() -> Environment:
 
 
 def _position(error: str) -> str:
-    """`line 1, column 4: …` of the first thing that is wrong."""
+    """`line 1, column 4: …` for the first error."""
     found = _PLACE.search(error)
     if found is None:
         return _reason(error)
     line, column, problem = found.groups()
-    # What could have stood there instead is a list of every token there is.
+    # "expecting" lists nearly all tokens of the grammar.
     reason = _reason(problem.partition(" expecting {")[0].removesuffix(" (in container '')"))
     return reason if line.startswith("-") else f"line {line}, column {column}: {reason}"
 
@@ -90,7 +90,7 @@ def _position(error: str) -> str:
 def _reason(error: str) -> str:
     reason = printable(_CODE.sub("", error.strip()))[:_MESSAGE_CHARACTERS]
     if reason.startswith("Iteration budget exceeded"):
-        return f"it takes more than {MAX_STEPS} steps through lists and maps"
+        return f"it needs more than {MAX_STEPS} steps through lists and maps"
     if reason.startswith("Key not found"):
-        return f"{reason} (ask with has() or in whether it is there)"
+        return f"{reason} (test for it with has() or in)"
     return reason

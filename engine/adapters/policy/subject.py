@@ -1,4 +1,4 @@
-"""What a rule sees of an artifact and of its way."""
+"""The variables of policy rules: the artifact, the version and the environments."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -11,19 +11,19 @@ from engine.domain.policy import PolicySubject
 
 MAX_JSON_LAYERS = 32
 MAX_TOTAL_BYTES = 8 * MAX_CONTENT_BYTES
-# JSON's only spelling of the character at which the CEL library cuts a text off.
+# NUL in JSON; the CEL library truncates strings at it.
 _NUL = b"\\u0000"
 
 
 class UnjudgeableError(ValueError):
-    """Why a rule cannot be evaluated on an artifact; what cannot be judged is blocked."""
+    """A rule cannot be evaluated for an artifact, so it blocks."""
 
 
-def seen(subject: PolicySubject) -> dict[str, Any]:
-    """The variables of every rule, without the content; UnjudgeableError for an odd manifest."""
+def variables_of(subject: PolicySubject) -> dict[str, Any]:
+    """The variables without `artifact.content`; UnjudgeableError for an invalid manifest."""
     manifest = subject.manifest
     if _NUL in manifest.content:
-        raise UnjudgeableError("the manifest holds a NUL character, which no rule can see")
+        raise UnjudgeableError("the manifest contains a NUL character, which hides text from rules")
     try:
         view = manifest.view
     except ValueError as error:
@@ -47,22 +47,22 @@ def seen(subject: PolicySubject) -> dict[str, Any]:
     }
 
 
-def content_of(subject: PolicySubject) -> list[Any]:
-    """The JSON of every JSON layer, in their order; UnjudgeableError when one cannot be had."""
+def read_content(subject: PolicySubject) -> list[Any]:
+    """Read the JSON layers, in order; UnjudgeableError if one is too large or invalid."""
     layers = [layer for layer in subject.manifest.view.layers or () if _is_json(layer.media_type)]
     if len(layers) > MAX_JSON_LAYERS:
         raise UnjudgeableError(
-            f"the artifact has {len(layers)} JSON layers, and {MAX_JSON_LAYERS} are read at most"
+            f"the artifact has {len(layers)} JSON layers, more than the {MAX_JSON_LAYERS} allowed"
         )
     if sum(layer.size for layer in layers) > MAX_TOTAL_BYTES:
         raise UnjudgeableError(
-            f"the artifact's JSON layers have more than {MAX_TOTAL_BYTES} bytes together"
+            f"the JSON layers of the artifact have more than {MAX_TOTAL_BYTES} bytes in total"
         )
     return [_document(layer, subject.blob) for layer in layers]
 
 
 def longest(value: Any) -> int:
-    """How many entries the longest list or map in `value` has."""
+    """The number of entries of the longest list or map in `value`."""
     return max((len(collection) for collection in _collections(value)), default=0)
 
 
@@ -89,15 +89,15 @@ def _is_json(media_type: str) -> bool:
 
 def _document(layer: Descriptor, blob: Callable[[str, int], bytes]) -> Any:
     name = f"layer {layer.digest[:19]}"
-    # Left out instead, a layer would keep every rule about all of them.
+    # Skipping a large layer would let it pass every rule.
     if layer.size > MAX_CONTENT_BYTES:
         raise UnjudgeableError(
-            f"{name} has {layer.size} bytes of JSON, and {MAX_CONTENT_BYTES} are read at most"
+            f"{name} has {layer.size} bytes of JSON, more than the {MAX_CONTENT_BYTES} allowed"
         )
     content = blob(layer.digest, MAX_CONTENT_BYTES)
     if _NUL in content:
-        raise UnjudgeableError(f"{name} holds a NUL character, which no rule can see")
+        raise UnjudgeableError(f"{name} contains a NUL character, which hides text from rules")
     try:
         return from_json(content, allow_inf_nan=False)
     except ValueError as error:
-        raise UnjudgeableError(f"{name} says it is JSON and is not: {error}") from error
+        raise UnjudgeableError(f"{name} is not valid JSON: {error}") from error
