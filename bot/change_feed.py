@@ -18,7 +18,7 @@ from bot.thread_content import card_key, card_message, is_hidden, reminder_messa
 from engine.api import Platform
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Environment
-from engine.runtime.background import enduring
+from engine.runtime.background import keep_running
 
 _CURSOR = "cursor"
 # Slack requests wait for the store while a page of events is processed, so pages are small.
@@ -99,7 +99,7 @@ class FeedFollower:
     def _run(self) -> None:
         started = False
         while not self._stopping.is_set():
-            with enduring("the change feed cannot be read for Slack", self._stopping.wait, 1):
+            with keep_running("the change feed cannot be read for Slack", self._stopping.wait, 1):
                 if not started:
                     self._find_start()
                     started = True

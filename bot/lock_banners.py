@@ -17,7 +17,7 @@ from engine.domain.errors import PromotionError
 from engine.domain.record import UnlockRecord
 from engine.domain.state import LockState
 from engine.domain.status import EnvironmentStatus
-from engine.runtime.background import enduring
+from engine.runtime.background import keep_running
 
 _log = logging.getLogger(__name__)
 # The registry does not notify about locks and unlocks through other interfaces: it is polled.
@@ -96,7 +96,7 @@ class LockBanners:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            with enduring("lock banners could not be updated", self._stopping.wait, 0):
+            with keep_running("lock banners could not be updated", self._stopping.wait, 0):
                 self.refresh()
             self._stopping.wait(self._interval_seconds)
 

@@ -15,7 +15,7 @@ from bot.thread_pool import log_failure
 from bot.webapi import SlackCallError
 from engine.domain.errors import PromotionError
 from engine.ports.telemetry import NO_METRICS, SLACK_DELIVERIES, Metrics
-from engine.runtime.background import enduring
+from engine.runtime.background import keep_running
 
 _log = logging.getLogger(__name__)
 # Errors that an administrator can fix: a missing invitation, scope or token.
@@ -96,7 +96,7 @@ class Outbox:
     def _run(self) -> None:
         while not self._stopping.is_set():
             pause = self._timing.first_retry
-            with enduring("messages cannot be sent to Slack", self._stopping.wait, pause):
+            with keep_running("messages cannot be sent to Slack", self._stopping.wait, pause):
                 self._dispatch(time.time())
             self._awake.wait(self._timing.poll)
             self._awake.clear()

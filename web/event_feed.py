@@ -8,7 +8,7 @@ from time import monotonic
 
 from engine.api import Platform
 from engine.domain.errors import PromotionError
-from engine.runtime.background import enduring
+from engine.runtime.background import keep_running
 
 _log = logging.getLogger(__name__)
 _PAGE = 1000
@@ -81,7 +81,7 @@ class Feed:
     def _follow(self) -> None:
         self._last = self._now()
         while not self._stopping:
-            with enduring("the feed cannot be read", self._pause, _TROUBLE_SECONDS):
+            with keep_running("the feed cannot be read", self._pause, _TROUBLE_SECONDS):
                 self._look()
 
     def _look(self) -> None:

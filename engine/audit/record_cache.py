@@ -10,7 +10,7 @@ from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
 from engine.ports import Clock, LedgerReader
 from engine.ports.record_cache import CachedRange, RecordStore
-from engine.runtime.background import enduring
+from engine.runtime.background import keep_running
 
 _log = logging.getLogger(__name__)
 # A copy that lags by more entries is discarded and read again, newest first.
@@ -91,7 +91,7 @@ class Records:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            with enduring("records not read", self._stopping.wait, self.idle_seconds):
+            with keep_running("records not read", self._stopping.wait, self.idle_seconds):
                 if not self.refresh() and not self.errors:
                     continue
                 self._wake.wait(self.idle_seconds)

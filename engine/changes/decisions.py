@@ -211,7 +211,7 @@ class Changes:
 
     def _still_as_agreed(self, change: Change) -> None:
         """What would be approved is what was checked, or the change becomes stale; not locked."""
-        plan = self.runs.look(request_of(change), NO_PROGRESS)
+        plan = self.runs.plan_policy_only(request_of(change), NO_PROGRESS)
         differences = differences_of(change, plan, self.configuration(change.target))
         if isinstance(plan.error, StaleError) and not differences:
             # A newer request was carried out first.

@@ -56,7 +56,7 @@ class Submission:
 
     def _refusal_of_joining(self) -> Finding | None:
         """What forbids this operator a request that somebody else made, such as their duties."""
-        plan = self.runs.look(self.request, NO_PROGRESS)
+        plan = self.runs.plan_policy_only(self.request, NO_PROGRESS)
         rights = (f for f in plan.blockers if f.error and issubclass(f.error, AuthorizationError))
         return next(rights, None)
 

@@ -14,7 +14,7 @@ from engine.domain.change import Change
 from engine.domain.errors import PromotionError
 from engine.ports import NO_PROGRESS, StoppedError
 from engine.ports.change_store import ChangeStore
-from engine.runtime.background import enduring
+from engine.runtime.background import keep_running
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Worker:
         worker = f"{self._name}-{threading.get_ident()}"
         while not self._stopping.is_set():
             # Where the store does not answer nothing can be known, and so nothing is done.
-            with enduring("changes cannot be worked on", self._stopping.wait, self.pace.retry):
+            with keep_running("changes cannot be worked on", self._stopping.wait, self.pace.retry):
                 change = self._claimed(worker)
                 if change is None:
                     self._awake.wait(self.pace.look)
@@ -115,6 +115,6 @@ class Worker:
     def _sweep(self) -> None:
         """End what nobody decided in time, and go on with what a lock had stopped."""
         while not self._stopping.wait(self.pace.sweep):
-            with enduring("waiting changes were not looked at", self._stopping.wait, 0):
+            with keep_running("waiting changes were not looked at", self._stopping.wait, 0):
                 self.changes.expire_due()
                 self.changes.resume_due()

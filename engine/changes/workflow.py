@@ -39,7 +39,7 @@ from engine.domain.plan import UNVERIFIED, Action, Effect, GateMode, Plan
 from engine.domain.record import AnyRecord
 from engine.domain.result import Result
 from engine.execution.audit_reports import report_change
-from engine.execution.recovery import record_of
+from engine.execution.recovery import find_record
 from engine.execution.runner import Runs
 from engine.ports import Progress
 from engine.ports.change_store import ChangeStore
@@ -149,7 +149,7 @@ class Progression:
 
     def _carry_out(self, change: Change, progress: Progress) -> Change:
         try:
-            if self._overdue(change) and record_of(self.runs, change) is None:
+            if self._overdue(change) and find_record(self.runs, change) is None:
                 return self._end(change, ChangeState.EXPIRED, expired(change))
             plan = self._planned(change)
             result = self.runs.execute(plan, progress, lambda renewed: self._bound(change, renewed))
@@ -224,7 +224,7 @@ class Progression:
         return change.overdue(self.runs.clock.now())
 
     def _refused(self, change: Change, result: Result) -> Change:
-        record = record_of(self.runs, change)
+        record = find_record(self.runs, change)
         if record is not None:
             return self._done(change, record)
         error = result.error or PromotionError("refused without a reason")

@@ -16,7 +16,7 @@ from engine.execution.runner import Runs
 
 _log = logging.getLogger(__name__)
 
-# Rejections, and refusals by the rules that say who may, are on the ledger and copied from there.
+# Rejections and refusals by permission rules are on the ledger, and copied from there.
 _ENDS = frozenset(
     {
         ChangeState.BLOCKED,
@@ -30,7 +30,7 @@ _ENDS = frozenset(
 
 
 def report_change(runs: Runs, change: Change) -> None:
-    """Best effort, raises nothing: a change that ended has ended, whoever is told of it."""
+    """Report a change that ended without effect; best effort, raises nothing."""
     if change.state not in _ENDS or change.ended is None or runs.audit_backend is None:
         return
     code = change.ended.reason_code
@@ -55,7 +55,7 @@ def report_change(runs: Runs, change: Change) -> None:
 
 
 def report_plan(runs: Runs, plan: Plan) -> None:
-    """The same for a request that was carried out without a change; a dry run is no attempt."""
+    """Report a blocked request that is not a change; dry runs are not reported."""
     request, blockers = plan.request, plan.blockers
     if not isinstance(request, PromotionRequest | RollbackRequest) or runs.audit_backend is None:
         return
@@ -103,4 +103,4 @@ def _report(
         if runs.audit_backend is not None:
             runs.audit_backend.append(record)
     except AuditUnavailableError as error:
-        _log.warning("the audit backend has no record of a failed %s: %s", action, error)
+        _log.warning("audit backend did not store a failed %s: %s", action, error)

@@ -1,4 +1,4 @@
-"""Carry out a plan. The only module that writes to the registry and the ledger."""
+"""Write tags and records. The only module that writes to the registry and the ledger."""
 
 import logging
 from concurrent.futures import Executor as Pool
@@ -43,11 +43,11 @@ class Executor:
         head: LedgerEntry | None,
         upload: Future[Upload],
     ) -> LedgerEntry:
-        """Carry out `writes` and record them after `head`; returns the committed entry."""
+        """Execute `writes` and record them after `head`; returns the committed entry."""
         backend = self.audit_backend
         if backend is not None and backend.keeps(record.kind):
             record = record.model_copy(update={"copied_to": backend.place})
-        # A registry that took no upload takes no tag either: nothing is left behind.
+        # If the registry refused the upload, no tag is written, so nothing is left behind.
         opened = upload.result()
         blob = self.pool.submit(opened.finish, record.to_bytes())
         immutable = [write for write in writes if write.immutable]
@@ -55,9 +55,9 @@ class Executor:
             self.registry.put(write.manifest, write.tag)
         blob.result()
         if backend is not None:
-            # Kept before anything takes effect: what compliance asks for is never missing a change.
+            # Stored before the change takes effect, so that the audit backend never lacks a change.
             backend.append(record)
-        # A record that is staged does not count yet, so it may be written beside the read-back.
+        # A staged record does not count yet, so it is written in parallel to the read-back.
         seen = [self.pool.submit(self._read_back, write) for write in immutable]
         entry = self.ledger.stage(draft_after(head, record, subject))
         for reading in seen:
@@ -65,9 +65,9 @@ class Executor:
         return self.commit(entry, writes)
 
     def commit(self, entry: LedgerEntry, writes: Writes) -> LedgerEntry:
-        """Make a staged `entry` count, then let `latest` follow."""
+        """Commit a staged `entry`, then move `latest`."""
         self.ledger.commit(entry)
-        # Not before the head is written: docker-registry loses sight of a manifest that is being
+        # After the head is written: docker-registry does not see a manifest while it is being
         # tagged, and then refuses an index that lists it.
         listed = self.pool.submit(self._attach, entry)
         self.ledger.confirm(entry)
@@ -80,24 +80,24 @@ class Executor:
             record.subject_digest or "no artifact",
             printable(record.operator),
         )
-        # Told before `latest` moves: a run that dies in between is `completing`, and then tells.
+        # Sent before `latest` moves: a run that dies in between is completed, and then sends.
         self.webhook_sender.enqueue(record)
         self._follow(writes, entry)
         listed.result()
         return entry
 
     def complete(self, entry: LedgerEntry | None, writes: Writes) -> None:
-        """Do what an interrupted run left undone after it committed `entry`."""
+        """Complete an interrupted run that committed `entry`."""
         listed = self.pool.submit(self._attach, entry) if entry else None
         if entry and writes:
-            # A delivery has a stable id, so whoever was told already is not told twice.
+            # A delivery has a stable ID, so a receiver ignores the second one.
             self.webhook_sender.enqueue(entry.record)
         self._follow(writes)
         if listed:
             listed.result()
 
     def _follow(self, writes: Writes, committed: LedgerEntry | None = None) -> None:
-        """Move the mutable tags of `writes`: what deployments see. `committed` must still count."""
+        """Move the mutable tags of `writes`, which deployments follow, while `committed` counts."""
         for write in writes:
             if not write.immutable:
                 self.registry.put(write.manifest, write.tag)
@@ -107,7 +107,7 @@ class Executor:
                 _log.info("moved %s to %s", write.tag, write.digest)
 
     def _check_committed(self, entry: LedgerEntry | None) -> None:
-        """ConflictError when a writer without our lease has put another entry in place of ours."""
+        """Raise ConflictError if a writer without the lease replaced the entry."""
         if entry is None:
             return
         head = self.ledger.head(entry.environment)
@@ -127,8 +127,8 @@ class Executor:
             with self.leases.hold(REFERRERS_LEASE):
                 self.ledger.attach(entry)
         except PromotionError as error:
-            # The change is made and on record; where it cannot be listed, the chain is walked.
-            _log.warning("record %s is not listed as a referrer: %s", entry.record.id, error)
+            # The change is made and recorded; readers follow the chain if the record is not listed.
+            _log.warning("record %s not listed as a referrer: %s", entry.record.id, error)
 
     def _read_back(self, write: TagWrite) -> None:
         found = self.registry.resolve(write.tag)

@@ -1,4 +1,4 @@
-"""What interrupted runs left on the ledger: find it, and have `latest` follow it."""
+"""Find changes that interrupted runs left half done, and complete them."""
 
 import logging
 
@@ -17,33 +17,35 @@ _PAGE = 50
 
 def complete_interrupted(runs: Runs) -> tuple[str, ...]:
     """
-    The environments whose `latest` had to be moved, as a server looks when it starts. Never
-    raises: what cannot be completed now is a logged warning, and repeating its command does it.
+    Move `latest` in environments where a run was interrupted; returns their names.
+
+    Called when a server starts. It never raises: a change that cannot be completed is logged, and
+    repeating its command completes it.
     """
     completed = []
     for name in runs.path.names:
         try:
-            if _completing(runs, name) and _completed(runs, name):
+            if _is_completing(runs, name) and _complete(runs, name):
                 completed.append(name)
         except PromotionError as error:
-            _log.warning("whether %s was left half-way is not known: %s", name, error)
+            _log.warning("cannot check %s for an interrupted change: %s", name, error)
     return tuple(completed)
 
 
-def _completing(runs: Runs, name: str) -> bool:
+def _is_completing(runs: Runs, name: str) -> bool:
     head = runs.ledger.head(name)
     latest = runs.registry.resolve(runs.path.environment(name).latest)
     state = head.state if head else EMPTY
     return EnvironmentStatus(name, state, latest, None).alignment is Alignment.COMPLETING
 
 
-def _completed(runs: Runs, name: str) -> bool:
-    """Under the lease, which whoever is still at it would hold: looked at again."""
+def _complete(runs: Runs, name: str) -> bool:
+    """Move `latest` under the lease, after reading the ledger again."""
     with runs.leases.hold(name):
         head = runs.ledger.head(name)
         if head is None or head.state.digest is None or head.state.sequence is None:
             return False
-        if not _completing(runs, name):
+        if not _is_completing(runs, name):
             return False
         runs.rewind_guard.check(name, head, runs.rewind_guard.known(name))
         manifest = runs.registry.fetch(Digest(head.state.digest))
@@ -52,23 +54,24 @@ def _completed(runs: Runs, name: str) -> bool:
         latest = TagWrite(runs.path.environment(name).latest, manifest, immutable=False)
         runs.complete(runs.ledger.entry(head, head.state.sequence), latest)
         _log.warning(
-            "%s follows %s now: an earlier run was interrupted before it moved",
+            "moved %s to %s: an earlier run was interrupted before it did",
             latest.tag,
             head.state.version,
         )
     return True
 
 
-def record_of(runs: Runs, change: Change) -> AnyRecord | None:
+def find_record(runs: Runs, change: Change) -> AnyRecord | None:
     """
-    The record of `change`, which took effect if there is one, whatever was recorded after it.
-    Takes the lease: a worker that lost its claim may be about to write it.
+    Find the record of `change`, which took effect if there is one.
+
+    It takes the lease, because a worker that lost its claim may be about to write the record.
     """
     before = None
     with runs.leases.hold(change.target):
         while page := runs.ledger.history(change.target, _PAGE, before):
             for entry in page:
-                if _is_of(change, entry.record):
+                if _belongs_to(change, entry.record):
                     return entry.record
                 if entry.record.at < change.created_at:
                     return None
@@ -76,7 +79,7 @@ def record_of(runs: Runs, change: Change) -> AnyRecord | None:
     return None
 
 
-def _is_of(change: Change, record: AnyRecord) -> bool:
+def _belongs_to(change: Change, record: AnyRecord) -> bool:
     if not isinstance(record, PromotionRecord | RollbackRecord):
         return False
     # Earlier versions of floe did not record when a request was made.

@@ -1,4 +1,4 @@
-"""Refused attempts on record: once an hour, with their number (FR-048, FR-052)."""
+"""Record refused attempts once an hour, with their number (FR-048, FR-052)."""
 
 import logging
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from engine.ports import DueAttempts, RefusalCounter
 
 _log = logging.getLogger(__name__)
 _BETWEEN_RECORDS = timedelta(hours=1)
-# Where nothing was counted (CI with a fresh state directory), as many records are looked through.
+# How many records are read if no counts are stored, as in CI with a new state directory.
 _LOOK_BACK = 10
-_NOBODY = "unverified"
+_UNVERIFIED = "unverified"
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What somebody tried; `refusals` are the rules that refused it, with their words."""
+    """An attempted change; `refusals` maps each rule that refused it to its message."""
 
     action: str
     environment: str
@@ -40,7 +40,7 @@ class Attempt:
 
 
 def attempt_of_plan(plan: Plan) -> Attempt:
-    """What was submitted with `plan`; a dry run is nothing anybody tried."""
+    """The attempt behind `plan`. Dry runs are not attempts, so they have no refusals."""
     request, submitted = plan.request, plan.mode is not GateMode.LIST
     version = None
     if isinstance(request, PromotionRequest | RollbackRequest):
@@ -60,7 +60,7 @@ def attempt_of_plan(plan: Plan) -> Attempt:
 
 
 def attempt_of_change(change: Change) -> Attempt:
-    """What was submitted as `change`; one that is not blocked was not refused."""
+    """The attempt behind `change`; only a blocked change has refusals."""
     return Attempt(
         action=change.action,
         environment=change.target,
@@ -74,7 +74,7 @@ def attempt_of_change(change: Change) -> Attempt:
 
 
 def _refusals(change: Change) -> dict[str, str]:
-    """What its checks found; what was only found when it was carried out is how it ended."""
+    """The rules that blocked `change` when it was checked, or else when it was executed."""
     found = {
         f.check: f.reason
         for f in change.findings
@@ -88,29 +88,29 @@ def _refusals(change: Change) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Refusals:
-    """Puts refused attempts on record in their target's ledger, after they were answered."""
+    """Records refused attempts in the ledger of their target, after the response was sent."""
 
     runs: Runs
     tally: RefusalCounter
 
     def note(self, attempt: Attempt) -> None:
         """
-        Record what `attempt` was refused for, where no record stands for it yet.
+        Record the refusals of `attempt` that no record covers yet.
 
-        Best effort: raises nothing. Whoever asked was answered, and is refused either way.
+        Best effort: it raises nothing, because the attempt is refused with or without a record.
         """
         for rule in attempt.refusals:
             try:
                 self._note(attempt, rule)
             except PromotionError as error:
-                _log.info("the refusal by %s is not on record: %s", rule, error)
+                _log.info("refusal by %s not recorded: %s", rule, error)
 
     def _note(self, attempt: Attempt, rule: str) -> None:
-        now, kind = self.runs.clock.now(), self._kind(attempt, rule)
+        now, kind = self.runs.clock.now(), self._rate_limit_key(attempt, rule)
         try:
             due = self.tally.add(kind, now)
         except StoreUnavailableError as error:
-            _log.debug("asking the ledger instead: %s", error)
+            _log.debug("refusal count unavailable, reading the ledger instead: %s", error)
             due = DueAttempts(1, known=False)
         if due is None:
             return
@@ -121,14 +121,14 @@ class Refusals:
         self.runs.append(self._record(attempt, rule, due.count, now))
         self._keep(kind, due.count, now)
 
-    def _kind(self, attempt: Attempt, rule: str) -> str:
-        """What shares a record. Names nobody vouches for are free, so all of them share one."""
+    def _rate_limit_key(self, attempt: Attempt, rule: str) -> str:
+        """Unverified names can be chosen freely, so they share one key."""
         operator = attempt.operator
-        who = canonical_name(operator.name) if operator.verified else _NOBODY
+        who = canonical_name(operator.name) if operator.verified else _UNVERIFIED
         return f"{self.runs.registry.reference} {attempt.environment} {rule} {who}"
 
     def _on_record(self, attempt: Attempt, rule: str, now: datetime) -> RefusalRecord | None:
-        """The record of the last hour that stands for this attempt too."""
+        """The record of the last hour that covers this attempt too."""
         newest = self.runs.ledger.history(attempt.environment, _LOOK_BACK)
         for record in (entry.record for entry in newest):
             if (
@@ -150,7 +150,7 @@ class Refusals:
         try:
             self.tally.recorded(kind, count, at)
         except StoreUnavailableError as error:
-            _log.debug("not counted: %s", error)
+            _log.debug("refusal not counted: %s", error)
 
     def _record(self, attempt: Attempt, rule: str, count: int, now: datetime) -> RefusalRecord:
         operator = attempt.operator

@@ -1,4 +1,4 @@
-"""Runs of a request: planned, executed, or both under one lease."""
+"""Plan and execute requests, separately or under one lease."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor as Pool
@@ -48,21 +48,21 @@ from engine.secondaries import NO_COPIES, NO_SECONDARIES, Copies, Secondaries
 from engine.tracing import count_result, end_request_span, observe_gates, open_request_span
 
 COMPLETED = (
-    "an earlier run had recorded this change and was interrupted before the latest tag moved; "
+    "an earlier run recorded this change and was interrupted before the latest tag moved; "
     "it is completed now"
 )
 
-# Looks at a plan under the lease, adds the approvals that count, or raises what forbids it.
+# Called under the lease: returns the plan with its valid approvals, or raises the refusal.
 Guard = Callable[[Plan], Plan]
 
 
 @dataclass(frozen=True)
 class Runs:
     """
-    The engine's core: what plans and what writes.
+    Plans and executes requests.
 
-    Requests that a rule refuses come back as a Result with an `error`; a PromotionError is raised
-    where the question could not be asked (registry down, history unreadable, version unknown).
+    A request that a rule refuses returns a Result with an `error`. A PromotionError is raised if
+    the rules could not be judged (registry down, history unreadable, version unknown).
     """
 
     path: PromotionPath
@@ -89,35 +89,36 @@ class Runs:
         return RewindGuard(self.heads, self.ledger)
 
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
-        """What `request` would do. Reads only; LIST names the command gates instead of running."""
+        """Plan `request` without writing; LIST names the command gates instead of running them."""
         with self._traced(request, mode is GateMode.LIST) as span:
             plan = self._planned(request, progress, mode, span)
             span.end(Ending.BLOCKED.value if plan.error else "planned", plan.error)
             return plan
 
     def authorize(self, request: PromotionRequest | RollbackRequest) -> Finding:
-        """Judge whether the target's rules let the operator ask for this; reads nothing."""
+        """Judge whether the rules of the target let the operator request this, without reading."""
         found, *_ = authorization(request, self._context(request, NO_PROGRESS))
         return found
 
-    def look(self, request: Request, progress: Progress) -> Plan:
-        """Where `request` stands by policy alone; like a LIST plan it is never executed."""
+    def plan_policy_only(self, request: Request, progress: Progress) -> Plan:
+        """Plan `request` without gates; like a LIST plan it is never executed."""
         context = self._context(request, progress)
         return OPERATIONS[type(request)].plan_policy(request, context, self.policy_digest)
 
     def execute(self, plan: Plan, progress: Progress, guard: Guard | None = None) -> Result:
         """
-        Do what `plan` says, its policy judged again under the lease, and `guard` asked last.
+        Execute `plan` after its policy was judged again under the lease, and `guard` accepted it.
 
-        ValueError for a LIST plan; ConflictError when the artifact's tag moved since.
+        ValueError for a LIST plan; ConflictError if the artifact's tag moved in between.
         """
         with self._traced(plan.request) as span:
             return self._ended(span, self._executed(plan, progress, guard, span))
 
     def run(self, request: Request, progress: Progress) -> Result:
         """
-        Plan and execute. Where no command gate stands between the two, the lease is taken before
-        the first read, which then needs no repetition.
+        Plan and execute `request`.
+
+        Without command gates the lease is taken before the first read, so nothing is read twice.
         """
         gated = isinstance(request, PromotionRequest)
         with self._traced(request) as span:
@@ -144,7 +145,7 @@ class Runs:
             raise ValueError("a plan whose gates were only listed cannot be executed")
         if plan.error:
             return Result(plan, Ending.BLOCKED, error=plan.error)
-        look = partial(self.look, plan.request, progress)
+        look = partial(self.plan_policy_only, plan.request, progress)
         copies = self.secondaries.before(plan, look, decided=guard is not None)
         with self._lease(plan.request, progress) as upload:
             context = self._context(plan.request, progress, GateMode.RUN, span)
@@ -163,7 +164,7 @@ class Runs:
         return count_result(self.metrics, end_request_span(span, result))
 
     def append(self, record: AnyRecord) -> LedgerEntry:
-        """Put a record on its ledger that changes no tag, attached to the artifact it names."""
+        """Append a record that changes no tag to its ledger, attached to the artifact it names."""
         digest = record.subject_digest
         with self.leases.hold(record.ledger):
             upload = self.pool.submit(self.registry.open_upload)
@@ -177,7 +178,7 @@ class Runs:
         return entry
 
     def complete(self, entry: LedgerEntry, latest: TagWrite) -> None:
-        """Have `latest` follow the committed `entry`; the caller holds the lease."""
+        """Move `latest` to the committed `entry`; the caller holds the lease."""
         self._executor().complete(entry, (latest,))
 
     def _executor(self) -> Executor:
@@ -214,7 +215,7 @@ class Runs:
 
     @contextmanager
     def _lease(self, request: Request, progress: Progress) -> Iterator[Future[Upload]]:
-        """The right to write the target, and an upload opened beside the first reads."""
+        """Hold the lease of the target, with an upload opened in parallel to the first reads."""
         with self.leases.hold(request.target):
             progress.step(f"checking {request.target}")
             upload = self.pool.submit(self.registry.open_upload)
@@ -230,15 +231,15 @@ class Runs:
     ) -> Result:
         if plan.error:
             return Result(plan, Ending.BLOCKED, error=plan.error)
-        # Also where only `latest` has to follow: by a ledger that was cut off it would move back.
+        # Also if only `latest` has to move: a truncated ledger would move it back.
         head, target = context.target_head, plan.request.target
         self.rewind_guard.check(target, head, self.rewind_guard.known(target))
         executor = self._executor()
         if plan.effect is not Effect.CHANGE:
             executor.complete(context.committed_entry, plan.writes)
-            return _settled(plan, context)
+            return _result_without_change(plan, context)
         if plan.approvals_missing:
-            return Result(plan, Ending.PENDING, error=_waiting(plan))
+            return Result(plan, Ending.PENDING, error=_approvals_missing(plan))
         operation = OPERATIONS[type(plan.request)]
         stamp = Stamp(uuid4(), self.clock.now())
         record = copies.recorded(operation.record(plan.request, plan, context, stamp))
@@ -254,12 +255,12 @@ class Runs:
 
 
 def _discard(upload: Future[Upload]) -> None:
-    """What was refused, or needed no record, leaves nothing in the registry."""
+    """Discard an upload that no record needed."""
     if upload.exception() is None:
         upload.result().discard()
 
 
-def _settled(plan: Plan, context: Context) -> Result:
+def _result_without_change(plan: Plan, context: Context) -> Result:
     if plan.effect is Effect.NOTHING:
         return Result(plan, Ending.UNCHANGED, plan.committed)
     ending = OPERATIONS[type(plan.request)].ending
@@ -268,7 +269,7 @@ def _settled(plan: Plan, context: Context) -> Result:
     )
 
 
-def _waiting(plan: Plan) -> ApprovalPendingError:
+def _approvals_missing(plan: Plan) -> ApprovalPendingError:
     return ApprovalPendingError(
         f"{plan.approvals_missing} of {plan.approvals_required} approvals of "
         f"'{plan.request.target}' are missing",

@@ -1,4 +1,4 @@
-"""Threads that go on: what goes wrong in one round is logged, and the next one is tried."""
+"""Keep a background loop running: log the error, wait, retry."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -10,18 +10,18 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def enduring(trouble: str, rest: Callable[[float], object], seconds: float) -> Iterator[None]:
+def keep_running(problem: str, pause: Callable[[float], object], seconds: float) -> Iterator[None]:
     """
-    One round of a thread that must not end: nobody would notice, and nothing begins it anew.
+    Run one iteration of a background loop, whose thread is never restarted.
 
-    What is raised inside is logged as `trouble`, with its traceback where nobody expected it; then
-    `rest` is called with `seconds`. Give it the `wait` of what tells the thread to stop.
+    An exception is logged as `problem`, an unexpected one with its traceback. Then `pause` is
+    called with `seconds`: pass the `wait` of the event that stops the thread.
     """
     try:
         yield
     except PromotionError as error:
-        _log.warning("%s: %s", trouble, error)
-        rest(seconds)
+        _log.warning("%s: %s", problem, error)
+        pause(seconds)
     except Exception:  # noqa: BLE001 - the thread's last handler, for it must not end
-        _log.exception("%s: floe has a defect here, please report it", trouble)
-        rest(seconds)
+        _log.exception("%s: floe has a defect here, please report it", problem)
+        pause(seconds)

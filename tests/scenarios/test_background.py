@@ -5,13 +5,13 @@ import logging
 import pytest
 
 from engine.domain.errors import StoreUnavailableError
-from engine.runtime.background import enduring
+from engine.runtime.background import keep_running
 
 
 def test_what_may_happen_is_said_in_a_line(caplog: pytest.LogCaptureFixture) -> None:
     rests: list[float] = []
 
-    with enduring("changes cannot be worked on", rests.append, 5):
+    with keep_running("changes cannot be worked on", rests.append, 5):
         raise StoreUnavailableError("the store does not answer")
 
     assert rests == [5]
@@ -23,7 +23,7 @@ def test_what_may_happen_is_said_in_a_line(caplog: pytest.LogCaptureFixture) -> 
 def test_a_defect_is_told_with_where_it_is(caplog: pytest.LogCaptureFixture) -> None:
     rests: list[float] = []
 
-    with enduring("changes cannot be worked on", rests.append, 5):
+    with keep_running("changes cannot be worked on", rests.append, 5):
         raise ZeroDivisionError("division by zero")
 
     assert rests == [5]
@@ -32,14 +32,14 @@ def test_a_defect_is_told_with_where_it_is(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_ctrl_c_ends_the_thread() -> None:
-    with pytest.raises(KeyboardInterrupt), enduring("changes cannot be worked on", print, 5):
+    with pytest.raises(KeyboardInterrupt), keep_running("changes cannot be worked on", print, 5):
         raise KeyboardInterrupt
 
 
 def test_a_round_that_goes_well_is_followed_by_no_rest() -> None:
     rests: list[float] = []
 
-    with enduring("changes cannot be worked on", rests.append, 5):
+    with keep_running("changes cannot be worked on", rests.append, 5):
         pass
 
     assert rests == []
