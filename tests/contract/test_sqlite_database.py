@@ -57,7 +57,7 @@ def use_audit(folder: Path) -> Path:
 
 def use_bot(folder: Path) -> Path:
     with closing(BotStore(folder)) as store:
-        store.keep_fact("a", "b")
+        store.write_fact("a", "b")
     return folder / "bot.db"
 
 

@@ -89,7 +89,7 @@ def unlock(stage: Stage, line: str) -> None:
 
 def show(stage: Stage, line: str) -> None:
     stage.command(line)
-    assert "prod" in stage.eventually(lambda: stage.told(ALICE))[-1]
+    assert "prod" in stage.eventually(lambda: stage.private_texts(ALICE))[-1]
 
 
 EFFECTS = {
@@ -107,6 +107,6 @@ def prod(stage: Stage) -> EnvironmentState:
 
 def release(stage: Stage, version: str) -> None:
     """Alice asks, and Bob approves."""
-    change = stage.awaiting(version)
+    change = stage.waiting_change(version)
     stage.click("floe_approve", change.id, BOB)
     stage.eventually(lambda: prod(stage).version == version)

@@ -72,7 +72,7 @@ def test_what_slack_asks_for_on_a_full_disk_is_refused_or_done_and_told_once(
                 ChangeState.AWAITING_APPROVAL,
                 partial(stage.command, f"/promote {version} prod"),
             )
-            stage.eventually(partial(stage.asked, change), 60)
+            stage.eventually(partial(stage.find_approval_request, change), 60)
             disk.fill(blocks)
             stage.click("floe_approve", change.id, BOB)
             disk.free()
