@@ -63,7 +63,7 @@ class Engine(Runs):
         An environment that cannot be read is a row with its error. RegistryError if
         none can be read, unless their ledgers are corrupt.
         """
-        asked = self._asked(environment)
+        asked = self._environments(environment)
         heads = [self.pool.submit(self.ledger.head, place.name) for place in asked]
         latest = [self.pool.submit(self.registry.resolve, place.latest) for place in asked]
         now = self.clock.now()
@@ -77,7 +77,9 @@ class Engine(Runs):
             raise unreachable[0]
         return rows
 
-    def published(self, rows: tuple[EnvironmentStatus, ...]) -> tuple[EnvironmentStatus, ...]:
+    def add_published_versions(
+        self, rows: tuple[EnvironmentStatus, ...]
+    ) -> tuple[EnvironmentStatus, ...]:
         """
         Add to `rows` the newest version that the build published into the first environment, if
         nothing was ever promoted there: one listing of the tags. `rows` if they cannot be listed.
@@ -93,7 +95,7 @@ class Engine(Runs):
         newest = str(max(found, key=lambda version: version.precedence)) if found else None
         return tuple(replace(r, published=newest) if r.name == first else r for r in rows)
 
-    def _asked(self, environment: str | None) -> tuple[Environment, ...]:
+    def _environments(self, environment: str | None) -> tuple[Environment, ...]:
         if environment is None:
             return self.path.environments
         return (self.path.environment(environment),)
@@ -110,12 +112,16 @@ class Engine(Runs):
             state = entry.state if entry else EMPTY
             lock = lock_in_force(place, state, now)
             synced = self.secondaries.standing(entry)
-            return self._named(EnvironmentStatus(place.name, state, digest, lock, synced), entry)
+            return self._add_deployed_version(
+                EnvironmentStatus(place.name, state, digest, lock, synced), entry
+            )
         except RegistryError as error:
             lock = lock_in_force(place, EMPTY, now)
             return EnvironmentStatus(place.name, EMPTY, None, lock, error=error)
 
-    def _named(self, row: EnvironmentStatus, head: LedgerEntry | None) -> EnvironmentStatus:
+    def _add_deployed_version(
+        self, row: EnvironmentStatus, head: LedgerEntry | None
+    ) -> EnvironmentStatus:
         """Add the version of a `latest` that deviates from the ledger to `row`."""
         if row.latest is None or not row.deviates:
             return row
@@ -163,7 +169,7 @@ class Engine(Runs):
 
         ArtifactNotFoundError if no tag of it is there.
         """
-        places = self._asked(environment)
+        places = self._environments(environment)
         tags = list(_tags(version, places))
         for tag in tags if environment else [version.tag, *tags]:
             manifest = self.registry.fetch(tag)
@@ -188,7 +194,7 @@ class Engine(Runs):
         None where no signature is required; SignatureVerificationError where one is enforced and
         none is good.
         """
-        asked = {place.signature for place in self._asked(environment)}
+        asked = {place.signature for place in self._environments(environment)}
         if asked == {Enforcement.OFF}:
             return None
         verdict = self.signature(manifest)

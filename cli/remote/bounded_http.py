@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from engine.config.wall_clock import until
+from engine.config.wall_clock import exchange_deadline
 
 MAX_BYTES = 64 * 1024 * 1024
 # What `floe serve` says is a dozen deep; what is much deeper cannot be printed again.
@@ -53,7 +53,7 @@ def exchange(
     """
     end = time.monotonic() + seconds
     try:
-        with until(lambda: end - time.monotonic()):
+        with exchange_deadline(lambda: end - time.monotonic()):
             return _exchanged(client, method, path, **options)
     except httpx.ReadTimeout as error:
         if time.monotonic() < end:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from cli.remote.bounded_http import Answer, EndlessAnswerError, exchange
 from cli.remote.errors import Failure, ServerUnavailableError
 from engine.config.proxies import translate_proxy_errors
-from engine.config.wall_clock import held
+from engine.config.wall_clock import enforce_deadlines
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.text import printable
 
@@ -63,7 +63,7 @@ class Api:
                 follow_redirects=False,
                 timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
             )
-        self._client = held(client)
+        self._client = enforce_deadlines(client)
 
     def close(self) -> None:
         self._client.close()

@@ -50,22 +50,22 @@ def may_decide(
     if change.state is not ChangeState.AWAITING_APPROVAL:
         return closed(change, "it does not wait for approval")
     if not approver.verified:
-        return _no(
+        return _block(
             f"Unauthorized: the identity '{approver.id}' is not verified, so it cannot {verb} "
             f"{change.id}: {why_unverified(approver)}"
         )
     if change.requester.same_as(approver):
-        return _no(
+        return _block(
             f"Unauthorized: '{approver.name}' requested {change.id} and cannot also {verb} it. "
             "Another person must decide"
         )
     if not repeated and change.approved_by(approver):
-        return _no(f"'{approver.name}' already approved {change.id}. Another person is needed")
+        return _block(f"'{approver.name}' already approved {change.id}. Another person is needed")
     via = approver_via(approver, target, rights)
     if via:
         return passed(_NAME, via)
     needed = ", ".join(sorted(_groups(target)))
-    return _no(
+    return _block(
         f"Unauthorized: '{approver.name}' may not {verb} changes of '{target}'. "
         f"Required groups: [{needed}]. Your groups: [{', '.join(sorted(approver.groups))}]"
     )
@@ -113,5 +113,5 @@ def closed(change: Change, consequence: str) -> Finding:
     )
 
 
-def _no(reason: str) -> Finding:
+def _block(reason: str) -> Finding:
     return blocked(_NAME, reason, AuthorizationError)

@@ -39,7 +39,7 @@ def authorization(request: Request, context: Context) -> Finding:
     operator in a rule of the manifest.
     """
     via = granted_via(request.operator, context.target, context.rights)
-    return passed(_NAME, via) if via else _refused(request, context)
+    return passed(_NAME, via) if via else _block(request, context)
 
 
 @reads()
@@ -48,7 +48,7 @@ def may_lock(request: LockRequest, context: Context) -> Finding:
     via = granted_via(request.operator, context.target, context.rights)
     if not via and context.rights.may_lock(request.operator):
         via = "identity.lockers"
-    return passed(_NAME, via) if via else _refused(request, context)
+    return passed(_NAME, via) if via else _block(request, context)
 
 
 @reads(Context.target_head)
@@ -58,14 +58,12 @@ def may_unlock(request: UnlockRequest, context: Context) -> Finding:
     via = granted_via(operator, context.target, context.rights)
     if held is None:
         allowed = via or context.rights.may_lock(operator)
-        return passed(_NAME, "it is not locked") if allowed else _refused(request, context)
-    holder = context.directory.known_as(held.operator, held.operator_id)
+        return passed(_NAME, "it is not locked") if allowed else _block(request, context)
+    holder = context.directory.names_of(held.operator, held.operator_id)
     mine = not holder.isdisjoint(operator.identities)
     if not operator.verified and not (via and _unverified_holder(held)):
-        return _refused(request, context)
-    return (
-        passed(_NAME, "who locked" if mine else via) if mine or via else _refused(request, context)
-    )
+        return _block(request, context)
+    return passed(_NAME, "who locked" if mine else via) if mine or via else _block(request, context)
 
 
 def granted_via(operator: Operator, target: Environment, rights: Rights) -> str:
@@ -103,7 +101,7 @@ def _unverified_holder(held: LockState) -> bool:
     return held.operator == held.operator_id and held.operator.startswith(("os:", "registry:"))
 
 
-def _refused(request: Request, context: Context) -> Finding:
+def _block(request: Request, context: Context) -> Finding:
     operator = request.operator
     rules = context.target.authorization or Authorization()
     needed, named = sorted(rules.allowed_groups or ()), sorted(rules.allowed_operators or ())

@@ -24,7 +24,7 @@ def gates(_request: PromotionRequest, context: PromotionContext) -> tuple[Findin
 def listed_gates(_request: PromotionRequest, context: PromotionContext) -> tuple[Finding, ...]:
     """List the command gates of a dry run, each with its usual duration."""
     return tuple(
-        _listed(gate, context.usual_seconds.get(gate.kind)) for gate in context.target.gates
+        _list_gate(gate, context.usual_seconds.get(gate.kind)) for gate in context.target.gates
     )
 
 
@@ -42,7 +42,7 @@ def _finding(result: GateResult) -> Finding:
             return blocked(name, reason, GateFailedError, {"gate": name})
 
 
-def _listed(gate: Gate, usual_seconds: float | None) -> Finding:
+def _list_gate(gate: Gate, usual_seconds: float | None) -> Finding:
     usual = "" if usual_seconds is None else f"usually takes {usual_seconds:.1f} s, "
     most = f"at most {gate.timeout_seconds} s"
     return skipped(gate.kind.value, f"not run in a dry run; {usual}{most}")

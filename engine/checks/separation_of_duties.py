@@ -20,7 +20,7 @@ def separation_of_duties(request: PromotionRequest, context: PromotionContext) -
         # Beyond the first environment, `promoted_to_source` blocks an artifact without a record.
         return skipped(_NAME, f"no operator promoted it to {context.source}")
     record = context.source_promotion.record
-    promoter = context.directory.known_as(record.operator, record.operator_id)
+    promoter = context.directory.names_of(record.operator, record.operator_id)
     if not promoter.isdisjoint(request.operator.identities):
         return blocked(
             _NAME,

@@ -148,7 +148,7 @@ def _credentials(auth: Node) -> Iterator[Problem]:
 def _identity(root: Node) -> Iterator[Problem]:
     identity = root["identity"]
     yield from _aliases(identity["aliases"])
-    yield from _respelled(identity["groups"])
+    yield from _equal_spellings(identity["groups"])
     embedded = _embedded(root["artifacts.registry.uri"].text)
     users = identity["registry_users.verified"]
     if users.value is True and embedded:
@@ -169,7 +169,7 @@ def _embedded(uri: str | None) -> bool:
 
 def _aliases(aliases: Node) -> Iterator[Problem]:
     """Names that mean two persons, who could then act as each other."""
-    yield from _respelled(aliases)
+    yield from _equal_spellings(aliases)
     people = {canonical_name(person): person for person, _ in aliases.entries}
     owner: dict[str, str] = {}
     for person, names in aliases.entries:
@@ -183,7 +183,7 @@ def _aliases(aliases: Node) -> Iterator[Problem]:
                 yield alias.problem(f"{text} already is another name of {owner[name]}")
 
 
-def _respelled(named: Node) -> Iterator[Problem]:
+def _equal_spellings(named: Node) -> Iterator[Problem]:
     """Names are compared without regard to case, so two spellings would be one entry."""
     seen: dict[str, str] = {}
     for name, entry in named.entries:

@@ -73,13 +73,13 @@ def _environment(environment: Environment) -> Facts:
         "signature": environment.signature,
         "authorization": authorization
         and {
-            "groups": _sorted(authorization.allowed_groups),
-            "operators": _sorted(authorization.allowed_operators),
+            "groups": _sort_names(authorization.allowed_groups),
+            "operators": _sort_names(authorization.allowed_operators),
             "separation_of_duties": authorization.separation_of_duties,
         },
         "approvals": {
             "required": approvals.required,
-            "groups": _sorted(approvals.groups),
+            "groups": _sort_names(approvals.groups),
             "expires_after_seconds": approvals.expires_after_seconds,
             "rollback": approvals.rollback,
         },
@@ -129,13 +129,13 @@ def _verification(verification: Verification | None) -> Facts | None:
 
 
 def _sets(groups: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:
-    return {canonical_name(name): _canonical(members) for name, members in groups.items()}
+    return {canonical_name(name): _normalize(members) for name, members in groups.items()}
 
 
-def _sorted(names: Iterable[str] | None) -> list[str] | None:
-    return None if names is None else _canonical(names)
+def _sort_names(names: Iterable[str] | None) -> list[str] | None:
+    return None if names is None else _normalize(names)
 
 
-def _canonical(names: Iterable[str]) -> list[str]:
+def _normalize(names: Iterable[str]) -> list[str]:
     """Normalize names: their spelling is not a rule."""
     return sorted({canonical_name(name) for name in names})

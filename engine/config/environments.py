@@ -66,7 +66,7 @@ def _gate(
     promotion: Promotion,
     environment: EnvironmentEntry,
 ) -> Gate:
-    shared = _shared(promotion.gate_commands, kind)
+    shared = _shared_command(promotion.gate_commands, kind)
     # The nearest setting wins: by FR-012d an environment overrides the settings of all of them.
     timeout = _first(
         own.timeout_seconds,
@@ -126,7 +126,7 @@ def _entry_or_empty(entry: GateEntry | bool | None) -> GateEntry:
     return entry if isinstance(entry, GateEntry) else GateEntry()
 
 
-def _shared(commands: GateCommands, kind: GateKind) -> GateCommand | None:
+def _shared_command(commands: GateCommands, kind: GateKind) -> GateCommand | None:
     command = {
         GateKind.TESTS: commands.tests,
         GateKind.SECURITY_SCAN: commands.security_scan,

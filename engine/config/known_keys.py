@@ -42,11 +42,11 @@ def home_of(section: tuple[Key, ...], word: str) -> str | None:
     homes = [path for path, key in _tree(ManifestFile, ()) if key == word and path]
     if not homes or here in homes:
         return None
-    nearest = max(homes, key=lambda home: (_shared(home, here), -len(home)))
+    nearest = max(homes, key=lambda home: (_count_shared(home, here), -len(home)))
     return ".".join(nearest)
 
 
-def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+def _count_shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     """Count the first keys that both paths share."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -19,19 +19,19 @@ def unmatched_names(root: Node) -> Iterator[Problem]:
     issuers = [issuer for entry in entries if (issuer := entry["issuer"].text)]
     for environment in root["artifacts.promotion.environments"].items:
         for name in environment["authorization.allowed_operators"].items:
-            yield from _unmatched(name, issuers)
+            yield from _check_name(name, issuers)
     for _, members in root["identity.groups"].entries:
         for name in members.items:
-            yield from _unmatched(name, issuers)
+            yield from _check_name(name, issuers)
     for person, names in root["identity.aliases"].entries:
-        yield from _without_source(names, person, issuers)
+        yield from _check_source(names, person, issuers)
         for name in names.items:
-            yield from _without_source(name, name.text or "", issuers)
+            yield from _check_source(name, name.text or "", issuers)
 
 
-def _unmatched(node: Node, issuers: list[str]) -> Iterator[Problem]:
+def _check_name(node: Node, issuers: list[str]) -> Iterator[Problem]:
     name = node.text or ""
-    yield from _without_source(node, name, issuers)
+    yield from _check_source(node, name, issuers)
     if not name.startswith("oidc:"):
         return
     issuer, mark, subject = name.removeprefix("oidc:").partition("#")
@@ -43,7 +43,7 @@ def _unmatched(node: Node, issuers: list[str]) -> Iterator[Problem]:
         )
 
 
-def _without_source(node: Node, name: str, issuers: list[str]) -> Iterator[Problem]:
+def _check_source(node: Node, name: str, issuers: list[str]) -> Iterator[Problem]:
     if ":" in name and not name.startswith(_SOURCES):
         meant = f"oidc:{issuers[0] if issuers else '<issuer>'}#{name}"
         yield node.problem(

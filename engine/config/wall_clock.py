@@ -1,4 +1,4 @@
-"""Hold exchanges over HTTP to a deadline: httpx bounds each read and write, and not the sum."""
+"""Deadlines for HTTP exchanges: httpx has timeouts for each read and write, but not for all."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,15 +10,16 @@ import httpcore
 import httpx
 
 _local = threading.local()
-# Written at once: after each piece the deadline is looked at again.
+# Writes are split into pieces, and the deadline is checked before each of them.
 _PIECE_BYTES = 64 * 1024
 
 
 @contextmanager
-def until(remaining: Callable[[], float]) -> Iterator[None]:
+def exchange_deadline(remaining: Callable[[], float]) -> Iterator[None]:
     """
-    End reads and writes in this thread, over clients that are `held`, when no seconds are
-    `remaining`: they raise httpx.TimeoutException, however small the pieces are that pass.
+    Set the deadline for exchanges of this thread over clients from `enforce_deadlines`.
+
+    Reads and writes raise httpx.TimeoutException when `remaining` returns no seconds.
     """
     before = getattr(_local, "remaining", None)
     _local.remaining = remaining
@@ -28,16 +29,16 @@ def until(remaining: Callable[[], float]) -> Iterator[None]:
         _local.remaining = before
 
 
-def held(client: httpx.Client) -> httpx.Client:
-    """`client`, whose reads and writes end at the deadline that `until` sets."""
+def enforce_deadlines(client: httpx.Client) -> httpx.Client:
+    """Make `client` end its reads and writes at the deadline of `exchange_deadline`."""
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx.HTTPTransport):
-            # The only way in: httpx offers no network backend of its own choice.
+            # httpx has no public parameter for the network backend.
             transport._pool._network_backend = _Backend(transport._pool._network_backend)
     return client
 
 
-def _left(
+def _remaining_timeout(
     timeout: float | None, late: type[httpcore.TimeoutException] = httpcore.ReadTimeout
 ) -> float | None:
     remaining: Callable[[], float] | None = getattr(_local, "remaining", None)
@@ -54,12 +55,12 @@ class _Stream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(timeout))
+        return self._stream.read(max_bytes, _remaining_timeout(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for start in range(0, len(buffer), _PIECE_BYTES):
             piece = buffer[start : start + _PIECE_BYTES]
-            self._stream.write(piece, _left(timeout, httpcore.WriteTimeout))
+            self._stream.write(piece, _remaining_timeout(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()

@@ -71,7 +71,7 @@ class Context(Facts):
         self.target: Environment = path.environment(request.target)
         self.directory = sources.directory
         self.rights = sources.rights
-        self._asked_at = (
+        self._requested_at = (
             request.asked_at if isinstance(request, PromotionRequest | RollbackRequest) else None
         )
         self._sources = sources
@@ -86,9 +86,9 @@ class Context(Facts):
     def newest_change(self) -> LedgerEntry | None:
         """The newest promotion or rollback of the target, if it is newer than the request."""
         head, state = self.target_head, self.state
-        if self._asked_at is None or head is None or state.sequence is None:
+        if self._requested_at is None or head is None or state.sequence is None:
             return None
-        if state.since is not None and state.since <= self._asked_at:
+        if state.since is not None and state.since <= self._requested_at:
             return None
         return self._sources.ledger.entry(head, state.sequence)
 

@@ -16,7 +16,7 @@ def not_found_error(
     """Build the error for a promotion of `version` to `target`; `repository` has only `tags`."""
     source = path.before(target.name)
     tag = source.tag(version) if source else version.tag
-    near = nearest_versions(version, _published(path, source, tags))
+    near = nearest_versions(version, _versions_in(path, source, tags))
     hint = f"Nearest there: {', '.join(map(str, near))}" if near else "There are no versions"
     published = target.tag(version)
     if source is None and published in tags:
@@ -27,16 +27,16 @@ def not_found_error(
     )
 
 
-def _published(
+def _versions_in(
     path: PromotionPath, source: Environment | None, tags: tuple[Tag, ...]
 ) -> list[Version]:
     """All versions that the source has."""
     wanted = source.name if source else NO_ENVIRONMENT
-    readings = [path.read(tag) or _unpromoted(tag) for tag in tags]
+    readings = [path.read(tag) or _parse_build_tag(tag) for tag in tags]
     return [r.version for r in readings if r and r.environment == wanted and not r.rollback]
 
 
-def _unpromoted(tag: Tag) -> TagReading | None:
+def _parse_build_tag(tag: Tag) -> TagReading | None:
     """Parse a tag that the build pushed: a version without an environment."""
     try:
         return TagReading(Version(tag.name), NO_ENVIRONMENT)

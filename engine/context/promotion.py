@@ -45,7 +45,7 @@ class PromotionContext(Context):
     ) -> None:
         super().__init__(request, path, sources, now, progress, mode)
         self.version = request.version
-        self._asked = request
+        self._request = request
         self.source: Environment | None = path.before(request.target)
 
     @property
@@ -152,7 +152,7 @@ class PromotionContext(Context):
     def impact(self) -> ImpactAnalysis | None:
         """The impact of a return to an older version, if that is allowed."""
         digest = self.state.digest
-        allowed = self._asked.overrides.allow_older and self.older and self.target_record is None
+        allowed = self._request.overrides.allow_older and self.older and self.target_record is None
         if digest is None or not allowed:
             return None
         content = read_content(self.manifest, self._sources.registry.blob)

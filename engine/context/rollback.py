@@ -43,7 +43,7 @@ class RollbackContext(Context):
     ) -> None:
         super().__init__(request, path, sources, now, progress, mode)
         self.version = request.version
-        self._asked = request
+        self._request = request
 
     @property
     def tag(self) -> Tag:

@@ -28,7 +28,7 @@ def record_annotations(record: AnyRecord, room: int = MAX_BYTES) -> dict[str, st
     if _size(whole) <= room:
         return whole
     if "gate_results" in fields:
-        fields["gate_results"] = [_brief(gate) for gate in fields["gate_results"]]
+        fields["gate_results"] = [_shorten_gate(gate) for gate in fields["gate_results"]]
     for name in ("", *_DETAILS):
         if name in fields:
             fields[name] = None
@@ -83,7 +83,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _brief(gate: Mapping[str, Any]) -> dict[str, Any]:
+def _shorten_gate(gate: Mapping[str, Any]) -> dict[str, Any]:
     summary = gate["security_summary"]
     error = gate["error"]
     return {

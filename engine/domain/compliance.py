@@ -25,10 +25,10 @@ def baseline_violations(manifest: Manifest, blob: Callable[[str, int], bytes]) -
     if view.layers is None and view.manifests is None:
         return (f"{manifest.digest.short} lists neither layers nor manifests",)
     layers = [layer for layer in view.layers or () if layer.media_type == COMPILED]
-    return tuple(problem for layer in layers for problem in _compiled(layer, blob))
+    return tuple(problem for layer in layers for problem in _check_compiled_layer(layer, blob))
 
 
-def _compiled(layer: Descriptor, blob: Callable[[str, int], bytes]) -> Iterator[str]:
+def _check_compiled_layer(layer: Descriptor, blob: Callable[[str, int], bytes]) -> Iterator[str]:
     if layer.size > MAX_CONTENT_BYTES:
         yield (
             f"layer {layer.digest[:19]} has {layer.size} bytes, and only {MAX_CONTENT_BYTES} are "
@@ -40,11 +40,11 @@ def _compiled(layer: Descriptor, blob: Callable[[str, int], bytes]) -> Iterator[
     except (ValueError, RecursionError):
         yield f"layer {layer.digest[:19]} has the media type {COMPILED} and is not JSON"
         return
-    if not _enforced(content):
+    if not _passed_enforcement(content):
         yield f"layer {layer.digest[:19]} was compiled with enforcement_result.passed not true"
 
 
-def _enforced(content: Any) -> bool:
+def _passed_enforcement(content: Any) -> bool:
     if not isinstance(content, dict):
         return False
     result = content.get("enforcement_result", {"passed": True})

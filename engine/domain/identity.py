@@ -119,7 +119,7 @@ class Directory:
             )
         own = (*claims.verified_names, claims.id)
         name = self._person_of(own)
-        names = self.known_as(name) | Names(own)
+        names = self.names_of(name) | Names(own)
         return Operator(
             name=name,
             id=claims.id,
@@ -135,7 +135,7 @@ class Directory:
         if not operator.verified:
             return operator
         name = self._person_of((operator.name, *sorted(operator.names)))
-        names = self.known_as(name) | operator.names
+        names = self.names_of(name) | operator.names
         return replace(operator, names=names, groups=operator.claimed | self._groups_of(names))
 
     def members(self, group: str) -> Names:
@@ -149,7 +149,7 @@ class Directory:
         """Resolve a name in a record, which may be older than an alias, to the canonical name."""
         return self.people.get(canonical_name(name), name)
 
-    def known_as(self, *names: str) -> Names:
+    def names_of(self, *names: str) -> Names:
         """Add all other names of the same people to `names`."""
         people = Names(self.person(name) for name in names)
         others = (name for name, person in self.people.items() if person in people)

@@ -25,7 +25,7 @@ def layer_paths(layers: Iterable[Descriptor]) -> dict[str, Descriptor]:
     that differ only in case or Unicode form.
     """
     paths: dict[str, Descriptor] = {}
-    taken = {_folded(MANIFEST_FILE): MANIFEST_FILE}
+    taken = {_fold(MANIFEST_FILE): MANIFEST_FILE}
     for layer in layers:
         path = _path(layer)
         if path in paths and paths[path].digest == layer.digest:
@@ -34,12 +34,12 @@ def layer_paths(layers: Iterable[Descriptor]) -> dict[str, Descriptor]:
         steps = path.split("/")
         for depth in range(1, len(steps)):
             folder = "/".join(steps[:depth])
-            other = taken.setdefault(_folded(folder), f"{folder}/")
+            other = taken.setdefault(_fold(folder), f"{folder}/")
             if other != f"{folder}/":
                 raise _collision(path, other)
-        if _folded(path) in taken:
-            raise _collision(path, taken[_folded(path)])
-        taken[_folded(path)] = path
+        if _fold(path) in taken:
+            raise _collision(path, taken[_fold(path)])
+        taken[_fold(path)] = path
         paths[path] = layer
     return paths
 
@@ -66,7 +66,7 @@ def _is_name(step: str) -> bool:
     return len(step.encode()) <= _MAX_NAME_BYTES
 
 
-def _folded(path: str) -> str:
+def _fold(path: str) -> str:
     """Normalize `path` as file systems do that ignore case and Unicode forms."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
 

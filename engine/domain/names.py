@@ -16,11 +16,11 @@ def canonical_name(name: str) -> str:
     """
     if name[:5].casefold() == _OIDC and "#" in name:
         issuer, _, subject = name.partition("#")
-        return f"{_folded(issuer)}#{normalize('NFC', subject)}"
-    return _folded(name)
+        return f"{_fold(issuer)}#{normalize('NFC', subject)}"
+    return _fold(name)
 
 
-def _folded(name: str) -> str:
+def _fold(name: str) -> str:
     return normalize("NFC", normalize("NFD", name).casefold())
 
 

@@ -66,17 +66,17 @@ class Rights:
 
     def may_operate(self, operator: Operator) -> bool:
         """Whether `operator` may sync, redeliver webhooks, and run gates without promoting."""
-        return operator.verified and _lists(self.operators, operator)
+        return operator.verified and _is_listed(self.operators, operator)
 
     def may_lock(self, operator: Operator) -> bool:
         """Whether `operator` may lock any environment, also without the right to promote."""
-        return operator.verified and _lists(self.lockers, operator)
+        return operator.verified and _is_listed(self.lockers, operator)
 
     def _chosen_by_issuer(self, operator: Operator) -> bool:
         return any(operator.id.startswith(f"oidc:{issuer}#") for issuer in self.issuers)
 
 
-def _lists(listed: Names, operator: Operator) -> bool:
+def _is_listed(listed: Names, operator: Operator) -> bool:
     groups = Names(each for each in listed if _may_be_group(each))
     return bool(operator.names & listed or operator.groups & groups)
 

@@ -143,7 +143,7 @@ class Refusals:
     def _same_person(self, operator: Operator, record: RefusalRecord) -> bool:
         if not operator.verified:
             return not record.identity_verified
-        known = self.runs.directory.known_as(record.operator)
+        known = self.runs.directory.names_of(record.operator)
         return record.identity_verified and operator.name in known
 
     def _keep(self, kind: str, count: int, at: datetime) -> None:

@@ -11,7 +11,7 @@ import httpx
 
 from engine.config.addresses import is_loopback
 from engine.config.field_types import web_url
-from engine.config.wall_clock import until
+from engine.config.wall_clock import exchange_deadline
 from engine.domain.text import printable
 
 # The largest sets of keys in public use take some 20 KiB.
@@ -74,7 +74,7 @@ def _ask(client: httpx.Client, url: str, end: float) -> _Answer:
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             timeout=max(end - time.monotonic(), 0.001),
         )
-        with until(lambda: end - time.monotonic()):
+        with exchange_deadline(lambda: end - time.monotonic()):
             response = client.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
             try:
                 body = _body(response, end)

@@ -12,7 +12,7 @@ from engine.adapters.identity.documents import fetch
 from engine.adapters.identity.issuer import Issuer
 from engine.adapters.identity.token import Token
 from engine.config.proxies import translate_proxy_errors
-from engine.config.wall_clock import held
+from engine.config.wall_clock import enforce_deadlines
 from engine.domain.errors import AuthorizationError, ConfigError
 from engine.domain.identity import Claims
 
@@ -84,7 +84,9 @@ class OidcVerifier:
         with self._lock:
             if self._own_client is None:
                 with translate_proxy_errors():
-                    self._own_client = held(httpx.Client(headers={"User-Agent": "floe"}))
+                    self._own_client = enforce_deadlines(
+                        httpx.Client(headers={"User-Agent": "floe"})
+                    )
             return self._own_client
 
 

@@ -53,8 +53,8 @@ def impact_analysis(
     unread = list(find_uncompared(current, target))
     versions = _versions(undone)
     advice = [
-        *_on_breaking(found, compared=not ours.keys().isdisjoint(theirs)),
-        *_on_the_rest(affected if found or unread else [], unread, versions),
+        *_advice_on_breaking(found, compared=not ours.keys().isdisjoint(theirs)),
+        *_other_advice(affected if found or unread else [], unread, versions),
     ]
     return ImpactAnalysis(
         breaking_changes=append_count((each.line for each in found[:MAX_LINES]), len(found)),
@@ -93,7 +93,7 @@ def _seconds(undone: Sequence[tuple[str, datetime]], now: datetime) -> int | Non
     return None if oldest is None else max(0, int((now - oldest).total_seconds()))
 
 
-def _on_breaking(found: Sequence[BreakingChange], *, compared: bool) -> Iterator[str]:
+def _advice_on_breaking(found: Sequence[BreakingChange], *, compared: bool) -> Iterator[str]:
     yield from (each.advice for each in found[:_MAX_ADVICE])
     if len(found) > _MAX_ADVICE:
         yield f"Check the other {len(found) - _MAX_ADVICE} breaking changes as well"
@@ -103,7 +103,7 @@ def _on_breaking(found: Sequence[BreakingChange], *, compared: bool) -> Iterator
         yield "There was no JSON content to compare: breaking changes are unknown"
 
 
-def _on_the_rest(
+def _other_advice(
     owned: Sequence[str], unread: Sequence[str], versions: Sequence[str]
 ) -> Iterator[str]:
     if owned:

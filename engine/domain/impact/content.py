@@ -119,12 +119,12 @@ class _Reading:
             content = self.blob(layer.digest, layer.size)
         except RegistryAnswerError as error:
             raise _UnreadError(str(error)) from error
-        return _parsed(content)
+        return _parse_json(content)
 
 
-def _parsed(content: bytes) -> JSON:
+def _parse_json(content: bytes) -> JSON:
     try:
-        parsed: JSON = json.loads(content, parse_constant=_no_constant)
+        parsed: JSON = json.loads(content, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise _UnreadError("nested too deeply to be read") from error
     except ValueError as error:
@@ -132,7 +132,7 @@ def _parsed(content: bytes) -> JSON:
     return parsed
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 

@@ -29,9 +29,9 @@ class Step:
     def __str__(self) -> str:
         match self.sort:
             case Sort.KEY:
-                return f".{_quoted(self.text, _AMBIGUOUS_KEY)}"
+                return f".{_quote(self.text, _AMBIGUOUS_KEY)}"
             case Sort.NAME:
-                return f"[{_quoted(self.text, _AMBIGUOUS_NAME)}]"
+                return f"[{_quote(self.text, _AMBIGUOUS_NAME)}]"
             case Sort.EACH:
                 return "[]"
 
@@ -52,9 +52,9 @@ class Path:
             here = here.above
         steps.reverse()
         if len(steps) <= _MAX_STEPS:
-            return _joined(steps)
+            return _join_steps(steps)
         half = _MAX_STEPS // 2
-        return f"{_joined(steps[:half])}…{''.join(map(str, steps[-half:]))}"
+        return f"{_join_steps(steps[:half])}…{''.join(map(str, steps[-half:]))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def find_differences(current: JSON, target: JSON) -> Iterator[Difference]:
         if not new:
             yield Difference(path, None)
             continue
-        if types := _retyped(old, new):
+        if types := _changed_types(old, new):
             yield Difference(path, types)
         inner = [(Path(step, path), ours, theirs) for step, ours, theirs in _pairs(old, new)]
         pending.extend(reversed(inner))
@@ -89,9 +89,9 @@ def find_differences(current: JSON, target: JSON) -> Iterator[Difference]:
 
 def _pairs(old: list[JSON], new: list[JSON]) -> Iterator[tuple[Step, list[JSON], list[JSON]]]:
     """Each step down from `old`, with the values in both; no values in `new` means removed."""
-    theirs = _below(new)
+    theirs = _group_by_step(new)
     holders = {type(value) for value in new}
-    for step, ours in _below(old).items():
+    for step, ours in _group_by_step(old).items():
         found = theirs.get(step, [])
         if not found and step.sort is Sort.EACH:
             # All elements of `new` may have names. An empty list does not tell the element type.
@@ -102,7 +102,7 @@ def _pairs(old: list[JSON], new: list[JSON]) -> Iterator[tuple[Step, list[JSON],
             yield step, ours, found
 
 
-def _below(values: list[JSON]) -> dict[Step, list[JSON]]:
+def _group_by_step(values: list[JSON]) -> dict[Step, list[JSON]]:
     found: dict[Step, list[JSON]] = {}
     for value in values:
         for step, child in _steps(value):
@@ -120,7 +120,7 @@ def _steps(value: JSON) -> Iterator[tuple[Step, JSON]]:
             yield (Step(Sort.EACH) if name is None else Step(Sort.NAME, name)), child
 
 
-def _retyped(old: list[JSON], new: list[JSON]) -> str | None:
+def _changed_types(old: list[JSON], new: list[JSON]) -> str | None:
     before, after = _types(old), _types(new)
     readable = before
     if "int" in before and "float" in after:
@@ -135,10 +135,10 @@ def _types(values: list[JSON]) -> set[str]:
     return found - {"int"} if "float" in found else found
 
 
-def _joined(steps: list[Step]) -> str:
+def _join_steps(steps: list[Step]) -> str:
     return "".join(map(str, steps)).removeprefix(".")
 
 
-def _quoted(text: str, ambiguous: re.Pattern[str]) -> str:
+def _quote(text: str, ambiguous: re.Pattern[str]) -> str:
     short = shorten(text)
     return json.dumps(short, ensure_ascii=False) if ambiguous.search(short) else short

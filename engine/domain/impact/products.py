@@ -14,16 +14,16 @@ def find_products(documents: Iterable[JSON], annotations: Mapping[str, str]) -> 
     """Find products in the JSON `documents` and in the manifest's `annotations`, unsorted."""
     for document in documents:
         if isinstance(document, dict):
-            yield from _named(document)
+            yield from _products_in(document)
             for holder in map(document.get, _HOLDERS):
                 if isinstance(holder, dict):
-                    yield from _named(holder)
+                    yield from _products_in(holder)
     for key, text in annotations.items():
         if key.endswith(_ANNOTATIONS):
             yield from _texts(text)
 
 
-def _named(holder: dict[str, JSON]) -> Iterator[str]:
+def _products_in(holder: dict[str, JSON]) -> Iterator[str]:
     for key in _KEYS:
         yield from _texts(holder.get(key))
     several = holder.get("products")

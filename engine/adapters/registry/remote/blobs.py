@@ -19,7 +19,7 @@ from engine.adapters.registry.remote.connection_errors import never_connected, u
 from engine.adapters.registry.remote.errors import check_stored, codes, expect
 from engine.adapters.registry.remote.messages import STEP_BYTES, Answer, Call, Deadline
 from engine.adapters.registry.remote.session import Session
-from engine.config.wall_clock import until
+from engine.config.wall_clock import exchange_deadline
 from engine.domain.artifact import Digest
 from engine.domain.errors import (
     ContentMissingError,
@@ -183,5 +183,5 @@ def _pieces(call: Call, response: httpx.Response, seconds: float) -> Iterator[by
 
 def _next(chunks: Iterator[bytes], deadline: Deadline) -> bytes:
     """Nothing at the end; httpx.ReadTimeout at the deadline."""
-    with until(lambda: deadline.remaining):
+    with exchange_deadline(lambda: deadline.remaining):
         return next(chunks, b"")

@@ -25,7 +25,7 @@ from engine.adapters.registry.remote.messages import (
     Deadline,
 )
 from engine.config.proxies import translate_proxy_errors
-from engine.config.wall_clock import held, until
+from engine.config.wall_clock import enforce_deadlines, exchange_deadline
 from engine.domain.errors import (
     ConfigError,
     RegistryAnswerError,
@@ -92,7 +92,7 @@ class Transport:
                 # Cookies ignore ports, so one registry's would reach another on the same host.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             )
-        self._client = held(client)
+        self._client = enforce_deadlines(client)
 
     def close(self) -> None:
         self._client.close()
@@ -118,7 +118,7 @@ class Transport:
 
     def _attempt(self, call: Call, deadline: Deadline) -> Answer:
         try:
-            with until(lambda: deadline.remaining):
+            with exchange_deadline(lambda: deadline.remaining):
                 answer = self._exchange(call, deadline)
         except httpx.TransportError as error:
             failure = unreachable(call, error)
