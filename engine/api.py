@@ -77,9 +77,7 @@ class Engine(Runs):
             raise unreachable[0]
         return rows
 
-    def add_published_versions(
-        self, rows: tuple[EnvironmentStatus, ...]
-    ) -> tuple[EnvironmentStatus, ...]:
+    def add_published(self, rows: tuple[EnvironmentStatus, ...]) -> tuple[EnvironmentStatus, ...]:
         """
         Add to `rows` the newest version that the build published into the first environment, if
         nothing was ever promoted there: one listing of the tags. `rows` if they cannot be listed.
@@ -112,16 +110,13 @@ class Engine(Runs):
             state = entry.state if entry else EMPTY
             lock = lock_in_force(place, state, now)
             synced = self.secondaries.standing(entry)
-            return self._add_deployed_version(
-                EnvironmentStatus(place.name, state, digest, lock, synced), entry
-            )
+            row = EnvironmentStatus(place.name, state, digest, lock, synced)
+            return self._with_version(row, entry)
         except RegistryError as error:
             lock = lock_in_force(place, EMPTY, now)
             return EnvironmentStatus(place.name, EMPTY, None, lock, error=error)
 
-    def _add_deployed_version(
-        self, row: EnvironmentStatus, head: LedgerEntry | None
-    ) -> EnvironmentStatus:
+    def _with_version(self, row: EnvironmentStatus, head: LedgerEntry | None) -> EnvironmentStatus:
         """Add the version of a `latest` that deviates from the ledger to `row`."""
         if row.latest is None or not row.deviates:
             return row
@@ -151,8 +146,7 @@ class Engine(Runs):
 
         The ledgers are read on demand; a caller that stops early closes the generator.
         """
-        name = selection.environment
-        names = self.path.names if name is None else (self.path.environment(name).name,)
+        names = [each.name for each in self._environments(selection.environment)]
         return select_entries(self.ledger, names, selection, limit)
 
     def entry(self, environment: str, sequence: int) -> LedgerEntry | None:
@@ -218,7 +212,7 @@ class Engine(Runs):
         Verify the ledgers of one or all environments (FR-026). The report lists all problems;
         RegistryError if the registry cannot be read.
         """
-        names = self.path.names if environment is None else (environment,)
+        names = [each.name for each in self._environments(environment)]
         verification = Verification(
             path=self.path,
             registry=self.registry,
@@ -229,7 +223,7 @@ class Engine(Runs):
             policy_digest=self.policy_digest,
             backend=self.audit_backend,
         )
-        return verification.report([self.path.environment(n).name for n in names], progress)
+        return verification.report(names, progress)
 
     def accept_ledger(self, environment: str) -> None:
         """Accept a ledger that was restored from a backup: forget its newest head seen."""
@@ -240,11 +234,11 @@ class Engine(Runs):
         Copy everything that the secondaries lack, in one or all environments. The report lists
         what could not be repaired; RegistryError if the primary cannot be read.
         """
-        names = self.path.names if environment is None else (environment,)
+        names = [each.name for each in self._environments(environment)]
         repair = Repair(
             self.path, self.registry, self.ledger, self.leases, self.secondaries.mirrors
         )
-        report = repair.report([self.path.environment(name).name for name in names], progress)
+        report = repair.report(names, progress)
         for name in names:
             self._note(report, name)
         return report

@@ -103,7 +103,7 @@ class Board:
     ) -> tuple[EnvironmentStatus, ...]:
         """List tags at most once a minute, since a repository may have thousands."""
         if self._listed_at is None or now - self._listed_at > _LIST_AGAIN:
-            named = self._platform.engine.add_published_versions(rows)
+            named = self._platform.engine.add_published(rows)
             self._versions = {row.name: row.published for row in named if row.published}
             self._listed_at = now
         return tuple(

@@ -56,7 +56,7 @@ def _status(environment: str | None, history: int | None, trace: str, manifest: 
             return server.status(environment, history)
     config = load_config(manifest, os.environ)
     with open_platform(config, needs=()) as engine:
-        rows = engine.add_published_versions(engine.status(environment))
+        rows = engine.add_published(engine.status(environment))
         histories = None
         if history is not None:
             read = [with_history(row, partial(engine.history, row.name, history)) for row in rows]
