@@ -52,7 +52,7 @@ def short(digest: str | None) -> str:
 
 
 def size(count: int) -> str:
-    """Format bytes: Format bytes: `812 B`, `1.4 MiB`."""
+    """Format bytes: `812 B`, `1.4 MiB`."""
     amount, unit = float(count), 0
     while amount >= 1024 and unit < len(_SIZES) - 1:
         amount, unit = amount / 1024, unit + 1

@@ -1,4 +1,4 @@
-"""`make demo`: every command of it ends as it says."""
+"""`make demo`: every command ends with the documented result."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from tests.docs.pages import ROOT
 
 
 @pytest.mark.timeout(400)
-def test_the_demo_ends_as_it_should_and_tells_all_of_it() -> None:
+def test_demo_runs_every_command_and_ends_as_documented() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "demo.run"], cwd=ROOT, capture_output=True, text=True
     )
@@ -38,6 +38,6 @@ def test_the_demo_ends_as_it_should_and_tells_all_of_it() -> None:
 
 
 def _commands(text: str) -> list[str]:
-    """The commands of a transcript and how they ended, with no change's own id."""
+    """Return the commands of a transcript and their exit codes, with change IDs removed."""
     lines = re.findall(r"^\S*\$ .*|^\(exit code .*", text, re.MULTILINE)
     return [re.sub(r"c-[0-9a-f]{8}", "c-…", line) for line in lines]

@@ -1,4 +1,4 @@
-"""`make serve-demo`: what a stranger opens, and what it leaves behind."""
+"""`make serve-demo`: the pages it shows, and a clean end."""
 
 import re
 import signal
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The demo at work, and the address of the change that waits."""
+    """Start the demo, and return the address of the change that waits."""
     command = [sys.executable, "-m", "demo.serve", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -42,7 +42,7 @@ def sign_in(page: Page, place: str, who: str) -> None:
 
 @pytest.mark.requirement("WB-001")
 @pytest.mark.timeout(600)
-def test_there_is_something_of_everything_to_look_at(demo) -> None:
+def test_demo_shows_an_example_of_every_page(demo) -> None:
     url, _, _ = demo[1].partition("/changes/")
     with chromium() as browser, page_of(browser, url) as page:
         sign_in(page, "/", "carol@acme.com")
@@ -54,7 +54,7 @@ def test_there_is_something_of_everything_to_look_at(demo) -> None:
 
 @pytest.mark.requirement("WB-002")
 @pytest.mark.timeout(600)
-def test_whoever_follows_the_words_of_the_demo_approves_as_a_second_person(demo) -> None:
+def test_second_person_of_the_demo_can_approve(demo) -> None:
     url, _, path = demo[1].partition("/changes/")
     with chromium() as browser, page_of(browser, url) as page:
         sign_in(page, f"/changes/{path}", "bob@acme.com")

@@ -1,4 +1,4 @@
-"""`make demo-slack`: what it prints is followed, and it ends with nothing left running."""
+"""`make demo-slack`: its printed instructions work, and it leaves nothing running."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _PATIENCE_SECONDS = 90
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[tuple[subprocess.Popen[str], LocalSlack]]:
-    """The demo at work, and its workspace."""
+    """Start the demo with its workspace."""
     command = [sys.executable, "-m", "demo.slack"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -40,7 +40,7 @@ def demo() -> Iterator[tuple[subprocess.Popen[str], LocalSlack]]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.requirement("SL-001")
-def test_what_the_demo_says_can_be_done(demo) -> None:
+def test_printed_instructions_of_the_demo_work(demo) -> None:
     _, slack = demo
 
     slack.command(ALICE, "/promote v1.2.3 prod")
@@ -56,7 +56,7 @@ def test_what_the_demo_says_can_be_done(demo) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_ctrl_c_ends_the_demo_and_leaves_nothing_running(demo) -> None:
+def test_ctrl_c_ends_the_slack_demo_and_leaves_nothing_running(demo) -> None:
     process, _ = demo
 
     process.send_signal(signal.SIGINT)
@@ -78,7 +78,7 @@ def _called(slack: LocalSlack, ending: str) -> list:
 
 
 def _left_in(folder: Path) -> list[str]:
-    """Processes that work in `folder`."""
+    """List the processes that work in `folder`."""
     left = []
     for entry in Path("/proc").glob("[0-9]*/cwd"):
         try:

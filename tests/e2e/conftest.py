@@ -1,4 +1,4 @@
-"""A Slack with floe beside it, twice: Slack calls floe, and floe connects to Slack."""
+"""A Slack workspace with floe, in both modes: Slack calls floe, and floe connects to Slack."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tests.e2e.workspace import Workspace, workspace
 def slack(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, registry_host: str
 ) -> Iterator[Workspace]:
-    """Of a module: its tests take versions of their own."""
+    """One workspace per module; each test uses its own versions."""
     folder = tmp_path_factory.mktemp("slack")
     repository = f"tests/{folder.name}-{request.param}"
     socket = request.param == "socket"

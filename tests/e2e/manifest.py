@@ -1,10 +1,10 @@
-"""The platform that is promoted end to end, and what verifies it."""
+"""The platform of the end-to-end tests, and its gates."""
 
 from tests.manifests import manifest
 
 
 def slack_manifest(uri: str, channel: str) -> str:
-    # Beside Slack's user group of that name, for whoever comes through another face.
+    # Besides Slack's user group of that name, for people of other interfaces.
     managers = "carol@acme.com"
     return manifest(
         'tests: {command: [sh, gate.sh, "${VERSION}"]}',
@@ -16,7 +16,7 @@ def slack_manifest(uri: str, channel: str) -> str:
     )
 
 
-# Versions of 6 do not pass, those of 7 and 0.7 pass once somebody lets them.
+# Versions 6.x fail; versions 7.x and 0.7 pass once a test releases them.
 GATE = """
 case "$1" in
   v6.*) echo 'burn rate 3.1 > 2.0 & rising <!channel>'; exit 1 ;;

@@ -1,4 +1,4 @@
-"""What people see and press: Slack's page in a real browser, as one person and then another."""
+"""Slack's page in a real browser, used by two people."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def page(slack: Workspace) -> Iterator[Page]:
 
 @pytest.mark.requirement("SL-001")
 @pytest.mark.requirement("SL-003")
-def test_one_person_types_it_and_another_presses_approve(slack: Workspace, page: Page):
+def test_one_person_requests_in_slack_and_another_approves(slack: Workspace, page: Page):
     slack.in_staging("v1.0.0")
     asked_for(page, "/promote v1.0.0 prod")
 
@@ -39,7 +39,7 @@ def test_one_person_types_it_and_another_presses_approve(slack: Workspace, page:
 
 
 @pytest.mark.requirement("SL-003")
-def test_a_rejection_is_written_into_a_form_and_read_in_the_channel(slack: Workspace, page: Page):
+def test_rejection_reason_from_the_form_is_shown_in_the_channel(slack: Workspace, page: Page):
     slack.in_staging("v1.1.0")
     asked_for(page, "/promote v1.1.0 prod")
 
@@ -56,7 +56,7 @@ def test_a_rejection_is_written_into_a_form_and_read_in_the_channel(slack: Works
 
 
 def asked_for(page: Page, command: str) -> None:
-    """Alice types it, and Bob looks at the thread once he is asked."""
+    """Type `command` as Alice, and open the thread as Bob once he is asked."""
     page.goto("/")
     page.get_by_label("Act as").select_option(ALICE)
     composer = page.get_by_placeholder("Message #deploys")

@@ -1,4 +1,4 @@
-"""Ended in the middle, and a Slack in trouble: nothing is said twice and nothing forgotten."""
+"""After a restart or a Slack outage, no message is repeated or lost."""
 
 import signal
 
@@ -16,7 +16,7 @@ def keys(slack, root):
 
 
 @pytest.mark.requirement("SL-005")
-def test_killed_while_gates_run_it_goes_on_where_it_was(slack):
+def test_change_killed_during_its_gates_continues_after_a_restart(slack):
     slack.in_staging("v7.0.0")
     slack.slack.command(ALICE, "/promote v7.0.0 prod")
     slack.root("v7.0.0", "gates 1/2")
@@ -25,14 +25,14 @@ def test_killed_while_gates_run_it_goes_on_where_it_was(slack):
     slack.let("v7.0.0")
     slack.start()
 
-    # The claim of the one that was killed has to run out first.
+    # The claim of the killed worker has to expire first.
     root = slack.root("v7.0.0", "Waiting for approval")
     slack.ask(root)
     assert len(keys(slack, root)) == len(set(keys(slack, root)))
 
 
 @pytest.mark.requirement("SL-005")
-def test_what_waits_is_agreed_to_after_a_restart(slack):
+def test_waiting_change_can_be_approved_after_a_restart(slack):
     slack.in_staging("v4.0.0")
     slack.slack.command(ALICE, "/promote v4.0.0 prod")
     ask = slack.ask(root := slack.root("v4.0.0", "Waiting for approval"))
@@ -48,7 +48,7 @@ def test_what_waits_is_agreed_to_after_a_restart(slack):
 
 
 @pytest.mark.requirement("SL-005")
-def test_what_was_decided_while_it_was_away_is_shown_when_it_is_back(slack):
+def test_decision_made_while_the_server_was_down_is_shown_after_it_starts(slack):
     slack.in_staging("v4.1.0")
     slack.slack.command(ALICE, "/promote v4.1.0 prod")
     root = slack.root("v4.1.0", "Waiting for approval")
@@ -64,7 +64,7 @@ def test_what_was_decided_while_it_was_away_is_shown_when_it_is_back(slack):
 
 
 @pytest.mark.requirement("SL-005")
-def test_slack_in_trouble_delays_what_is_said_and_nothing_else(slack):
+def test_slack_outage_delays_only_messages(slack):
     slack.in_staging("v4.2.0")
     slack.slack.command(ALICE, "/promote v4.2.0 prod")
     ask = slack.ask(root := slack.root("v4.2.0", "Waiting for approval"))
@@ -86,7 +86,7 @@ def test_slack_in_trouble_delays_what_is_said_and_nothing_else(slack):
 
 
 @pytest.mark.requirement("SL-005")
-def test_whoever_cannot_be_looked_up_decides_nothing(slack):
+def test_person_unknown_to_slack_cannot_decide(slack):
     slack.in_staging("v4.3.0")
     slack.slack.command(ALICE, "/promote v4.3.0 prod")
     ask = slack.ask(root := slack.root("v4.3.0", "Waiting for approval"))
@@ -100,7 +100,7 @@ def test_whoever_cannot_be_looked_up_decides_nothing(slack):
 
 @pytest.mark.requirement("SL-005")
 @pytest.mark.parametrize("slack", ["socket"], indirect=True)
-def test_one_start_makes_one_connection(slack):
+def test_one_start_opens_one_connection(slack):
     opened = len(slack.strict.called("apps.connections.open"))
 
     slack.stop()

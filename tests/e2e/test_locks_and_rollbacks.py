@@ -1,4 +1,4 @@
-"""An incident, end to end: stop what comes, go back, let it go on."""
+"""An incident, end to end: lock, roll back, unlock."""
 
 import pytest
 
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def banner(slack, channel, words):
-    """The newest message about a lock, once it says `words`."""
+    """Return the newest message about a lock, once it contains `words`."""
 
     def there():
         everybodys = [m for m in slack.slack.everything(channel) if "ephemeral_to" not in m]
@@ -20,7 +20,7 @@ def banner(slack, channel, words):
 
 
 @pytest.mark.requirement("SL-004")
-def test_a_lock_from_an_incident_stops_promotions_and_is_seen_in_both_places(slack):
+def test_incident_lock_stops_promotions_and_is_shown_in_both_channels(slack):
     slack.in_staging("v2.0.0")
 
     slack.slack.command(BOB, "/lock prod 30m db <!here> failover", channel=INCIDENT)
@@ -43,7 +43,7 @@ def test_a_lock_from_an_incident_stops_promotions_and_is_seen_in_both_places(sla
 
 
 @pytest.mark.requirement("SL-004")
-def test_in_the_thread_of_an_incident_a_mention_locks_and_unlocks(slack):
+def test_mention_in_an_incident_thread_locks_and_unlocks(slack):
     slack.slack.say(BOB, "INC-43: the queue grows", INCIDENT)
     incident = slack.slack.messages(INCIDENT)[-1]
 
@@ -59,7 +59,7 @@ def test_in_the_thread_of_an_incident_a_mention_locks_and_unlocks(slack):
 
 
 @pytest.mark.requirement("SL-001")
-def test_going_back_shows_what_it_undoes_and_then_asks_why(slack):
+def test_rollback_form_shows_the_impact_and_asks_for_a_reason(slack):
     slack.in_staging("v3.0.0", "v3.1.0")
     slack.slack.command(ALICE, "/rollback v3.0.0 staging")
     shown = str(slack.modal("Undoes v3.1.0"))
@@ -75,7 +75,7 @@ def test_going_back_shows_what_it_undoes_and_then_asks_why(slack):
 
 
 @pytest.mark.requirement("SL-002")
-def test_what_runs_where_is_shown_to_whoever_asks(slack):
+def test_status_command_shows_the_running_versions(slack):
     slack.in_staging("v3.2.0")
 
     slack.slack.command(BOB, "/promotions staging")

@@ -1,4 +1,4 @@
-"""From the command to the tag: asked for by one person in Slack, agreed to by another."""
+"""A promotion end to end: requested in Slack by one person, approved by another."""
 
 import pytest
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.mark.requirement("SL-001")
 @pytest.mark.requirement("SL-002")
 @pytest.mark.requirement("SL-003")
-def test_a_promotion_is_verified_told_agreed_to_and_carried_out(slack):
+def test_promotion_is_verified_announced_approved_and_carried_out(slack):
     slack.in_staging("v0.7.0")
 
     slack.slack.command(ALICE, "/promote v0.7.0 staging prod")
@@ -33,7 +33,7 @@ def test_a_promotion_is_verified_told_agreed_to_and_carried_out(slack):
 
     assert f"approved by <@{BOB}>" in block_text(root)
     assert slack.tagged("v0.7.0-prod") == slack.tagged("v0.7.0-dev")
-    # What two gates found, the ask, who approved, and how it ended.
+    # Results of two gates, the request for approval, the approver, and the end.
     thread = slack.thread(root)
     assert len(thread) == 5
     assert "tests" in block_text(thread[1])
@@ -44,7 +44,7 @@ def test_a_promotion_is_verified_told_agreed_to_and_carried_out(slack):
 
 
 @pytest.mark.requirement("SL-003")
-def test_the_requester_and_strangers_may_not_agree(slack):
+def test_requester_and_strangers_cannot_approve(slack):
     slack.in_staging("v1.1.0")
     slack.slack.command(ALICE, "/promote v1.1.0 prod")
     ask = slack.ask(root := slack.root("v1.1.0", "Waiting for approval"))
@@ -61,7 +61,7 @@ def test_the_requester_and_strangers_may_not_agree(slack):
 
 
 @pytest.mark.requirement("SL-003")
-def test_what_a_gate_refuses_is_told_and_nobody_is_asked(slack):
+def test_failed_gate_is_reported_and_no_approval_is_requested(slack):
     slack.in_staging("v6.0.0")
 
     slack.slack.command(ALICE, "/promote v6.0.0 prod")
@@ -75,7 +75,7 @@ def test_what_a_gate_refuses_is_told_and_nobody_is_asked(slack):
 
 
 @pytest.mark.requirement("SL-003")
-def test_a_decision_by_another_face_takes_the_buttons_away(slack):
+def test_decision_in_another_interface_removes_the_buttons(slack):
     slack.in_staging("v1.3.0")
     slack.slack.command(ALICE, "/promote v1.3.0 prod")
     root = slack.root("v1.3.0", "Waiting for approval")
@@ -88,7 +88,7 @@ def test_a_decision_by_another_face_takes_the_buttons_away(slack):
 
 
 @pytest.mark.requirement("SL-003")
-def test_a_rejection_needs_a_reason_which_pings_nobody(slack):
+def test_rejection_requires_a_reason_which_pings_nobody(slack):
     slack.in_staging("v1.4.0")
     slack.slack.command(ALICE, "/promote v1.4.0 prod")
     ask = slack.ask(root := slack.root("v1.4.0", "Waiting for approval"))
@@ -108,7 +108,7 @@ def test_a_rejection_needs_a_reason_which_pings_nobody(slack):
 
 
 @pytest.mark.requirement("SL-005")
-def test_a_click_on_what_is_decided_changes_nothing(slack):
+def test_click_on_a_decided_change_changes_nothing(slack):
     slack.in_staging("v1.5.0")
     slack.slack.command(ALICE, "/promote v1.5.0 prod")
     ask = slack.ask(slack.root("v1.5.0", "Waiting for approval"))
@@ -122,7 +122,7 @@ def test_a_click_on_what_is_decided_changes_nothing(slack):
 
 
 @pytest.mark.requirement("SL-001")
-def test_a_typo_is_answered_to_whoever_made_it_and_starts_nothing(slack):
+def test_typo_is_answered_privately_and_starts_nothing(slack):
     slack.in_staging("v1.6.0")
 
     slack.slack.command(ALICE, "/promote v1.6.0 prd")
@@ -133,7 +133,7 @@ def test_a_typo_is_answered_to_whoever_made_it_and_starts_nothing(slack):
 
 
 @pytest.mark.requirement("SL-001")
-def test_without_arguments_a_form_asks_for_them(slack):
+def test_command_without_arguments_opens_a_form(slack):
     slack.in_staging("v1.7.0")
     slack.slack.command(ALICE, "/promote")
     slack.modal("floe_promote")

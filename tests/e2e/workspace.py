@@ -1,4 +1,4 @@
-"""`floe serve` as it is run, between a real registry and a Slack workspace."""
+"""`floe serve` as operators run it, between a real registry and a Slack workspace."""
 
 import os
 import signal
@@ -40,13 +40,13 @@ from tests.peers.loopback import free_port
 from tests.peers.strict_slack import StrictSlack, strict_slack
 
 ROOT = Path(__file__).parents[2]
-# Slack takes a message per second and channel, and this is not the only thing the machine does.
+# Slack accepts one message per second and channel, and the machine is shared.
 PATIENCE_SECONDS = 90
 
 
 @dataclass
 class Workspace:
-    """`socket`: floe connects to Slack, else Slack calls floe."""
+    """A workspace. With `socket`, floe connects to Slack; otherwise Slack calls floe."""
 
     folder: Path
     registry: str
@@ -59,7 +59,7 @@ class Workspace:
     _server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Returns once it is ready, which in Socket Mode means connected."""
+        """Start the server and wait until it is ready, which in Socket Mode means connected."""
         program = "from cli.main import main; main()"
         command = [sys.executable, "-c", program, "serve", "--port", str(self.port)]
         with (self.folder / "serve.log").open("ab") as log:
@@ -78,7 +78,7 @@ class Workspace:
         return (self.folder / "serve.log").read_text()
 
     def in_staging(self, *versions: str) -> None:
-        """Publish with skopeo and promote by another face, nobody's agreement being needed."""
+        """Publish with skopeo and promote to staging by another interface, without approvals."""
         with self._platform() as (engine, _):
             for version in versions:
                 artifact = image(version.encode())
@@ -90,7 +90,7 @@ class Workspace:
                 assert engine.run(request, NO_PROGRESS).error is None
 
     def let(self, version: str) -> None:
-        """Its gates, which wait for this, pass."""
+        """Let the gates of `version` pass, which wait for this."""
         (self.folder / f"let-{version}").touch()
 
     def reject_elsewhere(self, change_id: str, reason: str) -> None:
@@ -99,7 +99,7 @@ class Workspace:
             platform.changes.reject(change_id, carol, reason, "cli")
 
     def tagged(self, tag: str) -> str | None:
-        """The digest the registry itself gives for `tag`."""
+        """Return the digest of `tag` from the registry itself."""
         accepted = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
         url = f"http://{self.registry}/v2/{self.repository}/manifests/{tag}"
         answer = httpx.head(url, headers=accepted)
@@ -119,23 +119,23 @@ class Workspace:
         return eventually(look, PATIENCE_SECONDS)
 
     def root(self, version: str, words: str, channel: str = DEPLOYS) -> Json:
-        """The message of the change of `version`, once it says `words`."""
+        """Return the card of the change of `version`, once it contains `words`."""
         return self.eventually(lambda: self._root(version, words, channel))
 
     def thread(self, root: Json) -> list[Json]:
         return self.slack.thread(root)
 
     def ask(self, root: Json) -> Json:
-        """The message with the buttons."""
+        """Return the message with the buttons."""
         return self.eventually(lambda: self.part(root, "ask"))
 
     def part(self, root: Json, name: str) -> Json | None:
-        """The message in the thread that is called so."""
+        """Return the message of that name in the thread."""
         key = f"{change_of(root)}:{name}"
         return next((m for m in self.thread(root) if block_ids(m)[0] == key), None)
 
     def told(self, user: str, words: str, channel: str = DEPLOYS) -> str:
-        """What was said to `user` alone, once it has `words` in it."""
+        """Return the private message to `user` that contains `words`."""
 
         def there() -> str | None:
             return next((t for t in self.slack.told(user, channel) if words in t), None)
@@ -143,7 +143,7 @@ class Workspace:
         return self.eventually(there)
 
     def modal(self, words: str) -> Json:
-        """The modal that is open, once it says `words`."""
+        """Return the open modal, once it contains `words`."""
 
         def there() -> Json | None:
             view = self.slack.modal()
@@ -189,7 +189,7 @@ def change_of(root: Json) -> str:
 
 @contextmanager
 def workspace(folder: Path, registry: str, repository: str, *, socket: bool) -> Iterator[Workspace]:
-    """A workspace at work; in the end Slack must have been given nothing it would refuse."""
+    """Run a workspace; at the end, Slack must have received no invalid call."""
     (folder / "gate.sh").write_text(GATE)
     manifest = slack_manifest(f"oci://{registry}/{repository}", DEPLOYS)
     (folder / "manifest.yaml").write_text(manifest)

@@ -1,4 +1,4 @@
-"""What becomes of files: cut short, overwritten, lost, or something else in their place."""
+"""Ways to damage files: truncate, overwrite, delete, or replace them."""
 
 import random
 import sqlite3
@@ -37,14 +37,14 @@ def _another_program(path: Path) -> None:
 
 
 def _head_only(path: Path) -> None:
-    """The first page is whole, and the file as long as before; everything else is zeros."""
+    """Keep the first page and the length, and zero the rest."""
     size = path.stat().st_size
     path.write_bytes(path.read_bytes()[:_PAGE].ljust(size, b"\0"))
 
 
-# To SQLite these are databases that nobody has begun.
+# SQLite takes these for empty databases.
 EMPTY = {"gone": Path.unlink, "nothing": _in_place(b""), "one byte": _in_place(b"S")}
-# In each of these a database is lost whatever is asked of it.
+# In each of these, every query of the database fails.
 LOST = {
     "in the header": _in_place(b"SQLite format 3\0" + b"\x10\x00"),
     "text": _in_place(b"no database " * 500),
@@ -52,7 +52,7 @@ LOST = {
     "a directory": _directory,
     "another program's": _another_program,
 }
-# In these it may take the right question to notice.
+# These may only fail for some queries.
 HURT = {
     "a quarter": _cut(0.25),
     "half": _cut(0.5),
@@ -72,7 +72,7 @@ JSON = {
 
 
 def pages(path: Path, seed: int = 5) -> Iterator[bytes]:
-    """The file of a database with some bytes of one page overwritten, for every page in turn."""
+    """Yield the database file with some bytes of one page overwritten, for each page in turn."""
     whole, chance = path.read_bytes(), random.Random(seed)
     for start in range(0, len(whole), _PAGE):
         at = start + chance.randrange(100, _PAGE // 2)

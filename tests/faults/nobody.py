@@ -1,4 +1,4 @@
-"""Commands of a user who may write nowhere: first where they may, so that all is loaded."""
+"""Run commands as a user without write access, after a permitted run loaded every module."""
 
 import json
 import os

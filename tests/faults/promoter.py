@@ -1,4 +1,4 @@
-"""A process that promotes its share of the versions, one after the other, until it is killed."""
+"""A process that promotes its share of the versions in order, until it is killed."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from engine.domain.overrides import Overrides
 from engine.domain.record import PromotionRecord
 from tests.scenarios.engines import engine_on, promote
 
-# Four processes promote side by side, so that an older version comes after a newer one.
+# Four processes promote side by side, so an older version may follow a newer one.
 ANY_ORDER = Overrides(allow_older=True, reason="promoted side by side")
 
 
@@ -24,7 +24,7 @@ def main(host: str, repository: str, folder: str, *versions: str) -> None:
         host, repository, credentials=anonymous, scheme="http", timeout_seconds=60
     )
     with engine_on(registry, Path(folder), lease_seconds=100) as engine:
-        # The process before this one may have done the first and died before it said so.
+        # The previous process may have promoted the first version and died before it reported it.
         done = versions[:1] if set(versions[:1]) & recorded(engine) else ()
         if done:
             engine.complete_interrupted()

@@ -1,4 +1,4 @@
-"""A file system of a few hundred KiB, and whatever can be wrong with the room on it."""
+"""A file system of a few hundred KiB that can run out of space, or of inodes, or be read-only."""
 
 import errno
 import os
@@ -18,19 +18,19 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class SmallDisk:
-    """`path` is where it is mounted."""
+    """A small disk mounted at `path`."""
 
     path: Path
 
     def fill(self, blocks: int = 0) -> None:
-        """Leave room for `blocks` of 4 KiB, which is what files grow by."""
+        """Leave room for `blocks` of 4 KiB, the unit by which files grow."""
         with (self.path / "ballast").open("wb", buffering=0) as file:
             while _written(file.fileno()):
                 pass
             file.truncate(max(file.tell() // _BLOCK - blocks, 0) * _BLOCK)
 
     def fill_names(self, left: int = 0) -> None:
-        """Leave room for `left` files more, however small."""
+        """Leave room for `left` more files of any size."""
         (self.path / "names").mkdir()
         for number in count():
             try:
@@ -49,7 +49,7 @@ class SmallDisk:
             (self.path / "names").rmdir()
 
     def remount(self, mode: str) -> None:
-        """`ro` or `rw`."""
+        """Remount the disk as `ro` or `rw`."""
         subprocess.run(["mount", "-o", f"remount,{mode}", str(self.path)], check=True)
 
 
@@ -63,7 +63,7 @@ def _written(descriptor: int) -> bool:
 
 @contextmanager
 def small_disk(path: Path, options: str) -> Iterator[SmallDisk]:
-    """PermissionError where this user may not mount anything."""
+    """Mount a small disk; PermissionError if this user may not mount."""
     path.mkdir()
     argv = ["mount", "-t", "tmpfs", "-o", options, "none", str(path)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
@@ -77,7 +77,7 @@ def small_disk(path: Path, options: str) -> Iterator[SmallDisk]:
 
 @contextmanager
 def disk_for(node: pytest.Item, path: Path, options: str = "size=512k") -> Iterator[SmallDisk]:
-    """A small disk for the test `node`; where none may be mounted, the test runs where it may."""
+    """Mount a small disk for the test `node`, or rerun the test where mounting is allowed."""
     try:
         with small_disk(path, options) as disk:
             yield disk

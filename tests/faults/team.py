@@ -1,4 +1,4 @@
-"""Commands of two people, given in this process, whose every answer is what people are owed."""
+"""Commands of two people, run in this process; every answer is checked for a clear message."""
 
 import json
 import os
@@ -36,15 +36,13 @@ artifacts:
 identity:
   oidc: [{issuer: "%(issuer)s", audience: floe, subjects: ["**"]}]
 """
-# Not done: usage or configuration (rights), unavailable, somebody else's, locked, waiting, stale.
+# Refusals: usage or configuration (rights), unavailable, tag conflict, locked, waiting, stale.
 _CODES = {0, 2, 5, 10, 13, 14, 15}
 
 
 @dataclass
 class Team:
-    """
-    Alice asks, Bob approves. `answers` counts what was said, by command and exit code.
-    """
+    """Alice requests, Bob approves. `answers` counts the results by command and exit code."""
 
     folder: Path
     people: Issuer
@@ -67,7 +65,7 @@ class Team:
             oci_layout.write(layout, artifact, f"{version}-dev")
 
     def run(self, *arguments: str, who: str = ALICE) -> Finished:
-        """How it ended: done, or one sentence that names what was refused, and no traceback."""
+        """Run a command; it must succeed, or fail with one clear sentence and no traceback."""
         manifest = str(self.folder / "manifest.yaml")
         ended = CliRunner().invoke(
             floe,
@@ -81,7 +79,7 @@ class Team:
         return finished
 
     def done(self, *arguments: str, who: str = ALICE) -> Finished:
-        """As `run`, for what has to succeed."""
+        """Run a command that must succeed."""
         finished = self.run(*arguments, who=who)
         assert finished.code == 0, (arguments, finished)
         return finished
@@ -90,7 +88,7 @@ class Team:
         return self.run("platform", "promote", version, "--to", target, "--output", "json")
 
     def asked(self, version: str) -> str:
-        """The id of the change that brings `version` to prod, which waits for Bob."""
+        """Request `version` for prod, and return the ID of the change that waits for Bob."""
         waiting = self.promote(version, "prod")
         assert waiting.code == 14, waiting
         return str(waiting.document["change_id"])
@@ -99,19 +97,19 @@ class Team:
         return self.run("platform", "approve", change, "--output", "json", who=BOB)
 
     def running(self, environment: str) -> str | None:
-        """The version it runs; what is followed is what is on record."""
+        """Return the running version; `latest` must match the ledger."""
         shown = self.done("platform", "status", "--env", environment, "--output", "json")
         [row] = shown.document
         assert row["alignment"] in ("aligned", "completing", "empty"), row
         return str(row["version"]) if row["version"] else None
 
     def records(self, environment: str) -> list[str]:
-        """The kinds of its records, newest first."""
+        """Return the kinds of its records, newest first."""
         words = ("platform", "audit", "history", "--env", environment, "--output", "json")
         return [record["kind"] for record in self.done(*words).document["records"]]
 
     def sound(self) -> None:
-        """All ledgers can be believed."""
+        """Verify all ledgers."""
         self.done("platform", "audit", "verify")
 
     def figures(self, what: str) -> None:
@@ -129,7 +127,7 @@ class Team:
             self._is_owed(_sentence(finished))
 
     def _is_owed(self, sentence: str) -> None:
-        """It names where, the fact, and what to do."""
+        """The sentence names the thing, the problem and the fix."""
         if sentence.startswith("There is no change"):
             return
         assert "\n" not in sentence, sentence
@@ -140,7 +138,7 @@ class Team:
 
 
 def _sentence(finished: Finished) -> str:
-    """The only one of it."""
+    """Return the only sentence of the output."""
     if finished.out.startswith("{"):
         return str(json.loads(finished.out)["error"]["message"])
     lines = [line for line in finished.err.splitlines() if not line.startswith(("Trace ID", "…"))]
@@ -152,7 +150,7 @@ def _sentence(finished: Finished) -> str:
 def team_in(
     folder: Path, state: Path, uri: str | None = None, layout: Path | None = None, more: str = ""
 ) -> Iterator[Team]:
-    """A platform whose registry is `uri`, else an image layout at `layout`."""
+    """A platform with the registry `uri`, or with an image layout at `layout`."""
     assert "FLOE_SERVER" not in os.environ
     with issuer() as people:
         team = Team(folder, people, uri or f"oci-layout:{layout or folder / 'registry'}", state)

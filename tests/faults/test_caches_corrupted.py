@@ -1,4 +1,4 @@
-"""Files of the state directory that only save work: damaged, they are made anew."""
+"""Damaged caches of the state directory are rebuilt."""
 
 import sqlite3
 import subprocess
@@ -32,7 +32,7 @@ COPIED = RegistrySync(registry="r.example.com/acme", status="synced")
 
 
 @pytest.mark.parametrize("damage", LOST.values(), ids=LOST)
-def test_outcomes_in_a_damaged_store_are_missing_and_logged(
+def test_damaged_sync_outcome_store_is_logged_and_treated_as_empty(
     tmp_path: Path, damage: Damage, caplog: pytest.LogCaptureFixture
 ) -> None:
     SqliteOutcomes(state_database(tmp_path, kept=0), "registry").note("prod", "record", [COPIED])
@@ -47,7 +47,7 @@ def test_outcomes_in_a_damaged_store_are_missing_and_logged(
 
 
 @pytest.mark.parametrize("damage", LOST.values(), ids=LOST)
-def test_counts_in_a_damaged_store_are_refused(tmp_path: Path, damage: Damage) -> None:
+def test_damaged_rate_counters_refuse_requests(tmp_path: Path, damage: Damage) -> None:
     tally = SqliteTally(state_database(tmp_path, kept=0))
     tally.add("kind", NOON)
     damage(tmp_path / "store.db")
@@ -65,7 +65,7 @@ def team(tmp_path: Path) -> Iterator[Team]:
 
 
 def near(team: Team) -> list[str]:
-    """The kinds of records the page has near."""
+    """Return the kinds of records in the page's local copy."""
     config = load_config(team.folder / "manifest.yaml", {})
     with open_platform(config) as engine, open_records(config, engine) as records:
         assert records.refresh(), records.errors
@@ -73,21 +73,21 @@ def near(team: Team) -> list[str]:
 
 
 @pytest.mark.parametrize("damage", ANY_FILE.values(), ids=ANY_FILE)
-def test_the_records_kept_for_the_page_are_read_anew(team: Team, damage: Damage) -> None:
+def test_damaged_record_copy_is_rebuilt(team: Team, damage: Damage) -> None:
     assert near(team) == ["promotion"]
     damage(team.state / "records.db")
 
     assert near(team) == ["promotion"]
 
 
-def test_a_directory_in_the_place_of_records_is_not_taken_away(team: Team) -> None:
+def test_directory_in_place_of_the_record_copy_is_not_deleted(team: Team) -> None:
     (team.state / "records.db").mkdir()
 
     with pytest.raises(StoreUnavailableError, match=r"records\.db is a directory: move it away"):
         near(team)
 
 
-def test_records_altered_in_any_page_are_read_anew_or_the_page_says_so(team: Team) -> None:
+def test_record_copy_with_a_damaged_page_is_rebuilt_or_reported(team: Team) -> None:
     assert near(team) == ["promotion"]
     path, anew, said = team.state / "records.db", 0, 0
     whole = path.read_bytes()
@@ -108,7 +108,7 @@ def test_records_altered_in_any_page_are_read_anew_or_the_page_says_so(team: Tea
 
 @dataclass
 class Signer:
-    """Stands in for a signer's verdict, and counts how often it is asked for."""
+    """Stands in for a signature verification, and counts the calls."""
 
     asked: int = 0
     verification_digest: str = "sha256:settings"
@@ -124,7 +124,7 @@ class Signer:
 @pytest.mark.parametrize(
     "value", ["", "{", "[]", '{"mode": "off"}', "[" * 9000, b"\xff\xfe", 3, None]
 )
-def test_a_verdict_that_was_altered_is_not_believed(
+def test_altered_verification_result_is_ignored(
     place_registry: RegistryReader, tmp_path: Path, value: object
 ) -> None:
     signer, manifest = Signer(), image(b"signed").manifest
@@ -147,9 +147,7 @@ def place_registry(team: Team) -> Iterator[RegistryReader]:
 
 
 @pytest.mark.parametrize("damage", LOST.values(), ids=LOST)
-def test_a_damaged_store_of_the_bot_is_said_with_what_is_lost(
-    tmp_path: Path, damage: Damage
-) -> None:
+def test_damaged_bot_store_is_reported_with_the_loss(tmp_path: Path, damage: Damage) -> None:
     BotStore(tmp_path).close()
     damage(tmp_path / "bot.db")
 
@@ -161,7 +159,7 @@ def test_a_damaged_store_of_the_bot_is_said_with_what_is_lost(
     assert "move it away" in sentence or "state.dir at a local directory of floe's own" in sentence
 
 
-def test_a_store_somebody_holds_for_long_is_said_to_be_busy(tmp_path: Path) -> None:
+def test_locked_store_is_reported_as_busy(tmp_path: Path) -> None:
     holder = (
         "import sqlite3, sys\n"
         "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"

@@ -1,4 +1,4 @@
-"""The connection dies at any one write of a promotion: the same command again completes it."""
+"""A promotion whose connection dies at any write is completed by repeating the command."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ Opener = Callable[..., DistributionRegistry]
 
 @contextmanager
 def prepared(behaviour: Behaviour, opened: Opener, folder: Path) -> Iterator[FakeRegistry]:
-    """A registry whose staging runs v1.0.0, with v2.0.0 in dev."""
+    """A registry with v1.0.0 in staging and v2.0.0 in dev."""
     with FakeRegistry(behaviour) as fake:
         fake.hold(REPOSITORY, OLD, "v1.0.0-dev")
         fake.hold(REPOSITORY, NEW, "v2.0.0-dev")
@@ -42,13 +42,13 @@ def prepared(behaviour: Behaviour, opened: Opener, folder: Path) -> Iterator[Fak
 
 @contextmanager
 def restarted(fake: FakeRegistry, opened: Opener, folder: Path) -> Iterator[Engine]:
-    """A process that knows nothing of those before it, and does not wait long."""
+    """Open an engine without the memory of earlier processes and with short timeouts."""
     with engine_on(opened(fake.host, pauses=SOON), folder) as engine:
         yield engine
 
 
 def listed(fake: FakeRegistry) -> list[str]:
-    """The records an outsider finds attached to v2.0.0."""
+    """List the records that another client finds attached to v2.0.0."""
     repository = fake.repository(REPOSITORY)
     if fake.behaviour.referrers_api:
         found = [
@@ -74,7 +74,7 @@ def assert_as_if_undisturbed(engine: Engine, fake: FakeRegistry, before: Reposit
         f"sha256-{NEW.manifest.digest.hex}",
     }
     assert before.manifests.keys() <= repository.manifests.keys()
-    # Of an upload that came to nothing the session ends; nothing that is there goes.
+    # The session of an abandoned upload may end; existing content must stay.
     assert [r for r in fake.seen("DELETE") if "/blobs/uploads/" not in r.path] == []
     newest, oldest = engine.history("staging")
     assert isinstance(newest.record, PromotionRecord)
@@ -87,14 +87,14 @@ def assert_as_if_undisturbed(engine: Engine, fake: FakeRegistry, before: Reposit
 @pytest.mark.requirement("NFR-004")
 @pytest.mark.parametrize("when", Cut)
 @pytest.mark.parametrize(("behaviour", "number"), WRITES)
-def test_a_process_that_dies_at_a_write_is_followed_by_one_that_completes(
+def test_promotion_killed_at_a_write_is_completed_by_the_next_process(
     behaviour: Behaviour, number: int, when: Cut, opened: Opener, tmp_path: Path
 ) -> None:
     with prepared(behaviour, opened, tmp_path) as fake:
         repository = fake.repository(REPOSITORY)
         before = Repository(manifests=dict(repository.manifests), tags=dict(repository.tags))
         fake.cut_write(number, when, then_gone=True)
-        # Only where the last write is the one that lists the record has all been done before.
+        # Only if the last write is the one that lists the record, every effect is already in place.
         with restarted(fake, opened, tmp_path) as engine, suppress(RegistryError):
             promote(engine, "v2.0.0", "staging")
         fake.back()
@@ -112,7 +112,7 @@ def test_a_process_that_dies_at_a_write_is_followed_by_one_that_completes(
 @pytest.mark.requirement("NFR-004")
 @pytest.mark.parametrize("when", Cut)
 @pytest.mark.parametrize("number", range(1, 8))
-def test_a_connection_that_breaks_once_is_not_even_noticed(
+def test_one_broken_connection_is_retried(
     number: int, when: Cut, opened: Opener, tmp_path: Path
 ) -> None:
     with prepared(FALLBACK, opened, tmp_path) as fake:
@@ -128,7 +128,7 @@ def test_a_connection_that_breaks_once_is_not_even_noticed(
 
 
 @pytest.mark.requirement("NFR-004")
-def test_what_somebody_else_completes_has_one_committed_record(
+def test_promotion_completed_by_another_operator_has_one_committed_record(
     opened: Opener, tmp_path: Path
 ) -> None:
     with prepared(FALLBACK, opened, tmp_path) as fake:
@@ -147,7 +147,7 @@ def test_what_somebody_else_completes_has_one_committed_record(
 
 
 @pytest.mark.requirement("NFR-004")
-def test_a_committed_record_whose_latest_is_old_is_completing_until_it_is_repeated(
+def test_committed_record_with_an_old_latest_is_completing_until_repeated(
     opened: Opener, tmp_path: Path
 ) -> None:
     with prepared(FALLBACK, opened, tmp_path) as fake:
@@ -172,7 +172,7 @@ def test_a_committed_record_whose_latest_is_old_is_completing_until_it_is_repeat
     assert len(entries) == 2
 
 
-def test_a_registry_that_is_away_before_the_first_write_is_left_as_it_was(
+def test_registry_lost_before_the_first_write_stays_unchanged(
     opened: Opener, tmp_path: Path
 ) -> None:
     with prepared(FALLBACK, opened, tmp_path) as fake:

@@ -1,4 +1,4 @@
-"""kill -9 at any moment of a promotion on a real registry: the same command again completes it."""
+"""A promotion killed with kill -9 on a real registry is completed by repeating the command."""
 
 import random
 import subprocess
@@ -29,7 +29,7 @@ def tags_of(host: str, repository: str) -> set[str]:
 
 
 def await_tag(host: str, repository: str, tag: str, process: "subprocess.Popen[bytes]") -> None:
-    """Until `tag` is there, or whoever would write it is not."""
+    """Wait until `tag` exists or the process that writes it ended."""
     with httpx.Client(headers={"Accept": IMAGE_MANIFEST}) as client:
         url = f"http://{host}/v2/{repository}/manifests/{tag}"
         while process.poll() is None and client.head(url).status_code != httpx.codes.OK:
@@ -37,7 +37,7 @@ def await_tag(host: str, repository: str, tag: str, process: "subprocess.Popen[b
 
 
 @pytest.mark.requirement("NFR-004")
-def test_a_killed_promotion_is_completed_by_repeating_it(
+def test_killed_promotion_is_completed_by_repeating_it(
     registry_host: str,
     repository: str,
     opened: Callable[..., DistributionRegistry],
@@ -79,7 +79,9 @@ def test_a_killed_promotion_is_completed_by_repeating_it(
 def assert_whole(
     registry: DistributionRegistry, folder: Path, artifacts: dict[str, Artifact]
 ) -> None:
-    """One linked record and one listing for every version, in order, and `latest` at the last."""
+    """
+    Each version has one linked record and one listing, in order, and `latest` is the last one.
+    """
     with engine_on(registry, folder) as engine:
         chain = engine.history("staging", limit=100)
         staging = engine.status()[1]

@@ -1,4 +1,4 @@
-"""A full disk under the state directory: done, or one sentence, and repeating completes."""
+"""A full disk under the state directory: commands succeed, or fail clearly and can be repeated."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.faults.test_caches_corrupted import Signer
 
 pytestmark = pytest.mark.requirement("NFR-004")
 _WEBHOOK = 'webhooks: [{url: "http://127.0.0.1:9/gone", retry_count: 0, timeout_seconds: 1}]'
-# Blocks left: from none to where every command has what it needs.
+# Blocks left: from none to enough for every command.
 MOMENTS = range(25)
 
 
@@ -32,7 +32,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallDisk]:
 def team(
     request: pytest.FixtureRequest, disk: SmallDisk, tmp_path: Path, repository: str
 ) -> Iterator[Team]:
-    """Its registry has room; leases of the remote one lie in the state directory."""
+    """The registry has room; its leases are in the state directory."""
     uri = None
     if request.param == "remote":
         uri = f"oci://{request.getfixturevalue('registry_host')}/{repository}"
@@ -41,17 +41,19 @@ def team(
         built.figures(f"state directory, {request.param}")
 
 
-def anew(team: Team) -> None:
-    """Nothing is there yet, so that everything has to be made."""
+def delete_state(team: Team) -> None:
+    """Delete the state, so the next command has to create all of it."""
     shutil.rmtree(team.state, ignore_errors=True)
 
 
-def test_a_promotion_with_any_room_left_is_done_or_repeated(team: Team, disk: SmallDisk) -> None:
+def test_promotion_with_little_space_succeeds_or_can_be_repeated(
+    team: Team, disk: SmallDisk
+) -> None:
     moments = MOMENTS[:8]
     for blocks in moments:
         version = f"v1.0.{blocks}"
         team.push(version)
-        anew(team)
+        delete_state(team)
         disk.fill(blocks)
 
         tried = team.promote(version)
@@ -67,11 +69,13 @@ def test_a_promotion_with_any_room_left_is_done_or_repeated(team: Team, disk: Sm
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 3, 8])
-def test_whatever_is_asked_for_is_answered(team: Team, disk: SmallDisk, blocks: int) -> None:
+def test_every_command_answers_clearly_with_little_space(
+    team: Team, disk: SmallDisk, blocks: int
+) -> None:
     for version in ("v1.0.0", "v2.0.0"):
         team.push(version)
         assert team.promote(version).code == 0
-    anew(team)
+    delete_state(team)
     disk.fill(blocks)
 
     team.run("platform", "lock", "--env", "staging", "--reason", "full")
@@ -89,14 +93,14 @@ def test_whatever_is_asked_for_is_answered(team: Team, disk: SmallDisk, blocks: 
     team.sound()
 
 
-def test_an_approval_with_any_room_left_is_carried_out_or_repeated(
+def test_approval_with_little_space_takes_effect_or_can_be_repeated(
     team: Team, disk: SmallDisk
 ) -> None:
     done = []
     for blocks in MOMENTS[::3]:
         version = f"v1.0.{blocks}"
         team.push(version)
-        anew(team)
+        delete_state(team)
         assert team.promote(version).code == 0
         disk.fill(blocks)
         asked = team.promote(version, "prod")
@@ -121,7 +125,7 @@ def test_an_approval_with_any_room_left_is_carried_out_or_repeated(
     team.sound()
 
 
-def test_a_good_verdict_that_cannot_be_remembered_is_good_all_the_same(
+def test_verification_result_that_cannot_be_cached_still_counts(
     disk: SmallDisk, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry, signer = LayoutRegistry.create(tmp_path / "registry"), Signer()

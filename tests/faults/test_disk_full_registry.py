@@ -1,4 +1,4 @@
-"""A full disk under an image layout or an audit backend: nothing is half in effect."""
+"""A full disk under an image layout or an audit backend leaves no partial effect."""
 
 import shutil
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def embedded(disk: SmallDisk, tmp_path: Path) -> Iterator[Team]:
 
 @pytest.fixture(params=BACKENDS)
 def audited(request: pytest.FixtureRequest, disk: SmallDisk, tmp_path: Path) -> Iterator[Team]:
-    """Only what keeps copies of the records is on the disk."""
+    """Only the audit backend is on the disk."""
     more = BACKENDS[request.param] % disk.path
     with team_in(tmp_path, tmp_path / "state", more=more) as built:
         yield built
@@ -40,9 +40,9 @@ def audited(request: pytest.FixtureRequest, disk: SmallDisk, tmp_path: Path) -> 
 
 
 def try_and_repeat(team: Team, disk: SmallDisk, moments: range) -> list[tuple[bool, bool]]:
-    """
-    A promotion with each number of blocks left, then again with room; whether it was said to be
-    done, and whether it was on record, before it was repeated.
+    """Promote with each number of blocks left, then again with room.
+
+    Yield whether the first attempt reported success, and whether it was on record.
     """
     ends = []
     for blocks in moments:
@@ -65,7 +65,7 @@ def try_and_repeat(team: Team, disk: SmallDisk, moments: range) -> list[tuple[bo
     return ends
 
 
-def test_a_layout_with_any_room_left_takes_a_promotion_or_can_take_it_again(
+def test_promotion_to_a_layout_with_little_space_succeeds_or_can_be_repeated(
     embedded: Team, disk: SmallDisk
 ) -> None:
     ends = try_and_repeat(embedded, disk, range(16))
@@ -75,7 +75,7 @@ def test_a_layout_with_any_room_left_takes_a_promotion_or_can_take_it_again(
     embedded.sound()
 
 
-def test_a_full_layout_is_still_read_and_takes_everything_once_there_is_room(
+def test_full_layout_can_be_read_and_accepts_writes_once_there_is_room(
     embedded: Team, disk: SmallDisk
 ) -> None:
     for version in ("v1.0.0", "v2.0.0"):
@@ -98,7 +98,7 @@ def test_a_full_layout_is_still_read_and_takes_everything_once_there_is_room(
     embedded.sound()
 
 
-def test_a_full_audit_backend_stops_a_change_before_it_takes_effect(
+def test_full_audit_backend_stops_a_change_before_it_takes_effect(
     audited: Team, disk: SmallDisk
 ) -> None:
     ends = try_and_repeat(audited, disk, range(0, 20, 2))
@@ -108,7 +108,7 @@ def test_a_full_audit_backend_stops_a_change_before_it_takes_effect(
     audited.sound()
 
 
-def test_a_full_audit_backend_stops_locks_and_approvals_until_there_is_room(
+def test_full_audit_backend_stops_locks_and_approvals_until_there_is_room(
     audited: Team, disk: SmallDisk
 ) -> None:
     audited.push("v1.0.0")

@@ -1,4 +1,6 @@
-"""A running server whose state directory is full: Slack, the page and clients are told, once."""
+"""
+A server with a full state directory reports failures once in Slack, on the page and to clients.
+"""
 
 import sqlite3
 import subprocess
@@ -29,7 +31,7 @@ _FULL = "the disk is full: free some space and repeat"
 
 @pytest.fixture
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallDisk]:
-    """Where the state is; its registry has room."""
+    """The disk of the state; the registry has room."""
     with disk_for(request.node, tmp_path / ".floe", "size=4m") as mounted:
         yield mounted
 
@@ -39,7 +41,7 @@ def in_state(stage: Stage, version: str, state: ChangeState) -> list[Change]:
 
 
 def repeated(stage: Stage, version: str, state: ChangeState, ask: Callable[[], object]) -> Change:
-    """The change of `version` once it is in `state`; people ask again when nothing happens."""
+    """Return the change of `version` in `state`, and ask again while nothing happens."""
     asked = time.monotonic()
 
     def look() -> Change | None:
@@ -52,7 +54,7 @@ def repeated(stage: Stage, version: str, state: ChangeState, ask: Callable[[], o
     return stage.eventually(look, 60)
 
 
-def test_what_slack_asks_for_on_a_full_disk_is_refused_or_done_and_told_once(
+def test_slack_request_on_a_full_disk_is_refused_or_done_and_reported_once(
     disk: SmallDisk, tmp_path: Path
 ) -> None:
     not_kept = 0
@@ -82,16 +84,16 @@ def test_what_slack_asks_for_on_a_full_disk_is_refused_or_done_and_told_once(
                 ChangeState.PROMOTED,
                 partial(stage.click, "floe_approve", change.id, BOB),
             )
-            stage.eventually(partial(told, stage, done, "end"), 60)
+            stage.eventually(partial(posts, stage, done, "end"), 60)
 
-            assert [len(told(stage, done, part)) for part in ("root", "ask", "end")] == [1, 1, 1]
+            assert [len(posts(stage, done, part)) for part in ("root", "ask", "end")] == [1, 1, 1]
         prod = stage.platform.engine.history("prod", 100)
         print(f"Slack on a full disk: {not_kept} refused, {len(prod)} promoted")
         assert len(prod) == 5
         assert not_kept
 
 
-def test_what_was_accepted_and_could_not_be_answered_is_taken_up_again(
+def test_accepted_request_whose_answer_failed_is_resumed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with stage_in(tmp_path) as stage, closing(sqlite3.connect(tmp_path / ".floe/bot.db")) as db:
@@ -105,12 +107,12 @@ def test_what_was_accepted_and_could_not_be_answered_is_taken_up_again(
         assert ["v9.9.9" in text for text in stage.private_texts(ALICE_IN_SLACK)] == [True]
 
 
-def told(stage: Stage, change: Change, part: str) -> list[object]:
-    """The messages about `part` of a change that stand in Slack."""
+def posts(stage: Stage, change: Change, part: str) -> list[object]:
+    """Return the Slack messages about `part` of a change."""
     return [m for m in stage.slack.messages if block_ids(m)[0] == f"{change.id}:{part}"]
 
 
-def test_clients_of_a_server_on_a_full_disk_are_told_and_may_repeat(
+def test_client_on_a_full_disk_gets_an_error_and_can_repeat(
     disk: SmallDisk, tmp_path: Path
 ) -> None:
     registry = tmp_path / "registry"
@@ -141,7 +143,7 @@ def ask(server: Serving, path: str) -> int:
     return httpx.get(f"{server.url}/{path}", timeout=60).status_code
 
 
-def test_a_server_does_not_start_on_a_full_disk_and_says_why(
+def test_server_does_not_start_on_a_full_disk_and_names_the_reason(
     disk: SmallDisk, tmp_path: Path
 ) -> None:
     oci_layout.write(tmp_path / "registry", image(b"one"), "v1.0.0-dev")

@@ -1,4 +1,4 @@
-"""A state directory that is read-only, belongs to others, or has no room for one file more."""
+"""A state directory that is read-only, belongs to another user, or has no inodes left."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def team(
         built.figures(f"refused, {request.param}")
 
 
-def test_a_read_only_state_directory_is_said_to_be_one(team: Team, disk: SmallDisk) -> None:
+def test_read_only_state_directory_is_named_in_the_error(team: Team, disk: SmallDisk) -> None:
     change = team.asked("v1.0.0")
     disk.remount("ro")
 
@@ -64,7 +64,7 @@ def test_a_read_only_state_directory_is_said_to_be_one(team: Team, disk: SmallDi
     team.sound()
 
 
-def test_with_room_for_few_files_more_everything_is_done_or_repeated(
+def test_commands_with_few_inodes_left_succeed_or_can_be_repeated(
     team: Team, disk: SmallDisk
 ) -> None:
     for left in range(7):
@@ -94,13 +94,15 @@ def test_with_room_for_few_files_more_everything_is_done_or_repeated(
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """A directory that any user may enter, which those of pytest are not."""
+    """A directory that any user may enter, unlike those of pytest."""
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         yield Path(directory)
 
 
-def test_who_may_not_write_is_told_so_and_reads_all_the_same(public: Path, tmp_path: Path) -> None:
+def test_user_without_write_access_gets_a_clear_error_and_can_read(
+    public: Path, tmp_path: Path
+) -> None:
     commands = [
         "platform lock --env staging --reason denied",
         "platform promote v1.0.0 --to prod",
@@ -139,6 +141,6 @@ def test_who_may_not_write_is_told_so_and_reads_all_the_same(public: Path, tmp_p
 
 
 def _take_rights(folder: Path) -> None:
-    """Everything may be read, and nothing be written."""
+    """Make `folder` readable and not writable."""
     for path in folder.rglob("*"):
         path.chmod(0o555 if path.is_dir() else 0o444)

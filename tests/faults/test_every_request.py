@@ -1,4 +1,4 @@
-"""Whatever goes wrong at any one request: success, or one sentence and a command to repeat."""
+"""A failure of any one request ends in success, or in one sentence and a repeatable command."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.scenarios.engines import Told, promote
 from tests.scenarios.verbs import lock, roll_back, unlock
 
 NAMES = list(TROUBLES)
-# What is served then is not what was written, and the audit is there to say so.
+# The registry then serves other bytes than were written, which the audit finds.
 _CONTENT = {"altered", "misnamed"}
 LOOKED_AT = ["403", "405", "moved", "gone", "halved always", "packed", "altered", "500 twice"]
 
@@ -33,7 +33,7 @@ def twins(
 
 @pytest.mark.requirement("NFR-004")
 @pytest.mark.parametrize("name", NAMES)
-def test_a_promotion_that_fails_at_any_request_is_completed_by_repeating_it(
+def test_promotion_with_any_failed_request_is_completed_by_repeating_it(
     twins: Twins, name: str
 ) -> None:
     trouble, tried = TROUBLES[name], 0
@@ -57,7 +57,7 @@ def test_a_promotion_that_fails_at_any_request_is_completed_by_repeating_it(
 
 @pytest.mark.requirement("NFR-004")
 @pytest.mark.parametrize("name", NAMES[::2])
-def test_a_rollback_that_fails_at_any_request_is_completed_by_repeating_it(
+def test_rollback_with_any_failed_request_is_completed_by_repeating_it(
     twins: Twins, name: str
 ) -> None:
     trouble = TROUBLES[name]
@@ -78,9 +78,7 @@ def test_a_rollback_that_fails_at_any_request_is_completed_by_repeating_it(
 
 @pytest.mark.requirement("NFR-004")
 @pytest.mark.parametrize("name", NAMES[1::2])
-def test_a_lock_that_fails_at_any_request_is_completed_by_repeating_it(
-    twins: Twins, name: str
-) -> None:
+def test_lock_with_any_failed_request_is_completed_by_repeating_it(twins: Twins, name: str) -> None:
     trouble = TROUBLES[name]
     for number in twins.each_request(sparse(trouble), first=1 + NAMES.index(name) % 6):
         twins.tried(lambda engine: lock(engine).error)
@@ -96,9 +94,7 @@ def test_a_lock_that_fails_at_any_request_is_completed_by_repeating_it(
 
 
 @pytest.mark.parametrize("name", LOOKED_AT)
-def test_status_and_audit_say_that_they_could_not_look_or_what_there_is(
-    twins: Twins, name: str
-) -> None:
+def test_status_and_audit_report_failed_reads_or_the_true_state(twins: Twins, name: str) -> None:
     trouble = TROUBLES[name]
     for version in ("v1.0.0", "v2.0.0"):
         twins.push(version)
@@ -123,5 +119,5 @@ def test_status_and_audit_say_that_they_could_not_look_or_what_there_is(
 
 
 def sparse(trouble: Trouble) -> Trouble:
-    """Every sixth request: beside a promotion, which is written and read in the same way."""
+    """Fail every sixth request: a promotion tests the same reads and writes fully."""
     return Trouble(trouble.way, trouble.times, 6, trouble.survived, trouble.lies)

@@ -1,4 +1,4 @@
-"""kill -9 at random moments of many promotions by four processes: one record for each of them."""
+"""Four processes killed at random during many promotions leave one record for each promotion."""
 
 import os
 import random
@@ -18,7 +18,7 @@ from tests.faults.troubled import Opened
 from tests.peers import raw
 from tests.scenarios.engines import Told, engine_on
 
-# FLOE_TEST_PROMOTIONS=24 for a look at it.
+# Set FLOE_TEST_PROMOTIONS=24 for a quick run.
 PROMOTIONS = int(os.environ.get("FLOE_TEST_PROMOTIONS", "200"))
 PROCESSES = 4
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Crowd:
-    """Four promoters; one that is killed is started again with the same share."""
+    """Four promoters; a killed one is restarted with the same share."""
 
     arguments: tuple[str, str, str]
     versions: list[str]
@@ -49,12 +49,12 @@ class Crowd:
             )
 
     def done(self) -> int:
-        """Promotions somebody was told of; a killed process may have made one more."""
+        """Return the reported promotions; a killed process may have made one more."""
         logs = [self.folder / f"{share}.log" for share in range(PROCESSES)]
         return sum(log.read_bytes().count(b"\n") for log in logs)
 
     def disturb(self) -> None:
-        """Kill one process now and then, until all have ended by themselves."""
+        """Kill a process now and then, until all have finished."""
         for share in range(PROCESSES):
             self.start(share)
         told_at_kill = 0
@@ -77,7 +77,7 @@ class Crowd:
 
 @pytest.mark.timeout(600)
 @pytest.mark.requirement("NFR-004")
-def test_whoever_is_killed_no_promotion_is_lost_or_counted_twice(
+def test_killed_processes_lose_no_promotion_and_count_none_twice(
     registry_host: str, repository: str, opened: Opened, tmp_path: Path
 ) -> None:
     versions = [f"v1.0.{number}" for number in range(PROMOTIONS)]

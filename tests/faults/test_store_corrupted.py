@@ -1,4 +1,4 @@
-"""A damaged state directory: what is evidence is refused, what is a cache is made anew."""
+"""A damaged state directory: evidence is refused, caches are rebuilt."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ _BACK = ("platform", "rollback", "v1.0.0", "--env", "staging", "--reason", "dama
 
 
 class Hurt:
-    """A platform with a change to prod that waits, whose state is put back at will."""
+    """A platform with a change to prod that waits; its state can be restored at any time."""
 
     def __init__(self, team: Team) -> None:
         self.team = team
@@ -37,7 +37,7 @@ class Hurt:
         shutil.copytree(self._whole, self.team.state)
 
     def works_without(self) -> None:
-        """Everything that rests on the registry alone."""
+        """Assert that everything works that needs only the registry."""
         for words in (_LOCK, _UNLOCK, _BACK):
             self.team.done(*words)
         assert self.team.running("staging") == "v1.0.0"
@@ -54,9 +54,7 @@ def hurt(tmp_path: Path) -> Iterator[Hurt]:
 
 
 @pytest.mark.parametrize("damage", LOST.values(), ids=LOST)
-def test_a_lost_store_is_refused_by_what_needs_it_and_by_nothing_else(
-    hurt: Hurt, damage: Damage
-) -> None:
+def test_lost_store_is_refused_only_by_commands_that_need_it(hurt: Hurt, damage: Damage) -> None:
     damage(hurt.store)
 
     refused = [
@@ -72,14 +70,14 @@ def test_a_lost_store_is_refused_by_what_needs_it_and_by_nothing_else(
     assert [row["pending"] for row in status.document] == [None] * 3
     assert "Changes in flight are not shown: the store " in status.err
     assert hurt.team.running("prod") is None
-    # The heads seen before are in it, too: an audit without them would prove less.
+    # The store also holds the known heads: an audit without them would prove less.
     assert hurt.team.run("platform", "audit", "verify").code == 5
     shutil.move(hurt.store, hurt.team.folder / "lost")
     hurt.team.sound()
 
 
 @pytest.mark.parametrize("damage", EMPTY.values(), ids=EMPTY)
-def test_a_store_moved_away_or_emptied_is_begun_anew(hurt: Hurt, damage: Damage) -> None:
+def test_missing_or_empty_store_is_created_again(hurt: Hurt, damage: Damage) -> None:
     damage(hurt.store)
 
     gone = hurt.team.approve(hurt.change)
@@ -93,7 +91,7 @@ def test_a_store_moved_away_or_emptied_is_begun_anew(hurt: Hurt, damage: Damage)
     hurt.team.sound()
 
 
-def test_whatever_page_is_damaged_nothing_reaches_prod_without_an_approval(hurt: Hurt) -> None:
+def test_no_damaged_page_lets_a_change_reach_prod_without_approval(hurt: Hurt) -> None:
     ends = []
     damaged = list(pages(hurt.store))
     for damage in HURT.values():
@@ -112,7 +110,7 @@ def test_whatever_page_is_damaged_nothing_reaches_prod_without_an_approval(hurt:
     approvals = [record["approvals"] for record in promotions_to_prod(hurt.team)]
     print(f"{len(damaged)} damaged stores, {ends.count(5)} refused, {len(approvals)} promoted")
     assert all(len(given) == 1 for given in approvals)
-    # Once it is there, agreeing to it again is too late.
+    # Once it is there, another approval is too late.
     assert {5} <= set(ends) <= {0, 2, 5, 15}
     hurt.put_back()
     hurt.team.sound()
@@ -125,10 +123,8 @@ def promotions_to_prod(team: Team) -> list[dict[str, list[str]]]:
 
 
 @pytest.mark.parametrize("damage", JSON.values(), ids=JSON)
-def test_heads_that_cannot_be_read_stop_the_audit_and_nothing_else(
-    hurt: Hurt, damage: Damage
-) -> None:
-    """A file of an older floe, which is not in the store yet."""
+def test_unreadable_heads_stop_only_the_audit(hurt: Hurt, damage: Damage) -> None:
+    """Test with a head file of an older floe, which is not in the store yet."""
     heads = hurt.team.state / "heads.json"
     heads.write_text('{"heads": {}}')
     damage(heads)
@@ -143,7 +139,7 @@ def test_heads_that_cannot_be_read_stop_the_audit_and_nothing_else(
 
 
 @pytest.mark.parametrize("damage", {**LOST, **HURT}.values(), ids=[*LOST, *HURT])
-def test_a_damaged_outbox_costs_a_warning(
+def test_damaged_outbox_causes_a_warning(
     hurt: Hurt, damage: Damage, caplog: pytest.LogCaptureFixture
 ) -> None:
     damage(hurt.team.state / "outbox.db")
@@ -156,7 +152,7 @@ def test_a_damaged_outbox_costs_a_warning(
     assert shown.code == 0 or "the outbox" in shown.err
 
 
-def test_without_its_state_directory_a_platform_knows_what_runs_where(hurt: Hurt) -> None:
+def test_status_works_without_the_state_directory(hurt: Hurt) -> None:
     hurt.team.done(*_LOCK)
     before = hurt.team.done("platform", "status", "--output", "json").document
     records = hurt.team.records("staging")
@@ -176,7 +172,7 @@ def test_without_its_state_directory_a_platform_knows_what_runs_where(hurt: Hurt
     hurt.team.sound()
 
 
-def test_a_log_that_is_garbage_or_lost_takes_nothing_else_with_it(hurt: Hurt) -> None:
+def test_garbled_or_lost_log_affects_nothing_else(hurt: Hurt) -> None:
     log = hurt.store.with_name("store.db-wal")
     with closing(sqlite3.connect(hurt.store, isolation_level=None)) as other:
         other.execute("UPDATE gate_runs SET seconds = 9")

@@ -1,4 +1,4 @@
-"""Two engines on one repository: one asks through a proxy that fails, the other does not."""
+"""Two engines on one repository, one of them behind a proxy that fails."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,8 +25,9 @@ _ALWAYS = 99
 @dataclass(frozen=True)
 class Trouble:
     """
-    The same request goes wrong in `way`, `times` in all; every `every`-th request is tried. What
-    floe has to get over by itself is `survived`; a registry that did not do what it says `lies`.
+    A failure `way` that occurs `times` times at the same request, for every `every`-th request.
+    floe recovers from a `survived` one by itself; a registry that `lies` acknowledges writes it did
+    not do.
     """
 
     way: Way
@@ -67,7 +68,9 @@ TROUBLES = {
 
 @dataclass
 class Twins:
-    """`troubled` asks through the proxy, `calm` does not; `failures` is what people would read."""
+    """
+    `troubled` uses the failing proxy, `calm` does not; `failures` collects the error messages.
+    """
 
     proxy: Proxy
     troubled: Engine
@@ -80,19 +83,19 @@ class Twins:
         raw.push(self.host, self.repository, image(version.encode()), f"{version}-dev")
 
     def each_request(self, trouble: Trouble, first: int = 1) -> Iterator[int]:
-        """The numbers of the requests that go wrong in turn, until there is no such request."""
+        """Yield the number of the request that fails, until no request has that number."""
         number = first
         while True:
             self.proxy.fail(number, trouble.way, trouble.times)
             failed = len(self.failures)
             yield number
-            # What fails on the way there says nothing about how many there are.
+            # Failures on the way do not tell how many requests there are.
             if not self.proxy.struck and len(self.failures) == failed:
                 return
             number += trouble.every
 
     def tried(self, work: Callable[[Engine], PromotionError | None]) -> bool:
-        """Whether it was done; if not, that it was said as people are owed it."""
+        """Return whether `work` succeeded; if not, check the error message."""
         try:
             error = work(self.troubled)
         except PromotionError as raised:
@@ -107,12 +110,12 @@ class Twins:
         return False
 
     def assert_in_effect_only_on_record(self) -> None:
-        """Whatever was cut short, nobody follows a tag that no record explains."""
+        """Assert that no tag is in effect without a record that explains it."""
         alignment = self.calm.status()[1].alignment
         assert alignment in {Alignment.EMPTY, Alignment.ALIGNED, Alignment.COMPLETING}
 
     def assert_believable(self, *, lies: bool = False) -> None:
-        """The ledger verifies, and every environment tag has its record."""
+        """Assert that the ledger verifies and every environment tag has its record."""
         (found,) = self.calm.verify("staging", Told()).environments
         assert all(lies and _is_a_lost_ledger_tag(problem) for problem in found.problems), found
         assert {note.kind for note in found.notes} <= {RemarkKind.UNCOMMITTED}
@@ -123,7 +126,7 @@ class Twins:
 def twins_on(
     host: str, repository: str, opened: Opened, folder: Path, *, hangs: bool = False
 ) -> Iterator[Twins]:
-    """The troubled one gives up soon on what `hangs`."""
+    """Build the twins; the troubled one soon gives up on a request that `hangs`."""
     seconds = 1 if hangs else 30
     with Proxy(host) as between:
         troubled = opened(between.host, repository, timeout_seconds=seconds, pauses=SOON)
@@ -133,5 +136,5 @@ def twins_on(
 
 
 def _is_a_lost_ledger_tag(problem: Remark) -> bool:
-    """A registry that took the tag of an entry and has none: the audit names it and the way out."""
+    """Whether the audit names a ledger tag that the registry accepted and lost, and the fix."""
     return problem.kind is RemarkKind.MISSING and "restore the tag" in problem.message

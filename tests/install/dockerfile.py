@@ -1,4 +1,4 @@
-"""Reads a Dockerfile as far as ours goes; what it does not know is an error, never skipped."""
+"""Parses the subset of Dockerfile syntax that ours uses; anything else is an error."""
 
 import json
 import re
@@ -12,7 +12,7 @@ def _pairs(text: str) -> dict[str, str]:
     return {name: value for name, _, value in (pair.partition("=") for pair in shlex.split(text))}
 
 
-# What each instruction sets in a stage, and how it is read; others only speak to an engine.
+# The instructions that set something in a stage, and their parsers; others concern the engine.
 _READ: dict[str, tuple[str, Callable[[str], object]]] = {
     "WORKDIR": ("workdir", str),
     "USER": ("user", str),
@@ -27,7 +27,7 @@ _SILENT = ("VOLUME", "EXPOSE", "STOPSIGNAL")
 
 @dataclass
 class Stage:
-    """One FROM and what follows it; `steps` are COPY and RUN in their order."""
+    """One FROM and its instructions; `steps` are COPY and RUN in order."""
 
     name: str
     steps: list[tuple[str, str, str]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""`make audit`: what an advisory service says of the locked versions, and never its silence."""
+"""`make audit` reports known vulnerabilities of locked versions, and never trusts silence."""
 
 import json
 import os
@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 
 
 class Advisories(FakeServer):
-    """Knows bad things of `known`, as OSV says them (https://google.github.io/osv.dev/api/)."""
+    """
+    An advisory service that knows `known`, in OSV format (https://google.github.io/osv.dev/api/).
+    """
 
     def __init__(self, *known: str) -> None:
         super().__init__()
@@ -35,7 +37,7 @@ def audit(url: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_what_the_service_knows_is_named() -> None:
+def test_known_vulnerability_is_named() -> None:
     with Advisories("jinja2", "flask") as service:
         ran = audit(f"http://{service.host}/query")
 
@@ -44,7 +46,7 @@ def test_what_the_service_knows_is_named() -> None:
     assert "BAD-flask" in ran.stdout
 
 
-def test_a_service_that_does_not_know_what_all_know_is_not_believed() -> None:
+def test_service_without_well_known_advisories_is_not_trusted() -> None:
     with Advisories() as service:
         ran = audit(f"http://{service.host}/query")
 
@@ -52,7 +54,7 @@ def test_a_service_that_does_not_know_what_all_know_is_not_believed() -> None:
     assert "Nothing was audited" in ran.stderr
 
 
-def test_a_service_that_fails_half_way_is_not_believed() -> None:
+def test_service_that_fails_half_way_is_not_trusted() -> None:
     with Advisories("jinja2") as service:
         service.script("POST", "query", None, None, Reply(500))
         ran = audit(f"http://{service.host}/query")
@@ -61,7 +63,7 @@ def test_a_service_that_fails_half_way_is_not_believed() -> None:
     assert "Nothing was audited" in ran.stderr
 
 
-def test_where_nobody_answers_it_says_so() -> None:
+def test_unreachable_service_is_reported() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         ran = audit(f"http://127.0.0.1:{closed.getsockname()[1]}/query")

@@ -1,4 +1,4 @@
-"""compose.yaml: what it starts, as whom, with which files."""
+"""compose.yaml: services, users and mounted files."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 
 
-def test_every_file_that_is_mounted_is_there_and_lands_where_it_is_read() -> None:
+def test_every_mounted_file_exists_at_the_path_where_it_is_read() -> None:
     mounted = {
         target: ROOT / source
         for service in SERVICES.values()
@@ -26,7 +26,7 @@ def test_every_file_that_is_mounted_is_there_and_lands_where_it_is_read() -> Non
     assert SERVICES["registry"]["command"][1] in mounted
 
 
-def test_the_manifest_fits_the_registry_and_the_volume_beside_it() -> None:
+def test_manifest_matches_the_registry_and_the_volume() -> None:
     config = load_config(ROOT / "deploy/manifest.yaml", {})
     zot = json.loads((ROOT / "deploy/zot.json").read_text())
     volumes = [volume.split(":")[1] for volume in SERVICES["floe"]["volumes"]]
@@ -38,11 +38,11 @@ def test_the_manifest_fits_the_registry_and_the_volume_beside_it() -> None:
     assert str(config.state_dir) in volumes
 
 
-def test_floe_may_do_nothing_it_does_not_need() -> None:
+def test_floe_container_has_no_unneeded_privileges() -> None:
     floe = SERVICES["floe"]
 
     assert floe["read_only"] is True
     assert floe["cap_drop"] == ["ALL"]
     assert floe["security_opt"] == ["no-new-privileges:true"]
-    # Nobody signs in here, so nobody else may reach it.
+    # Without sign-in, the port must not be reachable from other machines.
     assert all(port.startswith("127.0.0.1:") for port in floe["ports"])

@@ -1,4 +1,4 @@
-"""floe as process 1 of a container: it reaps what gates leave, and ends when it is told to."""
+"""floe as process 1 of a container: it reaps orphans of gates, and ends on SIGTERM."""
 
 import os
 import re
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def start(floe: Floe, *arguments: str) -> "subprocess.Popen[bytes]":
-    """`floe` as the first process of a namespace of its own."""
+    """Start `floe` as the first process of its own namespace."""
     return subprocess.Popen(
         [*_UNSHARE, sys.executable, "-c", "from cli.main import main; main()", *arguments],
         cwd=floe.folder,
@@ -61,20 +61,20 @@ def with_gates(floe: Floe, *gates: str) -> Floe:
     return Floe.on(f"oci-layout:{floe.folder}/registry", floe.folder, _GATES % gates)
 
 
-def test_what_gates_leave_is_reaped(floe: Floe) -> None:
+def test_orphans_of_gates_are_reaped(floe: Floe) -> None:
     ended = promote(with_gates(floe, _LEAVES_ORPHANS, _SEES_NO_ZOMBIE))
 
     assert ended.code == 0, ended.out + ended.err
     assert ended.document["outcome"] == "promoted"
 
 
-def test_the_exit_code_of_a_refusal_comes_through(floe: Floe) -> None:
+def test_exit_code_of_a_refusal_is_passed_on(floe: Floe) -> None:
     ended = promote(with_gates(floe, "exit 1", "exit 0"))
 
     assert ended.code == 8, ended.out
 
 
-def test_a_server_ends_when_the_first_process_is_told_to(floe: Floe) -> None:
+def test_server_ends_when_the_first_process_gets_sigterm(floe: Floe) -> None:
     with start(floe, "serve", "--port", "0") as outer:
         assert outer.stderr is not None
         said = ""
@@ -83,7 +83,7 @@ def test_a_server_ends_when_the_first_process_is_told_to(floe: Floe) -> None:
             assert line, said
             said += line
         first = int(Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text())
-        # Its handler is there a moment after it says so.
+        # The signal handler is installed a moment after the server reports readiness.
         time.sleep(0.2)
         os.kill(first, signal.SIGTERM)
         said += outer.communicate(timeout=60)[1].decode()
@@ -92,7 +92,7 @@ def test_a_server_ends_when_the_first_process_is_told_to(floe: Floe) -> None:
     assert "Traceback" not in said
 
 
-def test_a_child_that_a_signal_ends_is_told_as_a_shell_does(floe: Floe) -> None:
+def test_child_killed_by_a_signal_has_a_shell_exit_code(floe: Floe) -> None:
     words = "import os, signal; from engine.runtime.init_process import continue_in_child"
     code = f"{words}; continue_in_child(); os.kill(os.getpid(), signal.SIGKILL)"
 

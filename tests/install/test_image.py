@@ -1,4 +1,4 @@
-"""The Dockerfile: linted, and built and run as far as that goes without an engine."""
+"""The Dockerfile is linted, and built and run as far as possible without a container engine."""
 
 import json
 import os
@@ -23,7 +23,7 @@ state: {dir: /var/lib/floe/state}
 """
 
 
-def test_the_linter_has_nothing_to_say_about_the_dockerfile() -> None:
+def test_dockerfile_passes_the_linter() -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     if not hadolint.exists():
         pytest.skip("hadolint has no wheel for this kind of machine")
@@ -35,7 +35,7 @@ def test_the_linter_has_nothing_to_say_about_the_dockerfile() -> None:
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """What the image's commands said, as its user, on a read-only root file system."""
+    """Return the output of the image's commands, run as its user on a read-only root."""
     if not _overlays():
         pytest.skip("building without an engine needs root and overlay mounts of Linux")
     folder = tmp_path_factory.mktemp("image")
@@ -54,14 +54,14 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 
 
 @pytest.mark.timeout(900)
-def test_the_image_runs_as_nobody_special_on_a_file_system_it_cannot_write(said) -> None:
+def test_image_runs_unprivileged_on_a_read_only_file_system(said) -> None:
     assert said["who"] == [0, "10001 10001\n", ""]
     assert said["write"][0] == 1
     assert "Read-only file system" in said["write"][2] or "Permission denied" in said["write"][2]
 
 
 @pytest.mark.timeout(900)
-def test_the_image_promotes(said) -> None:
+def test_image_promotes(said) -> None:
     code, out, _ = said["promote"]
 
     assert code == 0
@@ -70,12 +70,12 @@ def test_the_image_promotes(said) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_the_image_serves_says_that_it_is_well_and_ends_when_told(said) -> None:
+def test_image_serves_reports_health_and_ends_on_sigterm(said) -> None:
     assert said["serve"] == [0, 0]
 
 
 @pytest.mark.timeout(900)
-def test_the_image_holds_no_tools_of_developers_and_says_what_it_is_made_of(said) -> None:
+def test_image_has_no_development_tools_and_lists_its_packages(said) -> None:
     bill = json.loads(said["sbom"][1])
 
     names = {component["name"].lower().replace("_", "-") for component in bill["components"]}

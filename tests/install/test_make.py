@@ -1,4 +1,4 @@
-"""`make install` on machines where the environment cannot be made."""
+"""`make install` on machines where the environment cannot be created."""
 
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ def _make(folder: Path, python: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
 
 
-def test_a_linked_environment_is_refused_and_left_as_it_is(
+def test_linked_environment_is_refused_and_unchanged(
     checkout: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     shared = tmp_path_factory.mktemp("shared")
@@ -37,7 +37,7 @@ def test_a_linked_environment_is_refused_and_left_as_it_is(
     assert "rm .venv" in made.stderr
 
 
-def test_the_words_of_a_venv_that_fails_are_shown(checkout: Path) -> None:
+def test_error_of_a_failed_venv_is_shown(checkout: Path) -> None:
     python = checkout / "python"
     python.write_text(
         f'#!/bin/sh\n[ "$2" = venv ] || exec {sys.executable} "$@"\n'

@@ -52,12 +52,12 @@ def _built(stage: Stage, project: Path, roots: dict[str, Path]) -> Path:
 
 
 def _like_the_base_image(root: Path) -> None:
-    """Its python is on the path, and for everybody."""
+    """Put the base image's python on the path, readable for every user."""
     for kept in ("dev", "proc"):
         _mount("--rbind", f"/{kept}", str(root / kept))
     python = root / "usr/local/bin/python"
     python.unlink(missing_ok=True)
-    # Not a link: python looks for its library beside the name it is called by.
+    # Not a link: python looks for its library beside the name of its executable.
     python.write_text(f'#!/bin/sh\nexec {Path(sys.executable).resolve()} "$@"\n')
     python.chmod(0o755)
     (root / "root").chmod(0o755)
@@ -101,7 +101,7 @@ def _tried(root: Path, stage: Stage) -> dict[str, object]:
 
 
 def _served(root: Path, stage: Stage) -> list[object]:
-    """How the health check ended while the image's own command ran, and how that ended then."""
+    """Return the exit codes of the health check and of the image's own command."""
     # The port of the image may be taken on this machine.
     port = str(free_port())
     argv = [*stage.entrypoint, *stage.command, "--port", port]
@@ -131,7 +131,7 @@ def _in(
 def _entered(
     root: Path, stage: Stage, argv: list[str], user: str | None = None, workdir: str | None = None
 ) -> list[str]:
-    # `cd` inside, since the working directory exists there only; `exec`, so that signals arrive.
+    # `cd` inside, since the directory exists only there; `exec`, so that signals arrive.
     return [
         "chroot",
         f"--userspec={user or stage.user}",
@@ -146,7 +146,7 @@ def _entered(
 
 def _environ(stage: Stage) -> dict[str, str]:
     base = {"PATH": _PATH, "HOME": "/nonexistent"}
-    # How this machine reaches its packages is no part of the image.
+    # The package sources of this machine are not part of the image.
     pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     own = {name: value.replace("$PATH", _PATH) for name, value in stage.environ.items()}
     return {**base, **pip, **own}

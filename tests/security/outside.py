@@ -1,4 +1,4 @@
-"""A platform whose every way out takes a secret, and all that it left anywhere."""
+"""A platform that sends a secret to every outside service, and all output it leaves."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -66,7 +66,7 @@ identity:
 
 @dataclass(frozen=True)
 class Outside:
-    """Everything the platform in `folder` talks to, and what commands have said."""
+    """All services that the platform in `folder` talks to, and the output of its commands."""
 
     folder: Path
     registry: FakeRegistry
@@ -78,7 +78,7 @@ class Outside:
     said: list[tuple[str, bytes]] = field(default_factory=list)
 
     def token(self, **changed: object) -> str:
-        """An ID token as its issuer signs it."""
+        """Return an ID token signed by its issuer."""
         return self.key.sign(claims(self.issuer.issuer, **changed))
 
     def run(self, token: str, *arguments: str, **environ: str) -> Finished:
@@ -89,7 +89,9 @@ class Outside:
         return ended
 
     def places(self) -> Iterator[tuple[str, bytes]]:
-        """What was said, kept, sent and told, in the end; headers only carry what they are for."""
+        """
+        Return everything printed, stored, sent and delivered; headers may carry their own secrets.
+        """
         yield from self.said
         for path in sorted(p for p in self.folder.rglob("*") if p.is_file()):
             yield f"file {path.relative_to(self.folder)}", path.read_bytes()
@@ -122,7 +124,7 @@ class Outside:
 
 
 def objects(store: str) -> Iterator[tuple[str, bytes]]:
-    """Every object of the bucket; moto looks for a signature and not at it."""
+    """List every object of the bucket; moto requires a signature and does not verify it."""
     sent = {"Authorization": "AWS4-HMAC-SHA256 Credential=floe/20260101/us-east-1/s3/aws4_request"}
     listing = httpx.get(f"{store}/audit").raise_for_status().text
     yield "names of objects", listing.encode()
@@ -134,7 +136,7 @@ def objects(store: str) -> Iterator[tuple[str, bytes]]:
 
 @contextmanager
 def outside(folder: Path, *versions: tuple[str, Artifact]) -> Iterator[Outside]:
-    """`versions` are built."""
+    """A platform on which `versions` are built."""
     home, mirror = folder / "home", folder / "mirror"
     home.mkdir()
     mirror.mkdir()

@@ -1,4 +1,4 @@
-"""`floe serve` with Slack, sign-in, an API and webhooks, and everything that comes out of it."""
+"""`floe serve` with Slack, sign-in, an API and webhooks, and all of its output."""
 
 import re
 import time
@@ -60,7 +60,9 @@ _FORM_TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
 @dataclass
 class Served:
-    """`secrets` are those that came up on the way; `answers` what a browser and programs got."""
+    """
+    A served platform. `secrets` were created on the way; `answers` went to browsers and clients.
+    """
 
     folder: Path
     server: Serving
@@ -91,7 +93,7 @@ class Served:
         self.secrets["an ID token of a sign-in"] = given[0].rpartition(".")[2]
 
     def token(self, **changed: object) -> str:
-        """One for programs."""
+        """Return a token for API clients."""
         token = self.provider.key.sign(claims(self.provider.issuer, **changed))
         self.secrets[f"the ID token {len(self.secrets)}"] = token.rpartition(".")[2]
         return token
@@ -102,7 +104,7 @@ class Served:
         return found[1]
 
     def command(self, typed: str, secret: str = SECRET) -> int:
-        """As Slack passes it on, signed with `secret`."""
+        """Send a slash command as Slack does, signed with `secret`."""
         words = command_body("/promote", typed, BOB, DEPLOYS)
         respond = f"{self.slack.url.removesuffix('/api/')}/response"
         body = urlencode(words).replace("RESPONSES", respond)
@@ -116,7 +118,7 @@ class Served:
         return self.ask("POST", "/slack/events", content=body, headers=headers).status_code
 
     def places(self) -> Iterator[tuple[str, bytes]]:
-        """What was answered, kept, logged and told."""
+        """Return everything answered, stored, logged and sent."""
         yield from self.answers
         for path in sorted(p for p in self.folder.rglob("*") if p.is_file()):
             yield f"file {path.relative_to(self.folder)}", path.read_bytes()
@@ -130,7 +132,7 @@ class Served:
 
 @contextmanager
 def served(folder: Path, **environ: str) -> Iterator[Served]:
-    """v1.0.0 is built."""
+    """Serve a platform on which v1.0.0 is built."""
     home = folder / "home"
     home.mkdir()
     oci_layout.write(home / "registry", image(), "v1.0.0-dev")

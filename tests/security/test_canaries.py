@@ -1,4 +1,4 @@
-"""The search for secrets finds them: what it finds nothing in has none."""
+"""The search for secrets finds encoded and plain ones, and nothing else."""
 
 import base64
 import logging
@@ -21,7 +21,7 @@ SECRET = "canary/+ of-1"
 
 @pytest.mark.parametrize("before", ["", "a", "al", "ali", "alic"])
 @pytest.mark.parametrize("after", ["", "!", "!!"])
-def test_it_is_seen_inside_of_base64_however_it_is_aligned(before: str, after: str) -> None:
+def test_secret_inside_base64_is_found_at_any_alignment(before: str, after: str) -> None:
     whole = f"{before}{SECRET}{after}".encode()
 
     assert seen_in(base64.b64encode(whole), {"it": SECRET}) == {"it"}
@@ -29,14 +29,14 @@ def test_it_is_seen_inside_of_base64_however_it_is_aligned(before: str, after: s
 
 
 @pytest.mark.parametrize("text", [SECRET, quote(SECRET, safe=""), SECRET.encode().hex()])
-def test_it_is_seen_plain_and_encoded(text: str) -> None:
+def test_plain_and_encoded_secrets_are_found(text: str) -> None:
     found = leaks([("log", f"x{text}y".encode()), ("other", b"")], {"it": SECRET})
 
     assert found == ["it in log"]
 
 
 @given(st.binary(max_size=64))
-def test_what_does_not_hold_it_is_clean(content: bytes) -> None:
+def test_text_without_the_secret_is_clean(content: bytes) -> None:
     assert seen_in(base64.b64encode(content), {"it": SECRET}) == set()
 
 
@@ -51,11 +51,11 @@ def test_what_does_not_hold_it_is_clean(content: bytes) -> None:
         *(secret for name, secret in CANARIES.items() if name != "a webhook secret"),
     ],
 )
-def test_every_secret_of_the_tests_is_known_to_who_reads_their_logs(secret: str) -> None:
+def test_every_test_secret_is_registered_with_the_log_check(secret: str) -> None:
     assert secrets_in(f"what was said of {secret} is this")
 
 
-def test_who_reads_the_logs_hears_a_secret_in_a_message_and_in_an_exception() -> None:
+def test_log_check_finds_secrets_in_messages_and_exceptions() -> None:
     listener = Listener()
     logger = logging.Logger("tests.alone")
     logger.addHandler(listener)

@@ -1,4 +1,4 @@
-"""What a gate that looks for tokens finds: floe's own process is closed to it."""
+"""A gate cannot read secrets of floe's own process."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no /proc")
 ROOT = Path(__file__).parents[2]
 _NOBODY = 65534
-# As an ordinary user, who may read what else runs as that user, unless it is closed.
+# Run as an ordinary user, who can read other processes of that user unless they are closed.
 _FLOE = f"""
 import ctypes, os, sys
 from pathlib import Path
@@ -19,7 +19,7 @@ if os.getuid() == 0:
     os.setgroups([])
     os.setgid({_NOBODY})
     os.setuid({_NOBODY})
-    # As after every start of a program.
+    # The state after every exec.
     ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
 _, output = run_keeping(Path("/"), gate("sh", "-c", sys.argv[1]))
 sys.stdout.buffer.write(output)
@@ -27,7 +27,7 @@ sys.stdout.buffer.write(output)
 
 
 def printed_by(command: str) -> str:
-    """What `command` prints as a gate of a process whose environment has a token."""
+    """Return the output of `command` as a gate of a process whose environment has a token."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "SLACK_BOT_TOKEN": "xoxb-canary"}
     ran = subprocess.run(
         [sys.executable, "-c", _FLOE, command],
@@ -42,14 +42,14 @@ def printed_by(command: str) -> str:
 
 
 @pytest.mark.parametrize("file", ["environ", "mem", "maps"])
-def test_a_gate_cannot_open_the_process_that_started_it(file: str) -> None:
+def test_gate_cannot_open_the_process_that_started_it(file: str) -> None:
     printed = printed_by(f"head -c 1 /proc/$PPID/{file}; cat /proc/$PPID/environ")
 
     assert printed.count("Permission denied") == 2
     assert "canary" not in printed
 
 
-def test_a_gate_reads_its_own_process_as_ever() -> None:
+def test_gate_can_read_its_own_process() -> None:
     printed = printed_by("tr '\\0' '\\n' < /proc/self/environ")
 
     assert "TARGET_ENV=staging" in printed

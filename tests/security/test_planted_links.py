@@ -1,4 +1,4 @@
-"""Symbolic links in a layout, or where an artifact is pulled to, lead nobody elsewhere."""
+"""Symbolic links in a layout or a pull directory are not followed."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ SECRET = "canary of another file"
 
 
 def planted(folder: Path) -> LayoutRegistry:
-    """A layout whose layer is a link to a file of somebody else."""
+    """A layout with a layer that is a link to a private file."""
     oci_layout.write(folder / "registry", ARTIFACT, "v1.0.0-dev")
     [layer] = [b for b in (folder / "registry/blobs/sha256").iterdir() if b.read_bytes() == LAYER]
     (folder / "secret").write_text(SECRET)
@@ -28,7 +28,7 @@ def planted(folder: Path) -> LayoutRegistry:
     return LayoutRegistry(folder / "registry")
 
 
-def test_a_layer_that_is_a_link_to_another_file_is_not_read_out(tmp_path: Path) -> None:
+def test_layer_that_links_to_another_file_is_not_read(tmp_path: Path) -> None:
     registry = planted(tmp_path)
 
     with pytest.raises(PromotionError) as refused:
@@ -40,7 +40,7 @@ def test_a_layer_that_is_a_link_to_another_file_is_not_read_out(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_link_where_an_artifact_is_pulled_to_is_not_followed(tmp_path: Path, there: bool) -> None:
+def test_link_in_the_pull_directory_is_not_followed(tmp_path: Path, there: bool) -> None:
     oci_layout.write(tmp_path / "registry", ARTIFACT, "v1.0.0-dev")
     elsewhere = tmp_path / "elsewhere"
     if there:
@@ -55,7 +55,7 @@ def test_a_link_where_an_artifact_is_pulled_to_is_not_followed(tmp_path: Path, t
     assert (list(elsewhere.iterdir()) if there else elsewhere.exists()) in ([], False)
 
 
-def test_what_an_index_that_is_a_link_leads_to_is_not_written(tmp_path: Path) -> None:
+def test_target_of_a_linked_index_is_not_written(tmp_path: Path) -> None:
     oci_layout.write(tmp_path / "registry", ARTIFACT, "v1.0.0-dev")
     index, elsewhere = tmp_path / "registry/index.json", tmp_path / "elsewhere.json"
     index.rename(elsewhere)

@@ -1,4 +1,4 @@
-"""No secret a command was given is in anything it says, writes, sends or tells."""
+"""No secret of a command appears in its output, files, requests or messages."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ def platform(tmp_path: Path) -> Iterator[Outside]:
 
 
 def used(platform: Outside) -> dict[str, bool]:
-    """Whether the platform went where each kind of secret is needed."""
+    """Return whether the platform used each kind of secret."""
     hooks = platform.others.seen("POST", "/told$")
     spans = platform.others.seen("POST", "/v1/traces$")
     asked = platform.registry.seen("GET", "/token$")
@@ -34,7 +34,7 @@ def used(platform: Outside) -> dict[str, bool]:
     }
 
 
-def test_nothing_a_command_does_or_fails_at_shows_a_secret(platform: Outside) -> None:
+def test_no_command_or_failure_shows_a_secret(platform: Outside) -> None:
     token, run = platform.token(), platform.run
     promoted = run(token, "platform", "promote", "v0.0.0", "--to", "staging", *JSON)
     codes = [
@@ -83,7 +83,7 @@ FAULTS = (
 )
 
 
-def test_a_secret_that_is_wrong_is_not_shown_by_what_is_said_of_it(platform: Outside) -> None:
+def test_invalid_secret_is_not_shown_in_its_error(platform: Outside) -> None:
     words = ("platform", "promote", "v0.0.0", "--to", "staging", *JSON)
     said = []
     for environ, expected in FAULTS:

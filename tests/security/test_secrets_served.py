@@ -1,4 +1,4 @@
-"""No secret a server was given, or gives out, is in anything it says, keeps, logs or tells."""
+"""No secret of a server appears in its answers, files, logs or messages."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ def told(server: Served, words: str) -> bool:
     return any(words in message["text"] for message in server.slack.in_channel(DEPLOYS))
 
 
-def test_nothing_that_is_asked_of_a_server_shows_a_secret(server: Served) -> None:
+def test_no_server_answer_shows_a_secret(server: Served) -> None:
     server.sign_in()
     taken = ordered(server, server.token(), "staging")
     change = taken.json()["change_id"]
@@ -63,7 +63,7 @@ def test_nothing_that_is_asked_of_a_server_shows_a_secret(server: Served) -> Non
     assert [each for each in found if not each.startswith("a form token in answer")] == []
 
 
-def test_no_refusal_of_a_server_shows_what_it_refused(server: Served) -> None:
+def test_no_server_refusal_shows_the_refused_secret(server: Served) -> None:
     other = SigningKey.new("RS256").sign(claims(server.provider.issuer), kid=server.provider.key.id)
     server.secrets["a forged token"] = other.rpartition(".")[2]
     refused = [
@@ -86,7 +86,7 @@ def test_no_refusal_of_a_server_shows_what_it_refused(server: Served) -> None:
     assert found == []
 
 
-def test_a_token_of_socket_mode_that_slack_refuses_is_not_shown(tmp_path: Path) -> None:
+def test_socket_mode_token_refused_by_slack_is_not_shown(tmp_path: Path) -> None:
     with served(tmp_path, SLACK_APP_TOKEN="xapp-canary-1") as server:
         log = server.folder / "serve.log"
         opened = "apps.connections.open"

@@ -1,4 +1,4 @@
-"""What lies beside the registry is for its user alone, whatever made it first."""
+"""Files beside the registry are private to their user, in any order of creation."""
 
 import stat
 from collections.abc import Callable
@@ -22,7 +22,7 @@ DIGEST = Digest.of(b"record")
 
 
 def others_may(path: Path) -> int:
-    """The rights of the group and of everybody."""
+    """Return the rights of the group and of others."""
     return stat.S_IMODE(path.stat().st_mode) & 0o077
 
 
@@ -41,7 +41,7 @@ def held(state: Path) -> None:
         ),
     ],
 )
-def test_whatever_is_kept_first_closes_the_directory(
+def test_first_stored_file_makes_the_directory_private(
     tmp_path: Path, first: Callable[[Path], object]
 ) -> None:
     first(tmp_path / "state")
@@ -49,7 +49,7 @@ def test_whatever_is_kept_first_closes_the_directory(
     assert others_may(tmp_path / "state") == 0
 
 
-def test_a_promotion_leaves_nothing_that_others_may_open(
+def test_promotion_leaves_no_file_that_others_can_open(
     registry_host: str, repository: str, tmp_path: Path
 ) -> None:
     skopeo.push(registry_host, repository, image(), "v1.0.0-dev")
@@ -63,14 +63,14 @@ def test_a_promotion_leaves_nothing_that_others_may_open(
     assert files_below(tmp_path / ".floe")
 
 
-def test_who_shares_a_layout_shares_its_leases(tmp_path: Path) -> None:
+def test_users_of_a_shared_layout_share_its_leases(tmp_path: Path) -> None:
     with FileLeases(tmp_path / ".floe" / "leases", shared=True).hold("prod"):
         rights = others_may(tmp_path / ".floe" / "leases")
 
     assert rights != 0
 
 
-def test_a_server_keeps_every_file_with_a_secret_to_itself(tmp_path: Path) -> None:
+def test_server_keeps_files_with_secrets_private(tmp_path: Path) -> None:
     with served(tmp_path) as server:
         server.sign_in()
         kept = [path for path in (server.folder / ".floe").iterdir() if path.suffix != ".json"]
