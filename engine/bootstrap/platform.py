@@ -27,7 +27,7 @@ from engine.bootstrap.identity import directory_of, local_operator, rights_of
 from engine.bootstrap.observability import count_ended
 from engine.bootstrap.secondaries import secondaries_of
 from engine.changes.decisions import Changes
-from engine.changes.gate_events import RunOutputs
+from engine.changes.gate_events import GateOutputRecorder
 from engine.changes.memberships import Memberships
 from engine.changes.worker import Worker
 from engine.changes.workflow import Progression
@@ -145,7 +145,7 @@ def keeping_outputs(config: Config, run_id: str, progress: Progress) -> Iterator
     """`progress` that keeps what gates print in a run without a change."""
     store = SqliteStore(config.state_dir, SystemClock())
     try:
-        yield RunOutputs(store, run_id, progress)
+        yield GateOutputRecorder(store, run_id, progress)
     finally:
         store.close()
 

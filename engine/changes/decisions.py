@@ -1,4 +1,4 @@
-"""Decisions about changes: submitted, approved or rejected by somebody else."""
+"""Submit, approve, reject and cancel changes."""
 
 import logging
 from collections.abc import Callable
@@ -32,18 +32,18 @@ from engine.ports import NO_PROGRESS
 from engine.ports.change_store import ChangeStore, Note
 
 _log = logging.getLogger(__name__)
-# Who else moves a change at the same time moves it at most a few times.
+# Concurrent processes move a change only a few times, so this is never reached.
 _TRIES = 100
 
 
 @dataclass(frozen=True)
 class Changes:
     """
-    What faces do with changes. Every move is a compare-and-swap in the store, so that fifty
-    clicks have one effect; what a rule refuses is raised as its PromotionError.
+    Takes the decisions that interfaces offer.
 
-    `configuration` gives the digest of a target's effective rules. `refused` is told of changes
-    that were blocked when they were submitted.
+    Every move is a compare-and-swap in the store, so fifty clicks have one effect. A refusal is
+    raised as the PromotionError of its rule. `configuration` returns the digest of a target's
+    current rules. `refused` is called with changes that were blocked when they were submitted.
     """
 
     runs: Runs
@@ -59,9 +59,11 @@ class Changes:
         context: dict[str, Any] | None = None,
     ) -> Change:
         """
-        A new change, or the one that is open for the same version and target, or was submitted
-        with the same idempotency `key`. `context` is the face's own (a channel, say). An operator
-        without the right to ask gets a new change that is blocked.
+        Submit `request`.
+
+        An open change for the same version and target, or with the same idempotency `key`, is
+        returned instead. `context` belongs to the interface: a Slack channel, for example. An
+        operator without permission gets a new change that is blocked.
         """
         self._expire_twin(request)
         return Submission(
@@ -81,8 +83,10 @@ class Changes:
         self, change_id: str, approver: Operator, face: str, reason: str | None = None
     ) -> Change:
         """
-        Agree to a change. With the last approval that is needed it is `executing`, and whoever
-        works on changes carries it out: also the same person again, where that was interrupted.
+        Approve a change.
+
+        The last required approval moves it to `executing`, and a worker executes it. An approver
+        can approve again to resume an interrupted change.
         """
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
@@ -94,7 +98,7 @@ class Changes:
             found = may_approve(change, approver, target, self.runs.rights)
             if found.blocks and not (again and waits):
                 raise _error(found)
-            self._still_as_agreed(change)
+            self._refuse_if_stale(change)
             after = change if again else self._with_approval(change, approver, face, found.reason)
             state = after.state if after.missing_approvals else ChangeState.EXECUTING
             note: Note = ("approved", _by(approver, face, reason))
@@ -104,7 +108,7 @@ class Changes:
         raise _contended(change_id)
 
     def reject(self, change_id: str, approver: Operator, reason: str, face: str) -> Change:
-        """An approver's no, with its reason; it goes to the ledger too."""
+        """Reject a change with a reason, which is also recorded in the ledger."""
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
             target = self.runs.path.environment(change.target)
@@ -123,7 +127,7 @@ class Changes:
     def cancel(
         self, change_id: str, operator: Operator, face: str, reason: str | None = None
     ) -> Change:
-        """Take a request back: for whoever made it, and for those who may decide about it."""
+        """Cancel a change: allowed to its requester and to its approvers."""
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
             target = self.runs.path.environment(change.target)
@@ -143,17 +147,17 @@ class Changes:
         raise _contended(change_id)
 
     def awaits(self, change: Change, operator: Operator) -> bool:
-        """Whether `change` waits for somebody like `operator`, who has not agreed to it yet."""
+        """Whether `operator` can approve `change` now."""
         target = self.runs.path.environment(change.target)
         return not may_approve(change, operator, target, self.runs.rights).blocks
 
     def expire_due(self) -> tuple[Change, ...]:
-        """End the changes that were not decided or not checked in time; returns them."""
+        """Expire the changes that are overdue; returns them."""
         looked = [(change, self._unexpired(change)) for change in self.store.open()]
         return tuple(after for before, after in looked if after is not before)
 
     def resume_due(self) -> tuple[Change, ...]:
-        """Go on with changes that have their approvals and were stopped by a lock now gone."""
+        """Resume approved changes whose environment is no longer locked; returns them."""
         resumed = []
         for change in self.store.open():
             if change.state is not ChangeState.AWAITING_APPROVAL or change.missing_approvals:
@@ -161,16 +165,16 @@ class Changes:
             if change.overdue(self.runs.clock.now()):
                 continue
             try:
-                self._still_as_agreed(change)
+                self._refuse_if_stale(change)
             except PromotionError as error:
-                _log.debug("change %s still waits: %s", change.id, error)
+                _log.debug("change %s is not resumed: %s", change.id, error)
                 continue
             moved = self._move(change, change, ChangeState.EXECUTING, ("resumed", {}))
             resumed += [moved] if moved else []
         return tuple(resumed)
 
     def _record_rejection(self, change: Change, approver: Operator, reason: str, face: str) -> None:
-        """After the decision, which stands whether or not the ledger can be written now."""
+        """Record a rejection, which holds even if the ledger cannot be written."""
         record = RejectionRecord(
             rejection_id=uuid4(),
             change_id=change.id,
@@ -189,12 +193,13 @@ class Changes:
         try:
             self.runs.append(record)
         except PromotionError as error:
-            _log.warning("the rejection of %s is not on the ledger: %s", change.id, error)
+            _log.warning("rejection of %s not recorded: %s", change.id, error)
 
     def _unexpired(self, change: Change) -> Change:
         """
-        `change`, ended first if it is overdue. What is `executing` may be on the ledger already,
-        so whoever carries it out decides about it.
+        Return `change`, expired first if it is overdue.
+
+        An executing change may already be on the ledger, so only its worker can expire it.
         """
         executing = change.state is ChangeState.EXECUTING
         if executing or not change.overdue(self.runs.clock.now()):
@@ -204,13 +209,13 @@ class Changes:
         return moved or self.get(change.id)
 
     def _expire_twin(self, request: PromotionRequest | RollbackRequest) -> None:
-        """Whoever asks again does not join a request that is too old to be carried out."""
+        """Expire an overdue change of the same version: a new request does not join it."""
         for change in self.store.open(request.target):
             if change.version == str(request.version):
                 self._unexpired(change)
 
-    def _still_as_agreed(self, change: Change) -> None:
-        """What would be approved is what was checked, or the change becomes stale; not locked."""
+    def _refuse_if_stale(self, change: Change) -> None:
+        """Refuse an approval that no longer matches the check: the change becomes stale."""
         plan = self.runs.plan_policy_only(request_of(change), NO_PROGRESS)
         differences = differences_of(change, plan, self.configuration(change.target))
         if isinstance(plan.error, StaleError) and not differences:
@@ -241,7 +246,7 @@ class Changes:
     def _move(
         self, before: Change, after: Change, state: ChangeState, note: Note, **changes: Any
     ) -> Change | None:
-        """The moved change, or None when somebody else was faster."""
+        """Move `before`; None if another process moved it first."""
         moved = after.moved(state, updated_at=self.runs.clock.now(), **changes)
         if not self.store.move(before, moved, [note]):
             return None
@@ -260,4 +265,4 @@ def _error(found: Finding) -> PromotionError:
 
 
 def _contended(change_id: str) -> ConflictError:
-    return ConflictError(f"Change {change_id} was moved by others again and again: try once more")
+    return ConflictError(f"Change {change_id} is being changed by other processes: try again")

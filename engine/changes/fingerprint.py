@@ -1,4 +1,4 @@
-"""What a change is made of: its request, what it was checked as, and what its record says."""
+"""Convert between changes and their requests, plans and records."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from engine.domain.request import PromotionRequest, RollbackRequest
 
 
 def request_of(change: Change) -> PromotionRequest | RollbackRequest:
-    """The request `change` was made of, as if it were asked again now."""
+    """Rebuild the request of `change`."""
     version, operator = Version(change.version), change.requester.operator
     if change.action == Action.ROLLBACK:
         return RollbackRequest(
@@ -40,8 +40,8 @@ def fingerprint_of(plan: Plan, configuration: str, agreed: Change | None = None)
     """
     The fingerprint of `plan` under the rules with the digest `configuration`.
 
-    Evidence is bound to the artifact and its rules and not gathered again: the verdicts of a plan
-    that only looks are those of the change `agreed`.
+    Gate verdicts depend on the artifact and its rules only, so a plan without gates takes them from
+    the change `agreed`.
     """
     request = plan.request
     if not isinstance(request, PromotionRequest | RollbackRequest):
@@ -63,16 +63,16 @@ def fingerprint_of(plan: Plan, configuration: str, agreed: Change | None = None)
 
 
 def differences_of(change: Change, plan: Plan, configuration: str) -> tuple[str, ...]:
-    """The fields in which `plan` is not what `change` was checked as; empty where it still is."""
+    """List the fields in which `plan` differs from the check of `change`."""
     checked = change.fingerprint
     if checked is None:
-        return ("nothing is known of what was checked",)
+        return ("no fingerprint of the check is stored",)
     found = fingerprint_of(plan, configuration, change)
     if change.required:
         return checked.differences(found)
     if plan.approvals_required:
         return (f"approvals: 0 -> {plan.approvals_required}",)
-    # Nobody agreed to what it replaces, so that it may replace another version.
+    # No approval is bound to the running version, so it may replace another one.
     running = {"running_version": found.running_version, "running_digest": found.running_digest}
     return checked.model_copy(update=running).differences(found)
 
@@ -105,11 +105,9 @@ def superseded_warnings(change: Change, others: Sequence[Change]) -> tuple[str, 
 
 
 def expired(change: Change) -> ExpiredError:
-    """Why an overdue change ends, in one sentence without its full stop."""
+    """The error of an overdue change; its message has no full stop."""
     if change.missing_approvals and change.state is ChangeState.AWAITING_APPROVAL:
-        return ExpiredError(
-            f"Expired: nobody approved it until {change.deadline:%Y-%m-%d %H:%M} UTC"
-        )
+        return ExpiredError(f"Expired: not approved until {change.deadline:%Y-%m-%d %H:%M} UTC")
     since = "last approval" if change.approvals else "request"
     return ExpiredError(
         f"Expired: floe could not carry it out within an hour of its {since}, until "
@@ -123,7 +121,7 @@ def _verdicts(plan: Plan) -> dict[str, str]:
 
 
 def recorded_of(record: AnyRecord | None) -> dict[str, Any]:
-    """What a change says by its record, which an earlier run may have made."""
+    """The fields that a change takes from its record, which an earlier run may have written."""
     if not isinstance(record, PromotionRecord | RollbackRecord):
         return {}
     said = {"record_id": record.id, "artifact_tag": record.artifact_tag, "recorded_at": record.at}
@@ -136,7 +134,7 @@ def recorded_of(record: AnyRecord | None) -> dict[str, Any]:
 
 
 def judged_of(plan: Plan) -> dict[str, Any]:
-    """What a change says of the plan it was checked with."""
+    """The fields that a change takes from the plan of its check."""
     return {
         "digest": str(plan.manifest.digest) if plan.manifest else None,
         "findings": tuple(

@@ -1,4 +1,4 @@
-"""Works on one change while somebody waits for it, as a command does."""
+"""Work on one change while its command waits."""
 
 import logging
 import secrets
@@ -14,7 +14,7 @@ from engine.ports import Progress
 from engine.ports.change_store import ChangeStore
 
 _log = logging.getLogger(__name__)
-# Whoever repeats a command that was killed waits for its claim to run out.
+# A repeated command waits this long for the claim of one that was killed.
 _CLAIM_SECONDS = 6.0
 _LOOK_SECONDS = 0.2
 
@@ -22,15 +22,16 @@ _LOOK_SECONDS = 0.2
 @dataclass(frozen=True)
 class Foreground:
     """
-    Under a claim, as the worker of a server: where both are on one state directory, each change is
-    worked on by one of them, and its gates run once.
+    Works on a change under a claim, like the worker of a server.
+
+    With both on one state directory, only one of them works on a change, so its gates run once.
     """
 
     progression: Progression
     store: ChangeStore
 
     def settle(self, change: Change, progress: Progress) -> Change:
-        """Work on `change` until it has ended or waits for somebody, or watch who does."""
+        """Work on `change` until it ends or needs approval, or follow the worker that has it."""
         worker = f"command-{secrets.token_hex(4)}"
         waited = False
         while change.state in (ChangeState.CHECKING, ChangeState.EXECUTING):
@@ -38,7 +39,7 @@ class Foreground:
                 try:
                     return self._work(change, worker, progress)
                 except ClaimLostError as error:
-                    _log.warning("the other worker is followed: %s", error)
+                    _log.warning("following the other worker: %s", error)
             if not waited:
                 progress.step(f"{change.id} or another change of {change.target} is worked on")
             waited = True
@@ -58,11 +59,11 @@ class Foreground:
                 current = self.store.get(change.id) or change
                 return replace(self.progression, claim=claim).settle(current, progress)
         finally:
-            self._let_go(change, worker)
+            self._release(change, worker)
 
-    def _let_go(self, change: Change, worker: str) -> None:
-        """Whether or not that works, what was done is done."""
+    def _release(self, change: Change, worker: str) -> None:
+        """Release the claim; a failure is only logged, because the work is done."""
         try:
             self.store.release(change.id, worker)
         except StoreUnavailableError as error:
-            _log.warning("the claim on %s is left to run out: %s", change.id, error)
+            _log.warning("claim on %s not released, it expires: %s", change.id, error)

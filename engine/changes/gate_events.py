@@ -1,4 +1,4 @@
-"""What gates do while a change is checked, put where every face can show it."""
+"""Record gate progress as change events, which every interface shows."""
 
 import logging
 import re
@@ -21,8 +21,8 @@ _RECORD_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII
 
 
 @dataclass(frozen=True)
-class RunOutputs:
-    """Keep the output of the gates of a run without a change, under `run_id` (its trace id)."""
+class GateOutputRecorder:
+    """Store the gate output of a run without a change under `run_id`, its trace ID."""
 
     store: ChangeStore
     run_id: str
@@ -38,11 +38,11 @@ class RunOutputs:
         self.inner.gate_finished(result)
 
     def gate_output(self, gate: GateKind, output: bytes) -> None:
-        """A run goes on where its output cannot be kept."""
+        """Store the output; the run continues if that fails."""
         try:
             self.store.keep_output(self.run_id, gate, output)
         except StoreUnavailableError as error:
-            _log.warning("the output of gate %s is not kept: %s", gate, error)
+            _log.warning("output of gate %s not stored: %s", gate, error)
         self.inner.gate_output(gate, output)
 
     def check_cancelled(self) -> None:
@@ -65,8 +65,8 @@ def kept_output(
 
 
 @dataclass(frozen=True)
-class Noted:
-    """A progress that also goes to the feed of `store`; StoreUnavailableError where it cannot."""
+class GateEventRecorder:
+    """Progress that also writes events to `store`; StoreUnavailableError if that fails."""
 
     store: ChangeStore
     change: Change

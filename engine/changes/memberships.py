@@ -1,4 +1,4 @@
-"""Who somebody is to the rules at this moment, although they asked or agreed a while ago."""
+"""Read the current groups of requesters and approvers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -48,14 +48,14 @@ class Submission:
         submitted: Note = ("submitted", {"by": self.request.operator.name})
         kept = self.store.add(change, self.key, [submitted])
         if kept.id != change.id and not kept.requester.same_as(self.request.operator):
-            refusal = self._refusal_of_joining()
+            refusal = self._find_join_refusal()
             if refusal:
                 return self._refuse(change, refusal)
         _refuse_other_overrides(change, kept)
         return kept
 
-    def _refusal_of_joining(self) -> Finding | None:
-        """What forbids this operator a request that somebody else made, such as their duties."""
+    def _find_join_refusal(self) -> Finding | None:
+        """The permission rule that keeps this operator from joining another person's request."""
         plan = self.runs.plan_policy_only(self.request, NO_PROGRESS)
         rights = (f for f in plan.blockers if f.error and issubclass(f.error, AuthorizationError))
         return next(rights, None)

@@ -1,4 +1,4 @@
-"""Works on changes outside the request that submitted them, in a few threads."""
+"""Work on changes in background threads."""
 
 import logging
 import secrets
@@ -21,9 +21,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds: how often to look, how long a claim lasts, and how long to wait after trouble."""
+    """Seconds between polls, of a claim, until a retry, and between sweeps."""
 
-    look: float = 0.5
+    poll: float = 0.5
     claim: float = 15.0
     retry: float = 5.0
     sweep: float = 2.0
@@ -32,10 +32,10 @@ class Pace:
 @dataclass
 class Worker:
     """
-    Takes changes up under a claim that it renews while it works, so that a restart takes what a
-    crash left (once the claim has run out) and never a live change.
+    Works on changes under claims that it renews.
 
-    `start` and `stop` are called once each; `wake` after something was submitted or decided.
+    After a crash, another worker takes the change once its claim expired, and never before. Call
+    `start` and `stop` once each, and `wake` after a submission or decision.
     """
 
     changes: Changes
@@ -43,7 +43,7 @@ class Worker:
     store: ChangeStore
     threads: int = 4
     pace: Pace = field(default_factory=Pace)
-    # Told of every change that has ended or waits for somebody.
+    # Called with every change that ended or needs approval.
     settled: Callable[[Change], None] = lambda _change: None
 
     def __post_init__(self) -> None:
@@ -54,7 +54,7 @@ class Worker:
 
     def start(self) -> None:
         works = [(self._work, f"floe-worker-{n}") for n in range(self.threads)]
-        others = [(self._sweep, "floe-sweeper"), (self._tell, "floe-webhooks")]
+        others = [(self._sweep, "floe-sweeper"), (self._deliver_webhooks, "floe-webhooks")]
         for target, name in [*works, *others]:
             thread = threading.Thread(target=target, name=name, daemon=True)
             thread.start()
@@ -64,7 +64,7 @@ class Worker:
         self._awake.set()
 
     def stop(self, drain_seconds: float = 30) -> None:
-        """Take up nothing more, and give what is under way `drain_seconds` to end."""
+        """Take no more changes, and wait up to `drain_seconds` for each running one."""
         self._stopping.set()
         self._awake.set()
         for thread in self._running:
@@ -73,11 +73,11 @@ class Worker:
     def _work(self) -> None:
         worker = f"{self._name}-{threading.get_ident()}"
         while not self._stopping.is_set():
-            # Where the store does not answer nothing can be known, and so nothing is done.
-            with keep_running("changes cannot be worked on", self._stopping.wait, self.pace.retry):
+            # Without an answer from the store nothing is known, so nothing is done.
+            with keep_running("worker cannot take changes", self._stopping.wait, self.pace.retry):
                 change = self._claimed(worker)
                 if change is None:
-                    self._awake.wait(self.pace.look)
+                    self._awake.wait(self.pace.poll)
                     self._awake.clear()
                 else:
                     self._take(change, worker)
@@ -87,7 +87,7 @@ class Worker:
         return self.store.claim(worker, self.changes.runs.clock.now(), lasting)
 
     def _take(self, change: Change, worker: str) -> None:
-        """Work on a change; after trouble its claim is left to run out, which is the pause."""
+        """Work on a change; after a transient error its claim expires, which is the pause."""
         clock, settled = self.changes.runs.clock, None
         claim = Claim(self.store, clock, change.id, worker, self.pace.claim)
         try:
@@ -100,7 +100,7 @@ class Worker:
         except StoppedError:
             _log.info("change %s of %s is handed back", change.id, change.target)
         except PromotionError as error:
-            _log.warning("change %s of %s is tried again: %s", change.id, change.target, error)
+            _log.warning("change %s of %s is retried: %s", change.id, change.target, error)
             pause = timedelta(seconds=self.pace.retry)
             self.store.renew(change.id, worker, clock.now(), pause)
             return
@@ -108,13 +108,13 @@ class Worker:
         if settled:
             self.settled(settled)
 
-    def _tell(self) -> None:
-        """Webhooks have a thread of their own: a slow one holds no change up."""
+    def _deliver_webhooks(self) -> None:
+        """Deliver webhooks in their own thread, so that a slow one delays no change."""
         self.changes.runs.webhook_sender.keep_delivering(self._stopping)
 
     def _sweep(self) -> None:
-        """End what nobody decided in time, and go on with what a lock had stopped."""
+        """Expire undecided changes, and resume changes after a lock."""
         while not self._stopping.wait(self.pace.sweep):
-            with keep_running("waiting changes were not looked at", self._stopping.wait, 0):
+            with keep_running("waiting changes not checked", self._stopping.wait, 0):
                 self.changes.expire_due()
                 self.changes.resume_due()

@@ -1,4 +1,4 @@
-"""Work on a change: check it, and carry it out once it is decided."""
+"""Check changes, and execute them once they are approved."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from engine.changes.fingerprint import (
     superseded,
     superseded_warnings,
 )
-from engine.changes.gate_events import Noted
+from engine.changes.gate_events import GateEventRecorder
 from engine.changes.heartbeat import Claim
 from engine.checks.approval import approver_via
 from engine.context.deployment import drift_warnings
@@ -45,18 +45,18 @@ from engine.ports import Progress
 from engine.ports.change_store import ChangeStore
 
 _log = logging.getLogger(__name__)
-# Decided in the end whatever happens: an execution nobody could finish in this time has failed.
+# An execution that keeps failing for this long has failed.
 GIVE_UP = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
 class Progression:
     """
-    Moves changes that need work. Run again after a crash it ends the same: checking runs anew,
-    carrying out completes what is on record.
+    Moves changes that need work.
 
-    `regroup` reads the groups of somebody again; `configuration` is the digest of a target's
-    rules as they are now. A worker that lost its `claim` gets ClaimLostError.
+    It can run again after a crash: a check is repeated, an execution completes the recorded change.
+    `regroup` reads the current groups of a person, `configuration` returns the digest of a target's
+    current rules. A worker that lost its `claim` gets ClaimLostError.
     """
 
     runs: Runs
@@ -66,20 +66,22 @@ class Progression:
     claim: Claim | None = None
 
     def settle(self, change: Change, progress: Progress) -> Change:
-        """Work on `change` until it has ended or waits for somebody."""
+        """Work on `change` until it ends or needs approval."""
         while change.state in (ChangeState.CHECKING, ChangeState.EXECUTING):
             change = self.advance(change, progress)
         return change
 
     def advance(self, change: Change, progress: Progress) -> Change:
         """
-        One move. When the registry does not answer, an execution stays where it is and the error
-        is raised: it may be half done, and only repeating it can tell.
+        Move `change` one step.
+
+        If the registry does not answer, an execution stays open and the error is raised: it may be
+        half done, which only a repetition finds out.
         """
         if change.state is ChangeState.CHECKING:
             if self._overdue(change):
                 return self._end(change, ChangeState.EXPIRED, expired(change))
-            return self._check(change, Noted(self.store, change, progress, self.claim))
+            return self._check(change, GateEventRecorder(self.store, change, progress, self.claim))
         if change.state is ChangeState.EXECUTING:
             return self._carry_out(change, progress)
         return change
@@ -89,7 +91,7 @@ class Progression:
             plan = self.runs.plan(request_of(change), progress)
             drift = () if plan.error else self._drift(change)
         except StoreUnavailableError:
-            # Says nothing about the change: it is checked again once that can be kept.
+            # Says nothing about the change: it is checked again once the store answers.
             raise
         except PromotionError as error:
             return self._end(change, ChangeState.FAILED, error)
@@ -114,7 +116,7 @@ class Progression:
         return drift_warnings(target, self.runs.path, self.runs.registry, self.runs.ledger)
 
     def _ask(self, change: Change, required: int) -> Change:
-        """Wait for approvals, in place of whatever else waited for this environment."""
+        """Wait for approvals, and supersede older changes of this environment."""
         target = self.runs.path.environment(change.target)
         newer = next((c for c in self._competing(change) if _order(c) > _order(change)), None)
         if newer:
@@ -128,10 +130,10 @@ class Progression:
             expires_at=self.runs.clock.now()
             + timedelta(seconds=target.approvals.expires_after_seconds),
         )
-        return self._alone(asked)
+        return self._supersede_older(asked)
 
-    def _alone(self, asked: Change) -> Change:
-        """The newest stays, also of several that come to wait at the same moment."""
+    def _supersede_older(self, asked: Change) -> Change:
+        """Keep only the newest pending change of an environment, also if several arrive at once."""
         if asked.state is not ChangeState.AWAITING_APPROVAL:
             return asked
         superseded: list[Change] = []
@@ -151,8 +153,8 @@ class Progression:
         try:
             if self._overdue(change) and find_record(self.runs, change) is None:
                 return self._end(change, ChangeState.EXPIRED, expired(change))
-            plan = self._planned(change)
-            result = self.runs.execute(plan, progress, lambda renewed: self._bound(change, renewed))
+            plan = self._plan_execution(change)
+            result = self.runs.execute(plan, progress, lambda renewed: self._guard(change, renewed))
             if isinstance(result.error, IdentityUnavailableError):
                 raise result.error
         except PromotionError as error:
@@ -165,10 +167,12 @@ class Progression:
             return self._done(change.model_copy(update=synced), result.record)
         return self._refused(change, result)
 
-    def _planned(self, change: Change) -> Plan:
+    def _plan_execution(self, change: Change) -> Plan:
         """
-        The plan of a change that was checked: its evidence holds, its policy is judged again, for
-        a requester in the groups they are in now.
+        Plan the execution of a checked change.
+
+        Gate and signature results are reused; the policy is judged again with the requester's
+        current groups.
         """
         evidence = {result.gate.value for result in change.gate_results} | {"signature"}
         asked = request_of(change)
@@ -187,8 +191,8 @@ class Progression:
             signature=change.signature or UNVERIFIED,
         )
 
-    def _bound(self, change: Change, plan: Plan) -> Plan:
-        """Under the lease: what is written is what was checked, by those who still may agree."""
+    def _guard(self, change: Change, plan: Plan) -> Plan:
+        """Under the lease, refuse a plan that was not checked, and keep only valid approvals."""
         self._renew_claim()
         differences = differences_of(change, plan, self.configuration(change.target))
         if plan.effect is Effect.CHANGE:
@@ -196,12 +200,13 @@ class Progression:
                 raise expired(change)
             if differences:
                 raise stale(change, differences)
-        return replace(plan, approvals=self._counting(change).approvals)
+        return replace(plan, approvals=self._keep_valid_approvals(change).approvals)
 
-    def _counting(self, change: Change) -> Change:
+    def _keep_valid_approvals(self, change: Change) -> Change:
         """
-        The change with those approvals only whose givers may still give them, one of each person
-        and none of the requester: aliases may have been added since.
+        Drop approvals whose givers may no longer approve.
+
+        Each person counts once and the requester never: aliases may have been added in between.
         """
         target = self.runs.path.environment(change.target)
         requester = change.requester.operator
@@ -236,7 +241,7 @@ class Progression:
             case EnvironmentLockedError() if change.required:
                 return self._move(change, ChangeState.AWAITING_APPROVAL, "locked", str(error))
             case ApprovalPendingError():
-                lost = self._counting(change)
+                lost = self._keep_valid_approvals(change)
                 return self._move(lost, ChangeState.AWAITING_APPROVAL, "approval_lost", str(error))
             case _:
                 return self._end(change, ChangeState.BLOCKED, error)
@@ -259,7 +264,7 @@ class Progression:
     def _move(
         self, change: Change, state: ChangeState, kind: str, why: str = "", **fields: Any
     ) -> Change:
-        """The moved change; what somebody else made of it when they were faster."""
+        """Move `change`; if another process moved it first, return its version."""
         self._renew_claim()
         moved = change.moved(state, updated_at=self.runs.clock.now(), **fields)
         details: Mapping[str, JsonValue] = {"why": why} if why else {}
@@ -270,7 +275,7 @@ class Progression:
 
 
 def _competes(other: Change, change: Change) -> bool:
-    """Another version that waits for the same environment; versions are promoted one at a time."""
+    """Whether `other` is another version that waits for the same environment."""
     return (
         other.id != change.id
         and other.state is ChangeState.AWAITING_APPROVAL

@@ -144,7 +144,7 @@ def test_a_change_that_a_lock_stopped_is_not_resumed_an_hour_after_its_approval(
 def test_what_is_on_the_ledger_is_completed_however_late(stage):
     stage.settle(submit(stage, "v1.0.0"))
     change = checked(stage, "v1.1.0")
-    plan = stage.platform.progression._planned(change)
+    plan = stage.platform.progression._plan_execution(change)
     assert stage.engine.execute(plan, stage.told).error is None
     before = stage.engine.registry.fetch(Tag("v1.0.0-staging"))
     stage.engine.registry.put(before, Tag("latest-staging"))
@@ -164,7 +164,8 @@ def plan_digest(stage: Stage, version: str):
 def test_what_took_effect_is_promoted_although_another_version_followed(stage):
     change = checked(stage, "v1.0.0")
     assert (
-        stage.engine.execute(stage.platform.progression._planned(change), stage.told).error is None
+        stage.engine.execute(stage.platform.progression._plan_execution(change), stage.told).error
+        is None
     )
     stage.settle(submit(stage, "v1.1.0"))
     stage.later(days=2)

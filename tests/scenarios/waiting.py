@@ -8,7 +8,7 @@ from tests.scenarios.changing import guarded
 from tests.scenarios.engines import gate, path_of
 
 # Claims that run out soon, so that what a killed worker left is taken up soon.
-PACE = Pace(look=0.05, claim=1.0, retry=0.2, sweep=0.1)
+PACE = Pace(poll=0.05, claim=1.0, retry=0.2, sweep=0.1)
 _GATE = "echo ran >> runs; while [ ! -e open ]; do sleep 0.02; done"
 
 
