@@ -1,4 +1,4 @@
-"""The commands of the pages: those that a person types, and how each one must end."""
+"""The commands in the documentation, and the exit code each must have."""
 
 import re
 import shlex
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.docs.pages import PAGES, Block, blocks
 
-# Commands that no test runs, by their first words, and why.
+# Commands that no test runs, by their first words, with the reason.
 EXCEPTIONS = {
     "make demo": "tests/demo/test_run.py runs the program that it starts",
     "make dev": "it changes the settings of git in the checkout",
@@ -25,7 +25,7 @@ EXCEPTIONS = {
     "cosign sign --key cosign.key harbor": "it writes into the public log of sigstore",
     "aws ecr": "it needs an account; tests/docs/test_immutable_tags.py applies its filters",
 }
-# Nothing else is run, so that a new command of a page does nothing to the machine of a reader.
+# Only these programs run, so a new command of a page cannot change the reader's machine.
 _RUN = re.compile(
     r"(floe|skopeo|oras|cosign|cp|jq|echo|eval|export|exit|docker compose exec floe) |code="
 )
@@ -38,7 +38,7 @@ _CLAIM = re.compile(r"# exit (\d+)\b")
 
 @dataclass(frozen=True)
 class Command:
-    """One line of a block, without prompt and comment; `code` is the exit code the page claims."""
+    """A line of a block, without prompt and comment; `code` is the exit code on the page."""
 
     page: Path
     line: str
@@ -46,7 +46,7 @@ class Command:
 
 
 def commands_of(block: Block) -> list[Command]:
-    """The lines of `block` that are typed; a line that ends with a backslash goes on."""
+    """Yield the typed lines of `block`; a line that ends with a backslash continues."""
     lines = block.text.replace("\\\n", " ").splitlines()
     if block.kind == "console":
         lines = typed_lines(block)
@@ -60,13 +60,13 @@ def commands_of(block: Block) -> list[Command]:
 
 
 def exception_for(command: Command) -> str | None:
-    """The entry of EXCEPTIONS for `command`."""
+    """Return the entry of EXCEPTIONS for `command`."""
     found = [words for words in EXCEPTIONS if command.line.startswith(words)]
     return max(found, key=len, default=None)
 
 
 def runnable(block: Block) -> list[Command]:
-    """The commands of `block` that are no exceptions."""
+    """Return the commands of `block` that are no exceptions."""
     found = [each for each in commands_of(block) if exception_for(each) is None]
     for each in found:
         assert _RUN.match(each.line), f"{block}: list {each.line!r} in EXCEPTIONS or _RUN"
@@ -74,12 +74,12 @@ def runnable(block: Block) -> list[Command]:
 
 
 def typed_lines(block: Block) -> list[str]:
-    """The lines of `block` that follow a prompt."""
+    """Return the lines of `block` that follow a prompt."""
     return [found["command"] for found in _TYPED.finditer(block.text)]
 
 
 def shell_blocks() -> list[Block]:
-    """The blocks of commands; a transcript, which is a text, has prompts and answers."""
+    """Return the blocks of commands; transcripts, marked as text, have prompts and answers."""
     return blocks("sh", "console", "bash")
 
 

@@ -1,4 +1,4 @@
-"""The pages of the documentation, and the blocks that stand in them."""
+"""The pages of the documentation, and their code blocks."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 
 @dataclass(frozen=True)
 class Block:
-    """`kind` is the word behind the fence: console, sh, yaml, json, …"""
+    """A code block. `kind` is the word after the fence: console, sh, yaml, json, …"""
 
     page: Path
     line: int
@@ -24,7 +24,7 @@ class Block:
 
 
 def blocks(*kinds: str) -> list[Block]:
-    """Those of `kinds`, or all of them."""
+    """Return the blocks of `kinds`, or all of them."""
     return [b for page in PAGES for b in _blocks(page) if not kinds or b.kind in kinds]
 
 

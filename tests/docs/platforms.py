@@ -1,4 +1,4 @@
-"""What a manifest of a page speaks of, on loopback: registries, tools, keys and issuers."""
+"""Local replacements for the services in a documented manifest: registries, tools, issuers."""
 
 import json
 import re
@@ -27,7 +27,7 @@ PRIMARY, SECONDARY = "oci://harbor.example.com/acme/platform", "eu.example.com/"
 VERSION = "v1.0.0"
 SOURCE = "https://git.example.com/acme/platform"
 JOB = "repo:acme/platform:environment:production"
-# What the programs of the pages' gates print when there is nothing to say against an artifact.
+# The clean reports that the programs of the documented gates print.
 _PROGRAMS = {
     "pytest": "",
     "make": "",
@@ -64,7 +64,9 @@ class Platform:
         return [each["name"] for each in named] or ["dev", "staging", "prod"]
 
     def floe(self, **said: Any) -> Floe:
-        """Commands of somebody whose token, from the last issuer, says what `said` says."""
+        """
+        Return the commands of a person whose token, from the last issuer, has the claims `said`.
+        """
         if not self.issuers:
             return Floe(self.folder, dict(self.environ))
         token = self.key.sign(claims(self.issuers[-1].issuer, **said))
@@ -96,7 +98,7 @@ def platform_of(text: str, folder: Path, registry: str) -> Iterator[Platform]:
         document = yaml.safe_load(_on_this_machine(text, folder, registry, stack))
         whole = {"apiVersion": "floe.dev/v1", "kind": "Manifest"} | document
         whole.setdefault("artifacts", {"registry": {"uri": "oci-layout:./registry"}})
-        # A directory stands for the bucket; it has none of a bucket's options.
+        # A directory replaces the bucket, without the bucket's options.
         whole["artifacts"].get("promotion", {}).get("audit", {}).pop("options", None)
         verification = whole["artifacts"]["registry"].get("verification")
         if verification or whole["artifacts"]["registry"]["uri"].startswith("oci-layout:"):
@@ -139,9 +141,9 @@ def _on_this_machine(text: str, folder: Path, registry: str, stack: ExitStack) -
 def _issuers(
     whole: dict[str, Any], key: SigningKey, stack: ExitStack
 ) -> list[tuple[FakeIssuer, str]]:
-    """
-    An issuer in the place of each of identity.oidc. Where people come through Slack, one stands
-    for what Slack says of them.
+    """Start an issuer for each entry of identity.oidc.
+
+    For Slack manifests, one issuer stands for Slack's user data.
     """
     rules = str(whole["artifacts"].get("promotion", {}))
     identity = whole.setdefault("identity", {})
@@ -156,7 +158,7 @@ def _issuers(
 
 
 def _sign(artifact: Artifact, verification: dict[str, Any], folder: Path) -> None:
-    """By every key and issuer that `verification` trusts."""
+    """Sign with every key and issuer that `verification` trusts."""
     payload = statement(str(artifact.manifest.digest))
     (folder / "keys").mkdir()
     for name in verification.get("public_keys", []):

@@ -1,4 +1,4 @@
-"""A platform with a past on which the commands of the pages run, and a shell that runs them."""
+"""A platform with a history on which the documented commands run, and a shell to run them."""
 
 import os
 import re
@@ -57,7 +57,7 @@ identity:
   oidc:
     - {issuer: "%(issuer)s", audience: floe, operator_claim: email, allowed_domains: [acme.com]}
 """
-# Where skopeo finds the registries of the pages.
+# The registry settings of skopeo.
 _REGISTRIES = """\
 [[registry]]
 prefix = "harbor.example.com/acme/platform"
@@ -68,7 +68,7 @@ prefix = "docker.io/library"
 location = "%(registry)s"
 insecure = true
 """
-# `floe serve` ends once it serves; what follows the service's name is run in no container here.
+# `floe serve` ends once it serves; commands inside the container run directly.
 _PRELUDE = """\
 set -e
 floe() {
@@ -84,14 +84,14 @@ docker() { shift 3; FLOE_MANIFEST=$COMPOSED command "$@"; }
 
 @dataclass(frozen=True)
 class Ran:
-    """How a block of commands ended; `out` has both streams."""
+    """The result of a block of commands; `out` has both streams."""
 
     code: int
     out: str
 
 
 class Receiver(FakeServer):
-    """Takes webhooks or traces, and answers `status`."""
+    """Receives webhooks or traces, and answers `status`."""
 
     status = 200
 
@@ -133,7 +133,7 @@ class Stage:
         return KEY.sign(claims(self.issuer.issuer, sub=person, email=person, email_verified=True))
 
     def promote(self, version: str, *targets: str, approved: bool = True) -> None:
-        """Alice asks; Bob approves it in prod, unless it is left waiting."""
+        """Request as Alice and, unless it should wait, approve in prod as Bob."""
         config = load_config(self.folder / "manifest.yaml", {})
         with open_platform(config) as engine, in_flight(config, engine) as platform:
             alice, bob = (
@@ -172,7 +172,7 @@ class Stage:
         )
 
     def fill_in(self, text: str) -> str:
-        """`text` with what exists here in the place of the examples of the pages."""
+        """Replace the examples of the pages in `text` by things that exist here."""
         for example, here in {
             "eyJhbGciOi…": self.token(),
             "https://floe.example.com": self.server,
@@ -184,12 +184,12 @@ class Stage:
         text = re.sub(r"\bc-[0-9a-f]{8}\b", self.change, text)
         digest = self.record if "oras blob fetch" in text else self.digest
         text = re.sub(r"\bsha256:[0-9a-f]{64}\b", digest, text)
-        # skopeo would ask for TLS on every address but this one, which its settings lead elsewhere.
+        # skopeo requires TLS on every address but this one, which its settings redirect.
         text = re.sub(r"(?<!docker://)harbor\.example\.com/acme/platform", self.remote, text)
         return text.replace("localhost:5000/acme/platform", self.remote)
 
     def run(self, commands: Iterable[Command]) -> Ran:
-        """The lines in one shell, which stops at the first that does not end as the page claims."""
+        """Run the lines in one shell that stops at the first unexpected exit code."""
         commands = list(commands)
         for program in {each.line.split()[0] for each in commands} & {"cosign", "oras"}:
             peer(program)
@@ -216,7 +216,7 @@ class Stage:
 
 
 def build_first(stage: Stage) -> None:
-    """The manifest of the repository, before anything is published."""
+    """Use the manifest of the repository, with nothing published."""
     stage.folder.mkdir()
     shutil.copy(ROOT / "manifest.yaml", stage.folder)
 
@@ -239,24 +239,24 @@ def build_waiting(stage: Stage) -> None:
 
 
 def build_unapproved(stage: Stage) -> None:
-    """As `build_waiting`, and prod needs no approvals any more."""
+    """Build `build_waiting`, without approvals in prod."""
     stage.at(build_waiting).configure(approvals="")
 
 
 def build_released(stage: Stage) -> None:
-    """v1.2.3 runs in prod, in the place of v1.2.2."""
+    """v1.2.3 replaces v1.2.2 in prod."""
     stage.at(build_waiting)
     stage.promote(RELEASE, "staging", "prod")
 
 
 def build_mirrored(stage: Stage) -> None:
-    """As `build_released`, with a secondary registry that has nothing yet."""
+    """Build `build_released`, with an empty secondary registry."""
     stage.at(build_released)
     stage.configure(secondary=f"oci://{stage.registry}/remote")
 
 
 def build_remote(stage: Stage) -> None:
-    """The same, on a real registry."""
+    """Build the same on a real registry."""
     stage.at(build_mirrored).remote = f"{stage.registry}/remote"
     synchronized = stage.run([Command(ROOT / "docs" / "secondaries.md", "floe platform sync", 0)])
     assert synchronized.code == 0, synchronized.out

@@ -1,4 +1,4 @@
-"""Every command of the pages runs, and ends as its page says."""
+"""Every documented command runs and ends as its page says."""
 
 import configparser
 import json
@@ -24,7 +24,7 @@ from tests.docs.stage import (
 )
 
 pytestmark = pytest.mark.timeout(300)
-# The state of the platform in which the commands of a page make sense.
+# The platform state that the commands of a page need.
 STATES: dict[str, Callable[[Stage], None]] = {
     "docs/install.md": build_first,
     "docs/audit.md": build_remote,
@@ -32,7 +32,7 @@ STATES: dict[str, Callable[[Stage], None]] = {
     "docs/secondaries.md": build_mirrored,
     "docs/signatures.md": build_remote,
 }
-# Parts of the output, beside the exit codes.
+# Expected parts of the output, besides the exit codes.
 OUTPUT = {
     "README.md": ("Promoted v1.2.3", "Approved by: bob@acme.com", "Rolled back prod to v1.2.2"),
     "docs/audit.md": (
@@ -55,7 +55,7 @@ SIGNATURES = ROOT / "docs" / "signatures.md"
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, registry_host: str) -> Iterator[Stage]:
-    # Under this name, cosign and oras speak plain http with it.
+    # Under this name, cosign and oras use plain http.
     host = registry_host.replace("127.0.0.1", "localhost")
     folder = tmp_path_factory.mktemp("stage")
     with platform_stage(folder, f"{host}/{folder.parent.name}") as built:
@@ -67,7 +67,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, registry_host: str) -> Itera
     sorted({block.page for block in shell_blocks()}),
     ids=lambda page: str(page.relative_to(ROOT)),
 )
-def test_the_commands_of_a_page_end_as_it_says(page: Path, stage: Stage) -> None:
+def test_documented_commands_end_as_the_page_says(page: Path, stage: Stage) -> None:
     name = str(page.relative_to(ROOT))
     stage.at(STATES.get(name, build_waiting))
     output = ""
@@ -91,7 +91,7 @@ def test_the_commands_of_a_page_end_as_it_says(page: Path, stage: Stage) -> None
     sorted({block.page for block in shell_blocks() if "cosign" in block.text}),
     ids=lambda page: page.name,
 )
-def test_the_commands_of_cosign_end_as_their_page_says(page: Path, stage: Stage) -> None:
+def test_documented_cosign_commands_end_as_the_page_says(page: Path, stage: Stage) -> None:
     stage.at(build_remote)
 
     for block in shell_blocks():
@@ -100,7 +100,7 @@ def test_the_commands_of_cosign_end_as_their_page_says(page: Path, stage: Stage)
             assert ran.code == 0, f"{block}\n{ran.out}"
 
 
-def test_an_unsigned_version_is_refused_and_nothing_is_pulled(stage: Stage) -> None:
+def test_unsigned_version_is_refused_and_not_pulled(stage: Stage) -> None:
     stage.at(build_waiting)
     unsigned = [
         Command(each.page, each.line.replace("v1.2.3", "v1.2.4").replace(" --env prod", ""), 6)
@@ -115,7 +115,7 @@ def test_an_unsigned_version_is_refused_and_nothing_is_pulled(stage: Stage) -> N
 
 
 @pytest.mark.peers
-def test_the_key_of_the_page_verifies_once_cosign_has_signed(stage: Stage) -> None:
+def test_documented_key_verifies_a_cosign_signature(stage: Stage) -> None:
     verify = "floe artifact verify v1.2.3"
     [created, *_] = commands("docs/signatures.md", "cosign generate-key-pair")
     stage.at(build_remote)
@@ -135,7 +135,7 @@ def test_the_key_of_the_page_verifies_once_cosign_has_signed(stage: Stage) -> No
     assert signed.code == 0, signed.out
 
 
-def test_the_receiver_of_the_page_believes_a_webhook_and_no_altered_one(stage: Stage) -> None:
+def test_documented_receiver_accepts_a_webhook_and_refuses_an_altered_one(stage: Stage) -> None:
     [snippet] = [b for b in blocks("python") if b.page == ROOT / "docs" / "webhooks.md"]
     stage.at(build_waiting)
     ran = stage.run(commands("docs/webhooks.md", "--redeliver"))
@@ -151,7 +151,7 @@ def test_the_receiver_of_the_page_believes_a_webhook_and_no_altered_one(stage: S
         exec(snippet.text, altered)
 
 
-def test_the_service_of_the_page_serves_and_ends_in_its_time(stage: Stage) -> None:
+def test_documented_systemd_service_starts_and_stops_in_time(stage: Stage) -> None:
     unit = configparser.ConfigParser(interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]  # the names of systemd
     [block] = blocks("ini")
@@ -165,11 +165,11 @@ def test_the_service_of_the_page_serves_and_ends_in_its_time(stage: Stage) -> No
 
 
 def commands(page: str, holding: str) -> list[Command]:
-    """Those of the block of `page` that has `holding` in it, without those that are not run."""
+    """Return the runnable commands of the block of `page` that contains `holding`."""
     [block] = [b for b in shell_blocks() if b.page == ROOT / page and holding in b.text]
     return runnable(block)
 
 
 def _of_cosign(command: Command) -> bool:
-    """Whether only `make test-peers` runs it, which builds cosign."""
+    """Return whether only `make test-peers`, which builds cosign, can run the command."""
     return command.line.startswith("cosign ")

@@ -1,4 +1,6 @@
-"""The set-ups of docs/identity.md and docs/web.md admit who they are for, and no stranger."""
+"""
+The set-ups of docs/identity.md and docs/web.md admit their intended users and refuse strangers.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +30,7 @@ TEAM_CLAIM = "https://slack.com/team_id"
 
 
 def section(title: str) -> str:
-    """The manifest in the section `title` of docs/identity.md."""
+    """Return the manifest in the section `title` of docs/identity.md."""
     text = IDENTITY.read_text().partition(f"\n## {title}\n")[2]
     (found,) = [
         b for b in blocks("yaml") if b.page == IDENTITY and b.text in text.split("\n## ")[0]
@@ -43,7 +45,7 @@ def jobs(title: str, folder: Path, registry: str) -> Iterator[Platform]:
 
 
 @pytest.mark.parametrize("ids", [False, True], ids=["names", "names with ids"])
-def test_a_job_of_github_is_admitted_by_its_repository_and_promotes_by_its_environment(
+def test_github_job_is_admitted_by_repository_and_promotes_by_environment(
     tmp_path: Path, registry_host: str, repository: str, ids: bool
 ) -> None:
     job = JOB.replace("acme/platform", "acme@123456/platform@789012") if ids else JOB
@@ -68,7 +70,7 @@ def test_a_job_of_github_is_admitted_by_its_repository_and_promotes_by_its_envir
     assert prod.code == 0, prod.out
 
 
-def test_a_job_of_gitlab_promotes_from_a_protected_tag_only(
+def test_gitlab_job_promotes_only_from_a_protected_tag(
     tmp_path: Path, registry_host: str, repository: str
 ) -> None:
     job = {
@@ -96,7 +98,7 @@ def test_a_job_of_gitlab_promotes_from_a_protected_tag_only(
 
 
 def test_people_of_an_openid_provider_promote_by_their_groups(tmp_path: Path) -> None:
-    """With a certified provider; its clients and people are its own."""
+    """Test with a certified provider; its clients and users are our own."""
     document = yaml.safe_load(
         section("An OpenID provider").replace(PRIMARY, "oci-layout:./registry")
     )
@@ -120,7 +122,7 @@ def test_people_of_an_openid_provider_promote_by_their_groups(tmp_path: Path) ->
     assert (unverified, staging, outside, prod) == (12, 0, 12, 0)
 
 
-def test_people_in_slack_promote_by_the_groups_of_the_page(tmp_path: Path) -> None:
+def test_people_in_slack_promote_by_the_documented_groups(tmp_path: Path) -> None:
     text = section("Slack").replace(PRIMARY, "oci-layout:./registry")
     (tmp_path / "manifest.yaml").write_text(f"apiVersion: floe.dev/v1\nkind: Manifest\n{text}")
     oci_layout.write(tmp_path / "registry", image(), "v1.0.0-dev")
@@ -155,7 +157,7 @@ def sign_ins() -> list[Block]:
 
 
 @pytest.mark.parametrize("block", sign_ins(), ids=str)
-def test_people_sign_in_as_a_page_says_and_strangers_do_not(block: Block, tmp_path: Path) -> None:
+def test_people_sign_in_as_documented_and_strangers_do_not(block: Block, tmp_path: Path) -> None:
     web = yaml.safe_load(block.text)["web"]
     colleague = {"aud": web["auth"]["client_id"], TEAM_CLAIM: "T01ACME"}
     stranger = {**colleague, TEAM_CLAIM: "T99EVIL", "email": "mallory@evil.com"}
@@ -172,7 +174,7 @@ def test_people_sign_in_as_a_page_says_and_strangers_do_not(block: Block, tmp_pa
 
 @contextmanager
 def page_of(web: dict[str, Any], provider: FakeProvider, folder: Path) -> Iterator[FlaskClient]:
-    """The page of the section `web` of a manifest, `provider` standing for its issuer."""
+    """Open the page with the section `web` of a manifest and `provider` as its issuer."""
     oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
     web["auth"]["issuer"] = provider.issuer
     whole = {
@@ -194,7 +196,7 @@ def page_of(web: dict[str, Any], provider: FakeProvider, folder: Path) -> Iterat
 
 
 def sign_in(client: FlaskClient, provider: FakeProvider, said: dict[str, Any]) -> int:
-    """What the callback answers when the provider says `said` of who signs in."""
+    """Return the answer of the callback when the provider asserts `said` of the user."""
     base = "https://floe.acme.com"
     place = client.get("/auth/start", base_url=base).headers["Location"]
     asked = parse_qs(urlsplit(place).query)

@@ -1,4 +1,4 @@
-"""The rules of docs/install.md for immutable tags, on a registry that enforces them."""
+"""The rules of docs/install.md for immutable tags work on a registry that enforces them."""
 
 import re
 from collections.abc import Callable
@@ -71,14 +71,14 @@ REFUSAL = oci_error(400, "TAG_INVALID", "the tag is immutable")
 pytestmark = pytest.mark.parametrize("rule", RULES)
 
 
-def test_the_rules_match_what_never_moves_and_nothing_else(rule: str) -> None:
+def test_rules_match_exactly_the_tags_that_never_move(rule: str) -> None:
     protects = RULES[rule]()
 
     assert [tag for tag in NEVER_MOVED if not protects(tag)] == []
     assert [tag for tag in MOVED if protects(tag)] == []
 
 
-def test_changes_in_a_row_work_on_a_registry_with_the_rules(
+def test_consecutive_changes_work_on_a_registry_with_the_rules(
     fake: FakeRegistry,
     opened: Callable[..., DistributionRegistry],
     tmp_path: Path,
@@ -107,7 +107,7 @@ def test_changes_in_a_row_work_on_a_registry_with_the_rules(
 
 
 @pytest.mark.parametrize("tag", ["v1.0.0-prod", "floe-ledger.prod.1"])
-def test_what_never_moves_cannot_be_overwritten(
+def test_immutable_tags_cannot_be_overwritten(
     fake: FakeRegistry, opened: Callable[..., DistributionRegistry], rule: str, tag: str
 ) -> None:
     fake.hold(REPOSITORY, image(b"old"), tag)

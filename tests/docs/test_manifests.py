@@ -1,4 +1,4 @@
-"""Every manifest of a page promotes what it describes, and admits no stranger to it."""
+"""Every documented manifest promotes its example and refuses strangers."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from tests.docs.platforms import JOB, VERSION, Platform, document_of, platform_o
 from tests.docs.test_pages import manifests
 
 pytestmark = pytest.mark.timeout(300)
-# What an issuer says of a job, or of a person, whom a page's manifest is for.
+# The claims of the job or person that the documented manifest is for.
 _OURS: dict[str, Any] = {
     "email_verified": True,
     "groups": ["developers", "platform-admins"],
@@ -30,7 +30,7 @@ _STRANGER: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("block", manifests(), ids=str)
-def test_a_manifest_of_a_page_promotes(
+def test_documented_manifest_promotes(
     block: Block, tmp_path: Path, registry_host: str, repository: str
 ) -> None:
     with platform_of(block.text, tmp_path, f"{registry_host}/{repository}") as platform:
@@ -48,7 +48,7 @@ def test_a_manifest_of_a_page_promotes(
     assert done["warnings"] == []
 
 
-def test_a_policy_of_a_page_refuses_an_artifact_that_breaks_it(
+def test_documented_policy_refuses_an_artifact_that_breaks_it(
     tmp_path: Path, registry_host: str, repository: str
 ) -> None:
     [block] = [each for each in manifests() if "policies:" in each.text]
@@ -66,7 +66,7 @@ def who(block: Block) -> str:
 
 
 def sent(platform: Platform, target: str, **said: Any) -> Any:
-    """The answer to a promotion, once somebody of release-managers approved it where needed."""
+    """Return the answer to a promotion, after an approval by release-managers where required."""
     asked = platform.promote(target, **{**_OURS, **said})
     if asked.code != 14:
         assert asked.code == 0, asked.out + asked.err

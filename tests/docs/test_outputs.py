@@ -1,4 +1,4 @@
-"""The JSON of the commands is as its schema says: all fields, no others, also in failure."""
+"""The JSON of the commands matches its schema exactly, also for failures."""
 
 import json
 import shlex
@@ -14,7 +14,7 @@ from demo.seed import seed
 from docs.reference.outputs import outputs_schema
 from tests.docs.pages import ROOT
 
-# In this order, on one platform; what each ends with.
+# In this order on one platform, with the expected exit codes.
 COMMANDS = (
     ("promote", "promote v1.2.2 --to staging --dry-run", 0),
     ("promote", "promote v1.2.2 --to staging", 0),
@@ -56,7 +56,7 @@ COMMANDS = (
 
 @pytest.mark.requirement("FR-034")
 @pytest.mark.timeout(300)
-def test_every_answer_fits_its_schema(tmp_path: Path) -> None:
+def test_every_answer_matches_its_schema(tmp_path: Path) -> None:
     shutil.copy(ROOT / "manifest.yaml", tmp_path)
     seed(tmp_path / "registry")
     installed = Path(sys.executable).with_name("floe")

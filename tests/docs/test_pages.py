@@ -1,4 +1,4 @@
-"""What the documentation says is so: commands run, manifests load, links lead somewhere."""
+"""The documentation is true: commands run, manifests load, links resolve."""
 
 import re
 import shlex
@@ -25,13 +25,13 @@ from tests.docs.commands import (
 from tests.docs.pages import PAGES, ROOT, Block, blocks, links
 
 MAKEFILE = (ROOT / "Makefile").read_text()
-# Files a manifest of a page refers to.
+# Files to which a documented manifest refers.
 _FILE = re.compile(r"[\w/]+\.(?:pub|pem|json)\b")
 _ANCHOR = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_resolves(page: Path) -> None:
     for target in links(page):
         place, _, anchor = target.partition("#")
         if re.match(r"https?:|mailto:", place):
@@ -43,18 +43,18 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def manifests() -> list[Block]:
-    """Of the YAML in the pages what floe reads."""
+    """Return the YAML blocks that are manifests."""
     read = {"artifacts", "identity", "web", "slack", "state"}
     documents = [(block, yaml.safe_load(block.text)) for block in blocks("yaml")]
     return [b for b, document in documents if isinstance(document, dict) and read & {*document}]
 
 
-def test_the_pages_have_manifests_to_try() -> None:
+def test_pages_contain_manifests() -> None:
     assert len(manifests()) > 15
 
 
 @pytest.mark.parametrize("block", manifests(), ids=str)
-def test_every_manifest_of_a_page_can_be_used(block: Block, tmp_path: Path) -> None:
+def test_every_documented_manifest_loads(block: Block, tmp_path: Path) -> None:
     document = yaml.safe_load(block.text)
     for name in _FILE.findall(block.text):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -64,11 +64,11 @@ def test_every_manifest_of_a_page_can_be_used(block: Block, tmp_path: Path) -> N
     (tmp_path / "manifest.yaml").write_text(yaml.safe_dump(whole))
     named = re.findall(r"\$\{([A-Z_]+)\}|_env: ([A-Z_]+)", block.text)
 
-    # One value fits whatever is asked for: a name, a token, an address.
+    # One value fits every setting: a name, a token, an address.
     load_config(tmp_path / "manifest.yaml", {a or b: "https://a.example" for a, b in named})
 
 
-def test_every_command_that_is_not_run_stands_in_a_page_and_exists() -> None:
+def test_every_exception_appears_in_a_page_and_exists() -> None:
     left = [each for block in shell_blocks() for each in commands_of(block) if exception_for(each)]
 
     assert {exception_for(each) for each in left} == {*EXCEPTIONS}
@@ -78,7 +78,7 @@ def test_every_command_that_is_not_run_stands_in_a_page_and_exists() -> None:
 
 
 @pytest.mark.parametrize("words", inline_commands(), ids=" ".join)
-def test_every_command_of_a_sentence_exists_with_its_options(words: list[str]) -> None:
+def test_every_inline_command_exists_with_its_options(words: list[str]) -> None:
     try:
         understood(floe, words[1:])
     except click.exceptions.NoArgsIsHelpError:
@@ -88,7 +88,7 @@ def test_every_command_of_a_sentence_exists_with_its_options(words: list[str]) -
         assert error.format_message().startswith("Missing")
 
 
-def test_every_transcript_is_a_part_of_the_tour() -> None:
+def test_every_transcript_is_part_of_the_tour() -> None:
     [tour] = [typed_lines(block) for block in transcripts() if block.page.name == "tour.md"]
 
     assert "make demo" in tour
@@ -96,17 +96,17 @@ def test_every_transcript_is_a_part_of_the_tour() -> None:
         assert [line for line in typed_lines(block) if line not in tour] == [], block
 
 
-# Other blocks than commands, manifests and transcripts, and what tests them.
+# Blocks other than commands, manifests and transcripts, and their tests.
 OTHERS = {
     ("docs/architecture.md", "mermaid"): "tests/docs/test_reference.py compares it with the code",
-    ("docs/audit.md", "toml"): "test_the_group_of_the_page_is_where_floe_looks_for_backends",
+    ("docs/audit.md", "toml"): "test_documented_entry_point_group_is_the_one_floe_reads",
     ("docs/ci.md", "yaml"): "tests/docs/test_recipes.py runs the jobs",
     ("docs/in-slack.md", "text"): "tests/docs/test_slack_commands.py sends them to the bot",
     ("docs/install.md", "ini"): "tests/docs/test_commands.py starts the service",
     ("docs/install.md", "text"): "tests/docs/test_immutable_tags.py applies the patterns",
     ("docs/reference/api.md", "python"): "tests/docs/test_reference.py compares them with the code",
     ("docs/reference/cli.md", ""): "tests/docs/test_reference.py compares them with --help",
-    ("docs/web.md", "nginx"): "test_the_proxy_of_the_page_sets_the_headers_that_floe_reads",
+    ("docs/web.md", "nginx"): "test_documented_proxy_sets_the_headers_that_floe_reads",
     ("docs/webhooks.md", "python"): "tests/docs/test_commands.py receives a webhook with it",
 }
 
@@ -125,7 +125,7 @@ def test_every_block_of_a_page_has_a_test() -> None:
         assert len(fences) == 2 * len([b for b in blocks() if b.page == page]), page
 
 
-def test_the_group_of_the_page_is_where_floe_looks_for_backends() -> None:
+def test_documented_entry_point_group_is_the_one_floe_reads() -> None:
     [block] = blocks("toml")
 
     groups = tomllib.loads(block.text)["project"]["entry-points"]
@@ -133,7 +133,7 @@ def test_the_group_of_the_page_is_where_floe_looks_for_backends() -> None:
     assert list(groups) == [ENTRY_POINTS]
 
 
-def test_the_proxy_of_the_page_sets_the_headers_that_floe_reads() -> None:
+def test_documented_proxy_sets_the_headers_that_floe_reads() -> None:
     [block] = blocks("nginx")
     [auth] = [
         yaml.safe_load(b.text)["web"]["auth"] for b in blocks("yaml") if "mode: proxy" in b.text
@@ -142,12 +142,12 @@ def test_the_proxy_of_the_page_sets_the_headers_that_floe_reads() -> None:
 
     for header in (auth["operator_header"], auth["groups_header"]):
         assert re.search(rf"proxy_set_header {header} \$\w+;", page)
-        # An empty value: nginx removes the header.
+        # nginx removes a header with an empty value.
         assert f'proxy_set_header {header} "";' in api
 
 
 def understood(command: click.Command, words: list[str]) -> None:
-    """Parse `words` as the command line of `command`, and run nothing."""
+    """Parse `words` as the command line of `command`, without running it."""
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         below = command.get_command(click.Context(command), words[0])
         assert below is not None, f"there is no such command: {words}"
@@ -158,5 +158,5 @@ def understood(command: click.Command, words: list[str]) -> None:
 
 
 def _slug(title: str) -> str:
-    """The anchor of a heading, as forges make it."""
+    """Return the anchor of a heading, as code forges generate it."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")

@@ -1,4 +1,4 @@
-"""The recipes of docs/ci.md, run as a shell runs them: a refused promotion fails the job."""
+"""In the recipes of docs/ci.md, a refused promotion fails the job."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ identity:
 
 
 class Runner(FakeIssuer):
-    """What a CI system gives its jobs: an issuer, and an address that hands out the job's token."""
+    """The services of a CI system: an issuer, and an address that returns the job's token."""
 
     @property
     def token(self) -> str:
@@ -59,7 +59,9 @@ class Job:
         return self.server.client(self.folder / "client", self.runner.token)
 
     def run(self, script: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-        """As GitHub's and GitLab's runners do: the lines in one shell that stops at an error."""
+        """
+        Run the lines in one shell that stops at an error, as GitHub's and GitLab's runners do.
+        """
         folder = self.folder / "job"
         folder.mkdir(exist_ok=True)
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -97,7 +99,7 @@ def recipe(kind: str, holding: str) -> str:
     return found
 
 
-def test_a_refusal_read_with_jq_fails_the_job(job: Job) -> None:
+def test_refusal_parsed_with_jq_fails_the_job(job: Job) -> None:
     script = recipe("sh", "answer.json")
     signed_in = {"FLOE_ID_TOKEN": job.runner.token}
 
@@ -110,7 +112,7 @@ def test_a_refusal_read_with_jq_fails_the_job(job: Job) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_job_whose_token_is_not_admitted_fails(job: Job) -> None:
+def test_job_with_a_refused_token_fails(job: Job) -> None:
     script = recipe("sh", "eyJ").replace("https://floe.example.com", job.server.url)
     stranger = KEY.sign(claims(job.runner.issuer, sub="another"))
 
@@ -123,7 +125,7 @@ def test_a_job_whose_token_is_not_admitted_fails(job: Job) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_job_of_github_fails_with_its_promotion(job: Job) -> None:
+def test_github_job_fails_with_its_promotion(job: Job) -> None:
     document = yaml.safe_load(recipe("yaml", "runs-on"))
     [step] = document["jobs"]["promote"]["steps"]
     asked = {
@@ -142,7 +144,7 @@ def test_the_job_of_github_fails_with_its_promotion(job: Job) -> None:
     assert without_token.returncode != 0
 
 
-def test_the_job_of_gitlab_fails_with_its_promotion(job: Job) -> None:
+def test_gitlab_job_fails_with_its_promotion(job: Job) -> None:
     document = yaml.safe_load(recipe("yaml", "id_tokens"))
     script = "\n".join(document["promote"]["script"])
     signed_in = {"FLOE_ID_TOKEN": job.runner.token}

@@ -1,4 +1,4 @@
-"""The pages that are made from the code say what the code does."""
+"""The generated reference pages match the code."""
 
 import subprocess
 import sys
@@ -14,11 +14,11 @@ from engine.config.models import config_schema
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_as_the_code_would_write_it(name: str) -> None:
+def test_reference_page_is_up_to_date(name: str) -> None:
     assert (FOLDER / name).read_text() == PAGES[name](), "behind the code: make reference"
 
 
-def test_every_key_of_the_manifest_says_what_it_means() -> None:
+def test_every_manifest_key_has_a_description() -> None:
     definitions = config_schema()["$defs"]
 
     silent = [
@@ -42,7 +42,7 @@ def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tup
 
 
 @pytest.mark.parametrize("path", list(commands(floe)), ids=" ".join)
-def test_what_help_says_stands_in_the_reference(path: tuple[str, ...]) -> None:
+def test_help_text_is_in_the_reference(path: tuple[str, ...]) -> None:
     installed = Path(sys.executable).with_name("floe")
 
     ran = subprocess.run([installed, *path, "--help"], capture_output=True, text=True)

@@ -22,7 +22,7 @@ _QUOTED = re.compile(r"`([^`]+)`")
 
 
 def table(title: str) -> list[list[str]]:
-    """The cells of each row below `title`."""
+    """Return the cells of each row below `title`."""
     section = PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[1:]]
@@ -41,7 +41,7 @@ COMMANDS = [
 ]
 
 
-def test_every_story_has_its_row() -> None:
+def test_every_story_has_a_row() -> None:
     assert [row[0] for row in STORIES] == [f"US{number}" for number in range(1, 13)]
 
 
@@ -51,7 +51,7 @@ def test_every_place_is_a_name_a_key_or_a_command() -> None:
 
 
 @pytest.mark.parametrize("row", STORIES, ids=lambda row: row[0])
-def test_the_test_of_a_story_types_its_command(row: list[str]) -> None:
+def test_of_a_story_types_its_command(row: list[str]) -> None:
     path, _, name = row[4].strip("`").partition("::")
     module = ast.parse((ROOT / path).read_text())
     constants = {
@@ -71,7 +71,7 @@ def test_the_test_of_a_story_types_its_command(row: list[str]) -> None:
 
 
 @pytest.mark.parametrize("line", sorted(set(COMMANDS)))
-def test_every_other_command_is_understood(line: str) -> None:
+def test_every_other_command_parses(line: str) -> None:
     understood(floe, shlex.split(line)[1:])
 
 
@@ -91,7 +91,7 @@ def below(found: Any, name: str) -> Any:
 
 
 @pytest.mark.parametrize("path", sorted(set(KEYS)))
-def test_every_key_is_one_of_the_manifest(path: str) -> None:
+def test_every_key_exists_in_the_manifest(path: str) -> None:
     found = [SCHEMA]
     for key in path.split("."):
         found = [
@@ -104,7 +104,7 @@ def test_every_key_is_one_of_the_manifest(path: str) -> None:
 
 
 def variants(schema: Any) -> Iterator[Any]:
-    """The sections `schema` may be, also as an item of a list."""
+    """Return the possible sections of `schema`, also as items of a list."""
     if "$ref" in schema:
         schema = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]
     yield schema

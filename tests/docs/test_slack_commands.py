@@ -1,4 +1,4 @@
-"""The commands of docs/in-slack.md, typed in Slack: each one has its effect."""
+"""The commands of docs/in-slack.md have their effect when typed in Slack."""
 
 import json
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
-def test_the_commands_of_the_page_have_their_effect(block: Block, stage: Stage) -> None:
+def test_documented_slack_commands_have_their_effect(block: Block, stage: Stage) -> None:
     lines = block.text.splitlines()
 
     assert lines
@@ -46,7 +46,7 @@ def test_the_commands_of_the_page_have_their_effect(block: Block, stage: Stage) 
         EFFECTS[line.split()[0]](stage, line)
 
 
-def test_the_commands_of_the_page_are_refused_for_an_unknown_environment(stage: Stage) -> None:
+def test_documented_slack_commands_are_refused_for_an_unknown_environment(stage: Stage) -> None:
     typed = [line for block in BLOCKS for line in block.text.splitlines() if "prod" in line]
     changes = [each.id for each in stage.platform.store.recent(50)]
 
@@ -106,7 +106,7 @@ def prod(stage: Stage) -> EnvironmentState:
 
 
 def release(stage: Stage, version: str) -> None:
-    """Alice asks, and Bob approves."""
+    """Request as Alice and approve as Bob."""
     change = stage.waiting_change(version)
     stage.click("floe_approve", change.id, BOB)
     stage.eventually(lambda: prod(stage).version == version)

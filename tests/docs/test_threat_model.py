@@ -1,4 +1,4 @@
-"""Every test the threat model names is there."""
+"""Every test that the threat model names exists."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ def halves() -> tuple[str, str]:
     return before, after.split("\n## ")[0]
 
 
-def test_every_test_it_names_exists() -> None:
+def test_every_named_test_exists() -> None:
     _, shown = halves()
     sources = [path.read_text() for path in (ROOT / "tests").rglob("test_*.py")]
     written = {name for text in sources for name in re.findall(r"def (test_\w+)\(", text)}
@@ -24,7 +24,7 @@ def test_every_test_it_names_exists() -> None:
     assert named <= written
 
 
-def test_everybody_who_could_do_something_has_a_test_except_who_is_trusted() -> None:
+def test_every_attacker_has_a_test_except_trusted_ones() -> None:
     threats, shown = halves()
 
     who = set(_ROW.findall(threats))

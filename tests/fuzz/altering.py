@@ -1,4 +1,4 @@
-"""JSON in which one value is another."""
+"""JSON documents in which one value is replaced."""
 
 import copy
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ OTHERS: st.SearchStrategy[Any] = st.one_of(
 
 
 def places(tree: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of every value in `tree`, its own first."""
+    """Yield the path of every value in `tree`, starting with the root."""
     yield at
     if isinstance(tree, dict):
         for key, inner in tree.items():
@@ -34,7 +34,7 @@ def places(tree: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def altered(tree: Any, number: int, value: Any) -> Any:
-    """`tree` with `value` at its `number`-th place, counted round."""
+    """Return `tree` with `value` in place `number`, modulo the number of places."""
     paths = list(places(tree))
     path = paths[number % len(paths)]
     if not path:

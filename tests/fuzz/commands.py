@@ -1,4 +1,4 @@
-"""Commands given in this process: thousands of them, where each as a process takes a second."""
+"""Run thousands of commands in this process; as processes, each would take a second."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from tests.scenarios.commands import INHERITED, Finished
 
 
 def given(folder: Path, *arguments: str, **environ: str) -> Finished:
-    """`floe` and `arguments`, in `folder`."""
+    """Run `floe` with `arguments` in `folder`."""
     out, err = StringIO(), StringIO()
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     with (
@@ -26,7 +26,7 @@ def given(folder: Path, *arguments: str, **environ: str) -> Finished:
 
 @contextmanager
 def surroundings(environ: Mapping[str, str]) -> Iterator[None]:
-    """With `environ` and nothing else in the environment."""
+    """Replace the environment variables by `environ`."""
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(environ)
@@ -38,7 +38,7 @@ def surroundings(environ: Mapping[str, str]) -> Iterator[None]:
 
 
 def assert_fit_to_show(done: Finished) -> None:
-    """No traceback, no defect of ours, and nothing that a terminal would obey."""
+    """Assert no traceback, no internal error, and no terminal control sequence."""
     for text in (done.out, done.err):
         raw = {char for char in text if not char.isprintable() and char != "\n"}
         assert raw == set(), text

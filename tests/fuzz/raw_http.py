@@ -1,4 +1,4 @@
-"""Requests as bytes: what no HTTP client would send, and what is answered."""
+"""Raw HTTP requests that no client library would send, and their answers."""
 
 import socket
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ Headers = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Said:
-    """An answer; status 0 where there is none yet, or the connection was closed without one."""
+    """An answer; status 0 if none arrived or the connection was closed without one."""
 
     status: int
     headers: Mapping[str, str]
@@ -17,7 +17,7 @@ class Said:
 
 
 def written(method: str, target: str, headers: Headers, body: bytes, *, length: bool) -> bytes:
-    """A request on a line and lines of latin-1, whatever is in them."""
+    """Return a request line and header lines in latin-1, with any content."""
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
     if length:
         lines.append(f"Content-Length: {len(body)}")
@@ -25,9 +25,10 @@ def written(method: str, target: str, headers: Headers, body: bytes, *, length: 
 
 
 def ask(port: int, request: bytes, patience_seconds: float = 2) -> Said:
-    """
-    What is answered to `request`. Who has not said all there was to say waits for more: so no
-    answer within `patience_seconds` is one of its own.
+    """Send `request` and return the answer.
+
+    The server waits for the rest of an incomplete request, so no answer within `patience_seconds`
+    is a valid result.
     """
     with socket.create_connection(("127.0.0.1", port), timeout=patience_seconds) as connection:
         answer = b""
@@ -36,7 +37,7 @@ def ask(port: int, request: bytes, patience_seconds: float = 2) -> Said:
             while not _whole(answer) and (more := connection.recv(65536)):
                 answer += more
         except OSError:
-            # It waits for more, or has hung up on what it would not read.
+            # The server waits for more, or closed the connection.
             return _said(answer)
     return _said(answer)
 
@@ -50,7 +51,7 @@ def _said(answer: bytes) -> Said:
 
 
 def _whole(answer: bytes) -> bool:
-    """Whether nothing more is to come, or more than anybody reads here."""
+    """Return whether the answer is complete, or longer than the tests read."""
     said = _said(answer)
     if b"\r\n\r\n" not in answer or not said.status:
         return False

@@ -1,4 +1,4 @@
-"""Whatever is typed after `floe`, and whatever stands around it: an answer and its exit code."""
+"""Any command line in any environment gets an answer and its documented exit code."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ artifacts:
   promotion: {environments: [{name: dev}, {name: staging}, {name: prod, approvals: {required: 1}}]}
 identity: {trust_os_user: true}
 """
-# Undecodable bytes (\udcff), what terminals obey, what reverses, what is long, what is an option.
+# Undecodable bytes (\udcff), control sequences, bidi overrides, long text, and options.
 HOSTILE = [
     "",
     " ",
@@ -41,7 +41,7 @@ NUMBERS = ["1", "0", "-1", "1001", "9" * 20, "1.5", "٣", *HOSTILE]
 SINCE = ["7d", "9" * 14 + "d", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00+23:59", *HOSTILE]
 IDS = ["c-00000001", "c-", "../x", "%00", "all", *HOSTILE]
 DIGESTS = ["abcd", "sha256:ab", "sha256:" + "0" * 64, "zzzz", *HOSTILE]
-# Words of a command, its arguments, and its options with what they may be given; None is a flag.
+# Words of a command, its arguments, and its options with their values; None is a flag.
 SHAPES: list[tuple[tuple[str, ...], list[list[str]], dict[str, list[str] | None]]] = [
     (
         ("platform", "promote"),
@@ -89,13 +89,13 @@ AROUND = [
     {"HOME": "\udcff"},
     {"COLUMNS": "x"},
 ]
-# Spec 18, without 1: what is unexpected is a defect. A verification that finds something is none.
+# The documented exit codes without 1, which is an internal error; a failed verification is one.
 MEANT = {0, 2, 3, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15}
 
 
 @st.composite
 def lines(draw: st.DrawFn, shape: int) -> list[str]:
-    """A command whose options are most often there, each with one of its words."""
+    """Draw a command that has most of its options, each with one of its values."""
     words, arguments, options = SHAPES[shape]
     line = [*words, *(draw(st.sampled_from(choice)) for choice in arguments)]
     for option, choices in options.items():
@@ -107,7 +107,7 @@ def lines(draw: st.DrawFn, shape: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A platform of v1.0.0 and v2.0.0 in dev, whose whoever runs the test may do everything."""
+    """A platform with v1.0.0 and v2.0.0 in dev, on which the tester has every right."""
     place = tmp_path_factory.mktemp("typed")
     (place / "manifest.yaml").write_text(MANIFEST % "oci-layout:./registry")
     for version in ("v1.0.0", "v2.0.0"):
@@ -118,7 +118,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), around=st.sampled_from(AROUND), output=st.sampled_from(["table", "json"]))
 @pytest.mark.parametrize("shape", range(len(SHAPES)), ids=[" ".join(s[0]) for s in SHAPES])
-def test_any_command_line_is_answered(
+def test_any_command_line_gets_a_clear_answer(
     folder: Path, shape: int, data: st.DataObject, around: dict[str, str], output: str
 ) -> None:
     served = SHAPES[shape][0] == ("serve",)
@@ -126,7 +126,7 @@ def test_any_command_line_is_answered(
     if served and "--port" not in line:
         line += ["--port", "x"]
     if not served:
-        # Before what may end the options.
+        # Insert before `--`, which ends the options.
         line[len(SHAPES[shape][0]) : len(SHAPES[shape][0])] = ["--output", output]
     index = folder / "registry/index.json"
     before = index.read_bytes()
@@ -151,7 +151,7 @@ def test_any_command_line_is_answered(
     ],
 )
 @pytest.mark.parametrize("server", [{}, {"FLOE_SERVER": "https://127.0.0.1:1"}])
-def test_proxies_that_cannot_be_used_are_named_and_not_shown(
+def test_unusable_proxies_are_named_without_their_values(
     tmp_path: Path, around: dict[str, str], server: dict[str, str]
 ) -> None:
     (tmp_path / "manifest.yaml").write_text(
@@ -176,9 +176,7 @@ def test_proxies_that_cannot_be_used_are_named_and_not_shown(
     ],
     ids=lambda value: " ".join(value[:3]) if isinstance(value, tuple) else "",
 )
-def test_what_cannot_be_meant_is_said_to_be_so(
-    folder: Path, line: tuple[str, ...], said: str
-) -> None:
+def test_unusable_input_is_a_usage_error(folder: Path, line: tuple[str, ...], said: str) -> None:
     done = commands.given(folder, *line)
 
     assert done.code == 2

@@ -1,4 +1,4 @@
-"""Whatever arrives at `floe serve`: never a failure of ours, never an effect, and it goes on."""
+"""Any request to `floe serve` causes no internal error and no effect, and the server goes on."""
 
 import gzip
 import json
@@ -106,19 +106,19 @@ class Place:
 
     @property
     def trusted(self) -> Headers:
-        """Somebody the proxy in front knows, who has a token that holds too."""
+        """Return headers of a person the proxy names, who also has a valid token."""
         host, bearer = ("Host", "127.0.0.1"), ("Authorization", f"Bearer {self.token}")
         return (host, bearer, ("X-Forwarded-Email", "alice@acme.com"))
 
     def state(self) -> tuple[bytes, Any]:
-        """What anything that takes effect would change."""
+        """Return the state that any effect would change."""
         headers = dict(self.trusted)
         changes = httpx.get(f"{self.server.url}/api/v1/changes?state=all", headers=headers).json()
         return (self.folder / "registry/index.json").read_bytes(), changes
 
     def ask(self, request: bytes) -> Said:
         said = ask(self.server.port, request)
-        # 501 is how waitress names a transfer coding it does not know.
+        # waitress answers 501 for an unknown transfer coding.
         assert said.status < 500 or said.status == 501, said
         assert b"Traceback" not in said.body
         assert b"Internal Server Error" not in said.body
@@ -127,7 +127,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A served platform with Slack; at its end it is still there, and has nothing to confess."""
+    """Serve a platform with Slack; at the end it still answers, and logged no internal error."""
     folder, key = tmp_path_factory.mktemp("served"), SigningKey.new()
     with fake_slack() as slack, FakeIssuer(key) as issuer:
         (folder / "manifest.yaml").write_text(MANIFEST % issuer.issuer)
@@ -154,7 +154,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     odd=st.lists(ODD, max_size=2),
     known=st.booleans(),
 )
-def test_anything_may_be_asked_for(
+def test_any_request_gets_a_clear_answer(
     place: Place,
     method: str,
     where: str,
@@ -166,18 +166,16 @@ def test_anything_may_be_asked_for(
     headers = [*(place.trusted if known else [("Host", "127.0.0.1")]), *odd]
     target = where.format(*words) + (f"?{query}" if query else "")
 
-    # The end of chunks, where they were said to come: else it would rightly be waited for.
+    # The end of chunks where they were announced; otherwise the server rightly waits.
     place.ask(written(method, target, headers, b"0\r\n\r\n", length=False))
 
 
 @MANY
 @given(order=st.sampled_from(list(ORDERS)), field=st.integers(0, 3), value=OTHERS)
-def test_an_order_that_is_not_meant_so_has_no_effect(
-    place: Place, order: str, field: int, value: Any
-) -> None:
+def test_unintended_command_has_no_effect(place: Place, order: str, field: int, value: Any) -> None:
     body = dict(ORDERS[order])
     names = [*body, "from", "x"]
-    # Text may be a reason as good as another.
+    # Any text is a valid reason.
     body[names[field % len(names)]] = [value] if isinstance(value, str) else value
     headers = [*place.trusted, ("Content-Type", "application/json")]
     if body.get("from", "") is None or body.get("environment", "") is None:
@@ -192,7 +190,7 @@ def test_an_order_that_is_not_meant_so_has_no_effect(
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("order", ["promotions", "environments/prod/lock"])
-def test_a_hostile_body_has_no_effect(place: Place, order: str, name: str) -> None:
+def test_hostile_body_has_no_effect(place: Place, order: str, name: str) -> None:
     headers = [*place.trusted, ("Content-Type", "application/json")]
 
     said = place.ask(written("POST", f"/api/v1/{order}", headers, HOSTILE[name], length=True))
@@ -204,9 +202,7 @@ def test_a_hostile_body_has_no_effect(place: Place, order: str, name: str) -> No
 @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "x"])
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("target", ["/slack/events", "/sign-out", "/environments/prod/lock"])
-def test_a_body_nobody_signed_has_no_effect(
-    place: Place, target: str, name: str, kind: str
-) -> None:
+def test_unsigned_body_has_no_effect(place: Place, target: str, name: str, kind: str) -> None:
     headers = [*place.trusted, ("Content-Type", kind), ("X-Slack-Signature", "v0=\xff")]
 
     said = place.ask(written("POST", target, headers, HOSTILE[name], length=True))
@@ -222,5 +218,5 @@ def test_a_body_nobody_signed_has_no_effect(
         lambda more: b"POST /sign-out HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + more
     )
 )
-def test_any_bytes_are_answered_or_waited_out(place: Place, request: bytes) -> None:
+def test_any_bytes_get_an_answer_or_a_timeout(place: Place, request: bytes) -> None:
     place.ask(request + b"\r\n\r\n")

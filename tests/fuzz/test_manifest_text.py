@@ -1,4 +1,4 @@
-"""Whatever is in the file that --manifest names: an answer, or all that is wrong with it."""
+"""Any file given as --manifest is accepted, or refused with all of its problems."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from tests.scenarios.commands import Finished
 ROOT = Path(__file__).parents[2]
 CANARY = "hunter2-canary"
 _BLOCK = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
-# Every manifest that people are shown as a good one.
+# Every valid manifest of the documentation and the examples.
 GOOD = [
     SPECIFIED,
     (ROOT / "manifest.yaml").read_text(),
@@ -38,7 +38,7 @@ TRICKS = [
     *("|\n  x\n", "{", "}", "[", "]", "{{a}}", "- - - -", "a" * 5000, "true", "5", "!", "&", "%"),
     *("'", '"', "#", ":", "- ", "  ", "[]", "{}", "9999-12-31T23:59:59-23:59", "!!omap []"),
 ]
-# What is done to which line: the numbers are counted round.
+# The edit of each line; line numbers are taken modulo the length.
 EDIT = st.tuples(
     st.sampled_from(["drop", "repeat", "value", "misspell", "indent", "insert", "within", "swap"]),
     st.integers(0, 200),
@@ -69,7 +69,7 @@ def edited(text: str, edits: list[Edit]) -> str:
 
 
 def asked(folder: Path, content: bytes, output: str = "json") -> Finished:
-    """`floe platform status` of a manifest with `content`, whose secrets are all there."""
+    """Run `floe platform status` with `content` as the manifest and all secrets set."""
     (folder / "manifest.yaml").write_bytes(content)
     names = {a or b for a, b in NAMED.findall(content.decode(errors="replace"))}
     secrets = dict.fromkeys({*names, "SECRET"} - {"NOPE", "HOME", "PATH"}, CANARY)
@@ -77,7 +77,7 @@ def asked(folder: Path, content: bytes, output: str = "json") -> Finished:
 
 
 def assert_refused(done: Finished) -> list[dict[str, Any]]:
-    """As configuration, in one document; what is wrong, each with its place."""
+    """Assert a configuration error in one document, with the place of each problem."""
     error = done.document["error"]
     assert (done.code, error["exit_code"], error["reason_code"]) == (2, 2, "configuration")
     assert error["message"].startswith("manifest.yaml")
@@ -108,7 +108,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     edits=st.lists(EDIT, min_size=1, max_size=3),
     output=st.sampled_from(["table", "json", "yaml"]),
 )
-def test_a_manifest_edited_anywhere_is_understood_or_refused_as_a_whole(
+def test_edited_manifest_is_accepted_or_refused_as_a_whole(
     folder: Path, good: str, edits: list[Edit], output: str
 ) -> None:
     before = set(folder.iterdir())
@@ -116,7 +116,7 @@ def test_a_manifest_edited_anywhere_is_understood_or_refused_as_a_whole(
     done = asked(folder, edited(good, edits).encode(), output)
 
     assert_harmless(done, folder, before)
-    # A manifest that is still good names registries nobody runs here.
+    # A manifest that is still valid names registries that do not run here.
     assert done.code in (0, 2, 5)
     if output == "json" and done.code == 2:
         assert_refused(done)
@@ -160,7 +160,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_file_is_refused_before_it_costs_anything(folder: Path, name: str) -> None:
+def test_hostile_file_is_refused_cheaply(folder: Path, name: str) -> None:
     before = set(folder.iterdir())
 
     done = asked(folder, HOSTILE[name])
@@ -170,14 +170,14 @@ def test_a_hostile_file_is_refused_before_it_costs_anything(folder: Path, name: 
     assert len(done.out) < 200_000
 
 
-def test_a_byte_order_mark_is_no_part_of_the_text(folder: Path) -> None:
+def test_byte_order_mark_is_ignored(folder: Path) -> None:
     done = asked(folder, b"\xef\xbb\xbf" + b"apiVersion: floe.dev/v2\n")
 
     assert "apiVersion" in [problem["path"] for problem in assert_refused(done)]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "zeros", "large", "folder", "loop", "unreadable name"])
-def test_what_is_no_file_of_text_is_refused_in_time(tmp_path: Path, kind: str) -> None:
+def test_special_file_is_refused_in_time(tmp_path: Path, kind: str) -> None:
     path = tmp_path / ("a" * 300 if kind == "unreadable name" else "m")
     make = {
         "pipe": lambda: os.mkfifo(path),

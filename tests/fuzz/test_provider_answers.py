@@ -1,4 +1,4 @@
-"""Whatever an OpenID provider answers: nobody is signed in by it, and it is said in one page."""
+"""No invalid answer of an OpenID provider signs a person in; the error is one page."""
 
 import gzip
 import json
@@ -40,7 +40,7 @@ HOSTILE = {
     "a failure": Reply(500, b"[]", JSON),
     "half": Reply(200, b'{"id_token":"x"}', JSON, cut_after=5),
 }
-# Refused, or the provider gave no answer that could be used.
+# Refused, or the provider gave no usable answer.
 REFUSED = (403, 503)
 
 
@@ -52,7 +52,7 @@ def provider() -> Iterator[FakeProvider]:
 
 @contextmanager
 def signing_in(folder: Path, provider: FakeProvider) -> Iterator[Stage]:
-    """A page whose people sign in with `provider`."""
+    """A page with sign-in by `provider`."""
     web = (
         f"base_url: 'http://127.0.0.1', auth: {{mode: oidc, issuer: '{provider.issuer}', "
         "client_id: floe-web, client_secret: '${OIDC_SECRET}'}"
@@ -74,7 +74,7 @@ def _as_usual(provider: FakeProvider) -> Iterator[None]:
 
 
 def answered(browser: FlaskClient, path: str) -> int:
-    """The status of a page that says what happened, and shows nothing of how."""
+    """Return the status of an error page, and assert that it shows no internals."""
     answer = browser.get(path)
     assert answer.status_code in (303, *REFUSED), answer.text
     assert "Traceback" not in answer.text
@@ -96,7 +96,7 @@ def signed_in(browser: FlaskClient) -> bool:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_token_answer_signs_nobody_in(
+def test_hostile_token_answer_does_not_sign_in(
     stage: Stage, provider: FakeProvider, name: str
 ) -> None:
     provider.always("POST", "/token", HOSTILE[name])
@@ -109,7 +109,7 @@ def test_a_hostile_token_answer_signs_nobody_in(
 
 @SEVERAL
 @given(place=st.integers(0, 100), value=OTHERS)
-def test_a_token_answer_altered_anywhere_is_no_defect(
+def test_altered_token_answer_causes_no_internal_error(
     stage: Stage, provider: FakeProvider, place: int, value: Any
 ) -> None:
     answer = {"access_token": "x", "token_type": "Bearer", "expires_in": 60, "id_token": "a.b.c"}
@@ -125,13 +125,13 @@ def test_a_token_answer_altered_anywhere_is_no_defect(
 
 @pytest.fixture
 def strange(tmp_path: Path) -> Iterator[tuple[FakeProvider, Stage]]:
-    """A provider that never yet described itself well, and where people would sign in with it."""
+    """A page whose provider has never served a valid description."""
     with FakeProvider() as provider, signing_in(tmp_path, provider) as stage:
         yield provider, stage
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_description_signs_nobody_in(
+def test_hostile_description_does_not_sign_in(
     strange: tuple[FakeProvider, Stage], name: str
 ) -> None:
     provider, stage = strange
@@ -144,7 +144,7 @@ def test_a_hostile_description_signs_nobody_in(
 
 
 @pytest.mark.parametrize("name", ["deep lists", "deep maps", "a giant number", "compressed"])
-def test_hostile_keys_sign_nobody_in(tmp_path: Path, name: str) -> None:
+def test_hostile_keys_do_not_sign_in(tmp_path: Path, name: str) -> None:
     with FakeProvider() as provider, signing_in(tmp_path, provider) as stage:
         provider.always("GET", re.escape(JWKS), HOSTILE[name])
         status = come_back(stage.client, provider)
@@ -154,9 +154,7 @@ def test_hostile_keys_sign_nobody_in(tmp_path: Path, name: str) -> None:
         assert provider.seen("GET", re.escape(JWKS))
 
 
-def test_an_answer_that_drips_is_not_waited_for_without_end(
-    stage: Stage, provider: FakeProvider
-) -> None:
+def test_dripping_answer_times_out(stage: Stage, provider: FakeProvider) -> None:
     provider.always("POST", "/token", Reply(200, b" " * 1000, JSON, drip_seconds=1))
     began = time.monotonic()
     with stage.app.test_client() as browser:

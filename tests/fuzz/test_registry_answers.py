@@ -1,4 +1,4 @@
-"""Whatever a registry serves as a manifest: an answer or one sentence, and nothing promoted."""
+"""Any manifest from a registry is promoted correctly, or refused in one sentence."""
 
 import json
 import tempfile
@@ -68,7 +68,7 @@ Served = tuple[FakeRegistry, Engine]
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    """A registry whose staging runs v1.0.0, with v2.0.0 in dev, and an engine on it."""
+    """A registry with v1.0.0 in staging and v2.0.0 in dev, and an engine on it."""
     with FakeRegistry() as fake, tempfile.TemporaryDirectory() as folder:
         registry = open_registry(
             fake.host, REPOSITORY, credentials=anonymous, scheme="http", timeout_seconds=30
@@ -82,7 +82,9 @@ def served() -> Iterator[Served]:
 
 
 def assert_harmless(served: Served, tag: str, reply: Reply) -> None:
-    """Promoting what `reply` says under `tag` is done or said, and leaves no half."""
+    """
+    Assert that promoting `reply` under `tag` succeeds or fails clearly, without partial effect.
+    """
     fake, engine = served
     repository = fake.repository(REPOSITORY)
     before = dict(repository.tags)
@@ -115,9 +117,7 @@ def typed(content: bytes, media_type: str = IMAGE_MANIFEST, **headers: str) -> R
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("tag", ["v2.0.0-dev", "floe-ledger.staging"])
-def test_a_hostile_manifest_is_answered_in_one_sentence(
-    served: Served, name: str, tag: str
-) -> None:
+def test_hostile_manifest_is_refused_in_one_sentence(served: Served, name: str, tag: str) -> None:
     assert_harmless(served, tag, typed(HOSTILE[name]))
 
 
@@ -144,7 +144,7 @@ def test_any_status_and_error_is_answered_in_one_sentence(
     assert_harmless(served, "v2.0.0-dev", Reply(status, content, {"Content-Type": media_type}))
 
 
-def test_a_compressed_body_is_never_unpacked(served: Served) -> None:
+def test_compressed_body_is_never_unpacked(served: Served) -> None:
     packed: dict[str, Any] = {"Content-Encoding": "gzip"}
 
     assert_harmless(served, "v2.0.0-dev", typed(b"\x1f\x8b" + bytes(1000), **packed))

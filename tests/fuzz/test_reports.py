@@ -1,4 +1,4 @@
-"""Whatever a scanner prints: a verdict with its reason, and never one that passes by chance."""
+"""Any scanner output gets a verdict with a reason, and none passes by accident."""
 
 import json
 
@@ -10,7 +10,7 @@ from engine.domain.gate import GateStatus, ScannerFormat
 from tests.contract.scans import GRYPE, TRIVY, grype, judged, match, trivy, vulnerability
 
 _DEEP = 100_000
-# How Trivy said "nothing found" before its reports had a schema.
+# The output of Trivy without findings before its reports had a schema.
 _CLEAN = {b"null", b"[]"}
 VALUES = st.recursive(
     st.none()
@@ -31,7 +31,7 @@ WHOLE = {
 @settings(max_examples=150, deadline=None)
 @given(report=st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))
 @pytest.mark.parametrize("scanner", [TRIVY, GRYPE])
-def test_no_report_of_another_shape_passes(scanner: ScannerFormat, report: bytes) -> None:
+def test_report_with_an_unknown_shape_never_passes(scanner: ScannerFormat, report: bytes) -> None:
     assume(report.strip() not in _CLEAN)
 
     result = judged(report, scanner)
@@ -44,7 +44,7 @@ def test_no_report_of_another_shape_passes(scanner: ScannerFormat, report: bytes
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), value=VALUES)
 @pytest.mark.parametrize("scanner", [TRIVY, GRYPE])
-def test_a_report_altered_anywhere_is_judged_without_a_traceback(
+def test_altered_report_is_judged_without_a_traceback(
     scanner: ScannerFormat, data: st.DataObject, value: object
 ) -> None:
     report = json.loads(json.dumps(WHOLE[scanner]))
@@ -69,7 +69,7 @@ def test_a_report_altered_anywhere_is_judged_without_a_traceback(
     [b"[" * _DEEP, b'{"Results":' * _DEEP, b'{"SchemaVersion":' + b"9" * _DEEP + b"}", b"\xff\xfe"],
     ids=["deep lists", "deep maps", "giant number", "no text"],
 )
-def test_a_hostile_report_fails_the_gate(scanner: ScannerFormat, report: bytes) -> None:
+def test_hostile_report_fails_the_gate(scanner: ScannerFormat, report: bytes) -> None:
     result = judged(report, scanner)
 
     assert result.status is GateStatus.FAILED

@@ -1,4 +1,4 @@
-"""Whatever answers as FLOE_SERVER: what it says or one sentence, in bounded time and memory."""
+"""Any answer from FLOE_SERVER is shown or refused in one sentence, in bounded time and memory."""
 
 import gzip
 import json
@@ -45,7 +45,7 @@ COMMANDS = [
 
 
 class Between(FakeServer):
-    """Passes on what `behind` answers; with an `alter`, what it makes of every document."""
+    """Forward the answers of `behind`, changed by `alter` if given."""
 
     behind = ""
     alter: tuple[int, Any] | None = None
@@ -64,7 +64,7 @@ class Between(FakeServer):
 
 
 class Client:
-    """Commands of somebody who may do everything."""
+    """Commands of an operator with all rights."""
 
     def __init__(self, folder: Path, server: Between, token: str) -> None:
         self.server = server
@@ -80,7 +80,7 @@ class Client:
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """With v1.0.0 in staging, and one change that waits for approval."""
+    """A client of a server with v1.0.0 in staging and one change that waits for approval."""
     folder, key = tmp_path_factory.mktemp("served"), SigningKey.new()
     with FakeIssuer(key) as issuer, Between() as between:
         write_manifest(folder, "oci-layout:./registry", issuer.issuer)
@@ -97,7 +97,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(place=st.integers(0, 10_000), value=OTHERS, output=st.sampled_from(["table", "json"]))
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_an_answer_altered_anywhere_is_shown_or_refused_in_one_sentence(
+def test_altered_answer_is_shown_or_refused_in_one_sentence(
     client: Client, command: tuple[str, ...], place: int, value: Any, output: str
 ) -> None:
     client.server.alter = (place, value)
@@ -148,7 +148,7 @@ def strange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Strange]:
 
 @pytest.mark.parametrize("name", STRANGE)
 @pytest.mark.parametrize("command", [COMMANDS[0], COMMANDS[7], COMMANDS[11]], ids=" ".join)
-def test_what_is_no_server_of_ours_is_unavailable(
+def test_answer_of_another_program_means_server_unavailable(
     strange: Strange, tmp_path: Path, name: str, command: tuple[str, ...]
 ) -> None:
     strange.reply = STRANGE[name]
@@ -174,7 +174,7 @@ def test_what_is_no_server_of_ours_is_unavailable(
     ],
     ids=["slow", "slow head", "large"],
 )
-def test_an_answer_without_an_end_is_not_read_to_its_end(
+def test_endless_answer_is_not_read_to_its_end(
     strange: Strange, reply: Reply, seconds: float, said: str
 ) -> None:
     strange.reply = reply
@@ -186,7 +186,7 @@ def test_an_answer_without_an_end_is_not_read_to_its_end(
     api.close()
 
 
-def test_a_history_that_comes_round_again_has_an_end(client: Client, strange: Strange) -> None:
+def test_looping_history_pages_end_with_an_error(client: Client, strange: Strange) -> None:
     client.server.alter = None
     address = f"{client.server.behind}/api/v1/history"
     page = httpx.get(address).json()
@@ -201,7 +201,7 @@ def test_a_history_that_comes_round_again_has_an_end(client: Client, strange: St
 
 
 @pytest.mark.parametrize("document", [{"environments": []}, {}])
-def test_an_audit_that_looked_at_nothing_is_not_sound(
+def test_audit_answer_without_environments_is_not_sound(
     strange: Strange, tmp_path: Path, document: dict[str, Any]
 ) -> None:
     strange.reply = answers(json.dumps(document).encode())

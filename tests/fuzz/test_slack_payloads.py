@@ -1,4 +1,4 @@
-"""Whatever is signed and sent as Slack: an answer in time, and nothing changed by chance."""
+"""Any signed Slack payload is answered in time and changes nothing by accident."""
 
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ QUIETLY = settings(max_examples=12, deadline=None, suppress_health_check=[Health
 
 @pytest.fixture(scope="module")
 def open_stage() -> Iterator[Stage]:
-    # Without a worker: what was asked for by chance is only counted.
+    # Without a worker, requests drawn by accident are only counted.
     with tempfile.TemporaryDirectory() as folder, stage_in(Path(folder), worker=False) as built:
         yield built
 
@@ -32,7 +32,7 @@ def open_stage() -> Iterator[Stage]:
     fields=st.dictionaries(st.sampled_from(["text", "user_id", "channel_id"]), WORDS), words=WORDS
 )
 @pytest.mark.parametrize("name", COMMANDS)
-def test_any_words_are_acknowledged(
+def test_any_payload_text_is_acknowledged(
     open_stage: Stage, name: str, fields: dict[str, str], words: str
 ) -> None:
     body = command_body(name, words, "U01ALICE", "C01DEPLOY") | fields

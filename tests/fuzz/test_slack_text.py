@@ -1,4 +1,4 @@
-"""Whatever is typed to the bot: an answer that names what is wrong, and pings nobody."""
+"""Any text typed to the bot gets an answer that names the problem and pings no person."""
 
 import json
 import re
@@ -52,7 +52,7 @@ WORDS = st.lists(
     | st.text(max_size=10),
     max_size=6,
 )
-# What Slack would make a ping or a link of; times, and whoever asked, are ours to say.
+# Text that Slack would turn into a ping or link; times and the requester are our own markup.
 _MARKUP = re.compile(r"<(?!!date\^[0-9]+\^\{date_short_pretty\} \{time\}\|)(?!@U01ALICE>)")
 QUIETLY = settings(
     max_examples=25,
@@ -63,13 +63,13 @@ QUIETLY = settings(
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """Nobody works on what is asked for by chance. At its end Slack has refused no block."""
+    """A bot without a worker. At the end, Slack must have refused no block."""
     with tempfile.TemporaryDirectory() as folder, stage_in(Path(folder), worker=False) as built:
         yield built
 
 
 def heard(stage: Stage) -> str:
-    """All that Slack was told since it was asked last, and would show somebody."""
+    """Return all visible text that Slack received since the last call."""
     slack = stage.slack
     told = [slack.responses, slack.ephemerals, slack.messages, slack.views]
     text = json.dumps(told, ensure_ascii=False, default=str)
@@ -88,7 +88,7 @@ def assert_pings_nobody(text: str) -> None:
 @QUIETLY
 @given(words=WORDS, between=st.sampled_from([" ", "", "\u00a0"]))
 @pytest.mark.parametrize("name", COMMANDS)
-def test_any_text_is_answered_and_pings_nobody(
+def test_any_text_gets_an_answer_that_pings_nobody(
     stage: Stage, name: str, words: list[str], between: str
 ) -> None:
     heard(stage)
@@ -101,9 +101,7 @@ def test_any_text_is_answered_and_pings_nobody(
 
 @pytest.mark.parametrize("name", COMMANDS[:-1])
 @pytest.mark.parametrize("typed", ["<!channel> prd", "v1 <!here>", "prd <@U02BOB> because"])
-def test_what_is_not_understood_is_named_and_pings_nobody(
-    stage: Stage, name: str, typed: str
-) -> None:
+def test_unknown_command_is_named_and_pings_nobody(stage: Stage, name: str, typed: str) -> None:
     answer = stage.send(command_body(name, typed, ALICE, DEPLOYS))
 
     said = str(answer.body)
@@ -114,7 +112,7 @@ def test_what_is_not_understood_is_named_and_pings_nobody(
 
 @QUIETLY
 @given(words=WORDS)
-def test_any_mention_is_answered_and_pings_nobody(stage: Stage, words: list[str]) -> None:
+def test_any_mention_gets_an_answer_that_pings_nobody(stage: Stage, words: list[str]) -> None:
     text = " ".join(["<@U0BOT>", *words])
 
     answer = stage.event(
