@@ -62,7 +62,7 @@ def _source(settings: RegistrySettings, registry: Registry) -> object:
 def _target(settings: RegistrySettings, stack: ExitStack) -> Callable[[], object]:
     if isinstance(settings, EmbeddedRegistry):
         layout = settings.layout
-        return lambda: import_module(f"{_MIRROR}.directory").DirectorySide.made(layout)
+        return lambda: import_module(f"{_MIRROR}.directory").DirectorySide.create(layout)
     turn, opened = Lock(), list[Registry]()
 
     def open_once() -> object:

@@ -153,7 +153,7 @@ def test_sync_repairs_and_status_says_so(tmp_path: Path):
 
     after = floe.run("platform", "status", "--env", "staging", "--output", "json")
     assert [each["status"] for each in before.document[0]["registry_sync"]] == ["failed"]
-    assert "mount the disk" in before.document[0]["registry_sync"][0]["error"]
+    assert "mount its disk" in before.document[0]["registry_sync"][0]["error"]
     assert ended.code == 0
     rows = {row["environment"]: row["status"] for row in ended.document["registries"]}
     assert rows == {"dev": "in_sync", "staging": "repaired"}

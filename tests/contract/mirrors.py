@@ -40,7 +40,7 @@ def mirror_to(source: Registry, target: DistributionRegistry | Path) -> Registry
     """The mirror that bootstrap makes of these two."""
     from_here = side_of(source)
     if isinstance(target, Path):
-        return RegistryMirror(str(target), from_here, lambda: DirectorySide.made(target), SECTION)
+        return RegistryMirror(str(target), from_here, lambda: DirectorySide.create(target), SECTION)
     return RegistryMirror(
         target.reference, from_here, lambda: RemoteSide(target, bounded=True), SECTION
     )

@@ -35,6 +35,6 @@ def test_a_blob_whose_content_moves_may_take_longer_than_the_time_out(opened: Op
         side = RemoteSide(opened(host, timeout_seconds=4.0), bounded=True)
         start = time.monotonic()
 
-        side.take(named, lambda: iter([content[n : n + MIB] for n in range(0, 40 * MIB, MIB)]))
+        side.store(named, lambda: iter([content[n : n + MIB] for n in range(0, 40 * MIB, MIB)]))
 
         assert time.monotonic() - start > 4

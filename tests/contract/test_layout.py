@@ -20,7 +20,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "registry"
 
 
-def test_reading_a_layout_that_is_not_there_says_so_and_makes_none(tmp_path):
+def test_reading_a_missing_layout_is_an_error_and_creates_nothing(tmp_path):
     registry = LayoutRegistry(tmp_path / "registri")
 
     with pytest.raises(
@@ -31,7 +31,7 @@ def test_reading_a_layout_that_is_not_there_says_so_and_makes_none(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_can_be_written_into_a_layout_that_is_not_there(tmp_path):
+def test_writing_into_a_missing_layout_is_an_error(tmp_path):
     registry = LayoutRegistry(tmp_path / "registri")
 
     with pytest.raises(RegistryUnavailableError, match="no image layout"):
@@ -42,27 +42,27 @@ def test_nothing_can_be_written_into_a_layout_that_is_not_there(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_directory_of_other_things_is_no_layout(tmp_path):
+def test_a_directory_with_other_files_is_rejected(tmp_path):
     (tmp_path / "notes.txt").touch()
 
     with pytest.raises(RegistryAnswerError, match="is not an OCI image layout"):
         LayoutRegistry(tmp_path).resolve(Tag("v1"))
     with pytest.raises(RegistryAnswerError, match="is not an OCI image layout"):
         LayoutRegistry(tmp_path).put(image().manifest)
-    with pytest.raises(RegistryAnswerError, match="name an empty directory"):
+    with pytest.raises(RegistryAnswerError, match="use an empty directory"):
         LayoutRegistry.create(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_a_file_is_no_layout(tmp_path):
+def test_a_file_is_rejected_as_layout(tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(RegistryAnswerError, match="is not an OCI image layout"):
         LayoutRegistry(tmp_path / "file").tags()
 
 
-def test_creating_makes_an_empty_layout_once(tmp_path):
+def test_create_makes_an_empty_layout_once(tmp_path):
     root = tmp_path / "deep" / "registry"
 
     LayoutRegistry.create(root).put(image().manifest, Tag("v1"))
@@ -73,7 +73,7 @@ def test_creating_makes_an_empty_layout_once(tmp_path):
     assert again.reference == str(root)
 
 
-def test_creating_completes_what_a_crash_left(tmp_path):
+def test_create_completes_a_layout_after_a_crash(tmp_path):
     (tmp_path / "blobs").mkdir()
     (tmp_path / ".floe").mkdir()
 
@@ -116,7 +116,7 @@ def test_opening_and_reading_write_nothing(root):
         (b"9" * 5000, "digits"),
     ],
 )
-def test_a_corrupt_index_is_an_answer_that_cannot_be_true(root, content, fact):
+def test_a_corrupt_index_is_an_answer_error(root, content, fact):
     (root / "index.json").write_bytes(content)
 
     with pytest.raises(RegistryAnswerError, match=rf"is not the index of .*{fact}"):
@@ -127,7 +127,7 @@ def test_a_corrupt_index_is_an_answer_that_cannot_be_true(root, content, fact):
     assert (root / "index.json").read_bytes() == content
 
 
-def test_an_index_of_absurd_size_is_not_read(root):
+def test_a_huge_index_is_not_read(root):
     with (root / "index.json").open("r+b") as file:
         file.truncate(10**12)
 
@@ -136,14 +136,14 @@ def test_an_index_of_absurd_size_is_not_read(root):
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"imageLayoutVersion": "2.0.0"}'])
-def test_a_layout_of_another_version_is_not_touched(root, content):
+def test_a_layout_of_another_version_is_rejected(root, content):
     (root / "oci-layout").write_bytes(content)
 
-    with pytest.raises(RegistryAnswerError, match="oci-layout|another version"):
+    with pytest.raises(RegistryAnswerError, match="oci-layout|is not supported"):
         LayoutRegistry(root).tags()
 
 
-def test_what_other_tools_listed_is_kept_as_it_was(root):
+def test_entries_of_other_tools_are_kept_unchanged(root):
     foreign = [
         {**named(image(b"a"), "v0"), "platform": {"os": "linux"}, "x": [1.5, None, "\ud800"]},
         entry(image(b"b")),
@@ -189,14 +189,14 @@ def test_a_tag_that_moves_often_does_not_make_the_index_grow(root):
     assert len(listed(root)) == 3
 
 
-def test_a_name_given_to_two_manifests_is_not_guessed_about(root):
+def test_a_tag_on_two_manifests_is_an_error(root):
     list_also(root, named(image(b"a"), "v1"), named(image(b"b"), "v1"))
 
-    with pytest.raises(RegistryAnswerError, match="gives the tag v1 to 2 manifests"):
+    with pytest.raises(RegistryAnswerError, match="has 2 manifests with the tag v1"):
         LayoutRegistry(root).resolve(Tag("v1"))
 
 
-def test_a_tag_on_another_kind_of_digest_is_an_error_and_not_absent(root):
+def test_a_tag_with_another_digest_algorithm_is_an_error(root):
     list_also(root, {**named(image(), "v1"), "digest": "sha512:" + "a" * 128})
 
     with pytest.raises(RegistryAnswerError, match="tag v1: not a sha256 digest"):

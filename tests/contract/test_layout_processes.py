@@ -60,7 +60,7 @@ def start(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-def test_eight_processes_make_one_layout_and_lose_no_tag(tmp_path):
+def test_eight_processes_create_one_layout_and_lose_no_tag(tmp_path):
     root = tmp_path / "registry"
     names = [f"w{number}" for number in range(8)]
 
@@ -75,7 +75,7 @@ def test_eight_processes_make_one_layout_and_lose_no_tag(tmp_path):
     assert {str(tag) for tag in LayoutRegistry(root).tags()} == {*expected, "latest"}
 
 
-def test_any_number_may_race_to_make_the_layout(tmp_path):
+def test_concurrent_creates_make_one_layout(tmp_path):
     for round_number in range(20):
         root = tmp_path / str(round_number)
         with ThreadPoolExecutor(8) as pool:
@@ -133,7 +133,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_index_and_no_lock(tmp_path
         assert registry.fetch(tag) is not None
 
 
-def test_an_index_another_tool_is_just_writing_is_read_again(tmp_path):
+def test_a_half_written_index_is_read_again(tmp_path):
     registry = LayoutRegistry.create(tmp_path)
     oci_layout.write(tmp_path, image(), "v1")
     whole = (tmp_path / "index.json").read_bytes()
@@ -147,7 +147,7 @@ def test_an_index_another_tool_is_just_writing_is_read_again(tmp_path):
     assert tags == (Tag("v1"),)
 
 
-def test_a_change_of_equal_size_in_the_same_moment_is_seen(tmp_path):
+def test_a_change_of_equal_size_at_the_same_time_is_noticed(tmp_path):
     reader = LayoutRegistry.create(tmp_path)
     one, two = image(b"one"), image(b"two")
     # Ahead, so that the moment lasts as long as the test does on a busy machine.
@@ -186,7 +186,7 @@ def test_a_write_that_is_cut_short_changes_nothing(tmp_path):
     argv = [sys.executable, "-c", LIMITED, str(tmp_path)]
     said = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=True)
 
-    assert "cannot be written: File too large; nothing took effect" in said.stdout
+    assert "cannot be written: File too large; nothing was changed" in said.stdout
     assert len(LayoutRegistry(tmp_path).tags()) > 0
     assert [path for path in tmp_path.rglob(".floe-*") if path.is_file()] == []
 
@@ -206,7 +206,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_full_disk_is_said_in_one_sentence_and_changes_nothing(small_disk):
+def test_a_full_disk_is_reported_and_changes_nothing(small_disk):
     registry = LayoutRegistry(small_disk)
     registry.put(image(b"first").manifest, Tag("v1"))
     before = (small_disk / "index.json").read_bytes()
@@ -216,7 +216,7 @@ def test_a_full_disk_is_said_in_one_sentence_and_changes_nothing(small_disk):
 
     assert str(refused.value) == (
         f"the image layout {small_disk} cannot be written: No space left on device; "
-        "nothing took effect: free some space and repeat"
+        "nothing was changed: free some space and repeat"
     )
     assert (small_disk / "index.json").read_bytes() == before
     registry.put(image(b"second").manifest, Tag("v2"))
@@ -258,11 +258,11 @@ for attempt in (lambda: registry.put(image(b"x").manifest, Tag("v2")), registry.
 @pytest.mark.parametrize(
     ("mode", "said"),
     [
-        (0o644, "cannot be written: Permission denied; nothing took effect: run as a user who"),
+        (0o644, "cannot be written: Permission denied; nothing was changed: run as a user with"),
         (0o000, "cannot be read: Permission denied; give this user read access"),
     ],
 )
-def test_missing_permissions_are_said_in_one_sentence(tmp_path, mode, said):
+def test_missing_permissions_are_reported(tmp_path, mode, said):
     root = tmp_path / "registry"
     LayoutRegistry.create(root).put(image().manifest, Tag("v1"))
     (root / "index.json").chmod(mode)

@@ -39,7 +39,7 @@ def entry_of(root: Path, manifest: Manifest) -> dict[str, Any]:
     return next(entry for entry in entries if entry["digest"] == str(manifest.digest))
 
 
-def test_our_own_referrer_is_marked_in_the_index(root):
+def test_the_index_entry_of_a_referrer_has_its_subject(root):
     record = signature()
 
     LayoutRegistry(root).put(record.manifest, Tag("floe-ledger.dev.1"))
@@ -50,7 +50,7 @@ def test_our_own_referrer_is_marked_in_the_index(root):
     assert digests(root) == [str(record.manifest.digest)]
 
 
-def test_what_is_marked_for_another_subject_is_not_even_opened(root):
+def test_entries_with_another_subject_are_not_read(root):
     registry = LayoutRegistry(root)
     other = referrer(image(b"other").manifest, "application/vnd.example.signature")
     registry.put(other.manifest)
@@ -63,7 +63,7 @@ def test_what_is_marked_for_another_subject_is_not_even_opened(root):
     assert found == ()
 
 
-def test_a_mark_proves_nothing(root):
+def test_the_subject_annotation_is_verified(root):
     other = referrer(image(b"other").manifest, "application/vnd.example.signature")
     LayoutRegistry(root).put(other.manifest)
     index_json = root / "index.json"
@@ -76,7 +76,7 @@ def test_a_mark_proves_nothing(root):
 
 
 @pytest.mark.parametrize("digest", ["x", f"sha512:{'a' * 128}"])
-def test_a_mark_on_what_cannot_be_asked_for_is_an_error_in_words(root: Path, digest: str):
+def test_a_subject_annotation_on_an_unsupported_digest_is_an_error(root: Path, digest: str):
     record = signature()
     LayoutRegistry(root).put(record.manifest)
     index_json = root / "index.json"
@@ -106,7 +106,7 @@ def test_a_referrer_in_an_index_within_the_index_is_found(root):
     assert digests(root) == [str(signature().manifest.digest)]
 
 
-def test_foreign_manifests_that_cannot_be_read_hide_nothing_else(root):
+def test_unreadable_foreign_manifests_do_not_hide_referrers(root):
     broken, absent = image(b"broken"), image(b"absent")
     for artifact in (broken, absent, signature()):
         oci_layout.write(root, artifact)
@@ -116,7 +116,7 @@ def test_foreign_manifests_that_cannot_be_read_hide_nothing_else(root):
     assert digests(root) == [str(signature().manifest.digest)]
 
 
-def test_a_foreign_manifest_is_opened_once(root):
+def test_a_foreign_manifest_is_read_once(root):
     registry = LayoutRegistry(root)
     foreign = image(b"foreign")
     oci_layout.write(root, foreign)
@@ -130,7 +130,7 @@ def test_a_foreign_manifest_is_opened_once(root):
     assert found == ()
 
 
-def test_attaching_lists_what_was_stored_and_not_listed(root):
+def test_attach_lists_a_stored_manifest_without_an_entry(root):
     stored = signature()
     blobs = root / "blobs" / "sha256"
     (blobs / stored.manifest.digest.hex).write_bytes(stored.manifest.content)

@@ -58,7 +58,7 @@ def push_signed(place: Place) -> Artifact:
     return whole
 
 
-def test_all_that_belongs_to_an_artifact_is_copied(place: Place, target):
+def test_manifests_blobs_and_referrers_are_copied(place: Place, target):
     whole = push_signed(place)
     _, belonging = signed_index()
 
@@ -77,7 +77,7 @@ def test_all_that_belongs_to_an_artifact_is_copied(place: Place, target):
         assert tag is None or there.resolve(Tag(tag)) == artifact.manifest.digest
 
 
-def test_what_is_attached_is_listed_there_too(place: Place, target):
+def test_referrers_are_listed_in_the_copy(place: Place, target):
     whole = push_signed(place)
     (sbom, _), (of_sbom, _), *_ = signed_index()[1]
 
@@ -94,7 +94,7 @@ def test_what_is_attached_is_listed_there_too(place: Place, target):
     assert deeper.digest == str(of_sbom.manifest.digest)
 
 
-def test_nothing_has_a_tag_before_it_is_published(place: Place, target):
+def test_copied_content_has_no_tag_before_publishing(place: Place, target):
     whole = push_signed(place)
 
     mirror_to(place.registry, target).copy(whole.manifest)
@@ -115,7 +115,7 @@ def test_a_second_copy_sends_nothing(place: Place, target):
 
 
 @pytest.mark.parametrize("shape", shapes())
-def test_manifests_keep_their_very_bytes(place: Place, tmp_path: Path, shape: str):
+def test_manifests_keep_their_bytes(place: Place, tmp_path: Path, shape: str):
     artifact = shapes()[shape]
     place.push(artifact, "v1.0.0")
 

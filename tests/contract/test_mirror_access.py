@@ -30,9 +30,7 @@ from tests.peers.fake_tokens import TokenAuth
 pytestmark = pytest.mark.requirement("FR-028")
 
 
-def test_wrong_credentials_are_told_with_the_section_they_are_in(
-    fake, secondary, artifact, opened: Opened
-):
+def test_an_error_of_credentials_names_its_section(fake, secondary, artifact, opened: Opened):
     secondary.behaviour.auth = TokenAuth()
     target = opened(secondary.host, credentials=always(Password("alice", "wrong")))
 
@@ -87,9 +85,7 @@ class Storage(FakeServer):
         return Reply(200, LAYER)
 
 
-def test_another_host_that_serves_blobs_never_sees_who_we_are(
-    fake, secondary, artifact, opened: Opened
-):
+def test_a_storage_host_never_gets_credentials(fake, secondary, artifact, opened: Opened):
     fake.behaviour.auth = TokenAuth()
     source = opened(fake.host, credentials=always(Password("alice", "s3cret")))
     with Storage() as storage:
@@ -103,9 +99,7 @@ def test_another_host_that_serves_blobs_never_sees_who_we_are(
         assert ["authorization" in request.headers for request in storage.requests] == [False]
 
 
-def test_a_hanging_secondary_takes_its_time_out_once_and_not_for_every_blob(
-    fake, secondary, opened: Opened
-):
+def test_a_hanging_secondary_times_out_once_and_not_per_blob(fake, secondary, opened: Opened):
     many = image(*(f"{number}".encode() for number in range(100)))
     fake.hold(REPOSITORY, many, "v1.0.0")
     for method in ("HEAD", "POST"):
@@ -119,9 +113,7 @@ def test_a_hanging_secondary_takes_its_time_out_once_and_not_for_every_blob(
     assert len(secondary.requests) <= 12
 
 
-def test_a_secondary_that_is_slow_with_every_answer_has_one_time_out_for_all(
-    fake, secondary, opened: Opened
-):
+def test_a_slow_secondary_has_one_timeout_for_all_requests(fake, secondary, opened: Opened):
     many = image(*(f"{number}".encode() for number in range(100)))
     fake.hold(REPOSITORY, many, "v1.0.0")
     secondary.always("HEAD", "/blobs/", Reply(404, delay_seconds=0.5))
@@ -148,7 +140,7 @@ def test_a_directory_does_not_wait_for_content_that_only_trickles(
     assert time.monotonic() - start < 10
 
 
-def test_content_that_only_trickles_is_given_up(fake, secondary, opened: Opened):
+def test_content_that_only_trickles_times_out(fake, secondary, opened: Opened):
     slow = image(b"x" * 2000)
     fake.hold(REPOSITORY, slow, "v1.0.0")
     fake.always("GET", descriptor(b"x" * 2000, "")["digest"], Reply(200, b"x" * 2000, {}, 0, 0.05))

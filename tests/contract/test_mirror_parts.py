@@ -28,9 +28,7 @@ DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 
 
 @pytest.mark.parametrize("media_type", [FOREIGN, DOCKER_FOREIGN])
-def test_a_foreign_layer_that_is_not_here_is_left_out(
-    fake, secondary, opened: Opened, media_type: str
-):
+def test_a_missing_foreign_layer_is_left_out(fake, secondary, opened: Opened, media_type: str):
     elsewhere = descriptor(b"elsewhere", media_type, urls=["https://example.com/layer"])
     made = with_layers(b"{}", elsewhere)
     fake.hold(REPOSITORY, made, "v1.0.0")
@@ -41,7 +39,7 @@ def test_a_foreign_layer_that_is_not_here_is_left_out(
     assert secondary.repository(REPOSITORY).tags == {"v1.0.0": str(made.manifest.digest)}
 
 
-def test_a_foreign_layer_that_is_here_is_copied(fake, secondary, opened: Opened):
+def test_an_available_foreign_layer_is_copied(fake, secondary, opened: Opened):
     made = image(LAYER, layer_type=FOREIGN)
     fake.hold(REPOSITORY, made, "v1.0.0")
 
@@ -50,7 +48,7 @@ def test_a_foreign_layer_that_is_here_is_copied(fake, secondary, opened: Opened)
     assert NAMED["digest"] in blobs(secondary)
 
 
-def test_a_layer_of_our_own_that_is_missing_is_an_error(fake, secondary, opened: Opened):
+def test_a_missing_layer_is_an_error(fake, secondary, opened: Opened):
     made = with_layers(b"{}", NAMED)
     fake.hold(REPOSITORY, made, "v1.0.0")
 
@@ -58,17 +56,17 @@ def test_a_layer_of_our_own_that_is_missing_is_an_error(fake, secondary, opened:
         mirror_to(opened(fake.host), opened(secondary.host)).copy(made.manifest)
 
 
-def test_an_index_whose_part_is_missing_is_an_error(fake, secondary, opened: Opened):
+def test_an_index_with_a_missing_child_is_an_error(fake, secondary, opened: Opened):
     part = descriptor(b"gone", "application/vnd.oci.image.manifest.v1+json")
     content = json.dumps({"schemaVersion": 2, "manifests": [part]}).encode()
     made = Artifact(Manifest(content, IMAGE_INDEX))
     fake.hold(REPOSITORY, made, "v1.0.0")
 
-    with pytest.raises(RegistryAnswerError, match="which an index there names"):
+    with pytest.raises(RegistryAnswerError, match="which an index lists"):
         mirror_to(opened(fake.host), opened(secondary.host)).copy(made.manifest)
 
 
-def test_a_layer_that_two_parts_share_is_sent_once(fake, secondary, opened: Opened):
+def test_a_shared_layer_is_sent_once(fake, secondary, opened: Opened):
     made = index(image(LAYER, b"amd64"), image(LAYER, b"arm64"))
     fake.hold(REPOSITORY, made, "v1.0.0")
 
@@ -78,7 +76,7 @@ def test_a_layer_that_two_parts_share_is_sent_once(fake, secondary, opened: Open
     assert sent.count(LAYER) == 1
 
 
-def test_an_index_within_an_index_comes_after_its_parts(fake, tmp_path, opened: Opened):
+def test_a_nested_index_is_pushed_after_its_children(fake, tmp_path, opened: Opened):
     shared = image(b"shared")
     made = index(index(shared, image(b"inner")), shared)
     fake.hold(REPOSITORY, made, "v1.0.0")
@@ -91,7 +89,7 @@ def test_an_index_within_an_index_comes_after_its_parts(fake, tmp_path, opened: 
         assert target.resolve(V1) == made.manifest.digest
 
 
-def test_what_only_claims_to_be_attached_is_not_copied(fake, secondary, artifact, opened: Opened):
+def test_wrongly_listed_referrers_are_not_copied(fake, secondary, artifact, opened: Opened):
     liar = image(b"unrelated")
     fake.hold(REPOSITORY, liar)
     entry = descriptor(liar.manifest.content, liar.manifest.media_type)
@@ -104,7 +102,7 @@ def test_what_only_claims_to_be_attached_is_not_copied(fake, secondary, artifact
     assert str(liar.manifest.digest) not in secondary.repository(REPOSITORY).manifests
 
 
-def test_manifests_without_end_are_an_error(fake, secondary, opened: Opened):
+def test_too_many_manifests_are_an_error(fake, secondary, opened: Opened):
     parts = [descriptor(f"{n}".encode(), IMAGE_MANIFEST) for n in range(2001)]
     content = json.dumps({"schemaVersion": 2, "manifests": parts}).encode()
     made = Artifact(Manifest(content, IMAGE_INDEX))

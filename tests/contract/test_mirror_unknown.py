@@ -61,7 +61,7 @@ def test_a_blob_whose_presence_is_unknown_is_sent(
     assert found.sent == 5000 + len(b"other") + len(b"{}")
 
 
-def test_a_question_whose_connection_breaks_is_no_answer(fake, secondary, artifact, opened: Opened):
+def test_a_check_whose_connection_breaks_means_sending(fake, secondary, artifact, opened: Opened):
     for method in ("HEAD", "GET"):
         secondary.always(method, BLOBS, Cut.BEFORE)
 
@@ -70,7 +70,7 @@ def test_a_question_whose_connection_breaks_is_no_answer(fake, secondary, artifa
     assert NAMED["digest"] in blobs(secondary)
 
 
-def test_a_question_that_hangs_leaves_time_to_send(fake, secondary, artifact, opened: Opened):
+def test_a_check_that_hangs_leaves_time_to_send(fake, secondary, artifact, opened: Opened):
     secondary.always("HEAD", BLOBS, Reply(200, delay_seconds=60))
     secondary.always("GET", BLOBS, Reply(200, delay_seconds=60))
     target = opened(secondary.host, timeout_seconds=4)
@@ -81,7 +81,7 @@ def test_a_question_that_hangs_leaves_time_to_send(fake, secondary, artifact, op
 
 
 @pytest.mark.parametrize("status", [403, 405])
-def test_what_only_get_finds_is_not_sent_again(
+def test_a_blob_that_only_get_finds_is_not_sent_again(
     fake, secondary, artifact, opened: Opened, status: int
 ):
     secondary.always("HEAD", BLOBS, Reply(status))
@@ -93,9 +93,7 @@ def test_what_only_get_finds_is_not_sent_again(
     assert again.sent == 0
 
 
-def test_a_redirect_to_storage_that_refuses_head_is_asked_by_get(
-    fake, secondary, storage, opened: Opened
-):
+def test_get_is_used_when_storage_refuses_head(fake, secondary, storage, opened: Opened):
     artifact = image(LAYER, config=LAYER)
     fake.hold(REPOSITORY, artifact, "v1.0.0")
     secondary.hold(REPOSITORY, artifact)
@@ -136,7 +134,7 @@ def test_a_mount_that_fails_means_sending(secondary, opened: Opened, reply: Repl
 
 
 @pytest.mark.parametrize("status", [403, 405, 501])
-def test_manifests_of_a_registry_without_head_are_asked_by_get(
+def test_manifests_are_read_with_get_when_head_is_refused(
     fake, secondary, artifact, opened: Opened, status: int
 ):
     secondary.always("HEAD", "", Reply(status))
@@ -160,7 +158,7 @@ def test_a_manifest_whose_presence_is_unknown_is_sent(fake, secondary, artifact,
     assert str(artifact.manifest.digest) in secondary.repository(REPOSITORY).manifests
 
 
-def test_wrong_credentials_are_not_tried_on_an_upload(fake, secondary, artifact, opened: Opened):
+def test_no_upload_is_attempted_with_wrong_credentials(fake, secondary, artifact, opened: Opened):
     secondary.behaviour.auth = TokenAuth()
     target = opened(secondary.host, credentials=always(Password("alice", "wrong")))
 
@@ -170,7 +168,7 @@ def test_wrong_credentials_are_not_tried_on_an_upload(fake, secondary, artifact,
     assert secondary.seen("POST", "/uploads/") == []
 
 
-def test_a_registry_that_is_down_is_not_asked_to_take_anything(fake, artifact, opened: Opened):
+def test_nothing_is_sent_to_a_registry_that_is_down(fake, artifact, opened: Opened):
     requests: list[tuple[str, str]] = []
     observed = opened(
         f"127.0.0.1:{free_port()}", on_request=lambda *each: requests.append(each), pauses=()
@@ -185,7 +183,7 @@ def test_a_registry_that_is_down_is_not_asked_to_take_anything(fake, artifact, o
 @pytest.mark.parametrize(
     "extra", [{}, {"urls": ["https://elsewhere.example.com/layer"]}], ids=["media type", "urls"]
 )
-def test_a_foreign_layer_goes_along_where_the_primary_has_it_and_does_not_say_so(
+def test_a_foreign_layer_is_copied_when_its_existence_is_unknown(
     fake, secondary, opened: Opened, extra: dict[str, object]
 ):
     kind = IMAGE_LAYER if extra else "application/vnd.oci.image.layer.nondistributable.v1.tar"
@@ -220,9 +218,7 @@ def test_a_promotion_reaches_a_registry_behind_a_proxy_without_head(
 
 
 @pytest.mark.parametrize("status", [403, 410])
-def test_referrers_are_listed_under_the_fallback_tag_of_a_registry_that_refuses_its_api(
-    secondary, opened: Opened, status: int
-):
+def test_the_referrers_tag_is_used_when_the_api_is_refused(secondary, opened: Opened, status: int):
     secondary.behaviour.sends_oci_subject = True
     secondary.always("GET", "/referrers/", Reply(status))
     subject = image(b"subject")

@@ -136,7 +136,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_full_disk_is_said_in_one_sentence_and_changes_nothing(small_disk):
+def test_a_full_disk_is_reported_and_changes_nothing(small_disk):
     with sqlite_store(small_disk) as store:
         kept = store.add(change(), None)
         ballast = small_disk / "ballast"

@@ -136,7 +136,7 @@ def test_user_without_write_access_gets_a_clear_error_and_can_read(
     assert [each.code for each in ended] == [5, 5, 5, 0, 0, 0]
     for each in ended[:3]:
         assert str(public) in each.err
-        assert "user may write" in each.err or "user who may write" in each.err, each
+        assert "user may write" in each.err or "user with write access" in each.err, each
     assert f"Changes in flight are not shown: the store {public}" in ended[3].err
 
 

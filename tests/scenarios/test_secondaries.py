@@ -155,7 +155,7 @@ def test_an_immutable_tag_of_somebody_else_stays_on_the_secondary(
         result = promote(engine, "v1.0.0", "staging")
 
     assert result.outcome is Ending.PROMOTED
-    assert "somebody else wrote it there" in result.warnings[0]
+    assert "another writer created it" in result.warnings[0]
     assert visible(fake) == {"v1.0.0-staging": str(other.manifest.digest)}
 
 

@@ -1,4 +1,4 @@
-"""Whether content is what its digest says, in memory or in a file."""
+"""Checks content against its digest, in memory, in a file or in a stream."""
 
 import hashlib
 import re
@@ -13,16 +13,16 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 def check_name(digest: str) -> None:
-    """RegistryAnswerError for what is no sha256 or sha512 digest: it could not be checked."""
+    """RegistryAnswerError if `digest` is not a sha256 or sha512 digest."""
     if not _DIGEST.fullmatch(digest):
         raise RegistryAnswerError(
-            f"'{printable(digest[:200])}' is no sha256 or sha512 digest: "
-            "the blob it names cannot be checked"
+            f"'{printable(digest[:200])}' is not a sha256 or sha512 digest, so its blob cannot be "
+            "checked"
         )
 
 
 def check_digest(digest: str, chunks: Iterable[bytes], place: str) -> None:
-    """RegistryAnswerError for `chunks` of `place` that do not hash to `digest`."""
+    """RegistryAnswerError if `chunks`, read from `place`, do not match `digest`."""
     algorithm, _, expected = digest.partition(":")
     found = hashlib.new(algorithm)
     for chunk in chunks:
@@ -32,7 +32,7 @@ def check_digest(digest: str, chunks: Iterable[bytes], place: str) -> None:
 
 
 def check_saved(digest: str, size: int, file: BinaryIO, place: str) -> None:
-    """RegistryAnswerError for a file that is not `size` bytes with `digest`."""
+    """RegistryAnswerError if `file` does not have `size` bytes that match `digest`."""
     file.flush()
     length = file.seek(0, 2)
     if length != size:
@@ -42,10 +42,10 @@ def check_saved(digest: str, size: int, file: BinaryIO, place: str) -> None:
     check_digest(digest, _chunks(file), place)
 
 
-def checked(digest: str, size: int, pieces: Iterable[bytes], place: str) -> Iterator[bytes]:
+def check_stream(digest: str, size: int, pieces: Iterable[bytes], place: str) -> Iterator[bytes]:
     """
-    `pieces` as they come, the last one only once all of them are `size` bytes with `digest`, so
-    that whoever takes them in never has the whole of anything else. RegistryAnswerError.
+    Yield `pieces`; the last one only after all of them were checked, so that the receiver never
+    gets a complete wrong blob. RegistryAnswerError if they do not match `size` and `digest`.
     """
     algorithm, _, expected = digest.partition(":")
     found = hashlib.new(algorithm)
@@ -70,8 +70,8 @@ def checked(digest: str, size: int, pieces: Iterable[bytes], place: str) -> Iter
 
 def _altered(digest: str, place: str) -> RegistryAnswerError:
     return RegistryAnswerError(
-        f"blob {digest} of {place} has other content than its digest says: "
-        "it was altered, on its way or in the registry"
+        f"blob {digest} of {place} does not match its digest: it was altered in the registry or "
+        "on the network"
     )
 
 

@@ -1,4 +1,4 @@
-"""index.json of an OCI image layout: what it says, and how one manifest is entered into it."""
+"""Parses and edits index.json of an OCI image layout."""
 
 import json
 import math
@@ -11,24 +11,24 @@ from engine.domain.artifact import Tag
 from engine.domain.manifest import IMAGE_INDEX, MEDIA_TYPES, Manifest
 
 REF_NAME = "org.opencontainers.image.ref.name"
-# Our own mark on a descriptor: the digest the manifest is attached to, or `none`. With it nobody
-# has to open every manifest of the layout to list the referrers of one.
+# floe's annotation of a descriptor: the digest of the manifest's subject, or `none`. It saves
+# reading every manifest of the layout to list referrers.
 SUBJECT = "dev.floe.subject"
 NO_SUBJECT = "none"
 
-# Entries are kept as they were parsed: other tools' fields go back into the file untouched.
+# Entries stay as parsed, so that fields of other tools are written back unchanged.
 Entry = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class LayoutIndex:
-    """An immutable reading of index.json; `document` is the whole of it."""
+    """The parsed index.json, immutable; `document` is its whole JSON."""
 
     document: dict[str, Any]
 
     @classmethod
     def parse(cls, content: bytes) -> "LayoutIndex":
-        """ValueError, saying what is wrong, for bytes that are no index."""
+        """Parse an index; ValueError with the reason if it is not one."""
         document = _parse_json(content)
         if not isinstance(document, dict) or document.get("schemaVersion") != 2:
             raise ValueError("it is not a JSON object with schemaVersion 2")
@@ -36,8 +36,8 @@ class LayoutIndex:
         entries = document.get("manifests") or []
         if not isinstance(entries, list):
             raise ValueError("its `manifests` is not a list")
-        for place, entry in enumerate(entries):
-            _check_entry(place, entry)
+        for number, entry in enumerate(entries):
+            _check_entry(number, entry)
         return cls({**document, "manifests": entries})
 
     @property
@@ -47,7 +47,7 @@ class LayoutIndex:
 
     @cached_property
     def named(self) -> dict[str, list[Entry]]:
-        """Entries by reference name. Names need not be tags, and other tools may repeat one."""
+        """Entries by reference name; names may not be tags, and other tools may repeat them."""
         return _grouped(self.entries, _name)
 
     @cached_property
@@ -56,12 +56,12 @@ class LayoutIndex:
 
     @cached_property
     def by_subject(self) -> dict[str, list[Entry]]:
-        """Entries that say what they are attached to."""
+        """Entries with the annotation of their subject, by subject."""
         return _grouped(self.entries, lambda entry: _annotations(entry).get(SUBJECT))
 
     @cached_property
     def unknown(self) -> tuple[str, ...]:
-        """Digests of the manifests no entry says the subject of."""
+        """Digests of the manifests without the annotation of their subject."""
         known = {entry["digest"] for entries in self.by_subject.values() for entry in entries}
         return tuple(
             digest
@@ -70,12 +70,12 @@ class LayoutIndex:
         )
 
     def media_type(self, digest: str) -> str | None:
-        """What the index calls `digest`; None when it does not say."""
+        """The media type of `digest` in the index; None if it has none."""
         kinds = (entry.get("mediaType") for entry in self.by_digest.get(digest, ()))
         return next((kind for kind in kinds if isinstance(kind, str)), None)
 
     def with_manifest(self, manifest: Manifest, tag: Tag | None) -> "LayoutIndex":
-        """The index that lists `manifest`, as `tag` if given; this one when nothing changes."""
+        """The index with `manifest`, tagged `tag` if given; this index if nothing changes."""
         digest = str(manifest.digest)
         if tag is None:
             done, kept = digest in self.by_digest, self.entries
@@ -87,15 +87,15 @@ class LayoutIndex:
         return LayoutIndex({**self.document, "manifests": [*kept, _entry(manifest, tag)]})
 
     def to_bytes(self) -> bytes:
-        # ASCII, because other tools' strings may hold what cannot be written as UTF-8.
+        # ASCII, because strings of other tools may contain characters that UTF-8 cannot encode.
         return json.dumps(self.document, separators=(",", ":"), allow_nan=False).encode()
 
     def _without(self, name: str) -> Iterator[Entry]:
         """
-        The entries once nothing is called `name`.
+        The entries without the name `name`.
 
-        What lost its name stays listed, as other tools do it: an unlisted manifest is garbage to
-        them. Only an entry that says nothing more than another one goes.
+        Entries that lost their name stay listed, as in other tools, which delete unlisted
+        manifests. Only duplicates of another entry are removed.
         """
         for entry in self.entries:
             if _name(entry) != name:
@@ -120,7 +120,7 @@ def _entry(manifest: Manifest, tag: Tag | None) -> Entry:
         if manifest.artifact_type:
             entry["artifactType"] = manifest.artifact_type
     elif view.manifests is None:
-        annotations[SUBJECT] = NO_SUBJECT  # An index may list referrers, so it is looked into.
+        annotations[SUBJECT] = NO_SUBJECT  # Not for an index, since it may list referrers.
     return {**entry, "annotations": annotations} if annotations else entry
 
 
@@ -147,26 +147,26 @@ def _grouped(entries: list[Entry], key: Callable[[Entry], str | None]) -> dict[s
     return groups
 
 
-def _check_entry(place: int, entry: object) -> None:
+def _check_entry(number: int, entry: object) -> None:
     if not isinstance(entry, dict) or not isinstance(entry.get("digest"), str):
-        raise ValueError(f"manifests[{place}] has no digest")
+        raise ValueError(f"manifests[{number}] has no digest")
     annotations = entry.get("annotations") or {}
     if not isinstance(annotations, dict) or not all(
         isinstance(value, str) for value in annotations.values()
     ):
-        raise ValueError(f"the annotations of manifests[{place}] are not a map of strings")
+        raise ValueError(f"the annotations of manifests[{number}] are not a map of strings")
 
 
 def _parse_json(content: bytes) -> Any:
     try:
-        # Decoded here: json would take UTF-16 too, which no other tool reads.
-        return json.loads(content.decode(), parse_constant=_no_number, parse_float=_finite)
+        # Decoded here, since json also accepts UTF-16, which no other tool reads.
+        return json.loads(content.decode(), parse_constant=_no_number, parse_float=_parse_float)
     except RecursionError as error:
         raise ValueError("its JSON is nested too deep") from error
 
 
-def _finite(text: str) -> float:
-    # What overflows could not be written back as it was.
+def _parse_float(text: str) -> float:
+    # A number that overflows could not be written back unchanged.
     number = float(text)
     return number if math.isfinite(number) else _no_number(text)
 

@@ -1,4 +1,4 @@
-"""The index.json on disk: read once per change, changed by one writer at a time."""
+"""index.json on disk: cached until it changes, and changed by one writer at a time."""
 
 import json
 import os
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.adapters.registry.layout.files import locked, read_file, writing
+from engine.adapters.registry.layout.files import locked, read_file, translate_write_errors
 from engine.adapters.registry.layout.index import EMPTY_INDEX, LayoutIndex
 from engine.domain.errors import RegistryAnswerError, RegistryError, RegistryUnavailableError
 from engine.runtime.whole_files import write_file
 
-# About 180,000 entries; what is larger is not the index of one repository.
+# About 180,000 entries, more than one repository has.
 MAX_INDEX_BYTES = 64 * 1024 * 1024
 _MARKER = "oci-layout"
 _MARKER_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
 _LAYOUT_NAMES = {"blobs", "index.json", _MARKER}
-# File times advance in steps of some milliseconds: within one, two changes look the same.
-_SETTLED_NS = 50_000_000
-# Other tools write index.json in place, so a reader can meet it half written.
+# File times have a resolution of some milliseconds; a younger file may change unnoticed.
+_MIN_AGE_NS = 50_000_000
+# Other tools write index.json in place, so it can be read half written.
 _ATTEMPTS = 3
 _ATTEMPT_SECONDS = 0.05
 
@@ -35,7 +35,7 @@ class _Stamp(NamedTuple):
 
 
 class IndexFile:
-    """index.json of the layout at `root`. Opening writes nothing; safe for several threads."""
+    """index.json of the layout at `root`; thread-safe. Opening it writes nothing."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -44,10 +44,10 @@ class IndexFile:
 
     def read(self) -> LayoutIndex:
         """
-        The index as it is now.
+        The present index.
 
-        RegistryUnavailableError when there is no layout or it cannot be read, RegistryAnswerError
-        when what is there is none.
+        RegistryUnavailableError if there is no layout or it cannot be read, RegistryAnswerError
+        if the file is not an index.
         """
         cached = self._cached
         try:
@@ -58,8 +58,8 @@ class IndexFile:
             raise _unreadable(self._root, error) from error
 
     def change(self, edit: Callable[[LayoutIndex], LayoutIndex]) -> None:
-        """Replace the index by what `edit` makes of it, alone and in one step."""
-        self.read()  # Before the lock, which would create a directory: here may be no layout.
+        """Replace the index by the result of `edit`, atomically and under the lock."""
+        self.read()  # Fails if there is no layout, before the lock creates a directory.
         with locked(self._root):
             before = self.read()
             after = edit(before)
@@ -81,7 +81,7 @@ class IndexFile:
                         "restore it from a copy"
                     ) from error
             time.sleep(_ATTEMPT_SECONDS)
-        if now - state.st_mtime_ns > _SETTLED_NS:
+        if now - state.st_mtime_ns > _MIN_AGE_NS:
             self._cached = (_Stamp.of(state), index)
         return index
 
@@ -89,32 +89,31 @@ class IndexFile:
         try:
             content = index.to_bytes()
         except RecursionError as error:
-            raise RegistryAnswerError(f"{self._path} is nested too deep to be changed") from error
+            raise RegistryAnswerError(f"{self._path} is nested too deeply to change it") from error
         if len(content) > MAX_INDEX_BYTES:
             raise RegistryUnavailableError(
                 f"the image layout {self._root} is full: its index.json would be larger than "
                 f"{MAX_INDEX_BYTES} bytes; move to a registry server"
             )
-        with writing(self._root):
-            # Never the time of the file before, so that no reader takes the one for the other.
+        with translate_write_errors(self._root):
+            # Always newer than the previous file, so that readers notice the change.
             mtime_ns = max(time.time_ns(), self._path.stat().st_mtime_ns + 1)
             self._cached = (_Stamp.of(write_file(self._path, content, mtime_ns)), index)
 
 
 def create_layout(root: Path) -> None:
-    """An empty layout at `root`, unless there is one; RegistryAnswerError on other files."""
-    with writing(root):
+    """Create an empty layout at `root` if there is none; RegistryAnswerError on other files."""
+    with translate_write_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         names = {path.name for path in root.iterdir()}
     if _MARKER in names:
         return
-    # Somebody else may be making it at this moment, or may have died doing so.
-    strangers = [name for name in names - _LAYOUT_NAMES if not name.startswith(".floe")]
-    if strangers:
+    # Files of a layout may exist: another process may be creating it, or may have died.
+    if any(not name.startswith(".floe") for name in names - _LAYOUT_NAMES):
         raise RegistryAnswerError(
-            f"{root} holds other files and is not an image layout: name an empty directory"
+            f"{root} has other files and is not an image layout: use an empty directory"
         )
-    with locked(root), writing(root):
+    with locked(root), translate_write_errors(root):
         (root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
         if not (root / "index.json").exists():
             write_file(root / "index.json", EMPTY_INDEX.to_bytes())
@@ -126,12 +125,14 @@ def create_layout(root: Path) -> None:
 def _check_marker(root: Path) -> None:
     content, _ = read_file(root / _MARKER, 64 * 1024)
     try:
-        said = json.loads(content)
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise RegistryAnswerError(f"{root / _MARKER} is not JSON; restore it") from error
-    version = said.get("imageLayoutVersion") if isinstance(said, dict) else None
+        raise RegistryAnswerError(f"{root / _MARKER} is not JSON: restore it") from error
+    version = document.get("imageLayoutVersion") if isinstance(document, dict) else None
     if version != "1.0.0":
-        raise RegistryAnswerError(f"{root} is an image layout of another version than 1.0.0")
+        raise RegistryAnswerError(
+            f"the version of the image layout {root} is not supported: it must be 1.0.0"
+        )
 
 
 def _unreadable(root: Path, error: OSError) -> RegistryError:
@@ -142,7 +143,7 @@ def _unreadable(root: Path, error: OSError) -> RegistryError:
         )
     if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
         return RegistryAnswerError(
-            f"{root} is not an OCI image layout (no usable oci-layout and index.json in it): "
+            f"{root} is not an OCI image layout, which has the files oci-layout and index.json: "
             "correct the path"
         )
     return RegistryUnavailableError(

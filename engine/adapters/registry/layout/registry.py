@@ -1,5 +1,5 @@
 """
-A repository kept in an OCI image layout directory: the embedded registry.
+The embedded registry: a repository in an OCI image layout directory.
 
 https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 """
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from engine.adapters.registry.digest_check import check_name, check_saved
-from engine.adapters.registry.layout.files import read_file, writing
+from engine.adapters.registry.layout.files import read_file, translate_write_errors
 from engine.adapters.registry.layout.index import LayoutIndex
 from engine.adapters.registry.layout.index_file import IndexFile, create_layout
-from engine.adapters.registry.layout.subject_links import Links
+from engine.adapters.registry.layout.subject_links import SubjectLinks
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
     ContentMissingError,
@@ -38,20 +38,20 @@ _log = logging.getLogger(__name__)
 
 class LayoutRegistry:
     """
-    The `Registry` at `root`; several threads and processes may use it at once.
+    Implements `engine.ports.Registry` on the layout at `root`; safe for threads and processes.
 
-    What skopeo, oras and others wrote is read, and kept as it is. They do not take our lock: one
-    of them writing at the very moment we do may lose our change or its own.
+    Content of skopeo, oras and other tools is read and kept unchanged. Those tools ignore floe's
+    lock: if one writes at the same moment, its change or floe's may be lost.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._index = IndexFile(root)
-        self._links = Links(lambda digest: self._content(digest, MAX_MANIFEST_BYTES))
+        self._links = SubjectLinks(lambda digest: self._content(digest, MAX_MANIFEST_BYTES))
 
     @classmethod
     def create(cls, root: Path) -> Self:
-        """The layout at `root`, made empty if there is none; any number may race to make it."""
+        """Open the layout at `root`, and create it if missing; safe for concurrent callers."""
         create_layout(root)
         return cls(root)
 
@@ -71,14 +71,14 @@ class LayoutRegistry:
         listed = str(digest) in index.by_digest
         if content is None:
             if listed:
-                raise self._missing(f"lists {digest} and does not have it")
+                raise self._missing(f"lists {digest} but does not have it")
             return None
         try:
             return Manifest(content, _media_type(content, index.media_type(str(digest))))
         except ValueError as error:
             if listed:
                 raise self._answer(f"has an unusable manifest: {error}") from error
-            return None  # A layer or configuration: no manifest has this digest.
+            return None  # The digest of a layer or config, not of a manifest.
 
     def blob(self, digest: str, limit: int) -> bytes:
         content = self._content(self._named(digest), limit)
@@ -97,7 +97,7 @@ class LayoutRegistry:
             raise self._missing(f"does not have the blob {digest}") from error
         except OSError as error:
             raise RegistryUnavailableError(
-                f"{path} cannot be copied: {error.strerror}; look at its rights and at free space"
+                f"{path} cannot be copied: {error.strerror}; check its permissions and free space"
             ) from error
         check_saved(digest, size, file, self.reference)
 
@@ -108,8 +108,8 @@ class LayoutRegistry:
         self, subject: Digest, artifact_type: str | None = None
     ) -> tuple[Descriptor, ...]:
         index = self._index.read()
-        said = (entry["digest"] for entry in index.by_subject.get(str(subject), ()))
-        digests = dict.fromkeys((*said, *self._links.to(str(subject), index.unknown)))
+        listed = (entry["digest"] for entry in index.by_subject.get(str(subject), ()))
+        digests = dict.fromkeys((*listed, *self._links.find(str(subject), index.unknown)))
         found = (self._referrer(digest, subject) for digest in digests)
         return tuple(
             descriptor
@@ -118,7 +118,7 @@ class LayoutRegistry:
         )
 
     def lists(self, digest: Digest) -> bool:
-        """Whether the manifest is here and in the index."""
+        """Whether the manifest exists and is in the index."""
         return str(digest) in self._index.read().by_digest and self.fetch(digest) is not None
 
     def open_upload(self) -> Upload:
@@ -128,20 +128,20 @@ class LayoutRegistry:
     def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
         if len(manifest.content) > MAX_MANIFEST_BYTES:
             raise self._answer(
-                f"takes manifests of at most {MAX_MANIFEST_BYTES} bytes; "
+                f"accepts manifests of at most {MAX_MANIFEST_BYTES} bytes; "
                 f"{manifest.digest.short} has {len(manifest.content)}"
             )
         try:
             _media_type(manifest.content, manifest.media_type)
         except ValueError as error:
-            raise self._answer(f"takes OCI manifests only: {error}") from error
+            raise self._answer(f"accepts only OCI manifests: {error}") from error
         self._index.read()
         self.store(manifest.content)
         self._index.change(lambda index: index.with_manifest(manifest, tag))
         _log.info("stored %s as %s in %s", manifest.digest, tag or "untagged", self._root)
 
     def attach(self, subject: Digest, referrer: Descriptor) -> None:
-        """`put` already marked the entry with its subject; only a missing one is made here."""
+        """Store the referrer if it is missing; `put` annotates its entry with the subject."""
         index = self._index.read()
         if referrer.digest in index.by_digest:
             return
@@ -151,9 +151,9 @@ class LayoutRegistry:
         self.put(manifest)
 
     def store(self, content: bytes) -> Digest:
-        """Keep a blob; one that is there under its digest, but altered, is put right."""
+        """Store a blob; an altered file at its digest is replaced."""
         digest = Digest.of(content)
-        with writing(self._root):
+        with translate_write_errors(self._root):
             path = self._path(digest)
             path.parent.mkdir(parents=True, exist_ok=True)
             if not (path.exists() and path.read_bytes() == content):
@@ -166,13 +166,13 @@ class LayoutRegistry:
             return None
         if len(found) > 1:
             raise self._answer(
-                f"gives the tag {tag} to {len(found)} manifests "
+                f"has {len(found)} manifests with the tag {tag} "
                 f"({printable(', '.join(sorted(found)))}): remove all but one"
             )
         try:
             return Digest(found.pop())
         except ValueError as error:
-            raise self._answer(f"cannot be used for the tag {tag}: {error}") from error
+            raise self._answer(f"has an invalid digest for the tag {tag}: {error}") from error
 
     def _referrer(self, digest: str, subject: Digest) -> Descriptor | None:
         manifest = self.fetch(self._named(digest))
@@ -204,20 +204,20 @@ class LayoutRegistry:
         try:
             return Digest(digest)
         except ValueError as error:
-            raise self._answer(f"cannot be asked for {printable(digest)}: {error}") from error
+            raise self._answer(f"cannot read {printable(digest)}: {error}") from error
 
     def _path(self, digest: Digest) -> Path:
         return self._root / "blobs" / "sha256" / digest.hex
 
-    def _answer(self, fact: str) -> RegistryAnswerError:
-        return RegistryAnswerError(f"the image layout {self._root} {fact}")
+    def _answer(self, problem: str) -> RegistryAnswerError:
+        return RegistryAnswerError(f"the image layout {self._root} {problem}")
 
-    def _missing(self, fact: str) -> ContentMissingError:
-        return ContentMissingError(f"the image layout {self._root} {fact}")
+    def _missing(self, problem: str) -> ContentMissingError:
+        return ContentMissingError(f"the image layout {self._root} {problem}")
 
 
 class _LayoutUpload:
-    """An upload into a directory needs no session; content goes in when it is known."""
+    """An upload into a directory: there is no session, `finish` writes the content."""
 
     def __init__(self, registry: LayoutRegistry) -> None:
         self._registry = registry
@@ -229,14 +229,14 @@ class _LayoutUpload:
         )
 
     def discard(self) -> None:
-        """Nothing was begun."""
+        """Do nothing: there is no session to end."""
 
 
 def _media_type(content: bytes, listed: str | None) -> str:
-    """One of the four, as the index, else the manifest, else its shape says; else ValueError."""
+    """The media type by index, manifest or shape, in this order; ValueError if unsupported."""
     view = Manifest(content, "").view
     if listed and view.media_type and listed != view.media_type:
-        raise ValueError(f"listed as {listed}, it calls itself {view.media_type}")
+        raise ValueError(f"its media type is {view.media_type}, but the index has {listed}")
     shape = None
     if view.manifests is not None:
         shape = IMAGE_INDEX
@@ -253,4 +253,4 @@ def _tags(index: LayoutIndex) -> Iterator[Tag]:
         try:
             yield Tag(name)
         except ValueError:
-            continue  # A name that is no tag, such as a whole image reference.
+            continue  # A name that is not a tag, such as a whole image reference.

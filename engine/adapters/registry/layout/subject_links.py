@@ -1,4 +1,4 @@
-"""What the manifests of an image layout point at, for those its index does not say it of."""
+"""Finds referrers among manifests whose index entry does not have their subject."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,52 +9,52 @@ from engine.domain.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
-class _Pointed:
-    """What a manifest points at, beside its content."""
+class _Links:
+    """The subject and the child manifests of a manifest."""
 
     subject: str | None
     children: tuple[str, ...]
 
 
-_NOTHING = _Pointed(None, ())
+_NO_LINKS = _Links(None, ())
 
 
-class Links:
+class SubjectLinks:
     """
-    Read once from each manifest: content never changes under its digest. `read` gives the content
-    of one, None where it is absent, and RegistryAnswerError where it was altered.
+    The links of manifests, each read once. `read` returns the content of a digest, None if it is
+    missing, and raises RegistryAnswerError if it was altered.
     """
 
     def __init__(self, read: Callable[[Digest], bytes | None]) -> None:
         self._read = read
-        self._known: dict[str, _Pointed] = {}
+        self._cached: dict[str, _Links] = {}
 
-    def to(self, subject: str, among: tuple[str, ...]) -> Iterator[str]:
-        """Digests of what refers to `subject`, of `among` and of what indexes in there list."""
+    def find(self, subject: str, among: tuple[str, ...]) -> Iterator[str]:
+        """Yield digests of `among`, and of manifests that those list, that refer to `subject`."""
         seen = set(among)
         waiting = list(among)
         while waiting:
             digest = waiting.pop()
-            pointed = self._of(digest)
-            if pointed.subject == subject:
+            links = self._of(digest)
+            if links.subject == subject:
                 yield digest
-            new = [child for child in pointed.children if child not in seen]
+            new = [child for child in links.children if child not in seen]
             seen.update(new)
             waiting.extend(new)
 
-    def _of(self, digest: str) -> _Pointed:
-        known = self._known.get(digest)
-        if known:
-            return known
+    def _of(self, digest: str) -> _Links:
+        cached = self._cached.get(digest)
+        if cached:
+            return cached
         try:
             content = self._read(Digest(digest))
             view = Manifest(content, "").view if content is not None else None
         except (ValueError, RegistryAnswerError):
             view = None
         if view is None:
-            # Absent, altered or no manifest: it refers to nothing now, and may be put right.
-            return _NOTHING
+            # Missing or altered; not cached, since the content may be restored.
+            return _NO_LINKS
         subject = view.subject.digest if view.subject else None
-        pointed = _Pointed(subject, tuple(child.digest for child in view.manifests or ()))
-        self._known[digest] = pointed
-        return pointed
+        links = _Links(subject, tuple(child.digest for child in view.manifests or ()))
+        self._cached[digest] = links
+        return links

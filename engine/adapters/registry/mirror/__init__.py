@@ -1,4 +1,4 @@
-"""Copies of artifacts between registries and layout directories, by digest."""
+"""Copies artifacts between registries and layout directories, by digest."""
 
 from engine.adapters.registry.mirror.mirror import RegistryMirror
 

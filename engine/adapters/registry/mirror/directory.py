@@ -1,4 +1,4 @@
-"""An image layout directory as a side of a copy: what crosses an air gap."""
+"""An image layout directory as source or target of a copy, for example across an air gap."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.adapters.registry.digest_check import check_name
-from engine.adapters.registry.layout.files import writing
+from engine.adapters.registry.layout.files import translate_write_errors
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.registry.mirror.side import Pieces
 from engine.domain.artifact import Digest, Tag
@@ -18,22 +18,22 @@ _PIECE_BYTES = 256 * 1024
 
 
 class DirectorySide:
-    """Implements `Side` on the layout at `root`, which is there."""
+    """Implements `Side` on the existing layout at `root`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._registry = LayoutRegistry(root)
 
     @classmethod
-    def made(cls, root: Path) -> "DirectorySide":
+    def create(cls, root: Path) -> "DirectorySide":
         """
-        The layout at `root`, made empty if there is none. RegistryUnavailableError where the
-        directory it would lie in is missing: a disk that is not mounted must not be written beside.
+        Open the layout at `root`, and create it if missing. RegistryUnavailableError if its parent
+        directory is missing: the disk may not be mounted.
         """
         if not root.parent.is_dir():
             raise RegistryUnavailableError(
-                f"there is no directory {root.parent} for the image layout {root.name}: mount the "
-                "disk it is on, or make the directory"
+                f"directory {root.parent} of the image layout {root.name} does not exist: mount "
+                "its disk, or create the directory"
             )
         LayoutRegistry.create(root)
         return cls(root)
@@ -59,7 +59,7 @@ class DirectorySide:
         return self._registry.lists(digest)
 
     def holds_blob(self, named: Descriptor) -> bool:
-        # A blob here is whole or absent, so its size tells whether somebody cut it short since.
+        # Blobs are written atomically, so a wrong size means that the file was truncated later.
         path = self._path(named.digest)
         try:
             return path.stat().st_size == named.size
@@ -69,7 +69,7 @@ class DirectorySide:
             raise _unreadable(path, error) from error
 
     @contextmanager
-    def opened(self, named: Descriptor) -> Iterator[Iterator[bytes]]:
+    def open(self, named: Descriptor) -> Iterator[Iterator[bytes]]:
         path = self._path(named.digest)
         try:
             file = path.open("rb", buffering=0)
@@ -85,9 +85,9 @@ class DirectorySide:
     def mount(self, named: Descriptor, repository: str) -> bool:  # noqa: ARG002 - `Side`
         return False
 
-    def take(self, named: Descriptor, pieces: Pieces) -> None:
+    def store(self, named: Descriptor, pieces: Pieces) -> None:
         path = self._path(named.digest)
-        with writing(self._root):
+        with translate_write_errors(self._root):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_pieces(path, pieces())
 
@@ -97,7 +97,7 @@ class DirectorySide:
     def attach(self, subject: Digest, referrers: Sequence[Descriptor]) -> bool:
         for referrer in referrers:
             self._registry.attach(subject, referrer)
-        # The index was changed with each manifest already.
+        # `put` has already updated the index.
         return False
 
     def _path(self, digest: str) -> Path:

@@ -1,4 +1,4 @@
-"""All that belongs to an artifact: what its manifests name, and what is attached to them."""
+"""Collects an artifact: its manifests, blobs, referrers and cosign tags."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -10,19 +10,19 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import ContentMissingError, RegistryAnswerError
 from engine.domain.manifest import MEDIA_TYPES, Descriptor, Manifest
 
-# Far more than an artifact has; it keeps what hostile content makes us hold within 100 MiB.
+# Far more than artifacts have; limits the memory for hostile content to 100 MiB.
 MAX_MANIFESTS = 2000
 MAX_BYTES = 32 * 1024 * 1024
 _PORTION = 32
-# Where cosign leaves signatures, attestations and bills of materials of a digest.
+# Suffixes of cosign's tags for signatures, attestations and bills of materials of a digest.
 _COSIGN = ("sig", "att", "sbom")
 
 
 @dataclass
-class Whole:
+class ArtifactGraph:
     """
-    Everything found from one manifest on. `manifests` are in the order registries want, parts
-    before what names them; `attached` is by subject; `tagged` are cosign's tags.
+    Everything that belongs to the manifest `root`. `manifests` are in the order to push them,
+    children before their index; `attached` is by subject; `tagged` are cosign's tags.
     """
 
     root: Digest
@@ -32,110 +32,114 @@ class Whole:
     tagged: dict[Tag, Manifest] = field(default_factory=dict)
 
 
-def whole(source: Side, root: Manifest, pool: Executor) -> Whole:
+def collect(source: Side, root: Manifest, pool: Executor) -> ArtifactGraph:
     """
-    What is at `source` from `root` on, each manifest once however it is reached.
+    Collect everything that belongs to `root` in `source`; each manifest is read once.
 
-    RegistryAnswerError for what is named and absent, for more than MAX_MANIFESTS manifests or
-    MAX_BYTES of them. Manifests of one depth are read side by side.
+    RegistryAnswerError if content is missing, or if there are more than MAX_MANIFESTS manifests
+    or MAX_BYTES of them. Manifests of one depth are read in parallel.
     """
-    found = Whole(root.digest)
+    found = ArtifactGraph(root.digest)
     _attach_to_subject(found, root)
     known = {root.digest: root}
-    parts: dict[Digest, list[Digest]] = {}
+    children: dict[Digest, list[Digest]] = {}
     level = [root]
-    looked_at = 0
+    referrers_read = 0
     while level:
         for manifest in level:
-            parts[manifest.digest] = _read(found, manifest)
-        wanted = [part for manifest in level for part in parts[manifest.digest]]
-        fetched = pool.map(lambda digest: _fetched(source, digest), _new(wanted, known))
+            children[manifest.digest] = _add_content(found, manifest)
+        wanted = [child for manifest in level for child in children[manifest.digest]]
+        fetched = pool.map(lambda digest: _fetch(source, digest), _unknown(wanted, known))
         listed = pool.map(source.referrers, [m.digest for m in level])
         tags = [Tag(f"sha256-{m.digest.hex}.{kind}") for m in level for kind in _COSIGN]
         tagged = pool.map(source.fetch, tags)
-        subjects, level = level, _taken(known, fetched)
-        for subject, named in zip(subjects, listed, strict=True):
-            looked_at += len(named)
-            if looked_at > MAX_MANIFESTS:
-                raise _too_much(known)
-            level += _taken(known, _attached(found, source, subject.digest, named, pool))
-        signed = {tag: m for tag, m in zip(tags, tagged, strict=True) if m is not None}
-        found.tagged |= signed
-        level += _taken(known, signed.values())
-    ordered = TopologicalSorter(parts).static_order()
+        subjects, level = level, _add_new(known, fetched)
+        for subject, referrers in zip(subjects, listed, strict=True):
+            referrers_read += len(referrers)
+            if referrers_read > MAX_MANIFESTS:
+                raise _too_large(known)
+            level += _add_new(known, _attached(found, source, subject.digest, referrers, pool))
+        signatures = {tag: m for tag, m in zip(tags, tagged, strict=True) if m is not None}
+        found.tagged |= signatures
+        level += _add_new(known, signatures.values())
+    ordered = TopologicalSorter(children).static_order()
     found.manifests = [known[digest] for digest in ordered]
     return found
 
 
 def _attached(
-    found: Whole, source: Side, subject: Digest, listed: Sequence[Descriptor], pool: Executor
+    found: ArtifactGraph,
+    source: Side,
+    subject: Digest,
+    listed: Sequence[Descriptor],
+    pool: Executor,
 ) -> Iterator[Manifest]:
-    """What of `listed` is attached to `subject`: a listing proves nothing, so each is read."""
+    """Yield the manifests in `listed` that have `subject`; a registry may list wrong ones."""
     digests = [_digest(named.digest) for named in listed]
-    # In portions, so that a caller who has enough does not hold all of it.
+    # In portions, so that a caller that stops early holds few of them.
     for start in range(0, len(digests), _PORTION):
         for manifest in pool.map(source.fetch, digests[start : start + _PORTION]):
-            if manifest is not None and _names(manifest, subject):
+            if manifest is not None and _has_subject(manifest, subject):
                 _attach_to_subject(found, manifest)
                 yield manifest
 
 
-def _read(found: Whole, manifest: Manifest) -> list[Digest]:
-    """Note the blobs `manifest` names; returns the manifests it names."""
-    view = _reading(manifest).view
+def _add_content(found: ArtifactGraph, manifest: Manifest) -> list[Digest]:
+    """Add the blobs of `manifest` to `found`; return its child manifests."""
+    view = _parsed_copy(manifest).view
     config = (view.config,) if view.config else ()
     named = [*config, *(view.layers or ()), *(view.manifests or ())]
-    parts = [each for each in view.manifests or () if each.media_type in MEDIA_TYPES]
-    found.blobs |= {each.digest: each for each in named if each not in parts}
-    return [_digest(part.digest) for part in parts]
+    children = [each for each in view.manifests or () if each.media_type in MEDIA_TYPES]
+    found.blobs |= {each.digest: each for each in named if each not in children}
+    return [_digest(child.digest) for child in children]
 
 
-def _attach_to_subject(found: Whole, manifest: Manifest) -> None:
-    read = _reading(manifest)
-    if read.view.subject is None:
+def _attach_to_subject(found: ArtifactGraph, manifest: Manifest) -> None:
+    parsed = _parsed_copy(manifest)
+    if parsed.view.subject is None:
         return
     described = manifest.descriptor.model_copy(
-        update={"artifact_type": read.artifact_type, "annotations": read.view.annotations}
+        update={"artifact_type": parsed.artifact_type, "annotations": parsed.view.annotations}
     )
-    listed = found.attached.setdefault(_digest(read.view.subject.digest), [])
+    listed = found.attached.setdefault(_digest(parsed.view.subject.digest), [])
     if described.digest not in (each.digest for each in listed):
         listed.append(described)
 
 
-def _reading(manifest: Manifest) -> Manifest:
-    """`manifest`, to look into and let go: what is kept of a view takes several times its bytes."""
-    read = Manifest(manifest.content, manifest.media_type)
+def _parsed_copy(manifest: Manifest) -> Manifest:
+    """A short-lived copy with a parsed view, which needs several times the manifest's memory."""
+    copy = Manifest(manifest.content, manifest.media_type)
     try:
-        read.view  # noqa: B018 - whether it can be read is the question
+        copy.view  # noqa: B018 - fails if the manifest cannot be parsed
     except ValueError as error:
         raise RegistryAnswerError(f"{manifest.digest} cannot be copied: {error}") from error
-    return read
+    return copy
 
 
-def _names(manifest: Manifest, subject: Digest) -> bool:
-    named = _reading(manifest).view.subject
+def _has_subject(manifest: Manifest, subject: Digest) -> bool:
+    named = _parsed_copy(manifest).view.subject
     return named is not None and named.digest == str(subject)
 
 
-def _fetched(source: Side, digest: Digest) -> Manifest:
+def _fetch(source: Side, digest: Digest) -> Manifest:
     manifest = source.fetch(digest)
     if manifest is None:
         raise ContentMissingError(
-            f"{source.reference} does not have {digest}, which an index there names: push the "
+            f"{source.reference} does not have {digest}, which an index lists: push the "
             "artifact again, with all its parts"
         )
     return manifest
 
 
-def _new(wanted: Iterable[Digest], known: dict[Digest, Manifest]) -> list[Digest]:
+def _unknown(wanted: Iterable[Digest], known: dict[Digest, Manifest]) -> list[Digest]:
     new = [digest for digest in dict.fromkeys(wanted) if digest not in known]
     if len(known) + len(new) > MAX_MANIFESTS:
-        raise _too_much(known)
+        raise _too_large(known)
     return new
 
 
-def _taken(known: dict[Digest, Manifest], found: Iterable[Manifest]) -> list[Manifest]:
-    """Those of `found` that are new; they are known from now on."""
+def _add_new(known: dict[Digest, Manifest], found: Iterable[Manifest]) -> list[Manifest]:
+    """Add the new manifests of `found` to `known`, and return them."""
     new = []
     size = sum(len(manifest.content) for manifest in known.values())
     for manifest in found:
@@ -144,15 +148,15 @@ def _taken(known: dict[Digest, Manifest], found: Iterable[Manifest]) -> list[Man
             new.append(manifest)
             size += len(manifest.content)
         if len(known) > MAX_MANIFESTS or size > MAX_BYTES:
-            raise _too_much(known)
+            raise _too_large(known)
     return new
 
 
-def _too_much(known: Iterable[Digest]) -> RegistryAnswerError:
+def _too_large(known: Iterable[Digest]) -> RegistryAnswerError:
     root = next(iter(known))
     return RegistryAnswerError(
-        f"more than {MAX_MANIFESTS} manifests or {MAX_BYTES} bytes of them belong to {root}, by "
-        "its index and its referrers: remove old referrers, and those that are not yours"
+        f"{root} cannot be copied: more than {MAX_MANIFESTS} manifests or {MAX_BYTES} bytes of "
+        "them belong to it. Remove old and foreign referrers"
     )
 
 

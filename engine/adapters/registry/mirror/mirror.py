@@ -1,11 +1,11 @@
-"""A secondary registry: gets what the primary has, untagged first and visible later."""
+"""Copies artifacts to a secondary registry: content first, tags later."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from engine.adapters.registry.mirror.graph import whole
+from engine.adapters.registry.mirror.graph import collect
 from engine.adapters.registry.mirror.side import Side
 from engine.adapters.registry.mirror.transfer import send_blobs
 from engine.domain.artifact import Digest, Tag
@@ -19,15 +19,14 @@ from engine.domain.manifest import Manifest
 from engine.ports.secondary import CopiedArtifact, TagCopy
 
 _log = logging.getLogger(__name__)
-# As many blobs at once as skopeo sends.
-_SIDE_BY_SIDE = 6
+# The number of parallel uploads, as in skopeo.
+_PARALLEL = 6
 
 
 class RegistryMirror:
     """
-    Implements `engine.ports.Mirror`. `target` opens the secondary for one piece of work, which
-    its time-out bounds as a whole; nothing is asked of it before. `section` is where manifest.yaml
-    speaks of it.
+    Implements `engine.ports.Mirror`. `target` opens the secondary for one call, which its timeout
+    limits as a whole. `section` is its section of manifest.yaml, for messages.
     """
 
     def __init__(
@@ -47,21 +46,21 @@ class RegistryMirror:
         return self._reference
 
     def copy(self, manifest: Manifest) -> CopiedArtifact:
-        with self._worded():
-            return self._copied(manifest)
+        with self._translated():
+            return self._copy(manifest)
 
     def publish(self, copied: Sequence[CopiedArtifact], tags: Iterable[TagCopy]) -> tuple[str, ...]:
-        with self._worded():
-            return tuple(_published(self._target(), copied, tags))
+        with self._translated():
+            return tuple(_publish(self._target(), copied, tags))
 
     def resolve(self, tag: Tag) -> Digest | None:
-        with self._worded():
+        with self._translated():
             return self._target().resolve(tag)
 
-    def _copied(self, manifest: Manifest) -> CopiedArtifact:
+    def _copy(self, manifest: Manifest) -> CopiedArtifact:
         target = self._target()
-        with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="floe-copy") as pool:
-            found = whole(self._source, manifest, pool)
+        with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="floe-copy") as pool:
+            found = collect(self._source, manifest, pool)
             sent = send_blobs(self._source, target, found.blobs.values(), pool)
         missing = [each for each in found.manifests if not _is_known(target, each.digest)]
         for each in missing:
@@ -69,37 +68,37 @@ class RegistryMirror:
         for each in missing:
             if not target.holds(each.digest):
                 raise RegistryAnswerError(
-                    f"{target.reference} took {each.digest} and does not have it: look at its "
+                    f"{target.reference} accepted {each.digest} but does not have it: check its "
                     "storage"
                 )
         return CopiedArtifact(found.root, found.attached, found.tagged, sent)
 
     @contextmanager
-    def _worded(self) -> Iterator[None]:
-        """Errors of the secondary speak of its own section and not of the primary's."""
+    def _translated(self) -> Iterator[None]:
+        """Name the section of the secondary in its errors, instead of that of the primary."""
         try:
             yield
         except PromotionError as error:
             host = self._reference.partition("/")[0]
             if not host or host not in str(error):
                 raise
-            said = str(error).replace("artifacts.registry.", f"{self._section}.")
-            raise type(error)(said, error.details) from error
+            message = str(error).replace("artifacts.registry.", f"{self._section}.")
+            raise type(error)(message, error.details) from error
 
 
 def _is_known(target: Side, digest: Digest) -> bool:
-    """Whether `target` says that it has the manifest: if it does not answer that, it is sent."""
+    """Whether `target` has the manifest; False if it does not answer."""
     try:
         return target.holds(digest)
     except RegistryError as error:
-        _log.info("whether %s has %s is unknown: %s", target.reference, digest, error)
+        _log.info("unknown whether %s has %s: %s", target.reference, digest, error)
         return False
 
 
-def _published(
+def _publish(
     target: Side, copied: Sequence[CopiedArtifact], tags: Iterable[TagCopy]
 ) -> Iterator[str]:
-    """What had to be changed, by name."""
+    """Write referrers and tags; yield the names of those that changed."""
     for each in copied:
         for subject, referrers in each.attached.items():
             if target.attach(subject, referrers):
@@ -113,7 +112,7 @@ def _published(
 
 
 def _tag(target: Side, wanted: TagCopy) -> bool:
-    """Write the tag and read it back; False where it is right already."""
+    """Write the tag and read it back; False if it was already right."""
     tag, digest = wanted.tag, wanted.manifest.digest
     found = target.resolve(tag)
     if found == digest:
@@ -121,14 +120,14 @@ def _tag(target: Side, wanted: TagCopy) -> bool:
     if found is not None and wanted.immutable:
         raise TagExistsError(
             f"tag '{tag}' in {target.reference} is {found.short} and should be {digest.short}: "
-            "somebody else wrote it there; find out what it is, and remove it",
+            "another writer created it; check it, and remove it",
             {"tag": str(tag), "found": str(found), "wanted": str(digest)},
         )
     target.put(wanted.manifest, tag)
     found = target.resolve(tag)
     if found != digest:
         raise RegistryAnswerError(
-            f"{target.reference} took tag '{tag}' for {digest.short} and now says it is "
-            f"{found.short if found else 'not there'}: look at its storage"
+            f"{target.reference} accepted tag '{tag}' for {digest.short}, but the tag is "
+            f"{found.short if found else 'missing'}: check its storage"
         )
     return True

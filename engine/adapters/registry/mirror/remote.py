@@ -1,4 +1,4 @@
-"""A repository behind the distribution API, as a side of a copy."""
+"""A repository of a registry server as source or target of a copy."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -13,8 +13,8 @@ from engine.domain.manifest import Descriptor, Manifest
 
 class RemoteSide:
     """
-    Implements `Side`. With `bounded`, all that is asked of it is over within the time-out of
-    `registry`, counted anew whenever another MiB has gone out.
+    Implements `Side`. With `bounded`, all calls together end within the timeout of `registry`,
+    which restarts with every MiB sent.
     """
 
     def __init__(self, registry: DistributionRegistry, *, bounded: bool = False) -> None:
@@ -47,17 +47,17 @@ class RemoteSide:
         if self._silent:
             return False
         found = self._blobs.holds(named, self._deadline())
-        # Asking for every blob would take the time that sending needs.
+        # Asking again for every blob would use up the time for sending.
         self._silent = found is None
         return found is True
 
-    def opened(self, named: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
-        return self._blobs.opened(named.digest, self._deadline())
+    def open(self, named: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
+        return self._blobs.open(named.digest, self._deadline())
 
     def mount(self, named: Descriptor, repository: str) -> bool:
         return self._blobs.mount(named.digest, repository, self._deadline())
 
-    def take(self, named: Descriptor, pieces: Pieces) -> None:
+    def store(self, named: Descriptor, pieces: Pieces) -> None:
         deadline = self._deadline()
         self._blobs.send(named, lambda: self._paced(pieces(), deadline), deadline)
 
@@ -71,15 +71,16 @@ class RemoteSide:
         return self._whole or Deadline(self._registry.timeout_seconds)
 
     def _paced(self, pieces: Iterator[bytes], deadline: Deadline) -> Iterator[bytes]:
-        gone = 0
+        sent = 0
         for piece in pieces:
             if deadline.remaining <= 0:
                 raise RegistryUnavailableError(
-                    f"registry {self.reference} took less than 1 MiB in {deadline.seconds:g} s: "
-                    "check the network, or raise artifacts.registry.timeout_seconds"
+                    f"registry {self.reference} accepted less than 1 MiB in "
+                    f"{deadline.seconds:g} s: check the network, or raise "
+                    "artifacts.registry.timeout_seconds"
                 )
             yield piece
-            gone += len(piece)
-            if gone >= STEP_BYTES:
-                gone = 0
+            sent += len(piece)
+            if sent >= STEP_BYTES:
+                sent = 0
                 deadline.renew()

@@ -1,4 +1,4 @@
-"""One side of a copy: a repository, and its blobs as streams."""
+"""Source or target of a copy: a repository with streamed blobs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -7,14 +7,13 @@ from typing import Protocol
 from engine.domain.artifact import Digest, Tag
 from engine.domain.manifest import Descriptor, Manifest
 
-# Begins a blob anew whenever it is called; raises rather than end with other content.
+# Starts reading a blob from its beginning at each call; raises if the content is wrong.
 Pieces = Callable[[], Iterator[bytes]]
 
 
 class Side(Protocol):
     """
-    What is copied from, and what is copied to. The errors are those of `engine.ports.Registry`;
-    safe to use from several threads.
+    The source or the target of a copy; thread-safe. Raises the errors of `engine.ports.Registry`.
     """
 
     @property
@@ -22,7 +21,7 @@ class Side(Protocol):
 
     @property
     def place(self) -> tuple[str, str] | None:
-        """`scheme://host` and repository: sides with one host can mount each other's blobs."""
+        """`scheme://host` and repository; sides on one host can mount each other's blobs."""
         ...
 
     def resolve(self, tag: Tag) -> Digest | None: ...
@@ -30,30 +29,30 @@ class Side(Protocol):
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]: ...
 
     def holds(self, digest: Digest) -> bool:
-        """Whether the manifest is here."""
+        """Whether the manifest exists."""
         ...
 
     def holds_blob(self, named: Descriptor) -> bool:
-        """Whether the blob is known to be here; False as well where nobody can say."""
+        """Whether the blob exists; False also if that is unknown."""
         ...
 
-    def opened(self, named: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
-        """The pieces of a blob, neither measured nor checked."""
+    def open(self, named: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
+        """The pieces of a blob; size and digest are not checked."""
         ...
 
     def mount(self, named: Descriptor, repository: str) -> bool:
-        """Take a blob over from another repository of the same host; False if it must be sent."""
+        """Mount a blob from another repository of the host; False if it must be sent."""
         ...
 
-    def take(self, named: Descriptor, pieces: Pieces) -> None:
-        """Store a blob; nothing of it is visible unless all of it came."""
+    def store(self, named: Descriptor, pieces: Pieces) -> None:
+        """Store a blob; it becomes visible only when it is complete."""
         ...
 
     def put(self, manifest: Manifest, tag: Tag | None = None) -> None: ...
 
     def attach(self, subject: Digest, referrers: Sequence[Descriptor]) -> bool:
         """
-        List stored manifests as referrers, where the registry does not do so by itself; False
-        where nothing had to be changed.
+        List stored manifests as referrers, if the registry does not do so itself; False if nothing
+        was changed.
         """
         ...

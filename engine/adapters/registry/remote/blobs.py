@@ -1,4 +1,4 @@
-"""Blobs of a repository as streams: looked for, opened, mounted, and taken in."""
+"""Streams blobs of a repository: existence check, download, mount and upload."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -32,14 +32,14 @@ from engine.domain.errors import (
 from engine.domain.manifest import Descriptor
 
 _log = logging.getLogger(__name__)
-# How much of the time-out a question may take that is asked to save work only.
-_QUESTION_SHARE = 0.3
+# The share of the timeout for requests that only save an upload.
+_OPTIONAL_SHARE = 0.3
 
 Pieces = Callable[[], Iterator[bytes]]
 
 
 class Blobs:
-    """The blobs of `repository` at `root` (`scheme://host`), which people know as `reference`."""
+    """The blobs of `repository` at `root` (`scheme://host`); messages call it `reference`."""
 
     def __init__(self, session: Session, root: str, repository: str, reference: str) -> None:
         self._session = session
@@ -50,21 +50,21 @@ class Blobs:
 
     def holds(self, named: Descriptor, deadline: Deadline) -> bool | None:
         """
-        Whether the blob is known to be here: False as well where the registry refuses to say, None
-        where it does not answer. Unless this is True, the blob has to be sent.
+        Whether the blob exists: False also if the registry refuses to answer, None if it does not
+        answer. Unless the result is True, the blob must be sent.
         """
         check_name(named.digest)
         url = f"{self._url}/{named.digest}"
         with suppress(RegistryRefusalError):
-            answer = self._asked(Call("HEAD", url), deadline)
+            answer = self._send_optional(Call("HEAD", url), deadline)
             if answer is None:
                 return None
             if answer.status in (httpx.codes.OK, httpx.codes.NOT_FOUND):
                 return answer.status == httpx.codes.OK
-        # Storage that a registry redirects to often serves GET only. One byte is enough.
-        first = {"Range": "bytes=0-0"}
+        # Storage behind a redirect often supports only GET; one byte is enough.
+        first_byte = {"Range": "bytes=0-0"}
         with suppress(RegistryRefusalError):
-            answer = self._asked(Call("GET", url, first, streamed=True), deadline)
+            answer = self._send_optional(Call("GET", url, first_byte, streamed=True), deadline)
             if answer is None or answer.opened is None:
                 return False
             answer.opened.close()
@@ -72,8 +72,8 @@ class Blobs:
         return False
 
     @contextmanager
-    def opened(self, digest: str, deadline: Deadline) -> Iterator[Iterator[bytes]]:
-        """The pieces of a blob as they come, neither measured nor checked."""
+    def open(self, digest: str, deadline: Deadline) -> Iterator[Iterator[bytes]]:
+        """Stream the pieces of a blob; size and digest are not checked."""
         check_name(digest)
         call = Call("GET", f"{self._url}/{digest}", streamed=True)
         answer = self._session.send(call, deadline)
@@ -92,24 +92,24 @@ class Blobs:
 
     def mount(self, digest: str, repository: str, deadline: Deadline) -> bool:
         """
-        Take `digest` over from another `repository` of the same host (distribution-spec 1.1,
-        "Mounting a blob"); False where it has to be sent, whatever the reason.
+        Mount `digest` from another `repository` of the same host (distribution-spec 1.1,
+        "Mounting a blob"); False if it must be sent.
         """
         query = urlencode({"mount": digest, "from": repository})
         call = Call("POST", f"{self._url}/uploads/?{query}", content=b"")
         try:
-            answer = self._asked(call, deadline)
+            answer = self._send_optional(call, deadline)
         except (RegistryAccessError, RegistryRefusalError):
-            # Who may write here need not be allowed to read there.
+            # The account may lack read access to the other repository.
             return False
         return answer is not None and answer.status == httpx.codes.CREATED
 
-    def _asked(self, call: Call, deadline: Deadline) -> Answer | None:
+    def _send_optional(self, call: Call, deadline: Deadline) -> Answer | None:
         """
-        The answer to `call`, which can only save sending a blob: None where there is none in part
-        of the time. RegistryUnavailableError when nothing else would get through either.
+        Send `call`, which can only save an upload: None if there is no answer in a share of the
+        time. RegistryUnavailableError if the registry cannot be reached at all.
         """
-        part = Deadline(min(deadline.remaining, deadline.seconds * _QUESTION_SHARE))
+        part = Deadline(min(deadline.remaining, deadline.seconds * _OPTIONAL_SHARE))
         try:
             return self._session.send(call, part)
         except (RegistryAccessError, RegistryRefusalError):
@@ -117,13 +117,13 @@ class Blobs:
         except RegistryError as error:
             if deadline.remaining <= 0 or never_connected(error, self.root):
                 raise
-            _log.info("whether %s has a blob is unknown: %s", self._reference, error)
+            _log.info("unknown whether %s has a blob: %s", self._reference, error)
             return None
 
     def send(self, named: Descriptor, pieces: Pieces, deadline: Deadline) -> None:
         """
-        Take in the blob `named`; `pieces` begins it anew, and raises rather than end with other
-        content. An upload that breaks off is begun once more, in a new session.
+        Upload the blob `named`. Each call of `pieces` starts from its beginning, and raises if the
+        content is wrong. An upload that breaks off is retried once, in a new session.
         """
         check_name(named.digest)
         answer = self._first_try(named, pieces, deadline)
@@ -134,7 +134,7 @@ class Blobs:
             check_stored(answer, Digest(named.digest))
 
     def _first_try(self, named: Descriptor, pieces: Pieces, deadline: Deadline) -> Answer | None:
-        """None when the session is gone, or may be: after a broken connection nobody knows."""
+        """The answer; None if the session is gone, or may be after a broken connection."""
         try:
             answer = self._attempt(named, pieces, deadline)
         except RegistryUnavailableError:
@@ -145,7 +145,7 @@ class Blobs:
         return None if gone else answer
 
     def _attempt(self, named: Descriptor, pieces: Pieces, deadline: Deadline) -> Answer:
-        # Opened just before the content goes out: a token that has expired is renewed here.
+        # Opening the session right before the upload also renews an expired token.
         location = open_session(self._session, f"{self._url}/uploads/", deadline)
         headers = {"Content-Type": OCTETS, "Content-Length": str(named.size)}
         url = blob_url(location, named.digest)
@@ -154,7 +154,7 @@ class Blobs:
 
 
 def _whole_size(answer: Answer) -> str:
-    """The size of the whole blob, as the answer to a request for a part of it says."""
+    """The size of the whole blob in the answer to a range request."""
     if answer.status == httpx.codes.PARTIAL_CONTENT:
         return str(answer.headers.get("Content-Range", "")).rpartition("/")[2]
     return str(answer.headers.get("Content-Length", ""))
@@ -162,11 +162,11 @@ def _whole_size(answer: Answer) -> str:
 
 def _pieces(call: Call, response: httpx.Response, seconds: float) -> Iterator[bytes]:
     """
-    The content of `response`, of which each STEP_BYTES have to come within `seconds`. The time in
-    which the caller does something else with a piece does not count.
+    Yield the content of `response`; each STEP_BYTES must arrive within `seconds`, not counting
+    the time that the caller needs for a piece.
     """
     chunks = response.iter_raw()
-    waited, came = 0.0, 0
+    waited, received = 0.0, 0
     while True:
         deadline = Deadline(seconds - waited)
         try:
@@ -175,13 +175,13 @@ def _pieces(call: Call, response: httpx.Response, seconds: float) -> Iterator[by
             raise unreachable(call, error) from error
         if not chunk:
             return
-        waited, came = seconds - deadline.remaining, came + len(chunk)
-        if came >= STEP_BYTES:
-            waited, came = 0.0, 0
+        waited, received = seconds - deadline.remaining, received + len(chunk)
+        if received >= STEP_BYTES:
+            waited, received = 0.0, 0
         yield chunk
 
 
 def _next(chunks: Iterator[bytes], deadline: Deadline) -> bytes:
-    """Nothing at the end; httpx.ReadTimeout at the deadline."""
+    """The next chunk, empty at the end; httpx.ReadTimeout at the deadline."""
     with exchange_deadline(lambda: deadline.remaining):
         return next(chunks, b"")
