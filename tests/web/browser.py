@@ -1,4 +1,4 @@
-"""A real browser without a window, that reaches nothing but this machine."""
+"""A headless browser that can reach only this machine."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,8 +35,8 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def page_of(browser: Browser, url: str, refused: str = "\n", **options: Any) -> Iterator[Page]:
     """
-    A page. Whatever is asked elsewhere, logged as an error or thrown while it shows `url` fails
-    the test in the end, but for what the browser logs of answers with the status `refused`.
+    Open a page. Requests to other hosts, logged errors and exceptions while it shows `url` fail the
+    test, except logged answers with the status `refused`.
     """
     context = browser.new_context(base_url=url, **options)
 
@@ -62,10 +62,10 @@ def page_of(browser: Browser, url: str, refused: str = "\n", **options: Any) -> 
 
 
 def violations(page: Page, place: str, axe: str) -> list[str]:
-    """What axe-core finds, each with the first place it finds it at."""
+    """Return the findings of axe-core, each with the first element."""
     page.goto(place)
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-    # The page's own policy lets nothing in, so the judge comes in by the developer's door.
+    # The page's policy blocks injected scripts, so axe-core is loaded through the debugger.
     page.evaluate(axe)
     result = page.evaluate("axe.run()")
     return [f"{each['id']}: {each['nodes'][0]['html']}" for each in result["violations"]]

@@ -1,4 +1,4 @@
-"""What tests of the page share: a platform that anybody may read, and one behind a proxy."""
+"""Fixtures of the page tests: a public platform, and one behind a proxy."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,27 +22,27 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The judge of accessibility, as source."""
+    """Return the source of axe-core, which checks accessibility."""
     npm.install(_AXE)
     return (_AXE / "node_modules/axe-core/axe.min.js").read_text()
 
 
 @pytest.fixture
 def url(stage: Stage) -> Iterator[str]:
-    """Where `stage` is served."""
+    """Return the address of `stage`."""
     with serving(stage.app) as running:
         yield running
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    """Nobody signs in."""
+    """A platform without sign-in."""
     with stage_in(tmp_path) as running:
         yield running
 
 
 @pytest.fixture
 def behind_proxy(tmp_path: Path) -> Iterator[Stage]:
-    """A proxy on this machine says in a header who is there."""
+    """A platform behind a local proxy that names the person in a header."""
     with stage_in(tmp_path, PROXY) as running:
         yield running

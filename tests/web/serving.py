@@ -1,4 +1,4 @@
-"""The page on a loopback port, served as `floe serve` serves it."""
+"""Serves the page on a loopback port, as `floe serve` does."""
 
 import threading
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def serving(
     connection: type[Connection] = Connection,
     most: int | None = None,
 ) -> Iterator[str]:
-    """The address `app` answers at, without a slash at its end."""
+    """Serve `app` and return its address, without a trailing slash."""
     server = Server(app, "127.0.0.1", port, connection, most)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""A whole platform with its page: real engine, real gates, a real store, on an OCI layout."""
+"""A complete platform with its page: real engine, gates and store, on an OCI layout."""
 
 import re
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ _FORM_TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
 @dataclass(frozen=True)
 class Stage:
-    """`client` is a browser without JavaScript that keeps cookies."""
+    """A platform. `client` is a browser without JavaScript that keeps cookies."""
 
     folder: Path
     platform: Platform
@@ -51,7 +51,7 @@ class Stage:
             )
 
     def ask(self, version: str, target: str, who: str = ALICE) -> Change:
-        """Submit a promotion, and work on it as far as it goes."""
+        """Submit a promotion and carry it out as far as possible."""
         request = parse_promotion_request(
             self.platform.engine.path, version, None, target, person(self.platform, who), TRACE
         )
@@ -75,7 +75,7 @@ class Stage:
         return self.platform.progression.settle(change, NO_PROGRESS)
 
     def get(self, path: str, who: str | None = None, **headers: str) -> str:
-        """The page at `path`, which is there."""
+        """Return the page at `path`, which must exist."""
         answer = self.client.get(path, headers=signed_in(who) | headers)
         assert answer.status_code == 200, answer.text
         return answer.text
@@ -86,14 +86,14 @@ class Stage:
         return answer.json
 
     def post(self, path: str, who: str, page: str, **fields: str) -> Any:
-        """Send a form as `who`, with the token that stands on `page`."""
+        """Send a form as `who`, with the token of `page`."""
         found = _FORM_TOKEN.search(self.get(page, who))
         token = found[1] if found else ""
         return self.client.post(path, data={"csrf": token, **fields}, headers=signed_in(who))
 
 
 def signed_in(who: str | None) -> dict[str, str]:
-    """What the proxy in front says."""
+    """Return the headers that the proxy sets."""
     return {"X-Forwarded-Email": who} if who else {}
 
 
@@ -133,10 +133,10 @@ def stage_in(
     webhooks: str = "",
     secondaries: str = "",
 ) -> Iterator[Stage]:
-    """
-    The platform in `folder` with `web`, `identity.oidc`, `webhooks` and `secondary_registries` as
-    its manifest has them; prod's gate runs `tests` in a shell. Nobody works on changes but the
-    test.
+    """Build the platform in `folder`.
+
+    `web`, `identity.oidc`, `webhooks` and `secondary_registries` are as in its manifest; prod's
+    gate runs `tests` in a shell. Only the test works on changes.
     """
     if not (folder / "registry").exists():
         oci_layout.write(folder / "registry", image(b"nothing"))

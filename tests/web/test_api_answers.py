@@ -1,4 +1,4 @@
-"""The API's answers beside their schemas: statuses of refusals, and one form for every time."""
+"""The API's answers: statuses of refusals, and one format for times."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         yield built
 
 
-def test_a_signature_nobody_can_verify_is_a_conflict_with_the_way_out(stage):
+def test_unverifiable_signature_is_a_conflict_with_a_hint(stage):
     answer = stage.client.get("/api/v1/artifacts/v1.0.0/signature")
 
     error = answer.json["error"]

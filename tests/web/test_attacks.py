@@ -1,4 +1,4 @@
-"""What somebody tries who is not signed in: names, hosts, and other people's browsers."""
+"""Attacks without sign-in: forged names, forged hosts, and other people's browsers."""
 
 import socket
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _FAR = "auth: {mode: proxy, trusted_proxies: [10.9.8.0/24]}"
 
 
 def said(url: str, *lines: str, method: str = "GET", path: str = "/changes") -> str:
-    """The whole answer to a request of exactly these header lines, as no client would send."""
+    """Return the whole answer to a request with exactly these header lines."""
     host, _, port = url.removeprefix("http://").partition(":")
     if not any(line.lower().startswith("host:") for line in lines):
         lines = (f"Host: {host}", *lines)
@@ -27,12 +27,12 @@ def said(url: str, *lines: str, method: str = "GET", path: str = "/changes") -> 
 
 @pytest.fixture
 def near(tmp_path: Path) -> Iterator[str]:
-    """Where the header of whoever is on this machine is believed."""
+    """A platform that trusts the header of any process on this machine."""
     with stage_in(tmp_path, PROXY) as stage, serving(stage.app) as url:
         yield url
 
 
-def test_a_proxy_that_names_somebody_is_believed_over_the_wire(near: str) -> None:
+def test_name_from_a_trusted_proxy_is_accepted_over_the_wire(near: str) -> None:
     answer = said(near, f"X-Forwarded-Email: {BOB}")
 
     assert answer.startswith("HTTP/1.1 200")
@@ -50,7 +50,7 @@ def test_a_proxy_that_names_somebody_is_believed_over_the_wire(near: str) -> Non
         (f"X-Forwarded-User: {BOB}", f"Remote-User: {BOB}", f"From: {BOB}"),
     ],
 )
-def test_a_name_that_a_proxy_would_let_through_names_nobody(
+def test_name_header_variant_that_a_proxy_passes_is_ignored(
     near: str, lines: tuple[str, ...]
 ) -> None:
     answer = said(near, *lines)
@@ -68,7 +68,7 @@ def test_a_name_that_a_proxy_would_let_through_names_nobody(
         "Client-IP: 10.9.8.7",
     ],
 )
-def test_nobody_becomes_a_trusted_proxy_by_saying_so(tmp_path: Path, line: str) -> None:
+def test_client_cannot_pose_as_a_trusted_proxy(tmp_path: Path, line: str) -> None:
     with stage_in(tmp_path, _FAR) as stage, serving(stage.app) as url:
         answer = said(url, line, f"X-Forwarded-Email: {BOB}")
 
@@ -84,15 +84,13 @@ def test_nobody_becomes_a_trusted_proxy_by_saying_so(tmp_path: Path, line: str) 
         ("Host: evil.example@127.0.0.1",),
     ],
 )
-def test_no_answer_leads_to_a_host_that_the_request_named(
-    near: str, lines: tuple[str, ...]
-) -> None:
+def test_no_answer_links_to_a_host_from_the_request(near: str, lines: tuple[str, ...]) -> None:
     asked = (said(near, *lines), said(near, *lines, f"X-Forwarded-Email: {BOB}", path="/"))
 
     assert "evil.example" not in "".join(asked)
 
 
-def test_a_form_sent_to_us_under_another_name_does_nothing(tmp_path: Path) -> None:
+def test_form_sent_under_another_host_name_is_rejected(tmp_path: Path) -> None:
     with stage_in(tmp_path, PROXY) as stage:
         token = stage.get("/environments/prod", BOB).split('name="csrf" value="')[1][:64]
 
@@ -107,13 +105,13 @@ def test_a_form_sent_to_us_under_another_name_does_nothing(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("path", ["/sign-in?next=/%0d%0aX-Evil:%201", "/%0d%0aX-Evil:%201"])
-def test_no_line_of_an_answer_is_written_by_who_asks(near: str, path: str) -> None:
+def test_request_cannot_inject_a_header_line_into_the_answer(near: str, path: str) -> None:
     head, _, _ = said(near, f"X-Forwarded-Email: {BOB}", path=path).partition("\r\n\r\n")
 
     assert "X-Evil" not in head
 
 
-def test_a_signed_in_browser_gives_no_orders_to_the_api(behind_proxy: Stage) -> None:
+def test_session_cookie_gives_no_access_to_api_commands(behind_proxy: Stage) -> None:
     behind_proxy.get("/environments/prod", BOB)
 
     answer = behind_proxy.client.post(
@@ -124,14 +122,14 @@ def test_a_signed_in_browser_gives_no_orders_to_the_api(behind_proxy: Stage) -> 
 
 
 @pytest.mark.parametrize("path", ["/", "/changes", "/api/v1/status", "/sign-in", "/nowhere"])
-def test_no_page_is_kept_by_anybody_on_the_way(behind_proxy: Stage, path: str) -> None:
+def test_pages_are_not_cached_by_proxies(behind_proxy: Stage, path: str) -> None:
     answer = behind_proxy.client.get(path, headers=signed_in(BOB))
 
     assert answer.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize(("scheme", "bound"), [("https", "max-age=31536000"), ("http", None)])
-def test_browsers_that_came_by_https_come_back_by_nothing_else(
+def test_browsers_that_used_https_cannot_return_by_http(
     tmp_path: Path, scheme: str, bound: str | None
 ) -> None:
     with stage_in(tmp_path, f"base_url: '{scheme}://floe.acme.com', {PROXY}") as stage:

@@ -1,4 +1,4 @@
-"""The page in a real browser: approving, live news, no script at all, and who cannot see well."""
+"""The page in a real browser: approval, live updates, no JavaScript, and accessibility."""
 
 import threading
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.web.test_pages import move_latest, promoted_to_prod, refresh
 
 
 def busy(stage: Stage) -> None:
-    """A bit of everything: live, in flight, blocked, locked for long, drifted, failed, undone."""
+    """A platform with an example of each state: live, waiting, blocked, locked, drifted, failed."""
     promoted_to_prod(stage)
     stage.publish("v1.1.0", "v1.2.0")
     stage.ask("v1.1.0", "staging")
@@ -33,7 +33,7 @@ def busy(stage: Stage) -> None:
 
 
 @pytest.mark.requirement("WB-002")
-def test_a_second_person_signs_in_and_approves(browser: Browser, tmp_path: Path) -> None:
+def test_second_person_signs_in_and_approves(browser: Browser, tmp_path: Path) -> None:
     port = free_port()
     callback = f"http://127.0.0.1:{port}/auth/callback"
     with oidc_provider(tmp_path, redirect_uris=(callback,)) as provider:
@@ -63,7 +63,7 @@ def test_a_second_person_signs_in_and_approves(browser: Browser, tmp_path: Path)
 
 
 def sign_in(page: Page, place: str, user: str) -> None:
-    """As a person does: from the page they want, over the provider's form, back to that page."""
+    """Sign in like a person: from a page, over the provider's form, back to that page."""
     page.goto(place)
     page.get_by_role("link", name="Sign in with your organization").click()
     page.get_by_placeholder("Enter any login").fill(user)
@@ -73,9 +73,7 @@ def sign_in(page: Page, place: str, user: str) -> None:
 
 
 @pytest.mark.requirement("WB-001")
-def test_a_change_that_moves_is_shown_without_reloading(
-    browser: Browser, stage: Stage, url: str
-) -> None:
+def test_moved_change_is_shown_without_reloading(browser: Browser, stage: Stage, url: str) -> None:
     stage.publish("v1.0.0")
     with page_of(browser, url) as page:
         page.goto("/")
@@ -139,7 +137,7 @@ def places(stage: Stage) -> list[str]:
 @pytest.mark.requirement("WB-001")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", ["busy", "empty"])
-def test_no_page_keeps_anybody_out(
+def test_every_page_is_accessible(
     browser: Browser, stage: Stage, url: str, axe: str, scheme: Any, state: str
 ) -> None:
     if state == "busy":
@@ -153,10 +151,10 @@ def test_no_page_keeps_anybody_out(
 
 
 @pytest.mark.requirement("WB-001")
-def test_a_table_that_scrolls_is_reached_by_the_keyboard(
+def test_scrolling_table_is_reachable_by_keyboard(
     browser: Browser, stage: Stage, url: str, axe: str
 ) -> None:
-    # Nothing in these tables is a link, so the keyboard scrolls them only by their own focus.
+    # These tables contain no links, so the keyboard can scroll them only if they take the focus.
     stage.lock("prod", "INC-8: orders are written twice")
     refresh(stage)
     found = {}
@@ -172,7 +170,7 @@ def test_a_table_that_scrolls_is_reached_by_the_keyboard(
 
 @pytest.mark.requirement("WB-002")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_form_keeps_anybody_out(
+def test_every_form_is_accessible(
     browser: Browser, behind_proxy: Stage, axe: str, scheme: Any
 ) -> None:
     busy(behind_proxy)
@@ -189,7 +187,7 @@ def test_no_form_keeps_anybody_out(
 
 
 @pytest.mark.requirement("WB-001")
-def test_a_phone_shows_all_of_it(browser: Browser, stage: Stage, url: str) -> None:
+def test_every_page_fits_a_phone(browser: Browser, stage: Stage, url: str) -> None:
     busy(stage)
     wide = {}
     with page_of(browser, url, viewport=PHONE) as page:
@@ -201,7 +199,7 @@ def test_a_phone_shows_all_of_it(browser: Browser, stage: Stage, url: str) -> No
 
 
 @pytest.mark.requirement("WB-001")
-def test_the_keyboard_reaches_what_a_mouse_does(browser: Browser, stage: Stage, url: str) -> None:
+def test_keyboard_reaches_everything_a_mouse_does(browser: Browser, stage: Stage, url: str) -> None:
     busy(stage)
     with page_of(browser, url) as page:
         page.goto("/")

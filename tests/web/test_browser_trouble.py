@@ -1,4 +1,4 @@
-"""The page in a real browser when something is amiss: no events, no registry, no such page."""
+"""The page in a real browser without events, without a registry, or at a wrong address."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +12,13 @@ from tests.web.serving import serving
 from tests.web.stage import BOB, Stage, stage_in
 from tests.web.test_browser import busy
 
-# Whoever is told nothing asks every ten seconds.
+# A page without events polls every ten seconds.
 _ASKED_AGAIN = 60_000
 _REFUSED = "the server responded with a status of"
 
 
 @pytest.mark.requirement("WB-001")
-def test_without_events_the_page_asks_itself(browser: Browser, tmp_path: Path) -> None:
+def test_page_without_events_polls(browser: Browser, tmp_path: Path) -> None:
     with (
         stage_in(tmp_path, watchers=0) as stage,
         serving(stage.app) as url,
@@ -36,7 +36,7 @@ def test_without_events_the_page_asks_itself(browser: Browser, tmp_path: Path) -
 
 
 @pytest.mark.requirement("WB-002")
-def test_a_change_is_approved_with_the_keyboard_alone(
+def test_change_can_be_approved_with_the_keyboard_alone(
     browser: Browser, behind_proxy: Stage
 ) -> None:
     behind_proxy.publish("v1.0.0")
@@ -58,7 +58,7 @@ def test_a_change_is_approved_with_the_keyboard_alone(
 
 
 def tab_to(page: Page, text: str) -> None:
-    """Until what has the focus says `text`, as somebody without a mouse does."""
+    """Press Tab until the focused element contains `text`."""
     for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.textContent.trim()") == text:
@@ -69,7 +69,7 @@ def tab_to(page: Page, text: str) -> None:
 @pytest.mark.requirement("WB-001")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("place", ["/nowhere", "/changes/c-0", "/history?since=" + "x" * 500])
-def test_pages_that_say_no_keep_nobody_out_and_fit_a_phone(
+def test_error_pages_are_accessible_and_fit_a_phone(
     browser: Browser, url: str, axe: str, scheme: Any, place: str
 ) -> None:
     with page_of(browser, url, f"{_REFUSED} 4", color_scheme=scheme, viewport=PHONE) as page:
@@ -82,7 +82,7 @@ def test_pages_that_say_no_keep_nobody_out_and_fit_a_phone(
 
 @pytest.fixture
 def stranded(stage: Stage) -> Iterator[Stage]:
-    """A busy platform whose registry went away."""
+    """A busy platform without its registry."""
     busy(stage)
     stage.get("/history")
     (stage.folder / "registry").rename(stage.folder / "away")
@@ -92,7 +92,7 @@ def stranded(stage: Stage) -> Iterator[Stage]:
 
 @pytest.mark.requirement("WB-001")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_was_known_last_is_there_for_everybody(
+def test_last_known_state_is_shown_accessibly(
     browser: Browser, stranded: Stage, axe: str, scheme: Any
 ) -> None:
     places = ["/", "/history", "/changes", "/audit", "/environments/staging"]

@@ -1,4 +1,4 @@
-"""Connections over which a request never comes, or more of one than anybody takes."""
+"""Connections with incomplete or oversized requests."""
 
 import socket
 import time
@@ -15,7 +15,7 @@ from web.connections import LARGEST_BODY, Connection
 
 
 class Hasty(Connection):
-    """Patience that a test can outlast."""
+    """A connection with short time limits."""
 
     header_seconds = 2
     request_seconds = 0.2
@@ -33,7 +33,7 @@ def connected(url: str) -> socket.socket:
 
 
 def closed_while_sent(connection: socket.socket, begun: bytes, seconds: float = 60) -> bool:
-    """Whether the server hangs up on somebody who sends `begun` and then a byte now and then."""
+    """Return whether the server closes a connection that sends `begun` and then single bytes."""
     end = time.monotonic() + seconds
     try:
         connection.sendall(begun)
@@ -49,9 +49,7 @@ def closed_while_sent(connection: socket.socket, begun: bytes, seconds: float = 
     "begun",
     [b"GET / HT", b"GET / HTTP/1.1\r\nX-A: b", b"POST / HTTP/1.1\r\nContent-Length: 9999\r\n\r\n"],
 )
-def test_a_request_that_comes_byte_by_byte_is_not_waited_for_without_end(
-    hasty: str, begun: bytes
-) -> None:
+def test_request_sent_byte_by_byte_times_out(hasty: str, begun: bytes) -> None:
     with connected(hasty) as connection:
         closed = closed_while_sent(connection, begun)
 
@@ -59,14 +57,14 @@ def test_a_request_that_comes_byte_by_byte_is_not_waited_for_without_end(
     assert httpx.get(f"{hasty}/healthz").status_code == 200
 
 
-def test_a_connection_over_which_nothing_comes_is_closed(hasty: str) -> None:
+def test_idle_connection_is_closed(hasty: str) -> None:
     with connected(hasty) as connection:
         connection.settimeout(30)
 
         assert connection.recv(1) == b""
 
 
-def test_the_oldest_connections_make_room_for_new_ones(stage: Stage) -> None:
+def test_oldest_connections_make_room_for_new_ones(stage: Stage) -> None:
     with serving(stage.app, most=20) as url:
         connections = [connected(url) for _ in range(60)]
         answer = httpx.get(f"{url}/healthz", timeout=5)
@@ -76,7 +74,7 @@ def test_the_oldest_connections_make_room_for_new_ones(stage: Stage) -> None:
     assert answer.status_code == 200
 
 
-def test_a_connection_is_kept_from_request_to_request(hasty: str) -> None:
+def test_connection_is_kept_between_requests(hasty: str) -> None:
     with closing(HTTPConnection(hasty.removeprefix("http://"), timeout=30)) as connection:
         connection.connect()
         first = connection.sock
@@ -92,9 +90,7 @@ def test_a_connection_is_kept_from_request_to_request(hasty: str) -> None:
 @pytest.mark.parametrize(
     "framed", [f"Content-Length: {50 * LARGEST_BODY}", "Transfer-Encoding: chunked"]
 )
-def test_a_body_larger_than_anything_asked_for_is_refused_as_it_comes(
-    stage: Stage, framed: str
-) -> None:
+def test_oversized_body_is_refused_while_it_arrives(stage: Stage, framed: str) -> None:
     begun = f"POST /sign-out HTTP/1.1\r\nHost: 127.0.0.1\r\n{framed}\r\n\r\n".encode()
     with serving(stage.app) as url, connected(url) as connection:
         connection.sendall(begun)
@@ -105,7 +101,7 @@ def test_a_body_larger_than_anything_asked_for_is_refused_as_it_comes(
 
 
 def sent_until_closed(connection: socket.socket, most: int) -> int:
-    """How many bytes, in chunks, are taken from us."""
+    """Return the number of bytes that the server accepts, in chunks."""
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
     sent = 0
     try:

@@ -1,4 +1,4 @@
-"""Signed-in people decide here, by the same rules as everywhere, and nobody does it for them."""
+"""Signed-in people decide on the page, by the same rules as in other interfaces."""
 
 import pytest
 
@@ -13,7 +13,7 @@ MALLORY = "mallory@acme.com"
 
 @pytest.fixture
 def waiting(behind_proxy: Stage) -> str:
-    """The change that alice asked for."""
+    """The change that alice requested."""
     behind_proxy.publish("v1.0.0")
     behind_proxy.ask("v1.0.0", "staging")
     return behind_proxy.ask("v1.0.0", "prod").id
@@ -23,7 +23,9 @@ def state(stage: Stage, change_id: str) -> ChangeState:
     return stage.platform.changes.get(change_id).state
 
 
-def test_a_second_person_approves_and_it_is_on_record(behind_proxy: Stage, waiting: str) -> None:
+def test_second_person_approves_and_the_ledger_records_it(
+    behind_proxy: Stage, waiting: str
+) -> None:
     place = f"/changes/{waiting}"
 
     answer = behind_proxy.post(f"{place}/approve", BOB, place)
@@ -38,7 +40,7 @@ def test_a_second_person_approves_and_it_is_on_record(behind_proxy: Stage, waiti
 
 @pytest.mark.requirement("FR-045")
 @pytest.mark.parametrize("name", ["slack:T01ACME/U02BOB", "oidc:https://id.acme.com#bob", "os:bob"])
-def test_no_name_of_a_proxy_is_that_of_somebody_elsewhere(
+def test_proxy_cannot_name_an_identity_of_another_source(
     behind_proxy: Stage, waiting: str, name: str
 ) -> None:
     answer = behind_proxy.client.post(f"/changes/{waiting}/approve", headers=signed_in(name))
@@ -47,9 +49,7 @@ def test_no_name_of_a_proxy_is_that_of_somebody_elsewhere(
     assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
 
 
-def test_who_asked_is_offered_to_cancel_and_cannot_approve(
-    behind_proxy: Stage, waiting: str
-) -> None:
+def test_requester_can_cancel_and_cannot_approve(behind_proxy: Stage, waiting: str) -> None:
     place = f"/changes/{waiting}"
 
     page = behind_proxy.get(place, ALICE)
@@ -62,13 +62,11 @@ def test_who_asked_is_offered_to_cancel_and_cannot_approve(
     assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
 
 
-def test_somebody_of_another_group_is_told_which_is_needed(
-    behind_proxy: Stage, waiting: str
-) -> None:
+def test_member_of_another_group_sees_the_required_group(behind_proxy: Stage, waiting: str) -> None:
     place = f"/changes/{waiting}"
 
     page = behind_proxy.get(place, MALLORY)
-    # There is no form, so the token is taken from another page of the same person.
+    # This page has no form, so the token comes from another page of the same person.
     behind_proxy.post(f"{place}/approve", MALLORY, "/environments/prod")
 
     assert "Only members of release-managers can approve it" in page
@@ -76,7 +74,7 @@ def test_somebody_of_another_group_is_told_which_is_needed(
     assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
 
 
-def test_a_rejection_takes_its_reason(behind_proxy: Stage, waiting: str) -> None:
+def test_rejection_needs_a_reason(behind_proxy: Stage, waiting: str) -> None:
     place = f"/changes/{waiting}"
 
     behind_proxy.post(f"{place}/reject", BOB, place, reason="  ")
@@ -89,7 +87,7 @@ def test_a_rejection_takes_its_reason(behind_proxy: Stage, waiting: str) -> None
     assert "Not before the audit" in behind_proxy.get("/history", BOB)
 
 
-def test_who_asked_takes_it_back(behind_proxy: Stage, waiting: str) -> None:
+def test_requester_cancels_the_change(behind_proxy: Stage, waiting: str) -> None:
     place = f"/changes/{waiting}"
 
     behind_proxy.post(f"{place}/cancel", ALICE, place)
@@ -109,7 +107,7 @@ def test_environments_are_locked_and_unlocked(behind_proxy: Stage) -> None:
     assert "staging is now unlocked" in behind_proxy.get(place, CAROL)
 
 
-def test_a_drifted_environment_shows_what_is_deployed_and_is_restored(
+def test_drifted_environment_shows_the_deployed_version_and_is_restored(
     behind_proxy: Stage,
 ) -> None:
     behind_proxy.publish("v1.0.0", "v1.1.0", "v1.2.0")
@@ -134,7 +132,7 @@ def test_a_drifted_environment_shows_what_is_deployed_and_is_restored(
     assert behind_proxy.platform.engine.history("staging", 1)[0].record.kind == "restore"
 
 
-def test_a_duration_that_is_none_is_said_and_locks_nothing(behind_proxy: Stage) -> None:
+def test_invalid_duration_is_named_and_locks_nothing(behind_proxy: Stage) -> None:
     place = "/environments/staging"
 
     behind_proxy.post(f"{place}/lock", CAROL, place, reason="INC-5", **{"for": "soon"})
@@ -145,7 +143,7 @@ def test_a_duration_that_is_none_is_said_and_locks_nothing(behind_proxy: Stage) 
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "alice"])
-def test_a_form_that_is_not_ours_does_nothing(
+def test_form_without_a_valid_token_is_rejected(
     behind_proxy: Stage, waiting: str, token: str
 ) -> None:
     behind_proxy.get(f"/changes/{waiting}", BOB)
@@ -158,7 +156,7 @@ def test_a_form_that_is_not_ours_does_nothing(
     assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
 
 
-def test_a_token_is_good_for_the_person_it_was_shown_to(behind_proxy: Stage, waiting: str) -> None:
+def test_form_token_is_valid_only_for_its_person(behind_proxy: Stage, waiting: str) -> None:
     place = f"/changes/{waiting}"
     page = behind_proxy.get("/environments/prod", MALLORY)
     token = page.split('name="csrf" value="')[1][:64]
@@ -180,7 +178,7 @@ def test_a_token_is_good_for_the_person_it_was_shown_to(behind_proxy: Stage, wai
         {"Origin": "null"},
     ],
 )
-def test_what_another_site_sends_does_nothing(
+def test_cross_site_post_is_rejected(
     behind_proxy: Stage, waiting: str, said: dict[str, str]
 ) -> None:
     place = f"/changes/{waiting}"
@@ -194,7 +192,7 @@ def test_what_another_site_sends_does_nothing(
     assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
 
 
-def test_nothing_is_done_by_looking(behind_proxy: Stage, waiting: str) -> None:
+def test_get_requests_change_nothing(behind_proxy: Stage, waiting: str) -> None:
     paths = [f"/changes/{waiting}/{verb}" for verb in ("approve", "reject", "cancel")]
     paths += ["/environments/prod/lock", "/environments/prod/unlock", "/sign-out"]
 
@@ -204,7 +202,7 @@ def test_nothing_is_done_by_looking(behind_proxy: Stage, waiting: str) -> None:
     assert state(behind_proxy, waiting) is ChangeState.AWAITING_APPROVAL
 
 
-def test_the_header_of_a_stranger_is_not_believed(tmp_path) -> None:
+def test_header_of_an_untrusted_client_is_ignored(tmp_path) -> None:
     web = "auth: {mode: proxy, trusted_proxies: [10.9.8.0/24]}"
     with stage_in(tmp_path, web) as stage:
         near = stage.client.get("/", headers=signed_in(BOB))
@@ -217,7 +215,7 @@ def test_the_header_of_a_stranger_is_not_believed(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", " ", "a@x, b@y", "bob@acme.com;admin", "b\tob", "x" * 300])
-def test_a_header_that_is_no_single_name_names_nobody(behind_proxy: Stage, name: str) -> None:
+def test_header_without_a_single_name_is_rejected(behind_proxy: Stage, name: str) -> None:
     answer = behind_proxy.client.get("/", headers={"X-Forwarded-Email": name})
 
     assert answer.status_code == 303
@@ -245,7 +243,7 @@ def test_groups_of_the_proxy_count(tmp_path) -> None:
         ('groups_separator: ";", ', "x, release-managers", False),
     ],
 )
-def test_only_the_configured_separator_splits_the_groups_of_the_proxy(
+def test_only_the_configured_separator_splits_proxy_groups(
     tmp_path, setting, header, member
 ) -> None:
     proxy = f"auth: {{mode: proxy, {setting}groups_header: X-Forwarded-Groups}}"
@@ -259,7 +257,7 @@ def test_only_the_configured_separator_splits_the_groups_of_the_proxy(
     assert ("Approve v1.0.0 for prod" in page) is member
 
 
-def test_where_nobody_signs_in_nothing_is_decided(stage: Stage) -> None:
+def test_page_without_sign_in_allows_no_decisions(stage: Stage) -> None:
     stage.publish("v1.0.0")
     stage.ask("v1.0.0", "staging")
     change = stage.ask("v1.0.0", "prod")

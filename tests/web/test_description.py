@@ -1,4 +1,4 @@
-"""Whatever is sent within the description, and beside it, is answered as it says."""
+"""Valid and invalid requests get the answers that the OpenAPI description lists."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +54,7 @@ def described(
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
-def test_every_answer_is_one_that_is_described(
+def test_every_answer_is_in_the_description(
     described: schemathesis.BaseSchema, mode: GenerationMode
 ) -> None:
     operations = [found.ok() for found in described.get_all_operations()]
@@ -66,7 +66,7 @@ def test_every_answer_is_one_that_is_described(
 
 
 def answered(operation: Any, mode: GenerationMode) -> None:
-    """Ask `operation` what fits its description, or what does not, a few times."""
+    """Send a few requests to `operation` that match its description, or do not."""
 
     @settings(
         max_examples=15,
@@ -82,5 +82,5 @@ def answered(operation: Any, mode: GenerationMode) -> None:
     try:
         ask()
     except Unsatisfiable:
-        # Of an operation without parameters nothing can be wrong.
+        # An operation without parameters has no invalid requests.
         assert mode is GenerationMode.NEGATIVE

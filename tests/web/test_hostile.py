@@ -1,4 +1,4 @@
-"""Text from people and tools is shown as text; browsers are told to run nothing else."""
+"""Text from people and tools is shown as text, and browsers run nothing else."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ TURNED = "safe \u202etxt.exe\u200b \x1b[2J"
 
 @pytest.fixture
 def poisoned(tmp_path: Path) -> Stage:
-    """Scripts wherever somebody may write: reasons, outputs, annotations, names of layers."""
+    """Scripts in every free text: reasons, outputs, annotations, names of layers."""
     tests = "printf '<script>alert(2)</script> \\\\033[31mred\\\\033[0m \\\\033[2J\\\\n'"
     with stage_in(tmp_path, "auth: {mode: proxy}", tests=tests) as stage:
         title = {"org.opencontainers.image.title": SCRIPT}
@@ -55,13 +55,13 @@ def test_scripts_are_shown_and_never_run(poisoned: Stage) -> None:
     assert any("&lt;script&gt;alert(1)" in page for page in found)
 
 
-def test_no_character_changes_how_others_are_read(poisoned: Stage) -> None:
+def test_bidi_character_does_not_affect_surrounding_text(poisoned: Stage) -> None:
     for page in pages(poisoned):
         assert not {"\u202e", "\u200b", "\x1b"} & set(page)
     assert "\\u202etxt.exe" in poisoned.get("/environments/prod", BOB)
 
 
-def test_a_name_with_markup_names_nobody(poisoned: Stage) -> None:
+def test_name_with_markup_is_rejected(poisoned: Stage) -> None:
     page = poisoned.client.get("/", headers=signed_in("<b>eve</b>"))
 
     assert page.status_code == 303
@@ -78,7 +78,7 @@ def test_a_name_with_markup_names_nobody(poisoned: Stage) -> None:
         f"/{SCRIPT}",
     ],
 )
-def test_an_address_is_shown_as_text(behind_proxy: Stage, path: str) -> None:
+def test_address_is_shown_as_text(behind_proxy: Stage, path: str) -> None:
     answer = behind_proxy.client.get(path, headers=signed_in(BOB))
 
     assert "<script>alert" not in answer.text
@@ -94,7 +94,7 @@ def test_an_address_is_shown_as_text(behind_proxy: Stage, path: str) -> None:
         "/changes/%00",
     ],
 )
-def test_no_path_leads_out(stage: Stage, path: str) -> None:
+def test_path_traversal_is_rejected(stage: Stage, path: str) -> None:
     answer = stage.client.get(path)
 
     assert answer.status_code in (404, 308)
@@ -103,7 +103,7 @@ def test_no_path_leads_out(stage: Stage, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/api/v1/status", "/static/floe.css", "/events"])
-def test_browsers_are_told_what_they_may(stage: Stage, path: str) -> None:
+def test_security_headers_restrict_the_browser(stage: Stage, path: str) -> None:
     answer = stage.client.get(path, buffered=False)
 
     policy = answer.headers["Content-Security-Policy"]
@@ -115,7 +115,7 @@ def test_browsers_are_told_what_they_may(stage: Stage, path: str) -> None:
     answer.close()
 
 
-def test_pages_have_nothing_inline(poisoned: Stage) -> None:
+def test_pages_have_no_inline_scripts_or_styles(poisoned: Stage) -> None:
     for page in pages(poisoned):
         assert " style=" not in page
         assert " onclick" not in page
@@ -123,7 +123,7 @@ def test_pages_have_nothing_inline(poisoned: Stage) -> None:
         assert page.count("<script") == page.count('<script src="/static/')
 
 
-def test_a_name_of_elsewhere_is_not_served_where_only_this_machine_reads(stage: Stage) -> None:
+def test_foreign_host_name_is_refused_on_loopback(stage: Stage) -> None:
     answer = stage.client.get("/", headers={"Host": "rebound.example"})
 
     assert answer.status_code == 400

@@ -1,4 +1,4 @@
-"""Programs ask with a bearer token, and get what the command line would print."""
+"""Programs use a bearer token and get the documents of the command line."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ API = "/api/v1"
 
 @dataclass(frozen=True)
 class Client:
-    """Asks as whoever a token speaks of."""
+    """A client with the token of some person."""
 
     stage: Stage
     issuer: str
@@ -52,7 +52,7 @@ def document(answer: TestResponse, status: int) -> dict[str, Any]:
     return found
 
 
-def test_a_promotion_is_taken_up_and_carried_out(api: Client) -> None:
+def test_promotion_is_accepted_and_carried_out(api: Client) -> None:
     asked = document(api.post("/promotions", version="v1.0.0", to="staging"), 202)
     change = api.stage.settle(asked["change_id"])
 
@@ -65,7 +65,7 @@ def test_a_promotion_is_taken_up_and_carried_out(api: Client) -> None:
     assert api.stage.settle(again["change_id"]).state is ChangeState.PROMOTED
 
 
-def test_somebody_else_approves_and_nobody_approves_their_own(api: Client) -> None:
+def test_another_person_approves_and_the_requester_cannot(api: Client) -> None:
     api.stage.ask("v1.0.0", "staging")
     asked = document(api.post("/promotions", version="v1.0.0", to="prod"), 202)
     api.stage.settle(asked["change_id"])
@@ -84,7 +84,7 @@ def test_somebody_else_approves_and_nobody_approves_their_own(api: Client) -> No
     assert [e.details["reason"] for e in story if e.kind == "approved"] == ["looked at it"]
 
 
-def test_an_older_version_is_refused_and_allowed_with_a_reason(api: Client) -> None:
+def test_older_version_is_refused_and_allowed_with_a_reason(api: Client) -> None:
     api.stage.publish("v0.9.0")
     api.stage.ask("v1.0.0", "staging")
     asked = {"version": "v0.9.0", "to": "staging"}
@@ -103,7 +103,7 @@ def test_an_older_version_is_refused_and_allowed_with_a_reason(api: Client) -> N
     assert api.stage.settle(taken["change_id"]).state is ChangeState.PROMOTED
 
 
-def test_a_rejection_needs_a_reason_and_closes_the_change(api: Client) -> None:
+def test_rejection_needs_a_reason_and_ends_the_change(api: Client) -> None:
     api.stage.ask("v1.0.0", "staging")
     change = api.stage.ask("v1.0.0", "prod")
 
@@ -116,7 +116,7 @@ def test_a_rejection_needs_a_reason_and_closes_the_change(api: Client) -> None:
     assert late["error"]["exit_code"] == 15
 
 
-def test_a_change_is_taken_back_by_who_asked_for_it(api: Client) -> None:
+def test_requester_cancels_the_change(api: Client) -> None:
     api.stage.ask("v1.0.0", "staging")
     change = api.stage.ask("v1.0.0", "prod")
 
@@ -127,7 +127,7 @@ def test_a_change_is_taken_back_by_who_asked_for_it(api: Client) -> None:
     assert api.stage.platform.changes.get(change.id).state is ChangeState.CANCELLED
 
 
-def test_locks_are_taken_and_lifted_and_stop_promotions(api: Client) -> None:
+def test_locks_stop_promotions_until_unlocked(api: Client) -> None:
     locked = document(api.post("/environments/staging/lock", reason="INC-1", for_="2h"), 200)
     twice = document(api.post("/environments/staging/lock", reason="INC-1"), 423)
     dry = document(api.post("/promotions", version="v1.0.0", to="staging", dry_run=True), 423)
@@ -141,7 +141,7 @@ def test_locks_are_taken_and_lifted_and_stop_promotions(api: Client) -> None:
     assert (unlocked["outcome"], unlocked["locked_by"]) == ("unlocked", ALICE)
 
 
-def test_a_dry_run_answers_at_once_and_changes_nothing(api: Client) -> None:
+def test_dry_run_answers_at_once_and_changes_nothing(api: Client) -> None:
     tags = api.stage.platform.engine.registry.tags()
 
     dry = document(api.post("/promotions", version="v1.0.0", to="staging", dry_run=True), 200)
@@ -152,7 +152,7 @@ def test_a_dry_run_answers_at_once_and_changes_nothing(api: Client) -> None:
     assert api.stage.platform.store.recent(9) == ()
 
 
-def test_a_rollback_is_asked_for_with_its_reason(api: Client) -> None:
+def test_rollback_is_requested_with_its_reason(api: Client) -> None:
     api.stage.ask("v1.0.0", "staging")
     api.stage.ask("v1.1.0", "staging")
     body = {"version": "v1.0.0", "environment": "staging", "reason": "INC-8"}
@@ -166,7 +166,7 @@ def test_a_rollback_is_asked_for_with_its_reason(api: Client) -> None:
     assert api.stage.settle(asked["change_id"]).state is ChangeState.PROMOTED
 
 
-def test_only_a_dry_run_of_a_rollback_goes_without_reason(api: Client) -> None:
+def test_only_a_dry_run_of_a_rollback_needs_no_reason(api: Client) -> None:
     api.stage.ask("v1.0.0", "staging")
     api.stage.ask("v1.1.0", "staging")
     body = {"version": "v1.0.0", "environment": "staging"}
@@ -178,7 +178,7 @@ def test_only_a_dry_run_of_a_rollback_goes_without_reason(api: Client) -> None:
     assert "the reason is empty: say why" in refused["error"]["message"]
 
 
-def test_a_key_gets_the_same_answer_and_has_one_effect(api: Client) -> None:
+def test_repeated_key_gets_the_same_answer_and_has_one_effect(api: Client) -> None:
     first = document(api.post("/promotions", key="run-7", version="v1.0.0", to="staging"), 202)
     api.stage.settle(first["change_id"])
     again = document(api.post("/promotions", key="run-7", version="v1.0.0", to="staging"), 200)
@@ -197,7 +197,7 @@ def test_a_key_gets_the_same_answer_and_has_one_effect(api: Client) -> None:
     assert "use a new one" in else_["error"]["message"]
 
 
-def test_keys_of_others_are_others_keys(api: Client) -> None:
+def test_keys_of_different_callers_are_independent(api: Client) -> None:
     first = document(api.post("/environments/prod/lock", key="run-1", reason="INC-1"), 200)
 
     other = document(api.post("/environments/prod/lock", BOB, key="run-1", reason="INC-1"), 423)
@@ -218,23 +218,21 @@ def test_keys_of_others_are_others_keys(api: Client) -> None:
         ("/environments/prod/lock", {"reason": "x", "for": "soon"}, "is not a duration"),
     ],
 )
-def test_what_cannot_be_understood_is_named(
-    api: Client, path: str, body: dict[str, Any], said: str
-) -> None:
+def test_invalid_field_is_named(api: Client, path: str, body: dict[str, Any], said: str) -> None:
     refused = document(api.post(path, **body), 400)
 
     assert said in refused["error"]["message"]
     assert refused["success"] is False
 
 
-def test_a_skipped_environment_is_refused_as_on_the_command_line(api: Client) -> None:
+def test_skipped_environment_is_refused_as_on_the_command_line(api: Client) -> None:
     refused = document(api.post("/promotions", version="v1.0.0", from_="dev", to="prod"), 422)
 
     assert refused["error"]["exit_code"] == 9
     assert refused["target_environment"] == "prod"
 
 
-def test_without_a_token_that_holds_nothing_is_done(api: Client) -> None:
+def test_request_without_a_valid_token_is_refused(api: Client) -> None:
     anonymous = api.post("/promotions", None, version="v1.0.0", to="staging")
     stranger = Client(api.stage, api.issuer, SigningKey.new())
     forged = stranger.post("/promotions", version="v1.0.0", to="staging")
@@ -246,14 +244,14 @@ def test_without_a_token_that_holds_nothing_is_done(api: Client) -> None:
     assert api.stage.platform.store.recent(9) == ()
 
 
-def test_where_no_issuer_is_named_no_token_is_believed(stage: Stage) -> None:
+def test_without_an_issuer_every_token_is_refused(stage: Stage) -> None:
     answer = stage.client.post(f"{API}/promotions", json={}, headers={"Authorization": "Bearer x"})
 
     assert answer.status_code == 401
     assert "identity.oidc" in answer.text
 
 
-def test_other_forms_of_bodies_are_refused(api: Client) -> None:
+def test_other_body_formats_are_refused(api: Client) -> None:
     said = claims(api.issuer, sub=ALICE)
     headers = {"Authorization": f"Bearer {api.key.sign(said)}"}
 
@@ -266,7 +264,7 @@ def test_other_forms_of_bodies_are_refused(api: Client) -> None:
     assert huge.status_code == 413
 
 
-def test_a_field_that_is_there_twice_is_refused_whichever_would_have_counted(api: Client) -> None:
+def test_duplicate_field_is_refused_in_any_order(api: Client) -> None:
     said = claims(api.issuer, sub=ALICE, email=ALICE, email_verified=True)
 
     answer = api.stage.client.post(

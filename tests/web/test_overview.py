@@ -1,4 +1,4 @@
-"""The first page: what the build published, and what still blocks."""
+"""The first page: published versions, and current blockers."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.peers import oci_layout
 from tests.web.stage import ALICE, BOB, TRACE, Stage, person
 
 
-def test_a_rejected_change_blocks_nothing(stage: Stage) -> None:
+def test_rejected_change_is_no_blocker(stage: Stage) -> None:
     stage.publish("v1.0.0")
     stage.ask("v1.0.0", "staging")
     change = stage.ask("v1.0.0", "prod")
@@ -21,7 +21,7 @@ def test_a_rejected_change_blocks_nothing(stage: Stage) -> None:
     assert f'id="obstacle-{change.id}"' not in stage.get("/")
 
 
-def test_a_stale_change_blocks_nothing(stage: Stage) -> None:
+def test_stale_change_is_no_blocker(stage: Stage) -> None:
     stage.publish("v1.0.0")
     stage.ask("v1.0.0", "staging")
     change = stage.ask("v1.0.0", "prod")
@@ -37,7 +37,7 @@ def test_a_stale_change_blocks_nothing(stage: Stage) -> None:
     assert pending(stage, "prod") == []
 
 
-def test_what_a_lifted_lock_stopped_blocks_nothing(stage: Stage) -> None:
+def test_refusal_by_a_lifted_lock_is_no_blocker(stage: Stage) -> None:
     stage.publish("v1.0.0")
     stage.lock("staging", "INC-7: checkout is slow")
     change = stage.ask("v1.0.0", "staging")
@@ -58,7 +58,7 @@ def test_what_a_lifted_lock_stopped_blocks_nothing(stage: Stage) -> None:
 
 
 def first_page(stage: Stage) -> tuple[str, list[dict[str, object]]]:
-    """The first page and the status as of now."""
+    """Return the first page and the current status."""
     stage.app.extensions["floe"].board.expire()
     return stage.get("/"), stage.json("/api/v1/status")
 
@@ -68,7 +68,7 @@ def pending(stage: Stage, environment: str) -> list[str]:
     return [change["change_id"] for change in rows[environment]["pending"]]
 
 
-def test_the_first_environment_shows_what_the_build_published(stage: Stage) -> None:
+def test_first_environment_shows_the_newest_published_version(stage: Stage) -> None:
     stage.publish("v1.9.0", "v1.10.0")
 
     page, [dev, staging, _prod] = stage.get("/"), stage.json("/api/v1/status")

@@ -1,4 +1,4 @@
-"""Every page says what there is to say, without JavaScript."""
+"""The content of every page, without JavaScript."""
 
 import re
 import sqlite3
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.requirement("WB-001")
 
 
 def promoted_to_prod(stage: Stage, version: str = "v1.0.0") -> str:
-    """The change that brought `version` there."""
+    """Promote `version` to prod, and return the change."""
     stage.publish(version)
     assert stage.ask(version, "staging").state.value == "promoted"
     change = stage.ask(version, "prod")
@@ -24,13 +24,13 @@ def promoted_to_prod(stage: Stage, version: str = "v1.0.0") -> str:
 
 
 def refresh(stage: Stage) -> None:
-    """Read what is new before the page is asked for."""
+    """Update the record copy before the page is requested."""
     site = stage.app.extensions["floe"]
     site.records.refresh()
     site.board.expire()
 
 
-def test_an_empty_installation_says_what_to_do_first(stage: Stage) -> None:
+def test_empty_installation_shows_the_first_steps(stage: Stage) -> None:
     page = stage.get("/")
 
     assert "Builds publish into it" in page
@@ -40,7 +40,7 @@ def test_an_empty_installation_says_what_to_do_first(stage: Stage) -> None:
     assert "Nothing is in flight" in stage.get("/changes")
 
 
-def test_the_first_page_shows_what_runs_where_and_since_when(stage: Stage) -> None:
+def test_first_page_shows_running_versions_and_times(stage: Stage) -> None:
     promoted_to_prod(stage)
     refresh(stage)
 
@@ -53,7 +53,7 @@ def test_the_first_page_shows_what_runs_where_and_since_when(stage: Stage) -> No
     assert "Updated" in page
 
 
-def test_chips_say_what_is_in_the_way_in_words(stage: Stage) -> None:
+def test_badges_describe_blockers_in_words(stage: Stage) -> None:
     promoted_to_prod(stage)
     stage.publish("v1.1.0")
     stage.ask("v1.1.0", "staging")
@@ -75,7 +75,7 @@ def test_chips_say_what_is_in_the_way_in_words(stage: Stage) -> None:
 
 
 def move_latest(folder: Path, tag: str, digest: str) -> None:
-    """What somebody with an editor can do to a layout."""
+    """Move `latest` as a person with an editor can in a layout."""
     index = folder / "registry" / "index.json"
     text = index.read_text()
     found = re.search(r'\{[^{}]*"annotations":\s*\{[^{}]*"' + tag + r'"[^{}]*\}[^{}]*\}', text)
@@ -84,7 +84,7 @@ def move_latest(folder: Path, tag: str, digest: str) -> None:
     index.write_text(text.replace(found[0], moved))
 
 
-def test_what_blocks_comes_first_and_says_why(stage: Stage) -> None:
+def test_blockers_come_first_with_their_reason(stage: Stage) -> None:
     stage.publish("v1.0.0")
     stage.ask("v1.0.0", "staging")
     refused = stage.ask("v1.0.0", "prod", "mallory@acme.com")
@@ -98,7 +98,7 @@ def test_what_blocks_comes_first_and_says_why(stage: Stage) -> None:
     assert "is not authorized to promote to" in page
 
 
-def test_the_history_says_who_approved_and_how_long_it_was_active(stage: Stage) -> None:
+def test_history_shows_approvers_and_active_time(stage: Stage) -> None:
     change = promoted_to_prod(stage)
     promoted_to_prod(stage, "v1.1.0")
     stage.roll_back("v1.0.0", "prod", "INC-9: 5xx")
@@ -113,7 +113,7 @@ def test_the_history_says_who_approved_and_how_long_it_was_active(stage: Stage) 
     assert "was here" in page
 
 
-def test_filters_stand_in_the_address(stage: Stage) -> None:
+def test_filters_are_in_the_address(stage: Stage) -> None:
     promoted_to_prod(stage)
     promoted_to_prod(stage, "v1.1.0")
     stage.lock("prod", "INC-3")
@@ -128,12 +128,12 @@ def test_filters_stand_in_the_address(stage: Stage) -> None:
 
 
 def records(page: str) -> list[str]:
-    """The `Event` of every record on a page of the history."""
+    """Return the `Event` of every record on a page of the history."""
     table = page[page.rindex("<tbody") :]
     return re.findall(r'<td role="cell" class="event">([^<]+?)(?: <span|</td>)', table)
 
 
-def test_pages_of_the_history_follow_one_another(stage: Stage) -> None:
+def test_history_pages_are_consecutive(stage: Stage) -> None:
     stage.publish(*(f"v1.0.{n}" for n in range(5)))
     for number in range(5):
         stage.ask(f"v1.0.{number}", "staging")
@@ -158,14 +158,14 @@ def test_pages_of_the_history_follow_one_another(stage: Stage) -> None:
         ("kind=party", "is not a kind of record"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_words(stage: Stage, query: str, said: str) -> None:
+def test_invalid_filter_is_refused_with_the_reason(stage: Stage, query: str, said: str) -> None:
     answer = stage.client.get(f"/history?{query}")
 
     assert answer.status_code == 400
     assert said in answer.text
 
 
-def test_a_change_tells_its_whole_story(stage: Stage) -> None:
+def test_change_page_shows_the_whole_timeline(stage: Stage) -> None:
     change = promoted_to_prod(stage)
     refresh(stage)
 
@@ -180,7 +180,7 @@ def test_a_change_tells_its_whole_story(stage: Stage) -> None:
 TRACE_TEXT = "a" * 32
 
 
-def test_a_change_shows_what_it_alters(stage: Stage) -> None:
+def test_change_page_shows_the_differences(stage: Stage) -> None:
     stage.publish("v1.0.0", artifact=image(b'{"a": 1, "b": 2}', layer_type="application/json"))
     stage.publish(
         "v1.1.0",
@@ -203,7 +203,7 @@ def test_a_change_shows_what_it_alters(stage: Stage) -> None:
     assert "application/json #1" in page
 
 
-def test_an_altered_copy_of_a_record_is_not_called_proven(stage: Stage) -> None:
+def test_altered_record_copy_is_not_shown_as_proven(stage: Stage) -> None:
     change = promoted_to_prod(stage)
     refresh(stage)
     with closing(sqlite3.connect(stage.folder / ".floe" / "records.db")) as db, db:
@@ -215,7 +215,7 @@ def test_an_altered_copy_of_a_record_is_not_called_proven(stage: Stage) -> None:
     assert "linked from the head" not in page
 
 
-def test_the_audit_says_whether_the_ledgers_are_sound(stage: Stage) -> None:
+def test_audit_page_shows_whether_the_ledgers_verify(stage: Stage) -> None:
     promoted_to_prod(stage)
 
     page = stage.get("/audit")
@@ -237,7 +237,7 @@ def test_every_record_can_be_downloaded_as_a_line(stage: Stage) -> None:
     ]
 
 
-def test_an_environment_shows_its_lock_its_rules_and_its_records(stage: Stage) -> None:
+def test_environment_page_shows_lock_rules_and_records(stage: Stage) -> None:
     promoted_to_prod(stage)
     stage.lock("prod", "first line\nsecond line " + "x" * 500)
     refresh(stage)
@@ -250,14 +250,14 @@ def test_an_environment_shows_its_lock_its_rules_and_its_records(stage: Stage) -
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/changes/c-none", "/environments/moon"])
-def test_what_is_not_there_is_a_page_that_says_so(stage: Stage, path: str) -> None:
+def test_missing_page_is_reported_as_not_found(stage: Stage, path: str) -> None:
     answer = stage.client.get(path)
 
     assert answer.status_code == 404
     assert "Back to the status" in answer.text
 
 
-def test_the_first_view_is_small_and_asks_nobody_else(stage: Stage) -> None:
+def test_first_page_is_small_and_loads_nothing_from_other_hosts(stage: Stage) -> None:
     promoted_to_prod(stage)
 
     page = stage.get("/")
@@ -268,7 +268,7 @@ def test_the_first_view_is_small_and_asks_nobody_else(stage: Stage) -> None:
     assert not re.findall(r'(?:href|src|action)="(?:https?:)?//', page)
 
 
-def test_files_are_kept_by_browsers_only_under_their_digest(stage: Stage) -> None:
+def test_browsers_cache_static_files_only_under_their_digest(stage: Stage) -> None:
     [css] = re.findall(r'href="(/static/floe.css[^"]+)"', stage.get("/"))
 
     named = stage.client.get(css)
@@ -280,7 +280,7 @@ def test_files_are_kept_by_browsers_only_under_their_digest(stage: Stage) -> Non
     assert stage.client.get("/static/%2e%2e%2fapp.py").status_code == 404
 
 
-def test_a_damaged_copy_of_the_records_is_read_anew(tmp_path: Path) -> None:
+def test_damaged_record_copy_is_rebuilt(tmp_path: Path) -> None:
     with stage_in(tmp_path) as stage:
         promoted_to_prod(stage)
         stage.get("/history")

@@ -1,4 +1,4 @@
-"""A provider or issuer that accepts connections and says nothing stops no other request."""
+"""A provider or issuer that accepts connections and stays silent delays no other request."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from tests.web.stage import stage_in
 pytestmark = pytest.mark.timeout(120)
 HANGS = Reply(delay_seconds=30)
 AT_ONCE = 40
-# A page that is answered at all takes milliseconds; a hanging provider is waited for 10 s.
+# A page takes milliseconds to answer; a hanging provider times out after 10 s.
 SOON_SECONDS = 5.0
 
 
@@ -40,7 +40,9 @@ def provider() -> Iterator[FakeProvider]:
 
 
 def slowest_of_others(url: str, ask: Callable[[int], httpx.Response]) -> tuple[float, list[int]]:
-    """The slowest of five health checks while 40 visitors `ask`, and how those are answered."""
+    """
+    Return the slowest of five health checks while 40 visitors `ask`, and the answers they get.
+    """
     with ThreadPoolExecutor(AT_ONCE) as pool:
         asking = [pool.submit(ask, number) for number in range(AT_ONCE)]
         time.sleep(0.5)
@@ -52,9 +54,7 @@ def slowest_of_others(url: str, ask: Callable[[int], httpx.Response]) -> tuple[f
         return max(seconds), [each.result().status_code for each in asking]
 
 
-def test_a_provider_that_hangs_stops_no_other_request(
-    provider: FakeProvider, tmp_path: Path
-) -> None:
+def test_hanging_provider_delays_no_other_request(provider: FakeProvider, tmp_path: Path) -> None:
     provider.always("GET", DISCOVERY, HANGS)
     with served(tmp_path, provider) as url:
         began = time.monotonic()
@@ -71,12 +71,12 @@ def test_a_provider_that_hangs_stops_no_other_request(
     assert "so nobody can sign in: try again" in again.text
 
 
-def test_a_provider_that_hangs_at_the_code_stops_no_other_request(
+def test_provider_hanging_at_the_code_exchange_delays_no_other_request(
     provider: FakeProvider, tmp_path: Path
 ) -> None:
     provider.always("POST", "/token", HANGS)
     with served(tmp_path, provider) as url:
-        # Discovery is cached from here on: only the exchange of the code is under test.
+        # Discovery is cached from here on: only the code exchange is under test.
         assert httpx.get(f"{url}/auth/start", timeout=60).is_redirect
 
         def sign_in(number: int) -> httpx.Response:
@@ -90,9 +90,7 @@ def test_a_provider_that_hangs_at_the_code_stops_no_other_request(
     assert set(answers) == {503}
 
 
-def test_an_issuer_that_hangs_stops_no_other_request(
-    provider: FakeProvider, tmp_path: Path
-) -> None:
+def test_hanging_issuer_delays_no_other_request(provider: FakeProvider, tmp_path: Path) -> None:
     made_up = provider.key.sign({"iss": provider.issuer, "aud": "floe", "sub": "x"}, kid="no")
     provider.always("GET", JWKS, HANGS)
     with served(tmp_path, provider) as url:
@@ -106,9 +104,7 @@ def test_an_issuer_that_hangs_stops_no_other_request(
     assert set(answers) == {503}
 
 
-def test_sign_in_works_again_soon_after_the_provider_does(
-    provider: FakeProvider, tmp_path: Path
-) -> None:
+def test_sign_in_recovers_soon_after_the_provider(provider: FakeProvider, tmp_path: Path) -> None:
     provider.script("GET", DISCOVERY, Reply(500))
     with served(tmp_path, provider) as url:
         first = httpx.get(f"{url}/auth/start").status_code
@@ -123,7 +119,7 @@ def test_sign_in_works_again_soon_after_the_provider_does(
     assert later == 303
 
 
-def test_a_server_is_not_ready_while_nobody_can_sign_in_and_waits_for_no_provider(
+def test_server_is_not_ready_without_its_provider_and_answers_at_once(
     tmp_path: Path, provider: FakeProvider
 ) -> None:
     provider.always("GET", DISCOVERY, Reply(500))

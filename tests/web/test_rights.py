@@ -1,4 +1,4 @@
-"""A token proves who somebody is; what they may do here needs a rule that names them."""
+"""A token proves an identity; every right needs a rule that names that identity."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ Open = Callable[[str], "Client"]
 
 @dataclass(frozen=True)
 class Client:
-    """Asks as the holder of a valid token, whoever that is."""
+    """A client with a valid token of any person."""
 
     stage: Stage
     issuer: str
@@ -52,7 +52,7 @@ class Client:
         return self.stage.client.get(API + path, headers=headers)
 
     def refusals(self, environment: str) -> list[RefusalRecord]:
-        """Those on record there; they are recorded after the answer."""
+        """Return the recorded refusals, which are written after the answer."""
         found: list[RefusalRecord] = []
 
         def recorded() -> bool:
@@ -66,7 +66,7 @@ class Client:
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Open]:
-    """A platform served with `web` as its manifest has it."""
+    """Serve a platform with `web` as in its manifest."""
     key = SigningKey.new()
     with FakeIssuer(key) as issuer:
         stages = []
@@ -109,7 +109,7 @@ def test_operator_without_rights_does_not_join_an_open_change(api: Client) -> No
     assert [(r.rule, r.operator) for r in api.refusals("prod")] == [("authorization", CAROL)]
 
 
-def test_stranger_with_a_valid_token_gets_nothing_without_authorization(api: Client) -> None:
+def test_stranger_with_a_valid_token_has_no_rights_without_authorization(api: Client) -> None:
     promotion = api.post("/promotions", STRANGER, version="v1.0.0", to="staging")
     locking = api.post("/environments/staging/lock", STRANGER, reason="x")
     unlocking = api.post("/environments/staging/unlock", STRANGER, reason="x")
@@ -127,13 +127,13 @@ def test_named_operator_promotes_without_authorization(api: Client) -> None:
 
 
 @pytest.mark.parametrize("path", READING)
-def test_reading_needs_what_the_page_needs(api: Client, path: str) -> None:
+def test_api_reads_need_the_rights_of_the_page(api: Client, path: str) -> None:
     assert api.get(path, None).status_code == 401
     assert "no rule of manifest.yaml names them" in refused(api.get(path, STRANGER))
     assert api.get(path, DAVE).status_code != 403
 
 
-def test_dry_run_is_reading(api: Client) -> None:
+def test_dry_run_needs_only_the_right_to_read(api: Client) -> None:
     dry = {"version": "v1.0.0", "to": "staging", "dry_run": True}
     back = {"version": "v1.0.0", "environment": "staging", "reason": "x", "dry_run": True}
 
@@ -142,7 +142,7 @@ def test_dry_run_is_reading(api: Client) -> None:
     assert api.post("/promotions", DAVE, **dry).status_code == 200
 
 
-def test_api_is_as_readable_as_a_page_without_sign_in(opened: Open) -> None:
+def test_api_is_readable_where_the_page_has_no_sign_in(opened: Open) -> None:
     api = opened("")
 
     assert api.get("/status", None).status_code == 200
@@ -177,7 +177,7 @@ def test_lockers_lock_what_they_may_not_promote_to(api: Client) -> None:
     assert locked.status_code == 200
 
 
-def test_refused_lock_does_not_tell_who_holds_it(api: Client) -> None:
+def test_refused_lock_does_not_reveal_the_holder(api: Client) -> None:
     api.stage.lock("prod", "INC-1: customer data")
 
     answer = api.post("/environments/prod/lock", STRANGER, reason="x")
@@ -187,7 +187,7 @@ def test_refused_lock_does_not_tell_who_holds_it(api: Client) -> None:
     assert ALICE not in answer.text
 
 
-def test_member_of_no_group_does_not_lock(api: Client) -> None:
+def test_member_of_no_group_cannot_lock(api: Client) -> None:
     answer = api.stage.client.get("/", headers=signed_in("erin@acme.com"))
     assert answer.status_code == 200
 

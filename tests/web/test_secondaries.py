@@ -1,4 +1,4 @@
-"""The page tells of a secondary registry that does not have what runs."""
+"""The page shows a secondary registry without the running version."""
 
 from pathlib import Path
 
@@ -6,12 +6,14 @@ import pytest
 
 from tests.web.stage import stage_in
 
-# Nobody listens on the port of "discard".
+# No process listens on the port of "discard".
 DOWN = "127.0.0.1:9/acme/copy"
 
 
 @pytest.mark.requirement("FR-030")
-def test_a_secondary_that_missed_a_promotion_stands_beside_what_runs(tmp_path: Path) -> None:
+def test_secondary_that_missed_a_promotion_is_shown_beside_the_running_version(
+    tmp_path: Path,
+) -> None:
     secondary = f'{{uri: "oci://{DOWN}", timeout_seconds: 5}}'
 
     with stage_in(tmp_path, secondaries=secondary) as stage:

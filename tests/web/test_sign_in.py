@@ -1,4 +1,4 @@
-"""People sign in with a real OpenID provider, and sessions are theirs alone, for eight hours."""
+"""People sign in with a real OpenID provider; sessions are private and last eight hours."""
 
 import json
 import stat
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.requirement("WB-002")
 
 @dataclass(frozen=True)
 class Place:
-    """A page at `url` whose people sign in with `provider`."""
+    """A page at `url` with sign-in by `provider`."""
 
     stage: Stage
     url: str
@@ -43,7 +43,7 @@ class Place:
 
 
 def visit(browser: httpx.Client, path: str, **asked: Any) -> httpx.Response:
-    """What a browser shows in the end."""
+    """Return the final page that a browser shows."""
     return browser.get(path, follow_redirects=True, **asked)
 
 
@@ -70,7 +70,7 @@ def place(tmp_path: Path, provider: OidcProvider, port: int) -> Iterator[Place]:
         yield Place(stage, url, provider)
 
 
-def test_strangers_are_asked_to_sign_in_before_they_see_anything(place: Place) -> None:
+def test_visitors_must_sign_in_before_they_see_anything(place: Place) -> None:
     with place.browser() as browser:
         pages = [visit(browser, path) for path in ("/", "/history", "/changes/c-1", "/audit")]
         twin = visit(browser, "/api/v1/status")
@@ -81,7 +81,7 @@ def test_strangers_are_asked_to_sign_in_before_they_see_anything(place: Place) -
     assert (twin.status_code, events.status_code) == (401, 401)
 
 
-def test_somebody_signs_in_comes_back_and_signs_out(place: Place) -> None:
+def test_person_signs_in_returns_to_the_page_and_signs_out(place: Place) -> None:
     with place.signed_in("alice") as browser:
         page = visit(browser, "/changes")
         token = page.text.split('name="csrf" value="')[1][:64]
@@ -92,7 +92,7 @@ def test_somebody_signs_in_comes_back_and_signs_out(place: Place) -> None:
     assert after.url.path == "/sign-in"
 
 
-def test_who_signed_in_here_is_who_they_are_elsewhere(place: Place) -> None:
+def test_signed_in_person_has_the_same_identity_in_every_interface(place: Place) -> None:
     place.stage.publish("v1.0.0")
     place.stage.ask("v1.0.0", "staging")
     mine = place.stage.ask("v1.0.0", "prod", "alice@acme.com")
@@ -109,7 +109,7 @@ def test_who_signed_in_here_is_who_they_are_elsewhere(place: Place) -> None:
     assert place.stage.platform.changes.get(mine.id).state is ChangeState.AWAITING_APPROVAL
 
 
-def test_an_address_nobody_verified_names_nobody(place: Place) -> None:
+def test_unverified_email_address_is_rejected(place: Place) -> None:
     browser = place.browser()
     with browser:
         page = visit(browser, "/auth/start")
@@ -121,7 +121,7 @@ def test_an_address_nobody_verified_names_nobody(place: Place) -> None:
     assert after.url.path == "/sign-in"
 
 
-def test_cookies_are_for_this_site_and_no_script(place: Place) -> None:
+def test_cookies_are_for_this_site_and_hidden_from_scripts(place: Place) -> None:
     with place.browser() as browser:
         answer = browser.get("/auth/start")
 
@@ -131,7 +131,7 @@ def test_cookies_are_for_this_site_and_no_script(place: Place) -> None:
     assert "Path=/" in cookie
 
 
-def test_with_https_cookies_are_bound_to_the_host(tmp_path: Path) -> None:
+def test_https_cookies_are_bound_to_the_host(tmp_path: Path) -> None:
     with stage_in(tmp_path, "base_url: 'https://floe.acme.com', auth: {mode: proxy}") as stage:
         answer = stage.client.get(
             "/environments/prod",
@@ -144,7 +144,7 @@ def test_with_https_cookies_are_bound_to_the_host(tmp_path: Path) -> None:
     assert "Secure" in cookie
 
 
-def test_an_answer_of_another_sign_in_is_not_taken(place: Place) -> None:
+def test_answer_to_another_sign_in_is_rejected(place: Place) -> None:
     with place.browser() as victim, place.browser() as attacker:
         callback = log_in(attacker, visit(attacker, "/auth/start"), "bob")
         visit(victim, "/auth/start")
@@ -158,7 +158,7 @@ def test_an_answer_of_another_sign_in_is_not_taken(place: Place) -> None:
     assert without.status_code == 403
 
 
-def test_a_code_is_taken_once(place: Place) -> None:
+def test_code_is_accepted_once(place: Place) -> None:
     with place.browser() as browser:
         callback = log_in(browser, visit(browser, "/auth/start"), "bob")
         first = visit(browser, callback)
@@ -172,7 +172,7 @@ def test_a_code_is_taken_once(place: Place) -> None:
     "place_asked",
     ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "\t//x"],
 )
-def test_nobody_is_sent_elsewhere_after_signing_in(place: Place, place_asked: str) -> None:
+def test_redirect_after_sign_in_stays_on_this_site(place: Place, place_asked: str) -> None:
     with place.browser() as browser:
         page = visit(browser, "/auth/start", params={"next": place_asked})
         landed = visit(browser, log_in(browser, page, "bob"))
@@ -180,7 +180,7 @@ def test_nobody_is_sent_elsewhere_after_signing_in(place: Place, place_asked: st
     assert str(landed.url) == f"{place.url}/"
 
 
-def test_a_session_ends_after_eight_hours(place: Place) -> None:
+def test_session_ends_after_eight_hours(place: Place) -> None:
     with place.signed_in("bob") as browser:
         [cookie] = [c.value for c in browser.cookies.jar if c.name == "floe"]
         assert cookie is not None
@@ -194,7 +194,7 @@ def test_a_session_ends_after_eight_hours(place: Place) -> None:
     assert after.url.path == "/sign-in"
 
 
-def test_an_altered_cookie_is_no_session(place: Place) -> None:
+def test_altered_cookie_is_rejected(place: Place) -> None:
     with place.signed_in("bob") as browser:
         [cookie] = [c.value for c in browser.cookies.jar if c.name == "floe"]
         assert cookie is not None
@@ -211,7 +211,7 @@ def test_an_altered_cookie_is_no_session(place: Place) -> None:
     assert made_up.url.path == "/sign-in"
 
 
-def test_the_question_has_pkce_state_and_nonce(place: Place) -> None:
+def test_authorization_request_has_pkce_state_and_nonce(place: Place) -> None:
     with place.browser() as browser:
         asked = parse_qs(urlsplit(browser.get("/auth/start").headers["Location"]).query)
 
@@ -220,7 +220,7 @@ def test_the_question_has_pkce_state_and_nonce(place: Place) -> None:
     assert "email" in asked["scope"][0]
 
 
-def test_a_provider_that_is_down_is_said(tmp_path: Path) -> None:
+def test_unreachable_provider_is_reported(tmp_path: Path) -> None:
     web = (
         f"base_url: 'http://127.0.0.1:1', auth: {{mode: oidc, client_id: floe-web, "
         f"issuer: 'http://127.0.0.1:{free_port()}', client_secret: '${{OIDC_SECRET}}'}}"
@@ -232,7 +232,7 @@ def test_a_provider_that_is_down_is_said(tmp_path: Path) -> None:
     assert "does not answer, so nobody can sign in" in answer.text
 
 
-def test_the_key_of_sessions_is_kept_and_for_this_user_only(tmp_path: Path) -> None:
+def test_session_key_is_stored_privately(tmp_path: Path) -> None:
     first = session_key(tmp_path / "state")
     file = tmp_path / "state" / "web.key"
 
@@ -246,7 +246,7 @@ def test_the_key_of_sessions_is_kept_and_for_this_user_only(tmp_path: Path) -> N
         session_key(tmp_path / "state")
 
 
-def test_a_key_that_is_none_is_said(tmp_path: Path) -> None:
+def test_invalid_session_key_is_reported(tmp_path: Path) -> None:
     (tmp_path / "web.key").write_bytes(json.dumps("short").encode())
     (tmp_path / "web.key").chmod(0o600)
 

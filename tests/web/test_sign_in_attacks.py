@@ -1,4 +1,4 @@
-"""A provider that answers with what was meant for others, and browsers that were prepared."""
+"""Answers meant for other clients, and browsers prepared by an attacker."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Place:
     provider: FakeProvider
 
     def begin(self) -> str:
-        """The state of a sign-in that begins in the stage's browser; its nonce is known there."""
+        """Begin a sign-in in the stage's browser, and return its state; the nonce is known."""
         asked = parse_qs(urlsplit(self.stage.client.get("/auth/start").headers["Location"]).query)
         self.provider.nonce = asked["nonce"][0]
         return asked["state"][0]
@@ -48,7 +48,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield Place(stage, provider)
 
 
-def test_what_the_provider_says_in_answer_to_this_sign_in_signs_in(place: Place) -> None:
+def test_valid_answer_to_this_sign_in_is_accepted(place: Place) -> None:
     answer = place.finish(place.begin())
 
     assert answer.status_code == 303
@@ -67,9 +67,7 @@ def test_what_the_provider_says_in_answer_to_this_sign_in_signs_in(place: Place)
         {"email_verified": False},
     ],
 )
-def test_an_id_token_for_something_else_signs_nobody_in(
-    place: Place, changed: dict[str, Any]
-) -> None:
+def test_id_token_for_another_purpose_is_rejected(place: Place, changed: dict[str, Any]) -> None:
     place.provider.changed = changed
 
     answer = place.finish(place.begin())
@@ -78,7 +76,7 @@ def test_an_id_token_for_something_else_signs_nobody_in(
     assert not place.signed_in()
 
 
-def test_an_id_token_somebody_else_signed_signs_nobody_in(place: Place) -> None:
+def test_id_token_signed_with_another_key_is_rejected(place: Place) -> None:
     place.provider.signer = SigningKey.new("RS256")
 
     answer = place.finish(place.begin())
@@ -88,7 +86,7 @@ def test_an_id_token_somebody_else_signed_signs_nobody_in(place: Place) -> None:
 
 
 @pytest.mark.parametrize("state", ["", "x", "%00"])
-def test_a_callback_nobody_asked_for_signs_nobody_in(place: Place, state: str) -> None:
+def test_unrequested_callback_is_rejected(place: Place, state: str) -> None:
     place.begin()
 
     answer = place.finish(state)
@@ -97,7 +95,7 @@ def test_a_callback_nobody_asked_for_signs_nobody_in(place: Place, state: str) -
     assert not place.signed_in()
 
 
-def test_a_cookie_put_there_before_signing_in_is_nobodys_session_after(place: Place) -> None:
+def test_cookie_planted_before_sign_in_is_no_session_afterwards(place: Place) -> None:
     state = place.begin()
     prepared = place.stage.client.get_cookie("floe")
     assert prepared is not None
@@ -111,7 +109,7 @@ def test_a_cookie_put_there_before_signing_in_is_nobodys_session_after(place: Pl
     assert not place.signed_in()
 
 
-def test_a_form_shown_before_signing_in_is_none_after(place: Place) -> None:
+def test_form_from_before_sign_in_is_rejected_afterwards(place: Place) -> None:
     place.finish(place.begin())
     before = _FORM_TOKEN.search(place.stage.client.get("/environments/prod").text)
     place.finish(place.begin())
@@ -147,7 +145,7 @@ def test_a_form_shown_before_signing_in_is_none_after(place: Place) -> None:
         ("subjects: [bob]", {"sub": "mallory"}, "matches none of subjects"),
     ],
 )
-def test_a_stranger_of_the_provider_is_refused_on_one_page(
+def test_person_without_access_is_refused_on_one_page(
     tmp_path: Path, rules: str, stranger: dict[str, Any], said: str
 ) -> None:
     colleague = {"hd": "acme.com", "sub": "bob"}
@@ -166,7 +164,7 @@ def test_a_stranger_of_the_provider_is_refused_on_one_page(
     assert admitted
 
 
-def test_a_session_ends_when_the_rules_of_sign_in_change(tmp_path: Path) -> None:
+def test_session_ends_when_the_sign_in_rules_change(tmp_path: Path) -> None:
     with FakeProvider() as provider:
         with stage_in(tmp_path, web_section(provider)) as stage:
             before = Place(stage, provider)

@@ -1,4 +1,4 @@
-"""Whoever watches is told at once, and cannot hold more threads than there are for it."""
+"""Viewers get events at once, and can occupy a limited number of threads."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.requirement("WB-001")
 
 
 def moved(lines: Iterator[str]) -> dict[str, str]:
-    """The next thing that moved."""
+    """Return the next moved change."""
     for line in lines:
         if line.startswith("data:"):
             found: dict[str, str] = json.loads(line.removeprefix("data:"))
@@ -26,7 +26,7 @@ def moved(lines: Iterator[str]) -> dict[str, str]:
     raise AssertionError("the stream ended")
 
 
-def test_who_watches_is_told_which_change_moved(stage: Stage, url: str) -> None:
+def test_viewer_receives_the_change_that_moved(stage: Stage, url: str) -> None:
     stage.publish("v1.0.0")
     with httpx.stream("GET", f"{url}/events", timeout=60) as answer:
         lines = answer.iter_lines()
@@ -39,7 +39,7 @@ def test_who_watches_is_told_which_change_moved(stage: Stage, url: str) -> None:
     assert first == {"change": change.id, "kind": "submitted"}
 
 
-def test_who_comes_back_misses_nothing(stage: Stage, url: str) -> None:
+def test_reconnecting_viewer_misses_no_event(stage: Stage, url: str) -> None:
     stage.publish("v1.0.0")
     with httpx.stream("GET", f"{url}/events", timeout=60) as answer:
         lines = answer.iter_lines()
@@ -53,7 +53,7 @@ def test_who_comes_back_misses_nothing(stage: Stage, url: str) -> None:
     assert kinds == {"submitted"}
 
 
-def test_places_are_bounded_and_given_back(tmp_path: Path) -> None:
+def test_places_are_limited_and_released(tmp_path: Path) -> None:
     with stage_in(tmp_path):
         pass
     config = load_config(write_manifest(tmp_path), {})
@@ -79,7 +79,7 @@ def test_places_are_bounded_and_given_back(tmp_path: Path) -> None:
 
 
 def until_open(url: str) -> bool:
-    """Whether a place is given back within a few looks of the server."""
+    """Return whether a place is released after a few rounds of the server."""
     for _ in range(100):
         with httpx.stream("GET", url, timeout=60) as answer:
             if answer.status_code == 200:
@@ -88,7 +88,7 @@ def until_open(url: str) -> bool:
     return False
 
 
-def test_the_end_of_the_server_ends_the_stream(stage: Stage) -> None:
+def test_server_shutdown_ends_the_stream(stage: Stage) -> None:
     with serving(stage.app) as url, httpx.stream("GET", f"{url}/events", timeout=60) as answer:
         lines = answer.iter_lines()
         next(lines)
@@ -100,9 +100,7 @@ def test_the_end_of_the_server_ends_the_stream(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("said", ["", "x", "-1", "9" * 40, "99999999"])
-def test_a_place_in_the_stream_that_is_none_is_the_present(
-    stage: Stage, url: str, said: str
-) -> None:
+def test_invalid_last_event_id_starts_at_the_present(stage: Stage, url: str, said: str) -> None:
     with httpx.stream(
         "GET", f"{url}/events", headers={"Last-Event-ID": said}, timeout=20
     ) as answer:
@@ -111,14 +109,14 @@ def test_a_place_in_the_stream_that_is_none_is_the_present(
     assert first == ["retry: 3000", "id: 0"]
 
 
-def test_a_defect_of_whoever_is_told_first_silences_nobody(stage: Stage, url: str) -> None:
+def test_failing_listener_does_not_silence_the_others(stage: Stage, url: str) -> None:
     stage.publish("v1.0.0")
     failed = threading.Event()
 
     def fail_once() -> None:
         if not failed.is_set():
             failed.set()
-            raise ZeroDivisionError("whoever is told has a defect")
+            raise ZeroDivisionError("listener fails")
 
     stage.app.extensions["floe"].feed.listeners.append(fail_once)
     with httpx.stream("GET", f"{url}/events", timeout=60) as answer:

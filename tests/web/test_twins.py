@@ -1,4 +1,4 @@
-"""Every page has a JSON twin, whose documents are those of the command line."""
+"""Every page has a JSON twin with the documents of the command line."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.requirement("WB-001")
 
 @pytest.fixture
 def busy(stage: Stage) -> Stage:
-    """Something runs, something waits, something is locked."""
+    """A platform with a running version, a waiting change and a lock."""
     stage.publish("v1.0.0", "v1.1.0")
     stage.ask("v1.0.0", "staging")
     stage.ask("v1.0.0", "prod")
@@ -26,7 +26,7 @@ def busy(stage: Stage) -> Stage:
     return stage
 
 
-def test_status_and_history_are_those_of_the_command_line(busy: Stage) -> None:
+def test_status_and_history_match_the_command_line(busy: Stage) -> None:
     floe = Floe(busy.folder)
 
     status = busy.json("/api/v1/status")
@@ -44,7 +44,7 @@ def without_pending(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "pending"}
 
 
-def test_changes_are_those_of_the_command_line(busy: Stage) -> None:
+def test_changes_match_the_command_line(busy: Stage) -> None:
     printed = Floe(busy.folder).run("platform", "changes", "--output", "json").document
 
     listed = busy.json("/api/v1/changes")
@@ -57,7 +57,7 @@ def test_changes_are_those_of_the_command_line(busy: Stage) -> None:
     assert one["timeline"][0]["kind"] == "submitted"
 
 
-def test_the_audit_is_that_of_the_command_line(busy: Stage) -> None:
+def test_audit_matches_the_command_line(busy: Stage) -> None:
     printed = Floe(busy.folder).run("platform", "audit", "verify", "--output", "json").document
 
     audit = busy.json("/api/v1/audit")
@@ -66,7 +66,7 @@ def test_the_audit_is_that_of_the_command_line(busy: Stage) -> None:
     assert audit["environments"] == printed["environments"]
 
 
-def test_an_environment_the_versions_and_an_output_have_theirs(busy: Stage) -> None:
+def test_environment_versions_and_output_match_the_command_line(busy: Stage) -> None:
     [change] = busy.json("/api/v1/changes")
 
     staging = busy.json("/api/v1/environments/staging")
@@ -92,7 +92,7 @@ def test_an_environment_the_versions_and_an_output_have_theirs(busy: Stage) -> N
         ("/api/v1/changes/c-none/output/tests", 404, "not_found"),
     ],
 )
-def test_failures_are_the_error_document(stage: Stage, path: str, status: int, code: str) -> None:
+def test_failures_use_the_error_document(stage: Stage, path: str, status: int, code: str) -> None:
     answer = stage.client.get(path, headers={"traceparent": f"00-{'b' * 32}-{'c' * 16}-01"})
 
     assert answer.status_code == status
@@ -102,7 +102,7 @@ def test_failures_are_the_error_document(stage: Stage, path: str, status: int, c
     assert document["trace_id"] == "b" * 32
 
 
-def test_the_description_fits_what_is_answered(busy: Stage) -> None:
+def test_answers_match_the_description(busy: Stage) -> None:
     description = busy.json("/openapi.json")
 
     assert description["openapi"] == "3.1.0"
@@ -113,7 +113,7 @@ def test_the_description_fits_what_is_answered(busy: Stage) -> None:
             jsonschema.validate(busy.json(path), schema)
 
 
-def test_where_people_sign_in_twins_need_a_token_too(tmp_path: Path) -> None:
+def test_twins_need_a_token_where_people_sign_in(tmp_path: Path) -> None:
     key = SigningKey.new()
     with FakeIssuer(key) as issuer:
         oidc = f"{{issuer: '{issuer.issuer}', audience: floe}}"
@@ -131,7 +131,7 @@ def test_where_people_sign_in_twins_need_a_token_too(tmp_path: Path) -> None:
     assert len(shown) == 3
 
 
-def test_health_is_told_by_name(stage: Stage) -> None:
+def test_health_names_each_dependency(stage: Stage) -> None:
     alive = stage.json("/healthz")
     ready = stage.json("/readyz")
 
@@ -140,7 +140,7 @@ def test_health_is_told_by_name(stage: Stage) -> None:
     assert set(ready["parts"]) == {"registry", "state", "store"}
 
 
-def test_what_prometheus_reads_counts_records_changes_and_locks(busy: Stage) -> None:
+def test_metrics_count_records_changes_and_locks(busy: Stage) -> None:
     busy.app.extensions["floe"].records.refresh()
 
     text = busy.get("/metrics")
@@ -151,7 +151,7 @@ def test_what_prometheus_reads_counts_records_changes_and_locks(busy: Stage) -> 
     assert "floe_registry_up 1" in text
 
 
-def test_a_registry_that_is_down_is_said_and_what_it_said_last_is_shown(tmp_path: Path) -> None:
+def test_unreachable_registry_is_reported_with_the_last_known_state(tmp_path: Path) -> None:
     with stage_in(tmp_path) as stage:
         stage.publish("v1.0.0")
         stage.ask("v1.0.0", "staging")
@@ -178,7 +178,7 @@ def test_a_registry_that_is_down_is_said_and_what_it_said_last_is_shown(tmp_path
     assert ready.json["parts"]["registry"]["why"]
 
 
-def test_a_registry_that_goes_away_leaves_what_it_said(stage: Stage) -> None:
+def test_last_known_state_stays_after_the_registry_is_lost(stage: Stage) -> None:
     stage.publish("v1.0.0")
     stage.ask("v1.0.0", "staging")
     before = stage.get("/")
@@ -194,7 +194,7 @@ def test_a_registry_that_goes_away_leaves_what_it_said(stage: Stage) -> None:
 
 
 def stage_in_gone(folder: Path) -> Any:
-    """The same platform while its registry is a file that is no layout."""
+    """The same platform with a registry file that is no layout."""
     (folder / "registry").mkdir()
     (folder / "registry" / "oci-layout").write_text("gone")
     (folder / "registry" / "index.json").write_text("gone")
@@ -202,7 +202,7 @@ def stage_in_gone(folder: Path) -> Any:
     return stage_in(folder)
 
 
-def test_a_broken_ledger_is_one_row_of_page_and_api(busy: Stage) -> None:
+def test_broken_ledger_affects_one_row_of_page_and_api(busy: Stage) -> None:
     busy.ask("v1.1.0", "prod")
     oci_layout.write(busy.folder / "registry", image(b"no ledger"), "floe-ledger.staging")
 

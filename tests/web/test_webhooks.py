@@ -1,4 +1,4 @@
-"""What webhooks were not told of stands on the page, and signed-in people have it told again."""
+"""The page shows failed webhook deliveries, and signed-in people can redeliver them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def sink() -> Iterator[Sink]:
 
 @pytest.fixture
 def refused(sink: Sink, tmp_path: Path) -> Iterator[Stage]:
-    """A promotion that the webhook did not want to hear of."""
+    """A promotion whose webhook delivery was refused."""
     hook = f"{{url: '{sink.url('/hook?token=hunter2hunter2')}', events: [promote]}}"
     with stage_in(tmp_path, PROXY, webhooks=hook) as stage:
         stage.publish("v1.0.0")
@@ -32,12 +32,12 @@ def refused(sink: Sink, tmp_path: Path) -> Iterator[Stage]:
 
 
 def failed(stage: Stage) -> str:
-    """The id of the one delivery that was given up."""
+    """Return the ID of the one failed delivery."""
     [each] = stage.platform.engine.webhook_sender.undelivered()
     return each.delivery.id
 
 
-def test_the_page_says_who_was_not_told_and_why_and_shows_no_secret(
+def test_page_shows_failed_deliveries_and_reasons_without_secrets(
     refused: Stage, sink: Sink
 ) -> None:
     page = refused.get(AUDIT, ALICE)
@@ -48,7 +48,7 @@ def test_the_page_says_who_was_not_told_and_why_and_shows_no_secret(
     assert "hunter2" not in page
 
 
-def test_somebody_signed_in_has_it_told_again_under_its_id(refused: Stage, sink: Sink) -> None:
+def test_signed_in_person_redelivers_under_the_same_id(refused: Stage, sink: Sink) -> None:
     delivery = failed(refused)
 
     answer = refused.post(f"/webhooks/{delivery}/redeliver", BOB, AUDIT)
@@ -63,7 +63,7 @@ def test_somebody_signed_in_has_it_told_again_under_its_id(refused: Stage, sink:
     assert ids == [delivery, delivery]
 
 
-def test_everything_that_was_given_up_is_told_again_at_once(refused: Stage, sink: Sink) -> None:
+def test_all_failed_deliveries_are_redelivered_at_once(refused: Stage, sink: Sink) -> None:
     assert "Tell all of them again" not in refused.get(AUDIT, BOB)
     sink.script("POST", "/hook", Reply(404))
     refused.publish("v2.0.0")
@@ -80,12 +80,12 @@ def test_everything_that_was_given_up_is_told_again_at_once(refused: Stage, sink
     assert len(set(ids)) == 2
 
 
-def test_what_was_told_meanwhile_is_not_told_once_more(refused: Stage, sink: Sink) -> None:
+def test_delivery_that_succeeded_since_is_not_repeated(refused: Stage, sink: Sink) -> None:
     place = f"/webhooks/{failed(refused)}/redeliver"
     refused.post(place, ALICE, AUDIT)
     refused.platform.engine.webhook_sender.deliver_due()
 
-    # Only pages with a form carry the token.
+    # Only pages with a form contain the token.
     refused.post(place, BOB, "/environments/prod")
     refused.platform.engine.webhook_sender.deliver_due()
 
@@ -93,7 +93,7 @@ def test_what_was_told_meanwhile_is_not_told_once_more(refused: Stage, sink: Sin
     assert len(sink.seen("POST", "/hook")) == 2
 
 
-def test_nobody_else_has_it_told_again(refused: Stage, sink: Sink) -> None:
+def test_visitors_and_forged_forms_cannot_redeliver(refused: Stage, sink: Sink) -> None:
     place = f"/webhooks/{failed(refused)}/redeliver"
 
     stranger = refused.client.post(place)
@@ -105,7 +105,7 @@ def test_nobody_else_has_it_told_again(refused: Stage, sink: Sink) -> None:
     assert len(sink.seen("POST", "/hook")) == 1
 
 
-def test_only_operators_have_webhooks_delivered_again(refused: Stage, sink: Sink) -> None:
+def test_only_operators_can_redeliver(refused: Stage, sink: Sink) -> None:
     developer = "dave@acme.com"
     place = f"/webhooks/{failed(refused)}/redeliver"
 
@@ -118,9 +118,7 @@ def test_only_operators_have_webhooks_delivered_again(refused: Stage, sink: Sink
     assert len(sink.seen("POST", "/hook")) == 1
 
 
-def test_an_outbox_that_cannot_be_read_leaves_the_rest_of_the_page(
-    sink: Sink, tmp_path: Path
-) -> None:
+def test_unreadable_outbox_leaves_the_rest_of_the_page(sink: Sink, tmp_path: Path) -> None:
     hook = f"{{url: '{sink.url()}', events: [promote]}}"
     (tmp_path / ".floe").mkdir()
     (tmp_path / ".floe" / "outbox.db").write_bytes(b"this is no database at all, not even nearly")
