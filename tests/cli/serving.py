@@ -1,4 +1,4 @@
-"""`floe serve` as a process of its own, and commands that are its clients."""
+"""`floe serve` as a separate process, and commands that are its clients."""
 
 import os
 import re
@@ -38,7 +38,7 @@ identity:
 
 @dataclass(frozen=True)
 class Serving:
-    """`url` is where it answers."""
+    """A server that answers at `url`."""
 
     url: str
     process: "subprocess.Popen[bytes]"
@@ -48,7 +48,7 @@ class Serving:
         return int(self.url.rpartition(":")[2])
 
     def client(self, folder: Path, token: str | None = None, **environ: str) -> Floe:
-        """Commands given in `folder`, which needs no manifest.yaml."""
+        """Return a client in `folder`, which needs no manifest.yaml."""
         folder.mkdir(exist_ok=True)
         signed_in = {"FLOE_ID_TOKEN": token} if token else {}
         return Floe(folder, {"FLOE_SERVER": self.url, **signed_in, **environ})
@@ -64,7 +64,7 @@ def write_manifest(
 
 @contextmanager
 def serving(folder: Path, port: int = 0, **environ: str) -> Iterator[Serving]:
-    """The platform in `folder`, served until the end."""
+    """Serve the platform in `folder` until the block ends."""
     program = "from cli.main import main; main()"
     command = [sys.executable, "-c", program, "serve", "--port", str(port)]
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}

@@ -1,4 +1,4 @@
-"""`floe artifact`: who signed it, and pulling it only when that is as it must be."""
+"""`floe artifact`: show signatures, and pull only what the enforcement allows."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ artifacts:
     verification: {public_keys: [release.pub]}
 """
 
-# A tag of dev, and too long for one of staging or prod.
+# Valid as a tag of dev, and too long for staging or prod.
 LONG = f"v1.0.0-{'a' * 117}"
 
 
@@ -34,7 +34,7 @@ def floe(tmp_path: Path) -> Floe:
     return Floe(tmp_path)
 
 
-def test_a_signed_artifact_is_verified_and_said_by_whom(floe):
+def test_signed_artifact_is_verified_with_its_signer(floe):
     ended = floe.run("artifact", "verify", "v1.0.0", "--output", "json")
 
     document = json.loads(ended.out)
@@ -42,7 +42,7 @@ def test_a_signed_artifact_is_verified_and_said_by_whom(floe):
     assert document["signature"]["mode"] == "key"
 
 
-def test_what_was_verified_before_is_not_said_to_be_unsigned(floe):
+def test_cached_verification_is_not_reported_as_unsigned(floe):
     floe.run("artifact", "verify", "v1.0.0")
 
     again = floe.run("artifact", "verify", "v1.0.0")
@@ -51,14 +51,14 @@ def test_what_was_verified_before_is_not_said_to_be_unsigned(floe):
     assert "no signature" not in again.out
 
 
-def test_an_unsigned_one_is_exit_6(floe):
+def test_unsigned_artifact_is_exit_6(floe):
     ended = floe.run("artifact", "verify", "v1.0.1")
 
     assert ended.code == 6
     assert "Artifact is unsigned" in ended.out
 
 
-def test_a_version_too_long_for_an_environment_is_found_in_another(floe):
+def test_version_too_long_for_one_environment_is_found_in_another(floe):
     found = floe.run("artifact", "verify", LONG)
     nowhere = floe.run("artifact", "verify", LONG, "--env", "prod")
 
@@ -67,7 +67,7 @@ def test_a_version_too_long_for_an_environment_is_found_in_another(floe):
     assert f"There is no {LONG} in prod" in nowhere.err
 
 
-def test_what_is_pulled_is_what_was_published(floe, tmp_path):
+def test_pulled_files_equal_the_published_ones(floe, tmp_path):
     ended = floe.run("artifact", "pull", "v1.0.0", "-o", "out")
 
     assert ended.code == 0
@@ -76,7 +76,7 @@ def test_what_is_pulled_is_what_was_published(floe, tmp_path):
 
 
 @pytest.mark.requirement("FR-005")
-def test_nothing_is_left_of_what_is_not_signed(floe, tmp_path):
+def test_unsigned_artifact_leaves_no_files(floe, tmp_path):
     ended = floe.run("artifact", "pull", "v1.0.1", "-o", "out")
 
     assert ended.code == 6
@@ -90,7 +90,7 @@ def test_nothing_is_left_of_what_is_not_signed(floe, tmp_path):
 
 
 @pytest.mark.requirement("FR-021")
-def test_unsigned_artifact_is_pulled_with_a_warning_where_the_manifest_warns(floe, tmp_path):
+def test_unsigned_artifact_is_pulled_with_a_warning_under_warn(floe, tmp_path):
     warning = SIGNED.replace("[release.pub]", "[release.pub], enforcement: warn")
     (tmp_path / "manifest.yaml").write_text(warning)
 
@@ -104,7 +104,7 @@ def test_unsigned_artifact_is_pulled_with_a_warning_where_the_manifest_warns(flo
 
 
 @pytest.mark.requirement("FR-021")
-def test_nothing_is_verified_before_a_pull_where_enforcement_is_off(floe, tmp_path):
+def test_pull_verifies_nothing_when_enforcement_is_off(floe, tmp_path):
     (tmp_path / "manifest.yaml").write_text(
         SIGNED.replace("[release.pub]", "[release.pub], enforcement: off")
     )
@@ -116,7 +116,7 @@ def test_nothing_is_verified_before_a_pull_where_enforcement_is_off(floe, tmp_pa
 
 
 @pytest.mark.requirement("FR-021")
-def test_without_env_the_strictest_environment_decides_about_a_pull(floe, tmp_path):
+def test_pull_without_env_uses_the_strictest_environment(floe, tmp_path):
     mixed = "[release.pub], environments: {dev: {enforcement: warn}, prod: {enforcement: off}}"
     (tmp_path / "manifest.yaml").write_text(SIGNED.replace("[release.pub]", mixed))
 
@@ -127,7 +127,7 @@ def test_without_env_the_strictest_environment_decides_about_a_pull(floe, tmp_pa
     assert "Artifact is unsigned and enforcement is enabled" in of_any.err
 
 
-def test_nothing_is_left_of_what_was_altered(floe, tmp_path):
+def test_altered_artifact_leaves_no_files(floe, tmp_path):
     layers = (tmp_path / "registry/blobs/sha256").iterdir()
     [altered] = [path for path in layers if path.read_bytes() == b'{"release": 0}']
     altered.write_bytes(b'{"release": 9}')
@@ -139,7 +139,7 @@ def test_nothing_is_left_of_what_was_altered(floe, tmp_path):
     assert not list(tmp_path.glob(".floe-pull-*"))
 
 
-def test_a_directory_that_is_in_use_is_not_touched(floe, tmp_path):
+def test_nonempty_directory_is_not_touched(floe, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine").write_text("mine")
 

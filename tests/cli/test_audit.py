@@ -1,4 +1,4 @@
-"""`floe platform audit`, as people and scripts call it."""
+"""`floe platform audit` for people and scripts."""
 
 import json
 import shutil
@@ -45,7 +45,7 @@ def as_json(done: "subprocess.CompletedProcess[str]") -> Any:
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A platform with two promotions to staging and one on to prod."""
+    """A platform with two promotions to staging and one to prod."""
     folder = tmp_path_factory.mktemp("lived")
     (folder / "manifest.yaml").write_text(PLATFORM % "oci-layout:./registry")
     seed(folder / "registry")
@@ -56,7 +56,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def platform(lived: Path, tmp_path: Path) -> Path:
-    """One's own copy of `lived`."""
+    """A private copy of `lived`."""
     return shutil.copytree(lived, tmp_path / "platform")
 
 
@@ -65,7 +65,7 @@ def hand(platform: Path) -> Hand:
 
 
 @pytest.mark.requirement("FR-026")
-def test_sound_ledgers_are_said_to_be_sound(lived: Path) -> None:
+def test_sound_ledgers_are_reported(lived: Path) -> None:
     done = floe(lived, "audit", "verify")
 
     head = hand(lived).manifest("floe-ledger.staging").digest
@@ -76,7 +76,7 @@ def test_sound_ledgers_are_said_to_be_sound(lived: Path) -> None:
 
 
 @pytest.mark.requirement("FR-026")
-def test_problems_are_listed_with_a_way_out_and_end_in_exit_1(platform: Path) -> None:
+def test_problems_are_listed_with_hints_and_exit_1(platform: Path) -> None:
     hand(platform).point("latest-prod", at="v1.2.2-staging")
     hand(platform).point("v1.2.2-prod", at="v1.2.2-staging")
 
@@ -90,7 +90,7 @@ def test_problems_are_listed_with_a_way_out_and_end_in_exit_1(platform: Path) ->
 
 
 @pytest.mark.requirement("FR-026")
-def test_programs_get_one_document_with_everything(platform: Path) -> None:
+def test_json_output_is_one_document_with_every_finding(platform: Path) -> None:
     hand(platform).point("latest-prod", at="v1.2.2-staging")
 
     done = floe(platform, "audit", "verify", "--output", "json")
@@ -113,7 +113,7 @@ def test_programs_get_one_document_with_everything(platform: Path) -> None:
     }
 
 
-def test_records_under_another_configuration_are_notes_unless_asked(platform: Path) -> None:
+def test_records_under_another_configuration_are_notes_by_default(platform: Path) -> None:
     manifest = platform / "manifest.yaml"
     manifest.write_text(manifest.read_text().replace("name: prod", "name: prod, authorization: {}"))
 
@@ -126,7 +126,7 @@ def test_records_under_another_configuration_are_notes_unless_asked(platform: Pa
     assert as_json(strict)["environments"][1]["problems"] == notes
 
 
-def test_a_shortened_ledger_is_seen_by_the_next_audit(platform: Path) -> None:
+def test_shortened_ledger_is_found_by_the_next_audit(platform: Path) -> None:
     first = floe(platform, "audit", "verify")
     hand(platform).point("floe-ledger.staging", at="floe-ledger.staging.1")
 
@@ -138,7 +138,7 @@ def test_a_shortened_ledger_is_seen_by_the_next_audit(platform: Path) -> None:
     assert "rewound" in kinds
 
 
-def test_a_registry_that_is_down_is_exit_5_and_no_finding(tmp_path: Path) -> None:
+def test_unreachable_registry_is_exit_5_and_no_finding(tmp_path: Path) -> None:
     uri = "oci://127.0.0.1:1/acme/platform"
     manifest = (PLATFORM % uri).replace("identity: {trust_os_user: true}\n", "")
     (tmp_path / "manifest.yaml").write_text(manifest)
@@ -161,9 +161,7 @@ def test_a_registry_that_is_down_is_exit_5_and_no_finding(tmp_path: Path) -> Non
         ("{conditional_put: sometimes}", "artifacts.promotion.audit: s3://audit/x cannot be used"),
     ],
 )
-def test_an_option_of_the_store_that_cannot_be_used_is_exit_2(
-    lived: Path, options: str, said: str
-) -> None:
+def test_invalid_store_option_is_exit_2(lived: Path, options: str, said: str) -> None:
     audit = f"    audit: {{backend: s3, url: 's3://audit/x', options: {options}}}\n"
     manifest = (lived / "manifest.yaml").read_text()
     (lived / "options.yaml").write_text(
@@ -179,7 +177,7 @@ def test_an_option_of_the_store_that_cannot_be_used_is_exit_2(
     assert "Traceback" not in done.stderr
 
 
-def test_what_cannot_be_meant_is_exit_2(lived: Path) -> None:
+def test_invalid_arguments_are_exit_2(lived: Path) -> None:
     for arguments in (
         ("verify", "--env", "qa"),
         ("verify", "--policy", "none"),
@@ -207,7 +205,7 @@ def test_history_is_a_table_newest_first(lived: Path) -> None:
     assert lines[3] == "(the newest 2; --limit shows more, 0 all of them)"
 
 
-def test_history_for_programs_is_one_document(lived: Path) -> None:
+def test_history_as_json_is_one_document(lived: Path) -> None:
     done = floe(lived, "audit", "history", "--version", "v1.2.2", "--output", "json")
 
     document = as_json(done)
@@ -215,7 +213,7 @@ def test_history_for_programs_is_one_document(lived: Path) -> None:
     assert [record["artifact_tag"] for record in document["records"]] == ["v1.2.2-staging"]
 
 
-def test_history_as_lines_is_one_record_a_line(lived: Path) -> None:
+def test_history_as_jsonl_is_one_record_per_line(lived: Path) -> None:
     done = floe(lived, "audit", "history", "--limit", "0", "--output", "jsonl")
 
     records = [json.loads(line) for line in done.stdout.splitlines()]
@@ -226,7 +224,7 @@ def test_history_as_lines_is_one_record_a_line(lived: Path) -> None:
     ]
 
 
-def test_whoever_has_read_enough_lines_closes_the_pipe(lived: Path) -> None:
+def test_reader_may_close_the_pipe_early(lived: Path) -> None:
     command = f"{sys.executable} -c 'from cli.main import main; main()' platform audit history"
     root = str(Path(__file__).parents[2])
 

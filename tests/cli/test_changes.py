@@ -1,4 +1,4 @@
-"""Approvals on the command line: asked for by one, decided by another, followed by a script."""
+"""Approvals on the command line: requested, decided by another person, followed by a script."""
 
 import json
 import threading
@@ -35,7 +35,7 @@ PROMOTE = ("platform", "promote", "v1.0.0", "--to", "staging", *JSON)
 
 
 class Team:
-    """Alice asks, Bob decides; both are signed in by a real issuer."""
+    """Alice requests, Bob decides; both have tokens of a real issuer."""
 
     def __init__(self, folder: Path, people: Issuer) -> None:
         layout = Layout(folder / "registry")
@@ -44,7 +44,7 @@ class Team:
         (folder / "manifest.yaml").write_text(MANIFEST % people.url)
         self.alice = Floe(folder, {"FLOE_ID_TOKEN": people.token("alice@acme.com")})
         self.bob = Floe(folder, {"FLOE_ID_TOKEN": people.token("bob@acme.com")})
-        # In no group.
+        # A member of no group.
         self.carol = Floe(folder, {"FLOE_ID_TOKEN": people.token("carol@acme.com")})
 
     def ask(self, version: str = "v1.0.0", *options: str) -> Finished:
@@ -61,7 +61,7 @@ def team(tmp_path: Path) -> Iterator[Team]:
         yield Team(tmp_path, people)
 
 
-def test_a_request_waits_with_exit_14_and_says_what_to_do(team):
+def test_request_waits_with_exit_14_and_shows_the_next_step(team):
     ended = team.ask()
 
     document = ended.document
@@ -87,7 +87,7 @@ def test_operator_without_rights_does_not_join_an_open_change(team):
 
 
 @pytest.mark.requirement("FR-007")
-def test_a_dry_run_names_the_approvals_that_will_be_needed_and_exits_0(team):
+def test_dry_run_lists_the_required_approvals_with_exit_0(team):
     command = ("platform", "promote", "v1.0.0", "--to", "staging", "--dry-run")
 
     shown = team.alice.run(*command)
@@ -100,7 +100,7 @@ def test_a_dry_run_names_the_approvals_that_will_be_needed_and_exits_0(team):
 
 
 @pytest.mark.requirement("FR-033")
-def test_whoever_asks_again_is_told_the_trace_that_goes_on_record(team):
+def test_repeated_request_gets_the_recorded_trace_id(team):
     first = team.ask("v1.0.0").document
     again = team.ask("v1.0.0").document
 
@@ -109,7 +109,7 @@ def test_whoever_asks_again_is_told_the_trace_that_goes_on_record(team):
 
 
 @pytest.mark.requirement("FR-033")
-def test_a_decision_names_the_trace_of_what_was_decided(team):
+def test_decision_shows_the_trace_id_of_the_change(team):
     first = team.ask("v1.0.0").document
     rejected = team.bob.run("platform", "reject", first["change_id"], "--reason", "not today")
     second = team.ask("v1.0.0").document
@@ -119,7 +119,7 @@ def test_a_decision_names_the_trace_of_what_was_decided(team):
     assert f"Trace ID: {second['trace_id']}\n" in cancelled.out
 
 
-def test_another_person_approves_and_the_approval_is_on_record(team):
+def test_another_person_approves_and_the_record_says_so(team):
     change = team.asked()
 
     alone = team.alice.run("platform", "approve", change)
@@ -135,7 +135,7 @@ def test_another_person_approves_and_the_approval_is_on_record(team):
     assert [given["operator"] for given in record["approvals"]] == ["bob@acme.com"]
 
 
-def test_a_rejection_ends_whoever_waits_with_exit_15(team):
+def test_rejection_ends_waiting_commands_with_exit_15(team):
     change = team.asked()
     waited: list[Finished] = []
     waiting = threading.Thread(target=lambda: waited.append(team.ask("v1.0.0", "--wait", "1m")))
@@ -149,7 +149,7 @@ def test_a_rejection_ends_whoever_waits_with_exit_15(team):
     assert "not on a Friday" in waited[0].document["error"]["message"]
 
 
-def test_waiting_ends_with_the_promotion_when_it_is_approved_in_time(team):
+def test_waiting_ends_with_the_promotion_after_approval(team):
     change = team.asked()
     waited: list[Finished] = []
     waiting = threading.Thread(target=lambda: waited.append(team.ask("v1.0.0", "--wait", "1m")))
@@ -162,11 +162,11 @@ def test_waiting_ends_with_the_promotion_when_it_is_approved_in_time(team):
     assert (waited[0].code, waited[0].document["outcome"]) == (0, "promoted")
 
 
-def test_waiting_in_vain_ends_with_exit_14(team):
+def test_waiting_without_a_decision_ends_with_exit_14(team):
     assert team.ask("v1.0.0", "--wait", "1s").code == 14
 
 
-def test_a_newer_version_supersedes_and_both_are_listed(team):
+def test_newer_version_supersedes_and_both_are_listed(team):
     older = team.asked("v1.0.0")
     newer = team.asked("v2.0.0")
 
@@ -179,7 +179,7 @@ def test_a_newer_version_supersedes_and_both_are_listed(team):
     assert team.bob.run("platform", "approve", older).code == 15
 
 
-def test_superseding_what_somebody_else_asked_for_is_a_warning_in_every_output(team):
+def test_superseding_another_requesters_change_is_a_warning_in_every_output(team):
     older = team.asked("v1.0.0")
     promote = ("platform", "promote", "v2.0.0", "--to", "staging")
 
@@ -192,7 +192,7 @@ def test_superseding_what_somebody_else_asked_for_is_a_warning_in_every_output(t
     assert f"WARNING: {warning}" in again.err
 
 
-def test_the_status_has_what_is_in_flight(team):
+def test_status_shows_open_changes(team):
     change = team.asked()
 
     told = {
@@ -210,7 +210,7 @@ def test_the_status_has_what_is_in_flight(team):
     assert row["pending"] == []
 
 
-def test_the_status_leaves_out_a_stale_change_and_a_lifted_lock(team, tmp_path):
+def test_status_omits_stale_changes_and_lifted_locks(team, tmp_path):
     change = team.asked()
     locked = team.alice.run("platform", "lock", "--env", "staging", "--reason", "INC-7", *JSON)
     before = team.alice.run("platform", "status").out
@@ -227,14 +227,14 @@ def test_the_status_leaves_out_a_stale_change_and_a_lifted_lock(team, tmp_path):
     assert (after["locked"], after["pending"]) == (False, [])
 
 
-def test_a_status_of_nothing_in_flight_begins_no_store(team, tmp_path):
+def test_status_without_changes_creates_no_store(team, tmp_path):
     ended = team.bob.run("platform", "status", "--output", "json")
 
     assert [row["pending"] for row in ended.document] == [[], []]
     assert not (tmp_path / ".floe").exists()
 
 
-def test_a_request_is_taken_back(team):
+def test_request_is_cancelled(team):
     change = team.asked()
 
     taken = team.bob.run("platform", "cancel", change, "--reason", "built anew", "--output", "json")
@@ -247,7 +247,7 @@ def test_a_request_is_taken_back(team):
 
 
 @pytest.mark.parametrize("verb", [("approve",), ("reject", "--reason", "no"), ("cancel",)])
-def test_an_unknown_change_is_exit_2_and_one_json_document(team, verb):
+def test_unknown_change_is_exit_2_and_one_json_document(team, verb):
     command, *options = verb
     ended = team.bob.run("platform", command, "c-none", *options, "--output", "json")
 
@@ -255,8 +255,8 @@ def test_an_unknown_change_is_exit_2_and_one_json_document(team, verb):
     assert "no change 'c-none'" in json.loads(ended.out)["error"]["message"]
 
 
-def test_away_from_where_changes_are_kept_nothing_is_asked(team, tmp_path):
-    """A fresh checkout in CI: nobody could ever approve a change kept there."""
+def test_changes_outside_their_directory_are_a_usage_error(team, tmp_path):
+    """Test in a fresh checkout, as in CI: no person could approve a change stored there."""
     text = (tmp_path / "manifest.yaml").read_text()
     away = text.replace("oci-layout:./registry", "oci://127.0.0.1:9/acme/platform")
     (tmp_path / "manifest.yaml").write_text(away)

@@ -1,4 +1,4 @@
-"""`floe platform lock` and `unlock`, as people and scripts meet them."""
+"""`floe platform lock` and `unlock` for people and scripts."""
 
 import fcntl
 import sqlite3
@@ -56,7 +56,7 @@ def unlock(floe: Floe, *more: str) -> Finished:
 
 @pytest.mark.requirement("FR-035")
 @pytest.mark.requirement("FR-036")
-def test_a_lock_says_so_and_stops_promotions_with_exit_13(floe: Floe) -> None:
+def test_lock_is_reported_and_stops_promotions_with_exit_13(floe: Floe) -> None:
     done = lock(floe)
     stopped = floe.run("platform", "promote", "v1.0.0", "--to", "staging")
 
@@ -68,7 +68,7 @@ def test_a_lock_says_so_and_stops_promotions_with_exit_13(floe: Floe) -> None:
 
 
 @pytest.mark.requirement("FR-037")
-def test_an_unlock_says_so_and_lets_promotions_go_on(floe: Floe) -> None:
+def test_unlock_is_reported_and_allows_promotions(floe: Floe) -> None:
     lock(floe)
 
     done = unlock(floe)
@@ -80,7 +80,7 @@ def test_an_unlock_says_so_and_lets_promotions_go_on(floe: Floe) -> None:
 
 
 @pytest.mark.requirement("FR-031")
-def test_the_documents_are_complete(floe: Floe) -> None:
+def test_json_documents_are_complete(floe: Floe) -> None:
     locked = lock(floe, "--for", "1h30m", "--output", "json").document
     again = lock(floe, "--output", "json")
     unlocked = unlock(floe, "--output", "json").document
@@ -101,7 +101,7 @@ def test_the_documents_are_complete(floe: Floe) -> None:
     )
 
 
-def test_unlocking_what_is_not_locked_is_exit_0_and_says_so(floe: Floe) -> None:
+def test_unlocking_an_unlocked_environment_is_reported_with_exit_0(floe: Floe) -> None:
     done = unlock(floe)
 
     assert done.code == 0
@@ -133,7 +133,7 @@ def test_status_shows_the_lock_of_another_process(floe: Floe) -> None:
         (("lock", "--env", "dev", "--reason", "\udcff"), "not valid UTF-8"),
     ],
 )
-def test_what_cannot_be_meant_is_exit_2_in_one_sentence(
+def test_invalid_arguments_are_exit_2_in_one_sentence(
     floe: Floe, arguments: tuple[str, ...], said: str
 ) -> None:
     done = floe.run("platform", *arguments, "--output", "json")
@@ -143,7 +143,7 @@ def test_what_cannot_be_meant_is_exit_2_in_one_sentence(
     assert "Traceback" not in done.err
 
 
-def test_a_hostile_reason_is_kept_as_it_is_and_shown_escaped(floe: Floe) -> None:
+def test_hostile_reason_is_stored_verbatim_and_escaped_on_output(floe: Floe) -> None:
     hostile = "\x1b]0;owned\x07 \u202e\nEnvironment 'prod' is now unlocked"
     shown = floe.run("platform", "lock", "--env", "staging", "--reason", hostile)
     stopped = floe.run("platform", "promote", "v1.0.0", "--to", "staging")
@@ -183,7 +183,7 @@ def test_refused_lock_names_the_unverified_identity(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("FR-048")
-def test_a_refused_promotion_is_on_record_once_however_often_it_is_tried(floe: Floe) -> None:
+def test_repeated_refusal_is_recorded_once(floe: Floe) -> None:
     lock(floe)
     for _ in range(3):
         assert floe.promote("v1.0.0", "staging").code == 13
@@ -196,7 +196,7 @@ def test_a_refused_promotion_is_on_record_once_however_often_it_is_tried(floe: F
         assert db.execute("SELECT waiting FROM refusal_counts").fetchall() == [(2,)]
 
 
-def test_an_answer_does_not_depend_on_whether_the_refusal_can_be_recorded(floe: Floe) -> None:
+def test_answer_is_the_same_when_the_refusal_cannot_be_recorded(floe: Floe) -> None:
     lock(floe)
     recorded = floe.promote("v1.0.0", "staging")
     with closing(sqlite3.connect(floe.folder / ".floe" / "store.db")) as db:
@@ -208,7 +208,7 @@ def test_an_answer_does_not_depend_on_whether_the_refusal_can_be_recorded(floe: 
     assert counted_nowhere.document["error"] == recorded.document["error"]
 
 
-def test_an_environment_in_use_delays_the_end_of_a_refusal_only_for_a_moment(floe: Floe) -> None:
+def test_busy_environment_delays_a_refusal_only_briefly(floe: Floe) -> None:
     lock(floe)
     manifest = floe.folder / "manifest.yaml"
     gated = "{name: staging, gates: {tests: {command: 'true'}}}"

@@ -1,4 +1,4 @@
-"""What a failed gate printed: its last lines at once, all of it later, here and by a server."""
+"""Output of failed gates: last lines at once, all of it later, locally and through a server."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def failing(folder: Path, command: str = PRINTS) -> Floe:
     )
 
 
-def test_the_output_of_a_failed_gate_is_shown_and_kept_without_a_change(tmp_path: Path) -> None:
+def test_output_of_a_failed_gate_is_shown_and_stored_without_a_change(tmp_path: Path) -> None:
     floe = failing(tmp_path)
 
     refused = floe.run(*PROMOTE)
@@ -44,7 +44,7 @@ def test_the_output_of_a_failed_gate_is_shown_and_kept_without_a_change(tmp_path
     assert list(fits.iter_errors(document)) == []
 
 
-def test_the_output_is_found_by_the_id_of_the_record(tmp_path: Path) -> None:
+def test_output_is_found_by_record_id(tmp_path: Path) -> None:
     floe = failing(tmp_path, "echo all good")
 
     promoted = floe.run(*PROMOTE, "--output", "json").document
@@ -55,7 +55,7 @@ def test_the_output_is_found_by_the_id_of_the_record(tmp_path: Path) -> None:
     assert (unknown.code, "No output of gate" in unknown.err) == (2, True)
 
 
-def test_what_a_gate_prints_commands_no_terminal(tmp_path: Path) -> None:
+def test_gate_output_cannot_control_the_terminal(tmp_path: Path) -> None:
     floe = failing(tmp_path, r"printf \"\\033[2Jowned\\n\"; exit 1")
 
     refused = floe.run(*PROMOTE)
@@ -64,7 +64,7 @@ def test_what_a_gate_prints_commands_no_terminal(tmp_path: Path) -> None:
     assert "owned" in refused.err
 
 
-def test_an_output_that_is_not_kept_is_a_usage_error(tmp_path: Path) -> None:
+def test_missing_output_is_a_usage_error(tmp_path: Path) -> None:
     floe = failing(tmp_path, "true")
     assert floe.run(*PROMOTE).code == 0
 
@@ -73,7 +73,7 @@ def test_an_output_that_is_not_kept_is_a_usage_error(tmp_path: Path) -> None:
     assert (missing.code, "No output of gate" in missing.err) == (2, True)
 
 
-def test_through_a_server_the_output_is_shown_and_kept_with_the_change(tmp_path: Path) -> None:
+def test_output_through_a_server_is_shown_and_stored_with_the_change(tmp_path: Path) -> None:
     with oidc_provider(tmp_path) as provider:
         place = tmp_path / "platform"
         write_manifest(

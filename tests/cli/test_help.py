@@ -1,4 +1,4 @@
-"""What somebody sees who types `floe` and does not know how it goes on."""
+"""Help output for people who type only `floe` or a group."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.scenarios.commands import Floe
 
 
 @pytest.mark.parametrize("group", [(), ("platform",), ("platform", "audit"), ("artifact",)])
-def test_a_group_alone_shows_what_is_in_it(tmp_path: Path, group: tuple[str, ...]) -> None:
+def test_group_without_a_command_lists_its_commands(tmp_path: Path, group: tuple[str, ...]) -> None:
     floe = Floe(tmp_path)
 
     alone = floe.run(*group)
@@ -19,13 +19,13 @@ def test_a_group_alone_shows_what_is_in_it(tmp_path: Path, group: tuple[str, ...
 
 
 @pytest.mark.parametrize("group", [(), ("platform",)])
-def test_each_line_of_help_is_whole(tmp_path: Path, group: tuple[str, ...]) -> None:
+def test_help_lines_are_not_truncated(tmp_path: Path, group: tuple[str, ...]) -> None:
     shown = Floe(tmp_path).run(*group, "--help")
 
     assert "..." not in shown.out.partition("Commands:")[2]
 
 
-def test_the_version_is_said(tmp_path: Path) -> None:
+def test_version_is_printed(tmp_path: Path) -> None:
     shown = Floe(tmp_path).run("--version")
 
     assert (shown.code, shown.out) == (0, f"floe {version('floe')}\n")

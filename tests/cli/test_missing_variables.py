@@ -1,4 +1,4 @@
-"""A command needs the environment variables of the settings it uses, and of no others."""
+"""A command needs only the environment variables of the settings it uses."""
 
 from pathlib import Path
 
@@ -60,9 +60,7 @@ def floe(tmp_path: Path) -> Floe:
         ("schema",),
     ],
 )
-def test_a_command_that_only_reads_needs_no_other_variables(
-    floe: Floe, arguments: tuple[str, ...]
-) -> None:
+def test_read_command_needs_no_other_variables(floe: Floe, arguments: tuple[str, ...]) -> None:
     ended = floe.run(*arguments)
 
     assert (ended.code, "not set" in ended.err) == (0, False)
@@ -80,7 +78,7 @@ def test_a_command_that_only_reads_needs_no_other_variables(
         (("rollback", "v1.0.0", "--env", "staging", "--reason", "x"), [AUDIT, MIRROR, *HOOK]),
     ],
 )
-def test_a_command_names_every_variable_it_needs(
+def test_command_names_every_variable_it_needs(
     floe: Floe, arguments: tuple[str, ...], needed: list[str]
 ) -> None:
     before = (floe.folder / "registry" / "index.json").read_bytes()
@@ -93,7 +91,7 @@ def test_a_command_names_every_variable_it_needs(
     assert (floe.folder / "registry" / "index.json").read_bytes() == before
 
 
-def test_the_server_names_every_missing_variable_at_once(floe: Floe) -> None:
+def test_server_names_every_missing_variable_at_once(floe: Floe) -> None:
     slack = Floe(floe.folder, {"SLACK_BOT_TOKEN": "xoxb-1"})
 
     ended = slack.run("serve", "--port", "0")
@@ -111,7 +109,7 @@ def test_audit_verify_works_without_the_secrets_of_page_and_webhooks(floe: Floe)
     assert audited.run("platform", "audit", "verify").code == 0
 
 
-def test_a_primary_registry_without_its_password_is_refused_by_name(floe: Floe) -> None:
+def test_primary_registry_without_its_password_is_refused_by_name(floe: Floe) -> None:
     manifest = floe.folder / "manifest.yaml"
     registry = (
         "{uri: oci://127.0.0.1:1/a, auth: {type: basic, username: ci, password_env: REGISTRY_PW}}"

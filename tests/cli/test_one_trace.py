@@ -1,4 +1,4 @@
-"""One trace id from the caller to the record, the webhook, the log and the spans (FR-024)."""
+"""One trace ID from the caller to the record, the webhook, the log and the spans (FR-024)."""
 
 import json
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def platform(folder: Path, others: Sink, **environ: str) -> Floe:
 
 
 def traces_of(exported: list[Request]) -> dict[str, str]:
-    """The trace id of every span, by its name."""
+    """Return the trace ID of every span, by its name."""
     return {
         span.name: span.trace_id.hex()
         for request in exported
@@ -51,7 +51,7 @@ def traces_of(exported: list[Request]) -> dict[str, str]:
     }
 
 
-def test_everybody_who_is_told_of_a_promotion_is_told_the_same_trace_id(
+def test_record_webhook_log_and_spans_have_the_callers_trace_id(
     others: Sink, tmp_path: Path
 ) -> None:
     floe = platform(tmp_path, others)
@@ -72,7 +72,7 @@ def test_everybody_who_is_told_of_a_promotion_is_told_the_same_trace_id(
     assert set(spans.values()) == {TRACE}
 
 
-def test_no_secret_address_or_header_is_in_a_log_or_a_span(others: Sink, tmp_path: Path) -> None:
+def test_logs_and_spans_contain_no_secret_address_or_header(others: Sink, tmp_path: Path) -> None:
     floe = platform(tmp_path, others)
 
     promoted = floe.promote("v1.0.0", "staging")

@@ -1,4 +1,4 @@
-"""Standard output is the answer and nothing else; what a terminal gets cannot command it."""
+"""Standard output is only the answer, and output cannot control the terminal."""
 
 import json
 import signal
@@ -14,13 +14,13 @@ from tests.peers import oci_layout
 from tests.scenarios.commands import UNGATED, Finished, Floe, finish
 
 LAYOUT = "oci-layout:./registry"
-# Spec 18, and 3.
+# The fields of a promotion's document.
 FIELDS = {
     *("success", "outcome", "promotion_id", "change_id", "artifact_digest", "artifact_tag"),
     *("version", "source_environment", "target_environment", "findings", "gate_results"),
     *("signature", "operator", "authorized_via", "tags", "registry_sync", "warnings"),
     *("promoted_at", "trace_id", "dry_run", "error", "impact_analysis", "overrides"),
-    # Needed approvals are named.
+    # The approvals that are still required.
     "approvals_missing",
 }
 ERROR_FIELDS = {"type", "reason_code", "message", "exit_code", "details"}
@@ -150,7 +150,7 @@ def test_success_is_one_document_with_every_field(tmp_path: Path, more: tuple[st
 @pytest.mark.requirement("FR-032")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("more", [JSON, ()])
-def test_a_signal_ends_the_gate_and_the_run_with_130(
+def test_signal_ends_the_gate_and_the_run_with_130(
     tmp_path: Path, number: signal.Signals, more: tuple[str, ...]
 ) -> None:
     slow = "[python3, -c, \"import time; open('started', 'w'); time.sleep(60); open('over', 'w')\"]"
@@ -185,7 +185,7 @@ def test_a_signal_ends_the_gate_and_the_run_with_130(
         ("v1.0.0", "--to", "staging", "--manifest", HOSTILE),
     ],
 )
-def test_hostile_arguments_reach_no_terminal_raw(
+def test_hostile_arguments_are_escaped_on_terminals(
     tmp_path: Path, arguments: tuple[str, ...], output: str
 ) -> None:
     done = promote(platform(tmp_path), *arguments, "--output", output)
@@ -195,7 +195,7 @@ def test_hostile_arguments_reach_no_terminal_raw(
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
-def test_a_command_that_is_none_reaches_no_terminal_raw(tmp_path: Path, output: str) -> None:
+def test_unknown_command_is_escaped_on_terminals(tmp_path: Path, output: str) -> None:
     done = Floe(tmp_path).run("platform", HOSTILE, "--output", output)
 
     assert done.code == 2
@@ -203,7 +203,7 @@ def test_a_command_that_is_none_reaches_no_terminal_raw(tmp_path: Path, output: 
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
-def test_hostile_gate_output_reaches_no_terminal_raw(tmp_path: Path, output: str) -> None:
+def test_hostile_gate_output_is_escaped_on_terminals(tmp_path: Path, output: str) -> None:
     (tmp_path / "gate.py").write_text(f"raise SystemExit({HOSTILE!r})", encoding="utf-8")
     floe = platform(tmp_path, gated("'python3 -X utf8 gate.py'"))
 
@@ -214,7 +214,7 @@ def test_hostile_gate_output_reaches_no_terminal_raw(tmp_path: Path, output: str
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
-def test_a_hostile_reason_reaches_no_terminal_raw(tmp_path: Path, output: str) -> None:
+def test_hostile_reason_is_escaped_on_terminals(tmp_path: Path, output: str) -> None:
     reason = json.dumps(HOSTILE)
     locked = f"lock: {{locked: true, reason: {reason}, locked_by: sre@acme.com}}"
     floe = platform(tmp_path, f"{{environments: [{{name: dev}}, {{name: staging, {locked}}}]}}")
@@ -243,7 +243,7 @@ def assert_harmless(done: Finished) -> None:
     for text in (done.out, done.err):
         raw = {char for char in text if not char.isprintable() and char != "\n"}
         assert raw == set()
-    # Whoever forges a line begins one.
+    # A forged line would start a new line.
     assert not any(line.startswith("Promoted") for line in (done.out + done.err).splitlines())
 
 
@@ -254,7 +254,7 @@ def _await(path: Path, process: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.mark.requirement("FR-033")
-def test_a_status_that_cannot_be_had_names_its_trace(tmp_path: Path) -> None:
+def test_failed_status_shows_its_trace_id(tmp_path: Path) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     floe = Floe(tmp_path, {"TRACEPARENT": f"00-{trace}-00f067aa0ba902b7-01"})
 
@@ -266,7 +266,7 @@ def test_a_status_that_cannot_be_had_names_its_trace(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("FR-009a")
-def test_the_schema_takes_the_manifest_like_every_command(tmp_path: Path) -> None:
+def test_schema_command_takes_the_manifest_option(tmp_path: Path) -> None:
     ended = Floe(tmp_path).run("schema", "--manifest", "platform.yaml")
 
     assert (ended.code, ended.document["title"]) == (0, "floe manifest")

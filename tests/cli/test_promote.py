@@ -1,4 +1,4 @@
-"""`floe platform promote`, as people and scripts call it."""
+"""`floe platform promote` for people and scripts."""
 
 import base64
 import json
@@ -38,7 +38,7 @@ def promote(floe: Floe, version: str, target: str, *more: str) -> Finished:
 
 @pytest.mark.requirement("FR-001")
 @pytest.mark.requirement("FR-033")
-def test_a_promotion_is_told_in_the_words_people_look_for(tmp_path: Path) -> None:
+def test_promotion_is_reported_in_the_documented_words(tmp_path: Path) -> None:
     done = promote(platform(tmp_path), "v1.0.0", "staging", "--from", "dev")
 
     assert done.code == 0
@@ -51,7 +51,7 @@ def test_a_promotion_is_told_in_the_words_people_look_for(tmp_path: Path) -> Non
 
 
 @pytest.mark.requirement("FR-033")
-def test_the_trace_of_the_caller_is_kept(tmp_path: Path) -> None:
+def test_trace_id_of_the_caller_is_used(tmp_path: Path) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     floe = Floe(platform(tmp_path).folder, {"TRACEPARENT": f"00-{trace}-00f067aa0ba902b7-01"})
 
@@ -61,7 +61,7 @@ def test_the_trace_of_the_caller_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("FR-007")
-def test_a_dry_run_says_what_would_happen_and_does_not_do_it(tmp_path: Path) -> None:
+def test_dry_run_shows_the_result_and_changes_nothing(tmp_path: Path) -> None:
     floe = platform(tmp_path)
     before = (tmp_path / "registry" / "index.json").read_bytes()
 
@@ -77,7 +77,7 @@ def test_a_dry_run_says_what_would_happen_and_does_not_do_it(tmp_path: Path) -> 
 
 
 @pytest.mark.requirement("FR-007")
-def test_a_dry_run_runs_the_gates_where_that_is_asked_for(tmp_path: Path) -> None:
+def test_dry_run_runs_gates_on_request(tmp_path: Path) -> None:
     floe = platform(tmp_path, FAILING)
 
     listed = promote(floe, "v1.0.0", "staging", "--dry-run")
@@ -89,7 +89,7 @@ def test_a_dry_run_runs_the_gates_where_that_is_asked_for(tmp_path: Path) -> Non
 
 @pytest.mark.requirement("FR-007")
 @pytest.mark.requirement("FR-010")
-def test_a_dry_run_ends_with_the_exit_code_of_the_real_run(tmp_path: Path) -> None:
+def test_dry_run_has_the_exit_code_of_the_real_run(tmp_path: Path) -> None:
     refused = image(
         b'{"enforcement_result": {"passed": false}}',
         layer_type="application/vnd.floe.compiled-artifacts.v1+json",
@@ -105,7 +105,7 @@ def test_a_dry_run_ends_with_the_exit_code_of_the_real_run(tmp_path: Path) -> No
     assert "Gate 'policy_compliance' failed" in real.err
 
 
-def test_a_dry_run_of_what_is_done_already_says_so(tmp_path: Path) -> None:
+def test_dry_run_of_a_completed_promotion_says_so(tmp_path: Path) -> None:
     floe = platform(tmp_path)
     promote(floe, "v1.0.0", "staging")
 
@@ -118,7 +118,7 @@ def test_a_dry_run_of_what_is_done_already_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("NFR-004")
-def test_repeating_a_promotion_is_no_failure(tmp_path: Path) -> None:
+def test_repeated_promotion_succeeds(tmp_path: Path) -> None:
     floe = platform(tmp_path)
     first = floe.promote("v1.0.0", "staging")
 
@@ -139,7 +139,7 @@ def test_repeating_a_promotion_is_no_failure(tmp_path: Path) -> None:
         ("v1.0.0", "prod", 3, "There is no 'v1.0.0-staging'"),
     ],
 )
-def test_each_failure_has_its_exit_code_and_says_why(
+def test_each_failure_has_its_exit_code_and_reason(
     tmp_path: Path, version: str, target: str, code: int, words: str
 ) -> None:
     done = promote(platform(tmp_path), version, target)
@@ -151,7 +151,7 @@ def test_each_failure_has_its_exit_code_and_says_why(
 
 @pytest.mark.requirement("FR-001")
 @pytest.mark.requirement("FR-032")
-def test_a_step_off_the_path_ends_with_9_and_names_the_path(tmp_path: Path) -> None:
+def test_step_off_the_path_is_exit_9_and_names_the_path(tmp_path: Path) -> None:
     done = promote(platform(tmp_path), "v1.0.0", "prod", "--from", "dev")
 
     assert done.code == 9
@@ -160,7 +160,7 @@ def test_a_step_off_the_path_ends_with_9_and_names_the_path(tmp_path: Path) -> N
 
 @pytest.mark.requirement("FR-006")
 @pytest.mark.requirement("FR-032")
-def test_a_failed_gate_ends_with_8_and_promotes_nothing(tmp_path: Path) -> None:
+def test_failed_gate_is_exit_8_and_promotes_nothing(tmp_path: Path) -> None:
     done = promote(platform(tmp_path, FAILING), "v1.0.0", "staging")
 
     assert done.code == 8
@@ -169,7 +169,7 @@ def test_a_failed_gate_ends_with_8_and_promotes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("FR-032")
-def test_what_was_only_tagged_by_hand_ends_with_11(tmp_path: Path) -> None:
+def test_version_tagged_by_hand_is_exit_11(tmp_path: Path) -> None:
     floe = platform(tmp_path)
     oci_layout.write(tmp_path / "registry", image(b"by hand"), "v1.0.0-staging")
 
@@ -179,8 +179,8 @@ def test_what_was_only_tagged_by_hand_ends_with_11(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("FR-032")
-def test_a_registry_that_is_down_ends_with_5_in_moments(tmp_path: Path) -> None:
-    # Port 1 of loopback: nobody listens there.
+def test_unreachable_registry_is_exit_5_within_moments(tmp_path: Path) -> None:
+    # No process listens on port 1 of loopback.
     floe = Floe.on("oci://127.0.0.1:1/acme/platform", tmp_path)
     started = time.monotonic()
 
@@ -192,7 +192,7 @@ def test_a_registry_that_is_down_ends_with_5_in_moments(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("FR-032")
-def test_a_wrong_password_is_told_apart_from_a_missing_artifact(tmp_path: Path) -> None:
+def test_wrong_password_is_distinguished_from_a_missing_artifact(tmp_path: Path) -> None:
     def login(password: str) -> str:
         folder = tmp_path / password
         folder.mkdir()

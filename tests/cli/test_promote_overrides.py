@@ -25,7 +25,7 @@ def floe(tmp_path: Path) -> Floe:
     return built
 
 
-def test_what_was_rolled_back_is_refused_and_overridden_with_a_reason(floe: Floe) -> None:
+def test_rolled_back_version_is_refused_and_overridden_with_a_reason(floe: Floe) -> None:
     onward = ("platform", "promote", "v1.1.0", "--to", "prod")
 
     refused = floe.run(*onward)
@@ -40,7 +40,7 @@ def test_what_was_rolled_back_is_refused_and_overridden_with_a_reason(floe: Floe
     assert "fixed in the database" in done.err
 
 
-def test_an_older_version_is_refused_and_allowed_with_a_reason(floe: Floe) -> None:
+def test_older_version_is_refused_and_allowed_with_a_reason(floe: Floe) -> None:
     older = ("platform", "promote", "v0.9.0", "--to", "staging")
     allowed = (*older, "--allow-older", "--reason", "for the old line")
 

@@ -1,4 +1,4 @@
-"""A reason that is missing is asked for on a terminal, and explained where nobody can answer."""
+"""A missing reason is prompted for on a terminal, and explained otherwise."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_missing_reason_is_explained_with_the_whole_command(
     assert whole in as_json.document["error"]["message"]
 
 
-def test_missing_reason_is_asked_for_on_a_terminal(floe: Floe) -> None:
+def test_missing_reason_is_prompted_for_on_a_terminal(floe: Floe) -> None:
     floe.promote("v1.0.0", "staging")
 
     locked = floe.run_at_terminal(
@@ -51,7 +51,7 @@ def test_missing_reason_is_asked_for_on_a_terminal(floe: Floe) -> None:
     assert held[0]["lock"]["reason"] == "INC-7: checkout"
 
 
-def test_rollback_asks_for_its_reason_on_a_terminal(floe: Floe) -> None:
+def test_rollback_prompts_for_its_reason_on_a_terminal(floe: Floe) -> None:
     oci_layout.write(floe.folder / "registry", image(b"two"), "v1.1.0-dev")
     for version in ("v1.0.0", "v1.1.0"):
         assert floe.promote(version, "staging").code == 0

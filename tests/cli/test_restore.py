@@ -1,4 +1,4 @@
-"""`floe platform restore`, and how drift is shown, as people and scripts meet them."""
+"""`floe platform restore` and the display of drift, for people and scripts."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def floe(tmp_path: Path) -> Floe:
     return floe
 
 
-def test_the_status_shows_what_is_deployed(floe: Floe) -> None:
+def test_status_shows_the_deployed_version(floe: Floe) -> None:
     shown = floe.run("platform", "status", "--env", "staging")
     [row] = floe.run("platform", "status", "--env", "staging", "--format", "json").document
 
@@ -34,7 +34,7 @@ def test_the_status_shows_what_is_deployed(floe: Floe) -> None:
     assert row["drifted"] is True
 
 
-def test_a_restore_says_what_it_did(floe: Floe) -> None:
+def test_restore_is_reported(floe: Floe) -> None:
     done = floe.run("platform", "restore", "--env", "staging", "--reason", "INC-7")
     again = floe.run("platform", "restore", "--env", "staging")
     [row] = floe.run("platform", "status", "--env", "staging", "--format", "json").document
@@ -47,7 +47,7 @@ def test_a_restore_says_what_it_did(floe: Floe) -> None:
     assert (row["deployed_version"], row["drifted"]) == ("v1.2.0", False)
 
 
-def test_a_restore_as_json_names_both_versions(floe: Floe) -> None:
+def test_restore_as_json_names_both_versions(floe: Floe) -> None:
     done = floe.run("platform", "restore", "--env", "staging", "--output", "json").document
 
     assert done["outcome"] == "restored"
@@ -62,5 +62,5 @@ def test_promoting_the_running_version_names_the_restore_command(floe: Floe) -> 
     assert "floe platform restore --env staging" in refused.out + refused.err
 
 
-def test_a_restore_of_an_unknown_environment_is_refused(floe: Floe) -> None:
+def test_restore_of_an_unknown_environment_is_refused(floe: Floe) -> None:
     assert floe.run("platform", "restore", "--env", "moon").code == 2

@@ -1,4 +1,4 @@
-"""`floe platform rollback`, as people and scripts meet it."""
+"""`floe platform rollback` for people and scripts."""
 
 import json
 from pathlib import Path
@@ -65,7 +65,7 @@ def roll_back(floe: Floe, version: str, *more: str) -> tuple[int, str, str]:
 
 @pytest.mark.requirement("FR-014")
 @pytest.mark.requirement("FR-033")
-def test_a_rollback_says_what_it_did(floe: Floe) -> None:
+def test_rollback_is_reported(floe: Floe) -> None:
     code, out, err = roll_back(floe, "v1.2.2")
 
     assert code == 0, err
@@ -81,7 +81,7 @@ def test_a_rollback_says_what_it_did(floe: Floe) -> None:
 
 
 @pytest.mark.requirement("FR-031")
-def test_the_document_of_a_rollback_is_complete(floe: Floe) -> None:
+def test_rollback_document_is_complete(floe: Floe) -> None:
     code, out, _ = roll_back(floe, "v1.2.2-prod", "--output", "json")
 
     document = json.loads(out)
@@ -97,7 +97,7 @@ def test_the_document_of_a_rollback_is_complete(floe: Floe) -> None:
 
 @pytest.mark.requirement("FR-007")
 @pytest.mark.requirement("FR-016")
-def test_a_dry_run_shows_what_would_be_lost_and_changes_nothing(floe: Floe) -> None:
+def test_dry_run_shows_the_impact_and_changes_nothing(floe: Floe) -> None:
     before = (floe.folder / "registry" / "index.json").read_text()
 
     code, out, _ = roll_back(floe, "v1.2.2", "--dry-run")
@@ -123,7 +123,7 @@ def test_dry_run_needs_no_reason(floe: Floe) -> None:
 
 
 @pytest.mark.requirement("FR-016")
-def test_the_document_of_a_dry_run_has_the_impact(floe: Floe) -> None:
+def test_dry_run_document_has_the_impact(floe: Floe) -> None:
     _, out, _ = roll_back(floe, "v1.2.2", "--dry-run", "--output", "json")
 
     document = json.loads(out)
@@ -135,7 +135,7 @@ def test_the_document_of_a_dry_run_has_the_impact(floe: Floe) -> None:
 
 @pytest.mark.requirement("FR-013")
 @pytest.mark.requirement("FR-032")
-def test_a_version_that_never_was_there_is_exit_11_with_those_that_were(floe: Floe) -> None:
+def test_version_never_promoted_there_is_exit_11_with_those_that_were(floe: Floe) -> None:
     code, out, err = roll_back(floe, "v1.2.0")
     _, document, _ = roll_back(floe, "v1.2.0", "--output", "json")
 
@@ -148,7 +148,7 @@ def test_a_version_that_never_was_there_is_exit_11_with_those_that_were(floe: Fl
     assert json.loads(document).keys() >= FIELDS
 
 
-def test_what_runs_already_is_exit_0_and_says_so(floe: Floe) -> None:
+def test_running_version_is_reported_with_exit_0(floe: Floe) -> None:
     code, out, _ = roll_back(floe, "v1.2.3")
     _, document, _ = roll_back(floe, "v1.2.3", "--output", "json")
 
@@ -169,7 +169,7 @@ def test_what_runs_already_is_exit_0_and_says_so(floe: Floe) -> None:
         (("v1.2.2", "--env", "prod", "--reason", "\udcff"), "not valid UTF-8"),
     ],
 )
-def test_what_cannot_be_meant_is_exit_2_in_one_sentence(
+def test_invalid_arguments_are_exit_2_in_one_sentence(
     floe: Floe, arguments: tuple[str, ...], said: str
 ) -> None:
     done = floe.run("platform", "rollback", *arguments, "--output", "json")
@@ -180,7 +180,7 @@ def test_what_cannot_be_meant_is_exit_2_in_one_sentence(
 
 
 @pytest.mark.requirement("FR-017")
-def test_a_hostile_reason_is_kept_as_it_is_and_shown_escaped(floe: Floe) -> None:
+def test_hostile_reason_is_stored_verbatim_and_escaped_on_output(floe: Floe) -> None:
     hostile = "\x1b[2Jall fine\u202e\nPromoted v9.9.9"
     arguments = ("platform", "rollback", "v1.2.2", "--env", "prod", "--reason", hostile)
 
@@ -194,7 +194,7 @@ def test_a_hostile_reason_is_kept_as_it_is_and_shown_escaped(floe: Floe) -> None
 
 
 @pytest.mark.requirement("FR-048")
-def test_a_refusal_is_on_record_after_the_answer(tmp_path: Path) -> None:
+def test_refusal_is_recorded_after_the_answer(tmp_path: Path) -> None:
     floe = platform(
         tmp_path,
         "{environments: [{name: dev}, {name: prod, authorization: {allowed_groups: [sre]}}]}",
@@ -213,7 +213,7 @@ def test_a_refusal_is_on_record_after_the_answer(tmp_path: Path) -> None:
     )
 
 
-def test_a_rollback_that_needs_approval_waits_as_a_change(tmp_path: Path) -> None:
+def test_rollback_that_needs_approval_waits_as_a_change(tmp_path: Path) -> None:
     floe = platform(
         tmp_path,
         "{environments: [{name: dev}, {name: prod, approvals: {required: 1, rollback: true}}]}",

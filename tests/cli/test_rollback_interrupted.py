@@ -1,4 +1,6 @@
-"""Ctrl-C and SIGTERM at any point of a rollback or a lock: exit 130, and it can be repeated."""
+"""
+Ctrl-C and SIGTERM at any point of a rollback or lock: exit 130, and the command can be repeated.
+"""
 
 import base64
 import json
@@ -25,14 +27,14 @@ INT, TERM = signal.SIGINT, signal.SIGTERM
 
 
 def signing_in(fake: FakeRegistry) -> None:
-    """The next command is asked for its password, which is accepted."""
+    """Let the registry ask the next command for its password, and accept it."""
     challenge = Reply(401, b"", {"WWW-Authenticate": 'Basic realm="registry"'})
     fake.script("GET", "^/v2/$", challenge, Reply(200))
 
 
 @pytest.fixture
 def floe(fake: FakeRegistry, tmp_path: Path) -> Floe:
-    """v1.0.0, then v1.1.0, were promoted to prod; alice's password is at hand."""
+    """v1.0.0, then v1.1.0, were promoted to prod; alice's password is configured."""
     auth = base64.b64encode(b"alice:secret").decode()
     (tmp_path / "config.json").write_text(json.dumps({"auths": {fake.host: {"auth": auth}}}))
     uri = f"oci://{fake.host}/{REPOSITORY}"
@@ -44,7 +46,7 @@ def floe(fake: FakeRegistry, tmp_path: Path) -> Floe:
 
 
 def hang(fake: FakeRegistry, method: str, path: str) -> Callable[[], bool]:
-    """The next such request is not answered; whether it has arrived."""
+    """Leave the next such request unanswered; the event is set when it arrives."""
     before = len(fake.seen(method, path))
     fake.script(method, path, Reply(500, delay_seconds=60))
     return lambda: len(fake.seen(method, path)) > before
@@ -77,7 +79,7 @@ def history(floe: Floe) -> list[dict[str, Any]]:
         (TERM, "PUT", "/manifests/latest-prod"),
     ],
 )
-def test_an_interrupted_rollback_ends_at_once_and_is_repeated(
+def test_interrupted_rollback_ends_at_once_and_can_be_repeated(
     fake: FakeRegistry, floe: Floe, sent: signal.Signals, method: str, path: str
 ) -> None:
     arrived = hang(fake, method, path)
@@ -110,7 +112,7 @@ def test_an_interrupted_rollback_ends_at_once_and_is_repeated(
         (TERM, "PUT", r"/manifests/floe-ledger\.prod$"),
     ],
 )
-def test_an_interrupted_lock_ends_at_once_and_is_repeated(
+def test_interrupted_lock_ends_at_once_and_can_be_repeated(
     fake: FakeRegistry, floe: Floe, sent: signal.Signals, method: str, path: str
 ) -> None:
     signing_in(fake)
@@ -126,11 +128,11 @@ def test_an_interrupted_lock_ends_at_once_and_is_repeated(
     assert interrupted.code == 130
     assert repeated.code == 0, repeated.out
     assert [record["kind"] for record in history(floe)] == ["lock", "promotion", "promotion"]
-    # Nobody says that this registry checks user names.
+    # The manifest does not say that this registry verifies user names.
     assert history(floe)[0]["operator"].endswith("/alice")
 
 
-def test_what_is_interrupted_while_a_refusal_is_recorded_keeps_its_answer(
+def test_interrupt_while_a_refusal_is_recorded_keeps_its_answer(
     fake: FakeRegistry, floe: Floe
 ) -> None:
     signing_in(fake)
@@ -148,9 +150,7 @@ def test_what_is_interrupted_while_a_refusal_is_recorded_keeps_its_answer(
     assert done.err == ""
 
 
-def test_what_goes_wrong_while_a_refusal_is_recorded_is_not_talked_about(
-    fake: FakeRegistry, floe: Floe
-) -> None:
+def test_errors_while_a_refusal_is_recorded_are_not_shown(fake: FakeRegistry, floe: Floe) -> None:
     signing_in(fake)
     assert floe.run("platform", *LOCK).code == 0
     fake.hold(REPOSITORY, image(b"v1.2.0"), "v1.2.0-dev")

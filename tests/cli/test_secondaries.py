@@ -1,4 +1,4 @@
-"""Secondary registries from the command line: what a platform engineer configures and reads."""
+"""Secondary registries on the command line: configuration and output."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def platform(folder: Path, *secondaries: str, **environ: str) -> Floe:
 
 
 @pytest.mark.requirement("FR-028")
-def test_a_promotion_says_how_every_registry_ended_up(tmp_path: Path):
+def test_promotion_shows_the_result_of_every_registry(tmp_path: Path):
     floe = platform(tmp_path, DISK)
 
     ended = floe.promote("v1.0.0", "staging")
@@ -46,7 +46,7 @@ def test_a_promotion_says_how_every_registry_ended_up(tmp_path: Path):
 
 
 @pytest.mark.requirement("FR-030")
-def test_a_registry_that_is_down_is_a_warning_in_every_output(tmp_path: Path):
+def test_unreachable_secondary_is_a_warning_in_every_output(tmp_path: Path):
     port = free_port()
     floe = platform(tmp_path, DISK, f"{{uri: 'oci://127.0.0.1:{port}/acme/mirror'}}")
 
@@ -61,7 +61,7 @@ def test_a_registry_that_is_down_is_a_warning_in_every_output(tmp_path: Path):
     assert "WARNING" not in ended.out
 
 
-def test_warnings_stand_on_stderr_and_in_the_json_document(tmp_path: Path):
+def test_warnings_are_on_stderr_and_in_the_json_document(tmp_path: Path):
     port = free_port()
     floe = platform(tmp_path, f"{{uri: 'oci://127.0.0.1:{port}/acme/mirror'}}")
 
@@ -72,7 +72,7 @@ def test_warnings_stand_on_stderr_and_in_the_json_document(tmp_path: Path):
 
 
 @pytest.mark.requirement("FR-028")
-def test_a_secondary_is_used_with_its_own_credentials(tmp_path: Path):
+def test_secondary_is_used_with_its_own_credentials(tmp_path: Path):
     (tmp_path / "other").mkdir()
     with docker_registry(tmp_path / "other", htpasswd=True) as other:
         auth = f"{{type: basic, username: {USER}, password_env: MIRROR_PASSWORD}}"
@@ -85,7 +85,7 @@ def test_a_secondary_is_used_with_its_own_credentials(tmp_path: Path):
 
 
 @pytest.mark.requirement("FR-030")
-def test_wrong_credentials_are_a_warning_that_names_where_they_are(tmp_path: Path):
+def test_wrong_credentials_are_a_warning_that_names_their_source(tmp_path: Path):
     (tmp_path / "other").mkdir()
     with docker_registry(tmp_path / "other", htpasswd=True) as other:
         auth = f"{{type: basic, username: {USER}, password_env: MIRROR_PASSWORD}}"
@@ -101,7 +101,7 @@ def test_wrong_credentials_are_a_warning_that_names_where_they_are(tmp_path: Pat
     assert "wrong" not in ended.out
 
 
-def test_a_rollback_says_it_too(tmp_path: Path):
+def test_rollback_shows_the_result_of_every_registry(tmp_path: Path):
     floe = platform(tmp_path, DISK)
     oci_layout.write(tmp_path / "registry", image(b"two"), "v2.0.0-dev")
     for version in ("v1.0.0", "v2.0.0"):
@@ -114,7 +114,7 @@ def test_a_rollback_says_it_too(tmp_path: Path):
     assert LayoutRegistry(tmp_path / "disk").resolve(LATEST) == V1.manifest.digest
 
 
-def test_a_change_that_was_approved_reaches_them(tmp_path: Path):
+def test_approved_change_reaches_the_secondaries(tmp_path: Path):
     oci_layout.write(tmp_path / "registry", V1, "v1.0.0-dev")
     with issuer() as people:
         approved = "{name: staging, approvals: {required: 1}}"
@@ -142,7 +142,7 @@ def test_a_change_that_was_approved_reaches_them(tmp_path: Path):
     assert shown.code == 15
 
 
-def test_sync_repairs_and_status_says_so(tmp_path: Path):
+def test_sync_repairs_and_status_confirms_it(tmp_path: Path):
     # The disk is not mounted yet.
     floe = platform(tmp_path, "{uri: 'oci-layout:./usb/disk'}")
     floe.promote("v1.0.0", "staging")
@@ -161,7 +161,7 @@ def test_sync_repairs_and_status_says_so(tmp_path: Path):
     assert LayoutRegistry(tmp_path / "usb" / "disk").resolve(LATEST) == V1.manifest.digest
 
 
-def test_sync_tells_people_what_it_did(tmp_path: Path):
+def test_sync_prints_its_actions(tmp_path: Path):
     floe = platform(tmp_path, "{uri: 'oci-layout:./usb/disk'}")
     floe.promote("v1.0.0", "staging")
     (tmp_path / "usb").mkdir()
@@ -174,7 +174,7 @@ def test_sync_tells_people_what_it_did(tmp_path: Path):
     assert "Trace ID: " in second.out
 
 
-def test_sync_of_a_registry_that_is_down_is_exit_5(tmp_path: Path):
+def test_sync_of_an_unreachable_registry_is_exit_5(tmp_path: Path):
     port = free_port()
     floe = platform(tmp_path, DISK, f"{{uri: 'oci://127.0.0.1:{port}/acme/mirror'}}")
     floe.promote("v1.0.0", "staging")
@@ -187,7 +187,7 @@ def test_sync_of_a_registry_that_is_down_is_exit_5(tmp_path: Path):
     assert f"127.0.0.1:{port}" in ended.document["error"]["message"]
 
 
-def test_sync_where_a_tag_is_somebody_elses_is_exit_10(tmp_path: Path):
+def test_sync_with_a_conflicting_tag_is_exit_10(tmp_path: Path):
     floe = platform(tmp_path, DISK)
     oci_layout.write(tmp_path / "disk", image(b"theirs"), "v1.0.0-staging")
     floe.promote("v1.0.0", "staging")
@@ -198,7 +198,7 @@ def test_sync_where_a_tag_is_somebody_elses_is_exit_10(tmp_path: Path):
     assert "FAILED: tag 'v1.0.0-staging'" in ended.out
 
 
-def test_sync_without_secondaries_says_that_there_are_none(tmp_path: Path):
+def test_sync_without_secondaries_says_so(tmp_path: Path):
     floe = platform(tmp_path)
 
     ended = floe.run("platform", "sync")
@@ -207,7 +207,7 @@ def test_sync_without_secondaries_says_that_there_are_none(tmp_path: Path):
     assert "No secondary registries are configured" in ended.out
 
 
-def test_sync_of_an_environment_that_is_not_there_is_exit_2(tmp_path: Path):
+def test_sync_of_an_unknown_environment_is_exit_2(tmp_path: Path):
     ended = platform(tmp_path, DISK).run("platform", "sync", "--env", "stagin", "--output", "json")
 
     assert ended.code == 2
@@ -215,7 +215,7 @@ def test_sync_of_an_environment_that_is_not_there_is_exit_2(tmp_path: Path):
 
 
 @pytest.mark.requirement("FR-028")
-def test_a_disk_carries_everything_over_an_air_gap(tmp_path: Path):
+def test_disk_carries_everything_over_an_air_gap(tmp_path: Path):
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     for folder in (inside, outside, outside / "far"):
         folder.mkdir()

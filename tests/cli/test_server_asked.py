@@ -1,4 +1,4 @@
-"""What a client sends and to whom, and what it makes of answers that no `floe serve` gives."""
+"""Requests of a client, and its reaction to answers that no `floe serve` gives."""
 
 import json
 import os
@@ -21,7 +21,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Server(FakeServer):
-    """Answers every order with a lock that was taken, and every question with an empty list."""
+    """Answers every command with an acquired lock, and every query with an empty list."""
 
     def respond(self, request: Request) -> Reply:
         return reply([] if request.method == "GET" else LOCKED)
@@ -58,7 +58,7 @@ def lock(server: str, folder: Path, **environ: str) -> Finished:
     return floe.run("platform", "lock", "--env", "prod", "--reason", "INC-1", "--output", "json")
 
 
-def test_the_token_is_in_a_header_and_every_order_has_a_key_of_its_own(
+def test_token_is_in_a_header_and_every_command_has_its_own_key(
     server: Server, tmp_path: Path
 ) -> None:
     first = lock(f"http://{server.host}/", tmp_path)
@@ -72,9 +72,7 @@ def test_the_token_is_in_a_header_and_every_order_has_a_key_of_its_own(
     assert json.loads(sent[0].body) == {"reason": "INC-1"}
 
 
-def test_an_answer_that_was_lost_is_asked_for_again_under_the_same_key(
-    server: Server, tmp_path: Path
-) -> None:
+def test_lost_answer_is_requested_again_under_the_same_key(server: Server, tmp_path: Path) -> None:
     server.script("POST", "/lock", Cut.AFTER, Reply(503, b"<h1>later</h1>"))
 
     ended = lock(f"http://{server.host}", tmp_path)
@@ -83,7 +81,7 @@ def test_an_answer_that_was_lost_is_asked_for_again_under_the_same_key(
     assert (ended.code, len(server.seen("POST")), len(keys)) == (0, 3, 1)
 
 
-def test_what_has_no_key_is_sent_once_and_may_have_been_done(
+def test_request_without_a_key_is_sent_once_and_may_have_taken_effect(
     server: Server, tmp_path: Path
 ) -> None:
     server.always("POST", "/approve", Cut.AFTER)
@@ -96,7 +94,7 @@ def test_what_has_no_key_is_sent_once_and_may_have_been_done(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_never_sees_the_token(server: Server, tmp_path: Path, status: int) -> None:
+def test_token_is_not_sent_to_a_redirect(server: Server, tmp_path: Path, status: int) -> None:
     with Server() as elsewhere:
         there = {"Location": f"http://{elsewhere.host}/api/v1/environments/prod/lock"}
         server.always("POST", "/lock", Reply(status, b"", there))
@@ -120,7 +118,7 @@ def test_a_redirect_never_sees_the_token(server: Server, tmp_path: Path, status:
         ("http://[::1", "FLOE_SERVER is no address"),
     ],
 )
-def test_an_address_that_cannot_be_used_is_refused_before_anything_is_sent(
+def test_unusable_address_is_refused_before_anything_is_sent(
     tmp_path: Path, address: str, said: str
 ) -> None:
     ended = lock(address, tmp_path)
@@ -130,7 +128,7 @@ def test_an_address_that_cannot_be_used_is_refused_before_anything_is_sent(
     assert "secret" not in ended.out + ended.err
 
 
-def test_what_is_no_token_is_refused_and_not_shown(server: Server, tmp_path: Path) -> None:
+def test_malformed_token_is_refused_and_not_shown(server: Server, tmp_path: Path) -> None:
     ended = lock(f"http://{server.host}", tmp_path, FLOE_ID_TOKEN="one\r\nX-Other: two")
 
     assert (ended.code, server.requests) == (2, [])
@@ -150,7 +148,7 @@ def test_what_is_no_token_is_refused_and_not_shown(server: Server, tmp_path: Pat
         (reply([]), "validation error"),
     ],
 )
-def test_an_answer_that_is_not_one_of_ours_is_exit_5_in_one_sentence(
+def test_invalid_answer_is_exit_5_in_one_sentence(
     server: Server, tmp_path: Path, answer: Reply, said: str
 ) -> None:
     server.always("POST", "/lock", answer)
@@ -163,7 +161,7 @@ def test_an_answer_that_is_not_one_of_ours_is_exit_5_in_one_sentence(
     assert "Traceback" not in ended.err
 
 
-def test_a_refusal_has_the_exit_code_and_the_sentence_of_the_server(
+def test_refusal_has_the_exit_code_and_sentence_of_the_server(
     server: Server, tmp_path: Path
 ) -> None:
     error = {
@@ -181,7 +179,7 @@ def test_a_refusal_has_the_exit_code_and_the_sentence_of_the_server(
     assert ended.document["environment"] == "prod"
 
 
-def test_without_a_token_the_way_to_one_is_named(server: Server, tmp_path: Path) -> None:
+def test_missing_token_error_says_how_to_get_one(server: Server, tmp_path: Path) -> None:
     error = {"type": "X", "reason_code": "unauthenticated", "message": "no", "exit_code": 12}
     server.always("POST", "/lock", reply({"success": False, "error": error}, 401))
 
@@ -192,14 +190,14 @@ def test_without_a_token_the_way_to_one_is_named(server: Server, tmp_path: Path)
     assert "authorization" not in server.requests[0].headers
 
 
-def test_a_server_that_is_not_there_is_exit_5(tmp_path: Path) -> None:
+def test_unreachable_server_is_exit_5(tmp_path: Path) -> None:
     ended = lock("http://127.0.0.1:9", tmp_path)
 
     assert ended.code == 5
     assert "http://127.0.0.1:9 does not answer" in ended.document["error"]["message"]
 
 
-def test_what_a_server_cannot_do_is_refused_while_one_is_named(
+def test_local_only_command_is_refused_while_a_server_is_set(
     server: Server, tmp_path: Path
 ) -> None:
     (tmp_path / "registry").mkdir()
@@ -211,7 +209,7 @@ def test_what_a_server_cannot_do_is_refused_while_one_is_named(
     assert "unset FLOE_SERVER to run it here" in ended.err
 
 
-def test_what_is_done_here_loads_no_client(tmp_path: Path) -> None:
+def test_local_command_does_not_load_the_client(tmp_path: Path) -> None:
     oci_layout.write(tmp_path / "registry", image(), "v1.0.0-dev")
     Floe.on("oci-layout:./registry", tmp_path)
     code = (

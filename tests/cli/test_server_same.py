@@ -1,4 +1,4 @@
-"""Through a server every command answers as it does here: same text, same JSON, same exit code."""
+"""Every command answers the same through a server: same text, JSON and exit code."""
 
 import json
 import re
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.requirement("FR-031"), pytest.mark.timeout(600)]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 JSON = ("--output", "json")
 ALLOWED = ("--allow-older", "--reason", "for the old line")
-# In this order: each finds what those before it left.
+# The order matters: each command uses the results of earlier ones.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "dry run": ("promote", "v1.0.0", "--to", "staging", "--dry-run"),
     "dry run as JSON": ("promote", "v1.0.0", "--to", "staging", "--dry-run", *JSON),
@@ -72,7 +72,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "sync as JSON": ("sync", *JSON),
 }
 _VARYING = (
-    # Through a server a request is accepted first and carried out later.
+    # A server accepts a request first and carries it out later.
     (r'"requested_at": ?(null|"[^"]*")', "<asked>"),
     (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>"),
     (r"\bc-[0-9a-f]{8}\b", "<change>"),
@@ -91,7 +91,7 @@ _VARYING = (
 def answers(
     tmp_path_factory: pytest.TempPathFactory, registry_host: str
 ) -> Iterator[dict[str, tuple[Finished, Finished]]]:
-    """What each command says here, and on another platform just like it through its server."""
+    """Run each command locally, and on an equal platform through its server."""
     folder = tmp_path_factory.mktemp("same")
     with oidc_provider(folder) as provider:
         token = provider.id_token("bob")
@@ -111,23 +111,25 @@ def answers(
 
 
 def said(floe: Floe) -> dict[str, Finished]:
-    """All of them, one after the other."""
+    """Run all commands in order."""
     return {name: floe.run("platform", *command) for name, command in COMMANDS.items()}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_answer_is_the_same(answers: dict[str, tuple[Finished, Finished]], name: str) -> None:
+def test_answer_is_the_same_locally_and_through_a_server(
+    answers: dict[str, tuple[Finished, Finished]], name: str
+) -> None:
     local, remote = answers[name]
 
     assert remote.code == local.code
     assert alike(remote.out) == alike(local.out)
-    # How gates go is seen of changes; a dry run only says how they went.
+    # A change shows the progress of gates; a dry run only shows their results.
     if "--run-gates" not in COMMANDS[name]:
         assert alike(remote.err) == alike(local.err)
 
 
 def alike(text: str) -> str:
-    """Without what differs between any two runs, and without what only changes in flight have."""
+    """Remove differences between two runs, and fields that only open changes have."""
     with suppress(ValueError):
         text = json.dumps(_plain(json.loads(text)), indent=1)
     for pattern, instead in _VARYING:

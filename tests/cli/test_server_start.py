@@ -1,4 +1,4 @@
-"""A server that starts warns about its manifest, and finishes what a dead command left."""
+"""A starting server warns about its manifest, and completes interrupted commands."""
 
 import json
 from pathlib import Path
@@ -15,14 +15,14 @@ _NAME = "org.opencontainers.image.ref.name"
 
 
 def latest(root: Path) -> str:
-    """Where `latest-staging` points."""
+    """Return the digest of `latest-staging`."""
     listed = json.loads((root / "index.json").read_text())["manifests"]
     found = [e["digest"] for e in listed if e["annotations"][_NAME] == "latest-staging"]
     return str(found[0])
 
 
 @pytest.mark.requirement("NFR-004")
-def test_latest_follows_what_is_committed_once_a_server_is_there(tmp_path: Path) -> None:
+def test_starting_server_moves_latest_to_the_committed_version(tmp_path: Path) -> None:
     root, old, new = tmp_path / "registry", image(b"old"), image(b"new")
     write_manifest(tmp_path, "oci-layout:./registry", "https://id.example.com")
     for version, artifact in (("v1.0.0", old), ("v2.0.0", new)):
@@ -36,7 +36,7 @@ def test_latest_follows_what_is_committed_once_a_server_is_there(tmp_path: Path)
     assert followed
 
 
-def test_a_server_shows_the_warnings_about_its_manifest_when_it_starts(tmp_path: Path) -> None:
+def test_starting_server_shows_warnings_about_its_manifest(tmp_path: Path) -> None:
     write_manifest(tmp_path, "oci-layout:./registry", "https://id.example.com")
     oci_layout.write(tmp_path / "registry", image(), "v1.0.0-dev")
     wanted = "WARNING: identity.oidc admits every token of https://id.example.com: "

@@ -1,4 +1,4 @@
-"""The status through a server is the status here, and says when it was read if it is old."""
+"""The status through a server equals the local one, and shows its age if it is old."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ STATUS = ("platform", "status")
 
 @dataclass(frozen=True)
 class Platform:
-    """One platform, asked in its own directory and through its server."""
+    """One platform, used in its own directory and through its server."""
 
     registry: Path
     here: Floe
@@ -56,7 +56,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         ("--env", "staging", "--history", "3"),
     ],
 )
-def test_the_status_is_the_same_here_and_through_a_server(
+def test_status_is_the_same_locally_and_through_a_server(
     platform: Platform, options: tuple[str, ...]
 ) -> None:
     here, remote = platform.here.run(*STATUS, *options), platform.remote.run(*STATUS, *options)
@@ -68,7 +68,7 @@ def test_the_status_is_the_same_here_and_through_a_server(
         assert (staging["locked"], staging["drifted"], len(prod["pending"])) == (True, True, 1)
 
 
-def test_a_status_that_is_old_says_what_was_read_and_when(platform: Platform) -> None:
+def test_old_status_shows_the_last_known_state_and_its_time(platform: Platform) -> None:
     away = platform.registry.with_name("away")
     platform.remote.run(*STATUS)
     platform.registry.rename(away)

@@ -1,4 +1,4 @@
-"""CI asks and waits, people decide: a change followed through a server until it ends."""
+"""CI requests and waits, people decide: a client follows a change until it ends."""
 
 import json
 import signal
@@ -24,14 +24,14 @@ from tests.scenarios.commands import Finished, Floe, finish
 
 pytestmark = [pytest.mark.requirement("WB-002"), pytest.mark.timeout(300)]
 PROD = ("platform", "promote", "v1.0.0", "--to", "prod")
-# For clocks that differ, tokens are believed for a minute more.
+# Tokens are accepted for one more minute, since clocks differ.
 LEEWAY_SECONDS = 60
 WAITING = ("--wait", "3m", "--output", "json")
 
 
 @dataclass(frozen=True)
 class Team:
-    """A platform in `place` with v1.0.0 in staging; Bob asks for prod, Alice decides."""
+    """A platform in `place` with v1.0.0 in staging; Bob requests prod, Alice decides."""
 
     folder: Path
     provider: OidcProvider
@@ -41,14 +41,14 @@ class Team:
         return self.folder / "platform"
 
     def bob(self, server: Serving, token: str | None = None) -> Floe:
-        """A CI job: no manifest, no registry, only the server and a token."""
+        """A CI job without manifest or registry access, with only the server and a token."""
         return server.client(self.folder / "ci", token or self.provider.id_token("bob"))
 
     def alice(self, server: Serving) -> Floe:
         return server.client(self.folder / "desk", self.provider.id_token("alice"))
 
     def token(self, seconds: int) -> str:
-        """Of Bob, for `seconds` from now."""
+        """Return Bob's token, valid for `seconds`."""
         now = int(time.time())
         bob = {"sub": "bob", "email": "bob@acme.com", "email_verified": True}
         groups = {"groups": ["developers"], "iat": now - 600, "nbf": now - 600}
@@ -76,7 +76,7 @@ def team(tmp_path: Path, provider: OidcProvider) -> Team:
 
 
 def waiting_change(alice: Floe) -> str:
-    """The change that waits for approval, once it does."""
+    """Return the change once it waits for approval."""
 
     def look() -> str | None:
         found = alice.run("platform", "changes", "--output", "json").document
@@ -119,13 +119,13 @@ def test_waiting_ends_with_a_click_in_slack(team: Team) -> None:
 
 
 def asked_in(slack: FakeSlack) -> str | None:
-    """The change whose message asks for approval."""
+    """Return the change whose message asks for approval."""
     ids = [m["blocks"][0].get("block_id", "") for m in list(slack.messages) if m.get("blocks")]
     return next((found.removesuffix(":ask") for found in ids if found.endswith(":ask")), None)
 
 
 def click(server: Serving, slack: FakeSlack, change: str) -> httpx.Response:
-    """Alice presses Approve, as Slack signs and sends it."""
+    """Press Approve as Alice, signed and sent as Slack does."""
     body = urlencode({"payload": json.dumps(click_body("floe_approve", change, ALICE))})
     body = body.replace("RESPONSES", slack.url.removesuffix("/api/") + "/response")
     at = str(int(time.time()))
@@ -138,7 +138,7 @@ def click(server: Serving, slack: FakeSlack, change: str) -> httpx.Response:
     return httpx.post(f"{server.url}/slack/events", content=body, headers=headers)
 
 
-def test_who_decides_through_a_server_ends_whoever_waits(team: Team) -> None:
+def test_decision_through_a_server_ends_waiting_commands(team: Team) -> None:
     with serving(team.place) as server:
         job = team.bob(server).start(*PROD, *WAITING)
         change = waiting_change(team.alice(server))
@@ -154,7 +154,7 @@ def test_who_decides_through_a_server_ends_whoever_waits(team: Team) -> None:
     assert "not on a Friday" in ended.document["error"]["message"]
 
 
-def test_without_waiting_the_answer_is_exit_14_and_the_change_can_be_taken_back(team: Team) -> None:
+def test_request_without_wait_is_exit_14_and_can_be_cancelled(team: Team) -> None:
     with serving(team.place) as server:
         bob = team.bob(server)
         asked = bob.run(*PROD, "--output", "json")
@@ -171,9 +171,9 @@ def test_without_waiting_the_answer_is_exit_14_and_the_change_can_be_taken_back(
     assert [(c["change_id"], c["state"]) for c in shown] == [(change, "cancelled")]
 
 
-def test_a_token_may_end_while_its_holder_waits(team: Team) -> None:
-    """Those of CI hold for minutes, and people decide in hours."""
-    # Where people sign in, nobody reads a change without showing something.
+def test_token_may_expire_while_its_holder_waits(team: Team) -> None:
+    """Test with a short token: those of CI are valid for minutes, and people decide in hours."""
+    # Where people sign in, every read of a change needs credentials.
     with (team.place / "manifest.yaml").open("a") as manifest:
         manifest.write("web: {auth: {mode: proxy}}\n")
     with serving(team.place) as server:
@@ -206,7 +206,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_change(team: Team) -> None:
     assert approved.code == 0
 
 
-def test_a_server_that_starts_again_is_waited_for(team: Team) -> None:
+def test_client_waits_for_a_restarting_server(team: Team) -> None:
     with serving(team.place) as first:
         job = team.bob(first).start(*PROD, *WAITING)
         change = waiting_change(team.alice(first))
@@ -219,7 +219,7 @@ def test_a_server_that_starts_again_is_waited_for(team: Team) -> None:
     assert (ended.code, ended.document["outcome"]) == (0, "promoted")
 
 
-def test_a_server_that_is_gone_ends_the_waiting_with_exit_5(team: Team) -> None:
+def test_lost_server_ends_the_waiting_with_exit_5(team: Team) -> None:
     with serving(team.place) as server:
         job = team.bob(server).start(*PROD, *WAITING)
         change = waiting_change(team.alice(server))
@@ -233,7 +233,7 @@ def test_a_server_that_is_gone_ends_the_waiting_with_exit_5(team: Team) -> None:
 
 
 class Between(FakeServer):
-    """Hands every request on to `url`, and can lose the answers."""
+    """Forwards every request to `url`, and can drop the answers."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -247,7 +247,7 @@ class Between(FakeServer):
         return Reply(answer.status_code, answer.content, headers)
 
 
-def test_a_request_whose_answer_was_lost_makes_one_change(team: Team) -> None:
+def test_request_with_a_lost_answer_creates_one_change(team: Team) -> None:
     with serving(team.place) as server, Between(server.url) as between:
         between.script("POST", "/promotions", Cut.AFTER, Cut.AFTER)
         job = Floe(
@@ -262,7 +262,7 @@ def test_a_request_whose_answer_was_lost_makes_one_change(team: Team) -> None:
     assert [c["change_id"] for c in shown] == [asked.document["change_id"]]
 
 
-def test_gates_are_told_of_as_they_go(team: Team) -> None:
+def test_gate_progress_is_shown(team: Team) -> None:
     oci_layout.write(team.place / "registry", image(b"two"), "v2.0.0-dev")
     with serving(team.place) as server:
         ended = team.bob(server).promote("v2.0.0", "staging")

@@ -1,4 +1,4 @@
-"""What a command loads: a promotion starts soon because it does not bring along what it leaves."""
+"""The imports of a command: a promotion starts fast because it loads only what it needs."""
 
 import os
 import re
@@ -29,7 +29,7 @@ _IMPORT = re.compile(r"^import time: +\d+ \| +\d+ \| +(\w+)", re.MULTILINE)
 
 
 def loaded_by(folder: Path, *arguments: str) -> set[str]:
-    """What the command imports of all that is installed, by name of its package."""
+    """Return the installed packages that the command imports."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "from cli.main import main; main()", *arguments],
         cwd=folder,
@@ -40,12 +40,12 @@ def loaded_by(folder: Path, *arguments: str) -> set[str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    # Python itself loads what setuptools has left in its site directory.
+    # Python itself loads the remains of setuptools in its site directory.
     installed = {*packages_distributions(), *OURS} - {"_distutils_hack"}
     return set(_IMPORT.findall(done.stderr)) & installed
 
 
-def test_a_promotion_loads_nothing_it_does_not_use(place: Place, tmp_path: Path) -> None:
+def test_promotion_loads_no_unused_packages(place: Place, tmp_path: Path) -> None:
     place.push(image(), "v1.0.0-dev")
     reference = place.registry.reference
     uri = f"oci-layout:{reference}" if Path(reference).is_dir() else f"oci://{reference}"
@@ -58,7 +58,7 @@ def test_a_promotion_loads_nothing_it_does_not_use(place: Place, tmp_path: Path)
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("platform", "--help")])
-def test_help_loads_nothing_but_click(arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_help_loads_only_click(arguments: tuple[str, ...], tmp_path: Path) -> None:
     loaded = loaded_by(tmp_path, *arguments)
 
     assert loaded - {"engine"} == {"cli", "click"}

@@ -1,4 +1,4 @@
-"""One broken ledger costs one row of the status, and one environment is read alone."""
+"""A broken ledger affects one row of the status, and one environment can be read alone."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def floe(tmp_path: Path) -> Floe:
     return platform
 
 
-def test_a_broken_ledger_costs_one_row(floe: Floe) -> None:
+def test_broken_ledger_affects_one_row(floe: Floe) -> None:
     shown, told = floe.run("platform", "status"), floe.run("platform", "status", *JSON)
 
     assert (shown.code, told.code) == (0, 0), shown.err
@@ -39,7 +39,7 @@ def test_a_broken_ledger_costs_one_row(floe: Floe) -> None:
     assert "nothing promoted yet" not in row(shown.out, "staging")
 
 
-def test_the_asked_environment_is_readable_whatever_happened_to_another(floe: Floe) -> None:
+def test_requested_environment_is_readable_while_another_is_broken(floe: Floe) -> None:
     told = floe.run("platform", "status", "--env", "prod", "--history", "5", *JSON)
 
     assert told.code == 0
@@ -47,7 +47,7 @@ def test_the_asked_environment_is_readable_whatever_happened_to_another(floe: Fl
     assert len(told.document[0]["history"]) == 2
 
 
-def test_the_asked_environment_that_is_broken_is_shown_and_ends_with_5(floe: Floe) -> None:
+def test_requested_broken_environment_is_shown_with_exit_5(floe: Floe) -> None:
     arguments = ("platform", "status", "--env", "staging", "--history", "5")
     shown, told = floe.run(*arguments), floe.run(*arguments, *JSON)
 
@@ -57,7 +57,7 @@ def test_the_asked_environment_that_is_broken_is_shown_and_ends_with_5(floe: Flo
     assert "error: The ledger of 'staging'" in shown.out
 
 
-def test_the_history_has_its_number_of_records_per_environment(tmp_path: Path) -> None:
+def test_history_limit_applies_per_environment(tmp_path: Path) -> None:
     for version in ("v1.0.0", "v1.1.0"):
         oci_layout.write(tmp_path / "registry", image(version.encode()), f"{version}-dev")
     floe = Floe.on(LAYOUT, tmp_path)
@@ -77,7 +77,7 @@ def test_the_history_has_its_number_of_records_per_environment(tmp_path: Path) -
     assert shown.out.count("promotion ") == 2
 
 
-def test_the_status_of_one_environment_reads_no_other(tmp_path: Path) -> None:
+def test_status_of_one_environment_reads_no_other(tmp_path: Path) -> None:
     with FakeRegistry() as fake:
         fake.hold("acme/platform", image(), "v1.0.0-dev")
         floe = Floe.on(f"oci://{fake.host}/acme/platform", tmp_path, UNGATED)
@@ -97,7 +97,7 @@ def row(text: str, environment: str) -> str:
     return next(line for line in text.splitlines() if environment in line)
 
 
-def test_the_first_environment_shows_the_newest_version_the_build_published(
+def test_first_environment_shows_the_newest_published_version(
     tmp_path: Path,
 ) -> None:
     for version in ("v1.9.0", "v1.10.0", "v1.10.0-rc.1"):

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, left by their reader, or of few characters."""
+"""Standard streams that are closed, full, abandoned by their reader, or of a small charset."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def started(folder: Path, shell: str, *arguments: str, **environ: str) -> tuple[int, str, str]:
-    """`floe` with its streams as `shell` redirects them: exit code, stdout and stderr."""
+    """Run `floe` with the redirections of `shell`: exit code, stdout and stderr."""
     program = f'exec "{sys.executable}" -c "from cli.main import main; main()" "$@" {shell}'
     done = subprocess.run(
         ["bash", "-c", program, "floe", *arguments],
@@ -55,7 +55,7 @@ def started(folder: Path, shell: str, *arguments: str, **environ: str) -> tuple[
         (USAGE, 2),
     ],
 )
-def test_an_answer_that_does_not_fit_on_the_disk_is_said_not_to(
+def test_answer_that_does_not_fit_on_the_disk_is_an_error(
     folder: Path, arguments: tuple[str, ...], code: int
 ) -> None:
     ended, _, err = started(folder, ">/dev/full", *arguments)
@@ -76,7 +76,7 @@ def test_closed_streams_change_no_exit_code(
 
 
 @pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full", "left"])
-def test_a_promotion_is_carried_out_though_nobody_can_be_told_how_far_it_is(
+def test_promotion_is_carried_out_without_a_reader_of_its_progress(
     folder: Path, stderr: str
 ) -> None:
     arguments = ("platform", "promote", "v1.0.0", "--to", "staging", "--output", "json")
@@ -92,7 +92,7 @@ def test_a_promotion_is_carried_out_though_nobody_can_be_told_how_far_it_is(
 
 
 def left_by_its_reader(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    """With a pipe as stderr that nobody reads any more."""
+    """Run with a stderr pipe that has lost its reader."""
     reading, writing = os.pipe()
     os.close(reading)
     with closing(os.fdopen(writing, "w")):
@@ -100,7 +100,7 @@ def left_by_its_reader(folder: Path, *arguments: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(STATUS, {0, 1}), (REFUSED, {2}), (USAGE, {2})])
-def test_a_reader_who_goes_is_no_error_to_speak_of(
+def test_reader_that_leaves_causes_no_error_message(
     folder: Path, arguments: tuple[str, ...], code: set[int]
 ) -> None:
     ended, _, err = started(folder, "2>&1 | true; exit ${PIPESTATUS[0]}", *arguments)
@@ -110,7 +110,7 @@ def test_a_reader_who_goes_is_no_error_to_speak_of(
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_json_is_whole_in_every_encoding(folder: Path, encoding: str) -> None:
+def test_json_is_complete_in_every_encoding(folder: Path, encoding: str) -> None:
     named = "→😀é"
 
     ended, out, err = started(
@@ -121,7 +121,7 @@ def test_json_is_whole_in_every_encoding(folder: Path, encoding: str) -> None:
     assert json.loads(out)["error"]["details"]["environment"] == named
 
 
-def test_people_see_what_their_encoding_lacks_as_an_escape(folder: Path) -> None:
+def test_characters_missing_in_the_encoding_are_escaped(folder: Path) -> None:
     ended, out, err = started(folder, "", *STATUS, "--env", "→", PYTHONIOENCODING="latin-1")
 
     assert (ended, out) == (2, "")

@@ -16,7 +16,7 @@ RULE = "{name: small, rule: 'size(artifact.layers) > 9', message: use layers, se
 
 @pytest.mark.parametrize("output", ["table", "json"])
 @pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
-def test_a_warning_of_a_promotion_is_on_stderr_once(
+def test_promotion_warning_is_on_stderr_once(
     tmp_path: Path, output: str, dry_run: tuple[str, ...]
 ) -> None:
     oci_layout.write(tmp_path / "registry", image(), "v1.0.0-dev")
@@ -30,7 +30,7 @@ def test_a_warning_of_a_promotion_is_on_stderr_once(
         assert f"WARNING: {warning}\n" in done.err
 
 
-def test_a_warning_of_a_rollback_in_a_dry_run_is_on_stderr_once(tmp_path: Path) -> None:
+def test_rollback_dry_run_warning_is_on_stderr_once(tmp_path: Path) -> None:
     floe = Floe.on(LAYOUT, tmp_path, UNGATED)
     for version, content in (("v1.0.0", b"one"), ("v2.0.0", b"two")):
         oci_layout.write(tmp_path / "registry", image(content), f"{version}-dev")

@@ -1,4 +1,4 @@
-"""Webhooks from the command line: told once, signed, and never in the way (FR-040 … FR-044)."""
+"""Webhooks from the command line: delivered once, signed, and without delay (FR-040 … FR-044)."""
 
 import base64
 import json
@@ -36,7 +36,7 @@ def platform(folder: Path, *urls: str) -> Floe:
 
 @pytest.mark.requirement("FR-040")
 @pytest.mark.requirement("FR-042")
-def test_a_promotion_is_told_once_and_its_signature_verifies(sink, tmp_path):
+def test_promotion_is_delivered_once_with_a_valid_signature(sink, tmp_path):
     floe = platform(tmp_path, sink.url())
 
     done = floe.promote("v1.0.0", "staging").document
@@ -53,7 +53,7 @@ def test_a_promotion_is_told_once_and_its_signature_verifies(sink, tmp_path):
 
 
 @pytest.mark.requirement("FR-041")
-def test_a_rollback_is_told_with_its_reason(sink, tmp_path):
+def test_rollback_is_delivered_with_its_reason(sink, tmp_path):
     floe = platform(tmp_path, sink.url())
     floe.promote("v1.0.0", "staging")
     floe.promote("v1.0.1", "staging")
@@ -66,7 +66,7 @@ def test_a_rollback_is_told_with_its_reason(sink, tmp_path):
 
 
 @pytest.mark.requirement("FR-043")
-def test_a_sink_that_is_down_changes_nothing_and_is_told_later(sink, tmp_path):
+def test_unreachable_receiver_changes_nothing_and_is_retried_later(sink, tmp_path):
     floe = platform(tmp_path, sink.url())
     sink.always("POST", "/hook", Reply(500))
 
@@ -77,7 +77,7 @@ def test_a_sink_that_is_down_changes_nothing_and_is_told_later(sink, tmp_path):
 
 
 @pytest.mark.requirement("FR-043")
-def test_nobody_there_delays_a_command_by_no_more_than_moments(tmp_path):
+def test_silent_receiver_delays_a_command_only_briefly(tmp_path):
     floe = platform(tmp_path, "http://127.0.0.1:9/hook")
     started = time.monotonic()
 
@@ -89,7 +89,7 @@ def test_nobody_there_delays_a_command_by_no_more_than_moments(tmp_path):
 
 
 @pytest.mark.requirement("FR-044")
-def test_several_webhooks_are_told_side_by_side(sink, tmp_path):
+def test_several_webhooks_are_delivered_concurrently(sink, tmp_path):
     floe = platform(tmp_path, sink.url("/one"), sink.url("/two"), sink.url("/three"))
 
     floe.promote("v1.0.0", "staging")
@@ -97,7 +97,7 @@ def test_several_webhooks_are_told_side_by_side(sink, tmp_path):
     assert [len(sink.seen("POST", path)) for path in ("/one", "/two", "/three")] == [1, 1, 1]
 
 
-def test_a_secret_url_is_never_printed(tmp_path):
+def test_secret_url_is_never_printed(tmp_path):
     floe = platform(tmp_path, "http://127.0.0.1:9/hook?token=hunter2hunter2")
 
     ended = floe.promote("v1.0.0", "staging")
@@ -106,9 +106,9 @@ def test_a_secret_url_is_never_printed(tmp_path):
 
 
 @pytest.mark.requirement("FR-043")
-def test_what_was_given_up_is_listed_and_delivered_when_asked_for(sink, tmp_path):
+def test_failed_delivery_is_listed_and_redelivered_on_request(sink, tmp_path):
     floe = platform(tmp_path, sink.url("/hook?token=hunter2hunter2"))
-    # Refused when it is told, and once more when that is repeated.
+    # Refused on delivery, and on redelivery.
     sink.script("POST", "/hook", Reply(404), Reply(404))
     promoted = floe.promote("v1.0.0", "staging").document
     told_again = ("platform", "webhooks", "--redeliver")
@@ -134,7 +134,7 @@ def test_what_was_given_up_is_listed_and_delivered_when_asked_for(sink, tmp_path
     assert ids == {failed["id"]}
 
 
-def test_an_outbox_that_cannot_be_read_is_said(sink, tmp_path):
+def test_unreadable_outbox_is_reported(sink, tmp_path):
     floe = platform(tmp_path, sink.url())
     (tmp_path / ".floe").mkdir()
     (tmp_path / ".floe" / "outbox.db").write_bytes(b"this is no database at all, not even nearly")
