@@ -53,7 +53,7 @@ def kept_output(
     store: ChangeStore, run: str, gate: GateKind, trace_of: Callable[[str], str | None]
 ) -> bytes | None:
     """
-    What `gate` printed in a run, named by its change, its trace id or the id of its record;
+    Read the output of `gate` in a run, named by its change, its trace id or the id of its record;
     `trace_of` finds the trace id of a record. None where nothing is kept.
     """
     kept = store.output(run, gate)

@@ -39,7 +39,7 @@ class Submission:
         Add the change, or join the one that is open or known under the key.
 
         The rights of the operator are judged first: an operator without them gets a change of
-        their own, which is blocked from the start, so that nobody joins it.
+        their own, which is blocked from the start, so that no other request joins it.
         """
         change = self._change()
         found = self.runs.authorize(self.request)

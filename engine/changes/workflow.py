@@ -105,8 +105,8 @@ class Progression:
         if plan.effect is Effect.NOTHING:
             return self._done(judged.model_copy(update={"unchanged": True}), plan.committed)
         fingerprint = fingerprint_of(plan, self.configuration(change.target))
-        told = {"fingerprint": fingerprint, "warnings": (*judged.warnings, *drift)}
-        judged = judged.model_copy(update=told)
+        checked = {"fingerprint": fingerprint, "warnings": (*judged.warnings, *drift)}
+        judged = judged.model_copy(update=checked)
         if not plan.approvals_required:
             return self._move(judged, ChangeState.EXECUTING, "checked")
         return self._ask(judged, plan.approvals_required)
@@ -162,8 +162,8 @@ class Progression:
                 raise
             return self._end(change, ChangeState.FAILED, error)
         if result.error is None:
-            told = dict.fromkeys((*change.warnings, *result.warnings))
-            synced = {"warnings": tuple(told), "registry_sync": result.registry_sync}
+            warnings = dict.fromkeys((*change.warnings, *result.warnings))
+            synced = {"warnings": tuple(warnings), "registry_sync": result.registry_sync}
             return self._done(change.model_copy(update=synced), result.record)
         return self._refused(change, result)
 

@@ -127,7 +127,7 @@ def test_another_person_approves_and_the_record_says_so(team):
         "platform", "approve", change, "--reason", "looked at it", "--output", "json"
     )
 
-    assert (alone.code, "asked for" in alone.err) == (12, True)
+    assert (alone.code, "requested" in alone.err) == (12, True)
     assert (done.code, done.document["state"]) == (0, "promoted")
     history = team.bob.run("platform", "audit", "history", "--output", "json").document
     [record] = [r for r in history["records"] if r["kind"] == "promotion"]

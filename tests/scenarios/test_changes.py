@@ -63,7 +63,7 @@ def test_gates_run_once_and_not_again_when_it_is_approved(stage):
 def test_the_requester_never_approves_under_whatever_name(stage, name):
     asked = stage.ask()
 
-    with pytest.raises(AuthorizationError, match="asked for"):
+    with pytest.raises(AuthorizationError, match="requested"):
         stage.approve(asked, name)
     assert stage.changes.get(asked.id).approvals == ()
 
@@ -91,7 +91,7 @@ def test_two_of_two_must_be_two_people(place, tmp_path):
         asked = stage.ask()
 
         once = stage.approve(asked, "bob")
-        with pytest.raises(AuthorizationError, match="approved .* already"):
+        with pytest.raises(AuthorizationError, match="already approved"):
             stage.approve(asked, "bob")
         done = stage.settle(stage.approve(asked, "carol"))
 
