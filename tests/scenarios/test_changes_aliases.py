@@ -38,7 +38,7 @@ def test_the_requester_does_not_approve_under_a_name_given_since(stage: Stage) -
     asked = stage.ask(who="alice@phone")
     told_of(stage, "alice")
 
-    with pytest.raises(AuthorizationError, match="asked for"):
+    with pytest.raises(AuthorizationError, match="requested"):
         stage.approve(asked, "alice")
 
 
