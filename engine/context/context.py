@@ -153,7 +153,7 @@ class Context(Facts):
         """The artifact of the request, pinned by its digest; None for lock and unlock."""
         return None
 
-    @property
+    @Fact
     def committed_entry(self) -> LedgerEntry | None:
         """The committed entry of an earlier run of the same request, if any."""
         return None
@@ -163,7 +163,7 @@ class Context(Facts):
         """The committed record of an earlier run of the same request, if any."""
         return self.committed_entry.record if self.committed_entry else None
 
-    @property
+    @Fact
     def staged_entry(self) -> LedgerEntry | None:
         """The uncommitted entry that an interrupted run left, if any."""
         return None

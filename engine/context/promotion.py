@@ -173,7 +173,7 @@ class PromotionContext(Context):
         return Effect.NOTHING if self.latest == self.manifest.digest else Effect.COMPLETE
 
     @Fact
-    def staged(self) -> LedgerEntry | None:
+    def staged_entry(self) -> LedgerEntry | None:
         """The uncommitted entry that an interrupted run left, if any; a retry commits it."""
         if self.occupant is None or self.effect is not Effect.CHANGE:
             return None
@@ -249,13 +249,9 @@ class PromotionContext(Context):
     def artifact(self) -> Manifest | None:
         return self.manifest
 
-    @property
+    @Fact
     def committed_entry(self) -> LedgerEntry | None:
         return self.target_promotion
-
-    @property
-    def staged_entry(self) -> LedgerEntry | None:
-        return self.staged
 
     def _promotion(
         self, head: LedgerEntry | None, version: str | None = None

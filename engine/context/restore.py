@@ -60,7 +60,7 @@ class RestoreContext(Context):
         )
 
     @Fact
-    def current_entry(self) -> LedgerEntry | None:
+    def committed_entry(self) -> LedgerEntry | None:
         """The entry that brought the version that the target should run."""
         head, sequence = self.target_head, self.state.sequence
         if head is None or sequence is None:
@@ -68,7 +68,7 @@ class RestoreContext(Context):
         return self._sources.ledger.entry(head, sequence)
 
     @Fact
-    def staged(self) -> LedgerEntry | None:
+    def staged_entry(self) -> LedgerEntry | None:
         """The uncommitted entry that an interrupted run left, if any."""
         following = self.target_head.sequence + 1 if self.target_head else 1
         return self._sources.ledger.read_staged(self.target.name, following)
@@ -76,14 +76,6 @@ class RestoreContext(Context):
     @property
     def artifact(self) -> Manifest | None:
         return self.manifest
-
-    @property
-    def committed_entry(self) -> LedgerEntry | None:
-        return self.current_entry
-
-    @property
-    def staged_entry(self) -> LedgerEntry | None:
-        return self.staged
 
 
 def version_of(

@@ -101,7 +101,7 @@ class RollbackContext(Context):
         return Effect.NOTHING if self.latest == self.manifest.digest else Effect.COMPLETE
 
     @Fact
-    def current_entry(self) -> LedgerEntry | None:
+    def committed_entry(self) -> LedgerEntry | None:
         """The entry that brought this version, if the target runs it."""
         head, sequence = self.target_head, self.state.sequence
         if head is None or sequence is None or not self.current:
@@ -109,7 +109,7 @@ class RollbackContext(Context):
         return self._sources.ledger.entry(head, sequence)
 
     @Fact
-    def staged(self) -> LedgerEntry | None:
+    def staged_entry(self) -> LedgerEntry | None:
         """The uncommitted entry that an interrupted run left, if any."""
         following = self.target_head.sequence + 1 if self.target_head else 1
         return self._sources.ledger.read_staged(self.target.name, following)
@@ -154,14 +154,6 @@ class RollbackContext(Context):
     @property
     def artifact(self) -> Manifest | None:
         return self.manifest
-
-    @property
-    def committed_entry(self) -> LedgerEntry | None:
-        return self.current_entry
-
-    @property
-    def staged_entry(self) -> LedgerEntry | None:
-        return self.staged
 
     def _fetch_recorded(self) -> Manifest:
         """Fetch an artifact whose tag is missing, by the digest in its record."""

@@ -134,7 +134,8 @@ class Operation(Protocol[R, C]):
 
     @property
     def _facts(self) -> tuple[Fact[Any], ...]:
-        return (Context.target_head, Context.effect, *self.facts)
+        entries = (Context.committed_entry, Context.staged_entry)
+        return (Context.target_head, Context.effect, *self.facts, *entries)
 
     def _add_consequences(self, plan: Plan, context: C) -> Plan:
         found = self.consequences(context)

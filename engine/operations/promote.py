@@ -39,7 +39,7 @@ class Promote(Operation[PromotionRequest, PromotionContext]):
     )
     evidence = (signature, policy_compliance, gates)
     listed = (signature, policy_compliance, listed_gates)
-    facts = (PromotionContext.staged, PromotionContext.impact)
+    facts = (PromotionContext.impact,)
     run_fields = frozenset(
         {
             "promotion_id",

@@ -22,8 +22,6 @@ class Restore(Operation[RestoreRequest, RestoreContext]):
         RestoreContext.manifest,
         RestoreContext.latest,
         RestoreContext.found_version,
-        RestoreContext.current_entry,
-        RestoreContext.staged,
     )
     run_fields = frozenset({"restore_id", "restored_at", "trace_id"})
 

@@ -23,8 +23,6 @@ class Rollback(Operation[RollbackRequest, RollbackContext]):
     evidence = (signature,)
     listed = (signature,)
     facts = (
-        RollbackContext.staged,
-        RollbackContext.current_entry,
         RollbackContext.rollback_tag,
         RollbackContext.impact,
     )
