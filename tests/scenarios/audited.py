@@ -1,4 +1,4 @@
-"""Ledgers to audit, and how what was found is told apart."""
+"""Ledgers for audit tests, and short names of findings."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from tests.scenarios.engines import ALICE, TRACE_ID, Told, promote
 
 
 def promotions(place: Place, engine: Engine, last: int = 5, first: int = 1) -> None:
-    """v1.0.<first> to v1.0.<last> come from the build and are promoted to staging, one by one."""
+    """Build v1.0.<first> to v1.0.<last> and promote each to staging."""
     for number in range(first, last + 1):
         place.push(image(f"artifact {number}".encode()), f"v1.0.{number}-dev")
         assert promote(engine, f"v1.0.{number}", "staging").outcome is Ending.PROMOTED
@@ -35,12 +35,12 @@ def audit(engine: Engine, environment: str = "staging") -> EnvironmentAudit:
 
 
 def stranger_audit(engine: Engine, environment: str = "staging") -> EnvironmentAudit:
-    """The same by somebody who never saw these ledgers before."""
+    """Audit without known heads, as a new client."""
     return audit(replace(engine, heads=InMemoryHeads()), environment)
 
 
 def named(remarks: Iterable[Remark]) -> list[tuple[str, int | str | None]]:
-    """Each remark by its kind and its tag, else its place."""
+    """Return the kind of each remark with its tag, or else its place."""
     return [(remark.kind.value, remark.tag or remark.sequence) for remark in remarks]
 
 

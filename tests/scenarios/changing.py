@@ -1,4 +1,4 @@
-"""A platform whose staging needs somebody else's approval, for tests of changes in flight."""
+"""A platform whose staging needs an approval, for tests of open changes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ APPROVERS = "release-managers"
 
 @dataclass
 class Members:
-    """`identity` of the manifest, which somebody may edit while changes wait."""
+    """The section `identity` of a manifest that may be edited while changes wait."""
 
     directory: Directory
 
@@ -58,7 +58,7 @@ class Rules:
 
 @dataclass
 class Stage:
-    """A platform and what tests turn while it runs."""
+    """A platform, with the settings that tests change while it runs."""
 
     platform: Platform
     place: Place
@@ -76,7 +76,7 @@ class Stage:
         return self.platform.changes
 
     def ask(self, version: str = "v1.0.0", target: str = "staging", who: str = "alice") -> Change:
-        """Submit and check."""
+        """Submit and check a change."""
         request = promotion(self.engine, version, target, self.members.operator(who))
         return self.settle(self.changes.submit(request, "cli"))
 
@@ -96,7 +96,7 @@ class Stage:
 def guarded(
     required: int = 1, groups: frozenset[str] | None = frozenset({APPROVERS})
 ) -> Environment:
-    """Staging with approvals: whoever is in `developers` asks, `groups` approve."""
+    """Staging with approvals: members of `developers` request, `groups` approve."""
     return Environment(
         "staging",
         gates=(gate("true"),),
@@ -120,9 +120,9 @@ def stage_on(
     path: PromotionPath | None = None,
     pace: Pace | None = None,
 ) -> Iterator[Stage]:
-    """
-    The stage on `place`; its store lies in `folder/state`. With a `pace` its worker is used, and
-    time is real: claims run out by it.
+    """The stage on `place`, with its store in `folder/state`.
+
+    With a `pace` its worker runs in real time, and claims expire after it.
     """
     clock, members, rules = TickingClock(), Members(DIRECTORY), Rules()
     real = SystemClock() if pace else clock
@@ -141,7 +141,7 @@ def stage_on(
 
 
 def until(done: Callable[[], bool], seconds: float = 60) -> bool:
-    """Whether `done` came true in time."""
+    """Return whether `done` became true in time."""
     deadline = time.monotonic() + seconds
     while not done() and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""`floe` as a process of its own, in a folder with its manifest.yaml."""
+"""`floe` as a separate process, in a folder with its manifest.yaml."""
 
 import json
 import os
@@ -23,7 +23,7 @@ UNGATED = "{environments: [{name: dev}, {name: staging}, {name: prod}]}"
 
 @dataclass(frozen=True)
 class Finished:
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -31,20 +31,20 @@ class Finished:
 
     @property
     def document(self) -> Any:
-        """Its standard output: one JSON document, or json.JSONDecodeError."""
+        """Return standard output, which is one JSON document; json.JSONDecodeError otherwise."""
         return json.loads(self.out)
 
 
 @dataclass(frozen=True)
 class Floe:
-    """Commands are given in `folder`; `environ` goes on top of what is inherited."""
+    """Runs commands in `folder`, with `environ` added to the inherited environment."""
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def on(cls, uri: str, folder: Path, promotion: str = UNGATED, **environ: str) -> "Floe":
-        """A platform whose registry is `uri`, its `artifacts.promotion` as YAML in one line."""
+        """A platform with the registry `uri` and `artifacts.promotion` as YAML on one line."""
         (folder / "manifest.yaml").write_text(_MANIFEST % (uri, promotion))
         return cls(folder, environ)
 
@@ -65,7 +65,7 @@ class Floe:
         return finish(self.start(*arguments))
 
     def run_at_terminal(self, typed: str, *arguments: str) -> Finished:
-        """A run whose questions are answered with `typed`; `err` is what the terminal showed."""
+        """Run at a terminal and answer prompts with `typed`; `err` is the terminal's output."""
         ours, theirs = pty.openpty()
         process = self.start(*arguments, stdin=theirs, stderr=theirs)
         os.close(theirs)
@@ -82,5 +82,5 @@ class Floe:
 def finish(process: "subprocess.Popen[bytes]") -> Finished:
     with process:
         out, err = process.communicate(timeout=120)
-    # Decoded here: as text, a carriage return would be read as a new line.
+    # Decoded here, since text mode would turn a carriage return into a newline.
     return Finished(process.returncode, out.decode(), (err or b"").decode())

@@ -1,4 +1,4 @@
-"""What scenarios share: an engine on every kind of registry in turn, and somebody to distrust."""
+"""Fixtures of the scenarios: an engine on each kind of registry, and a tampering client."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,21 +19,21 @@ from tests.scenarios.tampering import Hand
 
 @pytest.fixture
 def engine(place: Place, tmp_path: Path) -> Iterator[Engine]:
-    """On `place`, along dev -> staging -> prod without rules."""
+    """An engine on `place`, with the path dev -> staging -> prod and no rules."""
     with engine_on(place.registry, tmp_path) as built:
         yield built
 
 
 @pytest.fixture
 def hand(place: Place, engine: Engine) -> Hand:
-    """Somebody who may write to a registry with five promotions to staging."""
+    """A client with write access to a registry with five promotions to staging."""
     promotions(place, engine)
     return Hand(place)
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Place:
-    """For what no registry server lets anybody do."""
+    """A layout, for changes that no registry server allows."""
     root = tmp_path / "registry"
     registry = LayoutRegistry.create(root)
     return Place(registry, lambda artifact, tag: oci_layout.write(root, artifact, tag))
@@ -41,6 +41,6 @@ def layout(tmp_path: Path) -> Place:
 
 @pytest.fixture
 def held(fake: FakeRegistry) -> FakeRegistry:
-    """A registry that asks nobody who they are, with v1.0.0 in it."""
+    """A registry without authentication, with v1.0.0 in it."""
     fake.hold(REPOSITORY, image(), "v1.0.0")
     return fake

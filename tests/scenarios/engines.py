@@ -30,7 +30,7 @@ NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 
 def person(name: str, *groups: str, verified: bool = True) -> Operator:
-    """Somebody known by an e-mail address, or nobody but a name."""
+    """A person known by an e-mail address, or an unverified name."""
     return Operator(
         name=name,
         id=f"oidc:https://id.example.com#{name}",
@@ -47,7 +47,7 @@ BOB = person("bob@acme.com")
 
 @dataclass
 class TickingClock:
-    """Implements `engine.ports.Clock`: a second passes whenever somebody looks."""
+    """Implements `engine.ports.Clock`: each reading is a second later."""
 
     time: datetime = NOON
 
@@ -58,7 +58,7 @@ class TickingClock:
 
 @dataclass
 class Told:
-    """Implements `engine.ports.Progress`: remembers what it was told."""
+    """Implements `engine.ports.Progress`: collects the notifications."""
 
     steps: list[str] = field(default_factory=list)
     started: list[GateKind] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Told:
 
 
 def path_of(*environments: str | Environment) -> PromotionPath:
-    """A path of environments, those given by name alone without any rule."""
+    """Return a path of environments; those given only by name have no rules."""
     return PromotionPath(tuple(Environment(e) if isinstance(e, str) else e for e in environments))
 
 
@@ -89,7 +89,7 @@ DEFAULT_PATH = path_of("dev", "staging", "prod")
 
 
 def gate(*argv: str, kind: GateKind = GateKind.TESTS, env: tuple[str, ...] = ()) -> Gate:
-    """A gate that runs `argv`, in the directory of the engine."""
+    """Return a gate that runs `argv` in the engine's directory."""
     return Gate(kind, argv, timeout_seconds=30, env=env)
 
 
@@ -105,7 +105,7 @@ def engine_on(
     lease_seconds: float = 60,
     rights: Rights | None = None,
 ) -> Iterator[Engine]:
-    """The engine on `registry`; gates run in `folder`, leases lie in `folder/leases`."""
+    """An engine on `registry`; gates run in `folder`, leases are in `folder/leases`."""
     with ThreadPoolExecutor(16) as pool:
         yield Engine(
             path=path,
@@ -130,7 +130,7 @@ def promotion(
     trace_id: str = TRACE_ID,
     overrides: Overrides = NO_OVERRIDES,
 ) -> PromotionRequest:
-    """What a face makes of these words."""
+    """Parse the arguments into a request, as an interface does."""
     return parse_promotion_request(
         engine.path, version, source, target, operator, trace_id, overrides
     )
@@ -143,6 +143,6 @@ def promote(
     operator: Operator = ALICE,
     overrides: Overrides = NO_OVERRIDES,
 ) -> Result:
-    """Plan and execute at once."""
+    """Plan and execute a promotion."""
     asked = promotion(engine, version, target, operator, overrides=overrides)
     return engine.run(asked, Told())

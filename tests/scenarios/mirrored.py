@@ -24,7 +24,7 @@ Target = DistributionRegistry | Path
 def mirrored_engine(
     registry: Registry, folder: Path, *targets: Target, path: PromotionPath = DEFAULT_PATH
 ) -> Iterator[Engine]:
-    """The engine on `registry` whose secondaries are `targets`."""
+    """An engine on `registry` with the secondaries `targets`."""
     with engine_on(registry, folder, path) as engine:
         yield with_mirrors(engine, folder, *(mirror_to(registry, target) for target in targets))
 
@@ -38,11 +38,11 @@ def with_mirrors(engine: Engine, folder: Path, *mirrors: Mirror) -> Engine:
 
 
 def outcomes(result: Result) -> list[tuple[str, str]]:
-    """Registry and status of each, as the result says it."""
+    """Return registry and status of each secondary in the result."""
     return [(each.registry, each.status) for each in result.registry_sync]
 
 
 def recorded(result: Result) -> list[tuple[str, str]]:
-    """The same as the record says it."""
+    """Return registry and status of each secondary in the record."""
     assert isinstance(result.record, PromotionRecord | RollbackRecord)
     return [(each.registry, each.status) for each in result.record.registry_sync]

@@ -1,4 +1,4 @@
-"""An engine on a registry that fails when told to."""
+"""An engine on a registry with scripted failures."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ SOON = (0.01, 0.02, 0.04)
 
 @dataclass(frozen=True)
 class Shaky:
-    """`fake` decides what the `engine`, and whoever pushes into `place`, gets to see."""
+    """`fake` scripts the registry that `engine` and pushes into `place` use."""
 
     fake: FakeRegistry
     place: Place
@@ -38,7 +38,7 @@ def shaky_engine(
     path: PromotionPath = DEFAULT_PATH,
     clock: Clock | None = None,
 ) -> Iterator[Shaky]:
-    """Repeats a request soon, so that a test of many failures does not take minutes."""
+    """Retry quickly, so that a test of many failures does not take minutes."""
     registry = open_registry(
         fake.host,
         REPOSITORY,

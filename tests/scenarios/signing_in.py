@@ -1,4 +1,4 @@
-"""Commands on registries that ask who gives them."""
+"""Commands on registries that require authentication."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ FREE = "{environments: [{name: dev}, {name: prod}]}"
 
 
 def login(folder: Path, host: str, user: str, password: str) -> str:
-    """A docker configuration with these credentials; its folder."""
+    """Write a docker configuration with these credentials, and return its folder."""
     auth = base64.b64encode(f"{user}:{password}".encode()).decode()
     target = folder / "docker"
     target.mkdir(exist_ok=True)
@@ -39,7 +39,7 @@ def command(folder: Path, uri: str, promotion: str = FREE, rest: str = "", **env
 
 
 def operator_of(floe: Floe, result: Finished) -> tuple[str, str, bool]:
-    """Name, id and whether verified, as the record of a finished promotion says."""
+    """Return name, ID and verification of the operator in a finished promotion's record."""
     assert result.code == 0, result.err
     shown = floe.run("platform", "status", "--env", "dev", "--history", "1", "--output", "json")
     record = shown.document[0]["history"][0]
@@ -48,7 +48,7 @@ def operator_of(floe: Floe, result: Finished) -> tuple[str, str, bool]:
 
 @contextmanager
 def guarded_registry(folder: Path) -> Iterator[docker.DockerRegistry]:
-    """A real registry that only lets alice in, with v1.0.0 in it."""
+    """A real registry that admits only alice, with v1.0.0 in it."""
     with docker.docker_registry(folder, htpasswd=True) as registry:
         credentials = f"{docker.USER}:{docker.PASSWORD}"
         skopeo.push(registry.host, REPOSITORY, image(), "v1.0.0", credentials)

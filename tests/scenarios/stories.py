@@ -1,4 +1,4 @@
-"""A platform on a real registry, and command lines typed as a page spells them."""
+"""A platform on a real registry, and command lines as documented."""
 
 import json
 import shlex
@@ -53,22 +53,22 @@ class Story:
         )
 
     def publish(self, version: str, **content: object) -> Artifact:
-        """`version` as a build leaves it: tagged for dev."""
+        """Publish `version` as a build does, with a tag of dev."""
         layer = json.dumps({"release": version, **content}).encode()
         artifact = image(layer, layer_type="application/json")
         raw.push(self.host, self.repository, artifact, f"{version}-dev")
         return artifact
 
     def type(self, line: str, token: str = "") -> Finished:
-        """Run a whole command line, as the holder of `token` if one is given."""
+        """Run a command line, as the holder of `token` if given."""
         return self._floe(token).run(*shlex.split(line)[1:])
 
     def answer(self, line: str, typed: str) -> Finished:
-        """Run a command line at a terminal, and type an answer to its question."""
+        """Run a command line at a terminal, and answer its prompt with `typed`."""
         return self._floe().run_at_terminal(f"{typed}\n", *shlex.split(line)[1:])
 
     def records(self, environment: str) -> list[dict[str, Any]]:
-        """What the ledger says, newest first."""
+        """Return the records of the ledger, newest first."""
         ended = self.type(f"floe platform audit history --env={environment} --output=json")
         found: list[dict[str, Any]] = ended.document["records"]
         return found
@@ -85,14 +85,14 @@ class Story:
 
 @dataclass(frozen=True)
 class Company:
-    """An OpenID issuer that names people of acme.com and their groups."""
+    """An OpenID issuer for people of acme.com and their groups."""
 
     issuer: str
     key: SigningKey
 
     @property
     def identity(self) -> str:
-        """The section of manifest.yaml that admits them."""
+        """Return the section of manifest.yaml that admits them."""
         rules = "audience: floe, operator_claim: email, allowed_domains: [acme.com]"
         return f'identity: {{oidc: [{{issuer: "{self.issuer}", {rules}}}]}}'
 

@@ -1,4 +1,4 @@
-"""Hands that change a registry behind our back: skopeo, plain HTTP, and an editor."""
+"""Changes to a registry outside floe: by skopeo, plain HTTP, and an editor."""
 
 import json
 import subprocess
@@ -27,13 +27,13 @@ def as_mallory(fields: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Hand:
-    """Somebody who may write to the registry of `place` and does."""
+    """A person who can write to the registry of `place`."""
 
     place: Place
 
     @property
     def root(self) -> Path | None:
-        """Where the registry is a directory."""
+        """Return the directory of a layout."""
         registry = self.place.registry
         return Path(registry.reference) if isinstance(registry, LayoutRegistry) else None
 
@@ -43,7 +43,7 @@ class Hand:
         return found
 
     def point(self, tag: str, at: str) -> None:
-        """Let `tag` be what the tag `at` is, with skopeo."""
+        """Copy the tag `at` to `tag` with skopeo."""
         kind = "oci" if self.root else "docker"
         prefix = f"{kind}:{'' if self.root else '//'}{self.place.registry.reference}"
         plain = [] if self.root else ["--src-tls-verify=false", "--dest-tls-verify=false"]
@@ -53,7 +53,7 @@ class Hand:
         assert done.returncode == 0, done.stderr.decode()
 
     def put(self, manifest: Manifest, *tags: str) -> None:
-        """Put a manifest whose blobs are there, by its raw bytes."""
+        """Put a manifest whose blobs exist, by its raw bytes."""
         for tag in tags:
             if self.root:
                 oci_layout.write(self.root, Artifact(manifest), tag)
@@ -62,7 +62,7 @@ class Hand:
                 raw.put_manifest(host, repository, manifest, tag)
 
     def edited(self, tag: str, edit: Edit) -> Manifest:
-        """The manifest of `tag` after `edit`, which is not written."""
+        """Return the manifest of `tag` after `edit`, without writing it."""
         before = self.manifest(tag)
         document = json.loads(before.content)
         edit(document)
@@ -70,13 +70,13 @@ class Hand:
         return Manifest(content, before.media_type)
 
     def record(self, tag: str) -> bytes:
-        """The record of the ledger entry of `tag`."""
+        """Return the record of the ledger entry of `tag`."""
         return self.place.registry.blob(self._record_digest(tag), 1_000_000)
 
     def rewritten(self, tag: str, edit: Edit, annotate: Edit = lambda _: None) -> Manifest:
         """
-        The ledger entry of `tag` with a record that `edit` changed and stored, and annotations
-        that `annotate` changed: an entry that can be made to fit together.
+        Return the ledger entry of `tag` with its record changed by `edit` and stored, and its
+        annotations changed by `annotate`, so the entry can be made consistent.
         """
         record = json.loads(self.record(tag))
         edit(record)
@@ -84,7 +84,7 @@ class Hand:
         return self.holding(tag, content, annotate)
 
     def holding(self, tag: str, content: bytes, annotate: Edit = lambda _: None) -> Manifest:
-        """The ledger entry of `tag` with `content`, which is stored, for its record."""
+        """Return the ledger entry of `tag` with `content`, which is stored, as its record."""
         self.place.registry.open_upload().finish(content)
 
         def renew(document: dict[str, Any]) -> None:
@@ -100,11 +100,11 @@ class Hand:
         self._remove("blobs", self._record_digest(tag))
 
     def remove_manifest(self, tag: str) -> None:
-        """Remove what `tag` points at: on a registry server its tags go too."""
+        """Remove the manifest of `tag`; a registry server also removes its tags."""
         self._remove("manifests", str(self.manifest(tag).digest))
 
     def remove_tag(self, tag: str) -> None:
-        """Only where the registry is a directory: this server has no such request."""
+        """Remove a tag from a layout; this registry server has no such request."""
         assert self.root is not None
         index = self.root / "index.json"
         document = json.loads(index.read_text())
@@ -115,7 +115,7 @@ class Hand:
         index.write_text(json.dumps(document))
 
     def overwrite(self, digest: str, content: bytes) -> None:
-        """Other bytes under a digest; only where the registry is a directory."""
+        """Replace the bytes under a digest in a layout."""
         assert self.root is not None
         self._path(digest).write_bytes(content)
 

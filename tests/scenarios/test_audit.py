@@ -1,4 +1,4 @@
-"""The audit of ledgers nobody touched, and of what only looks wrong."""
+"""Audits of intact ledgers, and of findings that are only notes."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ from tests.scenarios.tampering import Hand
 
 @pytest.mark.requirement("FR-026")
 @pytest.mark.requirement("FR-038")
-def test_a_ledger_with_records_of_every_verb_is_sound(place: Place, engine: Engine) -> None:
+def test_ledger_with_records_of_every_verb_is_sound(place: Place, engine: Engine) -> None:
     promotions(place, engine)
     engine.run(RollbackRequest(Version("v1.0.2"), "staging", ALICE, TRACE_ID, "INC-1"), Told())
     lock(engine)
@@ -44,14 +44,14 @@ def test_a_ledger_with_records_of_every_verb_is_sound(place: Place, engine: Engi
     assert report.environments[1].head == Hand(place).manifest("floe-ledger.staging.8").digest
 
 
-def test_a_repository_without_ledgers_is_sound(engine: Engine) -> None:
+def test_repository_without_ledgers_is_sound(engine: Engine) -> None:
     report = engine.verify(None, Told())
 
     assert report.sound
     assert [e.head for e in report.environments] == [None, None, None]
 
 
-def test_a_long_ledger_is_read_in_portions_that_are_told(place: Place, tmp_path: Path) -> None:
+def test_long_ledger_is_read_in_batches_with_progress(place: Place, tmp_path: Path) -> None:
     with engine_on(place.registry, tmp_path) as engine:
         for number in range(35):
             lock(engine, f"freeze {number}")
@@ -85,9 +85,7 @@ def test_records_under_another_policy_are_noted_with_their_range(
     assert "2 records (entries 1 to 2) were made under policy sha256:bbbbbbbbbbbb" in said(found)
 
 
-def test_every_edit_of_the_manifest_adds_no_line_to_the_report(
-    place: Place, tmp_path: Path
-) -> None:
+def test_manifest_edits_add_no_line_to_the_report(place: Place, tmp_path: Path) -> None:
     for number, letter in enumerate("bcd", start=1):
         other = f"sha256:{letter * 64}"
         with engine_on(place.registry, tmp_path, policy_digest=other) as before:
@@ -99,7 +97,7 @@ def test_every_edit_of_the_manifest_adds_no_line_to_the_report(
     assert "3 records (entries 1 to 3) were made under 3 other policies" in said(found)
 
 
-def test_held_strictly_another_policy_is_a_problem(place: Place, tmp_path: Path) -> None:
+def test_strict_audit_reports_another_policy_as_a_problem(place: Place, tmp_path: Path) -> None:
     with engine_on(place.registry, tmp_path, policy_digest=f"sha256:{'b' * 64}") as before:
         promotions(place, before, 1)
     with engine_on(place.registry, tmp_path) as engine:
@@ -113,7 +111,7 @@ def test_held_strictly_another_policy_is_a_problem(place: Place, tmp_path: Path)
     assert strict.environments[1].notes == ()
 
 
-def test_a_latest_tag_that_has_yet_to_follow_is_a_note(place: Place, engine: Engine) -> None:
+def test_latest_tag_that_has_yet_to_move_is_a_note(place: Place, engine: Engine) -> None:
     promotions(place, engine)
     Hand(place).point("latest-staging", at="v1.0.4-staging")
 
@@ -123,7 +121,7 @@ def test_a_latest_tag_that_has_yet_to_follow_is_a_note(place: Place, engine: Eng
     assert named(found.notes) == [("completing", "latest-staging")]
 
 
-def test_an_entry_left_by_an_interrupted_run_is_a_note(place: Place, engine: Engine) -> None:
+def test_entry_of_an_interrupted_run_is_a_note(place: Place, engine: Engine) -> None:
     promotions(place, engine, 2)
     lock(engine)
     Hand(place).point("floe-ledger.staging", at="floe-ledger.staging.2")
@@ -135,7 +133,7 @@ def test_an_entry_left_by_an_interrupted_run_is_a_note(place: Place, engine: Eng
     assert "a lock by alice@acme.com" in said(found)
 
 
-def test_a_first_entry_left_by_an_interrupted_run_is_a_note(
+def test_first_entry_of_an_interrupted_run_is_a_note(
     tmp_path: Path,
 ) -> None:
     place = Place(LayoutRegistry.create(tmp_path / "registry"), lambda artifact, tag: None)
@@ -150,7 +148,7 @@ def test_a_first_entry_left_by_an_interrupted_run_is_a_note(
     assert named(found.notes) == [("uncommitted", 1)]
 
 
-def test_an_audit_beside_promotions_finds_nothing(place: Place, engine: Engine) -> None:
+def test_audit_during_promotions_finds_nothing(place: Place, engine: Engine) -> None:
     for number in range(6):
         place.push(image(str(number).encode()), f"v1.0.{number}-dev")
     reports = []
@@ -165,7 +163,7 @@ def test_an_audit_beside_promotions_finds_nothing(place: Place, engine: Engine) 
     assert [said(report.environments[0]) for report in reports if not report.sound] == []
 
 
-def test_a_record_whose_annotations_were_shortened_is_sound(place: Place, engine: Engine) -> None:
+def test_record_with_shortened_annotations_is_sound(place: Place, engine: Engine) -> None:
     a_long_record(engine)
 
     found = audit(engine)
@@ -174,7 +172,7 @@ def test_a_record_whose_annotations_were_shortened_is_sound(place: Place, engine
     assert found.entries == 1
 
 
-def test_a_shortened_record_altered_in_a_core_field_is_found(place: Place, engine: Engine) -> None:
+def test_shortened_record_with_an_altered_core_field_is_found(place: Place, engine: Engine) -> None:
     a_long_record(engine)
     hand = Hand(place)
     forged = hand.edited(
@@ -189,12 +187,12 @@ def test_a_shortened_record_altered_in_a_core_field_is_found(place: Place, engin
     assert "differ in operator" in said(found)
 
 
-def test_an_unknown_environment_is_named(engine: Engine) -> None:
+def test_unknown_environment_is_named(engine: Engine) -> None:
     with pytest.raises(UsageError, match="'qa' is not an environment. Environments: dev, staging"):
         engine.verify("qa", Told())
 
 
-def test_a_registry_that_cannot_be_asked_is_no_finding(
+def test_unreachable_registry_is_no_finding(
     fake: FakeRegistry, tmp_path: Path, opened: Callable[..., DistributionRegistry]
 ) -> None:
     registry = opened(fake.host, timeout_seconds=2.0)
@@ -207,7 +205,7 @@ def test_a_registry_that_cannot_be_asked_is_no_finding(
 
 
 def a_long_record(engine: Engine) -> None:
-    """A committed record that has more to say than fits into annotations."""
+    """Write a committed record that exceeds the size of annotations."""
     record = a_promotion(target_environment="staging", warnings=("w" * 70_000,))
     engine.registry.open_upload().finish(record.to_bytes())
     engine.ledger.commit(engine.ledger.stage(draft_after(None, record, None)))

@@ -1,4 +1,4 @@
-"""Entries replaced, taken away or added by foreign hands are found, by name and place."""
+"""Entries that others replaced, removed or added are found, by name and place."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.scenarios.tampering import HEAD, OPERATOR, Hand, as_mallory
 pytestmark = pytest.mark.requirement("FR-026")
 
 
-def test_a_link_to_an_entry_that_does_not_exist(hand: Hand, engine: Engine) -> None:
+def test_link_to_a_missing_entry_is_found(hand: Hand, engine: Engine) -> None:
     nowhere = f"sha256:{'0' * 64}"
     links = {"dev.floe.ledger.previous": nowhere, "dev.floe.ledger.ancestors": f"4={nowhere}"}
     hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(links)), HEAD, f"{HEAD}.5")
@@ -26,7 +26,7 @@ def test_a_link_to_an_entry_that_does_not_exist(hand: Hand, engine: Engine) -> N
     assert found.entries == 1
 
 
-def test_a_link_floe_would_not_make(hand: Hand, engine: Engine) -> None:
+def test_link_list_that_does_not_follow_is_found(hand: Hand, engine: Engine) -> None:
     fourth, third = (hand.manifest(f"{HEAD}.{place}").digest for place in (4, 3))
     links = {"dev.floe.ledger.ancestors": f"4={fourth},3={third}"}
     hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(links)), HEAD, f"{HEAD}.5")
@@ -37,7 +37,7 @@ def test_a_link_floe_would_not_make(hand: Hand, engine: Engine) -> None:
     assert "its list of links does not follow" in said(found)
 
 
-def test_what_the_head_links_to_stands_against_older_links(hand: Hand, engine: Engine) -> None:
+def test_links_of_the_head_win_over_older_links(hand: Hand, engine: Engine) -> None:
     fourth, first = (hand.manifest(f"{HEAD}.{place}").digest for place in (4, 1))
     links = {"dev.floe.ledger.ancestors": f"4={fourth},2={first}"}
     hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(links)), HEAD, f"{HEAD}.5")
@@ -47,7 +47,7 @@ def test_what_the_head_links_to_stands_against_older_links(hand: Hand, engine: E
     assert named(found.problems)[:3] == [("altered", 5), ("fork", 2), ("gap", 2)]
 
 
-def test_a_skipped_entry_is_a_gap(hand: Hand, engine: Engine) -> None:
+def test_skipped_entry_is_a_gap(hand: Hand, engine: Engine) -> None:
     third = hand.manifest(f"{HEAD}.3").digest
     links = {"dev.floe.ledger.previous": str(third), "dev.floe.ledger.ancestors": f"3={third}"}
     hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(links)), HEAD, f"{HEAD}.5")
@@ -59,7 +59,7 @@ def test_a_skipped_entry_is_a_gap(hand: Hand, engine: Engine) -> None:
     assert found.entries == 4
 
 
-def test_an_entry_in_the_place_of_another_is_a_gap(hand: Hand, engine: Engine) -> None:
+def test_entry_in_place_of_another_is_a_gap(hand: Hand, engine: Engine) -> None:
     third = hand.manifest(f"{HEAD}.3").digest
     links = {"dev.floe.ledger.previous": str(third), "dev.floe.ledger.ancestors": f"4={third}"}
     hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(links)), HEAD, f"{HEAD}.5")
@@ -70,7 +70,7 @@ def test_an_entry_in_the_place_of_another_is_a_gap(hand: Hand, engine: Engine) -
     assert "Entry 4 of staging has the number 3" in said(found)
 
 
-def test_an_entry_rewritten_under_its_tag_is_a_fork(hand: Hand, engine: Engine) -> None:
+def test_entry_rewritten_under_its_tag_is_a_fork(hand: Hand, engine: Engine) -> None:
     linked = hand.manifest(f"{HEAD}.3").digest
     forged = hand.rewritten(f"{HEAD}.3", as_mallory, lambda a: a.update({OPERATOR: "mallory"}))
     hand.put(forged, f"{HEAD}.3")
@@ -85,7 +85,7 @@ def test_an_entry_rewritten_under_its_tag_is_a_fork(hand: Hand, engine: Engine) 
     assert found.entries == 5
 
 
-def test_a_replaced_entry_is_altered(hand: Hand, engine: Engine) -> None:
+def test_replaced_entry_is_altered(hand: Hand, engine: Engine) -> None:
     forged = hand.rewritten(f"{HEAD}.3", as_mallory, lambda a: a.update({OPERATOR: "mallory"}))
     hand.remove_manifest(f"{HEAD}.3")
     hand.put(forged, f"{HEAD}.3")
@@ -97,7 +97,7 @@ def test_a_replaced_entry_is_altered(hand: Hand, engine: Engine) -> None:
     assert found.entries == 4
 
 
-def test_entries_that_change_places_are_forks(hand: Hand, engine: Engine) -> None:
+def test_swapped_entries_are_forks(hand: Hand, engine: Engine) -> None:
     second, third = hand.manifest(f"{HEAD}.2"), hand.manifest(f"{HEAD}.3")
     hand.put(second, f"{HEAD}.3")
     hand.put(third, f"{HEAD}.2")
@@ -108,7 +108,7 @@ def test_entries_that_change_places_are_forks(hand: Hand, engine: Engine) -> Non
     assert found.entries == 5
 
 
-def test_two_entries_after_the_same_one_are_a_fork(hand: Hand, engine: Engine) -> None:
+def test_two_successors_of_one_entry_are_a_fork(hand: Hand, engine: Engine) -> None:
     sequence = {"dev.floe.ledger.sequence": "6", "dev.floe.state.sequence": "6"}
     forged = hand.edited(HEAD, lambda m: m["annotations"].update(sequence))
     hand.put(forged, f"{HEAD}.6")
@@ -119,7 +119,7 @@ def test_two_entries_after_the_same_one_are_a_fork(hand: Hand, engine: Engine) -
     assert "does not follow the head" in said(found)
 
 
-def test_something_else_under_the_tag_after_the_head(hand: Hand, engine: Engine) -> None:
+def test_foreign_manifest_under_the_next_tag_is_found(hand: Hand, engine: Engine) -> None:
     hand.point(f"{HEAD}.6", at="v1.0.1-dev")
 
     found = stranger_audit(engine)
@@ -128,7 +128,7 @@ def test_something_else_under_the_tag_after_the_head(hand: Hand, engine: Engine)
     assert "has no entry" in said(found)
 
 
-def test_an_entry_that_is_gone(hand: Hand, engine: Engine) -> None:
+def test_missing_entry_is_found(hand: Hand, engine: Engine) -> None:
     hand.remove_manifest(f"{HEAD}.3")
 
     found = stranger_audit(engine)
@@ -137,7 +137,7 @@ def test_an_entry_that_is_gone(hand: Hand, engine: Engine) -> None:
     assert found.entries == 4
 
 
-def test_a_lost_entry_says_what_it_leaves_without_proof(hand: Hand, engine: Engine) -> None:
+def test_lost_entry_lists_the_entries_it_leaves_unproven(hand: Hand, engine: Engine) -> None:
     hand.remove_manifest(f"{HEAD}.4")
 
     found = stranger_audit(engine)
@@ -153,7 +153,7 @@ def test_several_lost_entries_are_all_named(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    # Entry 4 with what it leaves without proof, then 3 and 1.
+    # Entry 4 with the entries it leaves unproven, then 3 and 1.
     assert named(found.problems) == [
         ("missing", 4),
         ("missing", 3),
@@ -163,7 +163,7 @@ def test_several_lost_entries_are_all_named(hand: Hand, engine: Engine) -> None:
     ]
 
 
-def test_a_head_that_is_no_entry(hand: Hand, engine: Engine) -> None:
+def test_head_that_is_no_entry_is_found(hand: Hand, engine: Engine) -> None:
     hand.point(HEAD, at="v1.0.1-dev")
 
     found = stranger_audit(engine)
@@ -173,7 +173,7 @@ def test_a_head_that_is_no_entry(hand: Hand, engine: Engine) -> None:
     assert found.entries == 0
 
 
-def test_an_entry_without_its_tag(layout: Place, tmp_path: Path) -> None:
+def test_entry_without_its_tag_is_found(layout: Place, tmp_path: Path) -> None:
     with engine_on(layout.registry, tmp_path) as engine:
         promotions(layout, engine)
         Hand(layout).remove_tag(f"{HEAD}.3")
@@ -185,7 +185,7 @@ def test_an_entry_without_its_tag(layout: Place, tmp_path: Path) -> None:
     assert found.entries == 5
 
 
-def test_a_head_without_its_tag(layout: Place, tmp_path: Path) -> None:
+def test_head_without_its_tag_is_found(layout: Place, tmp_path: Path) -> None:
     with engine_on(layout.registry, tmp_path) as engine:
         promotions(layout, engine)
         Hand(layout).remove_tag(HEAD)

@@ -1,4 +1,4 @@
-"""The ledger and its copies in an audit backend, each against the other (FR-026)."""
+"""The ledger is compared with its copies in an audit backend, in both directions (FR-026)."""
 
 import json
 import shutil
@@ -47,7 +47,7 @@ def engine(place, tmp_path, request) -> Iterator[Engine]:
 
 
 def altered(engine: Engine, **fields: str) -> PromotionRecord:
-    """The first promotion of the ledger, but for these `fields`."""
+    """Return the first promotion of the ledger with these `fields` changed."""
     first = engine.audit_backend.query_history("staging", 10)[-1]
     return PromotionRecord.model_validate_json(json.dumps(first.model_dump(mode="json") | fields))
 
@@ -62,33 +62,33 @@ def noted(engine: Engine) -> list[tuple[RemarkKind, int | None]]:
     return [(remark.kind, remark.sequence) for remark in report.environments[0].notes]
 
 
-def test_a_ledger_and_its_copies_agree(engine: Engine) -> None:
+def test_matching_ledger_and_copies_are_sound(engine: Engine) -> None:
     assert found(engine) == []
     assert noted(engine) == []
 
 
-def test_what_was_recorded_without_the_backend_is_named(engine: Engine) -> None:
+def test_record_missing_in_the_backend_is_named(engine: Engine) -> None:
     lock(replace(engine, audit_backend=None))
     unlock(engine)
 
     assert found(engine) == [(RemarkKind.UNCOPIED, 4)]
 
 
-def test_a_copy_that_the_ledger_has_not_is_named(engine: Engine) -> None:
+def test_copy_missing_in_the_ledger_is_named(engine: Engine) -> None:
     of_another = {"promotion_id": ANOTHER, "artifact_digest": f"sha256:{'0' * 64}"}
     engine.audit_backend.append(altered(engine, **of_another))
 
     assert found(engine) == [(RemarkKind.MISSING, None)]
 
 
-def test_a_copy_of_a_run_that_was_repeated_is_a_note(engine: Engine) -> None:
+def test_copy_of_a_repeated_run_is_a_note(engine: Engine) -> None:
     engine.audit_backend.append(altered(engine, promotion_id=ANOTHER))
 
     assert found(engine) == []
     assert noted(engine) == [(RemarkKind.UNCOMMITTED, None)]
 
 
-def test_entries_recorded_before_there_was_a_backend_are_a_note(place, tmp_path) -> None:
+def test_entries_older_than_the_backend_are_a_note(place, tmp_path) -> None:
     place.push(image(b"v1.0.0"), "v1.0.0-dev")
     copies = backend("database", tmp_path)
     with engine_on(place.registry, tmp_path) as running:
@@ -102,7 +102,7 @@ def test_entries_recorded_before_there_was_a_backend_are_a_note(place, tmp_path)
     copies.close()
 
 
-def test_a_copy_deleted_from_the_beginning_is_named(engine: Engine) -> None:
+def test_deleted_first_copy_is_named(engine: Engine) -> None:
     newest = replace(engine, audit_backend=_Only(engine.audit_backend, 1))
 
     assert found(newest) == [(RemarkKind.UNCOPIED, 1), (RemarkKind.UNCOPIED, 2)]
@@ -119,7 +119,7 @@ def test_copies_in_an_earlier_backend_are_a_note(engine: Engine, tmp_path: Path)
     another.close()
 
 
-def test_a_backend_of_promotions_and_rollbacks_misses_no_lock(place, tmp_path) -> None:
+def test_backend_for_promotions_and_rollbacks_needs_no_locks(place, tmp_path) -> None:
     place.push(image(b"v1.0.0"), "v1.0.0-dev")
     with engine_on(place.registry, tmp_path) as running:
         audited = replace(running, audit_backend=_PromotionsAndRollbacks())
@@ -132,7 +132,7 @@ def test_a_backend_of_promotions_and_rollbacks_misses_no_lock(place, tmp_path) -
         assert [record.kind for record in kept] == ["promotion"]
 
 
-def test_a_backend_that_was_emptied_is_named(engine: Engine) -> None:
+def test_emptied_backend_is_named(engine: Engine) -> None:
     emptied = replace(engine, audit_backend=_Only(engine.audit_backend, 0))
 
     assert found(emptied) == [
@@ -142,7 +142,7 @@ def test_a_backend_that_was_emptied_is_named(engine: Engine) -> None:
     ]
 
 
-def test_an_altered_copy_is_named(engine: Engine, tmp_path: Path) -> None:
+def test_altered_copy_is_named(engine: Engine, tmp_path: Path) -> None:
     if (tmp_path / "audit.db").exists():
         with sqlite3.connect(tmp_path / "audit.db") as db:
             for trigger in db.execute("SELECT name FROM sqlite_master WHERE type='trigger'"):
@@ -162,7 +162,7 @@ def test_an_altered_copy_is_named(engine: Engine, tmp_path: Path) -> None:
     assert {kind for kind, _ in found(engine)} == {RemarkKind.ALTERED}
 
 
-def test_a_backend_that_cannot_be_read_is_no_verdict(engine: Engine, tmp_path: Path) -> None:
+def test_unreadable_backend_is_no_verdict(engine: Engine, tmp_path: Path) -> None:
     if not (tmp_path / "audit.db").exists():
         shutil.rmtree(tmp_path / "copies")
         (tmp_path / "copies").write_text("no directory")
@@ -174,7 +174,7 @@ def test_a_backend_that_cannot_be_read_is_no_verdict(engine: Engine, tmp_path: P
 
 
 class _Only(AuditBackendPlugin):
-    """What `backend` has, and no more than its `newest` records."""
+    """Returns at most the `newest` records of `backend`."""
 
     def __init__(self, backend: AuditBackendPlugin, newest: int) -> None:
         self.place = backend.place
@@ -189,7 +189,7 @@ class _Only(AuditBackendPlugin):
 
 
 class _PromotionsAndRollbacks(AuditBackendPlugin):
-    """A backend written with the two methods that say what happened."""
+    """A backend that implements only the two methods for promotions and rollbacks."""
 
     place = "two-kinds"
 

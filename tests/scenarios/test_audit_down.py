@@ -1,4 +1,4 @@
-"""An audit backend that is gone when needed: what is done stays, repeating does the rest."""
+"""When an audit backend fails, earlier effects stay, and repeating completes the rest."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ STAGED, LATEST = Tag("v1.0.0-staging"), Tag("latest-staging")
 
 @dataclass
 class DownBy(AuditBackendPlugin):
-    """Gone by the time the record is brought; remembers whether the tag was there then."""
+    """A backend that fails when it gets the record, and notes whether the tag existed by then."""
 
     registry: Registry
     tagged: bool = False
@@ -39,7 +39,7 @@ class DownBy(AuditBackendPlugin):
 
 
 class Dying(NoWebhooks):
-    """Dies once the record counts, before `latest` moves."""
+    """A process that dies after the record is committed and before `latest` moves."""
 
     def enqueue(self, record: AnyRecord) -> None:
         raise KeyboardInterrupt(record.id)
@@ -50,7 +50,7 @@ def copies(engine: Engine) -> list[str]:
     return [record.id for record in engine.audit_backend.query_history("staging", 10)]
 
 
-def test_a_backend_lost_after_the_environment_tag_leaves_a_promotion_to_repeat(
+def test_backend_lost_after_the_environment_tag_leaves_a_repeatable_promotion(
     place: Place, tmp_path: Path
 ) -> None:
     place.push(image(b"one"), "v1.0.0-dev")
@@ -73,7 +73,7 @@ def test_a_backend_lost_after_the_environment_tag_leaves_a_promotion_to_repeat(
         assert len(copies(engine)) == 1
 
 
-def test_a_backend_lost_after_the_record_stops_nothing_that_is_on_record(
+def test_backend_lost_after_the_record_does_not_stop_the_recorded_change(
     place: Place, tmp_path: Path
 ) -> None:
     place.push(image(b"one"), "v1.0.0-dev")

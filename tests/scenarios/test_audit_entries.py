@@ -1,4 +1,4 @@
-"""Entries that do not fit within themselves are found, by name and place."""
+"""Entries that contradict themselves are found, by name and place."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tests.scenarios.tampering import HEAD, OPERATOR, Hand
 pytestmark = pytest.mark.requirement("FR-026")
 
 
-def test_an_annotation_that_contradicts_its_record(hand: Hand, engine: Engine) -> None:
+def test_annotation_that_contradicts_its_record_is_found(hand: Hand, engine: Engine) -> None:
     forged = hand.edited(HEAD, lambda m: m["annotations"].update({OPERATOR: "mallory"}))
     hand.put(forged, HEAD, f"{HEAD}.5")
 
@@ -25,7 +25,7 @@ def test_an_annotation_that_contradicts_its_record(hand: Hand, engine: Engine) -
     assert "restore it from a backup" in said(found)
 
 
-def test_a_record_that_contradicts_its_annotations(hand: Hand, engine: Engine) -> None:
+def test_record_that_contradicts_its_annotations_is_found(hand: Hand, engine: Engine) -> None:
     hand.put(hand.rewritten(HEAD, lambda r: r.update(authorized_via="me")), HEAD, f"{HEAD}.5")
 
     found = stranger_audit(engine)
@@ -34,7 +34,7 @@ def test_a_record_that_contradicts_its_annotations(hand: Hand, engine: Engine) -
     assert "differ in authorized_via" in said(found)
 
 
-def test_a_record_that_is_not_written_as_floe_writes(hand: Hand, engine: Engine) -> None:
+def test_record_in_another_serialization_is_found(hand: Hand, engine: Engine) -> None:
     content = b" " + hand.record(HEAD)
     hand.put(hand.holding(HEAD, content), HEAD, f"{HEAD}.5")
 
@@ -44,7 +44,7 @@ def test_a_record_that_is_not_written_as_floe_writes(hand: Hand, engine: Engine)
     assert "not in canonical JSON, which floe writes" in said(found)
 
 
-def test_a_record_that_cannot_be_understood(hand: Hand, engine: Engine) -> None:
+def test_unparsable_record_is_found(hand: Hand, engine: Engine) -> None:
     hand.put(hand.holding(HEAD, b'{"kind":"promotion"}'), HEAD, f"{HEAD}.5")
 
     found = stranger_audit(engine)
@@ -53,7 +53,7 @@ def test_a_record_that_cannot_be_understood(hand: Hand, engine: Engine) -> None:
     assert "cannot be parsed" in said(found)
 
 
-def test_a_manifest_that_names_two_records(hand: Hand, engine: Engine) -> None:
+def test_manifest_with_two_records_is_found(hand: Hand, engine: Engine) -> None:
     other = hand.manifest(f"{HEAD}.4").view.config
     assert other is not None
     forged = hand.edited(HEAD, lambda m: m["layers"].append(other.to_json()))
@@ -65,7 +65,7 @@ def test_a_manifest_that_names_two_records(hand: Hand, engine: Engine) -> None:
     assert "does not name exactly one record" in said(found)
 
 
-def test_a_state_that_does_not_follow(hand: Hand, engine: Engine) -> None:
+def test_state_that_does_not_follow_is_found(hand: Hand, engine: Engine) -> None:
     lie = {"dev.floe.state.before": f"sha256:{'0' * 64}"}
     hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(lie)), HEAD, f"{HEAD}.5")
 
@@ -75,7 +75,7 @@ def test_a_state_that_does_not_follow(hand: Hand, engine: Engine) -> None:
     assert "its state does not follow" in said(found)
 
 
-def test_a_lock_wiped_from_the_state(hand: Hand, engine: Engine) -> None:
+def test_lock_removed_from_the_state_is_found(hand: Hand, engine: Engine) -> None:
     lock(engine)
 
     def wipe(manifest: dict[str, Any]) -> None:
@@ -90,7 +90,7 @@ def test_a_lock_wiped_from_the_state(hand: Hand, engine: Engine) -> None:
     assert "its state" in said(found)
 
 
-def test_a_record_attached_to_another_artifact(hand: Hand, engine: Engine) -> None:
+def test_record_attached_to_another_artifact_is_found(hand: Hand, engine: Engine) -> None:
     other = hand.manifest("v1.0.1-dev").descriptor.to_json()
     hand.put(hand.edited(HEAD, lambda m: m.update(subject=other)), HEAD, f"{HEAD}.5")
 
@@ -100,7 +100,7 @@ def test_a_record_attached_to_another_artifact(hand: Hand, engine: Engine) -> No
     assert "attached to a different artifact than its record names" in said(found)
 
 
-def test_a_record_under_the_name_of_another_kind(hand: Hand, engine: Engine) -> None:
+def test_record_of_another_kind_is_found(hand: Hand, engine: Engine) -> None:
     forged = hand.edited(
         HEAD, lambda m: m.update(artifactType="application/vnd.floe.rollback.v1+json")
     )
@@ -112,7 +112,7 @@ def test_a_record_under_the_name_of_another_kind(hand: Hand, engine: Engine) -> 
     assert "its manifest has another type than its record, a promotion" in said(found)
 
 
-def test_a_record_that_is_gone(hand: Hand, engine: Engine) -> None:
+def test_missing_record_is_found(hand: Hand, engine: Engine) -> None:
     hand.remove_blob(f"{HEAD}.2")
 
     found = stranger_audit(engine)
@@ -122,7 +122,7 @@ def test_a_record_that_is_gone(hand: Hand, engine: Engine) -> None:
     assert found.entries == 5
 
 
-def test_an_entry_of_another_ledger(hand: Hand, engine: Engine) -> None:
+def test_entry_of_another_ledger_is_found(hand: Hand, engine: Engine) -> None:
     hand.point("floe-ledger.prod", at=HEAD)
 
     found = stranger_audit(engine, "prod")
@@ -131,7 +131,7 @@ def test_an_entry_of_another_ledger(hand: Hand, engine: Engine) -> None:
     assert "it belongs to the ledger of 'staging'" in said(found)
 
 
-def test_bytes_altered_in_place(layout: Place, tmp_path: Path) -> None:
+def test_bytes_altered_in_place_are_found(layout: Place, tmp_path: Path) -> None:
     with engine_on(layout.registry, tmp_path) as engine:
         promotions(layout, engine)
         hand = Hand(layout)
@@ -147,7 +147,7 @@ def test_bytes_altered_in_place(layout: Place, tmp_path: Path) -> None:
     assert "its record cannot be read" in said(found)
 
 
-def test_names_in_what_was_found_are_escaped(hand: Hand, engine: Engine) -> None:
+def test_names_in_findings_are_escaped(hand: Hand, engine: Engine) -> None:
     lock(engine)
     hand.point(HEAD, at=f"{HEAD}.5")
     forged = hand.rewritten(

@@ -1,4 +1,4 @@
-"""A shortened or rewritten chain is valid too: it must hold the head that was seen before."""
+"""A shortened or rewritten chain can be valid too, so it must contain the last known head."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ SEEN = KnownHead(3, Digest.of(b"three"))
 
 @pytest.fixture
 def watched(place: Place, engine: Engine, tmp_path: Path) -> Engine:
-    """An engine that remembers, and has audited five promotions to staging and a lock."""
+    """An engine with known heads that has audited five promotions to staging and a lock."""
     promotions(place, engine)
     lock(engine)
     heads = SqliteHeads(state_database(tmp_path / "state"), place.registry.reference)
@@ -31,7 +31,7 @@ def watched(place: Place, engine: Engine, tmp_path: Path) -> Engine:
     return remembering
 
 
-def test_a_ledger_that_grows_stays_sound(watched: Engine) -> None:
+def test_growing_ledger_stays_sound(watched: Engine) -> None:
     unlock(watched)
     lock(watched)
 
@@ -39,7 +39,7 @@ def test_a_ledger_that_grows_stays_sound(watched: Engine) -> None:
     assert audit(watched).entries == 8
 
 
-def test_a_head_moved_back_by_one(place: Place, watched: Engine) -> None:
+def test_head_moved_back_by_one_is_found(place: Place, watched: Engine) -> None:
     Hand(place).point(HEAD, at=f"{HEAD}.5")
 
     found = audit(watched)
@@ -49,7 +49,7 @@ def test_a_head_moved_back_by_one(place: Place, watched: Engine) -> None:
     assert "floe platform audit accept --env staging" in said(found)
 
 
-def test_a_head_moved_back_further_is_seen_without_a_memory(place: Place, engine: Engine) -> None:
+def test_head_moved_back_further_is_found_without_known_heads(place: Place, engine: Engine) -> None:
     promotions(place, engine)
     Hand(place).point(HEAD, at=f"{HEAD}.2")
 
@@ -60,7 +60,7 @@ def test_a_head_moved_back_further_is_seen_without_a_memory(place: Place, engine
     assert ("moved", "latest-staging") in named(found.problems)
 
 
-def test_a_shortened_ledger_stays_a_problem_until_it_is_accepted(
+def test_shortened_ledger_stays_a_problem_until_it_is_accepted(
     place: Place, watched: Engine
 ) -> None:
     Hand(place).point(HEAD, at=f"{HEAD}.5")
@@ -74,12 +74,12 @@ def test_a_shortened_ledger_stays_a_problem_until_it_is_accepted(
     assert afterwards.sound
 
 
-def test_another_entry_in_the_place_of_the_known_head(place: Place, watched: Engine) -> None:
+def test_other_entry_in_place_of_the_known_head_is_found(place: Place, watched: Engine) -> None:
     hand = Hand(place)
     forged = hand.rewritten(
         HEAD,
         lambda record: record.update(trace_id="2" * 32),
-        # Quoted, since digits alone would be read as a number.
+        # Quoted, since YAML would read digits alone as a number.
         lambda annotations: annotations.update({"dev.floe.lock.trace_id": f'"{"2" * 32}"'}),
     )
     hand.put(forged, HEAD, f"{HEAD}.6")
@@ -90,7 +90,7 @@ def test_another_entry_in_the_place_of_the_known_head(place: Place, watched: Eng
     assert f"has {forged.digest.short} as entry 6" in said(found)
 
 
-def test_a_rewritten_ledger_that_has_grown_since(place: Place, watched: Engine) -> None:
+def test_rewritten_ledger_that_has_grown_since_is_found(place: Place, watched: Engine) -> None:
     hand = Hand(place)
     hand.point(HEAD, at=f"{HEAD}.5")
     somewhere_else = replace(watched, heads=InMemoryHeads())
@@ -102,7 +102,7 @@ def test_a_rewritten_ledger_that_has_grown_since(place: Place, watched: Engine) 
     assert named(found.problems) == [("rewound", 6)]
 
 
-def test_a_ledger_that_was_wiped(place: Place, watched: Engine, tmp_path: Path) -> None:
+def test_wiped_ledger_is_found(place: Place, watched: Engine, tmp_path: Path) -> None:
     elsewhere = SqliteHeads(state_database(tmp_path / "state"), place.registry.reference)
     elsewhere.remember("prod", SEEN)
 
@@ -112,7 +112,7 @@ def test_a_ledger_that_was_wiped(place: Place, watched: Engine, tmp_path: Path) 
     assert "The ledger of prod was truncated or rewritten: it has no head" in said(found)
 
 
-def test_known_heads_that_cannot_be_read_stop_the_audit(watched: Engine, tmp_path: Path) -> None:
+def test_unreadable_known_heads_stop_the_audit(watched: Engine, tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"no database " * 500)
     rebuilt = replace(watched, heads=SqliteHeads(state_database(tmp_path), "r"))
 
@@ -120,9 +120,7 @@ def test_known_heads_that_cannot_be_read_stop_the_audit(watched: Engine, tmp_pat
         audit(rebuilt)
 
 
-def test_a_memory_that_cannot_be_written_is_a_note(
-    place: Place, engine: Engine, tmp_path: Path
-) -> None:
+def test_unwritable_known_heads_are_a_note(place: Place, engine: Engine, tmp_path: Path) -> None:
     promotions(place, engine, 1)
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
     forgetful = replace(engine, heads=SqliteHeads(state_database(tmp_path / "gone"), "r"))
@@ -134,7 +132,7 @@ def test_a_memory_that_cannot_be_written_is_a_note(
     assert "point state.dir at a directory this user may write" in said(found)
 
 
-def test_heads_are_kept_by_repository_and_environment(tmp_path: Path) -> None:
+def test_heads_are_stored_by_repository_and_environment(tmp_path: Path) -> None:
     def heads(repository: str) -> SqliteHeads:
         return SqliteHeads(state_database(tmp_path), repository)
 

@@ -1,4 +1,6 @@
-"""The records of all ledgers as one stream: filtered, newest first, read no further than asked."""
+"""
+The records of all ledgers as one stream, filtered, newest first, and read only as far as needed.
+"""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -29,7 +31,7 @@ from tests.scenarios.tampering import Hand
 
 
 def listed(engine: Engine, selection: Selection, limit: int | None = None) -> list[str]:
-    """What each record is about, newest first."""
+    """Return kind, version and environment of each record, newest first."""
     with closing(engine.audit(selection, limit)) as entries:
         return [
             f"{e.record.kind} {getattr(e.record, 'version', '-')} {e.environment}" for e in entries
@@ -38,7 +40,7 @@ def listed(engine: Engine, selection: Selection, limit: int | None = None) -> li
 
 @pytest.fixture
 def lived(place: Place, engine: Engine) -> Engine:
-    """Three promotions to staging, one on to prod by Bob, a lock, an unlock and a rollback."""
+    """Three promotions to staging, one to prod by Bob, a lock, an unlock and a rollback."""
     promotions(place, engine, 3)
     promote(engine, "v1.0.2", "prod", BOB)
     lock(engine)
@@ -62,7 +64,7 @@ def test_all_ledgers_are_one_stream_newest_first(lived: Engine) -> None:
     ]
 
 
-def test_every_filter_holds(lived: Engine) -> None:
+def test_every_filter_applies(lived: Engine) -> None:
     newest = next(iter(lived.audit(Selection(environment="staging", version=Version("v1.0.3")))))
     digest = newest.record.subject_digest
     assert digest is not None
@@ -80,7 +82,7 @@ def test_every_filter_holds(lived: Engine) -> None:
     assert len(listed(lived, Selection(kind="promotion"), limit=3)) == 3
 
 
-def test_records_before_a_time_are_left_out(place: Place, tmp_path: Path) -> None:
+def test_records_before_a_time_are_omitted(place: Place, tmp_path: Path) -> None:
     clock = TickingClock()
     with engine_on(place.registry, tmp_path, clock=clock) as engine:
         promotions(place, engine, 2)
@@ -94,7 +96,7 @@ def test_records_before_a_time_are_left_out(place: Place, tmp_path: Path) -> Non
     assert len(older) == 3
 
 
-def test_records_just_before_a_time_are_left_out(place: Place, engine: Engine) -> None:
+def test_records_just_before_a_time_are_omitted(place: Place, engine: Engine) -> None:
     promotions(place, engine, 3)
     with closing(engine.audit(Selection())) as entries:
         times = [entry.record.at for entry in entries]
@@ -104,7 +106,7 @@ def test_records_just_before_a_time_are_left_out(place: Place, engine: Engine) -
     assert recent == ["promotion v1.0.3 staging", "promotion v1.0.2 staging"]
 
 
-def test_a_ledger_is_read_only_as_far_back_as_asked(
+def test_ledger_is_read_only_as_far_back_as_needed(
     fake: FakeRegistry, opened: Callable[..., DistributionRegistry], tmp_path: Path
 ) -> None:
     clock = TickingClock()
@@ -122,7 +124,7 @@ def test_a_ledger_is_read_only_as_far_back_as_asked(
     assert len(fake.requests) <= 1 + 32
 
 
-def test_the_newest_records_cost_the_same_however_long_the_ledger_is(
+def test_newest_records_cost_the_same_for_any_length_of_the_ledger(
     fake: FakeRegistry, opened: Callable[..., DistributionRegistry], tmp_path: Path
 ) -> None:
     registry = opened(fake.host)
@@ -135,11 +137,11 @@ def test_the_newest_records_cost_the_same_however_long_the_ledger_is(
         newest = listed(engine, Selection(environment="staging"), limit=20)
 
     assert len(newest) == 20
-    # At most the head, and one portion of those before it.
+    # At most the head, and one batch of entries before it.
     assert len(fake.requests) <= 1 + 32
 
 
-def test_all_of_a_long_ledger_can_be_read(place: Place, engine: Engine) -> None:
+def test_long_ledger_can_be_read_completely(place: Place, engine: Engine) -> None:
     for number in range(35):
         lock(engine, f"freeze {number}")
         unlock(engine)
@@ -150,7 +152,7 @@ def test_all_of_a_long_ledger_can_be_read(place: Place, engine: Engine) -> None:
     assert sequences == list(range(70, 0, -1))
 
 
-def test_history_that_cannot_be_believed_is_not_shown(place: Place, engine: Engine) -> None:
+def test_invalid_history_is_not_shown(place: Place, engine: Engine) -> None:
     promotions(place, engine)
     Hand(place).remove_manifest("floe-ledger.staging.3")
 
@@ -158,7 +160,7 @@ def test_history_that_cannot_be_believed_is_not_shown(place: Place, engine: Engi
         listed(engine, Selection())
 
 
-def test_times_are_understood_as_people_write_them() -> None:
+def test_common_time_formats_are_parsed() -> None:
     assert parse_time("2026-08-31", NOON) == datetime(2026, 8, 31, tzinfo=UTC)
     assert parse_time("2026-09-01T12:00+02:00", NOON) == NOON - timedelta(hours=2)
     assert parse_time("90m", NOON) == NOON - timedelta(minutes=90)
@@ -169,11 +171,11 @@ def test_times_are_understood_as_people_write_them() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "sha256:", "abc", "sha512:abcdef", "ABCDEF", "../../etc"])
-def test_what_is_no_digest_is_refused(text: str) -> None:
+def test_malformed_digest_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a digest"):
         parse_digest_prefix(text)
 
 
-def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
+def test_unknown_kind_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="'deploy' is not a kind of record. Kinds: promotion, "):
         Selection(kind="deploy")

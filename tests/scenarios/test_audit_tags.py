@@ -1,4 +1,4 @@
-"""Tags that were moved, removed or made behind the ledger's back are found."""
+"""Tags that were moved, removed or created outside floe are found."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.scenarios.tampering import Hand
 pytestmark = pytest.mark.requirement("FR-026")
 
 
-def test_a_latest_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
+def test_moved_latest_tag_is_found(hand: Hand, engine: Engine) -> None:
     hand.point("latest-staging", at="v1.0.2-staging")
 
     found = audit(engine)
@@ -28,7 +28,7 @@ def test_a_latest_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
     assert "floe platform restore --env staging" in said(found)
 
 
-def test_an_environment_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
+def test_moved_environment_tag_is_found(hand: Hand, engine: Engine) -> None:
     moved = hand.manifest("v1.0.3-dev").digest
     hand.point("v1.0.2-staging", at="v1.0.3-dev")
 
@@ -38,7 +38,7 @@ def test_an_environment_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
     assert f"v1.0.2-staging points to {moved.short}, but entry 2" in said(found)
 
 
-def test_a_rollback_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
+def test_moved_rollback_tag_is_found(hand: Hand, engine: Engine) -> None:
     engine.run(RollbackRequest(Version("v1.0.2"), "staging", ALICE, TRACE_ID, "INC-1"), Told())
     hand.point("v1.0.2-staging-rollback-1", at="v1.0.3-dev")
 
@@ -47,7 +47,7 @@ def test_a_rollback_tag_that_was_moved(hand: Hand, engine: Engine) -> None:
     assert named(found.problems) == [("moved", "v1.0.2-staging-rollback-1")]
 
 
-def test_an_environment_tag_that_is_gone(tmp_path: Path) -> None:
+def test_missing_environment_tag_is_found(tmp_path: Path) -> None:
     root = tmp_path / "registry"
     place = Place(LayoutRegistry.create(root), lambda a, tag: oci_layout.write(root, a, tag))
     with engine_on(place.registry, tmp_path) as engine:
@@ -60,7 +60,7 @@ def test_an_environment_tag_that_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tag", ["v9.0.0-staging", "v1.0.2-staging-rollback-1"])
-def test_a_tag_made_by_hand(hand: Hand, engine: Engine, tag: str) -> None:
+def test_tag_made_by_hand_is_found(hand: Hand, engine: Engine, tag: str) -> None:
     hand.point(tag, at="v1.0.2-dev")
 
     found = audit(engine)
@@ -69,7 +69,7 @@ def test_a_tag_made_by_hand(hand: Hand, engine: Engine, tag: str) -> None:
     assert "if a promotion was interrupted, run it again" in said(found)
 
 
-def test_tags_of_an_environment_nothing_was_promoted_to(hand: Hand, engine: Engine) -> None:
+def test_tags_of_an_environment_without_promotions_are_found(hand: Hand, engine: Engine) -> None:
     hand.point("v1.0.2-prod", at="v1.0.2-staging")
     hand.point("latest-prod", at="v1.0.2-staging")
 
@@ -87,7 +87,7 @@ def test_builds_may_publish_into_the_first_environment(hand: Hand, engine: Engin
     assert found.sound
 
 
-def test_what_was_promoted_into_the_first_environment_stays(place: Place, engine: Engine) -> None:
+def test_promoted_tag_of_the_first_environment_must_not_move(place: Place, engine: Engine) -> None:
     place.push(image(b"one"), "v1.0.0")
     place.push(image(b"two"), "v2.0.0-dev")
     promote(engine, "v1.0.0", "dev")
@@ -98,9 +98,7 @@ def test_what_was_promoted_into_the_first_environment_stays(place: Place, engine
     assert named(found.problems) == [("moved", "v1.0.0-dev")]
 
 
-def test_a_tag_belongs_to_the_environment_with_the_longest_name(
-    place: Place, tmp_path: Path
-) -> None:
+def test_tag_belongs_to_the_environment_with_the_longest_name(place: Place, tmp_path: Path) -> None:
     path = path_of("dev", "pre-prod", "prod")
     with engine_on(place.registry, tmp_path, path) as engine:
         place.push(image(), "v1.0.0-dev")

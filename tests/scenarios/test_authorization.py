@@ -1,4 +1,4 @@
-"""Who may change an environment is said by the environment (docs/identity.md)."""
+"""The rules of an environment decide who may change it (docs/identity.md)."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def staging(authorization: Authorization | None, approvals: Approvals | None = N
 def asked(
     place: Place, folder: Path, target: Environment, operator: Operator, *known: Directory
 ) -> Result:
-    """A promotion of v1.0.0 into `target`."""
+    """Request a promotion of v1.0.0 into `target`."""
     place.push(artifact("v1.0.0"), "v1.0.0-dev")
     directory = known[0] if known else None
     with engine_on(place.registry, folder, path_of("dev", target), directory=directory) as engine:
@@ -74,7 +74,7 @@ def via(result: Result) -> str:
         (Authorization(frozenset(), frozenset({DEVELOPER.id})), DEVELOPER, "operator dev@acme.com"),
     ],
 )
-def test_whom_a_list_names_is_let_in_and_the_record_says_by_what(
+def test_listed_operator_is_admitted_and_the_record_names_the_rule(
     place: Place, tmp_path: Path, rules: Authorization, operator: Operator, granted: str
 ) -> None:
     result = asked(place, tmp_path, staging(rules), operator)
@@ -98,7 +98,7 @@ def test_whom_a_list_names_is_let_in_and_the_record_says_by_what(
         (Authorization(frozenset({"platform-admin"})), ADMIN),
     ],
 )
-def test_whom_no_list_names_is_not_let_in(
+def test_unlisted_operator_is_refused(
     place: Place, tmp_path: Path, rules: Authorization, operator: Operator
 ) -> None:
     result = asked(place, tmp_path, staging(rules), operator)
@@ -109,7 +109,7 @@ def test_whom_no_list_names_is_not_let_in(
 
 
 @pytest.mark.requirement("FR-049")
-def test_a_refusal_names_operator_needed_groups_and_own_groups(
+def test_refusal_names_operator_required_groups_and_own_groups(
     place: Place, tmp_path: Path
 ) -> None:
     rules = Authorization(frozenset({"platform-admins"}))
@@ -123,7 +123,7 @@ def test_a_refusal_names_operator_needed_groups_and_own_groups(
 
 
 @pytest.mark.requirement("FR-045")
-def test_without_rules_anybody_may_and_the_record_says_how_sure_that_is(
+def test_without_rules_everyone_is_admitted_and_the_record_shows_verification(
     place: Place, tmp_path: Path
 ) -> None:
     result = asked(place, tmp_path, staging(None), GHOST)
@@ -133,7 +133,9 @@ def test_without_rules_anybody_may_and_the_record_says_how_sure_that_is(
 
 
 @pytest.mark.requirement("FR-045")
-def test_where_others_must_agree_nobody_unverified_asks(place: Place, tmp_path: Path) -> None:
+def test_unverified_operator_cannot_request_where_approval_is_required(
+    place: Place, tmp_path: Path
+) -> None:
     result = asked(place, tmp_path, staging(None, Approvals(required=1)), GHOST)
 
     assert isinstance(result.error, AuthorizationError)
@@ -142,9 +144,7 @@ def test_where_others_must_agree_nobody_unverified_asks(place: Place, tmp_path: 
 
 @pytest.mark.requirement("FR-047")
 @pytest.mark.parametrize("listed", ["alice@acme.com", "alice", "U01ALICE"])
-def test_any_name_of_a_person_in_the_list_means_the_person(
-    place: Place, tmp_path: Path, listed: str
-) -> None:
+def test_any_listed_alias_admits_the_person(place: Place, tmp_path: Path, listed: str) -> None:
     directory = Directory.of({"alice@acme.com": ("alice", "U01ALICE")}, {})
     claims = Claims("slack:T1/U01ALICE", IdentitySource.SLACK, True, ("U01ALICE",))
     rules = Authorization(None, frozenset({listed}))
@@ -155,7 +155,9 @@ def test_any_name_of_a_person_in_the_list_means_the_person(
 
 
 @pytest.mark.requirement("FR-045")
-def test_an_unverified_user_is_not_the_person_of_that_name(place: Place, tmp_path: Path) -> None:
+def test_unverified_user_is_not_the_listed_person_of_that_name(
+    place: Place, tmp_path: Path
+) -> None:
     directory = Directory.of({"alice@acme.com": ("alice", "os:alice")}, {"admins": ("alice",)})
     operator = directory.operator(os_claims("alice", trusted=False))
     rules = Authorization(frozenset({"admins"}), frozenset({"alice", "os:alice"}))
@@ -170,7 +172,7 @@ class TestRollback:
     RULES = Authorization(frozenset({"platform-admins"}), separation_of_duties=True)
 
     @pytest.mark.requirement("FR-046")
-    def test_it_needs_the_same_right_as_a_promotion_but_no_second_person(
+    def test_rollback_needs_the_right_to_promote_and_no_second_person(
         self, place: Place, tmp_path: Path
     ) -> None:
         with engine_on(place.registry, tmp_path, path_of("dev", staging(self.RULES))) as engine:
@@ -184,14 +186,14 @@ class TestRollback:
             assert rollback_of(done).authorized_via == "group platform-admins"
 
     def waiting(self, place: Place, folder: Path, approvals: Approvals) -> list[Result]:
-        """Back, and forward again, where the way back was free."""
+        """Roll back and forward again, where the rollback needed no approval."""
         with engine_on(place.registry, folder, path_of("dev", "staging")) as engine:
             promoted(place, engine, "v1.0.0", "v1.1.0")
         path = path_of("dev", staging(None, approvals))
         with engine_on(place.registry, folder, path) as engine:
             return [roll_back(engine, "v1.0.0"), roll_back(engine, "v1.1.0")]
 
-    def test_it_waits_for_nobody_except_on_the_way_forward(
+    def test_rollback_waits_for_approval_only_when_it_goes_forward(
         self, place: Place, tmp_path: Path
     ) -> None:
         back, forward = self.waiting(place, tmp_path, Approvals(required=1))
@@ -199,7 +201,9 @@ class TestRollback:
         assert rollback_of(back).version == "v1.0.0"
         assert isinstance(forward.error, ApprovalPendingError)
 
-    def test_it_waits_where_the_environment_says_so(self, place: Place, tmp_path: Path) -> None:
+    def test_rollback_waits_where_the_environment_requires_it(
+        self, place: Place, tmp_path: Path
+    ) -> None:
         approvals = Approvals(required=1, rollback=True)
 
         back, _ = self.waiting(place, tmp_path, approvals)
@@ -222,7 +226,7 @@ def test_lock_needs_the_right_to_promote_or_to_lock(place: Place, tmp_path: Path
         assert lock_of(lock(engine, operator=on_call)).operator == "erin@acme.com"
 
 
-def test_every_environment_judges_by_its_own_rules(place: Place, tmp_path: Path) -> None:
+def test_every_environment_applies_its_own_rules(place: Place, tmp_path: Path) -> None:
     prod = Environment("prod", authorization=Authorization(frozenset({"platform-admins"})))
     with engine_on(place.registry, tmp_path, path_of("dev", "staging", prod)) as engine:
         promoted(place, engine, "v1.0.0", operator=BOB)
@@ -231,7 +235,7 @@ def test_every_environment_judges_by_its_own_rules(place: Place, tmp_path: Path)
         assert promote(engine, "v1.0.0", "prod", ADMIN).error is None
 
 
-def test_a_right_lost_after_the_plan_is_lost(place: Place, tmp_path: Path) -> None:
+def test_right_lost_after_the_plan_is_lost(place: Place, tmp_path: Path) -> None:
     place.push(artifact("v1.0.0"), "v1.0.0-dev")
     before = path_of("dev", staging(Authorization(None, frozenset({"alice@acme.com"}))))
     after = path_of("dev", staging(Authorization(None, frozenset({"bob@acme.com"}))))

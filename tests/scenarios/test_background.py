@@ -1,4 +1,4 @@
-"""Threads that must not end: they rest after trouble, and say what they have met."""
+"""Background loops keep running: after an error they log it, wait and continue."""
 
 import logging
 
@@ -8,7 +8,7 @@ from engine.domain.errors import StoreUnavailableError
 from engine.runtime.background import keep_running
 
 
-def test_what_may_happen_is_said_in_a_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_expected_error_is_logged_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     rests: list[float] = []
 
     with keep_running("changes cannot be worked on", rests.append, 5):
@@ -20,7 +20,7 @@ def test_what_may_happen_is_said_in_a_line(caplog: pytest.LogCaptureFixture) -> 
     assert (line.levelno, line.exc_info) == (logging.WARNING, None)
 
 
-def test_a_defect_is_told_with_where_it_is(caplog: pytest.LogCaptureFixture) -> None:
+def test_unexpected_error_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     rests: list[float] = []
 
     with keep_running("changes cannot be worked on", rests.append, 5):
@@ -36,7 +36,7 @@ def test_ctrl_c_ends_the_thread() -> None:
         raise KeyboardInterrupt
 
 
-def test_a_round_that_goes_well_is_followed_by_no_rest() -> None:
+def test_successful_round_is_followed_by_no_pause() -> None:
     rests: list[float] = []
 
     with keep_running("changes cannot be worked on", rests.append, 5):

@@ -1,4 +1,4 @@
-"""Every change that ended has the error type of its end, in JSON, for a late click and on audit."""
+"""Every ended change has one error type, in JSON, for late clicks and in the audit."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -96,7 +96,7 @@ ENDS: dict[Callable[[Stage], Change], tuple[ChangeState, str, str]] = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_the_document_of_an_ended_change_has_the_type_of_its_end(stage, end):
+def test_document_of_an_ended_change_has_the_type_of_its_end(stage, end):
     state, kind, reason_code = ENDS[end]
 
     change = end(stage)
@@ -108,7 +108,7 @@ def test_the_document_of_an_ended_change_has_the_type_of_its_end(stage, end):
 
 
 @pytest.mark.parametrize("end", [stale_at_the_click, stale_at_execution])
-def test_a_stale_change_names_the_same_differences_wherever_they_are_found(stage, end):
+def test_stale_change_names_the_same_differences_at_every_stage(stage, end):
     error = change_document(end(stage))["error"]
 
     [difference] = error["details"]["differences"]
@@ -116,7 +116,7 @@ def test_a_stale_change_names_the_same_differences_wherever_they_are_found(stage
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_a_late_decision_is_refused_with_the_type_of_the_end(stage, end):
+def test_late_decision_is_refused_with_the_type_of_the_end(stage, end):
     _, kind, _ = ENDS[end]
     change = end(stage)
 
@@ -131,7 +131,7 @@ def test_a_late_decision_is_refused_with_the_type_of_the_end(stage, end):
 
 @pytest.mark.requirement("FR-025")
 @pytest.mark.parametrize("end", [end for end in ENDS if end is not reject])
-def test_the_audit_report_names_the_end_as_its_rule(stage, copies, end):
+def test_audit_report_names_the_end_as_its_rule(stage, copies, end):
     change = end(stage)
 
     [report] = [r for r in copies.query_history("staging", 10) if isinstance(r, RefusalRecord)]
@@ -139,7 +139,7 @@ def test_the_audit_report_names_the_end_as_its_rule(stage, copies, end):
     assert report.message == change.ended.message
 
 
-def test_a_change_that_an_earlier_version_ended_has_the_type_of_its_end(stage):
+def test_change_ended_by_an_earlier_version_has_the_type_of_its_end(stage):
     rejected = reject(stage)
     old = rejected.model_copy(
         update={"ended": rejected.ended.model_copy(update={"error": None, "details": {}})}

@@ -1,4 +1,4 @@
-"""Changes that need somebody else: asked for, approved, carried out once."""
+"""Changes with approvals: requested, approved by another person, and carried out once."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ def newest(stage: Stage) -> PromotionRecord:
 
 
 @pytest.mark.requirement("SL-003")
-def test_somebody_else_approves_and_the_record_says_who(stage):
+def test_another_person_approves_and_the_record_says_so(stage):
     asked = stage.ask()
 
     assert asked.state is ChangeState.AWAITING_APPROVAL
@@ -49,7 +49,7 @@ def test_somebody_else_approves_and_the_record_says_who(stage):
     assert stage.engine.registry.resolve(Tag("latest-staging")) is not None
 
 
-def test_gates_run_once_and_not_again_when_it_is_approved(stage):
+def test_gates_run_once_and_not_again_after_approval(stage):
     asked = stage.ask()
     ran = len(stage.told.finished)
 
@@ -60,7 +60,7 @@ def test_gates_run_once_and_not_again_when_it_is_approved(stage):
 
 
 @pytest.mark.parametrize("name", ["alice", "alice@phone"])
-def test_the_requester_never_approves_under_whatever_name(stage, name):
+def test_requester_cannot_approve_under_any_name(stage, name):
     asked = stage.ask()
 
     with pytest.raises(AuthorizationError, match="requested"):
@@ -69,14 +69,14 @@ def test_the_requester_never_approves_under_whatever_name(stage, name):
 
 
 @pytest.mark.parametrize("name", ["dave", "mallory"])
-def test_who_is_not_in_the_group_does_not_approve(stage, name):
+def test_person_outside_the_group_cannot_approve(stage, name):
     asked = stage.ask()
 
     with pytest.raises(AuthorizationError, match=r"Required groups: \[release-managers\]"):
         stage.approve(asked, name)
 
 
-def test_whom_nobody_vouches_for_does_not_approve(stage):
+def test_unverified_person_cannot_approve(stage):
     asked = stage.ask()
     nobody = stage.members.operator("bob")
     nobody = type(nobody)("os:bob", "os:bob", nobody.source, verified=False, groups=nobody.groups)
@@ -85,7 +85,7 @@ def test_whom_nobody_vouches_for_does_not_approve(stage):
         stage.changes.approve(asked.id, nobody, "cli")
 
 
-def test_two_of_two_must_be_two_people(place, tmp_path):
+def test_two_required_approvals_need_two_people(place, tmp_path):
     with stage_on(place, tmp_path, path_of("dev", guarded(required=2))) as stage:
         place.push(image(b"one"), "v1.0.0-dev")
         asked = stage.ask()
@@ -101,7 +101,7 @@ def test_two_of_two_must_be_two_people(place, tmp_path):
     assert [given.operator for given in done.approvals] == ["bob", "carol"]
 
 
-def test_without_groups_an_approver_must_be_authorized(place, tmp_path):
+def test_approver_without_configured_groups_must_be_authorized(place, tmp_path):
     with stage_on(place, tmp_path, path_of("dev", guarded(groups=None))) as stage:
         place.push(image(b"one"), "v1.0.0-dev")
         asked = stage.ask()
@@ -112,7 +112,7 @@ def test_without_groups_an_approver_must_be_authorized(place, tmp_path):
 
 
 @pytest.mark.requirement("SL-005")
-def test_fifty_clicks_at_once_have_one_effect(stage):
+def test_fifty_simultaneous_clicks_have_one_effect(stage):
     asked = stage.ask()
 
     def click(_: int) -> str:
@@ -130,11 +130,11 @@ def test_fifty_clicks_at_once_have_one_effect(stage):
     assert kinds == ["promotion"]
 
 
-def test_the_same_version_asked_again_is_the_same_change(stage):
+def test_repeated_request_returns_the_same_change(stage):
     assert stage.ask().id == stage.ask(who="dave").id
 
 
-def test_an_idempotency_key_is_one_change(stage):
+def test_idempotency_key_identifies_one_change(stage):
     request = promotion(stage.engine, "v1.0.0", "staging", stage.members.operator("alice"))
 
     one = stage.changes.submit(request, "slack", "key-1")
@@ -145,7 +145,7 @@ def test_an_idempotency_key_is_one_change(stage):
     assert again.state is ended.state is ChangeState.PROMOTED
 
 
-def test_a_newer_version_supersedes_the_one_that_waits_and_says_so(stage):
+def test_newer_version_supersedes_the_waiting_one_and_says_so(stage):
     older = stage.ask("v1.0.0")
 
     newer = stage.ask("v2.0.0", who="dave")
@@ -160,7 +160,7 @@ def test_a_newer_version_supersedes_the_one_that_waits_and_says_so(stage):
         stage.approve(older)
 
 
-def test_an_older_request_that_is_checked_later_is_the_superseded_one(stage):
+def test_older_request_checked_later_is_superseded(stage):
     operator = stage.members.operator("alice")
     older = stage.changes.submit(promotion(stage.engine, "v1.0.0", "staging", operator), "cli")
     newer = stage.ask("v2.0.0")
@@ -171,7 +171,7 @@ def test_an_older_request_that_is_checked_later_is_the_superseded_one(stage):
     assert stage.changes.get(newer.id).state is ChangeState.AWAITING_APPROVAL
 
 
-def test_a_rejection_needs_somebody_else_too_and_goes_to_the_ledger(stage):
+def test_rejection_needs_another_person_and_is_recorded_in_the_ledger(stage):
     asked = stage.ask()
 
     with pytest.raises(AuthorizationError):
@@ -186,7 +186,7 @@ def test_a_rejection_needs_somebody_else_too_and_goes_to_the_ledger(stage):
     assert stage.tags().isdisjoint({"v1.0.0-staging", "latest-staging"})
 
 
-def test_a_requester_takes_a_change_back_and_a_stranger_does_not(stage):
+def test_requester_cancels_a_change_and_a_stranger_cannot(stage):
     asked = stage.ask()
 
     with pytest.raises(AuthorizationError):
@@ -198,7 +198,7 @@ def test_a_requester_takes_a_change_back_and_a_stranger_does_not(stage):
         stage.approve(asked)
 
 
-def test_nobody_decides_in_time(stage):
+def test_undecided_change_expires(stage):
     asked = stage.ask()
     stage.later(hours=2)
 
@@ -210,7 +210,7 @@ def test_nobody_decides_in_time(stage):
     assert stage.ask().id != asked.id
 
 
-def test_a_clock_that_jumps_back_does_not_bring_anything_back(stage):
+def test_clock_that_jumps_back_reopens_nothing(stage):
     asked = stage.ask()
     stage.later(hours=2)
     stage.changes.expire_due()
@@ -221,7 +221,7 @@ def test_a_clock_that_jumps_back_does_not_bring_anything_back(stage):
     assert stage.ask().state is ChangeState.AWAITING_APPROVAL
 
 
-def test_expiry_does_not_interrupt_what_is_being_written(stage):
+def test_expiry_does_not_interrupt_a_running_write(stage):
     asked = stage.ask()
     stage.later(minutes=30)
     decided = stage.approve(asked)
@@ -233,7 +233,7 @@ def test_expiry_does_not_interrupt_what_is_being_written(stage):
     assert done.state is ChangeState.PROMOTED
 
 
-def test_a_change_that_a_rule_refuses_is_blocked_with_the_rule(stage):
+def test_change_refused_by_a_rule_is_blocked_with_the_rule(stage):
     change = stage.ask(who="mallory")
 
     assert change.state is ChangeState.BLOCKED
@@ -241,7 +241,7 @@ def test_a_change_that_a_rule_refuses_is_blocked_with_the_rule(stage):
     assert "mallory" in change.ended.message
 
 
-def test_what_needs_approval_is_never_written_without_it(stage):
+def test_change_without_required_approval_is_never_written(stage):
     request = promotion(stage.engine, "v1.0.0", "staging", stage.members.operator("alice"))
 
     result = stage.engine.run(request, Told())
@@ -251,7 +251,7 @@ def test_what_needs_approval_is_never_written_without_it(stage):
     assert stage.tags() == {"v1.0.0-dev", "v2.0.0-dev"}
 
 
-def test_a_change_that_is_promoted_already_is_so_at_once(stage):
+def test_already_promoted_change_succeeds_at_once(stage):
     stage.settle(stage.approve(stage.ask()))
 
     again = stage.ask()
@@ -260,12 +260,12 @@ def test_a_change_that_is_promoted_already_is_so_at_once(stage):
     assert len(stage.engine.history("staging", 10)) == 1
 
 
-def test_an_unknown_change_is_named(stage):
+def test_unknown_change_is_named(stage):
     with pytest.raises(UsageError, match="no change 'c-nothing'"):
         stage.changes.get("c-nothing")
 
 
-def test_there_is_no_way_back_from_an_end():
+def test_ended_change_cannot_be_reopened():
     for state in ChangeState:
         ends = {ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL, ChangeState.EXECUTING}
         if state not in ends:

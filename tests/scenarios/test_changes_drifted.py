@@ -1,4 +1,4 @@
-"""A change that waits for approval says what is deployed where floe's ledger says otherwise."""
+"""A waiting change shows the deployed version if it differs from the ledger."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def stage(place: Place, tmp_path: Path) -> Iterator[Stage]:
 
 
 @pytest.mark.requirement("AP-001")
-def test_an_approver_sees_that_the_target_was_moved_outside_floe(stage: Stage) -> None:
+def test_approver_sees_that_the_target_was_moved_outside_floe(stage: Stage) -> None:
     stage.settle(stage.approve(stage.ask("v1.0.0")))
     stage.place.push(BY_HAND, "latest-staging")
 
@@ -35,5 +35,5 @@ def test_an_approver_sees_that_the_target_was_moved_outside_floe(stage: Stage) -
     )
 
 
-def test_a_target_that_is_as_recorded_is_no_warning(stage: Stage) -> None:
+def test_target_without_drift_causes_no_warning(stage: Stage) -> None:
     assert stage.ask("v1.0.0").warnings == ()

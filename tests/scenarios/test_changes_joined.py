@@ -1,4 +1,4 @@
-"""Who asks for a change that is open already joins it only with the right to ask for it."""
+"""A request joins an open change only if the operator may make it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_operator_who_lost_the_right_is_refused_under_their_own_key(stage: Stage
     assert refused.ended.exit_code == 12
 
 
-def test_nobody_joins_a_refused_change(stage: Stage) -> None:
+def test_refused_change_cannot_be_joined(stage: Stage) -> None:
     refused = submit(stage, "carol")
 
     asked = stage.ask(who="alice")

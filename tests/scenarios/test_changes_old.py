@@ -52,7 +52,7 @@ def submit(stage: Stage, version: str) -> Change:
 
 
 def checked(stage: Stage, version: str) -> Change:
-    """A change that is about to be carried out."""
+    """Return a checked change that is ready to be carried out."""
     change = stage.platform.progression.advance(submit(stage, version), stage.told)
     assert change.state is ChangeState.EXECUTING
     return change
@@ -72,7 +72,7 @@ class Unreachable(AuditBackendPlugin):
         raise AuditUnavailableError(f"no {limit} records of {environment}: it answers 503")
 
 
-def test_a_request_older_than_an_hour_is_not_checked(stage):
+def test_request_older_than_an_hour_is_not_checked(stage):
     old = submit(stage, "v1.0.0")
     stage.settle(submit(stage, "v1.1.0"))
     stage.later(days=45)
@@ -86,7 +86,7 @@ def test_a_request_older_than_an_hour_is_not_checked(stage):
     assert "expired" in [event.kind for event in stage.platform.store.events_of(old.id)]
 
 
-def test_a_checked_request_older_than_an_hour_is_not_carried_out(stage):
+def test_checked_request_older_than_an_hour_is_not_carried_out(stage):
     old = checked(stage, "v1.0.0")
     before = stage.tags()
     stage.later(minutes=61)
@@ -95,7 +95,7 @@ def test_a_checked_request_older_than_an_hour_is_not_carried_out(stage):
     assert stage.tags() == before
 
 
-def test_a_server_ends_old_requests_without_working_on_them(stage):
+def test_server_expires_old_requests_without_working_on_them(stage):
     old = submit(stage, "v1.0.0")
     stage.later(minutes=61)
 
@@ -103,7 +103,7 @@ def test_a_server_ends_old_requests_without_working_on_them(stage):
     assert stage.changes.get(old.id).state is ChangeState.EXPIRED
 
 
-def test_asking_again_is_a_new_change_where_the_old_one_is_too_old(stage):
+def test_repeated_request_replaces_one_that_is_too_old(stage):
     old = submit(stage, "v1.0.0")
     stage.later(hours=2)
 
@@ -113,7 +113,7 @@ def test_asking_again_is_a_new_change_where_the_old_one_is_too_old(stage):
     assert stage.settle(again).state is ChangeState.PROMOTED
 
 
-def test_an_approved_change_has_an_hour_from_its_approval(approved):
+def test_approved_change_has_an_hour_from_its_approval(approved):
     late, too_late = approved.ask("v1.0.0"), None
     approved.later(minutes=50)
     late = approved.approve(late)
@@ -127,7 +127,7 @@ def test_an_approved_change_has_an_hour_from_its_approval(approved):
     assert running(approved) == "v1.0.0"
 
 
-def test_a_change_that_a_lock_stopped_is_not_resumed_an_hour_after_its_approval(approved):
+def test_change_stopped_by_a_lock_is_not_resumed_an_hour_after_its_approval(approved):
     decided = approved.approve(approved.ask("v1.0.0"))
     lock(approved.engine, "staging", approved.members.operator("carol"))
     assert approved.settle(decided).state is ChangeState.AWAITING_APPROVAL
@@ -141,7 +141,7 @@ def test_a_change_that_a_lock_stopped_is_not_resumed_an_hour_after_its_approval(
     assert [change.id for change in approved.changes.expire_due()] == [decided.id]
 
 
-def test_what_is_on_the_ledger_is_completed_however_late(stage):
+def test_change_on_the_ledger_is_completed_at_any_age(stage):
     stage.settle(submit(stage, "v1.0.0"))
     change = checked(stage, "v1.1.0")
     plan = stage.platform.progression._plan_execution(change)
@@ -161,7 +161,7 @@ def plan_digest(stage: Stage, version: str):
     return stage.engine.registry.resolve(Tag(f"{version}-staging"))
 
 
-def test_what_took_effect_is_promoted_although_another_version_followed(stage):
+def test_effective_change_is_promoted_although_another_version_followed(stage):
     change = checked(stage, "v1.0.0")
     assert (
         stage.engine.execute(stage.platform.progression._plan_execution(change), stage.told).error
@@ -177,7 +177,7 @@ def test_what_took_effect_is_promoted_although_another_version_followed(stage):
     assert kinds(stage.engine) == ["promotion", "promotion"]
 
 
-def test_the_older_of_two_requests_never_ends_on_top_of_the_newer(stage):
+def test_older_of_two_requests_never_ends_on_top_of_the_newer(stage):
     older = checked(stage, "v1.0.0")
     down = replace(
         stage.platform.progression, runs=replace(stage.engine, audit_backend=Unreachable())
@@ -194,14 +194,14 @@ def test_the_older_of_two_requests_never_ends_on_top_of_the_newer(stage):
     assert running(stage) == "v1.1.0"
 
 
-def test_an_older_request_is_stale_before_it_is_checked(stage):
+def test_older_request_is_stale_before_it_is_checked(stage):
     older = submit(stage, "v1.0.0")
     stage.settle(submit(stage, "v1.1.0"))
 
     assert stage.settle(older).state is ChangeState.STALE
 
 
-def test_the_newer_request_follows_the_older_one_that_was_carried_out_after_it_was_made(stage):
+def test_newer_request_follows_an_older_one_that_was_carried_out_later(stage):
     older, newer = submit(stage, "v1.0.0"), submit(stage, "v1.1.0")
 
     assert stage.settle(older).state is ChangeState.PROMOTED
@@ -209,7 +209,7 @@ def test_the_newer_request_follows_the_older_one_that_was_carried_out_after_it_w
     assert running(stage) == "v1.1.0"
 
 
-def test_a_rollback_made_meanwhile_is_newer_than_the_request(stage):
+def test_rollback_made_after_the_request_is_newer(stage):
     stage.settle(submit(stage, "v1.0.0"))
     stage.settle(submit(stage, "v1.1.0"))
     waits = checked(stage, "v1.2.0")
@@ -219,7 +219,7 @@ def test_a_rollback_made_meanwhile_is_newer_than_the_request(stage):
     assert running(stage) == "v1.0.0"
 
 
-def test_a_request_is_as_old_as_the_moment_it_was_accepted(stage):
+def test_age_of_a_request_counts_from_its_acceptance(stage):
     accepted = stage.clock.now()
     stage.settle(submit(stage, "v1.1.0"))
     request = promotion(stage.engine, "v1.0.0", "staging", stage.members.operator("alice"))
@@ -230,7 +230,7 @@ def test_a_request_is_as_old_as_the_moment_it_was_accepted(stage):
     assert stage.settle(change).state is ChangeState.STALE
 
 
-def test_a_record_says_when_its_request_was_made(stage):
+def test_record_has_the_time_of_its_request(stage):
     change = submit(stage, "v1.0.0")
     stage.later(minutes=5)
     stage.settle(change)
@@ -243,13 +243,13 @@ def test_a_record_says_when_its_request_was_made(stage):
 
 @pytest.fixture
 def busy(stage: Stage, tmp_path: Path) -> Iterator[Progression]:
-    """The progression of a platform that gets no lease of staging: whether it wrote is unknown."""
+    """A platform that gets no lease of staging, so it cannot know whether it wrote."""
     engine = replace(stage.engine, leases=FileLeases(tmp_path / "leases", wait_seconds=0))
     with FileLeases(tmp_path / "leases").hold("staging"):
         yield replace(stage.platform.progression, runs=engine)
 
 
-def test_an_execution_that_fails_for_less_than_a_day_stays_open(stage, busy):
+def test_execution_that_fails_for_less_than_a_day_stays_open(stage, busy):
     change = checked(stage, "v1.0.0")
     stage.later(hours=23, minutes=50)
 
@@ -259,7 +259,7 @@ def test_an_execution_that_fails_for_less_than_a_day_stays_open(stage, busy):
     assert stage.changes.get(change.id).state is ChangeState.EXECUTING
 
 
-def test_an_execution_that_fails_for_a_day_has_failed_with_its_error(stage, busy):
+def test_execution_that_fails_for_a_day_has_failed_with_its_error(stage, busy):
     change = checked(stage, "v1.0.0")
     stage.later(hours=24, minutes=10)
 

@@ -1,4 +1,6 @@
-"""Overrides of a change: part of what is approved, and judged again before it is carried out."""
+"""
+Overrides of a change are part of the approved content, and are checked again before execution.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +46,7 @@ def promoted(stage: Stage, change: Change) -> PromotionRecord:
     return record
 
 
-def test_what_is_rolled_back_while_it_waits_is_not_approved(stage: Stage) -> None:
+def test_version_rolled_back_while_it_waits_cannot_be_approved(stage: Stage) -> None:
     asked = ask(stage, "v1.1.0")
     roll_back(stage.engine, "v1.0.0", operator=BOB)
 
@@ -54,7 +56,7 @@ def test_what_is_rolled_back_while_it_waits_is_not_approved(stage: Stage) -> Non
     assert stage.engine.history("prod") == ()
 
 
-def test_what_is_rolled_back_after_its_approval_is_not_carried_out(stage: Stage) -> None:
+def test_version_rolled_back_after_its_approval_is_not_carried_out(stage: Stage) -> None:
     approved = stage.approve(ask(stage, "v1.1.0"))
     roll_back(stage.engine, "v1.0.0", operator=BOB)
 
@@ -66,7 +68,7 @@ def test_what_is_rolled_back_after_its_approval_is_not_carried_out(stage: Stage)
     assert stage.engine.history("prod") == ()
 
 
-def test_an_overridden_rollback_is_shown_approved_and_recorded(stage: Stage) -> None:
+def test_overridden_rollback_is_shown_approved_and_recorded(stage: Stage) -> None:
     roll_back(stage.engine, "v1.0.0", operator=BOB)
     assert ask(stage, "v1.1.0").state is ChangeState.BLOCKED
 
@@ -88,7 +90,7 @@ def test_another_rollback_voids_an_approved_override(stage: Stage) -> None:
     assert stage.settle(approved).state is ChangeState.STALE
 
 
-def test_an_allowed_older_version_is_shown_with_its_impact(stage: Stage) -> None:
+def test_allowed_older_version_is_shown_with_its_impact(stage: Stage) -> None:
     promoted(stage, ask(stage, "v1.1.0"))
     assert ask(stage, "v1.0.0").state is ChangeState.BLOCKED
 
@@ -103,7 +105,7 @@ def test_an_allowed_older_version_is_shown_with_its_impact(stage: Stage) -> None
     assert record.overrides[0].reason == "for the old line"
 
 
-def test_an_open_change_does_not_silently_get_an_override(stage: Stage) -> None:
+def test_override_is_not_added_to_an_open_change(stage: Stage) -> None:
     asked = ask(stage, "v1.1.0")
 
     with pytest.raises(ConflictError, match=f"{asked.id} .* is open without --override-rollback"):

@@ -1,4 +1,4 @@
-"""A change that waits for nobody is carried out as it was checked, or not at all."""
+"""A change without approvals is carried out exactly as it was checked, or not at all."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.requirement("FR-006")
 
 @pytest.fixture
 def stage(place: Place, tmp_path: Path) -> Iterator[Stage]:
-    """Staging has a gate and asks nobody to approve."""
+    """Staging has a gate and needs no approval."""
     path = path_of("dev", guarded(required=0, groups=None), "prod")
     with stage_on(place, tmp_path, path) as built:
         place.push(image(b"zero"), "v0.9.0-dev")
@@ -30,7 +30,7 @@ def checked(stage: Stage, version: str = "v1.0.0") -> Change:
     return stage.platform.progression.advance(change, stage.told)
 
 
-def test_an_artifact_the_gates_did_not_see_is_not_promoted(stage: Stage) -> None:
+def test_artifact_the_gates_did_not_see_is_not_promoted(stage: Stage) -> None:
     change = checked(stage)
     assert change.state is ChangeState.EXECUTING
     stage.place.push(image(b"another"), "v1.0.0-dev")
@@ -44,7 +44,7 @@ def test_an_artifact_the_gates_did_not_see_is_not_promoted(stage: Stage) -> None
     assert stage.tags() == before
 
 
-def test_rules_that_were_changed_since_it_was_checked_are_not_passed_by(stage: Stage) -> None:
+def test_rules_changed_after_the_check_stop_the_change(stage: Stage) -> None:
     change = checked(stage)
     stage.rules.digest = f"sha256:{'d' * 64}"
     before = stage.tags()
@@ -55,7 +55,7 @@ def test_rules_that_were_changed_since_it_was_checked_are_not_passed_by(stage: S
     assert stage.tags() == before
 
 
-def test_another_version_that_arrived_meanwhile_is_no_reason_to_stop(stage: Stage) -> None:
+def test_another_version_that_arrived_since_does_not_stop_the_change(stage: Stage) -> None:
     first, second = checked(stage, "v0.9.0"), checked(stage)
 
     assert stage.settle(first).state is ChangeState.PROMOTED

@@ -1,4 +1,6 @@
-"""A change that was decided and could not be carried out: agreeing again goes on with it."""
+"""
+A decided change that could not be carried out continues when an approver repeats the approval.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.requirement("NFR-004")
 
 @pytest.fixture
 def stage(place: Place, tmp_path: Path) -> Iterator[Stage]:
-    """Records are copied to `copies`, which is a file: nothing can be kept there."""
+    """Records are copied to `copies`, which is a file, so every copy fails."""
     (tmp_path / "copies").touch()
     backend = open_backend("s3", AuditSettings(tmp_path, url=f"file://{tmp_path}/copies"))
     with stage_on(place, tmp_path) as built:
@@ -39,7 +41,7 @@ def stage(place: Place, tmp_path: Path) -> Iterator[Stage]:
     backend.close()
 
 
-def test_who_agreed_may_repeat_it_until_it_is_carried_out(stage: Stage, tmp_path: Path) -> None:
+def test_approver_may_repeat_until_the_change_is_carried_out(stage: Stage, tmp_path: Path) -> None:
     change = stage.ask()
     with pytest.raises(AuditUnavailableError):
         stage.settle(stage.approve(change))
@@ -55,7 +57,7 @@ def test_who_agreed_may_repeat_it_until_it_is_carried_out(stage: Stage, tmp_path
     assert stage.engine.verify("staging", stage.told).sound
 
 
-def test_nobody_else_joins_what_is_being_carried_out(stage: Stage) -> None:
+def test_executing_change_takes_no_further_approver(stage: Stage) -> None:
     change = stage.approve(stage.ask())
 
     with pytest.raises(ChangeClosedError, match="is executing: it does not wait for approval"):
@@ -64,7 +66,7 @@ def test_nobody_else_joins_what_is_being_carried_out(stage: Stage) -> None:
         stage.approve(change, "alice")
 
 
-def test_agreeing_again_to_what_is_done_is_refused(stage: Stage, tmp_path: Path) -> None:
+def test_approval_of_a_completed_change_is_refused(stage: Stage, tmp_path: Path) -> None:
     shutil.move(tmp_path / "copies", tmp_path / "moved")
     change = stage.settle(stage.approve(stage.ask()))
 

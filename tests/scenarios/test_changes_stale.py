@@ -1,4 +1,4 @@
-"""An approval is bound to what was approved: any difference makes the change stale (AP-001)."""
+"""An approval is bound to the approved content: any difference makes the change stale (AP-001)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -35,7 +35,7 @@ def other_rules(stage: Stage) -> None:
 
 
 def another_version_runs(stage: Stage) -> None:
-    """Somebody got v0.9.0 there past this store, as another machine would."""
+    """Deploy v0.9.0 past this store, as another machine would."""
     plan = stage.engine.plan(asked_by_dave(stage, "v0.9.0"), stage.told)
     done = stage.engine.execute(plan, stage.told, lambda p: replace(p, approvals_required=0))
     assert done.error is None
@@ -53,7 +53,7 @@ DIFFERENCES: dict[str, tuple[Callable[[Stage], None], str]] = {
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES)
-def test_a_difference_before_the_click_is_named_and_nothing_is_written(stage, difference):
+def test_difference_before_the_click_is_named_and_nothing_is_written(stage, difference):
     asked = stage.ask()
     change, field = DIFFERENCES[difference]
     change(stage)
@@ -69,7 +69,7 @@ def test_a_difference_before_the_click_is_named_and_nothing_is_written(stage, di
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES)
-def test_a_difference_between_click_and_write_is_named_and_nothing_is_written(stage, difference):
+def test_difference_between_click_and_write_is_named_and_nothing_is_written(stage, difference):
     decided = stage.approve(stage.ask())
     change, field = DIFFERENCES[difference]
     change(stage)
@@ -82,7 +82,7 @@ def test_a_difference_between_click_and_write_is_named_and_nothing_is_written(st
     assert stage.tags() == before
 
 
-def test_a_lock_in_between_refuses_the_click_and_the_change_waits(stage):
+def test_lock_before_the_click_refuses_it_and_the_change_waits(stage):
     asked = stage.ask()
     lock(stage.engine, "staging", stage.members.operator("carol"))
 
@@ -94,7 +94,7 @@ def test_a_lock_in_between_refuses_the_click_and_the_change_waits(stage):
     assert stage.settle(stage.approve(asked)).state is ChangeState.PROMOTED
 
 
-def test_a_lock_after_the_click_lets_the_approved_change_wait_until_it_is_gone(stage):
+def test_lock_after_the_click_delays_the_approved_change_until_unlock(stage):
     decided = stage.approve(stage.ask())
     lock(stage.engine, "staging", stage.members.operator("carol"))
 
@@ -108,7 +108,7 @@ def test_a_lock_after_the_click_lets_the_approved_change_wait_until_it_is_gone(s
     assert stage.settle(resumed).state is ChangeState.PROMOTED
 
 
-def test_an_approver_who_left_the_group_before_the_click_does_not_count(stage):
+def test_approver_who_left_the_group_before_the_click_does_not_count(stage):
     asked = stage.ask()
     stage.members.dismiss(APPROVERS)
 
@@ -116,7 +116,7 @@ def test_an_approver_who_left_the_group_before_the_click_does_not_count(stage):
         stage.approve(asked)
 
 
-def test_an_approver_who_left_the_group_after_the_click_stops_counting(stage):
+def test_approver_who_left_the_group_after_the_click_stops_counting(stage):
     decided = stage.approve(stage.ask())
     stage.members.dismiss(APPROVERS)
 
@@ -127,7 +127,7 @@ def test_an_approver_who_left_the_group_after_the_click_stops_counting(stage):
     assert "v1.0.0-staging" not in stage.tags()
 
 
-def test_a_requester_who_lost_the_right_is_refused_under_the_lease(stage):
+def test_requester_who_lost_the_right_is_refused_under_the_lease(stage):
     decided: Change = stage.approve(stage.ask())
     stage.members.dismiss("developers")
 

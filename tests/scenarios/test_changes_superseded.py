@@ -1,4 +1,4 @@
-"""Of several versions that wait for one environment the one asked for last stays."""
+"""Only the newest request of several waiting changes for one environment stays."""
 
 import threading
 from collections.abc import Iterator
@@ -40,9 +40,7 @@ def state(stage: Stage, change: Change) -> ChangeState:
     return stage.changes.get(change.id).state
 
 
-def test_what_was_cancelled_while_it_was_checked_supersedes_nothing(
-    stage: Stage, tmp_path: Path
-) -> None:
+def test_change_cancelled_during_its_check_supersedes_nothing(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "open").touch()
     waits = stage.ask("v1.0.0")
     (tmp_path / "open").unlink()
@@ -60,7 +58,7 @@ def test_what_was_cancelled_while_it_was_checked_supersedes_nothing(
 
 
 class Meeting(SqliteStore):
-    """Whoever looks here first waits for the other one to have looked too."""
+    """Makes the first reader wait until the second one has read too."""
 
     def meet(self, parties: int) -> None:
         self.barrier = threading.Barrier(parties, timeout=60)
@@ -74,9 +72,7 @@ class Meeting(SqliteStore):
         return found
 
 
-def test_of_two_that_come_to_wait_at_one_moment_the_newer_stays(
-    stage: Stage, tmp_path: Path
-) -> None:
+def test_newer_of_two_simultaneous_changes_stays(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "open").touch()
     older, newer = submitted(stage, "v1.0.0"), submitted(stage, "v2.0.0")
 

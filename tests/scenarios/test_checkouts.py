@@ -20,13 +20,13 @@ JSON = ("--output", "json")
 
 @dataclass(frozen=True)
 class Checkouts:
-    """Two directories with one manifest and a state directory each, and what alice does there."""
+    """Two directories with the same manifest and separate state, used by alice."""
 
     one: Floe
     two: Floe
 
     def promote_all(self, first: Floe, second: Floe) -> list[Finished]:
-        """Promote every version at once, by turns through `first` and `second`."""
+        """Promote every version at once, alternating between `first` and `second`."""
         older = ("--allow-older", "--reason", "promoted side by side")
         words = ("platform", "promote", "--to", "staging", *older, *JSON)
         running = [(first, second)[n % 2].start(*words, v) for n, v in enumerate(VERSIONS)]
@@ -42,7 +42,7 @@ def checkouts(registry_host: str, repository: str, tmp_path: Path) -> Iterator[C
     for version in VERSIONS:
         raw.push(registry_host, repository, image(version.encode()), f"{version}-dev")
     with issuer() as people:
-        # The directory that a machine has for this, and not the one of the tests.
+        # The machine's own directory for leases, not that of the tests.
         environ = {"FLOE_ID_TOKEN": people.token("alice@acme.com"), "FLOE_LOCK_DIR": ""}
         for name in ("one", "two"):
             write_manifest(tmp_path / name, f"oci://{registry_host}/{repository}", people.url)
@@ -50,21 +50,21 @@ def checkouts(registry_host: str, repository: str, tmp_path: Path) -> Iterator[C
 
 
 def check(checkouts: Checkouts, ended: list[Finished]) -> None:
-    """Nothing that was said to be promoted is missing, and nobody met another writer."""
+    """Assert that every reported promotion is on record and no run had a conflict."""
     said = {done.document["version"] for done in ended if done.code == 0}
     assert said <= checkouts.recorded("version")
     assert said
     assert 10 not in {done.code for done in ended}, [done.out for done in ended]
 
 
-def test_every_promotion_that_says_promoted_is_on_the_ledger(checkouts: Checkouts) -> None:
+def test_every_reported_promotion_is_on_the_ledger(checkouts: Checkouts) -> None:
     ended = checkouts.promote_all(checkouts.one, checkouts.two)
 
     check(checkouts, ended)
     assert checkouts.one.run("platform", "audit", "verify").code == 0
 
 
-def test_every_lock_that_is_said_to_hold_is_on_the_ledger(checkouts: Checkouts) -> None:
+def test_every_reported_lock_is_on_the_ledger(checkouts: Checkouts) -> None:
     words = ("platform", "lock", "--env", "staging", "--for", "1h", *JSON, "--reason")
 
     both = (checkouts.one, checkouts.two)
@@ -76,7 +76,7 @@ def test_every_lock_that_is_said_to_hold_is_on_the_ledger(checkouts: Checkouts) 
     assert {done.code for done in ended} == {0, 13}
 
 
-def test_a_command_beside_a_server_in_another_directory_loses_nothing(
+def test_command_beside_a_server_in_another_directory_loses_nothing(
     checkouts: Checkouts, tmp_path: Path
 ) -> None:
     with serving(checkouts.one.folder, FLOE_LOCK_DIR="") as server:

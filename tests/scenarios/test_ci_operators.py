@@ -1,4 +1,4 @@
-"""CI jobs are named by their issuer and subject, and a refusal shows the line that admits one."""
+"""CI jobs are named by issuer and subject, and a refusal shows the line that admits the job."""
 
 import json
 import re
@@ -74,7 +74,7 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
         'repo:acme/platform:environment:a "b" #c, [d]: \\e',
     ],
 )
-def test_the_line_in_a_refusal_admits_the_job(jobs: Jobs, subject: str) -> None:
+def test_line_in_a_refusal_admits_the_job(jobs: Jobs, subject: str) -> None:
     jobs.allow("alice@acme.com")
 
     refused = jobs.promote(subject)
@@ -98,7 +98,7 @@ def test_the_line_in_a_refusal_admits_the_job(jobs: Jobs, subject: str) -> None:
         "repo:acme-evil/platform:ref:refs/heads/main",
     ],
 )
-def test_a_job_with_a_similar_subject_is_another_job(jobs: Jobs, other: str) -> None:
+def test_job_with_a_similar_subject_is_another_job(jobs: Jobs, other: str) -> None:
     jobs.allow(jobs.id(MAIN))
 
     refused = jobs.promote(other)
@@ -108,7 +108,7 @@ def test_a_job_with_a_similar_subject_is_another_job(jobs: Jobs, other: str) -> 
     assert admitted.code == 0, admitted.err
 
 
-def test_a_branch_that_differs_by_case_is_not_in_the_group_of_the_other(jobs: Jobs) -> None:
+def test_branch_that_differs_by_case_is_not_in_the_other_group(jobs: Jobs) -> None:
     jobs.allow(members=f"['{jobs.id(MAIN)}']")
     text = (jobs.folder / "manifest.yaml").read_text()
     (jobs.folder / "manifest.yaml").write_text(
@@ -122,7 +122,7 @@ def test_a_branch_that_differs_by_case_is_not_in_the_group_of_the_other(jobs: Jo
     assert admitted.code == 0, admitted.err
 
 
-def test_an_operator_nobody_vouches_for_is_not_shown_a_line(jobs: Jobs) -> None:
+def test_unverified_operator_gets_no_line(jobs: Jobs) -> None:
     jobs.allow("alice@acme.com")
 
     refused = Floe(jobs.folder).run("platform", "promote", "v1.0.0", "--to", "prod")

@@ -1,4 +1,4 @@
-"""What a run left that died before `latest` moved is completed when a server starts (NFR-004)."""
+"""A starting server completes runs that died before `latest` moved (NFR-004)."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def interrupted(place: Place, engine: Engine) -> Engine:
     return engine
 
 
-def test_latest_follows_and_nothing_is_recorded_anew(interrupted: Engine) -> None:
+def test_latest_moves_without_another_record(interrupted: Engine) -> None:
     completed = interrupted.complete_interrupted()
 
     assert completed == ("staging",)
@@ -34,18 +34,14 @@ def test_latest_follows_and_nothing_is_recorded_anew(interrupted: Engine) -> Non
     assert interrupted.complete_interrupted() == ()
 
 
-def test_a_tag_that_somebody_moved_elsewhere_is_left_to_people(
-    place: Place, interrupted: Engine
-) -> None:
+def test_tag_moved_outside_floe_is_left_alone(place: Place, interrupted: Engine) -> None:
     place.push(image(b"another"), "latest-staging")
 
     assert interrupted.complete_interrupted() == ()
     assert interrupted.status()[1].alignment is Alignment.DRIFTED
 
 
-def test_an_environment_that_cannot_be_read_keeps_no_other_from_being_completed(
-    place: Place, interrupted: Engine
-) -> None:
+def test_unreadable_environment_does_not_stop_the_others(place: Place, interrupted: Engine) -> None:
     place.push(image(b"no ledger"), "floe-ledger.dev")
 
     assert interrupted.complete_interrupted() == ("staging",)

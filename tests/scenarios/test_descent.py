@@ -1,4 +1,4 @@
-"""After a head that does not follow the one seen before, nothing is written."""
+"""After a rewind of the ledger, no write is accepted."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,7 @@ HEAD = "floe-ledger.staging"
 
 @pytest.fixture
 def remembering(place: Place, engine: Engine, tmp_path: Path) -> Engine:
-    """Three promotions and a lock; v1.0.4 comes from the build."""
+    """Three promotions and a lock; v1.0.4 is built."""
     built = replace(engine, heads=SqliteHeads(state_database(tmp_path), place.registry.reference))
     promotions(place, built, last=3)
     lock(built)
@@ -34,9 +34,7 @@ def remembering(place: Place, engine: Engine, tmp_path: Path) -> Engine:
     return built
 
 
-def test_a_lock_is_not_got_rid_of_by_moving_the_head_back(
-    place: Place, remembering: Engine
-) -> None:
+def test_moving_the_head_back_does_not_remove_a_lock(place: Place, remembering: Engine) -> None:
     assert isinstance(promote(remembering, "v1.0.4", "staging").error, EnvironmentLockedError)
     Hand(place).point(HEAD, at=f"{HEAD}.3")
     before = set(place.registry.tags())
@@ -56,7 +54,7 @@ def test_a_lock_is_not_got_rid_of_by_moving_the_head_back(
     ],
     ids=["rollback", "lock", "dry run"],
 )
-def test_whatever_would_be_written_there_is_refused(
+def test_every_write_after_a_rewind_is_refused(
     place: Place, remembering: Engine, write: Callable[[Engine], object]
 ) -> None:
     Hand(place).point(HEAD, at=f"{HEAD}.3")
@@ -67,7 +65,7 @@ def test_whatever_would_be_written_there_is_refused(
     assert remembering.history("staging", 1)[0].sequence == 3
 
 
-def test_another_entry_in_the_place_of_the_one_that_was_seen(
+def test_other_entry_in_place_of_the_known_head_is_refused(
     place: Place, remembering: Engine
 ) -> None:
     Hand(place).point(HEAD, at=f"{HEAD}.3")
@@ -79,7 +77,7 @@ def test_another_entry_in_the_place_of_the_one_that_was_seen(
         promote(remembering, "v1.0.4", "staging")
 
 
-def test_what_others_wrote_meanwhile_follows(remembering: Engine) -> None:
+def test_entries_by_other_writers_are_accepted(remembering: Engine) -> None:
     somewhere_else = replace(remembering, heads=InMemoryHeads())
     for _ in range(3):
         unlock(somewhere_else)
@@ -89,7 +87,7 @@ def test_what_others_wrote_meanwhile_follows(remembering: Engine) -> None:
     assert promote(remembering, "v1.0.4", "staging").outcome is Ending.PROMOTED
 
 
-def test_a_restored_ledger_is_written_to_once_it_is_accepted(
+def test_restored_ledger_takes_writes_after_it_is_accepted(
     place: Place, remembering: Engine
 ) -> None:
     Hand(place).point(HEAD, at=f"{HEAD}.3")
@@ -101,10 +99,8 @@ def test_a_restored_ledger_is_written_to_once_it_is_accepted(
     assert promote(remembering, "v1.0.4", "staging").outcome is Ending.PROMOTED
 
 
-def test_a_rollback_is_not_undone_by_moving_the_head_back(
-    place: Place, remembering: Engine
-) -> None:
-    """By the entry before the rollback, `latest` looks like what an interrupted run left."""
+def test_moving_the_head_back_does_not_undo_a_rollback(place: Place, remembering: Engine) -> None:
+    """For the entry before the rollback, `latest` looks like the result of an interrupted run."""
     unlock(remembering)
     assert roll_back(remembering, "v1.0.2").error is None
     latest = place.registry.resolve(Tag("latest-staging"))

@@ -1,4 +1,4 @@
-"""Whoever promoted an artifact into one environment does not promote it into the next."""
+"""The person who promoted an artifact into an environment cannot promote it into the next."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,9 +47,7 @@ def duties(result: Result) -> Outcome:
 
 @pytest.mark.requirement("FR-050")
 @pytest.mark.requirement("FR-051")
-def test_the_same_person_does_not_promote_onward_and_another_does(
-    place: Place, engine: Engine
-) -> None:
+def test_same_person_cannot_promote_onward_and_another_can(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", operator=ALICE)
 
     same = promote(engine, "v1.0.0", "prod", ALICE)
@@ -63,9 +61,7 @@ def test_the_same_person_does_not_promote_onward_and_another_does(
 
 
 @pytest.mark.requirement("FR-053")
-def test_where_it_is_not_asked_for_one_person_goes_all_the_way(
-    place: Place, tmp_path: Path
-) -> None:
+def test_one_person_promotes_all_the_way_without_the_rule(place: Place, tmp_path: Path) -> None:
     with engine_on(place.registry, tmp_path) as engine:
         promoted(place, engine, "v1.0.0", operator=ALICE)
 
@@ -91,9 +87,7 @@ def test_another_version_of_the_same_content_is_the_same_artifact(
 
 
 @pytest.mark.requirement("FR-051")
-def test_what_was_rolled_back_and_forth_is_still_whoevers_promotion_it_was(
-    place: Place, engine: Engine
-) -> None:
+def test_rollbacks_do_not_change_the_promoter(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", operator=ALICE)
     promoted(place, engine, "v1.1.0", operator=BOB)
     roll_back(engine, "v1.0.0", operator=BOB)
@@ -104,9 +98,7 @@ def test_what_was_rolled_back_and_forth_is_still_whoevers_promotion_it_was(
 
 @pytest.mark.requirement("FR-051")
 @pytest.mark.parametrize("first", ["alice", "slack:T1/U01ALICE", "alice@acme.com"])
-def test_another_name_does_not_make_another_person(
-    place: Place, tmp_path: Path, first: str
-) -> None:
+def test_another_alias_is_the_same_person(place: Place, tmp_path: Path, first: str) -> None:
     directory = Directory.of({"alice@acme.com": ("alice", "U01ALICE", "slack:T1/U01ALICE")}, {})
     with engine_on(place.registry, tmp_path, PATH) as before:
         promoted(place, before, "v1.0.0", operator=person(first))
@@ -118,7 +110,7 @@ def test_another_name_does_not_make_another_person(
         assert violation(result)
 
 
-def test_the_same_account_under_a_new_name_is_the_same_person(place: Place, engine: Engine) -> None:
+def test_same_account_under_a_new_name_is_the_same_person(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", operator=ALICE)
     claims = Claims(ALICE.id, IdentitySource.OIDC, True, ("alice.smith@acme.com",))
 
@@ -136,7 +128,7 @@ class TestFirstEnvironment:
             yield built
 
     @pytest.mark.requirement("FR-051")
-    def test_what_the_build_tagged_is_nobodys_promotion(self, place: Place, engine: Engine) -> None:
+    def test_build_tag_has_no_promoter(self, place: Place, engine: Engine) -> None:
         place.push(artifact("v1.0.0"), "v1.0.0-dev")
 
         result = promote(engine, "v1.0.0", "staging", ALICE)
@@ -145,7 +137,7 @@ class TestFirstEnvironment:
         assert duties(result) is Outcome.SKIPPED
 
     @pytest.mark.requirement("FR-051")
-    def test_who_promoted_into_it_does_not_promote_out_of_it(
+    def test_promoter_into_the_first_environment_cannot_promote_out_of_it(
         self, place: Place, engine: Engine
     ) -> None:
         place.push(artifact("v1.0.0"), "v1.0.0")
@@ -157,7 +149,9 @@ class TestFirstEnvironment:
         assert violation(same)
         assert other.error is None
 
-    def test_what_comes_from_the_build_has_no_promoter(self, place: Place, tmp_path: Path) -> None:
+    def test_promotion_into_the_first_environment_has_no_earlier_promoter(
+        self, place: Place, tmp_path: Path
+    ) -> None:
         place.push(artifact("v1.0.0"), "v1.0.0")
         path = path_of(Environment("dev", authorization=DUTIES), "staging")
         with engine_on(place.registry, tmp_path, path) as engine:
@@ -175,7 +169,7 @@ def shaky(fake: FakeRegistry, tmp_path: Path) -> Iterator[Shaky]:
 
 @pytest.mark.requirement("FR-051")
 @pytest.mark.parametrize("reply", [Reply(403), Reply(500), Reply(200, b"{}"), Reply(200, b"no")])
-def test_history_that_cannot_be_read_refuses(shaky: Shaky, reply: Reply) -> None:
+def test_unreadable_history_is_a_refusal(shaky: Shaky, reply: Reply) -> None:
     promoted(shaky.place, shaky.engine, "v1.0.0", operator=BOB)
     before = dict(shaky.content.tags)
     media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
@@ -189,7 +183,7 @@ def test_history_that_cannot_be_read_refuses(shaky: Shaky, reply: Reply) -> None
     assert shaky.content.tags == before
 
 
-def test_a_violation_leaves_the_environment_as_it_was(place: Place, engine: Engine) -> None:
+def test_violation_leaves_the_environment_unchanged(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", operator=ALICE)
     before = sorted(place.registry.tags())
 

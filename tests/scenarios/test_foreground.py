@@ -1,4 +1,4 @@
-"""A command and a server on one state directory: each change is worked on by one of them."""
+"""With a command and a server on one state directory, one of them works on each change."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ PACE_CLAIM = timedelta(seconds=PACE.claim)
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    """Its gate waits for the file `open`, and leaves a line in `runs`."""
+    """Its gate waits for the file `open`, and adds a line to `runs`."""
     root = tmp_path / "registry"
     place = Place(LayoutRegistry.create(root), lambda a, tag: oci_layout.write(root, a, tag))
     with stage_on(place, tmp_path, waiting_path(), PACE) as built:
@@ -35,9 +35,7 @@ def submitted(stage: Stage) -> Change:
     return stage.changes.submit(promotion(stage.engine, "v1.0.0", "staging", operator), "cli")
 
 
-def test_gates_run_once_though_a_worker_and_a_command_are_there(
-    stage: Stage, tmp_path: Path
-) -> None:
+def test_gates_run_once_with_a_worker_and_a_command(stage: Stage, tmp_path: Path) -> None:
     change = submitted(stage)
     stage.platform.worker.start()
     with ThreadPoolExecutor(2) as commands:
@@ -52,7 +50,7 @@ def test_gates_run_once_though_a_worker_and_a_command_are_there(
     assert (tmp_path / "runs").read_text().count("ran") == 1
 
 
-def test_what_a_command_left_that_died_is_taken_up(stage: Stage, tmp_path: Path) -> None:
+def test_change_of_a_dead_command_is_resumed(stage: Stage, tmp_path: Path) -> None:
     change = submitted(stage)
     (tmp_path / "open").touch()
     stage.platform.store.claim("died", stage.engine.clock.now(), PACE_CLAIM, only=change.id)

@@ -1,4 +1,4 @@
-"""Who gives a command: whom the registry just let in, else the OS user, and never a mere word."""
+"""The operator is the verified registry user, or else the OS user, and never a free-text name."""
 
 import os
 import pwd
@@ -26,7 +26,7 @@ from tests.scenarios.signing_in import (
 OS_USER = pwd.getpwuid(os.getuid()).pw_name
 
 
-def test_whom_the_registry_turns_away_does_nothing(tmp_path: Path) -> None:
+def test_user_refused_by_the_registry_changes_nothing(tmp_path: Path) -> None:
     with guarded_registry(tmp_path) as registry:
         config = login(tmp_path, registry.host, docker.USER, "guessed")
         uri = f"oci://{registry.host}/{REPOSITORY}"
@@ -40,9 +40,7 @@ def test_whom_the_registry_turns_away_does_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("FR-045")
-def test_credentials_a_registry_never_asked_for_name_nobody(
-    held: FakeRegistry, tmp_path: Path
-) -> None:
+def test_unrequested_credentials_identify_nobody(held: FakeRegistry, tmp_path: Path) -> None:
     config = login(tmp_path, held.host, "alice", "forged")
     floe = command(tmp_path, f"oci://{held.host}/{REPOSITORY}", DOCKER_CONFIG=config)
 
@@ -53,9 +51,7 @@ def test_credentials_a_registry_never_asked_for_name_nobody(
 
 
 @pytest.mark.requirement("FR-045")
-def test_credentials_a_registry_asked_for_and_refused_name_nobody(
-    held: FakeRegistry, tmp_path: Path
-) -> None:
+def test_refused_credentials_identify_nobody(held: FakeRegistry, tmp_path: Path) -> None:
     held.always("GET", "^/v2/$", Reply(401, b"", BASIC))
     config = login(tmp_path, held.host, "alice", "forged")
     floe = command(tmp_path, f"oci://{held.host}/{REPOSITORY}", DOCKER_CONFIG=config)
@@ -66,7 +62,9 @@ def test_credentials_a_registry_asked_for_and_refused_name_nobody(
 
 
 @pytest.mark.requirement("FR-045")
-def test_what_the_surroundings_say_changes_nobody(held: FakeRegistry, tmp_path: Path) -> None:
+def test_environment_variables_do_not_change_the_operator(
+    held: FakeRegistry, tmp_path: Path
+) -> None:
     lies = dict.fromkeys(("USER", "LOGNAME", "USERNAME", "LNAME", "SUDO_USER"), "alice")
     floe = command(tmp_path, f"oci://{held.host}/{REPOSITORY}", **lies)
 
@@ -76,7 +74,7 @@ def test_what_the_surroundings_say_changes_nobody(held: FakeRegistry, tmp_path: 
 
 
 @pytest.mark.requirement("FR-045")
-def test_there_is_no_way_to_say_who_one_is(held: FakeRegistry, tmp_path: Path) -> None:
+def test_no_option_sets_the_operator(held: FakeRegistry, tmp_path: Path) -> None:
     floe = command(tmp_path, f"oci://{held.host}/{REPOSITORY}")
 
     result = floe.promote("v1.0.0", "dev", "--operator", "alice")
@@ -86,7 +84,7 @@ def test_there_is_no_way_to_say_who_one_is(held: FakeRegistry, tmp_path: Path) -
 
 
 @pytest.mark.requirement("FR-046")
-def test_where_nobody_is_known_an_environment_with_rules_lets_nobody_in(
+def test_unknown_operator_is_refused_by_an_environment_with_rules(
     held: FakeRegistry, tmp_path: Path
 ) -> None:
     result = command(tmp_path, f"oci://{held.host}/{REPOSITORY}", GUARDED).promote("v1.0.0", "dev")
@@ -95,7 +93,7 @@ def test_where_nobody_is_known_an_environment_with_rules_lets_nobody_in(
     assert f"'os:{OS_USER}' is not verified" in result.document["error"]["message"]
 
 
-def test_a_registry_without_credentials_is_not_asked_for_any(
+def test_command_without_credentials_does_not_authenticate(
     held: FakeRegistry, tmp_path: Path
 ) -> None:
     floe = command(tmp_path, f"oci://{held.host}/{REPOSITORY}")
@@ -105,7 +103,7 @@ def test_a_registry_without_credentials_is_not_asked_for_any(
     assert held.seen("GET", "^/v2/$") == []
 
 
-def test_what_only_shows_asks_nobody_who_they_are(held: FakeRegistry, tmp_path: Path) -> None:
+def test_read_commands_do_not_authenticate(held: FakeRegistry, tmp_path: Path) -> None:
     config = login(tmp_path, held.host, "alice", "secret")
     floe = command(tmp_path, f"oci://{held.host}/{REPOSITORY}", DOCKER_CONFIG=config)
 
@@ -114,7 +112,7 @@ def test_what_only_shows_asks_nobody_who_they_are(held: FakeRegistry, tmp_path: 
     assert held.seen("GET", "^/v2/$") == []
 
 
-def test_broken_credentials_do_not_matter_where_none_are_asked_for(
+def test_broken_credentials_are_ignored_where_none_are_requested(
     held: FakeRegistry, tmp_path: Path
 ) -> None:
     config = login(tmp_path, held.host, "alice", "secret")
@@ -125,7 +123,7 @@ def test_broken_credentials_do_not_matter_where_none_are_asked_for(
 
 
 class TestEmbedded:
-    """On a layout only the operating system knows anybody."""
+    """On a layout, only the operating system identifies the user."""
 
     def promoted(self, folder: Path, rest: str, promotion: str) -> tuple[Floe, Finished]:
         oci_layout.write(folder / "registry", image(), "v1.0.0")
@@ -133,7 +131,7 @@ class TestEmbedded:
         return floe, floe.promote("v1.0.0", "dev")
 
     @pytest.mark.requirement("FR-045")
-    def test_the_os_user_counts_where_the_manifest_says_so(self, tmp_path: Path) -> None:
+    def test_os_user_is_verified_where_the_manifest_says_so(self, tmp_path: Path) -> None:
         trusting = "identity: {trust_os_user: true}\n"
 
         floe, result = self.promoted(tmp_path, trusting, GUARDED)
@@ -141,7 +139,7 @@ class TestEmbedded:
         assert operator_of(floe, result) == (OS_USER, f"os:{OS_USER}", True)
 
     @pytest.mark.requirement("FR-045")
-    def test_else_not_even_an_alias_makes_the_os_user_somebody(self, tmp_path: Path) -> None:
+    def test_alias_does_not_verify_the_os_user_otherwise(self, tmp_path: Path) -> None:
         lending = f"identity:\n  aliases: {{alice@acme.com: ['os:{OS_USER}', '{OS_USER}']}}\n"
 
         floe, result = self.promoted(tmp_path, lending, FREE)
