@@ -35,7 +35,7 @@ ALICE = Password("alice", "s3cret")
         (None, "asks for credentials .401.* none were found"),
     ],
 )
-def test_each_way_of_not_getting_in_has_its_own_words(
+def test_each_authentication_failure_has_its_own_message(
     fake: FakeRegistry,
     auth: TokenAuth,
     opened: Opened,
@@ -54,7 +54,7 @@ def test_each_way_of_not_getting_in_has_its_own_words(
     assert len(fake.requests) <= 4
 
 
-def test_a_denial_is_told_in_the_registrys_words_and_is_no_absence(
+def test_a_denial_shows_the_registry_message_and_is_not_absence(
     fake: FakeRegistry, opened: Opened
 ) -> None:
     fake.always("GET", "/manifests/", oci_error(403, "DENIED", "not\non your\x1b[31m plan"))
@@ -67,7 +67,7 @@ def test_a_denial_is_told_in_the_registrys_words_and_is_no_absence(
     "challenges",
     ["", "Negotiate", 'Digest realm="x", nonce="y"', 'Bearer realm="ftp://elsewhere"', "Bearer"],
 )
-def test_a_challenge_nobody_can_answer_is_told(
+def test_an_unsupported_challenge_is_reported(
     fake: FakeRegistry, opened: Opened, challenges: str
 ) -> None:
     fake.always("HEAD", "/manifests/", Reply(401, headers={"WWW-Authenticate": challenges}))
@@ -76,7 +76,7 @@ def test_a_challenge_nobody_can_answer_is_told(
         opened(fake.host, credentials=always(ALICE)).resolve(V1)
 
 
-def test_a_basic_challenge_is_answered_once_and_then_beforehand(
+def test_basic_credentials_are_sent_in_advance_after_the_first_challenge(
     fake: FakeRegistry, opened: Opened
 ) -> None:
     fake.hold(REPOSITORY, image(), "v1.0.0")
@@ -92,7 +92,7 @@ def test_a_basic_challenge_is_answered_once_and_then_beforehand(
     assert registry.accepted_user == "alice"
 
 
-def test_a_basic_password_that_is_refused_is_not_tried_again_and_again(
+def test_a_refused_basic_password_is_not_tried_repeatedly(
     fake: FakeRegistry, opened: Opened
 ) -> None:
     challenge = Reply(401, headers={"WWW-Authenticate": 'Basic realm="x"'})
@@ -123,9 +123,7 @@ def test_a_basic_password_that_stops_being_accepted_is_looked_up_again(
     assert len(fake.requests) == 5
 
 
-def test_a_user_whom_the_registry_denies_everything_is_not_accepted(
-    fake: FakeRegistry, opened: Opened
-) -> None:
+def test_a_user_without_any_access_is_not_accepted(fake: FakeRegistry, opened: Opened) -> None:
     challenge = Reply(401, headers={"WWW-Authenticate": 'Basic realm="x"'})
     fake.script("HEAD", "/manifests/", challenge, Reply(403))
     fake.always("GET", "/manifests/", Reply(403))
@@ -137,9 +135,7 @@ def test_a_user_whom_the_registry_denies_everything_is_not_accepted(
     assert registry.accepted_user is None
 
 
-def test_a_password_that_was_never_asked_for_is_never_sent(
-    fake: FakeRegistry, opened: Opened
-) -> None:
+def test_a_password_is_not_sent_without_a_challenge(fake: FakeRegistry, opened: Opened) -> None:
     fake.hold(REPOSITORY, image(), "v1.0.0")
     looked_up: list[str] = []
 
@@ -155,7 +151,7 @@ def test_a_password_that_was_never_asked_for_is_never_sent(
     assert all("authorization" not in request.headers for request in fake.requests)
 
 
-def test_a_password_that_a_helper_replaced_meanwhile_is_looked_up_again(
+def test_a_password_replaced_by_a_helper_is_looked_up_again(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened
 ) -> None:
     passwords = iter(["s3cret", "changed"])
@@ -167,7 +163,7 @@ def test_a_password_that_a_helper_replaced_meanwhile_is_looked_up_again(
     assert registry.resolve(V1) is not None
 
 
-def test_secrets_appear_in_no_log_and_no_representation(
+def test_secrets_are_not_in_logs_or_reprs(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -182,6 +178,6 @@ def test_secrets_appear_in_no_log_and_no_representation(
 
 
 @pytest.mark.parametrize("token", ["two\nlines", "ä", "", " "])
-def test_a_token_no_header_can_carry_is_a_configuration_error(token: str) -> None:
+def test_a_token_invalid_in_headers_is_a_configuration_error(token: str) -> None:
     with pytest.raises(ConfigError, match="registry token"):
         BearerToken(token)

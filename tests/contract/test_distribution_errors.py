@@ -47,7 +47,7 @@ def test_a_detail_that_adds_nothing_is_left_out(
         opened(fake.host).put(image().manifest, V1)
 
 
-def test_a_detail_is_bounded_and_printable(fake: FakeRegistry, opened: Opened) -> None:
+def test_a_detail_is_truncated_and_printable(fake: FakeRegistry, opened: Opened) -> None:
     detail = {"text": "\x1b[31m\u202e" + "x" * 50_000}
     fake.always("PUT", "/manifests/", oci_error(400, "UNKNOWN", detail=detail))
 

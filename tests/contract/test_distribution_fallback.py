@@ -26,7 +26,7 @@ OURS = Descriptor(
 )
 
 
-def test_what_others_wrote_stays_as_it_is(fake: FakeRegistry, opened: Opened) -> None:
+def test_entries_of_others_stay_unchanged(fake: FakeRegistry, opened: Opened) -> None:
     foreign = descriptor(b"foreign", "application/x", data="Zm9yZWlnbg==", **{"x-new": {"y": [1]}})
     written = {
         "schemaVersion": 2,
@@ -62,9 +62,7 @@ def test_an_entry_that_is_listed_already_is_not_written_again(
     assert len(_index(fake)["manifests"]) == 1
 
 
-def test_an_entry_somebody_else_overwrote_is_written_again(
-    fake: FakeRegistry, opened: Opened
-) -> None:
+def test_an_overwritten_entry_is_written_again(fake: FakeRegistry, opened: Opened) -> None:
     fake.script("PUT", TAG, Reply(201))
 
     opened(fake.host).attach(SUBJECT, OURS)
@@ -84,9 +82,7 @@ def test_an_entry_that_never_stays_is_an_error_after_three_writes(
     assert len(fake.seen("PUT")) == 3
 
 
-def test_entries_with_a_missing_or_a_configs_type_are_kept_for_the_caller_to_look_at(
-    fake: FakeRegistry, opened: Opened
-) -> None:
+def test_entries_with_an_unknown_type_are_kept(fake: FakeRegistry, opened: Opened) -> None:
     kinds = {
         "application/vnd.ours": True,
         "application/vnd.oci.image.config.v1+json": True,
@@ -108,21 +104,19 @@ def test_entries_with_a_missing_or_a_configs_type_are_kept_for_the_caller_to_loo
     assert kept == {entries[kind]["digest"] for kind, expected in kinds.items() if expected}
 
 
-def test_an_index_without_room_is_told_clearly(fake: FakeRegistry, opened: Opened) -> None:
+def test_a_full_index_is_reported(fake: FakeRegistry, opened: Opened) -> None:
     filler = descriptor(
         b"x", "application/x", annotations={"filler": "x" * (4 * 1024 * 1024 - 400)}
     )
     _hold_index(fake, {"schemaVersion": 2, "manifests": [filler]})
 
-    with pytest.raises(RegistryAnswerError, match="no room"):
+    with pytest.raises(RegistryAnswerError, match="too large"):
         opened(fake.host).attach(SUBJECT, OURS)
 
     assert fake.seen("PUT") == []
 
 
-def test_an_index_that_may_not_move_names_the_rule_to_change(
-    fake: FakeRegistry, opened: Opened
-) -> None:
+def test_an_immutable_index_names_the_rule_to_change(fake: FakeRegistry, opened: Opened) -> None:
     _hold_index(fake, {"schemaVersion": 2, "manifests": []})
     fake.behaviour.immutable = Reply(412)
 
@@ -141,9 +135,7 @@ def test_an_index_that_cannot_be_read_is_not_overwritten(
     assert fake.seen("PUT") == []
 
 
-def test_an_index_lost_from_sight_for_an_instant_is_not_begun_anew(
-    fake: FakeRegistry, opened: Opened
-) -> None:
+def test_a_briefly_missing_index_is_not_replaced(fake: FakeRegistry, opened: Opened) -> None:
     foreign = descriptor(b"foreign", "application/x")
     _hold_index(fake, {"schemaVersion": 2, "manifests": [foreign]})
     registry = opened(fake.host)

@@ -24,7 +24,7 @@ V1 = Tag("v1.0.0")
 @pytest.mark.parametrize(
     "trouble", [Reply(500), Reply(502), Reply(503), Reply(504), Reply(429), Cut.BEFORE]
 )
-def test_a_read_is_repeated_when_the_registry_stumbles(
+def test_a_read_is_retried_after_a_transient_error(
     fake: FakeRegistry, opened: Opened, trouble: Reply | Cut
 ) -> None:
     artifact = image()
@@ -37,7 +37,7 @@ def test_a_read_is_repeated_when_the_registry_stumbles(
     assert len(fake.requests) == 3
 
 
-def test_half_a_body_is_never_taken_for_a_whole_one(fake: FakeRegistry, opened: Opened) -> None:
+def test_a_truncated_body_is_not_accepted(fake: FakeRegistry, opened: Opened) -> None:
     artifact = image()
     fake.hold(REPOSITORY, artifact, "v1.0.0")
     headers = {"Content-Type": IMAGE_MANIFEST}
@@ -84,7 +84,7 @@ def test_retry_after_is_honoured(fake: FakeRegistry, opened: Opened) -> None:
     assert len(fake.requests) == 2
 
 
-def test_nobody_waits_for_a_retry_after_beyond_the_deadline(
+def test_a_retry_after_beyond_the_deadline_is_not_waited_for(
     fake: FakeRegistry, opened: Opened
 ) -> None:
     fake.always("HEAD", "/manifests/", Reply(429, headers={"Retry-After": "3600"}))
@@ -99,16 +99,14 @@ def test_nobody_waits_for_a_retry_after_beyond_the_deadline(
     "after",
     ["soon", "-1", "Wed, 21 Oct 2015 07:28:00 GMT", "Wed", "Fri, 31 Dec 9999 23:59:59 -2359"],
 )
-def test_a_retry_after_that_says_nothing_useful_is_passed_over(
-    fake: FakeRegistry, opened: Opened, after: str
-) -> None:
+def test_an_invalid_retry_after_is_ignored(fake: FakeRegistry, opened: Opened, after: str) -> None:
     fake.hold(REPOSITORY, image(), "v1.0.0")
     fake.script("HEAD", "/manifests/", Reply(429, headers={"Retry-After": after}))
 
     assert opened(fake.host).resolve(V1) is not None
 
 
-def test_nobody_at_the_port_is_told_within_five_seconds(opened: Opened) -> None:
+def test_a_refused_connection_fails_within_five_seconds(opened: Opened) -> None:
     with FakeRegistry() as gone:
         host = gone.host
     attempts: list[str] = []
@@ -122,7 +120,7 @@ def test_nobody_at_the_port_is_told_within_five_seconds(opened: Opened) -> None:
     assert 2 <= len(attempts) <= 8
 
 
-def test_a_name_that_does_not_exist_is_told_at_once(opened: Opened) -> None:
+def test_an_unknown_host_name_fails_at_once(opened: Opened) -> None:
     with pytest.raises(RegistryUnavailableError, match="cannot be reached"):
         opened("no-such-host.invalid").resolve(V1)
 
@@ -149,9 +147,7 @@ def test_a_slow_answer_ends_at_the_deadline(
     assert time.monotonic() - start < 10
 
 
-def test_a_blob_that_drips_ends_though_every_byte_comes_in_time(
-    fake: FakeRegistry, opened: Opened, tmp_path: Path
-) -> None:
+def test_a_trickling_blob_times_out(fake: FakeRegistry, opened: Opened, tmp_path: Path) -> None:
     content = b"x" * 600
     fake.always("GET", "/blobs/", Reply(200, content, drip_seconds=0.1))
     start = time.monotonic()
@@ -165,7 +161,7 @@ def test_a_blob_that_drips_ends_though_every_byte_comes_in_time(
     assert time.monotonic() - start < 10
 
 
-def test_a_large_blob_may_take_longer_than_the_time_out(
+def test_a_large_blob_may_take_longer_than_the_timeout(
     fake: FakeRegistry, opened: Opened, tmp_path: Path
 ) -> None:
     content = b"x" * (3 * 1024 * 1024)
@@ -207,7 +203,7 @@ def test_an_upload_whose_session_is_gone_is_opened_again(
 
 
 @pytest.mark.parametrize("trouble", [Cut.BEFORE, Cut.AFTER, Reply(500)])
-def test_a_blob_is_uploaded_again_when_nobody_knows_whether_it_arrived(
+def test_a_blob_is_uploaded_again_when_its_arrival_is_unknown(
     fake: FakeRegistry, opened: Opened, trouble: Reply | Cut
 ) -> None:
     upload = opened(fake.host).open_upload()
@@ -219,7 +215,7 @@ def test_a_blob_is_uploaded_again_when_nobody_knows_whether_it_arrived(
     assert len(fake.seen("POST")) == 2
 
 
-def test_an_upload_that_fails_twice_is_given_up(fake: FakeRegistry, opened: Opened) -> None:
+def test_an_upload_that_fails_twice_is_an_error(fake: FakeRegistry, opened: Opened) -> None:
     upload = opened(fake.host).open_upload()
     fake.always("PUT", "/uploads/", oci_error(404, "BLOB_UPLOAD_UNKNOWN"))
 
@@ -250,7 +246,7 @@ def test_a_retry_is_logged_without_the_query_of_its_url(
 
     opened(fake.host).blob(str(Digest.of(b"content")), 100)
 
-    assert "asking again" in caplog.text
+    assert "retrying" in caplog.text
     assert "hush" not in caplog.text
 
 

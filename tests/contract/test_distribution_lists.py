@@ -41,7 +41,7 @@ PAGE_REFUSALS = [
 
 @pytest.mark.parametrize("refusal", PAGE_REFUSALS)
 @pytest.mark.parametrize(("max_page", "refuses_n"), [(100, False), (3, False), (None, True)])
-def test_a_smaller_page_is_asked_for_where_a_large_one_is_refused(
+def test_a_smaller_page_size_is_used_when_a_large_one_is_refused(
     fake: FakeRegistry, opened: Opened, refusal: Reply, max_page: int | None, refuses_n: bool
 ) -> None:
     names = [f"v1.0.{number:03}" for number in range(120)]
@@ -79,7 +79,7 @@ def test_a_list_that_is_refused_at_every_size_is_an_error(
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_list_that_is_denied_or_absent_is_asked_for_once(
+def test_a_denied_or_absent_list_is_requested_once(
     fake: FakeRegistry, opened: Opened, status: int
 ) -> None:
     fake.always("GET", LIST, oci_error(status, "DENIED"))
@@ -103,11 +103,11 @@ def test_an_absolute_link_to_the_same_registry_is_followed(
 @pytest.mark.parametrize(
     ("link", "fault"),
     [
-        ('<?last=a>; rel="next"', "circle"),
+        ('<?last=a>; rel="next"', "loop"),
         ('<http://127.0.0.1:1/v2/x/tags/list>; rel="next"', "another host"),
     ],
 )
-def test_pages_that_go_astray_are_refused(
+def test_looping_or_foreign_pages_are_rejected(
     fake: FakeRegistry, opened: Opened, link: str, fault: str
 ) -> None:
     fake.always("GET", LIST, Reply(200, b'{"tags": ["a"]}', {**JSON, "Link": link}))
@@ -116,9 +116,7 @@ def test_pages_that_go_astray_are_refused(
         opened(fake.host).tags()
 
 
-def test_a_list_that_breaks_off_in_the_middle_is_no_shorter_list(
-    fake: FakeRegistry, opened: Opened
-) -> None:
+def test_a_list_that_breaks_off_is_an_error(fake: FakeRegistry, opened: Opened) -> None:
     first = Reply(200, b'{"tags": ["a"]}', {**JSON, "Link": '<?last=a>; rel="next"'})
     fake.script("GET", LIST, first, oci_error(404, "NAME_UNKNOWN"))
 
@@ -130,23 +128,25 @@ def test_a_list_that_breaks_off_in_the_middle_is_no_shorter_list(
     "reply",
     [Reply(200, b'{"tags": null}'), Reply(200, b"{}"), oci_error(404, "NAME_UNKNOWN")],
 )
-def test_no_tags_are_said_in_several_ways(fake: FakeRegistry, opened: Opened, reply: Reply) -> None:
+def test_all_forms_of_an_empty_tag_list_are_accepted(
+    fake: FakeRegistry, opened: Opened, reply: Reply
+) -> None:
     fake.always("GET", LIST, reply)
 
     assert opened(fake.host).tags() == ()
 
 
 @pytest.mark.parametrize("body", [b"<html>", b'{"tags": "v1"}', b'{"tags": [1]}', b"[]", b""])
-def test_something_that_is_no_list_of_tags_is_refused(
+def test_an_answer_that_is_not_a_tag_list_is_rejected(
     fake: FakeRegistry, opened: Opened, body: bytes
 ) -> None:
     fake.always("GET", LIST, Reply(200, body))
 
-    with pytest.raises(RegistryAnswerError, match="no list of tags"):
+    with pytest.raises(RegistryAnswerError, match="with a list of tags"):
         opened(fake.host).tags()
 
 
-def test_a_name_no_tag_may_have_is_left_out_with_a_warning(
+def test_an_invalid_tag_name_is_ignored_with_a_warning(
     fake: FakeRegistry, opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake.always("GET", LIST, Reply(200, json.dumps({"tags": ["v1", "bad\x1b tag"]}).encode()))
@@ -156,7 +156,7 @@ def test_a_name_no_tag_may_have_is_left_out_with_a_warning(
 
 
 @pytest.mark.parametrize("filters", [True, False])
-def test_the_referrers_api_is_used_where_it_is(
+def test_the_referrers_api_is_used_if_it_exists(
     fake: FakeRegistry, opened: Opened, filters: bool
 ) -> None:
     fake.behaviour.referrers_api = True
@@ -169,7 +169,7 @@ def test_the_referrers_api_is_used_where_it_is(
     assert len(fake.requests) == 1
 
 
-def test_with_the_api_nothing_is_written_to_attach(fake: FakeRegistry, opened: Opened) -> None:
+def test_attach_writes_nothing_with_the_api(fake: FakeRegistry, opened: Opened) -> None:
     fake.behaviour.referrers_api = True
     subject, ours, _ = _three(fake)
     registry = opened(fake.host)
@@ -180,7 +180,7 @@ def test_with_the_api_nothing_is_written_to_attach(fake: FakeRegistry, opened: O
     assert [str(request.method) for request in fake.requests] == ["GET"]
 
 
-def test_oci_subject_without_the_api_is_not_believed(fake: FakeRegistry, opened: Opened) -> None:
+def test_oci_subject_does_not_prove_the_api(fake: FakeRegistry, opened: Opened) -> None:
     fake.behaviour.sends_oci_subject = True
     subject = image()
     fake.hold(REPOSITORY, subject, "v1.0.0")
@@ -194,7 +194,7 @@ def test_oci_subject_without_the_api_is_not_believed(fake: FakeRegistry, opened:
     assert f"sha256-{subject.manifest.digest.hex}" in fake.repository(REPOSITORY).tags
 
 
-def test_the_missing_api_is_asked_for_only_once(fake: FakeRegistry, opened: Opened) -> None:
+def test_a_missing_api_is_requested_only_once(fake: FakeRegistry, opened: Opened) -> None:
     registry = opened(fake.host)
 
     for number in range(3):
@@ -203,7 +203,7 @@ def test_the_missing_api_is_asked_for_only_once(fake: FakeRegistry, opened: Open
     assert len(fake.seen("GET", "/referrers/")) == 1
 
 
-def test_an_unknown_repository_says_nothing_about_the_api(
+def test_an_unknown_repository_does_not_disprove_the_api(
     fake: FakeRegistry, opened: Opened
 ) -> None:
     fake.behaviour.referrers_api = True
@@ -218,7 +218,7 @@ def test_an_unknown_repository_says_nothing_about_the_api(
     assert _digests(after) == [str(ours.manifest.digest)]
 
 
-def test_a_web_page_is_no_referrers_api(fake: FakeRegistry, opened: Opened) -> None:
+def test_a_web_page_is_not_taken_for_the_api(fake: FakeRegistry, opened: Opened) -> None:
     fake.always("GET", "/referrers/", Reply(200, b"<html>", {"Content-Type": "text/html"}))
 
     assert opened(fake.host).referrers(Digest.of(b"x")) == ()
@@ -235,7 +235,7 @@ def test_an_index_of_referrers_that_cannot_be_read_is_an_error(
 
 
 @pytest.mark.parametrize("subject", [image(b"x"), index(image(b"x"))], ids=["image", "index"])
-def test_gitlabs_answer_with_the_subject_itself_is_no_index(
+def test_the_subject_itself_is_not_taken_for_an_index(
     fake: FakeRegistry, opened: Opened, subject: Artifact
 ) -> None:
     fake.behaviour.resolves_hex_tags = True

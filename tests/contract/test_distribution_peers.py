@@ -31,7 +31,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.host
 
 
-def test_a_real_registry_with_passwords_lets_us_in(
+def test_a_real_registry_accepts_the_right_password(
     guarded: str, opened: Opened, repository: str
 ) -> None:
     skopeo.push(guarded, repository, image(), "v1.0.0", f"{docker.USER}:{docker.PASSWORD}")
@@ -51,7 +51,7 @@ def test_a_real_registry_with_passwords_lets_us_in(
         (anonymous, "none were found"),
     ],
 )
-def test_a_real_registry_with_passwords_keeps_others_out(
+def test_a_real_registry_refuses_wrong_passwords(
     guarded: str, opened: Opened, credentials: object, words: str
 ) -> None:
     registry = opened(guarded, credentials=credentials)
@@ -128,7 +128,7 @@ def test_two_requests_promote_a_tag_and_all_of_them_are_seen(
     assert seen == [("GET", f"{manifests}/v1.0.0"), ("PUT", f"{manifests}/v1.0.0-dev")]
 
 
-def test_a_tag_being_moved_is_never_absent_to_those_who_watch_it(
+def test_a_moving_tag_is_never_absent_to_readers(
     registry_host: str, opened: Opened, repository: str
 ) -> None:
     images = [image(b"one"), image(b"two")]
@@ -167,6 +167,6 @@ def test_a_tag_being_moved_is_never_absent_to_those_who_watch_it(
         ("", "acme/x"),
     ],
 )
-def test_what_is_no_repository_is_a_configuration_error(host: str, name: str) -> None:
+def test_an_invalid_repository_is_a_configuration_error(host: str, name: str) -> None:
     with pytest.raises(ConfigError, match=r"artifacts\.registry\.uri"):
         open_registry(host, name, credentials=anonymous)

@@ -64,7 +64,7 @@ def test_a_redirect_within_the_registry_keeps_the_credentials(
     assert "authorization" in fake.requests[-1].headers
 
 
-def test_who_was_sent_away_and_back_comes_back_without_credentials(
+def test_a_redirect_back_to_the_registry_has_no_credentials(
     fake: FakeRegistry, storage: FakeRegistry, opened: Opened
 ) -> None:
     registry = opened(fake.host, credentials=ALICE)
@@ -93,14 +93,16 @@ def test_the_fifth_redirect_is_followed_and_the_sixth_is_not(
 
 
 @pytest.mark.parametrize("to", ["", "ftp://elsewhere/x", "http://[::1", "http://host:port/", "//"])
-def test_a_redirect_to_nowhere_is_an_error(fake: FakeRegistry, opened: Opened, to: str) -> None:
+def test_a_redirect_to_an_invalid_url_is_an_error(
+    fake: FakeRegistry, opened: Opened, to: str
+) -> None:
     fake.always("GET", "/blobs/", moved(to))
 
     with pytest.raises(RegistryError):
         opened(fake.host).blob(DIGEST, 100)
 
 
-def test_credentials_in_a_redirect_are_not_made_into_a_header(
+def test_credentials_in_a_redirect_url_are_not_sent(
     fake: FakeRegistry, storage: FakeRegistry, opened: Opened
 ) -> None:
     fake.always("GET", "/blobs/", moved(f"http://user:password@{storage.host}/bucket/x"))
@@ -109,7 +111,7 @@ def test_credentials_in_a_redirect_are_not_made_into_a_header(
     assert "authorization" not in storage.requests[0].headers
 
 
-def test_what_the_storage_lacks_is_not_absent_in_the_registry(
+def test_a_404_of_the_storage_is_an_error(
     fake: FakeRegistry, storage: FakeRegistry, opened: Opened
 ) -> None:
     fake.always("GET", "/manifests/", moved(f"http://{storage.host}/gone"))
@@ -118,14 +120,14 @@ def test_what_the_storage_lacks_is_not_absent_in_the_registry(
         opened(fake.host).fetch(Tag("v1.0.0"))
 
 
-def test_a_page_that_is_not_there_is_no_absent_manifest(fake: FakeRegistry, opened: Opened) -> None:
+def test_a_404_after_a_redirect_elsewhere_is_an_error(fake: FakeRegistry, opened: Opened) -> None:
     fake.always("GET", "/manifests/", moved("/login"))
 
     with pytest.raises(RegistryAnswerError, match="404"):
         opened(fake.host).fetch(Tag("v1.0.0"))
 
 
-def test_a_manifest_that_is_absent_where_it_moved_is_absent(
+def test_a_404_after_a_redirect_to_the_same_manifest_means_absent(
     fake: FakeRegistry, opened: Opened
 ) -> None:
     fake.script("GET", "/manifests/", moved("/v2/acme/renamed/manifests/v1.0.0"))

@@ -28,7 +28,7 @@ def test_an_upload_that_is_read_slowly_ends_at_the_deadline(opened: Opened) -> N
         assert time.monotonic() - start < 15
 
 
-def test_a_blob_whose_content_moves_may_take_longer_than_the_time_out(opened: Opened) -> None:
+def test_a_blob_with_progress_may_take_longer_than_the_timeout(opened: Opened) -> None:
     content = bytes(40 * MIB)
     named = Descriptor(media_type="x/y", digest=str(Digest.of(content)), size=len(content))
     with slow_reader(MIB // 2, 0.1) as host:

@@ -30,7 +30,7 @@ def secure(certificate: Path) -> Iterator[FakeRegistry]:
         yield running
 
 
-def test_a_certificate_of_a_named_authority_is_trusted(
+def test_a_certificate_of_the_configured_authority_is_trusted(
     secure: FakeRegistry, opened: Opened, certificate: Path
 ) -> None:
     registry = opened(secure.host, scheme="https", ca_file=certificate)
@@ -38,9 +38,7 @@ def test_a_certificate_of_a_named_authority_is_trusted(
     assert registry.resolve(V1) == image().manifest.digest
 
 
-def test_a_certificate_of_nobody_we_know_is_refused_at_once(
-    secure: FakeRegistry, opened: Opened
-) -> None:
+def test_an_untrusted_certificate_fails_at_once(secure: FakeRegistry, opened: Opened) -> None:
     attempts: list[str] = []
     registry = opened(
         secure.host, scheme="https", on_request=lambda method, path: attempts.append(path)
@@ -59,21 +57,21 @@ def test_verification_can_be_switched_off(secure: FakeRegistry, opened: Opened) 
     assert registry.resolve(V1) == image().manifest.digest
 
 
-def test_plain_http_where_tls_was_expected_is_told(fake: FakeRegistry, opened: Opened) -> None:
+def test_plain_http_instead_of_tls_is_reported(fake: FakeRegistry, opened: Opened) -> None:
     with pytest.raises(RegistryUnavailableError, match="does not speak TLS"):
         opened(fake.host, scheme="https").resolve(V1)
 
 
-def test_tls_where_plain_http_was_expected_is_told(fake: FakeRegistry, opened: Opened) -> None:
+def test_tls_instead_of_plain_http_is_reported(fake: FakeRegistry, opened: Opened) -> None:
     fake.always("GET", "/manifests/", Reply(400))
     fake.always("HEAD", "/manifests/", Reply(400))
 
-    with pytest.raises(RegistryAnswerError, match="over plain http.*insecure: false"):
+    with pytest.raises(RegistryAnswerError, match="used plain http.*insecure: false"):
         opened(fake.host, scheme="http").resolve(V1)
 
 
 @pytest.mark.parametrize("call", ["read", "upload"])
-def test_nothing_leads_from_tls_to_plain_http(
+def test_a_redirect_from_tls_to_plain_http_is_rejected(
     secure: FakeRegistry, fake: FakeRegistry, opened: Opened, certificate: Path, call: str
 ) -> None:
     to = {"Location": f"http://{fake.host}/x"}
@@ -90,7 +88,7 @@ def test_nothing_leads_from_tls_to_plain_http(
     assert fake.requests == []
 
 
-def test_a_password_goes_to_no_token_service_without_tls(
+def test_passwords_are_not_sent_to_a_token_service_without_tls(
     secure: FakeRegistry, fake: FakeRegistry, opened: Opened, certificate: Path
 ) -> None:
     challenge = {"WWW-Authenticate": f'Bearer realm="http://{fake.host}/token"'}
@@ -98,16 +96,14 @@ def test_a_password_goes_to_no_token_service_without_tls(
     credentials = always(Password("alice", "s3cret"))
     registry = opened(secure.host, scheme="https", ca_file=certificate, credentials=credentials)
 
-    with pytest.raises(RegistryAnswerError, match="https only"):
+    with pytest.raises(RegistryAnswerError, match="only to https"):
         registry.resolve(V1)
 
     assert fake.requests == []
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_a_ca_file_that_is_none_is_a_configuration_error(
-    tmp_path: Path, content: str | None
-) -> None:
+def test_an_invalid_ca_file_is_a_configuration_error(tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_text(content)

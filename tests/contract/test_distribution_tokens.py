@@ -54,7 +54,7 @@ def test_a_write_after_a_read_asks_for_the_wider_scope_and_keeps_it(
     ]
 
 
-def test_a_challenge_for_less_than_what_is_held_does_not_narrow_the_token(
+def test_a_smaller_challenge_does_not_narrow_the_scope(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened
 ) -> None:
     registry = opened(fake.host, credentials=always(ALICE))
@@ -68,7 +68,7 @@ def test_a_challenge_for_less_than_what_is_held_does_not_narrow_the_token(
     assert len(fake.seen("GET", "/token")) == 2
 
 
-def test_a_challenge_without_a_scope_is_answered_for_what_is_being_done(
+def test_a_challenge_without_a_scope_uses_the_scope_of_the_call(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened
 ) -> None:
     realm = f'Bearer realm="http://{fake.host}/token"'
@@ -81,7 +81,7 @@ def test_a_challenge_without_a_scope_is_answered_for_what_is_being_done(
 
 
 @pytest.mark.parametrize("field_name", ["token", "access_token"])
-def test_a_token_may_come_under_either_name_and_without_a_lifetime(
+def test_both_token_fields_are_accepted_without_a_lifetime(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened, field_name: str
 ) -> None:
     auth.field_name, auth.expires_in = field_name, None
@@ -89,7 +89,7 @@ def test_a_token_may_come_under_either_name_and_without_a_lifetime(
     assert opened(fake.host, credentials=always(ALICE)).resolve(V1) is not None
 
 
-def test_public_content_is_read_with_an_anonymous_token_that_speaks_for_nobody(
+def test_public_content_is_read_with_an_anonymous_token(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened
 ) -> None:
     auth.public = True
@@ -99,7 +99,7 @@ def test_public_content_is_read_with_an_anonymous_token_that_speaks_for_nobody(
     assert registry.accepted_user is None
 
 
-def test_an_identity_token_is_exchanged_and_speaks_for_nobody(
+def test_an_identity_token_is_exchanged_and_has_no_user(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened
 ) -> None:
     auth.identity_token = "refresh me"
@@ -110,7 +110,7 @@ def test_an_identity_token_is_exchanged_and_speaks_for_nobody(
     assert len(fake.seen("POST", "/token")) == 1
 
 
-def test_a_given_token_is_sent_as_it_is(
+def test_a_configured_token_is_sent_unchanged(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened
 ) -> None:
     auth.tokens["mine"] = frozenset({f"{REPOSITORY}:pull"})
@@ -121,7 +121,7 @@ def test_a_given_token_is_sent_as_it_is(
     assert registry.accepted_user is None
 
 
-def test_a_token_near_its_end_is_renewed_before_it_is_used(
+def test_a_token_about_to_expire_is_renewed_before_use(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened
 ) -> None:
     auth.expires_in = 0
@@ -145,7 +145,7 @@ def test_a_token_that_is_rejected_is_renewed_once(
     assert len(fake.seen("GET", "/token")) == 2
 
 
-def test_a_registry_that_rejects_every_token_is_not_asked_for_ever(
+def test_a_registry_that_rejects_every_token_is_an_error(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened
 ) -> None:
     fake.always("HEAD", "/manifests/", _challenge(fake, "pull"))
@@ -185,7 +185,7 @@ def test_eight_threads_on_eight_repositories_each_get_their_own_scope(
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"token": 1}', b'{"token": "a\\nb"}', b"[]"])
-def test_a_token_service_that_issues_nothing_usable_is_told(
+def test_an_unusable_token_is_reported(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened, body: bytes
 ) -> None:
     fake.always("GET", "/token", Reply(200, body))

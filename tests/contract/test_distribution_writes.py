@@ -36,7 +36,7 @@ IMMUTABLE = {
 
 
 @pytest.mark.parametrize("kind", IMMUTABLE)
-def test_an_immutable_tag_with_other_content_exists(
+def test_an_immutable_tag_with_other_content_is_a_conflict(
     fake: FakeRegistry, opened: Opened, kind: str
 ) -> None:
     old, new = image(b"old"), image(b"new")
@@ -53,7 +53,7 @@ def test_an_immutable_tag_with_other_content_exists(
 
 
 @pytest.mark.parametrize("kind", IMMUTABLE)
-def test_an_immutable_tag_with_the_same_content_is_done(
+def test_an_immutable_tag_with_the_same_content_is_accepted(
     fake: FakeRegistry, opened: Opened, kind: str
 ) -> None:
     artifact = image()
@@ -75,7 +75,7 @@ def test_an_immutable_tag_with_the_same_content_is_done(
         (oci_error(404, "NAME_UNKNOWN", "no such project"), RegistryAnswerError),
     ],
 )
-def test_a_refused_tag_that_is_not_there_is_told_in_the_registrys_words(
+def test_a_refused_new_tag_shows_the_registry_message(
     fake: FakeRegistry, opened: Opened, reply: Reply, error: type[RegistryError]
 ) -> None:
     fake.always("PUT", "/manifests/", reply)
@@ -86,9 +86,7 @@ def test_a_refused_tag_that_is_not_there_is_told_in_the_registrys_words(
     assert reply.body.decode().split('"message": "')[1].split('"')[0] in str(caught.value)
 
 
-def test_a_manifest_the_registry_finds_faulty_is_no_conflict(
-    fake: FakeRegistry, opened: Opened
-) -> None:
+def test_an_invalid_manifest_is_not_a_conflict(fake: FakeRegistry, opened: Opened) -> None:
     fake.hold(REPOSITORY, image(b"old"), "latest-dev")
     fake.always("PUT", "/manifests/", oci_error(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown"))
 
@@ -97,7 +95,7 @@ def test_a_manifest_the_registry_finds_faulty_is_no_conflict(
 
 
 @pytest.mark.parametrize("status", [404, 413, 429])
-def test_a_refusal_that_is_not_about_the_tag_is_no_conflict(
+def test_an_unrelated_refusal_is_not_a_conflict(
     fake: FakeRegistry, opened: Opened, status: int
 ) -> None:
     fake.hold(REPOSITORY, image(b"old"), TAG.name)
@@ -115,12 +113,10 @@ def test_a_conflict_shows_the_detail_of_the_refusal(fake: FakeRegistry, opened: 
         opened(fake.host).put(image(b"new").manifest, TAG)
 
     assert "Repository does not allow updating assets: docker" in str(caught.value)
-    assert "speaks TLS" not in str(caught.value)
+    assert "uses TLS" not in str(caught.value)
 
 
-def test_a_registry_that_stores_other_bytes_is_found_out(
-    fake: FakeRegistry, opened: Opened
-) -> None:
+def test_a_registry_that_stores_other_bytes_is_detected(fake: FakeRegistry, opened: Opened) -> None:
     fake.behaviour.corrupt = lambda content: content.replace(b" ", b"") + b"\n"
 
     with pytest.raises(RegistryAnswerError, match="instead of"):
@@ -128,7 +124,7 @@ def test_a_registry_that_stores_other_bytes_is_found_out(
 
 
 @pytest.mark.parametrize("write", ["manifest", "blob"])
-def test_a_201_that_names_another_digest_is_refused(
+def test_a_201_with_another_digest_is_an_error(
     fake: FakeRegistry, opened: Opened, write: str
 ) -> None:
     registry = opened(fake.host)
@@ -141,7 +137,7 @@ def test_a_201_that_names_another_digest_is_refused(
             registry.open_upload().finish(b"content")
 
 
-def test_a_201_that_names_no_digest_is_enough(fake: FakeRegistry, opened: Opened) -> None:
+def test_a_201_without_a_digest_is_accepted(fake: FakeRegistry, opened: Opened) -> None:
     fake.behaviour.names_digest = False
 
     opened(fake.host).put(image().manifest, TAG)
@@ -149,7 +145,9 @@ def test_a_201_that_names_no_digest_is_enough(fake: FakeRegistry, opened: Opened
     assert fake.repository(REPOSITORY).tags[TAG.name] == str(image().manifest.digest)
 
 
-def test_the_very_bytes_go_out_with_their_media_type(fake: FakeRegistry, opened: Opened) -> None:
+def test_manifests_are_sent_unchanged_with_their_media_type(
+    fake: FakeRegistry, opened: Opened
+) -> None:
     artifact = image(indent=5, zebra=[1.50])
 
     opened(fake.host).put(artifact.manifest, TAG)
@@ -159,9 +157,7 @@ def test_the_very_bytes_go_out_with_their_media_type(fake: FakeRegistry, opened:
     assert sent.headers["content-type"] == artifact.manifest.media_type
 
 
-def test_repeated_keys_of_an_upload_address_stay_repeated(
-    fake: FakeRegistry, opened: Opened
-) -> None:
+def test_repeated_query_keys_of_an_upload_url_are_kept(fake: FakeRegistry, opened: Opened) -> None:
     stored = opened(fake.host).open_upload().finish(b"content")
 
     (sent,) = fake.seen("PUT")
@@ -172,7 +168,7 @@ def test_repeated_keys_of_an_upload_address_stay_repeated(
     "location",
     ["{base}/v2/acme/platform/blobs/uploads/x", "x", "/v2/acme/platform/blobs/uploads/x"],
 )
-def test_an_upload_address_may_be_relative_or_absolute(
+def test_an_upload_url_may_be_relative_or_absolute(
     fake: FakeRegistry, opened: Opened, location: str
 ) -> None:
     headers = {"Location": location.format(base=f"http://{fake.host}")}
@@ -194,7 +190,7 @@ def test_an_upload_address_may_be_relative_or_absolute(
         Reply(202, headers={"Location": "http://host:port/x"}),
     ],
 )
-def test_an_upload_that_is_not_opened_properly_is_an_error(
+def test_an_upload_without_a_location_is_an_error(
     fake: FakeRegistry, opened: Opened, reply: Reply
 ) -> None:
     fake.always("POST", "/uploads/", reply)

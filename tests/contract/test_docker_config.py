@@ -229,8 +229,8 @@ def test_a_store_that_knows_nothing_leaves_the_word_to_the_file(home: Home) -> N
     ("body", "words"),
     [
         ('print("locked\\x1b", file=sys.stderr); sys.exit(1)', r"locked\\x1b"),
-        ('print("not json")', "no credential"),
-        ('print(json.dumps({"Username": "u"}))', "no credential"),
+        ('print("not json")', "no valid credential"),
+        ('print(json.dumps({"Username": "u"}))', "no valid credential"),
     ],
 )
 def test_a_helper_that_fails_is_named(home: Home, body: str, words: str) -> None:

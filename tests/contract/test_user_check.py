@@ -1,4 +1,4 @@
-"""Whether a registry tells users apart: it must refuse a password under another user name."""
+"""Whether a registry tells users apart: it must refuse a password with another user name."""
 
 import base64
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def test_a_registry_that_ignores_the_user_name_does_not(fake: FakeRegistry, open
 
     assert not found.verified
     assert found.reason == (
-        f"registry {fake.host} also accepts this password under another user name, so the name "
+        f"registry {fake.host} also accepts this password with another user name, so the name "
         "'carol' proves nothing"
     )
 
@@ -91,7 +91,7 @@ def test_a_registry_that_does_not_answer_verifies_nobody(
     found = checked(opened(fake.host, credentials=always(ALICE)))
 
     assert not found.verified
-    assert "could not be asked" in found.reason
+    assert "could not be checked" in found.reason
 
 
 def test_a_token_service_that_refuses_another_user_tells_users_apart(

@@ -115,7 +115,7 @@ def test_a_name_beside_a_token_that_is_valid_beside_any_name_names_nobody(
 
     assert result.code == 12
     assert (
-        "also accepts this password under another user name, so the name 'carol' proves"
+        "also accepts this password with another user name, so the name 'carol' proves"
         in (result.document["error"]["message"])
     )
     assert "v1.0.0-dev" not in held.repository(REPOSITORY).tags

@@ -1,4 +1,4 @@
-"""A blob upload whose session is opened first (distribution-spec 1.1, "POST then PUT")."""
+"""Uploads a blob in two requests (distribution-spec 1.1, "POST then PUT")."""
 
 import logging
 from collections.abc import Callable
@@ -21,29 +21,29 @@ OCTETS = "application/octet-stream"
 
 def open_session(session: Session, url: str, deadline: Deadline) -> str:
     """
-    Where to put a blob. A session that is opened and not used disappears by itself, which makes
-    asking twice as good as once.
+    Open an upload session, and return its URL. The registry removes unused sessions, so the
+    request is repeatable.
     """
     answer = session.send(Call("POST", url, content=b""), deadline)
     location = expect(answer, httpx.codes.ACCEPTED).location
     if location is None:
         raise RegistryAnswerError(
-            f"registry {answer.call.host} opened an upload and did not say where (no Location): "
-            "check the proxy before it"
+            f"registry {answer.call.host} opened an upload without a Location header: check the "
+            "proxy before it"
         )
     return location
 
 
 def blob_url(location: str, digest: str) -> str:
-    """Where the content of an upload session goes that is to become `digest`."""
-    # The query goes back as it came: some registries repeat keys in it, or sign it.
+    """The URL for the PUT that stores the blob `digest`."""
+    # The query is sent back unchanged: some registries repeat keys in it, or sign it.
     parts = urlsplit(location)
     query = f"{parts.query}&digest={digest}".removeprefix("&")
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 
 class BlobUpload:
-    """One open session; a new one is opened once if it is gone when the content comes."""
+    """An open upload session; if it is gone at `finish`, a new one is opened once."""
 
     def __init__(
         self, session: Session, uploads: str, location: str, deadline: Callable[[], Deadline]
@@ -67,20 +67,20 @@ class BlobUpload:
         return Descriptor(media_type=OCTETS, digest=str(digest), size=len(content))
 
     def discard(self) -> None:
-        """As Docker's registry API has it, "Canceling an upload"; not every registry does it."""
+        """Cancel the upload (Docker's registry API, "Canceling an upload"), if supported."""
         if self._used:
             return
         try:
-            # Not retried: cancelling only tidies up.
+            # Not retried, since unused sessions expire anyway.
             call = Call("DELETE", self._location, repeatable=False)
             answer = self._session.send(call, self._deadline())
         except RegistryError as error:
-            _log.info("an upload that is not needed is left to end by itself: %s", error)
+            _log.info("unused upload not cancelled, it expires: %s", error)
         else:
-            _log.info("ended an upload that is not needed: %s", answer.status)
+            _log.info("cancelled an unused upload: %s", answer.status)
 
     def _first_try(self, content: bytes, digest: Digest, deadline: Deadline) -> Answer | None:
-        """None when the session is gone, or may be: after a broken connection nobody knows."""
+        """The answer; None if the session is gone, or may be after a broken connection."""
         try:
             answer = self._put(self._location, content, digest, deadline)
         except RegistryUnavailableError as error:

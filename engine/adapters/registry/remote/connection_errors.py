@@ -1,4 +1,4 @@
-"""Why a registry could not be reached, in words that say what to do."""
+"""Explains why a registry could not be reached, with a hint."""
 
 import ssl
 from collections.abc import Iterator
@@ -12,18 +12,18 @@ from engine.domain.text import printable
 
 
 def unreachable(call: Call, error: httpx.TransportError) -> RegistryUnavailableError:
-    """`error` as the one to show."""
+    """The error to raise for `error` of `call`."""
     host = call.host
     if isinstance(error, httpx.TimeoutException):
         return RegistryUnavailableError(
-            f"registry {host} did not answer {call.doing} in time: check the network, "
+            f"registry {host} did not answer {call.request} in time: check the network, "
             "or raise artifacts.registry.timeout_seconds"
         )
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return RegistryUnavailableError(
                 f"registry {host} has a certificate that is not trusted ({cause.verify_message}): "
-                "name its authority in artifacts.registry.tls.ca_file"
+                "set its certificate authority in artifacts.registry.tls.ca_file"
             )
         if isinstance(cause, ssl.SSLError) and isinstance(error, httpx.ConnectError):
             return RegistryUnavailableError(
@@ -36,8 +36,8 @@ def unreachable(call: Call, error: httpx.TransportError) -> RegistryUnavailableE
     )
 
 
-def passes(error: httpx.TransportError) -> bool:
-    """Whether asking again in a moment may help: not with names, certificates and grammar."""
+def is_transient(error: httpx.TransportError) -> bool:
+    """Whether a retry may help; not for errors of names, certificates and protocols."""
     if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
         return False
     if not isinstance(error, httpx.ConnectError):
@@ -46,7 +46,7 @@ def passes(error: httpx.TransportError) -> bool:
 
 
 def never_connected(error: BaseException, root: str) -> bool:
-    """Whether there was no connection to `root` itself, so that every other request fails, too."""
+    """Whether the connection to `root` itself failed, so that all other requests fail too."""
     causes = (c for c in _causes(error) if isinstance(c, httpx.ConnectError | httpx.ConnectTimeout))
     return any(origin(str(cause.request.url)) == origin(root) for cause in causes)
 

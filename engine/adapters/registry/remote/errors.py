@@ -1,4 +1,4 @@
-"""What a registry says when it does not do what was asked, as our errors."""
+"""Turns error responses of a registry into errors of `engine.domain.errors`."""
 
 import json
 from typing import Annotated
@@ -16,7 +16,7 @@ from engine.domain.errors import (
 )
 from engine.domain.text import mask_secret_values, mask_secrets, printable
 
-_MAX_WORDS = 400
+_MAX_EXPLANATION = 400
 _MAX_DETAIL = 200
 
 
@@ -35,9 +35,9 @@ class _Problem(BaseModel):
     detail: object = None
 
     def __str__(self) -> str:
-        said = mask_secrets(f"{self.code}: {self.message}".strip(": "))
+        text = mask_secrets(f"{self.code}: {self.message}".strip(": "))
         detail = self._detail()
-        return f"{said} ({detail})" if said and detail else said or detail
+        return f"{text} ({detail})" if text and detail else text or detail
 
     def _detail(self) -> str:
         if self.detail in (None, True, False, "", {}, [], self.code, self.message):
@@ -49,8 +49,8 @@ class _Problem(BaseModel):
 
 class _Problems(BaseModel):
     """
-    The body of an error: distribution-spec 1.1, "Error Codes". Beside it, what token services
-    answer: RFC 6749 section 5.2, and `details` as Docker Hub's does.
+    The body of an error: distribution-spec 1.1, "Error Codes". Token services answer with other
+    fields: RFC 6749 section 5.2, and `details` from Docker Hub.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -62,79 +62,80 @@ class _Problems(BaseModel):
     details: _Text = ""
 
     def __str__(self) -> str:
-        """At most three errors; empty when there is no explanation."""
+        """At most three errors; empty if there is no explanation."""
         if self.errors:
             return "; ".join(filter(None, map(str, self.errors[:3])))
-        said = (self.error, self.error_description, self.message, self.details)
-        return mask_secrets(": ".join(filter(None, said)))
+        texts = (self.error, self.error_description, self.message, self.details)
+        return mask_secrets(": ".join(filter(None, texts)))
 
 
 def codes(answer: Answer) -> frozenset[str]:
-    """The OCI error codes of `answer`; empty when its body is no OCI error."""
+    """The OCI error codes of `answer`; empty if its body is not an OCI error."""
     return frozenset(problem.code.upper() for problem in _problems(answer).errors)
 
 
 def explanation(answer: Answer) -> str:
-    """The registry's explanation on one line, bounded, without secrets; empty without one."""
-    said = str(_problems(answer))
-    if not said and answer.content_type == "text/plain":
-        said = mask_secrets(answer.body.decode(errors="replace").strip())
-    return printable(said[:_MAX_WORDS])
+    """The registry's explanation on one line, truncated and without secrets; empty if none."""
+    text = str(_problems(answer))
+    if not text and answer.content_type == "text/plain":
+        text = mask_secrets(answer.body.decode(errors="replace").strip())
+    return printable(text[:_MAX_EXPLANATION])
 
 
-def words(answer: Answer) -> str:
-    """The status and, where there is one, the explanation."""
+def summary(answer: Answer) -> str:
+    """The status, and the explanation if there is one."""
     return ", ".join(filter(None, (str(answer.status), explanation(answer))))
 
 
-def refused(answer: Answer) -> RegistryAccessError | RegistryRefusalError:
-    """The error for an answer that is neither what was asked for nor "absent"."""
-    host, doing = answer.call.host, answer.call.doing
+def refusal(answer: Answer) -> RegistryAccessError | RegistryRefusalError:
+    """The error for an answer that is neither a success nor "absent"."""
+    host, request = answer.call.host, answer.call.request
     if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return RegistryAccessError(
-            f"registry {host} denies {doing} ({words(answer)}): ask its owner for that right, "
+            f"registry {host} denies {request} ({summary(answer)}): ask its owner for access, "
             "or use other credentials in artifacts.registry.auth"
         )
-    way_out = "check artifacts.registry.uri and what this registry supports"
+    hint = "check artifacts.registry.uri and what this registry supports"
     plain = answer.call.url.startswith("http:")
     if answer.status == httpx.codes.BAD_REQUEST and plain and not str(_problems(answer)):
-        # What servers that speak TLS answer, and never with an error of the registry's API.
-        way_out = (
-            "it was asked over plain http: if it speaks TLS, set artifacts.registry.insecure: false"
+        # TLS servers answer plain http so, without an error of the registry API.
+        hint = (
+            "the request used plain http: if the registry uses TLS, set "
+            "artifacts.registry.insecure: false"
         )
     return RegistryRefusalError(
-        f"registry {host} did not accept {doing} ({words(answer)}): {way_out}"
+        f"registry {host} did not accept {request} ({summary(answer)}): {hint}"
     )
 
 
-def unauthorized(host: str, credential: Credential | None, said: str) -> RegistryAccessError:
-    """The error for `credential` (None: nothing was found to show) being turned away."""
+def unauthorized(host: str, credential: Credential | None, reason: str) -> RegistryAccessError:
+    """The error if `credential` was refused; with None, if no credentials were found."""
     if credential is None:
         return RegistryAccessError(
-            f"registry {host} asks for credentials ({said}) and none were found for it: "
+            f"registry {host} asks for credentials ({reason}) and none were found for it: "
             f"run `docker login {host}`, or set artifacts.registry.auth"
         )
     if isinstance(credential, Password):
         return RegistryAccessError(
-            f"registry {host} refused the user name or password ({said}) of "
+            f"registry {host} refused the user name or password ({reason}) of "
             f"'{printable(credential.user)}': log in again with `docker login {host}`, "
             "or correct artifacts.registry.auth"
         )
     return RegistryAccessError(
-        f"registry {host} refused the token ({said}): it may have expired, get a new one with "
+        f"registry {host} refused the token ({reason}): it may have expired, get a new one with "
         f"`docker login {host}`, or correct artifacts.registry.auth"
     )
 
 
 def expect(answer: Answer, *statuses: int) -> Answer:
-    """`answer`, if its status is one of `statuses`; else it is raised as an error."""
+    """Return `answer` if its status is one of `statuses`, else raise its error."""
     if answer.status not in statuses:
-        raise refused(answer)
+        raise refusal(answer)
     return answer
 
 
 def named_digest(answer: Answer) -> Digest | None:
-    """The digest the registry names; None when it names none, or in another algorithm."""
+    """The digest in the header of `answer`; None if it is missing or has another algorithm."""
     try:
         return Digest(answer.headers.get("Docker-Content-Digest", ""))
     except ValueError:
@@ -142,12 +143,12 @@ def named_digest(answer: Answer) -> Digest | None:
 
 
 def check_stored(answer: Answer, digest: Digest) -> None:
-    """RegistryAnswerError when the registry says that it stored something else than `digest`."""
+    """RegistryAnswerError if the registry reports another stored digest than `digest`."""
     named = named_digest(answer)
     if named not in (None, digest):
         raise RegistryAnswerError(
             f"registry {answer.call.host} stored {named} instead of {digest} "
-            f"({answer.call.doing}): it changes content, and cannot be used"
+            f"({answer.call.request}): it changes content, and cannot be used"
         )
 
 

@@ -14,7 +14,7 @@ from engine.adapters.registry.remote.transport import PAUSES, Observer, Transpor
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
 
-# Docker Hub answers its API elsewhere than where its name says.
+# The API of Docker Hub has another host than its name.
 _HUB = frozenset({"docker.io", "index.docker.io"})
 _HUB_HOST = "registry-1.docker.io"
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?", re.ASCII)
@@ -36,16 +36,16 @@ def open_registry(
     pauses: Sequence[float] = PAUSES,
 ) -> DistributionRegistry:
     """
-    The repository `host/repository`; nothing is sent yet. To be closed by whoever opened it.
+    Open the repository `host/repository`; nothing is sent yet. The caller closes it.
 
-    `scheme` `http` is for loopback and for registries configured as insecure. `on_request` is told
-    method and path of every request; `pauses` are the seconds before one is repeated. ConfigError
-    for what cannot be a host or a repository.
+    `scheme` `http` is for loopback and for registries configured as insecure. `on_request` is
+    called with method and path of every request; `pauses` are the seconds before each retry.
+    ConfigError if host or repository are not valid.
     """
     if not _HOST.fullmatch(host) or not _REPOSITORY.fullmatch(repository):
         raise ConfigError(
-            f"artifacts.registry.uri: '{printable(f'{host}/{repository}')}' is no repository: "
-            "write oci://host[:port]/name, the name in lower case"
+            f"artifacts.registry.uri: '{printable(f'{host}/{repository}')}' is not a repository: "
+            "use oci://host[:port]/name, with the name in lower case"
         )
     root = f"{scheme}://{_HUB_HOST if host in _HUB else host}"
     transport = Transport(tls_context(ca_file, verify), on_request, pauses)

@@ -1,4 +1,4 @@
-"""What was met last: a set that forgets, so that a server does not grow as long as it runs."""
+"""A bounded set that evicts the items added longest ago."""
 
 import threading
 from typing import Generic, TypeVar
@@ -6,25 +6,25 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Recent(Generic[T]):
-    """At most `most` of what was added, the newest; several threads may use it at once."""
+class LruSet(Generic[T]):
+    """The `size` items added last; thread-safe."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: dict[T, None] = {}
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._items: dict[T, None] = {}
         self._lock = threading.Lock()
 
     def __contains__(self, item: object) -> bool:
-        return item in self._kept
+        return item in self._items
 
     def add(self, item: T) -> None:
-        """The newest from here on, also if it was there."""
+        """Add `item`, or make it the newest."""
         with self._lock:
-            self._kept.pop(item, None)
-            self._kept[item] = None
-            if len(self._kept) > self._most:
-                del self._kept[next(iter(self._kept))]
+            self._items.pop(item, None)
+            self._items[item] = None
+            if len(self._items) > self._size:
+                del self._items[next(iter(self._items))]
 
     def discard(self, item: T) -> None:
         with self._lock:
-            self._kept.pop(item, None)
+            self._items.pop(item, None)

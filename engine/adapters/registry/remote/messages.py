@@ -1,4 +1,4 @@
-"""One question to a registry and its answer, as plain values."""
+"""Requests to a registry and their answers, as plain values."""
 
 import re
 import time
@@ -11,16 +11,15 @@ import httpx
 
 from engine.domain.errors import RegistryAnswerError
 
-# Error bodies are for people: more than this is no explanation.
+# Explanations in error bodies are short; the rest is not read.
 MAX_ERROR_BYTES = 64 * 1024
-# So much has to be transferred within the time-out, which counts anew then: a peer that takes or
-# sends a byte now and then hangs, too.
+# The timeout restarts only after this much was transferred, so that a trickling peer times out.
 STEP_BYTES = 1024 * 1024
 _NEXT = re.compile(r'<([^<>]*)>[^,<]*;\s*rel="?next"?', re.IGNORECASE)
 
 
 class Deadline:
-    """The moment by which one call of the port has to be answered, retries included."""
+    """The time by which one call of the port must end, retries included."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -31,15 +30,15 @@ class Deadline:
         return self._end - time.monotonic()
 
     def renew(self) -> None:
-        """Count from now: what is being transferred has come on."""
+        """Restart the timeout after progress of a transfer."""
         self._end = time.monotonic() + self.seconds
 
 
 @dataclass(frozen=True)
 class Call:
     """
-    One request. `limit` bounds the body of a good answer, in bytes; `repeatable` says that sending
-    it twice is the same as sending it once; `origin` (scheme, host, port) is where it goes.
+    One request. `limit` is the maximum size of a successful body, in bytes; `repeatable` means
+    that sending it twice has the same effect; `origin` is its scheme, host and port.
     """
 
     method: str
@@ -48,11 +47,11 @@ class Call:
     content: bytes | None = field(default=None, repr=False)
     limit: int = MAX_ERROR_BYTES
     repeatable: bool = True
-    # Where the body of a good answer goes instead of into memory; each attempt begins it anew.
+    # A file for a successful body, instead of memory; each attempt overwrites it.
     into: BinaryIO | None = field(default=None, repr=False)
-    # What is sent instead of `content`, begun anew for each attempt; its length is in `headers`.
+    # A stream to send instead of `content`, restarted at each attempt; `headers` has its length.
     pieces: Callable[[], Iterator[bytes]] | None = field(default=None, repr=False)
-    # Whether the body of a good answer is left to the caller, who closes `Answer.opened`.
+    # Whether the caller reads a successful body, and closes `Answer.opened`.
     streamed: bool = False
 
     @property
@@ -61,18 +60,18 @@ class Call:
 
     @property
     def host(self) -> str:
-        """Host, and port unless it is the scheme's own, as people write them."""
+        """Host and port as written in the URL, without a user."""
         return urlsplit(self.url).netloc.rpartition("@")[2]
 
     @property
-    def doing(self) -> str:
-        """The request as messages name it: without host and query, which may hold secrets."""
+    def request(self) -> str:
+        """Method and path for messages, without the query, which may contain secrets."""
         return f"{self.method} {urlsplit(self.url).path}"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: any status below 500 except 429. An error's body may be cut short."""
+    """A response with a status below 500 except 429; the body of an error may be truncated."""
 
     call: Call
     status: int
@@ -87,18 +86,18 @@ class Answer:
 
     @property
     def location(self) -> str | None:
-        """`Location` made absolute, as written otherwise: repeated query keys stay repeated."""
+        """`Location` as an absolute URL; its query stays as written."""
         return _joined(self.call, self.headers.get("Location"))
 
     @property
     def next_page(self) -> str | None:
-        """The `Link` with `rel="next"`, made absolute."""
+        """The `Link` with `rel="next"` as an absolute URL."""
         match = _NEXT.search(self.headers.get("Link", ""))
         return _joined(self.call, match[1] if match else None)
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of `url`; ValueError when they cannot be."""
+    """Scheme, host and port of `url`; ValueError if it is not valid."""
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, (parts.hostname or "").lower(), port
@@ -111,7 +110,7 @@ def _joined(call: Call, target: str | None) -> str | None:
         url = urljoin(call.url, target)
         scheme, host, _ = origin(url)
     except ValueError as error:
-        raise RegistryAnswerError(f"registry {call.host} names an impossible address") from error
+        raise RegistryAnswerError(f"registry {call.host} sent an invalid URL") from error
     if scheme not in ("http", "https") or not host:
-        raise RegistryAnswerError(f"registry {call.host} names an address that is not http")
+        raise RegistryAnswerError(f"registry {call.host} sent a URL that is not http")
     return url

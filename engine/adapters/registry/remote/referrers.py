@@ -1,5 +1,5 @@
 """
-What is attached to a manifest: the referrers API, and the tag that stands in for it.
+The referrers of a manifest: by the referrers API, or by the referrers tag (its fallback).
 
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
 """
@@ -28,9 +28,9 @@ _DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 
 class ReferrersApi:
     """
-    The API of one repository. Whether there is one is found out by the first question and kept.
+    The referrers API of one repository; the first request finds out whether it exists.
 
-    An index is the only proof: registries have sent `OCI-Subject` without having the API.
+    Only an index proves it: some registries send `OCI-Subject` without having the API.
     """
 
     def __init__(self, session: Session, url: str) -> None:
@@ -39,23 +39,23 @@ class ReferrersApi:
         self._exists: bool | None = None
 
     def exists(self, subject: Digest, deadline: Deadline, *, acknowledged: bool) -> bool:
-        """Whether the API lists what a manifest, stored just now, says of its subject."""
+        """Whether the API lists the referrers that were just stored for `subject`."""
         if self._exists is None:
             if not acknowledged:
-                # The specification asks for the fallback then; no question is needed.
+                # The specification then requires the fallback.
                 return False
             try:
-                return self.listed(subject, None, deadline) is not None
+                return self.list(subject, None, deadline) is not None
             except (RegistryAccessError, RegistryRefusalError) as error:
-                # The fallback tag is written then: superfluous at worst, where the API exists.
-                _log.info("whether there is a referrers API is unknown: %s", error)
+                # The fallback tag is then written; it does no harm if the API exists.
+                _log.info("unknown whether the referrers API exists: %s", error)
                 return False
         return self._exists
 
-    def listed(
+    def list(
         self, subject: Digest, artifact_type: str | None, deadline: Deadline
     ) -> tuple[Descriptor, ...] | None:
-        """The referrers of `subject`, perhaps more than of `artifact_type`; None without an API."""
+        """The referrers of `subject`, maybe also of other types; None without an API."""
         if self._exists is False:
             return None
         query = f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
@@ -74,13 +74,13 @@ class ReferrersApi:
         return tuple(found)
 
     def _is_index(self, page: Answer) -> bool:
-        """Whether `page` comes from the API; remembers that there is none."""
+        """Whether `page` is from the API; remembers if it does not exist."""
         if page.status == httpx.codes.OK and page.content_type == IMAGE_INDEX:
             return True
         if page.status not in _MISSING:
-            # Somebody's web page instead of an index means no API, as oras-go reads it, too.
+            # A page of another type means that there is no API, as in oras-go.
             expect(page, httpx.codes.OK)
-        # A repository that is not there yet says nothing about the API.
+        # A repository that does not exist yet does not answer the question.
         if self._exists is None and "NAME_UNKNOWN" not in codes(page):
             self._exists = False
         return False
@@ -92,9 +92,9 @@ def fallback_tag(subject: Digest) -> Tag:
 
 def fallback_index(found: Manifest | None, subject: Digest) -> Manifest | None:
     """
-    What stands under the fallback tag, if it is an index of referrers.
+    Return the manifest of the fallback tag if it is an index of referrers.
 
-    GitLab resolves such a tag to the subject itself when nothing is stored under it.
+    GitLab resolves a missing fallback tag to the subject itself.
     """
     if found is None or found.digest == subject or found.media_type != IMAGE_INDEX:
         return None
@@ -110,8 +110,8 @@ def entries(index: Manifest | None) -> tuple[Descriptor, ...]:
         raise RegistryAnswerError(f"the referrers index cannot be read: {error}") from error
 
 
-def extended(index: Manifest | None, referrers: Sequence[Descriptor]) -> Manifest:
-    """`index` with `referrers` at its end; what others wrote there stays, unknown fields too."""
+def append_entries(index: Manifest | None, referrers: Sequence[Descriptor]) -> Manifest:
+    """`index` with `referrers` at its end; other entries and unknown fields stay unchanged."""
     document: dict[str, Any] = json.loads(index.content) if index else {"schemaVersion": 2}
     document.setdefault("mediaType", IMAGE_INDEX)
     added = (referrer.to_json() for referrer in referrers)
@@ -119,30 +119,31 @@ def extended(index: Manifest | None, referrers: Sequence[Descriptor]) -> Manifes
     content = json.dumps(document, separators=(",", ":")).encode()
     if len(content) > MAX_MANIFEST_BYTES:
         raise RegistryAnswerError(
-            f"the referrers index has no room for {referrers[0].digest}: it would have "
+            f"the referrers index is too large to add {referrers[0].digest}: it would have "
             f"{len(content)} of at most {MAX_MANIFEST_BYTES} bytes. Remove old referrers, or use "
             "a registry with the referrers API"
         )
     return Manifest(content, IMAGE_INDEX)
 
 
-def possibly(
+def filter_by_type(
     descriptors: Iterable[Descriptor], artifact_type: str | None
 ) -> tuple[Descriptor, ...]:
     """
-    Those that may be of `artifact_type`.
+    The descriptors that may be of `artifact_type`.
 
-    Other tools list their referrers without a type, or with the one of the config, so these are
-    kept: the caller fetches each manifest anyway, and that one knows.
+    Other tools list referrers without a type, or with the type of the config. These are kept,
+    since the caller fetches each manifest anyway.
     """
     return tuple(
         descriptor
         for descriptor in descriptors
-        if artifact_type in (None, descriptor.artifact_type) or _untold(descriptor.artifact_type)
+        if artifact_type in (None, descriptor.artifact_type)
+        or _is_unknown(descriptor.artifact_type)
     )
 
 
-def _untold(artifact_type: str | None) -> bool:
+def _is_unknown(artifact_type: str | None) -> bool:
     if artifact_type is None:
         return True
     return ".config." in artifact_type or artifact_type in ("", _EMPTY_CONFIG, _DOCKER_CONFIG)

@@ -15,16 +15,16 @@ from engine.adapters.registry.digest_check import check_digest, check_name, chec
 from engine.adapters.registry.remote.blob_upload import BlobUpload, open_session
 from engine.adapters.registry.remote.blobs import Blobs
 from engine.adapters.registry.remote.errors import expect
-from engine.adapters.registry.remote.lru_set import Recent
+from engine.adapters.registry.remote.lru_set import LruSet
 from engine.adapters.registry.remote.manifests import Manifests
 from engine.adapters.registry.remote.messages import Answer, Call, Deadline
 from engine.adapters.registry.remote.referrers import (
     ReferrersApi,
+    append_entries,
     entries,
-    extended,
     fallback_index,
     fallback_tag,
-    possibly,
+    filter_by_type,
 )
 from engine.adapters.registry.remote.session import Session
 from engine.adapters.registry.remote.tags import TagList
@@ -42,16 +42,16 @@ from engine.domain.manifest import Descriptor, Manifest
 _log = logging.getLogger(__name__)
 _INDEX_WRITES = 3
 _MAX_CHECK_SECONDS = 10.0
-# More than are attached to an artifact at once.
+# More than one operation attaches.
 _MAX_UNACKNOWLEDGED = 10_000
 
 
 class DistributionRegistry:
     """
-    Implements `engine.ports.Registry`; several threads may use it at once.
+    Implements `engine.ports.Registry`; thread-safe.
 
-    `root` is `scheme://host`, `reference` how people name the repository. Every call is over
-    within `timeout_seconds`, retries included.
+    `root` is `scheme://host`, `reference` the name in messages. Every call ends within
+    `timeout_seconds`, retries included.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class DistributionRegistry:
         self._manifests = Manifests(session, self._url, reference)
         self._tags = TagList(session, self._url)
         self._api = ReferrersApi(session, self._url)
-        self._unacknowledged = Recent[str](_MAX_UNACKNOWLEDGED)
+        self._unacknowledged = LruSet[str](_MAX_UNACKNOWLEDGED)
         self._shared: Deadline | None = None
         self._user_check: UserCheck | None = None
         self.blobs = Blobs(session, root, repository, reference)
@@ -79,40 +79,41 @@ class DistributionRegistry:
         return self._timeout_seconds
 
     def within(self, deadline: Deadline) -> Self:
-        """This registry, with `deadline` for all calls together instead of one for each."""
+        """A copy with one `deadline` for all calls together."""
         bounded = copy(self)
         bounded._shared = deadline
         return bounded
 
     @property
     def accepted_user(self) -> str | None:
-        """The user whose password this registry asked for and accepted since it was opened."""
+        """The user whose password the registry requested and accepted since it was opened."""
         return self._session.accepted_user
 
     def sign_in(self) -> str | None:
         """
-        Have the registry ask who we are, if there is a password to show; who we are by its answer.
+        Sign in with the user name and password for this registry, and return the accepted user.
 
-        None where it does not ask, or does not accept: what needs the credentials says so then.
+        None without a password, or if the registry does not ask for it or does not accept it;
+        later calls that need the credentials report the error.
         """
         deadline = self._deadline()
         try:
-            if not self._session.names_somebody(deadline):
+            if not self._session.has_password(deadline):
                 return None
-            # distribution-spec 1.1, "Determining Support": where registries ask for credentials.
+            # Registries ask for credentials here (distribution-spec 1.1, "Determining Support").
             self._session.send(Call("GET", self._base), deadline)
         except (ConfigError, RegistryAccessError, RegistryAnswerError) as error:
-            _log.info("nobody by the credentials for %s: %s", self._reference, error)
+            _log.info("not signed in to %s: %s", self._reference, error)
             return None
         return self._session.accepted_user
 
     def check_user(self) -> UserCheck:
-        """Whether the registry refuses the password of `sign_in` under a random user name."""
+        """Check that the registry refuses the password of `sign_in` with a random user name."""
         if self._user_check is None:
             deadline = Deadline(min(self._timeout_seconds, _MAX_CHECK_SECONDS))
             host = self._reference.partition("/")[0]
-            nobody = UserCheck(False, f"registry {host} has accepted no user name and password")
-            self._user_check = self._session.check_user(deadline) or nobody
+            no_user = UserCheck(False, f"registry {host} has accepted no user name and password")
+            self._user_check = self._session.check_user(deadline) or no_user
         return self._user_check
 
     def close(self) -> None:
@@ -125,7 +126,7 @@ class DistributionRegistry:
         return self._manifests.fetch(reference, self._deadline())
 
     def holds(self, digest: Digest) -> bool:
-        """Whether the manifest is here, by its digest."""
+        """Whether the manifest exists."""
         return self._manifests.resolve(digest, self._deadline()) == digest
 
     def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
@@ -159,10 +160,10 @@ class DistributionRegistry:
         self, subject: Digest, artifact_type: str | None = None
     ) -> tuple[Descriptor, ...]:
         deadline = self._deadline()
-        listed = self._api.listed(subject, artifact_type, deadline)
+        listed = self._api.list(subject, artifact_type, deadline)
         if listed is None:
             listed = entries(self._fallback(subject, deadline))
-        return possibly(listed, artifact_type)
+        return filter_by_type(listed, artifact_type)
 
     def open_upload(self) -> BlobUpload:
         uploads = f"{self._url}/blobs/uploads/"
@@ -173,7 +174,7 @@ class DistributionRegistry:
         self.attach_all(subject, (referrer,))
 
     def attach_all(self, subject: Digest, referrers: Sequence[Descriptor]) -> bool:
-        """As `attach`, for several in one change of the index; False where there was none."""
+        """Attach several `referrers` in one change of the index; False if nothing was changed."""
         deadline = self._deadline()
         acknowledged = not any(r.digest in self._unacknowledged for r in referrers)
         if self._api.exists(subject, deadline, acknowledged=acknowledged):
@@ -185,10 +186,10 @@ class DistributionRegistry:
             if not missing:
                 return writes_left < _INDEX_WRITES
             if writes_left:
-                self._put_index(extended(index, missing), fallback_tag(subject), deadline)
+                self._put_index(append_entries(index, missing), fallback_tag(subject), deadline)
         raise RegistryAnswerError(
             f"tag '{fallback_tag(subject)}' in {self._reference} does not keep "
-            f"{missing[0].digest}: somebody else writes it at the same time, try again"
+            f"{missing[0].digest}: another writer changes it at the same time, try again"
         )
 
     def _deadline(self) -> Deadline:
@@ -202,6 +203,6 @@ class DistributionRegistry:
             self._manifests.put(index, tag, deadline)
         except TagExistsError as error:
             raise RegistryAnswerError(
-                f"tag '{tag}' in {self._reference} lists what is attached to an artifact and has "
-                "to move: exempt `sha256-*` from the registry's immutability rule"
+                f"tag '{tag}' in {self._reference} lists the referrers of an artifact and must be "
+                "mutable: exempt `sha256-*` from the registry's immutability rule"
             ) from error

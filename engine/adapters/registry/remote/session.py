@@ -1,4 +1,4 @@
-"""A conversation with one registry: authorized there, and followed elsewhere without secrets."""
+"""Sends calls to one registry: with credentials there, without them after a redirect."""
 
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ import httpx
 
 from engine.adapters.registry.remote.auth.authenticator import Authenticator, Authorization
 from engine.adapters.registry.remote.auth.user_check import UserNames
-from engine.adapters.registry.remote.errors import refused, words
+from engine.adapters.registry.remote.errors import refusal, summary
 from engine.adapters.registry.remote.messages import Answer, Call, Deadline, origin
 from engine.adapters.registry.remote.transport import Transport
 from engine.domain.errors import RegistryAnswerError, RegistryRefusalError
@@ -19,7 +19,7 @@ _MAX_REDIRECTS = 5
 
 
 class Session:
-    """Carries calls to `base` (`scheme://host[:port]`) and to where that registry sends us."""
+    """Sends calls to `base` (`scheme://host[:port]`), and follows redirects of that registry."""
 
     def __init__(
         self,
@@ -39,11 +39,11 @@ class Session:
     def accepted_user(self) -> str | None:
         return self._authenticator.accepted_user
 
-    def names_somebody(self, deadline: Deadline) -> bool:
-        return self._authenticator.names_somebody(deadline)
+    def has_password(self, deadline: Deadline) -> bool:
+        return self._authenticator.has_password(deadline)
 
     def check_user(self, deadline: Deadline) -> UserCheck | None:
-        """Whether the registry tells the accepted user from others; None where nobody was."""
+        """Whether the registry verifies user names; None if it has accepted no user."""
         accepted = self._authenticator.accepted
         return self._user_names.check(*accepted, deadline) if accepted else None
 
@@ -51,18 +51,18 @@ class Session:
         self._transport.close()
 
     def send(self, call: Call, deadline: Deadline) -> Answer:
-        """The final answer to `call`: 401 answered where we can, reads redirected five times."""
-        own, asked = True, _last_words(call.url)
+        """Send `call`, authenticate on 401, follow redirects of reads; return the final answer."""
+        own, requested = True, _path_end(call.url)
         for _ in range(_MAX_REDIRECTS + 1):
-            self._secure(call)
-            # Who left the registry is not let in again by a redirect that leads back.
+            self._check_https(call)
+            # After a redirect to another host, no redirect back gets credentials again.
             own = own and call.origin == self._origin
-            answer = self._authorized(call, deadline) if own else self._foreign(call, deadline)
+            answer = self._send_own(call, deadline) if own else self._send_foreign(call, deadline)
             target = answer.location
             if call.method not in _READS or answer.status not in _REDIRECTS or target is None:
-                if answer.status == httpx.codes.NOT_FOUND and _last_words(call.url) != asked:
-                    # A page that is not there says nothing of a ledger that may be.
-                    raise refused(answer)
+                if answer.status == httpx.codes.NOT_FOUND and _path_end(call.url) != requested:
+                    # A redirect to a missing page does not mean that the manifest is missing.
+                    raise refusal(answer)
                 return answer
             call = replace(call, url=target)
         raise RegistryRefusalError(
@@ -70,38 +70,38 @@ class Session:
             "check the proxy before it"
         )
 
-    def _authorized(self, call: Call, deadline: Deadline) -> Answer:
+    def _send_own(self, call: Call, deadline: Deadline) -> Answer:
         """
-        To the registry itself. A 401 is answered with a new proof once, so that nothing can go
-        round; one that other threads share may have ended before it was used.
+        Send to the registry itself. Each call gets at most one new authorization after a 401; one
+        that another thread got does not count, since it may have expired before its use.
         """
-        sent = self._authenticator.present(deadline)
-        answer = self._transport.send(_signed(call, sent), deadline)
-        proven = False
+        sent = self._authenticator.current(deadline)
+        answer = self._transport.send(_authorize(call, sent), deadline)
+        is_new = False
         while answer.status == httpx.codes.UNAUTHORIZED:
-            if sent is not None and proven:
+            if sent is not None and is_new:
                 raise self._authenticator.rejection(answer, sent)
-            sent, proven = self._authenticator.answer(answer, self._scope(call), sent, deadline)
-            answer = self._transport.send(_signed(call, sent), deadline)
+            sent, is_new = self._authenticator.renew(answer, self._scope(call), sent, deadline)
+            answer = self._transport.send(_authorize(call, sent), deadline)
         if sent is not None and answer.status < httpx.codes.BAD_REQUEST:
             self._authenticator.accept(sent)
         return answer
 
-    def _foreign(self, call: Call, deadline: Deadline) -> Answer:
-        """To a storage host: what it lacks is not absent in the registry, so 404 is an error."""
+    def _send_foreign(self, call: Call, deadline: Deadline) -> Answer:
+        """Send to a storage host; its 404 is an error, since the registry has the content."""
         answer = self._transport.send(call, deadline)
         if answer.status >= httpx.codes.BAD_REQUEST and call.method in _READS:
             raise RegistryRefusalError(
-                f"{call.host}, where the registry keeps its content, did not accept {call.doing} "
-                f"({words(answer)}): check the storage of the registry"
+                f"{call.host}, the storage of the registry, did not accept {call.request} "
+                f"({summary(answer)}): check the storage of the registry"
             )
         return answer
 
-    def _secure(self, call: Call) -> None:
+    def _check_https(self, call: Call) -> None:
         if self._origin[0] == "https" and call.origin[0] != "https":
             raise RegistryAnswerError(
-                f"registry {self._origin[1]} sends us from https to plain http ({call.host}): "
-                "have the proxy before it pass on X-Forwarded-Proto"
+                f"registry {self._origin[1]} redirects from https to plain http ({call.host}): "
+                "make the proxy before it pass on X-Forwarded-Proto"
             )
 
     def _scope(self, call: Call) -> str:
@@ -109,12 +109,12 @@ class Session:
         return f"repository:{self._repository}:{actions}"
 
 
-def _last_words(url: str) -> list[str]:
-    """What is asked for, wherever it is: `manifests`, and the reference."""
+def _path_end(url: str) -> list[str]:
+    """The last two parts of the path: `manifests` or `blobs`, and the reference."""
     return urlsplit(url).path.split("/")[-2:]
 
 
-def _signed(call: Call, authorization: Authorization | None) -> Call:
+def _authorize(call: Call, authorization: Authorization | None) -> Call:
     if authorization is None:
         return call
     return replace(call, headers={**call.headers, "Authorization": authorization.header})

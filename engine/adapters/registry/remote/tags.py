@@ -1,4 +1,4 @@
-"""List the tags of a repository (distribution-spec 1.1, "Listing Tags")."""
+"""Lists the tags of a repository (distribution-spec 1.1, "Listing Tags")."""
 
 import logging
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from engine.domain.text import printable
 
 _log = logging.getLogger(__name__)
 _MAX_BYTES = 8 * 1024 * 1024
-# Registries may have a maximum (PAGINATION_NUMBER_INVALID); the last one leaves it to them.
+# Registries may have a maximum (PAGINATION_NUMBER_INVALID); the last one is their default.
 _PAGE_SIZES = ("?n=1000", "?n=100", "")
 _REFUSED = frozenset({400, 416, 422})
 
@@ -28,7 +28,7 @@ class _TagList(BaseModel):
 
 
 class TagList:
-    """The tags of the repository at `url`. The page size the registry accepts is remembered."""
+    """The tags of the repository at `url`; it remembers the page size that was accepted."""
 
     def __init__(self, session: Session, url: str) -> None:
         self._session = session
@@ -36,7 +36,7 @@ class TagList:
         self._page_sizes: tuple[str, ...] = _PAGE_SIZES
 
     def read(self, deadline: Deadline) -> tuple[Tag, ...]:
-        """Every tag; none where the repository is absent."""
+        """Read every tag; none if the repository does not exist."""
         found: dict[Tag, None] = {}
         for page in self._pages(deadline):
             if page.status == httpx.codes.NOT_FOUND:
@@ -62,20 +62,20 @@ def _tags_of(page: Answer) -> tuple[Tag, ...]:
     """
     The tags of one page.
 
-    A name outside OCI's grammar is left out with a warning. None of ours can be among those, so
-    no rule depends on it, while failing would let one foreign name block every rollback.
+    Invalid names are left out with a warning: floe never writes them, and an error would let one
+    foreign name block every rollback.
     """
     try:
         names = _TagList.model_validate_json(page.body).tags or ()
     except ValidationError as error:
         raise RegistryAnswerError(
-            f"registry {page.call.host} answered {page.call.doing} with something that is no "
-            "list of tags: check artifacts.registry.uri"
+            f"registry {page.call.host} did not answer {page.call.request} with a list of tags: "
+            "check artifacts.registry.uri"
         ) from error
     tags = []
     for name in names:
         try:
             tags.append(Tag(name))
         except ValueError:
-            _log.warning("left out of the tags of %s: '%s'", page.call.host, printable(name[:200]))
+            _log.warning("invalid tag in %s ignored: '%s'", page.call.host, printable(name[:200]))
     return tuple(tags)

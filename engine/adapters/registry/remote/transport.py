@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import httpx
 
-from engine.adapters.registry.remote.connection_errors import passes, unreachable
+from engine.adapters.registry.remote.connection_errors import is_transient, unreachable
 from engine.adapters.registry.remote.errors import explanation
 from engine.adapters.registry.remote.messages import (
     MAX_ERROR_BYTES,
@@ -122,7 +122,7 @@ class Transport:
                 answer = self._exchange(call, deadline)
         except httpx.TransportError as error:
             failure = unreachable(call, error)
-            if passes(error):
+            if is_transient(error):
                 unconnected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 most = _UNCONNECTED_PAUSES if unconnected else None
                 raise _PassingError(failure, most=most) from error
@@ -187,7 +187,7 @@ def _body(call: Call, response: httpx.Response, deadline: Deadline) -> bytes:
     encoding = response.headers.get("Content-Encoding", "identity")
     if call.method != "HEAD" and encoding.lower() != "identity":
         raise RegistryRefusalError(
-            f"registry {call.host} compressed its answer to {call.doing}, which was not asked "
+            f"registry {call.host} compressed its answer to {call.request}, which was not asked "
             "for: switch that off in the proxy before it"
         )
     if call.into is not None:
@@ -195,7 +195,7 @@ def _body(call: Call, response: httpx.Response, deadline: Deadline) -> bytes:
     body = _gather(response.iter_raw(), call.limit, deadline)
     if len(body) > call.limit:
         raise RegistryAnswerError(
-            f"registry {call.host} answered {call.doing} with more than {call.limit} bytes, "
+            f"registry {call.host} answered {call.request} with more than {call.limit} bytes, "
             "the most that is accepted there"
         )
     return body
@@ -254,7 +254,7 @@ def _retry_after(answer: Answer) -> float:
 
 
 def _busy(answer: Answer) -> RegistryUnavailableError:
-    said = f"registry {answer.call.host} answered {answer.status} to {answer.call.doing}"
+    said = f"registry {answer.call.host} answered {answer.status} to {answer.call.request}"
     if reason := explanation(answer):
         said += f" ({reason})"
     if answer.status != httpx.codes.TOO_MANY_REQUESTS:

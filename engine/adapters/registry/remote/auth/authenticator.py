@@ -1,4 +1,4 @@
-"""Who we are to one registry: nobody until it asks, then by password or by token."""
+"""Authenticates to one registry, on request, by password or by token."""
 
 import math
 import threading
@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from engine.adapters.registry.remote.auth.challenge import Challenge, parse_challenges, united
+from engine.adapters.registry.remote.auth.challenge import (
+    Challenge,
+    merge_scopes,
+    parse_challenges,
+)
 from engine.adapters.registry.remote.auth.credentials import (
     BearerToken,
     Credential,
     Password,
 )
 from engine.adapters.registry.remote.auth.token_service import TokenService, basic
-from engine.adapters.registry.remote.errors import refused, unauthorized, words
+from engine.adapters.registry.remote.errors import refusal, summary, unauthorized
 from engine.adapters.registry.remote.messages import Answer, Deadline
 from engine.domain.errors import (
     RegistryAccessError,
@@ -28,9 +32,9 @@ from engine.domain.text import printable
 @dataclass(frozen=True, slots=True, eq=False)
 class Authorization:
     """
-    The header that is sent, and whom it speaks for: `user` is None for tokens that name nobody.
+    An `Authorization` header, and its user; None for tokens without a user name.
 
-    A token's `challenge` and `scopes` are what it was issued for; a new one needs the same.
+    A token has the `challenge` and `scopes` that it was issued for.
     """
 
     header: str = field(repr=False)
@@ -41,7 +45,7 @@ class Authorization:
 
 
 class Authenticator:
-    """Holds what got us in, for every thread that talks to the registry."""
+    """Keeps the accepted authorization, for all threads that use the registry."""
 
     def __init__(
         self, host: str, source: Callable[[], Credential | None], tokens: TokenService
@@ -49,7 +53,7 @@ class Authenticator:
         self._host = host
         self._source = source
         self._tokens = tokens
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._current: Authorization | None = None
         self._credential: Credential | None = None
         self._looked_up = False
@@ -58,71 +62,73 @@ class Authenticator:
 
     @property
     def accepted_user(self) -> str | None:
-        """The user whose password was asked for and accepted; a token alone names nobody."""
+        """The user whose password was requested and accepted; None for tokens."""
         return self._accepted_user
 
     @property
     def accepted(self) -> tuple[Challenge, Password] | None:
-        """The newest challenge, and the user and password that were accepted."""
+        """The newest challenge, with the accepted user name and password."""
         credential = self._credential
         if self._challenge is None or not isinstance(credential, Password):
             return None
         return (self._challenge, credential) if credential.user == self._accepted_user else None
 
-    def names_somebody(self, deadline: Deadline) -> bool:
-        """Whether there is a password to show, and with it a name; found out at most once."""
+    def has_password(self, deadline: Deadline) -> bool:
+        """Whether there is a user name and password; looked up at most once."""
         with self._exclusive(deadline):
             if not self._looked_up:
                 self._credential = self._source()
                 self._looked_up = True
             return isinstance(self._credential, Password)
 
-    def present(self, deadline: Deadline) -> Authorization | None:
-        """What to send before being asked: whatever was accepted last, renewed when it expires."""
+    def current(self, deadline: Deadline) -> Authorization | None:
+        """The authorization accepted last, renewed if it has expired; None before the first."""
         current = self._current
         if current is None or time.monotonic() < current.usable_until:
             return current
         with self._exclusive(deadline):
             if self._current is current and current.challenge is not None:
-                self._current = self._prove(current.challenge, current.scopes, None, deadline)
+                self._current = self._authenticate(
+                    current.challenge, current.scopes, None, deadline
+                )
             return self._current
 
-    def answer(
-        self, refusal: Answer, scope: str, sent: Authorization | None, deadline: Deadline
+    def renew(
+        self, answer: Answer, scope: str, sent: Authorization | None, deadline: Deadline
     ) -> tuple[Authorization, bool]:
         """
-        What to send instead of `sent`, which got the 401 `refusal`; `scope` if it names none. And
-        whether it was proven for this very refusal: what another thread got may be old by now.
+        The authorization to send instead of `sent`, which got the 401 `answer`, and whether it is
+        new: one that another thread got may have expired. `scope` is for challenges without one.
         """
-        challenge = self._chosen(refusal)
+        challenge = self._choose(answer)
         with self._exclusive(deadline):
             self._challenge = challenge
             current = self._current
-            held = current.scopes if current else ()
-            wanted = united(challenge.scopes or (scope,), held)
-            # Another thread may just have got what this one was refused for.
-            proves = current is None or current is sent or current.scopes not in ((), wanted)
-            if current is None or proves:
-                current = self._prove(challenge, wanted, sent, deadline)
+            granted = current.scopes if current else ()
+            wanted = merge_scopes(challenge.scopes or (scope,), granted)
+            # Another thread may just have got the wanted authorization.
+            is_new = current is None or current is sent or current.scopes not in ((), wanted)
+            if current is None or is_new:
+                current = self._authenticate(challenge, wanted, sent, deadline)
             self._current = current
-            return current, proves
+            return current, is_new
 
     def accept(self, authorization: Authorization) -> None:
-        """The registry did what was asked with `authorization`."""
+        """Remember that the registry accepted `authorization`."""
         if authorization.user is not None:
             self._accepted_user = authorization.user
 
     def rejection(self, answer: Answer, sent: Authorization) -> RegistryError:
-        """The error when even a new `sent` is turned away."""
+        """The error if the registry refused a new authorization too."""
         if sent.challenge is not None and self._credential is not None:
-            # The token service took the credential: what is missing is a right.
-            return refused(answer)
-        return unauthorized(self._host, self._credential, words(answer))
+            # The token service accepted the credential, so only access rights are missing.
+            return refusal(answer)
+        return unauthorized(self._host, self._credential, summary(answer))
 
     @contextmanager
     def _exclusive(self, deadline: Deadline) -> Iterator[None]:
-        """One thread asks for a token while the others wait for it, but not beyond `deadline`."""
-        if not self._turn.acquire(timeout=max(deadline.remaining, 0)):
+        """Let one thread request a token; the others wait for it until `deadline`."""
+        if not self._lock.acquire(timeout=max(deadline.remaining, 0)):
             raise RegistryUnavailableError(
                 f"registry {self._host} issued no token in time: try again, "
                 "or raise artifacts.registry.timeout_seconds"
@@ -130,29 +136,29 @@ class Authenticator:
         try:
             yield
         finally:
-            self._turn.release()
+            self._lock.release()
 
-    def _chosen(self, refusal: Answer) -> Challenge:
-        """Bearer before Basic: a registry that offers both wants the password seen less often."""
-        challenges = parse_challenges(", ".join(refusal.headers.get_list("WWW-Authenticate")))
+    def _choose(self, answer: Answer) -> Challenge:
+        """Choose Bearer before Basic, which would send the password with every request."""
+        challenges = parse_challenges(", ".join(answer.headers.get_list("WWW-Authenticate")))
         for scheme in ("bearer", "basic"):
             for challenge in challenges:
                 if challenge.scheme == scheme:
                     return challenge
         offered = printable(", ".join(challenge.scheme for challenge in challenges))[:200]
         raise RegistryAnswerError(
-            f"registry {self._host} answered 401 and offers {offered or 'no way'} to log in, "
-            "and only Basic and Bearer are known: check the proxy before it"
+            f"registry {self._host} answered 401 with unsupported authentication "
+            f"({offered or 'none'}), not Basic or Bearer: check the proxy before it"
         )
 
-    def _prove(
+    def _authenticate(
         self,
         challenge: Challenge,
         scopes: tuple[str, ...],
         sent: Authorization | None,
         deadline: Deadline,
     ) -> Authorization:
-        """By the known credential; one that is refused is looked up again, for helpers' expire."""
+        """Use the known credential; if it is refused, look it up again: it may have expired."""
         if not self._looked_up:
             self._credential = self._source()
             self._looked_up = True
@@ -174,7 +180,7 @@ class Authenticator:
     ) -> Authorization:
         credential = self._credential
         if isinstance(credential, BearerToken):
-            made = Authorization(f"Bearer {credential.token}")
+            authorization = Authorization(f"Bearer {credential.token}")
         elif challenge.scheme == "bearer":
             token = self._tokens.issue(challenge, scopes, credential, deadline)
             user = credential.user if isinstance(credential, Password) else None
@@ -182,9 +188,9 @@ class Authenticator:
                 f"Bearer {token.value}", user, challenge, scopes, token.usable_until
             )
         elif isinstance(credential, Password):
-            made = Authorization(basic(credential), credential.user)
+            authorization = Authorization(basic(credential), credential.user)
         else:
             raise unauthorized(self._host, credential, "401")
-        if sent is not None and sent.header == made.header:
+        if sent is not None and sent.header == authorization.header:
             raise unauthorized(self._host, credential, "401")
-        return made
+        return authorization

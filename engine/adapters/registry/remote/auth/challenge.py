@@ -1,5 +1,5 @@
 """
-What a registry asks for when it answers 401.
+Parses the challenges of a 401 response.
 
 RFC 9110, section 11.6.1, and https://distribution.github.io/distribution/spec/auth/token/
 """
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"  # noqa: S105 - RFC 9110's word for a name
+_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"  # noqa: S105 - RFC 9110's term for a name
 _PART = re.compile(
     rf'(?P<name>{_TOKEN})\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,"]*))'
     rf"|(?P<scheme>{_TOKEN})"
@@ -17,7 +17,7 @@ _PART = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One way in. Scheme and parameter names are in lower case."""
+    """One challenge; scheme and parameter names are in lower case."""
 
     scheme: str
     parameters: dict[str, str] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Challenge:
 
 
 def parse_challenges(text: str) -> tuple[Challenge, ...]:
-    """The challenges of a WWW-Authenticate header; what is no challenge is passed over."""
+    """Parse a WWW-Authenticate header; malformed challenges are skipped."""
     challenges: list[Challenge] = []
     for part in _PART.finditer(text):
         if part["scheme"]:
@@ -36,13 +36,13 @@ def parse_challenges(text: str) -> tuple[Challenge, ...]:
         elif challenges:
             quoted = part["quoted"]
             value = part["plain"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
-            # A repeated parameter has no meaning; the first one stands.
+            # Parameters must not repeat; the first one counts.
             challenges[-1].parameters.setdefault(part["name"].lower(), value)
     return tuple(challenges)
 
 
-def united(*scopes: Iterable[str]) -> tuple[str, ...]:
-    """`type:name:actions` scopes, sorted, with the actions of each resource put together."""
+def merge_scopes(*scopes: Iterable[str]) -> tuple[str, ...]:
+    """Merge `type:name:actions` scopes of one resource, and sort them."""
     actions: dict[str, set[str]] = {}
     for scope in (scope for group in scopes for scope in group):
         resource, _, wanted = scope.rpartition(":")

@@ -1,5 +1,5 @@
 """
-Credentials as docker, podman and skopeo keep them: files, and credential helpers.
+Reads the credentials of docker, podman and skopeo: from files and credential helpers.
 
 https://docs.docker.com/reference/cli/docker/login/#credential-stores
 https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
@@ -31,7 +31,7 @@ _HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _HUB_KEY = "https://index.docker.io/v1/"
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _HELPER_SECONDS = 10.0
-# What docker writes for the user when the secret is an identity token.
+# Docker's user name for identity tokens.
 _TOKEN_USER = "<token>"  # noqa: S105 - a user name
 
 _Value = TypeVar("_Value")
@@ -56,40 +56,40 @@ class _DockerConfig(BaseModel):
     store: str | None = Field(default=None, alias="credsStore")
 
 
-class _Helped(BaseModel):
+class _HelperOutput(BaseModel):
     user: str = Field(alias="Username")
     secret: str = Field(alias="Secret", repr=False)
 
 
 def credential_of(reference: str) -> Credential | None:
     """
-    The credential for `reference` (`name[:port][/repository]`), None without one.
+    The credential for `reference` (`name[:port][/repository]`); None if there is none.
 
-    The first file that has one counts. A helper goes before its file, as with docker. ConfigError
-    for a file that cannot be read, RegistryAccessError for a helper that fails.
+    The first file with a credential counts; as in docker, its helper comes before its entries.
+    ConfigError if a file cannot be read, RegistryAccessError if a helper fails.
     """
-    # Unlike `Path.exists`, this is no error in a directory that others may not look into.
+    # Unlike `Path.exists`, `os.access` does not raise in a directory without access.
     paths = (path for path in _paths() if os.access(path, os.F_OK))
-    found = (_found(path, reference) for path in paths)
+    found = (_find_in(path, reference) for path in paths)
     return next((credential for credential in found if credential), None)
 
 
-def _found(path: Path, reference: str) -> Credential | None:
+def _find_in(path: Path, reference: str) -> Credential | None:
     config = _load(path)
     host = reference.partition("/")[0]
     server = _HUB_KEY if host in _HUB else host
     helper = _of(config.helpers, host) or config.store
-    if helper and (helped := _ask(helper, server)):
-        return helped
+    if helper and (credential := _ask_helper(helper, server)):
+        return credential
     known = (_credential(entry, path, host) for entry in _entries(config.auths, reference))
     return next((credential for credential in known if credential), None)
 
 
 def _paths() -> Iterator[Path]:
-    """REGISTRY_AUTH_FILE is chosen for this run; docker's file goes before podman's default."""
+    """The files to read, in order: REGISTRY_AUTH_FILE, docker's file, podman's file."""
     if chosen := os.environ.get("REGISTRY_AUTH_FILE"):
         yield Path(chosen)
-    # oras knows the default place only; with DOCKER_CONFIG set, docker reads no other of its own.
+    # As in docker, DOCKER_CONFIG replaces the default, the only place that oras knows.
     if folder := os.environ.get("DOCKER_CONFIG"):
         yield Path(folder) / "config.json"
     elif default := find_docker_config():
@@ -101,7 +101,7 @@ def _paths() -> Iterator[Path]:
 
 
 def _entries(auths: dict[str, _Entry], reference: str) -> Iterator[_Entry]:
-    """Those for `reference`: of its longest namespace first, of its host last."""
+    """Entries for `reference`, the longest namespace first, the host last."""
     host, _, repository = reference.partition("/")
     parts = ["docker.io" if host in _HUB else host, *filter(None, repository.split("/"))]
     for length in range(len(parts), 1, -1):
@@ -115,7 +115,7 @@ def _load(path: Path) -> _DockerConfig:
     try:
         return _DockerConfig.model_validate(read_json(str(path)))
     except (OSError, ValueError) as error:
-        # The file's own text stays out of the message: it holds passwords.
+        # The message must not quote the file, which contains passwords.
         fields = (
             {".".join(map(str, item["loc"])) for item in error.errors(include_input=False)}
             if isinstance(error, ValidationError)
@@ -128,7 +128,7 @@ def _load(path: Path) -> _DockerConfig:
 
 
 def _of(entries: dict[str, _Value], host: str) -> _Value | None:
-    """The entry for `host`: the key that is exactly it, else one that means it."""
+    """The entry for `host`: an exact key, else an equivalent one."""
     if host in entries:
         return entries[host]
     wanted = _HUB if host in _HUB else {host}
@@ -147,7 +147,7 @@ def _credential(entry: _Entry, path: Path, host: str) -> Credential | None:
     if entry.registrytoken:
         return BearerToken(entry.registrytoken)
     if entry.auth:
-        user, colon, password = _decoded(entry.auth, path, host).partition(":")
+        user, colon, password = _decode(entry.auth, path, host).partition(":")
         if not colon:
             raise _unreadable(path, host)
         return _password(user, password)
@@ -156,9 +156,9 @@ def _credential(entry: _Entry, path: Path, host: str) -> Credential | None:
     return None
 
 
-def _decoded(auth: str, path: Path, host: str) -> str:
+def _decode(auth: str, path: Path, host: str) -> str:
     try:
-        # Some writers pad the text with NUL before they encode it.
+        # Some tools pad the text with NUL before encoding.
         return base64.b64decode(auth, validate=True).decode().rstrip("\x00")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise _unreadable(path, host) from error
@@ -175,11 +175,12 @@ def _password(user: str, secret: str) -> Credential:
     return IdentityToken(secret) if user == _TOKEN_USER else Password(user, secret)
 
 
-def _ask(helper: str, server: str) -> Credential | None:
-    """What `docker-credential-<helper> get` knows of `server`; None if it knows nothing."""
+def _ask_helper(helper: str, server: str) -> Credential | None:
+    """Run `docker-credential-<helper> get` for `server`; None if it has no credential."""
     if not _HELPER.fullmatch(helper):
         raise ConfigError(
-            f"'{printable(helper)}' is no credential helper's name: correct docker's config.json"
+            f"'{printable(helper)}' is not a valid name of a credential helper: correct docker's "
+            "config.json"
         )
     program = f"docker-credential-{helper}"
     try:
@@ -192,26 +193,26 @@ def _ask(helper: str, server: str) -> Credential | None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RegistryAccessError(
-            f"{program}, which keeps the credentials for {server}, does not run "
+            f"{program}, the credential helper for {server}, does not run "
             f"({type(error).__name__}): install it, or remove it from docker's config.json"
         ) from error
     if done.returncode != 0:
         _check_not_found(program, server, done.stdout + done.stderr)
         return None
     try:
-        found = _Helped.model_validate(json.loads(done.stdout))
+        found = _HelperOutput.model_validate(json.loads(done.stdout))
     except ValueError as error:
         raise RegistryAccessError(
-            f"{program} answered something that is no credential for {server}: run it by hand"
+            f"{program} printed no valid credential for {server}: run it by hand"
         ) from error
     return _password(found.user, found.secret)
 
 
 def _check_not_found(program: str, server: str, output: bytes) -> None:
-    said = printable(output.decode(errors="replace").strip())[:200]
-    if "not found" in said.lower():
+    text = printable(output.decode(errors="replace").strip())[:200]
+    if "not found" in text.lower():
         return
     raise RegistryAccessError(
-        f"{program} failed for {server} ({said or 'without a word'}): run it by hand, "
+        f"{program} failed for {server} ({text or 'no output'}): run it by hand, "
         "or remove it from docker's config.json"
     )

@@ -1,5 +1,5 @@
 """
-Access tokens from the token service a registry names.
+Requests access tokens from the token service of a registry.
 
 https://distribution.github.io/distribution/spec/auth/token/ and …/spec/auth/oauth/
 """
@@ -15,14 +15,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from engine.adapters.registry.remote.auth.challenge import Challenge
 from engine.adapters.registry.remote.auth.credentials import Credential, IdentityToken, Password
-from engine.adapters.registry.remote.errors import refused, unauthorized, words
+from engine.adapters.registry.remote.errors import refusal, summary, unauthorized
 from engine.adapters.registry.remote.messages import Answer, Call, Deadline
 from engine.adapters.registry.remote.transport import Transport
 from engine.domain.errors import RegistryAnswerError
 from engine.domain.text import printable
 
 _MAX_BYTES = 256 * 1024
-# What the token specification says where the answer says nothing.
+# The default of the token specification.
 _DEFAULT_SECONDS = 60.0
 
 
@@ -38,14 +38,14 @@ class _Issued(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token; `usable_until` is a moment on the monotonic clock."""
+    """An access token; `usable_until` is a time of the monotonic clock."""
 
     value: str = field(repr=False)
     usable_until: float
 
 
 class TokenService:
-    """Asks for tokens for one registry. `plain_http`: that registry itself is spoken to so."""
+    """The token service of registry `host`; plain http is allowed only with `plain_http`."""
 
     def __init__(self, transport: Transport, host: str, *, plain_http: bool) -> None:
         self._transport = transport
@@ -60,18 +60,18 @@ class TokenService:
         deadline: Deadline,
     ) -> Token:
         """
-        A token for `scopes`, anonymous without `credential`.
+        Request a token for `scopes`, anonymous without `credential`.
 
-        RegistryAccessError when the credential is refused, RegistryAnswerError when the service
-        cannot be used or issues nothing usable.
+        RegistryAccessError if the credential is refused, RegistryAnswerError if the service or its
+        token cannot be used.
         """
-        asked = time.monotonic()
+        requested_at = time.monotonic()
         answer = self.ask(challenge, scopes, credential, deadline)
         if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            raise unauthorized(self._host, credential, words(answer))
+            raise unauthorized(self._host, credential, summary(answer))
         if answer.status != httpx.codes.OK:
-            raise refused(answer)
-        return self._token(answer, asked)
+            raise refusal(answer)
+        return self._token(answer, requested_at)
 
     def ask(
         self,
@@ -80,7 +80,7 @@ class TokenService:
         credential: Password | IdentityToken | None,
         deadline: Deadline,
     ) -> Answer:
-        """The service's answer to a request for a token, whatever it is."""
+        """Send a token request, and return the answer with any status."""
         realm, service = self._realm(challenge), challenge.parameters.get("service")
         return self._transport.send(_request(realm, service, scopes, credential), deadline)
 
@@ -93,24 +93,24 @@ class TokenService:
             usable = False
         if not usable:
             raise RegistryAnswerError(
-                f"registry {self._host} sends us to '{printable(realm[:200])}' for a token, and "
-                "credentials go to https only: correct the realm in the registry's configuration"
+                f"registry {self._host} has the token service '{printable(realm[:200])}', but "
+                "credentials are sent only to https: correct the realm in its configuration"
             )
         return realm
 
-    def _token(self, answer: Answer, asked: float) -> Token:
+    def _token(self, answer: Answer, requested_at: float) -> Token:
         try:
             issued = _Issued.model_validate_json(answer.body)
         except ValidationError as error:
-            raise self._useless(answer) from error
+            raise self._unusable(answer) from error
         value = issued.token or issued.access_token or ""
         if not value.isascii() or not value.isprintable() or not value:
-            raise self._useless(answer)
-        # Not used in the last part of its life, so that it does not die on the way.
+            raise self._unusable(answer)
+        # A margin, so that the token does not expire in transit.
         margin = min(10.0, issued.expires_in / 5)
-        return Token(value, asked + issued.expires_in - margin)
+        return Token(value, requested_at + issued.expires_in - margin)
 
-    def _useless(self, answer: Answer) -> RegistryAnswerError:
+    def _unusable(self, answer: Answer) -> RegistryAnswerError:
         return RegistryAnswerError(
             f"{answer.call.host}, the token service of registry {self._host}, issued no usable "
             "token: check its configuration"
@@ -118,7 +118,7 @@ class TokenService:
 
 
 def basic(credential: Password) -> str:
-    """The `Authorization` of RFC 7617, in UTF-8 as the registries expect it."""
+    """The `Authorization` header of RFC 7617, in UTF-8 as registries expect it."""
     pair = f"{credential.user}:{credential.password}".encode()
     return f"Basic {b64encode(pair).decode()}"
 

@@ -1,8 +1,8 @@
 """
-Checks whether a registry tells users apart: it must refuse a password under another user name.
+Checks whether a registry verifies user names: it must refuse a password with another user name.
 
-Many registries look at the token alone and accept every user name beside it (GitLab, Gitea, GHCR),
-so that the user name proves nothing about who shows it.
+Many registries check only the token and accept every user name with it (GitLab, Gitea, GHCR), so
+that the user name proves nothing.
 """
 
 import secrets
@@ -21,7 +21,7 @@ _REFUSED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
 
 class UserNames:
-    """Asks registry `host`, whose API begins at `base`, and its token service."""
+    """Checks registry `host`, with its API at `base`, and its token service."""
 
     def __init__(self, transport: Transport, tokens: TokenService, host: str, base: str) -> None:
         self._transport = transport
@@ -31,12 +31,10 @@ class UserNames:
 
     def check(self, challenge: Challenge, shown: Password, deadline: Deadline) -> UserCheck:
         """
-        Whether `shown`, with which `challenge` was answered, is accepted and the same password
-        under a random user name refused.
+        Check that `shown` is accepted, and its password with a random user name is refused.
 
-        Token services are asked without a scope, as `docker login` asks: for a scope some give an
-        anonymous token to whoever shows a wrong password, which accepts nobody. For the same
-        reason `shown` is asked again in that form.
+        Both requests to token services have no scope, as in `docker login`: with a scope, some
+        services answer a wrong password with an anonymous token.
         """
         other = Password(f"floe-check-{secrets.token_hex(8)}", shown.password)
         try:
@@ -45,14 +43,14 @@ class UserNames:
                 return self._not_refused(shown.user, status)
             status = self._ask(challenge, shown, deadline)
         except PromotionError as error:
-            return UserCheck(False, f"registry {self._host} could not be asked: {error}")
+            return UserCheck(False, f"registry {self._host} could not be checked: {error}")
         if status != httpx.codes.OK:
-            said = f"registry {self._host} refused the user name or password ({status})"
-            return UserCheck(False, said)
+            reason = f"registry {self._host} refused the user name or password ({status})"
+            return UserCheck(False, reason)
         return UserCheck(True)
 
     def _ask(self, challenge: Challenge, credential: Password, deadline: Deadline) -> int:
-        """The status that `credential` gets."""
+        """The status of a request with `credential`."""
         if challenge.scheme == "bearer":
             return self._tokens.ask(challenge, (), credential, deadline).status
         headers = {"Authorization": basic(credential)}
@@ -62,11 +60,11 @@ class UserNames:
         if status == httpx.codes.OK:
             return UserCheck(
                 False,
-                f"registry {self._host} also accepts this password under another user name, so "
+                f"registry {self._host} also accepts this password with another user name, so "
                 f"the name '{user}' proves nothing",
             )
         return UserCheck(
             False,
             f"registry {self._host} answered {status} instead of 401 or 403 to this password "
-            "under another user name",
+            "with another user name",
         )
