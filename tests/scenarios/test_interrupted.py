@@ -1,4 +1,4 @@
-"""What an interrupted run left is taken up only if it is what that run would have written."""
+"""Remains of an interrupted run are used only if that run would have written exactly them."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,7 @@ _STATE = "dev.floe.state.version"
 
 
 def left_behind(place: Place, folder: Path) -> Manifest:
-    """Promote v1.0.0, then take the commit back: record and tag are there, the head is not."""
+    """Promote v1.0.0, then remove the commit: record and tag exist, the head does not."""
     with engine_on(place.registry, folder) as engine:
         place.push(image(b"zero"), "v0.9.0-dev")
         place.push(image(b"one"), "v1.0.0-dev")
@@ -30,7 +30,7 @@ def left_behind(place: Place, folder: Path) -> Manifest:
     return left
 
 
-def test_the_record_of_an_interrupted_run_is_taken_up(place: Place, tmp_path: Path):
+def test_record_of_an_interrupted_run_is_completed(place: Place, tmp_path: Path):
     left = left_behind(place, tmp_path)
 
     with engine_on(place.registry, tmp_path) as engine:
@@ -41,9 +41,7 @@ def test_the_record_of_an_interrupted_run_is_taken_up(place: Place, tmp_path: Pa
     assert newest.digest == left.digest
 
 
-def test_a_left_record_with_a_state_that_does_not_follow_is_not_committed(
-    place: Place, tmp_path: Path
-):
+def test_uncommitted_record_with_an_invalid_state_is_not_committed(place: Place, tmp_path: Path):
     left = left_behind(place, tmp_path)
     document = json.loads(left.content)
     document["annotations"][_STATE] = "v9.9.9"
@@ -60,7 +58,7 @@ def test_a_left_record_with_a_state_that_does_not_follow_is_not_committed(
     assert status.state.version == "v1.0.0"
 
 
-def test_a_ledger_that_is_shortened_after_a_promotion_is_found_out(place: Place, tmp_path: Path):
+def test_ledger_shortened_after_a_promotion_is_detected(place: Place, tmp_path: Path):
     with engine_on(place.registry, tmp_path) as engine:
         for number in range(3):
             place.push(image(str(number).encode()), f"v1.0.{number}-dev")
@@ -77,7 +75,7 @@ def test_a_ledger_that_is_shortened_after_a_promotion_is_found_out(place: Place,
 
 
 class Heard:
-    """Implements `engine.ports.webhooks.WebhookSender`: remembers what it was told."""
+    """Implements `engine.ports.webhooks.WebhookSender`: collects the deliveries."""
 
     def __init__(self) -> None:
         self.records: list[str] = []
@@ -88,7 +86,7 @@ class Heard:
     def deliver_due(self, seconds: float = 5) -> None: ...
 
 
-def test_what_dies_between_its_record_and_latest_is_told_when_it_is_completed(
+def test_change_interrupted_between_record_and_latest_is_delivered_on_completion(
     place: Place, tmp_path: Path
 ):
     with engine_on(place.registry, tmp_path) as built:

@@ -1,4 +1,4 @@
-"""Locks stop promotions and nothing else, and everybody sees them."""
+"""Locks stop promotions and nothing else, and every interface shows them."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -47,7 +47,7 @@ def built(place: Place, *versions: str) -> None:
 
 @pytest.mark.requirement("FR-035")
 @pytest.mark.requirement("FR-036")
-def test_a_promotion_into_a_locked_environment_is_refused_with_reason_holder_and_time(
+def test_promotion_into_a_locked_environment_is_refused_with_reason_holder_and_time(
     place: Place, engine: Engine
 ) -> None:
     built(place, "v1.0.0")
@@ -67,9 +67,7 @@ def test_a_promotion_into_a_locked_environment_is_refused_with_reason_holder_and
 
 @pytest.mark.requirement("FR-037")
 @pytest.mark.requirement("FR-038")
-def test_an_unlock_lets_promotions_go_on_and_both_are_on_record(
-    place: Place, engine: Engine
-) -> None:
+def test_unlock_allows_promotions_and_both_are_recorded(place: Place, engine: Engine) -> None:
     built(place, "v1.0.0")
     lock(engine)
 
@@ -83,7 +81,7 @@ def test_an_unlock_lets_promotions_go_on_and_both_are_on_record(
 
 
 @pytest.mark.requirement("FR-039")
-def test_status_shows_the_lock_and_what_ran_before_it(place: Place, engine: Engine) -> None:
+def test_status_shows_the_lock_and_the_running_version(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0")
 
     record = lock_of(lock(engine))
@@ -103,7 +101,7 @@ def test_only_the_named_environment_is_locked(place: Place, engine: Engine) -> N
     assert promote(engine, "v1.0.0", "prod").error is None
 
 
-def test_locking_what_is_locked_is_refused_with_its_present_holder(
+def test_locking_a_locked_environment_is_refused_with_its_holder(
     place: Place, engine: Engine
 ) -> None:
     lock(engine, operator=BOB)
@@ -115,7 +113,7 @@ def test_locking_what_is_locked_is_refused_with_its_present_holder(
     assert kinds(engine) == ["lock"]
 
 
-def test_unlocking_what_is_not_locked_changes_and_records_nothing(
+def test_unlocking_an_unlocked_environment_changes_and_records_nothing(
     place: Place, engine: Engine
 ) -> None:
     result = unlock(engine)
@@ -124,7 +122,7 @@ def test_unlocking_what_is_not_locked_changes_and_records_nothing(
     assert place.registry.tags() == ()
 
 
-def test_a_lock_taken_after_the_plan_still_holds(place: Place, engine: Engine) -> None:
+def test_lock_taken_after_the_plan_still_blocks(place: Place, engine: Engine) -> None:
     built(place, "v1.0.0")
     plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told())
     assert plan.error is None
@@ -136,7 +134,7 @@ def test_a_lock_taken_after_the_plan_still_holds(place: Place, engine: Engine) -
     assert kinds(engine) == ["lock"]
 
 
-def test_a_rollback_stays_possible_and_keeps_the_lock(place: Place, engine: Engine) -> None:
+def test_rollback_is_possible_and_keeps_the_lock(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     lock(engine)
 
@@ -147,7 +145,7 @@ def test_a_rollback_stays_possible_and_keeps_the_lock(place: Place, engine: Engi
 
 
 @pytest.mark.requirement("FR-036")
-def test_going_forward_again_by_a_rollback_is_a_promotion_and_stays_locked(
+def test_rollback_that_goes_forward_is_a_promotion_and_stays_locked(
     place: Place, engine: Engine
 ) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
@@ -160,7 +158,7 @@ def test_going_forward_again_by_a_rollback_is_a_promotion_and_stays_locked(
     assert engine.status()[1].state.version == "v1.0.0"
 
 
-def test_a_lock_taken_after_the_plan_stops_the_way_forward_too(
+def test_lock_taken_after_the_plan_stops_a_rollback_that_goes_forward(
     place: Place, engine: Engine
 ) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
@@ -173,7 +171,7 @@ def test_a_lock_taken_after_the_plan_stops_the_way_forward_too(
     assert isinstance(result.error, EnvironmentLockedError)
 
 
-def test_an_old_promotion_repeated_is_no_way_around_the_lock(place: Place, engine: Engine) -> None:
+def test_repeated_old_promotion_does_not_bypass_the_lock(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     lock(engine)
 
@@ -182,7 +180,7 @@ def test_an_old_promotion_repeated_is_no_way_around_the_lock(place: Place, engin
     assert isinstance(result.error, EnvironmentLockedError)
 
 
-def test_all_that_blocks_is_said_at_once_and_the_first_decides(
+def test_all_blockers_are_listed_and_the_first_decides_the_error(
     place: Place, engine: Engine
 ) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
@@ -197,9 +195,9 @@ def test_all_that_blocks_is_said_at_once_and_the_first_decides(
 
 
 class TestExpiry:
-    """A clock that stands still, but for a tick at every look."""
+    """A clock that only ticks when it is read."""
 
-    def test_a_lock_ends_by_itself_at_its_time(self, place: Place, tmp_path: Path) -> None:
+    def test_lock_expires_at_its_time(self, place: Place, tmp_path: Path) -> None:
         clock = TickingClock()
         built(place, "v1.0.0", "v1.1.0")
         with engine_on(place.registry, tmp_path, clock=clock) as engine:
@@ -216,7 +214,7 @@ class TestExpiry:
             assert free.error is None
             assert engine.status()[1].lock is None
 
-    def test_what_expired_can_be_locked_again_and_needs_no_unlock(
+    def test_expired_lock_can_be_replaced_and_needs_no_unlock(
         self, place: Place, tmp_path: Path
     ) -> None:
         clock = TickingClock()
@@ -233,12 +231,12 @@ class TestExpiry:
 
 
 class TestFixedLock:
-    """A lock that stands in manifest.yaml."""
+    """A lock that is written in manifest.yaml."""
 
     PATH = path_of("dev", Environment("staging", fixed_lock=FixedLock("audit week", "cfo")))
 
     @pytest.mark.requirement("FR-036")
-    def test_it_stops_promotions_and_says_where_it_is_lifted(
+    def test_fixed_lock_stops_promotions_and_names_the_manifest(
         self, place: Place, tmp_path: Path
     ) -> None:
         built(place, "v1.0.0")
@@ -249,7 +247,7 @@ class TestFixedLock:
             assert "Reason: audit week. Locked by: cfo." in str(result.error)
             assert "remove `lock` from the environment in manifest.yaml" in str(result.error)
 
-    def test_it_cannot_be_unlocked_or_locked_over(self, place: Place, tmp_path: Path) -> None:
+    def test_fixed_lock_cannot_be_unlocked_or_replaced(self, place: Place, tmp_path: Path) -> None:
         with engine_on(place.registry, tmp_path, self.PATH) as engine:
             unlocked, locked = unlock(engine), lock(engine)
 
@@ -258,7 +256,7 @@ class TestFixedLock:
             assert isinstance(locked.error, EnvironmentLockedError)
             assert kinds(engine) == []
 
-    def test_rolling_back_stays_possible(self, place: Place, tmp_path: Path) -> None:
+    def test_fixed_lock_allows_rollbacks(self, place: Place, tmp_path: Path) -> None:
         with engine_on(place.registry, tmp_path, path_of("dev", "staging")) as engine:
             promoted(place, engine, "v1.0.0", "v1.1.0")
 
@@ -268,6 +266,6 @@ class TestFixedLock:
 
 
 @pytest.mark.parametrize("reason", ["", "  \n", "x" * 2001, "\udcff"])
-def test_a_reason_that_is_none_is_refused(engine: Engine, reason: str) -> None:
+def test_empty_reason_is_refused(engine: Engine, reason: str) -> None:
     with pytest.raises(UsageError):
         locking(engine, reason=reason)

@@ -1,4 +1,4 @@
-"""A lock cut short is one lock or none, and an unreadable ledger unlocks nothing."""
+"""An interrupted lock leaves one lock or none, and an unreadable ledger unlocks nothing."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,7 +28,7 @@ def shaky(fake: FakeRegistry, tmp_path: Path) -> Iterator[Shaky]:
 @pytest.mark.requirement("FR-038")
 @pytest.mark.parametrize("when", Cut)
 @pytest.mark.parametrize("number", range(1, WRITES_OF_A_LOCK + 1))
-def test_a_lock_cut_at_any_write_is_one_lock_after_repeating_it(
+def test_lock_cut_at_any_write_is_one_lock_after_repeating_it(
     shaky: Shaky, number: int, when: Cut
 ) -> None:
     shaky.fake.cut_write(number, when, then_gone=True)
@@ -48,7 +48,7 @@ def test_a_lock_cut_at_any_write_is_one_lock_after_repeating_it(
 @pytest.mark.requirement("FR-038")
 @pytest.mark.parametrize("when", Cut)
 @pytest.mark.parametrize("number", range(1, WRITES_OF_A_LOCK + 1))
-def test_an_unlock_cut_at_any_write_is_one_unlock_after_repeating_it(
+def test_unlock_cut_at_any_write_is_one_unlock_after_repeating_it(
     shaky: Shaky, number: int, when: Cut
 ) -> None:
     lock(shaky.engine)
@@ -64,13 +64,13 @@ def test_an_unlock_cut_at_any_write_is_one_unlock_after_repeating_it(
     assert shaky.engine.status()[1].lock is None
 
 
-def test_a_lock_takes_four_writes(shaky: Shaky) -> None:
+def test_lock_takes_four_writes(shaky: Shaky) -> None:
     lock(shaky.engine)
 
     assert len([r for r in shaky.fake.requests if r.method in WRITES]) == WRITES_OF_A_LOCK
 
 
-def test_a_lock_left_uncommitted_does_not_stand_in_the_way_of_others(shaky: Shaky) -> None:
+def test_uncommitted_lock_does_not_block_others(shaky: Shaky) -> None:
     promoted(shaky.place, shaky.engine, "v1.0.0")
     shaky.place.push(artifact("v1.1.0"), "v1.1.0-dev")
     shaky.fake.cut_write(WRITES_OF_A_LOCK, Cut.BEFORE, then_gone=True)
@@ -88,7 +88,7 @@ def test_a_lock_left_uncommitted_does_not_stand_in_the_way_of_others(shaky: Shak
 @pytest.mark.parametrize(
     "reply", [Reply(403), Reply(500), Reply(200, b"{}"), Reply(200, b"not json at all")]
 )
-def test_a_ledger_that_cannot_be_read_is_not_an_unlocked_one(shaky: Shaky, reply: Reply) -> None:
+def test_unreadable_ledger_is_not_an_unlocked_one(shaky: Shaky, reply: Reply) -> None:
     lock(shaky.engine)
     shaky.place.push(artifact("v1.0.0"), "v1.0.0-dev")
     before = dict(shaky.content.tags)

@@ -1,4 +1,4 @@
-"""Who may lift a lock: who set it, and whom the environment names."""
+"""A lock is lifted by its holder, or by those that the environment names."""
 
 from pathlib import Path
 
@@ -19,9 +19,7 @@ GUARDED = path_of("dev", Environment("staging", authorization=Authorization(froz
 
 
 @pytest.mark.requirement("FR-046")
-def test_who_locked_may_unlock_and_so_may_whom_the_environment_names(
-    place: Place, tmp_path: Path
-) -> None:
+def test_holder_and_named_operators_can_unlock(place: Place, tmp_path: Path) -> None:
     sre = person("sre@acme.com", "sre")
     with engine_on(place.registry, tmp_path, GUARDED, rights=ON_CALL) as engine:
         lock(engine, operator=ALICE)
@@ -35,7 +33,7 @@ def test_who_locked_may_unlock_and_so_may_whom_the_environment_names(
 
 
 @pytest.mark.requirement("FR-049")
-def test_another_may_not_unlock(place: Place, tmp_path: Path) -> None:
+def test_other_operator_cannot_unlock(place: Place, tmp_path: Path) -> None:
     with engine_on(place.registry, tmp_path, GUARDED, rights=ON_CALL) as engine:
         lock(engine, operator=ALICE)
 
@@ -48,7 +46,7 @@ def test_another_may_not_unlock(place: Place, tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("FR-045")
-def test_unverified_operator_does_not_lift_the_lock_of_a_verified_one(engine: Engine) -> None:
+def test_unverified_operator_cannot_lift_the_lock_of_a_verified_one(engine: Engine) -> None:
     ghost = person("alice@acme.com", "sre", verified=False)
     lock(engine, operator=ALICE)
 
@@ -71,7 +69,7 @@ def test_lock_of_an_unverified_holder_is_lifted_by_those_who_may_promote(engine:
     assert unlock_of(by_holder).authorized_via == "who locked"
 
 
-def test_who_locked_under_another_name_is_still_who_locked(place: Place, tmp_path: Path) -> None:
+def test_holder_under_another_alias_is_still_the_holder(place: Place, tmp_path: Path) -> None:
     with engine_on(place.registry, tmp_path, GUARDED, rights=ON_CALL) as engine:
         lock(engine, operator=person("alice"))
     known = Directory.of({"alice@acme.com": ("alice",)}, {})
@@ -82,9 +80,7 @@ def test_who_locked_under_another_name_is_still_who_locked(place: Place, tmp_pat
         assert unlock_of(result).authorized_via == "who locked"
 
 
-def test_the_same_account_under_a_new_name_is_still_who_locked(
-    place: Place, tmp_path: Path
-) -> None:
+def test_same_account_under_a_new_name_is_still_the_holder(place: Place, tmp_path: Path) -> None:
     claims = Claims(ALICE.id, IdentitySource.OIDC, True, ("alice.smith@acme.com",))
     with engine_on(place.registry, tmp_path, GUARDED, rights=ON_CALL) as engine:
         lock(engine, operator=ALICE)
@@ -94,7 +90,9 @@ def test_the_same_account_under_a_new_name_is_still_who_locked(
         assert unlock_of(result).authorized_via == "who locked"
 
 
-def test_unlocking_what_is_not_locked_needs_the_right_too(place: Place, tmp_path: Path) -> None:
+def test_unlocking_an_unlocked_environment_needs_the_right_too(
+    place: Place, tmp_path: Path
+) -> None:
     with engine_on(place.registry, tmp_path, GUARDED, rights=ON_CALL) as engine:
         refused = unlock(engine, operator=BOB)
         unchanged = unlock(engine, operator=ALICE)

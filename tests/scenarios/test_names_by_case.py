@@ -18,7 +18,7 @@ from tests.scenarios.verbs import lock, promoted, unlock, unlock_of
 
 
 def from_issuer(issuer: str, email: str, *groups: str) -> Operator:
-    """Somebody with a verified e-mail address, as `issuer` spells it."""
+    """A person with a verified e-mail address, in the spelling of `issuer`."""
     claims = Claims(
         f"oidc:https://{issuer}.example.com#7",
         IdentitySource.OIDC,
@@ -34,7 +34,9 @@ UPPER = from_issuer("two", "ZOE\u0301@Acme.com")
 
 
 @pytest.mark.requirement("FR-050")
-def test_another_spelling_does_not_separate_duties(place: Place, tmp_path: Path) -> None:
+def test_another_spelling_does_not_bypass_separation_of_duties(
+    place: Place, tmp_path: Path
+) -> None:
     prod = Environment("prod", authorization=Authorization(separation_of_duties=True))
     with engine_on(place.registry, tmp_path, path_of("dev", "staging", prod)) as engine:
         promoted(place, engine, "v1.0.0", operator=LOWER)
@@ -100,7 +102,7 @@ def test_approvers_match_groups_in_any_spelling(place: Place, tmp_path: Path) ->
 
 
 @pytest.mark.requirement("FR-046")
-def test_who_locked_unlocks_in_another_spelling(place: Place, tmp_path: Path) -> None:
+def test_holder_unlocks_in_another_spelling(place: Place, tmp_path: Path) -> None:
     rules = Authorization(allowed_groups=frozenset({"sre"}))
     path = path_of("dev", Environment("staging", authorization=rules))
     lockers = Rights.of((), people=(), lockers=[LOWER.name])

@@ -20,7 +20,7 @@ from tests.scenarios.engines import engine_on, path_of, promote, promotion
 @pytest.mark.requirement("FR-002")
 @pytest.mark.requirement("FR-003")
 @pytest.mark.parametrize("shape", shapes())
-def test_every_shape_of_manifest_keeps_its_bytes(place: Place, engine: Engine, shape: str) -> None:
+def test_every_kind_of_manifest_keeps_its_bytes(place: Place, engine: Engine, shape: str) -> None:
     artifact = shapes()[shape]
     place.push(artifact, "v1.0.0-dev")
 
@@ -33,7 +33,7 @@ def test_every_shape_of_manifest_keeps_its_bytes(place: Place, engine: Engine, s
 
 @pytest.mark.requirement("FR-002")
 @pytest.mark.requirement("FR-003")
-def test_skopeo_sees_that_only_tags_were_added(
+def test_skopeo_sees_only_added_tags(
     registry_host: str,
     repository: str,
     opened: Callable[..., DistributionRegistry],
@@ -59,7 +59,7 @@ def test_skopeo_sees_that_only_tags_were_added(
 
 
 @pytest.mark.requirement("FR-001")
-def test_a_version_travels_the_whole_path_from_the_build_to_prod(
+def test_version_travels_the_whole_path_from_the_build_to_prod(
     place: Place, engine: Engine
 ) -> None:
     artifact = image(b"travels", indent=2)
@@ -77,9 +77,7 @@ def test_a_version_travels_the_whole_path_from_the_build_to_prod(
 @pytest.mark.parametrize(
     ("source", "target"), [("dev", "prod"), ("prod", "staging"), ("none", "staging")]
 )
-def test_a_step_that_is_not_on_the_path_is_refused(
-    engine: Engine, source: str, target: str
-) -> None:
+def test_step_off_the_path_is_refused(engine: Engine, source: str, target: str) -> None:
     with pytest.raises(InvalidTransitionError) as refused:
         promotion(engine, "v1.0.0", target, source=source)
 
@@ -104,7 +102,7 @@ def test_prod_and_pre_prod_can_both_exist(place: Place, tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("FR-002")
-def test_an_environment_tag_pushed_by_hand_is_recorded_by_the_promotion(
+def test_environment_tag_pushed_by_hand_is_recorded_by_the_promotion(
     place: Place, engine: Engine
 ) -> None:
     artifact = image(b"by hand")
@@ -119,7 +117,7 @@ def test_an_environment_tag_pushed_by_hand_is_recorded_by_the_promotion(
 
 
 @pytest.mark.requirement("NFR-004")
-def test_repeating_a_promotion_changes_nothing(place: Place, engine: Engine) -> None:
+def test_repeated_promotion_changes_nothing(place: Place, engine: Engine) -> None:
     place.push(image(), "v1.0.0-dev")
     first = promote(engine, "v1.0.0", "staging")
     tags = place.registry.tags()

@@ -1,4 +1,4 @@
-"""Audit backends: a copy of every record, kept before the change takes effect (FR-025)."""
+"""Audit backends get a copy of every record before the change takes effect (FR-025)."""
 
 import json
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def audited(name: str, place: Place, folder: Path) -> Iterator[Engine]:
 
 @pytest.mark.requirement("FR-025", "FR-025a")
 @pytest.mark.parametrize("name", BACKENDS)
-def test_every_record_of_the_ledger_is_in_the_backend_and_equal(place, tmp_path, name):
+def test_backend_has_an_equal_copy_of_every_record(place, tmp_path, name):
     for version in ("v1.0.0", "v2.0.0"):
         place.push(image(version.encode()), f"{version}-dev")
 
@@ -59,7 +59,7 @@ def test_every_record_of_the_ledger_is_in_the_backend_and_equal(place, tmp_path,
 
 
 class Down(AuditBackendPlugin):
-    """A backend nobody can reach."""
+    """An unreachable backend."""
 
     def append(self, record: AnyRecord) -> None:
         raise AuditUnavailableError("the audit store does not answer: look at it and try again")
@@ -68,7 +68,7 @@ class Down(AuditBackendPlugin):
         raise AuditUnavailableError("the audit store does not answer")
 
 
-def test_without_its_backend_nothing_takes_effect_and_repeating_does_it(place, tmp_path):
+def test_promotion_without_its_backend_has_no_effect_and_can_be_repeated(place, tmp_path):
     place.push(image(b"one"), "v1.0.0-dev")
     with engine_on(place.registry, tmp_path) as engine:
         down = replace(engine, audit_backend=Down())
@@ -84,7 +84,7 @@ def test_without_its_backend_nothing_takes_effect_and_repeating_does_it(place, t
         assert len(engine.history("staging", 10)) == 1
 
 
-def test_a_dry_run_leaves_nothing_in_the_backend(place, tmp_path):
+def test_dry_run_leaves_nothing_in_the_backend(place, tmp_path):
     place.push(image(b"one"), "v1.0.0-dev")
 
     with audited("s3", place, tmp_path) as engine:

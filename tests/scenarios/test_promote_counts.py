@@ -1,4 +1,4 @@
-"""What one promotion costs at the wire: requests, and waves of requests that wait for others."""
+"""The network cost of a promotion: requests, and waves of requests that wait for others."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _ATTEMPTS = 4
 
 @dataclass
 class Waves:
-    """A request belongs to the wave after the last one that was answered before it came."""
+    """Counts waves: a request belongs to the wave after the last answer before it."""
 
     answered: list[tuple[float, int]] = field(default_factory=list)
 
@@ -38,7 +38,7 @@ class Waves:
 
 
 class SlowRegistry(FakeRegistry):
-    """Answers every request after the same time, so that those sent together overlap."""
+    """Answers every request after the same delay, so simultaneous requests overlap."""
 
     waves: Waves | None = None
 
@@ -53,7 +53,7 @@ Opener = Callable[..., DistributionRegistry]
 
 
 def cost(behaviour: Behaviour, source: str, opened: Opener, folder: Path) -> tuple[int, int]:
-    """Requests and waves of one promotion from `source`, by a client that knows nothing yet."""
+    """Return requests and waves of one promotion from `source`, with empty caches."""
     with SlowRegistry(behaviour) as fake:
         fake.hold(REPOSITORY, image(), "v1.0.0")
         folder.mkdir()
@@ -69,18 +69,18 @@ def cost(behaviour: Behaviour, source: str, opened: Opener, folder: Path) -> tup
         return len(fake.requests), fake.waves.count
 
 
-# docs/performance.md says what each is for.
+# docs/performance.md explains each request.
 @pytest.mark.parametrize(
     ("behaviour", "source", "most"),
     [(FALLBACK, "dev", 17), (FALLBACK, "staging", 17), (API, "dev", 15), (API, "staging", 15)],
     ids=["fallback", "fallback, later", "api", "api, later"],
 )
-def test_a_promotion_takes_few_requests_in_few_waves(
+def test_promotion_takes_few_requests_in_few_waves(
     behaviour: Behaviour, source: str, most: int, opened: Opener, tmp_path: Path
 ) -> None:
     costs: list[tuple[int, int]] = []
 
-    # A busy machine can only delay a request into a later wave: the smallest number is the truth.
+    # A busy machine can only delay a request into a later wave, so the smallest number counts.
     while len(costs) < _ATTEMPTS and not (costs and costs[-1][1] <= 7):
         costs.append(cost(behaviour, source, opened, tmp_path / str(len(costs))))
 

@@ -1,4 +1,4 @@
-"""A dry run is the same plan, not executed: the same verdict, and not one write."""
+"""A dry run makes the same plan with the same result, and writes nothing."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ def writes(fake: FakeRegistry) -> list[str]:
 @pytest.mark.parametrize(
     ("version", "target"), [("v1.0.0", "dev"), ("v2.0.0", "dev"), ("v1.0.0", "staging")]
 )
-def test_a_dry_run_only_reads(
+def test_dry_run_only_reads(
     engine: Engine, fake: FakeRegistry, version: str, target: str, mode: GateMode
 ) -> None:
     dry_run(engine, version, target, mode)
@@ -73,7 +73,7 @@ def test_a_dry_run_only_reads(
         ("v1.0.0", "prod", Ending.BLOCKED),
     ],
 )
-def test_a_dry_run_ends_as_the_real_run_will(
+def test_dry_run_ends_as_the_real_run_will(
     engine: Engine, fake: FakeRegistry, version: str, target: str, outcome: Ending
 ) -> None:
     fake.hold(REPOSITORY, image(b"v1.0.0"), "v1.0.0-staging")
@@ -102,7 +102,7 @@ def test_command_gates_are_listed_and_not_run(engine: Engine, tmp_path: Path) ->
 
 
 @pytest.mark.requirement("FR-007")
-def test_command_gates_run_where_that_is_asked_for(engine: Engine, tmp_path: Path) -> None:
+def test_command_gates_run_on_request(engine: Engine, tmp_path: Path) -> None:
     plan = dry_run(engine, "v1.0.0", "staging", GateMode.RUN)
 
     assert plan.error is not None
@@ -112,7 +112,7 @@ def test_command_gates_run_where_that_is_asked_for(engine: Engine, tmp_path: Pat
 
 
 @pytest.mark.requirement("FR-007")
-def test_every_blocker_is_told_at_once(engine: Engine, fake: FakeRegistry) -> None:
+def test_every_blocker_is_listed_at_once(engine: Engine, fake: FakeRegistry) -> None:
     fake.hold(REPOSITORY, image(b"v1.0.0"), "v1.0.0-staging")
     fake.hold(REPOSITORY, image(b"other"), "v1.0.0-prod")
 

@@ -1,4 +1,4 @@
-"""Reading while somebody else writes: docker-registry loses sight of a tag that is being moved."""
+"""Reads during concurrent writes: docker-registry loses a tag for a moment while it moves."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ Opener = Callable[..., DistributionRegistry]
 
 
 def tag_in_turn(host: str, repository: str, artifacts: list[Artifact], tag: str) -> None:
-    """Give `tag` to one artifact after the other, over and over."""
+    """Give `tag` to each artifact in turn, without end."""
     with httpx.Client(base_url=f"http://{host}/v2/{repository}/manifests") as client:
         for number in range(MOVES):
             manifest = artifacts[number % len(artifacts)].manifest
@@ -26,7 +26,7 @@ def tag_in_turn(host: str, repository: str, artifacts: list[Artifact], tag: str)
             client.put(f"/{tag}", content=manifest.content, headers=headers).raise_for_status()
 
 
-def test_a_tag_that_moves_is_read_as_one_of_its_ends(
+def test_moving_tag_resolves_to_its_old_or_new_digest(
     registry_host: str, repository: str, opened: Opener
 ) -> None:
     ends = [image(b"here"), image(b"there")]
@@ -46,7 +46,7 @@ def test_a_tag_that_moves_is_read_as_one_of_its_ends(
     assert fetched == {artifact.manifest for artifact in ends}
 
 
-def test_an_artifact_somebody_else_tags_all_the_time_can_be_promoted(
+def test_artifact_with_a_constantly_moving_tag_can_be_promoted(
     registry_host: str, repository: str, opened: Opener, tmp_path: Path
 ) -> None:
     artifacts = {f"v1.0.{number}": image(str(number).encode()) for number in range(5)}
@@ -59,7 +59,7 @@ def test_an_artifact_somebody_else_tags_all_the_time_can_be_promoted(
         )
         outcomes = []
         for version in artifacts:
-            # Nothing is known of the tags before: each is read for the first time.
+            # The tags are not cached: each is read for the first time.
             with engine_on(opened(registry_host, repository), tmp_path) as engine:
                 outcomes.append(promote(engine, version, "staging").outcome)
         tagging.result()

@@ -1,4 +1,4 @@
-"""An environment goes to an older version only by a rollback, or where somebody says so."""
+"""An environment goes to an older version only by a rollback or with an override."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from tests.scenarios.verbs import artifact, kinds, promoted, roll_back
 ALLOWED = Overrides(allow_older=True, reason="customers on the old line")
 
 
-def test_an_older_version_that_was_never_there_is_refused(place: Place, engine: Engine) -> None:
+def test_older_version_never_promoted_there_is_refused(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.1.0")
     place.push(artifact("v1.0.9"), "v1.0.9-dev")
 
@@ -32,7 +32,7 @@ def test_an_older_version_that_was_never_there_is_refused(place: Place, engine: 
     assert place.registry.resolve(Tag("v1.0.9-staging")) is None
 
 
-def test_an_older_version_that_was_there_is_a_rollback(place: Place, engine: Engine) -> None:
+def test_older_version_promoted_before_is_a_rollback(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
 
     result = promote(engine, "v1.0.0", "staging")
@@ -42,7 +42,7 @@ def test_an_older_version_that_was_there_is_a_rollback(place: Place, engine: Eng
     assert "--allow-older" not in str(result.error)
 
 
-def test_not_even_an_override_repeats_an_older_promotion(place: Place, engine: Engine) -> None:
+def test_override_does_not_repeat_an_older_promotion(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
 
     result = promote(engine, "v1.0.0", "staging", overrides=ALLOWED)
@@ -50,7 +50,7 @@ def test_not_even_an_override_repeats_an_older_promotion(place: Place, engine: E
     assert "floe platform rollback v1.0.0 --env staging" in str(result.error)
 
 
-def test_an_allowed_older_version_is_on_record_with_who_why_and_what_it_undoes(
+def test_allowed_older_version_is_recorded_with_requester_reason_and_impact(
     place: Place, engine: Engine
 ) -> None:
     place.push(image(b'{"limits": 2}', layer_type="application/json"), "v1.1.0-dev")
@@ -73,7 +73,7 @@ def test_an_allowed_older_version_is_on_record_with_who_why_and_what_it_undoes(
     assert engine.history("staging", 1)[0].record == record
 
 
-def test_an_override_that_nothing_needs_is_not_recorded(place: Place, engine: Engine) -> None:
+def test_unneeded_override_is_not_recorded(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0")
     place.push(artifact("v1.1.0"), "v1.1.0-dev")
 
@@ -86,12 +86,12 @@ def test_an_override_that_nothing_needs_is_not_recorded(place: Place, engine: En
 @pytest.mark.parametrize(
     "overrides", [Overrides(allow_older=True), Overrides(override_rollback=True, reason="  ")]
 )
-def test_an_override_needs_a_reason(engine: Engine, overrides: Overrides) -> None:
+def test_override_needs_a_reason(engine: Engine, overrides: Overrides) -> None:
     with pytest.raises(UsageError, match="reason is empty"):
         promotion(engine, "v1.0.0", "staging", overrides=overrides)
 
 
-def test_a_reason_alone_is_refused(engine: Engine) -> None:
+def test_reason_without_an_override_is_refused(engine: Engine) -> None:
     with pytest.raises(UsageError, match="only with --allow-older or --override-rollback"):
         promotion(engine, "v1.0.0", "staging", overrides=Overrides(reason="because"))
 
@@ -106,7 +106,7 @@ def test_a_reason_alone_is_refused(engine: Engine) -> None:
         ("v1.9.0", "v1.10.0"),
     ],
 )
-def test_what_does_not_precede_is_promoted(
+def test_version_that_is_not_older_is_promoted(
     place: Place, engine: Engine, running: str, wanted: str
 ) -> None:
     promoted(place, engine, running)
@@ -124,7 +124,7 @@ def test_what_does_not_precede_is_promoted(
         ("v1.0.0-rc.1", "v1.0.0-beta"),
     ],
 )
-def test_what_precedes_by_semantic_versioning_is_refused(
+def test_older_version_by_semantic_versioning_is_refused(
     place: Place, engine: Engine, running: str, wanted: str
 ) -> None:
     promoted(place, engine, running)
@@ -151,7 +151,7 @@ def test_going_forward_again_after_a_rollback_is_a_promotion(place: Place, engin
     assert promote(engine, "v1.1.0", "staging").outcome is Ending.UNCHANGED
 
 
-def test_a_dry_run_says_what_an_allowed_older_version_undoes(place: Place, engine: Engine) -> None:
+def test_dry_run_shows_the_impact_of_an_allowed_older_version(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.1.0")
     place.push(artifact("v1.0.9"), "v1.0.9-dev")
 

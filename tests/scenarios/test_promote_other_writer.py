@@ -1,4 +1,4 @@
-"""A writer that holds another lease is found out after the commit, before success is reported."""
+"""A writer with another lease is detected after the commit, before success is reported."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,9 @@ HEAD = Tag("floe-ledger.staging")
 
 
 class Interrupted:
-    """A registry; `meanwhile` happens before latest-staging moves, when the head was read back."""
+    """
+    A registry that calls `meanwhile` after the head was read back, before latest-staging moves.
+    """
 
     def __init__(self, registry: Registry, meanwhile: Callable[[], None]) -> None:
         self._registry = registry
@@ -38,7 +40,7 @@ def interrupted(place: Place, meanwhile: Callable[[], None]) -> Registry:
     return cast("Registry", Interrupted(place.registry, meanwhile))
 
 
-def test_a_promotion_whose_record_was_replaced_is_a_conflict(place: Place, tmp_path: Path) -> None:
+def test_promotion_whose_record_was_replaced_is_a_conflict(place: Place, tmp_path: Path) -> None:
     with engine_on(place.registry, tmp_path) as engine:
         promoted(place, engine, "v1.0.0", "v1.1.0")
     before = place.registry.fetch(Tag(f"{HEAD}.1"))
@@ -57,9 +59,7 @@ def test_a_promotion_whose_record_was_replaced_is_a_conflict(place: Place, tmp_p
     assert refused.value.exit_code == 10
 
 
-def test_a_promotion_that_another_writer_continued_is_promoted(
-    place: Place, tmp_path: Path
-) -> None:
+def test_promotion_that_another_writer_continued_is_promoted(place: Place, tmp_path: Path) -> None:
     def lock_elsewhere() -> None:
         with engine_on(place.registry, tmp_path / "elsewhere") as other:
             assert lock(other).error is None

@@ -1,4 +1,4 @@
-"""Policies on the way into an environment: the gate that always runs (FR-010)."""
+"""The policies of an environment are a gate that always runs (FR-010)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ def engine_with(place: Place, folder: Path, *policies: Policy) -> Iterator[Engin
 
 
 @pytest.mark.parametrize("mode", [GateMode.RUN, GateMode.LIST])
-def test_a_broken_policy_blocks_in_a_dry_run_as_in_a_real_one(place, tmp_path, mode):
+def test_failed_policy_blocks_a_dry_run_like_a_real_run(place, tmp_path, mode):
     place.push(image(b"one"), "v1.0.0-dev")
 
     with engine_with(place, tmp_path, policy(SOURCE)) as engine:
@@ -45,7 +45,7 @@ def test_a_broken_policy_blocks_in_a_dry_run_as_in_a_real_one(place, tmp_path, m
     assert compliance.status is GateStatus.FAILED
 
 
-def test_an_artifact_that_keeps_it_is_promoted(place, tmp_path):
+def test_artifact_that_passes_the_policies_is_promoted(place, tmp_path):
     source = {"org.opencontainers.image.source": "https://git.example.com/acme"}
     place.push(image(b"one", annotations=source), "v1.0.0-dev")
 
@@ -56,7 +56,7 @@ def test_an_artifact_that_keeps_it_is_promoted(place, tmp_path):
     assert result.record.gate_results[0].status is GateStatus.PASSED
 
 
-def test_a_warning_is_shown_and_goes_on_record(place, tmp_path):
+def test_policy_warning_is_shown_and_recorded(place, tmp_path):
     place.push(image(b"one"), "v1.0.0-dev")
 
     with engine_with(place, tmp_path, policy(SOURCE, "warning")) as engine:
@@ -67,7 +67,7 @@ def test_a_warning_is_shown_and_goes_on_record(place, tmp_path):
     assert result.record.gate_results[0].status is GateStatus.WARNING
 
 
-def test_a_rule_sees_the_way_the_version_takes(place, tmp_path):
+def test_policy_can_use_source_and_target(place, tmp_path):
     place.push(image(b"one"), "v1.0.0-dev")
     rule = "version == 'v1.0.0' && source == 'dev' && target == 'staging'"
 
@@ -75,7 +75,7 @@ def test_a_rule_sees_the_way_the_version_takes(place, tmp_path):
         assert promote(engine, "v1.0.0", "staging").error is None
 
 
-def test_a_rule_that_cannot_be_evaluated_blocks_whatever_its_severity(place, tmp_path):
+def test_policy_that_cannot_be_evaluated_blocks_at_any_severity(place, tmp_path):
     place.push(image(b"one"), "v1.0.0-dev")
 
     with engine_with(place, tmp_path, policy("artifact.config.nothing == 1", "warning")) as engine:
@@ -85,7 +85,7 @@ def test_a_rule_that_cannot_be_evaluated_blocks_whatever_its_severity(place, tmp
     assert engine.registry.resolve(Tag("v1.0.0-staging")) is None
 
 
-def test_without_policies_the_baseline_rules_still_judge(place, tmp_path):
+def test_baseline_rules_apply_without_policies(place, tmp_path):
     compiled = "application/vnd.floe.compiled-artifacts.v1+json"
     content = b'{"enforcement_result": {"passed": false}}'
     place.push(image(content, layer_type=compiled), "v1.0.0-dev")

@@ -1,4 +1,4 @@
-"""Several processes promote at once: one at a time gets its way, and nothing is lost."""
+"""Several processes promote at once: one writes at a time, and no promotion is lost."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.scenarios.commands import Floe, finish
 from tests.scenarios.engines import engine_on
 
 PROCESSES = 10
-# Whoever comes last may bring the older version.
+# The last process may promote the older version.
 OLDER = ("--allow-older", "--reason", "promoted at once")
 
 
@@ -55,7 +55,7 @@ def test_ten_processes_that_promote_one_version_leave_one_record(
     assert place.registry.resolve(Tag("latest-staging")) == artifact.manifest.digest
 
 
-def test_different_versions_promoted_at_once_line_up_in_one_chain(
+def test_different_versions_promoted_at_once_form_one_chain(
     place: Place, floe: Floe, engine: Engine
 ) -> None:
     versions = [f"v1.0.{number}" for number in range(4)]

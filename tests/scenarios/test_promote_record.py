@@ -1,4 +1,4 @@
-"""The record a promotion leaves: what it says, where it hangs, and what comes before it."""
+"""The record of a promotion: content, subject, and links to earlier records."""
 
 import json
 import sys
@@ -42,9 +42,7 @@ def record_manifest(place: Place, environment: str) -> Manifest:
 
 
 @pytest.mark.requirement("FR-027")
-def test_the_record_says_who_did_what_when_and_under_which_rules(
-    place: Place, engine: Engine
-) -> None:
+def test_record_has_operator_action_time_and_rules(place: Place, engine: Engine) -> None:
     artifact = image(b"recorded")
     place.push(artifact, "v1.0.0-dev")
 
@@ -71,9 +69,7 @@ def test_the_record_says_who_did_what_when_and_under_which_rules(
 
 @pytest.mark.requirement("FR-023")
 @pytest.mark.requirement("FR-027")
-def test_the_record_is_a_manifest_whose_blob_annotations_and_tags_agree(
-    place: Place, engine: Engine
-) -> None:
+def test_record_manifest_blob_annotations_and_tags_agree(place: Place, engine: Engine) -> None:
     artifact = image(b"hung on")
     place.push(artifact, "v1.0.0-dev")
 
@@ -100,7 +96,7 @@ def test_the_record_is_a_manifest_whose_blob_annotations_and_tags_agree(
 
 
 @pytest.mark.requirement("FR-023")
-def test_the_artifact_itself_gets_no_annotation(place: Place, engine: Engine) -> None:
+def test_artifact_itself_gets_no_annotation(place: Place, engine: Engine) -> None:
     artifact = image(b"untouched", annotations={"org.opencontainers.image.source": "x"})
     place.push(artifact, "v1.0.0-dev")
 
@@ -110,9 +106,7 @@ def test_the_artifact_itself_gets_no_annotation(place: Place, engine: Engine) ->
 
 
 @pytest.mark.requirement("FR-027")
-def test_records_are_listed_among_the_referrers_of_the_artifact(
-    place: Place, engine: Engine
-) -> None:
+def test_records_are_referrers_of_the_artifact(place: Place, engine: Engine) -> None:
     artifact = image(b"listed")
     place.push(artifact, "v1.0.0-dev")
 
@@ -128,7 +122,7 @@ def test_records_are_listed_among_the_referrers_of_the_artifact(
     }
 
 
-def test_the_fallback_index_lists_the_record_for_everybody(
+def test_fallback_index_lists_the_record_for_every_client(
     registry_host: str, repository: str, opened: Opener, tmp_path: Path
 ) -> None:
     artifact = image(b"raw")
@@ -164,7 +158,7 @@ def test_records_form_a_chain_that_carries_the_state(place: Place, engine: Engin
     assert newest.state.before == str(artifacts["v2.0.0"].manifest.digest)
 
 
-def test_status_says_what_runs_where(place: Place, engine: Engine) -> None:
+def test_status_shows_the_running_versions(place: Place, engine: Engine) -> None:
     artifact = image()
     place.push(artifact, "v1.0.0-dev")
     record = promote(engine, "v1.0.0", "staging").record
@@ -181,7 +175,7 @@ def test_status_says_what_runs_where(place: Place, engine: Engine) -> None:
 
 @pytest.mark.requirement("FR-011")
 @pytest.mark.requirement("FR-012")
-def test_the_record_holds_the_result_of_every_gate_of_that_environment(
+def test_record_holds_the_result_of_every_gate_of_that_environment(
     place: Place, tmp_path: Path
 ) -> None:
     place.push(image(), "v1.0.0-dev")
@@ -207,7 +201,7 @@ def test_the_record_holds_the_result_of_every_gate_of_that_environment(
 
 @pytest.mark.requirement("FR-006")
 @pytest.mark.requirement("FR-011")
-def test_a_failed_gate_stops_the_promotion_and_is_told_with_the_others(
+def test_failed_gate_stops_the_promotion_and_all_results_are_shown(
     place: Place, tmp_path: Path
 ) -> None:
     place.push(image(), "v1.0.0-dev")
@@ -232,7 +226,7 @@ def test_a_failed_gate_stops_the_promotion_and_is_told_with_the_others(
 
 
 @pytest.mark.requirement("FR-010")
-def test_content_that_did_not_pass_its_own_policies_is_refused_without_any_gate(
+def test_content_that_failed_its_own_policies_is_refused_without_any_gate(
     place: Place, tmp_path: Path
 ) -> None:
     compiled = image(
@@ -256,9 +250,7 @@ def test_content_that_did_not_pass_its_own_policies_is_refused_without_any_gate(
 
 @pytest.mark.requirement("FR-026")
 @pytest.mark.parametrize("sequence", ["-1", "0", "1", "2", "7", "x"])
-def test_a_referrer_that_anybody_attached_is_no_record(
-    place: Place, engine: Engine, sequence: str
-) -> None:
+def test_foreign_referrer_is_no_record(place: Place, engine: Engine, sequence: str) -> None:
     artifact = image(b"forged")
     for version, content in (("v1.0.0", artifact), ("v2.0.0", image(b"newer"))):
         place.push(content, f"{version}-dev")

@@ -1,4 +1,4 @@
-"""A registry that refuses a write, or says it wrote and did not: never reported as success."""
+"""A registry that refuses a write or falsely acknowledges it never leads to reported success."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ ENVIRONMENT_TAG = "/manifests/v2.0.0-staging$"
 RECORD = r"/manifests/floe-ledger\.staging\.2$"
 HEAD = r"/manifests/floe-ledger\.staging$"
 LATEST = "/manifests/latest-staging$"
-# A registry with a problem of its own is asked six times.
+# A request is sent six times to a registry with an internal error.
 REFUSALS = {405: 1, 403: 1, 409: 1, 412: 1, 500: 6}
 
 
@@ -44,7 +44,7 @@ def engine(
 
 
 def assert_not_promoted(engine: Engine, fake: FakeRegistry, refused: str) -> None:
-    """Nothing counts, except that a record is committed when all that is missing is `latest`."""
+    """Nothing is in effect, except that a record is committed if only `latest` is missing."""
     committed = refused == LATEST
     staging = engine.status()[1]
     assert len(engine.history("staging")) == 1 + committed
@@ -63,7 +63,7 @@ def assert_promoted(engine: Engine, fake: FakeRegistry) -> None:
 @pytest.mark.requirement("NFR-004")
 @pytest.mark.parametrize("status", REFUSALS)
 @pytest.mark.parametrize("refused", [ENVIRONMENT_TAG, RECORD, HEAD, LATEST])
-def test_a_refused_write_is_an_error_and_repeating_completes(
+def test_refused_write_is_an_error_and_repeating_completes(
     engine: Engine, fake: FakeRegistry, status: int, refused: str
 ) -> None:
     fake.script("PUT", refused, *[oci_error(status, "DENIED")] * REFUSALS[status])
@@ -78,7 +78,7 @@ def test_a_refused_write_is_an_error_and_repeating_completes(
 
 
 @pytest.mark.parametrize("refused", [ENVIRONMENT_TAG, RECORD, HEAD, LATEST])
-def test_a_registry_that_stores_something_else_is_not_believed(
+def test_registry_that_stores_other_content_is_detected(
     engine: Engine, fake: FakeRegistry, refused: str
 ) -> None:
     other = {"Docker-Content-Digest": digest_of(b"something else")}
@@ -92,7 +92,7 @@ def test_a_registry_that_stores_something_else_is_not_believed(
 
 
 @pytest.mark.parametrize("lost", [ENVIRONMENT_TAG, HEAD, LATEST])
-def test_a_tag_the_registry_says_it_took_and_does_not_have_is_not_believed(
+def test_acknowledged_tag_that_does_not_exist_is_detected(
     engine: Engine, fake: FakeRegistry, lost: str
 ) -> None:
     fake.script("PUT", lost, Reply(201))
@@ -106,7 +106,7 @@ def test_a_tag_the_registry_says_it_took_and_does_not_have_is_not_believed(
     assert_promoted(engine, fake)
 
 
-def test_a_registry_that_takes_no_upload_gets_no_tag(engine: Engine, fake: FakeRegistry) -> None:
+def test_registry_that_refuses_uploads_gets_no_tag(engine: Engine, fake: FakeRegistry) -> None:
     before = dict(fake.repository(REPOSITORY).tags)
     fake.script("POST", "/blobs/uploads/", oci_error(403, "DENIED", "read only"))
 
@@ -116,7 +116,7 @@ def test_a_registry_that_takes_no_upload_gets_no_tag(engine: Engine, fake: FakeR
     assert fake.repository(REPOSITORY).tags == before
 
 
-def test_an_immutable_registry_that_has_our_tag_already_is_content(
+def test_immutable_registry_with_the_right_tag_is_accepted(
     engine: Engine, fake: FakeRegistry
 ) -> None:
     fake.hold(REPOSITORY, NEW, "v2.0.0-staging")
@@ -128,7 +128,7 @@ def test_an_immutable_registry_that_has_our_tag_already_is_content(
     assert_promoted(engine, fake)
 
 
-def test_a_missing_version_is_not_found_where_pages_of_tags_are_small(
+def test_missing_version_is_found_missing_across_small_tag_pages(
     engine: Engine, fake: FakeRegistry
 ) -> None:
     fake.behaviour.max_page = 100
@@ -138,7 +138,7 @@ def test_a_missing_version_is_not_found_where_pages_of_tags_are_small(
 
 
 @pytest.mark.parametrize("status", [403, 500])
-def test_a_record_that_cannot_be_listed_still_counts(
+def test_record_that_cannot_be_listed_still_counts(
     engine: Engine, fake: FakeRegistry, status: int
 ) -> None:
     fake.script("PUT", "/manifests/sha256-", *[oci_error(status, "DENIED")] * REFUSALS[status])
@@ -150,9 +150,7 @@ def test_a_record_that_cannot_be_listed_still_counts(
     assert promote(engine, "v2.0.0", "prod").outcome is Ending.PROMOTED
 
 
-def test_an_artifact_that_is_out_of_sight_for_an_instant_is_found(
-    engine: Engine, fake: FakeRegistry
-) -> None:
+def test_briefly_invisible_artifact_is_found(engine: Engine, fake: FakeRegistry) -> None:
     fake.script("GET", "/manifests/v2.0.0-dev$", oci_error(404, "MANIFEST_UNKNOWN"))
 
     result = promote(engine, "v2.0.0", "staging")
@@ -160,7 +158,7 @@ def test_an_artifact_that_is_out_of_sight_for_an_instant_is_found(
     assert result.outcome is Ending.PROMOTED
 
 
-def test_a_history_that_is_out_of_sight_for_an_instant_still_holds(
+def test_briefly_invisible_history_still_counts(
     fake: FakeRegistry, opened: Callable[..., DistributionRegistry], tmp_path: Path
 ) -> None:
     path = path_of("dev", Environment("prod", authorization=Authorization(None, None, True)))

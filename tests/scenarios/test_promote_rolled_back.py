@@ -1,4 +1,4 @@
-"""A version that its source was rolled back from does not go on, until it is promoted again."""
+"""A version that was rolled back in its source is blocked until it is promoted there again."""
 
 from pathlib import Path
 
@@ -31,9 +31,7 @@ def rolled_back(place: Place, engine: Engine) -> None:
     roll_back(engine, "v1.0.0", operator=BOB)
 
 
-def test_a_version_that_was_rolled_back_is_blocked_with_the_way_on(
-    place: Place, engine: Engine
-) -> None:
+def test_rolled_back_version_is_blocked_with_a_hint(place: Place, engine: Engine) -> None:
     rolled_back(place, engine)
 
     result = promote(engine, "v1.1.0", "prod")
@@ -44,7 +42,9 @@ def test_a_version_that_was_rolled_back_is_blocked_with_the_way_on(
     assert engine.history("prod") == ()
 
 
-def test_it_stays_blocked_whatever_happens_there_later(place: Place, engine: Engine) -> None:
+def test_version_stays_blocked_after_later_changes_of_the_source(
+    place: Place, engine: Engine
+) -> None:
     rolled_back(place, engine)
     lock(engine)
     unlock(engine)
@@ -54,9 +54,7 @@ def test_it_stays_blocked_whatever_happens_there_later(place: Place, engine: Eng
     assert promote(engine, "v1.2.0", "prod").outcome is Ending.PROMOTED
 
 
-def test_a_source_that_moved_on_to_a_newer_version_does_not_block(
-    place: Place, engine: Engine
-) -> None:
+def test_source_with_a_newer_version_does_not_block(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
     roll_back(engine, "v1.1.0")
 
@@ -64,14 +62,14 @@ def test_a_source_that_moved_on_to_a_newer_version_does_not_block(
     assert promote(engine, "v1.1.0", "prod").outcome is Ending.PROMOTED
 
 
-def test_promoted_again_to_its_source_it_goes_on(place: Place, engine: Engine) -> None:
+def test_version_promoted_to_its_source_again_is_allowed(place: Place, engine: Engine) -> None:
     rolled_back(place, engine)
     assert promote(engine, "v1.1.0", "staging").outcome is Ending.PROMOTED
 
     assert promote(engine, "v1.1.0", "prod").outcome is Ending.PROMOTED
 
 
-def test_a_second_rollback_blocks_again(place: Place, engine: Engine) -> None:
+def test_second_rollback_blocks_again(place: Place, engine: Engine) -> None:
     rolled_back(place, engine)
     promote(engine, "v1.1.0", "staging")
     roll_back(engine, "v1.0.0", operator=BOB)
@@ -79,7 +77,7 @@ def test_a_second_rollback_blocks_again(place: Place, engine: Engine) -> None:
     assert_blocked(promote(engine, "v1.1.0", "prod"))
 
 
-def test_the_first_environment_can_be_rolled_back_too(place: Place, engine: Engine) -> None:
+def test_rollback_of_the_first_environment_blocks_too(place: Place, engine: Engine) -> None:
     for version in ("v1.0.0", "v1.1.0"):
         place.push(artifact(version), version)
         promote(engine, version, "dev")
@@ -90,7 +88,7 @@ def test_the_first_environment_can_be_rolled_back_too(place: Place, engine: Engi
     assert isinstance(result.error, RolledBackError)
 
 
-def test_what_is_promoted_already_stays_unchanged(place: Place, engine: Engine) -> None:
+def test_already_promoted_version_stays_unchanged(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     promote(engine, "v1.1.0", "prod")
     roll_back(engine, "v1.0.0")
@@ -98,7 +96,7 @@ def test_what_is_promoted_already_stays_unchanged(place: Place, engine: Engine) 
     assert promote(engine, "v1.1.0", "prod").outcome is Ending.UNCHANGED
 
 
-def test_an_override_is_on_record(place: Place, engine: Engine) -> None:
+def test_override_is_recorded(place: Place, engine: Engine) -> None:
     rolled_back(place, engine)
 
     result = promote(engine, "v1.1.0", "prod", overrides=OVERRIDDEN)
@@ -122,7 +120,7 @@ def test_an_override_is_on_record(place: Place, engine: Engine) -> None:
         (ADMINS, (), False),
     ],
 )
-def test_only_whoever_may_approve_there_overrides(
+def test_only_approvers_of_the_target_can_override(
     layout: Place, tmp_path: Path, prod: Environment, groups: tuple[str, ...], allowed: bool
 ) -> None:
     with engine_on(layout.registry, tmp_path, path_of("dev", "staging", prod)) as engine:
@@ -137,7 +135,7 @@ def test_only_whoever_may_approve_there_overrides(
         assert result.error.exit_code == 12
 
 
-def test_nobody_unverified_overrides_where_approvals_are_asked_for(
+def test_unverified_operator_cannot_override_where_approvals_are_required(
     layout: Place, tmp_path: Path
 ) -> None:
     with engine_on(layout.registry, tmp_path, path_of("dev", "staging", MANAGERS)) as engine:
@@ -149,7 +147,7 @@ def test_nobody_unverified_overrides_where_approvals_are_asked_for(
     assert isinstance(result.error, AuthorizationError)
 
 
-def test_a_rollback_while_gates_run_is_seen_under_the_lease(place: Place, engine: Engine) -> None:
+def test_rollback_during_the_gates_is_seen_under_the_lease(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     plan = engine.plan(promotion(engine, "v1.1.0", "prod"), Told())
     roll_back(engine, "v1.0.0", operator=BOB)

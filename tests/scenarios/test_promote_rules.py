@@ -1,4 +1,4 @@
-"""What stops a promotion on its way, and what is left behind then: nothing."""
+"""Rules that stop a promotion leave no effect behind."""
 
 import sys
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def refusal(result: Result) -> tuple[type[Exception], int]:
     return type(result.error), result.error.exit_code
 
 
-def test_what_a_build_published_needs_no_promotion_into_the_first_environment(
+def test_published_version_needs_no_promotion_into_the_first_environment(
     place: Place, engine: Engine
 ) -> None:
     place.push(image(), "v1.2.0-dev")
@@ -43,7 +43,7 @@ def test_what_a_build_published_needs_no_promotion_into_the_first_environment(
         promote(engine, "v1.2.0", "dev")
 
 
-def test_a_missing_version_is_answered_with_the_nearest_ones(place: Place, engine: Engine) -> None:
+def test_missing_version_error_lists_similar_ones(place: Place, engine: Engine) -> None:
     for version in ("v1.0.0", "v1.1.0", "v1.3.0", "v2.0.0"):
         place.push(image(version.encode()), f"{version}-dev")
     place.push(image(), "v1.1.9")
@@ -58,7 +58,7 @@ def test_a_missing_version_is_answered_with_the_nearest_ones(place: Place, engin
     assert_nothing_was_written(place, before)
 
 
-def test_a_tag_pushed_by_hand_does_not_count_as_promoted(place: Place, engine: Engine) -> None:
+def test_tag_pushed_by_hand_does_not_count_as_promoted(place: Place, engine: Engine) -> None:
     place.push(image(), "v1.0.0-staging")
     before = place.registry.tags()
 
@@ -68,7 +68,7 @@ def test_a_tag_pushed_by_hand_does_not_count_as_promoted(place: Place, engine: E
     assert_nothing_was_written(place, before)
 
 
-def test_a_source_tag_moved_to_an_unpromoted_artifact_is_refused(
+def test_source_tag_moved_to_an_unpromoted_artifact_is_refused(
     place: Place, engine: Engine
 ) -> None:
     place.push(image(b"good"), "v1.0.0-dev")
@@ -82,7 +82,7 @@ def test_a_source_tag_moved_to_an_unpromoted_artifact_is_refused(
     assert_nothing_was_written(place, before)
 
 
-def test_a_source_tag_moved_to_another_promoted_version_is_refused(
+def test_source_tag_moved_to_another_promoted_version_is_refused(
     place: Place, engine: Engine
 ) -> None:
     newer = image(b"newer")
@@ -98,7 +98,7 @@ def test_a_source_tag_moved_to_another_promoted_version_is_refused(
     assert place.registry.resolve(Tag("v1.0.0-prod")) is None
 
 
-def test_the_same_content_under_another_version_is_another_promotion(
+def test_same_content_under_another_version_is_another_promotion(
     place: Place, engine: Engine
 ) -> None:
     same = image(b"the same")
@@ -114,7 +114,7 @@ def test_the_same_content_under_another_version_is_another_promotion(
 
 
 @pytest.mark.requirement("FR-002")
-def test_an_environment_tag_never_moves(place: Place, engine: Engine) -> None:
+def test_environment_tag_never_moves(place: Place, engine: Engine) -> None:
     other = image(b"other")
     place.push(image(b"wanted"), "v1.0.0-dev")
     place.push(other, "v1.0.0-staging")
@@ -127,7 +127,7 @@ def test_an_environment_tag_never_moves(place: Place, engine: Engine) -> None:
     assert_nothing_was_written(place, before)
 
 
-def test_what_was_promoted_before_is_rolled_back_to_instead(place: Place, engine: Engine) -> None:
+def test_version_promoted_before_needs_a_rollback(place: Place, engine: Engine) -> None:
     for version in ("v1.0.0", "v2.0.0"):
         place.push(image(version.encode()), f"{version}-dev")
         promote(engine, version, "staging")
@@ -142,7 +142,7 @@ def test_what_was_promoted_before_is_rolled_back_to_instead(place: Place, engine
 
 
 @pytest.mark.requirement("FR-003")
-def test_a_promotion_of_the_running_version_does_not_repair_a_latest_tag_moved_by_hand(
+def test_promoting_the_running_version_does_not_repair_a_moved_latest_tag(
     place: Place, engine: Engine
 ) -> None:
     by_hand = image(b"by hand")
@@ -159,7 +159,7 @@ def test_a_promotion_of_the_running_version_does_not_repair_a_latest_tag_moved_b
 
 
 @pytest.mark.requirement("FR-006")
-def test_a_source_tag_that_moves_after_the_plan_is_refused(place: Place, engine: Engine) -> None:
+def test_source_tag_that_moves_after_the_plan_is_refused(place: Place, engine: Engine) -> None:
     place.push(image(b"checked"), "v1.0.0-dev")
     plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told())
     place.push(image(b"swapped"), "v1.0.0-dev")
@@ -171,9 +171,7 @@ def test_a_source_tag_that_moves_after_the_plan_is_refused(place: Place, engine:
     assert_nothing_was_written(place, before)
 
 
-def test_a_plan_says_what_would_be_written_and_pins_the_digest(
-    place: Place, engine: Engine
-) -> None:
+def test_plan_lists_the_writes_and_pins_the_digest(place: Place, engine: Engine) -> None:
     artifact = image()
     place.push(artifact, "v1.0.0-dev")
 
@@ -185,7 +183,7 @@ def test_a_plan_says_what_would_be_written_and_pins_the_digest(
 
 
 @pytest.mark.requirement("FR-006")
-def test_a_gate_that_moves_the_source_tag_gets_nothing_promoted(
+def test_gate_that_moves_the_source_tag_stops_the_promotion(
     registry_host: str,
     repository: str,
     tmp_path: Path,
@@ -210,7 +208,7 @@ def test_a_gate_that_moves_the_source_tag_gets_nothing_promoted(
     assert [str(tag) for tag in registry.tags()] == ["v1.0.0-dev"]
 
 
-def test_a_plan_whose_gates_were_listed_is_never_executed(place: Place, engine: Engine) -> None:
+def test_plan_with_listed_gates_is_never_executed(place: Place, engine: Engine) -> None:
     place.push(image(), "v1.0.0-dev")
     before = place.registry.tags()
     plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told(), GateMode.LIST)

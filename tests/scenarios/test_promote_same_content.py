@@ -1,4 +1,4 @@
-"""A version that was promoted to an environment keeps its content there, whatever its tags say."""
+"""A version promoted to an environment keeps its content there, for any state of its tags."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ OTHER = image(b"other content")
 
 
 def cleaned_up(place: Place, version: str) -> None:
-    """The retention rule of a registry removed the tag of `version` in staging."""
+    """Remove the tag of `version` in staging, like the retention rule of a registry."""
     hand = Hand(place)
     tag = f"{version}-staging"
     if hand.root:
@@ -42,7 +42,7 @@ def conflict(result: Result) -> PromotionError:
 
 
 def assert_names_both(error: PromotionError, place: Place, engine: Engine) -> None:
-    """Both digests, and the record: which, when and by whom."""
+    """Assert that the error names both digests, and version, time and operator of the record."""
     record = engine.history("staging", 50)[-1].record
     assert artifact("v1.0.0").manifest.digest.short in str(error)
     assert OTHER.manifest.digest.short in str(error)
@@ -69,9 +69,7 @@ def test_other_content_of_a_version_is_refused_after_its_tag_was_cleaned_up(
     assert kinds(engine) == ["promotion"] * (1 + len(later))
 
 
-def test_other_content_under_a_tag_that_was_set_again_is_refused(
-    place: Place, engine: Engine
-) -> None:
+def test_other_content_under_a_tag_set_again_is_refused(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", operator=BOB)
     promoted(place, engine, "v1.1.0")
     place.push(OTHER, "v1.0.0-dev")
@@ -83,7 +81,7 @@ def test_other_content_under_a_tag_that_was_set_again_is_refused(
     assert kinds(engine) == ["promotion"] * 2
 
 
-def test_a_dry_run_refuses_other_content_too(place: Place, engine: Engine) -> None:
+def test_dry_run_refuses_other_content_too(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", operator=BOB)
     cleaned_up(place, "v1.0.0")
     place.push(OTHER, "v1.0.0-dev")
@@ -119,7 +117,7 @@ def test_other_content_does_not_leave_the_first_environment_where_it_was_promote
     assert engine.history("staging") == ()
 
 
-def test_a_build_may_publish_anew_what_was_not_promoted(place: Place, engine: Engine) -> None:
+def test_build_may_republish_an_unpromoted_version(place: Place, engine: Engine) -> None:
     place.push(artifact("v1.0.0"), "v1.0.0")
     assert promote(engine, "v1.0.0", "dev").error is None
     place.push(image(b"first try"), "v1.1.0-dev")
@@ -130,7 +128,7 @@ def test_a_build_may_publish_anew_what_was_not_promoted(place: Place, engine: En
     assert result.outcome is Ending.PROMOTED
 
 
-def test_there_is_no_way_back_to_other_content(place: Place, engine: Engine) -> None:
+def test_rollback_to_other_content_is_refused(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", operator=BOB)
     promoted(place, engine, "v1.1.0")
     place.push(OTHER, "v1.0.0-staging")
@@ -142,9 +140,7 @@ def test_there_is_no_way_back_to_other_content(place: Place, engine: Engine) -> 
     assert "audit verify --env staging" in str(error)
 
 
-def test_the_way_back_is_open_although_the_tag_was_cleaned_up(
-    layout: Place, tmp_path: Path
-) -> None:
+def test_rollback_is_possible_after_the_tag_was_cleaned_up(layout: Place, tmp_path: Path) -> None:
     with engine_on(layout.registry, tmp_path) as engine:
         promoted(layout, engine, "v1.0.0", "v1.1.0")
         cleaned_up(layout, "v1.0.0")
@@ -155,7 +151,7 @@ def test_the_way_back_is_open_although_the_tag_was_cleaned_up(
     assert layout.registry.resolve(Tag("latest-staging")) == artifact("v1.0.0").manifest.digest
 
 
-def test_content_that_was_cleaned_up_is_named(
+def test_cleaned_up_content_is_named(
     registry_host: str, repository: str, opened: Callable[..., DistributionRegistry], tmp_path: Path
 ) -> None:
     registry = opened(registry_host, repository)
@@ -171,7 +167,7 @@ def test_content_that_was_cleaned_up_is_named(
     assert artifact("v1.0.0").manifest.digest.short in str(gone.value)
 
 
-def test_a_new_version_costs_no_search_however_long_the_history(
+def test_new_version_costs_no_search_at_any_length_of_the_history(
     fake: FakeRegistry, opened: Callable[..., DistributionRegistry], tmp_path: Path
 ) -> None:
     def requests(version: str) -> int:

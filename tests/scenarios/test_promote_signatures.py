@@ -1,4 +1,4 @@
-"""Signatures on the way into an environment: enforced, warned about, or not asked for."""
+"""Signatures of promoted artifacts: enforced, warned about, or ignored."""
 
 import json
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
 def engine_that(
     enforcement: Enforcement, place: Place, folder: Path, *, verifier: bool = True
 ) -> Iterator[Engine]:
-    """Staging with `enforcement` and a gate that leaves a trace of having run."""
+    """Staging with `enforcement` and a gate that leaves a file when it runs."""
     staging = Environment("staging", gates=(gate("touch", "ran"),), signature=enforcement)
     with engine_on(place.registry, folder, path_of("dev", staging)) as engine:
         keys = SigstoreVerifier((pem(KEY),)) if verifier else engine.verifier
@@ -59,13 +59,13 @@ def signature_of(plan: Plan) -> tuple[Outcome, str]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    """An image layout: bundles attached there are found as they are in any registry."""
+    """An image layout; bundles attached there are found as in any registry."""
     root = tmp_path / "registry"
     return Place(LayoutRegistry.create(root), lambda a, tag: oci_layout.write(root, a, tag))
 
 
 @pytest.mark.requirement("FR-004")
-def test_a_signed_artifact_is_promoted_and_the_record_says_by_which_key(place, tmp_path):
+def test_signed_artifact_is_promoted_and_the_record_names_the_key(place, tmp_path):
     signed(place, published(place))
 
     with engine_that(Enforcement.ENFORCE, place, tmp_path) as engine:
@@ -80,7 +80,7 @@ def test_a_signed_artifact_is_promoted_and_the_record_says_by_which_key(place, t
 
 @pytest.mark.requirement("FR-005")
 @pytest.mark.parametrize("mode", [GateMode.RUN, GateMode.LIST])
-def test_an_unsigned_artifact_is_stopped_before_any_gate_runs(place, tmp_path, mode):
+def test_unsigned_artifact_is_stopped_before_any_gate_runs(place, tmp_path, mode):
     published(place)
 
     with engine_that(Enforcement.ENFORCE, place, tmp_path) as engine:
@@ -96,7 +96,7 @@ def test_an_unsigned_artifact_is_stopped_before_any_gate_runs(place, tmp_path, m
 
 
 @pytest.mark.requirement("FR-005")
-def test_a_signature_by_somebody_else_does_not_count(place, tmp_path):
+def test_signature_by_another_key_does_not_count(place, tmp_path):
     signed(place, published(place), OTHER_KEY)
 
     with engine_that(Enforcement.ENFORCE, place, tmp_path) as engine:
@@ -107,7 +107,7 @@ def test_a_signature_by_somebody_else_does_not_count(place, tmp_path):
     assert engine.registry.resolve(Tag("v1.0.0-staging")) is None
 
 
-def test_a_signature_copied_from_another_artifact_does_not_count(place, tmp_path):
+def test_signature_copied_from_another_artifact_does_not_count(place, tmp_path):
     other = image(b"other")
     payload = statement(str(other.manifest.digest))
     place.push(
@@ -119,7 +119,7 @@ def test_a_signature_copied_from_another_artifact_does_not_count(place, tmp_path
 
 
 @pytest.mark.requirement("FR-021")
-def test_where_it_only_warns_the_promotion_goes_on_and_says_so(place, tmp_path):
+def test_warn_enforcement_promotes_with_a_warning(place, tmp_path):
     published(place)
 
     with engine_that(Enforcement.WARN, place, tmp_path) as engine:
@@ -132,9 +132,9 @@ def test_where_it_only_warns_the_promotion_goes_on_and_says_so(place, tmp_path):
 
 
 @pytest.mark.requirement("FR-021")
-def test_where_it_is_off_nothing_is_read(place, tmp_path):
+def test_off_enforcement_reads_no_bundle(place, tmp_path):
     artifact = published(place)
-    # A bundle that could only be found by reading, and would be refused.
+    # A bundle that would be refused if it were read.
     place.push(bundle_image(json.dumps({}).encode(), artifact.manifest), None)
 
     with engine_that(Enforcement.OFF, place, tmp_path, verifier=False) as engine:
@@ -146,7 +146,7 @@ def test_where_it_is_off_nothing_is_read(place, tmp_path):
     assert plan.signature.enforcement == "off"
 
 
-def test_enforcing_with_nothing_to_verify_with_is_an_error_and_never_a_pass(place, tmp_path):
+def test_enforcement_without_a_key_or_identity_is_an_error(place, tmp_path):
     published(place)
 
     with (
@@ -156,7 +156,7 @@ def test_enforcing_with_nothing_to_verify_with_is_an_error_and_never_a_pass(plac
         promote(engine, "v1.0.0", "staging")
 
 
-def test_a_rollback_obeys_the_signature_rule_too(place, tmp_path):
+def test_rollback_obeys_the_signature_rule_too(place, tmp_path):
     published(place, b"one", "v1.0.0")
     published(place, b"two", "v2.0.0")
     with engine_that(Enforcement.OFF, place, tmp_path) as engine:

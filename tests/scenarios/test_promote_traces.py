@@ -1,4 +1,4 @@
-"""Spans of a promotion: promote, and below it verify and every gate (FR-024)."""
+"""Spans of a promotion: promote, with verify and every gate below it (FR-024)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.requirement("FR-024")
 
 
 class Signed:
-    """Who signed what is another component's business."""
+    """Reports every artifact as signed: signatures are tested elsewhere."""
 
     def verify(self, registry: object, manifest: object) -> SignatureVerdict:
         return SignatureVerdict("key", fingerprint="sha256:abc", problem=None)
 
 
-def test_gates_and_verification_are_parts_of_the_promotion(place: Place, tmp_path: Path):
+def test_gates_and_verification_are_child_spans_of_the_promotion(place: Place, tmp_path: Path):
     for version in ("v1.0.0", "v2.0.0"):
         place.push(image(version.encode()), f"{version}-dev")
     gates = (gate("true"), gate("sleep", "0.05", kind=GateKind.COST_ANALYSIS))
@@ -82,7 +82,7 @@ def exported() -> InMemorySpanExporter:
 
 @pytest.fixture
 def engine(place: Place, tmp_path: Path, exported: InMemorySpanExporter) -> Iterator[Engine]:
-    """One whose gate fails; v1.0.0 was published to dev."""
+    """An engine with a failing gate; v1.0.0 was published to dev."""
     place.push(image(b"v1.0.0"), "v1.0.0-dev")
     tracer = OtelTracer(SimpleSpanProcessor(exported), {})
     staging = Environment("staging", gates=(gate("false"),))
@@ -95,7 +95,7 @@ def spans(exported: InMemorySpanExporter) -> dict[str, ReadableSpan]:
     return {span.name: span for span in exported.get_finished_spans()}
 
 
-def test_a_promotion_that_a_gate_stops_is_an_error(engine: Engine, exported) -> None:
+def test_promotion_stopped_by_a_gate_is_an_error_span(engine: Engine, exported) -> None:
     promote(engine, "v1.0.0", "staging")
 
     found = spans(exported)
@@ -107,7 +107,9 @@ def test_a_promotion_that_a_gate_stops_is_an_error(engine: Engine, exported) -> 
     assert tests.attributes["status"] == "failed"
 
 
-def test_a_promotion_of_nothing_is_an_error_with_its_reason(engine: Engine, exported) -> None:
+def test_promotion_of_a_missing_version_is_an_error_span_with_its_reason(
+    engine: Engine, exported
+) -> None:
     with pytest.raises(ArtifactNotFoundError):
         promote(engine, "v9.0.0", "staging")
 
@@ -117,7 +119,7 @@ def test_a_promotion_of_nothing_is_an_error_with_its_reason(engine: Engine, expo
     assert root.attributes["floe.reason_code"] == "artifact_not_found"
 
 
-def test_a_lock_and_an_unlock_have_spans(engine: Engine, exported) -> None:
+def test_lock_and_unlock_have_spans(engine: Engine, exported) -> None:
     lock(engine)
     unlock(engine)
 
@@ -127,7 +129,7 @@ def test_a_lock_and_an_unlock_have_spans(engine: Engine, exported) -> None:
     assert found["floe.oci.unlock"].attributes["floe.outcome"] == "unlocked"
 
 
-def test_a_refused_lock_is_an_error(engine: Engine, exported) -> None:
+def test_refused_lock_is_an_error_span(engine: Engine, exported) -> None:
     lock(engine)
     exported.clear()
 

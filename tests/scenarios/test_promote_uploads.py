@@ -1,4 +1,4 @@
-"""An upload is opened before it is known whether there is anything to record."""
+"""An upload is opened before the run knows whether it has a record to write."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,13 +33,13 @@ def unchanged(engine: Engine) -> Result:
 
 
 def open_uploads(folder: Path) -> list[Path]:
-    """docker-registry keeps an empty folder of what it has ended; `startedat` is the session."""
+    """List open uploads; docker-registry keeps the folder of an ended one, without `startedat`."""
     uploads = folder / f"storage/docker/registry/v2/repositories/{REPOSITORY}/_uploads"
     return list(uploads.rglob("startedat"))
 
 
 @pytest.mark.parametrize("run", [blocked, unchanged])
-def test_a_run_that_records_nothing_leaves_no_open_upload(
+def test_run_without_a_record_leaves_no_open_upload(
     run: Callable[[Engine], Result], opened: Opened, tmp_path: Path
 ) -> None:
     with docker_registry(tmp_path) as running:
@@ -52,9 +52,7 @@ def test_a_run_that_records_nothing_leaves_no_open_upload(
     assert open_uploads(tmp_path) == []
 
 
-def test_a_run_that_finds_no_such_version_leaves_no_open_upload(
-    opened: Opened, tmp_path: Path
-) -> None:
+def test_run_with_a_missing_version_leaves_no_open_upload(opened: Opened, tmp_path: Path) -> None:
     with docker_registry(tmp_path) as running:
         raw.push(running.host, REPOSITORY, image(), "v1.0.0-dev")
 
@@ -70,7 +68,7 @@ def test_a_run_that_finds_no_such_version_leaves_no_open_upload(
     [Reply(404), Reply(405), Reply(500), oci_error(403, "DENIED")],
     ids=["404", "405", "500", "403"],
 )
-def test_a_registry_that_ends_no_uploads_changes_no_verdict(
+def test_registry_that_cannot_cancel_uploads_changes_no_result(
     fake: FakeRegistry, tmp_path: Path, answer: Reply
 ) -> None:
     fake.hold(REPOSITORY, image(), "v1.0.0-dev")
@@ -83,7 +81,7 @@ def test_a_registry_that_ends_no_uploads_changes_no_verdict(
     assert fake.seen("DELETE")
 
 
-def test_a_registry_that_takes_no_uploads_still_says_what_blocks(
+def test_registry_that_refuses_uploads_still_gets_all_blockers_listed(
     fake: FakeRegistry, tmp_path: Path
 ) -> None:
     fake.hold(REPOSITORY, image(), "v1.0.0-dev")

@@ -1,4 +1,4 @@
-"""A dry run that runs its gates says what the real run then does, whatever the state (FR-007)."""
+"""A dry run with gates predicts the result of the real run in every state (FR-007)."""
 
 import tempfile
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ PEOPLE = {
 
 @dataclass(frozen=True)
 class World:
-    """A manifest, an artifact and a state of the registry, as generated."""
+    """A generated manifest, artifact and registry state."""
 
     gates: tuple[bool, ...]
     authorized: bool
@@ -115,7 +115,7 @@ def contents(registry: LayoutRegistry) -> dict[str, str]:
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 @given(worlds)
-def test_the_verdict_of_a_dry_run_is_the_verdict_of_the_real_run(world: World):
+def test_dry_run_has_the_result_of_the_real_run(world: World):
     with built(world) as (engine, operator):
         request = promotion(engine, "v1.0.0", "staging", operator)
         before = contents(engine.registry)

@@ -1,4 +1,4 @@
-"""The copy of the ledgers that pages are made of: complete, incremental, and never believed."""
+"""The local copy of the ledgers for the pages: complete, incremental, and never trusted."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -36,9 +36,7 @@ def told(kept: tuple[CachedRecord, ...]) -> list[tuple[str, int, str]]:
     return [(each.environment, each.sequence, each.record.kind) for each in kept]
 
 
-def test_what_is_kept_is_what_the_ledgers_say(
-    place: Place, engine: Engine, records: Records
-) -> None:
+def test_copy_equals_the_ledgers(place: Place, engine: Engine, records: Records) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     lock(engine)
     unlock(engine)
@@ -52,7 +50,7 @@ def test_what_is_kept_is_what_the_ledgers_say(
     ]
 
 
-def test_a_later_look_adds_only_what_is_new(place: Place, engine: Engine, records: Records) -> None:
+def test_later_update_adds_only_new_records(place: Place, engine: Engine, records: Records) -> None:
     promoted(place, engine, "v1.0.0")
     records.refresh()
     promoted(place, engine, "v1.1.0")
@@ -67,7 +65,7 @@ def test_a_later_look_adds_only_what_is_new(place: Place, engine: Engine, record
     ]
 
 
-def test_a_long_ledger_is_read_in_steps_newest_first(
+def test_long_ledger_is_read_in_steps_newest_first(
     place: Place, engine: Engine, records: Records
 ) -> None:
     records.step = 2
@@ -83,7 +81,7 @@ def test_a_long_ledger_is_read_in_steps_newest_first(
     assert [place[1] for place in told(records.store.page(EVERYTHING, 100))] == [5, 4, 3, 2, 1]
 
 
-def test_another_ledger_in_its_place_is_read_anew(
+def test_replaced_ledger_is_copied_again(
     place: Place, engine: Engine, records: Records, tmp_path: Path
 ) -> None:
     promoted(place, engine, "v1.0.0")
@@ -98,9 +96,7 @@ def test_another_ledger_in_its_place_is_read_anew(
     assert records.store.cached_range("staging") == covered
 
 
-def test_a_version_is_kept_with_the_time_it_was_active(
-    place: Place, engine: Engine, records: Records
-) -> None:
+def test_version_has_the_time_it_was_active(place: Place, engine: Engine, records: Records) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     lock(engine)
     roll_back(engine, "v1.0.0")
@@ -113,9 +109,7 @@ def test_a_version_is_kept_with_the_time_it_was_active(
     assert first.until == second.record.at
 
 
-def test_records_are_found_by_what_they_say_a_page_at_a_time(
-    place: Place, engine: Engine, records: Records
-) -> None:
+def test_records_are_filtered_and_paged(place: Place, engine: Engine, records: Records) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
     assert promote(engine, "v1.1.0", "prod", BOB).error is None
     records.refresh()
@@ -133,7 +127,7 @@ def test_records_are_found_by_what_they_say_a_page_at_a_time(
     assert len(records.store.page(Selection(digest=digest[:15]), 9)) == 1
 
 
-def test_the_versions_of_late_and_where_they_were(
+def test_recent_versions_are_listed_with_their_environments(
     place: Place, engine: Engine, records: Records
 ) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")

@@ -1,4 +1,4 @@
-"""Thousands of referrers that anybody attached: bounded work, and no record is hidden by them."""
+"""Thousands of foreign referrers cause bounded work and hide no record."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ def engine(registry: DistributionRegistry, tmp_path: Path) -> Iterator[Engine]:
 def forged(
     registry: DistributionRegistry, subject: Artifact, count: int, kind: str = PROMOTION
 ) -> list[Artifact]:
-    """Copies of the record at the head of staging that differ in nothing but a number."""
+    """Push copies of the record at the head of staging that differ only in a number."""
     head = registry.fetch(Tag("floe-ledger.staging"))
     assert head is not None
     annotations = json.loads(head.content)["annotations"]
@@ -71,11 +71,11 @@ def flood(api: FakeRegistry, registry: DistributionRegistry, subject: Artifact, 
         str(each.manifest.digest): (each.manifest.content, each.manifest.media_type)
         for each in forged(registry, subject, MANY, kind)
     }
-    # Before those of floe, which no order of the listing may hide.
+    # Listed before those of floe, whose records must be found in any order.
     repository.manifests = made | repository.manifests
 
 
-def test_a_real_promotion_is_found_among_thousands_of_forged_ones(
+def test_real_promotion_is_found_among_thousands_of_forged_ones(
     api: FakeRegistry, registry: DistributionRegistry, place: Place, engine: Engine
 ) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
@@ -88,7 +88,7 @@ def test_a_real_promotion_is_found_among_thousands_of_forged_ones(
     assert len(api.requests) - before < 1000
 
 
-def test_a_rollback_whose_number_cannot_be_known_is_refused_in_one_sentence(
+def test_rollback_with_an_unknown_number_is_refused_in_one_sentence(
     api: FakeRegistry, registry: DistributionRegistry, place: Place, engine: Engine
 ) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
@@ -104,7 +104,7 @@ def test_a_rollback_whose_number_cannot_be_known_is_refused_in_one_sentence(
     assert len(api.requests) - before < 300
 
 
-def test_a_promotion_that_may_be_hidden_is_unknown_and_not_absent(
+def test_possibly_hidden_promotion_is_unknown_and_not_absent(
     api: FakeRegistry, registry: DistributionRegistry, place: Place, engine: Engine
 ) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
@@ -126,7 +126,7 @@ def test_a_promotion_that_may_be_hidden_is_unknown_and_not_absent(
 
 
 def lengthen(registry: DistributionRegistry, ledger: RegistryLedger, count: int) -> None:
-    """Promotions of other artifacts into staging."""
+    """Add promotions of other artifacts into staging."""
     head = ledger.head("staging")
     for number in range(count):
         record = a_promotion(artifact_digest=f"sha256:{number:064x}", target_environment="staging")
@@ -136,7 +136,7 @@ def lengthen(registry: DistributionRegistry, ledger: RegistryLedger, count: int)
     ledger.commit(head)
 
 
-def test_a_flood_in_the_index_that_stands_in_for_the_api_hides_nothing(
+def test_flood_in_the_fallback_index_hides_nothing(
     registry_host: str, repository: str, opened: Opened, tmp_path: Path
 ) -> None:
     sent: list[str] = []
@@ -162,7 +162,7 @@ def test_a_flood_in_the_index_that_stands_in_for_the_api_hides_nothing(
         assert len(sent) < 700
 
 
-def test_a_copy_asks_for_none_of_too_many_referrers(
+def test_copy_reads_none_of_too_many_referrers(
     api: FakeRegistry, registry: DistributionRegistry, opened: Opened
 ) -> None:
     subject = image(b"flooded")

@@ -1,4 +1,4 @@
-"""What a rule refused is on record: soon, briefly, and without changing the answer."""
+"""Refusals by rules are recorded soon and briefly, without changing the answer."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ def engine(place: Place, tmp_path: Path, clock: TickingClock) -> Iterator[Engine
 
 @pytest.fixture
 def note(engine: Engine, tmp_path: Path) -> Callable[[Plan], None]:
-    """Records a refusal as the faces do, counting in one state directory."""
+    """Records a refusal as the interfaces do, with counters in one state directory."""
     refusals = Refusals(engine, SqliteTally(state_database(tmp_path / "state")))
     return lambda plan: refusals.note(attempt_of_plan(plan))
 
@@ -80,7 +80,7 @@ def asked(engine: Engine, operator: Operator, target: str = "prod") -> Result:
 
 
 @pytest.mark.requirement("FR-048")
-def test_a_refusal_is_on_record_with_who_what_and_why(
+def test_refusal_is_recorded_with_operator_request_and_reason(
     engine: Engine, note: Callable[[Plan], None]
 ) -> None:
     result = asked(engine, BOB)
@@ -99,7 +99,7 @@ def test_a_refusal_is_on_record_with_who_what_and_why(
 
 
 @pytest.mark.requirement("FR-052")
-def test_a_violation_of_separated_duties_is_on_record(
+def test_violation_of_separated_duties_is_recorded(
     engine: Engine, note: Callable[[Plan], None]
 ) -> None:
     admin = replace(ALICE, groups=frozenset({"admins"}))
@@ -112,9 +112,7 @@ def test_a_violation_of_separated_duties_is_on_record(
 
 
 @pytest.mark.requirement("FR-048")
-def test_each_rule_that_refused_is_on_record_once(
-    engine: Engine, note: Callable[[Plan], None]
-) -> None:
+def test_each_refusing_rule_is_recorded_once(engine: Engine, note: Callable[[Plan], None]) -> None:
     lock(engine, "prod", BOB)
 
     note(asked(engine, ALICE).plan)
@@ -126,7 +124,7 @@ def test_each_rule_that_refused_is_on_record_once(
     ]
 
 
-def test_a_refused_lock_unlock_or_rollback_is_on_record_too(
+def test_refused_lock_unlock_or_rollback_is_recorded_too(
     engine: Engine, note: Callable[[Plan], None]
 ) -> None:
     lock(engine, "prod", ADMIN)
@@ -141,7 +139,7 @@ def test_a_refused_lock_unlock_or_rollback_is_on_record_too(
     ]
 
 
-def test_a_refusal_moves_nothing(
+def test_recorded_refusal_changes_nothing_else(
     place: Place, engine: Engine, note: Callable[[Plan], None]
 ) -> None:
     assert promote(engine, "v1.0.0", "prod", ADMIN).error is None
@@ -154,7 +152,7 @@ def test_a_refusal_moves_nothing(
     assert len(refusals_of(engine)) == 1
 
 
-def test_what_was_not_submitted_or_not_refused_by_a_rule_is_not_on_record(
+def test_dry_runs_and_errors_without_a_rule_are_not_recorded(
     place: Place, engine: Engine, note: Callable[[Plan], None]
 ) -> None:
     dry = engine.plan(promotion(engine, "v1.0.0", "prod", BOB), Told(), GateMode.LIST)
@@ -172,7 +170,7 @@ def test_what_was_not_submitted_or_not_refused_by_a_rule_is_not_on_record(
 
 
 @pytest.mark.requirement("FR-048")
-def test_a_thousand_attempts_are_a_handful_of_records_with_their_number(
+def test_thousand_attempts_are_a_few_records_with_their_number(
     engine: Engine, note: Callable[[Plan], None], clock: TickingClock
 ) -> None:
     plan = asked(engine, BOB).plan
@@ -192,7 +190,7 @@ def test_a_thousand_attempts_are_a_handful_of_records_with_their_number(
 
 
 @pytest.mark.requirement("FR-048")
-def test_fresh_state_directories_do_not_make_more_records(
+def test_fresh_state_directories_do_not_add_records(
     engine: Engine, tmp_path: Path, clock: TickingClock
 ) -> None:
     plan = asked(engine, BOB).plan
@@ -204,9 +202,7 @@ def test_fresh_state_directories_do_not_make_more_records(
     assert len(refusals_of(engine)) == 1
 
 
-def test_a_state_directory_that_cannot_be_written_does_not_make_more_records(
-    engine: Engine, tmp_path: Path
-) -> None:
+def test_unwritable_state_directory_does_not_add_records(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "a-file").write_text("")
     plan = asked(engine, BOB).plan
     refusals = Refusals(engine, SqliteTally(state_database(tmp_path / "a-file")))
@@ -218,7 +214,7 @@ def test_a_state_directory_that_cannot_be_written_does_not_make_more_records(
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\x00" * 100, b'{"attempts": {"a": 1}}'])
-def test_a_damaged_count_is_begun_anew(engine: Engine, tmp_path: Path, content: bytes) -> None:
+def test_damaged_counter_is_reset(engine: Engine, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "refusals.json"
     path.write_bytes(content)
     refusals = Refusals(engine, SqliteTally(state_database(tmp_path)))
@@ -229,7 +225,7 @@ def test_a_damaged_count_is_begun_anew(engine: Engine, tmp_path: Path, content: 
     assert len(refusals_of(engine)) == 1
 
 
-def test_names_nobody_vouches_for_share_one_record(
+def test_unverified_names_share_one_record(
     engine: Engine, note: Callable[[Plan], None], tmp_path: Path, clock: TickingClock
 ) -> None:
     for number in range(20):
@@ -244,7 +240,7 @@ def test_names_nobody_vouches_for_share_one_record(
     assert [record.count for record in refusals_of(engine)] == [1, 20]
 
 
-def test_people_and_environments_have_records_of_their_own(
+def test_people_and_environments_have_their_own_records(
     place: Place, engine: Engine, note: Callable[[Plan], None]
 ) -> None:
     lock(engine, "staging", ADMIN)
@@ -258,7 +254,7 @@ def test_people_and_environments_have_records_of_their_own(
     assert len(refusals_of(engine, "staging")) == 2
 
 
-def test_an_hour_later_there_is_another_record_from_anywhere(
+def test_one_new_record_is_written_an_hour_later(
     engine: Engine, tmp_path: Path, clock: TickingClock
 ) -> None:
     for run, hours in enumerate((0, 2, 4)):
@@ -269,7 +265,9 @@ def test_an_hour_later_there_is_another_record_from_anywhere(
     assert [record.count for record in refusals_of(engine)] == [1, 1, 1]
 
 
-def test_many_at_once_make_one_record(engine: Engine, note: Callable[[Plan], None]) -> None:
+def test_simultaneous_attempts_make_one_record(
+    engine: Engine, note: Callable[[Plan], None]
+) -> None:
     plan = asked(engine, BOB).plan
     threads = [threading.Thread(target=note, args=(plan,)) for _ in range(8)]
 

@@ -1,4 +1,4 @@
-"""A refusal is put on record where that can be done, and nobody is told where it cannot."""
+"""A refusal that cannot be recorded causes no error for the caller."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ PATH = path_of("dev", "staging", Environment("prod", authorization=RULES))
 
 
 @pytest.mark.parametrize("status", [403, 500])
-def test_a_registry_that_takes_no_record_is_tried_again_and_forgets_no_attempt(
+def test_failed_record_is_retried_and_counts_all_attempts(
     fake: FakeRegistry, tmp_path: Path, status: int
 ) -> None:
     clock = TickingClock()
@@ -37,7 +37,7 @@ def test_a_registry_that_takes_no_record_is_tried_again_and_forgets_no_attempt(
         assert [record.count for record in refusals_of(shaky.engine)] == [2]
 
 
-def test_a_ledger_that_cannot_be_read_is_not_written(fake: FakeRegistry, tmp_path: Path) -> None:
+def test_unreadable_ledger_is_not_written(fake: FakeRegistry, tmp_path: Path) -> None:
     with shaky_engine(fake, tmp_path, PATH, TickingClock()) as shaky:
         promoted(shaky.place, shaky.engine, "v1.0.0", operator=ALICE)
         plan = promote(shaky.engine, "v1.0.0", "prod", BOB).plan

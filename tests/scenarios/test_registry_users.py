@@ -1,4 +1,4 @@
-"""A registry user is verified where the manifest says so and the registry tells users apart."""
+"""A registry user is verified if the manifest says so and the registry distinguishes users."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tests.scenarios.signing_in import (
 
 
 @pytest.mark.requirement("FR-045")
-def test_whom_the_registry_asked_and_let_in_is_the_operator(tmp_path: Path) -> None:
+def test_user_authenticated_by_the_registry_is_the_operator(tmp_path: Path) -> None:
     with guarded_registry(tmp_path) as registry:
         config = login(tmp_path, registry.host, docker.USER, docker.PASSWORD)
         uri = f"oci://{registry.host}/{REPOSITORY}"
@@ -34,7 +34,7 @@ def test_whom_the_registry_asked_and_let_in_is_the_operator(tmp_path: Path) -> N
 
 
 @pytest.mark.requirement("FR-047")
-def test_the_registrys_user_is_the_person_the_aliases_say(tmp_path: Path) -> None:
+def test_alias_maps_the_registry_user_to_a_person(tmp_path: Path) -> None:
     people = """\
     identity:
       registry_users: {verified: true}
@@ -65,7 +65,7 @@ def test_the_registrys_user_is_the_person_the_aliases_say(tmp_path: Path) -> Non
         ("00000000-0000-0000-0000-000000000000", False),
     ],
 )
-def test_a_user_name_that_everybody_has_names_nobody(
+def test_generic_user_name_identifies_nobody(
     held: FakeRegistry, tmp_path: Path, user: str, known: bool
 ) -> None:
     held.behaviour.auth = BasicAuth((user,), "secret")
@@ -80,7 +80,7 @@ def test_a_user_name_that_everybody_has_names_nobody(
 
 
 @pytest.mark.requirement("FR-045")
-def test_without_the_setting_no_registry_user_is_verified(tmp_path: Path) -> None:
+def test_registry_user_is_unverified_without_the_setting(tmp_path: Path) -> None:
     with guarded_registry(tmp_path) as registry:
         config = login(tmp_path, registry.host, docker.USER, docker.PASSWORD)
         uri = f"oci://{registry.host}/{REPOSITORY}"
@@ -102,7 +102,7 @@ def test_without_the_setting_no_registry_user_is_verified(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "ways", [BasicAuth((), "mallorys-token"), TokenAuth(password="mallorys-token", any_user=True)]
 )
-def test_a_name_beside_a_token_that_is_valid_beside_any_name_names_nobody(
+def test_token_valid_with_any_user_name_identifies_nobody(
     held: FakeRegistry, tmp_path: Path, ways: BasicAuth | TokenAuth
 ) -> None:
     held.behaviour.auth = ways
@@ -122,7 +122,7 @@ def test_a_name_beside_a_token_that_is_valid_beside_any_name_names_nobody(
 
 
 @pytest.mark.requirement("FR-045")
-def test_an_anonymous_token_given_for_a_wrong_password_names_nobody(
+def test_anonymous_token_for_a_wrong_password_identifies_nobody(
     held: FakeRegistry, tmp_path: Path
 ) -> None:
     held.behaviour.auth = TokenAuth(public=True, forgiving=True)
@@ -136,7 +136,7 @@ def test_an_anonymous_token_given_for_a_wrong_password_names_nobody(
     assert "refused the user name or password (401)" in result.document["error"]["message"]
 
 
-def test_the_registry_is_asked_about_user_names_only_where_they_count(
+def test_registry_is_probed_for_user_names_only_where_they_count(
     held: FakeRegistry, tmp_path: Path
 ) -> None:
     held.behaviour.auth = BasicAuth(("alice",), "secret")

@@ -1,4 +1,4 @@
-"""A latest tag that was moved outside floe is shown as it is, and put back on record."""
+"""A latest tag that was moved outside floe is shown, and restored with a record."""
 
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ def latest(engine: Engine) -> Digest | None:
     return engine.registry.resolve(Tag("latest-staging"))
 
 
-def test_the_status_says_what_is_deployed_and_what_should_be(drifted: Engine) -> None:
+def test_status_shows_the_deployed_and_the_expected_version(drifted: Engine) -> None:
     found = staging(drifted)
 
     assert found.drifted
@@ -51,7 +51,7 @@ def test_the_status_says_what_is_deployed_and_what_should_be(drifted: Engine) ->
     assert found.deviation == "deployed: v1.0.0, moved outside floe; should be v1.2.0"
 
 
-def test_an_artifact_without_a_version_there_is_named_by_its_digest(
+def test_deployed_artifact_without_a_version_is_shown_by_digest(
     place: Place, drifted: Engine
 ) -> None:
     place.push(BY_HAND, "latest-staging")
@@ -62,14 +62,14 @@ def test_an_artifact_without_a_version_there_is_named_by_its_digest(
     assert BY_HAND.manifest.digest.short in found.deviation
 
 
-def test_a_version_without_a_record_is_named_by_its_tag(place: Place, drifted: Engine) -> None:
+def test_version_without_a_record_is_shown_by_tag(place: Place, drifted: Engine) -> None:
     place.push(BY_HAND, "v9.0.0-staging")
     place.push(BY_HAND, "latest-staging")
 
     assert staging(drifted).deployed_version == "v9.0.0"
 
 
-def test_a_latest_tag_at_the_version_before_is_shown_as_it_is(
+def test_latest_tag_at_the_previous_version_is_shown_as_drift(
     place: Place, drifted: Engine
 ) -> None:
     place.push(artifact("v1.1.0"), "latest-staging")
@@ -80,7 +80,7 @@ def test_a_latest_tag_at_the_version_before_is_shown_as_it_is(
     assert found.deviation.startswith("deployed: v1.1.0; v1.2.0 is recorded")
 
 
-def test_a_restore_puts_latest_back_with_a_record_of_its_own(drifted: Engine) -> None:
+def test_restore_moves_latest_back_with_its_own_record(drifted: Engine) -> None:
     before = staging(drifted).state
 
     result = restore(drifted, "INC-7: moved by hand")
@@ -99,9 +99,7 @@ def test_a_restore_puts_latest_back_with_a_record_of_its_own(drifted: Engine) ->
     assert drifted.verify("staging", Told()).sound
 
 
-def test_what_may_be_done_after_a_restore_is_what_could_be_done_before(
-    place: Place, drifted: Engine
-) -> None:
+def test_operations_after_a_restore_work_as_before_the_drift(place: Place, drifted: Engine) -> None:
     restore(drifted)
 
     assert promote(drifted, "v1.2.0", "staging").outcome is Ending.UNCHANGED
@@ -109,7 +107,7 @@ def test_what_may_be_done_after_a_restore_is_what_could_be_done_before(
     assert promoted(place, drifted, "v1.3.0") is None
 
 
-def test_a_restore_from_an_unknown_artifact_names_its_digest(place: Place, drifted: Engine) -> None:
+def test_restore_from_an_unknown_artifact_names_its_digest(place: Place, drifted: Engine) -> None:
     place.push(BY_HAND, "latest-staging")
 
     record = restore(drifted).record
@@ -120,14 +118,14 @@ def test_a_restore_from_an_unknown_artifact_names_its_digest(place: Place, drift
     assert latest(drifted) == artifact("v1.2.0").manifest.digest
 
 
-def test_a_restore_of_what_is_in_place_records_nothing(drifted: Engine) -> None:
+def test_restore_without_drift_records_nothing(drifted: Engine) -> None:
     restore(drifted)
 
     assert restore(drifted).outcome is Ending.UNCHANGED
     assert kinds(drifted).count("restore") == 1
 
 
-def test_a_restore_completes_an_interrupted_promotion_without_a_record(
+def test_restore_completes_an_interrupted_promotion_without_a_record(
     place: Place, drifted: Engine
 ) -> None:
     place.push(artifact("v1.1.0"), "latest-staging")
@@ -139,13 +137,13 @@ def test_a_restore_completes_an_interrupted_promotion_without_a_record(
     assert "restore" not in kinds(drifted)
 
 
-def test_a_lock_does_not_stop_a_restore(drifted: Engine) -> None:
+def test_lock_does_not_stop_a_restore(drifted: Engine) -> None:
     lock(drifted)
 
     assert restore(drifted).outcome is Ending.RESTORED
 
 
-def test_who_may_not_promote_may_not_restore(drifted: Engine) -> None:
+def test_operator_without_the_right_to_promote_cannot_restore(drifted: Engine) -> None:
     environments = [
         replace(e, authorization=Authorization(allowed_groups=frozenset({"sre"})))
         for e in drifted.path.environments
@@ -160,7 +158,7 @@ def test_who_may_not_promote_may_not_restore(drifted: Engine) -> None:
     assert restore(guarded, operator=person("carol@acme.com", "sre")).error is None
 
 
-def test_nothing_is_restored_where_nothing_was_promoted(place: Place, engine: Engine) -> None:
+def test_environment_without_promotions_cannot_be_restored(place: Place, engine: Engine) -> None:
     place.push(BY_HAND, "latest-staging")
 
     result = restore(engine)
@@ -169,7 +167,7 @@ def test_nothing_is_restored_where_nothing_was_promoted(place: Place, engine: En
     assert latest(engine) == BY_HAND.manifest.digest
 
 
-def test_a_rollback_to_the_running_version_does_not_repair_a_drifted_tag(drifted: Engine) -> None:
+def test_rollback_to_the_running_version_does_not_repair_a_drifted_tag(drifted: Engine) -> None:
     result = roll_back(drifted, "v1.2.0")
 
     assert isinstance(result.error, ConflictError)

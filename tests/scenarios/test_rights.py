@@ -1,4 +1,4 @@
-"""Rights beyond the rules of one environment, and who is known behind a server."""
+"""Rights beyond the rules of one environment, and operators of a server."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def recognized(name: str, source: IdentitySource) -> Operator:
     return Directory().operator(Claims(name, source, True))
 
 
-def test_group_does_not_pass_for_the_person_whose_address_it_has() -> None:
+def test_group_is_not_the_person_with_the_same_address() -> None:
     rights = Rights.of((), people=(), lockers=["alice@acme.com"], operators=["alice@acme.com"])
     impostor = person("eve@acme.com", "alice@acme.com")
 

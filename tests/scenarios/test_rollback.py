@@ -1,4 +1,4 @@
-"""A rollback lets an environment follow a version again that it has run before."""
+"""A rollback returns an environment to a version that it has run before."""
 
 import json
 
@@ -24,7 +24,7 @@ from tests.scenarios.verbs import (
 
 
 def tags(place: Place) -> dict[str, str]:
-    """Every tag that is not the ledger's own, and where it points."""
+    """Return the tags outside the ledger and their digests."""
     found = {}
     for tag in place.registry.tags():
         if not tag.name.startswith(("floe-ledger", "sha256-")):
@@ -48,7 +48,7 @@ def test_latest_returns_and_no_environment_tag_moves(place: Place, engine: Engin
 
 
 @pytest.mark.requirement("FR-017")
-def test_the_record_says_who_why_and_from_what(place: Place, engine: Engine) -> None:
+def test_record_has_operator_reason_and_previous_version(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
 
     made = rollback_of(roll_back(engine, "v1.0.0", operator=BOB))
@@ -63,7 +63,7 @@ def test_the_record_says_who_why_and_from_what(place: Place, engine: Engine) -> 
 
 
 @pytest.mark.requirement("FR-013")
-def test_any_version_promoted_before_can_be_returned_to(place: Place, engine: Engine) -> None:
+def test_any_version_promoted_before_can_be_restored(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0")
 
     for version in ("v1.1.0", "v1.0.0", "v1.2.0"):
@@ -73,7 +73,7 @@ def test_any_version_promoted_before_can_be_returned_to(place: Place, engine: En
 
 
 @pytest.mark.requirement("FR-013")
-def test_a_version_never_promoted_there_is_refused_with_those_that_were(
+def test_version_never_promoted_there_is_refused_with_those_that_were(
     place: Place, engine: Engine
 ) -> None:
     promoted(place, engine, "v1.2.1", "v1.2.2")
@@ -91,7 +91,7 @@ def test_a_version_never_promoted_there_is_refused_with_those_that_were(
     assert tags(place) == before
 
 
-def test_a_tag_set_by_hand_is_no_version_to_return_to(place: Place, engine: Engine) -> None:
+def test_tag_set_by_hand_is_no_rollback_target(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.1.0")
     place.push(artifact("v1.0.0"), "v1.0.0-staging")
 
@@ -102,9 +102,7 @@ def test_a_tag_set_by_hand_is_no_version_to_return_to(place: Place, engine: Engi
     assert kinds(engine) == ["promotion"]
 
 
-def test_a_tag_that_was_moved_since_is_no_version_to_return_to(
-    place: Place, engine: Engine
-) -> None:
+def test_tag_moved_since_its_promotion_is_no_rollback_target(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     place.push(image(b"evil"), "v1.0.0-staging")
 
@@ -116,7 +114,7 @@ def test_a_tag_that_was_moved_since_is_no_version_to_return_to(
     assert tags(place)["latest-staging"] == str(artifact("v1.1.0").manifest.digest)
 
 
-def test_another_version_of_the_same_content_does_not_vouch_for_a_tag(
+def test_another_version_of_the_same_content_does_not_qualify_a_tag(
     place: Place, engine: Engine
 ) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
@@ -127,7 +125,7 @@ def test_another_version_of_the_same_content_does_not_vouch_for_a_tag(
     assert isinstance(result.error, VersionNotPromotedError)
 
 
-def test_what_runs_already_is_left_as_it_is(place: Place, engine: Engine) -> None:
+def test_running_version_is_left_unchanged(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     first = rollback_of(roll_back(engine, "v1.0.0"))
     before = tags(place)
@@ -141,7 +139,7 @@ def test_what_runs_already_is_left_as_it_is(place: Place, engine: Engine) -> Non
 
 
 @pytest.mark.requirement("FR-007")
-def test_a_dry_run_states_the_writes_and_makes_none(place: Place, engine: Engine) -> None:
+def test_dry_run_lists_the_writes_and_makes_none(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     before = sorted(place.registry.tags())
 
@@ -162,7 +160,7 @@ def with_content(**fields: object) -> Artifact:
 
 
 @pytest.mark.requirement("FR-016")
-def test_a_dry_run_says_what_would_be_lost(place: Place, engine: Engine) -> None:
+def test_dry_run_shows_the_impact(place: Place, engine: Engine) -> None:
     old = with_content(limits={"memory": 512}, products=[{"name": "billing"}])
     new = with_content(limits={"memory": "1Gi"}, config={"x": 1}, products=[{"name": "billing"}])
     for version, pushed in (("v1.0.0", old), ("v1.1.0", new)):
@@ -181,9 +179,7 @@ def test_a_dry_run_says_what_would_be_lost(place: Place, engine: Engine) -> None
 
 
 @pytest.mark.requirement("FR-016")
-def test_only_what_runs_now_is_undone_and_not_what_was_undone_before(
-    place: Place, engine: Engine
-) -> None:
+def test_impact_omits_versions_undone_before(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
     roll_back(engine, "v1.1.0")
 
@@ -193,7 +189,7 @@ def test_only_what_runs_now_is_undone_and_not_what_was_undone_before(
     assert record.impact_analysis.versions_undone == ("v1.1.0",)
 
 
-def test_a_promotion_after_a_rollback_goes_on_from_there(place: Place, engine: Engine) -> None:
+def test_promotion_after_a_rollback_continues_from_there(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     roll_back(engine, "v1.0.0")
 
@@ -205,7 +201,7 @@ def test_a_promotion_after_a_rollback_goes_on_from_there(place: Place, engine: E
     assert again.previous_version == "v1.2.0"
 
 
-def test_reasons_of_any_text_come_back_as_they_were(place: Place, engine: Engine) -> None:
+def test_reasons_are_stored_verbatim(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     reasons = ["[1]", '{"a": "b"}', "null", "a\nb\x1b[2J\u202eevil\x00", "ünïcödé 🚀", "'; --"]
 
@@ -218,14 +214,14 @@ def test_reasons_of_any_text_come_back_as_they_were(place: Place, engine: Engine
     assert kept[::-1] == reasons
 
 
-def test_a_rollback_of_an_environment_without_history_is_refused(engine: Engine) -> None:
+def test_rollback_without_a_history_is_refused(engine: Engine) -> None:
     with pytest.raises(VersionNotPromotedError) as refused:
         roll_back(engine, "v1.0.0")
 
     assert str(refused.value).endswith("Available versions: none")
 
 
-def test_an_environment_that_is_none_is_refused(engine: Engine) -> None:
+def test_unknown_environment_is_refused(engine: Engine) -> None:
     with pytest.raises(UsageError) as refused:
         roll_back(engine, "v1.0.0", "production")
 

@@ -1,4 +1,4 @@
-"""What a rollback leaves when the registry goes away in its middle: repeating completes it."""
+"""A rollback interrupted by a registry failure is completed by repeating it."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,7 +27,7 @@ WRITES_OF_A_ROLLBACK = 7
 
 
 @pytest.mark.requirement("FR-014")
-def test_a_rollback_takes_seven_writes(shaky: Shaky) -> None:
+def test_rollback_takes_seven_writes(shaky: Shaky) -> None:
     promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     before = len(shaky.fake.requests)
 
@@ -40,12 +40,12 @@ def test_a_rollback_takes_seven_writes(shaky: Shaky) -> None:
 @pytest.mark.requirement("NFR-004")
 @pytest.mark.parametrize("when", Cut)
 @pytest.mark.parametrize("number", range(1, WRITES_OF_A_ROLLBACK + 1))
-def test_a_rollback_cut_at_any_write_is_completed_by_repeating_it(
+def test_rollback_cut_at_any_write_is_completed_by_repeating_it(
     shaky: Shaky, number: int, when: Cut
 ) -> None:
     promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     shaky.fake.cut_write(number, when, then_gone=True)
-    # It is done when only the listing of its record was cut, which may be the last write.
+    # It is complete if only the listing of its record was cut, which may be the last write.
     with suppress(RegistryError):
         roll_back(shaky.engine, "v1.0.0")
     shaky.fake.back()
@@ -62,7 +62,7 @@ def test_a_rollback_cut_at_any_write_is_completed_by_repeating_it(
 
 @pytest.mark.parametrize("when", Cut)
 @pytest.mark.parametrize("number", range(1, WRITES_OF_A_ROLLBACK + 1))
-def test_one_cut_connection_stops_no_rollback(shaky: Shaky, number: int, when: Cut) -> None:
+def test_one_cut_connection_does_not_stop_a_rollback(shaky: Shaky, number: int, when: Cut) -> None:
     promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     shaky.fake.cut_write(number, when)
 
@@ -87,7 +87,7 @@ def test_another_rollback_after_an_interrupted_one_leaves_one_record_each(shaky:
     assert kinds(shaky.engine) == ["promotion"] * 3 + ["rollback"] * 2
 
 
-def test_what_is_committed_is_completed_and_says_so(shaky: Shaky) -> None:
+def test_committed_rollback_is_completed_and_says_so(shaky: Shaky) -> None:
     promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     shaky.fake.cut_write(WRITES_OF_A_ROLLBACK - 1, Cut.BEFORE, then_gone=True)
     with pytest.raises(RegistryError):
@@ -104,7 +104,7 @@ def test_what_is_committed_is_completed_and_says_so(shaky: Shaky) -> None:
 @pytest.mark.parametrize(
     "reply", [Reply(403), Reply(500), Reply(200, b"{}"), Reply(200, b"not json at all")]
 )
-def test_a_ledger_that_cannot_be_read_refuses_every_rollback(shaky: Shaky, reply: Reply) -> None:
+def test_unreadable_ledger_refuses_every_rollback(shaky: Shaky, reply: Reply) -> None:
     promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     before = dict(shaky.content.tags)
     media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
@@ -119,7 +119,7 @@ def test_a_ledger_that_cannot_be_read_refuses_every_rollback(shaky: Shaky, reply
     assert shaky.content.tags == before
 
 
-def test_what_runs_being_gone_does_not_stop_the_way_back(shaky: Shaky) -> None:
+def test_missing_running_artifact_does_not_stop_a_rollback(shaky: Shaky) -> None:
     promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     del shaky.content.manifests[str(artifact("v1.1.0").manifest.digest)]
 

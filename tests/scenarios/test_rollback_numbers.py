@@ -1,4 +1,4 @@
-"""Rollback tags are counted per version and environment, and none is ever taken twice."""
+"""Rollback tags are numbered per version and environment, and no number is reused."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ REPOSITORY = "acme/platform"
 def shaky(
     fake: FakeRegistry, opened: Callable[..., DistributionRegistry], tmp_path: Path
 ) -> Iterator[tuple[Place, Engine]]:
-    """An engine on a registry that fails when told to."""
+    """An engine on a registry with scripted failures."""
     registry = opened(fake.host, REPOSITORY, timeout_seconds=0.5)
     place = Place(registry, lambda pushed, tag: fake.hold(REPOSITORY, pushed, tag))
     with engine_on(registry, tmp_path) as engine:
@@ -41,7 +41,7 @@ def shaky(
 
 
 def numbers(engine: Engine, version: str) -> list[int]:
-    """The n of every rollback to `version` on record, oldest first."""
+    """Return the n of every recorded rollback to `version`, oldest first."""
     records = [entry.record for entry in reversed(engine.history("staging", 200))]
     return [
         int(record.artifact_tag.rpartition("-")[2])
@@ -51,9 +51,7 @@ def numbers(engine: Engine, version: str) -> list[int]:
 
 
 @pytest.mark.requirement("FR-014")
-def test_each_version_has_its_own_count_and_it_goes_beyond_nine(
-    place: Place, engine: Engine
-) -> None:
+def test_each_version_has_its_own_count_beyond_nine(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
 
     for _ in range(11):
@@ -76,7 +74,7 @@ def test_each_environment_has_its_own_count(place: Place, engine: Engine) -> Non
     assert record.artifact_tag == "v1.0.0-prod-rollback-1"
 
 
-def test_tags_of_others_are_passed_over_and_kept(place: Place, engine: Engine) -> None:
+def test_foreign_tags_are_skipped_and_kept(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     foreign = image(b"somebody else's")
     for number in ("1", "2", "4", "x", "01", "0"):
@@ -93,7 +91,7 @@ def test_tags_of_others_are_passed_over_and_kept(place: Place, engine: Engine) -
         assert kept == foreign.manifest.digest
 
 
-def test_a_tag_left_by_an_interrupted_rollback_is_taken_up(place: Place, engine: Engine) -> None:
+def test_tag_of_an_interrupted_rollback_is_reused(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     place.push(artifact("v1.0.0"), "v1.0.0-staging-rollback-1")
 
@@ -102,7 +100,7 @@ def test_a_tag_left_by_an_interrupted_rollback_is_taken_up(place: Place, engine:
     assert record.artifact_tag == "v1.0.0-staging-rollback-1"
 
 
-def test_a_tag_on_record_is_not_taken_again_when_its_listing_was_lost(
+def test_recorded_tag_is_not_reused_when_its_listing_was_lost(
     shaky: tuple[Place, Engine], fake: FakeRegistry
 ) -> None:
     place, engine = shaky
@@ -117,9 +115,7 @@ def test_a_tag_on_record_is_not_taken_again_when_its_listing_was_lost(
     assert record.artifact_tag == "v1.0.0-staging-rollback-2"
 
 
-def test_a_forged_record_does_not_drive_the_count_beyond_all_sense(
-    place: Place, engine: Engine
-) -> None:
+def test_forged_record_does_not_raise_the_count_without_limit(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     roll_back(engine, "v1.0.0")
     roll_back(engine, "v1.1.0")
@@ -144,7 +140,7 @@ def test_a_forged_record_does_not_drive_the_count_beyond_all_sense(
 
 
 @pytest.mark.parametrize("status", [403, 500])
-def test_counting_that_cannot_be_done_is_an_error_and_not_one(
+def test_failed_count_is_an_error_and_not_one(
     shaky: tuple[Place, Engine], fake: FakeRegistry, status: int
 ) -> None:
     place, engine = shaky
@@ -213,7 +209,7 @@ def _alternate(
 
 
 def _returns(host: str, name: str, folder: Path, number: int) -> None:
-    """In a process of its own: back and forth."""
+    """Roll back and forth, in a separate process."""
     remote = open_registry(host, name, credentials=anonymous, scheme="http") if host else None
     try:
         with engine_on(remote or LayoutRegistry(Path(name)), folder) as engine:

@@ -1,4 +1,4 @@
-"""A change reaches every secondary registry, or the primary goes on without it."""
+"""A change reaches every secondary registry, or the primary continues without it."""
 
 from pathlib import Path
 
@@ -27,13 +27,13 @@ V1 = image(b"one")
 
 
 def visible(fake: FakeRegistry) -> dict[str, str]:
-    """Its tags, without the index of referrers that stands in for an API."""
+    """Return its tags, without the fallback index of referrers."""
     tags = fake.repository(REPOSITORY).tags
     return {tag: digest for tag, digest in tags.items() if not tag.startswith("sha256-")}
 
 
 @pytest.mark.requirement("FR-028")
-def test_a_promotion_reaches_several_registries(place: Place, tmp_path: Path, opened: Opened):
+def test_promotion_reaches_several_registries(place: Place, tmp_path: Path, opened: Opened):
     place.push(V1, "v1.0.0-dev")
     (tmp_path / "registry").mkdir(exist_ok=True)
     with docker_registry(tmp_path) as other:
@@ -52,7 +52,7 @@ def test_a_promotion_reaches_several_registries(place: Place, tmp_path: Path, op
 
 
 @pytest.mark.requirement("FR-029")
-def test_the_record_is_the_same_manifest_everywhere(place: Place, tmp_path: Path):
+def test_record_is_the_same_manifest_everywhere(place: Place, tmp_path: Path):
     place.push(V1, "v1.0.0-dev")
     disk = tmp_path / "disk"
 
@@ -72,7 +72,7 @@ def test_the_record_is_the_same_manifest_everywhere(place: Place, tmp_path: Path
 
 
 @pytest.mark.requirement("FR-028")
-def test_an_index_and_its_signatures_go_along(place: Place, tmp_path: Path):
+def test_index_and_its_signatures_are_copied(place: Place, tmp_path: Path):
     whole, belonging = signed_index()
     place.push(whole, "v1.0.0-dev")
     for artifact, tag in belonging:
@@ -90,7 +90,7 @@ def test_an_index_and_its_signatures_go_along(place: Place, tmp_path: Path):
 
 
 @pytest.mark.requirement("FR-028")
-def test_a_rollback_reaches_them_too(place: Place, tmp_path: Path):
+def test_rollback_reaches_the_secondaries(place: Place, tmp_path: Path):
     disk = tmp_path / "disk"
     with mirrored_engine(place.registry, tmp_path, disk) as engine:
         promoted(place, engine, "v1.0.0", "v2.0.0")
@@ -104,7 +104,7 @@ def test_a_rollback_reaches_them_too(place: Place, tmp_path: Path):
 
 
 @pytest.mark.requirement("FR-030")
-def test_a_secondary_that_fails_is_a_warning_and_the_others_go_on(
+def test_failing_secondary_is_a_warning_and_the_others_continue(
     place: Place, tmp_path: Path, opened: Opened
 ):
     place.push(V1, "v1.0.0-dev")
@@ -126,7 +126,7 @@ def test_a_secondary_that_fails_is_a_warning_and_the_others_go_on(
 
 
 @pytest.mark.requirement("FR-030")
-def test_a_secondary_that_fails_between_content_and_tags_is_told_in_the_result(
+def test_secondary_failing_between_content_and_tags_is_in_the_result(
     place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
 ):
     place.push(V1, "v1.0.0-dev")
@@ -144,7 +144,7 @@ def test_a_secondary_that_fails_between_content_and_tags_is_told_in_the_result(
 
 
 @pytest.mark.requirement("FR-030")
-def test_an_immutable_tag_of_somebody_else_stays_on_the_secondary(
+def test_immutable_foreign_tag_stays_on_the_secondary(
     place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
 ):
     place.push(V1, "v1.0.0-dev")
@@ -159,7 +159,7 @@ def test_an_immutable_tag_of_somebody_else_stays_on_the_secondary(
     assert visible(fake) == {"v1.0.0-staging": str(other.manifest.digest)}
 
 
-def test_a_primary_that_dies_before_it_is_written_leaves_nothing_visible_on_a_secondary(
+def test_primary_failure_before_any_write_leaves_nothing_visible_on_a_secondary(
     fake: FakeRegistry, tmp_path: Path, opened: Opened
 ):
     fake.hold(REPOSITORY, V1, "v1.0.0-dev")
@@ -175,9 +175,7 @@ def test_a_primary_that_dies_before_it_is_written_leaves_nothing_visible_on_a_se
     assert LayoutRegistry(disk).tags() == ()
 
 
-def test_records_a_secondary_has_missed_come_along_with_the_next_change(
-    place: Place, tmp_path: Path
-):
+def test_missed_records_are_copied_with_the_next_change(place: Place, tmp_path: Path):
     disk = tmp_path / "disk"
     with mirrored_engine(place.registry, tmp_path, disk) as engine:
         promoted(place, engine, "v1.0.0")
@@ -190,7 +188,7 @@ def test_records_a_secondary_has_missed_come_along_with_the_next_change(
     assert kinds == ["promotion", "unlock", "lock", "promotion"]
 
 
-def test_what_moved_on_meanwhile_is_left_to_whoever_moved_it(place: Place, tmp_path: Path):
+def test_secondary_tag_moved_by_another_writer_is_left_alone(place: Place, tmp_path: Path):
     one, two = tmp_path / "one", tmp_path / "two"
     with mirrored_engine(place.registry, tmp_path) as alone:
         first = with_mirrors(alone, tmp_path, mirror_to(place.registry, one))
@@ -212,7 +210,7 @@ def test_what_moved_on_meanwhile_is_left_to_whoever_moved_it(place: Place, tmp_p
     assert there.resolve(Tag("floe-ledger.staging")) is None
 
 
-def test_what_is_recorded_round_trips(place: Place, tmp_path: Path):
+def test_recorded_sync_round_trips(place: Place, tmp_path: Path):
     place.push(V1, "v1.0.0-dev")
 
     with mirrored_engine(place.registry, tmp_path, tmp_path / "disk") as engine:
@@ -224,12 +222,12 @@ def test_what_is_recorded_round_trips(place: Place, tmp_path: Path):
     assert entry.record.registry_sync[0].digest == str(V1.manifest.digest)
 
 
-def test_completing_what_was_interrupted_brings_all_of_it(place: Place, tmp_path: Path):
+def test_completion_of_an_interrupted_run_copies_everything(place: Place, tmp_path: Path):
     disk, latest = tmp_path / "disk", Tag("latest-staging")
     with mirrored_engine(place.registry, tmp_path) as alone:
         promoted(place, alone, "v1.0.0", "v2.0.0")
         old = place.registry.fetch(Tag("v1.0.0-staging"))
-        # As a run leaves it that dies once its record is committed.
+        # The state of a run that dies after its record is committed.
         place.registry.put(old, latest)
 
         result = promote(
@@ -243,7 +241,7 @@ def test_completing_what_was_interrupted_brings_all_of_it(place: Place, tmp_path
 
 
 class Dying:
-    """A mirror whose process is killed when it should make something visible."""
+    """A mirror whose process is killed before it makes anything visible."""
 
     def __init__(self, inner: Mirror) -> None:
         self.inner = inner
@@ -255,9 +253,7 @@ class Dying:
         raise KeyboardInterrupt
 
 
-def test_a_run_that_dies_before_the_tags_leaves_no_status_that_says_all_is_well(
-    place: Place, tmp_path: Path
-):
+def test_run_killed_before_the_tags_leaves_no_synced_status(place: Place, tmp_path: Path):
     place.push(V1, "v1.0.0-dev")
     disk = tmp_path / "disk"
     with mirrored_engine(place.registry, tmp_path) as alone:

@@ -1,4 +1,4 @@
-"""Several registries and several changes at once: side by side, and the same in the end."""
+"""Concurrent copies to several registries and of several changes end in the same state."""
 
 import resource
 import threading
@@ -25,18 +25,18 @@ from tests.scenarios.mirrored import mirrored_engine, outcomes
 from tests.scenarios.verbs import artifact
 
 REPOSITORY = "acme/platform"
-# Long for a machine that is busy, and never waited for where all is well.
+# Long enough for a busy machine, and not reached in a passing test.
 PATIENCE_SECONDS = 30
 
 
 class Meeting(FakeRegistry):
-    """Answers the question for a blob only once as many were asked as `barrier` has parties."""
+    """Answers a blob check only once `barrier` has as many requests as parties."""
 
     barrier: threading.Barrier | None = None
 
     def respond(self, request: Request) -> Reply:
         if self.barrier is not None and request.method == "HEAD" and "/blobs/" in request.path:
-            # Requests are answered one after the other, and this one waits for the next.
+            # Requests are answered one by one, and this one waits for the next.
             self._lock.release()
             try:
                 self.barrier.wait(PATIENCE_SECONDS)
@@ -55,8 +55,8 @@ def meeting(barrier: threading.Barrier) -> Iterator[Meeting]:
 
 
 @pytest.mark.requirement("FR-028")
-def test_registries_are_copied_to_side_by_side(place: Place, tmp_path: Path, opened: Opened):
-    # One blob: each registry is asked about it once, and answers when the other was asked, too.
+def test_registries_are_copied_to_concurrently(place: Place, tmp_path: Path, opened: Opened):
+    # One blob: each registry answers its blob check only when the other one was asked too.
     place.push(image(b"{}"), "v1.0.0-dev")
     barrier = threading.Barrier(2)
 
@@ -70,7 +70,7 @@ def test_registries_are_copied_to_side_by_side(place: Place, tmp_path: Path, ope
 
 
 @pytest.mark.requirement("FR-028")
-def test_blobs_of_one_artifact_are_copied_side_by_side(
+def test_blobs_of_one_artifact_are_copied_concurrently(
     place: Place, tmp_path: Path, opened: Opened
 ):
     several = image(b"one", b"two")
@@ -84,7 +84,7 @@ def test_blobs_of_one_artifact_are_copied_side_by_side(
 
 
 @pytest.mark.requirement("FR-030")
-def test_a_hanging_secondary_delays_a_promotion_by_its_time_out_once(
+def test_hanging_secondary_delays_a_promotion_by_one_timeout(
     place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
 ):
     place.push(image(*(f"{number}".encode() for number in range(40))), "v1.0.0-dev")
@@ -97,11 +97,11 @@ def test_a_hanging_secondary_delays_a_promotion_by_its_time_out_once(
 
     assert result.outcome is Ending.PROMOTED
     assert outcomes(result) == [(hanging.reference, "failed"), (str(disk), "synced")]
-    # Those that were side by side when the time was over; none again, none for the tags.
+    # Requests in flight at the timeout; no further ones, and none for the tags.
     assert len(fake.requests) <= 12
 
 
-def test_a_secondary_without_space_is_a_warning(place: Place, tmp_path: Path, opened: Opened):
+def test_secondary_without_space_is_a_warning(place: Place, tmp_path: Path, opened: Opened):
     place.push(image(b"x" * 400_000), "v1.0.0-dev")
     with docker_registry(tmp_path) as full:
         limit = 64 * 1024
@@ -116,7 +116,7 @@ def test_a_secondary_without_space_is_a_warning(place: Place, tmp_path: Path, op
 
 
 @pytest.mark.requirement("FR-029")
-def test_changes_at_the_same_time_leave_a_secondary_like_the_primary(place: Place, tmp_path: Path):
+def test_simultaneous_changes_leave_a_secondary_like_the_primary(place: Place, tmp_path: Path):
     versions = [f"v1.0.{number}" for number in range(5)]
     for version in versions:
         place.push(artifact(version), f"{version}-dev")

@@ -1,4 +1,4 @@
-"""What changes nothing on the primary sends nothing to a secondary."""
+"""A run without effect on the primary sends nothing to a secondary."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.scenarios.verbs import lock
 V1 = image(b"one")
 
 
-def test_a_refused_promotion_copies_nothing(place: Place, tmp_path: Path):
+def test_refused_promotion_copies_nothing(place: Place, tmp_path: Path):
     place.push(V1, "v1.0.0-dev")
     disk = tmp_path / "disk"
 
@@ -28,7 +28,7 @@ def test_a_refused_promotion_copies_nothing(place: Place, tmp_path: Path):
     assert not disk.exists()
 
 
-def test_a_dry_run_and_an_unchanged_promotion_copy_nothing(place: Place, tmp_path: Path):
+def test_dry_run_and_unchanged_promotion_copy_nothing(place: Place, tmp_path: Path):
     place.push(V1, "v1.0.0-dev")
     disk = tmp_path / "disk"
     with mirrored_engine(place.registry, tmp_path) as alone:
@@ -42,7 +42,7 @@ def test_a_dry_run_and_an_unchanged_promotion_copy_nothing(place: Place, tmp_pat
     assert not disk.exists()
 
 
-def test_a_promotion_that_waits_for_approvals_copies_nothing(place: Place, tmp_path: Path):
+def test_promotion_that_waits_for_approvals_copies_nothing(place: Place, tmp_path: Path):
     place.push(V1, "v1.0.0-dev")
     disk, careful = tmp_path / "disk", Environment("staging", approvals=Approvals(required=1))
 
@@ -53,13 +53,13 @@ def test_a_promotion_that_waits_for_approvals_copies_nothing(place: Place, tmp_p
     assert not disk.exists()
 
 
-def test_a_change_that_was_decided_copies_nothing_while_a_lock_holds(place: Place, tmp_path: Path):
+def test_approved_change_copies_nothing_while_a_lock_holds(place: Place, tmp_path: Path):
     place.push(V1, "v1.0.0-dev")
     disk = tmp_path / "disk"
     with mirrored_engine(place.registry, tmp_path, disk) as engine:
         plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told())
         lock(engine)
-        # As it is carried out later: the evidence holds, all else is read anew.
+        # As in a later execution: the evidence is kept, all else is read again.
         decided = replace(plan, policy=(), manifest=None, writes=())
 
         result = engine.execute(decided, Told(), lambda renewed: renewed)

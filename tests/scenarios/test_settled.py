@@ -1,4 +1,4 @@
-"""What follows the end of a change: a refusal goes on record, and what was waited is counted."""
+"""After a change ends, its refusal is recorded and its waiting time is counted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ identity:
 
 @contextmanager
 def working(folder: Path, metrics: Metrics) -> Iterator[Platform]:
-    """A platform that works on its changes, v1.0.0 built; `metrics` are told."""
+    """A platform with a running worker and v1.0.0 built; `metrics` are updated."""
     (folder / "manifest.yaml").write_text(MANIFEST)
     oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
     config = load_config(folder / "manifest.yaml", {})
@@ -72,7 +72,7 @@ def story(platform: Platform, change: Change) -> list[str]:
     return [event.kind for event in platform.store.events_of(change.id)]
 
 
-def test_the_wait_for_approval_is_counted_until_the_last_one_is_given(tmp_path: Path) -> None:
+def test_wait_for_approval_is_measured_until_the_last_approval(tmp_path: Path) -> None:
     metrics = PrometheusMetrics()
     with working(tmp_path, metrics) as platform:
         change = submitted(platform, "alice")
@@ -96,7 +96,7 @@ def test_the_wait_for_approval_is_counted_until_the_last_one_is_given(tmp_path: 
 
 @dataclass
 class OnRecord(NoMetrics):
-    """How many refusals were on record whenever something was counted."""
+    """Counts the recorded refusals at each update of a counter."""
 
     engine: Engine | None = None
     seen: list[int] = field(default_factory=list)
@@ -106,7 +106,7 @@ class OnRecord(NoMetrics):
             self.seen.append(len(refusals_of(self.engine)))
 
 
-def test_a_refusal_is_on_record_before_it_is_counted(tmp_path: Path) -> None:
+def test_refusal_is_recorded_before_it_is_counted(tmp_path: Path) -> None:
     metrics = OnRecord()
     with working(tmp_path, metrics) as platform:
         metrics.engine = platform.engine

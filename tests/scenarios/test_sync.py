@@ -1,4 +1,4 @@
-"""`sync` brings secondaries to where the primary is, whatever they missed or lost."""
+"""`sync` brings secondaries to the state of the primary, after any loss."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def disk(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def alone(place: Place, tmp_path: Path) -> Iterator[Engine]:
-    """Two versions in staging, one in prod, a lock and a rollback, and no secondary was there."""
+    """Two versions in staging, one in prod, a lock and a rollback, without the secondary."""
     with mirrored_engine(place.registry, tmp_path) as engine:
         promoted(place, engine, "v1.0.0", "v2.0.0")
         promote(engine, "v2.0.0", "prod")
@@ -52,16 +52,14 @@ def tags_of(registry: LayoutRegistry) -> dict[str, str]:
     return {str(tag): str(registry.resolve(tag)) for tag in registry.tags()}
 
 
-def test_a_secondary_that_was_never_there_gets_everything(
-    alone: Engine, place: Place, tmp_path: Path, disk: Path
-):
+def test_new_secondary_gets_everything(alone: Engine, place: Place, tmp_path: Path, disk: Path):
     engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
 
     report = engine.sync(None, Told())
 
     assert statuses(report) == {"dev": "in_sync", "staging": "repaired", "prod": "repaired"}
     primary = {str(tag): str(place.registry.resolve(tag)) for tag in place.registry.tags()}
-    # What builds publish is nobody's promotion.
+    # Published versions have no promotion record.
     expected = {tag: digest for tag, digest in primary.items() if not tag.endswith("-dev")}
     fallback = {tag for tag in expected if tag.startswith("sha256-")}
     assert tags_of(LayoutRegistry(disk)) == {
@@ -72,7 +70,7 @@ def test_a_secondary_that_was_never_there_gets_everything(
         assert copy == list(engine.ledger.walk(name))
 
 
-def test_a_second_sync_finds_nothing_to_do(alone: Engine, place: Place, tmp_path: Path, disk: Path):
+def test_second_sync_finds_nothing_to_do(alone: Engine, place: Place, tmp_path: Path, disk: Path):
     engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
     engine.sync(None, Told())
 
@@ -82,7 +80,7 @@ def test_a_second_sync_finds_nothing_to_do(alone: Engine, place: Place, tmp_path
     assert report.error is None
 
 
-def test_only_the_environment_that_was_asked_for_is_touched(
+def test_only_the_requested_environment_is_touched(
     alone: Engine, place: Place, tmp_path: Path, disk: Path
 ):
     engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
@@ -95,7 +93,7 @@ def test_only_the_environment_that_was_asked_for_is_touched(
         engine.sync("production", Told())
 
 
-def test_tags_that_were_moved_or_removed_there_are_put_right(
+def test_moved_or_removed_tags_are_repaired(
     alone: Engine, place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
 ):
     engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, opened(fake.host)))
@@ -113,7 +111,7 @@ def test_tags_that_were_moved_or_removed_there_are_put_right(
     assert fake.repository(REPOSITORY).tags == before
 
 
-def test_an_entry_the_referrers_index_of_a_secondary_lost_is_listed_again(
+def test_entry_lost_from_a_secondarys_referrers_index_is_listed_again(
     alone: Engine, place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
 ):
     engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, opened(fake.host)))
@@ -134,7 +132,7 @@ def indexes(fake: FakeRegistry) -> list[dict[str, list[dict[str, str]]]]:
 
 
 def forget_referrers(fake: FakeRegistry) -> set[str]:
-    """Empty the index of v2.0.0, as a tool does that overwrites it; returns what it listed."""
+    """Empty the index of v2.0.0, as an overwriting tool does, and return its entries."""
     tag = f"sha256-{image(b'v2.0.0').manifest.digest.hex}"
     repository = fake.repository(REPOSITORY)
     listed = json.loads(repository.manifests[repository.tags[tag]][0])["manifests"]
@@ -143,7 +141,7 @@ def forget_referrers(fake: FakeRegistry) -> set[str]:
     return {entry["digest"] for entry in listed}
 
 
-def test_an_entry_the_primarys_own_index_lost_is_listed_again(
+def test_entry_lost_from_the_primarys_own_index_is_listed_again(
     tmp_path: Path, fake: FakeRegistry, opened: Opened
 ):
     fake.hold(REPOSITORY, image(b"v2.0.0"), "v2.0.0-dev")
@@ -159,9 +157,7 @@ def test_an_entry_the_primarys_own_index_lost_is_listed_again(
     assert {each.digest for each in registry.referrers(image(b"v2.0.0").manifest.digest)} == lost
 
 
-def test_a_signature_that_was_added_later_goes_along(
-    alone: Engine, place: Place, tmp_path: Path, disk: Path
-):
+def test_signature_added_later_is_copied(alone: Engine, place: Place, tmp_path: Path, disk: Path):
     engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
     engine.sync(None, Told())
     artifact = image(b"v2.0.0")
@@ -172,7 +168,7 @@ def test_a_signature_that_was_added_later_goes_along(
     assert report.environments[0].changed == (f"sha256-{artifact.manifest.digest.hex}.sig",)
 
 
-def test_a_tag_of_somebody_else_is_told_and_all_else_is_repaired(
+def test_foreign_tag_is_reported_and_all_else_is_repaired(
     alone: Engine, place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
 ):
     other = image(b"somebody else's")
@@ -188,7 +184,7 @@ def test_a_tag_of_somebody_else_is_told_and_all_else_is_repaired(
     assert tags["latest-staging"] == str(image(b"v1.0.0").manifest.digest)
 
 
-def test_a_secondary_that_is_down_is_asked_once_and_others_are_repaired(
+def test_unreachable_secondary_is_tried_once_and_others_are_repaired(
     alone: Engine, place: Place, tmp_path: Path, disk: Path, fake: FakeRegistry, opened: Opened
 ):
     for method in ("GET", "HEAD", "PUT", "POST"):
@@ -204,11 +200,11 @@ def test_a_secondary_that_is_down_is_asked_once_and_others_are_repaired(
     assert rows[hanging.reference, "prod"].status is SyncStatus.FAILED
     assert rows[str(disk), "staging"].status is SyncStatus.REPAIRED
     assert isinstance(report.error, RegistryUnavailableError)
-    # Two blobs side by side, once: not again for every environment.
+    # Two blobs concurrently, once, and not again for every environment.
     assert len(fake.requests) <= 2
 
 
-def test_status_says_whether_the_secondaries_have_what_runs(
+def test_status_shows_whether_the_secondaries_have_the_running_version(
     place: Place, tmp_path: Path, disk: Path, opened: Opened
 ):
     with docker_registry(tmp_path) as running:
@@ -227,7 +223,7 @@ def test_status_says_whether_the_secondaries_have_what_runs(
     assert [each.status for each in repaired] == ["synced", "synced"]
 
 
-def test_status_says_of_a_secondary_that_is_new_that_nothing_is_there(
+def test_status_shows_a_new_secondary_as_empty(
     alone: Engine, place: Place, tmp_path: Path, disk: Path
 ):
     engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
@@ -238,7 +234,7 @@ def test_status_says_of_a_secondary_that_is_new_that_nothing_is_there(
     assert "run `floe platform sync`" in str(standing.error)
 
 
-def test_a_bill_of_materials_goes_along_with_its_listing(
+def test_sbom_is_copied_with_its_listing(
     tmp_path: Path, registry_host: str, repository: str, opened: Opened
 ):
     whole, [(sbom, _), *_] = signed_index()
@@ -257,7 +253,7 @@ def test_a_bill_of_materials_goes_along_with_its_listing(
         ]
 
 
-def test_a_tag_that_was_moved_on_the_primary_is_not_spread(
+def test_tag_moved_on_the_primary_is_not_copied(
     alone: Engine, place: Place, tmp_path: Path, disk: Path
 ):
     moved = image(b"moved behind our back")

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.requirement("FR-030")
 
 @dataclass
 class CountingLeases:
-    """Implements `Leases` by real ones, and counts the waits for a lease that was not free."""
+    """Implements `Leases` by real ones, and counts the waits for a held lease."""
 
     leases: FileLeases
     waits: list[str] = field(default_factory=list)
@@ -36,8 +36,8 @@ class CountingLeases:
             raise
 
 
-def test_a_secondary_that_another_process_writes_is_waited_for_once(place: Place, tmp_path: Path):
-    """Each of its missing records and artifacts needs the lease."""
+def test_sync_waits_once_for_a_secondary_in_use(place: Place, tmp_path: Path):
+    """Test with several missing records and artifacts, each of which needs the lease."""
     mirror = mirror_to(place.registry, tmp_path / "disk")
     leases = CountingLeases(FileLeases(tmp_path / "leases", wait_seconds=0.1))
     with mirrored_engine(place.registry, tmp_path) as alone:

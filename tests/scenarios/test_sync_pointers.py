@@ -1,4 +1,4 @@
-"""Tags on a secondary move only after everything they point to is stored there."""
+"""Tags on a secondary move only after all content they point to is stored there."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ TOO_LARGE = Reply(413, b"<html>413 Request Entity Too Large</html>", {"Content-T
 
 @pytest.fixture
 def proxy(tmp_path: Path) -> Iterator[Filter]:
-    """nginx with a small client_max_body_size, before the registry that is the secondary."""
+    """nginx with a small client_max_body_size, in front of the secondary registry."""
     with docker_registry(tmp_path) as running, Filter(running.host, TOO_LARGE) as before:
         yield before
 
@@ -66,7 +66,7 @@ def promote_unseen(primary: Place, engine: Engine, folder: Path, version: str) -
     promote(with_mirrors(engine, folder), version, "staging")
 
 
-def test_a_refused_layer_leaves_latest_and_the_ledger_head_where_they_are(
+def test_refused_layer_leaves_latest_and_the_ledger_head_unchanged(
     engine: Engine, primary: Place, proxy: Filter, target: DistributionRegistry, tmp_path: Path
 ):
     promote_unseen(primary, engine, tmp_path, "v1.1.0")
@@ -87,7 +87,7 @@ def test_a_refused_layer_leaves_latest_and_the_ledger_head_where_they_are(
     assert follows_its_links(target, "staging") == 2
 
 
-def test_a_head_that_only_locks_waits_for_what_runs(
+def test_head_of_a_lock_waits_for_the_running_version(
     engine: Engine, primary: Place, proxy: Filter, target: DistributionRegistry, tmp_path: Path
 ):
     promote_unseen(primary, engine, tmp_path, "v1.1.0")
@@ -100,7 +100,7 @@ def test_a_head_that_only_locks_waits_for_what_runs(
     assert pointers(target) == before
 
 
-def test_a_refused_record_keeps_the_head_and_not_what_runs(
+def test_refused_record_holds_back_the_head_and_not_the_running_version(
     engine: Engine, primary: Place, proxy: Filter, target: DistributionRegistry, tmp_path: Path
 ):
     without = with_mirrors(engine, tmp_path)
@@ -118,7 +118,7 @@ def test_a_refused_record_keeps_the_head_and_not_what_runs(
     assert target.resolve(Tag("latest-staging")) == artifact("v1.1.0").manifest.digest
 
 
-def test_an_old_artifact_that_is_refused_is_reported_and_the_rest_goes_on(
+def test_refused_old_artifact_is_reported_and_the_rest_continues(
     engine: Engine, primary: Place, proxy: Filter, target: DistributionRegistry, tmp_path: Path
 ):
     promote_unseen(primary, engine, tmp_path, "v1.1.0")
@@ -134,7 +134,7 @@ def test_an_old_artifact_that_is_refused_is_reported_and_the_rest_goes_on(
     assert proxy.struck == 1
 
 
-def test_the_error_of_one_environment_is_not_that_of_another(
+def test_error_of_one_environment_is_not_reported_for_another(
     engine: Engine, primary: Place, proxy: Filter, target: DistributionRegistry, tmp_path: Path
 ):
     promote(with_mirrors(engine, tmp_path), "v1.0.0", "prod")
@@ -155,7 +155,7 @@ def test_the_error_of_one_environment_is_not_that_of_another(
     assert [each.status for each in standing["prod"]] == ["synced"]
 
 
-def test_a_broken_ledger_of_one_environment_does_not_stop_the_others(
+def test_broken_ledger_of_one_environment_does_not_stop_the_others(
     engine: Engine, primary: Place, target: DistributionRegistry, tmp_path: Path
 ):
     promote(with_mirrors(engine, tmp_path), "v1.0.0", "prod")
@@ -169,7 +169,7 @@ def test_a_broken_ledger_of_one_environment_does_not_stop_the_others(
     assert target.resolve(Tag("latest-prod")) == artifact("v1.0.0").manifest.digest
 
 
-def test_a_promotion_after_a_long_absence_moves_no_head_over_a_gap(
+def test_promotion_after_a_long_outage_moves_no_head_over_a_gap(
     engine: Engine, primary: Place, proxy: Filter, target: DistributionRegistry, tmp_path: Path
 ):
     promoted(primary, with_mirrors(engine, tmp_path), *(f"v1.1.{n}" for n in range(22)))
@@ -186,7 +186,7 @@ def test_a_promotion_after_a_long_absence_moves_no_head_over_a_gap(
     assert follows_its_links(target, "staging") == 24
 
 
-def test_the_command_names_the_environment_that_failed_and_no_other(
+def test_command_names_only_the_environment_that_failed(
     proxy: Filter, tmp_path: Path, registry_host: str, repository: str
 ):
     promotion = (
@@ -220,5 +220,5 @@ def pointers(target: DistributionRegistry) -> dict[str, Digest | None]:
 
 
 def follows_its_links(target: DistributionRegistry, environment: str) -> int:
-    """How many entries the ledger there has, each of them whole."""
+    """Return the number of entries in the ledger there, after checking each one."""
     return len(list(RegistryLedger(target).walk(environment)))

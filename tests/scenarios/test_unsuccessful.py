@@ -1,4 +1,4 @@
-"""What did not take effect is told to the audit backend, and to no ledger (FR-025)."""
+"""Changes without effect are reported to the audit backend, and to no ledger (FR-025)."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -52,9 +52,7 @@ def refusals(copies: AuditBackendPlugin, environment: str) -> list[tuple[str, st
     return [(each.rule, each.version) for each in kept if isinstance(each, RefusalRecord)]
 
 
-def test_a_change_that_a_newer_one_took_the_place_of_is_kept(
-    stage: Stage, copies: AuditBackendPlugin
-) -> None:
+def test_superseded_change_is_reported(stage: Stage, copies: AuditBackendPlugin) -> None:
     stage.ask("v1.0.0")
     stage.ask("v2.0.0", who="dave")
 
@@ -62,7 +60,7 @@ def test_a_change_that_a_newer_one_took_the_place_of_is_kept(
     assert stage.engine.history("staging") == ()
 
 
-def test_changes_that_nobody_decided_or_that_were_taken_back_are_kept(
+def test_expired_and_cancelled_changes_are_reported(
     stage: Stage, copies: AuditBackendPlugin
 ) -> None:
     stage.changes.cancel(stage.ask("v1.0.0").id, stage.members.operator("alice"), "cli")
@@ -73,7 +71,7 @@ def test_changes_that_nobody_decided_or_that_were_taken_back_are_kept(
     assert refusals(copies, "staging") == [("expired", "v2.0.0"), ("cancelled", "v1.0.0")]
 
 
-def test_a_gate_that_failed_is_kept_and_the_audit_asks_no_ledger_for_it(
+def test_failed_gate_is_reported_and_the_audit_expects_no_ledger_entry(
     stage: Stage, copies: AuditBackendPlugin
 ) -> None:
     stage.settle(stage.approve(stage.ask("v1.0.0")))
@@ -86,7 +84,9 @@ def test_a_gate_that_failed_is_kept_and_the_audit_asks_no_ledger_for_it(
     assert stage.engine.verify(None, Told()).sound
 
 
-def test_a_refusal_by_who_may_is_the_ledgers(stage: Stage, copies: AuditBackendPlugin) -> None:
+def test_refusal_by_authorization_is_recorded_in_the_ledger(
+    stage: Stage, copies: AuditBackendPlugin
+) -> None:
     refused = stage.ask(who="mallory")
 
     assert refused.state is ChangeState.BLOCKED
@@ -96,7 +96,7 @@ def test_a_refusal_by_who_may_is_the_ledgers(stage: Stage, copies: AuditBackendP
     assert refusals(copies, "staging") == []
 
 
-def test_a_command_whose_gate_fails_tells_the_backend(
+def test_command_with_a_failed_gate_reports_to_the_backend(
     tmp_path: Path, copies: AuditBackendPlugin
 ) -> None:
     (tmp_path / "manifest.yaml").write_text(

@@ -1,4 +1,4 @@
-"""The independent test of each user story, typed as docs/requirements.md spells it (US1 … US12)."""
+"""The independent test of each user story in docs/requirements.md (US1 … US12)."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def people() -> Iterator[Company]:
 
 
 def promote(story: Story, version: str) -> Artifact:
-    """Publish `version` and bring it to prod."""
+    """Publish `version` and promote it to prod."""
     artifact = story.publish(version, memory=1 if version == "v1.2.2" else "1Gi")
     for target in ("staging", "prod"):
         done = story.type(f"floe platform promote {version} --to={target}")
@@ -132,7 +132,7 @@ def test_us5_artifact_changed_after_signing_is_not_used(story: Story) -> None:
 
 
 def signed_by(key: ec.EllipticCurvePrivateKey, artifact: Artifact) -> Artifact:
-    """The signature that cosign would leave beside `artifact`."""
+    """Return the signature that cosign would attach to `artifact`."""
     payload = simple_signing(str(artifact.manifest.digest))
     said = {"dev.cosignproject.cosign/signature": b64(sign(key, payload))}
     return signature_image(Layer(payload, said))

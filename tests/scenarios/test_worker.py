@@ -1,4 +1,4 @@
-"""Changes survive their worker: kill -9 at any state, and each ends exactly once (AP-002)."""
+"""Changes survive kill -9 of their worker in any state, and each ends exactly once (AP-002)."""
 
 import random
 import signal
@@ -73,7 +73,7 @@ def reaches(stage: Stage, change: Change, wanted: ChangeState) -> bool:
 
 
 @pytest.mark.requirement("AP-002")
-def test_a_worker_killed_while_it_checks_is_followed_by_one_that_checks_anew(stage, tmp_path):
+def test_worker_killed_during_a_check_is_replaced_by_one_that_checks_again(stage, tmp_path):
     change = submitted(stage)
     with worker(tmp_path) as first:
         assert until(lambda: (tmp_path / "runs").exists())
@@ -89,7 +89,7 @@ def test_a_worker_killed_while_it_checks_is_followed_by_one_that_checks_anew(sta
 
 
 @pytest.mark.requirement("AP-002")
-def test_a_worker_killed_while_a_change_waits_loses_no_approval(stage, tmp_path):
+def test_worker_killed_while_a_change_waits_loses_no_approval(stage, tmp_path):
     (tmp_path / "open").touch()
     change = submitted(stage)
     with worker(tmp_path):
@@ -103,7 +103,7 @@ def test_a_worker_killed_while_a_change_waits_loses_no_approval(stage, tmp_path)
 
 
 @pytest.mark.requirement("AP-002")
-def test_a_worker_killed_while_it_carries_out_is_followed_by_one_that_completes(stage, tmp_path):
+def test_worker_killed_during_execution_is_replaced_by_one_that_completes(stage, tmp_path):
     (tmp_path / "open").touch()
     change = submitted(stage)
     with worker(tmp_path) as first:
@@ -142,7 +142,7 @@ def test_kills_at_any_moment_end_every_change_exactly_once(stage, tmp_path):
     assert stage.engine.verify("staging", stage.told).sound
 
 
-def test_a_live_change_is_never_taken_by_another_worker(stage, tmp_path):
+def test_claimed_change_is_not_taken_by_another_worker(stage, tmp_path):
     change = submitted(stage)
     with worker(tmp_path), worker(tmp_path):
         assert until(lambda: (tmp_path / "runs").exists())
@@ -153,7 +153,7 @@ def test_a_live_change_is_never_taken_by_another_worker(stage, tmp_path):
     assert (tmp_path / "runs").read_text().count("ran") == 1
 
 
-def test_a_stop_hands_gates_back_instead_of_failing_them(stage, tmp_path):
+def test_stop_hands_gates_back_instead_of_failing_them(stage, tmp_path):
     change = submitted(stage)
     stage.platform.worker.start()
     assert until(lambda: (tmp_path / "runs").exists())
@@ -167,7 +167,7 @@ def test_a_stop_hands_gates_back_instead_of_failing_them(stage, tmp_path):
         assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
 
 
-def test_environments_are_served_side_by_side_and_one_change_at_a_time(tmp_path):
+def test_environments_are_served_concurrently_and_one_change_at_a_time(tmp_path):
     free = guarded(required=0, groups=None)
     with staged(tmp_path, path_of("dev", free)) as stage:
         for version in ("v1.0.0", "v2.0.0", "v3.0.0"):
@@ -183,7 +183,7 @@ def test_environments_are_served_side_by_side_and_one_change_at_a_time(tmp_path)
         assert kinds(stage.engine) == ["promotion"] * 3
 
 
-def test_the_worker_goes_on_with_what_a_lock_had_stopped(stage, tmp_path):
+def test_worker_continues_after_a_lock_is_lifted(stage, tmp_path):
     (tmp_path / "open").touch()
     change = submitted(stage)
     carol = stage.members.operator("carol")

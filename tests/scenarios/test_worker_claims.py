@@ -97,13 +97,15 @@ def is_running(process: int) -> bool:
 
 
 def claimed_by_another(stage: Stage, change: Change) -> bool:
-    """Whether a second worker holds the change, which it claims once the first claim expired."""
+    """
+    Return whether a second worker holds the change, which it claims after the first claim expired.
+    """
     store, now = stage.platform.store, SystemClock().now()
     claimed = store.claim("second", now, _HOUR, only=change.id)
     return claimed is not None or store.renew(change.id, "second", now, _HOUR)
 
 
-def test_a_worker_that_lost_its_claim_ends_its_gates_and_the_other_one_decides(
+def test_worker_that_lost_its_claim_ends_its_gates_and_the_other_one_decides(
     stage, store, tmp_path
 ):
     change = submitted(stage)
@@ -126,7 +128,7 @@ def test_a_worker_that_lost_its_claim_ends_its_gates_and_the_other_one_decides(
     assert told.count("awaiting_approval") == 1
 
 
-def test_a_worker_that_lost_its_claim_while_it_waited_for_the_lease_writes_nothing(
+def test_worker_that_lost_its_claim_while_it_waited_for_the_lease_writes_nothing(
     stage, store, tmp_path, caplog
 ):
     (tmp_path / "open").touch()
@@ -148,7 +150,7 @@ def test_a_worker_that_lost_its_claim_while_it_waited_for_the_lease_writes_nothi
     assert stage.settle(stage.changes.get(change.id)).state is ChangeState.PROMOTED
 
 
-def test_a_command_that_lost_its_claim_follows_the_other_worker(stage, store, tmp_path):
+def test_command_that_lost_its_claim_follows_the_other_worker(stage, store, tmp_path):
     change = submitted(stage)
     command = Foreground(replace(stage.platform.progression, store=store), store)
     with ThreadPoolExecutor(1) as commands:
@@ -167,7 +169,7 @@ def test_a_command_that_lost_its_claim_follows_the_other_worker(stage, store, tm
     assert told.count("gate_finished") == 1
 
 
-def test_a_worker_without_its_claim_moves_no_change(stage, store, tmp_path):
+def test_worker_without_its_claim_moves_no_change(stage, store, tmp_path):
     (tmp_path / "open").touch()
     change = submitted(stage)
     claim = Claim(store, SystemClock(), change.id, "first", seconds=60)

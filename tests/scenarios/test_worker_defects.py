@@ -1,4 +1,4 @@
-"""A defect that one change meets ends no worker: the others are still worked on."""
+"""An unexpected exception in one change does not stop the worker."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.scenarios.waiting import PACE
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    """Staging needs nobody's approval; v1.0.0 and v2.0.0 are built."""
+    """Staging needs no approval; v1.0.0 and v2.0.0 are built."""
     root = tmp_path / "registry"
     place = Place(LayoutRegistry.create(root), lambda a, tag: oci_layout.write(root, a, tag))
     with stage_on(place, tmp_path, path_of("dev", guarded(0, None)), PACE) as built:
@@ -32,7 +32,7 @@ def submitted(stage: Stage, version: str) -> Change:
     return stage.changes.submit(request, "cli")
 
 
-def test_whoever_is_told_may_fail_and_the_next_change_is_worked_on(
+def test_failing_listener_does_not_stop_the_next_change(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[Change] = []

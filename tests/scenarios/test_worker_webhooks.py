@@ -1,4 +1,4 @@
-"""A server tells webhooks in the background, each within its own time."""
+"""A server delivers webhooks in the background, each with its own time limit."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ def sink() -> Iterator[Sink]:
 
 @contextmanager
 def working(stage: Stage, told: Webhooks) -> Iterator[None]:
-    """The stage's worker, whose records are delivered by `told`."""
+    """Run the stage's worker, with `told` as the sender of its records."""
     changes = Changes(
         replace(stage.engine, webhook_sender=told), stage.platform.store, stage.rules.of
     )
@@ -53,7 +53,7 @@ def told_all(told: Webhooks) -> Callable[[], bool]:
     return lambda: told.outbox.waiting() == 0
 
 
-def test_a_webhook_may_take_longer_than_a_command_waits(
+def test_webhook_may_take_longer_than_a_command_waits(
     stage: Stage, sink: Sink, tmp_path: Path
 ) -> None:
     sink.always("POST", "/hook", Reply(204, delay_seconds=SLOW))
@@ -68,7 +68,7 @@ def test_a_webhook_may_take_longer_than_a_command_waits(
 
 
 @pytest.mark.requirement("FR-044")
-def test_what_is_announced_meanwhile_waits_for_no_slow_webhook(
+def test_delivery_does_not_wait_for_a_slow_webhook(
     stage: Stage, sink: Sink, tmp_path: Path
 ) -> None:
     sink.always("POST", "/never", Reply(204, delay_seconds=3600))

@@ -1,4 +1,4 @@
-"""Rollbacks, locks and unlocks in one word each, for scenarios."""
+"""Shorthands of rollbacks, locks and unlocks for scenarios."""
 
 from engine.api import Engine
 from engine.domain.operator import Operator
@@ -14,7 +14,7 @@ REASON = "INC-42: 5xx since the release"
 
 
 def promoted(place: Place, engine: Engine, *versions: str, operator: Operator = ALICE) -> None:
-    """Every version, built and promoted to staging, in this order."""
+    """Build every version and promote it to staging, in this order."""
     for version in versions:
         place.push(artifact(version), f"{version}-dev")
         assert promote(engine, version, "staging", operator).error is None
@@ -64,7 +64,7 @@ def unlock(engine: Engine, target: str = "staging", operator: Operator = ALICE) 
 
 
 def rollback_of(result: Result) -> RollbackRecord:
-    """Its record; the rollback took effect."""
+    """Return the record of the rollback, which must have taken effect."""
     assert result.error is None
     assert isinstance(result.record, RollbackRecord)
     return result.record
@@ -83,11 +83,11 @@ def unlock_of(result: Result) -> UnlockRecord:
 
 
 def kinds(engine: Engine, environment: str = "staging") -> list[str]:
-    """What the ledger says happened there, oldest first."""
+    """Return the kinds of records in the ledger, oldest first."""
     return [entry.record.kind for entry in reversed(engine.history(environment, 100))]
 
 
 def refusals_of(engine: Engine, environment: str = "prod") -> list[RefusalRecord]:
-    """Those on record, oldest first."""
+    """Return the recorded refusals, oldest first."""
     records = [entry.record for entry in reversed(engine.history(environment, 200))]
     return [record for record in records if isinstance(record, RefusalRecord)]

@@ -1,4 +1,4 @@
-"""A worker to be killed: `python -m tests.scenarios.worker_process DIRECTORY`."""
+"""A worker process to kill: `python -m tests.scenarios.worker_process DIRECTORY`."""
 
 import sys
 import threading
