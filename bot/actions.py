@@ -14,7 +14,7 @@ from bot.blocks.thread import APPROVE, REJECT
 from bot.dispatcher import Dispatcher
 from bot.forms import Forms
 from bot.identity import SlackIdentities
-from bot.inbox import Action, Origin, action_key
+from bot.inbox import new_action
 from bot.listeners import InvalidFormError, wrap_click, wrap_submission
 from bot.modals import (
     LOCK_FORM,
@@ -41,7 +41,6 @@ from bot.slack_text import normalize
 from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_lock_duration
 from engine.domain.text import reason_text
-from engine.domain.trace import trace_id
 
 LOCK_SHORTCUT = "lock_from_message"
 _GROUPS_CHANGED = ("subteam_updated", "subteam_members_changed", "user_change")
@@ -78,15 +77,16 @@ class InteractionListeners:
         }
         for callback_id, (first, listen) in forms.items():
             app.view(callback_id)(wrap_submission("Not done", first, listen))
-        app.event("app_home_opened")(wrap_click("Not shown", self.publish_home, self._drop_answer))
+        app.event("app_home_opened")(wrap_click("Not shown", self.publish_home, _drop_answer))
         for name in _GROUPS_CHANGED:
-            app.event(name)(wrap_click("Not handled", self.clear_groups, self._drop_answer))
+            app.event(name)(wrap_click("Not handled", self.clear_groups, _drop_answer))
         # Slack would send other events again and again if they were not acknowledged.
-        app.event(re.compile(".*"))(wrap_click("Not handled", _ignore, self._drop_answer))
+        app.event(re.compile(".*"))(wrap_click("Not handled", _ignore, _drop_answer))
 
     def approve(self, body: Body) -> None:
-        arguments = {"change": read_action_value(body)}
-        self._accept("approve", read_click_origin(body), arguments, read_text(body, "trigger_id"))
+        origin, arguments = read_click_origin(body), {"change": read_action_value(body)}
+        delivery = read_text(body, "trigger_id")
+        self._dispatcher.accept(new_action("approve", origin, arguments, delivery))
 
     def open_reject_form(self, body: Body) -> None:
         origin = read_click_origin(body)
@@ -112,11 +112,8 @@ class InteractionListeners:
         # The version field takes no options, and the environment comes from its own input.
         if not isinstance(parsed, Promotion) or parsed.target != target or parsed.overrides:
             raise InvalidFormError({"version": "Enter one version, for example v1.2.3"})
-        arguments = {
-            "version": parsed.version,
-            "source": parsed.source or "",
-            "target": parsed.target,
-        }
+        source = parsed.source or ""
+        arguments = {"version": parsed.version, "source": source, "target": parsed.target}
         self._submit("promote", body, metadata, arguments)
 
     def submit_rollback(self, body: Body) -> None:
@@ -132,9 +129,8 @@ class InteractionListeners:
                 parse_lock_duration(duration)
             except UsageError as error:
                 raise InvalidFormError({"duration": str(error)}) from error
-        target = (
-            read_input(view, "target") or metadata.get("target") or self._rendering.last_environment
-        )
+        last = self._rendering.last_environment
+        target = read_input(view, "target") or metadata.get("target") or last
         arguments = {"target": target, "duration": duration, "reason": _reason(view)}
         self._submit("lock", body, metadata, arguments)
 
@@ -161,26 +157,19 @@ class InteractionListeners:
     ) -> None:
         view, _ = _view(body)
         delivery = "\0".join((str(view.get("id")), str(view.get("hash"))))
-        self._accept(kind, read_view_origin(body, metadata), arguments, delivery)
-
-    def _accept(self, kind: str, origin: Origin, arguments: dict[str, str], delivery: str) -> None:
-        if not delivery:
-            raise UsageError(
-                "Slack's request has no id, so a redelivery could run it twice: try again"
-            )
-        self._dispatcher.accept(
-            Action(action_key(kind, delivery), kind, origin, trace_id(), {**arguments})
-        )
+        origin = read_view_origin(body, metadata)
+        self._dispatcher.accept(new_action(kind, origin, arguments, delivery))
 
     def _notify(self, body: Body, answer: Payload) -> None:
         self._dispatcher.notify(read_click_origin(body), answer)
 
-    def _drop_answer(self, _body: Body, _answer: Payload) -> None:
-        """Drop the answer: nothing was requested."""
+
+def _drop_answer(_body: Body, _answer: Payload) -> None:
+    """Drop the answer to an event, which requested nothing."""
 
 
 def _ignore(_body: Body) -> None:
-    return None
+    """Only acknowledge the request."""
 
 
 def _view(body: Body) -> tuple[Mapping[str, Any], dict[str, str]]:

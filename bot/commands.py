@@ -10,7 +10,7 @@ from bot.blocks.ephemeral import note, render_help
 from bot.blocks.rendering_context import RenderingContext
 from bot.dispatcher import Dispatcher
 from bot.forms import Forms
-from bot.inbox import Action, Origin, action_key
+from bot.inbox import Origin, new_action
 from bot.line import Help, split_first_word
 from bot.listeners import wrap_click, wrap_command
 from bot.options import InvalidCommandError
@@ -29,7 +29,6 @@ from bot.parse import (
 from bot.payloads import Body, read_command_origin, read_event_origin, read_text, read_trigger
 from bot.slack_text import closest_match
 from engine.domain.overrides import Overrides
-from engine.domain.trace import trace_id
 
 _MENTION = re.compile(r"^\s*(?:<@[A-Z0-9]+(?:\|[^>]*)?>\s*)+", re.ASCII)
 
@@ -138,27 +137,21 @@ class CommandListeners:
         command = parse_lock(rest, self._rendering.path, "@floe lock")
         if isinstance(command, Lock) and command.reason:
             return self._lock(body, origin, command)
-        raise InvalidCommandError(
-            "the environment or the reason is missing",
-            f"@floe lock {self._rendering.last_environment} 30m failover",
-        )
+        raise self._incomplete("lock", "30m failover")
 
     def _unlock_mentioned(self, body: Body, origin: Origin, rest: str) -> Payload | None:
         command = parse_unlock(rest, self._rendering.path, "@floe unlock")
         if isinstance(command, Unlock) and command.reason:
             return self._unlock(body, origin, command)
-        raise InvalidCommandError(
-            "the environment or the reason is missing",
-            f"@floe unlock {self._rendering.last_environment} it is over",
-        )
+        raise self._incomplete("unlock", "it is over")
+
+    def _incomplete(self, verb: str, example: str) -> InvalidCommandError:
+        suggestion = f"@floe {verb} {self._rendering.last_environment} {example}"
+        return InvalidCommandError("the environment or the reason is missing", suggestion)
 
     def _lock(self, body: Body, origin: Origin, command: Lock) -> Payload | None:
-        arguments = {
-            "target": command.target,
-            "duration": command.duration or "",
-            "reason": command.reason,
-        }
-        self._accept("lock", body, origin, arguments)
+        arguments = {"target": command.target, "duration": command.duration or ""}
+        self._accept("lock", body, origin, arguments | {"reason": command.reason})
         return note(f"Locking {code(command.target)}.")
 
     def _unlock(self, body: Body, origin: Origin, command: Unlock) -> Payload | None:
@@ -171,12 +164,7 @@ class CommandListeners:
 
     def _accept(self, kind: str, body: Body, origin: Origin, arguments: dict[str, str]) -> None:
         delivery = read_text(body, "event_id") or read_text(body, "trigger_id")
-        if not delivery:
-            raise InvalidCommandError(
-                "Slack's request has no id, so a redelivery could run it twice: try again", ""
-            )
-        key = action_key(kind, delivery)
-        self._dispatcher.accept(Action(key, kind, origin, trace_id(), {**arguments}))
+        self._dispatcher.accept(new_action(kind, origin, arguments, delivery))
 
     def _follow_hint(self, origin: Origin) -> str:
         channel = self._rendering.channel or origin.channel

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from bot.blocks.change import change_title
 from bot.blocks.elements import Payload, code, escape, format_duration, mention
@@ -40,8 +39,8 @@ from engine.domain.text import reason_text
 from engine.ports import NO_PROGRESS
 
 _log = logging.getLogger(__name__)
-INTERFACE = "slack"
-FAILURE_HEADLINES: Mapping[str, str] = {
+_INTERFACE = "slack"
+_HEADLINES: Mapping[str, str] = {
     "promote": "Not started",
     "rollback": "Not started",
     "approve": "Not approved",
@@ -83,7 +82,7 @@ class ActionHandlers:
     def handle(self, action: Action) -> Payload | None:
         """Run `action` and return its answer, or a refusal; only unexpected errors are raised."""
         now = self._platform.engine.clock.now()
-        refused = refuse_if_expired(action, FAILURE_HEADLINES[action.kind], now, self._rendering)
+        refused = refuse_if_expired(action, _HEADLINES[action.kind], now, self._rendering)
         if refused is not None:
             return refused
         try:
@@ -91,12 +90,8 @@ class ActionHandlers:
         except PromotionError as error:
             trace = action.trace_id
             _log.info("%s by %s: %s (trace %s)", action.kind, action.origin.user, error, trace)
-            return refusal(
-                FAILURE_HEADLINES[action.kind], self._translate(error), self._hint(action), trace
-            )
-
-    def _translate(self, error: PromotionError) -> str:
-        return self._rendering.use_slash_commands(str(error))
+            why = self._rendering.use_slash_commands(str(error))
+            return refusal(_HEADLINES[action.kind], why, self._hint(action), trace)
 
     def _promote(self, action: Action) -> Payload | None:
         operator = self._identities.resolve(action.origin)
@@ -145,7 +140,7 @@ class ActionHandlers:
             return note(f"*Nothing to do:* {runs}")
         blockers = [f.reason for f in plan.policy if f.blocks]
         context = {"slack_channel": action.origin.channel, "quiet": bool(blockers)}
-        change = self._platform.changes.submit(request, INTERFACE, action.key, context)
+        change = self._platform.changes.submit(request, _INTERFACE, action.key, context)
         self._platform.worker.wake()
         self._wake_follower()
         if blockers:
@@ -153,7 +148,7 @@ class ActionHandlers:
             unlock = f"{self._rendering.commands.unlock} {request.target} incident is over"
             hint = f"To unlock it, if you may: {code(unlock)}" if locked else self._hint(action)
             why = self._rendering.use_slash_commands("; ".join(blockers))
-            return refusal(FAILURE_HEADLINES[action.kind], why, hint, change.trace_id)
+            return refusal(_HEADLINES[action.kind], why, hint, change.trace_id)
         return None if change.trace_id == action.trace_id else self._already_in_progress(change)
 
     def _already_in_progress(self, change: Change) -> Payload:
@@ -168,7 +163,7 @@ class ActionHandlers:
     def _approve(self, action: Action) -> Payload | None:
         return self._decide(
             action,
-            lambda operator, change: self._platform.changes.approve(change, operator, INTERFACE),
+            lambda operator, change: self._platform.changes.approve(change, operator, _INTERFACE),
         )
 
     def _reject(self, action: Action) -> Payload | None:
@@ -176,7 +171,7 @@ class ActionHandlers:
         return self._decide(
             action,
             lambda operator, change: self._platform.changes.reject(
-                change, operator, reason, INTERFACE
+                change, operator, reason, _INTERFACE
             ),
         )
 
@@ -190,19 +185,16 @@ class ActionHandlers:
             if action.tries > 1 and operator.name in _deciders(change):
                 # The decision was stored before floe stopped, and the message shows it.
                 return None
-            return refusal(
-                FAILURE_HEADLINES[action.kind],
-                self._describe_decision(change, str(error)),
-                "Your click changed nothing.",
-            )
+            why = self._describe_decision(change, str(error))
+            return refusal(_HEADLINES[action.kind], why, "Your click changed nothing.")
         finally:
             self._platform.worker.wake()
             self._wake_follower()
         return None
 
     def _describe_decision(self, change: Change, otherwise: str) -> str:
-        now = self._platform.engine.clock.now()
-        ago = _ago(change.updated_at, now)
+        age = self._platform.engine.clock.now() - change.updated_at
+        ago = f"{format_duration(age.total_seconds())} ago"
         approvers = ", ".join(given.operator for given in change.approvals)
         match change.state:
             case ChangeState.EXECUTING | ChangeState.PROMOTED:
@@ -227,9 +219,8 @@ class ActionHandlers:
         result = self._platform.engine.run(request, NO_PROGRESS)
         if result.error and not self._is_own_lock(action, operator, request.reason):
             self._raise_refusal(result)
-        place = (
-            Place(action.origin.channel, action.origin.thread) if action.origin.channel else None
-        )
+        origin = action.origin
+        place = Place(origin.channel, origin.thread) if origin.channel else None
         self._banners.refresh(request.target, place)
         if self._rendering.channel or place:
             return None
@@ -290,7 +281,3 @@ class ActionHandlers:
 def _deciders(change: Change) -> Names:
     ended = [change.ended.by] if change.ended and change.ended.by else []
     return Names([*(given.operator for given in change.approvals), *ended])
-
-
-def _ago(then: datetime, now: datetime) -> str:
-    return f"{format_duration((now - then).total_seconds())} ago"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
@@ -11,7 +12,8 @@ from pydantic import JsonValue
 from sqlite_utils import Database
 
 from bot.database import BotStore
-from engine.domain.errors import PromotionError
+from engine.domain.errors import PromotionError, UsageError
+from engine.domain.trace import trace_id
 
 _KEPT_SECONDS = 48 * 3600
 
@@ -56,6 +58,13 @@ class Action:
 def action_key(kind: str, *parts: str) -> str:
     """Hash the ids of a delivery, because they can be secrets (trigger_id)."""
     return f"{kind}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()}"
+
+
+def new_action(kind: str, origin: Origin, arguments: Mapping[str, str], delivery: str) -> Action:
+    """Create the action of a `delivery`, which must have an id; otherwise UsageError."""
+    if not delivery:
+        raise UsageError("Slack's request has no id, so a redelivery could run it twice: try again")
+    return Action(action_key(kind, delivery), kind, origin, trace_id(), {**arguments})
 
 
 class Inbox:

@@ -41,9 +41,7 @@ def wrap_command(headline: str, listen: Callable[[Body], Payload | None]) -> Cal
 
 
 def wrap_click(
-    headline: str,
-    listen: Callable[[Body], Payload | None],
-    notify: Callable[[Body, Payload], None],
+    headline: str, listen: Callable[[Body], Payload | None], notify: Callable[[Body, Payload], None]
 ) -> Callable[..., None]:
     """Wrap a button, shortcut or event; the answer is sent with `notify`, not in the ack."""
 

@@ -7,16 +7,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from bot.blocks.elements import (
-    TITLE,
-    Block,
-    View,
-    code,
-    escape,
-    join_lines,
-    plain_text,
-    section,
-)
+from bot.blocks.elements import TITLE, Block, View, code, escape, join_lines, plain_text, section
 from bot.blocks.impact import impact_lines
 from bot.blocks.rendering_context import RenderingContext, describe_step
 from engine.domain.change import Change

@@ -75,10 +75,7 @@ ROLLBACK = Grammar("rollback", ("version", "env", "text"), (_ENV, REASON), _RUN)
 LOCK = Grammar("lock", ("env", "for", "text"), (_ENV, _FOR, REASON))
 UNLOCK = Grammar("unlock", ("env", "text"), (_ENV, REASON))
 PROMOTIONS = Grammar(
-    "status",
-    ("env",),
-    (_ENV,),
-    (Option("history", "10"), Option("format", "json"), *_TERMINAL),
+    "status", ("env",), (_ENV,), (Option("history", "10"), Option("format", "json"), *_TERMINAL)
 )
 
 _WORD = re.compile(r"\S+")

@@ -27,17 +27,15 @@ def thread_messages(
         waits = change.state is ChangeState.AWAITING_APPROVAL
         payload = thread.approval_request(change, rendering, approvers)
         # A decided change only edits its request and never posts a new one.
-        yield DesiredMessage(
-            f"{change.id}:ask", payload, parent, urgent=not waits, edit_only=not waits
-        )
+        key = f"{change.id}:ask"
+        yield DesiredMessage(key, payload, parent, urgent=not waits, edit_only=not waits)
     for place, given in enumerate(change.approvals):
         key = f"{change.id}:approved:{place}:{int(given.approved_at.timestamp())}"
         yield DesiredMessage(key, thread.approval_notice(key, change, place), parent)
     if not change.open:
         payload = thread.end_notice(change, rendering)
-        yield DesiredMessage(
-            f"{change.id}:end", payload, parent, broadcast=should_broadcast(change, rendering)
-        )
+        broadcast = should_broadcast(change, rendering)
+        yield DesiredMessage(f"{change.id}:end", payload, parent, broadcast=broadcast)
 
 
 def reminder_message(change: Change, approvers: str) -> DesiredMessage:
@@ -61,9 +59,6 @@ def should_broadcast(change: Change, rendering: RenderingContext) -> bool:
         return True
     if change.state is ChangeState.PROMOTED:
         return change.action == "rollback"
-    failed = any(result.status is GateStatus.FAILED for result in change.gate_results)
-    return (
-        change.state is ChangeState.BLOCKED
-        and failed
-        and change.target == rendering.last_environment
-    )
+    if change.state is not ChangeState.BLOCKED or change.target != rendering.last_environment:
+        return False
+    return any(result.status is GateStatus.FAILED for result in change.gate_results)

@@ -20,9 +20,7 @@ from bot.blocks.rendering_context import RenderingContext
 from engine.domain.change import Change, ChangeState
 from engine.domain.status import Alignment, EnvironmentStatus
 
-_NOTES = {
-    Alignment.UNRECORDED: " · published by the build",
-}
+_NOTES = {Alignment.UNRECORDED: " · published by the build"}
 
 
 def render_status(
