@@ -29,4 +29,4 @@ def test_every_attacker_has_a_test_except_trusted_ones() -> None:
 
     who = set(_ROW.findall(threats))
 
-    assert who - set(_ROW.findall(shown)) == {"whoever may edit `manifest.yaml`"}
+    assert who - set(_ROW.findall(shown)) == {"an editor of `manifest.yaml`"}
