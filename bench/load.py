@@ -14,7 +14,7 @@ import httpx
 
 from bench.platform import REPOSITORY, registry_host
 from bench.slack_ack import BOUND_SECONDS
-from engine.bootstrap import in_flight, open_platform
+from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
 from tests.bot.crowd import Crowd
 from tests.bot.crowd_checks import Lanes, find_problems, summary
@@ -126,7 +126,7 @@ def _played(cases: Lanes, slack: FakeSlack, pid: int, url: str) -> Iterator[str]
 def _reckoned(cases: Lanes, slack: FakeSlack, manifest: Path) -> Iterator[str]:
     """After the server has ended: nothing is on its way any more."""
     config = load_config(manifest, {})
-    with open_platform(config) as engine, in_flight(config, engine) as platform:
+    with open_engine(config) as engine, open_platform(config, engine) as platform:
         found = find_problems(cases, platform, slack)
         if found:
             raise SystemExit("\n".join([f"{len(found)} things are wrong:", *found[:20]]))

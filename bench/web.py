@@ -13,7 +13,7 @@ import httpx
 
 from bench.platform import REPOSITORY, opened, registry_host
 from engine.adapters.ledger.encoding import decode, encode, head_tag, sequence_tag
-from engine.bootstrap import in_flight, open_platform
+from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
 from engine.domain.ledger import LedgerEntry, draft_after
 from engine.domain.manifest import Manifest
@@ -78,8 +78,8 @@ def served(host: str, folder: Path, records: int) -> Iterator[str]:
     file.write_text(_MANIFEST % (host, REPOSITORY))
     config = load_config(file, {})
     with (
-        open_platform(config, served=True) as engine,
-        in_flight(config, engine) as platform,
+        open_engine(config, served=True) as engine,
+        open_platform(config, engine) as platform,
         open_web(platform, config) as app,
         serving(app) as url,
     ):

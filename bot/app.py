@@ -34,10 +34,10 @@ from bot.sender import Sender
 from bot.socket_mode import SocketConnection
 from bot.thread_content import card_key
 from bot.webapi import SlackApi, quiet_logger, web_client
-from engine.api import Platform
 from engine.config import Config
 from engine.domain.errors import ConfigError
 from engine.domain.operator import IdentitySource
+from engine.platform import Platform
 
 _log = logging.getLogger(__name__)
 _LISTENERS = 32

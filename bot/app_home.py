@@ -13,9 +13,9 @@ from bot.inbox import Origin
 from bot.message_store import MessageStore
 from bot.thread_pool import log_failure
 from bot.webapi import SlackApi, SlackCallError
-from engine.api import Platform
 from engine.domain.errors import PromotionError
 from engine.domain.operator import Operator
+from engine.platform import Platform
 
 _log = logging.getLogger(__name__)
 _OPEN_SECONDS = 3600.0
@@ -91,5 +91,5 @@ class AppHomes:
             if changes.awaits(change, operator)
         ]
         own = [c for c in store.recent(_RECENT) if c.requester.same_as(operator)][:_SHOWN]
-        now = self._platform.engine.clock.now()
+        now = self._platform.engine.now()
         return render_home(waiting, self._platform.engine.status(), own, now, self._rendering)

@@ -15,9 +15,9 @@ from bot.identity import SlackIdentities
 from bot.message_store import DesiredMessage, MessageStore
 from bot.outbox import Outbox
 from bot.thread_content import card_key, card_message, is_hidden, reminder_message, thread_messages
-from engine.api import Platform
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Environment
+from engine.platform import Platform
 from engine.runtime.background import keep_running
 
 _CURSOR = "cursor"
@@ -208,7 +208,7 @@ class FeedFollower:
         if time.monotonic() < self._reminded + _REMIND_SECONDS:
             return
         self._reminded = time.monotonic()
-        now = self._platform.engine.clock.now()
+        now = self._platform.engine.now()
         for change in self._platform.store.open():
             channel, target = self._channel(change), self._target(change)
             waits = change.state is ChangeState.AWAITING_APPROVAL

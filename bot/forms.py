@@ -19,13 +19,13 @@ from bot.modals import (
     unlock_form,
 )
 from bot.parse import Lock, PromoteForm, Rollback, Unlock
-from engine.api import Platform
 from engine.domain.errors import PromotionError, VersionNotPromotedError
 from engine.domain.operator import Operator
 from engine.domain.parsing import parse_rollback_request
 from engine.domain.plan import Effect, GateMode
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.trace import trace_id
+from engine.platform import Platform
 from engine.ports import NO_PROGRESS
 
 _HISTORY_LIMIT = 50

@@ -15,7 +15,6 @@ from bot.inbox import Action
 from bot.lock_banners import LockBanners, Place
 from bot.message_store import MessageStore
 from bot.thread_content import card_key
-from engine.api import Platform
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import (
     ChangeClosedError,
@@ -36,6 +35,7 @@ from engine.domain.plan import Effect, GateMode
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.domain.result import Ending, Result
 from engine.domain.text import reason_text
+from engine.platform import Platform
 from engine.ports import NO_PROGRESS
 
 _log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class ActionHandlers:
 
     def handle(self, action: Action) -> Payload | None:
         """Run `action` and return its answer, or a refusal; only unexpected errors are raised."""
-        now = self._platform.engine.clock.now()
+        now = self._platform.engine.now()
         refused = refuse_if_expired(action, _HEADLINES[action.kind], now, self._rendering)
         if refused is not None:
             return refused
@@ -193,7 +193,7 @@ class ActionHandlers:
         return None
 
     def _describe_decision(self, change: Change, otherwise: str) -> str:
-        age = self._platform.engine.clock.now() - change.updated_at
+        age = self._platform.engine.now() - change.updated_at
         ago = f"{format_duration(age.total_seconds())} ago"
         approvers = ", ".join(given.operator for given in change.approvals)
         match change.state:
@@ -252,7 +252,7 @@ class ActionHandlers:
     def _raise_refusal(self, result: Result) -> None:
         """Raise the error of `result` at once; the refusal is recorded in the background."""
         if result.error:
-            self._platform.engine.pool.submit(self._platform.refused, result.plan)
+            self._platform.engine.submit(self._platform.refused, result.plan)
             raise result.error
 
     def _promotions(self, action: Action) -> Payload | None:
@@ -261,7 +261,7 @@ class ActionHandlers:
         engine = self._platform.engine
         rows = engine.status(target or None)
         changes = self._platform.store.open(target or None)
-        return render_status(rows, changes, engine.clock.now(), self._rendering)
+        return render_status(rows, changes, engine.now(), self._rendering)
 
     def _hint(self, action: Action) -> str:
         commands = self._rendering.commands

@@ -11,12 +11,12 @@ from bot.blocks.rendering_context import RenderingContext
 from bot.database import BotStore
 from bot.message_store import DesiredMessage, MessageStore
 from bot.outbox import Outbox
-from engine.api import Platform
 from engine.domain.change import ChangeState
 from engine.domain.errors import PromotionError
 from engine.domain.record import UnlockRecord
 from engine.domain.state import LockState
 from engine.domain.status import EnvironmentStatus
+from engine.platform import Platform
 from engine.runtime.background import keep_running
 
 _log = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ class LockBanners:
 
     def _find_end(self, shown: _Banner) -> LockEnd:
         """Find the unlock in the history; without one, the lock expired."""
-        now = self._platform.engine.clock.now()
+        now = self._platform.engine.now()
         waiting = self._platform.store.open(shown.environment)
         approvable = len([c for c in waiting if c.state is ChangeState.AWAITING_APPROVAL])
         since = shown.held.at or now

@@ -3,12 +3,13 @@
 import time
 
 from cli.progress import TerminalProgress
-from engine.api import Engine, Platform
-from engine.bootstrap import in_flight, keeps_changes
+from engine.api import Engine
+from engine.bootstrap import keeps_changes, open_platform
 from engine.config import Config
 from engine.domain.change import Change
 from engine.domain.errors import ConfigError
 from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.platform import Platform
 
 _POLL_SECONDS = 0.5
 
@@ -31,7 +32,7 @@ def submit_and_wait(
             "which is not here: run this on the machine and in the directory where they are, or "
             "name the server that has them in FLOE_SERVER"
         )
-    with in_flight(config, engine) as platform:
+    with open_platform(config, engine) as platform:
         change = platform.changes.submit(request, "cli")
         change = platform.foreground.settle(change, progress)
         return _wait(platform, change, progress, wait_seconds)

@@ -17,13 +17,13 @@ from cli import options
 from cli.errors import failure_lines
 from cli.server_lock import sole_server
 from cli.stdio import remark
-from engine.api import Platform
-from engine.bootstrap import in_flight, open_platform
+from engine.bootstrap import open_engine, open_platform
 from engine.bootstrap.observability import counting, exposition
 from engine.config import Config, load_config
 from engine.config.error_messages import Problem, config_error
 from engine.domain.errors import ConfigError, PromotionError
 from engine.domain.text import printable
+from engine.platform import Platform
 from web.lifecycle import open_web, refuse_strangers
 from web.server import Server
 from web.site import no_thread
@@ -46,8 +46,8 @@ def serve(host: str, port: int, manifest: Path) -> None:
         numbers = counting()
         with (
             sole_server(config.state_dir),
-            open_platform(config, metrics=numbers, served=True) as engine,
-            in_flight(config, engine) as platform,
+            open_engine(config, metrics=numbers, served=True) as engine,
+            open_platform(config, engine) as platform,
             _slack(platform, config, tokens) as bot,
             open_web(
                 platform,
@@ -82,7 +82,7 @@ def _work(
         server.run()
     finally:
         # The next server runs these gates again; waiting for them could take minutes.
-        platform.engine.gate_runner.stop()
+        platform.engine.stop_gates()
         platform.worker.stop()
         completing.join(_PATIENCE_SECONDS)
 

@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 from demo.listener import Listener, listener
 from demo.seed import Layout
 from demo.shell import Shell, UnexpectedError
-from engine.bootstrap import open_platform
+from engine.bootstrap import open_engine
 from engine.config import load_config
 
 ROOT = Path(__file__).parents[1]
@@ -59,9 +59,9 @@ def _told(shell: Shell, others: Listener) -> None:
 
 
 def _equal(place: Path, name: str) -> None:
-    with open_platform(load_config(place / "manifest.yaml", os.environ)) as engine:
+    with open_engine(load_config(place / "manifest.yaml", os.environ)) as engine:
         ledger = [entry.record for entry in engine.history("staging", 100)]
-        backend = engine.audit_backend
+        backend = engine.runner.audit_backend
         if backend is None or backend.query_history("staging", 100) != ledger or not ledger:
             raise UnexpectedError(f"{name} has another history than the ledger")
     print(f"The history in {name} is the ledger's, record by record ({len(ledger)}).")

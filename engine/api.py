@@ -2,59 +2,128 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from engine.audit.history import select_entries
 from engine.audit.verification import Verification
-from engine.changes.decisions import Changes
-from engine.changes.foreground import Foreground
-from engine.changes.gate_events import kept_output
-from engine.changes.memberships import Memberships
-from engine.changes.worker import Worker
-from engine.changes.workflow import Progression
-from engine.context.restore import version_of
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import AuditReport
 from engine.domain.environment import Enforcement, Environment
 from engine.domain.errors import (
     ArtifactNotFoundError,
-    ContentMissingError,
-    LedgerUnreadableError,
     PromotionError,
-    RegistryError,
     SignatureVerificationError,
 )
-from engine.domain.gate import GateKind
+from engine.domain.identity import Directory
+from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
+from engine.domain.impact.content import read_content
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.mirroring import SyncReport
-from engine.domain.plan import Plan
+from engine.domain.path import PromotionPath
+from engine.domain.plan import GateMode, Plan
+from engine.domain.request import Request
+from engine.domain.result import Result
+from engine.domain.rights import Rights
 from engine.domain.selection import Selection
 from engine.domain.signature import SignatureVerdict
-from engine.domain.state import EMPTY, lock_in_force
 from engine.domain.status import EnvironmentStatus
 from engine.download import pull
 from engine.execution.recovery import complete_interrupted
-from engine.execution.runner import Runs
+from engine.execution.runner import Runner
+from engine.execution.status import read_status, with_published
 from engine.ports import Progress
-from engine.ports.change_store import OUTPUTS_KEPT, ChangeStore
+from engine.ports.telemetry import Metrics
+from engine.ports.webhooks import WebhookSender
 from engine.secondaries.outcomes import outcomes_of
 from engine.secondaries.repair import Repair
 
-# Errors of one ledger, with which the registry itself still works.
-_OF_ONE_LEDGER = (LedgerUnreadableError, ContentMissingError)
+Result_ = TypeVar("Result_")
 
 
 @dataclass(frozen=True)
-class Engine(Runs):
+class Engine:
     """
-    The engine: `plan`, `execute` and `run` of Runs, and all reads.
+    Plans and carries out requests, and reads status, history and audits.
 
-    Bot, web and CLI import only this module, `bootstrap`, `config` and `domain`.
+    Slack, web and CLI import only this module, `bootstrap`, `config`, `responses`, `runtime`,
+    `domain`, and the value types of `ports`. Requests that a check blocks return a Result with an
+    `error`; conditions that prevent an answer raise a PromotionError.
     """
+
+    runner: Runner
+
+    @property
+    def path(self) -> PromotionPath:
+        """The environments of this platform, in their order."""
+        return self.runner.path
+
+    @property
+    def rights(self) -> Rights:
+        """The rules of manifest.yaml for operators."""
+        return self.runner.rights
+
+    @property
+    def directory(self) -> Directory:
+        """The aliases and groups of operators."""
+        return self.runner.directory
+
+    @property
+    def reference(self) -> str:
+        """The registry and repository, as `host/repository`."""
+        return self.runner.registry.reference
+
+    @property
+    def metrics(self) -> Metrics:
+        """The counters of this process."""
+        return self.runner.metrics
+
+    @property
+    def webhooks(self) -> WebhookSender:
+        """The outbox of webhooks: failed and waiting deliveries, and redelivery."""
+        return self.runner.webhook_sender
+
+    def now(self) -> datetime:
+        """Return the present time in UTC."""
+        return self.runner.clock.now()
+
+    def submit(self, work: Callable[..., Result_], *arguments: object) -> "Future[Result_]":
+        """Run `work` on the engine's thread pool."""
+        return self.runner.pool.submit(work, *arguments)
+
+    def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
+        """Judge `request` without any write; see `Runner.plan`."""
+        return self.runner.plan(request, progress, mode)
+
+    def run(self, request: Request, progress: Progress) -> Result:
+        """Plan and execute `request`; see `Runner.run`."""
+        return self.runner.run(request, progress)
+
+    def execute(self, plan: Plan, progress: Progress) -> Result:
+        """Carry out `plan`, which is judged again under the lease; see `Runner.execute`."""
+        return self.runner.execute(plan, progress)
+
+    def stop_gates(self) -> None:
+        """End all running gates; the next server runs them again."""
+        self.runner.gate_runner.stop()
+
+    def fetch(self, digest: Digest) -> Manifest:
+        """Fetch the manifest of `digest`; ArtifactNotFoundError without one."""
+        manifest = self.runner.registry.fetch(digest)
+        if manifest is None:
+            raise ArtifactNotFoundError(f"{digest.short} is no longer in {self.reference}")
+        return manifest
+
+    def impact(self, running: Manifest, coming: Manifest) -> ImpactAnalysis:
+        """Compare the content of two artifacts: breaking changes and affected products."""
+        blob = self.runner.registry.blob
+        return impact_analysis(
+            read_content(running, blob), read_content(coming, blob), (), self.now()
+        )
 
     def status(self, environment: str | None = None) -> tuple[EnvironmentStatus, ...]:
         """
@@ -63,65 +132,19 @@ class Engine(Runs):
         An environment that cannot be read is a row with its error. RegistryError if
         none can be read, unless their ledgers are corrupt.
         """
-        asked = self._environments(environment)
-        heads = [self.pool.submit(self.ledger.head, place.name) for place in asked]
-        latest = [self.pool.submit(self.registry.resolve, place.latest) for place in asked]
-        now = self.clock.now()
-        rows = tuple(
-            self._row(place, now, head, tag)
-            for place, head, tag in zip(asked, heads, latest, strict=True)
-        )
-        errors = [row.error for row in rows if row.error]
-        unreachable = [each for each in errors if not isinstance(each, _OF_ONE_LEDGER)]
-        if unreachable and len(errors) == len(rows):
-            raise unreachable[0]
-        return rows
+        return read_status(self.runner, self._environments(environment))
 
     def add_published(self, rows: tuple[EnvironmentStatus, ...]) -> tuple[EnvironmentStatus, ...]:
         """
         Add to `rows` the newest version that the build published into the first environment, if
         nothing was ever promoted there: one listing of the tags. `rows` if they cannot be listed.
         """
-        first = self.path.environments[0].name
-        if not any(row.name == first and row.awaits_build for row in rows):
-            return rows
-        try:
-            readings = [self.path.read(tag) for tag in self.registry.tags()]
-        except RegistryError:
-            return rows
-        found = [r.version for r in readings if r and r.environment == first]
-        newest = str(max(found, key=lambda version: version.precedence)) if found else None
-        return tuple(replace(r, published=newest) if r.name == first else r for r in rows)
+        return with_published(self.runner, rows)
 
     def _environments(self, environment: str | None) -> tuple[Environment, ...]:
         if environment is None:
             return self.path.environments
         return (self.path.environment(environment),)
-
-    def _row(
-        self,
-        place: Environment,
-        now: datetime,
-        head: "Future[LedgerEntry | None]",
-        latest: "Future[Digest | None]",
-    ) -> EnvironmentStatus:
-        try:
-            entry, digest = head.result(), latest.result()
-            state = entry.state if entry else EMPTY
-            lock = lock_in_force(place, state, now)
-            synced = self.secondaries.standing(entry)
-            row = EnvironmentStatus(place.name, state, digest, lock, synced)
-            return self._with_version(row, entry)
-        except RegistryError as error:
-            lock = lock_in_force(place, EMPTY, now)
-            return EnvironmentStatus(place.name, EMPTY, None, lock, error=error)
-
-    def _with_version(self, row: EnvironmentStatus, head: LedgerEntry | None) -> EnvironmentStatus:
-        """Add the version of a `latest` that deviates from the ledger to `row`."""
-        if row.latest is None or not row.deviates:
-            return row
-        version = version_of(row.latest, row.name, head, self.path, self.registry, self.ledger)
-        return replace(row, latest_version=version)
 
     def history(
         self, environment: str | None = None, limit: int = 20, before: int | None = None
@@ -131,8 +154,12 @@ class Engine(Runs):
         before sequence `before`) or of all together.
         """
         if environment is not None:
-            return self.ledger.history(self.path.environment(environment).name, limit, before)
-        pages = self.pool.map(lambda name: self.ledger.history(name, limit), self.path.names)
+            return self.runner.ledger.history(
+                self.path.environment(environment).name, limit, before
+            )
+        pages = self.runner.pool.map(
+            lambda name: self.runner.ledger.history(name, limit), self.path.names
+        )
         merged = sorted(
             (e for page in pages for e in page), key=lambda e: e.record.at, reverse=True
         )
@@ -147,14 +174,14 @@ class Engine(Runs):
         The ledgers are read on demand; a caller that stops early closes the generator.
         """
         names = [each.name for each in self._environments(selection.environment)]
-        return select_entries(self.ledger, names, selection, limit)
+        return select_entries(self.runner.ledger, names, selection, limit)
 
     def entry(self, environment: str, sequence: int) -> LedgerEntry | None:
         """Read the entry at `sequence`, proven by the head; LedgerUnreadableError if corrupt."""
-        head = self.ledger.head(self.path.environment(environment).name)
+        head = self.runner.ledger.head(self.path.environment(environment).name)
         if head is None or not 0 < sequence <= head.sequence:
             return None
-        return self.ledger.entry(head, sequence)
+        return self.runner.ledger.entry(head, sequence)
 
     def artifact(self, version: Version, environment: str | None = None) -> tuple[Tag, Manifest]:
         """
@@ -166,18 +193,18 @@ class Engine(Runs):
         places = self._environments(environment)
         tags = list(_tags(version, places))
         for tag in tags if environment else [version.tag, *tags]:
-            manifest = self.registry.fetch(tag)
+            manifest = self.runner.registry.fetch(tag)
             if manifest is not None:
                 return tag, manifest
         where = f"in {environment}" if environment else "under its own tag or in any environment"
         raise ArtifactNotFoundError(
-            f"There is no {version} {where} in {self.registry.reference}",
+            f"There is no {version} {where} in {self.runner.registry.reference}",
             {"version": str(version), "tags": [str(tag) for tag in tags]},
         )
 
     def signature(self, manifest: Manifest) -> SignatureVerdict:
         """Verify the signatures of `manifest`; UnconfiguredError without a configured key."""
-        return self.verifier.verify(self.registry, manifest)
+        return self.runner.verifier.verify(self.runner.registry, manifest)
 
     def required_signature(
         self, manifest: Manifest, environment: str | None = None
@@ -198,14 +225,14 @@ class Engine(Runs):
 
     def pull(self, manifest: Manifest, target: Path, progress: Progress) -> tuple[str, ...]:
         """Write all layers of `manifest` into the directory `target`, or none; see `pull`."""
-        return pull(self.registry, manifest, target, progress)
+        return pull(self.runner.registry, manifest, target, progress)
 
     def complete_interrupted(self) -> tuple[str, ...]:
         """
         Move `latest` to the committed artifact in all environments where a run died in between; a
         server does so at its start. Returns these environments. Errors are logged, not raised.
         """
-        return complete_interrupted(self)
+        return complete_interrupted(self.runner)
 
     def verify(self, environment: str | None, progress: Progress) -> AuditReport:
         """
@@ -215,19 +242,19 @@ class Engine(Runs):
         names = [each.name for each in self._environments(environment)]
         verification = Verification(
             path=self.path,
-            registry=self.registry,
-            ledger=self.ledger,
-            leases=self.leases,
-            heads=self.heads,
-            pool=self.pool,
-            policy_digest=self.policy_digest,
-            backend=self.audit_backend,
+            registry=self.runner.registry,
+            ledger=self.runner.ledger,
+            leases=self.runner.leases,
+            heads=self.runner.heads,
+            pool=self.runner.pool,
+            policy_digest=self.runner.policy_digest,
+            backend=self.runner.audit_backend,
         )
         return verification.report(names, progress)
 
     def accept_ledger(self, environment: str) -> None:
         """Accept a ledger that was restored from a backup: forget its newest head seen."""
-        self.heads.forget(self.path.environment(environment).name)
+        self.runner.heads.forget(self.path.environment(environment).name)
 
     def sync(self, environment: str | None, progress: Progress) -> SyncReport:
         """
@@ -235,8 +262,9 @@ class Engine(Runs):
         what could not be repaired; RegistryError if the primary cannot be read.
         """
         names = [each.name for each in self._environments(environment)]
+        runner = self.runner
         repair = Repair(
-            self.path, self.registry, self.ledger, self.leases, self.secondaries.mirrors
+            self.path, runner.registry, runner.ledger, runner.leases, runner.secondaries.mirrors
         )
         report = repair.report(names, progress)
         for name in names:
@@ -245,52 +273,12 @@ class Engine(Runs):
 
     def _note(self, report: SyncReport, name: str) -> None:
         try:
-            head = self.ledger.head(name)
+            head = self.runner.ledger.head(name)
         except PromotionError:
             # The report has this error, in the rows of the environment.
             return
         if head is not None and (outcomes := outcomes_of(report, head)):
-            self.secondaries.note(head, outcomes)
-
-
-@dataclass(frozen=True)
-class Platform:
-    """
-    An engine and its changes.
-
-    `changes` makes decisions, `progression` moves changes, `worker` carries them out in the
-    background once a server has started it. `store` has the feed that interfaces follow, and the
-    output of gates. `memberships` reads the groups of operators again. `refused` records the
-    refusals of a plan, as far as possible.
-    """
-
-    engine: Engine
-    changes: Changes
-    progression: Progression
-    worker: Worker
-    store: ChangeStore
-    memberships: Memberships
-    refused: Callable[[Plan], None] = lambda _plan: None
-
-    def gate_output(
-        self, run: str, gate: GateKind, trace_of: Callable[[str], str | None] | None = None
-    ) -> bytes | None:
-        """
-        Read the output of `gate` by the id of a change, trace or record; None if it is not stored.
-        `trace_of` finds the trace id of a record; by default the ledgers are read for it.
-        """
-        return kept_output(self.store, run, gate, trace_of or self._trace_of)
-
-    def _trace_of(self, record_id: str) -> str | None:
-        since = self.engine.clock.now() - OUTPUTS_KEPT
-        with closing(self.engine.audit(Selection(since=since))) as entries:
-            records = (entry.record for entry in entries)
-            return next((each.trace_id for each in records if each.id == record_id), None)
-
-    @property
-    def foreground(self) -> Foreground:
-        """A worker for a command, which carries out its own change and waits for it."""
-        return Foreground(self.progression, self.store)
+            self.runner.secondaries.note(head, outcomes)
 
 
 def _tags(version: Version, places: Iterable[Environment]) -> Iterator[Tag]:

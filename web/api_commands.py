@@ -179,7 +179,7 @@ def redeliver() -> Answer:
     """Redeliver a webhook and wait for the result; receivers recognize a repeated ID."""
     must_operate(_caller(), "deliver webhooks again")
     wanted, _ = sent(Redelivery).redeliver, _key()
-    webhook_sender = the_site().platform.engine.webhook_sender
+    webhook_sender = the_site().platform.engine.webhooks
     again = redeliver_failed(webhook_sender, wanted)
     failed, waiting = webhook_sender.undelivered(), webhook_sender.waiting()
     return jsonify(webhooks_document(failed, waiting, again, g.trace)), 200
@@ -238,7 +238,7 @@ def _frozen(
             return jsonify(document), result.error.http_status
         if key:
             kept = {"document": document, "body": content}
-            site.platform.store.remember(place, kept, site.platform.engine.clock.now())
+            site.platform.store.remember(place, kept, site.platform.engine.now())
     site.board.expire()
     site.records.wake()
     return jsonify(document), 200

@@ -58,7 +58,7 @@ def environment(name: str) -> Response:
 @api.get("/history")
 def history() -> Response:
     site = the_site()
-    now = site.platform.engine.clock.now()
+    now = site.platform.engine.now()
     query = asked(site.platform.engine.path, request.args, now, _PAGE)
     site.records.refresh()
     trouble = site.records.error(query.selection.environment)
@@ -149,7 +149,7 @@ def audit() -> Response:
 @api.get("/webhooks")
 def webhooks() -> Response:
     """Return failed webhook deliveries."""
-    webhook_sender = the_site().platform.engine.webhook_sender
+    webhook_sender = the_site().platform.engine.webhooks
     failed, waiting = webhook_sender.undelivered(), webhook_sender.waiting()
     return jsonify(webhooks_document(failed, waiting, (), _trace()))
 

@@ -129,7 +129,7 @@ def _prepare_templates(app: Flask, site: Site) -> None:
     }
     environment.filters.update(helpers, iso_time=iso_time)
     environment.globals.update(
-        reference=site.platform.engine.registry.reference,
+        reference=site.platform.engine.reference,
         form_token=form_token,
         visitor=visitor,
         operates=lambda: may_operate(visitor()),

@@ -35,7 +35,7 @@ class Auditor:
     def look(self) -> tuple[Verified | None, bool]:
         """Return the last report and whether a run is active; start one when the report is old."""
         with self._lock:
-            now = self._engine.clock.now()
+            now = self._engine.now()
             running = self._running is not None and self._running.is_alive()
             if not running and (self._last is None or now - self._last.at > _OLD):
                 self._begin()
@@ -55,12 +55,12 @@ class Auditor:
         self._running.start()
 
     def _verify(self) -> None:
-        began = self._engine.clock.now()
+        began = self._engine.now()
         report, problem = None, None
         try:
             report = self.now()
         except PromotionError as error:
             problem = error
-        took = (self._engine.clock.now() - began).total_seconds()
+        took = (self._engine.now() - began).total_seconds()
         with self._lock:
             self._last = Verified(report, began, took, problem)

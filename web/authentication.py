@@ -142,7 +142,7 @@ def _by_session(site: Site) -> Operator | None:
         return None
     if session.get("rules") != _rules_digest(site):
         return None
-    age = site.platform.engine.clock.now().timestamp() - since
+    age = site.platform.engine.now().timestamp() - since
     if not -60 <= age < SESSION_SECONDS:
         return None
     claims = Claims(

@@ -6,9 +6,7 @@ from functools import lru_cache
 
 from engine.api import Engine
 from engine.domain.artifact import Digest
-from engine.domain.errors import ArtifactNotFoundError
-from engine.domain.impact.analysis import impact_analysis
-from engine.domain.impact.content import named_layers, read_content
+from engine.domain.impact.content import named_layers
 from engine.domain.manifest import Descriptor, Manifest, ManifestView
 
 _KEPT = 64
@@ -46,23 +44,13 @@ def comparing(engine: Engine) -> Compare:
 
     @lru_cache(_KEPT)
     def compare(running: str, coming: str) -> Difference:
-        return _difference(engine, _fetched(engine, running), _fetched(engine, coming))
+        return _difference(engine, engine.fetch(Digest(running)), engine.fetch(Digest(coming)))
 
     return compare
 
 
-def _fetched(engine: Engine, digest: str) -> Manifest:
-    manifest = engine.registry.fetch(Digest(digest))
-    if manifest is None:
-        raise ArtifactNotFoundError(f"{digest[:19]} is no longer in {engine.registry.reference}")
-    return manifest
-
-
 def _difference(engine: Engine, running: Manifest, coming: Manifest) -> Difference:
-    blob = engine.registry.blob
-    impact = impact_analysis(
-        read_content(running, blob), read_content(coming, blob), (), engine.clock.now()
-    )
+    impact = engine.impact(running, coming)
     before, after = _parts(running), _parts(coming)
     known = {part.digest for part in before.values()}
     return Difference(

@@ -143,7 +143,7 @@ def _failures(site: Site, seen: Seen) -> Iterator[Obstacle]:
         failed = failures(site)
     except PromotionError:
         return
-    now = site.platform.engine.clock.now()
+    now = site.platform.engine.now()
     for change in failed:
         row = seen.row(change.target)
         since = row.state.since if row else None

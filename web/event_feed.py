@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from time import monotonic
 
-from engine.api import Platform
 from engine.domain.errors import PromotionError
+from engine.platform import Platform
 from engine.runtime.background import keep_running
 
 _log = logging.getLogger(__name__)

@@ -86,7 +86,7 @@ def restore(name: str) -> Response:
 @deeds.post("/webhooks/<delivery_id>/redeliver")
 def redeliver(delivery_id: str) -> Response:
     """Mark one delivery or `all` as due; the outbox delivers, so a slow receiver delays no page."""
-    webhook_sender = the_site().platform.engine.webhook_sender
+    webhook_sender = the_site().platform.engine.webhooks
 
     def act(who: Operator) -> None:
         must_operate(who, "deliver webhooks again")

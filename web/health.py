@@ -32,7 +32,9 @@ def ready() -> tuple[Response, int]:
         "registry": str(seen.error) if seen.error else None,
         "store": str(seen.store_error) if seen.store_error else None,
         "state": _unwritable(site.state_dir),
-        **({"sign_in": site.provider.trouble(site.platform.engine.pool)} if site.provider else {}),
+        **(
+            {"sign_in": site.provider.trouble(site.platform.engine.submit)} if site.provider else {}
+        ),
         **{name: check() for name, check in site.checks.items()},
     }
     good = not any(said.values())

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 
 from flask import Flask
 
-from engine.api import Platform
 from engine.bootstrap.server import entrance, open_records
 from engine.config import Config
 from engine.config.issuers import OidcSignIn
 from engine.config.people import NoSignIn
 from engine.domain.errors import ConfigError
+from engine.platform import Platform
 from web.app import create_app
 from web.audit_runner import Auditor
 from web.change_diff import comparing

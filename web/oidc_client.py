@@ -4,8 +4,8 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -103,15 +103,16 @@ class Provider:
             )
         return token
 
-    def trouble(self, pool: Executor) -> str | None:
+    def trouble(self, submit: Callable[[Callable[[], None]], Future[None]]) -> str | None:
         """
-        Why nobody can sign in, as far as is known: never waits. `pool` asks the provider again
-        while that is not known or it did not answer.
+        Return the known reason why sign-in fails, or None, without waiting.
+
+        `submit` starts another attempt in the background while the provider is unknown or down.
         """
         if self._found is not None:
             return None
         if self._asking is None or self._asking.done():
-            self._asking = pool.submit(self._look)
+            self._asking = submit(self._look)
         return self._failure
 
     def _look(self) -> None:

@@ -89,7 +89,7 @@ def changes() -> str:
     found = store.recent(_CHANGES + 1, before)
     return render_template(
         "changes.html",
-        open_changes=() if before else store.open()[::-1],
+        open_command_platform=() if before else store.open()[::-1],
         ended=[change for change in found[:_CHANGES] if not change.open],
         more=found[_CHANGES - 1].id if len(found) > _CHANGES else None,
         now=_now(),
@@ -177,7 +177,7 @@ def change_of(change_id: str) -> Change:
 
 
 def _now() -> datetime:
-    return the_site().platform.engine.clock.now()
+    return the_site().platform.engine.now()
 
 
 def _past(site: Site, selection: Selection, limit: int) -> tuple[PastRow, ...] | None:
@@ -236,7 +236,7 @@ def _lock(site: Site, found: Change) -> object:
 
 def _untold() -> tuple[tuple[Undelivered, ...], int, PromotionError | None]:
     """Return failed deliveries, the number of waiting ones, and the error if both are unknown."""
-    webhook_sender = the_site().platform.engine.webhook_sender
+    webhook_sender = the_site().platform.engine.webhooks
     try:
         return webhook_sender.undelivered(), webhook_sender.waiting(), None
     except PromotionError as error:

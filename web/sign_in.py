@@ -31,7 +31,7 @@ def offer() -> str | Response:
 @sign_in.get("/auth/start")
 def start() -> Response:
     url, remembered = _provider().question()
-    now = the_site().platform.engine.clock.now().timestamp()
+    now = the_site().platform.engine.now().timestamp()
     place = _own_place(request.args.get("next", "/"))
     session["signing_in"] = {**remembered, "next": place, "since": int(now)}
     return redirect(url, 303)
@@ -40,7 +40,7 @@ def start() -> Response:
 @sign_in.get("/auth/callback")
 def callback() -> Response:
     site = the_site()
-    now = site.platform.engine.clock.now().timestamp()
+    now = site.platform.engine.now().timestamp()
     asked = session.pop("signing_in", None)
     if not isinstance(asked, dict) or now - asked["since"] > _LASTS:
         raise AuthorizationError(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from flask import current_app
 
-from engine.api import Platform
 from engine.bootstrap.server import Entrance, Records
 from engine.config.people import Web
 from engine.domain.names import Names
+from engine.platform import Platform
 from web.audit_runner import Auditor
 from web.change_diff import Compare
 from web.event_feed import Feed

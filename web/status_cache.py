@@ -5,11 +5,11 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from engine.api import Platform
 from engine.bootstrap.server import CachedStatus, Records
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, RegistryUnavailableError, StoreUnavailableError
 from engine.domain.status import EnvironmentStatus
+from engine.platform import Platform
 
 _FRESH = timedelta(seconds=2)
 # While the registry is down, viewers do not wait for it each time.
@@ -61,11 +61,11 @@ class Board:
     def look(self) -> Seen:
         engine = self._platform.engine
         with self._lock:
-            now = engine.clock.now()
+            now = engine.now()
             running = self._asking is not None and not self._asking.done()
             if not running and self._due(now):
                 self._asked_at, self._expired = now, False
-                self._asking = engine.pool.submit(self._ask, now)
+                self._asking = engine.submit(self._ask, now)
             asking, known = self._asking, self._known
         if asking is not None:
             wait([asking], _PATIENCE_SECONDS if known else None)

@@ -11,7 +11,7 @@ from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
 from cli.render.signature import told
-from engine.bootstrap import open_reading
+from engine.bootstrap import open_reading_engine
 from engine.domain.errors import PromotionError
 from engine.domain.parsing import parse_version
 from engine.domain.text import printable
@@ -63,7 +63,7 @@ def pull(version: str, target: Path, environment: str | None, manifest: Path, ou
 def _pull(
     version: str, target: Path, environment: str | None, trace: str, manifest: Path
 ) -> Answer:
-    with open_reading(manifest) as engine:
+    with open_reading_engine(manifest) as engine:
         tag, artifact = engine.artifact(parse_version(version), environment)
         verdict = engine.required_signature(artifact, environment)
         left_out = engine.pull(artifact, target, TerminalProgress())
@@ -88,7 +88,7 @@ def _verify(version: str, environment: str | None, trace: str, manifest: Path) -
     with through_server(trace) as server:
         if server:
             return server.signature(version, environment)
-    with open_reading(manifest) as engine:
+    with open_reading_engine(manifest) as engine:
         tag, artifact = engine.artifact(parse_version(version), environment)
         verdict = engine.signature(artifact)
     return told(signature_document(tag, artifact.digest, verdict, trace))

@@ -14,7 +14,7 @@ from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
 from cli.render.audit import failure, listed, verified, written
-from engine.bootstrap import AUDIT, open_reading
+from engine.bootstrap import AUDIT, open_reading_engine
 from engine.domain.parsing import parse_version
 from engine.domain.record import RECORD_KINDS
 from engine.domain.selection import Selection, parse_digest_prefix, parse_time
@@ -109,7 +109,7 @@ def accept(environment: str, manifest: Path) -> None:
 
 
 def _accept(environment: str, manifest: Path) -> Answer:
-    with open_reading(manifest) as engine:
+    with open_reading_engine(manifest) as engine:
         engine.accept_ledger(environment)
     return Answer(None, [f"The ledger of {environment} is accepted as it is"])
 
@@ -118,7 +118,7 @@ def _verify(environment: str | None, strict: bool, trace: str, manifest: Path) -
     with through_server(trace) as server:
         if server:
             return server.audit(environment, strict)
-    with open_reading(manifest, AUDIT) as engine:
+    with open_reading_engine(manifest, AUDIT) as engine:
         report = engine.verify(environment, TerminalProgress())
     return verified(report.strict() if strict else report, trace)
 
@@ -128,7 +128,7 @@ def _history(filters: Filters, limit: int | None, as_lines: bool, trace: str, fi
     with through_server(trace) as server:
         if server:
             return server.history(filters, limit, as_lines)
-    with open_reading(file) as engine, closing(engine.audit(selection, limit)) as entries:
+    with open_reading_engine(file) as engine, closing(engine.audit(selection, limit)) as entries:
         return written(entries) if as_lines else listed(list(entries), limit, trace)
 
 

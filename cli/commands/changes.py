@@ -12,7 +12,7 @@ from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
 from cli.render.change import cancelled, changes_table, gate_output, rejected, rendered, shown
-from engine.bootstrap import AUDIT, open_changes
+from engine.bootstrap import AUDIT, open_command_platform
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateKind
 from engine.domain.text import reason_text
@@ -98,7 +98,7 @@ def _approve(change_id: str, reason: str | None, manifest: Path) -> Answer:
     with through_server(_trace()) as server:
         if server:
             return server.approve(change_id, said)
-    with open_changes(manifest) as (platform, operator):
+    with open_command_platform(manifest) as (platform, operator):
         change = platform.changes.approve(change_id, operator, _INTERFACE, said)
         return rendered(platform.foreground.settle(change, TerminalProgress()))
 
@@ -107,7 +107,7 @@ def _reject(change_id: str, reason: str, manifest: Path) -> Answer:
     with through_server(_trace()) as server:
         if server:
             return server.reject(change_id, reason)
-    with open_changes(manifest) as (platform, operator):
+    with open_command_platform(manifest) as (platform, operator):
         change = platform.changes.reject(change_id, operator, reason_text(reason), _INTERFACE)
     # The command asked for a rejection, so a rejected change is a success.
     document = change_document(change) | {"success": True, "outcome": "rejected", "error": None}
@@ -119,7 +119,7 @@ def _cancel(change_id: str, reason: str | None, manifest: Path) -> Answer:
     with through_server(_trace()) as server:
         if server:
             return server.cancel(change_id, said)
-    with open_changes(manifest) as (platform, operator):
+    with open_command_platform(manifest) as (platform, operator):
         change = platform.changes.cancel(change_id, operator, _INTERFACE, said)
     document = change_document(change) | {"success": True, "outcome": "cancelled", "error": None}
     return cancelled(document, change)
@@ -133,7 +133,7 @@ def _changes(everything: bool, limit: int, manifest: Path) -> Answer:
     with through_server(_trace()) as server:
         if server:
             return server.changes(everything, limit)
-    with open_changes(manifest, (AUDIT,)) as (platform, _operator):
+    with open_command_platform(manifest, (AUDIT,)) as (platform, _operator):
         store = platform.store
         platform.changes.expire_due()
         found = store.recent(limit) if everything else store.open()[:limit]
@@ -144,7 +144,7 @@ def _show(change_id: str, gate: GateKind | None, manifest: Path) -> Answer:
     with through_server(_trace()) as server:
         if server:
             return server.show(change_id, gate)
-    with open_changes(manifest, (AUDIT,)) as (platform, _operator):
+    with open_command_platform(manifest, (AUDIT,)) as (platform, _operator):
         if gate is None:
             return shown(platform.changes.get(change_id))
         return gate_output(change_id, gate, platform.gate_output(change_id, gate))

@@ -15,7 +15,7 @@ from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.freeze import failure, rendered
 from engine.api import Engine
-from engine.bootstrap import open_engine
+from engine.bootstrap import open_command_engine
 from engine.domain.operator import Operator
 from engine.domain.parsing import parse_lock_request, parse_restore_request, parse_unlock_request
 from engine.domain.request import LockRequest, RestoreRequest, UnlockRequest
@@ -82,7 +82,7 @@ def _asked(asked: AskedFreeze, duration: str | None, manifest: Path, ask: Ask) -
 
 
 def _freeze(asked: AskedFreeze, manifest: Path, ask: Ask) -> Answer:
-    with open_engine(manifest) as (engine, operator):
+    with open_command_engine(manifest) as (engine, operator):
         request = ask(engine, operator)
         asked = replace(asked, reason=request.reason)
         result = engine.run(request, TerminalProgress())

@@ -17,7 +17,7 @@ from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.change import rendered_promotion
 from cli.render.promotion import failure, rendered, rendered_dry_run
-from engine.bootstrap import ACTING, keeping_outputs, local_operator, open_platform
+from engine.bootstrap import ACTING, keeping_outputs, local_operator, open_engine
 from engine.config import load_config
 from engine.domain.overrides import Overrides
 from engine.domain.parsing import parse_promotion_request
@@ -89,8 +89,8 @@ def _asked(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
 def _promote(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
     progress = TerminalProgress()
     config = load_config(manifest, os.environ)
-    with open_platform(config, needs=() if asked.dry_run else ACTING) as engine:
-        operator = local_operator(config, engine.registry)
+    with open_engine(config, needs=() if asked.dry_run else ACTING) as engine:
+        operator = local_operator(config, engine)
         request = parse_promotion_request(
             engine.path,
             asked.version,

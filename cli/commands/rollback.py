@@ -15,7 +15,7 @@ from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.change import rendered_rollback
 from cli.render.rollback import failure, rendered, rendered_dry_run
-from engine.bootstrap import ACTING, local_operator, open_platform
+from engine.bootstrap import ACTING, local_operator, open_engine
 from engine.config import load_config
 from engine.domain.parsing import parse_rollback_request
 from engine.domain.plan import GateMode
@@ -57,8 +57,8 @@ def _asked(asked: AskedRollback, manifest: Path, wait: int) -> Answer:
 def _rollback(asked: AskedRollback, manifest: Path, wait: int) -> Answer:
     progress = TerminalProgress()
     config = load_config(manifest, os.environ)
-    with open_platform(config, needs=() if asked.dry_run else ACTING) as engine:
-        operator = local_operator(config, engine.registry)
+    with open_engine(config, needs=() if asked.dry_run else ACTING) as engine:
+        operator = local_operator(config, engine)
         request = parse_rollback_request(
             engine.path,
             asked.version,

@@ -15,7 +15,7 @@ from cli.render.status import last_read_lines, status_answer, with_history
 from cli.render.told import ToldPending
 from cli.stdio import remark
 from engine.api import Engine
-from engine.bootstrap import changes_in_flight, open_platform
+from engine.bootstrap import changes_in_flight, open_engine
 from engine.config import Config, load_config
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, StoreUnavailableError
@@ -55,7 +55,7 @@ def _status(environment: str | None, history: int | None, trace: str, manifest: 
         if server:
             return server.status(environment, history)
     config = load_config(manifest, os.environ)
-    with open_platform(config, needs=()) as engine:
+    with open_engine(config, needs=()) as engine:
         rows = engine.add_published(engine.status(environment))
         histories = None
         if history is not None:

@@ -11,7 +11,7 @@ from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
 from cli.render.sync import failure, rendered
-from engine.bootstrap import SECONDARIES, open_reading
+from engine.bootstrap import SECONDARIES, open_reading_engine
 from engine.domain.trace import trace_id
 
 
@@ -34,5 +34,5 @@ def _sync(environment: str | None, trace: str, manifest: Path) -> Answer:
     with through_server(trace) as server:
         if server:
             return server.sync(environment)
-    with open_reading(manifest, SECONDARIES) as engine:
+    with open_reading_engine(manifest, SECONDARIES) as engine:
         return rendered(engine.sync(environment, TerminalProgress()), trace)

@@ -10,7 +10,7 @@ from cli import options
 from cli.output import Answer, deliver
 from cli.remote.selection import through_server
 from cli.render.webhooks import failure, told
-from engine.bootstrap import WEBHOOKS, open_reading
+from engine.bootstrap import WEBHOOKS, open_reading_engine
 from engine.domain.trace import trace_id
 from engine.ports.webhooks import redeliver_failed
 from engine.responses.webhooks import webhooks_document
@@ -41,8 +41,8 @@ def _webhooks(redeliver: str | None, trace: str, manifest: Path) -> Answer:
     with through_server(trace) as server:
         if server:
             return server.webhooks(redeliver)
-    with open_reading(manifest, WEBHOOKS) as engine:
-        webhook_sender = engine.webhook_sender
+    with open_reading_engine(manifest, WEBHOOKS) as engine:
+        webhook_sender = engine.webhooks
         again = redeliver_failed(webhook_sender, redeliver) if redeliver else ()
         return told(
             webhooks_document(webhook_sender.undelivered(), webhook_sender.waiting(), again, trace)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.bootstrap import in_flight, open_platform
+from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
 from engine.domain.change import Change
 from engine.domain.parsing import parse_promotion_request
@@ -53,8 +53,8 @@ def platform_with_a_past(folder: Path) -> Iterator[tuple[Stage, Change]]:
     )
     config, clock = load_config(folder / "manifest.yaml", {}), Clock()
     with (
-        open_platform(config, served=True) as opened,
-        in_flight(config, replace(opened, clock=clock)) as platform,
+        open_engine(config, served=True) as opened,
+        open_platform(config, replace(opened, clock=clock)) as platform,
         open_web(platform, config) as app,
         app.test_client() as client,
     ):

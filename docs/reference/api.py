@@ -1,4 +1,4 @@
-"""The reference of the Python API, from the docstrings of `engine.api`."""
+"""The reference of the Python API, from the docstrings of `engine.api` and `engine.platform`."""
 
 import dataclasses
 import inspect
@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from engine import api
-from engine.bootstrap import open_engine, open_platform
+from engine.api import Engine
+from engine.bootstrap import open_command_engine, open_engine
+from engine.platform import Platform
 
 _HEAD = """# The Python API
 
 <!-- Written by `make reference` from the docstrings of engine.api. -->
 
-Slack, the page and the command line use these classes, and so can your program. `open_engine` and `open_platform` build them from a
+Slack, the page and the command line use these classes, and so can your program. `open_command_engine` and `open_engine` build them from a
 `manifest.yaml`; [the architecture](../architecture.md) shows the packages behind them.
 
 Every method raises a subclass of `engine.domain.errors.PromotionError` for conditions that a user can meet: one sentence, an
@@ -23,11 +24,11 @@ _MODULE = re.compile(
     r"\b(?:engine|collections|pathlib|datetime|concurrent)(?:\.[a-z_]+)*\.(?=[A-Z])"
 )
 _OBJECT = re.compile(r"<[^<>]* object at [^<>]*>")
-_CLASSES = (api.Engine, api.Platform)
+_CLASSES = (Engine, Platform)
 
 
 def api_page() -> str:
-    sections = [_function(each) for each in (open_engine, open_platform)]
+    sections = [_function(each) for each in (open_command_engine, open_engine)]
     sections += [text for each in _CLASSES for text in _class(each)]
     return "\n".join([_HEAD, *sections])
 

@@ -6,13 +6,13 @@ from engine.bootstrap.identity import check_registry_user, local_operator
 from engine.bootstrap.platform import (
     ACTING,
     changes_in_flight,
-    in_flight,
     keeping_outputs,
     keeps_changes,
-    open_changes,
+    open_command_engine,
+    open_command_platform,
     open_engine,
     open_platform,
-    open_reading,
+    open_reading_engine,
     record_refusal,
 )
 
@@ -24,13 +24,13 @@ __all__ = [
     "SystemClock",
     "changes_in_flight",
     "check_registry_user",
-    "in_flight",
     "keeping_outputs",
     "keeps_changes",
     "local_operator",
-    "open_changes",
+    "open_command_engine",
+    "open_command_platform",
     "open_engine",
     "open_platform",
-    "open_reading",
+    "open_reading_engine",
     "record_refusal",
 ]

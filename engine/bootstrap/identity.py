@@ -5,6 +5,7 @@ from contextlib import closing
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from engine.api import Engine
 from engine.config import Config
 from engine.config.connection import EmbeddedRegistry, RemoteRegistry
 from engine.config.issuers import IssuerRules, OidcIssuer, OidcSignIn
@@ -26,7 +27,7 @@ _NOT_ASKED = UserCheck(
 )
 
 
-def local_operator(config: Config, registry: object) -> Operator:
+def local_operator(config: Config, engine: Engine) -> Operator:
     """
     Who gives a command on this machine: the holder of FLOE_ID_TOKEN, else the user whose
     credentials the registry just accepted, else the OS user. Neither user is verified unless the
@@ -34,7 +35,7 @@ def local_operator(config: Config, registry: object) -> Operator:
     """
     claims = _token_claims(config, os.environ.get("FLOE_ID_TOKEN", "").strip())
     if claims is None and isinstance(config.registry, RemoteRegistry):
-        claims = _registry_claims(config, config.registry.host, registry)
+        claims = _registry_claims(config, config.registry.host, engine.runner.registry)
     if claims is None:
         embedded = isinstance(config.registry, EmbeddedRegistry)
         claims = os_claims(_os_user(), trusted=embedded and config.identity.trust_os_user)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Protocol, TextIO
 
-from engine.api import Platform
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import PromotionError
+from engine.platform import Platform
 from engine.ports.change_store import ChangeStore
 from engine.ports.telemetry import APPROVAL_SECONDS, PROMOTIONS, QUEUE_DEPTH, ROLLBACKS, Metrics
 
@@ -32,7 +32,7 @@ def exposition(numbers: Counted, platform: Platform) -> str:
     """All of `numbers`, with what waits at this moment."""
     try:
         numbers.level(QUEUE_DEPTH, len(platform.store.open()), queue="changes")
-        numbers.level(QUEUE_DEPTH, platform.engine.webhook_sender.waiting(), queue="webhooks")
+        numbers.level(QUEUE_DEPTH, platform.engine.webhooks.waiting(), queue="webhooks")
     except PromotionError as error:
         _log.warning("what waits is not counted: %s", error)
     return numbers.render()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.store import FILE_NAME, SqliteHeads, SqliteStore, SqliteTally, state_database
-from engine.api import Engine, Platform
+from engine.api import Engine
 from engine.bootstrap.adapters import (
     audit_backend_of,
     gates_of,
@@ -40,6 +40,8 @@ from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.execution.audit_reports import report_plan
 from engine.execution.refusals import Refusals, attempt_of_change, attempt_of_plan
+from engine.execution.runner import Runner
+from engine.platform import Platform
 from engine.ports import Progress
 from engine.ports.change_store import ChangeStore
 from engine.ports.telemetry import NO_METRICS, Metrics
@@ -54,7 +56,7 @@ ACTING = ("artifacts",)
 
 
 @contextmanager
-def open_platform(
+def open_engine(
     config: Config,
     *,
     lease_seconds: float = 60,
@@ -69,12 +71,10 @@ def open_platform(
         ledger, leases = RegistryLedger(registry), leases_of(config, lease_seconds)
         state = state_database(config.state_dir)
         stack.callback(state.close)
-        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
-        # Requests still under way when an answer is given are not waited for.
-        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+        pool = _pool(stack)
         webhook_sender, tracer = webhook_sender_of(config, metrics), tracer_of()
         stack.callback(tell_what_is_left, webhook_sender, tracer)
-        yield Engine(
+        runner = Runner(
             path=config.path,
             registry=registry,
             ledger=ledger,
@@ -94,6 +94,14 @@ def open_platform(
             heads=SqliteHeads(state, registry.reference),
             secondaries=secondaries_of(config, registry, ledger, leases, state, stack),
         )
+        yield Engine(runner)
+
+
+def _pool(stack: ExitStack) -> ThreadPoolExecutor:
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
+    # An answer does not wait for requests that are still running.
+    stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+    return pool
 
 
 def _check(config: Config, needs: Sequence[str]) -> None:
@@ -104,11 +112,11 @@ def _check(config: Config, needs: Sequence[str]) -> None:
 
 
 @contextmanager
-def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
+def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
     """`engine` with its changes in flight, which the state directory keeps."""
-    store: ChangeStore = SqliteStore(config.state_dir, engine.clock)
+    store: ChangeStore = SqliteStore(config.state_dir, engine.runner.clock)
     members = Memberships(engine.directory)
-    progression = Progression(engine, store, config.environment_digest, members.regroup)
+    progression = Progression(engine.runner, store, config.environment_digest, members.regroup)
     refusals = refusals_of(config, engine)
     # One thread of its own: a record waits for its lease, and must not hold up what is read.
     recorder = ThreadPoolExecutor(1, thread_name_prefix="floe-refusals")
@@ -123,7 +131,7 @@ def in_flight(config: Config, engine: Engine) -> Iterator[Platform]:
         if engine.rights.served:
             recorder.submit(settled, change)
 
-    changes = Changes(engine, store, config.environment_digest, refused)
+    changes = Changes(engine.runner, store, config.environment_digest, refused)
     worker = Worker(changes, progression, store, settled=settled)
     try:
         yield Platform(
@@ -151,11 +159,11 @@ def keeping_outputs(config: Config, run_id: str, progress: Progress) -> Iterator
 
 
 @contextmanager
-def open_changes(
+def open_command_platform(
     manifest: Path, needs: Sequence[str] = ACTING
 ) -> Iterator[tuple[Platform, Operator]]:
     """
-    The platform of a command about changes, and its operator; `needs` as for `open_platform`.
+    The platform of a command about changes, and its operator; `needs` as for `open_engine`.
 
     ConfigError away from where they are kept: an empty store would look like no changes at all.
     """
@@ -165,16 +173,16 @@ def open_changes(
             f"Changes are kept in {config.state_dir}, which is not here: run this on the machine "
             "and in the directory where they are, or name the server that has them in FLOE_SERVER"
         )
-    with open_platform(config, needs=needs) as engine, in_flight(config, engine) as platform:
-        yield platform, local_operator(config, engine.registry)
+    with open_engine(config, needs=needs) as engine, open_platform(config, engine) as platform:
+        yield platform, local_operator(config, engine)
 
 
 def changes_in_flight(config: Config, engine: Engine) -> tuple[Change, ...]:
     """Those kept here, oldest first. Looking begins no store where none is."""
     if not (config.state_dir / FILE_NAME).exists():
         return ()
-    with in_flight(config, engine) as platform:
-        now = engine.clock.now()
+    with open_platform(config, engine) as platform:
+        now = engine.now()
         return tuple(change for change in platform.store.open() if not change.overdue(now))
 
 
@@ -184,17 +192,17 @@ def keeps_changes(config: Config) -> bool:
 
 
 @contextmanager
-def open_engine(manifest: Path) -> Iterator[tuple[Engine, Operator]]:
+def open_command_engine(manifest: Path) -> Iterator[tuple[Engine, Operator]]:
     """The engine of a command and whoever gave it."""
     config = load_config(manifest, os.environ)
-    with open_platform(config) as engine:
-        yield engine, local_operator(config, engine.registry)
+    with open_engine(config) as engine:
+        yield engine, local_operator(config, engine)
 
 
 @contextmanager
-def open_reading(manifest: Path, *needs: str) -> Iterator[Engine]:
+def open_reading_engine(manifest: Path, *needs: str) -> Iterator[Engine]:
     """The engine of a command that shows only; of other sections, it uses those it `needs`."""
-    with open_platform(load_config(manifest, os.environ), needs=needs) as engine:
+    with open_engine(load_config(manifest, os.environ), needs=needs) as engine:
         yield engine
 
 
@@ -208,11 +216,11 @@ def record_refusal(manifest: Path, refused: Plan | Change) -> None:
     config = load_config(manifest, os.environ)
     if not attempt.refusals and isinstance(config.audit, OciAudit):
         return
-    with open_platform(config, lease_seconds=_REFUSAL_SECONDS) as engine:
+    with open_engine(config, lease_seconds=_REFUSAL_SECONDS) as engine:
         refusals_of(config, engine).note(attempt)
         if isinstance(refused, Plan):
-            report_plan(engine, refused)
+            report_plan(engine.runner, refused)
 
 
 def refusals_of(config: Config, engine: Engine) -> Refusals:
-    return Refusals(engine, SqliteTally(state_database(config.state_dir, kept=0)))
+    return Refusals(engine.runner, SqliteTally(state_database(config.state_dir, kept=0)))

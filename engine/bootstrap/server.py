@@ -92,4 +92,4 @@ def open_records(config: Config, engine: Engine) -> Iterator[Records]:
         remove_database(config.state_dir / FILE_NAME)
         kept = SqliteRecords(config.state_dir)
     with closing(kept):
-        yield Records(engine.path.names, engine.ledger, kept, engine.clock)
+        yield Records(engine.path.names, engine.runner.ledger, kept, engine.runner.clock)

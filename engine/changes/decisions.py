@@ -27,7 +27,7 @@ from engine.domain.record import ApprovalRecord, RejectionRecord
 from engine.domain.record_header import record_header
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.execution.audit_reports import report_change
-from engine.execution.runner import Runs
+from engine.execution.runner import Runner
 from engine.ports import NO_PROGRESS
 from engine.ports.change_store import ChangeStore, Note
 
@@ -46,7 +46,7 @@ class Changes:
     current rules. `refused` is called with changes that were blocked when they were submitted.
     """
 
-    runs: Runs
+    runner: Runner
     store: ChangeStore
     configuration: Callable[[str], str]
     refused: Callable[[Change], None] = lambda _change: None
@@ -67,7 +67,7 @@ class Changes:
         """
         self._expire_twin(request)
         return Submission(
-            self.runs, self.store, request, face, key, context or {}, self.refused
+            self.runner, self.store, request, face, key, context or {}, self.refused
         ).submit()
 
     def get(self, change_id: str) -> Change:
@@ -94,8 +94,8 @@ class Changes:
             if again and change.state is ChangeState.EXECUTING:
                 return change
             waits = change.state is ChangeState.AWAITING_APPROVAL and not change.missing_approvals
-            target = self.runs.path.environment(change.target)
-            found = may_approve(change, approver, target, self.runs.rights)
+            target = self.runner.path.environment(change.target)
+            found = may_approve(change, approver, target, self.runner.rights)
             if found.blocks and not (again and waits):
                 raise _error(found)
             self._refuse_if_stale(change)
@@ -111,8 +111,8 @@ class Changes:
         """Reject a change with a reason, which is also recorded in the ledger."""
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
-            target = self.runs.path.environment(change.target)
-            found = may_decide(change, approver, target, self.runs.rights, "reject")
+            target = self.runner.path.environment(change.target)
+            found = may_decide(change, approver, target, self.runner.rights, "reject")
             if found.blocks:
                 raise _error(found)
             error = RejectedError(f"Rejected by {approver.name}: {reason}")
@@ -130,9 +130,9 @@ class Changes:
         """Cancel a change: allowed to its requester and to its approvers."""
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
-            target = self.runs.path.environment(change.target)
+            target = self.runner.path.environment(change.target)
             if not change.requester.same_as(operator):
-                found = may_decide(change, operator, target, self.runs.rights, "cancel")
+                found = may_decide(change, operator, target, self.runner.rights, "cancel")
                 if found.blocks:
                     raise _error(found)
             if change.state not in (ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL):
@@ -148,8 +148,8 @@ class Changes:
 
     def awaits(self, change: Change, operator: Operator) -> bool:
         """Whether `operator` can approve `change` now."""
-        target = self.runs.path.environment(change.target)
-        return not may_approve(change, operator, target, self.runs.rights).blocks
+        target = self.runner.path.environment(change.target)
+        return not may_approve(change, operator, target, self.runner.rights).blocks
 
     def expire_due(self) -> tuple[Change, ...]:
         """Expire the changes that are overdue; returns them."""
@@ -162,7 +162,7 @@ class Changes:
         for change in self.store.open():
             if change.state is not ChangeState.AWAITING_APPROVAL or change.missing_approvals:
                 continue
-            if change.overdue(self.runs.clock.now()):
+            if change.overdue(self.runner.clock.now()):
                 continue
             try:
                 self._refuse_if_stale(change)
@@ -187,11 +187,11 @@ class Changes:
             face=face,
             rejected_at=change.updated_at,
             **record_header(
-                approver, change.trace_id, change.policy_digest or self.runs.policy_digest
+                approver, change.trace_id, change.policy_digest or self.runner.policy_digest
             ),
         )
         try:
-            self.runs.append(record)
+            self.runner.append(record)
         except PromotionError as error:
             _log.warning("rejection of %s not recorded: %s", change.id, error)
 
@@ -202,7 +202,7 @@ class Changes:
         An executing change may already be on the ledger, so only its worker can expire it.
         """
         executing = change.state is ChangeState.EXECUTING
-        if executing or not change.overdue(self.runs.clock.now()):
+        if executing or not change.overdue(self.runner.clock.now()):
             return change
         ended = Ended.of(expired(change))
         moved = self._move(change, change, ChangeState.EXPIRED, ("expired", {}), ended=ended)
@@ -216,7 +216,7 @@ class Changes:
 
     def _refuse_if_stale(self, change: Change) -> None:
         """Refuse an approval that no longer matches the check: the change becomes stale."""
-        plan = self.runs.plan_policy_only(request_of(change), NO_PROGRESS)
+        plan = self.runner.plan_policy_only(request_of(change), NO_PROGRESS)
         differences = differences_of(change, plan, self.configuration(change.target))
         if isinstance(plan.error, StaleError) and not differences:
             # A newer request was carried out first.
@@ -235,7 +235,7 @@ class Changes:
             operator_id=approver.id,
             identity_source=approver.source,
             authorized_via=via,
-            approved_at=self.runs.clock.now(),
+            approved_at=self.runner.clock.now(),
             face=face,
         )
         people = (*change.approvers, Person.of(approver))
@@ -247,10 +247,10 @@ class Changes:
         self, before: Change, after: Change, state: ChangeState, note: Note, **changes: Any
     ) -> Change | None:
         """Move `before`; None if another process moved it first."""
-        moved = after.moved(state, updated_at=self.runs.clock.now(), **changes)
+        moved = after.moved(state, updated_at=self.runner.clock.now(), **changes)
         if not self.store.move(before, moved, [note]):
             return None
-        report_change(self.runs, moved)
+        report_change(self.runner, moved)
         return moved
 
 

@@ -49,11 +49,11 @@ class Foreground:
 
     def _claimed(self, change: Change, worker: str) -> bool:
         lasting = timedelta(seconds=_CLAIM_SECONDS)
-        now = self.progression.runs.clock.now()
+        now = self.progression.runner.clock.now()
         return self.store.claim(worker, now, lasting, only=change.id) is not None
 
     def _work(self, change: Change, worker: str, progress: Progress) -> Change:
-        claim = Claim(self.store, self.progression.runs.clock, change.id, worker, _CLAIM_SECONDS)
+        claim = Claim(self.store, self.progression.runner.clock, change.id, worker, _CLAIM_SECONDS)
         try:
             with renewed(claim):
                 current = self.store.get(change.id) or change

@@ -14,7 +14,7 @@ from engine.domain.overrides import NO_OVERRIDES
 from engine.domain.plan import Action
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.execution.audit_reports import report_change
-from engine.execution.runner import Runs
+from engine.execution.runner import Runner
 from engine.ports import NO_PROGRESS
 from engine.ports.change_store import ChangeStore, Note
 
@@ -26,7 +26,7 @@ class Submission:
     called with a change that was blocked here.
     """
 
-    runs: Runs
+    runner: Runner
     store: ChangeStore
     request: PromotionRequest | RollbackRequest
     face: str
@@ -42,7 +42,7 @@ class Submission:
         their own, which is blocked from the start, so that no other request joins it.
         """
         change = self._change()
-        found = self.runs.authorize(self.request)
+        found = self.runner.authorize(self.request)
         if found.blocks:
             return self._refuse(change, found)
         submitted: Note = ("submitted", {"by": self.request.operator.name})
@@ -56,7 +56,7 @@ class Submission:
 
     def _find_join_refusal(self) -> Finding | None:
         """The permission rule that keeps this operator from joining another person's request."""
-        plan = self.runs.plan_policy_only(self.request, NO_PROGRESS)
+        plan = self.runner.plan_policy_only(self.request, NO_PROGRESS)
         rights = (f for f in plan.blockers if f.error and issubclass(f.error, AuthorizationError))
         return next(rights, None)
 
@@ -71,13 +71,13 @@ class Submission:
         # The key of a refusal is its own: the answer changes once the operator has the right.
         kept = self.store.add(refused, f"refused {self.key}" if self.key else None, notes)
         if kept.id == refused.id:
-            report_change(self.runs, kept)
+            report_change(self.runner, kept)
             self.refused(kept)
         return kept
 
     def _change(self) -> Change:
         request = self.request
-        now = request.asked_at or self.runs.clock.now()
+        now = request.asked_at or self.runner.clock.now()
         promotion = isinstance(request, PromotionRequest)
         return Change(
             id=f"c-{secrets.token_hex(4)}",

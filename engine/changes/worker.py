@@ -84,11 +84,11 @@ class Worker:
 
     def _claimed(self, worker: str) -> Change | None:
         lasting = timedelta(seconds=self.pace.claim)
-        return self.store.claim(worker, self.changes.runs.clock.now(), lasting)
+        return self.store.claim(worker, self.changes.runner.clock.now(), lasting)
 
     def _take(self, change: Change, worker: str) -> None:
         """Work on a change; after a transient error its claim expires, which is the pause."""
-        clock, settled = self.changes.runs.clock, None
+        clock, settled = self.changes.runner.clock, None
         claim = Claim(self.store, clock, change.id, worker, self.pace.claim)
         try:
             with renewed(claim):
@@ -110,7 +110,7 @@ class Worker:
 
     def _deliver_webhooks(self) -> None:
         """Deliver webhooks in their own thread, so that a slow one delays no change."""
-        self.changes.runs.webhook_sender.keep_delivering(self._stopping)
+        self.changes.runner.webhook_sender.keep_delivering(self._stopping)
 
     def _sweep(self) -> None:
         """Expire undecided changes, and resume changes after a lock."""

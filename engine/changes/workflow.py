@@ -40,7 +40,7 @@ from engine.domain.record import AnyRecord
 from engine.domain.result import Result
 from engine.execution.audit_reports import report_change
 from engine.execution.recovery import find_record
-from engine.execution.runner import Runs
+from engine.execution.runner import Runner
 from engine.ports import Progress
 from engine.ports.change_store import ChangeStore
 
@@ -59,7 +59,7 @@ class Progression:
     current rules. A worker that lost its `claim` gets ClaimLostError.
     """
 
-    runs: Runs
+    runner: Runner
     store: ChangeStore
     configuration: Callable[[str], str]
     regroup: Callable[[Operator], Operator]
@@ -88,7 +88,7 @@ class Progression:
 
     def _check(self, change: Change, progress: Progress) -> Change:
         try:
-            plan = self.runs.plan(request_of(change), progress)
+            plan = self.runner.plan(request_of(change), progress)
             drift = () if plan.error else self._drift(change)
         except StoreUnavailableError:
             # Says nothing about the change: it is checked again once the store answers.
@@ -112,12 +112,12 @@ class Progression:
         return self._ask(judged, plan.approvals_required)
 
     def _drift(self, change: Change) -> tuple[str, ...]:
-        target = self.runs.path.environment(change.target)
-        return drift_warnings(target, self.runs.path, self.runs.registry, self.runs.ledger)
+        target = self.runner.path.environment(change.target)
+        return drift_warnings(target, self.runner.path, self.runner.registry, self.runner.ledger)
 
     def _ask(self, change: Change, required: int) -> Change:
         """Wait for approvals, and supersede older changes of this environment."""
-        target = self.runs.path.environment(change.target)
+        target = self.runner.path.environment(change.target)
         newer = next((c for c in self._competing(change) if _order(c) > _order(change)), None)
         if newer:
             return self._supersede(change, newer)
@@ -127,7 +127,7 @@ class Progression:
             "awaiting_approval",
             required=required,
             groups=tuple(sorted(target.approvals.groups or ())) or None,
-            expires_at=self.runs.clock.now()
+            expires_at=self.runner.clock.now()
             + timedelta(seconds=target.approvals.expires_after_seconds),
         )
         return self._supersede_older(asked)
@@ -151,14 +151,16 @@ class Progression:
 
     def _carry_out(self, change: Change, progress: Progress) -> Change:
         try:
-            if self._overdue(change) and find_record(self.runs, change) is None:
+            if self._overdue(change) and find_record(self.runner, change) is None:
                 return self._end(change, ChangeState.EXPIRED, expired(change))
             plan = self._plan_execution(change)
-            result = self.runs.execute(plan, progress, lambda renewed: self._guard(change, renewed))
+            result = self.runner.execute(
+                plan, progress, lambda renewed: self._guard(change, renewed)
+            )
             if isinstance(result.error, IdentityUnavailableError):
                 raise result.error
         except PromotionError as error:
-            if error.retryable and self.runs.clock.now() - change.updated_at < GIVE_UP:
+            if error.retryable and self.runner.clock.now() - change.updated_at < GIVE_UP:
                 raise
             return self._end(change, ChangeState.FAILED, error)
         if result.error is None:
@@ -208,14 +210,14 @@ class Progression:
 
         Each person counts once and the requester never: aliases may have been added in between.
         """
-        target = self.runs.path.environment(change.target)
+        target = self.runner.path.environment(change.target)
         requester = change.requester.operator
         counted = [requester, self.regroup(requester)]
         pairs = []
         for given, person in zip(change.approvals, change.approvers, strict=True):
             giver = (person.operator, self.regroup(person.operator))
             repeated = any(one.same_as(other) for one in giver for other in counted)
-            if not repeated and approver_via(giver[1], target, self.runs.rights):
+            if not repeated and approver_via(giver[1], target, self.runner.rights):
                 pairs.append((given, person))
                 counted += giver
         return change.model_copy(
@@ -226,10 +228,10 @@ class Progression:
         )
 
     def _overdue(self, change: Change) -> bool:
-        return change.overdue(self.runs.clock.now())
+        return change.overdue(self.runner.clock.now())
 
     def _refused(self, change: Change, result: Result) -> Change:
-        record = find_record(self.runs, change)
+        record = find_record(self.runner, change)
         if record is not None:
             return self._done(change, record)
         error = result.error or PromotionError("refused without a reason")
@@ -266,10 +268,10 @@ class Progression:
     ) -> Change:
         """Move `change`; if another process moved it first, return its version."""
         self._renew_claim()
-        moved = change.moved(state, updated_at=self.runs.clock.now(), **fields)
+        moved = change.moved(state, updated_at=self.runner.clock.now(), **fields)
         details: Mapping[str, JsonValue] = {"why": why} if why else {}
         if self.store.move(change, moved, [(kind, details)]):
-            report_change(self.runs, moved)
+            report_change(self.runner, moved)
             return moved
         return self.store.get(change.id) or change
 

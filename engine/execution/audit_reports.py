@@ -12,7 +12,7 @@ from engine.domain.plan import GateMode, Plan
 from engine.domain.record import RefusalRecord
 from engine.domain.record_header import record_header
 from engine.domain.request import PromotionRequest, RollbackRequest
-from engine.execution.runner import Runs
+from engine.execution.runner import Runner
 
 _log = logging.getLogger(__name__)
 
@@ -29,9 +29,9 @@ _ENDS = frozenset(
 )
 
 
-def report_change(runs: Runs, change: Change) -> None:
+def report_change(runner: Runner, change: Change) -> None:
     """Report a change that ended without effect; best effort, raises nothing."""
-    if change.state not in _ENDS or change.ended is None or runs.audit_backend is None:
+    if change.state not in _ENDS or change.ended is None or runner.audit_backend is None:
         return
     code = change.ended.reason_code
     rule = RULE_OF.get(code, code)
@@ -41,7 +41,7 @@ def report_change(runs: Runs, change: Change) -> None:
     if rule in LEDGERED_RULES:
         return
     _report(
-        runs,
+        runner,
         rule=rule,
         message=change.ended.message,
         action=change.action,
@@ -50,19 +50,19 @@ def report_change(runs: Runs, change: Change) -> None:
         digest=change.digest,
         operator=change.requester.operator,
         trace_id=change.trace_id,
-        policy_digest=change.policy_digest or runs.policy_digest,
+        policy_digest=change.policy_digest or runner.policy_digest,
     )
 
 
-def report_plan(runs: Runs, plan: Plan) -> None:
+def report_plan(runner: Runner, plan: Plan) -> None:
     """Report a blocked request that is not a change; dry runs are not reported."""
     request, blockers = plan.request, plan.blockers
-    if not isinstance(request, PromotionRequest | RollbackRequest) or runs.audit_backend is None:
+    if not isinstance(request, PromotionRequest | RollbackRequest) or runner.audit_backend is None:
         return
     if plan.mode is GateMode.LIST or not blockers or blockers[0].check in LEDGERED_RULES:
         return
     _report(
-        runs,
+        runner,
         rule=blockers[0].check,
         message=blockers[0].reason,
         action=plan.action.value,
@@ -76,7 +76,7 @@ def report_plan(runs: Runs, plan: Plan) -> None:
 
 
 def _report(
-    runs: Runs,
+    runner: Runner,
     *,
     rule: str,
     message: str,
@@ -96,11 +96,11 @@ def _report(
         message=message,
         version=version,
         artifact_digest=digest,
-        refused_at=runs.clock.now(),
+        refused_at=runner.clock.now(),
         **record_header(operator, trace_id, policy_digest),
     )
     try:
-        if runs.audit_backend is not None:
-            runs.audit_backend.append(record)
+        if runner.audit_backend is not None:
+            runner.audit_backend.append(record)
     except AuditUnavailableError as error:
         _log.warning("audit backend did not store a failed %s: %s", action, error)

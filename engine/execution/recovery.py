@@ -9,13 +9,13 @@ from engine.domain.plan import TagWrite
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.state import EMPTY
 from engine.domain.status import Alignment, EnvironmentStatus
-from engine.execution.runner import Runs
+from engine.execution.runner import Runner
 
 _log = logging.getLogger(__name__)
 _PAGE = 50
 
 
-def complete_interrupted(runs: Runs) -> tuple[str, ...]:
+def complete_interrupted(runner: Runner) -> tuple[str, ...]:
     """
     Move `latest` in environments where a run was interrupted; returns their names.
 
@@ -23,36 +23,36 @@ def complete_interrupted(runs: Runs) -> tuple[str, ...]:
     repeating its command completes it.
     """
     completed = []
-    for name in runs.path.names:
+    for name in runner.path.names:
         try:
-            if _is_completing(runs, name) and _complete(runs, name):
+            if _is_completing(runner, name) and _complete(runner, name):
                 completed.append(name)
         except PromotionError as error:
             _log.warning("cannot check %s for an interrupted change: %s", name, error)
     return tuple(completed)
 
 
-def _is_completing(runs: Runs, name: str) -> bool:
-    head = runs.ledger.head(name)
-    latest = runs.registry.resolve(runs.path.environment(name).latest)
+def _is_completing(runner: Runner, name: str) -> bool:
+    head = runner.ledger.head(name)
+    latest = runner.registry.resolve(runner.path.environment(name).latest)
     state = head.state if head else EMPTY
     return EnvironmentStatus(name, state, latest, None).alignment is Alignment.COMPLETING
 
 
-def _complete(runs: Runs, name: str) -> bool:
+def _complete(runner: Runner, name: str) -> bool:
     """Move `latest` under the lease, after reading the ledger again."""
-    with runs.leases.hold(name):
-        head = runs.ledger.head(name)
+    with runner.leases.hold(name):
+        head = runner.ledger.head(name)
         if head is None or head.state.digest is None or head.state.sequence is None:
             return False
-        if not _is_completing(runs, name):
+        if not _is_completing(runner, name):
             return False
-        runs.rewind_guard.check(name, head, runs.rewind_guard.known(name))
-        manifest = runs.registry.fetch(Digest(head.state.digest))
+        runner.rewind_guard.check(name, head, runner.rewind_guard.known(name))
+        manifest = runner.registry.fetch(Digest(head.state.digest))
         if manifest is None:
             raise ContentMissingError(f"{head.state.digest}, which {name} should run, is not there")
-        latest = TagWrite(runs.path.environment(name).latest, manifest, immutable=False)
-        runs.complete(runs.ledger.entry(head, head.state.sequence), latest)
+        latest = TagWrite(runner.path.environment(name).latest, manifest, immutable=False)
+        runner.complete(runner.ledger.entry(head, head.state.sequence), latest)
         _log.warning(
             "moved %s to %s: an earlier run was interrupted before it did",
             latest.tag,
@@ -61,15 +61,15 @@ def _complete(runs: Runs, name: str) -> bool:
     return True
 
 
-def find_record(runs: Runs, change: Change) -> AnyRecord | None:
+def find_record(runner: Runner, change: Change) -> AnyRecord | None:
     """
     Find the record of `change`, which took effect if there is one.
 
     It takes the lease, because a worker that lost its claim may be about to write the record.
     """
     before = None
-    with runs.leases.hold(change.target):
-        while page := runs.ledger.history(change.target, _PAGE, before):
+    with runner.leases.hold(change.target):
+        while page := runner.ledger.history(change.target, _PAGE, before):
             for entry in page:
                 if _belongs_to(change, entry.record):
                     return entry.record

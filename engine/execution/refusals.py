@@ -15,7 +15,7 @@ from engine.domain.plan import GateMode, Plan
 from engine.domain.record import RefusalRecord
 from engine.domain.record_header import record_header
 from engine.domain.request import PromotionRequest, RollbackRequest
-from engine.execution.runner import Runs
+from engine.execution.runner import Runner
 from engine.ports import DueAttempts, RefusalCounter
 
 _log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def _refusals(change: Change) -> dict[str, str]:
 class Refusals:
     """Records refused attempts in the ledger of their target, after the response was sent."""
 
-    runs: Runs
+    runner: Runner
     tally: RefusalCounter
 
     def note(self, attempt: Attempt) -> None:
@@ -106,7 +106,7 @@ class Refusals:
                 _log.info("refusal by %s not recorded: %s", rule, error)
 
     def _note(self, attempt: Attempt, rule: str) -> None:
-        now, kind = self.runs.clock.now(), self._rate_limit_key(attempt, rule)
+        now, kind = self.runner.clock.now(), self._rate_limit_key(attempt, rule)
         try:
             due = self.tally.add(kind, now)
         except StoreUnavailableError as error:
@@ -118,18 +118,18 @@ class Refusals:
         if standing:
             self._keep(kind, 0, standing.refused_at)
             return
-        self.runs.append(self._record(attempt, rule, due.count, now))
+        self.runner.append(self._record(attempt, rule, due.count, now))
         self._keep(kind, due.count, now)
 
     def _rate_limit_key(self, attempt: Attempt, rule: str) -> str:
         """Unverified names can be chosen freely, so they share one key."""
         operator = attempt.operator
         who = canonical_name(operator.name) if operator.verified else _UNVERIFIED
-        return f"{self.runs.registry.reference} {attempt.environment} {rule} {who}"
+        return f"{self.runner.registry.reference} {attempt.environment} {rule} {who}"
 
     def _on_record(self, attempt: Attempt, rule: str, now: datetime) -> RefusalRecord | None:
         """The record of the last hour that covers this attempt too."""
-        newest = self.runs.ledger.history(attempt.environment, _LOOK_BACK)
+        newest = self.runner.ledger.history(attempt.environment, _LOOK_BACK)
         for record in (entry.record for entry in newest):
             if (
                 isinstance(record, RefusalRecord)
@@ -143,7 +143,7 @@ class Refusals:
     def _same_person(self, operator: Operator, record: RefusalRecord) -> bool:
         if not operator.verified:
             return not record.identity_verified
-        known = self.runs.directory.names_of(record.operator)
+        known = self.runner.directory.names_of(record.operator)
         return record.identity_verified and operator.name in known
 
     def _keep(self, kind: str, count: int, at: datetime) -> None:
@@ -165,6 +165,6 @@ class Refusals:
             count=count,
             refused_at=now,
             **record_header(
-                operator, attempt.trace_id, attempt.policy_digest or self.runs.policy_digest
+                operator, attempt.trace_id, attempt.policy_digest or self.runner.policy_digest
             ),
         )

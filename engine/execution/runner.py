@@ -57,7 +57,7 @@ Guard = Callable[[Plan], Plan]
 
 
 @dataclass(frozen=True)
-class Runs:
+class Runner:
     """
     Plans and executes requests.
 

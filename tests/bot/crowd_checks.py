@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from engine.api import Platform
 from engine.domain.change import Change, ChangeState
 from engine.domain.record import PromotionRecord, RejectionRecord
+from engine.platform import Platform
 from engine.ports import NO_PROGRESS
 from tests.bot.crowd import Case, status_text
 from tests.bot.fake_slack import FakeSlack, Json

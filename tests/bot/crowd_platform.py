@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.api import Engine
-from engine.bootstrap import open_platform
+from engine.bootstrap import open_engine
 from engine.config import load_config
 from engine.domain.environment import Environment
 from engine.domain.operator import IdentitySource, Operator
@@ -17,6 +17,7 @@ from engine.ports import NO_PROGRESS
 from tests.bot.crowd import FREE_WAYS, REQUESTERS, WAYS, Case
 from tests.bot.fake_slack import FakeSlack
 from tests.bot.stage import BOB, CAROL
+from tests.scenarios.engines import with_parts
 
 _PEOPLE = {user: f"{user.lower()}@acme.com" for user in (*REQUESTERS, BOB, CAROL)}
 _MANIFEST = """
@@ -71,7 +72,7 @@ class CrowdPlatform:
             slack.person(user, email)
         self._write_manifest()
         with (
-            open_platform(load_config(self.manifest, {})) as engine,
+            open_engine(load_config(self.manifest, {})) as engine,
             ThreadPoolExecutor(4) as pool,
         ):
             for _ in pool.map(lambda lane: _promote(engine, lane), self.cases()):
@@ -112,7 +113,7 @@ def _promote(engine: Engine, lane: Sequence[Case]) -> None:
     entry = engine.path.entry
     if source == entry.name:
         return
-    there = replace(engine, path=PromotionPath((entry, Environment(source))))
+    there = with_parts(engine, path=PromotionPath((entry, Environment(source))))
     for case in lane:
         request = parse_promotion_request(there.path, case.version, None, source, _ci(), trace_id())
         if error := there.run(request, NO_PROGRESS).error:

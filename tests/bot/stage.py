@@ -15,14 +15,14 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.app import Bot, Tokens, run_bot
 from bot.outbox import OutboxTiming
-from engine.api import Platform
-from engine.bootstrap import in_flight, open_platform
+from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
 from engine.domain.change import Change, ChangeState
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.parsing import parse_promotion_request, parse_unlock_request
 from engine.domain.trace import trace_id
+from engine.platform import Platform
 from engine.ports import NO_PROGRESS
 from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, Json, fake_slack
 from tests.bot.manifest import bot_manifest
@@ -51,8 +51,8 @@ class Stage:
 
     def start(self, *, worker: bool = True) -> None:
         config = load_config(self.folder / "manifest.yaml", {})
-        engine = self.stack.enter_context(open_platform(config, served=True))
-        self.platform = self.stack.enter_context(in_flight(config, engine))
+        engine = self.stack.enter_context(open_engine(config, served=True))
+        self.platform = self.stack.enter_context(open_platform(config, engine))
         tokens = Tokens(BOT_TOKEN, (SECRET,), None, self.slack.url)
         self.bot = self.stack.enter_context(
             run_bot(self.seen(self.platform), config, tokens, self.tempo)
@@ -63,7 +63,7 @@ class Stage:
 
     def stop(self) -> None:
         """Stop like a server: running gates are stopped and run again after the next start."""
-        self.platform.engine.gate_runner.stop()
+        self.platform.engine.runner.gate_runner.stop()
         self.stack.close()
 
     def restart(self, *, worker: bool = True) -> None:

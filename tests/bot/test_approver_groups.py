@@ -25,7 +25,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def approve(stage: Stage, user: str, before_execution: Callable[[], object]) -> Change:
     """Let `user` approve, and run `before_execution` before the change is carried out."""
     change = stage.waiting_change()
-    with stage.platform.engine.leases.hold("prod"):
+    with stage.platform.engine.runner.leases.hold("prod"):
         stage.click("floe_approve", change.id, user)
         stage.change(ChangeState.EXECUTING)
         before_execution()
@@ -33,7 +33,7 @@ def approve(stage: Stage, user: str, before_execution: Callable[[], object]) -> 
 
 
 def prod(stage: Stage) -> object:
-    return stage.platform.engine.registry.resolve(Tag("v1.0.0-prod"))
+    return stage.platform.engine.runner.registry.resolve(Tag("v1.0.0-prod"))
 
 
 def leave_the_group(stage: Stage) -> None:

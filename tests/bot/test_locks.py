@@ -17,7 +17,7 @@ from engine.domain.artifact import Tag
 from engine.domain.record import LockRecord, RefusalRecord
 from tests.bot.fake_slack import TEAM
 from tests.bot.stage import ALICE, BOB, CAROL, DEPLOYS, INCIDENT, block_text, buttons, eventually
-from tests.scenarios.engines import TRACE_ID
+from tests.scenarios.engines import TRACE_ID, with_parts
 
 
 def prod_lock(stage):
@@ -234,7 +234,7 @@ class Later:
 def test_expired_lock_closes_its_banner(stage):
     stage.command("/lock prod 1m INC-1", user=BOB)
     eventually(lambda: banners(stage, DEPLOYS))
-    later = replace(stage.platform, engine=replace(stage.platform.engine, clock=Later()))
+    later = replace(stage.platform, engine=with_parts(stage.platform.engine, clock=Later()))
     store = BotStore(stage.folder / ".floe")
     look = RenderingContext(later.engine.path, SlashCommands(), channel=DEPLOYS)
 
@@ -251,7 +251,7 @@ def test_unreadable_ledger_keeps_its_banner_and_others_are_updated(stage):
     for target in ("staging", "prod"):
         stage.command(f"/lock {target} INC-1", user=BOB)
         eventually(lambda target=target: any(target in b["text"] for b in banners(stage, DEPLOYS)))
-    registry = stage.platform.engine.registry
+    registry = stage.platform.engine.runner.registry
     registry.put(registry.fetch(Tag("v1.0.0-dev")), Tag("floe-ledger.staging"))
     stage.unlock_elsewhere("prod", stage.operator("alice@acme.com"))
     store = BotStore(stage.folder / ".floe")

@@ -24,7 +24,7 @@ def test_promotion_is_requested_approved_and_carried_out(stage):
     done = stage.change(ChangeState.PROMOTED)
     assert [given.operator for given in done.approvals] == ["bob@acme.com"]
     assert done.requester.id == f"slack:T01ACME/{ALICE}"
-    assert stage.platform.engine.registry.resolve(Tag("latest-prod")) is not None
+    assert stage.platform.engine.runner.registry.resolve(Tag("latest-prod")) is not None
     [root] = stage.slack.in_channel(DEPLOYS)
     stage.eventually(lambda: "Promoted" in stage.slack.in_channel(DEPLOYS)[0]["text"])
     stage.eventually(lambda: not buttons(stage.find_approval_request(change)))

@@ -102,9 +102,9 @@ def test_check_reads_only_its_declared_facts(
         engine_on(registry, tmp_path, PATH) as engine,
         ThreadPoolExecutor(4) as pool,
     ):
-        sources = Sources(registry, RegistryLedger(registry), engine.gate_runner, pool)
+        sources = Sources(registry, RegistryLedger(registry), engine.runner.gate_runner, pool)
         kind = OPERATIONS[type(request_)].context
-        context: Context = kind(request_, PATH, sources, engine.clock.now(), Told())
+        context: Context = kind(request_, PATH, sources, engine.runner.clock.now(), Told())
         context.fetch(check.reads)
         watched.asked.clear()
 

@@ -73,8 +73,8 @@ def test_the_record_of_a_promotion_is_listed_and_found_again(place, host, reposi
     place.push(artifact, "v1.0.0-dev")
     with engine_on(place.registry, tmp_path) as engine:
         result = promote(engine, "v1.0.0", "staging")
-        head = engine.ledger.head("staging")
-        found = engine.ledger.find_promotion(head, artifact.manifest.digest)
+        head = engine.runner.ledger.head("staging")
+        found = engine.runner.ledger.find_promotion(head, artifact.manifest.digest)
 
     assert result.error is None
     assert [entry["digest"] for entry in listed(host, repository, artifact.manifest.digest)] == [

@@ -14,7 +14,7 @@ import httpx
 
 from demo.seed import VERSIONS, Layout
 from demo.signing import ReleaseKey
-from engine.bootstrap import in_flight, open_platform
+from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
 from engine.domain.change import ChangeState
 from engine.domain.identity import Claims
@@ -135,7 +135,7 @@ class Stage:
     def promote(self, version: str, *targets: str, approved: bool = True) -> None:
         """Request as Alice and, unless it should wait, approve in prod as Bob."""
         config = load_config(self.folder / "manifest.yaml", {})
-        with open_platform(config) as engine, in_flight(config, engine) as platform:
+        with open_engine(config) as engine, open_platform(config, engine) as platform:
             alice, bob = (
                 engine.directory.operator(self._oidc_claims(each)) for each in (ALICE, BOB)
             )

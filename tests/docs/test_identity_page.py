@@ -12,7 +12,7 @@ import pytest
 import yaml
 from flask.testing import FlaskClient
 
-from engine.bootstrap import in_flight, open_platform
+from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
 from engine.domain.change import ChangeState
 from tests.bot.fake_slack import fake_slack
@@ -187,8 +187,8 @@ def page_of(web: dict[str, Any], provider: FakeProvider, folder: Path) -> Iterat
     environ = {web["auth"]["client_secret_env"]: "secret"}
     config = load_config(folder / "manifest.yaml", environ)
     with (
-        open_platform(config) as engine,
-        in_flight(config, engine) as platform,
+        open_engine(config) as engine,
+        open_platform(config, engine) as platform,
         open_web(platform, config) as app,
         app.test_client() as client,
     ):

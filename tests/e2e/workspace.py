@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from engine.bootstrap import in_flight, open_platform
+from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
 from engine.domain.change import Change
 from engine.domain.identity import Claims
@@ -175,7 +175,7 @@ class Workspace:
     @contextmanager
     def _platform(self):
         config = load_config(self.folder / "manifest.yaml", {})
-        with open_platform(config) as engine, in_flight(config, engine) as platform:
+        with open_engine(config) as engine, open_platform(config, engine) as platform:
             yield engine, platform
 
     def _person(self, engine, email: str = "dave@acme.com") -> Operator:

@@ -13,7 +13,7 @@ import pytest
 from bot.database import BotStore
 from engine.adapters.sigstore.verification_cache import RememberingVerifier
 from engine.adapters.store import SqliteOutcomes, SqliteStore, SqliteTally, state_database
-from engine.bootstrap import open_platform
+from engine.bootstrap import open_engine
 from engine.bootstrap.server import open_records
 from engine.config import load_config
 from engine.domain.errors import StoreUnavailableError
@@ -67,7 +67,7 @@ def team(tmp_path: Path) -> Iterator[Team]:
 def near(team: Team) -> list[str]:
     """Return the kinds of records in the page's local copy."""
     config = load_config(team.folder / "manifest.yaml", {})
-    with open_platform(config) as engine, open_records(config, engine) as records:
+    with open_engine(config) as engine, open_records(config, engine) as records:
         assert records.refresh(), records.errors
         return [kept.record.kind for kept in records.store.page(Selection(), 10)]
 
@@ -142,8 +142,8 @@ def test_altered_verification_result_is_ignored(
 
 @pytest.fixture
 def place_registry(team: Team) -> Iterator[RegistryReader]:
-    with open_platform(load_config(team.folder / "manifest.yaml", {})) as engine:
-        yield engine.registry
+    with open_engine(load_config(team.folder / "manifest.yaml", {})) as engine:
+        yield engine.runner.registry
 
 
 @pytest.mark.parametrize("damage", LOST.values(), ids=LOST)

@@ -1,7 +1,6 @@
 """Ledgers for audit tests, and short names of findings."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from engine.api import Engine
 from engine.audit.head_verifier import InMemoryHeads
@@ -10,7 +9,7 @@ from engine.domain.request import LockRequest, UnlockRequest
 from engine.domain.result import Ending
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.engines import ALICE, TRACE_ID, Told, promote
+from tests.scenarios.engines import ALICE, TRACE_ID, Told, promote, with_parts
 
 
 def promotions(place: Place, engine: Engine, last: int = 5, first: int = 1) -> None:
@@ -36,7 +35,7 @@ def audit(engine: Engine, environment: str = "staging") -> EnvironmentAudit:
 
 def stranger_audit(engine: Engine, environment: str = "staging") -> EnvironmentAudit:
     """Audit without known heads, as a new client."""
-    return audit(replace(engine, heads=InMemoryHeads()), environment)
+    return audit(with_parts(engine, heads=InMemoryHeads()), environment)
 
 
 def named(remarks: Iterable[Remark]) -> list[tuple[str, int | str | None]]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from engine.adapters.store import SqliteStore
-from engine.api import Engine, Platform
+from engine.api import Engine
 from engine.bootstrap import SystemClock
 from engine.changes.decisions import Changes
 from engine.changes.memberships import Memberships
@@ -20,6 +20,7 @@ from engine.domain.identity import Claims, Directory
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.path import PromotionPath
 from engine.domain.rights import Rights
+from engine.platform import Platform
 from tests.conftest import Place
 from tests.scenarios.engines import TickingClock, Told, engine_on, gate, path_of, promotion
 
@@ -87,7 +88,7 @@ class Stage:
         return self.changes.approve(change.id, self.members.operator(who), "cli")
 
     def tags(self) -> set[str]:
-        return {str(tag) for tag in self.engine.registry.tags()}
+        return {str(tag) for tag in self.engine.runner.registry.tags()}
 
     def later(self, **passed: float) -> None:
         self.clock.time += timedelta(**passed)
@@ -130,8 +131,8 @@ def stage_on(
     built = engine_on(place.registry, folder, path, directory=DIRECTORY, clock=real, rights=LOCKERS)
     with built as engine:
         store = SqliteStore(folder / "state", real)
-        changes = Changes(engine, store, rules.of)
-        progression = Progression(engine, store, rules.of, members.regroup)
+        changes = Changes(engine.runner, store, rules.of)
+        progression = Progression(engine.runner, store, rules.of, members.regroup)
         worker = Worker(changes, progression, store, pace=pace or Pace())
         try:
             platform = Platform(engine, changes, progression, worker, store, Memberships(DIRECTORY))

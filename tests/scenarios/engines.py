@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from engine.domain.path import PromotionPath
 from engine.domain.request import PromotionRequest
 from engine.domain.result import Result
 from engine.domain.rights import Rights
+from engine.execution.runner import Runner
 from engine.ports import Clock, Registry
 
 POLICY_DIGEST = f"sha256:{'a' * 64}"
@@ -107,7 +108,7 @@ def engine_on(
 ) -> Iterator[Engine]:
     """An engine on `registry`; gates run in `folder`, leases are in `folder/leases`."""
     with ThreadPoolExecutor(16) as pool:
-        yield Engine(
+        runner = Runner(
             path=path,
             registry=registry,
             ledger=RegistryLedger(registry),
@@ -119,6 +120,7 @@ def engine_on(
             directory=directory or Directory(),
             rights=rights or Rights(),
         )
+        yield Engine(runner)
 
 
 def promotion(
@@ -146,3 +148,9 @@ def promote(
     """Plan and execute a promotion."""
     asked = promotion(engine, version, target, operator, overrides=overrides)
     return engine.run(asked, Told())
+
+
+def with_parts(engine: Engine, **parts: object) -> Engine:
+    """Return `engine` with other adapters or settings."""
+    runner: Runner = replace(engine.runner, **parts)  # type: ignore[arg-type]  # by name
+    return Engine(runner)

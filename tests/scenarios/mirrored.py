@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from engine.adapters.registry.remote.registry import DistributionRegistry
@@ -15,7 +14,7 @@ from engine.ports import Registry
 from engine.ports.secondary import Mirror
 from engine.secondaries import MirroredSecondaries
 from tests.contract.mirrors import mirror_to
-from tests.scenarios.engines import DEFAULT_PATH, engine_on
+from tests.scenarios.engines import DEFAULT_PATH, engine_on, with_parts
 
 Target = DistributionRegistry | Path
 
@@ -30,11 +29,11 @@ def mirrored_engine(
 
 
 def with_mirrors(engine: Engine, folder: Path, *mirrors: Mirror) -> Engine:
-    outcomes = SqliteOutcomes(state_database(folder), engine.registry.reference)
+    outcomes = SqliteOutcomes(state_database(folder), engine.runner.registry.reference)
     secondaries = MirroredSecondaries(
-        mirrors, engine.registry, engine.ledger, engine.leases, outcomes
+        mirrors, engine.runner.registry, engine.runner.ledger, engine.runner.leases, outcomes
     )
-    return replace(engine, secondaries=secondaries)
+    return with_parts(engine, secondaries=secondaries)
 
 
 def outcomes(result: Result) -> list[tuple[str, str]]:

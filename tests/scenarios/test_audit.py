@@ -207,5 +207,5 @@ def test_unreachable_registry_is_no_finding(
 def a_long_record(engine: Engine) -> None:
     """Write a committed record that exceeds the size of annotations."""
     record = a_promotion(target_environment="staging", warnings=("w" * 70_000,))
-    engine.registry.open_upload().finish(record.to_bytes())
-    engine.ledger.commit(engine.ledger.stage(draft_after(None, record, None)))
+    engine.runner.registry.open_upload().finish(record.to_bytes())
+    engine.runner.ledger.commit(engine.runner.ledger.stage(draft_after(None, record, None)))

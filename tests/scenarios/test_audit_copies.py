@@ -4,7 +4,6 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord, PromotionRecord
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from tests.builders import image
-from tests.scenarios.engines import Told, engine_on, promote
+from tests.scenarios.engines import Told, engine_on, promote, with_parts
 from tests.scenarios.verbs import lock, roll_back, unlock
 
 ANOTHER = "7a544256-7fee-4973-9626-85b5ed6d216c"
@@ -37,7 +36,7 @@ def engine(place, tmp_path, request) -> Iterator[Engine]:
         place.push(image(version.encode()), f"{version}-dev")
     try:
         with engine_on(place.registry, tmp_path) as running:
-            audited = replace(running, audit_backend=copies)
+            audited = with_parts(running, audit_backend=copies)
             promote(audited, "v1.0.0", "staging")
             promote(audited, "v2.0.0", "staging")
             roll_back(audited, "v1.0.0")
@@ -48,7 +47,7 @@ def engine(place, tmp_path, request) -> Iterator[Engine]:
 
 def altered(engine: Engine, **fields: str) -> PromotionRecord:
     """Return the first promotion of the ledger with these `fields` changed."""
-    first = engine.audit_backend.query_history("staging", 10)[-1]
+    first = engine.runner.audit_backend.query_history("staging", 10)[-1]
     return PromotionRecord.model_validate_json(json.dumps(first.model_dump(mode="json") | fields))
 
 
@@ -68,7 +67,7 @@ def test_matching_ledger_and_copies_are_sound(engine: Engine) -> None:
 
 
 def test_record_missing_in_the_backend_is_named(engine: Engine) -> None:
-    lock(replace(engine, audit_backend=None))
+    lock(with_parts(engine, audit_backend=None))
     unlock(engine)
 
     assert found(engine) == [(RemarkKind.UNCOPIED, 4)]
@@ -76,13 +75,13 @@ def test_record_missing_in_the_backend_is_named(engine: Engine) -> None:
 
 def test_copy_missing_in_the_ledger_is_named(engine: Engine) -> None:
     of_another = {"promotion_id": ANOTHER, "artifact_digest": f"sha256:{'0' * 64}"}
-    engine.audit_backend.append(altered(engine, **of_another))
+    engine.runner.audit_backend.append(altered(engine, **of_another))
 
     assert found(engine) == [(RemarkKind.MISSING, None)]
 
 
 def test_copy_of_a_repeated_run_is_a_note(engine: Engine) -> None:
-    engine.audit_backend.append(altered(engine, promotion_id=ANOTHER))
+    engine.runner.audit_backend.append(altered(engine, promotion_id=ANOTHER))
 
     assert found(engine) == []
     assert noted(engine) == [(RemarkKind.UNCOMMITTED, None)]
@@ -93,7 +92,7 @@ def test_entries_older_than_the_backend_are_a_note(place, tmp_path) -> None:
     copies = backend("database", tmp_path)
     with engine_on(place.registry, tmp_path) as running:
         promote(running, "v1.0.0", "staging")
-        audited = replace(running, audit_backend=copies)
+        audited = with_parts(running, audit_backend=copies)
         noted_at_first = noted(audited)
         lock(audited)
 
@@ -103,7 +102,7 @@ def test_entries_older_than_the_backend_are_a_note(place, tmp_path) -> None:
 
 
 def test_deleted_first_copy_is_named(engine: Engine) -> None:
-    newest = replace(engine, audit_backend=_Only(engine.audit_backend, 1))
+    newest = with_parts(engine, audit_backend=_Only(engine.runner.audit_backend, 1))
 
     assert found(newest) == [(RemarkKind.UNCOPIED, 1), (RemarkKind.UNCOPIED, 2)]
     assert noted(newest) == []
@@ -112,7 +111,7 @@ def test_deleted_first_copy_is_named(engine: Engine) -> None:
 def test_copies_in_an_earlier_backend_are_a_note(engine: Engine, tmp_path: Path) -> None:
     another = open_backend("database", AuditSettings(tmp_path, path=tmp_path / "another.db"))
 
-    moved = replace(engine, audit_backend=another)
+    moved = with_parts(engine, audit_backend=another)
 
     assert found(moved) == []
     assert noted(moved) == [(RemarkKind.UNCOPIED, 3)]
@@ -122,18 +121,18 @@ def test_copies_in_an_earlier_backend_are_a_note(engine: Engine, tmp_path: Path)
 def test_backend_for_promotions_and_rollbacks_needs_no_locks(place, tmp_path) -> None:
     place.push(image(b"v1.0.0"), "v1.0.0-dev")
     with engine_on(place.registry, tmp_path) as running:
-        audited = replace(running, audit_backend=_PromotionsAndRollbacks())
+        audited = with_parts(running, audit_backend=_PromotionsAndRollbacks())
         promote(audited, "v1.0.0", "staging")
         lock(audited)
         unlock(audited)
 
         assert found(audited) == []
-        kept = audited.audit_backend.query_history("staging", 9)
+        kept = audited.runner.audit_backend.query_history("staging", 9)
         assert [record.kind for record in kept] == ["promotion"]
 
 
 def test_emptied_backend_is_named(engine: Engine) -> None:
-    emptied = replace(engine, audit_backend=_Only(engine.audit_backend, 0))
+    emptied = with_parts(engine, audit_backend=_Only(engine.runner.audit_backend, 0))
 
     assert found(emptied) == [
         (RemarkKind.UNCOPIED, 1),

@@ -1,6 +1,6 @@
 """When an audit backend fails, earlier effects stay, and repeating completes the rest."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from engine.ports.webhooks import NoWebhooks
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.audited import Told
-from tests.scenarios.engines import promote
+from tests.scenarios.engines import promote, with_parts
 from tests.scenarios.test_promote_audit import audited
 
 pytestmark = pytest.mark.requirement("FR-025", "NFR-004")
@@ -46,8 +46,8 @@ class Dying(NoWebhooks):
 
 
 def copies(engine: Engine) -> list[str]:
-    assert engine.audit_backend is not None
-    return [record.id for record in engine.audit_backend.query_history("staging", 10)]
+    assert engine.runner.audit_backend is not None
+    return [record.id for record in engine.runner.audit_backend.query_history("staging", 10)]
 
 
 def test_backend_lost_after_the_environment_tag_leaves_a_repeatable_promotion(
@@ -55,12 +55,12 @@ def test_backend_lost_after_the_environment_tag_leaves_a_repeatable_promotion(
 ) -> None:
     place.push(image(b"one"), "v1.0.0-dev")
     with audited("database", place, tmp_path) as engine:
-        lost = DownBy(engine.registry)
+        lost = DownBy(engine.runner.registry)
 
         with pytest.raises(AuditUnavailableError):
-            promote(replace(engine, audit_backend=lost), "v1.0.0", "staging")
-        recorded, latest = engine.history("staging", 10), engine.registry.resolve(LATEST)
-        tags = set(engine.registry.tags())
+            promote(with_parts(engine, audit_backend=lost), "v1.0.0", "staging")
+        recorded, latest = engine.history("staging", 10), engine.runner.registry.resolve(LATEST)
+        tags = set(engine.runner.registry.tags())
         (audited_environment,) = engine.verify("staging", Told()).environments
         repeated = promote(engine, "v1.0.0", "staging")
 
@@ -79,14 +79,14 @@ def test_backend_lost_after_the_record_does_not_stop_the_recorded_change(
     place.push(image(b"one"), "v1.0.0-dev")
     with audited("database", place, tmp_path) as engine:
         with pytest.raises(KeyboardInterrupt):
-            promote(replace(engine, webhook_sender=Dying()), "v1.0.0", "staging")
-        before = engine.registry.resolve(LATEST)
+            promote(with_parts(engine, webhook_sender=Dying()), "v1.0.0", "staging")
+        before = engine.runner.registry.resolve(LATEST)
 
-        lost = replace(engine, audit_backend=DownBy(engine.registry))
+        lost = with_parts(engine, audit_backend=DownBy(engine.runner.registry))
         completed = promote(lost, "v1.0.0", "staging")
 
         assert completed.error is None
         assert before is None
-        assert engine.registry.resolve(LATEST) == engine.registry.resolve(STAGED)
+        assert engine.runner.registry.resolve(LATEST) == engine.runner.registry.resolve(STAGED)
         assert copies(engine) == [entry.record.id for entry in engine.history("staging", 10)]
         assert len(copies(engine)) == 1

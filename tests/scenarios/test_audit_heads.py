@@ -13,6 +13,7 @@ from engine.domain.audit import KnownHead
 from engine.domain.errors import StoreUnavailableError
 from tests.conftest import Place
 from tests.scenarios.audited import audit, lock, named, promotions, said, unlock
+from tests.scenarios.engines import with_parts
 from tests.scenarios.tampering import Hand
 
 pytestmark = pytest.mark.requirement("FR-026")
@@ -26,7 +27,7 @@ def watched(place: Place, engine: Engine, tmp_path: Path) -> Engine:
     promotions(place, engine)
     lock(engine)
     heads = SqliteHeads(state_database(tmp_path / "state"), place.registry.reference)
-    remembering = replace(engine, heads=heads)
+    remembering = with_parts(engine, heads=heads)
     assert audit(remembering).sound
     return remembering
 
@@ -93,7 +94,7 @@ def test_other_entry_in_place_of_the_known_head_is_found(place: Place, watched: 
 def test_rewritten_ledger_that_has_grown_since_is_found(place: Place, watched: Engine) -> None:
     hand = Hand(place)
     hand.point(HEAD, at=f"{HEAD}.5")
-    somewhere_else = replace(watched, heads=InMemoryHeads())
+    somewhere_else = with_parts(watched, heads=InMemoryHeads())
     lock(somewhere_else)
     unlock(somewhere_else)
 
@@ -114,7 +115,7 @@ def test_wiped_ledger_is_found(place: Place, watched: Engine, tmp_path: Path) ->
 
 def test_unreadable_known_heads_stop_the_audit(watched: Engine, tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"no database " * 500)
-    rebuilt = replace(watched, heads=SqliteHeads(state_database(tmp_path), "r"))
+    rebuilt = with_parts(watched, heads=SqliteHeads(state_database(tmp_path), "r"))
 
     with pytest.raises(StoreUnavailableError, match=r"store\.db is damaged"):
         audit(rebuilt)
@@ -123,7 +124,7 @@ def test_unreadable_known_heads_stop_the_audit(watched: Engine, tmp_path: Path) 
 def test_unwritable_known_heads_are_a_note(place: Place, engine: Engine, tmp_path: Path) -> None:
     promotions(place, engine, 1)
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
-    forgetful = replace(engine, heads=SqliteHeads(state_database(tmp_path / "gone"), "r"))
+    forgetful = with_parts(engine, heads=SqliteHeads(state_database(tmp_path / "gone"), "r"))
 
     found = audit(forgetful)
 

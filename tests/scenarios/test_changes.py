@@ -46,7 +46,7 @@ def test_another_person_approves_and_the_record_says_so(stage):
     [approval] = newest(stage).approvals
     assert (approval.operator, approval.authorized_via) == ("bob", "group release-managers")
     assert newest(stage).operator == "alice"
-    assert stage.engine.registry.resolve(Tag("latest-staging")) is not None
+    assert stage.engine.runner.registry.resolve(Tag("latest-staging")) is not None
 
 
 def test_gates_run_once_and_not_again_after_approval(stage):

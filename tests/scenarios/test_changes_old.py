@@ -17,7 +17,7 @@ from engine.ports.audit_backend import AuditBackendPlugin
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.changing import Stage, guarded, stage_on
-from tests.scenarios.engines import path_of, promotion
+from tests.scenarios.engines import path_of, promotion, with_parts
 from tests.scenarios.verbs import kinds, lock, roll_back, unlock
 
 VERSIONS = ("v1.0.0", "v1.1.0", "v1.2.0")
@@ -146,8 +146,8 @@ def test_change_on_the_ledger_is_completed_at_any_age(stage):
     change = checked(stage, "v1.1.0")
     plan = stage.platform.progression._plan_execution(change)
     assert stage.engine.execute(plan, stage.told).error is None
-    before = stage.engine.registry.fetch(Tag("v1.0.0-staging"))
-    stage.engine.registry.put(before, Tag("latest-staging"))
+    before = stage.engine.runner.registry.fetch(Tag("v1.0.0-staging"))
+    stage.engine.runner.registry.put(before, Tag("latest-staging"))
     stage.later(days=2)
 
     ended = stage.settle(change)
@@ -158,7 +158,7 @@ def test_change_on_the_ledger_is_completed_at_any_age(stage):
 
 
 def plan_digest(stage: Stage, version: str):
-    return stage.engine.registry.resolve(Tag(f"{version}-staging"))
+    return stage.engine.runner.registry.resolve(Tag(f"{version}-staging"))
 
 
 def test_effective_change_is_promoted_although_another_version_followed(stage):
@@ -244,7 +244,7 @@ def test_record_has_the_time_of_its_request(stage):
 @pytest.fixture
 def busy(stage: Stage, tmp_path: Path) -> Iterator[Progression]:
     """A platform that gets no lease of staging, so it cannot know whether it wrote."""
-    engine = replace(stage.engine, leases=FileLeases(tmp_path / "leases", wait_seconds=0))
+    engine = with_parts(stage.engine, leases=FileLeases(tmp_path / "leases", wait_seconds=0))
     with FileLeases(tmp_path / "leases").hold("staging"):
         yield replace(stage.platform.progression, runs=engine)
 

@@ -18,6 +18,7 @@ from engine.ports.audit_backend import AuditSettings
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.changing import Stage, stage_on
+from tests.scenarios.engines import with_parts
 
 pytestmark = pytest.mark.requirement("NFR-004")
 
@@ -29,13 +30,13 @@ def stage(place: Place, tmp_path: Path) -> Iterator[Stage]:
     backend = open_backend("s3", AuditSettings(tmp_path, url=f"file://{tmp_path}/copies"))
     with stage_on(place, tmp_path) as built:
         place.push(image(b"one"), "v1.0.0-dev")
-        engine = replace(built.engine, audit_backend=backend)
+        engine = with_parts(built.engine, audit_backend=backend)
         store, rules = built.platform.store, built.rules.of
         built.platform = replace(
             built.platform,
             engine=engine,
-            changes=Changes(engine, store, rules),
-            progression=Progression(engine, store, rules, built.members.regroup),
+            changes=Changes(engine.runner, store, rules),
+            progression=Progression(engine.runner, store, rules, built.members.regroup),
         )
         yield built
     backend.close()

@@ -37,7 +37,7 @@ def other_rules(stage: Stage) -> None:
 def another_version_runs(stage: Stage) -> None:
     """Deploy v0.9.0 past this store, as another machine would."""
     plan = stage.engine.plan(asked_by_dave(stage, "v0.9.0"), stage.told)
-    done = stage.engine.execute(plan, stage.told, lambda p: replace(p, approvals_required=0))
+    done = stage.engine.runner.execute(plan, stage.told, lambda p: replace(p, approvals_required=0))
     assert done.error is None
 
 

@@ -29,7 +29,7 @@ def test_latest_moves_without_another_record(interrupted: Engine) -> None:
     completed = interrupted.complete_interrupted()
 
     assert completed == ("staging",)
-    assert interrupted.registry.resolve(Tag("latest-staging")) == NEW.manifest.digest
+    assert interrupted.runner.registry.resolve(Tag("latest-staging")) == NEW.manifest.digest
     assert len(interrupted.history("staging")) == 2
     assert interrupted.complete_interrupted() == ()
 

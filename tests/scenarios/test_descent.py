@@ -1,7 +1,6 @@
 """After a rewind of the ledger, no write is accepted."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from engine.domain.result import Ending
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.audited import promotions
-from tests.scenarios.engines import Told, promote, promotion
+from tests.scenarios.engines import Told, promote, promotion, with_parts
 from tests.scenarios.tampering import Hand
 from tests.scenarios.verbs import lock, roll_back, unlock
 
@@ -27,7 +26,9 @@ HEAD = "floe-ledger.staging"
 @pytest.fixture
 def remembering(place: Place, engine: Engine, tmp_path: Path) -> Engine:
     """Three promotions and a lock; v1.0.4 is built."""
-    built = replace(engine, heads=SqliteHeads(state_database(tmp_path), place.registry.reference))
+    built = with_parts(
+        engine, heads=SqliteHeads(state_database(tmp_path), place.registry.reference)
+    )
     promotions(place, built, last=3)
     lock(built)
     place.push(image(b"artifact 4"), "v1.0.4-dev")
@@ -69,7 +70,7 @@ def test_other_entry_in_place_of_the_known_head_is_refused(
     place: Place, remembering: Engine
 ) -> None:
     Hand(place).point(HEAD, at=f"{HEAD}.3")
-    somewhere_else = replace(remembering, heads=InMemoryHeads())
+    somewhere_else = with_parts(remembering, heads=InMemoryHeads())
     lock(somewhere_else)
     unlock(somewhere_else)
 
@@ -78,7 +79,7 @@ def test_other_entry_in_place_of_the_known_head_is_refused(
 
 
 def test_entries_by_other_writers_are_accepted(remembering: Engine) -> None:
-    somewhere_else = replace(remembering, heads=InMemoryHeads())
+    somewhere_else = with_parts(remembering, heads=InMemoryHeads())
     for _ in range(3):
         unlock(somewhere_else)
         lock(somewhere_else)

@@ -53,7 +53,7 @@ def test_gates_run_once_with_a_worker_and_a_command(stage: Stage, tmp_path: Path
 def test_change_of_a_dead_command_is_resumed(stage: Stage, tmp_path: Path) -> None:
     change = submitted(stage)
     (tmp_path / "open").touch()
-    stage.platform.store.claim("died", stage.engine.clock.now(), PACE_CLAIM, only=change.id)
+    stage.platform.store.claim("died", stage.engine.runner.clock.now(), PACE_CLAIM, only=change.id)
 
     ended = stage.platform.foreground.settle(change, stage.told)
 

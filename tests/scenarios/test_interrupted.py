@@ -1,7 +1,6 @@
 """Remains of an interrupted run are used only if that run would have written exactly them."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from engine.domain.artifact import Digest, Tag
@@ -10,7 +9,7 @@ from engine.domain.manifest import IMAGE_MANIFEST, Manifest
 from engine.domain.record import AnyRecord, PromotionRecord
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.engines import engine_on, promote
+from tests.scenarios.engines import engine_on, promote, with_parts
 
 _STATE = "dev.floe.state.version"
 
@@ -21,12 +20,12 @@ def left_behind(place: Place, folder: Path) -> Manifest:
         place.push(image(b"zero"), "v0.9.0-dev")
         place.push(image(b"one"), "v1.0.0-dev")
         promote(engine, "v0.9.0", "staging")
-        before = engine.registry.fetch(Tag("floe-ledger.staging"))
+        before = engine.runner.registry.fetch(Tag("floe-ledger.staging"))
         promote(engine, "v1.0.0", "staging")
-        left = engine.registry.fetch(Tag("floe-ledger.staging.2"))
+        left = engine.runner.registry.fetch(Tag("floe-ledger.staging.2"))
         assert before is not None
         assert left is not None
-        engine.registry.put(before, Tag("floe-ledger.staging"))
+        engine.runner.registry.put(before, Tag("floe-ledger.staging"))
     return left
 
 
@@ -63,11 +62,11 @@ def test_ledger_shortened_after_a_promotion_is_detected(place: Place, tmp_path: 
         for number in range(3):
             place.push(image(str(number).encode()), f"v1.0.{number}-dev")
             promote(engine, f"v1.0.{number}", "staging")
-        earlier = engine.registry.fetch(Tag("floe-ledger.staging.1"))
+        earlier = engine.runner.registry.fetch(Tag("floe-ledger.staging.1"))
         assert earlier is not None
-        engine.registry.put(earlier, Tag("floe-ledger.staging"))
+        engine.runner.registry.put(earlier, Tag("floe-ledger.staging"))
 
-        known = engine.heads.known("staging")
+        known = engine.runner.heads.known("staging")
 
     assert known is not None
     assert known.sequence == 3
@@ -91,14 +90,14 @@ def test_change_interrupted_between_record_and_latest_is_delivered_on_completion
 ):
     with engine_on(place.registry, tmp_path) as built:
         heard = Heard()
-        engine = replace(built, webhook_sender=heard)
+        engine = with_parts(built, webhook_sender=heard)
         place.push(image(b"zero"), "v0.9.0-dev")
         place.push(image(b"one"), "v1.0.0-dev")
         promote(engine, "v0.9.0", "staging")
         first = promote(engine, "v1.0.0", "staging")
-        older = engine.registry.fetch(Tag("v0.9.0-staging"))
+        older = engine.runner.registry.fetch(Tag("v0.9.0-staging"))
         assert older is not None
-        engine.registry.put(older, Tag("latest-staging"))
+        engine.runner.registry.put(older, Tag("latest-staging"))
 
         completed = promote(engine, "v1.0.0", "staging")
         unchanged = promote(engine, "v1.0.0", "staging")

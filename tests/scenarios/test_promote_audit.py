@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from engine.domain.record import AnyRecord
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.engines import Told, engine_on, promote, promotion
+from tests.scenarios.engines import Told, engine_on, promote, promotion, with_parts
 from tests.scenarios.verbs import lock, roll_back, unlock
 
 BACKENDS = ["s3", "database"]
@@ -34,7 +33,7 @@ def audited(name: str, place: Place, folder: Path) -> Iterator[Engine]:
     copies = backend(name, folder)
     try:
         with engine_on(place.registry, folder) as engine:
-            yield replace(engine, audit_backend=copies)
+            yield with_parts(engine, audit_backend=copies)
     finally:
         copies.close()
 
@@ -51,7 +50,7 @@ def test_backend_has_an_equal_copy_of_every_record(place, tmp_path, name):
         lock(engine)
         unlock(engine)
         roll_back(engine, "v1.0.0")
-        kept = engine.audit_backend.query_history("staging", 100)
+        kept = engine.runner.audit_backend.query_history("staging", 100)
         ledger = [entry.record for entry in engine.history("staging", 100)]
 
     assert kept == ledger
@@ -71,13 +70,13 @@ class Down(AuditBackendPlugin):
 def test_promotion_without_its_backend_has_no_effect_and_can_be_repeated(place, tmp_path):
     place.push(image(b"one"), "v1.0.0-dev")
     with engine_on(place.registry, tmp_path) as engine:
-        down = replace(engine, audit_backend=Down())
+        down = with_parts(engine, audit_backend=Down())
 
         with pytest.raises(AuditUnavailableError) as refused:
             promote(down, "v1.0.0", "staging")
         assert refused.value.exit_code == 5
         assert engine.history("staging", 10) == ()
-        assert engine.registry.resolve(Tag("latest-staging")) is None
+        assert engine.runner.registry.resolve(Tag("latest-staging")) is None
 
     with audited("database", place, tmp_path) as engine:
         assert promote(engine, "v1.0.0", "staging").error is None
@@ -89,7 +88,7 @@ def test_dry_run_leaves_nothing_in_the_backend(place, tmp_path):
 
     with audited("s3", place, tmp_path) as engine:
         engine.plan(promotion(engine, "v1.0.0", "staging"), Told(), GateMode.LIST)
-        kept = engine.audit_backend.query_history("staging", 10)
+        kept = engine.runner.audit_backend.query_history("staging", 10)
 
     assert kept == []
     assert not list((tmp_path / "copies").rglob("*.json"))

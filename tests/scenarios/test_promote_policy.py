@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from engine.domain.gate import GateKind, GateStatus
 from engine.domain.plan import GateMode
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.engines import Told, engine_on, promote, promotion
+from tests.scenarios.engines import Told, engine_on, promote, promotion, with_parts
 
 pytestmark = pytest.mark.requirement("FR-010")
 SOURCE = "'org.opencontainers.image.source' in artifact.annotations"
@@ -29,7 +28,7 @@ def policy(rule: str, severity: str = "error", name: str = "has-source") -> Poli
 @contextmanager
 def engine_with(place: Place, folder: Path, *policies: Policy) -> Iterator[Engine]:
     with engine_on(place.registry, folder) as engine:
-        yield replace(engine, enforcer=compile_policies(policies))
+        yield with_parts(engine, enforcer=compile_policies(policies))
 
 
 @pytest.mark.parametrize("mode", [GateMode.RUN, GateMode.LIST])
@@ -82,7 +81,7 @@ def test_policy_that_cannot_be_evaluated_blocks_at_any_severity(place, tmp_path)
         result = promote(engine, "v1.0.0", "staging")
 
     assert isinstance(result.error, GateFailedError)
-    assert engine.registry.resolve(Tag("v1.0.0-staging")) is None
+    assert engine.runner.registry.resolve(Tag("v1.0.0-staging")) is None
 
 
 def test_baseline_rules_apply_without_policies(place, tmp_path):

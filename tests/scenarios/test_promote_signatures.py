@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from tests.conftest import Place
 from tests.contract.sigstore_kit.formats import key_bundle, key_envelope, pem, statement
 from tests.contract.sigstore_kit.repository import bundle_image
 from tests.peers import oci_layout
-from tests.scenarios.engines import Told, engine_on, gate, path_of, promote, promotion
+from tests.scenarios.engines import Told, engine_on, gate, path_of, promote, promotion, with_parts
 from tests.scenarios.verbs import roll_back
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -37,8 +36,8 @@ def engine_that(
     """Staging with `enforcement` and a gate that leaves a file when it runs."""
     staging = Environment("staging", gates=(gate("touch", "ran"),), signature=enforcement)
     with engine_on(place.registry, folder, path_of("dev", staging)) as engine:
-        keys = SigstoreVerifier((pem(KEY),)) if verifier else engine.verifier
-        yield replace(engine, verifier=keys)
+        keys = SigstoreVerifier((pem(KEY),)) if verifier else engine.runner.verifier
+        yield with_parts(engine, verifier=keys)
 
 
 def signed(place: Place, artifact: Artifact, key: ec.EllipticCurvePrivateKey = KEY) -> None:
@@ -104,7 +103,7 @@ def test_signature_by_another_key_does_not_count(place, tmp_path):
 
     assert isinstance(result.error, SignatureVerificationError)
     assert str(result.error).startswith("Signature verification failed: ")
-    assert engine.registry.resolve(Tag("v1.0.0-staging")) is None
+    assert engine.runner.registry.resolve(Tag("v1.0.0-staging")) is None
 
 
 def test_signature_copied_from_another_artifact_does_not_count(place, tmp_path):

@@ -1,7 +1,6 @@
 """Spans of a promotion: promote, with verify and every gate below it (FR-024)."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,16 @@ from engine.domain.signature import SignatureVerdict
 from engine.domain.trace import SPAN_PROMOTE, SPAN_ROLLBACK
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.engines import ALICE, TRACE_ID, Told, engine_on, gate, path_of, promote
+from tests.scenarios.engines import (
+    ALICE,
+    TRACE_ID,
+    Told,
+    engine_on,
+    gate,
+    path_of,
+    promote,
+    with_parts,
+)
 from tests.scenarios.verbs import lock, roll_back, unlock
 
 pytestmark = pytest.mark.requirement("FR-024")
@@ -42,7 +50,7 @@ def test_gates_and_verification_are_child_spans_of_the_promotion(place: Place, t
     tracer = OtelTracer(SimpleSpanProcessor(told), {})
 
     with engine_on(place.registry, tmp_path, path_of("dev", staging)) as engine:
-        engine = replace(engine, tracer=tracer, verifier=Signed())
+        engine = with_parts(engine, tracer=tracer, verifier=Signed())
         promote(engine, "v1.0.0", "staging")
         first = {span.name: span for span in told.get_finished_spans()}
         told.clear()
@@ -87,7 +95,7 @@ def engine(place: Place, tmp_path: Path, exported: InMemorySpanExporter) -> Iter
     tracer = OtelTracer(SimpleSpanProcessor(exported), {})
     staging = Environment("staging", gates=(gate("false"),))
     with engine_on(place.registry, tmp_path, path_of("dev", staging)) as running:
-        yield replace(running, tracer=tracer)
+        yield with_parts(running, tracer=tracer)
     tracer.close()
 
 

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,16 @@ from engine.domain.operator import Operator
 from engine.domain.result import Ending
 from tests.builders import image
 from tests.peers import oci_layout
-from tests.scenarios.engines import Told, engine_on, gate, path_of, person, promote, promotion
+from tests.scenarios.engines import (
+    Told,
+    engine_on,
+    gate,
+    path_of,
+    person,
+    promote,
+    promotion,
+    with_parts,
+)
 from tests.scenarios.verbs import lock
 
 ALLOWED = frozenset({"developers"})
@@ -97,7 +106,7 @@ def built(world: World) -> Iterator[tuple[Engine, Operator]]:
                 lock(before, "staging", PEOPLE["developer"])
         with engine_on(registry, folder, path_of("dev", _staging(world))) as engine:
             enforcer = compile_policies([HAS_SOURCE] if world.policy else [])
-            yield replace(engine, enforcer=enforcer), PEOPLE[world.asker]
+            yield with_parts(engine, enforcer=enforcer), PEOPLE[world.asker]
 
 
 def _staging(world: World) -> Environment:
@@ -118,13 +127,13 @@ def contents(registry: LayoutRegistry) -> dict[str, str]:
 def test_dry_run_has_the_result_of_the_real_run(world: World):
     with built(world) as (engine, operator):
         request = promotion(engine, "v1.0.0", "staging", operator)
-        before = contents(engine.registry)
+        before = contents(engine.runner.registry)
 
         try:
             planned = engine.plan(request, Told()).error
         except PromotionError as error:
             planned = error
-        assert contents(engine.registry) == before
+        assert contents(engine.runner.registry) == before
         try:
             result = engine.run(request, Told())
             done = result.error
@@ -134,6 +143,6 @@ def test_dry_run_has_the_result_of_the_real_run(world: World):
         event(type(done).__name__ if done else "done")
         assert (type(planned), str(planned)) == (type(done), str(done))
         if done is not None:
-            assert contents(engine.registry) == before
+            assert contents(engine.runner.registry) == before
         elif result is not None and result.outcome is Ending.PROMOTED:
-            assert "v1.0.0-staging" in contents(engine.registry)
+            assert "v1.0.0-staging" in contents(engine.runner.registry)

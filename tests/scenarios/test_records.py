@@ -29,7 +29,7 @@ def engine(place: Place, tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def records(engine: Engine, tmp_path: Path) -> Iterator[Records]:
     with closing(SqliteRecords(tmp_path / "state")) as kept:
-        yield Records(engine.path.names, engine.ledger, kept, engine.clock)
+        yield Records(engine.path.names, engine.runner.ledger, kept, engine.runner.clock)
 
 
 def told(kept: tuple[CachedRecord, ...]) -> list[tuple[str, int, str]]:

@@ -25,7 +25,7 @@ def test_failed_record_is_retried_and_counts_all_attempts(
     clock = TickingClock()
     with shaky_engine(fake, tmp_path, PATH, clock) as shaky:
         promoted(shaky.place, shaky.engine, "v1.0.0", operator=ALICE)
-        refusals = Refusals(shaky.engine, SqliteTally(state_database(tmp_path)))
+        refusals = Refusals(shaky.engine.runner, SqliteTally(state_database(tmp_path)))
         plan = promote(shaky.engine, "v1.0.0", "prod", BOB).plan
         fake.script("POST", "/blobs/uploads/", *[Reply(status)] * (1 if status == 403 else 4))
         refusals.note(attempt_of_plan(plan))
@@ -45,6 +45,8 @@ def test_unreadable_ledger_is_not_written(fake: FakeRegistry, tmp_path: Path) ->
         media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
         fake.always("GET", r"/manifests/floe-ledger\.prod$", Reply(200, b"{}", media_type))
 
-        Refusals(shaky.engine, SqliteTally(state_database(tmp_path))).note(attempt_of_plan(plan))
+        Refusals(shaky.engine.runner, SqliteTally(state_database(tmp_path))).note(
+            attempt_of_plan(plan)
+        )
 
         assert shaky.content.tags == before

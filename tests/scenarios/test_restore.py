@@ -16,7 +16,7 @@ from engine.domain.result import Ending, Result
 from engine.domain.status import Alignment, EnvironmentStatus
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.engines import ALICE, TRACE_ID, Told, person, promote
+from tests.scenarios.engines import ALICE, TRACE_ID, Told, person, promote, with_parts
 from tests.scenarios.verbs import artifact, kinds, lock, promoted, roll_back
 
 BY_HAND = image(b"by hand")
@@ -40,7 +40,7 @@ def staging(engine: Engine) -> EnvironmentStatus:
 
 
 def latest(engine: Engine) -> Digest | None:
-    return engine.registry.resolve(Tag("latest-staging"))
+    return engine.runner.registry.resolve(Tag("latest-staging"))
 
 
 def test_status_shows_the_deployed_and_the_expected_version(drifted: Engine) -> None:
@@ -148,7 +148,7 @@ def test_operator_without_the_right_to_promote_cannot_restore(drifted: Engine) -
         replace(e, authorization=Authorization(allowed_groups=frozenset({"sre"})))
         for e in drifted.path.environments
     ]
-    guarded = replace(drifted, path=PromotionPath(tuple(environments)))
+    guarded = with_parts(drifted, path=PromotionPath(tuple(environments)))
 
     refused = restore(guarded, operator=person("mallory@acme.com"))
 

@@ -58,7 +58,7 @@ def test_record_is_the_same_manifest_everywhere(place: Place, tmp_path: Path):
 
     with mirrored_engine(place.registry, tmp_path, disk) as engine:
         promote(engine, "v1.0.0", "staging")
-        head = engine.ledger.head("staging")
+        head = engine.runner.ledger.head("staging")
 
     copy = RegistryLedger(LayoutRegistry(disk)).head("staging")
     assert head is not None
@@ -195,13 +195,13 @@ def test_secondary_tag_moved_by_another_writer_is_left_alone(place: Place, tmp_p
         promoted(place, first, "v1.0.0")
         place.push(index(V1), "v2.0.0-dev")
         second = with_mirrors(alone, tmp_path, mirror_to(place.registry, two))
-        copies = second.secondaries.before(
+        copies = second.runner.secondaries.before(
             second.plan(promotion(second, "v2.0.0", "staging"), Told()), list, decided=False
         )
         result = promote(alone, "v2.0.0", "staging")
         promoted(place, alone, "v3.0.0")
 
-        shown = second.secondaries.after(result, copies)
+        shown = second.runner.secondaries.after(result, copies)
 
     assert outcomes(shown) == [(str(two), "synced")]
     there = LayoutRegistry(two)

@@ -64,7 +64,7 @@ def test_registries_are_copied_to_concurrently(place: Place, tmp_path: Path, ope
         targets = [opened(each.host, timeout_seconds=60) for each in (one, two)]
         with mirrored_engine(place.registry, tmp_path, *targets) as engine:
             manifest = place.registry.fetch(Tag("v1.0.0-dev"))
-            copies = engine.secondaries.prepare(manifest)
+            copies = engine.runner.secondaries.prepare(manifest)
 
     assert [each.status for each in copies.outcomes] == ["synced", "synced"]
 
@@ -129,7 +129,7 @@ def test_simultaneous_changes_leave_a_secondary_like_the_primary(place: Place, t
                     assert ended.result().warnings == ()
                 except ConflictError:
                     continue
-        head = engine.ledger.head("staging")
+        head = engine.runner.ledger.head("staging")
 
     there = LayoutRegistry(disk)
     latest = Tag("latest-staging")

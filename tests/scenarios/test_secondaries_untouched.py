@@ -62,7 +62,7 @@ def test_approved_change_copies_nothing_while_a_lock_holds(place: Place, tmp_pat
         # As in a later execution: the evidence is kept, all else is read again.
         decided = replace(plan, policy=(), manifest=None, writes=())
 
-        result = engine.execute(decided, Told(), lambda renewed: renewed)
+        result = engine.runner.execute(decided, Told(), lambda renewed: renewed)
 
     assert result.outcome is Ending.BLOCKED
     assert not disk.exists()

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.telemetry.metrics import PrometheusMetrics
-from engine.api import Engine, Platform
-from engine.bootstrap import in_flight, open_platform
+from engine.api import Engine
+from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
 from engine.domain.change import Change
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.parsing import parse_promotion_request
+from engine.platform import Platform
 from engine.ports.telemetry import Metrics, NoMetrics
 from tests.builders import image
 from tests.peers import oci_layout
@@ -45,8 +46,8 @@ def working(folder: Path, metrics: Metrics) -> Iterator[Platform]:
     oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
     config = load_config(folder / "manifest.yaml", {})
     with (
-        open_platform(config, metrics=metrics, served=True) as engine,
-        in_flight(config, engine) as platform,
+        open_engine(config, metrics=metrics, served=True) as engine,
+        open_platform(config, engine) as platform,
     ):
         platform.worker.start()
         try:

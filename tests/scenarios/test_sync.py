@@ -67,7 +67,7 @@ def test_new_secondary_gets_everything(alone: Engine, place: Place, tmp_path: Pa
     }
     for name in ("staging", "prod"):
         copy = list(RegistryLedger(LayoutRegistry(disk)).walk(name))
-        assert copy == list(engine.ledger.walk(name))
+        assert copy == list(engine.runner.ledger.walk(name))
 
 
 def test_second_sync_finds_nothing_to_do(alone: Engine, place: Place, tmp_path: Path, disk: Path):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from engine.domain.errors import ConflictError
 from engine.secondaries.replication import lease_of
 from tests.conftest import Place
 from tests.contract.mirrors import mirror_to
-from tests.scenarios.engines import Told, promote
+from tests.scenarios.engines import Told, promote, with_parts
 from tests.scenarios.mirrored import mirrored_engine, with_mirrors
 from tests.scenarios.verbs import promoted
 
@@ -43,7 +43,7 @@ def test_sync_waits_once_for_a_secondary_in_use(place: Place, tmp_path: Path):
     with mirrored_engine(place.registry, tmp_path) as alone:
         promoted(place, alone, "v1.0.0", "v2.0.0")
         promote(alone, "v2.0.0", "prod")
-        engine = with_mirrors(replace(alone, leases=leases), tmp_path, mirror)
+        engine = with_mirrors(with_parts(alone, leases=leases), tmp_path, mirror)
 
         with FileLeases(tmp_path / "leases").hold(lease_of(mirror)):
             report = engine.sync(None, Told())

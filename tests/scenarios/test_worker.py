@@ -108,7 +108,7 @@ def test_worker_killed_during_execution_is_replaced_by_one_that_completes(stage,
     change = submitted(stage)
     with worker(tmp_path) as first:
         assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
-        with stage.engine.leases.hold("staging"):
+        with stage.engine.runner.leases.hold("staging"):
             stage.approve(change)
             time.sleep(0.5)
             first.send_signal(signal.SIGKILL)
@@ -158,7 +158,7 @@ def test_stop_hands_gates_back_instead_of_failing_them(stage, tmp_path):
     stage.platform.worker.start()
     assert until(lambda: (tmp_path / "runs").exists())
 
-    stage.engine.gate_runner.stop()
+    stage.engine.runner.gate_runner.stop()
     stage.platform.worker.stop()
 
     assert state(stage, change) is ChangeState.CHECKING
@@ -189,7 +189,7 @@ def test_worker_continues_after_a_lock_is_lifted(stage, tmp_path):
     carol = stage.members.operator("carol")
     stage.platform.worker.start()
     assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
-    with stage.engine.leases.hold("prod"):
+    with stage.engine.runner.leases.hold("prod"):
         stage.approve(change)
     assert reaches(stage, change, ChangeState.PROMOTED)
     other = submitted(stage, "v2.0.0")

@@ -135,7 +135,7 @@ def test_worker_that_lost_its_claim_while_it_waited_for_the_lease_writes_nothing
     change = stage.settle(submitted(stage))
     caplog.set_level(logging.INFO, "engine.changes")
     with working(stage, store):
-        with stage.engine.leases.hold("staging"):
+        with stage.engine.runner.leases.hold("staging"):
             stage.approve(change)
             assert until(lambda: stage.changes.get(change.id).state is ChangeState.EXECUTING)
             assert until(lambda: store.claimed)

@@ -16,6 +16,7 @@ from tests.contract.webhook_kit import Sink, webhooks
 from tests.domain.records import a_promotion, a_rollback
 from tests.peers.fake_http import Reply
 from tests.scenarios.changing import Stage, stage_on, until
+from tests.scenarios.engines import with_parts
 from tests.scenarios.waiting import PACE
 
 # Longer than a command waits for its webhooks.
@@ -39,7 +40,7 @@ def sink() -> Iterator[Sink]:
 def working(stage: Stage, told: Webhooks) -> Iterator[None]:
     """Run the stage's worker, with `told` as the sender of its records."""
     changes = Changes(
-        replace(stage.engine, webhook_sender=told), stage.platform.store, stage.rules.of
+        with_parts(stage.engine, webhook_sender=told).runner, stage.platform.store, stage.rules.of
     )
     worker = Worker(changes, stage.platform.progression, stage.platform.store, pace=PACE)
     worker.start()

@@ -10,8 +10,7 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from engine.api import Platform
-from engine.bootstrap import in_flight, open_platform
+from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
 from engine.domain.change import Change
 from engine.domain.identity import Claims
@@ -22,6 +21,7 @@ from engine.domain.parsing import (
     parse_rollback_request,
 )
 from engine.domain.request import LockRequest, RollbackRequest
+from engine.platform import Platform
 from engine.ports import NO_PROGRESS
 from tests.builders import Artifact, image
 from tests.manifests import manifest
@@ -144,8 +144,8 @@ def stage_in(
         write_manifest(folder, web, tests, oidc, webhooks, secondaries), {"OIDC_SECRET": secret}
     )
     with (
-        open_platform(config, served=True) as engine,
-        in_flight(config, engine) as platform,
+        open_engine(config, served=True) as engine,
+        open_platform(config, engine) as platform,
         open_web(platform, config, watchers=watchers) as app,
         app.test_client() as client,
     ):

@@ -113,7 +113,7 @@ def test_drifted_environment_shows_the_deployed_version_and_is_restored(
     behind_proxy.publish("v1.0.0", "v1.1.0", "v1.2.0")
     for version in ("v1.0.0", "v1.1.0", "v1.2.0"):
         behind_proxy.ask(version, "staging")
-    registry = behind_proxy.platform.engine.registry
+    registry = behind_proxy.platform.engine.runner.registry
     registry.put(registry.fetch(Tag("v1.0.0-staging")), Tag("latest-staging"))
     refresh(behind_proxy)
     place, moved = "/environments/staging", "v1.0.0, moved outside floe; should be v1.2.0"

@@ -142,13 +142,13 @@ def test_locks_stop_promotions_until_unlocked(api: Client) -> None:
 
 
 def test_dry_run_answers_at_once_and_changes_nothing(api: Client) -> None:
-    tags = api.stage.platform.engine.registry.tags()
+    tags = api.stage.platform.engine.runner.registry.tags()
 
     dry = document(api.post("/promotions", version="v1.0.0", to="staging", dry_run=True), 200)
 
     assert (dry["success"], dry["outcome"], dry["dry_run"]) == (True, "promoted", True)
     assert dry["tags"] == ["v1.0.0-staging", "latest-staging"]
-    assert api.stage.platform.engine.registry.tags() == tags
+    assert api.stage.platform.engine.runner.registry.tags() == tags
     assert api.stage.platform.store.recent(9) == ()
 
 

@@ -116,7 +116,7 @@ def test_stranger_with_a_valid_token_has_no_rights_without_authorization(api: Cl
 
     for answer in (promotion, locking, unlocking):
         assert "no rule of manifest.yaml names you" in refused(answer)
-    tags = {str(tag) for tag in api.stage.platform.engine.registry.tags()}
+    tags = {str(tag) for tag in api.stage.platform.engine.runner.registry.tags()}
     assert "v1.0.0-staging" not in tags
 
 

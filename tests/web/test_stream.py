@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from engine.bootstrap import in_flight, open_platform
+from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
 from tests.web.serving import serving
 from tests.web.stage import Stage, stage_in, write_manifest
@@ -58,8 +58,8 @@ def test_places_are_limited_and_released(tmp_path: Path) -> None:
         pass
     config = load_config(write_manifest(tmp_path), {})
     with (
-        open_platform(config, served=True) as engine,
-        in_flight(config, engine) as platform,
+        open_engine(config, served=True) as engine,
+        open_platform(config, engine) as platform,
         open_web(platform, config, watchers=2) as app,
         serving(app) as url,
     ):

@@ -27,13 +27,13 @@ def refused(sink: Sink, tmp_path: Path) -> Iterator[Stage]:
     with stage_in(tmp_path, PROXY, webhooks=hook) as stage:
         stage.publish("v1.0.0")
         stage.ask("v1.0.0", "staging")
-        stage.platform.engine.webhook_sender.deliver_due()
+        stage.platform.engine.webhooks.deliver_due()
         yield stage
 
 
 def failed(stage: Stage) -> str:
     """Return the ID of the one failed delivery."""
-    [each] = stage.platform.engine.webhook_sender.undelivered()
+    [each] = stage.platform.engine.webhooks.undelivered()
     return each.delivery.id
 
 
@@ -53,7 +53,7 @@ def test_signed_in_person_redelivers_under_the_same_id(refused: Stage, sink: Sin
 
     answer = refused.post(f"/webhooks/{delivery}/redeliver", BOB, AUDIT)
     waiting = refused.get(AUDIT, BOB)
-    refused.platform.engine.webhook_sender.deliver_due()
+    refused.platform.engine.webhooks.deliver_due()
 
     assert (answer.status_code, answer.headers["Location"]) == (303, AUDIT)
     assert "being delivered again" in waiting
@@ -68,13 +68,13 @@ def test_all_failed_deliveries_are_redelivered_at_once(refused: Stage, sink: Sin
     sink.script("POST", "/hook", Reply(404))
     refused.publish("v2.0.0")
     refused.ask("v2.0.0", "staging")
-    refused.platform.engine.webhook_sender.deliver_due()
+    refused.platform.engine.webhooks.deliver_due()
     assert "Tell all of them again" in refused.get(AUDIT, BOB)
 
     refused.post("/webhooks/all/redeliver", BOB, AUDIT)
 
     assert "All webhooks are being delivered again" in refused.get(AUDIT, BOB)
-    refused.platform.engine.webhook_sender.deliver_due()
+    refused.platform.engine.webhooks.deliver_due()
     ids = [request.headers["webhook-id"] for request in sink.seen("POST", "/hook")]
     assert sorted(ids) == sorted([*ids[:2], *ids[:2]])
     assert len(set(ids)) == 2
@@ -83,11 +83,11 @@ def test_all_failed_deliveries_are_redelivered_at_once(refused: Stage, sink: Sin
 def test_delivery_that_succeeded_since_is_not_repeated(refused: Stage, sink: Sink) -> None:
     place = f"/webhooks/{failed(refused)}/redeliver"
     refused.post(place, ALICE, AUDIT)
-    refused.platform.engine.webhook_sender.deliver_due()
+    refused.platform.engine.webhooks.deliver_due()
 
     # Only pages with a form contain the token.
     refused.post(place, BOB, "/environments/prod")
-    refused.platform.engine.webhook_sender.deliver_due()
+    refused.platform.engine.webhooks.deliver_due()
 
     assert "is not in the failed list: it was delivered" in refused.get(AUDIT, BOB)
     assert len(sink.seen("POST", "/hook")) == 2
@@ -99,7 +99,7 @@ def test_visitors_and_forged_forms_cannot_redeliver(refused: Stage, sink: Sink) 
     stranger = refused.client.post(place)
     forged = refused.client.post(place, data={"csrf": "0" * 64}, headers=signed_in(BOB))
     looked = refused.client.get(place, headers=signed_in(BOB))
-    refused.platform.engine.webhook_sender.deliver_due()
+    refused.platform.engine.webhooks.deliver_due()
 
     assert (stranger.status_code, forged.status_code, looked.status_code) == (401, 403, 405)
     assert len(sink.seen("POST", "/hook")) == 1
@@ -111,7 +111,7 @@ def test_only_operators_can_redeliver(refused: Stage, sink: Sink) -> None:
 
     refused.post(place, developer, "/environments/prod")
     page = refused.get(AUDIT, developer)
-    refused.platform.engine.webhook_sender.deliver_due()
+    refused.platform.engine.webhooks.deliver_due()
 
     assert "identity.operators in manifest.yaml does not list them" in page
     assert place not in page

@@ -1,0 +1,90 @@
+"""Read the status of environments from ledgers and tags."""
+
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime
+
+from engine.context.restore import version_of
+from engine.domain.artifact import Digest
+from engine.domain.environment import Environment
+from engine.domain.errors import (
+    ContentMissingError,
+    LedgerUnreadableError,
+    RegistryError,
+)
+from engine.domain.ledger import LedgerEntry
+from engine.domain.state import EMPTY, lock_in_force
+from engine.domain.status import EnvironmentStatus
+from engine.execution.runner import Runner
+
+# Errors of one ledger, with which the registry itself still works.
+_OF_ONE_LEDGER = (LedgerUnreadableError, ContentMissingError)
+
+
+def read_status(
+    runner: Runner, environments: tuple[Environment, ...]
+) -> tuple[EnvironmentStatus, ...]:
+    """
+    Read the status of `environments`, two requests each, in parallel.
+
+    An environment that cannot be read is a row with its error. RegistryError if none can be read,
+    unless their ledgers are corrupt.
+    """
+    heads = [runner.pool.submit(runner.ledger.head, each.name) for each in environments]
+    latest = [runner.pool.submit(runner.registry.resolve, each.latest) for each in environments]
+    now = runner.clock.now()
+    rows = tuple(
+        _row(runner, each, now, head, tag)
+        for each, head, tag in zip(environments, heads, latest, strict=True)
+    )
+    errors = [row.error for row in rows if row.error]
+    unreachable = [each for each in errors if not isinstance(each, _OF_ONE_LEDGER)]
+    if unreachable and len(errors) == len(rows):
+        raise unreachable[0]
+    return rows
+
+
+def with_published(
+    runner: Runner, rows: tuple[EnvironmentStatus, ...]
+) -> tuple[EnvironmentStatus, ...]:
+    """Add the newest published version to an empty first environment; see Engine."""
+    path = runner.path
+    first = path.environments[0].name
+    if not any(row.name == first and row.awaits_build for row in rows):
+        return rows
+    try:
+        readings = [path.read(tag) for tag in runner.registry.tags()]
+    except RegistryError:
+        return rows
+    found = [r.version for r in readings if r and r.environment == first]
+    newest = str(max(found, key=lambda version: version.precedence)) if found else None
+    return tuple(replace(r, published=newest) if r.name == first else r for r in rows)
+
+
+def _row(
+    runner: Runner,
+    place: Environment,
+    now: datetime,
+    head: "Future[LedgerEntry | None]",
+    latest: "Future[Digest | None]",
+) -> EnvironmentStatus:
+    try:
+        entry, digest = head.result(), latest.result()
+        state = entry.state if entry else EMPTY
+        lock = lock_in_force(place, state, now)
+        synced = runner.secondaries.standing(entry)
+        row = EnvironmentStatus(place.name, state, digest, lock, synced)
+        return _with_deviating_version(runner, row, entry)
+    except RegistryError as error:
+        lock = lock_in_force(place, EMPTY, now)
+        return EnvironmentStatus(place.name, EMPTY, None, lock, error=error)
+
+
+def _with_deviating_version(
+    runner: Runner, row: EnvironmentStatus, head: LedgerEntry | None
+) -> EnvironmentStatus:
+    """Add the version of a `latest` that deviates from the ledger to `row`."""
+    if row.latest is None or not row.deviates:
+        return row
+    version = version_of(row.latest, row.name, head, runner.path, runner.registry, runner.ledger)
+    return replace(row, latest_version=version)
