@@ -1,4 +1,4 @@
-"""OCI artifacts for tests, as bytes: written here by hand, never by the code under test."""
+"""OCI artifacts for tests, as bytes, written by hand and never by the code under test."""
 
 import hashlib
 import json
@@ -15,21 +15,21 @@ EMPTY_CONFIG = "application/vnd.oci.empty.v1+json"
 
 @dataclass(frozen=True)
 class Artifact:
-    """A manifest with everything it names."""
+    """A manifest with all content it names."""
 
     manifest: Manifest
     blobs: tuple[bytes, ...] = ()
     children: tuple["Artifact", ...] = ()
 
     def whole(self) -> Iterator["Artifact"]:
-        """The artifact, children first: the order registries want."""
+        """Return the artifact, children first: the order that registries require."""
         for child in self.children:
             yield from child.whole()
         yield self
 
 
 def descriptor(content: bytes, media_type: str, **extra: object) -> dict[str, Any]:
-    """An OCI descriptor of `content`; `extra` are further fields, in OCI's spelling."""
+    """Return an OCI descriptor of `content`; `extra` holds further fields in OCI's spelling."""
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
     return {"mediaType": media_type, "digest": digest, "size": len(content), **extra}
 
@@ -42,7 +42,7 @@ def image(
     indent: int | None = None,
     **extra: object,
 ) -> Artifact:
-    """An image manifest; `indent` and `extra` fields give bytes that re-serialising would lose."""
+    """Return an image manifest; `indent` and `extra` fields would be lost by re-serialising."""
     layers = layers or (b"layer",)
     document = {
         "schemaVersion": 2,
@@ -55,7 +55,7 @@ def image(
 
 
 def index(*children: Artifact, indent: int | None = None, **extra: object) -> Artifact:
-    """An image index of `children`."""
+    """Return an image index of `children`."""
     document = {
         "schemaVersion": 2,
         "mediaType": IMAGE_INDEX,
@@ -73,7 +73,7 @@ def referrer(
     content: bytes = b"{}",
     annotations: Mapping[str, str] | None = None,
 ) -> Artifact:
-    """A manifest of `artifact_type` with `content`, attached to `subject`."""
+    """Return a manifest of `artifact_type` with `content`, attached to `subject`."""
     return image(
         content,
         config_type=EMPTY_CONFIG,
@@ -85,7 +85,7 @@ def referrer(
 
 
 def shapes() -> dict[str, Artifact]:
-    """Every shape of manifest that must keep its bytes, by name."""
+    """Return every kind of manifest that must keep its bytes, by name."""
     return {
         "compact": image(b"compact"),
         "indented": image(b"indented", indent=3),

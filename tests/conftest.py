@@ -1,4 +1,4 @@
-"""What tests of every kind share: registries, real ones first."""
+"""Fixtures of all tests: registries, real ones first."""
 
 import os
 import shutil
@@ -26,14 +26,14 @@ from tests.secrets import log_listener, nothing_secret_is_logged
 
 __all__ = ["log_listener", "nothing_secret_is_logged"]
 
-# Where a change is judged, the same examples are tried every time; at a desk always new ones.
+# CI tries the same examples every time; a developer's machine always tries new ones.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
 
 def pytest_configure() -> None:
-    """Locks of the tests' registries go to a directory of their own."""
+    """Put leases of the tests' registries into a separate directory."""
     locks = Path(tempfile.gettempdir(), "floe-test-locks")
     locks.mkdir(exist_ok=True)
     if locks.stat().st_uid == os.geteuid():
@@ -42,12 +42,15 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Twice the processors, as tests wait more than they compute; no more than registries."""
+    """
+    Return twice the number of processors, since tests mostly wait; at most one per registry
+    process.
+    """
     return min(8, 2 * (os.cpu_count() or 1))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a parallel run: files that by their own word take long go first, so that none is last."""
+    """Start files with long timeouts first in a parallel run, so none of them runs last."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return
     longest: dict[Path, float] = {}
@@ -59,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, object, object]:
-    """What a test printed travels between processes, which takes no half of a surrogate pair."""
+    """Escape lone surrogates in test output, which cannot travel between processes."""
     return _sendable((yield))
 
 
@@ -75,7 +78,7 @@ def _sendable(value: object) -> object:
 
 @dataclass(frozen=True)
 class Place:
-    """A registry under test and the way somebody else puts artifacts into it."""
+    """A registry under test, and a way to push artifacts into it without floe."""
 
     registry: Registry
     push: Callable[[Artifact, str | None], None]
@@ -83,7 +86,7 @@ class Place:
 
 @pytest.fixture(scope="session")
 def registry_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`host:port` of a real registry that speaks plain http; FLOE_TEST_REGISTRY names another."""
+    """Yield `host:port` of a real registry with plain http; FLOE_TEST_REGISTRY names another."""
     given = os.environ.get("FLOE_TEST_REGISTRY")
     if given:
         yield given
@@ -96,7 +99,7 @@ def registry_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def repository() -> str:
-    """A repository name nobody else uses."""
+    """Return a unique repository name."""
     return f"tests/{uuid.uuid4().hex[:12]}"
 
 
@@ -108,7 +111,7 @@ def fake() -> Iterator[FakeRegistry]:
 
 @pytest.fixture
 def opened() -> Iterator[Callable[..., DistributionRegistry]]:
-    """Opens registries as `open_registry` does, over plain http, and closes them afterwards."""
+    """Open registries as `open_registry` does, over plain http, and close them afterwards."""
     with ExitStack() as stack:
 
         def open_plain(
@@ -124,7 +127,7 @@ def opened() -> Iterator[Callable[..., DistributionRegistry]]:
 
 @pytest.fixture(params=["layout", "remote"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, repository: str) -> Place:
-    """Every kind of registry in turn."""
+    """Yield each kind of registry in turn."""
     if request.param == "layout":
         root = tmp_path / "registry"
         layout = LayoutRegistry.create(root)

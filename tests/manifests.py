@@ -1,4 +1,4 @@
-"""The platform that people look at in tests: prod needs gates, a group, and somebody's approval."""
+"""A platform for tests of interfaces: prod needs gates, a group, and an approval."""
 
 _MANIFEST = """
 apiVersion: floe.dev/v1
@@ -35,9 +35,10 @@ def manifest(
     identity: str = "",
     faces: str = "",
 ) -> str:
-    """
-    `gates` are those of prod, each `name: {…}`. `promotion`, `identity` and `faces` are lines to
-    stand in `artifacts.promotion`, in `identity` and at the end.
+    """Return a manifest. `gates` are those of prod, each `name: {…}`.
+
+    `promotion`, `identity` and `faces` are lines for `artifacts.promotion`, for `identity` and for
+    the end.
     """
     return _MANIFEST % {
         "uri": uri,

@@ -1,4 +1,4 @@
-"""No log record of any test may hold a secret that tests use: those that do fail."""
+"""Fails each test that logs a secret of the tests."""
 
 import logging
 import re
@@ -14,27 +14,27 @@ SECRETS: Mapping[str, str] = {
     "a client's secret": oidc_provider.SECRET,
     "Slack's signing secret": local_slack.SECRET,
     "another signing secret of Slack": "the-signing-secret",
-    "what tests call a secret": "hunter2",
-    "what is planted to be found": "canary",
+    "a secret of the tests": "hunter2",
+    "a planted canary": "canary",
 }
 _SHAPES = {
     "a token of Slack": re.compile(r"\bx(?:ox[a-z]|app)-[\w-]{4}"),
     "a JSON Web Token": re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"),
     "a webhook's secret": re.compile(r"\bwhsec_\w"),
-    "a header that lets somebody in": re.compile(r"\b(?:Basic|Bearer) [\w.~+/-]{8,}"),
+    "an Authorization header": re.compile(r"\b(?:Basic|Bearer) [\w.~+/-]{8,}"),
 }
-# As FLOE_LOG=json has them: what floe says at all, it says here.
+# The loggers of floe, whose records are checked as FLOE_LOG=json formats them.
 _OURS = ("engine", "bot", "web", "cli")
 
 
 def secrets_in(text: str) -> set[str]:
-    """What is in `text` that nobody may read, by name."""
+    """Return the names of the secrets in `text`."""
     shaped = {name for name, shape in _SHAPES.items() if shape.search(text)}
     return shaped | seen_in(text.encode(errors="replace"), SECRETS)
 
 
 class Listener(logging.Handler):
-    """Keeps which logger said which secret, and never the secret."""
+    """Stores which logger logged which secret, and never the secret itself."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def log_listener() -> Iterator[Listener]:
 
 @pytest.fixture(autouse=True)
 def nothing_secret_is_logged(log_listener: Listener) -> Iterator[None]:
-    """Of this test, or of threads that others left."""
+    """Check the logs of this test, and of threads that others left."""
     yield
     heard, log_listener.heard = log_listener.heard, []
     assert heard == []

@@ -1,4 +1,4 @@
-"""Sizes: a file is at most 300 lines, a function at most 40. Run by `make check`."""
+"""Limits file sizes to 300 lines and functions to 40. Run by `make check`."""
 
 import ast
 import subprocess
@@ -18,7 +18,7 @@ def main() -> int:
 
 
 def tracked(*patterns: str) -> Iterator[Path]:
-    """The files of the repository that match `patterns`, new ones included."""
+    """Return the files of the repository that match `patterns`, including new ones."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", *patterns],
         cwd=ROOT,

@@ -1,4 +1,7 @@
-"""Which tests show which numbered requirement: `make requirements` prints it and fails on a gap."""
+"""Lists the tests of each numbered requirement:
+
+`make requirements` prints it and fails on a gap.
+"""
 
 import ast
 import re
@@ -35,7 +38,7 @@ def _requirements() -> Iterator[tuple[list[str], str]]:
 
 
 def _ids(text: str) -> list[str]:
-    """`FR-025a, b, c` is three; a bare letter continues the number before it."""
+    """Parse `FR-025a, b, c` into three; a bare letter continues the number before it."""
     found: list[str] = []
     for part in (part.strip() for part in text.split(",")):
         match = _ID.fullmatch(part)
@@ -47,7 +50,7 @@ def _ids(text: str) -> list[str]:
 
 
 def _marks(path: Path) -> Iterator[str]:
-    """The numbers in every `pytest.mark.requirement(…)`, once for each use."""
+    """Yield the numbers in every `pytest.mark.requirement(…)`, once for each use."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.requirement":
             for argument in node.args:

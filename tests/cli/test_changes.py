@@ -237,11 +237,11 @@ def test_status_without_changes_creates_no_store(team, tmp_path):
 def test_request_is_cancelled(team):
     change = team.asked()
 
-    taken = team.bob.run("platform", "cancel", change, "--reason", "built anew", "--output", "json")
+    taken = team.bob.run("platform", "cancel", change, "--reason", "rebuilt", "--output", "json")
 
     assert (taken.code, taken.document["ended"]["message"]) == (
         0,
-        "Cancelled by bob@acme.com: built anew",
+        "Cancelled by bob@acme.com: rebuilt",
     )
     assert "No change is in flight" in team.alice.run("platform", "changes").out
 

@@ -43,7 +43,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "locked dry run": ("promote", "v1.2.0", "--to", "staging", "--dry-run", *JSON),
     "unlock": ("unlock", "--env", "staging", "--reason", "over", *JSON),
     "unlock again": ("unlock", "--env", "staging", "--reason", "over"),
-    "restore of what is in place": ("restore", "--env", "staging", "--reason", "x"),
+    "restore without drift": ("restore", "--env", "staging", "--reason", "x"),
     "restore as JSON": ("restore", "--env", "staging", *JSON),
     "restore of nothing": ("restore", "--env", "prod"),
     "rolled back": ("promote", "v1.1.0", "--to", "prod"),

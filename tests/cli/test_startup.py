@@ -16,8 +16,8 @@ from tests.scenarios.commands import Floe
 ROOT = Path(__file__).parents[2]
 PROMOTE = ("platform", "promote", "v1.0.0", "--to", "staging")
 OURS = {"bot", "cli", "engine", "web"}
-# click, pydantic and httpx with what they are made of (httpx has a command line of its own, which
-# takes rich where that is installed), what reads manifest.yaml, and docker's credentials.
+# click, pydantic and httpx with their dependencies (httpx has its own command line, which uses rich
+# if it is installed), the parser of manifest.yaml, and docker's credentials.
 NEEDED = {
     *("click", "yaml", "_yaml"),
     *("pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"),

@@ -102,7 +102,7 @@ def test_record_copy_with_a_damaged_page_is_rebuilt_or_reported(team: Team) -> N
             said += 1
         path.write_bytes(whole)
 
-    print(f"records.db: {anew} read anew or unhurt, {said} said to be damaged")
+    print(f"records.db: {anew} rebuilt or intact, {said} said to be damaged")
     assert anew > said
 
 

@@ -1,1 +1,1 @@
-"""Other people's programs, and stand-ins for what none of them does on demand."""
+"""Third-party programs, and replacements for peers that must fail on demand."""

@@ -10,13 +10,13 @@ from tests.peers.loopback import free_port, until_answered
 
 PROGRAM = "docker-registry"
 USER, PASSWORD = "alice", "s3cret"
-# bcrypt of PASSWORD, cost 4: the registry reads no other kind.
+# bcrypt of PASSWORD, cost 4: the registry reads no other format.
 _HTPASSWD = f"{USER}:$2b$04$qa8ESaZHPo1B7suKncPe8uuxmjAarrunCyrL4.JwMALzGwlnf9kIW\n"
 
 
 @dataclass(frozen=True)
 class DockerRegistry:
-    """`host` is `127.0.0.1:port`; `process` is there to be killed by tests of failures."""
+    """A registry at `host`, which is `127.0.0.1:port`; failure tests may kill `process`."""
 
     host: str
     process: subprocess.Popen[bytes]
@@ -26,7 +26,7 @@ class DockerRegistry:
 def docker_registry(
     folder: Path, *, htpasswd: bool = False, in_memory: bool = False, port: int | None = None
 ) -> Iterator[DockerRegistry]:
-    """A registry that keeps its files in `folder`; give `port` to start one again."""
+    """A registry with its files in `folder`; give `port` to restart one."""
     port = port or free_port()
     config = folder / f"registry-{port}.yaml"
     config.write_text(_config(folder, port, htpasswd=htpasswd, in_memory=in_memory))

@@ -1,4 +1,4 @@
-"""A switchable HTTP server: records every request, answers from a script, cuts connections."""
+"""A scripted HTTP server: records every request, plays answers, cuts connections."""
 
 import re
 import socket
@@ -16,7 +16,7 @@ WRITES = frozenset({"PUT", "POST", "PATCH", "DELETE"})
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it arrived; header names in lower case."""
+    """A received request; header names in lower case."""
 
     method: str
     path: str
@@ -30,10 +30,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """
-    An answer. `delay_seconds` passes before it; `drip_seconds` before each `drip_bytes` of its
-    body, and before each byte of its head too where it `drips_head`; `cut_after` bytes of the body
-    the connection is cut.
+    """An answer, sent after `delay_seconds`.
+
+    `drip_seconds` pass before each `drip_bytes` of its body, and with `drips_head` before each byte
+    of its head; after `cut_after` bytes of the body the connection is cut.
     """
 
     status: int = 200
@@ -47,7 +47,7 @@ class Reply:
 
 
 class Cut(Enum):
-    """The connection is cut without an answer, before or after the request took effect."""
+    """A connection cut without an answer, before or after the request took effect."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -58,7 +58,7 @@ Scripted = Reply | Cut | None
 
 
 class FakeServer:
-    """Subclasses say in `respond` what they ordinarily do; the script goes before that."""
+    """A server whose subclasses define normal answers in `respond`; scripts take precedence."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
@@ -85,31 +85,33 @@ class FakeServer:
         raise NotImplementedError
 
     def script(self, method: str, path: str, *replies: Scripted) -> None:
-        """The next requests whose path has `path` (a regular expression) in it get `replies`."""
+        """
+        Answer the next requests whose path matches the regular expression `path` with `replies`.
+        """
         self._scripts.append((method, re.compile(path), list(replies), False))
 
     def always(self, method: str, path: str, reply: Reply | Cut) -> None:
-        """Every such request gets `reply`."""
+        """Answer every such request with `reply`."""
         self._scripts.append((method, re.compile(path), [reply], True))
 
     def forget_scripts(self) -> None:
-        """Back to what it ordinarily does."""
+        """Return to normal answers."""
         self._scripts.clear()
 
     def cut_write(self, number: int, when: Cut, *, then_gone: bool = False) -> None:
-        """
-        Cut the connection at the `number`-th write from now (1 is the next). With `then_gone` no
-        later request is answered either, as if the process had died.
+        """Cut the connection at the `number`-th write from now (1 is the next).
+
+        With `then_gone` no later request is answered either, as if the process had died.
         """
         with self._lock:
             self._writes, self._cut = 0, (number, when, then_gone)
 
     def back(self) -> None:
-        """End of what `cut_write` began."""
+        """End the outage that `cut_write` began."""
         self._cut = None
 
     def seen(self, method: str, path: str = "") -> list[Request]:
-        """The requests so far with `method` and `path` (a regular expression) in their path."""
+        """Return the requests with `method` whose path matches the regular expression `path`."""
         return [r for r in self.requests if r.method == method and re.search(path, r.path)]
 
     def __enter__(self) -> Self:
@@ -124,7 +126,7 @@ class FakeServer:
         self._server.server_close()
 
     def _decide(self, request: Request) -> Reply | Cut:
-        """The reply, with its effect on the stand-in's state already made."""
+        """Return the reply after its effect on the server's state."""
         with self._lock:
             self.requests.append(request)
             planned = self._interruption(request) or self._scripted(request)
@@ -164,13 +166,13 @@ class _Server(ThreadingHTTPServer):
         return connection, address
 
     def drop_connections(self) -> None:
-        """Wakes the threads that wait for another request of a client that keeps its connection."""
+        """Wake the threads that wait for another request on a kept connection."""
         for connection in self._connections:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is what these tests are about: nothing to report."""
+        """Report nothing: these tests make clients hang up."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -233,4 +235,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: object) -> None:
-        """NoProgress: the requests are recorded."""
+        """Log nothing: the requests are recorded."""

@@ -1,4 +1,4 @@
-"""An issuer of tokens that can be told to misbehave: slow, huge, wrong, elsewhere, gone."""
+"""A token issuer that misbehaves on demand: slow, huge, wrong, redirected, gone."""
 
 import json
 import ssl

@@ -1,4 +1,4 @@
-"""An OpenID provider that signs in one person, and can be told to answer with something else."""
+"""An OpenID provider that signs in one person, and can give invalid answers."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ from tests.peers.signing import SigningKey, claims
 
 
 class FakeProvider(FakeIssuer):
-    """
-    Signs in whoever comes as bob, for the sign-in of `nonce`; what the ID token says otherwise is
-    `changed`, and who signs it `signer`. `given` are those it gave.
+    """Signs in every visitor as bob, for the sign-in of `nonce`.
+
+    `changed` overrides claims of the ID token, `signer` signs it, and `given` lists the issued
+    ones.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A small registry that misbehaves on demand, for what no real one does."""
+"""A small registry that misbehaves on demand, for failures that no real one produces."""
 
 import hashlib
 import json
@@ -21,11 +21,11 @@ _PATH = re.compile(
 
 @dataclass
 class Behaviour:
-    """
-    What the registry does unlike others. `immutable` is the reply to a second write of a tag
-    that it `protects`;
-    `corrupt` changes what is stored; `named_digest` is what Docker-Content-Digest says. Above
-    `max_page` entries, or with any `n` where `refuses_n`, a list of tags gets `page_refusal`.
+    """Deviations from a normal registry.
+
+    `immutable` is the reply to a second write of a tag that it `protects`; `corrupt` changes stored
+    content; `named_digest` is the value of Docker-Content-Digest. Above `max_page` entries, or with
+    any `n` where `refuses_n`, a list of tags gets `page_refusal`.
     """
 
     referrers_api: bool = False
@@ -61,7 +61,7 @@ def digest_of(content: bytes) -> str:
 def oci_error(
     status: int, code: str, message: str = "", *, detail: object = None, **headers: str
 ) -> Reply:
-    """An error in OCI's shape; `Retry_After="1"` becomes a header."""
+    """Return an error in OCI's format; `Retry_After="1"` becomes a header."""
     error = {"code": code, "message": message} | ({} if detail is None else {"detail": detail})
     body = json.dumps({"errors": [error]}).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -69,7 +69,7 @@ def oci_error(
 
 
 class FakeRegistry(FakeServer):
-    """Use as a context manager; change `behaviour` at any time."""
+    """A registry as a context manager; change `behaviour` at any time."""
 
     def __init__(
         self, behaviour: Behaviour | None = None, tls: ssl.SSLContext | None = None
@@ -82,7 +82,7 @@ class FakeRegistry(FakeServer):
         return self.repositories.setdefault(name, Repository())
 
     def hold(self, name: str, artifact: Artifact, tag: str | None = None) -> None:
-        """Put `artifact` in place without a request."""
+        """Store `artifact` without a request."""
         repository = self.repository(name)
         for part in artifact.whole():
             repository.blobs |= {digest_of(blob): blob for blob in part.blobs}
@@ -118,7 +118,7 @@ class FakeRegistry(FakeServer):
             repository.manifests.pop(digest, None)
             return Reply(202)
         content, media_type = repository.manifests.get(digest, (b"", ""))
-        # As docker-registry does it: what is not accepted is not there.
+        # Like docker-registry, answer 404 for media types the client does not accept.
         if media_type not in request.headers.get("accept", "") or not media_type:
             return oci_error(404, "MANIFEST_UNKNOWN")
         headers = {"Content-Type": media_type, **self._named(digest)}

@@ -1,4 +1,4 @@
-"""How the fake registry lets people in: by password, or by a token service with scopes."""
+"""Authentication of the fake registry: by password, or by a token service with scopes."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ _REPOSITORY = re.compile(r"/v2/(.+?)/(?:manifests|blobs|tags|referrers)/")
 
 @dataclass
 class BasicAuth:
-    """Who shows `password` beside one of `users` is let in; without `users`, beside any name."""
+    """Admits `password` with one of `users`; without `users`, with any name."""
 
     users: tuple[str, ...] = ("alice",)
     password: str = "s3cret"
@@ -31,11 +31,11 @@ class BasicAuth:
 @dataclass
 class TokenAuth:
     """
-    `user` and `password` may push and pull, `identity_token` too; without credentials what is
-    `public` may be pulled. `expires_in` is only what is said: `revoke` is what ends tokens. Tokens
-    are `named` and numbered. `any_user`: the password counts beside every user name, as with the
-    tokens of GitLab, Gitea and GHCR. `forgiving`: who asks for a scope with a wrong password gets
-    an anonymous token, as from Harbor.
+    A token service. `user` and `password` may push and pull, `identity_token` too; `public`
+    repositories may be pulled without credentials. `expires_in` is only announced: tokens end by
+    `revoke`. Tokens are `named` and numbered. `any_user`: the password counts with every user name,
+    as with the tokens of GitLab, Gitea and GHCR. `forgiving`: a scope request with a wrong password
+    gets an anonymous token, as from Harbor.
     """
 
     user: str = "alice"
@@ -52,11 +52,11 @@ class TokenAuth:
     issued: int = 0
 
     def revoke(self) -> None:
-        """No token that was issued counts any more."""
+        """Invalidate every issued token."""
         self.tokens.clear()
 
     def refusal(self, request: Request) -> Reply | None:
-        """401 with a challenge, unless the request carries a token with the needed scope."""
+        """Return 401 with a challenge, unless the request has a token with the needed scope."""
         if request.path == "/v2/":
             return self._unless_signed_in(request)
         match = _REPOSITORY.match(request.path)
@@ -70,7 +70,7 @@ class TokenAuth:
         return self._challenge(request, f',scope="{scope}"')
 
     def _unless_signed_in(self, request: Request) -> Reply | None:
-        """Every token will do, also one that grants nothing."""
+        """Accept any token, also one that grants nothing."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         return None if token in self.tokens else self._challenge(request, "")
 
@@ -81,7 +81,7 @@ class TokenAuth:
         return Reply(401, body, {"WWW-Authenticate": challenge})
 
     def token(self, request: Request) -> Reply:
-        """A new token for the scopes asked for, or 401 for wrong credentials."""
+        """Return a new token for the requested scopes, or 401 for wrong credentials."""
         asked = parse_qs(request.body.decode() if request.method == "POST" else request.query)
         actions = self._allowed(request, asked)
         if actions is None:
@@ -117,7 +117,7 @@ class TokenAuth:
 
 
 def _pair(authorization: str) -> tuple[str, str]:
-    """User and password of a Basic header."""
+    """Return user and password of a Basic header."""
     user, _, password = (
         base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
     )

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
-# What each of them in turn sends.
+# The bytes that each of them sends in turn.
 _BEGUN = (b"", b"GET / HT", b"POST /slack/events HTTP/1.1\r\nContent-Length: 99\r\n\r\n")
 
 
 @contextmanager
 def half_open(url: str, count: int) -> Iterator[list[socket.socket]]:
-    """`count` connections to `url` over which only a part of a request comes."""
+    """Open `count` connections to `url` that send only a part of a request."""
     parts = urlsplit(url)
     with ExitStack() as stack:
         connections = []
@@ -24,7 +24,7 @@ def half_open(url: str, count: int) -> Iterator[list[socket.socket]]:
 
 
 def still_open(connections: list[socket.socket]) -> int:
-    """How many the server has not closed: nothing is to be read from them."""
+    """Count the connections that the server has not closed."""
     poll = select.poll()
     for connection in connections:
         poll.register(connection, select.POLLIN | select.POLLHUP)

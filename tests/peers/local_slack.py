@@ -1,4 +1,4 @@
-"""A Slack of its own (npm's local-slack) on a loopback port, and ways to act in it as a person."""
+"""A local Slack (npm's local-slack) on a loopback port, and actions of its users."""
 
 import json
 import os
@@ -31,9 +31,9 @@ _WAIT_SECONDS = 60
 
 @dataclass(frozen=True)
 class LocalSlack:
-    """
-    `url` is where people open it, `api` is for bots. Commands and clicks return once the bot has
-    acknowledged them.
+    """A workspace with its page at `url` and its bot API at `api`.
+
+    Commands and clicks return once the bot has acknowledged them.
     """
 
     url: str
@@ -44,7 +44,7 @@ class LocalSlack:
         return f"{self.url}/api/"
 
     def command(self, user: str, typed: str, channel: str = DEPLOYS) -> None:
-        """`/promote v1.0.0 prod`, as `user` types it."""
+        """Type `/promote v1.0.0 prod` as `user`."""
         name, _, text = typed.partition(" ")
         self._control("command", user=user, channel=channel, command=name, text=text)
 
@@ -52,24 +52,24 @@ class LocalSlack:
         self._control("message", user=user, channel=channel, text=text, thread_ts=thread)
 
     def click(self, user: str, message: Json, action_id: str) -> None:
-        """A button that stands on `message`."""
+        """Press a button of `message`."""
         [pressed] = [b for b in buttons(message) if b["action_id"] == action_id]
         place = {"channel": message["channel"], "messageTs": message["ts"]}
         self._control("interact", user=user, action=pressed, **place)
 
     def open_home(self, user: str) -> Json | None:
-        """What `user` sees on the app's Home tab, if the bot has shown something."""
+        """Return the app's Home tab of `user`, if the bot has published one."""
         self._control("open-home", user=user)
         homes = self._screen().get("homeViews", {})
         return next((view for key, view in homes.items() if user in key), None)
 
     def modal(self) -> Json | None:
-        """The modal that is open: there is one to the whole workspace."""
+        """Return the open modal: there is one for the whole workspace."""
         stack = self._screen()["modalStack"]
         return stack[-1] if stack else None
 
     def submit(self, user: str, **values: str) -> dict[str, str]:
-        """Fill in the modal that is open, and send it; what is said under its inputs, if any."""
+        """Fill in and send the open modal; return the errors under its inputs, if any."""
         kinds = _kinds(self.modal() or {})
         filled = {name: {"v": _state(kinds.get(name), value)} for name, value in values.items()}
         with self._watching() as screen:
@@ -83,33 +83,33 @@ class LocalSlack:
                     return {}
 
     def everything(self, channel: str = DEPLOYS) -> list[Json]:
-        """All messages of `channel`, those in threads and those for one person too."""
+        """Return all messages of `channel`, including threads and private ones."""
         answer = self.client.get(f"/_control/messages/{channel}").raise_for_status()
         found: list[Json] = answer.json()["messages"]
         return found
 
     def messages(self, channel: str = DEPLOYS) -> list[Json]:
-        """What all see at the top of `channel`, oldest first."""
+        """Return the top-level messages of `channel` that all can see, oldest first."""
         return [m for m in self.everything(channel) if not (_in_thread(m) or _private(m))]
 
     def thread(self, root: Json) -> list[Json]:
-        """The replies to `root`, oldest first."""
+        """Return the replies to `root`, oldest first."""
         channel = self.everything(root["channel"])
         return [m for m in channel if _in_thread(m) and m["thread_ts"] == root["ts"]]
 
     def told(self, user: str, channel: str = DEPLOYS) -> list[str]:
-        """What was said to `user` alone."""
+        """Return the private messages to `user`."""
         return [m["text"] for m in self.everything(channel) if m.get("ephemeral_to") == user]
 
     def connected(self) -> bool:
-        """Whether a bot has connected to it (Socket Mode)."""
+        """Return whether a bot is connected (Socket Mode)."""
         return bool(self._screen()["apps"][0].get("connected"))
 
     def _control(self, name: str, /, **arguments: Any) -> None:
         self.client.post(f"/_control/{name}", json=arguments).raise_for_status()
 
     def _screen(self) -> Json:
-        """What somebody who opens the page gets to see first."""
+        """Return the first screen of a visitor of the page."""
         with self._watching() as screen:
             state: Json = screen.first["state"]
             return state
@@ -123,7 +123,7 @@ class LocalSlack:
 
 @dataclass(frozen=True)
 class _Screen:
-    """The page's connection; `first` is what it is greeted with."""
+    """The page's connection; `first` is its first message."""
 
     first: Json
     send: Callable[[str], object]
@@ -131,7 +131,7 @@ class _Screen:
 
 
 def buttons(message: Json) -> list[Json]:
-    """The buttons that stand on a message, as a click sends them."""
+    """Return the buttons of a message, as a click sends them."""
     found = []
     for block in message.get("blocks", []):
         for element in [*block.get("elements", []), block.get("accessory") or {}]:
@@ -151,9 +151,9 @@ def opened(url: str) -> Iterator[LocalSlack]:
 
 @contextmanager
 def local_slack(folder: Path, request_url: str | None = None) -> Iterator[LocalSlack]:
-    """
-    A workspace with four people and two channels, which keeps its log in `folder`. Requests go to
-    `request_url`, or over the bot's own connection (Socket Mode).
+    """Run a workspace with four people and two channels, which keeps its log in `folder`.
+
+    Requests go to `request_url`, or over the bot's own connection (Socket Mode).
     """
     npm.install(_FOLDER)
     config = folder / "local-slack.yaml"
@@ -227,7 +227,7 @@ def _private(message: Json) -> bool:
 
 
 def _kinds(view: Json) -> dict[str, str]:
-    """The kind of input by its block."""
+    """Return the kind of input of each block."""
     view = view.get("view", view)
     return {b["block_id"]: b["element"]["type"] for b in view.get("blocks", []) if "element" in b}
 

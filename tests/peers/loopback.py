@@ -1,4 +1,4 @@
-"""What servers on loopback share: a port they can be told, and how to know that they answer."""
+"""Ports for servers on loopback, and a wait until they answer."""
 
 import os
 import secrets
@@ -9,15 +9,15 @@ from itertools import count
 
 import httpx
 
-# Below what the kernel gives out by itself: it would hand the port of a server that is only just
-# starting to whoever connects to something. Each worker of a parallel run has a slice of its own.
+# Below the kernel's ephemeral ports, which it could give to another connection while a server
+# starts. Each worker of a parallel run has its own slice.
 _FIRST, _SLICE, _SLICES = 10_000, 1_000, 20
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _next = count(secrets.randbelow(_SLICE))
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on, and that nobody else is given soon."""
+    """Return a free port of 127.0.0.1 that is not reused soon."""
     first = _FIRST + _worker % _SLICES * _SLICE
     for _ in range(_SLICE):
         port = first + next(_next) % _SLICE
@@ -31,7 +31,7 @@ def free_port() -> int:
 
 
 def until_answered(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    """Returns once the server, which is `process`, answers anything at all at `url`."""
+    """Wait until the server, which is `process`, gives any answer at `url`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         try:

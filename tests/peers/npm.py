@@ -1,4 +1,4 @@
-"""Packages of npm that tests use: what a folder's package-lock.json names, installed once."""
+"""npm packages for tests, installed once from a folder's package-lock.json."""
 
 import fcntl
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def install(folder: Path) -> None:
-    """Install into `folder`, whoever asks for it at the same time."""
+    """Install into `folder`, safely for simultaneous callers."""
     if shutil.which("npm") is None:
         raise RuntimeError(
             "npm is not there: install node and npm (Debian: apt-get install npm) for the Slack "

@@ -9,7 +9,7 @@ _NAME = "org.opencontainers.image.ref.name"
 
 
 def write(root: Path, artifact: Artifact, tag: str | None = None) -> None:
-    """Add `artifact` to the layout at `root`, under `tag`, which is moved if it is there."""
+    """Add `artifact` to the layout at `root` under `tag`, and move an existing tag."""
     blobs = root / "blobs" / "sha256"
     blobs.mkdir(parents=True, exist_ok=True)
     (root / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')

@@ -28,7 +28,7 @@ USERS: Mapping[str, Mapping[str, object]] = {
         "groups": ["platform-admins", "release-managers"],
     },
     "bob": {"email": "bob@acme.com", "email_verified": True, "groups": ["developers"]},
-    # Typed somebody else's address into her profile.
+    # Entered another person's address in her profile.
     "mallory": {"email": "alice@acme.com", "email_verified": False, "groups": []},
 }
 
@@ -38,8 +38,7 @@ _CALLBACK = "http://127.0.0.1/callback"
 
 @dataclass(frozen=True)
 class OidcProvider:
-    """
-    `issuer` is its URL, `key` what it signs with.
+    """A provider with the URL `issuer` that signs with `key`.
 
     It has the clients `floe` (public, with PKCE), `floe-web` (the same with SECRET) and `pipeline`
     (client credentials, with SECRET).
@@ -49,7 +48,10 @@ class OidcProvider:
     key: SigningKey
 
     def id_token(self, user: str, scope: str = "openid email groups") -> str:
-        """What `user` gets by signing in as in a browser: authorization code, PKCE, client floe."""
+        """
+        Sign `user` in like a browser (authorization code, PKCE, client floe) and return the ID
+        token.
+        """
         verifier = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
         asked = {
@@ -73,14 +75,14 @@ class OidcProvider:
             return _token(browser.post(f"{self.issuer}/token", data=granted), "id_token")
 
     def access_token(self, audience: str = "floe") -> str:
-        """What the workload `pipeline` gets for itself, a JWT for `audience`."""
+        """Return a JWT of the workload `pipeline` for `audience`."""
         asked = {"grant_type": "client_credentials", "resource": f"urn:{audience}"}
         answer = httpx.post(f"{self.issuer}/token", data=asked, auth=("pipeline", SECRET))
         return _token(answer, "access_token")
 
 
 def log_in(browser: httpx.Client, page: httpx.Response, user: str) -> str:
-    """Fill in the provider's form, shown on `page`; the address it then sends the browser to."""
+    """Fill in the provider's form on `page`, and return the address of the redirect."""
     form = re.search(r'<form[^>]*action="([^"]+)"', page.text)
     assert form, page.text
     typed = {"prompt": "login", "login": user, "password": "any"}
@@ -99,10 +101,9 @@ def oidc_provider(
     port: int | None = None,
     redirect_uris: tuple[str, ...] = (_CALLBACK,),
 ) -> Iterator[OidcProvider]:
-    """
-    A provider that keeps its log in `folder`; give `port` to start one again.
+    """Run a provider that keeps its log in `folder`; give `port` to restart one.
 
-    `redirect_uris` are where the two clients for people may be sent back to. On 127.0.0.1 their
+    `redirect_uris` are the allowed redirects of the two clients for people; on 127.0.0.1 their
     ports do not matter.
     """
     npm.install(_FOLDER)

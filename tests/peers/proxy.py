@@ -1,4 +1,4 @@
-"""A proxy before a real registry, whose n-th request goes wrong in a way of the test's choice."""
+"""A proxy in front of a real registry that makes a chosen request fail."""
 
 import http.client
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from tests.peers.fake_http import Cut, FakeServer, Reply, Request
 
 Upstream = Callable[[], Reply]
 Way = Callable[[Upstream], Reply | Cut]
-"""What becomes of one request; `upstream()` lets it through to the registry."""
+"""Handle one request; `upstream()` forwards it to the registry."""
 
 _HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "date", "server", "content-length"})
 
 
 class Proxy(FakeServer):
-    """Passes everything on to `upstream`, `host:port`, but for what `fail` plans."""
+    """Forwards requests to `upstream`, `host:port`, except those that `fail` selects."""
 
     def __init__(self, upstream: str) -> None:
         super().__init__()
@@ -26,8 +26,8 @@ class Proxy(FakeServer):
 
     def fail(self, number: int, way: Way, times: int = 1) -> None:
         """
-        The `number`-th request from now (1 is the next), and the repetitions of it, go wrong in
-        `way`, `times` in all. `struck` counts them.
+        Make the `number`-th request from now (1 is the next) and its repetitions fail in `way`,
+        `times` in all. `struck` counts the failures.
         """
         with self._lock:
             self._count, self.struck, self._failing = 0, 0, None
@@ -65,7 +65,7 @@ class Proxy(FakeServer):
 
 
 def answered(status: int, body: bytes = b"", **headers: str) -> Way:
-    """Not passed on; `headers` with underscores for dashes."""
+    """Answer without forwarding; `headers` with underscores for dashes."""
     reply = Reply(status, body, {name.replace("_", "-"): value for name, value in headers.items()})
     return lambda _: reply
 
@@ -79,7 +79,7 @@ def dropped_before(_: Upstream) -> Cut:
 
 
 def dropped_after(upstream: Upstream) -> Cut:
-    """Done, and nobody hears of it."""
+    """Forward the request, and drop the connection without an answer."""
     upstream()
     return Cut.AFTER
 
@@ -90,13 +90,13 @@ def halved(upstream: Upstream) -> Reply:
 
 
 def altered(upstream: Upstream) -> Reply:
-    """Content whose bytes are not those of the digest it is served under."""
+    """Return content that does not match its digest."""
     whole = upstream()
     return replace(whole, body=whole.body.replace(b"sha256", b"sha255").replace(b"{", b"[", 1))
 
 
 def misnamed(upstream: Upstream) -> Reply:
-    """The right bytes under the wrong digest."""
+    """Return the right bytes under the wrong digest."""
     whole = upstream()
     return replace(whole, headers={**whole.headers, "Docker-Content-Digest": f"sha256:{'0' * 64}"})
 
@@ -107,7 +107,7 @@ def packed(upstream: Upstream) -> Reply:
 
 
 class Filter(Proxy):
-    """Answers with `refusal` every request that `refuses` says yes to, and passes on the others."""
+    """Answers requests for which `refuses` is true with `refusal`, and forwards the others."""
 
     def __init__(self, upstream: str, refusal: Reply) -> None:
         super().__init__(upstream)

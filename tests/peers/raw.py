@@ -1,4 +1,4 @@
-"""A registry's plain HTTP: pushes that skopeo would refuse, and what stands under a tag."""
+"""Raw registry HTTP: pushes that skopeo would refuse, and digests of tags."""
 
 import hashlib
 
@@ -11,7 +11,7 @@ _ACCEPT = {"Accept": f"{IMAGE_MANIFEST}, {IMAGE_INDEX}"}
 
 
 def push(host: str, repository: str, artifact: Artifact, tag: str | None = None) -> None:
-    """Push `artifact` and everything in it, under `tag` or by digest alone."""
+    """Push `artifact` with all its content, under `tag` or by digest only."""
     with httpx.Client(base_url=f"http://{host}/v2/{repository}") as client:
         for part in artifact.whole():
             for blob in part.blobs:
@@ -22,19 +22,19 @@ def push(host: str, repository: str, artifact: Artifact, tag: str | None = None)
 
 
 def put_manifest(host: str, repository: str, manifest: Manifest, reference: str) -> None:
-    """Put the manifest alone."""
+    """Put only the manifest."""
     with httpx.Client(base_url=f"http://{host}/v2/{repository}") as client:
         _put(client, manifest, reference)
 
 
 def push_blob(host: str, repository: str, content: bytes) -> None:
-    """Push one blob alone."""
+    """Push one blob."""
     with httpx.Client(base_url=f"http://{host}/v2/{repository}") as client:
         _push_blob(client, content)
 
 
 def digest(host: str, repository: str, tag: str) -> str | None:
-    """The digest of the bytes under `tag`; None where nothing has that tag."""
+    """Return the digest of the bytes under `tag`, or None without such a tag."""
     answer = httpx.get(f"http://{host}/v2/{repository}/manifests/{tag}", headers=_ACCEPT)
     if answer.status_code == httpx.codes.NOT_FOUND:
         return None

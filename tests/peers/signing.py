@@ -1,4 +1,4 @@
-"""Keys that sign tokens, and tokens made by hand: good ones, and those nobody should believe."""
+"""Signing keys, and handmade tokens: valid ones and forged ones."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Pri
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A private key with the name and the one algorithm it is published under."""
+    """A private key with its key ID and algorithm."""
 
     id: str
     algorithm: str
@@ -28,20 +28,20 @@ class SigningKey:
         return cls(key_id, algorithm, _generated(algorithm, bits))
 
     def jwk(self, **changed: Any) -> dict[str, Any]:
-        """The public key as it is published; `changed` as for `claims`."""
+        """Return the published public key; `changed` works as in `claims`."""
         return _changed({**_jwk(self.private.public_key()), **self._names()}, changed)
 
     def private_jwk(self) -> dict[str, Any]:
         return {**_jwk(self.private), **self._names()}
 
     def pem(self) -> bytes:
-        """The public key."""
+        """Return the public key as PEM."""
         return self.private.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
 
     def sign(self, claims: Mapping[str, Any], **header: Any) -> str:
-        """A token of exactly `claims`; a header given as None is left out."""
+        """Sign a token of exactly `claims`; a header given as None is omitted."""
         kept = _changed({"kid": self.id}, header)
         algorithm = kept.pop("alg", self.algorithm)
         return jwt.encode(dict(claims), self.private, algorithm, headers=kept)
@@ -51,7 +51,9 @@ class SigningKey:
 
 
 def claims(issuer: str, **changed: Any) -> dict[str, Any]:
-    """What a good token says; `changed` replaces claims, and leaves out those given as None."""
+    """
+    Return the claims of a valid token; `changed` replaces claims, and omits those given as None.
+    """
     now = int(time.time())
     usual = {
         "iss": issuer,
@@ -67,7 +69,7 @@ def claims(issuer: str, **changed: Any) -> dict[str, Any]:
 def forged(
     header: Mapping[str, Any], payload: Mapping[str, Any], sign: Callable[[bytes], bytes]
 ) -> str:
-    """A token put together by hand, as no honest library would."""
+    """Build a token that no honest library would produce."""
     parts = [_segment(json.dumps(part).encode()) for part in (header, payload)]
     signed = ".".join(parts)
     return f"{signed}.{_segment(sign(signed.encode()))}"

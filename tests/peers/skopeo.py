@@ -1,4 +1,4 @@
-"""The real skopeo, as somebody else who pushes and reads."""
+"""The real skopeo, as an independent client that pushes and reads."""
 
 import json
 import subprocess
@@ -33,7 +33,7 @@ def push(
 
 
 def inspect(host: str, repository: str, reference: str) -> dict[str, Any]:
-    """What skopeo says of `reference`: `tag` or `sha256:…`."""
+    """Return skopeo's description of `reference`, which is `tag` or `sha256:…`."""
     separator = "@" if reference.startswith("sha256:") else ":"
     text = _run(
         "inspect",

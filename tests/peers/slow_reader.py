@@ -12,7 +12,7 @@ _STORED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
 
 @contextmanager
 def slow_reader(step_bytes: int, step_seconds: float) -> Iterator[str]:
-    """Its `host:port`. Of the content of a PUT it reads `step_bytes` in each `step_seconds`."""
+    """Yield its `host:port`. It reads `step_bytes` of a PUT in each `step_seconds`."""
     stopped = threading.Event()
 
     def serve(connection: socket.socket) -> None:

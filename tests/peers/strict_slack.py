@@ -1,4 +1,4 @@
-"""What Slack refuses and local-slack lets pass: tokens, layouts, user groups; and its troubles."""
+"""Slack's restrictions that local-slack lacks: tokens, layouts, user groups; and outages."""
 
 import json
 import threading
@@ -21,9 +21,10 @@ Json = dict[str, Any]
 
 @dataclass
 class StrictSlack:
-    """
-    Stands before a `LocalSlack`, at `api`. `groups` are user groups by handle; `refused` is what
-    Slack would have refused; `calls` are those that were made, in that order.
+    """A proxy in front of a `LocalSlack`, at `api`.
+
+    `groups` are user groups by handle; `refused` lists the calls that Slack would refuse; `calls`
+    lists all calls in order.
     """
 
     behind: LocalSlack
@@ -36,7 +37,7 @@ class StrictSlack:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fail(self, method: str, status: int, times: int = 1, **headers: str) -> None:
-        """The next calls of `method` are answered with `status`, and have no effect."""
+        """Answer the next calls of `method` with `status`, without effect."""
         with self._lock:
             self._faults += [(method, status, headers)] * times
 
@@ -85,7 +86,7 @@ def _id(handle: str) -> str:
 
 
 def _problems(method: str, arguments: Json) -> list[str]:
-    """By the product's own list of limits, and by that of Slack's library, which finds others."""
+    """Check by the product's own limits, and by Slack's library, which finds others."""
     if method in ("chat.postMessage", "chat.update", "chat.postEphemeral"):
         return [*message_problems(arguments), *_unreadable(arguments["blocks"])]
     if method in ("views.open", "views.update", "views.publish"):
@@ -148,4 +149,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(written)
 
     def log_message(self, *_: Any) -> None:
-        """Tests look at `calls`."""
+        """Log nothing: tests read `calls`."""

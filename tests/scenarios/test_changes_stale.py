@@ -48,7 +48,7 @@ def asked_by_dave(stage: Stage, version: str) -> PromotionRequest:
 DIFFERENCES: dict[str, tuple[Callable[[Stage], None], str]] = {
     "the artifact's tag": (another_artifact, "digest"),
     "the rules": (other_rules, "configuration"),
-    "what the target runs": (another_version_runs, "running_version: nothing -> v0.9.0"),
+    "the running version": (another_version_runs, "running_version: nothing -> v0.9.0"),
 }
 
 

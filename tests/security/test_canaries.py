@@ -52,7 +52,7 @@ def test_text_without_the_secret_is_clean(content: bytes) -> None:
     ],
 )
 def test_every_test_secret_is_registered_with_the_log_check(secret: str) -> None:
-    assert secrets_in(f"what was said of {secret} is this")
+    assert secrets_in(f"text about {secret} is here")
 
 
 def test_log_check_finds_secrets_in_messages_and_exceptions() -> None:
@@ -68,6 +68,6 @@ def test_log_check_finds_secrets_in_messages_and_exceptions() -> None:
     logger.info("nothing of note")
 
     assert listener.heard == [
-        "tests.alone: a header that lets somebody in",
-        "tests.alone: what tests call a secret",
+        "tests.alone: an Authorization header",
+        "tests.alone: a secret of the tests",
     ]

@@ -120,10 +120,10 @@ def test_requester_cancels_the_change(api: Client) -> None:
     api.stage.ask("v1.0.0", "staging")
     change = api.stage.ask("v1.0.0", "prod")
 
-    cancelled = document(api.post(f"/changes/{change.id}/cancel", reason="built anew"), 200)
+    cancelled = document(api.post(f"/changes/{change.id}/cancel", reason="rebuilt"), 200)
 
     assert cancelled["outcome"] == "cancelled"
-    assert cancelled["ended"]["message"] == f"Cancelled by {ALICE}: built anew"
+    assert cancelled["ended"]["message"] == f"Cancelled by {ALICE}: rebuilt"
     assert api.stage.platform.changes.get(change.id).state is ChangeState.CANCELLED
 
 

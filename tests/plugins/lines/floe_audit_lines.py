@@ -8,7 +8,7 @@ from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 
 
 class Lines(AuditBackendPlugin):
-    """`file` is where; `fails` and `sleeps` (seconds) are for tests of bad plugins."""
+    """A backend that writes to `file`; `fails` and `sleeps` (seconds) simulate bad plugins."""
 
     def __init__(self, settings: AuditSettings) -> None:
         self._file = settings.base / str(settings.options["file"])
@@ -30,7 +30,7 @@ class Lines(AuditBackendPlugin):
 
 
 class KeepsNothing(AuditBackendPlugin):
-    """Defines one of the two kinds, so that rollbacks would have no copy."""
+    """Defines one of the two kinds, so rollbacks would have no copy."""
 
     def __init__(self, _settings: AuditSettings) -> None:
         pass
@@ -43,7 +43,7 @@ class KeepsNothing(AuditBackendPlugin):
 
 
 def nothing(settings: AuditSettings) -> None:
-    """An entry point that gives no backend."""
+    """An entry point that returns no backend."""
 
 
 def _lines(file: Path) -> list[bytes]:
