@@ -246,7 +246,7 @@ def test_a_retry_is_logged_without_the_query_of_its_url(
 
     opened(fake.host).blob(str(Digest.of(b"content")), 100)
 
-    assert "retrying" in caplog.text
+    assert "asking again" in caplog.text
     assert "hush" not in caplog.text
 
 

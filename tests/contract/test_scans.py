@@ -48,7 +48,7 @@ def test_critical_and_high_block_by_default_and_are_named(name, scanner, expecte
 
 
 @pytest.mark.requirement("FR-054")
-def test_what_does_not_block_passes_with_a_warning_that_lists_it():
+def test_findings_that_do_not_block_are_listed_in_a_warning():
     result = judged(shipped("trivy-mixed"), block=[])
 
     assert result.status is GateStatus.WARNING
@@ -67,7 +67,7 @@ def test_what_does_not_block_passes_with_a_warning_that_lists_it():
     ("name", "scanner"),
     [("trivy-clean", TRIVY), ("grype-clean", GRYPE)],
 )
-def test_only_a_report_of_nothing_passes(name, scanner):
+def test_only_a_report_without_findings_passes(name, scanner):
     result = judged(shipped(name), scanner)
 
     assert (result.status, result.error) == (GateStatus.PASSED, None)
@@ -90,7 +90,7 @@ def test_the_list_of_old_trivys_is_read():
 
 
 @pytest.mark.parametrize("severity", [None, "", "UNKNOWN", "Unknown"])
-def test_a_severity_nobody_gave_is_unknown(severity):
+def test_a_missing_severity_is_unknown(severity):
     of_trivy = judged(trivy(vulnerability(Severity=severity)))
     of_grype = judged(grype(match(severity=severity)), GRYPE)
 
@@ -111,7 +111,7 @@ def test_the_same_id_in_the_same_package_counts_once_at_its_worst():
     assert result.error == "1 CRITICAL: CVE-1"
 
 
-def test_what_was_said_of_one_id_blocks_if_any_of_it_does():
+def test_a_repeated_id_blocks_if_one_severity_blocks():
     report = trivy(vulnerability(Severity="UNKNOWN"), vulnerability(Severity="LOW"))
 
     result = judged(report, block=[UNKNOWN])
@@ -149,7 +149,7 @@ def test_blocking_ids_are_sorted_by_severity_then_id():
 
 
 @pytest.mark.requirement("FR-056")
-def test_more_ids_than_a_line_holds_are_counted():
+def test_ids_beyond_ten_are_only_counted():
     many = [vulnerability(f"CVE-{number:02}", Severity="HIGH") for number in range(13)]
 
     result = judged(trivy(*many))
@@ -164,13 +164,13 @@ def test_more_ids_than_a_line_holds_are_counted():
     ("severity", "blocked"),
     [("CRITICAL", True), ("HIGH", True), ("MEDIUM", True), ("LOW", False), ("UNKNOWN", False)],
 )
-def test_what_is_worse_than_a_severity_that_blocks_does_too(severity, blocked):
+def test_severities_worse_than_a_blocking_one_block(severity, blocked):
     result = judged(trivy(vulnerability(Severity=severity)), block=[MEDIUM])
 
     assert (result.status is GateStatus.FAILED) == blocked
 
 
-def test_unknown_blocks_where_it_is_named_and_only_itself():
+def test_unknown_blocks_only_if_configured():
     unknown = judged(trivy(vulnerability(Severity="UNKNOWN")), block=[CRITICAL, UNKNOWN])
     medium = judged(trivy(vulnerability(Severity="MEDIUM")), block=[CRITICAL, UNKNOWN])
 
@@ -188,14 +188,14 @@ def test_secrets_and_misconfigurations_are_counted_and_shown():
     assert (result.details["licenses"], result.details["suppressed"]) == (1, 1)
 
 
-def test_secrets_and_misconfigurations_block_where_they_are_told_to():
+def test_secrets_and_misconfigurations_block_if_configured():
     result = judged(shipped("trivy-others"), block_on_secrets=True)
 
     assert (result.status, result.error) == (GateStatus.FAILED, "2 secrets, 1 misconfiguration")
     assert summary(result).blocking_cves == ()
 
 
-def test_what_does_not_block_is_no_part_of_the_reason():
+def test_findings_that_do_not_block_are_not_in_the_error():
     report = trivy(vulnerability(Severity="HIGH"), Secrets=[{"RuleID": "aws"}])
 
     result = judged(report)
@@ -213,7 +213,7 @@ def test_licences_are_counted_and_block_nothing():
     assert result.details["licenses"] == 1
 
 
-def test_what_grype_ignored_is_counted():
+def test_matches_ignored_by_grype_are_counted():
     result = judged(shipped("grype-mixed"), GRYPE)
 
     assert result.details["suppressed"] == 1
@@ -235,7 +235,7 @@ def test_control_characters_of_a_report_are_escaped_in_the_error():
 
 @pytest.mark.requirement("FR-057")
 @pytest.mark.parametrize("ending", [0, 1])
-def test_a_scanner_that_runs_as_a_gate_is_judged_whatever_its_exit_status(tmp_path, ending):
+def test_a_scan_gate_is_judged_by_its_report(tmp_path, ending):
     shutil.copy(REPORTS / "trivy-mixed.json", tmp_path / "report.json")
     scanner = gate(
         *("sh", "-c", f"cat report.json; exit {ending}"),

@@ -67,7 +67,7 @@ def test_the_fixes_of_old_grypes_are_read():
         ({"Status": "a new word"}, True),
     ],
 )
-def test_trivy_knows_a_fix_when_it_names_one_or_says_so(fields, fixed):
+def test_trivy_fixes_are_read_from_version_or_status(fields, fixed):
     report = trivy(vulnerability(Severity="HIGH", **fields))
 
     result = judged(report, ignore_unfixed=True)
@@ -94,7 +94,7 @@ def test_trivy_knows_a_fix_when_it_names_one_or_says_so(fields, fixed):
         ({"fixedInVersion": None}, False),
     ],
 )
-def test_grype_knows_a_fix_when_it_names_one_or_says_so(fields, fixed):
+def test_grype_fixes_are_read_from_versions_or_state(fields, fixed):
     report = grype(match(severity="High", **fields))
 
     result = judged(report, GRYPE, ignore_unfixed=True)

@@ -59,7 +59,7 @@ def test_raising_a_severity_never_unblocks(entries, block, ignore_unfixed, data)
 
 @given(entries=REPORTS, block=BLOCKS)
 @settings(deadline=None)
-def test_ignoring_what_has_no_fix_hides_nothing(entries, block):
+def test_ignored_findings_are_still_counted(entries, block):
     all_of_it = judged(trivy(*entries), block=block)
     some_ignored = judged(trivy(*entries), block=block, ignore_unfixed=True)
 

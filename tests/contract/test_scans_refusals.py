@@ -32,7 +32,7 @@ FLAG = {TRIVY: "--format json", GRYPE: "-o json"}
         ("github", "a GitHub dependency snapshot"),
     ],
 )
-def test_a_document_of_another_kind_is_refused_by_its_name(scanner, name, printed):
+def test_a_document_of_another_format_is_rejected_by_name(scanner, name, printed):
     result = judged(shipped(name), scanner)
 
     assert result.status is GateStatus.FAILED
@@ -49,7 +49,7 @@ def test_a_document_of_another_kind_is_refused_by_its_name(scanner, name, printe
         ("cluster-summary", "a report about a cluster"),
     ],
 )
-def test_a_report_about_a_cluster_is_refused_by_its_name(scanner, name, printed):
+def test_a_report_about_a_cluster_is_rejected_by_name(scanner, name, printed):
     result = judged(shipped(name), scanner)
 
     assert result.error == f"the scanner printed {printed}: scan the artifact itself"
@@ -74,12 +74,12 @@ def test_a_report_about_a_cluster_is_refused_by_its_name(scanner, name, printed)
         (
             "trivy-old-list",
             GRYPE,
-            "the scanner printed JSON that is no Grype report: use -o json, "
-            "and name the scanner in scanner_format",
+            "the scanner printed JSON that is not a Grype report: use -o json, "
+            "and set scanner_format to the scanner",
         ),
     ],
 )
-def test_a_report_of_the_other_scanner_is_refused_by_its_name(name, scanner, words):
+def test_a_report_of_the_other_scanner_is_rejected_by_name(name, scanner, words):
     result = judged(shipped(name), scanner)
 
     assert (result.status, result.error) == (GateStatus.FAILED, words)
@@ -112,7 +112,7 @@ def test_a_report_of_the_other_scanner_is_refused_by_its_name(name, scanner, wor
     ],
     ids=lambda value: repr(value)[:40],
 )
-def test_output_that_is_no_whole_json_document_fails(scanner, report, words):
+def test_output_that_is_not_complete_json_fails(scanner, report, words):
     result = judged(report, scanner)
 
     assert result.status is GateStatus.FAILED
@@ -142,11 +142,11 @@ def test_a_report_that_is_cut_off_anywhere_fails(name):
         ({**trivy(), "Results": [{"Class": "os-pkgs"}]}, "at Results[0].Target: Field required"),
         (trivy(Vulnerabilities={}), "at Results[0].Vulnerabilities"),
         (trivy(Secrets=2), "at Results[0].Secrets"),
-        (trivy({}), "at Results[0].Vulnerabilities[0]: names neither a vulnerability nor"),
+        (trivy({}), "at Results[0].Vulnerabilities[0]: has neither a vulnerability nor"),
         (trivy(vulnerability(""), vulnerability()), "at Results[0].Vulnerabilities[0]"),
         (
             trivy(vulnerability(Severity="HIGH"), vulnerability(Severity="Important")),
-            "at Results[0].Vulnerabilities[1].Severity: 'Important' is no severity known here",
+            "at Results[0].Vulnerabilities[1].Severity: 'Important' is not a known severity",
         ),
         (trivy(vulnerability(Severity=3)), "at Results[0].Vulnerabilities[0].Severity"),
         (trivy(vulnerability(FixedVersion=["6"])), "Vulnerabilities[0].FixedVersion"),
@@ -156,7 +156,7 @@ def test_a_report_that_is_cut_off_anywhere_fails(name):
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_a_trivy_report_of_another_shape_fails_and_says_where(report, place):
+def test_an_invalid_trivy_report_fails_with_the_position(report, place):
     result = judged(report)
 
     assert result.status is GateStatus.FAILED
@@ -168,7 +168,7 @@ def test_a_trivy_report_of_another_shape_fails_and_says_where(report, place):
 @pytest.mark.parametrize(
     ("report", "place"),
     [
-        ({"matches": []}, "lists no matches and no descriptor says"),
+        ({"matches": []}, "has neither matches nor a descriptor"),
         ({"matches": None}, "at matches"),
         (grype(descriptor={"name": "other"}), "at descriptor.name"),
         (grype({}), "at matches[0].vulnerability: Field required"),
@@ -181,7 +181,7 @@ def test_a_trivy_report_of_another_shape_fails_and_says_where(report, place):
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_a_grype_report_of_another_shape_fails_and_says_where(report, place):
+def test_an_invalid_grype_report_fails_with_the_position(report, place):
     result = judged(report, GRYPE)
 
     assert result.status is GateStatus.FAILED
@@ -189,7 +189,7 @@ def test_a_grype_report_of_another_shape_fails_and_says_where(report, place):
     assert place in result.error
 
 
-def test_a_report_without_bounds_is_not_read():
+def test_a_report_over_the_limit_is_not_read():
     report = json.dumps(trivy()).encode().ljust(64 * 1024 * 1024 + 1)
     gate = Gate(GateKind.SECURITY_SCAN, ("trivy",), security=SecurityRules())
 
@@ -198,7 +198,7 @@ def test_a_report_without_bounds_is_not_read():
     assert result.error == "the scanner's report is larger than 67108864 bytes"
 
 
-def test_the_text_of_a_secret_is_repeated_nowhere():
+def test_the_text_of_a_secret_is_never_repeated():
     report = trivy(Secrets=[{"RuleID": "aws", "Match": "AKIAVERYSECRET"}], Vulnerabilities=3)
 
     result = judged(report)

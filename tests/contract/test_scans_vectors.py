@@ -83,7 +83,7 @@ REFUSED = [case for case in CASES if isinstance(case[2], str)]
 
 
 @pytest.mark.parametrize(("scanner", "table"), [("trivy", TRIVY), ("grype", GRYPE)])
-def test_every_report_that_is_there_is_in_the_table(scanner, table):
+def test_every_stored_report_is_in_the_table(scanner, table):
     there = {path.name for path in vectors(scanner).iterdir()}
 
     assert there == set(table)
@@ -93,7 +93,7 @@ def test_every_report_that_is_there_is_in_the_table(scanner, table):
 @pytest.mark.requirement("FR-056")
 @pytest.mark.requirement("FR-057")
 @pytest.mark.parametrize(("scanner", "name", "expected"), JUDGED, ids=lambda case: str(case)[:60])
-def test_a_report_is_judged_by_what_it_says(scanner, name, expected):
+def test_each_stored_report_has_the_expected_result(scanner, name, expected):
     report = (vectors(scanner) / name).read_bytes()
 
     result = judged(report, scanner)
@@ -107,7 +107,7 @@ def test_a_report_is_judged_by_what_it_says(scanner, name, expected):
 
 @pytest.mark.requirement("FR-057")
 @pytest.mark.parametrize(("scanner", "name", "words"), REFUSED, ids=lambda case: str(case)[:60])
-def test_a_document_that_is_no_report_is_refused_by_its_name(scanner, name, words):
+def test_a_document_that_is_not_a_report_is_rejected_by_name(scanner, name, words):
     report = (vectors(scanner) / name).read_bytes()
 
     result = judged(report, scanner)
@@ -133,7 +133,7 @@ def test_findings_without_a_fix_are_counted_and_do_not_block(scanner, name, expe
 @pytest.mark.parametrize(
     ("scanner", "name"), [(scanner, name) for scanner, name, _ in CASES], ids=str
 )
-def test_a_report_in_the_other_scanner_s_format_is_never_nothing_found(scanner, name):
+def test_a_report_in_the_wrong_format_never_passes(scanner, name):
     report = (vectors(scanner) / name).read_bytes()
     other = ScannerFormat.GRYPE if scanner is ScannerFormat.TRIVY else ScannerFormat.TRIVY
 

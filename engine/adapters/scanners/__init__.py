@@ -1,4 +1,4 @@
-"""Security scans: reads the reports of Trivy and Grype and judges what they found."""
+"""Security scans: parses the reports of Trivy and Grype and applies severity rules."""
 
 from engine.adapters.scanners.judge import judge_report
 

@@ -1,4 +1,4 @@
-"""What a scanner found, in words Trivy and Grype share."""
+"""Findings of a scanner, in a form shared by Trivy and Grype."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from engine.domain.gate import Severity
 
 _SEVERITIES = {severity.value: severity for severity in Severity} | {
-    # Grype's word for what a distribution does not mean to fix.
+    # Grype's severity for vulnerabilities that a distribution does not plan to fix.
     "NEGLIGIBLE": Severity.LOW,
     "": Severity.UNKNOWN,
 }
@@ -17,12 +17,12 @@ _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class ReportError(ValueError):
-    """A report that cannot be believed: what was printed, and what would have been read."""
+    """A report cannot be used; the message has the reason and a hint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vulnerability:
-    """One vulnerability in one package; `fixed` when a version without it is known."""
+    """One vulnerability in one package; `fixed` if a fixed version is known."""
 
     id: str
     package: str
@@ -34,8 +34,8 @@ class Vulnerability:
 @dataclass(frozen=True, slots=True)
 class Scan:
     """
-    A report that was understood. `suppressed` is what its own configuration took out;
-    `end_of_life` names the distribution when its maintainers stopped security updates.
+    A parsed report. `suppressed` counts the findings that the scanner's configuration removed;
+    `end_of_life` is the distribution if it gets no security updates any more.
     """
 
     vulnerabilities: tuple[Vulnerability, ...]
@@ -48,7 +48,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was said about one id in one package at one version, as often as it was said."""
+    """All vulnerabilities with one id in one version of a package, merged."""
 
     id: str
     package: str
@@ -58,7 +58,7 @@ class Finding:
 
     @property
     def severity(self) -> Severity:
-        """The worst that was said."""
+        """The worst of `severities`."""
         return min(self.severities, key=rank)
 
     @property
@@ -72,14 +72,14 @@ def rank(severity: Severity) -> int:
 
 
 def distinct(vulnerabilities: Iterable[Vulnerability]) -> tuple[Finding, ...]:
-    """Each id in a package at a version once, the worst first; one known fix is a fix."""
+    """Merge duplicates, the worst first; a fix in one of them counts."""
     severities: dict[tuple[str, str, str], set[Severity]] = {}
     fixed: dict[tuple[str, str, str], bool] = {}
     for each in vulnerabilities:
         key = (each.id, each.package, each.version)
         severities.setdefault(key, set()).add(each.severity)
         fixed[key] = fixed.get(key, False) or each.fixed
-    found = (Finding(*key, frozenset(said), fixed[key]) for key, said in severities.items())
+    found = (Finding(*key, frozenset(every), fixed[key]) for key, every in severities.items())
     return tuple(sorted(found, key=lambda finding: finding.order))
 
 
@@ -90,11 +90,11 @@ def _severity(word: object) -> object:
         return word
     severity = _SEVERITIES.get(word.upper())
     if severity is None:
-        # Taken for UNKNOWN, a new word for CRITICAL would pass.
-        raise ValueError(f"'{word[:40]}' is no severity known here")
+        # As UNKNOWN, a new name for CRITICAL would pass.
+        raise ValueError(f"'{word[:40]}' is not a known severity")
     return severity
 
 
 SeverityWord = Annotated[Severity, BeforeValidator(_severity)]
-# What becomes part of a record and of messages is no longer than names of vulnerabilities are.
+# Limited, since it becomes part of records and messages.
 VulnerabilityId = Annotated[str, Field(min_length=1, max_length=256)]

@@ -1,4 +1,4 @@
-"""Grype's JSON, from the first releases on."""
+"""Parses Grype's JSON reports, from its first releases on."""
 
 from collections.abc import Sequence
 from typing import Literal, Self
@@ -13,8 +13,7 @@ from engine.adapters.scanners.findings import (
 )
 from engine.domain.gate import Severity
 
-# What Grype's own --only-fixed leaves out; a word that is not among them is not known to mean
-# that there is no fix.
+# The states that Grype's own --only-fixed leaves out; other states count as fixed.
 _UNFIXED = frozenset({"", "unknown", "not-fixed", "wont-fix"})
 
 
@@ -23,7 +22,7 @@ class _Part(BaseModel):
 
 
 class _Entry(_Part):
-    """Something that is only counted."""
+    """An entry that is only counted."""
 
 
 class _Fix(_Part):
@@ -39,7 +38,7 @@ class _Vulnerability(_Part):
     id: VulnerabilityId
     severity: SeverityWord = Severity.UNKNOWN
     fix: _Fix | None = None
-    # Where the fix stood before there was `fix`.
+    # Used by releases before `fix`.
     fixed_in_version: str | None = Field(default=None, alias="fixedInVersion")
 
     @property
@@ -79,7 +78,7 @@ class _Alert(_Part):
 
     @property
     def ended(self) -> str | None:
-        """The distribution that reached its end of life, if that is what the alert says."""
+        """The distribution, if the alert reports its end of life."""
         if self.type != "distro-eol":
             return None
         known = self.metadata if isinstance(self.metadata, dict) else {}
@@ -101,15 +100,15 @@ class _Report(_Part):
     alerts: list[_PackageAlerts] | None = Field(default=None, alias="alertsByPackage")
 
     @model_validator(mode="after")
-    def _nothing_is_said_by_grype(self) -> Self:
-        # Matches have a shape of their own; an empty list could be anybody's.
+    def _is_from_grype(self) -> Self:
+        # Matches have a distinctive shape; an empty list does not identify a Grype report.
         if not self.matches and self.descriptor is None:
-            raise ValueError("it lists no matches and no descriptor says that it is Grype's")
+            raise ValueError("it has neither matches nor a descriptor of Grype")
         return self
 
 
 def read(report: bytes) -> Scan:
-    """What `report` says; ValidationError when it is no report of Grype's."""
+    """Parse `report`; ValidationError if it is not a report of Grype."""
     found = _Report.model_validate_json(report)
     return Scan(
         vulnerabilities=tuple(match.shared for match in found.matches),
@@ -119,6 +118,6 @@ def read(report: bytes) -> Scan:
 
 
 def _end_of_life(packages: Sequence[_PackageAlerts]) -> str | None:
-    """Grype raises the alert once per package of the distribution."""
+    """The distribution in the first end-of-life alert; Grype repeats it for each package."""
     alerts = (alert for package in packages for alert in package.alerts or ())
     return next((alert.ended for alert in alerts if alert.ended), None)

@@ -1,4 +1,4 @@
-"""Judges a scanner's report by severity."""
+"""Decides the result of a scan gate from the scanner's report."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from engine.adapters.scanners import grype, trivy
 from engine.adapters.scanners.findings import Finding, ReportError, Scan, distinct, rank
-from engine.adapters.scanners.refusal import why_refused
+from engine.adapters.scanners.refusal import explain_refusal
 from engine.domain.gate import (
     Gate,
     GateResult,
@@ -30,9 +30,10 @@ _LISTED = 200
 
 def judge_report(gate: Gate, report: bytes, exit_status: int) -> GateResult:
     """
-    The verdict on what a scanner printed, by `gate.security`. FAILED when something blocks, or the
-    report cannot be believed or does not explain why the scanner failed; WARNING when something
-    else was found, PASSED only for nothing.
+    Evaluate `report` by `gate.security`.
+
+    FAILED if a finding blocks, the report cannot be used, or it does not explain why the scanner
+    failed; WARNING for other findings; PASSED only without findings.
     """
     rules = gate.security or SecurityRules()
     if exit_status and _exits_on_eol(gate.argv):
@@ -44,26 +45,26 @@ def judge_report(gate: Gate, report: bytes, exit_status: int) -> GateResult:
     findings = distinct(scan.vulnerabilities)
     blocking = [finding for finding in findings if _blocks(finding, rules)]
     rest = [finding for finding in findings if not _blocks(finding, rules)]
-    status, said = _verdict(scan, blocking, rest, rules)
+    status, message = _verdict(scan, blocking, rest, rules)
     if exit_status and status is not GateStatus.FAILED:
-        status, said = _explained(scan, said, exit_status)
+        status, message = _with_exit_status(scan, message, exit_status)
     return GateResult(
         gate=gate.kind,
         status=status,
-        error=said,
+        error=message,
         details=_details(scan, rest, rules),
         security_summary=_summary(findings, blocking, rules),
     )
 
 
 def read_report(scanner_format: ScannerFormat, report: bytes) -> Scan:
-    """What `report` says; ReportError when it is not a whole report of that scanner."""
+    """Parse `report`; ReportError if it is not a complete report of that scanner."""
     if len(report) > MAX_REPORT_BYTES:
         raise ReportError(f"the scanner's report is larger than {MAX_REPORT_BYTES} bytes")
     try:
         return _READERS[scanner_format](report)
     except ValidationError as error:
-        raise ReportError(why_refused(scanner_format, report, error)) from error
+        raise ReportError(explain_refusal(scanner_format, report, error)) from error
 
 
 def _blocks(finding: Finding, rules: SecurityRules) -> bool:
@@ -73,7 +74,7 @@ def _blocks(finding: Finding, rules: SecurityRules) -> bool:
 
 
 def _too_severe(severity: Severity, rules: SecurityRules) -> bool:
-    """What is worse than something that blocks does too; UNKNOWN is worse than nothing."""
+    """Whether `severity` is configured to block, or worse than a configured one."""
     if severity in rules.block_on_severity:
         return True
     known = rules.block_on_severity - {Severity.UNKNOWN}
@@ -94,20 +95,20 @@ def _verdict(
     return GateStatus.PASSED, None
 
 
-def _explained(scan: Scan, said: str | None, exit_status: int) -> tuple[GateStatus, str]:
+def _with_exit_status(scan: Scan, message: str | None, exit_status: int) -> tuple[GateStatus, str]:
     """
-    Scanners that are told to (`--exit-code`, `--fail-on`) fail when they find something, which the
-    rules here judge; a failure without a finding has a cause that no rule has seen.
+    The result of a scanner that failed. With findings that is expected (`--exit-code`,
+    `--fail-on`), and the rules decide; without findings the cause is unknown.
     """
     ending = f"the scanner ended with exit status {exit_status}"
     if scan.vulnerabilities or scan.secrets or scan.misconfigurations or scan.licenses:
-        return GateStatus.WARNING, _sentence((said, ending))
-    unexplained = f"{ending}, and its report lists nothing that explains it"
-    return GateStatus.FAILED, _sentence((said, ending if scan.end_of_life else unexplained))
+        return GateStatus.WARNING, _sentence((message, ending))
+    unexplained = f"{ending}, and its report does not explain it"
+    return GateStatus.FAILED, _sentence((message, ending if scan.end_of_life else unexplained))
 
 
 def _exits_on_eol(argv: Sequence[str]) -> bool:
-    """Whether Trivy was told to fail for a distribution past its end of life."""
+    """Whether Trivy's option to fail for a distribution past its end of life is set."""
     words = [word for argument in argv for word in argument.replace("=", " ").split()]
     following = [after for word, after in pairwise(words) if word == "--exit-on-eol"]
     return any(value != "0" for value in following)
@@ -116,7 +117,7 @@ def _exits_on_eol(argv: Sequence[str]) -> bool:
 def _summary(
     findings: Sequence[Finding], blocking: Sequence[Finding], rules: SecurityRules
 ) -> SecuritySummary:
-    """Counts are of everything found; what was ignored is part of them."""
+    """Counts of all findings, including ignored ones."""
     counts = Counter(finding.severity for finding in findings)
     return SecuritySummary(
         critical_count=counts[Severity.CRITICAL],
@@ -150,7 +151,7 @@ def _ignored(findings: Iterable[Finding], rules: SecurityRules) -> int:
 
 
 def _ids(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Each id once, the worst first; `findings` are in that order."""
+    """The distinct ids, in the order of `findings`."""
     return tuple(dict.fromkeys(finding.id for finding in findings))
 
 

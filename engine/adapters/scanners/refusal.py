@@ -1,4 +1,4 @@
-"""Why something a scanner printed is not the report it should be, in one sentence."""
+"""Explains in one sentence why the output of a scanner is not the expected report."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ _FLAGS = {ScannerFormat.TRIVY: "--format json", ScannerFormat.GRYPE: "-o json"}
 _NAMES = {ScannerFormat.TRIVY: "Trivy", ScannerFormat.GRYPE: "Grype"}
 _Document = Mapping[str, Any]
 
-# Documents scanners print when asked for another format, by what only they have.
+# Documents that scanners print in other formats, with a test for each.
 _OTHERS: tuple[tuple[str, Callable[[_Document], bool]], ...] = (
     ("a CycloneDX document", lambda it: it.get("bomFormat") == "CycloneDX"),
     ("an SPDX document", lambda it: "spdxVersion" in it or "spdx" in str(it.get("@context"))),
@@ -24,8 +24,8 @@ _OTHERS: tuple[tuple[str, Callable[[_Document], bool]], ...] = (
 )
 
 
-def why_refused(wanted: ScannerFormat, report: bytes, error: ValidationError) -> str:
-    """What `report` is instead of a `wanted` report, and the way out."""
+def explain_refusal(wanted: ScannerFormat, report: bytes, error: ValidationError) -> str:
+    """The reason why `report` is not a `wanted` report, with a hint."""
     try:
         text = report.decode()
     except UnicodeDecodeError as bad:
@@ -56,7 +56,7 @@ def _other_document(wanted: ScannerFormat, document: Any) -> str | None:
 
 
 def _cluster_report(document: _Document) -> str | None:
-    """Trivy's reports about a cluster, which speak of many artifacts."""
+    """The reason for Trivy's reports about a cluster, which cover many artifacts."""
     kind = document.get("kind")
     if isinstance(kind, str) and "apiVersion" in document:
         return f"the scanner printed a {kind[:60]} resource of a cluster: scan the artifact itself"
@@ -66,7 +66,7 @@ def _cluster_report(document: _Document) -> str | None:
 
 
 def _other_scanner(wanted: ScannerFormat, document: _Document) -> str | None:
-    """A report of the other scanner, or nobody's."""
+    """The reason for a report of the other scanner, or of an unknown tool."""
     markers = {ScannerFormat.TRIVY: "SchemaVersion", ScannerFormat.GRYPE: "matches"}
     if markers[wanted] in document:
         return None
@@ -81,8 +81,8 @@ def _other_scanner(wanted: ScannerFormat, document: _Document) -> str | None:
 
 def _unknown(wanted: ScannerFormat) -> str:
     return (
-        f"the scanner printed JSON that is no {_NAMES[wanted]} report: use {_FLAGS[wanted]}, "
-        "and name the scanner in scanner_format"
+        f"the scanner printed JSON that is not a {_NAMES[wanted]} report: use {_FLAGS[wanted]}, "
+        "and set scanner_format to the scanner"
     )
 
 
@@ -90,5 +90,5 @@ def _malformed(wanted: ScannerFormat, first: Mapping[str, Any]) -> str:
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     place = "".join(parts).lstrip(".")
     where = f" at {place}" if place else ""
-    what = str(first["msg"]).removeprefix("Value error, ")
-    return f"the scanner's {_NAMES[wanted]} report cannot be read{where}: {what}"
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    return f"the scanner's {_NAMES[wanted]} report cannot be read{where}: {reason}"

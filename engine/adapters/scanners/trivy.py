@@ -1,4 +1,4 @@
-"""Trivy's JSON: schema 2, and the list of results that came before it."""
+"""Parses Trivy's JSON reports: schema 2, and the list of results before it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal, Self
@@ -13,8 +13,8 @@ from engine.adapters.scanners.findings import (
 )
 from engine.domain.gate import Severity
 
-# https://github.com/aquasecurity/trivy-db/blob/main/pkg/types/status.go: all but `fixed`. A word
-# that is not among them is not known to mean that there is no fix.
+# https://github.com/aquasecurity/trivy-db/blob/main/pkg/types/status.go: all but `fixed`. Other
+# statuses count as fixed.
 _UNFIXED = frozenset(
     {
         "",
@@ -34,7 +34,7 @@ class _Part(BaseModel):
 
 
 class _Entry(_Part):
-    """Something that is only counted; above all, the text of a secret is never read."""
+    """An entry that is only counted; the text of secrets is never read."""
 
 
 class _Misconfiguration(_Part):
@@ -42,12 +42,12 @@ class _Misconfiguration(_Part):
 
     @property
     def failed(self) -> bool:
-        """Whether it is one; checks that passed are listed beside those that failed."""
+        """Whether the check failed; reports also list passed checks."""
         return self.status not in ("PASS", "EXCEPTION")
 
 
 class _Vulnerability(_Part):
-    # Entries of the old list may say no more than which package they are about.
+    # Entries of the old list may have no id, only the package.
     id: VulnerabilityId | None = Field(default=None, alias="VulnerabilityID")
     package: VulnerabilityId | None = Field(default=None, alias="PkgName")
     installed: str = Field(default="", alias="InstalledVersion")
@@ -56,9 +56,9 @@ class _Vulnerability(_Part):
     severity: SeverityWord = Field(default=Severity.UNKNOWN, alias="Severity")
 
     @model_validator(mode="after")
-    def _is_about_something(self) -> Self:
+    def _has_id_or_package(self) -> Self:
         if self.id is None and self.package is None:
-            raise ValueError("names neither a vulnerability nor a package")
+            raise ValueError("has neither a vulnerability nor a package")
         return self
 
     @property
@@ -96,7 +96,7 @@ class _Metadata(_Part):
 
 class _Report(_Part):
     schema_version: Literal[2] = Field(alias="SchemaVersion")
-    # There in every report, so that an object that only has a schema version is none.
+    # In every report; distinguishes reports from other documents with a schema version.
     artifact_type: str = Field(alias="ArtifactType", min_length=1)
     # Trivy leaves it out when the target is clean.
     results: list[_Result] | None = Field(default=None, alias="Results")
@@ -113,8 +113,8 @@ _OLD: TypeAdapter[list[_Result] | None] = TypeAdapter(list[_Result] | None)
 
 
 def read(report: bytes) -> Scan:
-    """What `report` says; ValidationError when it is no report of Trivy's."""
-    # Before schema 2 the document was a list, and `null` when there was nothing to list.
+    """Parse `report`; ValidationError if it is not a report of Trivy."""
+    # Before schema 2 the document was a list, or `null` if there were no results.
     if report.lstrip()[:1] in (b"[", b"n"):
         return _scan(_OLD.validate_json(report) or [])
     found = _Report.model_validate_json(report)
