@@ -44,7 +44,7 @@ def as_json(done: "subprocess.CompletedProcess[str]") -> Any:
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def used_platform(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A platform with two promotions to staging and one to prod."""
     folder = tmp_path_factory.mktemp("lived")
     (folder / "manifest.yaml").write_text(PLATFORM % "oci-layout:./registry")
@@ -55,9 +55,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def platform(lived: Path, tmp_path: Path) -> Path:
+def platform(used_platform: Path, tmp_path: Path) -> Path:
     """A private copy of `lived`."""
-    return shutil.copytree(lived, tmp_path / "platform")
+    return shutil.copytree(used_platform, tmp_path / "platform")
 
 
 def hand(platform: Path) -> Hand:
@@ -65,10 +65,10 @@ def hand(platform: Path) -> Hand:
 
 
 @pytest.mark.requirement("FR-026")
-def test_sound_ledgers_are_reported(lived: Path) -> None:
-    done = floe(lived, "audit", "verify")
+def test_sound_ledgers_are_reported(used_platform: Path) -> None:
+    done = floe(used_platform, "audit", "verify")
 
-    head = hand(lived).manifest("floe-ledger.staging").digest
+    head = hand(used_platform).manifest("floe-ledger.staging").digest
     assert (done.returncode, done.stderr) == (0, "")
     assert "The ledger of dev is sound: nothing was recorded yet" in done.stdout
     assert f"The ledger of staging is sound: 2 records, head {head}" in done.stdout
@@ -161,15 +161,15 @@ def test_unreachable_registry_is_exit_5_and_no_finding(tmp_path: Path) -> None:
         ("{conditional_put: sometimes}", "artifacts.promotion.audit: s3://audit/x cannot be used"),
     ],
 )
-def test_invalid_store_option_is_exit_2(lived: Path, options: str, said: str) -> None:
+def test_invalid_store_option_is_exit_2(used_platform: Path, options: str, said: str) -> None:
     audit = f"    audit: {{backend: s3, url: 's3://audit/x', options: {options}}}\n"
-    manifest = (lived / "manifest.yaml").read_text()
-    (lived / "options.yaml").write_text(
+    manifest = (used_platform / "manifest.yaml").read_text()
+    (used_platform / "options.yaml").write_text(
         manifest.replace("  promotion:\n", f"  promotion:\n{audit}")
     )
 
     arguments = ("--manifest", "options.yaml", "--output", "json")
-    done = floe(lived, "promote", "v1.2.3", "--to", "prod", *arguments)
+    done = floe(used_platform, "promote", "v1.2.3", "--to", "prod", *arguments)
 
     assert done.returncode == 2
     assert said in as_json(done)["error"]["message"]
@@ -177,7 +177,7 @@ def test_invalid_store_option_is_exit_2(lived: Path, options: str, said: str) ->
     assert "Traceback" not in done.stderr
 
 
-def test_invalid_arguments_are_exit_2(lived: Path) -> None:
+def test_invalid_arguments_are_exit_2(used_platform: Path) -> None:
     for arguments in (
         ("verify", "--env", "qa"),
         ("verify", "--policy", "none"),
@@ -187,15 +187,15 @@ def test_invalid_arguments_are_exit_2(lived: Path) -> None:
         ("history", "--digest", "xyz"),
         ("history", "--limit", "-1"),
     ):
-        done = floe(lived, "audit", *arguments)
+        done = floe(used_platform, "audit", *arguments)
 
         assert (done.returncode, done.stdout) == (2, ""), arguments
         assert "Traceback" not in done.stderr
 
 
 @pytest.mark.requirement("FR-026")
-def test_history_is_a_table_newest_first(lived: Path) -> None:
-    done = floe(lived, "audit", "history", "--limit", "2")
+def test_history_is_a_table_newest_first(used_platform: Path) -> None:
+    done = floe(used_platform, "audit", "history", "--limit", "2")
 
     lines = done.stdout.splitlines()
     assert done.returncode == 0
@@ -205,16 +205,16 @@ def test_history_is_a_table_newest_first(lived: Path) -> None:
     assert lines[3] == "(the newest 2; --limit shows more, 0 all of them)"
 
 
-def test_history_as_json_is_one_document(lived: Path) -> None:
-    done = floe(lived, "audit", "history", "--version", "v1.2.2", "--output", "json")
+def test_history_as_json_is_one_document(used_platform: Path) -> None:
+    done = floe(used_platform, "audit", "history", "--version", "v1.2.2", "--output", "json")
 
     document = as_json(done)
     assert (done.returncode, document["success"], document["error"]) == (0, True, None)
     assert [record["artifact_tag"] for record in document["records"]] == ["v1.2.2-staging"]
 
 
-def test_history_as_jsonl_is_one_record_per_line(lived: Path) -> None:
-    done = floe(lived, "audit", "history", "--limit", "0", "--output", "jsonl")
+def test_history_as_jsonl_is_one_record_per_line(used_platform: Path) -> None:
+    done = floe(used_platform, "audit", "history", "--limit", "0", "--output", "jsonl")
 
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(r["environment"], r["sequence"]) for r in records] == [
@@ -224,13 +224,13 @@ def test_history_as_jsonl_is_one_record_per_line(lived: Path) -> None:
     ]
 
 
-def test_reader_may_close_the_pipe_early(lived: Path) -> None:
+def test_reader_may_close_the_pipe_early(used_platform: Path) -> None:
     command = f"{sys.executable} -c 'from cli.main import main; main()' platform audit history"
     root = str(Path(__file__).parents[2])
 
     done = subprocess.run(
         ["/bin/sh", "-c", f"{command} --output jsonl | head -c 10"],
-        cwd=lived,
+        cwd=used_platform,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": root},
         capture_output=True,
         text=True,

@@ -45,7 +45,7 @@ def floe(fake: FakeRegistry, tmp_path: Path) -> Floe:
     return Floe.on(uri, tmp_path, FREE, DOCKER_CONFIG=str(tmp_path))
 
 
-def hang(fake: FakeRegistry, method: str, path: str) -> Callable[[], bool]:
+def leave_unanswered(fake: FakeRegistry, method: str, path: str) -> Callable[[], bool]:
     """Leave the next such request unanswered; the event is set when it arrives."""
     before = len(fake.seen(method, path))
     fake.script(method, path, Reply(500, delay_seconds=60))
@@ -82,7 +82,7 @@ def history(floe: Floe) -> list[dict[str, Any]]:
 def test_interrupted_rollback_ends_at_once_and_can_be_repeated(
     fake: FakeRegistry, floe: Floe, sent: signal.Signals, method: str, path: str
 ) -> None:
-    arrived = hang(fake, method, path)
+    arrived = leave_unanswered(fake, method, path)
     process = floe.start("platform", *ROLLBACK, "--output", "json")
     await_(arrived, process)
     started = time.monotonic()
@@ -116,7 +116,7 @@ def test_interrupted_lock_ends_at_once_and_can_be_repeated(
     fake: FakeRegistry, floe: Floe, sent: signal.Signals, method: str, path: str
 ) -> None:
     signing_in(fake)
-    arrived = hang(fake, method, path)
+    arrived = leave_unanswered(fake, method, path)
     process = floe.start("platform", *LOCK, "--output", "json")
     await_(arrived, process)
 
@@ -138,7 +138,7 @@ def test_interrupt_while_a_refusal_is_recorded_keeps_its_answer(
     signing_in(fake)
     assert floe.run("platform", *LOCK).code == 0
     fake.hold(REPOSITORY, image(b"v1.2.0"), "v1.2.0-dev")
-    arrived = hang(fake, "PUT", r"/manifests/floe-ledger\.prod\.4")
+    arrived = leave_unanswered(fake, "PUT", r"/manifests/floe-ledger\.prod\.4")
     process = floe.start("platform", "promote", "v1.2.0", "--to", "prod", "--output", "json")
     await_(arrived, process)
 

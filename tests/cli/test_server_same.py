@@ -106,11 +106,11 @@ def answers(
         with serving(there) as server:
             remote = server.client(folder / "ci", token, **traced)
             with ThreadPoolExecutor(2) as beside:
-                ours, theirs = beside.map(said, (local, remote))
+                ours, theirs = beside.map(run_all, (local, remote))
             yield {name: (ours[name], theirs[name]) for name in COMMANDS}
 
 
-def said(floe: Floe) -> dict[str, Finished]:
+def run_all(floe: Floe) -> dict[str, Finished]:
     """Run all commands in order."""
     return {name: floe.run("platform", *command) for name, command in COMMANDS.items()}
 
@@ -122,13 +122,13 @@ def test_answer_is_the_same_locally_and_through_a_server(
     local, remote = answers[name]
 
     assert remote.code == local.code
-    assert alike(remote.out) == alike(local.out)
+    assert normalize(remote.out) == normalize(local.out)
     # A change shows the progress of gates; a dry run only shows their results.
     if "--run-gates" not in COMMANDS[name]:
-        assert alike(remote.err) == alike(local.err)
+        assert normalize(remote.err) == normalize(local.err)
 
 
-def alike(text: str) -> str:
+def normalize(text: str) -> str:
     """Remove differences between two runs, and fields that only open changes have."""
     with suppress(ValueError):
         text = json.dumps(_plain(json.loads(text)), indent=1)

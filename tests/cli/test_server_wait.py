@@ -232,7 +232,7 @@ def test_lost_server_ends_the_waiting_with_exit_5(team: Team) -> None:
     assert b"Traceback" not in err
 
 
-class Between(FakeServer):
+class LossyProxy(FakeServer):
     """Forwards every request to `url`, and can drop the answers."""
 
     def __init__(self, url: str) -> None:
@@ -248,7 +248,7 @@ class Between(FakeServer):
 
 
 def test_request_with_a_lost_answer_creates_one_change(team: Team) -> None:
-    with serving(team.place) as server, Between(server.url) as between:
+    with serving(team.place) as server, LossyProxy(server.url) as between:
         between.script("POST", "/promotions", Cut.AFTER, Cut.AFTER)
         job = Floe(
             team.bob(server).folder,

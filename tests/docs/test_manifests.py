@@ -41,8 +41,10 @@ def test_documented_manifest_promotes(
 
         *earlier, last = platform.environments[1:]
         for target in earlier:
-            sent(platform, target, sub=JOB if JOB in block.text else "dave", email="dave@acme.com")
-        done = sent(platform, last, sub=who(block), email="alice@acme.com")
+            promote_with_approval(
+                platform, target, sub=JOB if JOB in block.text else "dave", email="dave@acme.com"
+            )
+        done = promote_with_approval(platform, last, sub=who(block), email="alice@acme.com")
 
     assert done["artifact_tag"] == f"{VERSION}-{last}"
     assert done["warnings"] == []
@@ -65,7 +67,7 @@ def who(block: Block) -> str:
     return JOB if JOB in block.text else "deploy-bot"
 
 
-def sent(platform: Platform, target: str, **said: Any) -> Any:
+def promote_with_approval(platform: Platform, target: str, **said: Any) -> Any:
     """Return the answer to a promotion, after an approval by release-managers where required."""
     asked = platform.promote(target, **{**_OURS, **said})
     if asked.code != 14:

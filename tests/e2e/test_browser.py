@@ -26,8 +26,8 @@ def page(slack: Workspace) -> Iterator[Page]:
 @pytest.mark.requirement("SL-001")
 @pytest.mark.requirement("SL-003")
 def test_one_person_requests_in_slack_and_another_approves(slack: Workspace, page: Page):
-    slack.in_staging("v1.0.0")
-    asked_for(page, "/promote v1.0.0 prod")
+    slack.publish_to_staging("v1.0.0")
+    request_in_slack(page, "/promote v1.0.0 prod")
 
     page.get_by_role("button", name="Approve", exact=True).click()
 
@@ -40,8 +40,8 @@ def test_one_person_requests_in_slack_and_another_approves(slack: Workspace, pag
 
 @pytest.mark.requirement("SL-003")
 def test_rejection_reason_from_the_form_is_shown_in_the_channel(slack: Workspace, page: Page):
-    slack.in_staging("v1.1.0")
-    asked_for(page, "/promote v1.1.0 prod")
+    slack.publish_to_staging("v1.1.0")
+    request_in_slack(page, "/promote v1.1.0 prod")
 
     page.get_by_role("button", name="Reject…").click()
     page.get_by_placeholder("The migration is not reviewed").fill("not on a Friday")
@@ -55,7 +55,7 @@ def test_rejection_reason_from_the_form_is_shown_in_the_channel(slack: Workspace
     assert change.ended.by == "bob@acme.com"
 
 
-def asked_for(page: Page, command: str) -> None:
+def request_in_slack(page: Page, command: str) -> None:
     """Type `command` as Alice, and open the thread as Bob once he is asked."""
     page.goto("/")
     page.get_by_label("Act as").select_option(ALICE)

@@ -17,12 +17,12 @@ def keys(slack, root):
 
 @pytest.mark.requirement("SL-005")
 def test_change_killed_during_its_gates_continues_after_a_restart(slack):
-    slack.in_staging("v7.0.0")
+    slack.publish_to_staging("v7.0.0")
     slack.slack.command(ALICE, "/promote v7.0.0 prod")
     slack.root("v7.0.0", "gates 1/2")
 
     slack.stop(signal.SIGKILL)
-    slack.let("v7.0.0")
+    slack.release_gates("v7.0.0")
     slack.start()
 
     # The claim of the killed worker has to expire first.
@@ -33,7 +33,7 @@ def test_change_killed_during_its_gates_continues_after_a_restart(slack):
 
 @pytest.mark.requirement("SL-005")
 def test_waiting_change_can_be_approved_after_a_restart(slack):
-    slack.in_staging("v4.0.0")
+    slack.publish_to_staging("v4.0.0")
     slack.slack.command(ALICE, "/promote v4.0.0 prod")
     ask = slack.ask(root := slack.root("v4.0.0", "Waiting for approval"))
 
@@ -49,7 +49,7 @@ def test_waiting_change_can_be_approved_after_a_restart(slack):
 
 @pytest.mark.requirement("SL-005")
 def test_decision_made_while_the_server_was_down_is_shown_after_it_starts(slack):
-    slack.in_staging("v4.1.0")
+    slack.publish_to_staging("v4.1.0")
     slack.slack.command(ALICE, "/promote v4.1.0 prod")
     root = slack.root("v4.1.0", "Waiting for approval")
     slack.ask(root)
@@ -65,7 +65,7 @@ def test_decision_made_while_the_server_was_down_is_shown_after_it_starts(slack)
 
 @pytest.mark.requirement("SL-005")
 def test_slack_outage_delays_only_messages(slack):
-    slack.in_staging("v4.2.0")
+    slack.publish_to_staging("v4.2.0")
     slack.slack.command(ALICE, "/promote v4.2.0 prod")
     ask = slack.ask(root := slack.root("v4.2.0", "Waiting for approval"))
     slack.strict.fail("chat.update", 500, times=10_000)
@@ -87,7 +87,7 @@ def test_slack_outage_delays_only_messages(slack):
 
 @pytest.mark.requirement("SL-005")
 def test_person_unknown_to_slack_cannot_decide(slack):
-    slack.in_staging("v4.3.0")
+    slack.publish_to_staging("v4.3.0")
     slack.slack.command(ALICE, "/promote v4.3.0 prod")
     ask = slack.ask(root := slack.root("v4.3.0", "Waiting for approval"))
     slack.strict.fail("users.info", 500)

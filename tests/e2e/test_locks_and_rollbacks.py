@@ -21,7 +21,7 @@ def banner(slack, channel, words):
 
 @pytest.mark.requirement("SL-004")
 def test_incident_lock_stops_promotions_and_is_shown_in_both_channels(slack):
-    slack.in_staging("v2.0.0")
+    slack.publish_to_staging("v2.0.0")
 
     slack.slack.command(BOB, "/lock prod 30m db <!here> failover", channel=INCIDENT)
 
@@ -60,7 +60,7 @@ def test_mention_in_an_incident_thread_locks_and_unlocks(slack):
 
 @pytest.mark.requirement("SL-001")
 def test_rollback_form_shows_the_impact_and_asks_for_a_reason(slack):
-    slack.in_staging("v3.0.0", "v3.1.0")
+    slack.publish_to_staging("v3.0.0", "v3.1.0")
     slack.slack.command(ALICE, "/rollback v3.0.0 staging")
     shown = str(slack.modal("Undoes v3.1.0"))
     assert "`v3.1.0` → `v3.0.0`" in shown
@@ -76,7 +76,7 @@ def test_rollback_form_shows_the_impact_and_asks_for_a_reason(slack):
 
 @pytest.mark.requirement("SL-002")
 def test_status_command_shows_the_running_versions(slack):
-    slack.in_staging("v3.2.0")
+    slack.publish_to_staging("v3.2.0")
 
     slack.slack.command(BOB, "/promotions staging")
 

@@ -14,14 +14,14 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.mark.requirement("SL-002")
 @pytest.mark.requirement("SL-003")
 def test_promotion_is_verified_announced_approved_and_carried_out(slack):
-    slack.in_staging("v0.7.0")
+    slack.publish_to_staging("v0.7.0")
 
     slack.slack.command(ALICE, "/promote v0.7.0 staging prod")
     root = slack.root("v0.7.0", "gates 1/2")
     [ended] = slack.eventually(lambda: slack.thread(root))
     assert "cost_analysis" in block_text(ended)
 
-    slack.let("v0.7.0")
+    slack.release_gates("v0.7.0")
     ask = slack.ask(slack.root("v0.7.0", "Waiting for approval"))
     assert "<!subteam^SRELEASEMANAGERS>" in block_text(ask)
     assert slack.tagged("v0.7.0-prod") is None
@@ -45,7 +45,7 @@ def test_promotion_is_verified_announced_approved_and_carried_out(slack):
 
 @pytest.mark.requirement("SL-003")
 def test_requester_and_strangers_cannot_approve(slack):
-    slack.in_staging("v1.1.0")
+    slack.publish_to_staging("v1.1.0")
     slack.slack.command(ALICE, "/promote v1.1.0 prod")
     ask = slack.ask(root := slack.root("v1.1.0", "Waiting for approval"))
 
@@ -62,7 +62,7 @@ def test_requester_and_strangers_cannot_approve(slack):
 
 @pytest.mark.requirement("SL-003")
 def test_failed_gate_is_reported_and_no_approval_is_requested(slack):
-    slack.in_staging("v6.0.0")
+    slack.publish_to_staging("v6.0.0")
 
     slack.slack.command(ALICE, "/promote v6.0.0 prod")
 
@@ -76,7 +76,7 @@ def test_failed_gate_is_reported_and_no_approval_is_requested(slack):
 
 @pytest.mark.requirement("SL-003")
 def test_decision_in_another_interface_removes_the_buttons(slack):
-    slack.in_staging("v1.3.0")
+    slack.publish_to_staging("v1.3.0")
     slack.slack.command(ALICE, "/promote v1.3.0 prod")
     root = slack.root("v1.3.0", "Waiting for approval")
     slack.ask(root)
@@ -89,7 +89,7 @@ def test_decision_in_another_interface_removes_the_buttons(slack):
 
 @pytest.mark.requirement("SL-003")
 def test_rejection_requires_a_reason_which_pings_nobody(slack):
-    slack.in_staging("v1.4.0")
+    slack.publish_to_staging("v1.4.0")
     slack.slack.command(ALICE, "/promote v1.4.0 prod")
     ask = slack.ask(root := slack.root("v1.4.0", "Waiting for approval"))
     slack.slack.click(BOB, ask, "floe_reject")
@@ -109,7 +109,7 @@ def test_rejection_requires_a_reason_which_pings_nobody(slack):
 
 @pytest.mark.requirement("SL-005")
 def test_click_on_a_decided_change_changes_nothing(slack):
-    slack.in_staging("v1.5.0")
+    slack.publish_to_staging("v1.5.0")
     slack.slack.command(ALICE, "/promote v1.5.0 prod")
     ask = slack.ask(slack.root("v1.5.0", "Waiting for approval"))
     slack.slack.click(BOB, ask, "floe_approve")
@@ -123,7 +123,7 @@ def test_click_on_a_decided_change_changes_nothing(slack):
 
 @pytest.mark.requirement("SL-001")
 def test_typo_is_answered_privately_and_starts_nothing(slack):
-    slack.in_staging("v1.6.0")
+    slack.publish_to_staging("v1.6.0")
 
     slack.slack.command(ALICE, "/promote v1.6.0 prd")
 
@@ -134,7 +134,7 @@ def test_typo_is_answered_privately_and_starts_nothing(slack):
 
 @pytest.mark.requirement("SL-001")
 def test_command_without_arguments_opens_a_form(slack):
-    slack.in_staging("v1.7.0")
+    slack.publish_to_staging("v1.7.0")
     slack.slack.command(ALICE, "/promote")
     slack.modal("floe_promote")
 

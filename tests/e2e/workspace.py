@@ -77,7 +77,7 @@ class Workspace:
     def log(self) -> str:
         return (self.folder / "serve.log").read_text()
 
-    def in_staging(self, *versions: str) -> None:
+    def publish_to_staging(self, *versions: str) -> None:
         """Publish with skopeo and promote to staging by another interface, without approvals."""
         with self._platform() as (engine, _):
             for version in versions:
@@ -89,7 +89,7 @@ class Workspace:
                 )
                 assert engine.run(request, NO_PROGRESS).error is None
 
-    def let(self, version: str) -> None:
+    def release_gates(self, version: str) -> None:
         """Let the gates of `version` pass, which wait for this."""
         (self.folder / f"let-{version}").touch()
 

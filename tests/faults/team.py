@@ -78,7 +78,7 @@ class Team:
         self._judge(finished, arguments)
         return finished
 
-    def done(self, *arguments: str, who: str = ALICE) -> Finished:
+    def succeed(self, *arguments: str, who: str = ALICE) -> Finished:
         """Run a command that must succeed."""
         finished = self.run(*arguments, who=who)
         assert finished.code == 0, (arguments, finished)
@@ -87,7 +87,7 @@ class Team:
     def promote(self, version: str, target: str = "staging") -> Finished:
         return self.run("platform", "promote", version, "--to", target, "--output", "json")
 
-    def asked(self, version: str) -> str:
+    def request_prod(self, version: str) -> str:
         """Request `version` for prod, and return the ID of the change that waits for Bob."""
         waiting = self.promote(version, "prod")
         assert waiting.code == 14, waiting
@@ -98,7 +98,7 @@ class Team:
 
     def running(self, environment: str) -> str | None:
         """Return the running version; `latest` must match the ledger."""
-        shown = self.done("platform", "status", "--env", environment, "--output", "json")
+        shown = self.succeed("platform", "status", "--env", environment, "--output", "json")
         [row] = shown.document
         assert row["alignment"] in ("aligned", "completing", "empty"), row
         return str(row["version"]) if row["version"] else None
@@ -106,11 +106,11 @@ class Team:
     def records(self, environment: str) -> list[str]:
         """Return the kinds of its records, newest first."""
         words = ("platform", "audit", "history", "--env", environment, "--output", "json")
-        return [record["kind"] for record in self.done(*words).document["records"]]
+        return [record["kind"] for record in self.succeed(*words).document["records"]]
 
-    def sound(self) -> None:
+    def verify_ledgers(self) -> None:
         """Verify all ledgers."""
-        self.done("platform", "audit", "verify")
+        self.succeed("platform", "audit", "verify")
 
     def figures(self, what: str) -> None:
         failed = sum(n for (_, code), n in self.answers.items() if code not in (0, 14))
@@ -124,9 +124,9 @@ class Team:
         assert "This is a defect" not in everything, everything
         assert finished.code in _CODES, (arguments, finished)
         if finished.code in (2, 5):
-            self._is_owed(_sentence(finished))
+            self._is_clear(_sentence(finished))
 
-    def _is_owed(self, sentence: str) -> None:
+    def _is_clear(self, sentence: str) -> None:
         """The sentence names the thing, the problem and the fix."""
         if sentence.startswith("There is no change"):
             return

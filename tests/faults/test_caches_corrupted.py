@@ -64,7 +64,7 @@ def team(tmp_path: Path) -> Iterator[Team]:
         yield built
 
 
-def near(team: Team) -> list[str]:
+def page_record_kinds(team: Team) -> list[str]:
     """Return the kinds of records in the page's local copy."""
     config = load_config(team.folder / "manifest.yaml", {})
     with open_engine(config) as engine, open_records(config, engine) as records:
@@ -74,28 +74,28 @@ def near(team: Team) -> list[str]:
 
 @pytest.mark.parametrize("damage", ANY_FILE.values(), ids=ANY_FILE)
 def test_damaged_record_copy_is_rebuilt(team: Team, damage: Damage) -> None:
-    assert near(team) == ["promotion"]
+    assert page_record_kinds(team) == ["promotion"]
     damage(team.state / "records.db")
 
-    assert near(team) == ["promotion"]
+    assert page_record_kinds(team) == ["promotion"]
 
 
 def test_directory_in_place_of_the_record_copy_is_not_deleted(team: Team) -> None:
     (team.state / "records.db").mkdir()
 
     with pytest.raises(StoreUnavailableError, match=r"records\.db is a directory: move it away"):
-        near(team)
+        page_record_kinds(team)
 
 
 def test_record_copy_with_a_damaged_page_is_rebuilt_or_reported(team: Team) -> None:
-    assert near(team) == ["promotion"]
+    assert page_record_kinds(team) == ["promotion"]
     path, anew, said = team.state / "records.db", 0, 0
     whole = path.read_bytes()
 
     for content in list(pages(path)):
         path.write_bytes(content)
         try:
-            assert near(team) == ["promotion"]
+            assert page_record_kinds(team) == ["promotion"]
             anew += 1
         except StoreUnavailableError as error:
             assert "move it away" in str(error)

@@ -65,7 +65,7 @@ def test_promotion_with_little_space_succeeds_or_can_be_repeated(
         assert again.code == 0
         assert team.running("staging") == version
     assert team.records("staging") == ["promotion"] * len(moments)
-    team.sound()
+    team.verify_ledgers()
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 3, 8])
@@ -83,14 +83,14 @@ def test_every_command_answers_clearly_with_little_space(
     team.run("platform", "unlock", "--env", "staging", "--reason", "full")
     team.run("platform", "promote", "v2.0.0", "--to", "prod")
     team.run("platform", "changes")
-    team.done("platform", "status")
-    team.done("platform", "audit", "history")
-    team.sound()
+    team.succeed("platform", "status")
+    team.succeed("platform", "audit", "history")
+    team.verify_ledgers()
     disk.free()
 
-    team.done("platform", "rollback", "v1.0.0", "--env", "staging", "--reason", "room")
+    team.succeed("platform", "rollback", "v1.0.0", "--env", "staging", "--reason", "room")
     assert team.running("staging") == "v1.0.0"
-    team.sound()
+    team.verify_ledgers()
 
 
 def test_approval_with_little_space_takes_effect_or_can_be_repeated(
@@ -105,7 +105,7 @@ def test_approval_with_little_space_takes_effect_or_can_be_repeated(
         disk.fill(blocks)
         asked = team.promote(version, "prod")
         disk.free()
-        change = team.asked(version)
+        change = team.request_prod(version)
         disk.fill(blocks)
 
         approved = team.approve(change)
@@ -122,7 +122,7 @@ def test_approval_with_little_space_takes_effect_or_can_be_repeated(
     assert len(team.records("prod")) == len(done)
     assert done[-1]
     assert not done[0]
-    team.sound()
+    team.verify_ledgers()
 
 
 def test_verification_result_that_cannot_be_cached_still_counts(

@@ -72,7 +72,7 @@ def test_promotion_to_a_layout_with_little_space_succeeds_or_can_be_repeated(
 
     assert (ends[0], ends[-1]) == ((False, False), (True, True))
     assert embedded.records("staging") == ["promotion"] * len(ends)
-    embedded.sound()
+    embedded.verify_ledgers()
 
 
 def test_full_layout_can_be_read_and_accepts_writes_once_there_is_room(
@@ -86,16 +86,16 @@ def test_full_layout_can_be_read_and_accepts_writes_once_there_is_room(
     for blocks in (0, 2, 4, 6):
         disk.fill(blocks)
         refused = [embedded.run(*lock), embedded.run(*back)]
-        embedded.done("platform", "audit", "history")
-        embedded.done("platform", "status")
+        embedded.succeed("platform", "audit", "history")
+        embedded.succeed("platform", "status")
         assert {answer.code for answer in refused} <= {0, 5, 13}
         disk.free()
 
         assert embedded.run(*lock).code in (0, 13)
-        embedded.done(*back)
-        embedded.done("platform", "unlock", "--env", "staging", "--reason", "room")
-        embedded.done("platform", "rollback", "v2.0.0", "--env", "staging", "--reason", "on")
-    embedded.sound()
+        embedded.succeed(*back)
+        embedded.succeed("platform", "unlock", "--env", "staging", "--reason", "room")
+        embedded.succeed("platform", "rollback", "v2.0.0", "--env", "staging", "--reason", "on")
+    embedded.verify_ledgers()
 
 
 def test_full_audit_backend_stops_a_change_before_it_takes_effect(
@@ -105,7 +105,7 @@ def test_full_audit_backend_stops_a_change_before_it_takes_effect(
 
     assert set(ends) == {(False, False), (True, True)}
     assert audited.records("staging") == ["promotion"] * len(ends)
-    audited.sound()
+    audited.verify_ledgers()
 
 
 def test_full_audit_backend_stops_locks_and_approvals_until_there_is_room(
@@ -113,16 +113,16 @@ def test_full_audit_backend_stops_locks_and_approvals_until_there_is_room(
 ) -> None:
     audited.push("v1.0.0")
     assert audited.promote("v1.0.0").code == 0
-    change = audited.asked("v1.0.0")
+    change = audited.request_prod("v1.0.0")
     shutil.rmtree(disk.path / "copies", ignore_errors=True)
     disk.fill()
     lock = ("platform", "lock", "--env", "prod", "--reason", "full")
 
     approved, locked = audited.approve(change), audited.run(*lock)
-    unlocked = audited.done("platform", "status", "--output", "json").document[2]["lock"] is None
+    unlocked = audited.succeed("platform", "status", "--output", "json").document[2]["lock"] is None
     disk.free()
     again = audited.approve(change)
-    audited.done(*lock)
+    audited.succeed(*lock)
 
     assert (approved.code, locked.code) == (5, 5)
     assert unlocked

@@ -40,7 +40,7 @@ def in_state(stage: Stage, version: str, state: ChangeState) -> list[Change]:
     return [c for c in stage.platform.store.recent(50) if (c.version, c.state) == (version, state)]
 
 
-def repeated(stage: Stage, version: str, state: ChangeState, ask: Callable[[], object]) -> Change:
+def ask_until(stage: Stage, version: str, state: ChangeState, ask: Callable[[], object]) -> Change:
     """Return the change of `version` in `state`, and ask again while nothing happens."""
     asked = time.monotonic()
 
@@ -68,7 +68,7 @@ def test_slack_request_on_a_full_disk_is_refused_or_done_and_reported_once(
             assert answer.status == 200
             not_kept += _FULL in str(answer.body)
             disk.free()
-            change = repeated(
+            change = ask_until(
                 stage,
                 version,
                 ChangeState.AWAITING_APPROVAL,
@@ -78,7 +78,7 @@ def test_slack_request_on_a_full_disk_is_refused_or_done_and_reported_once(
             disk.fill(blocks)
             stage.click("floe_approve", change.id, BOB)
             disk.free()
-            done = repeated(
+            done = ask_until(
                 stage,
                 version,
                 ChangeState.PROMOTED,

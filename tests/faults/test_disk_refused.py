@@ -46,13 +46,13 @@ def team(
 
 
 def test_read_only_state_directory_is_named_in_the_error(team: Team, disk: SmallDisk) -> None:
-    change = team.asked("v1.0.0")
+    change = team.request_prod("v1.0.0")
     disk.remount("ro")
 
     approved = team.approve(change)
     promoted = team.promote("v2.0.0")
     for words in ("status", "audit history", "audit verify"):
-        team.done("platform", *words.split())
+        team.succeed("platform", *words.split())
     disk.remount("rw")
     again = team.approve(change)
 
@@ -61,7 +61,7 @@ def test_read_only_state_directory_is_named_in_the_error(team: Team, disk: Small
     assert promoted.code == 0 or "mount it writable" in promoted.out
     assert again.code == 0
     assert team.promote("v2.0.0").code == 0
-    team.sound()
+    team.verify_ledgers()
 
 
 def test_commands_with_few_inodes_left_succeed_or_can_be_repeated(
@@ -78,18 +78,18 @@ def test_commands_with_few_inodes_left_succeed_or_can_be_repeated(
         on_record = team.running("staging") == version
         tried = [team.run(*_LOCK), team.run(*_UNLOCK)]
         pending = team.promote(version, "prod")
-        team.done("platform", "audit", "verify")
+        team.succeed("platform", "audit", "verify")
         disk.free()
 
         assert promoted.code == (0 if on_record else 5)
         assert {answer.code for answer in tried} <= {0, 5}
         assert pending.code in (5, 11, 14)
-        team.done(*_UNLOCK)
+        team.succeed(*_UNLOCK)
         assert team.promote(version).code == 0
         assert team.running("staging") == version
     assert any("No space left on device" in s or "disk is full" in s for s in team.said)
     assert not any("may write" in sentence for sentence in team.said)
-    team.sound()
+    team.verify_ledgers()
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_user_without_write_access_gets_a_clear_error_and_can_read(
             team.configure()
             team.push("v1.0.0")
             assert team.promote("v1.0.0").code == 0
-            team.asked("v1.0.0")
+            team.request_prod("v1.0.0")
         _take_rights(public)
         manifests = [str(folder / "manifest.yaml") for folder in (tmp_path, public)]
         said = subprocess.run(

@@ -101,7 +101,7 @@ def test_status_and_audit_report_failed_reads_or_the_true_state(twins: Twins, na
         assert promote(twins.calm, version, "staging").error is None
     there = twins.calm.status()
 
-    def look(engine: Engine) -> PromotionError | None:
+    def read_status(engine: Engine) -> PromotionError | None:
         rows = engine.status()
         for row, right in zip(rows, there, strict=True):
             assert row.error or row == right or trouble.lies
@@ -112,7 +112,7 @@ def test_status_and_audit_report_failed_reads_or_the_true_state(twins: Twins, na
         assert found.sound or trouble.lies or name in _CONTENT, found
         return None
 
-    for work in (look, verify):
+    for work in (read_status, verify):
         for _ in twins.each_request(sparse(trouble), first=1 + NAMES.index(name) % 6):
             twins.tried(work)
     assert twins.calm.verify("staging", Told()).sound

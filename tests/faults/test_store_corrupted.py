@@ -19,7 +19,7 @@ _UNLOCK = ("platform", "unlock", "--env", "staging", "--reason", "over")
 _BACK = ("platform", "rollback", "v1.0.0", "--env", "staging", "--reason", "damage")
 
 
-class Hurt:
+class DamagedPlatform:
     """A platform with a change to prod that waits; its state can be restored at any time."""
 
     def __init__(self, team: Team) -> None:
@@ -28,18 +28,18 @@ class Hurt:
         for version in ("v1.0.0", "v2.0.0"):
             team.push(version)
             assert team.promote(version).code == 0
-        self.change = team.asked("v2.0.0")
+        self.change = team.request_prod("v2.0.0")
         self._whole = team.folder / "whole"
         shutil.copytree(team.state, self._whole)
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         shutil.rmtree(self.team.state)
         shutil.copytree(self._whole, self.team.state)
 
-    def works_without(self) -> None:
+    def assert_registry_works(self) -> None:
         """Assert that everything works that needs only the registry."""
         for words in (_LOCK, _UNLOCK, _BACK):
-            self.team.done(*words)
+            self.team.succeed(*words)
         assert self.team.running("staging") == "v1.0.0"
         assert self.team.records("staging")[:3] == ["rollback", "unlock", "lock"]
         # Going forward again is a promotion.
@@ -47,14 +47,16 @@ class Hurt:
 
 
 @pytest.fixture
-def hurt(tmp_path: Path) -> Iterator[Hurt]:
+def hurt(tmp_path: Path) -> Iterator[DamagedPlatform]:
     with team_in(tmp_path, tmp_path / "state", more=_WEBHOOK) as team:
-        yield Hurt(team)
+        yield DamagedPlatform(team)
         team.figures("damaged")
 
 
 @pytest.mark.parametrize("damage", LOST.values(), ids=LOST)
-def test_lost_store_is_refused_only_by_commands_that_need_it(hurt: Hurt, damage: Damage) -> None:
+def test_lost_store_is_refused_only_by_commands_that_need_it(
+    hurt: DamagedPlatform, damage: Damage
+) -> None:
     damage(hurt.store)
 
     refused = [
@@ -62,8 +64,8 @@ def test_lost_store_is_refused_only_by_commands_that_need_it(hurt: Hurt, damage:
         hurt.team.run("platform", "changes"),
         hurt.team.promote("v2.0.0", "prod"),
     ]
-    status = hurt.team.done("platform", "status", "--output", "json")
-    hurt.works_without()
+    status = hurt.team.succeed("platform", "status", "--output", "json")
+    hurt.assert_registry_works()
 
     assert [answer.code for answer in refused] == [5] * 3
     assert "move it away" in refused[1].err or "state.dir" in refused[1].err
@@ -73,78 +75,80 @@ def test_lost_store_is_refused_only_by_commands_that_need_it(hurt: Hurt, damage:
     # The store also holds the known heads: an audit without them would prove less.
     assert hurt.team.run("platform", "audit", "verify").code == 5
     shutil.move(hurt.store, hurt.team.folder / "lost")
-    hurt.team.sound()
+    hurt.team.verify_ledgers()
 
 
 @pytest.mark.parametrize("damage", EMPTY.values(), ids=EMPTY)
-def test_missing_or_empty_store_is_created_again(hurt: Hurt, damage: Damage) -> None:
+def test_missing_or_empty_store_is_created_again(hurt: DamagedPlatform, damage: Damage) -> None:
     damage(hurt.store)
 
     gone = hurt.team.approve(hurt.change)
-    again = hurt.team.asked("v2.0.0")
+    again = hurt.team.request_prod("v2.0.0")
     approved = hurt.team.approve(again)
 
     assert (gone.code, "There is no change" in gone.out) == (2, True)
     assert again != hurt.change
     assert approved.code == 0
     assert hurt.team.running("prod") == "v2.0.0"
-    hurt.team.sound()
+    hurt.team.verify_ledgers()
 
 
-def test_no_damaged_page_lets_a_change_reach_prod_without_approval(hurt: Hurt) -> None:
+def test_no_damaged_page_lets_a_change_reach_prod_without_approval(
+    hurt: DamagedPlatform,
+) -> None:
     ends = []
     damaged = list(pages(hurt.store))
     for damage in HURT.values():
-        hurt.put_back()
+        hurt.restore()
         damage(hurt.store)
         damaged.append(hurt.store.read_bytes())
     for content in damaged:
-        hurt.put_back()
+        hurt.restore()
         hurt.store.write_bytes(content)
 
         hurt.team.run("platform", "changes")
         ends.append(hurt.team.approve(hurt.change).code)
         hurt.team.promote("v2.0.0", "prod")
 
-        hurt.team.done("platform", "status")
+        hurt.team.succeed("platform", "status")
     approvals = [record["approvals"] for record in promotions_to_prod(hurt.team)]
     print(f"{len(damaged)} damaged stores, {ends.count(5)} refused, {len(approvals)} promoted")
     assert all(len(given) == 1 for given in approvals)
     # Once it is there, another approval is too late.
     assert {5} <= set(ends) <= {0, 2, 5, 15}
-    hurt.put_back()
-    hurt.team.sound()
+    hurt.restore()
+    hurt.team.verify_ledgers()
 
 
 def promotions_to_prod(team: Team) -> list[dict[str, list[str]]]:
     words = ("platform", "audit", "history", "--env", "prod", "--output", "json", "--limit", "0")
-    records: list[dict[str, list[str]]] = team.done(*words).document["records"]
+    records: list[dict[str, list[str]]] = team.succeed(*words).document["records"]
     return records
 
 
 @pytest.mark.parametrize("damage", JSON.values(), ids=JSON)
-def test_unreadable_heads_stop_only_the_audit(hurt: Hurt, damage: Damage) -> None:
+def test_unreadable_heads_stop_only_the_audit(hurt: DamagedPlatform, damage: Damage) -> None:
     """Test with a head file of an older floe, which is not in the store yet."""
     heads = hurt.team.state / "heads.json"
     heads.write_text('{"heads": {}}')
     damage(heads)
 
     audited = hurt.team.run("platform", "audit", "verify")
-    hurt.works_without()
+    hurt.assert_registry_works()
     shutil.move(heads, hurt.team.folder / "bad")
 
     assert audited.code == 5
     assert f"{heads} " in audited.err
-    hurt.team.sound()
+    hurt.team.verify_ledgers()
 
 
 @pytest.mark.parametrize("damage", {**LOST, **HURT}.values(), ids=[*LOST, *HURT])
 def test_damaged_outbox_causes_a_warning(
-    hurt: Hurt, damage: Damage, caplog: pytest.LogCaptureFixture
+    hurt: DamagedPlatform, damage: Damage, caplog: pytest.LogCaptureFixture
 ) -> None:
     damage(hurt.team.state / "outbox.db")
 
-    hurt.team.done(*_BACK)
+    hurt.team.succeed(*_BACK)
     shown = hurt.team.run("platform", "webhooks")
 
     assert hurt.team.running("staging") == "v1.0.0"
@@ -152,13 +156,13 @@ def test_damaged_outbox_causes_a_warning(
     assert shown.code == 0 or "the outbox" in shown.err
 
 
-def test_status_works_without_the_state_directory(hurt: Hurt) -> None:
-    hurt.team.done(*_LOCK)
-    before = hurt.team.done("platform", "status", "--output", "json").document
+def test_status_works_without_the_state_directory(hurt: DamagedPlatform) -> None:
+    hurt.team.succeed(*_LOCK)
+    before = hurt.team.succeed("platform", "status", "--output", "json").document
     records = hurt.team.records("staging")
     shutil.rmtree(hurt.team.state)
 
-    after = hurt.team.done("platform", "status", "--output", "json").document
+    after = hurt.team.succeed("platform", "status", "--output", "json").document
     left = hurt.team.records("staging")
     hurt.team.push("v3.0.0")
     refused = hurt.team.promote("v3.0.0")
@@ -169,10 +173,10 @@ def test_status_works_without_the_state_directory(hurt: Hurt) -> None:
     assert after == before
     assert left == records
     assert refused.code == 13
-    hurt.team.sound()
+    hurt.team.verify_ledgers()
 
 
-def test_garbled_or_lost_log_affects_nothing_else(hurt: Hurt) -> None:
+def test_garbled_or_lost_log_affects_nothing_else(hurt: DamagedPlatform) -> None:
     log = hurt.store.with_name("store.db-wal")
     with closing(sqlite3.connect(hurt.store, isolation_level=None)) as other:
         other.execute("UPDATE gate_runs SET seconds = 9")

@@ -10,13 +10,13 @@ from cli.main import run
 from tests.scenarios.commands import INHERITED, Finished
 
 
-def given(folder: Path, *arguments: str, **environ: str) -> Finished:
+def run_floe(folder: Path, *arguments: str, **environ: str) -> Finished:
     """Run `floe` with `arguments` in `folder`."""
     out, err = StringIO(), StringIO()
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     with (
         chdir(folder),
-        surroundings(inherited | environ),
+        environment(inherited | environ),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
@@ -25,7 +25,7 @@ def given(folder: Path, *arguments: str, **environ: str) -> Finished:
 
 
 @contextmanager
-def surroundings(environ: Mapping[str, str]) -> Iterator[None]:
+def environment(environ: Mapping[str, str]) -> Iterator[None]:
     """Replace the environment variables by `environ`."""
     before = dict(os.environ)
     os.environ.clear()

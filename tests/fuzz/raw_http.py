@@ -8,7 +8,7 @@ Headers = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Said:
+class Answer:
     """An answer; status 0 if none arrived or the connection was closed without one."""
 
     status: int
@@ -16,7 +16,9 @@ class Said:
     body: bytes
 
 
-def written(method: str, target: str, headers: Headers, body: bytes, *, length: bool) -> bytes:
+def request_bytes(
+    method: str, target: str, headers: Headers, body: bytes, *, length: bool
+) -> bytes:
     """Return a request line and header lines in latin-1, with any content."""
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
     if length:
@@ -24,7 +26,7 @@ def written(method: str, target: str, headers: Headers, body: bytes, *, length: 
     return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body
 
 
-def ask(port: int, request: bytes, patience_seconds: float = 2) -> Said:
+def ask(port: int, request: bytes, patience_seconds: float = 2) -> Answer:
     """Send `request` and return the answer.
 
     The server waits for the rest of an incomplete request, so no answer within `patience_seconds`
@@ -42,12 +44,12 @@ def ask(port: int, request: bytes, patience_seconds: float = 2) -> Said:
     return _said(answer)
 
 
-def _said(answer: bytes) -> Said:
+def _said(answer: bytes) -> Answer:
     head, _, body = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     pairs = [line.partition(":") for line in lines]
     status = int(first.split()[1]) if first.startswith("HTTP/1.") else 0
-    return Said(status, {name.lower(): value.strip() for name, _, value in pairs}, body)
+    return Answer(status, {name.lower(): value.strip() for name, _, value in pairs}, body)
 
 
 def _whole(answer: bytes) -> bool:

@@ -131,7 +131,7 @@ def test_any_command_line_gets_a_clear_answer(
     index = folder / "registry/index.json"
     before = index.read_bytes()
 
-    done = commands.given(folder, *line, **around)
+    done = commands.run_floe(folder, *line, **around)
 
     assert done.code in MEANT, done
     assert done.code != 2 or index.read_bytes() == before
@@ -158,7 +158,7 @@ def test_unusable_proxies_are_named_without_their_values(
         (MANIFEST % "oci://127.0.0.1:1/acme/platform").partition("identity")[0]
     )
 
-    done = commands.given(tmp_path, "platform", "status", "--output", "json", **around, **server)
+    done = commands.run_floe(tmp_path, "platform", "status", "--output", "json", **around, **server)
 
     error = json.loads(done.out)["error"]
     assert (done.code, error["reason_code"]) == (2, "configuration")
@@ -177,7 +177,7 @@ def test_unusable_proxies_are_named_without_their_values(
     ids=lambda value: " ".join(value[:3]) if isinstance(value, tuple) else "",
 )
 def test_unusable_input_is_a_usage_error(folder: Path, line: tuple[str, ...], said: str) -> None:
-    done = commands.given(folder, *line)
+    done = commands.run_floe(folder, *line)
 
     assert done.code == 2
     assert said in done.err

@@ -17,7 +17,7 @@ from tests.bot.stage import SECRET
 from tests.builders import image
 from tests.cli.serving import Serving, serving
 from tests.fuzz.altering import OTHERS
-from tests.fuzz.raw_http import Headers, Said, ask, written
+from tests.fuzz.raw_http import Answer, Headers, ask, request_bytes
 from tests.peers import oci_layout
 from tests.peers.fake_issuer import FakeIssuer
 from tests.peers.signing import SigningKey, claims
@@ -116,7 +116,7 @@ class Place:
         changes = httpx.get(f"{self.server.url}/api/v1/changes?state=all", headers=headers).json()
         return (self.folder / "registry/index.json").read_bytes(), changes
 
-    def ask(self, request: bytes) -> Said:
+    def ask(self, request: bytes) -> Answer:
         said = ask(self.server.port, request)
         # waitress answers 501 for an unknown transfer coding.
         assert said.status < 500 or said.status == 501, said
@@ -167,7 +167,7 @@ def test_any_request_gets_a_clear_answer(
     target = where.format(*words) + (f"?{query}" if query else "")
 
     # The end of chunks where they were announced; otherwise the server rightly waits.
-    place.ask(written(method, target, headers, b"0\r\n\r\n", length=False))
+    place.ask(request_bytes(method, target, headers, b"0\r\n\r\n", length=False))
 
 
 @MANY
@@ -182,7 +182,7 @@ def test_unintended_command_has_no_effect(place: Place, order: str, field: int, 
         return
 
     said = place.ask(
-        written("POST", f"/api/v1/{order}", headers, json.dumps(body).encode(), length=True)
+        request_bytes("POST", f"/api/v1/{order}", headers, json.dumps(body).encode(), length=True)
     )
 
     assert 400 <= said.status < 500
@@ -193,7 +193,7 @@ def test_unintended_command_has_no_effect(place: Place, order: str, field: int, 
 def test_hostile_body_has_no_effect(place: Place, order: str, name: str) -> None:
     headers = [*place.trusted, ("Content-Type", "application/json")]
 
-    said = place.ask(written("POST", f"/api/v1/{order}", headers, HOSTILE[name], length=True))
+    said = place.ask(request_bytes("POST", f"/api/v1/{order}", headers, HOSTILE[name], length=True))
 
     assert 400 <= said.status < 500
     assert said.body
@@ -205,7 +205,7 @@ def test_hostile_body_has_no_effect(place: Place, order: str, name: str) -> None
 def test_unsigned_body_has_no_effect(place: Place, target: str, name: str, kind: str) -> None:
     headers = [*place.trusted, ("Content-Type", kind), ("X-Slack-Signature", "v0=\xff")]
 
-    said = place.ask(written("POST", target, headers, HOSTILE[name], length=True))
+    said = place.ask(request_bytes("POST", target, headers, HOSTILE[name], length=True))
 
     assert 400 <= said.status < 500
 

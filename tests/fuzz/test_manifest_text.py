@@ -73,7 +73,7 @@ def asked(folder: Path, content: bytes, output: str = "json") -> Finished:
     (folder / "manifest.yaml").write_bytes(content)
     names = {a or b for a, b in NAMED.findall(content.decode(errors="replace"))}
     secrets = dict.fromkeys({*names, "SECRET"} - {"NOPE", "HOME", "PATH"}, CANARY)
-    return commands.given(folder, "platform", "status", "--output", output, **secrets)
+    return commands.run_floe(folder, "platform", "status", "--output", output, **secrets)
 
 
 def assert_refused(done: Finished) -> list[dict[str, Any]]:
@@ -189,7 +189,7 @@ def test_special_file_is_refused_in_time(tmp_path: Path, kind: str) -> None:
     if kind in make:
         make[kind]()
 
-    done = commands.given(
+    done = commands.run_floe(
         tmp_path, "platform", "status", "--manifest", str(path), "--output", "json"
     )
 

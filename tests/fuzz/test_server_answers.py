@@ -44,7 +44,7 @@ COMMANDS = [
 ]
 
 
-class Between(FakeServer):
+class AlteringProxy(FakeServer):
     """Forward the answers of `behind`, changed by `alter` if given."""
 
     behind = ""
@@ -66,14 +66,14 @@ class Between(FakeServer):
 class Client:
     """Commands of an operator with all rights."""
 
-    def __init__(self, folder: Path, server: Between, token: str) -> None:
+    def __init__(self, folder: Path, server: AlteringProxy, token: str) -> None:
         self.server = server
         self._folder = folder
         self._token = token
 
     def run(self, *arguments: str) -> Finished:
         address = f"http://{self.server.host}"
-        return commands.given(
+        return commands.run_floe(
             self._folder, *arguments, FLOE_SERVER=address, FLOE_ID_TOKEN=self._token
         )
 
@@ -82,7 +82,7 @@ class Client:
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A client of a server with v1.0.0 in staging and one change that waits for approval."""
     folder, key = tmp_path_factory.mktemp("served"), SigningKey.new()
-    with FakeIssuer(key) as issuer, Between() as between:
+    with FakeIssuer(key) as issuer, AlteringProxy() as between:
         write_manifest(folder, "oci-layout:./registry", issuer.issuer)
         oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
         said = claims(issuer.issuer, email="dave@acme.com", email_verified=True)
@@ -153,7 +153,7 @@ def test_answer_of_another_program_means_server_unavailable(
 ) -> None:
     strange.reply = STRANGE[name]
 
-    done = commands.given(tmp_path, *command, FLOE_SERVER=f"http://{strange.host}")
+    done = commands.run_floe(tmp_path, *command, FLOE_SERVER=f"http://{strange.host}")
 
     assert done.code == 5
     commands.assert_fit_to_show(done)
@@ -192,7 +192,7 @@ def test_looping_history_pages_end_with_an_error(client: Client, strange: Strang
     page = httpx.get(address).json()
     strange.reply = answers(json.dumps(page | {"next": "1.staging.1"}).encode())
 
-    done = commands.given(
+    done = commands.run_floe(
         Path(), "platform", "audit", "history", "--limit", "0", FLOE_SERVER=f"http://{strange.host}"
     )
 
@@ -206,7 +206,7 @@ def test_audit_answer_without_environments_is_not_sound(
 ) -> None:
     strange.reply = answers(json.dumps(document).encode())
 
-    done = commands.given(
+    done = commands.run_floe(
         tmp_path, "platform", "audit", "verify", FLOE_SERVER=f"http://{strange.host}"
     )
 

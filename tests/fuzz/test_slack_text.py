@@ -68,7 +68,7 @@ def stage() -> Iterator[Stage]:
         yield built
 
 
-def heard(stage: Stage) -> str:
+def visible_text(stage: Stage) -> str:
     """Return all visible text that Slack received since the last call."""
     slack = stage.slack
     told = [slack.responses, slack.ephemerals, slack.messages, slack.views]
@@ -91,12 +91,12 @@ def assert_pings_nobody(text: str) -> None:
 def test_any_text_gets_an_answer_that_pings_nobody(
     stage: Stage, name: str, words: list[str], between: str
 ) -> None:
-    heard(stage)
+    visible_text(stage)
 
     answer = stage.send(command_body(name, between.join(words), ALICE, DEPLOYS))
 
     assert answer.status == 200
-    assert_pings_nobody(str(answer.body) + heard(stage))
+    assert_pings_nobody(str(answer.body) + visible_text(stage))
 
 
 @pytest.mark.parametrize("name", COMMANDS[:-1])
@@ -120,4 +120,4 @@ def test_any_mention_gets_an_answer_that_pings_nobody(stage: Stage, words: list[
     )
 
     assert answer.status == 200
-    assert_pings_nobody(heard(stage))
+    assert_pings_nobody(visible_text(stage))

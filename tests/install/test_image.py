@@ -34,7 +34,7 @@ def test_dockerfile_passes_the_linter() -> None:
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+def image_output(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """Return the output of the image's commands, run as its user on a read-only root."""
     if not _overlays():
         pytest.skip("building without an engine needs root and overlay mounts of Linux")
@@ -54,34 +54,37 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 
 
 @pytest.mark.timeout(900)
-def test_image_runs_unprivileged_on_a_read_only_file_system(said) -> None:
-    assert said["who"] == [0, "10001 10001\n", ""]
-    assert said["write"][0] == 1
-    assert "Read-only file system" in said["write"][2] or "Permission denied" in said["write"][2]
+def test_image_runs_unprivileged_on_a_read_only_file_system(image_output) -> None:
+    assert image_output["who"] == [0, "10001 10001\n", ""]
+    assert image_output["write"][0] == 1
+    assert (
+        "Read-only file system" in image_output["write"][2]
+        or "Permission denied" in image_output["write"][2]
+    )
 
 
 @pytest.mark.timeout(900)
-def test_image_promotes(said) -> None:
-    code, out, _ = said["promote"]
+def test_image_promotes(image_output) -> None:
+    code, out, _ = image_output["promote"]
 
     assert code == 0
     assert json.loads(out)["outcome"] == "promoted"
-    assert said["help"][0] == 0
+    assert image_output["help"][0] == 0
 
 
 @pytest.mark.timeout(900)
-def test_image_serves_reports_health_and_ends_on_sigterm(said) -> None:
-    assert said["serve"] == [0, 0]
+def test_image_serves_reports_health_and_ends_on_sigterm(image_output) -> None:
+    assert image_output["serve"] == [0, 0]
 
 
 @pytest.mark.timeout(900)
-def test_image_has_no_development_tools_and_lists_its_packages(said) -> None:
-    bill = json.loads(said["sbom"][1])
+def test_image_has_no_development_tools_and_lists_its_packages(image_output) -> None:
+    bill = json.loads(image_output["sbom"][1])
 
     names = {component["name"].lower().replace("_", "-") for component in bill["components"]}
-    assert bill["bomFormat"] == "CycloneDX" == said["labels"]["dev.floe.sbom.format"]
+    assert bill["bomFormat"] == "CycloneDX" == image_output["labels"]["dev.floe.sbom.format"]
     assert {"floe", "slack-bolt", "flask", "pydantic"} <= names
-    assert said["tools"][0] == 1
+    assert image_output["tools"][0] == 1
     assert "pytest" not in names
 
 

@@ -24,7 +24,7 @@ STAGED, LATEST = Tag("v1.0.0-staging"), Tag("latest-staging")
 
 
 @dataclass
-class DownBy(AuditBackendPlugin):
+class FailsOnAppend(AuditBackendPlugin):
     """A backend that fails when it gets the record, and notes whether the tag existed by then."""
 
     registry: Registry
@@ -38,7 +38,7 @@ class DownBy(AuditBackendPlugin):
         raise AuditUnavailableError(f"no {limit} records of {environment} can be read")
 
 
-class Dying(NoWebhooks):
+class DiesBeforeLatest(NoWebhooks):
     """A process that dies after the record is committed and before `latest` moves."""
 
     def enqueue(self, record: AnyRecord) -> None:
@@ -55,7 +55,7 @@ def test_backend_lost_after_the_environment_tag_leaves_a_repeatable_promotion(
 ) -> None:
     place.push(image(b"one"), "v1.0.0-dev")
     with audited("database", place, tmp_path) as engine:
-        lost = DownBy(engine.runner.registry)
+        lost = FailsOnAppend(engine.runner.registry)
 
         with pytest.raises(AuditUnavailableError):
             promote(with_parts(engine, audit_backend=lost), "v1.0.0", "staging")
@@ -79,10 +79,10 @@ def test_backend_lost_after_the_record_does_not_stop_the_recorded_change(
     place.push(image(b"one"), "v1.0.0-dev")
     with audited("database", place, tmp_path) as engine:
         with pytest.raises(KeyboardInterrupt):
-            promote(with_parts(engine, webhook_sender=Dying()), "v1.0.0", "staging")
+            promote(with_parts(engine, webhook_sender=DiesBeforeLatest()), "v1.0.0", "staging")
         before = engine.runner.registry.resolve(LATEST)
 
-        lost = with_parts(engine, audit_backend=DownBy(engine.runner.registry))
+        lost = with_parts(engine, audit_backend=FailsOnAppend(engine.runner.registry))
         completed = promote(lost, "v1.0.0", "staging")
 
         assert completed.error is None

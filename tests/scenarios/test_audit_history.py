@@ -39,7 +39,7 @@ def listed(engine: Engine, selection: Selection, limit: int | None = None) -> li
 
 
 @pytest.fixture
-def lived(place: Place, engine: Engine) -> Engine:
+def used_engine(place: Place, engine: Engine) -> Engine:
     """Three promotions to staging, one to prod by Bob, a lock, an unlock and a rollback."""
     promotions(place, engine, 3)
     promote(engine, "v1.0.2", "prod", BOB)
@@ -52,8 +52,8 @@ def lived(place: Place, engine: Engine) -> Engine:
 @pytest.mark.requirement("FR-026")
 @pytest.mark.requirement("FR-038")
 @pytest.mark.requirement("FR-048")
-def test_all_ledgers_are_one_stream_newest_first(lived: Engine) -> None:
-    assert listed(lived, Selection()) == [
+def test_all_ledgers_are_one_stream_newest_first(used_engine: Engine) -> None:
+    assert listed(used_engine, Selection()) == [
         "rollback v1.0.2 staging",
         "unlock - staging",
         "lock - staging",
@@ -64,22 +64,24 @@ def test_all_ledgers_are_one_stream_newest_first(lived: Engine) -> None:
     ]
 
 
-def test_every_filter_applies(lived: Engine) -> None:
-    newest = next(iter(lived.audit(Selection(environment="staging", version=Version("v1.0.3")))))
+def test_every_filter_applies(used_engine: Engine) -> None:
+    newest = next(
+        iter(used_engine.audit(Selection(environment="staging", version=Version("v1.0.3"))))
+    )
     digest = newest.record.subject_digest
     assert digest is not None
 
-    assert len(listed(lived, Selection(environment="prod"))) == 1
-    assert len(listed(lived, Selection(version=Version("v1.0.2")))) == 3
-    assert len(listed(lived, Selection(digest=digest))) == 1
-    assert len(listed(lived, Selection(digest=parse_digest_prefix(digest[7:15])))) == 1
-    assert len(listed(lived, Selection(operator=BOB.name))) == 2
-    assert len(listed(lived, Selection(operator=BOB.id))) == 2
-    assert len(listed(lived, Selection(operator=BOB.name.upper()))) == 2
-    assert listed(lived, Selection(kind="lock")) == ["lock - staging"]
-    assert listed(lived, Selection(kind="lock", operator=BOB.name)) == []
-    assert len(listed(lived, Selection(), limit=3)) == 3
-    assert len(listed(lived, Selection(kind="promotion"), limit=3)) == 3
+    assert len(listed(used_engine, Selection(environment="prod"))) == 1
+    assert len(listed(used_engine, Selection(version=Version("v1.0.2")))) == 3
+    assert len(listed(used_engine, Selection(digest=digest))) == 1
+    assert len(listed(used_engine, Selection(digest=parse_digest_prefix(digest[7:15])))) == 1
+    assert len(listed(used_engine, Selection(operator=BOB.name))) == 2
+    assert len(listed(used_engine, Selection(operator=BOB.id))) == 2
+    assert len(listed(used_engine, Selection(operator=BOB.name.upper()))) == 2
+    assert listed(used_engine, Selection(kind="lock")) == ["lock - staging"]
+    assert listed(used_engine, Selection(kind="lock", operator=BOB.name)) == []
+    assert len(listed(used_engine, Selection(), limit=3)) == 3
+    assert len(listed(used_engine, Selection(kind="promotion"), limit=3)) == 3
 
 
 def test_records_before_a_time_are_omitted(place: Place, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def staging(authorization: Authorization | None, approvals: Approvals | None = N
     return Environment("staging", authorization=authorization, approvals=approvals or Approvals())
 
 
-def asked(
+def request_promotion(
     place: Place, folder: Path, target: Environment, operator: Operator, *known: Directory
 ) -> Result:
     """Request a promotion of v1.0.0 into `target`."""
@@ -77,7 +77,7 @@ def via(result: Result) -> str:
 def test_listed_operator_is_admitted_and_the_record_names_the_rule(
     place: Place, tmp_path: Path, rules: Authorization, operator: Operator, granted: str
 ) -> None:
-    result = asked(place, tmp_path, staging(rules), operator)
+    result = request_promotion(place, tmp_path, staging(rules), operator)
 
     assert result.error is None
     assert via(result) == granted
@@ -101,7 +101,7 @@ def test_listed_operator_is_admitted_and_the_record_names_the_rule(
 def test_unlisted_operator_is_refused(
     place: Place, tmp_path: Path, rules: Authorization, operator: Operator
 ) -> None:
-    result = asked(place, tmp_path, staging(rules), operator)
+    result = request_promotion(place, tmp_path, staging(rules), operator)
 
     assert isinstance(result.error, AuthorizationError)
     assert (result.outcome, result.error.exit_code) == (Ending.BLOCKED, 12)
@@ -114,7 +114,7 @@ def test_refusal_names_operator_required_groups_and_own_groups(
 ) -> None:
     rules = Authorization(frozenset({"platform-admins"}))
 
-    result = asked(place, tmp_path, staging(rules), DEVELOPER)
+    result = request_promotion(place, tmp_path, staging(rules), DEVELOPER)
 
     assert str(result.error).startswith(
         "Unauthorized: Operator 'dev@acme.com' is not authorized to promote to 'staging'. "
@@ -126,7 +126,7 @@ def test_refusal_names_operator_required_groups_and_own_groups(
 def test_without_rules_everyone_is_admitted_and_the_record_shows_verification(
     place: Place, tmp_path: Path
 ) -> None:
-    result = asked(place, tmp_path, staging(None), GHOST)
+    result = request_promotion(place, tmp_path, staging(None), GHOST)
 
     assert isinstance(result.record, PromotionRecord)
     assert not result.record.identity_verified
@@ -136,7 +136,7 @@ def test_without_rules_everyone_is_admitted_and_the_record_shows_verification(
 def test_unverified_operator_cannot_request_where_approval_is_required(
     place: Place, tmp_path: Path
 ) -> None:
-    result = asked(place, tmp_path, staging(None, Approvals(required=1)), GHOST)
+    result = request_promotion(place, tmp_path, staging(None, Approvals(required=1)), GHOST)
 
     assert isinstance(result.error, AuthorizationError)
     assert "is not verified" in str(result.error)
@@ -149,7 +149,9 @@ def test_any_listed_alias_admits_the_person(place: Place, tmp_path: Path, listed
     claims = Claims("slack:T1/U01ALICE", IdentitySource.SLACK, True, ("U01ALICE",))
     rules = Authorization(None, frozenset({listed}))
 
-    result = asked(place, tmp_path, staging(rules), directory.operator(claims), directory)
+    result = request_promotion(
+        place, tmp_path, staging(rules), directory.operator(claims), directory
+    )
 
     assert result.error is None
 
@@ -162,7 +164,7 @@ def test_unverified_user_is_not_the_listed_person_of_that_name(
     operator = directory.operator(os_claims("alice", trusted=False))
     rules = Authorization(frozenset({"admins"}), frozenset({"alice", "os:alice"}))
 
-    result = asked(place, tmp_path, staging(rules), operator, directory)
+    result = request_promotion(place, tmp_path, staging(rules), operator, directory)
 
     assert isinstance(result.error, AuthorizationError)
     assert "'os:alice'" in str(result.error)

@@ -14,7 +14,7 @@ from tests.scenarios.engines import engine_on, promote, with_parts
 _STATE = "dev.floe.state.version"
 
 
-def left_behind(place: Place, folder: Path) -> Manifest:
+def interrupt_before_commit(place: Place, folder: Path) -> Manifest:
     """Promote v1.0.0, then remove the commit: record and tag exist, the head does not."""
     with engine_on(place.registry, folder) as engine:
         place.push(image(b"zero"), "v0.9.0-dev")
@@ -30,7 +30,7 @@ def left_behind(place: Place, folder: Path) -> Manifest:
 
 
 def test_record_of_an_interrupted_run_is_completed(place: Place, tmp_path: Path):
-    left = left_behind(place, tmp_path)
+    left = interrupt_before_commit(place, tmp_path)
 
     with engine_on(place.registry, tmp_path) as engine:
         result = promote(engine, "v1.0.0", "staging")
@@ -41,7 +41,7 @@ def test_record_of_an_interrupted_run_is_completed(place: Place, tmp_path: Path)
 
 
 def test_uncommitted_record_with_an_invalid_state_is_not_committed(place: Place, tmp_path: Path):
-    left = left_behind(place, tmp_path)
+    left = interrupt_before_commit(place, tmp_path)
     document = json.loads(left.content)
     document["annotations"][_STATE] = "v9.9.9"
     forged = Manifest(canonical_json(document), IMAGE_MANIFEST)
@@ -73,7 +73,7 @@ def test_ledger_shortened_after_a_promotion_is_detected(place: Place, tmp_path: 
     assert known.digest != Digest.of(earlier.content)
 
 
-class Heard:
+class CollectedWebhooks:
     """Implements `engine.ports.webhooks.WebhookSender`: collects the deliveries."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ def test_change_interrupted_between_record_and_latest_is_delivered_on_completion
     place: Place, tmp_path: Path
 ):
     with engine_on(place.registry, tmp_path) as built:
-        heard = Heard()
+        heard = CollectedWebhooks()
         engine = with_parts(built, webhook_sender=heard)
         place.push(image(b"zero"), "v0.9.0-dev")
         place.push(image(b"one"), "v1.0.0-dev")

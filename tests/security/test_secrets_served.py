@@ -27,7 +27,7 @@ def server(tmp_path: Path) -> Iterator[Served]:
         yield running
 
 
-def ordered(server: Served, token: str, target: str) -> Any:
+def promote_by_api(server: Served, token: str, target: str) -> Any:
     return server.ask(
         "POST",
         "/api/v1/promotions",
@@ -42,7 +42,7 @@ def told(server: Served, words: str) -> bool:
 
 def test_no_server_answer_shows_a_secret(server: Served) -> None:
     server.sign_in()
-    taken = ordered(server, server.token(), "staging")
+    taken = promote_by_api(server, server.token(), "staging")
     change = taken.json()["change_id"]
     server.secrets["a ticket"] = taken.headers["Floe-Ticket"]
     assert until(lambda: told(server, "Promoted"), 120)
@@ -67,7 +67,7 @@ def test_no_server_refusal_shows_the_refused_secret(server: Served) -> None:
     other = SigningKey.new("RS256").sign(claims(server.provider.issuer), kid=server.provider.key.id)
     server.secrets["a forged token"] = other.rpartition(".")[2]
     refused = [
-        ordered(server, token, "staging").status_code
+        promote_by_api(server, token, "staging").status_code
         for token in (server.token(exp=1), server.token(aud="x"), other, "canary-no-token")
     ]
     server.secrets |= {"no token at all": "canary-no-token", "another secret": "canary-forger"}

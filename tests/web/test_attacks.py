@@ -13,7 +13,7 @@ pytestmark = pytest.mark.requirement("WB-002")
 _FAR = "auth: {mode: proxy, trusted_proxies: [10.9.8.0/24]}"
 
 
-def said(url: str, *lines: str, method: str = "GET", path: str = "/changes") -> str:
+def raw_answer(url: str, *lines: str, method: str = "GET", path: str = "/changes") -> str:
     """Return the whole answer to a request with exactly these header lines."""
     host, _, port = url.removeprefix("http://").partition(":")
     if not any(line.lower().startswith("host:") for line in lines):
@@ -26,14 +26,14 @@ def said(url: str, *lines: str, method: str = "GET", path: str = "/changes") -> 
 
 
 @pytest.fixture
-def near(tmp_path: Path) -> Iterator[str]:
+def loopback_url(tmp_path: Path) -> Iterator[str]:
     """A platform that trusts the header of any process on this machine."""
     with stage_in(tmp_path, PROXY) as stage, serving(stage.app) as url:
         yield url
 
 
-def test_name_from_a_trusted_proxy_is_accepted_over_the_wire(near: str) -> None:
-    answer = said(near, f"X-Forwarded-Email: {BOB}")
+def test_name_from_a_trusted_proxy_is_accepted_over_the_wire(loopback_url: str) -> None:
+    answer = raw_answer(loopback_url, f"X-Forwarded-Email: {BOB}")
 
     assert answer.startswith("HTTP/1.1 200")
     assert BOB in answer
@@ -51,9 +51,9 @@ def test_name_from_a_trusted_proxy_is_accepted_over_the_wire(near: str) -> None:
     ],
 )
 def test_name_header_variant_that_a_proxy_passes_is_ignored(
-    near: str, lines: tuple[str, ...]
+    loopback_url: str, lines: tuple[str, ...]
 ) -> None:
-    answer = said(near, *lines)
+    answer = raw_answer(loopback_url, *lines)
 
     assert answer.startswith("HTTP/1.1 303")
     assert "Location: /sign-in" in answer
@@ -70,7 +70,7 @@ def test_name_header_variant_that_a_proxy_passes_is_ignored(
 )
 def test_client_cannot_pose_as_a_trusted_proxy(tmp_path: Path, line: str) -> None:
     with stage_in(tmp_path, _FAR) as stage, serving(stage.app) as url:
-        answer = said(url, line, f"X-Forwarded-Email: {BOB}")
+        answer = raw_answer(url, line, f"X-Forwarded-Email: {BOB}")
 
     assert answer.startswith("HTTP/1.1 303")
 
@@ -84,8 +84,13 @@ def test_client_cannot_pose_as_a_trusted_proxy(tmp_path: Path, line: str) -> Non
         ("Host: evil.example@127.0.0.1",),
     ],
 )
-def test_no_answer_links_to_a_host_from_the_request(near: str, lines: tuple[str, ...]) -> None:
-    asked = (said(near, *lines), said(near, *lines, f"X-Forwarded-Email: {BOB}", path="/"))
+def test_no_answer_links_to_a_host_from_the_request(
+    loopback_url: str, lines: tuple[str, ...]
+) -> None:
+    asked = (
+        raw_answer(loopback_url, *lines),
+        raw_answer(loopback_url, *lines, f"X-Forwarded-Email: {BOB}", path="/"),
+    )
 
     assert "evil.example" not in "".join(asked)
 
@@ -105,8 +110,10 @@ def test_form_sent_under_another_host_name_is_rejected(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sign-in?next=/%0d%0aX-Evil:%201", "/%0d%0aX-Evil:%201"])
-def test_request_cannot_inject_a_header_line_into_the_answer(near: str, path: str) -> None:
-    head, _, _ = said(near, f"X-Forwarded-Email: {BOB}", path=path).partition("\r\n\r\n")
+def test_request_cannot_inject_a_header_line_into_the_answer(loopback_url: str, path: str) -> None:
+    head, _, _ = raw_answer(loopback_url, f"X-Forwarded-Email: {BOB}", path=path).partition(
+        "\r\n\r\n"
+    )
 
     assert "X-Evil" not in head
 

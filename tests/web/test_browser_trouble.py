@@ -81,7 +81,7 @@ def test_error_pages_are_accessible_and_fit_a_phone(
 
 
 @pytest.fixture
-def stranded(stage: Stage) -> Iterator[Stage]:
+def without_registry(stage: Stage) -> Iterator[Stage]:
     """A busy platform without its registry."""
     busy(stage)
     stage.get("/history")
@@ -93,12 +93,12 @@ def stranded(stage: Stage) -> Iterator[Stage]:
 @pytest.mark.requirement("WB-001")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_last_known_state_is_shown_accessibly(
-    browser: Browser, stranded: Stage, axe: str, scheme: Any
+    browser: Browser, without_registry: Stage, axe: str, scheme: Any
 ) -> None:
     places = ["/", "/history", "/changes", "/audit", "/environments/staging"]
     found, wide = {}, {}
     with (
-        serving(stranded.app) as url,
+        serving(without_registry.app) as url,
         page_of(browser, url, color_scheme=scheme, viewport=PHONE) as page,
     ):
         for place in places:

@@ -14,7 +14,7 @@ from tests.web.stage import Stage
 from web.connections import LARGEST_BODY, Connection
 
 
-class Hasty(Connection):
+class ShortTimeouts(Connection):
     """A connection with short time limits."""
 
     header_seconds = 2
@@ -23,7 +23,7 @@ class Hasty(Connection):
 
 @pytest.fixture
 def hasty(stage: Stage) -> Iterator[str]:
-    with serving(stage.app, connection=Hasty) as url:
+    with serving(stage.app, connection=ShortTimeouts) as url:
         yield url
 
 
