@@ -2,26 +2,30 @@
 
 import logging
 import secrets
+import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
+import httpx
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.auth import ClientAuth
+from authlib.oauth2.client import OAuth2Client
 
 from engine.config.issuers import OidcSignIn
 from engine.domain.errors import AuthorizationError, IdentityUnavailableError
+from engine.runtime.bounded_http import BoundedTransport
 from engine.runtime.single_flight import SingleFlight, limited
-from web.bounded_http import Bounded
 
 _log = logging.getLogger(__name__)
 _SECONDS = 10
+_MAX_BYTES = 256 * 1024
 # Whoever comes right after a failure is answered by it at once.
 _DOWN_SECONDS = 5
 # Threads of the server that wait for the provider to redeem a code.
@@ -32,6 +36,29 @@ _WANTED = ("openid", "email", "groups")
 
 # What reading JSON ends with, and authlib where it is no object or has a time that is no number.
 _NO_DOCUMENT = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+
+
+class _HttpxAuth(ClientAuth, httpx.Auth):  # type: ignore[misc]  # authlib has no types
+    """
+    The client's credentials in a request for a token. authlib's client for httpx warns that it will
+    drop httpx, so its neutral client is used.
+    """
+
+    requires_request_body = True
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        url, headers, body = self.prepare(
+            request.method, str(request.url), request.headers, request.content.decode()
+        )
+        content = body.encode()
+        headers["Content-Length"] = str(len(content))
+        yield httpx.Request(
+            request.method, url, headers=headers, content=content, extensions=request.extensions
+        )
+
+
+class _OAuthClient(OAuth2Client):  # type: ignore[misc]  # authlib has no types
+    client_auth_class = _HttpxAuth
 
 
 @dataclass(frozen=True)
@@ -85,12 +112,10 @@ class Provider:
                     code=code,
                     code_verifier=verifier,
                     redirect_uri=self._callback,
-                    timeout=_SECONDS,
-                    allow_redirects=False,
                 )
-        except (requests.ConnectionError, requests.Timeout) as error:
+        except (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError) as error:
             raise IdentityUnavailableError(self._busy) from error
-        except (requests.RequestException, AuthlibBaseError, *_NO_DOCUMENT) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, AuthlibBaseError, *_NO_DOCUMENT) as error:
             _log.info("sign-in with %s failed: %s", self._auth.issuer, type(error).__name__)
             raise AuthorizationError(
                 f"{self._auth.issuer} did not take the code it had given: sign in again"
@@ -120,25 +145,29 @@ class Provider:
             self._endpoints(client)
 
     @contextmanager
-    def _client(self) -> Iterator[OAuth2Session]:
+    def _client(self) -> Iterator[OAuth2Client]:
         secret = self._auth.client_secret or self._auth.client_secret_env
-        client = OAuth2Session(
-            self._auth.client_id,
-            secret.get_secret_value() if secret else None,
-            redirect_uri=self._callback,
-            code_challenge_method="S256",
-        )
-        # What stands in the environment or .netrc is not meant for the provider.
-        client.trust_env = False
-        for scheme in ("https://", "http://"):
-            client.mount(scheme, Bounded(_SECONDS))
-        try:
-            yield client
-        finally:
-            # Its own close() forgets the connections and leaves them open.
-            requests.Session.close(client)
+        transport = BoundedTransport(self._tls, _SECONDS, _MAX_BYTES)
+        # Proxies and credentials of the environment are not meant for the provider.
+        with httpx.Client(
+            transport=transport,
+            trust_env=False,
+            timeout=_SECONDS,
+            headers={"User-Agent": "floe", "Accept-Encoding": "identity"},
+        ) as session:
+            yield _OAuthClient(
+                session,
+                self._auth.client_id,
+                secret.get_secret_value() if secret else None,
+                redirect_uri=self._callback,
+                code_challenge_method="S256",
+            )
 
-    def _endpoints(self, client: OAuth2Session) -> Endpoints:
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return httpx.create_ssl_context(trust_env=False)
+
+    def _endpoints(self, client: OAuth2Client) -> Endpoints:
         if self._found is not None:
             return self._found
         with self._flight.turn():
@@ -152,14 +181,13 @@ class Provider:
                     raise
             return self._found
 
-    def _discovered(self, client: OAuth2Session) -> Endpoints:
+    def _discovered(self, client: OAuth2Client) -> Endpoints:
         """OpenID Connect Discovery 1.0, section 4: the document must be the issuer's own."""
         issuer = self._auth.issuer
         url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
         try:
-            answer = client.get(url, timeout=_SECONDS, withhold_token=True, allow_redirects=False)
-            document = answer.json()
-        except (requests.RequestException, *_NO_DOCUMENT) as error:
+            document = client.session.get(url).json()
+        except (httpx.HTTPError, httpx.InvalidURL, *_NO_DOCUMENT) as error:
             raise IdentityUnavailableError(
                 f"The provider {issuer} does not answer, so nobody can sign in: try again, or "
                 "check web.auth.issuer and the way to it"

@@ -10,12 +10,11 @@ from uuid import uuid4
 import httpx
 from pydantic import ValidationError
 
-from cli.remote.bounded_http import Answer, EndlessAnswerError, exchange
 from cli.remote.errors import Failure, ServerUnavailableError
-from engine.config.proxies import translate_proxy_errors
-from engine.config.wall_clock import enforce_deadlines
+from cli.remote.json_exchange import Answer, EndlessAnswerError, exchange
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.text import printable
+from engine.runtime.bounded_http import open_client
 
 _TRIES = 3
 _FIRST_PAUSE_SECONDS = 0.5
@@ -56,14 +55,11 @@ class Api:
             "Accept-Encoding": "identity",
             "traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01",
         }
-        with translate_proxy_errors():
-            client = httpx.Client(
-                base_url=f"{self.place}/api/v1/",
-                headers=headers,
-                follow_redirects=False,
-                timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
-            )
-        self._client = enforce_deadlines(client)
+        self._client = open_client(
+            base_url=f"{self.place}/api/v1/",
+            headers=headers,
+            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+        )
 
     def close(self) -> None:
         self._client.close()

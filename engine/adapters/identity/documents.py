@@ -4,33 +4,23 @@ import json
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
 from engine.config.addresses import is_loopback
 from engine.config.field_types import web_url
-from engine.config.wall_clock import exchange_deadline
 from engine.domain.text import printable
+from engine.runtime import bounded_http
 
 # The largest sets of keys in public use take some 20 KiB.
 _MAX_BYTES = 256 * 1024
 _MAX_URL = 2000
 _MAX_REDIRECTS = 3
-# httpx would find credentials in .netrc, and in what a redirect has before its host.
-_NO_AUTH = httpx.Auth()
 
 
 class DocumentError(Exception):
     """Why a document cannot be had or believed: the rest of a sentence that begins `issuer …`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    location: str
-    body: bytes
 
 
 def fetch(client: httpx.Client, url: str, timeout_seconds: float) -> Mapping[str, object]:
@@ -44,9 +34,9 @@ def fetch(client: httpx.Client, url: str, timeout_seconds: float) -> Mapping[str
     try:
         for _ in range(_MAX_REDIRECTS + 1):
             answer = _ask(client, place, end)
-            if not answer.location:
+            if not answer.has_redirect_location:
                 return _object(answer)
-            place = _redirected(place, answer.location)
+            place = _redirected(place, answer.headers["Location"])
     except DocumentError as error:
         raise DocumentError(f"{error} ({url})") from error
     raise DocumentError(f"redirects more than {_MAX_REDIRECTS} times ({url})")
@@ -66,47 +56,27 @@ def secure_url(value: object, *, loopback: bool) -> str:
     return value
 
 
-def _ask(client: httpx.Client, url: str, end: float) -> _Answer:
+def _ask(client: httpx.Client, url: str, end: float) -> httpx.Response:
+    seconds = max(end - time.monotonic(), 0.001)
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     try:
-        request = client.build_request(
-            "GET",
-            url,
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-            timeout=max(end - time.monotonic(), 0.001),
-        )
-        with exchange_deadline(lambda: end - time.monotonic()):
-            response = client.send(request, stream=True, auth=_NO_AUTH, follow_redirects=False)
-            try:
-                body = _body(response, end)
-            finally:
-                response.close()
+        request = client.build_request("GET", url, headers=headers, timeout=seconds)
+        return bounded_http.exchange(client, request, seconds, _MAX_BYTES)
     except httpx.InvalidURL as error:
         raise DocumentError("names an address that is no URL") from error
+    except bounded_http.CompressedResponseError as error:
+        raise DocumentError("compressed its answer, which was not asked for") from error
+    except bounded_http.OversizedResponseError as error:
+        raise DocumentError(f"answered with more than {_MAX_BYTES // 1024} KiB") from error
     except httpx.TransportError as error:
         raise DocumentError(_unreachable(error)) from error
-    location = response.headers.get("Location", "") if response.has_redirect_location else ""
-    return _Answer(response.status_code, location, body)
 
 
-def _body(response: httpx.Response, end: float) -> bytes:
-    """The body as it came: what was compressed unasked is not unpacked, so it cannot swell."""
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise DocumentError("compressed its answer, which was not asked for")
-    body = bytearray()
-    for chunk in response.iter_raw():
-        body += chunk
-        if len(body) > _MAX_BYTES:
-            raise DocumentError(f"answered with more than {_MAX_BYTES // 1024} KiB")
-        if time.monotonic() > end:
-            raise httpx.ReadTimeout("the body comes too slowly")
-    return bytes(body)
-
-
-def _object(answer: _Answer) -> Mapping[str, object]:
-    if answer.status != httpx.codes.OK:
-        raise DocumentError(f"answered {answer.status}")
+def _object(answer: httpx.Response) -> Mapping[str, object]:
+    if answer.status_code != httpx.codes.OK:
+        raise DocumentError(f"answered {answer.status_code}")
     try:
-        document = json.loads(answer.body)
+        document = json.loads(answer.content)
     except (ValueError, RecursionError) as error:
         raise DocumentError("answered with what is not JSON") from error
     if not isinstance(document, dict):

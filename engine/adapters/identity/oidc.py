@@ -11,10 +11,9 @@ from engine.adapters.identity.claims import OidcSettings, claims_of
 from engine.adapters.identity.documents import fetch
 from engine.adapters.identity.issuer import Issuer
 from engine.adapters.identity.token import Token
-from engine.config.proxies import translate_proxy_errors
-from engine.config.wall_clock import enforce_deadlines
 from engine.domain.errors import AuthorizationError, ConfigError
 from engine.domain.identity import Claims
+from engine.runtime.bounded_http import open_client
 
 
 class OidcVerifier:
@@ -83,10 +82,7 @@ class OidcVerifier:
             return self._client
         with self._lock:
             if self._own_client is None:
-                with translate_proxy_errors():
-                    self._own_client = enforce_deadlines(
-                        httpx.Client(headers={"User-Agent": "floe"})
-                    )
+                self._own_client = open_client(headers={"User-Agent": "floe"})
             return self._own_client
 
 

@@ -19,7 +19,6 @@ from engine.adapters.registry.remote.connection_errors import never_connected, u
 from engine.adapters.registry.remote.errors import check_stored, codes, expect
 from engine.adapters.registry.remote.messages import STEP_BYTES, Answer, Call, Deadline
 from engine.adapters.registry.remote.session import Session
-from engine.config.wall_clock import exchange_deadline
 from engine.domain.artifact import Digest
 from engine.domain.errors import (
     ContentMissingError,
@@ -30,6 +29,7 @@ from engine.domain.errors import (
     RegistryUnavailableError,
 )
 from engine.domain.manifest import Descriptor
+from engine.runtime import bounded_http
 
 _log = logging.getLogger(__name__)
 # The share of the timeout for requests that only save an upload.
@@ -183,5 +183,5 @@ def _pieces(call: Call, response: httpx.Response, seconds: float) -> Iterator[by
 
 def _next(chunks: Iterator[bytes], deadline: Deadline) -> bytes:
     """The next chunk, empty at the end; httpx.ReadTimeout at the deadline."""
-    with exchange_deadline(lambda: deadline.remaining):
+    with bounded_http.exchange_deadline(lambda: deadline.remaining):
         return next(chunks, b"")

@@ -24,8 +24,6 @@ from engine.adapters.registry.remote.messages import (
     Call,
     Deadline,
 )
-from engine.config.proxies import translate_proxy_errors
-from engine.config.wall_clock import enforce_deadlines, exchange_deadline
 from engine.domain.errors import (
     ConfigError,
     RegistryAnswerError,
@@ -33,6 +31,7 @@ from engine.domain.errors import (
     RegistryUnavailableError,
 )
 from engine.domain.text import printable
+from engine.runtime import bounded_http
 
 Observer = Callable[[str, str], None]
 
@@ -45,8 +44,6 @@ PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 # Where no connection is made at all, three attempts tell as much.
 _UNCONNECTED_PAUSES = 2
 _CONNECT_SECONDS = 10.0
-# httpx would turn `user:password@` in a URL, which a registry may send us, into credentials.
-_NO_AUTH = httpx.Auth()
 
 
 class _PassingError(Exception):
@@ -82,17 +79,15 @@ class Transport:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._on_request = on_request
         self._pauses = pauses
-        with translate_proxy_errors():
-            client = httpx.Client(
-                verify=tls,
-                limits=httpx.Limits(
-                    max_connections=32, max_keepalive_connections=32, keepalive_expiry=30
-                ),
-                headers={"User-Agent": "floe", "Accept-Encoding": "identity"},
-                # Cookies ignore ports, so one registry's would reach another on the same host.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            )
-        self._client = enforce_deadlines(client)
+        self._client = bounded_http.open_client(
+            verify=tls,
+            limits=httpx.Limits(
+                max_connections=32, max_keepalive_connections=32, keepalive_expiry=30
+            ),
+            headers={"User-Agent": "floe", "Accept-Encoding": "identity"},
+            # Cookies ignore ports, so one registry's would reach another on the same host.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
 
     def close(self) -> None:
         self._client.close()
@@ -118,7 +113,7 @@ class Transport:
 
     def _attempt(self, call: Call, deadline: Deadline) -> Answer:
         try:
-            with exchange_deadline(lambda: deadline.remaining):
+            with bounded_http.exchange_deadline(lambda: deadline.remaining):
                 answer = self._exchange(call, deadline)
         except httpx.TransportError as error:
             failure = unreachable(call, error)
@@ -145,7 +140,7 @@ class Transport:
             raise RegistryAnswerError(f"{call.host} named an impossible address") from error
         if self._on_request:
             self._on_request(call.method, request.url.path)
-        response = self._client.send(request, stream=True, auth=_NO_AUTH)
+        response = self._client.send(request, stream=True, auth=bounded_http.NO_AUTH)
         if call.streamed and response.is_success:
             return Answer(call, response.status_code, response.headers, b"", response)
         try:
@@ -181,24 +176,29 @@ def _system_authorities() -> ssl.SSLContext:
 
 
 def _body(call: Call, response: httpx.Response, deadline: Deadline) -> bytes:
-    """The body as it came, never decompressed: a small bomb must not become a large body."""
+    def remaining() -> float:
+        return deadline.remaining
+
     if response.status_code >= httpx.codes.BAD_REQUEST:
-        return _gather(response.iter_raw(), MAX_ERROR_BYTES, deadline)[:MAX_ERROR_BYTES]
-    encoding = response.headers.get("Content-Encoding", "identity")
-    if call.method != "HEAD" and encoding.lower() != "identity":
+        return bounded_http.read_start(response, MAX_ERROR_BYTES, remaining)[:MAX_ERROR_BYTES]
+    try:
+        if call.method == "HEAD":
+            # Read to its end, so that the connection can be used again.
+            return bounded_http.read_start(response, 0, remaining)
+        if call.into is None:
+            return bounded_http.read_body(response, call.limit, remaining)
+        bounded_http.check_encoding(response)
+    except bounded_http.CompressedResponseError as error:
         raise RegistryRefusalError(
             f"registry {call.host} compressed its answer to {call.request}, which was not asked "
             "for: switch that off in the proxy before it"
-        )
-    if call.into is not None:
-        return _saved(call.into, response.iter_raw(), call.limit, deadline)
-    body = _gather(response.iter_raw(), call.limit, deadline)
-    if len(body) > call.limit:
+        ) from error
+    except bounded_http.OversizedResponseError as error:
         raise RegistryAnswerError(
             f"registry {call.host} answered {call.request} with more than {call.limit} bytes, "
             "the most that is accepted there"
-        )
-    return body
+        ) from error
+    return _saved(call.into, response.iter_raw(), call.limit, deadline)
 
 
 def _saved(file: BinaryIO, chunks: Iterator[bytes], limit: int, deadline: Deadline) -> bytes:
@@ -220,18 +220,6 @@ def _saved(file: BinaryIO, chunks: Iterator[bytes], limit: int, deadline: Deadli
             since_renewal = 0
             deadline.renew()
     return b""
-
-
-def _gather(chunks: Iterator[bytes], limit: int, deadline: Deadline) -> bytes:
-    """`chunks` up to the first one that goes beyond `limit` bytes."""
-    body = bytearray()
-    for chunk in chunks:
-        body += chunk
-        if len(body) > limit:
-            break
-        if deadline.remaining <= 0:
-            raise httpx.ReadTimeout("the body comes too slowly")
-    return bytes(body)
 
 
 def _pause(planned: float | None, passing: _PassingError) -> float | None:

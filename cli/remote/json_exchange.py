@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from engine.config.wall_clock import exchange_deadline
+from engine.runtime import bounded_http
 
 MAX_BYTES = 64 * 1024 * 1024
 # What `floe serve` says is a dozen deep; what is much deeper cannot be printed again.
@@ -46,33 +46,25 @@ def exchange(
     client: httpx.Client, method: str, path: str, seconds: float, **options: Json
 ) -> Answer:
     """
-    Ask, and read what is answered; httpx.RequestError where nothing is.
+    Send a request and read the JSON of the response; httpx.RequestError when there is none.
 
-    EndlessAnswerError for an answer that is not whole `seconds` after it was asked for, or larger
-    than MAX_BYTES. `client` is `held`, so that slow headers end then, too.
+    EndlessAnswerError for a response that takes longer than `seconds`, is larger than MAX_BYTES or
+    is compressed.
     """
     end = time.monotonic() + seconds
+    request = client.build_request(method, path, **options)
     try:
-        with exchange_deadline(lambda: end - time.monotonic()):
-            return _exchanged(client, method, path, **options)
+        response = bounded_http.exchange(client, request, seconds, MAX_BYTES)
+    except bounded_http.CompressedResponseError as error:
+        raise EndlessAnswerError("it compressed its answer, which was not asked for") from error
+    except bounded_http.OversizedResponseError as error:
+        raise EndlessAnswerError(f"an answer of more than {MAX_BYTES >> 20} MiB") from error
     except httpx.ReadTimeout as error:
         if time.monotonic() < end:
             raise
         raise EndlessAnswerError(f"an answer that takes longer than {seconds:g} s") from error
-
-
-def _exchanged(client: httpx.Client, method: str, path: str, **options: Json) -> Answer:
-    """The body is read as it comes: what was compressed unasked swells to any size."""
-    with client.stream(method, path, **options) as answer:
-        if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise EndlessAnswerError("it compressed its answer, which was not asked for")
-        body = bytearray()
-        for chunk in answer.iter_raw():
-            body += chunk
-            if len(body) > MAX_BYTES:
-                raise EndlessAnswerError(f"an answer of more than {MAX_BYTES >> 20} MiB")
-    document = _read(bytes(body)) if _kind(answer.headers) == _JSON else None
-    return Answer(answer.status_code, answer.headers, document)
+    document = _read(response.content) if _kind(response.headers) == _JSON else None
+    return Answer(response.status_code, response.headers, document)
 
 
 def _kind(headers: httpx.Headers) -> str:
