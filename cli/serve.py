@@ -18,7 +18,7 @@ from cli.errors import failure_lines
 from cli.server_lock import sole_server
 from cli.stdio import remark
 from engine.bootstrap import open_engine, open_platform
-from engine.bootstrap.observability import counting, exposition
+from engine.bootstrap.observability import new_metrics, render_metrics
 from engine.config import Config, load_config
 from engine.config.error_messages import Problem, config_error
 from engine.domain.errors import ConfigError, PromotionError
@@ -43,7 +43,7 @@ def serve(host: str, port: int, manifest: Path) -> None:
         tokens = _tokens(config)
         refuse_strangers(config, host)
         signal.signal(signal.SIGTERM, _end)
-        numbers = counting()
+        numbers = new_metrics()
         with (
             sole_server(config.state_dir),
             open_engine(config, metrics=numbers, served=True) as engine,
@@ -54,7 +54,7 @@ def serve(host: str, port: int, manifest: Path) -> None:
                 config,
                 checks=_checks(bot),
                 thread=_thread(bot),
-                metrics=partial(exposition, numbers, platform),
+                metrics=partial(render_metrics, numbers, platform),
             ) as app,
         ):
             if bot and bot.socket is None:

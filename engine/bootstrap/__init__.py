@@ -1,4 +1,4 @@
-"""Build an engine from manifest.yaml. The only place that names adapters."""
+"""Builds an engine from manifest.yaml; the only package that imports adapters."""
 
 from engine.bootstrap.adapters import AUDIT, SECONDARIES, WEBHOOKS
 from engine.bootstrap.clock import SystemClock

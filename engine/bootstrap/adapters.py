@@ -1,4 +1,4 @@
-"""The adapters manifest.yaml asks for, each loaded only where it is asked for."""
+"""Builds the adapters that manifest.yaml configures; each is imported only if it is used."""
 
 import os
 import resource
@@ -40,8 +40,7 @@ WEBHOOKS = "artifacts.promotion.webhooks"
 def registry_of(settings: RemoteRegistry | EmbeddedRegistry, stack: ExitStack) -> Registry:
     if isinstance(settings, EmbeddedRegistry):
         return LayoutRegistry(settings.layout)
-    # Named here and loaded only for a remote registry: an HTTP client takes longer to import than
-    # everything a command on a layout does.
+    # Imported only for a remote registry: the HTTP client is slow to import.
     remote = import_module("engine.adapters.registry.remote.factory")
     registry = remote.open_registry(
         settings.host,
@@ -71,7 +70,7 @@ def _credentials(settings: Credentials) -> sources.CredentialSource:
 
 
 def gates_of(config: Config) -> GateRunner:
-    """Commands run where the manifest is; reports are only understood where scans are asked for."""
+    """The gate runner in the directory of the manifest; scanners are loaded if a gate scans."""
     scans = any(gate.security for e in config.path.environments for gate in e.gates)
     judge = import_module("engine.adapters.scanners").judge_report if scans else None
     memory = config.gate_limits.memory_mb
@@ -84,7 +83,7 @@ def gates_of(config: Config) -> GateRunner:
 
 
 def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | None:
-    """The backend beside the ledger; None without one, or for a command that lacks its secrets."""
+    """The configured backend; None without one, or for a command that lacks its secrets."""
     audit = config.audit
     if isinstance(audit, OciAudit) or config.unset(AUDIT):
         return None
@@ -101,7 +100,7 @@ def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | N
 
 
 def webhook_sender_of(config: Config, metrics: Metrics) -> WebhookSender:
-    """The configured webhooks; none for a command that records nothing and lacks their secrets."""
+    """The configured webhooks; none for a command that lacks their secrets."""
     if not config.webhooks or config.unset(WEBHOOKS):
         return NO_WEBHOOKS
     webhooks = import_module("engine.adapters.webhooks")
@@ -122,7 +121,7 @@ def webhook_sender_of(config: Config, metrics: Metrics) -> WebhookSender:
 
 
 def tracer_of() -> Tracer:
-    """Spans where the standard OTEL_ variables ask for them."""
+    """The tracer that the standard OTEL_ variables configure."""
     if not any(name.startswith("OTEL_") for name in os.environ):
         return NO_TRACER
     opening = import_module("engine.adapters.telemetry.opening")
@@ -146,7 +145,7 @@ def tell_what_is_left(webhook_sender: WebhookSender, tracer: Tracer) -> None:
 
 
 def policies_of(config: Config) -> PolicyEnforcer:
-    """Compiled once, here, so that a rule that does not compile is an error of the manifest."""
+    """The compiled policies; a rule that does not compile is a ConfigError."""
     if not config.policies:
         return NoPolicies()
     enforcer: PolicyEnforcer = import_module("engine.adapters.policy").compile_policies(
@@ -159,7 +158,7 @@ def verifier_of(config: Config, stack: ExitStack) -> Verifier:
     settings = config.verification
     if settings is None or not (settings.public_keys or settings.trusted_issuers):
         return NoVerifier()
-    # Loaded only where signatures are verified: cryptography is no small import.
+    # Imported only if signatures are verified: cryptography is slow to import.
     sigstore = import_module("engine.adapters.sigstore")
     verifier = sigstore.SigstoreVerifier(
         tuple(key.content for key in settings.public_keys),
@@ -179,8 +178,8 @@ def verifier_of(config: Config, stack: ExitStack) -> Verifier:
 
 def leases_of(config: Config, wait_seconds: float) -> FileLeases:
     """
-    The leases of a layout are in it, so that everybody who shares it shares them. Those of a
-    remote registry are kept per machine, and in the state directory, which containers may share.
+    The leases: in the layout, so that all its users share them; for a remote registry per machine
+    and in the state directory, which containers may share.
     """
     if isinstance(config.registry, EmbeddedRegistry):
         return FileLeases(config.registry.layout / ".floe" / "leases", wait_seconds, shared=True)
@@ -198,10 +197,9 @@ def _url(audit: StoreAudit | DatabaseAudit | PluginAudit) -> str | None:
 
 
 def refuse_beside_a_server() -> None:
-    """Whatever would act from here although a server is named is ended before it does."""
+    """ConfigError if FLOE_SERVER is set: a local run would bypass its locks and changes."""
     if os.environ.get("FLOE_SERVER"):
-        # Acting here would write past the server that holds the locks and the changes.
         raise ConfigError(
-            "FLOE_SERVER is set, so that a server acts on the registry, and this command is not "
-            "one it carries out: unset FLOE_SERVER to run it here"
+            "FLOE_SERVER is set, but the server does not support this command: unset FLOE_SERVER "
+            "to run it here"
         )

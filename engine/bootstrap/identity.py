@@ -1,4 +1,4 @@
-"""Who gives a command on this machine, and who people are."""
+"""Builds identities: the local operator, token verifiers, groups and rights."""
 
 import os
 from contextlib import closing
@@ -29,9 +29,9 @@ _NOT_ASKED = UserCheck(
 
 def local_operator(config: Config, engine: Engine) -> Operator:
     """
-    Who gives a command on this machine: the holder of FLOE_ID_TOKEN, else the user whose
-    credentials the registry just accepted, else the OS user. Neither user is verified unless the
-    manifest says so, and a registry user only where the registry tells users apart.
+    The operator of a command: the holder of FLOE_ID_TOKEN, else the user whose credentials the
+    registry accepted, else the OS user. These users are verified only if the manifest says so, and
+    a registry user only if the registry verifies user names.
     """
     claims = _token_claims(config, os.environ.get("FLOE_ID_TOKEN", "").strip())
     if claims is None and isinstance(config.registry, RemoteRegistry):
@@ -44,8 +44,8 @@ def local_operator(config: Config, engine: Engine) -> Operator:
 
 def check_registry_user(registry: object) -> UserCheck | None:
     """
-    Whether `registry` tells its users apart, found out at most once in a run, within 10 seconds;
-    None where it asks for no user name and password.
+    Check that `registry` verifies user names, once per run, within 10 seconds; None if it does not
+    ask for a user name and password.
     """
     if not isinstance(registry, AuthenticatingRegistry) or not registry.sign_in():
         return None
@@ -53,7 +53,7 @@ def check_registry_user(registry: object) -> UserCheck | None:
 
 
 def _registry_claims(config: Config, host: str, registry: object) -> Claims | None:
-    """The user whose password the registry accepted; it is asked more only if that can count."""
+    """The user whose password the registry accepted; checked only if configured as verified."""
     user = registry.sign_in() if isinstance(registry, AuthenticatingRegistry) else None
     if not user or not isinstance(registry, AuthenticatingRegistry):
         return None
@@ -62,25 +62,25 @@ def _registry_claims(config: Config, host: str, registry: object) -> Claims | No
 
 
 def _token_claims(config: Config, token: str) -> Claims | None:
-    """Whom a token speaks of; a token that does not hold is an error and never another identity."""
+    """The claims of `token`; an invalid token is an error and never another identity."""
     if not token:
         return None
     if not config.identity.oidc:
         raise ConfigError(
-            "FLOE_ID_TOKEN is set and identity.oidc names no issuer to check it with: name the "
-            "issuer in manifest.yaml, or unset the variable"
+            "FLOE_ID_TOKEN is set, but identity.oidc has no issuer to verify it: add the issuer to "
+            "manifest.yaml, or unset the variable"
         )
     with closing(token_verifier(config)) as verifier:
         return verifier.claims(token)
 
 
 def token_verifier(config: Config) -> "OidcVerifier":
-    """Verifies the tokens of `identity.oidc`."""
+    """The verifier for tokens of `identity.oidc`."""
     return _verifier(*((o, o.audience, "identity.oidc") for o in config.identity.oidc))
 
 
 def sign_in_verifier(auth: OidcSignIn) -> "OidcVerifier":
-    """Verifies the ID tokens of people who sign in on the page."""
+    """The verifier for ID tokens of people who sign in on the web page."""
     return _verifier((auth, auth.client_id, "web.auth"))
 
 
@@ -104,7 +104,7 @@ def _verifier(*entries: tuple[OidcIssuer | OidcSignIn, str, str]) -> "OidcVerifi
 
 
 def _os_user() -> str:
-    """By the user id: $USER, which getpass.getuser() believes, can be set to anything."""
+    """The OS user by user id; getpass.getuser() would trust $USER."""
     try:
         return str(import_module("pwd").getpwuid(os.getuid()).pw_name)
     except KeyError:
@@ -112,7 +112,7 @@ def _os_user() -> str:
 
 
 def rights_of(config: Config, *, served: bool) -> Rights:
-    """Who the manifest names; `served` where requests come through a server."""
+    """The rights in the manifest; `served` if requests come through a server."""
     identity = config.identity
     members = {name for listed in identity.groups.values() for name in listed}
     aliases = {name for person, others in identity.aliases.items() for name in (person, *others)}
@@ -127,7 +127,7 @@ def rights_of(config: Config, *, served: bool) -> Rights:
 
 
 def _restricted_issuers(config: Config) -> frozenset[str]:
-    """The issuers that admit chosen subjects only, whichever of their entries a token meets."""
+    """The issuers whose entries all restrict the admitted subjects."""
     auth = config.web.auth
     entries: list[IssuerRules] = [*config.identity.oidc]
     entries += [auth] if isinstance(auth, OidcSignIn) else []

@@ -1,4 +1,4 @@
-"""What is told to whoever watches: numbers for Prometheus, and log lines as they want them."""
+"""Metrics for Prometheus, and the configuration of logs."""
 
 import logging
 from collections.abc import Mapping
@@ -14,44 +14,46 @@ from engine.ports.telemetry import APPROVAL_SECONDS, PROMOTIONS, QUEUE_DEPTH, RO
 _log = logging.getLogger(__name__)
 
 
-class Counted(Metrics, Protocol):
-    """Numbers that can be shown."""
+class RenderedMetrics(Metrics, Protocol):
+    """Metrics that can be rendered."""
 
     def render(self) -> str:
-        """Everything, as text for Prometheus."""
+        """Render all metrics in the text format of Prometheus."""
         ...
 
 
-def counting() -> Counted:
-    """Numbers from zero, as a server counts them."""
-    numbers: Counted = import_module("engine.adapters.telemetry.metrics").PrometheusMetrics()
-    return numbers
+def new_metrics() -> RenderedMetrics:
+    """The metrics of a server, at zero."""
+    metrics: RenderedMetrics = import_module(
+        "engine.adapters.telemetry.metrics"
+    ).PrometheusMetrics()
+    return metrics
 
 
-def exposition(numbers: Counted, platform: Platform) -> str:
-    """All of `numbers`, with what waits at this moment."""
+def render_metrics(metrics: RenderedMetrics, platform: Platform) -> str:
+    """Update the lengths of the queues, and render all metrics."""
     try:
-        numbers.level(QUEUE_DEPTH, len(platform.store.open()), queue="changes")
-        numbers.level(QUEUE_DEPTH, platform.engine.webhooks.waiting(), queue="webhooks")
+        metrics.level(QUEUE_DEPTH, len(platform.store.open()), queue="changes")
+        metrics.level(QUEUE_DEPTH, platform.engine.webhooks.waiting(), queue="webhooks")
     except PromotionError as error:
-        _log.warning("what waits is not counted: %s", error)
-    return numbers.render()
+        _log.warning("queue lengths not updated: %s", error)
+    return metrics.render()
 
 
 def count_ended(metrics: Metrics, store: ChangeStore, change: Change) -> None:
-    """What a run does not count itself: one that was blocked before it, and the wait before it."""
+    """Count what a run does not count: changes blocked before it, and the time for approvals."""
     if change.state is ChangeState.BLOCKED and not change.approvals:
         name = ROLLBACKS if change.action == "rollback" else PROMOTIONS
         metrics.count(name, environment=change.target, outcome=change.state.value)
     if change.state is not ChangeState.PROMOTED or not change.approvals:
         return
-    asked = [e.at for e in store.events_of(change.id) if e.kind == "awaiting_approval"]
-    agreed = max(approval.approved_at for approval in change.approvals)
-    if asked:
-        seconds = max((agreed - asked[0]).total_seconds(), 0.0)
+    waiting = [e.at for e in store.events_of(change.id) if e.kind == "awaiting_approval"]
+    approved = max(approval.approved_at for approval in change.approvals)
+    if waiting:
+        seconds = max((approved - waiting[0]).total_seconds(), 0.0)
         metrics.observe(APPROVAL_SECONDS, seconds, environment=change.target)
 
 
 def configure_logs(environ: Mapping[str, str], stream: TextIO) -> None:
-    """As FLOE_LOG says; ConfigError for what it cannot say."""
+    """Configure logs by FLOE_LOG; ConfigError if its value is not valid."""
     import_module("engine.adapters.telemetry.logs").configure_logs(environ, stream)

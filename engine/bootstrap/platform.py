@@ -1,4 +1,4 @@
-"""Platforms and engines, opened and closed."""
+"""Opens and closes engines and platforms."""
 
 import logging
 import os
@@ -47,9 +47,9 @@ from engine.ports.change_store import ChangeStore
 from engine.ports.telemetry import NO_METRICS, Metrics
 
 _log = logging.getLogger(__name__)
-# Reads of one plan side by side; status asks two questions of every environment.
+# Parallel reads; status sends two requests for every environment.
 _THREADS = 16
-# Nobody waits long for the environment only to have a refusal on record.
+# How long to wait for the lease in order to record a refusal.
 _REFUSAL_SECONDS = 1
 # The sections of manifest.yaml that a command needs when it may write records.
 ACTING = ("artifacts",)
@@ -118,16 +118,16 @@ def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
     members = Memberships(engine.directory)
     progression = Progression(engine.runner, store, config.environment_digest, members.regroup)
     refusals = refusals_of(config, engine)
-    # One thread of its own: a record waits for its lease, and must not hold up what is read.
+    # Its own thread, since recording waits for the lease.
     recorder = ThreadPoolExecutor(1, thread_name_prefix="floe-refusals")
 
     def settled(change: Change) -> None:
-        # A refusal goes on record whether it can be counted or not.
+        # The refusal is recorded first, even if counting fails.
         refusals.note(attempt_of_change(change))
         count_ended(engine.metrics, store, change)
 
     def refused(change: Change) -> None:
-        # A command records what it was refused once it has answered.
+        # Local commands record refusals after their answer.
         if engine.rights.served:
             recorder.submit(settled, change)
 
@@ -150,7 +150,7 @@ def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
 
 @contextmanager
 def keeping_outputs(config: Config, run_id: str, progress: Progress) -> Iterator[Progress]:
-    """`progress` that keeps what gates print in a run without a change."""
+    """Wrap `progress` to store the output of gates of a run without a change."""
     store = SqliteStore(config.state_dir, SystemClock())
     try:
         yield GateOutputRecorder(store, run_id, progress)
@@ -165,7 +165,7 @@ def open_command_platform(
     """
     The platform of a command about changes, and its operator; `needs` as for `open_engine`.
 
-    ConfigError away from where they are kept: an empty store would look like no changes at all.
+    ConfigError if changes are not stored here, since an empty store would look like no changes.
     """
     config = load_config(manifest, os.environ)
     if not keeps_changes(config):
@@ -187,13 +187,13 @@ def changes_in_flight(config: Config, engine: Engine) -> tuple[Change, ...]:
 
 
 def keeps_changes(config: Config) -> bool:
-    """Whether this is where changes are kept: an embedded registry has them beside it."""
+    """Whether changes are stored here; always with an embedded registry."""
     return isinstance(config.registry, EmbeddedRegistry) or config.state_dir.is_dir()
 
 
 @contextmanager
 def open_command_engine(manifest: Path) -> Iterator[tuple[Engine, Operator]]:
-    """The engine of a command and whoever gave it."""
+    """The engine of a command, and its operator."""
     config = load_config(manifest, os.environ)
     with open_engine(config) as engine:
         yield engine, local_operator(config, engine)
@@ -201,16 +201,16 @@ def open_command_engine(manifest: Path) -> Iterator[tuple[Engine, Operator]]:
 
 @contextmanager
 def open_reading_engine(manifest: Path, *needs: str) -> Iterator[Engine]:
-    """The engine of a command that shows only; of other sections, it uses those it `needs`."""
+    """The engine of a read-only command; `needs` are the other sections that it uses."""
     with open_engine(load_config(manifest, os.environ), needs=needs) as engine:
         yield engine
 
 
 def record_refusal(manifest: Path, refused: Plan | Change) -> None:
     """
-    Put on record what `refused` was refused for, once the answer is given, and tell the audit
-    backend of what else was in its way. PromotionError when the manifest cannot be used any more;
-    what the registry does not take is not on record.
+    Record the refusals of `refused` after the answer, and report its other failures to the audit
+    backend. PromotionError if the manifest cannot be used any more; refusals that the registry
+    does not accept are not recorded.
     """
     attempt = attempt_of_plan(refused) if isinstance(refused, Plan) else attempt_of_change(refused)
     config = load_config(manifest, os.environ)

@@ -1,4 +1,4 @@
-"""The secondary registries of manifest.yaml, opened when something is copied to them."""
+"""Builds the secondary registries of manifest.yaml, opened on first use."""
 
 from collections.abc import Callable
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""What a server needs beside the engine: who signs in, and the ledgers' records kept near."""
+"""Builds the parts of a server beside the engine: sign-in, and the copy of the records."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -34,10 +34,11 @@ __all__ = [
 @dataclass(frozen=True)
 class Entrance:
     """
-    `bearer` is who an OIDC token of `identity.oidc` speaks of. `signed_in` is whom the ID token
-    that the provider of `web.auth` gave, bound to a sign-in by its nonce, speaks of; `recognized`
-    makes an operator of claims, with the groups of now. All raise AuthorizationError. `refused`
-    puts on record, as far as it can, what a plan was refused for.
+    The sign-in of a server. All functions for operators raise AuthorizationError.
+
+    `bearer` returns the operator of a token of `identity.oidc`. `signed_in` returns the claims of
+    an ID token of the `web.auth` provider, bound to a sign-in by its nonce. `recognized` returns
+    the operator of claims, with current groups. `refused` records why a plan was refused.
     """
 
     bearer: Callable[[str], Operator]
@@ -48,7 +49,7 @@ class Entrance:
 
 @contextmanager
 def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
-    """For the time a server runs: the issuers' keys are fetched once and kept."""
+    """The sign-in of a server; it caches the keys of issuers while the server runs."""
     auth = config.web.auth
     refusals = refusals_of(config, engine)
     parse = import_module("engine.adapters.identity.token").Token.parse
@@ -65,9 +66,7 @@ def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
                 raise AuthorizationError("Nobody signs in here: web.auth.mode is not oidc")
             claims = sign_ins.claims(token)
             if parse(token).payload.get("nonce") != nonce:
-                raise AuthorizationError(
-                    "the provider's answer belongs to another sign-in: sign in again"
-                )
+                raise AuthorizationError("the ID token belongs to another sign-in: sign in again")
             return claims
 
         yield Entrance(
@@ -80,7 +79,7 @@ def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
 
 @contextmanager
 def open_records(config: Config, engine: Engine) -> Iterator[Records]:
-    """The records kept in the state directory; a copy that cannot be used is begun anew."""
+    """The copy of the records in the state directory; an unusable copy is created again."""
     kept = SqliteRecords(config.state_dir)
     try:
         for name in engine.path.names:

@@ -1,4 +1,4 @@
-"""floe as the first process of a container, which has to reap what others leave behind."""
+"""Runs floe as the first process of a container, which must reap orphaned processes."""
 
 import os
 import signal
@@ -18,10 +18,10 @@ _AWAITED = {*_FORWARDED, signal.SIGCHLD}
 
 def continue_in_child() -> None:
     """
-    Return in a child process. This one stays: it passes signals on, reaps every orphan, and ends
-    as the child ends.
+    Fork, and return in the child. The parent forwards signals, reaps orphans, and exits with the
+    status of the child.
 
-    Called before there are threads. What our environment holds is closed to gates here, too.
+    Must be called before threads are started. The parent's environment is hidden from gates too.
     """
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
     child = os.fork()
@@ -33,20 +33,20 @@ def continue_in_child() -> None:
 
 
 def _supervise(child: int) -> int:
-    """The exit status of `child`, 128 and the number where a signal ended it."""
+    """The exit status of `child`; 128 plus the signal number if a signal ended it."""
     while True:
         received = signal.sigwaitinfo(_AWAITED)
         if received.si_signo == signal.SIGCHLD:
             status = _reap(child)
             if status is not None:
                 return status
-        # A terminal sends Ctrl-C to the child as well: its signals have a positive code.
+        # Signals of a terminal (positive code) reach the child directly.
         elif received.si_code <= 0:
             os.kill(child, received.si_signo)
 
 
 def _reap(child: int) -> int | None:
-    """Reap all that has ended; the exit status of `child` where it was among them."""
+    """Reap all ended processes; the exit status of `child` if it is one of them."""
     found = None
     while True:
         try:

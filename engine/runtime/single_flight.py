@@ -1,4 +1,4 @@
-"""One attempt at a time, for threads that must not all wait for somebody who does not answer."""
+"""Limits threads that wait for a slow server: one attempt at a time, few waiters."""
 
 import threading
 import time
@@ -7,16 +7,16 @@ from contextlib import contextmanager
 
 from engine.domain.errors import IdentityUnavailableError
 
-# An issuer that is well answers within this.
+# Usually enough for an issuer to answer.
 _PATIENCE_SECONDS = 1.0
 _WAITING = 8
 
 
 class SingleFlight:
     """
-    Lets one thread try, and a few others wait for it as long as its attempt is young.
+    Lets one thread try while a few others wait for it for a short time.
 
-    `busy` is the sentence for the rest, who are refused at once with IdentityUnavailableError.
+    All others get IdentityUnavailableError with the message `busy` at once.
     """
 
     def __init__(self, busy: str, patience_seconds: float = _PATIENCE_SECONDS) -> None:
@@ -28,7 +28,7 @@ class SingleFlight:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """The right to try. Who waited for it looks first whether the other one has the answer."""
+        """The right to try. Callers check first whether a previous thread got the result."""
         if not self._turn.acquire(blocking=False):
             self._wait()
         self._began = time.monotonic()
@@ -50,7 +50,7 @@ class SingleFlight:
 
 @contextmanager
 def limited(places: threading.Semaphore, busy: str) -> Iterator[None]:
-    """One of `places`, or IdentityUnavailableError with the sentence `busy`, at once."""
+    """Hold one of `places`; if all are taken, raise IdentityUnavailableError with `busy`."""
     if not places.acquire(blocking=False):
         raise IdentityUnavailableError(busy)
     try:

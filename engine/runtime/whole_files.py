@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and those that are for their owner alone."""
+"""Writes files atomically, and creates files that only their owner can read."""
 
 import os
 import secrets
@@ -7,19 +7,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 # Closing any descriptor of a file ends all locks this process has on it (sqlite.org/howtocorrupt,
-# 2.2), so no thread may use a file while another one makes it.
+# 2.2), so no thread may use a file while another one creates it.
 _making = threading.Lock()
 
 
 def write_file(path: Path, content: bytes, mtime_ns: int | None = None) -> os.stat_result:
-    """Put `content` at `path` in one step that survives a power cut; OSError changes nothing."""
+    """Write `content` to `path` atomically and durably; OSError changes nothing."""
     return write_pieces(path, (content,), mtime_ns)
 
 
 def write_pieces(
     path: Path, pieces: Iterable[bytes], mtime_ns: int | None = None
 ) -> os.stat_result:
-    """As `write_file`, for what comes piece by piece; an error of `pieces` changes nothing."""
+    """Like `write_file`, for an iterator of `pieces`, whose errors change nothing."""
     draft = path.with_name(f".floe-{secrets.token_hex(8)}")
     try:
         with draft.open("xb") as file:
@@ -38,7 +38,7 @@ def write_pieces(
 
 
 def make_private(path: Path) -> None:
-    """An empty file for this user's eyes only, with its directory, unless there is one."""
+    """Create an empty file that only this user can read, and its directory, if missing."""
     with _making:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists():
@@ -46,7 +46,7 @@ def make_private(path: Path) -> None:
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         except FileExistsError:
-            # Another process was faster.
+            # Another process created it first.
             return
 
 

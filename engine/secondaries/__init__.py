@@ -1,4 +1,4 @@
-"""Secondary registries: what they get with a change, and what repairs them."""
+"""Secondary registries: replication of changes, and repair."""
 
 from engine.secondaries.outcomes import NO_COPIES, Copies
 from engine.secondaries.replication import NO_SECONDARIES, MirroredSecondaries, Secondaries

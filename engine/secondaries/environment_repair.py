@@ -1,4 +1,4 @@
-"""Bring one environment of one secondary to where the primary is."""
+"""Repairs one environment of one secondary registry."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -26,10 +26,10 @@ from engine.secondaries.replication import lease_of
 @dataclass
 class EnvironmentRepair:
     """
-    The work on one environment of one mirror. A tag moves only once all it points to is there:
-    `latest` needs its artifact; the ledger head needs every record of its chain, and the artifact
-    that runs. `gone` is the error of a mirror that stopped answering, `busy` that of a mirror
-    whose lease another process kept: it is waited for once.
+    The repair of one environment of one mirror. A tag moves only after its content was copied:
+    `latest` needs its artifact; the ledger head needs all records and the artifact of `latest`.
+    `gone` is the error of a mirror that stopped answering, `busy` that of a mirror whose lease
+    another process holds, which is waited for once.
     """
 
     registry: RegistryReader
@@ -57,7 +57,7 @@ class EnvironmentRepair:
         )
 
     def run(self) -> None:
-        """Copy all that can be copied; what cannot is in `errors`."""
+        """Copy everything possible; failures are added to `errors`."""
         try:
             self._copy_all()
         except PromotionError as error:
@@ -91,7 +91,7 @@ class EnvironmentRepair:
             self._note(_kept(self.mirror, latest))
 
     def _attempt(self, work: Callable[[], None]) -> bool:
-        """Do `work`; False, with its error noted, if it fails while the mirror still answers."""
+        """Run `work`; note its error and return False if it fails; raise if the mirror is gone."""
         try:
             work()
         except PromotionError as error:
@@ -102,7 +102,7 @@ class EnvironmentRepair:
         return True
 
     def _check_answers(self) -> None:
-        """Ask the mirror something small, and raise its error if it does not answer."""
+        """Send a small request to the mirror, and raise its error if it does not answer."""
         try:
             self.mirror.resolve(self._head_tag)
         except PromotionError as error:
@@ -120,7 +120,7 @@ class EnvironmentRepair:
         tag, digest = Tag(record.artifact_tag), Digest(record.artifact_digest)
         if self.registry.resolve(tag) != digest:
             raise RegistryAnswerError(
-                f"tag '{tag}' of the primary is not what its record says, so it is not copied: "
+                f"tag '{tag}' of the primary does not match its record, so it is not copied: "
                 f"run floe platform audit verify --env {entry.environment}"
             )
         manifest = self._fetch(digest)
@@ -140,13 +140,13 @@ class EnvironmentRepair:
         manifest = self.registry.fetch(digest)
         if manifest is None:
             raise ContentMissingError(
-                f"{self.registry.reference} does not have {digest}, which is on record: "
+                f"{self.registry.reference} does not have {digest}, which has a record: "
                 "push it again"
             )
         return manifest
 
     def _copy(self, manifest: Manifest) -> None:
-        """Copy `manifest` once; what the mirror refused is not sent again."""
+        """Copy `manifest` once; content that the mirror refused is not sent again."""
         digest = manifest.digest
         if digest in self.refused:
             raise self.refused[digest]
@@ -160,7 +160,7 @@ class EnvironmentRepair:
         self.sent += self.copied[digest].sent
 
     def _publish(self, tag: Tag, manifest: Manifest, *, immutable: bool) -> None:
-        """Write `tag` under the lease; one that moves, only while the primary has it the same."""
+        """Write `tag` under the lease; a mutable one only if the primary still has the same."""
         copied = self.copied.get(manifest.digest)
         if self.busy is not None:
             raise self.busy
@@ -181,6 +181,6 @@ class EnvironmentRepair:
 
 def _kept(mirror: Mirror, tag: Tag) -> RegistryAnswerError:
     return RegistryAnswerError(
-        f"tag '{tag}' of {mirror.reference} stays where it is, because not all it points to is "
-        "there: repair the errors named before, then run floe platform sync again"
+        f"tag '{tag}' of {mirror.reference} is not moved, because its content is incomplete: "
+        "repair the errors above, then run floe platform sync again"
     )

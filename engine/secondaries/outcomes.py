@@ -1,4 +1,4 @@
-"""What became of one change on every secondary."""
+"""The outcome of one change on every secondary."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ _MAX_WORDS = 500
 
 @dataclass(frozen=True)
 class Copies:
-    """`outcomes` are in the order of manifest.yaml; `copied` has what arrived, by registry."""
+    """`outcomes` are in the order of manifest.yaml; `copied` has successful copies by registry."""
 
     outcomes: tuple[RegistrySync, ...] = ()
     copied: Mapping[str, CopiedArtifact] = field(default_factory=dict)
 
     def recorded(self, record: AnyRecord) -> AnyRecord:
-        """`record`, saying how the content arrived."""
+        """`record` with the outcomes."""
         if self.outcomes and isinstance(record, PromotionRecord | RollbackRecord):
             return record.model_copy(update={"registry_sync": self.outcomes})
         return record
@@ -31,7 +31,7 @@ class Copies:
     def warnings(self) -> tuple[str, ...]:
         return tuple(
             f"the secondary registry {each.registry} does not have this change: {each.error}. "
-            "Run `floe platform sync` once that is repaired"
+            "Run `floe platform sync` after the repair"
             for each in self.outcomes
             if each.status == "failed"
         )
@@ -46,8 +46,8 @@ def synced(registry: str, digest: Digest) -> RegistrySync:
 
 def outcomes_of(report: SyncReport, head: LedgerEntry) -> tuple[RegistrySync, ...]:
     """
-    What a repair found out about what the environment of `head` runs; empty where it looked at
-    something that was replaced since.
+    The outcomes of a repair for the version of the environment of `head`; empty if the repair
+    saw an older version.
     """
     rows = [row for row in report.environments if row.environment == head.environment]
     if any(row.record not in (None, head.state.record) for row in rows):

@@ -1,4 +1,4 @@
-"""Bring secondaries to where the primary is, by what its ledgers prove (`floe platform sync`)."""
+"""Repairs secondaries from the ledgers of the primary (`floe platform sync`)."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +18,8 @@ from engine.secondaries.environment_repair import EnvironmentRepair
 @dataclass(frozen=True)
 class Repair:
     """
-    Walks the ledgers, and copies to each of `mirrors` what it lacks: every artifact on record with
-    its tag and all that is attached, every record, and the tags that move.
+    Walks the ledgers, and copies missing content to each of `mirrors`: recorded artifacts with
+    their tags and referrers, records, and mutable tags.
     """
 
     path: PromotionPath
@@ -30,8 +30,8 @@ class Repair:
 
     def report(self, names: Sequence[str], progress: Progress) -> SyncReport:
         """
-        One row for each environment and mirror. An environment whose ledger cannot be read has
-        that error in its rows; if none of them can be read, the first error is raised.
+        Repair, and return one row for each environment and mirror. If a ledger cannot be read, its
+        rows have the error; if none can be read, the first error is raised.
         """
         relisted, unread = self._relist_all(names)
         if not self.mirrors:
@@ -58,7 +58,7 @@ class Repair:
         return relisted, unread
 
     def _relist(self, name: str) -> int:
-        """List records again that the primary's index of referrers has lost; returns how many."""
+        """Add records missing in the primary's index of referrers again; return their number."""
         listed: dict[Digest, set[str]] = {}
         lost = []
         with closing(self.ledger.walk(name)) as entries:
@@ -97,7 +97,7 @@ class Repair:
                 self.path.environment(name),
                 busy=busy,
             )
-            # A mirror that does not answer at all is not asked again for every environment.
+            # A mirror that does not answer is not tried again for every environment.
             error = unread.get(name) or gone
             if error:
                 work.errors.append(error)

@@ -1,4 +1,4 @@
-"""Around a change: content goes to the secondaries before it, and is made visible after it."""
+"""Replicates changes: copies content to the secondaries before a change, and tags after it."""
 
 import hashlib
 import logging
@@ -19,13 +19,12 @@ from engine.ports.secondary import CopiedArtifact, Mirror, SyncOutcomes, TagCopy
 from engine.secondaries.outcomes import NO_COPIES, Copies, failed, synced
 
 _log = logging.getLogger(__name__)
-# Records a secondary has missed are brought along, so that its ledger has no gap; after a longer
-# absence `sync` does it.
+# At most this many missed records are copied with a change; `sync` copies more.
 _BACKLOG = 20
 
 
 class Secondaries(Protocol):
-    """What a run does about secondaries. Nothing here is ever an error of the run."""
+    """The replication of a run. Its failures never fail the run."""
 
     @property
     def mirrors(self) -> tuple[Mirror, ...]: ...
@@ -38,20 +37,20 @@ class Secondaries(Protocol):
         ...
 
     def after(self, result: Result, copies: Copies) -> Result:
-        """Have them show what took effect: `result` with how that went."""
+        """Write the tags of `result` on the secondaries; return it with the outcomes."""
         ...
 
     def standing(self, head: LedgerEntry | None) -> tuple[RegistrySync, ...]:
-        """Whether each of them has what the environment of `head` runs, as far as is known here."""
+        """The last known outcomes for the version of the environment of `head`."""
         ...
 
     def note(self, head: LedgerEntry | None, outcomes: Sequence[RegistrySync]) -> None:
-        """Keep what was found out about what the environment of `head` runs."""
+        """Store outcomes for the version of the environment of `head`."""
         ...
 
 
 class NoSecondaries:
-    """Implements `Secondaries` where none are configured."""
+    """Implements `Secondaries` without configured secondaries."""
 
     mirrors: tuple[Mirror, ...] = ()
 
@@ -79,8 +78,8 @@ NO_SECONDARIES = NoSecondaries()
 @dataclass(frozen=True)
 class MirroredSecondaries:
     """
-    The mirrors of one primary, side by side. What fails on one of them is an outcome and never an
-    error: the primary is the system of record (FR-030).
+    The mirrors of one primary, written in parallel. A failure of a mirror is an outcome and never
+    an error: the primary is the system of record (FR-030).
     """
 
     mirrors: tuple[Mirror, ...]
@@ -101,7 +100,7 @@ class MirroredSecondaries:
     def after(self, result: Result, copies: Copies) -> Result:
         if result.error or result.entry is None or not copies.outcomes:
             return result
-        # Noted first: whoever is killed over it must not leave a record that says all is well.
+        # Stored first, so that a killed process does not leave a successful outcome.
         self.note(result.entry, [_interrupted(each) for each in copies.outcomes])
         shown = self.follow(copies, result.entry, _tags_of(result))
         self.note(result.entry, shown.outcomes)
@@ -122,7 +121,7 @@ class MirroredSecondaries:
             self.kept.note(head.environment, head.state.record, outcomes)
 
     def prepare(self, manifest: Manifest) -> Copies:
-        """Copy `manifest` and all that belongs to it, untagged: nobody sees it yet."""
+        """Copy `manifest` and everything that belongs to it, without tags."""
         copied: dict[str, CopiedArtifact] = {}
 
         def copy(mirror: Mirror) -> RegistrySync:
@@ -132,14 +131,14 @@ class MirroredSecondaries:
         return Copies(side_by_side(copy, self.mirrors), copied)
 
     def follow(self, copies: Copies, entry: LedgerEntry, writes: tuple[TagWrite, ...]) -> Copies:
-        """Have the secondaries show what the primary shows since `entry` was committed."""
+        """Write the records and tags of the committed `entry` on the secondaries."""
         ready = [mirror for mirror in self.mirrors if mirror.reference in copies.copied]
 
         def publish(mirror: Mirror) -> RegistrySync:
             copied = copies.copied[mirror.reference]
             with self.leases.hold(lease_of(mirror)):
                 self._publish(mirror, copied, entry, writes)
-            _log.info("%s has %s as %s does", mirror.reference, copied.root, entry.environment)
+            _log.info("replicated %s of %s to %s", copied.root, entry.environment, mirror.reference)
             return synced(mirror.reference, copied.root)
 
         after = {each.registry: each for each in side_by_side(publish, ready)}
@@ -152,7 +151,7 @@ class MirroredSecondaries:
         entry: LedgerEntry,
         writes: tuple[TagWrite, ...],
     ) -> None:
-        """In the order of the primary: immutable tags, records, head, and what is followed last."""
+        """Publish in the order of the primary: immutable tags, records, head, mutable tags."""
         head = TagCopy(self.ledger.tag(entry.environment, None), entry.manifest, immutable=False)
         leads = self.registry.resolve(head.tag) == entry.digest
         missed = self._missed(mirror, entry) if leads else [entry]
@@ -173,8 +172,8 @@ class MirroredSecondaries:
 
     def _standing(self, tags: list[TagCopy]) -> Iterator[TagCopy]:
         """
-        `tags`, without those the primary moved on meanwhile: whoever moved them brings them, after
-        us, under the same lease.
+        Yield `tags` without those that moved on the primary since: the run that moved them
+        replicates them later, under the same lease.
         """
         for each in tags:
             if each.immutable or self.registry.resolve(each.tag) == each.manifest.digest:
@@ -182,12 +181,12 @@ class MirroredSecondaries:
 
     def _missed(self, mirror: Mirror, entry: LedgerEntry) -> list[LedgerEntry]:
         """
-        `entry` and those before it that the ledger of the mirror lacks, newest first. Empty when
-        they are more than _BACKLOG: a head moves only over a chain that is whole there.
+        `entry` and the entries before it that the mirror lacks, newest first. Empty if they are
+        more than _BACKLOG: the head moves only if the chain is complete.
         """
         there = mirror.resolve(self.ledger.tag(entry.environment, None))
         missed = [entry]
-        # All records up to the head of the mirror are there, or it would not have moved.
+        # The mirror has all records up to its head, or the head would not have moved.
         while missed[-1].sequence > 1 and missed[-1].previous != there != entry.digest:
             if len(missed) > _BACKLOG:
                 return []
@@ -205,7 +204,7 @@ def _recorded(entry: LedgerEntry) -> tuple[RegistrySync, ...]:
 
 
 def _tags_of(result: Result) -> tuple[TagWrite, ...]:
-    """What was written, and the artifact's own tag where an earlier run had written that."""
+    """The tags written by the run, with the artifact's own tag also if it existed before."""
     record, manifest, writes = result.record, result.plan.manifest, result.plan.writes
     if manifest is None or not isinstance(record, PromotionRecord | RollbackRecord):
         return writes
@@ -231,7 +230,7 @@ def _untouched(mirror: Mirror) -> RegistrySync:
 def side_by_side(
     work: Callable[[Mirror], RegistrySync], mirrors: Sequence[Mirror]
 ) -> tuple[RegistrySync, ...]:
-    """The outcome of `work` with every mirror; its errors are outcomes, too."""
+    """Run `work` for every mirror in parallel; errors become outcomes."""
     if not mirrors:
         return ()
 
@@ -246,10 +245,10 @@ def side_by_side(
     try:
         return tuple(pool.map(outcome, mirrors))
     finally:
-        # A Ctrl-C does not wait for a copy that is under way.
+        # Ctrl-C does not wait for running copies.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 def lease_of(mirror: Mirror) -> str:
-    """Whoever makes something visible on `mirror` holds this; no environment has a dot."""
+    """The lease for writing tags on `mirror`; unlike environment names it has a dot."""
     return f"secondary.{hashlib.sha256(mirror.reference.encode()).hexdigest()[:12]}"
