@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.adapters.registry.remote.auth.challenge import Challenge, parse_challenges, united
+from engine.adapters.registry.remote.auth.challenge import Challenge, merge_scopes, parse_challenges
 
 BEARER = Challenge(
     "bearer",
@@ -43,7 +43,9 @@ def test_challenges_are_read(text: str, expected: tuple[Challenge, ...]) -> None
 
 
 def test_scopes_of_one_resource_are_put_together() -> None:
-    scopes = united(("repository:b:pull", "repository:a:push,pull"), ("repository:b:push", "odd"))
+    scopes = merge_scopes(
+        ("repository:b:pull", "repository:a:push,pull"), ("repository:b:push", "odd")
+    )
 
     assert scopes == ("odd", "repository:a:pull,push", "repository:b:pull,push")
 

@@ -2,11 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from engine.adapters.registry.remote.lru_set import Recent
+from engine.adapters.registry.remote.lru_set import LruSet
 
 
 def test_the_oldest_is_forgotten_for_the_newest():
-    recent = Recent[str](2)
+    recent = LruSet[str](2)
 
     for item in ("a", "b", "a", "c"):
         recent.add(item)
@@ -17,7 +17,7 @@ def test_the_oldest_is_forgotten_for_the_newest():
 
 
 def test_what_is_discarded_is_forgotten_and_may_be_discarded_again():
-    recent = Recent[str](2)
+    recent = LruSet[str](2)
     recent.add("a")
 
     recent.discard("a")
@@ -27,7 +27,7 @@ def test_what_is_discarded_is_forgotten_and_may_be_discarded_again():
 
 
 def test_many_threads_may_add_at_once():
-    recent = Recent[int](10)
+    recent = LruSet[int](10)
 
     with ThreadPoolExecutor(8) as pool:
         for _ in pool.map(recent.add, range(5000)):

@@ -225,7 +225,7 @@ def test_threads_that_come_and_go_leave_no_connection_behind(tmp_path):
 
     with sqlite_store(tmp_path) as store:
         for number in range(20):
-            thread = threading.Thread(target=store.note, args=(f"c-{number}", [("n", {})]))
+            thread = threading.Thread(target=store.add_events, args=(f"c-{number}", [("n", {})]))
             thread.start()
             thread.join()
         while_open = open_files()

@@ -28,7 +28,7 @@ def copies(tmp_path: Path) -> Iterator[AuditBackendPlugin]:
 def stage(place: Place, tmp_path: Path, copies: AuditBackendPlugin) -> Iterator[Stage]:
     with stage_on(place, tmp_path) as built:
         progression = built.platform.progression
-        audited = replace(progression.runs, audit_backend=copies)
+        audited = replace(progression.runner, audit_backend=copies)
         built.platform = replace(
             built.platform,
             engine=audited,

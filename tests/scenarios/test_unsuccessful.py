@@ -35,7 +35,7 @@ def stage(place: Place, tmp_path: Path, copies: AuditBackendPlugin) -> Iterator[
     strict = replace(guarded(), name="prod", gates=(gate("false", kind=GateKind.TESTS),))
     with stage_on(place, tmp_path, path_of("dev", guarded(), strict)) as built:
         progression = built.platform.progression
-        audited = replace(progression.runs, audit_backend=copies)
+        audited = replace(progression.runner, audit_backend=copies)
         built.platform = replace(
             built.platform,
             engine=audited,
