@@ -39,8 +39,8 @@ def stage(place: Place, tmp_path: Path, copies: AuditBackendPlugin) -> Iterator[
         built.platform = replace(
             built.platform,
             engine=audited,
-            progression=replace(progression, runs=audited),
-            changes=replace(built.platform.changes, runs=audited),
+            progression=replace(progression, runner=audited),
+            changes=replace(built.platform.changes, runner=audited),
         )
         for version in ("v1.0.0", "v2.0.0"):
             place.push(image(version.encode()), f"{version}-dev")
