@@ -172,7 +172,7 @@ def verifier_of(config: Config, stack: ExitStack) -> Verifier:
     store = SqliteStore(config.state_dir, clock)
     stack.callback(store.close)
     cache = import_module("engine.adapters.sigstore.verification_cache")
-    remembering: Verifier = cache.RememberingVerifier(verifier, store, clock)
+    remembering: Verifier = cache.CachingVerifier(verifier, store, clock)
     return remembering
 
 

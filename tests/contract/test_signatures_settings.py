@@ -38,13 +38,13 @@ def private_pem() -> bytes:
 @pytest.mark.parametrize(
     ("keys", "fact"),
     [
-        ((), "there is nothing to verify signatures with"),
+        ((), "signatures cannot be verified without keys"),
         ((b"",), r"public_keys\[0\] is not a PEM public key"),
         ((pem(P256), b"ssh-ed25519 AAAA"), r"public_keys\[1\] is not a PEM public key"),
         ((private_pem(),), r"public_keys\[0\] is a private key"),
         ((pem(P256) + pem(new_key()),), "holds several PEM blocks"),
-        ((pem(ec.generate_private_key(ec.SECP521R1())),), "of a kind that is not trusted"),
-        ((pem(rsa.generate_private_key(65537, 1024)),), "of a kind that is not trusted"),
+        ((pem(ec.generate_private_key(ec.SECP521R1())),), "of an unsupported type"),
+        ((pem(rsa.generate_private_key(65537, 1024)),), "of an unsupported type"),
         ((MiniSigstore().issue().pem,), "is not a PEM public key"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.sigstore.verification_cache import RememberingVerifier
+from engine.adapters.sigstore.verification_cache import CachingVerifier
 from engine.adapters.store import SqliteStore
 from engine.domain.manifest import Manifest
 from engine.domain.signature import SignatureVerdict
@@ -41,7 +41,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 def test_a_good_verdict_is_asked_for_once(store, place: Place):
     asked = Asked(GOOD)
-    verifier = RememberingVerifier(asked, store, TickingClock())
+    verifier = CachingVerifier(asked, store, TickingClock())
 
     first = verifier.verify(place.registry, image().manifest)
     again = verifier.verify(place.registry, image().manifest)
@@ -52,7 +52,7 @@ def test_a_good_verdict_is_asked_for_once(store, place: Place):
 
 def test_another_artifact_or_other_settings_are_asked_for_anew(store, place: Place):
     asked = Asked(GOOD)
-    verifier = RememberingVerifier(asked, store, TickingClock())
+    verifier = CachingVerifier(asked, store, TickingClock())
     verifier.verify(place.registry, image(b"one").manifest)
 
     verifier.verify(place.registry, image(b"two").manifest)
@@ -64,7 +64,7 @@ def test_another_artifact_or_other_settings_are_asked_for_anew(store, place: Pla
 
 def test_a_bad_verdict_is_never_remembered(store, place: Place):
     asked = Asked(SignatureVerdict())
-    verifier = RememberingVerifier(asked, store, TickingClock())
+    verifier = CachingVerifier(asked, store, TickingClock())
     assert not verifier.verify(place.registry, image().manifest).verified
 
     asked.verdict = GOOD
@@ -73,7 +73,7 @@ def test_a_bad_verdict_is_never_remembered(store, place: Place):
 
 def test_what_was_warned_about_is_no_verdict_to_enforce_by(store, place: Place):
     """An unsigned artifact that passed with a warning is still unsigned when it is enforced."""
-    verifier = RememberingVerifier(Asked(SignatureVerdict()), store, TickingClock())
+    verifier = CachingVerifier(Asked(SignatureVerdict()), store, TickingClock())
 
     verifier.verify(place.registry, image().manifest)
 
@@ -83,7 +83,7 @@ def test_what_was_warned_about_is_no_verdict_to_enforce_by(store, place: Place):
 @pytest.mark.parametrize("kept", [{}, {"mode": "none"}, {"mode": 1}, {"mode": None}])
 def test_what_somebody_else_left_in_the_store_is_not_believed(store, place: Place, kept):
     asked = Asked(SignatureVerdict())
-    verifier = RememberingVerifier(asked, store, TickingClock())
+    verifier = CachingVerifier(asked, store, TickingClock())
     store.remember(verifier._key(image().manifest), kept, TickingClock().now())
 
     assert not verifier.verify(place.registry, image().manifest).verified
@@ -94,7 +94,7 @@ def test_a_store_that_cannot_be_used_only_costs_time(tmp_path: Path, place: Plac
     (tmp_path / "state").write_text("in the way")
     store = SqliteStore(tmp_path / "state", TickingClock())
     asked = Asked(GOOD)
-    verifier = RememberingVerifier(asked, store, TickingClock())
+    verifier = CachingVerifier(asked, store, TickingClock())
 
     assert verifier.verify(place.registry, image().manifest) == GOOD
     assert verifier.verify(place.registry, image().manifest) == GOOD

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.database import BotStore
-from engine.adapters.sigstore.verification_cache import RememberingVerifier
+from engine.adapters.sigstore.verification_cache import CachingVerifier
 from engine.adapters.store import SqliteOutcomes, SqliteStore, SqliteTally, state_database
 from engine.bootstrap import open_engine
 from engine.bootstrap.server import open_records
@@ -129,7 +129,7 @@ def test_altered_verification_result_is_ignored(
 ) -> None:
     signer, manifest = Signer(), image(b"signed").manifest
     with closing(SqliteStore(tmp_path, HandClock())) as store:
-        verifier = RememberingVerifier(signer, store, HandClock())
+        verifier = CachingVerifier(signer, store, HandClock())
         verifier.verify(place_registry, manifest)
         with closing(sqlite3.connect(tmp_path / "store.db")) as other, other:
             other.execute("PRAGMA ignore_check_constraints = ON")

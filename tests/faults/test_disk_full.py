@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.registry.layout.registry import LayoutRegistry
-from engine.adapters.sigstore.verification_cache import RememberingVerifier
+from engine.adapters.sigstore.verification_cache import CachingVerifier
 from engine.adapters.store import SqliteStore
 from tests.builders import image
 from tests.contract.stores import HandClock
@@ -131,7 +131,7 @@ def test_verification_result_that_cannot_be_cached_still_counts(
     registry, signer = LayoutRegistry.create(tmp_path / "registry"), Signer()
     disk.fill()
     with closing(SqliteStore(disk.path / "state", HandClock())) as store:
-        verifier = RememberingVerifier(signer, store, HandClock())
+        verifier = CachingVerifier(signer, store, HandClock())
 
         verdicts = [verifier.verify(registry, image(b"signed").manifest) for _ in range(2)]
         disk.free()

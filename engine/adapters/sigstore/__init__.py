@@ -1,4 +1,4 @@
-"""Signatures of artifacts, as cosign and sigstore make them, verified without a network."""
+"""Verifies signatures of cosign and sigstore, without network access."""
 
 from engine.adapters.sigstore.identity import TrustedIssuer
 from engine.adapters.sigstore.verifier import SigstoreVerifier

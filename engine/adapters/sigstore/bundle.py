@@ -1,5 +1,5 @@
 """
-Sigstore bundles: one signature with all that is needed to verify it.
+Parses sigstore bundles: a signature with everything needed to verify it.
 
 https://github.com/sigstore/protobuf-specs, `sigstore_bundle.proto`.
 """
@@ -21,7 +21,7 @@ _DIGEST_LENGTH = 32
 
 
 class KeyHint(Closed):
-    """Which key; nobody vouches for it, so every configured key is tried whatever it says."""
+    """A hint at the key; it is not verified, so every configured key is tried."""
 
     hint: str = ""
 
@@ -74,7 +74,7 @@ class Bundle(Closed):
 
     @property
     def keyless(self) -> bool:
-        """Whether it is by a certificate; Refused where that is not clear."""
+        """Whether the signature is by a certificate; Refused if that is ambiguous."""
         material = self.verification_material
         certified = bool(material.certificate) + bool(material.x509_certificate_chain)
         if certified + (material.public_key is not None) != 1:
@@ -84,9 +84,9 @@ class Bundle(Closed):
 
 def read_bundle(content: bytes, artifact: Digest) -> Bundle:
     """
-    The bundle in `content`; Refused unless it is meant as a signature of `artifact`.
+    Parse the bundle in `content`; Refused if it is not for `artifact`.
 
-    That is said before anything is verified, so that it costs little and the reason is clear.
+    This is checked before the signature, which is cheap and gives a clear reason.
     """
     bundle = parse(Bundle, content, "its bundle")
     envelope, message = bundle.dsse_envelope, bundle.message_signature
@@ -102,7 +102,7 @@ def read_bundle(content: bytes, artifact: Digest) -> Bundle:
 
 
 def signed_by(bundle: Bundle, artifact: Manifest, verifier: bytes) -> Signed:
-    """What the bundle's signature is over: the envelope's payload, or the artifact's own bytes."""
+    """The signature with its signed bytes: of the envelope, or of the artifact itself."""
     envelope, message = bundle.dsse_envelope, bundle.message_signature
     if envelope is not None:
         pae = pre_authentication(envelope.payload_type, envelope.payload)

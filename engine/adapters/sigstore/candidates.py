@@ -1,4 +1,4 @@
-"""Where signatures of an artifact are kept: cosign's tag, and the artifact's referrers."""
+"""Lists possible signatures of an artifact: those at cosign's tag, and its referrers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.manifest import Descriptor, Manifest
 from engine.ports import RegistryReader
 
-# Anybody who may push may add signatures: more are not looked at, and that is said.
+# Everyone with push access can add signatures, so the number is limited.
 MAX_CANDIDATES = 100
 MAX_PAYLOAD_BYTES = 1024 * 1024
 MAX_BUNDLE_BYTES = 4 * 1024 * 1024
-# Records of our own are no signatures, and there may be many.
-_OURS = "application/vnd.floe."
+# Records of floe are not signatures, and may be many.
+_RECORD_TYPES = "application/vnd.floe."
 
 
 @dataclass(frozen=True, slots=True)
 class LegacyLayer:
-    """A layer of the signature image that cosign tags with the artifact's digest."""
+    """A layer of the signature image at cosign's tag for the artifact's digest."""
 
     place: str
     layer: Descriptor
@@ -33,7 +33,7 @@ class LegacyLayer:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A referrer of the artifact, which may be a bundle whatever it is listed as."""
+    """A referrer of the artifact, which may be a bundle even if listed with another type."""
 
     place: str
     listed: Descriptor
@@ -43,7 +43,7 @@ class Attached:
         return (self.listed.artifact_type or "").startswith(BUNDLE_TYPE)
 
     def bundle(self, registry: RegistryReader, artifact: Digest) -> bytes | None:
-        """The bundle attached to `artifact`; None when this is no bundle at all."""
+        """Read the bundle attached to `artifact`; None if this is not a bundle."""
         manifest = self._manifest(registry)
         if manifest is None:
             if self.listed_as_bundle:
@@ -79,7 +79,7 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What could not be looked at, and why."""
+    """Signatures that were not read, with the reason."""
 
     place: str
     reason: str
@@ -108,13 +108,13 @@ def legacy_candidates(registry: RegistryReader, artifact: Digest) -> list[Candid
 
 def attached_candidates(registry: RegistryReader, artifact: Digest) -> list[Candidate]:
     """
-    The referrers that may be bundles, those that are listed as one first: some registries and
-    tools list them with another type or none.
+    The referrers that may be bundles, those listed as bundles first; some registries and tools
+    list bundles with another type or none.
     """
     listed = [
         Attached(f"referrer {each.digest[:19]}", each)
         for each in registry.referrers(artifact)
-        if not (each.artifact_type or "").startswith(_OURS)
+        if not (each.artifact_type or "").startswith(_RECORD_TYPES)
     ]
     likely = sorted(listed, key=lambda each: not each.listed_as_bundle)
     return [*likely[:MAX_CANDIDATES], *_left_out("referrers", len(likely))]

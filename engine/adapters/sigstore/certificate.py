@@ -1,4 +1,4 @@
-"""Certificates that live for minutes: chained to their authority, used in time, logged."""
+"""Verifies short-lived signing certificates: usage, chain, validity and certificate log."""
 
 import hashlib
 import struct
@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def signing_key(certificate: x509.Certificate) -> VerificationKey:
-    """The certificate's key; Refused unless it is for signing code, with ECDSA as Fulcio does."""
+    """The key of the certificate; Refused unless it is an ECDSA key for code signing."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
         extended = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
@@ -37,7 +37,7 @@ def signing_key(certificate: x509.Certificate) -> VerificationKey:
         x509.DuplicateExtension,
         x509.UnsupportedGeneralNameType,
     ) as error:
-        raise Refused(f"its certificate does not say what it is for: {error}") from error
+        raise Refused(f"its certificate has no valid key usage: {error}") from error
     if not usage.digital_signature or ExtendedKeyUsageOID.CODE_SIGNING not in extended:
         raise Refused("its certificate is not for signing code")
     try:
@@ -51,20 +51,20 @@ def signing_key(certificate: x509.Certificate) -> VerificationKey:
 
 
 def check_issued(certificate: x509.Certificate, root: TrustedRoot) -> Authority:
-    """The authority; Refused unless it and a certificate log were in use when they signed it."""
+    """The issuing authority; Refused unless it and a certificate log were in use then."""
     authority = root.authority_of(certificate)
     _check_logged(certificate, authority, root)
     return authority
 
 
 def check_certificate(certificate: x509.Certificate, time: datetime, root: TrustedRoot) -> None:
-    """Refused unless `root` vouches for the certificate, as logged and as valid at `time`."""
+    """Verify that the certificate was issued, logged and valid at `time`, else raise Refused."""
     _check_chain(certificate, check_issued(certificate, root), time)
 
 
 def _check_chain(certificate: x509.Certificate, authority: Authority, time: datetime) -> None:
-    # Client verifiers ask for the client authentication usage; sigstore's certificates have code
-    # signing instead, which signing_key looks at.
+    # Client verifiers require the usage client authentication; sigstore's certificates have code
+    # signing instead, which signing_key checks.
     any_usage = (x509.ExtendedKeyUsage, Criticality.NON_CRITICAL, None)
     verifier = (
         PolicyBuilder()
@@ -83,7 +83,7 @@ def _check_chain(certificate: x509.Certificate, authority: Authority, time: date
 
 
 def _check_logged(certificate: x509.Certificate, authority: Authority, root: TrustedRoot) -> None:
-    """The signed certificate timestamp (RFC 6962, 3.2) of a log the root knows."""
+    """Verify the signed certificate timestamp (RFC 6962, 3.2) by a log of the root."""
     sct = _timestamp(certificate)
     issued = sct.timestamp.replace(tzinfo=UTC)
     log = log_of(root.certificates, sct.log_id, issued)

@@ -1,4 +1,4 @@
-"""Who a certificate says signed, and whom we believe."""
+"""The identity in a certificate, and the trusted issuers that admit it."""
 
 import re
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ from engine.domain.errors import ConfigError
 _ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
 _ISSUER_V2 = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
 _OTHER_NAME = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
-# An expression is matched against it: no subject is longer, so nothing is slow for long.
+# Limits the time to match a regular expression.
 _MAX_SUBJECT = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The OIDC issuer and the subject a certificate was issued to."""
+    """The OIDC issuer and the subject of a certificate."""
 
     issuer: str
     subject: str
@@ -29,9 +29,8 @@ class Identity:
 @dataclass(frozen=True, slots=True)
 class TrustedIssuer:
     """
-    An OIDC issuer and those of its subjects that are believed: `subject_regex` must match the
-    whole subject, so that `^repo:acme/floe` does not admit `repo:acme/floe-evil`. ConfigError for
-    what can admit nobody.
+    An OIDC issuer and its trusted subjects: `subject_regex` must match the whole subject, so that
+    `^repo:acme/floe` does not admit `repo:acme/floe-evil`. ConfigError for invalid values.
     """
 
     issuer: str
@@ -54,18 +53,18 @@ class TrustedIssuer:
         )
 
 
-def admitted(certificate: x509.Certificate, issuers: Iterable[TrustedIssuer]) -> Identity:
-    """The certificate's identity; Refused unless one of `issuers` admits it."""
+def admit(certificate: x509.Certificate, issuers: Iterable[TrustedIssuer]) -> Identity:
+    """Return the identity of the certificate if one of `issuers` admits it, else raise Refused."""
     identity = identity_of(certificate)
     if not any(issuer.admits(identity) for issuer in issuers):
         raise Refused(
-            f"signed by {identity.subject} of {identity.issuer}, whom no trusted issuer admits"
+            f"signed by {identity.subject} of {identity.issuer}, but no trusted issuer admits it"
         )
     return identity
 
 
 def identity_of(certificate: x509.Certificate) -> Identity:
-    """What the certificate says, which is worth what its issuer is; Refused where it is vague."""
+    """The unverified identity in the certificate; Refused if it is missing or ambiguous."""
     try:
         extensions = certificate.extensions
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
@@ -83,7 +82,7 @@ def _subject(extensions: x509.Extensions) -> str:
         raise Refused("its certificate names no subject") from error
     found = [_name(name) for name in names]
     if len(found) != 1:
-        # With several it would be ours to choose who signed.
+        # With several subjects the signer is ambiguous.
         raise Refused(f"its certificate names {len(found)} subjects instead of one")
     return found[0]
 
@@ -97,22 +96,22 @@ def _name(name: x509.GeneralName) -> str:
 
 
 def _issuer(extensions: x509.Extensions) -> str:
-    """Both spellings of the issuer, where both are there, must agree."""
-    said = set()
+    """The issuer; its old and new extension must agree."""
+    issuers = set()
     for extension in extensions:
         value = extension.value
         if isinstance(value, x509.UnrecognizedExtension):
             if extension.oid == _ISSUER_V2:
-                said.add(_text(value.value))
+                issuers.add(_text(value.value))
             elif extension.oid == _ISSUER:
-                said.add(value.value.decode(errors="replace"))
-    if len(said) != 1:
-        raise Refused(f"its certificate names {len(said)} OIDC issuers instead of one")
-    return said.pop()
+                issuers.add(value.value.decode(errors="replace"))
+    if len(issuers) != 1:
+        raise Refused(f"its certificate names {len(issuers)} OIDC issuers instead of one")
+    return issuers.pop()
 
 
 def _text(der: bytes) -> str:
     try:
         return asn1.decode_der(str, der)
     except ValueError as error:
-        raise Refused(f"its certificate has a name that is no text: {error}") from error
+        raise Refused(f"its certificate has a name that is not text: {error}") from error

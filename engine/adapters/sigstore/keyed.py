@@ -1,4 +1,4 @@
-"""Signatures by a key that is configured: the key is all the proof there is, and enough."""
+"""Verifies signatures by a configured key."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ OTHER_LOG = (
 
 @dataclass(frozen=True, slots=True)
 class KeySignature:
-    """A good signature: whose key, and what else is to be said of it."""
+    """A good signature: its key, and a note about the transparency log."""
 
     key: VerificationKey
     note: str
 
 
 def key_of(keys: Sequence[VerificationKey], signature: bytes, message: bytes) -> VerificationKey:
-    """The key that made `signature`; Refused when it is none of `keys`."""
+    """The key of `keys` that made `signature`; Refused if there is none."""
     for key in keys:
         if key.signed(signature, message):
             return key
@@ -39,9 +39,9 @@ def key_of(keys: Sequence[VerificationKey], signature: bytes, message: bytes) ->
 
 def check_log(entries: Iterable[Entry], signed: Signed, root: TrustedRoot) -> str:
     """
-    What is to be noted about the log; Refused where an entry contradicts the signature.
+    Return a note about the log; Refused if an entry contradicts the signature.
 
-    A key needs no log, so an entry of an unknown one is only noted.
+    Keys do not need a log, so an entry of an unknown log is only noted.
     """
     note = KEY_ONLY
     for entry in entries:
@@ -50,10 +50,10 @@ def check_log(entries: Iterable[Entry], signed: Signed, root: TrustedRoot) -> st
     return note
 
 
-def judge_key_bundle(
+def verify_key_bundle(
     bundle: Bundle, artifact: Manifest, keys: Sequence[VerificationKey], root: TrustedRoot
 ) -> KeySignature:
-    """Refused unless one of `keys` made the bundle's signature of `artifact`."""
+    """Verify that one of `keys` made the bundle's signature of `artifact`, else raise Refused."""
     signed = signed_by(bundle, artifact, b"")
     key = key_of(keys, signed.signature, signed.message)
     entries = bundle.verification_material.tlog_entries

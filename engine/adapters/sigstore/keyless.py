@@ -1,7 +1,7 @@
 """
-Bundles with a certificate, verified by sigstore's own library.
+Verifies bundles with a certificate, by sigstore's library.
 
-Importing it takes a third of a second, so this module is imported where such a bundle is met.
+The library takes a third of a second to import, so this module is imported on first use.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from sigstore_models.trustroot.v1 import TrustedRoot as RootMessage
 
 from engine.adapters.sigstore.bundle import Bundle
 from engine.adapters.sigstore.certificate import check_issued, signing_key
-from engine.adapters.sigstore.identity import Identity, TrustedIssuer, admitted
+from engine.adapters.sigstore.identity import Identity, TrustedIssuer, admit
 from engine.adapters.sigstore.payload import check_statement
 from engine.adapters.sigstore.refusal import Refused
 from engine.adapters.sigstore.root import TrustedRoot, log_of
@@ -24,7 +24,7 @@ from engine.adapters.sigstore.transparency import UNKNOWN_LOG
 from engine.domain.errors import ConfigError
 from engine.domain.manifest import Manifest
 
-# What the library lets through where a bundle is not as it expects.
+# Exceptions of the library for malformed bundles.
 _MALFORMED = (
     ValueError,
     TypeError,
@@ -41,21 +41,21 @@ _MALFORMED = (
 )
 
 
-class _Admitted:
-    """The library's policy: the certificate's identity is one that our issuers admit."""
+class _AdmissionPolicy:
+    """A policy of the library: one of `issuers` admits the identity of the certificate."""
 
     def __init__(self, issuers: Sequence[TrustedIssuer]) -> None:
         self._issuers = issuers
 
     def verify(self, cert: x509.Certificate) -> None:
         try:
-            admitted(cert, self._issuers)
+            admit(cert, self._issuers)
         except Refused as refused:
             raise VerificationError(str(refused)) from refused
 
 
 class CertificateBundles:
-    """Verifies bundles against one trusted root; it never uses the network."""
+    """Verifies bundles against one trusted root, without network access."""
 
     def __init__(self, root: TrustedRoot, issuers: Sequence[TrustedIssuer]) -> None:
         self._root = root
@@ -66,35 +66,35 @@ class CertificateBundles:
         except (Error, ValueError) as error:
             raise ConfigError(f"{root.name} is not usable: {error}") from error
 
-    def judge(self, content: bytes, bundle: Bundle, artifact: Manifest) -> Identity:
+    def verify(self, content: bytes, bundle: Bundle, artifact: Manifest) -> Identity:
         """
-        Refused unless somebody admitted signed `artifact`, as certificate and log show; `bundle`
-        is our reading of `content`.
+        Verify that an admitted identity signed `artifact`, by certificate and log; else raise
+        Refused. `bundle` is `content` in our own model.
         """
         try:
-            theirs = SigstoreBundle.from_json(content)
-            certificate = theirs.signing_certificate
-            # The library takes every certificate's key for ECDSA.
+            library_bundle = SigstoreBundle.from_json(content)
+            certificate = library_bundle.signing_certificate
+            # Checked here, since the library assumes that every key is ECDSA.
             signing_key(certificate)
-            self._verify(theirs, bundle, artifact)
+            self._verify(library_bundle, bundle, artifact)
         except (Error, *_MALFORMED) as error:
             raise Refused(str(error) or type(error).__name__) from error
         self._check_in_use(bundle, certificate)
-        return admitted(certificate, self._issuers)
+        return admit(certificate, self._issuers)
 
-    def _verify(self, theirs: SigstoreBundle, bundle: Bundle, artifact: Manifest) -> None:
-        policy = _Admitted(self._issuers)
+    def _verify(self, library_bundle: SigstoreBundle, bundle: Bundle, artifact: Manifest) -> None:
+        policy = _AdmissionPolicy(self._issuers)
         if bundle.dsse_envelope is None:
-            self._verifier.verify_artifact(artifact.content, theirs, policy)
+            self._verifier.verify_artifact(artifact.content, library_bundle, policy)
             return
-        # The library says which payload was signed, and judges neither its type nor its subject.
-        payload_type, payload = self._verifier.verify_dsse(theirs, policy)
+        # The library returns the signed payload, and does not check its type and subject.
+        payload_type, payload = self._verifier.verify_dsse(library_bundle, policy)
         check_statement(payload_type, payload, artifact.digest)
 
     def _check_in_use(self, bundle: Bundle, certificate: x509.Certificate) -> None:
         """
-        The library also accepts what an authority or a log signed after it was retired: a retired
-        key is one that may be in other hands.
+        Refuse signatures of authorities and logs after their retirement, which the library
+        accepts: a retired key may be compromised.
         """
         check_issued(certificate, self._root)
         for entry in bundle.verification_material.tlog_entries:

@@ -1,4 +1,4 @@
-"""Public keys, and the ways cosign signs with each kind of them."""
+"""Loads public keys, and verifies signatures with the schemes that cosign uses."""
 
 import hashlib
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ from engine.domain.errors import ConfigError
 
 _KINDS = "ECDSA P-256 or P-384, Ed25519, or RSA of at least 2048 bits"
 _MIN_RSA_BITS = 2048
-# cosign hashes with SHA-256 whatever the curve; sigstore's algorithm registry pairs P-384 with
-# SHA-384, and newer signers follow it.
+# cosign uses SHA-256 with every curve; sigstore's algorithm registry and newer signers use SHA-384
+# with P-384.
 _CURVE_HASHES: dict[str, tuple[hashes.HashAlgorithm, ...]] = {
     "secp256r1": (hashes.SHA256(),),
     "secp384r1": (hashes.SHA256(), hashes.SHA384()),
@@ -40,7 +40,7 @@ _SigningKey = EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
 
 @dataclass(frozen=True)
 class VerificationKey:
-    """A public key of a kind we verify with."""
+    """A public key of a supported type."""
 
     key: _SigningKey
 
@@ -54,12 +54,12 @@ class VerificationKey:
         return f"sha256:{hashlib.sha256(self.der).hexdigest()}"
 
     def signed(self, signature: bytes, message: bytes) -> bool:
-        """Whether `signature` is this key's over `message`."""
+        """Whether this key made `signature` for `message`."""
         return any(_signed(self.key, signature, message))
 
 
 def usable(key: PublicKeyTypes) -> VerificationKey | None:
-    """`key` for verifying with; None when it is of no kind that we do."""
+    """`key` as a verification key; None if its type is not supported."""
     if isinstance(key, EllipticCurvePublicKey):
         return VerificationKey(key) if key.curve.name in _CURVE_HASHES else None
     if isinstance(key, RSAPublicKey | Ed25519PublicKey):
@@ -68,7 +68,7 @@ def usable(key: PublicKeyTypes) -> VerificationKey | None:
 
 
 def load_der(der: bytes) -> VerificationKey | None:
-    """The key in `der`; None when it is of no kind that we verify with, ValueError for no key."""
+    """Load a DER key; None if its type is not supported, ValueError if it is not a key."""
     try:
         return usable(load_der_public_key(der))
     except UnsupportedAlgorithm:
@@ -76,7 +76,7 @@ def load_der(der: bytes) -> VerificationKey | None:
 
 
 def load_pem(pem: bytes, name: str) -> VerificationKey:
-    """The one key in `pem`; ConfigError, naming it `name`, for anything else."""
+    """Load the single key in `pem`; ConfigError with `name` if that fails."""
     if b"PRIVATE KEY-----" in pem:
         raise ConfigError(f"{name} is a private key: keep it away from here, name the public one")
     if pem.count(b"-----BEGIN") > 1:
@@ -86,21 +86,21 @@ def load_pem(pem: bytes, name: str) -> VerificationKey:
     except (ValueError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"{name} is not a PEM public key: it must be {_KINDS}") from error
     if key is None or (isinstance(key.key, RSAPublicKey) and key.key.key_size < _MIN_RSA_BITS):
-        raise ConfigError(f"{name} is a key of a kind that is not trusted: it must be {_KINDS}")
+        raise ConfigError(f"{name} is a key of an unsupported type: it must be {_KINDS}")
     return key
 
 
 def _signed(key: _SigningKey, signature: bytes, message: bytes) -> Iterator[bool]:
-    """True for every way of signing with this kind of key in which it holds; else nothing."""
+    """Yield True for every scheme of this key type that verifies the signature."""
     if isinstance(key, EllipticCurvePublicKey):
         for algorithm in _CURVE_HASHES[key.curve.name]:
             with suppress(InvalidSignature):
                 key.verify(signature, message, ec.ECDSA(algorithm))
                 yield True
     elif isinstance(key, RSAPublicKey):
-        for way in _RSA_PADDINGS:
+        for scheme in _RSA_PADDINGS:
             with suppress(InvalidSignature):
-                key.verify(signature, message, way, hashes.SHA256())
+                key.verify(signature, message, scheme, hashes.SHA256())
                 yield True
     else:
         with suppress(InvalidSignature):

@@ -1,5 +1,5 @@
 """
-Cosign's signatures before bundles: one layer each, with the proof in its annotations.
+Verifies cosign's signatures from before bundles: one layer each, with annotations.
 
 https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
 """
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import Field
 
 from engine.adapters.sigstore.certificate import check_certificate, signing_key
-from engine.adapters.sigstore.identity import Identity, TrustedIssuer, admitted
+from engine.adapters.sigstore.identity import Identity, TrustedIssuer, admit
 from engine.adapters.sigstore.keyed import KeySignature, check_log, key_of
 from engine.adapters.sigstore.keys import VerificationKey
 from engine.adapters.sigstore.logged import Signed
@@ -53,7 +53,7 @@ class _Rekor(Wire):
 
 @dataclass(frozen=True)
 class LegacySignature:
-    """One layer of a signature image: its payload, and what its annotations say."""
+    """One layer of a signature image: its payload and its parsed annotations."""
 
     payload: bytes
     signature: bytes
@@ -65,7 +65,7 @@ class LegacySignature:
 
 
 def read_legacy(payload: bytes, annotations: dict[str, str], artifact: Digest) -> LegacySignature:
-    """Refused unless it is meant as a signature of `artifact` and can be read."""
+    """Parse a signature of `artifact`; Refused if it is for another artifact or malformed."""
     check_simple_signing(payload, artifact)
     if _SIGNATURE not in annotations:
         raise Refused(f"its layer has no {_SIGNATURE} annotation")
@@ -80,35 +80,35 @@ def read_legacy(payload: bytes, annotations: dict[str, str], artifact: Digest) -
     return LegacySignature(payload, signature, certificate, entry)
 
 
-def judge_by_key(
+def verify_by_key(
     legacy: LegacySignature, keys: Sequence[VerificationKey], root: TrustedRoot
 ) -> KeySignature:
-    """Refused unless one of `keys` made it."""
+    """Verify that one of `keys` made the signature, else raise Refused."""
     key = key_of(keys, legacy.signature, legacy.payload)
     entries = [legacy.entry] if legacy.entry else []
     return KeySignature(key, check_log(entries, legacy.signed(key.der), root))
 
 
-def judge_by_certificate(
+def verify_by_certificate(
     legacy: LegacySignature,
     certificate: x509.Certificate,
     issuers: Sequence[TrustedIssuer],
     root: TrustedRoot,
 ) -> Identity:
     """
-    Refused unless the certificate's holder made it while the certificate was valid, as a known
-    log says, and is admitted by one of `issuers`.
+    Verify that the certificate made the signature while it was valid, according to a known log,
+    and that one of `issuers` admits its identity; else raise Refused.
     """
     key = signing_key(certificate)
     check_certificate(certificate, _time(legacy, certificate, root), root)
-    identity = admitted(certificate, issuers)
+    identity = admit(certificate, issuers)
     if not key.signed(legacy.signature, legacy.payload):
         raise Refused("its signature is not by its certificate, or its payload was altered")
     return identity
 
 
 def _time(legacy: LegacySignature, certificate: x509.Certificate, root: TrustedRoot) -> datetime:
-    """When it was made, on the word of a transparency log: only a promise binds the time."""
+    """The signing time according to a transparency log; only a promise proves it."""
     if legacy.entry is None:
         raise Refused("its transparency log entry is missing")
     signed = legacy.signed(certificate.public_bytes(Encoding.DER))

@@ -1,4 +1,4 @@
-"""What a transparency log's entry says was signed, held against what was."""
+"""Compares the body of a transparency log entry with the signature it belongs to."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from pydantic import Field
 from engine.adapters.sigstore.refusal import Refused
 from engine.adapters.sigstore.wire import Base64, Wire, parse
 
-_WHAT = "its transparency log entry"
+_ENTRY = "its transparency log entry"
 _ALGORITHMS = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A signature, the very bytes it is over, and the DER of the key or certificate it is by."""
+    """A signature, its signed bytes, and the DER of its key or certificate."""
 
     message: bytes
     signature: bytes
     verifier: bytes
-    # What a DSSE envelope holds; its message is the payload together with its type.
+    # The payload of a DSSE envelope; `message` is the payload with its type.
     payload: bytes | None = None
 
 
@@ -117,22 +117,22 @@ class _DsseBody(Wire):
 
 def check_body(body: bytes, signed: Signed) -> str:
     """
-    The entry's `kind version`; Refused where it speaks of anything but `signed`.
+    Return the entry's `kind version`; Refused if it is not for `signed`.
 
-    Without this, the entry of one signature would vouch for another (CVE-2022-36056).
+    Without this check, the entry of one signature would prove another one (CVE-2022-36056).
     """
-    entry = parse(_Kind, body, _WHAT)
+    entry = parse(_Kind, body, _ENTRY)
     kind = f"{entry.kind} {entry.api_version}"
     if kind == "hashedrekord 0.0.1":
-        agrees = _hashed_rekord(parse(_Body, body, _WHAT).spec, signed)
+        agrees = _hashed_rekord(parse(_Body, body, _ENTRY).spec, signed)
     elif kind == "hashedrekord 0.0.2":
-        agrees = _hashed_rekord_v2(parse(_BodyV2, body, _WHAT).spec.hashed_rekord, signed)
+        agrees = _hashed_rekord_v2(parse(_BodyV2, body, _ENTRY).spec.hashed_rekord, signed)
     elif kind == "dsse 0.0.1":
-        agrees = _dsse(parse(_DsseBody, body, _WHAT).spec, signed)
+        agrees = _dsse(parse(_DsseBody, body, _ENTRY).spec, signed)
     else:
-        raise Refused(f"{_WHAT} is of the kind {kind}, which cannot be compared with it")
+        raise Refused(f"{_ENTRY} is of the kind {kind}, which cannot be compared with it")
     if not agrees:
-        raise Refused(f"{_WHAT} speaks of another signature")
+        raise Refused(f"{_ENTRY} speaks of another signature")
     return kind
 
 
@@ -174,5 +174,5 @@ def _der(pem: bytes) -> bytes:
             return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
         key = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
-        raise Refused(f"{_WHAT} has an unreadable key or certificate") from error
+        raise Refused(f"{_ENTRY} has an unreadable key or certificate") from error
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -1,4 +1,4 @@
-"""What was signed must name this artifact: a good signature of another proves nothing here."""
+"""Checks that a signed payload names the artifact, so that no other signature is accepted."""
 
 from typing import Literal
 
@@ -44,7 +44,7 @@ class _Statement(Wire):
 
 
 def check_simple_signing(payload: bytes, artifact: Digest) -> None:
-    """Refused unless the payload of a legacy signature is one of `artifact`."""
+    """Refused unless the payload of a legacy signature names `artifact`."""
     critical = parse(_SimpleSigning, payload, "its payload").critical
     if critical.type != _SIMPLE_SIGNING_TYPE:
         raise Refused(f"its payload is a {critical.type!r}, not a {_SIMPLE_SIGNING_TYPE}")
@@ -53,7 +53,7 @@ def check_simple_signing(payload: bytes, artifact: Digest) -> None:
 
 
 def check_statement(payload_type: str, payload: bytes, artifact: Digest) -> None:
-    """Refused unless the payload of a DSSE envelope is a signature of `artifact`."""
+    """Refused unless the payload of a DSSE envelope is a signature statement for `artifact`."""
     if payload_type != IN_TOTO:
         raise Refused(f"its payload is {payload_type!r}, not {IN_TOTO}")
     statement = parse(_Statement, payload, "its statement")
@@ -65,6 +65,6 @@ def check_statement(payload_type: str, payload: bytes, artifact: Digest) -> None
 
 
 def pre_authentication(payload_type: str, payload: bytes) -> bytes:
-    """The bytes a DSSE signature is over (https://github.com/secure-systems-lab/dsse)."""
+    """The signed bytes of a DSSE envelope (https://github.com/secure-systems-lab/dsse)."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)

@@ -1,8 +1,8 @@
-"""Why a signature does not count."""
+"""The exception for a signature that does not count."""
 
 
 class Refused(Exception):
     """
-    This one signature proves nothing; another may. Its text is shown to people, and may quote
-    what nobody vouches for.
+    One signature was refused; another one may be good. The text is shown to people, and may quote
+    unverified content.
     """

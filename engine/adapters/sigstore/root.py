@@ -18,12 +18,12 @@ from engine.adapters.sigstore.wire import Base64, Wire, first_problem
 from engine.domain.errors import ConfigError
 
 MAX_ROOT_BYTES = 4 * 1024 * 1024
-# Where sigstore's library keeps the root of the public-good instance, for use without a network.
+# The directory of the public-good instance's root in sigstore's library.
 _EMBEDDED = "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev"
 
 
 class Window(Wire):
-    """When a key or authority was in use; it may still be."""
+    """The time in which a key or authority was used; without `end` it is still used."""
 
     start: AwareDatetime
     end: AwareDatetime | None = None
@@ -70,7 +70,7 @@ class _TrustedRoot(Wire):
 
 @dataclass(frozen=True)
 class Log:
-    """A transparency log: what it signs counts only for the time it was in use."""
+    """A log; its signatures are valid only within `window`."""
 
     url: str
     ids: frozenset[bytes]
@@ -80,7 +80,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority: its chain from what issues to its root."""
+    """A certificate authority; `chain` goes from the issuing certificate to the root."""
 
     chain: tuple[x509.Certificate, ...]
     window: Window
@@ -92,7 +92,7 @@ class Authority:
 
 @dataclass(frozen=True)
 class TrustedRoot:
-    """One sigstore instance as `content` (a trusted_root.json) describes it."""
+    """One sigstore instance, described by `content` (a trusted_root.json)."""
 
     content: bytes
     name: str
@@ -102,7 +102,7 @@ class TrustedRoot:
 
     @classmethod
     def parse(cls, content: bytes, name: str) -> Self:
-        """ConfigError, naming the root `name`, for what is no trusted root."""
+        """Parse a trusted root; ConfigError with `name` if it is not valid."""
         try:
             root = _TrustedRoot.model_validate_json(content)
             return cls(
@@ -120,8 +120,8 @@ class TrustedRoot:
 
     def authority_of(self, certificate: x509.Certificate) -> Authority:
         """
-        The authority that issued `certificate` while it was in use; else Refused. Issued is when
-        the certificate begins: sigstore's certificates live for minutes.
+        The authority that issued `certificate` within its window; else Refused. The time of issue
+        is the start of validity, since these certificates live for minutes.
         """
         issued = certificate.not_valid_before_utc
         for authority in self.authorities:
@@ -135,7 +135,7 @@ class TrustedRoot:
 
 
 def read_root(path: Path | None) -> TrustedRoot:
-    """The root in the file at `path`, or the embedded one; ConfigError when there is none."""
+    """Read the root at `path`, by default the embedded one; ConfigError if that fails."""
     if path is None:
         return TrustedRoot.parse(_embedded(), "the public-good instance's trusted root")
     try:
@@ -156,8 +156,8 @@ def _embedded() -> bytes:
         return folder.joinpath("trusted_root.json").read_bytes()
     except (OSError, ModuleNotFoundError) as error:
         raise ConfigError(
-            "the installed sigstore library has no embedded trusted root: name a file as "
-            "trusted_root"
+            "the installed sigstore library has no embedded trusted root: set trusted_root to a "
+            "file"
         ) from error
 
 
@@ -173,7 +173,7 @@ def _logs(logs: Iterable[_Log]) -> Iterable[Log]:
     for log in logs:
         key = load_der(log.public_key.raw_bytes)
         if key is None:
-            continue  # Of a kind we cannot check: what only it vouches for is refused.
+            continue  # An unsupported key: entries of this log are refused as unknown.
         ids = {log.log_id.key_id, hashlib.sha256(key.der).digest()}
         if log.checkpoint_key_id:
             ids.add(log.checkpoint_key_id.key_id)

@@ -1,4 +1,4 @@
-"""Entries of a transparency log, and what its key signs about them."""
+"""Verifies entries of a transparency log: promise, inclusion proof and checkpoint."""
 
 import base64
 import hashlib
@@ -47,7 +47,7 @@ class Proof(Closed):
 
 class Entry(Closed):
     """
-    An entry as bundles carry it; protobuf's JSON leaves out what is zero.
+    An entry in a bundle; protobuf's JSON leaves out zeros.
 
     https://github.com/sigstore/protobuf-specs, `TransparencyLogEntry`.
     """
@@ -62,7 +62,7 @@ class Entry(Closed):
 
     @property
     def time(self) -> datetime | None:
-        """When the log says it took the entry; a newer log's entry says nothing."""
+        """The time at which the log accepted the entry; entries of newer logs have none."""
         if not self.integrated_time:
             return None
         return datetime.fromtimestamp(min(self.integrated_time, _MAX_TIME), UTC)
@@ -70,7 +70,7 @@ class Entry(Closed):
 
 @dataclass(frozen=True, slots=True)
 class LogCheck:
-    """What became of checking an entry against the logs of the trusted root."""
+    """The known log of a verified entry, if any, and whether the log promised the entry."""
 
     log: Log | None
     promised: bool
@@ -78,13 +78,13 @@ class LogCheck:
 
 def check_entry(entry: Entry, signed: Signed, logs: Iterable[Log]) -> LogCheck:
     """
-    Refused where the entry contradicts `signed`, or a log we know contradicts the entry.
+    Verify that the entry matches `signed` and its log; else raise Refused.
 
-    Of a log we do not know nothing can be said: it is for the caller to judge.
+    An entry of an unknown log is returned without a log, for the caller to decide.
     """
     kind = check_body(entry.canonicalized_body, signed)
-    said = entry.kind_version
-    if said and f"{said.kind} {said.version}" != kind:
+    stated = entry.kind_version
+    if stated and f"{stated.kind} {stated.version}" != kind:
         raise Refused(f"its transparency log entry is a {kind} and said to be another")
     log = log_of(logs, entry.log_id.key_id, None)
     if log is None:
@@ -99,7 +99,7 @@ def check_entry(entry: Entry, signed: Signed, logs: Iterable[Log]) -> LogCheck:
 
 
 def _check_promise(entry: Entry, promise: Promise, log: Log) -> None:
-    """The signed entry timestamp: it also binds the time, which nothing else does."""
+    """Verify the signed entry timestamp, the only proof of the time."""
     message = canonical_json(
         {
             "body": base64.b64encode(entry.canonicalized_body).decode(),
@@ -122,7 +122,7 @@ def _check_proof(body: bytes, proof: Proof, log: Log) -> None:
 
 
 def _root_hash(leaf: bytes, proof: Proof) -> bytes | None:
-    """RFC 9162, 2.1.3.2; None for a path that is too long or too short."""
+    """The root hash by RFC 9162, 2.1.3.2; None if the path is too long or too short."""
     index, last, found = proof.log_index, proof.tree_size - 1, leaf
     if index > last:
         return None

@@ -1,4 +1,4 @@
-"""Good verdicts about signatures are remembered; bad ones are looked at again (FR-022)."""
+"""Caches good verdicts about signatures; bad ones are verified again (FR-022)."""
 
 import hashlib
 import logging
@@ -26,12 +26,11 @@ class ConfiguredVerifier(Verifier, Protocol):
 
 
 @dataclass(frozen=True)
-class RememberingVerifier:
+class CachingVerifier:
     """
-    Implements `Verifier`: asks `verifier` once per artifact and settings, if the answer is good.
+    Implements `Verifier` with a cache of the good verdicts of `verifier`.
 
-    A verdict holds for as long as the bytes and the settings are the same, which are the key; a
-    store that cannot be used only costs the time to verify again.
+    The key is the artifact's digest and the settings. Without a usable store, every call verifies.
     """
 
     verifier: ConfiguredVerifier
@@ -40,9 +39,9 @@ class RememberingVerifier:
 
     def verify(self, registry: RegistryReader, manifest: Manifest) -> SignatureVerdict:
         key = self._key(manifest)
-        known = self._recalled(key)
-        if known is not None:
-            return known
+        cached = self._recall(key)
+        if cached is not None:
+            return cached
         verdict = self.verifier.verify(registry, manifest)
         if verdict.verified:
             self._remember(key, verdict)
@@ -52,28 +51,28 @@ class RememberingVerifier:
         text = f"{manifest.digest} {self.verifier.verification_digest}"
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _recalled(self, key: str) -> SignatureVerdict | None:
+    def _recall(self, key: str) -> SignatureVerdict | None:
         try:
-            kept = self.store.recall(key)
+            stored = self.store.recall(key)
         except StoreUnavailableError as error:
-            _log.warning("no verdict is remembered: %s", error)
+            _log.warning("cached verdict not read: %s", error)
             return None
-        return _verdict(kept) if kept else None
+        return _verdict(stored) if stored else None
 
     def _remember(self, key: str, verdict: SignatureVerdict) -> None:
         try:
-            kept: dict[str, JsonValue] = {name: getattr(verdict, name) for name in _FIELDS}
-            self.store.remember(key, kept, self.clock.now())
+            fields: dict[str, JsonValue] = {name: getattr(verdict, name) for name in _FIELDS}
+            self.store.remember(key, fields, self.clock.now())
         except StoreUnavailableError as error:
-            _log.warning("a good verdict is not remembered: %s", error)
+            _log.warning("good verdict not cached: %s", error)
 
 
-def _verdict(kept: Mapping[str, JsonValue]) -> SignatureVerdict | None:
-    """The verdict as it was kept; None for what is no good verdict, which is then not believed."""
-    mode = kept.get("mode")
+def _verdict(stored: Mapping[str, JsonValue]) -> SignatureVerdict | None:
+    """The stored verdict; None if it is not a valid good verdict."""
+    mode = stored.get("mode")
     if mode not in ("key", "keyless"):
         return None
-    issuer, subject, fingerprint = (_text(kept.get(name)) for name in _FIELDS[1:])
+    issuer, subject, fingerprint = (_text(stored.get(name)) for name in _FIELDS[1:])
     return SignatureVerdict(
         "key" if mode == "key" else "keyless",
         issuer,

@@ -1,4 +1,4 @@
-"""Looks for one good signature of an artifact, wherever cosign may have put it."""
+"""Finds and verifies a signature of an artifact, in all places that cosign uses."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +16,9 @@ from engine.adapters.sigstore.candidates import (
     legacy_candidates,
 )
 from engine.adapters.sigstore.identity import Identity, TrustedIssuer
-from engine.adapters.sigstore.keyed import KeySignature, judge_key_bundle
+from engine.adapters.sigstore.keyed import KeySignature, verify_key_bundle
 from engine.adapters.sigstore.keys import load_pem
-from engine.adapters.sigstore.legacy import judge_by_certificate, judge_by_key, read_legacy
+from engine.adapters.sigstore.legacy import read_legacy, verify_by_certificate, verify_by_key
 from engine.adapters.sigstore.refusal import Refused
 from engine.adapters.sigstore.root import read_root
 from engine.domain.canonical import canonical_json
@@ -30,7 +30,7 @@ from engine.ports import RegistryReader
 if TYPE_CHECKING:
     from engine.adapters.sigstore.keyless import CertificateBundles
 
-# Counted up when these modules refuse what they used to accept: cached verdicts then do not count.
+# Increased when the rules become stricter, so that cached verdicts are discarded.
 _RULES = 1
 _NO_ISSUERS = "made with a certificate, and no trusted_issuers are configured"
 
@@ -39,9 +39,9 @@ class SigstoreVerifier:
     """
     Verifies signatures by `public_keys` (PEM) and by the subjects of `trusted_issuers`, offline.
 
-    `trusted_root` is a trusted_root.json, read once, here; without it the public-good instance's
-    root that comes with sigstore's library is used. ConfigError for settings that cannot be used,
-    or by which nobody could sign. Several threads may use it at once.
+    `trusted_root` is a trusted_root.json, read once; the default is the root of the public-good
+    instance in sigstore's library. ConfigError for invalid settings, or without keys and issuers.
+    Thread-safe.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class SigstoreVerifier:
     ) -> None:
         if not public_keys and not trusted_issuers:
             raise ConfigError(
-                "there is nothing to verify signatures with: name public_keys or trusted_issuers"
+                "signatures cannot be verified without keys: set public_keys or trusted_issuers"
             )
         self._keys = tuple(
             load_pem(pem, f"public_keys[{number}]") for number, pem in enumerate(public_keys)
@@ -63,8 +63,8 @@ class SigstoreVerifier:
     @cached_property
     def verification_digest(self) -> str:
         """
-        `sha256:…` over all that a verdict depends on but the artifact and its signatures: good
-        verdicts may be kept under this and the artifact's digest.
+        `sha256:…` of all settings that affect a verdict; with the artifact's digest it is the
+        cache key of good verdicts.
         """
         settings = {
             "rules": _RULES,
@@ -77,15 +77,15 @@ class SigstoreVerifier:
 
     def verify(self, registry: RegistryReader, manifest: Manifest) -> SignatureVerdict:
         """
-        Whether `manifest` has a good signature in `registry`. What the registry cannot answer is
-        its PromotionError, unless a good signature is found among what it can.
+        Verify that `manifest` has a good signature in `registry`. If some signatures cannot be
+        read and no other is good, raises the error of the registry.
         """
         examined: list[ExaminedSignature] = []
         unreadable: RegistryAnswerError | None = None
-        for candidate in _found(registry, manifest):
+        for candidate in _candidates(registry, manifest):
             reason: str | None = None
             try:
-                good = self._judge(candidate, registry, manifest)
+                good = self._verify(candidate, registry, manifest)
             except Refused as refused:
                 reason = str(refused)
             except RegistryAnswerError as error:
@@ -100,50 +100,49 @@ class SigstoreVerifier:
             raise unreadable
         return refused_verdict(tuple(examined))
 
-    def _judge(
+    def _verify(
         self, candidate: Candidate, registry: RegistryReader, manifest: Manifest
     ) -> KeySignature | Identity | None:
-        """What makes the candidate good; None for what is no signature; else Refused."""
+        """The signer of a good signature; None if it is not a signature; Refused if it is bad."""
         if isinstance(candidate, LegacyLayer):
-            return self._judge_legacy(candidate, candidate.payload(registry), manifest)
+            return self._verify_legacy(candidate, candidate.payload(registry), manifest)
         if isinstance(candidate, Attached):
             content = candidate.bundle(registry, manifest.digest)
-            return None if content is None else self._judge_bundle(content, manifest)
+            return None if content is None else self._verify_bundle(content, manifest)
         raise Refused(candidate.reason)
 
-    def _judge_legacy(
+    def _verify_legacy(
         self, candidate: LegacyLayer, payload: bytes, manifest: Manifest
     ) -> KeySignature | Identity:
         legacy = read_legacy(payload, candidate.layer.annotations, manifest.digest)
         try:
-            return judge_by_key(legacy, self._keys, self._root)
+            return verify_by_key(legacy, self._keys, self._root)
         except Refused:
-            # With a certificate, it is most likely by the certificate's key.
+            # A signature with a certificate is usually by the key of the certificate.
             if legacy.certificate is None:
                 raise
         if not self._issuers:
             raise Refused(_NO_ISSUERS)
-        return judge_by_certificate(legacy, legacy.certificate, self._issuers, self._root)
+        return verify_by_certificate(legacy, legacy.certificate, self._issuers, self._root)
 
-    def _judge_bundle(self, content: bytes, manifest: Manifest) -> KeySignature | Identity:
+    def _verify_bundle(self, content: bytes, manifest: Manifest) -> KeySignature | Identity:
         bundle = read_bundle(content, manifest.digest)
         if not bundle.keyless:
-            return judge_key_bundle(bundle, manifest, self._keys, self._root)
+            return verify_key_bundle(bundle, manifest, self._keys, self._root)
         if not self._issuers:
             raise Refused(_NO_ISSUERS)
-        return self._certificates.judge(content, bundle, manifest)
+        return self._certificates.verify(content, bundle, manifest)
 
     @cached_property
     def _certificates(self) -> "CertificateBundles":
-        # Here, and not at the top: most runs meet no certificate, and the import takes longer
-        # than everything else they do.
+        # Imported late: it is slow, and most runs have no certificate.
         from engine.adapters.sigstore.keyless import CertificateBundles
 
         return CertificateBundles(self._root, self._issuers)
 
 
-def _found(registry: RegistryReader, manifest: Manifest) -> list[Candidate]:
-    """All that may be a signature, read from both places side by side."""
+def _candidates(registry: RegistryReader, manifest: Manifest) -> list[Candidate]:
+    """All possible signatures, read from both places in parallel."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         legacy = pool.submit(legacy_candidates, registry, manifest.digest)
         attached = attached_candidates(registry, manifest.digest)

@@ -1,4 +1,4 @@
-"""JSON as sigstore writes it: protobuf's spelling, bytes as base64."""
+"""Parses sigstore's JSON: protobuf names, bytes as base64."""
 
 import base64
 from typing import Annotated, TypeVar
@@ -9,19 +9,19 @@ from pydantic.alias_generators import to_camel
 from engine.adapters.sigstore.refusal import Refused
 
 T = TypeVar("T", bound=BaseModel)
-# What the largest 64 bit number has.
+# The digits of the largest 64 bit number.
 _DIGITS = 20
 
 
 def decode(text: object) -> bytes:
-    """Base64 to the letter: skipping what is foreign would give one signature many spellings."""
+    """Decode base64 strictly, so that a signature has only one spelling."""
     if not isinstance(text, str):
         raise ValueError("not base64 text")
     return base64.b64decode(text, validate=True)
 
 
 def _number(value: object) -> object:
-    """protobuf's JSON writes 64 bit numbers as strings; both are read, and nothing else."""
+    """Accept whole numbers, also as strings, as in protobuf's JSON."""
     if isinstance(value, str) and len(value) <= _DIGITS and value.isascii() and value.isdigit():
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -34,23 +34,23 @@ Number = Annotated[int, BeforeValidator(_number), Field(ge=0, lt=2**63)]
 
 
 class Wire(BaseModel):
-    """A document somebody else wrote, of which only what is judged is read."""
+    """A foreign document; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
 
 
 class Closed(Wire):
-    """A document whose every field must be understood."""
+    """A document without unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-def parse(model: type[T], content: bytes | str, what: str) -> T:
-    """`content` as a `model`; Refused, naming `what` and the first thing wrong with it."""
+def parse(model: type[T], content: bytes | str, name: str) -> T:
+    """Parse `content` as a `model`; Refused with `name` and the first problem."""
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
-        raise Refused(f"{what} cannot be read: {first_problem(error)}") from error
+        raise Refused(f"{name} cannot be read: {first_problem(error)}") from error
 
 
 def first_problem(error: ValidationError) -> str:
