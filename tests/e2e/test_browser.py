@@ -62,7 +62,7 @@ def request_in_slack(page: Page, command: str) -> None:
     composer = page.get_by_placeholder("Message #deploys")
     composer.fill(command)
     composer.press("Enter")
-    page.get_by_text("Waiting for approval").wait_for()
+    page.get_by_text("Waiting for approval").first.wait_for()
     page.get_by_label("Act as").select_option(BOB)
     page.get_by_role("button", name="replies").last.click()
     page.get_by_role("button", name="Approve", exact=True).wait_for()
