@@ -21,7 +21,7 @@ identity:
     developers: [alice@acme.com, dave@acme.com]
     release-managers: [%(managers)s]
   %(identity)s
-%(faces)s
+%(interfaces)s
 """
 
 
@@ -33,12 +33,12 @@ def manifest(
     expires: str = "4h",
     promotion: str = "",
     identity: str = "",
-    faces: str = "",
+    interfaces: str = "",
 ) -> str:
     """Return a manifest. `gates` are those of prod, each `name: {…}`.
 
-    `promotion`, `identity` and `faces` are lines for `artifacts.promotion`, for `identity` and for
-    the end.
+    `promotion`, `identity` and `interfaces` are lines for `artifacts.promotion`, for `identity`
+    and for the end.
     """
     return _MANIFEST % {
         "uri": uri,
@@ -48,5 +48,5 @@ def manifest(
         "expires": expires,
         "promotion": promotion.replace("\n", "\n    "),
         "identity": identity,
-        "faces": faces,
+        "interfaces": interfaces,
     }

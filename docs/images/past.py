@@ -49,7 +49,7 @@ def platform_with_a_past(folder: Path) -> Iterator[tuple[Stage, Change]]:
     oci_layout.write(folder / "registry", image(b"nothing"))
     _write_report(folder / "report.json")
     (folder / "manifest.yaml").write_text(
-        manifest(*_GATES, managers="bob@acme.com", faces="web: {auth: {mode: proxy}}")
+        manifest(*_GATES, managers="bob@acme.com", interfaces="web: {auth: {mode: proxy}}")
     )
     config, clock = load_config(folder / "manifest.yaml", {}), Clock()
     with (

@@ -14,5 +14,5 @@ def bot_manifest(
         required=required,
         expires=expires,
         identity="lockers: [release-managers]",
-        faces=f'slack: {{{slack}}}\nweb: {{base_url: "https://floe.acme.com"}}',
+        interfaces=f'slack: {{{slack}}}\nweb: {{base_url: "https://floe.acme.com"}}',
     )

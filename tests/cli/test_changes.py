@@ -51,7 +51,7 @@ class Team:
         command = ("platform", "promote", version, "--to", "staging", "--output", "json")
         return self.alice.run(*command, *options)
 
-    def asked(self, version: str = "v1.0.0") -> str:
+    def request_prod(self, version: str = "v1.0.0") -> str:
         return str(self.ask(version).document["change_id"])
 
 
@@ -73,7 +73,7 @@ def test_request_waits_with_exit_14_and_shows_the_next_step(team):
 
 @pytest.mark.requirement("FR-046")
 def test_operator_without_rights_does_not_join_an_open_change(team):
-    open_change = team.asked()
+    open_change = team.request_prod()
 
     joined = team.carol.run(*PROMOTE, "--wait", "30s")
 
@@ -120,7 +120,7 @@ def test_decision_shows_the_trace_id_of_the_change(team):
 
 
 def test_another_person_approves_and_the_record_says_so(team):
-    change = team.asked()
+    change = team.request_prod()
 
     alone = team.alice.run("platform", "approve", change)
     done = team.bob.run(
@@ -136,7 +136,7 @@ def test_another_person_approves_and_the_record_says_so(team):
 
 
 def test_rejection_ends_waiting_commands_with_exit_15(team):
-    change = team.asked()
+    change = team.request_prod()
     waited: list[Finished] = []
     waiting = threading.Thread(target=lambda: waited.append(team.ask("v1.0.0", "--wait", "1m")))
     waiting.start()
@@ -150,7 +150,7 @@ def test_rejection_ends_waiting_commands_with_exit_15(team):
 
 
 def test_waiting_ends_with_the_promotion_after_approval(team):
-    change = team.asked()
+    change = team.request_prod()
     waited: list[Finished] = []
     waiting = threading.Thread(target=lambda: waited.append(team.ask("v1.0.0", "--wait", "1m")))
     waiting.start()
@@ -167,8 +167,8 @@ def test_waiting_without_a_decision_ends_with_exit_14(team):
 
 
 def test_newer_version_supersedes_and_both_are_listed(team):
-    older = team.asked("v1.0.0")
-    newer = team.asked("v2.0.0")
+    older = team.request_prod("v1.0.0")
+    newer = team.request_prod("v2.0.0")
 
     shown = team.bob.run("platform", "changes", "--all", "--output", "json").document
 
@@ -180,7 +180,7 @@ def test_newer_version_supersedes_and_both_are_listed(team):
 
 
 def test_superseding_another_requesters_change_is_a_warning_in_every_output(team):
-    older = team.asked("v1.0.0")
+    older = team.request_prod("v1.0.0")
     promote = ("platform", "promote", "v2.0.0", "--to", "staging")
 
     newer = team.bob.run(*promote, "--output", "json")
@@ -193,7 +193,7 @@ def test_superseding_another_requesters_change_is_a_warning_in_every_output(team
 
 
 def test_status_shows_open_changes(team):
-    change = team.asked()
+    change = team.request_prod()
 
     told = {
         row["environment"]: [each["change_id"] for each in row["pending"]]
@@ -211,7 +211,7 @@ def test_status_shows_open_changes(team):
 
 
 def test_status_omits_stale_changes_and_lifted_locks(team, tmp_path):
-    change = team.asked()
+    change = team.request_prod()
     locked = team.alice.run("platform", "lock", "--env", "staging", "--reason", "INC-7", *JSON)
     before = team.alice.run("platform", "status").out
     assert locked.code == 0
@@ -235,7 +235,7 @@ def test_status_without_changes_creates_no_store(team, tmp_path):
 
 
 def test_request_is_cancelled(team):
-    change = team.asked()
+    change = team.request_prod()
 
     taken = team.bob.run("platform", "cancel", change, "--reason", "rebuilt", "--output", "json")
 

@@ -16,7 +16,7 @@ PROMOTE = ("platform", "promote", "v1.0.0", "--to", "staging")
 SHOW = ("platform", "changes", "show")
 
 
-def failing(folder: Path, command: str = PRINTS) -> Floe:
+def failing_platform(folder: Path, command: str = PRINTS) -> Floe:
     oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
     return Floe.on(
         "oci-layout:./registry",
@@ -27,7 +27,7 @@ def failing(folder: Path, command: str = PRINTS) -> Floe:
 
 
 def test_output_of_a_failed_gate_is_shown_and_stored_without_a_change(tmp_path: Path) -> None:
-    floe = failing(tmp_path)
+    floe = failing_platform(tmp_path)
 
     refused = floe.run(*PROMOTE)
     trace = refused.err.rpartition("Trace ID: ")[2].strip()
@@ -45,7 +45,7 @@ def test_output_of_a_failed_gate_is_shown_and_stored_without_a_change(tmp_path: 
 
 
 def test_output_is_found_by_record_id(tmp_path: Path) -> None:
-    floe = failing(tmp_path, "echo all good")
+    floe = failing_platform(tmp_path, "echo all good")
 
     promoted = floe.run(*PROMOTE, "--output", "json").document
     kept = floe.run(*SHOW, promoted["promotion_id"], "--output-of", "tests")
@@ -56,7 +56,7 @@ def test_output_is_found_by_record_id(tmp_path: Path) -> None:
 
 
 def test_gate_output_cannot_control_the_terminal(tmp_path: Path) -> None:
-    floe = failing(tmp_path, r"printf \"\\033[2Jowned\\n\"; exit 1")
+    floe = failing_platform(tmp_path, r"printf \"\\033[2Jowned\\n\"; exit 1")
 
     refused = floe.run(*PROMOTE)
 
@@ -65,7 +65,7 @@ def test_gate_output_cannot_control_the_terminal(tmp_path: Path) -> None:
 
 
 def test_missing_output_is_a_usage_error(tmp_path: Path) -> None:
-    floe = failing(tmp_path, "true")
+    floe = failing_platform(tmp_path, "true")
     assert floe.run(*PROMOTE).code == 0
 
     missing = floe.run(*SHOW, "c-none", "--output-of", "performance_baseline")

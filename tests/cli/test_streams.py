@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def started(folder: Path, shell: str, *arguments: str, **environ: str) -> tuple[int, str, str]:
+def run_in_shell(folder: Path, shell: str, *arguments: str, **environ: str) -> tuple[int, str, str]:
     """Run `floe` with the redirections of `shell`: exit code, stdout and stderr."""
     program = f'exec "{sys.executable}" -c "from cli.main import main; main()" "$@" {shell}'
     done = subprocess.run(
@@ -58,7 +58,7 @@ def started(folder: Path, shell: str, *arguments: str, **environ: str) -> tuple[
 def test_answer_that_does_not_fit_on_the_disk_is_an_error(
     folder: Path, arguments: tuple[str, ...], code: int
 ) -> None:
-    ended, _, err = started(folder, ">/dev/full", *arguments)
+    ended, _, err = run_in_shell(folder, ">/dev/full", *arguments)
 
     assert ended == code
     assert err == "The answer could not be written: No space left on device\n"
@@ -69,7 +69,7 @@ def test_answer_that_does_not_fit_on_the_disk_is_an_error(
 def test_closed_streams_change_no_exit_code(
     folder: Path, closed: str, arguments: tuple[str, ...], code: int
 ) -> None:
-    ended, out, err = started(folder, closed, *arguments)
+    ended, out, err = run_in_shell(folder, closed, *arguments)
 
     assert ended == code
     assert "Traceback" not in out + err
@@ -84,7 +84,7 @@ def test_promotion_is_carried_out_without_a_reader_of_its_progress(
     ended, out, _ = (
         left_by_its_reader(folder, *arguments)
         if stderr == "left"
-        else started(folder, stderr, *arguments)
+        else run_in_shell(folder, stderr, *arguments)
     )
 
     document = json.loads(out)
@@ -96,14 +96,14 @@ def left_by_its_reader(folder: Path, *arguments: str) -> tuple[int, str, str]:
     reading, writing = os.pipe()
     os.close(reading)
     with closing(os.fdopen(writing, "w")):
-        return started(folder, f"2>/proc/{os.getpid()}/fd/{writing}", *arguments)
+        return run_in_shell(folder, f"2>/proc/{os.getpid()}/fd/{writing}", *arguments)
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(STATUS, {0, 1}), (REFUSED, {2}), (USAGE, {2})])
 def test_reader_that_leaves_causes_no_error_message(
     folder: Path, arguments: tuple[str, ...], code: set[int]
 ) -> None:
-    ended, _, err = started(folder, "2>&1 | true; exit ${PIPESTATUS[0]}", *arguments)
+    ended, _, err = run_in_shell(folder, "2>&1 | true; exit ${PIPESTATUS[0]}", *arguments)
 
     assert ended in code
     assert err == ""
@@ -113,7 +113,7 @@ def test_reader_that_leaves_causes_no_error_message(
 def test_json_is_complete_in_every_encoding(folder: Path, encoding: str) -> None:
     named = "→😀é"
 
-    ended, out, err = started(
+    ended, out, err = run_in_shell(
         folder, "", *STATUS, "--env", named, "--output", "json", PYTHONIOENCODING=encoding
     )
 
@@ -122,7 +122,7 @@ def test_json_is_complete_in_every_encoding(folder: Path, encoding: str) -> None
 
 
 def test_characters_missing_in_the_encoding_are_escaped(folder: Path) -> None:
-    ended, out, err = started(folder, "", *STATUS, "--env", "→", PYTHONIOENCODING="latin-1")
+    ended, out, err = run_in_shell(folder, "", *STATUS, "--env", "→", PYTHONIOENCODING="latin-1")
 
     assert (ended, out) == (2, "")
     assert err.startswith(r"No answer: '\u2192' is not an environment")

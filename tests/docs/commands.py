@@ -88,7 +88,7 @@ def transcripts() -> list[Block]:
 
 
 def inline_commands() -> list[list[str]]:
-    """The words of the `floe` commands in sentences and tables; … and capitals are values."""
+    """Return the words of inline `floe` commands; … and capitals stand for values."""
     text = "\n".join(_BLOCK.sub("", page.read_text()) for page in PAGES)
     found = sorted(set(_INLINE.findall(text)))
     return [shlex.split(re.sub("…|\\b[A-Z]{2,}\\b", "v1.2.3", line)) for line in found]

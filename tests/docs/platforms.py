@@ -49,7 +49,7 @@ class Platform:
     """
     A manifest of a page in `folder`, with `VERSION` published into its first environment.
 
-    `issuers` are those that stand for the issuers of `identity.oidc`, in its order.
+    `issuers` replace the issuers of `identity.oidc`, in the same order.
     """
 
     folder: Path
@@ -87,8 +87,10 @@ class _Hook(FakeServer):
 @contextmanager
 def platform_of(text: str, folder: Path, registry: str) -> Iterator[Platform]:
     """
-    What the manifest `text` asks for, in `folder`. `registry` is `host/repository` of a real
-    registry; manifests about signatures have an image layout, where bundles are found.
+    Build the platform of the manifest `text` in `folder`.
+
+    `registry` is `host/repository` of a real registry; manifests with signatures get an image
+    layout, which stores bundles too.
     """
     key, artifact = (
         SigningKey.new(),
@@ -177,7 +179,7 @@ def _sign(artifact: Artifact, verification: dict[str, Any], folder: Path) -> Non
 
 
 def _environ(text: str, folder: Path, stack: ExitStack) -> dict[str, str]:
-    """The programs of gates on PATH, and the variables that the manifest names."""
+    """Return a PATH with the programs of gates, and the variables that the manifest names."""
     programs = folder / "programs"
     programs.mkdir()
     for name, printed in _PROGRAMS.items():

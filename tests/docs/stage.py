@@ -102,8 +102,9 @@ class Receiver(FakeServer):
 @dataclass
 class Stage:
     """
-    The platform in `folder`. `at` puts it into one of its states, each of which is built once.
-    `registry` is a place on a real registry, `remote` the repository of the present state in it.
+    The platform in `folder`. `at` selects one of its states, each of which is built once.
+
+    `registry` is a real registry, and `remote` the repository of the current state in it.
     """
 
     folder: Path

@@ -80,7 +80,7 @@ def test_every_exception_appears_in_a_page_and_exists() -> None:
 @pytest.mark.parametrize("words", inline_commands(), ids=" ".join)
 def test_every_inline_command_exists_with_its_options(words: list[str]) -> None:
     try:
-        understood(floe, words[1:])
+        parse_command_line(floe, words[1:])
     except click.exceptions.NoArgsIsHelpError:
         assert words in (["floe"], ["floe", "platform"])
     except click.UsageError as error:
@@ -146,7 +146,7 @@ def test_documented_proxy_sets_the_headers_that_floe_reads() -> None:
         assert f'proxy_set_header {header} "";' in api
 
 
-def understood(command: click.Command, words: list[str]) -> None:
+def parse_command_line(command: click.Command, words: list[str]) -> None:
     """Parse `words` as the command line of `command`, without running it."""
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         below = command.get_command(click.Context(command), words[0])

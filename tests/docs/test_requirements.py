@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from cli.main import floe
 from engine.config.models import config_schema
 from tests.docs.pages import ROOT
-from tests.docs.test_pages import understood
+from tests.docs.test_pages import parse_command_line
 
 PAGE = (ROOT / "docs/requirements.md").read_text()
 SCHEMA: Any = config_schema()
@@ -72,7 +72,7 @@ def test_of_a_story_types_its_command(row: list[str]) -> None:
 
 @pytest.mark.parametrize("line", sorted(set(COMMANDS)))
 def test_every_other_command_parses(line: str) -> None:
-    understood(floe, shlex.split(line)[1:])
+    parse_command_line(floe, shlex.split(line)[1:])
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES)))

@@ -12,7 +12,7 @@ def slack_manifest(uri: str, channel: str) -> str:
         uri=uri,
         managers=managers,
         identity="lockers: [release-managers]",
-        faces=f"slack: {{channel: {channel}}}",
+        interfaces=f"slack: {{channel: {channel}}}",
     )
 
 

@@ -1,8 +1,8 @@
 """
-Builds the Dockerfile without an engine, over this machine's own files: run under `unshare`.
+Builds the Dockerfile without a container engine, over this machine's own files, with `unshare`.
 
-`python -m tests.install.unpacked PROJECT STATE MANIFEST` builds it, and answers as JSON what the
-image's commands said as its user, on a root file system that is read-only.
+`python -m tests.install.unpacked PROJECT STATE MANIFEST` builds it, and prints as JSON the output
+of the image's commands, run as its user on a read-only root file system.
 """
 
 import json

@@ -102,7 +102,7 @@ def test_entries_older_than_the_backend_are_a_note(place, tmp_path) -> None:
 
 
 def test_deleted_first_copy_is_named(engine: Engine) -> None:
-    newest = with_parts(engine, audit_backend=_Only(engine.runner.audit_backend, 1))
+    newest = with_parts(engine, audit_backend=_NewestOnly(engine.runner.audit_backend, 1))
 
     assert found(newest) == [(RemarkKind.UNCOPIED, 1), (RemarkKind.UNCOPIED, 2)]
     assert noted(newest) == []
@@ -132,7 +132,7 @@ def test_backend_for_promotions_and_rollbacks_needs_no_locks(place, tmp_path) ->
 
 
 def test_emptied_backend_is_named(engine: Engine) -> None:
-    emptied = with_parts(engine, audit_backend=_Only(engine.runner.audit_backend, 0))
+    emptied = with_parts(engine, audit_backend=_NewestOnly(engine.runner.audit_backend, 0))
 
     assert found(emptied) == [
         (RemarkKind.UNCOPIED, 1),
@@ -172,7 +172,7 @@ def test_unreadable_backend_is_no_verdict(engine: Engine, tmp_path: Path) -> Non
         engine.verify("staging", Told())
 
 
-class _Only(AuditBackendPlugin):
+class _NewestOnly(AuditBackendPlugin):
     """Returns at most the `newest` records of `backend`."""
 
     def __init__(self, backend: AuditBackendPlugin, newest: int) -> None:

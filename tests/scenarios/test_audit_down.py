@@ -17,7 +17,7 @@ from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.audited import Told
 from tests.scenarios.engines import promote, with_parts
-from tests.scenarios.test_promote_audit import audited
+from tests.scenarios.test_promote_audit import engine_with_backend
 
 pytestmark = pytest.mark.requirement("FR-025", "NFR-004")
 STAGED, LATEST = Tag("v1.0.0-staging"), Tag("latest-staging")
@@ -54,7 +54,7 @@ def test_backend_lost_after_the_environment_tag_leaves_a_repeatable_promotion(
     place: Place, tmp_path: Path
 ) -> None:
     place.push(image(b"one"), "v1.0.0-dev")
-    with audited("database", place, tmp_path) as engine:
+    with engine_with_backend("database", place, tmp_path) as engine:
         lost = FailsOnAppend(engine.runner.registry)
 
         with pytest.raises(AuditUnavailableError):
@@ -77,7 +77,7 @@ def test_backend_lost_after_the_record_does_not_stop_the_recorded_change(
     place: Place, tmp_path: Path
 ) -> None:
     place.push(image(b"one"), "v1.0.0-dev")
-    with audited("database", place, tmp_path) as engine:
+    with engine_with_backend("database", place, tmp_path) as engine:
         with pytest.raises(KeyboardInterrupt):
             promote(with_parts(engine, webhook_sender=DiesBeforeLatest()), "v1.0.0", "staging")
         before = engine.runner.registry.resolve(LATEST)

@@ -51,7 +51,7 @@ def submit(stage: Stage, version: str) -> Change:
     )
 
 
-def checked(stage: Stage, version: str) -> Change:
+def check(stage: Stage, version: str) -> Change:
     """Return a checked change that is ready to be carried out."""
     change = stage.platform.progression.advance(submit(stage, version), stage.told)
     assert change.state is ChangeState.EXECUTING
@@ -87,7 +87,7 @@ def test_request_older_than_an_hour_is_not_checked(stage):
 
 
 def test_checked_request_older_than_an_hour_is_not_carried_out(stage):
-    old = checked(stage, "v1.0.0")
+    old = check(stage, "v1.0.0")
     before = stage.tags()
     stage.later(minutes=61)
 
@@ -143,7 +143,7 @@ def test_change_stopped_by_a_lock_is_not_resumed_an_hour_after_its_approval(appr
 
 def test_change_on_the_ledger_is_completed_at_any_age(stage):
     stage.settle(submit(stage, "v1.0.0"))
-    change = checked(stage, "v1.1.0")
+    change = check(stage, "v1.1.0")
     plan = stage.platform.progression._plan_execution(change)
     assert stage.engine.execute(plan, stage.told).error is None
     before = stage.engine.runner.registry.fetch(Tag("v1.0.0-staging"))
@@ -162,7 +162,7 @@ def plan_digest(stage: Stage, version: str):
 
 
 def test_effective_change_is_promoted_although_another_version_followed(stage):
-    change = checked(stage, "v1.0.0")
+    change = check(stage, "v1.0.0")
     assert (
         stage.engine.execute(stage.platform.progression._plan_execution(change), stage.told).error
         is None
@@ -178,7 +178,7 @@ def test_effective_change_is_promoted_although_another_version_followed(stage):
 
 
 def test_older_of_two_requests_never_ends_on_top_of_the_newer(stage):
-    older = checked(stage, "v1.0.0")
+    older = check(stage, "v1.0.0")
     down = replace(
         stage.platform.progression, runs=replace(stage.engine, audit_backend=Unreachable())
     )
@@ -212,7 +212,7 @@ def test_newer_request_follows_an_older_one_that_was_carried_out_later(stage):
 def test_rollback_made_after_the_request_is_newer(stage):
     stage.settle(submit(stage, "v1.0.0"))
     stage.settle(submit(stage, "v1.1.0"))
-    waits = checked(stage, "v1.2.0")
+    waits = check(stage, "v1.2.0")
     roll_back(stage.engine, "v1.0.0", "staging", stage.members.operator("alice"))
 
     assert stage.settle(waits).state is ChangeState.STALE
@@ -250,7 +250,7 @@ def busy(stage: Stage, tmp_path: Path) -> Iterator[Progression]:
 
 
 def test_execution_that_fails_for_less_than_a_day_stays_open(stage, busy):
-    change = checked(stage, "v1.0.0")
+    change = check(stage, "v1.0.0")
     stage.later(hours=23, minutes=50)
 
     with pytest.raises(ConflictError):
@@ -260,7 +260,7 @@ def test_execution_that_fails_for_less_than_a_day_stays_open(stage, busy):
 
 
 def test_execution_that_fails_for_a_day_has_failed_with_its_error(stage, busy):
-    change = checked(stage, "v1.0.0")
+    change = check(stage, "v1.0.0")
     stage.later(hours=24, minutes=10)
 
     ended = busy.advance(change, stage.told)

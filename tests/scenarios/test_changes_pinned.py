@@ -24,14 +24,14 @@ def stage(place: Place, tmp_path: Path) -> Iterator[Stage]:
         yield built
 
 
-def checked(stage: Stage, version: str = "v1.0.0") -> Change:
+def check(stage: Stage, version: str = "v1.0.0") -> Change:
     operator = stage.members.operator("alice")
     change = stage.changes.submit(promotion(stage.engine, version, "staging", operator), "web")
     return stage.platform.progression.advance(change, stage.told)
 
 
 def test_artifact_the_gates_did_not_see_is_not_promoted(stage: Stage) -> None:
-    change = checked(stage)
+    change = check(stage)
     assert change.state is ChangeState.EXECUTING
     stage.place.push(image(b"another"), "v1.0.0-dev")
     before = stage.tags()
@@ -45,7 +45,7 @@ def test_artifact_the_gates_did_not_see_is_not_promoted(stage: Stage) -> None:
 
 
 def test_rules_changed_after_the_check_stop_the_change(stage: Stage) -> None:
-    change = checked(stage)
+    change = check(stage)
     stage.rules.digest = f"sha256:{'d' * 64}"
     before = stage.tags()
 
@@ -56,7 +56,7 @@ def test_rules_changed_after_the_check_stop_the_change(stage: Stage) -> None:
 
 
 def test_another_version_that_arrived_since_does_not_stop_the_change(stage: Stage) -> None:
-    first, second = checked(stage, "v0.9.0"), checked(stage)
+    first, second = check(stage, "v0.9.0"), check(stage)
 
     assert stage.settle(first).state is ChangeState.PROMOTED
     assert stage.settle(second).state is ChangeState.PROMOTED

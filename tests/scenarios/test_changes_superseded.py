@@ -31,7 +31,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         yield built
 
 
-def submitted(stage: Stage, version: str) -> Change:
+def submit_change(stage: Stage, version: str) -> Change:
     request = promotion(stage.engine, version, "staging", stage.members.operator("alice"))
     return stage.changes.submit(request, "cli")
 
@@ -44,7 +44,7 @@ def test_change_cancelled_during_its_check_supersedes_nothing(stage: Stage, tmp_
     (tmp_path / "open").touch()
     waits = stage.ask("v1.0.0")
     (tmp_path / "open").unlink()
-    newer = submitted(stage, "v2.0.0")
+    newer = submit_change(stage, "v2.0.0")
 
     with ThreadPoolExecutor(1) as pool:
         settled = pool.submit(stage.settle, newer)
@@ -74,7 +74,7 @@ class Meeting(SqliteStore):
 
 def test_newer_of_two_simultaneous_changes_stays(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "open").touch()
-    older, newer = submitted(stage, "v1.0.0"), submitted(stage, "v2.0.0")
+    older, newer = submit_change(stage, "v1.0.0"), submit_change(stage, "v2.0.0")
 
     with closing(Meeting(tmp_path / "state", stage.clock)) as store, ThreadPoolExecutor(2) as pool:
         store.meet(2)

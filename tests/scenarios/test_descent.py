@@ -24,7 +24,7 @@ HEAD = "floe-ledger.staging"
 
 
 @pytest.fixture
-def remembering(place: Place, engine: Engine, tmp_path: Path) -> Engine:
+def watched_engine(place: Place, engine: Engine, tmp_path: Path) -> Engine:
     """Three promotions and a lock; v1.0.4 is built."""
     built = with_parts(
         engine, heads=SqliteHeads(state_database(tmp_path), place.registry.reference)
@@ -35,13 +35,13 @@ def remembering(place: Place, engine: Engine, tmp_path: Path) -> Engine:
     return built
 
 
-def test_moving_the_head_back_does_not_remove_a_lock(place: Place, remembering: Engine) -> None:
-    assert isinstance(promote(remembering, "v1.0.4", "staging").error, EnvironmentLockedError)
+def test_moving_the_head_back_does_not_remove_a_lock(place: Place, watched_engine: Engine) -> None:
+    assert isinstance(promote(watched_engine, "v1.0.4", "staging").error, EnvironmentLockedError)
     Hand(place).point(HEAD, at=f"{HEAD}.3")
     before = set(place.registry.tags())
 
     with pytest.raises(LedgerUnreadableError, match="ends with entry 3, and entry 4 was seen"):
-        promote(remembering, "v1.0.4", "staging")
+        promote(watched_engine, "v1.0.4", "staging")
 
     assert set(place.registry.tags()) == before
 
@@ -56,59 +56,61 @@ def test_moving_the_head_back_does_not_remove_a_lock(place: Place, remembering: 
     ids=["rollback", "lock", "dry run"],
 )
 def test_every_write_after_a_rewind_is_refused(
-    place: Place, remembering: Engine, write: Callable[[Engine], object]
+    place: Place, watched_engine: Engine, write: Callable[[Engine], object]
 ) -> None:
     Hand(place).point(HEAD, at=f"{HEAD}.3")
 
     with pytest.raises(LedgerUnreadableError, match="floe platform audit verify --env staging"):
-        write(remembering)
+        write(watched_engine)
 
-    assert remembering.history("staging", 1)[0].sequence == 3
+    assert watched_engine.history("staging", 1)[0].sequence == 3
 
 
 def test_other_entry_in_place_of_the_known_head_is_refused(
-    place: Place, remembering: Engine
+    place: Place, watched_engine: Engine
 ) -> None:
     Hand(place).point(HEAD, at=f"{HEAD}.3")
-    somewhere_else = with_parts(remembering, heads=InMemoryHeads())
+    somewhere_else = with_parts(watched_engine, heads=InMemoryHeads())
     lock(somewhere_else)
     unlock(somewhere_else)
 
     with pytest.raises(LedgerUnreadableError, match="has another entry 4"):
-        promote(remembering, "v1.0.4", "staging")
+        promote(watched_engine, "v1.0.4", "staging")
 
 
-def test_entries_by_other_writers_are_accepted(remembering: Engine) -> None:
-    somewhere_else = with_parts(remembering, heads=InMemoryHeads())
+def test_entries_by_other_writers_are_accepted(watched_engine: Engine) -> None:
+    somewhere_else = with_parts(watched_engine, heads=InMemoryHeads())
     for _ in range(3):
         unlock(somewhere_else)
         lock(somewhere_else)
     unlock(somewhere_else)
 
-    assert promote(remembering, "v1.0.4", "staging").outcome is Ending.PROMOTED
+    assert promote(watched_engine, "v1.0.4", "staging").outcome is Ending.PROMOTED
 
 
 def test_restored_ledger_takes_writes_after_it_is_accepted(
-    place: Place, remembering: Engine
+    place: Place, watched_engine: Engine
 ) -> None:
     Hand(place).point(HEAD, at=f"{HEAD}.3")
     with pytest.raises(LedgerUnreadableError, match="floe platform audit accept --env staging"):
-        promote(remembering, "v1.0.4", "staging")
+        promote(watched_engine, "v1.0.4", "staging")
 
-    remembering.accept_ledger("staging")
+    watched_engine.accept_ledger("staging")
 
-    assert promote(remembering, "v1.0.4", "staging").outcome is Ending.PROMOTED
+    assert promote(watched_engine, "v1.0.4", "staging").outcome is Ending.PROMOTED
 
 
-def test_moving_the_head_back_does_not_undo_a_rollback(place: Place, remembering: Engine) -> None:
+def test_moving_the_head_back_does_not_undo_a_rollback(
+    place: Place, watched_engine: Engine
+) -> None:
     """For the entry before the rollback, `latest` looks like the result of an interrupted run."""
-    unlock(remembering)
-    assert roll_back(remembering, "v1.0.2").error is None
+    unlock(watched_engine)
+    assert roll_back(watched_engine, "v1.0.2").error is None
     latest = place.registry.resolve(Tag("latest-staging"))
     Hand(place).point(HEAD, at=f"{HEAD}.3")
 
-    assert remembering.complete_interrupted() == ()
+    assert watched_engine.complete_interrupted() == ()
     with pytest.raises(LedgerUnreadableError, match="shortened or rewritten"):
-        promote(remembering, "v1.0.3", "staging")
+        promote(watched_engine, "v1.0.3", "staging")
 
     assert place.registry.resolve(Tag("latest-staging")) == latest

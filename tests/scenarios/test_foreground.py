@@ -30,13 +30,13 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         yield built
 
 
-def submitted(stage: Stage) -> Change:
+def submit_change(stage: Stage) -> Change:
     operator = stage.members.operator("alice")
     return stage.changes.submit(promotion(stage.engine, "v1.0.0", "staging", operator), "cli")
 
 
 def test_gates_run_once_with_a_worker_and_a_command(stage: Stage, tmp_path: Path) -> None:
-    change = submitted(stage)
+    change = submit_change(stage)
     stage.platform.worker.start()
     with ThreadPoolExecutor(2) as commands:
         foreground = stage.platform.foreground
@@ -51,7 +51,7 @@ def test_gates_run_once_with_a_worker_and_a_command(stage: Stage, tmp_path: Path
 
 
 def test_change_of_a_dead_command_is_resumed(stage: Stage, tmp_path: Path) -> None:
-    change = submitted(stage)
+    change = submit_change(stage)
     (tmp_path / "open").touch()
     stage.platform.store.claim("died", stage.engine.runner.clock.now(), PACE_CLAIM, only=change.id)
 

@@ -40,7 +40,7 @@ from tests.scenarios.verbs import (
 )
 
 
-def built(place: Place, *versions: str) -> None:
+def build_versions(place: Place, *versions: str) -> None:
     for version in versions:
         place.push(artifact(version), f"{version}-dev")
 
@@ -50,7 +50,7 @@ def built(place: Place, *versions: str) -> None:
 def test_promotion_into_a_locked_environment_is_refused_with_reason_holder_and_time(
     place: Place, engine: Engine
 ) -> None:
-    built(place, "v1.0.0")
+    build_versions(place, "v1.0.0")
     held = lock_of(lock(engine, operator=BOB))
 
     result = promote(engine, "v1.0.0", "staging")
@@ -68,7 +68,7 @@ def test_promotion_into_a_locked_environment_is_refused_with_reason_holder_and_t
 @pytest.mark.requirement("FR-037")
 @pytest.mark.requirement("FR-038")
 def test_unlock_allows_promotions_and_both_are_recorded(place: Place, engine: Engine) -> None:
-    built(place, "v1.0.0")
+    build_versions(place, "v1.0.0")
     lock(engine)
 
     record = unlock_of(unlock(engine, operator=BOB))
@@ -123,7 +123,7 @@ def test_unlocking_an_unlocked_environment_changes_and_records_nothing(
 
 
 def test_lock_taken_after_the_plan_still_blocks(place: Place, engine: Engine) -> None:
-    built(place, "v1.0.0")
+    build_versions(place, "v1.0.0")
     plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told())
     assert plan.error is None
     lock(engine)
@@ -199,7 +199,7 @@ class TestExpiry:
 
     def test_lock_expires_at_its_time(self, place: Place, tmp_path: Path) -> None:
         clock = TickingClock()
-        built(place, "v1.0.0", "v1.1.0")
+        build_versions(place, "v1.0.0", "v1.1.0")
         with engine_on(place.registry, tmp_path, clock=clock) as engine:
             record = lock_of(lock(engine, duration="1h30m"))
             assert record.expires_at == record.locked_at + timedelta(minutes=90)
@@ -239,7 +239,7 @@ class TestFixedLock:
     def test_fixed_lock_stops_promotions_and_names_the_manifest(
         self, place: Place, tmp_path: Path
     ) -> None:
-        built(place, "v1.0.0")
+        build_versions(place, "v1.0.0")
         with engine_on(place.registry, tmp_path, self.PATH) as engine:
             result = promote(engine, "v1.0.0", "staging")
 

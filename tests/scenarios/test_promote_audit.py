@@ -29,7 +29,7 @@ def backend(name: str, folder: Path) -> AuditBackendPlugin:
 
 
 @contextmanager
-def audited(name: str, place: Place, folder: Path) -> Iterator[Engine]:
+def engine_with_backend(name: str, place: Place, folder: Path) -> Iterator[Engine]:
     copies = backend(name, folder)
     try:
         with engine_on(place.registry, folder) as engine:
@@ -44,7 +44,7 @@ def test_backend_has_an_equal_copy_of_every_record(place, tmp_path, name):
     for version in ("v1.0.0", "v2.0.0"):
         place.push(image(version.encode()), f"{version}-dev")
 
-    with audited(name, place, tmp_path) as engine:
+    with engine_with_backend(name, place, tmp_path) as engine:
         promote(engine, "v1.0.0", "staging")
         promote(engine, "v2.0.0", "staging")
         lock(engine)
@@ -57,7 +57,7 @@ def test_backend_has_an_equal_copy_of_every_record(place, tmp_path, name):
     assert len(ledger) == 5
 
 
-class Down(AuditBackendPlugin):
+class UnreachableBackend(AuditBackendPlugin):
     """An unreachable backend."""
 
     def append(self, record: AnyRecord) -> None:
@@ -70,7 +70,7 @@ class Down(AuditBackendPlugin):
 def test_promotion_without_its_backend_has_no_effect_and_can_be_repeated(place, tmp_path):
     place.push(image(b"one"), "v1.0.0-dev")
     with engine_on(place.registry, tmp_path) as engine:
-        down = with_parts(engine, audit_backend=Down())
+        down = with_parts(engine, audit_backend=UnreachableBackend())
 
         with pytest.raises(AuditUnavailableError) as refused:
             promote(down, "v1.0.0", "staging")
@@ -78,7 +78,7 @@ def test_promotion_without_its_backend_has_no_effect_and_can_be_repeated(place, 
         assert engine.history("staging", 10) == ()
         assert engine.runner.registry.resolve(Tag("latest-staging")) is None
 
-    with audited("database", place, tmp_path) as engine:
+    with engine_with_backend("database", place, tmp_path) as engine:
         assert promote(engine, "v1.0.0", "staging").error is None
         assert len(engine.history("staging", 10)) == 1
 
@@ -86,7 +86,7 @@ def test_promotion_without_its_backend_has_no_effect_and_can_be_repeated(place, 
 def test_dry_run_leaves_nothing_in_the_backend(place, tmp_path):
     place.push(image(b"one"), "v1.0.0-dev")
 
-    with audited("s3", place, tmp_path) as engine:
+    with engine_with_backend("s3", place, tmp_path) as engine:
         engine.plan(promotion(engine, "v1.0.0", "staging"), Told(), GateMode.LIST)
         kept = engine.runner.audit_backend.query_history("staging", 10)
 
@@ -98,7 +98,7 @@ def test_dry_run_leaves_nothing_in_the_backend(place, tmp_path):
 def test_objects_hold_the_record_byte_for_byte(place, tmp_path):
     place.push(image(b"one"), "v1.0.0-dev")
 
-    with audited("s3", place, tmp_path) as engine:
+    with engine_with_backend("s3", place, tmp_path) as engine:
         result = promote(engine, "v1.0.0", "staging")
 
     [copy] = (tmp_path / "copies").rglob("*.json")

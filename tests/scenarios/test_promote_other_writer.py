@@ -18,7 +18,7 @@ from tests.scenarios.verbs import artifact, lock, promoted
 HEAD = Tag("floe-ledger.staging")
 
 
-class Interrupted:
+class InterleavedRegistry:
     """
     A registry that calls `meanwhile` after the head was read back, before latest-staging moves.
     """
@@ -37,7 +37,7 @@ class Interrupted:
 
 
 def interrupted(place: Place, meanwhile: Callable[[], None]) -> Registry:
-    return cast("Registry", Interrupted(place.registry, meanwhile))
+    return cast("Registry", InterleavedRegistry(place.registry, meanwhile))
 
 
 def test_promotion_whose_record_was_replaced_is_a_conflict(place: Place, tmp_path: Path) -> None:

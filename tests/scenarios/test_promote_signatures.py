@@ -40,12 +40,12 @@ def engine_that(
         yield with_parts(engine, verifier=keys)
 
 
-def signed(place: Place, artifact: Artifact, key: ec.EllipticCurvePrivateKey = KEY) -> None:
+def push_signed(place: Place, artifact: Artifact, key: ec.EllipticCurvePrivateKey = KEY) -> None:
     payload = statement(str(artifact.manifest.digest))
     place.push(bundle_image(key_bundle(key, key_envelope(key, payload)), artifact.manifest), None)
 
 
-def published(place: Place, content: bytes = b"one", version: str = "v1.0.0") -> Artifact:
+def publish(place: Place, content: bytes = b"one", version: str = "v1.0.0") -> Artifact:
     artifact = image(content)
     place.push(artifact, f"{version}-dev")
     return artifact
@@ -65,7 +65,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.mark.requirement("FR-004")
 def test_signed_artifact_is_promoted_and_the_record_names_the_key(place, tmp_path):
-    signed(place, published(place))
+    push_signed(place, publish(place))
 
     with engine_that(Enforcement.ENFORCE, place, tmp_path) as engine:
         result = promote(engine, "v1.0.0", "staging")
@@ -80,7 +80,7 @@ def test_signed_artifact_is_promoted_and_the_record_names_the_key(place, tmp_pat
 @pytest.mark.requirement("FR-005")
 @pytest.mark.parametrize("mode", [GateMode.RUN, GateMode.LIST])
 def test_unsigned_artifact_is_stopped_before_any_gate_runs(place, tmp_path, mode):
-    published(place)
+    publish(place)
 
     with engine_that(Enforcement.ENFORCE, place, tmp_path) as engine:
         plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told(), mode)
@@ -96,7 +96,7 @@ def test_unsigned_artifact_is_stopped_before_any_gate_runs(place, tmp_path, mode
 
 @pytest.mark.requirement("FR-005")
 def test_signature_by_another_key_does_not_count(place, tmp_path):
-    signed(place, published(place), OTHER_KEY)
+    push_signed(place, publish(place), OTHER_KEY)
 
     with engine_that(Enforcement.ENFORCE, place, tmp_path) as engine:
         result = promote(engine, "v1.0.0", "staging")
@@ -110,7 +110,7 @@ def test_signature_copied_from_another_artifact_does_not_count(place, tmp_path):
     other = image(b"other")
     payload = statement(str(other.manifest.digest))
     place.push(
-        bundle_image(key_bundle(KEY, key_envelope(KEY, payload)), published(place).manifest), None
+        bundle_image(key_bundle(KEY, key_envelope(KEY, payload)), publish(place).manifest), None
     )
 
     with engine_that(Enforcement.ENFORCE, place, tmp_path) as engine:
@@ -119,7 +119,7 @@ def test_signature_copied_from_another_artifact_does_not_count(place, tmp_path):
 
 @pytest.mark.requirement("FR-021")
 def test_warn_enforcement_promotes_with_a_warning(place, tmp_path):
-    published(place)
+    publish(place)
 
     with engine_that(Enforcement.WARN, place, tmp_path) as engine:
         result = promote(engine, "v1.0.0", "staging")
@@ -132,7 +132,7 @@ def test_warn_enforcement_promotes_with_a_warning(place, tmp_path):
 
 @pytest.mark.requirement("FR-021")
 def test_off_enforcement_reads_no_bundle(place, tmp_path):
-    artifact = published(place)
+    artifact = publish(place)
     # A bundle that would be refused if it were read.
     place.push(bundle_image(json.dumps({}).encode(), artifact.manifest), None)
 
@@ -146,7 +146,7 @@ def test_off_enforcement_reads_no_bundle(place, tmp_path):
 
 
 def test_enforcement_without_a_key_or_identity_is_an_error(place, tmp_path):
-    published(place)
+    publish(place)
 
     with (
         engine_that(Enforcement.ENFORCE, place, tmp_path, verifier=False) as engine,
@@ -156,15 +156,15 @@ def test_enforcement_without_a_key_or_identity_is_an_error(place, tmp_path):
 
 
 def test_rollback_obeys_the_signature_rule_too(place, tmp_path):
-    published(place, b"one", "v1.0.0")
-    published(place, b"two", "v2.0.0")
+    publish(place, b"one", "v1.0.0")
+    publish(place, b"two", "v2.0.0")
     with engine_that(Enforcement.OFF, place, tmp_path) as engine:
         promote(engine, "v1.0.0", "staging")
         promote(engine, "v2.0.0", "staging")
 
     with engine_that(Enforcement.ENFORCE, place, tmp_path) as engine:
         refused = roll_back(engine, "v1.0.0")
-    signed(place, image(b"one"))
+    push_signed(place, image(b"one"))
     with engine_that(Enforcement.ENFORCE, place, tmp_path) as engine:
         done = roll_back(engine, "v1.0.0")
 

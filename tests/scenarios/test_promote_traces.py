@@ -34,7 +34,7 @@ from tests.scenarios.verbs import lock, roll_back, unlock
 pytestmark = pytest.mark.requirement("FR-024")
 
 
-class Signed:
+class AlwaysSigned:
     """Reports every artifact as signed: signatures are tested elsewhere."""
 
     def verify(self, registry: object, manifest: object) -> SignatureVerdict:
@@ -50,7 +50,7 @@ def test_gates_and_verification_are_child_spans_of_the_promotion(place: Place, t
     tracer = OtelTracer(SimpleSpanProcessor(told), {})
 
     with engine_on(place.registry, tmp_path, path_of("dev", staging)) as engine:
-        engine = with_parts(engine, tracer=tracer, verifier=Signed())
+        engine = with_parts(engine, tracer=tracer, verifier=AlwaysSigned())
         promote(engine, "v1.0.0", "staging")
         first = {span.name: span for span in told.get_finished_spans()}
         told.clear()

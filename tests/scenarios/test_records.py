@@ -32,7 +32,7 @@ def records(engine: Engine, tmp_path: Path) -> Iterator[Records]:
         yield Records(engine.path.names, engine.runner.ledger, kept, engine.runner.clock)
 
 
-def told(kept: tuple[CachedRecord, ...]) -> list[tuple[str, int, str]]:
+def summarize(kept: tuple[CachedRecord, ...]) -> list[tuple[str, int, str]]:
     return [(each.environment, each.sequence, each.record.kind) for each in kept]
 
 
@@ -58,7 +58,7 @@ def test_later_update_adds_only_new_records(place: Place, engine: Engine, record
 
     records.refresh()
 
-    assert told(records.store.page(EVERYTHING, 100)) == [
+    assert summarize(records.store.page(EVERYTHING, 100)) == [
         ("prod", 1, "promotion"),
         ("staging", 2, "promotion"),
         ("staging", 1, "promotion"),
@@ -78,7 +78,7 @@ def test_long_ledger_is_read_in_steps_newest_first(
 
     assert not first
     assert missing == {"staging": 3}
-    assert [place[1] for place in told(records.store.page(EVERYTHING, 100))] == [5, 4, 3, 2, 1]
+    assert [place[1] for place in summarize(records.store.page(EVERYTHING, 100))] == [5, 4, 3, 2, 1]
 
 
 def test_replaced_ledger_is_copied_again(
@@ -118,10 +118,12 @@ def test_records_are_filtered_and_paged(place: Place, engine: Engine, records: R
     last = newest[-1]
     rest = records.store.page(EVERYTHING, 9, (last.record.at, last.environment, last.sequence))
 
-    assert len({*told(newest), *told(rest)}) == 4
+    assert len({*summarize(newest), *summarize(rest)}) == 4
     assert len(records.store.page(Selection(version=Version("v1.1.0")), 9)) == 2
     for name in (BOB.name, BOB.name.upper(), BOB.id):
-        assert told(records.store.page(Selection(operator=name), 9)) == [("prod", 1, "promotion")]
+        assert summarize(records.store.page(Selection(operator=name), 9)) == [
+            ("prod", 1, "promotion")
+        ]
     assert records.store.page(Selection(kind="lock"), 9) == ()
     digest = str(artifact("v1.2.0").manifest.digest)
     assert len(records.store.page(Selection(digest=digest[:15]), 9)) == 1

@@ -52,7 +52,7 @@ def engine(registry: DistributionRegistry, tmp_path: Path) -> Iterator[Engine]:
         yield made
 
 
-def forged(
+def push_forged(
     registry: DistributionRegistry, subject: Artifact, count: int, kind: str = PROMOTION
 ) -> list[Artifact]:
     """Push copies of the record at the head of staging that differ only in a number."""
@@ -69,7 +69,7 @@ def flood(api: FakeRegistry, registry: DistributionRegistry, subject: Artifact, 
     repository = api.repository(REPOSITORY)
     made = {
         str(each.manifest.digest): (each.manifest.content, each.manifest.media_type)
-        for each in forged(registry, subject, MANY, kind)
+        for each in push_forged(registry, subject, MANY, kind)
     }
     # Listed before those of floe, whose records must be found in any order.
     repository.manifests = made | repository.manifests
@@ -147,7 +147,7 @@ def test_flood_in_the_fallback_index_hides_nothing(
         tag = Tag(f"sha256-{artifact('v1.0.0').manifest.digest.hex}")
         listing = registry.fetch(tag)
         assert listing is not None
-        made = forged(registry, artifact("v1.0.0"), 220)
+        made = push_forged(registry, artifact("v1.0.0"), 220)
         raw.push(registry_host, repository, made[0])
         for each in made[1:]:
             digest = str(each.manifest.digest)

@@ -75,7 +75,7 @@ def note(engine: Engine, tmp_path: Path) -> Callable[[Plan], None]:
     return lambda plan: refusals.note(attempt_of_plan(plan))
 
 
-def asked(engine: Engine, operator: Operator, target: str = "prod") -> Result:
+def attempt_promotion(engine: Engine, operator: Operator, target: str = "prod") -> Result:
     return promote(engine, "v1.0.0", target, operator)
 
 
@@ -83,7 +83,7 @@ def asked(engine: Engine, operator: Operator, target: str = "prod") -> Result:
 def test_refusal_is_recorded_with_operator_request_and_reason(
     engine: Engine, note: Callable[[Plan], None]
 ) -> None:
-    result = asked(engine, BOB)
+    result = attempt_promotion(engine, BOB)
 
     note(result.plan)
 
@@ -104,7 +104,7 @@ def test_violation_of_separated_duties_is_recorded(
 ) -> None:
     admin = replace(ALICE, groups=frozenset({"admins"}))
 
-    note(asked(engine, admin).plan)
+    note(attempt_promotion(engine, admin).plan)
 
     (record,) = refusals_of(engine)
     assert record.rule == "separation_of_duties"
@@ -115,7 +115,7 @@ def test_violation_of_separated_duties_is_recorded(
 def test_each_refusing_rule_is_recorded_once(engine: Engine, note: Callable[[Plan], None]) -> None:
     lock(engine, "prod", BOB)
 
-    note(asked(engine, ALICE).plan)
+    note(attempt_promotion(engine, ALICE).plan)
 
     assert [record.rule for record in refusals_of(engine)] == [
         "lock",
@@ -157,7 +157,7 @@ def test_dry_runs_and_errors_without_a_rule_are_not_recorded(
 ) -> None:
     dry = engine.plan(promotion(engine, "v1.0.0", "prod", BOB), Told(), GateMode.LIST)
     place.push(artifact("other"), "v1.0.0-prod")
-    taken = asked(engine, ADMIN).plan
+    taken = attempt_promotion(engine, ADMIN).plan
     place.push(artifact("v1.1.0"), "v1.1.0-staging")
     never = engine.run(returning(engine, "v1.1.0"), Told()).plan
 
@@ -173,7 +173,7 @@ def test_dry_runs_and_errors_without_a_rule_are_not_recorded(
 def test_thousand_attempts_are_a_few_records_with_their_number(
     engine: Engine, note: Callable[[Plan], None], clock: TickingClock
 ) -> None:
-    plan = asked(engine, BOB).plan
+    plan = attempt_promotion(engine, BOB).plan
 
     for _ in range(1000):
         note(plan)
@@ -193,7 +193,7 @@ def test_thousand_attempts_are_a_few_records_with_their_number(
 def test_fresh_state_directories_do_not_add_records(
     engine: Engine, tmp_path: Path, clock: TickingClock
 ) -> None:
-    plan = asked(engine, BOB).plan
+    plan = attempt_promotion(engine, BOB).plan
 
     for run in range(30):
         tally = SqliteTally(state_database(tmp_path / f"ci-{run}"))
@@ -204,7 +204,7 @@ def test_fresh_state_directories_do_not_add_records(
 
 def test_unwritable_state_directory_does_not_add_records(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "a-file").write_text("")
-    plan = asked(engine, BOB).plan
+    plan = attempt_promotion(engine, BOB).plan
     refusals = Refusals(engine.runner, SqliteTally(state_database(tmp_path / "a-file")))
 
     for _ in range(10):
@@ -220,7 +220,7 @@ def test_damaged_counter_is_reset(engine: Engine, tmp_path: Path, content: bytes
     refusals = Refusals(engine.runner, SqliteTally(state_database(tmp_path)))
 
     for _ in range(3):
-        refusals.note(attempt_of_plan(asked(engine, BOB).plan))
+        refusals.note(attempt_of_plan(attempt_promotion(engine, BOB).plan))
 
     assert len(refusals_of(engine)) == 1
 
@@ -229,13 +229,15 @@ def test_unverified_names_share_one_record(
     engine: Engine, note: Callable[[Plan], None], tmp_path: Path, clock: TickingClock
 ) -> None:
     for number in range(20):
-        note(asked(engine, person(f"os:user-{number}", verified=False)).plan)
+        note(attempt_promotion(engine, person(f"os:user-{number}", verified=False)).plan)
     fresh = Refusals(engine.runner, SqliteTally(state_database(tmp_path / "fresh")))
-    fresh.note(attempt_of_plan(asked(engine, person("os:another", verified=False)).plan))
+    fresh.note(
+        attempt_of_plan(attempt_promotion(engine, person("os:another", verified=False)).plan)
+    )
     assert [record.count for record in refusals_of(engine)] == [1]
 
     clock.time += timedelta(hours=2)
-    note(asked(engine, person("os:yet-another", verified=False)).plan)
+    note(attempt_promotion(engine, person("os:yet-another", verified=False)).plan)
 
     assert [record.count for record in refusals_of(engine)] == [1, 20]
 
@@ -247,7 +249,7 @@ def test_people_and_environments_have_their_own_records(
     place.push(artifact("v1.1.0"), "v1.1.0-dev")
 
     for operator in (BOB, person("carol@acme.com"), BOB):
-        note(asked(engine, operator).plan)
+        note(attempt_promotion(engine, operator).plan)
         note(promote(engine, "v1.1.0", "staging", operator).plan)
 
     assert [r.operator for r in refusals_of(engine)] == ["bob@acme.com", "carol@acme.com"]
@@ -260,7 +262,7 @@ def test_one_new_record_is_written_an_hour_later(
     for run, hours in enumerate((0, 2, 4)):
         clock.time += timedelta(hours=hours)
         refusals = Refusals(engine.runner, SqliteTally(state_database(tmp_path / f"ci-{run}")))
-        refusals.note(attempt_of_plan(asked(engine, BOB).plan))
+        refusals.note(attempt_of_plan(attempt_promotion(engine, BOB).plan))
 
     assert [record.count for record in refusals_of(engine)] == [1, 1, 1]
 
@@ -268,7 +270,7 @@ def test_one_new_record_is_written_an_hour_later(
 def test_simultaneous_attempts_make_one_record(
     engine: Engine, note: Callable[[Plan], None]
 ) -> None:
-    plan = asked(engine, BOB).plan
+    plan = attempt_promotion(engine, BOB).plan
     threads = [threading.Thread(target=note, args=(plan,)) for _ in range(8)]
 
     for thread in threads:

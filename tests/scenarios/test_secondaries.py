@@ -240,7 +240,7 @@ def test_completion_of_an_interrupted_run_copies_everything(place: Place, tmp_pa
     assert there.resolve(latest) == result.plan.manifest.digest
 
 
-class Dying:
+class KilledMirror:
     """A mirror whose process is killed before it makes anything visible."""
 
     def __init__(self, inner: Mirror) -> None:
@@ -259,7 +259,7 @@ def test_run_killed_before_the_tags_leaves_no_synced_status(place: Place, tmp_pa
     with mirrored_engine(place.registry, tmp_path) as alone:
         mirror = mirror_to(place.registry, disk)
         with pytest.raises(KeyboardInterrupt):
-            promote(with_mirrors(alone, tmp_path, Dying(mirror)), "v1.0.0", "staging")
+            promote(with_mirrors(alone, tmp_path, KilledMirror(mirror)), "v1.0.0", "staging")
 
         rows = {row.name: row for row in with_mirrors(alone, tmp_path, mirror).status()}
 

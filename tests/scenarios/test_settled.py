@@ -40,7 +40,7 @@ identity:
 
 
 @contextmanager
-def working(folder: Path, metrics: Metrics) -> Iterator[Platform]:
+def run_worker(folder: Path, metrics: Metrics) -> Iterator[Platform]:
     """A platform with a running worker and v1.0.0 built; `metrics` are updated."""
     (folder / "manifest.yaml").write_text(MANIFEST)
     oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
@@ -61,7 +61,7 @@ def person(platform: Platform, name: str) -> Operator:
     return platform.engine.directory.operator(claims)
 
 
-def submitted(platform: Platform, who: str) -> Change:
+def submit_change(platform: Platform, who: str) -> Change:
     path = platform.engine.path
     request = parse_promotion_request(path, "v1.0.0", None, "prod", person(platform, who), "1" * 32)
     change = platform.changes.submit(request, "cli")
@@ -75,8 +75,8 @@ def story(platform: Platform, change: Change) -> list[str]:
 
 def test_wait_for_approval_is_measured_until_the_last_approval(tmp_path: Path) -> None:
     metrics = PrometheusMetrics()
-    with working(tmp_path, metrics) as platform:
-        change = submitted(platform, "alice")
+    with run_worker(tmp_path, metrics) as platform:
+        change = submit_change(platform, "alice")
         assert until(lambda: "awaiting_approval" in story(platform, change), 60)
         before = metrics.render()
         for who in ("bob", "carol"):
@@ -96,7 +96,7 @@ def test_wait_for_approval_is_measured_until_the_last_approval(tmp_path: Path) -
 
 
 @dataclass
-class OnRecord(NoMetrics):
+class RefusalCounter(NoMetrics):
     """Counts the recorded refusals at each update of a counter."""
 
     engine: Engine | None = None
@@ -108,11 +108,11 @@ class OnRecord(NoMetrics):
 
 
 def test_refusal_is_recorded_before_it_is_counted(tmp_path: Path) -> None:
-    metrics = OnRecord()
-    with working(tmp_path, metrics) as platform:
+    metrics = RefusalCounter()
+    with run_worker(tmp_path, metrics) as platform:
         metrics.engine = platform.engine
 
-        submitted(platform, "mallory")
+        submit_change(platform, "mallory")
 
         assert until(lambda: bool(metrics.seen), 60)
     assert metrics.seen == [1]

@@ -34,7 +34,7 @@ def disk(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def alone(place: Place, tmp_path: Path) -> Iterator[Engine]:
+def without_secondary(place: Place, tmp_path: Path) -> Iterator[Engine]:
     """Two versions in staging, one in prod, a lock and a rollback, without the secondary."""
     with mirrored_engine(place.registry, tmp_path) as engine:
         promoted(place, engine, "v1.0.0", "v2.0.0")
@@ -52,8 +52,10 @@ def tags_of(registry: LayoutRegistry) -> dict[str, str]:
     return {str(tag): str(registry.resolve(tag)) for tag in registry.tags()}
 
 
-def test_new_secondary_gets_everything(alone: Engine, place: Place, tmp_path: Path, disk: Path):
-    engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
+def test_new_secondary_gets_everything(
+    without_secondary: Engine, place: Place, tmp_path: Path, disk: Path
+):
+    engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, disk))
 
     report = engine.sync(None, Told())
 
@@ -70,8 +72,10 @@ def test_new_secondary_gets_everything(alone: Engine, place: Place, tmp_path: Pa
         assert copy == list(engine.runner.ledger.walk(name))
 
 
-def test_second_sync_finds_nothing_to_do(alone: Engine, place: Place, tmp_path: Path, disk: Path):
-    engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
+def test_second_sync_finds_nothing_to_do(
+    without_secondary: Engine, place: Place, tmp_path: Path, disk: Path
+):
+    engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, disk))
     engine.sync(None, Told())
 
     report = engine.sync(None, Told())
@@ -81,9 +85,9 @@ def test_second_sync_finds_nothing_to_do(alone: Engine, place: Place, tmp_path: 
 
 
 def test_only_the_requested_environment_is_touched(
-    alone: Engine, place: Place, tmp_path: Path, disk: Path
+    without_secondary: Engine, place: Place, tmp_path: Path, disk: Path
 ):
-    engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
+    engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, disk))
 
     report = engine.sync("prod", Told())
 
@@ -94,9 +98,9 @@ def test_only_the_requested_environment_is_touched(
 
 
 def test_moved_or_removed_tags_are_repaired(
-    alone: Engine, place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
+    without_secondary: Engine, place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
 ):
-    engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, opened(fake.host)))
+    engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, opened(fake.host)))
     engine.sync(None, Told())
     before = dict(fake.repository(REPOSITORY).tags)
     fake.hold(REPOSITORY, image(b"moved"), "latest-prod")
@@ -112,9 +116,9 @@ def test_moved_or_removed_tags_are_repaired(
 
 
 def test_entry_lost_from_a_secondarys_referrers_index_is_listed_again(
-    alone: Engine, place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
+    without_secondary: Engine, place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
 ):
-    engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, opened(fake.host)))
+    engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, opened(fake.host)))
     engine.sync(None, Told())
     lost = forget_referrers(fake)
 
@@ -157,8 +161,10 @@ def test_entry_lost_from_the_primarys_own_index_is_listed_again(
     assert {each.digest for each in registry.referrers(image(b"v2.0.0").manifest.digest)} == lost
 
 
-def test_signature_added_later_is_copied(alone: Engine, place: Place, tmp_path: Path, disk: Path):
-    engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
+def test_signature_added_later_is_copied(
+    without_secondary: Engine, place: Place, tmp_path: Path, disk: Path
+):
+    engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, disk))
     engine.sync(None, Told())
     artifact = image(b"v2.0.0")
     place.push(image(b"signed"), f"sha256-{artifact.manifest.digest.hex}.sig")
@@ -169,11 +175,11 @@ def test_signature_added_later_is_copied(alone: Engine, place: Place, tmp_path: 
 
 
 def test_foreign_tag_is_reported_and_all_else_is_repaired(
-    alone: Engine, place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
+    without_secondary: Engine, place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
 ):
     other = image(b"somebody else's")
     fake.hold(REPOSITORY, other, "v1.0.0-staging")
-    engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, opened(fake.host)))
+    engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, opened(fake.host)))
 
     report = engine.sync(None, Told())
 
@@ -185,13 +191,18 @@ def test_foreign_tag_is_reported_and_all_else_is_repaired(
 
 
 def test_unreachable_secondary_is_tried_once_and_others_are_repaired(
-    alone: Engine, place: Place, tmp_path: Path, disk: Path, fake: FakeRegistry, opened: Opened
+    without_secondary: Engine,
+    place: Place,
+    tmp_path: Path,
+    disk: Path,
+    fake: FakeRegistry,
+    opened: Opened,
 ):
     for method in ("GET", "HEAD", "PUT", "POST"):
         fake.always(method, "/", Reply(404, delay_seconds=30))
     hanging = opened(fake.host, timeout_seconds=0.5)
     mirrors = [mirror_to(place.registry, target) for target in (hanging, disk)]
-    engine = with_mirrors(alone, tmp_path, *mirrors)
+    engine = with_mirrors(without_secondary, tmp_path, *mirrors)
 
     report = engine.sync(None, Told())
 
@@ -224,9 +235,9 @@ def test_status_shows_whether_the_secondaries_have_the_running_version(
 
 
 def test_status_shows_a_new_secondary_as_empty(
-    alone: Engine, place: Place, tmp_path: Path, disk: Path
+    without_secondary: Engine, place: Place, tmp_path: Path, disk: Path
 ):
-    engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
+    engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, disk))
 
     [standing] = {row.name: row for row in engine.status()}["staging"].registry_sync
 
@@ -242,11 +253,11 @@ def test_sbom_is_copied_with_its_listing(
     raw.push(registry_host, repository, sbom)
     source = opened(registry_host, repository)
     list_referrer(source, sbom.manifest)
-    with docker_registry(tmp_path) as other, mirrored_engine(source, tmp_path) as alone:
+    with docker_registry(tmp_path) as other, mirrored_engine(source, tmp_path) as without_secondary:
         target = opened(other.host, repository)
-        promote(alone, "v1.0.0", "staging")
+        promote(without_secondary, "v1.0.0", "staging")
 
-        with_mirrors(alone, tmp_path, mirror_to(source, target)).sync(None, Told())
+        with_mirrors(without_secondary, tmp_path, mirror_to(source, target)).sync(None, Told())
 
         assert [each.digest for each in target.referrers(whole.manifest.digest, SBOM)] == [
             str(sbom.manifest.digest)
@@ -254,11 +265,11 @@ def test_sbom_is_copied_with_its_listing(
 
 
 def test_tag_moved_on_the_primary_is_not_copied(
-    alone: Engine, place: Place, tmp_path: Path, disk: Path
+    without_secondary: Engine, place: Place, tmp_path: Path, disk: Path
 ):
     moved = image(b"moved behind our back")
     place.push(moved, "v1.0.0-staging")
-    engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
+    engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, disk))
 
     report = engine.sync("staging", Told())
 

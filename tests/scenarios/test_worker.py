@@ -55,7 +55,7 @@ def worker(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def submitted(stage: Stage, version: str = "v1.0.0", target: str = "staging") -> Change:
+def submit_change(stage: Stage, version: str = "v1.0.0", target: str = "staging") -> Change:
     request = promotion(stage.engine, version, target, stage.members.operator("alice"))
     return stage.changes.submit(request, "cli")
 
@@ -68,13 +68,13 @@ def is_open(stage: Stage, change: Change) -> bool:
     return stage.changes.get(change.id).open
 
 
-def reaches(stage: Stage, change: Change, wanted: ChangeState) -> bool:
+def reaches_state(stage: Stage, change: Change, wanted: ChangeState) -> bool:
     return until(lambda: state(stage, change) is wanted)
 
 
 @pytest.mark.requirement("AP-002")
 def test_worker_killed_during_a_check_is_replaced_by_one_that_checks_again(stage, tmp_path):
-    change = submitted(stage)
+    change = submit_change(stage)
     with worker(tmp_path) as first:
         assert until(lambda: (tmp_path / "runs").exists())
         first.send_signal(signal.SIGKILL)
@@ -83,7 +83,7 @@ def test_worker_killed_during_a_check_is_replaced_by_one_that_checks_again(stage
 
     (tmp_path / "open").touch()
     with worker(tmp_path):
-        assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
+        assert reaches_state(stage, change, ChangeState.AWAITING_APPROVAL)
 
     assert (tmp_path / "runs").read_text().count("ran") == 2
 
@@ -91,13 +91,13 @@ def test_worker_killed_during_a_check_is_replaced_by_one_that_checks_again(stage
 @pytest.mark.requirement("AP-002")
 def test_worker_killed_while_a_change_waits_loses_no_approval(stage, tmp_path):
     (tmp_path / "open").touch()
-    change = submitted(stage)
+    change = submit_change(stage)
     with worker(tmp_path):
-        assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
+        assert reaches_state(stage, change, ChangeState.AWAITING_APPROVAL)
 
     stage.approve(change)
     with worker(tmp_path):
-        assert reaches(stage, change, ChangeState.PROMOTED)
+        assert reaches_state(stage, change, ChangeState.PROMOTED)
 
     assert kinds(stage.engine) == ["promotion"]
 
@@ -105,9 +105,9 @@ def test_worker_killed_while_a_change_waits_loses_no_approval(stage, tmp_path):
 @pytest.mark.requirement("AP-002")
 def test_worker_killed_during_execution_is_replaced_by_one_that_completes(stage, tmp_path):
     (tmp_path / "open").touch()
-    change = submitted(stage)
+    change = submit_change(stage)
     with worker(tmp_path) as first:
-        assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
+        assert reaches_state(stage, change, ChangeState.AWAITING_APPROVAL)
         with stage.engine.runner.leases.hold("staging"):
             stage.approve(change)
             time.sleep(0.5)
@@ -116,7 +116,7 @@ def test_worker_killed_during_execution_is_replaced_by_one_that_completes(stage,
     assert state(stage, change) is ChangeState.EXECUTING
 
     with worker(tmp_path):
-        assert reaches(stage, change, ChangeState.PROMOTED)
+        assert reaches_state(stage, change, ChangeState.PROMOTED)
     assert kinds(stage.engine) == ["promotion"]
 
 
@@ -124,7 +124,7 @@ def test_worker_killed_during_execution_is_replaced_by_one_that_completes(stage,
 def test_kills_at_any_moment_end_every_change_exactly_once(stage, tmp_path):
     (tmp_path / "open").touch()
     chance = random.Random(4711)
-    change = submitted(stage)
+    change = submit_change(stage)
     for _ in range(8):
         with worker(tmp_path) as process:
             if state(stage, change) is ChangeState.AWAITING_APPROVAL:
@@ -136,25 +136,25 @@ def test_kills_at_any_moment_end_every_change_exactly_once(stage, tmp_path):
         assert until(lambda: state(stage, change) is undecided or not is_open(stage, change))
         if state(stage, change) is undecided:
             stage.approve(change)
-        assert reaches(stage, change, ChangeState.PROMOTED)
+        assert reaches_state(stage, change, ChangeState.PROMOTED)
 
     assert kinds(stage.engine) == ["promotion"]
     assert stage.engine.verify("staging", stage.told).sound
 
 
 def test_claimed_change_is_not_taken_by_another_worker(stage, tmp_path):
-    change = submitted(stage)
+    change = submit_change(stage)
     with worker(tmp_path), worker(tmp_path):
         assert until(lambda: (tmp_path / "runs").exists())
         time.sleep(3 * PACE.claim)
         (tmp_path / "open").touch()
-        assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
+        assert reaches_state(stage, change, ChangeState.AWAITING_APPROVAL)
 
     assert (tmp_path / "runs").read_text().count("ran") == 1
 
 
 def test_stop_hands_gates_back_instead_of_failing_them(stage, tmp_path):
-    change = submitted(stage)
+    change = submit_change(stage)
     stage.platform.worker.start()
     assert until(lambda: (tmp_path / "runs").exists())
 
@@ -164,7 +164,7 @@ def test_stop_hands_gates_back_instead_of_failing_them(stage, tmp_path):
     assert state(stage, change) is ChangeState.CHECKING
     (tmp_path / "open").touch()
     with worker(tmp_path):
-        assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
+        assert reaches_state(stage, change, ChangeState.AWAITING_APPROVAL)
 
 
 def test_environments_are_served_concurrently_and_one_change_at_a_time(tmp_path):
@@ -172,7 +172,7 @@ def test_environments_are_served_concurrently_and_one_change_at_a_time(tmp_path)
     with staged(tmp_path, path_of("dev", free)) as stage:
         for version in ("v1.0.0", "v2.0.0", "v3.0.0"):
             stage.place.push(image(version.encode()), f"{version}-dev")
-        changes = [submitted(stage, v) for v in ("v1.0.0", "v2.0.0", "v3.0.0")]
+        changes = [submit_change(stage, v) for v in ("v1.0.0", "v2.0.0", "v3.0.0")]
 
         stage.platform.worker.start()
         done = until(lambda: not stage.platform.store.open())
@@ -185,15 +185,15 @@ def test_environments_are_served_concurrently_and_one_change_at_a_time(tmp_path)
 
 def test_worker_continues_after_a_lock_is_lifted(stage, tmp_path):
     (tmp_path / "open").touch()
-    change = submitted(stage)
+    change = submit_change(stage)
     carol = stage.members.operator("carol")
     stage.platform.worker.start()
-    assert reaches(stage, change, ChangeState.AWAITING_APPROVAL)
+    assert reaches_state(stage, change, ChangeState.AWAITING_APPROVAL)
     with stage.engine.runner.leases.hold("prod"):
         stage.approve(change)
-    assert reaches(stage, change, ChangeState.PROMOTED)
-    other = submitted(stage, "v2.0.0")
-    assert reaches(stage, other, ChangeState.AWAITING_APPROVAL)
+    assert reaches_state(stage, change, ChangeState.PROMOTED)
+    other = submit_change(stage, "v2.0.0")
+    assert reaches_state(stage, other, ChangeState.AWAITING_APPROVAL)
     stage.platform.worker.stop()
     stage.approve(other)
     lock(stage.engine, "staging", carol)
@@ -201,4 +201,4 @@ def test_worker_continues_after_a_lock_is_lifted(stage, tmp_path):
 
     unlock(stage.engine, "staging", carol)
     with worker(tmp_path):
-        assert reaches(stage, other, ChangeState.PROMOTED)
+        assert reaches_state(stage, other, ChangeState.PROMOTED)

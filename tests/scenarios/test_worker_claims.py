@@ -67,7 +67,7 @@ def store(stage: Stage, tmp_path: Path) -> Iterator[CutOffStore]:
 
 
 @contextmanager
-def working(stage: Stage, store: SqliteStore) -> Iterator[None]:
+def run_worker(stage: Stage, store: SqliteStore) -> Iterator[None]:
     platform = stage.platform
     progression = replace(platform.progression, store=store)
     worker = Worker(replace(stage.changes, store=store), progression, store, 1, PACE)
@@ -78,7 +78,7 @@ def working(stage: Stage, store: SqliteStore) -> Iterator[None]:
         worker.stop()
 
 
-def submitted(stage: Stage) -> Change:
+def submit_change(stage: Stage) -> Change:
     request = promotion(stage.engine, "v1.0.0", "staging", stage.members.operator("alice"))
     return stage.changes.submit(request, "cli")
 
@@ -108,11 +108,11 @@ def claimed_by_another(stage: Stage, change: Change) -> bool:
 def test_worker_that_lost_its_claim_ends_its_gates_and_the_other_one_decides(
     stage, store, tmp_path
 ):
-    change = submitted(stage)
-    with working(stage, store):
+    change = submit_change(stage)
+    with run_worker(stage, store):
         assert until(lambda: len(gate_processes(tmp_path)) == 1)
         store.cut_off = True
-        with working(stage, stage.platform.store):
+        with run_worker(stage, stage.platform.store):
             assert until(lambda: len(gate_processes(tmp_path)) == 2)
             store.cut_off = False
             first, second = gate_processes(tmp_path)
@@ -132,9 +132,9 @@ def test_worker_that_lost_its_claim_while_it_waited_for_the_lease_writes_nothing
     stage, store, tmp_path, caplog
 ):
     (tmp_path / "open").touch()
-    change = stage.settle(submitted(stage))
+    change = stage.settle(submit_change(stage))
     caplog.set_level(logging.INFO, "engine.changes")
-    with working(stage, store):
+    with run_worker(stage, store):
         with stage.engine.runner.leases.hold("staging"):
             stage.approve(change)
             assert until(lambda: stage.changes.get(change.id).state is ChangeState.EXECUTING)
@@ -151,13 +151,13 @@ def test_worker_that_lost_its_claim_while_it_waited_for_the_lease_writes_nothing
 
 
 def test_command_that_lost_its_claim_follows_the_other_worker(stage, store, tmp_path):
-    change = submitted(stage)
+    change = submit_change(stage)
     command = Foreground(replace(stage.platform.progression, store=store), store)
     with ThreadPoolExecutor(1) as commands:
         ended = commands.submit(command.settle, change, Told())
         assert until(lambda: len(gate_processes(tmp_path)) == 1)
         store.cut_off = True
-        with working(stage, stage.platform.store):
+        with run_worker(stage, stage.platform.store):
             assert until(lambda: len(gate_processes(tmp_path)) == 2, 120)
             store.cut_off = False
             assert until(lambda: not is_running(gate_processes(tmp_path)[0]))
@@ -171,7 +171,7 @@ def test_command_that_lost_its_claim_follows_the_other_worker(stage, store, tmp_
 
 def test_worker_without_its_claim_moves_no_change(stage, store, tmp_path):
     (tmp_path / "open").touch()
-    change = submitted(stage)
+    change = submit_change(stage)
     claim = Claim(store, SystemClock(), change.id, "first", seconds=60)
     progression = replace(stage.platform.progression, claim=claim)
 

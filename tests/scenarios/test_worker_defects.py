@@ -27,7 +27,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         yield built
 
 
-def submitted(stage: Stage, version: str) -> Change:
+def submit_change(stage: Stage, version: str) -> Change:
     request = promotion(stage.engine, version, "staging", stage.members.operator("alice"))
     return stage.changes.submit(request, "cli")
 
@@ -47,7 +47,7 @@ def test_failing_listener_does_not_stop_the_next_change(
     worker.start()
     try:
         for number, version in enumerate(("v1.0.0", "v2.0.0"), 1):
-            change = submitted(stage, version)
+            change = submit_change(stage, version)
             assert until(lambda number=number: len(told) == number)
             assert stage.changes.get(change.id).state is ChangeState.PROMOTED
     finally:

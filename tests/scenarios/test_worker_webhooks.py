@@ -37,7 +37,7 @@ def sink() -> Iterator[Sink]:
 
 
 @contextmanager
-def working(stage: Stage, told: Webhooks) -> Iterator[None]:
+def run_worker(stage: Stage, told: Webhooks) -> Iterator[None]:
     """Run the stage's worker, with `told` as the sender of its records."""
     changes = Changes(
         with_parts(stage.engine, webhook_sender=told).runner, stage.platform.store, stage.rules.of
@@ -61,7 +61,7 @@ def test_webhook_may_take_longer_than_a_command_waits(
     told = webhooks(tmp_path, sink.url())
     told.enqueue(a_promotion())
 
-    with working(stage, told):
+    with run_worker(stage, told):
         assert until(told_all(told), 60)
 
     assert len(sink.requests) == 1
@@ -78,7 +78,7 @@ def test_delivery_does_not_wait_for_a_slow_webhook(
     told = replace(never, hooks=[*never.hooks, *quick.hooks])
     told.enqueue(a_promotion())
 
-    with working(stage, told):
+    with run_worker(stage, told):
         assert until(lambda: bool(sink.seen("POST", "^/never$")))
         told.enqueue(a_rollback())
         assert until(lambda: told.outbox.waiting() == 1)

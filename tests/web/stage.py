@@ -116,7 +116,7 @@ def write_manifest(
             f'tests: {{command: [sh, -c, "{tests}"]}}',
             promotion=f"webhooks: [{webhooks}]\nsecondary_registries: [{secondaries}]",
             identity=f"oidc: [{oidc}]\n  {RIGHTS}",
-            faces=f"web: {{{web}}}",
+            interfaces=f"web: {{{web}}}",
         )
     )
     return file

@@ -60,12 +60,12 @@ def test_every_answer_is_in_the_description(
     operations = [found.ok() for found in described.get_all_operations()]
 
     for operation in operations:
-        answered(operation, mode)
+        send_requests(operation, mode)
 
     assert len(operations) == 20
 
 
-def answered(operation: Any, mode: GenerationMode) -> None:
+def send_requests(operation: Any, mode: GenerationMode) -> None:
     """Send a few requests to `operation` that match its description, or do not."""
 
     @settings(
