@@ -10,6 +10,7 @@ from engine.domain.change import Change
 from engine.domain.errors import ConfigError
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.platform import Platform
+from engine.responses.change import ChangeResponse
 
 _POLL_SECONDS = 0.5
 
@@ -41,7 +42,7 @@ def submit_and_wait(
 def _wait(platform: Platform, change: Change, progress: TerminalProgress, seconds: int) -> Change:
     deadline = time.monotonic() + seconds
     while change.open and time.monotonic() < deadline:
-        progress.waiting(change, deadline - time.monotonic())
+        progress.waiting(ChangeResponse.of(change), deadline - time.monotonic())
         time.sleep(_POLL_SECONDS)
         platform.changes.expire_due()
         change = platform.changes.get(change.id)

@@ -76,13 +76,18 @@ def wants_json(arguments: Sequence[str]) -> bool:
     )
 
 
-def as_json(document: Mapping[str, Any] | Sequence[Any], *, one_line: bool = False) -> str:
+def as_json(document: Any, *, one_line: bool = False) -> str:
     """Render `document` as readable JSON without terminal control characters."""
     indent, separators = (None, (",", ":")) if one_line else (2, None)
     text = json.dumps(
-        document, indent=indent, separators=separators, ensure_ascii=False, default=str
+        document, indent=indent, separators=separators, ensure_ascii=False, default=_plain
     )
     return _BEYOND_ASCII.sub(_escaped, text)
+
+
+def _plain(value: Any) -> Any:
+    # Not by its class: pydantic is not loaded where a command line is refused.
+    return value.document() if hasattr(value, "document") else str(value)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -22,7 +22,7 @@ _AFTERWARDS_SECONDS = 3.0
 @dataclass(frozen=True)
 class Answer:
     """
-    A `document` for programs and `lines` for people.
+    A `document` (a response, or a list of them) for programs and `lines` for people.
 
     The lines of a `failed` answer go to stderr; those of a dry run with blockers go to stdout.
     `warnings` go to stderr in every format. `afterwards` runs for a few seconds after the answer

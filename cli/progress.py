@@ -5,9 +5,10 @@ import sys
 import click
 
 from cli.stdio import remark
-from engine.domain.change import Change, ChangeState
+from engine.domain.change import ChangeState
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.text import printable
+from engine.responses.change import ChangeResponse
 
 _SHOWN_LINES = 20
 _SHOWN_CHARACTERS = 500
@@ -54,12 +55,12 @@ class TerminalProgress:
     def check_cancelled(self) -> None:
         """Ctrl-C ends a command by itself."""
 
-    def waiting(self, change: Change, seconds_left: float) -> None:
+    def waiting(self, change: ChangeResponse, seconds_left: float) -> None:
         """Print the state of `change` once, and again after each approval."""
         known = (change.state, len(change.approvals))
         if known != self._shown:
             self._shown = known
             remark(
-                f"… {change.id}: {change.state.value}, {len(change.approvals)} of "
+                f"… {change.change_id}: {change.state.value}, {len(change.approvals)} of "
                 f"{change.required} approvals; waiting {round(seconds_left)} s more"
             )

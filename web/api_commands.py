@@ -1,11 +1,13 @@
-"""The commands of `floe platform` as a JSON API for bearer tokens."""
+"""The JSON API for programs with a bearer token: the commands of `floe platform`."""
 
 import hashlib
 import re
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
+from typing import Literal
 
 from flask import Blueprint, Response, g, jsonify, request
 
@@ -37,14 +39,13 @@ from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 from engine.ports import NO_PROGRESS
 from engine.ports.webhooks import redeliver_failed
-from engine.responses import freeze, promotion, rollback
-from engine.responses.change import change_document, error_of, promotion_of, rollback_of
-from engine.responses.common import Document, error_document
-from engine.responses.freeze import AskedFreeze, freeze_document
-from engine.responses.promotion import Asked
-from engine.responses.rollback import AskedRollback
-from engine.responses.sync import sync_document
-from engine.responses.webhooks import webhooks_document
+from engine.responses.change import ChangeResponse, error_of
+from engine.responses.common import Response as JsonResponse
+from engine.responses.freeze import FreezeInput, freeze_failed, freeze_response
+from engine.responses.promotion import PromotionInput, PromotionResponse
+from engine.responses.rollback import RollbackInput, RollbackResponse
+from engine.responses.sync import SyncResponse
+from engine.responses.webhooks import WebhooksResponse
 from web.authentication import caller, must_operate, must_read
 from web.concurrency_limit import limit_concurrency
 from web.follow_token import with_ticket
@@ -82,7 +83,7 @@ def admit() -> None:
 @orders.post("/promotions")
 def promote() -> Answer:
     body = sent(Promotion)
-    asked = Asked(body.version, body.source, body.target, body.dry_run, g.trace)
+    typed = PromotionInput(body.version, body.source, body.target, body.dry_run, g.trace)
     engine = the_site().platform.engine
     try:
         wanted = parse_promotion_request(
@@ -94,34 +95,34 @@ def promote() -> Answer:
             g.trace,
             body.overrides,
         )
-        asked = Asked(str(wanted.version), wanted.source, wanted.target, body.dry_run, g.trace)
+        typed = replace(typed, version=str(wanted.version), source=wanted.source)
         if body.dry_run:
             _must_plan(body.run_gates)
             with limit_concurrency() if body.run_gates else nullcontext():
                 mode = GateMode.RUN if body.run_gates else GateMode.LIST
                 plan = engine.plan(wanted, NO_PROGRESS, mode)
-            return _judged(promotion.dry_run_document(asked, plan), plan.error)
-        return _submitted(wanted, partial(promotion_of, asked))
+            return _judged(PromotionResponse.of_dry_run(typed, plan), plan.error)
+        return _submitted(wanted, partial(PromotionResponse.of_change, typed))
     except PromotionError as error:
-        return _refused(promotion.blank(asked), error)
+        return _judged(PromotionResponse.failed(typed, error), error)
 
 
 @orders.post("/rollbacks")
 def roll_back() -> Answer:
     body = sent(Rollback)
-    asked = AskedRollback(body.version, body.environment, body.reason, body.dry_run, g.trace)
+    typed = RollbackInput(body.version, body.environment, body.reason, body.dry_run, g.trace)
     engine = the_site().platform.engine
     try:
         wanted = parse_rollback_request(
-            engine.path, body.version, body.environment, _caller(), g.trace, asked.stated_reason
+            engine.path, body.version, body.environment, _caller(), g.trace, typed.stated_reason
         )
         if body.dry_run:
             _must_plan()
             plan = engine.plan(wanted, NO_PROGRESS, GateMode.LIST)
-            return _judged(rollback.dry_run_document(asked, plan), plan.error)
-        return _submitted(wanted, partial(rollback_of, asked))
+            return _judged(RollbackResponse.of_dry_run(typed, plan), plan.error)
+        return _submitted(wanted, partial(RollbackResponse.of_change, typed))
     except PromotionError as error:
-        return _refused(rollback.blank(asked), error)
+        return _judged(RollbackResponse.failed(typed, error), error)
 
 
 @orders.post("/changes/<change_id>/approve")
@@ -129,7 +130,7 @@ def approve(change_id: str) -> Answer:
     change_of(change_id)
     changed = the_site().platform.changes.approve(change_id, _caller(), _FACE, reason_sent())
     the_site().platform.worker.wake()
-    return _of_change(changed, change_document(changed))
+    return _of_change(changed, ChangeResponse.of(changed))
 
 
 @orders.post("/changes/<change_id>/reject")
@@ -137,41 +138,41 @@ def reject(change_id: str) -> Answer:
     change_of(change_id)
     reason = reason_text(sent(Reason).reason)
     changed = the_site().platform.changes.reject(change_id, _caller(), reason, _FACE)
-    return _as_asked(changed, "rejected")
+    return _decided(changed, "rejected")
 
 
 @orders.post("/changes/<change_id>/cancel")
 def cancel(change_id: str) -> Answer:
     change_of(change_id)
     changed = the_site().platform.changes.cancel(change_id, _caller(), _FACE, reason_sent())
-    return _as_asked(changed, "cancelled")
+    return _decided(changed, "cancelled")
 
 
 @orders.post("/environments/<name>/lock")
 def lock(name: str) -> Answer:
     body = sent(Lock)
-    asked = AskedFreeze("lock", name, body.reason, g.trace)
+    typed = FreezeInput("lock", name, body.reason, g.trace)
     path = the_site().platform.engine.path
     ask = partial(parse_lock_request, path, name, _caller(), g.trace, body.reason, body.duration)
-    return _frozen(asked, ask, body)
+    return _frozen(typed, ask, body)
 
 
 @orders.post("/environments/<name>/unlock")
 def unlock(name: str) -> Answer:
     body = sent(Reason)
-    asked = AskedFreeze("unlock", name, body.reason, g.trace)
+    typed = FreezeInput("unlock", name, body.reason, g.trace)
     path = the_site().platform.engine.path
     ask = partial(parse_unlock_request, path, name, _caller(), g.trace, body.reason)
-    return _frozen(asked, ask, body)
+    return _frozen(typed, ask, body)
 
 
 @orders.post("/environments/<name>/restore")
 def restore(name: str) -> Answer:
     body = sent(Remark) if request.content_length else Remark()
-    asked = AskedFreeze("restore", name, body.reason or "", g.trace)
+    typed = FreezeInput("restore", name, body.reason or "", g.trace)
     path = the_site().platform.engine.path
     ask = partial(parse_restore_request, path, name, _caller(), g.trace, body.reason)
-    return _frozen(asked, ask, body)
+    return _frozen(typed, ask, body)
 
 
 @orders.post("/webhooks")
@@ -182,7 +183,7 @@ def redeliver() -> Answer:
     webhook_sender = the_site().platform.engine.webhooks
     again = redeliver_failed(webhook_sender, wanted)
     failed, waiting = webhook_sender.undelivered(), webhook_sender.waiting()
-    return jsonify(webhooks_document(failed, waiting, again, g.trace)), 200
+    return _judged(WebhooksResponse.of(failed, waiting, again, g.trace))
 
 
 @orders.post("/sync")
@@ -192,11 +193,11 @@ def sync() -> Answer:
     environment, _ = sent(Sync).environment, _key()
     with limit_concurrency():
         report = the_site().platform.engine.sync(environment, NO_PROGRESS)
-    return _judged(sync_document(report, g.trace), report.error)
+    return _judged(SyncResponse.of(report, g.trace), report.error)
 
 
 def _submitted(
-    wanted: PromotionRequest | RollbackRequest, document: Callable[[Change], Document]
+    wanted: PromotionRequest | RollbackRequest, response: Callable[[ChangeResponse], JsonResponse]
 ) -> Answer:
     """Answer with the change, which the worker carries out; the same key returns its progress."""
     platform, key = the_site().platform, _key()
@@ -209,15 +210,15 @@ def _submitted(
             f"to {change.target}: use a new key for a new request"
         )
     platform.worker.wake()
-    return _of_change(change, document(change))
+    return _of_change(change, response(ChangeResponse.of(change)))
 
 
 def _frozen(
-    asked: AskedFreeze, ask: Callable[[], LockRequest | UnlockRequest | RestoreRequest], body: Body
+    typed: FreezeInput, ask: Callable[[], LockRequest | UnlockRequest | RestoreRequest], body: Body
 ) -> Answer:
     """Answer a repeated key from the stored answer, so a lock is taken once."""
     site, key = the_site(), _key()
-    said = hashlib.sha256(f"{key} {asked.verb} {asked.environment}".encode()).hexdigest()
+    said = hashlib.sha256(f"{key} {typed.verb} {typed.environment}".encode()).hexdigest()
     place, content = f"answered:{said}", body.model_dump(mode="json")
     with _once:
         known = site.platform.store.recall(place) if key else None
@@ -228,20 +229,20 @@ def _frozen(
         try:
             result = site.platform.engine.run(ask(), NO_PROGRESS)
         except PromotionError as error:
-            return _refused(freeze.blank(asked), error)
-        document = freeze_document(asked, result)
+            return _judged(freeze_failed(typed, error), error)
+        response = freeze_response(typed, result)
         if result.error is not None:
             site.entrance.refused(result.plan)
             if isinstance(result.error, AuthorizationError):
                 # A caller without rights must not read the locker and the reason.
-                return _refused(freeze.blank(asked), result.error)
-            return jsonify(document), result.error.http_status
+                response = freeze_failed(typed, result.error)
+            return _judged(response, result.error)
         if key:
-            kept = {"document": document, "body": content}
+            kept = {"document": response.document(), "body": content}
             site.platform.store.remember(place, kept, site.platform.engine.now())
     site.board.expire()
     site.records.wake()
-    return jsonify(document), 200
+    return _judged(response)
 
 
 def _must_plan(run_gates: bool = False) -> None:
@@ -251,8 +252,8 @@ def _must_plan(run_gates: bool = False) -> None:
         must_operate(_caller(), "run gates in a dry run")
 
 
-def _of_change(change: Change, document: Document) -> Answer:
-    error, answer = error_of(change), with_ticket(jsonify(document), change.id)
+def _of_change(change: Change, response: JsonResponse) -> Answer:
+    error, answer = error_of(change), with_ticket(jsonify(response.document()), change.id)
     if error is None:
         return answer, 200
     if change.open:
@@ -262,19 +263,13 @@ def _of_change(change: Change, document: Document) -> Answer:
     return answer, error.http_status if refused else ChangeClosedError.http_status
 
 
-def _as_asked(change: Change, outcome: str) -> Answer:
-    """Answer a cancellation or rejection as a success: the caller asked for it."""
+def _decided(change: Change, outcome: Literal["rejected", "cancelled"]) -> Answer:
     the_site().board.expire()
-    document = change_document(change) | {"success": True, "outcome": outcome, "error": None}
-    return jsonify(document), 200
+    return _judged(ChangeResponse.of_decision(change, outcome))
 
 
-def _judged(document: Document, error: PromotionError | None) -> Answer:
-    return jsonify(document), error.http_status if error else 200
-
-
-def _refused(blank: Document, error: PromotionError) -> Answer:
-    return jsonify(blank | {"error": error_document(error)}), error.http_status
+def _judged(response: JsonResponse, error: PromotionError | None = None) -> Answer:
+    return jsonify(response.document()), error.http_status if error else 200
 
 
 def _key() -> str | None:

@@ -1,21 +1,26 @@
-"""The JSON of every page, in the documents that the command line prints."""
+"""The JSON API for reading: the same answers as the command line."""
 
 from flask import Blueprint, Response, jsonify, request
 
-from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.gate import GateKind
 from engine.domain.parsing import parse_version
 from engine.domain.selection import Selection
 from engine.domain.status import EnvironmentStatus
-from engine.domain.text import iso_time
 from engine.domain.trace import trace_id
-from engine.responses.change import change_document
-from engine.responses.common import Document
-from engine.responses.ledger import audit_document, record_document, status_document
-from engine.responses.signature import signature_document
-from engine.responses.webhooks import webhooks_document
+from engine.responses.audit import AuditResponse
+from engine.responses.change import ChangeResponse, ChangeTimelineResponse
+from engine.responses.record import HistoryPageResponse, RecordResponse
+from engine.responses.signature import SignatureResponse
+from engine.responses.status import (
+    EnvironmentHistoryResponse,
+    EnvironmentResponse,
+    LastStatus,
+    VersionCell,
+    VersionResponse,
+)
+from engine.responses.webhooks import WebhooksResponse
 from web.authentication import admit_reader
 from web.follow_token import HEADER, admits
 from web.history_query import asked, cursor, page_size
@@ -41,7 +46,7 @@ def admit() -> None:
 @api.get("/status")
 def status() -> Response:
     seen = _seen()
-    return jsonify([_status(row, seen) for row in seen.rows])
+    return jsonify([_status(row, seen).document() for row in seen.rows])
 
 
 @api.get("/environments/<name>")
@@ -52,7 +57,9 @@ def environment(name: str) -> Response:
         raise NoSuchPageError(f"There is no environment '{name}'")
     site.records.refresh()
     kept = site.records.store.page(Selection(environment=name), _limit())
-    return jsonify(_status(row, seen) | {"history": [_record(each) for each in kept]})
+    history = tuple(map(RecordResponse.of, kept))
+    response = EnvironmentHistoryResponse(**dict(_status(row, seen)), history=history)
+    return jsonify(response.document())
 
 
 @api.get("/history")
@@ -66,33 +73,32 @@ def history() -> Response:
         raise _again(trouble)
     kept = site.records.store.page(query.selection, query.limit + 1, query.after)
     shown = kept[: query.limit]
-    document: Document = {
-        "success": True,
-        "records": [_record(each) for each in shown],
-        "next": cursor(shown[-1]) if len(kept) > query.limit else None,
-        "unread": site.records.missing(),
-        "trace_id": _trace(),
-        "error": None,
-    }
-    return jsonify(document)
+    response = HistoryPageResponse(
+        success=True,
+        records=tuple(map(RecordResponse.of, shown)),
+        next=cursor(shown[-1]) if len(kept) > query.limit else None,
+        unread=site.records.missing(),
+        trace_id=_trace(),
+        error=None,
+    )
+    return jsonify(response.document())
 
 
 @api.get("/versions")
 def versions() -> Response:
     """Return the version matrix of the history page."""
     rows = grid(the_site(), _seen())
-    return jsonify(
-        [
-            {
-                "version": row.version,
-                "environments": [
-                    {"environment": c.environment, "state": c.words, "change_id": c.change}
-                    for c in row.cells
-                ],
-            }
-            for row in rows
-        ]
+    responses = (
+        VersionResponse(
+            version=row.version,
+            environments=tuple(
+                VersionCell(environment=c.environment, state=c.words, change_id=c.change)
+                for c in row.cells
+            ),
+        )
+        for row in rows
     )
+    return jsonify([each.document() for each in responses])
 
 
 @api.get("/changes")
@@ -101,17 +107,14 @@ def changes() -> Response:
     if which not in ("open", "all"):
         raise UsageError("state is 'open' or 'all'")
     found = store.open()[: _limit()] if which == "open" else _recent()
-    return jsonify([change_document(change) for change in found])
+    return jsonify([ChangeResponse.of(change).document() for change in found])
 
 
 @api.get("/changes/<change_id>")
 def change(change_id: str) -> Response:
     found = change_of(change_id)
-    story = [
-        {"at": iso_time(event.at), "kind": event.kind, "details": dict(event.details)}
-        for event in the_site().platform.store.events_of(change_id)
-    ]
-    return jsonify(change_document(found) | {"timeline": story})
+    events = the_site().platform.store.events_of(change_id)
+    return jsonify(ChangeTimelineResponse.of_events(found, events).document())
 
 
 @api.get("/changes/<change_id>/output/<gate>")
@@ -143,7 +146,7 @@ def audit() -> Response:
     if environment is not None:
         environment = the_site().platform.engine.path.environment(environment).name
     report = the_site().auditor.now(environment)
-    return jsonify(audit_document(report, _trace()))
+    return jsonify(AuditResponse.of(report, _trace()).document())
 
 
 @api.get("/webhooks")
@@ -151,7 +154,7 @@ def webhooks() -> Response:
     """Return failed webhook deliveries."""
     webhook_sender = the_site().platform.engine.webhooks
     failed, waiting = webhook_sender.undelivered(), webhook_sender.waiting()
-    return jsonify(webhooks_document(failed, waiting, (), _trace()))
+    return jsonify(WebhooksResponse.of(failed, waiting, (), _trace()).document())
 
 
 @api.get("/artifacts/<version>/signature")
@@ -161,7 +164,8 @@ def signature(version: str) -> Response:
     environment = request.args.get("environment") or None
     tag, manifest = engine.artifact(parse_version(version), environment)
     verdict = engine.signature(manifest)
-    return jsonify(signature_document(tag, manifest.digest, verdict, _trace()))
+    response = SignatureResponse.of(tag, manifest.digest, verdict, _trace())
+    return jsonify(response.document())
 
 
 def _seen() -> Seen:
@@ -170,19 +174,12 @@ def _seen() -> Seen:
     error = seen.error or seen.store_error
     if error is None:
         return seen
-    raise _again(
-        error,
-        last_known=[status_document(row) for row in seen.rows],
-        read_at=iso_time(seen.at) if seen.at else None,
-    )
+    last = LastStatus(last_known=tuple(map(EnvironmentResponse.of, seen.rows)), read_at=seen.at)
+    raise _again(error, **last.document())
 
 
-def _status(row: EnvironmentStatus, seen: Seen) -> Document:
-    return status_document(row, pending=seen.pending_to(row.name))
-
-
-def _record(kept: CachedRecord) -> Document:
-    return record_document(kept.environment, kept.sequence, kept.digest, kept.record)
+def _status(row: EnvironmentStatus, seen: Seen) -> EnvironmentResponse:
+    return EnvironmentResponse.of(row, seen.pending_to(row.name))
 
 
 def _recent() -> tuple[Change, ...]:

@@ -5,17 +5,8 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.trace import trace_id
-from engine.responses.common import Document, error_document
+from engine.responses.common import FailureResponse
 from web.pages import NoSuchPageError
-
-
-def failed_document(error: PromotionError, trace: str) -> Document:
-    return {
-        "success": False,
-        "outcome": "failed",
-        "trace_id": trace,
-        "error": error_document(error),
-    }
 
 
 def answer_failures(app: Flask) -> None:
@@ -55,7 +46,7 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
 def _answer(error: PromotionError, status: int) -> Response:
     if _for_programs():
         trace = trace_id(request.headers.get("traceparent"))
-        answer = jsonify(failed_document(error, trace))
+        answer = jsonify(FailureResponse.of(error, trace).document())
     else:
         answer = Response(render_template("error.html", error=error, status=status))
     answer.status_code = status

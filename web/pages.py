@@ -13,8 +13,8 @@ from engine.domain.change import Change
 from engine.domain.delivery import Undelivered
 from engine.domain.errors import PromotionError
 from engine.domain.selection import Selection
-from engine.responses.common import error_document
-from engine.responses.ledger import history_document
+from engine.responses.common import ErrorInfo
+from engine.responses.record import RecordResponse
 from web.authentication import may_look, visitor
 from web.change_timeline import progress, steps
 from web.dashboard import cards, obstacles
@@ -158,10 +158,10 @@ def export() -> Response:
         try:
             with closing(site.platform.engine.audit(query.selection)) as entries:
                 for entry in entries:
-                    yield canonical_json(history_document(entry)) + b"\n"
+                    yield canonical_json(RecordResponse.of(entry).document()) + b"\n"
         except PromotionError as error:
             # The response has started, so its last line reports the error.
-            yield canonical_json({"error": error_document(error)}) + b"\n"
+            yield canonical_json({"error": ErrorInfo.of(error).document()}) + b"\n"
 
     answer = Response(lines(), mimetype="application/jsonl")
     answer.headers["Content-Disposition"] = 'attachment; filename="floe-records.jsonl"'

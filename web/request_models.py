@@ -1,4 +1,4 @@
-"""The request bodies of the API."""
+"""The bodies of API requests: JSON objects without unknown fields."""
 
 import json
 from typing import Annotated, TypeVar
@@ -23,9 +23,9 @@ class Promotion(Body):
     `override_rollback` need a `reason`.
     """
 
-    version: Text
-    source: Text | None = Field(default=None, alias="from")
-    target: Text = Field(alias="to")
+    version: Text = Field(examples=["v1.2.3"])
+    source: Text | None = Field(default=None, alias="from", examples=["dev"])
+    target: Text = Field(alias="to", examples=["staging"])
     allow_older: bool = False
     override_rollback: bool = False
     reason: Text = ""
@@ -38,11 +38,9 @@ class Promotion(Body):
 
 
 class Rollback(Body):
-    """A rollback. A dry run needs no `reason`."""
-
     version: Text
     environment: Text
-    reason: Text = ""
+    reason: Text = Field(default="", description="required, except in a dry run")
     dry_run: bool = False
 
 
@@ -51,26 +49,24 @@ class Reason(Body):
 
 
 class Remark(Body):
-    """A body with an optional reason."""
+    """An optional reason."""
 
     reason: Text | None = None
 
 
 class Lock(Body):
-    """A lock. `for` is a duration such as 30m or 2h; without it the lock has no end."""
+    """Without `for` the lock holds until it is unlocked."""
 
     reason: Text
-    duration: Text | None = Field(default=None, alias="for")
+    duration: Text | None = Field(default=None, alias="for", examples=["2h"])
 
 
 class Redelivery(Body):
-    """A redelivery. `redeliver` is the ID of a failed delivery, or all."""
-
-    redeliver: Text
+    redeliver: Text = Field(description="ID of a failed delivery, or all", examples=["all"])
 
 
 class Sync(Body):
-    """A sync of one environment, or of all without one."""
+    """Without `environment`: all environments."""
 
     environment: Text | None = None
 

@@ -10,14 +10,14 @@ from cli import options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
-from cli.render.signature import told
+from cli.render.common import failure
+from cli.render.signature import render, render_pull
 from engine.bootstrap import open_reading_engine
 from engine.domain.errors import PromotionError
 from engine.domain.parsing import parse_version
-from engine.domain.text import printable
 from engine.domain.trace import trace_id
-from engine.responses.common import error_document
-from engine.responses.signature import signature_document
+from engine.responses.common import ErrorResponse
+from engine.responses.signature import PullResponse, SignatureResponse
 
 
 @click.command()
@@ -67,21 +67,16 @@ def _pull(
         tag, artifact = engine.artifact(parse_version(version), environment)
         verdict = engine.required_signature(artifact, environment)
         left_out = engine.pull(artifact, target, TerminalProgress())
-    document = {
-        "success": True,
-        "artifact_tag": str(tag),
-        "artifact_digest": str(artifact.digest),
-        "directory": str(target),
-        "left_out": list(left_out),
-        "signature": verdict.summary if verdict else None,
-        "trace_id": trace,
-        "error": None,
-    }
-    signed = verdict.summary if verdict else "Signatures are not verified: none are asked for"
-    lines = [f"Pulled {tag} ({artifact.digest}) into {target}", f"  {signed}"]
-    lines += [f"  Left out, distributed elsewhere: {printable(path)}" for path in left_out]
-    warnings = (verdict.summary,) if verdict and not verdict.verified else ()
-    return Answer(document, [*lines, f"Trace ID: {trace}"], warnings=warnings)
+    response = PullResponse.build(
+        success=True,
+        artifact_tag=str(tag),
+        artifact_digest=str(artifact.digest),
+        directory=str(target),
+        left_out=left_out,
+        signature=verdict.summary if verdict else None,
+        trace_id=trace,
+    )
+    return render_pull(response, verified=verdict is None or verdict.verified)
 
 
 def _verify(version: str, environment: str | None, trace: str, manifest: Path) -> Answer:
@@ -91,10 +86,8 @@ def _verify(version: str, environment: str | None, trace: str, manifest: Path) -
     with open_reading_engine(manifest) as engine:
         tag, artifact = engine.artifact(parse_version(version), environment)
         verdict = engine.signature(artifact)
-    return told(signature_document(tag, artifact.digest, verdict, trace))
+    return render(SignatureResponse.of(tag, artifact.digest, verdict, trace))
 
 
 def _failure(not_done: str, trace: str, error: PromotionError) -> Answer:
-    document = {"success": False, "trace_id": trace, "error": error_document(error)}
-    lines = [f"{not_done}: {printable(str(error))}", f"Trace ID: {trace}"]
-    return Answer(document, lines, error.exit_code, failed=True)
+    return failure(not_done, ErrorResponse.of(error, trace), error, trace)

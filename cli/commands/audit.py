@@ -13,12 +13,17 @@ from cli import options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
-from cli.render.audit import failure, listed, verified, written
+from cli.render.audit import render_audit, render_history, write_lines
+from cli.render.common import failure
 from engine.bootstrap import AUDIT, open_reading_engine
+from engine.domain.errors import PromotionError
 from engine.domain.parsing import parse_version
 from engine.domain.record import RECORD_KINDS
 from engine.domain.selection import Selection, parse_digest_prefix, parse_time
 from engine.domain.trace import trace_id
+from engine.responses.audit import AuditResponse
+from engine.responses.common import ErrorInfo, ErrorResponse, Response
+from engine.responses.record import HistoryResponse, RecordResponse
 
 Filters = Mapping[str, str | None]
 _environment = click.option("--env", "environment", help="Only this environment.")
@@ -43,7 +48,7 @@ def verify(environment: str | None, policy: str, output: str, manifest: Path) ->
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_verify, environment, policy == "current", trace, manifest)
-    deliver(output, ask, partial(failure, "environments", trace))
+    deliver(output, ask, partial(_failure, AuditResponse, trace))
 
 
 @click.command()
@@ -91,7 +96,7 @@ def history(
         "since": since,
     }
     ask = partial(_history, filters, limit or None, output == "jsonl", trace, manifest)
-    deliver(output, ask, partial(failure, "records", trace))
+    deliver(output, ask, partial(_failure, HistoryResponse, trace))
 
 
 @click.command()
@@ -105,7 +110,9 @@ def accept(environment: str, manifest: Path) -> None:
     This forgets that head: run it once you know why the ledger is shorter.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
-    deliver("table", partial(_accept, environment, manifest), partial(failure, "", trace))
+    deliver(
+        "table", partial(_accept, environment, manifest), partial(_failure, ErrorResponse, trace)
+    )
 
 
 def _accept(environment: str, manifest: Path) -> Answer:
@@ -120,7 +127,8 @@ def _verify(environment: str | None, strict: bool, trace: str, manifest: Path) -
             return server.audit(environment, strict)
     with open_reading_engine(manifest, AUDIT) as engine:
         report = engine.verify(environment, TerminalProgress())
-    return verified(report.strict() if strict else report, trace)
+    response = AuditResponse.of(report, trace)
+    return render_audit(response.strict() if strict else response)
 
 
 def _history(filters: Filters, limit: int | None, as_lines: bool, trace: str, file: Path) -> Answer:
@@ -129,7 +137,13 @@ def _history(filters: Filters, limit: int | None, as_lines: bool, trace: str, fi
         if server:
             return server.history(filters, limit, as_lines)
     with open_reading_engine(file) as engine, closing(engine.audit(selection, limit)) as entries:
-        return written(entries) if as_lines else listed(list(entries), limit, trace)
+        records = map(RecordResponse.of, entries)
+        return write_lines(records) if as_lines else render_history(list(records), limit, trace)
+
+
+def _failure(kind: type[Response], trace: str, error: PromotionError) -> Answer:
+    response = kind.build(trace_id=trace, error=ErrorInfo.of(error))
+    return failure("No answer", response, error, trace)
 
 
 def _selection(

@@ -7,18 +7,25 @@ from pathlib import Path
 import click
 
 from cli import options
-from cli.errors import failure_lines
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
-from cli.render.change import cancelled, changes_table, gate_output, rejected, rendered, shown
+from cli.render.change import (
+    render_approved,
+    render_cancelled,
+    render_changes,
+    render_output,
+    render_rejected,
+    render_shown,
+)
+from cli.render.common import failure
 from engine.bootstrap import AUDIT, open_command_platform
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateKind
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
-from engine.responses.change import change_document
-from engine.responses.common import error_document
+from engine.responses.change import ChangeResponse
+from engine.responses.common import FailureResponse
 
 _INTERFACE = "cli"
 _reason = click.option("--reason", help="A reason, shown with the change.")
@@ -100,7 +107,8 @@ def _approve(change_id: str, reason: str | None, manifest: Path) -> Answer:
             return server.approve(change_id, said)
     with open_command_platform(manifest) as (platform, operator):
         change = platform.changes.approve(change_id, operator, _INTERFACE, said)
-        return rendered(platform.foreground.settle(change, TerminalProgress()))
+        change = platform.foreground.settle(change, TerminalProgress())
+    return render_approved(ChangeResponse.of(change))
 
 
 def _reject(change_id: str, reason: str, manifest: Path) -> Answer:
@@ -109,9 +117,7 @@ def _reject(change_id: str, reason: str, manifest: Path) -> Answer:
             return server.reject(change_id, reason)
     with open_command_platform(manifest) as (platform, operator):
         change = platform.changes.reject(change_id, operator, reason_text(reason), _INTERFACE)
-    # The command asked for a rejection, so a rejected change is a success.
-    document = change_document(change) | {"success": True, "outcome": "rejected", "error": None}
-    return rejected(document, change, reason)
+    return render_rejected(ChangeResponse.of_decision(change, "rejected"), reason)
 
 
 def _cancel(change_id: str, reason: str | None, manifest: Path) -> Answer:
@@ -121,8 +127,7 @@ def _cancel(change_id: str, reason: str | None, manifest: Path) -> Answer:
             return server.cancel(change_id, said)
     with open_command_platform(manifest) as (platform, operator):
         change = platform.changes.cancel(change_id, operator, _INTERFACE, said)
-    document = change_document(change) | {"success": True, "outcome": "cancelled", "error": None}
-    return cancelled(document, change)
+    return render_cancelled(ChangeResponse.of_decision(change, "cancelled"))
 
 
 def _parsed_reason(reason: str | None) -> str | None:
@@ -137,7 +142,7 @@ def _changes(everything: bool, limit: int, manifest: Path) -> Answer:
         store = platform.store
         platform.changes.expire_due()
         found = store.recent(limit) if everything else store.open()[:limit]
-    return Answer([change_document(change) for change in found], changes_table(found))
+    return render_changes([ChangeResponse.of(change) for change in found])
 
 
 def _show(change_id: str, gate: GateKind | None, manifest: Path) -> Answer:
@@ -146,17 +151,10 @@ def _show(change_id: str, gate: GateKind | None, manifest: Path) -> Answer:
             return server.show(change_id, gate)
     with open_command_platform(manifest, (AUDIT,)) as (platform, _operator):
         if gate is None:
-            return shown(platform.changes.get(change_id))
-        return gate_output(change_id, gate, platform.gate_output(change_id, gate))
+            return render_shown(ChangeResponse.of(platform.changes.get(change_id)))
+        return render_output(change_id, gate, platform.gate_output(change_id, gate))
 
 
 def _failure(not_done: str, error: PromotionError) -> Answer:
     trace = _trace()
-    document = {
-        "success": False,
-        "outcome": "failed",
-        "trace_id": trace,
-        "error": error_document(error),
-    }
-    lines = [*failure_lines(not_done, error), f"Trace ID: {trace}"]
-    return Answer(document, lines, error.exit_code, failed=True)
+    return failure(not_done, FailureResponse.of(error, trace), error, trace)

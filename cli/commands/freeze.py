@@ -13,14 +13,16 @@ from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
-from cli.render.freeze import failure, rendered
+from cli.render.common import failure
+from cli.render.freeze import NOT_DONE, render
 from engine.api import Engine
 from engine.bootstrap import open_command_engine
+from engine.domain.errors import PromotionError
 from engine.domain.operator import Operator
 from engine.domain.parsing import parse_lock_request, parse_restore_request, parse_unlock_request
 from engine.domain.request import LockRequest, RestoreRequest, UnlockRequest
 from engine.domain.trace import trace_id
-from engine.responses.freeze import AskedFreeze
+from engine.responses.freeze import FreezeInput, freeze_failed, freeze_response
 
 Ask = Callable[[Engine, Operator], LockRequest | UnlockRequest | RestoreRequest]
 
@@ -33,14 +35,14 @@ Ask = Callable[[Engine, Operator], LockRequest | UnlockRequest | RestoreRequest]
 @options.output
 def lock(environment: str, reason: str, duration: str | None, manifest: Path, output: str) -> None:
     """Lock an environment against promotions. Rollback stays possible."""
-    asked = AskedFreeze("lock", environment, reason, trace_id(os.environ.get("TRACEPARENT")))
+    typed = FreezeInput("lock", environment, reason, trace_id(os.environ.get("TRACEPARENT")))
 
     def ask(engine: Engine, operator: Operator) -> LockRequest:
         return parse_lock_request(
-            engine.path, environment, operator, asked.trace_id, reason, duration
+            engine.path, environment, operator, typed.trace_id, reason, duration
         )
 
-    deliver(output, partial(_asked, asked, duration, manifest, ask), partial(failure, asked))
+    deliver(output, partial(_asked, typed, duration, manifest, ask), partial(_failure, typed))
 
 
 @click.command()
@@ -50,12 +52,12 @@ def lock(environment: str, reason: str, duration: str | None, manifest: Path, ou
 @options.output
 def unlock(environment: str, reason: str, manifest: Path, output: str) -> None:
     """Unlock an environment."""
-    asked = AskedFreeze("unlock", environment, reason, trace_id(os.environ.get("TRACEPARENT")))
+    typed = FreezeInput("unlock", environment, reason, trace_id(os.environ.get("TRACEPARENT")))
 
     def ask(engine: Engine, operator: Operator) -> UnlockRequest:
-        return parse_unlock_request(engine.path, environment, operator, asked.trace_id, reason)
+        return parse_unlock_request(engine.path, environment, operator, typed.trace_id, reason)
 
-    deliver(output, partial(_asked, asked, None, manifest, ask), partial(failure, asked))
+    deliver(output, partial(_asked, typed, None, manifest, ask), partial(_failure, typed))
 
 
 @click.command()
@@ -66,24 +68,30 @@ def unlock(environment: str, reason: str, manifest: Path, output: str) -> None:
 def restore(environment: str, reason: str | None, manifest: Path, output: str) -> None:
     """Put latest-<env> back to the ledger's version after it was moved outside floe."""
     trace = trace_id(os.environ.get("TRACEPARENT"))
-    asked = AskedFreeze("restore", environment, reason or "", trace)
+    typed = FreezeInput("restore", environment, reason or "", trace)
 
     def ask(engine: Engine, operator: Operator) -> RestoreRequest:
-        return parse_restore_request(engine.path, environment, operator, asked.trace_id, reason)
+        return parse_restore_request(engine.path, environment, operator, typed.trace_id, reason)
 
-    deliver(output, partial(_asked, asked, None, manifest, ask), partial(failure, asked))
+    deliver(output, partial(_asked, typed, None, manifest, ask), partial(_failure, typed))
 
 
-def _asked(asked: AskedFreeze, duration: str | None, manifest: Path, ask: Ask) -> Answer:
-    with through_server(asked.trace_id) as server:
+def _asked(typed: FreezeInput, duration: str | None, manifest: Path, ask: Ask) -> Answer:
+    with through_server(typed.trace_id) as server:
         if server:
-            return server.freeze(asked, duration)
-    return _freeze(asked, manifest, ask)
+            return server.freeze(typed, duration)
+    return _freeze(typed, manifest, ask)
 
 
-def _freeze(asked: AskedFreeze, manifest: Path, ask: Ask) -> Answer:
+def _freeze(typed: FreezeInput, manifest: Path, ask: Ask) -> Answer:
     with open_command_engine(manifest) as (engine, operator):
         request = ask(engine, operator)
-        asked = replace(asked, reason=request.reason)
+        typed = replace(typed, reason=request.reason)
         result = engine.run(request, TerminalProgress())
-    return with_refusal_record(rendered(asked, result), manifest, result.plan)
+    response = freeze_response(typed, result)
+    answer = render(typed.verb, response, verified=result.verified)
+    return with_refusal_record(answer, manifest, result.plan)
+
+
+def _failure(typed: FreezeInput, error: PromotionError) -> Answer:
+    return failure(NOT_DONE[typed.verb], freeze_failed(typed, error), error, typed.trace_id)

@@ -15,24 +15,24 @@ from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
-from cli.render.change import rendered_promotion
-from cli.render.promotion import failure, rendered, rendered_dry_run
+from cli.render.change import render_promotion
+from cli.render.common import failure
+from cli.render.promotion import NOT_DONE, render_dry_run, render_run
 from engine.bootstrap import ACTING, keeping_outputs, local_operator, open_engine
 from engine.config import load_config
+from engine.domain.errors import PromotionError, UsageError
 from engine.domain.overrides import Overrides
 from engine.domain.parsing import parse_promotion_request
 from engine.domain.plan import GateMode
 from engine.domain.trace import trace_id
-from engine.responses.promotion import Asked, blank
+from engine.responses.change import ChangeResponse
+from engine.responses.promotion import PromotionInput, PromotionResponse
 
 
 def _unasked(words: Words, trace: str) -> dict[str, Any]:
-    asked = Asked("", words.get("source"), "", bool(words.get("dry_run")), trace)
-    understood = {
-        "version": words.get("version"),
-        "target_environment": words.get("target"),
-    }
-    return blank(asked) | understood
+    typed = PromotionInput("", words.get("source"), "", bool(words.get("dry_run")), trace)
+    document = PromotionResponse.failed(typed, UsageError("")).document()
+    return document | {"version": words.get("version"), "target_environment": words.get("target")}
 
 
 @click.command(cls=AnsweringCommand, unasked=_unasked)
@@ -74,38 +74,46 @@ def promote(
         trace_id(os.environ.get("TRACEPARENT")),
         Overrides(allow_older, override_rollback, reason),
     )
-    asked = Asked(version, source, target, dry_run, trace, overrides)
-    ask = partial(_asked, asked, manifest, GateMode.RUN if run_gates else GateMode.LIST, wait)
-    deliver(output, ask, partial(failure, asked))
+    typed = PromotionInput(version, source, target, dry_run, trace, overrides)
+    ask = partial(_asked, typed, manifest, GateMode.RUN if run_gates else GateMode.LIST, wait)
+    deliver(output, ask, partial(_failure, typed))
 
 
-def _asked(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
-    with through_server(asked.trace_id) as server:
+def _asked(typed: PromotionInput, manifest: Path, mode: GateMode, wait: int) -> Answer:
+    with through_server(typed.trace_id) as server:
         if server:
-            return server.promote(asked, mode is GateMode.RUN, wait)
-    return _promote(asked, manifest, mode, wait)
+            return server.promote(typed, mode is GateMode.RUN, wait)
+    return _promote(typed, manifest, mode, wait)
 
 
-def _promote(asked: Asked, manifest: Path, mode: GateMode, wait: int) -> Answer:
+def _promote(typed: PromotionInput, manifest: Path, mode: GateMode, wait: int) -> Answer:
     progress = TerminalProgress()
     config = load_config(manifest, os.environ)
-    with open_engine(config, needs=() if asked.dry_run else ACTING) as engine:
+    with open_engine(config, needs=() if typed.dry_run else ACTING) as engine:
         operator = local_operator(config, engine)
         request = parse_promotion_request(
             engine.path,
-            asked.version,
-            asked.source,
-            asked.target,
+            typed.version,
+            typed.source,
+            typed.target,
             operator,
-            asked.trace_id,
-            asked.overrides,
+            typed.trace_id,
+            typed.overrides,
         )
-        asked = replace(asked, version=str(request.version), source=request.source)
-        if asked.dry_run:
-            return rendered_dry_run(asked, engine.plan(request, progress, mode))
+        typed = replace(typed, version=str(request.version), source=request.source)
+        if typed.dry_run:
+            plan = engine.plan(request, progress, mode)
+            return render_dry_run(PromotionResponse.of_dry_run(typed, plan))
         if engine.path.environment(request.target).approvals.required:
             change = submit_and_wait(config, engine, request, progress, wait)
-            return with_refusal_record(rendered_promotion(asked, change), manifest, change)
+            answer = render_promotion(typed, ChangeResponse.of(change))
+            return with_refusal_record(answer, manifest, change)
         with keeping_outputs(config, request.trace_id, progress) as kept:
             result = engine.run(request, kept)
-    return with_refusal_record(rendered(asked, result), manifest, result.plan)
+    answer = render_run(PromotionResponse.of(typed, result), verified=result.verified)
+    return with_refusal_record(answer, manifest, result.plan)
+
+
+def _failure(typed: PromotionInput, error: PromotionError) -> Answer:
+    response = PromotionResponse.failed(typed, error)
+    return failure(NOT_DONE, response, error, typed.trace_id)

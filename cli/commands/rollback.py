@@ -13,15 +13,18 @@ from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
-from cli.render.change import rendered_rollback
-from cli.render.rollback import failure, rendered, rendered_dry_run
+from cli.render.change import render_rollback
+from cli.render.common import failure
+from cli.render.rollback import NOT_DONE, render_dry_run, render_run
 from engine.bootstrap import ACTING, local_operator, open_engine
 from engine.config import load_config
+from engine.domain.errors import PromotionError
 from engine.domain.parsing import parse_rollback_request
 from engine.domain.plan import GateMode
 from engine.domain.result import Ending
 from engine.domain.trace import trace_id
-from engine.responses.rollback import AskedRollback
+from engine.responses.change import ChangeResponse
+from engine.responses.rollback import RollbackInput, RollbackResponse
 
 
 @click.command()
@@ -43,35 +46,43 @@ def rollback(
 ) -> None:
     """Roll an environment back to VERSION, which was promoted there before."""
     trace = trace_id(os.environ.get("TRACEPARENT"))
-    asked = AskedRollback(version, environment, reason, dry_run, trace)
-    deliver(output, partial(_asked, asked, manifest, wait), partial(failure, asked))
+    typed = RollbackInput(version, environment, reason, dry_run, trace)
+    deliver(output, partial(_asked, typed, manifest, wait), partial(_failure, typed))
 
 
-def _asked(asked: AskedRollback, manifest: Path, wait: int) -> Answer:
-    with through_server(asked.trace_id) as server:
+def _asked(typed: RollbackInput, manifest: Path, wait: int) -> Answer:
+    with through_server(typed.trace_id) as server:
         if server:
-            return server.roll_back(asked, wait)
-    return _rollback(asked, manifest, wait)
+            return server.roll_back(typed, wait)
+    return _rollback(typed, manifest, wait)
 
 
-def _rollback(asked: AskedRollback, manifest: Path, wait: int) -> Answer:
+def _rollback(typed: RollbackInput, manifest: Path, wait: int) -> Answer:
     progress = TerminalProgress()
     config = load_config(manifest, os.environ)
-    with open_engine(config, needs=() if asked.dry_run else ACTING) as engine:
+    with open_engine(config, needs=() if typed.dry_run else ACTING) as engine:
         operator = local_operator(config, engine)
         request = parse_rollback_request(
             engine.path,
-            asked.version,
-            asked.environment,
+            typed.version,
+            typed.environment,
             operator,
-            asked.trace_id,
-            asked.stated_reason,
+            typed.trace_id,
+            typed.stated_reason,
         )
-        asked = replace(asked, version=str(request.version), reason=request.reason)
-        if asked.dry_run:
-            return rendered_dry_run(asked, engine.plan(request, progress, GateMode.LIST))
+        typed = replace(typed, version=str(request.version), reason=request.reason)
+        if typed.dry_run:
+            plan = engine.plan(request, progress, GateMode.LIST)
+            return render_dry_run(RollbackResponse.of_dry_run(typed, plan))
         result = engine.run(request, progress)
         if result.outcome is Ending.PENDING:
             change = submit_and_wait(config, engine, request, progress, wait)
-            return with_refusal_record(rendered_rollback(asked, change), manifest, change)
-    return with_refusal_record(rendered(asked, result), manifest, result.plan)
+            answer = render_rollback(typed, ChangeResponse.of(change))
+            return with_refusal_record(answer, manifest, change)
+    answer = render_run(RollbackResponse.of(typed, result), verified=result.verified)
+    return with_refusal_record(answer, manifest, result.plan)
+
+
+def _failure(typed: RollbackInput, error: PromotionError) -> Answer:
+    response = RollbackResponse.failed(typed, error)
+    return failure(NOT_DONE, response, error, typed.trace_id)

@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 
 from cli import options
-from cli.errors import failure_lines
 from cli.output import Answer, deliver
 from cli.remote.selection import through_server
-from cli.render.status import last_read_lines, status_answer, with_history
-from cli.render.told import ToldPending
+from cli.render.common import failure
+from cli.render.status import last_read_lines, render_status, with_history
 from cli.stdio import remark
 from engine.api import Engine
 from engine.bootstrap import changes_in_flight, open_engine
@@ -22,8 +21,9 @@ from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.status import EnvironmentStatus
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
-from engine.responses.common import Document, error_document
-from engine.responses.ledger import status_document
+from engine.responses.common import ErrorResponse
+from engine.responses.record import RecordResponse
+from engine.responses.status import EnvironmentResponse
 
 FORMATS = ["table", "json", "yaml"]
 
@@ -57,20 +57,22 @@ def _status(environment: str | None, history: int | None, trace: str, manifest: 
     config = load_config(manifest, os.environ)
     with open_engine(config, needs=()) as engine:
         rows = engine.add_published(engine.status(environment))
-        histories = None
-        if history is not None:
-            read = [with_history(row, partial(engine.history, row.name, history)) for row in rows]
-            rows, histories = tuple(row for row, _ in read), [entries for _, entries in read]
         pending = _in_flight(config, engine)
-    documents = [_document(row, pending) for row in rows]
-    told = [[ToldPending.model_validate(each) for each in d["pending"] or ()] for d in documents]
-    return status_answer(rows, documents, told, histories)
+        responses = [_response(row, pending) for row in rows]
+        if history is not None:
+            read = partial(_history, engine, history)
+            responses = [with_history(row, partial(read, row.environment)) for row in responses]
+    return render_status(responses)
 
 
-def _document(row: EnvironmentStatus, pending: Sequence[Change] | None) -> Document:
+def _response(row: EnvironmentStatus, pending: Sequence[Change] | None) -> EnvironmentResponse:
     if pending is not None:
         pending = [change for change in pending if change.target == row.name]
-    return status_document(row, pending)
+    return EnvironmentResponse.of(row, pending)
+
+
+def _history(engine: Engine, limit: int, environment: str) -> list[RecordResponse]:
+    return [RecordResponse.of(entry) for entry in engine.history(environment, limit)]
 
 
 def _in_flight(config: Config, engine: Engine) -> tuple[Change, ...] | None:
@@ -83,7 +85,5 @@ def _in_flight(config: Config, engine: Engine) -> tuple[Change, ...] | None:
 
 
 def _failure(environment: str | None, trace: str, error: PromotionError) -> Answer:
-    document = {"success": False, "trace_id": trace, "error": error_document(error)}
-    read = last_read_lines(error, environment)
-    lines = [*failure_lines("No answer", error), *read, f"Trace ID: {trace}"]
-    return Answer(document, lines, error.exit_code, failed=True)
+    response = ErrorResponse.of(error, trace)
+    return failure("No answer", response, error, trace, last_read_lines(error, environment))

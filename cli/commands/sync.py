@@ -10,9 +10,13 @@ from cli import options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
-from cli.render.sync import failure, rendered
+from cli.render.common import failure
+from cli.render.sync import render
 from engine.bootstrap import SECONDARIES, open_reading_engine
+from engine.domain.errors import PromotionError
 from engine.domain.trace import trace_id
+from engine.responses.common import ErrorInfo
+from engine.responses.sync import SyncResponse
 
 
 @click.command()
@@ -27,7 +31,7 @@ def sync(environment: str | None, output: str, manifest: Path) -> None:
     artifact there; everything else is repaired.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
-    deliver(output, partial(_sync, environment, trace, manifest), partial(failure, trace))
+    deliver(output, partial(_sync, environment, trace, manifest), partial(_failure, trace))
 
 
 def _sync(environment: str | None, trace: str, manifest: Path) -> Answer:
@@ -35,4 +39,9 @@ def _sync(environment: str | None, trace: str, manifest: Path) -> Answer:
         if server:
             return server.sync(environment)
     with open_reading_engine(manifest, SECONDARIES) as engine:
-        return rendered(engine.sync(environment, TerminalProgress()), trace)
+        return render(SyncResponse.of(engine.sync(environment, TerminalProgress()), trace))
+
+
+def _failure(trace: str, error: PromotionError) -> Answer:
+    response = SyncResponse.build(trace_id=trace, error=ErrorInfo.of(error))
+    return failure("Not synchronized", response, error, trace)

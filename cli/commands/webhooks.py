@@ -9,11 +9,14 @@ import click
 from cli import options
 from cli.output import Answer, deliver
 from cli.remote.selection import through_server
-from cli.render.webhooks import failure, told
+from cli.render.common import failure
+from cli.render.webhooks import render
 from engine.bootstrap import WEBHOOKS, open_reading_engine
+from engine.domain.errors import PromotionError
 from engine.domain.trace import trace_id
 from engine.ports.webhooks import redeliver_failed
-from engine.responses.webhooks import webhooks_document
+from engine.responses.common import ErrorInfo
+from engine.responses.webhooks import WebhooksResponse
 
 
 @click.command()
@@ -34,7 +37,7 @@ def webhooks(redeliver: str | None, output: str, manifest: Path) -> None:
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_webhooks, redeliver, trace, manifest)
-    deliver(output, ask, partial(failure, trace))
+    deliver(output, ask, partial(_failure, trace))
 
 
 def _webhooks(redeliver: str | None, trace: str, manifest: Path) -> Answer:
@@ -42,8 +45,12 @@ def _webhooks(redeliver: str | None, trace: str, manifest: Path) -> Answer:
         if server:
             return server.webhooks(redeliver)
     with open_reading_engine(manifest, WEBHOOKS) as engine:
-        webhook_sender = engine.webhooks
-        again = redeliver_failed(webhook_sender, redeliver) if redeliver else ()
-        return told(
-            webhooks_document(webhook_sender.undelivered(), webhook_sender.waiting(), again, trace)
-        )
+        sender = engine.webhooks
+        again = redeliver_failed(sender, redeliver) if redeliver else ()
+        failed, waiting = sender.undelivered(), sender.waiting()
+    return render(WebhooksResponse.of(failed, waiting, again, trace))
+
+
+def _failure(trace: str, error: PromotionError) -> Answer:
+    response = WebhooksResponse.build(trace_id=trace, error=ErrorInfo.of(error))
+    return failure("No answer", response, error, trace)

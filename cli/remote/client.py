@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 from pydantic import ValidationError
 
-from cli.remote.errors import Failure, ServerUnavailableError
+from cli.remote.errors import Refusal, ServerUnavailableError
 from cli.remote.json_exchange import Answer, EndlessAnswerError, exchange
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.text import printable
@@ -155,7 +155,7 @@ class Api:
 
     def _refused(self, answer: Answer) -> PromotionError:
         try:
-            error = Failure.model_validate(answer.document).error.restored()
+            error = Refusal.model_validate(answer.document).error.exception()
         except ValidationError:
             return self.strange(f"HTTP status {answer.status}")
         if answer.status == httpx.codes.UNAUTHORIZED and not self._shown:

@@ -1,4 +1,4 @@
-"""The commands of `floe platform`, each as what the server is asked and how it is answered."""
+"""Run the commands of `floe platform` on a server."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -11,25 +11,30 @@ from pydantic import ValidationError
 
 from cli.output import Answer
 from cli.progress import TerminalProgress
-from cli.remote import responses
 from cli.remote.address import address_of, token_of
 from cli.remote.client import Api
 from cli.remote.errors import absent, known
 from cli.remote.follow_change import Following, output_of
 from cli.remote.pagination import records
+from cli.remote.responses import StrangeAnswerError, read
 from cli.render import audit, freeze, promotion, rollback, signature, sync, webhooks
 from cli.render import change as changes
-from cli.render.entry import Entry
-from cli.render.status import status_answer, with_history
-from engine.domain.change import Change, ChangeState
+from cli.render.status import render_status, with_history
+from engine.domain.change import ChangeState
 from engine.domain.gate import GateKind
 from engine.domain.overrides import Overrides
 from engine.domain.text import reason_text
-from engine.responses.change import change_document, promotion_of, rollback_of
-from engine.responses.common import error_document
-from engine.responses.freeze import AskedFreeze
-from engine.responses.promotion import Asked
-from engine.responses.rollback import AskedRollback
+from engine.responses.audit import AuditResponse
+from engine.responses.change import ChangeResponse
+from engine.responses.common import Response
+from engine.responses.freeze import FREEZE_RESPONSES, FreezeInput
+from engine.responses.promotion import PromotionInput, PromotionResponse
+from engine.responses.record import RecordResponse
+from engine.responses.rollback import RollbackInput, RollbackResponse
+from engine.responses.signature import SignatureResponse
+from engine.responses.status import EnvironmentResponse
+from engine.responses.sync import SyncResponse
+from engine.responses.webhooks import WebhooksResponse
 
 Json = Any
 _LARGEST_PAGE = 500
@@ -42,7 +47,7 @@ def asking(address: str, token: str, trace_id: str) -> Iterator["Commands"]:
     with closing(Api(place, shown, trace_id)) as api:
         try:
             yield Commands(api, trace_id)
-        except (responses.StrangeAnswerError, ValidationError) as error:
+        except (StrangeAnswerError, ValidationError) as error:
             raise api.strange(str(error).partition("\n")[0]) from error
 
 
@@ -53,153 +58,150 @@ class Commands:
     api: Api
     trace_id: str
 
-    def promote(self, asked: Asked, run_gates: bool, wait_seconds: int) -> Answer:
+    def promote(self, typed: PromotionInput, run_gates: bool, wait_seconds: int) -> Answer:
         body: dict[str, Json] = {
-            "version": asked.version,
-            "from": asked.source,
-            "to": asked.target,
-            **_overrides(asked.overrides),
+            "version": typed.version,
+            "from": typed.source,
+            "to": typed.target,
+            **_overrides(typed.overrides),
         }
-        if asked.dry_run:
+        if typed.dry_run:
             dry = body | {"dry_run": True, "run_gates": run_gates}
             document = self.api.order("promotions", dry, answers=_judged, long=run_gates)
-            return responses.told(promotion.told_dry_run, document)
+            return promotion.render_dry_run(read(PromotionResponse, document))
         change = self._submitted("promotions", body, wait_seconds)
-        asked = Asked(change.version, change.source, change.target, False, asked.trace_id)
+        typed = PromotionInput(change.version, change.source, change.target, False, typed.trace_id)
         if change.required:
-            return changes.rendered_promotion(asked, change)
-        return promotion.told_run(promotion_of(asked, change), verified=True)
+            return changes.render_promotion(typed, change)
+        return promotion.render_run(PromotionResponse.of_change(typed, change), verified=True)
 
-    def roll_back(self, asked: AskedRollback, wait_seconds: int) -> Answer:
+    def roll_back(self, typed: RollbackInput, wait_seconds: int) -> Answer:
         body = {
-            "version": asked.version,
-            "environment": asked.environment,
-            "reason": asked.reason,
+            "version": typed.version,
+            "environment": typed.environment,
+            "reason": typed.reason,
         }
-        if asked.dry_run:
+        if typed.dry_run:
             document = self.api.order("rollbacks", body | {"dry_run": True}, answers=_judged)
-            return responses.told(rollback.told_dry_run, document)
+            return rollback.render_dry_run(read(RollbackResponse, document))
         change = self._submitted("rollbacks", body, wait_seconds)
-        reason = change.reason or asked.reason
-        asked = AskedRollback(change.version, change.target, reason, False, asked.trace_id)
+        reason = change.reason or typed.reason
+        typed = RollbackInput(change.version, change.target, reason, False, typed.trace_id)
         if change.required:
-            return changes.rendered_rollback(asked, change)
-        return rollback.told_run(rollback_of(asked, change), verified=True)
+            return changes.render_rollback(typed, change)
+        return rollback.render_run(RollbackResponse.of_change(typed, change), verified=True)
 
-    def freeze(self, asked: AskedFreeze, duration: str | None) -> Answer:
-        restoring = asked.verb == "restore" and not asked.reason
-        body = {} if restoring else {"reason": asked.reason}
+    def freeze(self, typed: FreezeInput, duration: str | None) -> Answer:
+        restoring = typed.verb == "restore" and not typed.reason
+        body = {} if restoring else {"reason": typed.reason}
         body |= {"for": duration} if duration is not None else {}
-        path = f"environments/{_part(asked.environment)}/{asked.verb}"
+        path = f"environments/{_part(typed.environment)}/{typed.verb}"
         document = self.api.order(path, body, answers=_judged)
-
-        def render(said: Json) -> Answer:
-            return freeze.told(asked.verb, said, verified=True)
-
-        return responses.told(render, document)
+        response = read(FREEZE_RESPONSES[typed.verb], document)
+        return freeze.render(typed.verb, response, verified=True)
 
     def approve(self, change_id: str, reason: str | None) -> Answer:
         with absent(change_id):
             self.api.post(f"changes/{_part(change_id)}/approve", _why(reason))
-        return changes.rendered(Following(self.api, change_id, TerminalProgress()).settled())
+        return changes.render_approved(Following(self.api, change_id, TerminalProgress()).settled())
 
     def reject(self, change_id: str, reason: str) -> Answer:
         said = reason_text(reason)
         with absent(change_id):
             document = self.api.post(f"changes/{_part(change_id)}/reject", {"reason": said})
-        return changes.rejected(document, responses.change(document), reason)
+        return changes.render_rejected(read(ChangeResponse, document), reason)
 
     def cancel(self, change_id: str, reason: str | None) -> Answer:
         with absent(change_id):
             document = self.api.post(f"changes/{_part(change_id)}/cancel", _why(reason))
-        return changes.cancelled(document, responses.change(document))
+        return changes.render_cancelled(read(ChangeResponse, document))
 
     def changes(self, everything: bool, limit: int) -> Answer:
-        found: list[Change] = []
+        found: list[ChangeResponse] = []
         while len(found) < limit:
             size = min(limit - len(found), _LARGEST_PAGE)
-            before = found[-1].id if found else None
+            before = found[-1].change_id if found else None
             state = "all" if everything else "open"
             query = {"state": state, "limit": str(size), "before": before}
-            page = responses.items(self.api.get("changes", query))
-            found += map(responses.change, page)
+            page = read(tuple[ChangeResponse, ...], self.api.get("changes", query))
+            found += page
             if not everything or len(page) < size:
                 break
-        return Answer([change_document(c) for c in found], changes.changes_table(tuple(found)))
+        return changes.render_changes(found)
 
     def show(self, change_id: str, gate: GateKind | None) -> Answer:
         if gate is None:
             with absent(change_id):
-                return changes.shown(responses.change(self.api.get(f"changes/{_part(change_id)}")))
-        return changes.gate_output(change_id, gate, output_of(self.api, change_id, gate))
+                document = self.api.get(f"changes/{_part(change_id)}")
+            return changes.render_shown(read(ChangeResponse, document))
+        return changes.render_output(change_id, gate, output_of(self.api, change_id, gate))
 
     def status(self, environment: str | None, history: int | None) -> Answer:
-        documents = responses.items(self.api.get("status"))
-        rows = [responses.status(document) for document in documents]
+        rows = read(tuple[EnvironmentResponse, ...], self.api.get("status"))
         if environment is not None:
-            known([row.name for row in rows], environment)
-        shown = [
-            pair
-            for pair in zip(rows, documents, strict=True)
-            if environment in (None, pair[0].name)
-        ]
-        pending = [responses.pending(document) for _, document in shown]
-        if history is None:
-            return status_answer([r for r, _ in shown], [d for _, d in shown], pending, None)
-        read = [with_history(row, partial(self._history, row.name, history)) for row, _ in shown]
-        documents = [
-            document | {"error": error_document(row.error) if row.error else None}
-            for (_, document), (row, _) in zip(shown, read, strict=True)
-        ]
-        return status_answer([row for row, _ in read], documents, pending, [h for _, h in read])
+            known([row.environment for row in rows], environment)
+        shown = [row for row in rows if environment in (None, row.environment)]
+        if history is not None:
+            read_history = partial(self._history, history)
+            shown = [with_history(row, partial(read_history, row.environment)) for row in shown]
+        return render_status(shown)
 
-    def _history(self, environment: str, limit: int) -> tuple[Entry, ...]:
+    def _history(self, limit: int, environment: str) -> tuple[RecordResponse, ...]:
         return tuple(records(self.api, {"environment": environment}, limit))
 
     def sync(self, environment: str | None) -> Answer:
         body = {"environment": environment} if environment is not None else {}
         document = self.api.order("sync", body, answers=_repaired, long=True)
-        return responses.told(sync.told, document)
+        return sync.render(read(SyncResponse, document))
 
     def webhooks(self, redeliver: str | None) -> Answer:
         if redeliver is None:
-            return responses.told(webhooks.told, self.api.get("webhooks"))
-        return responses.told(webhooks.told, self.api.post("webhooks", {"redeliver": redeliver}))
+            document = self.api.get("webhooks")
+        else:
+            document = self.api.post("webhooks", {"redeliver": redeliver})
+        return webhooks.render(read(WebhooksResponse, document))
 
     def signature(self, version: str, environment: str | None) -> Answer:
         path = f"artifacts/{_part(version)}/signature"
-        return responses.told(signature.told, self.api.get(path, {"environment": environment}))
+        document = self.api.get(path, {"environment": environment})
+        return signature.render(read(SignatureResponse, document))
 
     def audit(self, environment: str | None, strict: bool) -> Answer:
         document = self.api.get("audit", {"environment": environment}, long=True)
-        report = responses.audit(document)
-        names = {each.environment for each in report.environments}
+        response = read(AuditResponse, document)
+        names = {each.environment for each in response.environments}
         if not names or environment not in (None, *names):
-            # What was not looked at is not sound.
-            raise responses.StrangeAnswerError("an audit that leaves environments out")
-        return audit.verified(report.strict() if strict else report, self.trace_id)
+            # A ledger that was not audited must not count as sound.
+            raise StrangeAnswerError("an audit that leaves environments out")
+        return audit.render_audit(response.strict() if strict else response)
 
     def history(
         self, filters: Mapping[str, str | None], limit: int | None, as_lines: bool
     ) -> Answer:
         found = records(self.api, filters, limit)
         if as_lines:
-            return audit.written(found)
-        return audit.listed(list(found), limit, self.trace_id)
+            return audit.write_lines(found)
+        return audit.render_history(list(found), limit, self.trace_id)
 
-    def _submitted(self, path: str, body: Mapping[str, Json], wait_seconds: int) -> Change:
+    def _submitted(self, path: str, body: Mapping[str, Json], wait_seconds: int) -> ChangeResponse:
         document = self.api.order(path, body, answers=_taken_up)
-        change_id = responses.change_id(document)
+        change_id = read(_Submitted, document).change_id
         change = Following(self.api, change_id, TerminalProgress()).settled(wait_seconds)
-        if change.state is ChangeState.FAILED and not change.findings:
-            # What was asked for could not even be judged.
-            raise responses.failed(change)
+        if change.state is ChangeState.FAILED and not change.findings and change.error:
+            # The request could not be judged.
+            raise change.error.exception()
         return change
 
 
-def _overrides(asked: Overrides) -> dict[str, Json]:
+class _Submitted(Response):
+    """The answer to a promotion or rollback, as far as following it needs it."""
+
+    change_id: str
+
+
+def _overrides(overrides: Overrides) -> dict[str, Json]:
     """Only what is asked for; the server says what is wrong with a reason alone."""
-    fields = asdict(asked)
+    fields = asdict(overrides)
     return {name: value for name, value in fields.items() if value}
 
 

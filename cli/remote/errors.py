@@ -1,12 +1,10 @@
-"""What a server refuses, as the error it would be here; and a server that cannot be asked."""
+"""Errors that a server reports, and errors of the connection to it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pydantic import BaseModel, Field
-
-from engine.domain.error_record import restore_error
 from engine.domain.errors import PromotionError, UnavailableError, UsageError
+from engine.responses.common import ErrorInfo, Response
 
 
 class ServerUnavailableError(UnavailableError):
@@ -15,30 +13,15 @@ class ServerUnavailableError(UnavailableError):
     reason_code = "server_unavailable"
 
 
-class ToldError(BaseModel):
-    """The `error` of a JSON answer."""
+class Refusal(Response):
+    """An answer with an error."""
 
-    type: str
-    reason_code: str
-    message: str
-    exit_code: int = Field(ge=1, le=255)
-    details: dict[str, object] = {}
-
-    def restored(self) -> PromotionError:
-        return restore_error(
-            self.type, self.reason_code, self.exit_code, self.message, self.details
-        )
-
-
-class Failure(BaseModel):
-    """An answer that says why it is none."""
-
-    error: ToldError
+    error: ErrorInfo
 
 
 @contextmanager
 def absent(change_id: str) -> Iterator[None]:
-    """A change that is not there is what it would be here."""
+    """Report an unknown change in the words of the local command."""
     try:
         yield
     except PromotionError as error:
@@ -50,7 +33,7 @@ def absent(change_id: str) -> Iterator[None]:
 
 
 def known(names: Sequence[str], environment: str) -> None:
-    """UsageError for an environment the server's path does not have."""
+    """UsageError for an environment that the server's path does not have."""
     if environment not in names:
         raise UsageError(
             f"'{environment}' is not an environment. Environments: {', '.join(names)}",

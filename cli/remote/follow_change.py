@@ -1,4 +1,4 @@
-"""Follows a change on a server: what happens is told as it is here, until it ends or waits."""
+"""Follow a change on a server, and show its progress until it ends or waits."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,12 +11,13 @@ from pydantic import ValidationError
 
 from cli.output import InterruptedRunError
 from cli.progress import TerminalProgress
-from cli.remote import responses
 from cli.remote.client import Api
 from cli.remote.errors import ServerUnavailableError
-from engine.domain.change import Change, ChangeState
+from cli.remote.responses import StrangeAnswerError, read
+from engine.domain.change import ChangeState
 from engine.domain.errors import AuthorizationError, PromotionError, UnavailableError
 from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.responses.change import ChangeResponse, ChangeTimelineResponse, TimelineEvent
 
 _LOOK_SECONDS = 0.5
 # A server that starts again is back by then.
@@ -25,16 +26,16 @@ _PATIENCE_SECONDS = 60.0
 
 @dataclass
 class Following:
-    """One change; `told` counts the events that somebody was told of."""
+    """One change; `shown` counts the events that were shown."""
 
     api: Api
     change_id: str
     progress: TerminalProgress
     patience_seconds: float = _PATIENCE_SECONDS
-    told: int = 0
+    shown: int = 0
     pause: Callable[[float], None] = field(default=time.sleep)
 
-    def settled(self, wait_seconds: float = 0) -> Change:
+    def settled(self, wait_seconds: float = 0) -> ChangeResponse:
         """
         The change once it has ended or waits for somebody; who decides is waited for at most
         `wait_seconds`. InterruptedRunError on Ctrl-C: the change goes on all the same.
@@ -51,7 +52,7 @@ class Following:
                 change = self._look()
             return change
 
-    def _look(self) -> Change:
+    def _look(self) -> ChangeResponse:
         """As it is now, however long the server takes to be there again, within patience."""
         end = time.monotonic() + self.patience_seconds
         while True:
@@ -62,16 +63,16 @@ class Following:
                 if time.monotonic() > end:
                     raise
             self.pause(_LOOK_SECONDS)
-        self._tell(responses.events(document))
-        return responses.change(document)
+        self._show(read(ChangeTimelineResponse, document).timeline)
+        return read(ChangeResponse, document)
 
-    def _tell(self, events: tuple[responses.ToldEvent, ...]) -> None:
-        for event in events[self.told :]:
+    def _show(self, events: tuple[TimelineEvent, ...]) -> None:
+        for event in events[self.shown :]:
             if event.kind == "gate_started":
                 self.progress.gate_started(*_started(event.details))
             if event.kind == "gate_finished":
                 self._finish(_finished(event.details))
-        self.told = max(self.told, len(events))
+        self.shown = max(self.shown, len(events))
 
     def _finish(self, result: GateResult) -> None:
         """Show the last lines of a failed gate, where the server still gives them."""
@@ -108,7 +109,7 @@ def output_of(api: Api, change_id: str, gate: GateKind) -> bytes | None:
         return None
     output = document.get("output") if isinstance(document, dict) else None
     if not isinstance(output, str):
-        raise responses.StrangeAnswerError("an output without text")
+        raise StrangeAnswerError("an output without text")
     return output.encode(errors="replace")
 
 
@@ -116,11 +117,11 @@ def _started(details: Mapping[str, Any]) -> tuple[GateKind, int]:
     try:
         return GateKind(details["gate"]), int(details["timeout_seconds"])
     except (KeyError, ValueError, TypeError) as error:
-        raise responses.StrangeAnswerError(f"gate_started without {error}") from error
+        raise StrangeAnswerError(f"gate_started without {error}") from error
 
 
 def _finished(details: Mapping[str, Any]) -> GateResult:
     try:
         return GateResult.model_validate(details.get("result"))
     except ValidationError as error:
-        raise responses.StrangeAnswerError("gate_finished without a result") from error
+        raise StrangeAnswerError("gate_finished without a result") from error

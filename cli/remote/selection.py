@@ -1,4 +1,4 @@
-"""Where commands are carried out: here, or by the server that FLOE_SERVER names."""
+"""Choose where commands run: in this process, or on the server named by FLOE_SERVER."""
 
 import os
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from typing import Protocol
 
 from cli.output import Answer
 from engine.domain.gate import GateKind
-from engine.responses.freeze import AskedFreeze
-from engine.responses.promotion import Asked
-from engine.responses.rollback import AskedRollback
+from engine.responses.freeze import FreezeInput
+from engine.responses.promotion import PromotionInput
+from engine.responses.rollback import RollbackInput
 
 
 class Server(Protocol):
@@ -19,9 +19,9 @@ class Server(Protocol):
     the command does here, and raises PromotionError as it does here.
     """
 
-    def promote(self, asked: Asked, run_gates: bool, wait_seconds: int) -> Answer: ...
-    def roll_back(self, asked: AskedRollback, wait_seconds: int) -> Answer: ...
-    def freeze(self, asked: AskedFreeze, duration: str | None) -> Answer: ...
+    def promote(self, typed: PromotionInput, run_gates: bool, wait_seconds: int) -> Answer: ...
+    def roll_back(self, typed: RollbackInput, wait_seconds: int) -> Answer: ...
+    def freeze(self, typed: FreezeInput, duration: str | None) -> Answer: ...
     def approve(self, change_id: str, reason: str | None) -> Answer: ...
     def reject(self, change_id: str, reason: str) -> Answer: ...
     def cancel(self, change_id: str, reason: str | None) -> Answer: ...

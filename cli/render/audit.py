@@ -1,76 +1,60 @@
-"""What an audit found, and what the ledger says, for people and for programs."""
+"""Render the answers about ledgers: an audit, and their records."""
 
 from collections.abc import Iterable, Sequence
 
 import click
 
-from cli.errors import as_json, failure_lines
+from cli.errors import as_json
 from cli.output import Answer
-from cli.render.entry import Entry, entry_document
+from cli.render.common import trace_line
 from cli.render.status import when
 from cli.render.table import show
 from cli.stdio import unwritten
-from engine.domain.audit import AuditReport, EnvironmentAudit
-from engine.domain.errors import PromotionError
 from engine.domain.record import AnyRecord, LockRecord, RefusalRecord, UnlockRecord
 from engine.domain.text import printable
-from engine.responses.common import error_document
-from engine.responses.ledger import audit_document
+from engine.responses.audit import AuditResponse, EnvironmentAuditResponse
+from engine.responses.record import HistoryResponse, RecordResponse
 
 _HEADS = ("WHEN", "WHAT", "ENVIRONMENT", "NO", "VERSION", "DIGEST", "BY", "WHY")
 
 
-def verified(report: AuditReport, trace_id: str) -> Answer:
-    document = audit_document(report, trace_id)
-    remarks = [line for found in report.environments for line in _remarks(found)]
-    verdicts = [_verdict(found) for found in report.environments]
-    lines = [*remarks, f"Trace ID: {trace_id}", *verdicts]
-    return Answer(document, lines, exit_code=0 if report.sound else 1)
+def render_audit(response: AuditResponse) -> Answer:
+    findings = [line for found in response.environments for line in _findings(found)]
+    verdicts = [_verdict(found) for found in response.environments]
+    lines = [*findings, trace_line(response.trace_id), *verdicts]
+    return Answer(response, lines, exit_code=0 if response.sound else 1)
 
 
-def listed(entries: Sequence[Entry], limit: int | None, trace_id: str) -> Answer:
-    document = {
-        "success": True,
-        "records": [entry_document(entry) for entry in entries],
-        "trace_id": trace_id,
-        "error": None,
-    }
-    lines = show("What the ledger says, newest first", _HEADS, [_row(entry) for entry in entries])
-    if len(entries) == limit:
+def render_history(records: Sequence[RecordResponse], limit: int | None, trace_id: str) -> Answer:
+    response = HistoryResponse.build(success=True, records=records, trace_id=trace_id)
+    lines = show("What the ledger says, newest first", _HEADS, [_row(each) for each in records])
+    if len(records) == limit:
         lines.append(f"(the newest {limit}; --limit shows more, 0 all of them)")
-    return Answer(document, lines)
+    return Answer(response, lines)
 
 
-def written(entries: Iterable[Entry]) -> Answer:
-    """Each as a line of JSON as soon as it is read: there may be more than fit into memory."""
+def write_lines(records: Iterable[RecordResponse]) -> Answer:
+    """Print each record as a line of JSON when it is read: all of them may not fit into memory."""
     try:
-        for entry in entries:
-            click.echo(as_json(entry_document(entry), one_line=True))
+        for each in records:
+            click.echo(as_json(each, one_line=True))
     except BrokenPipeError:
-        # Whoever reads the lines has enough of them.
+        # The reader closed the pipe: it has enough lines.
         return Answer(None)
     except OSError as error:
         return Answer(None, exit_code=unwritten(error, 0))
     return Answer(None)
 
 
-def failure(listing: str, trace_id: str, error: PromotionError) -> Answer:
-    """`listing` names what the document would have listed."""
-    document = {"success": False, listing: [], "trace_id": trace_id}
-    lines = [*failure_lines("No answer", error), f"Trace ID: {trace_id}"]
-    document |= {"error": error_document(error)}
-    return Answer(document, lines, error.exit_code, failed=True)
+def _findings(found: EnvironmentAuditResponse) -> list[str]:
+    problems = [f"PROBLEM {each.kind.value}: {each.message}" for each in found.problems]
+    return [*problems, *(f"note {each.kind.value}: {each.message}" for each in found.notes)]
 
 
-def _remarks(found: EnvironmentAudit) -> list[str]:
-    problems = [f"PROBLEM {r.kind.value}: {r.message}" for r in found.problems]
-    return [*problems, *(f"note {r.kind.value}: {r.message}" for r in found.notes)]
-
-
-def _verdict(found: EnvironmentAudit) -> str:
+def _verdict(found: EnvironmentAuditResponse) -> str:
     records = f"{found.entries} record{'' if found.entries == 1 else 's'}"
     head = f"{records}, head {found.head}" if found.head else "nothing was recorded yet"
-    if found.sound:
+    if not found.problems:
         return f"The ledger of {found.environment} is sound: {head}"
     count = len(found.problems)
     problems = f"{count} problem{'' if count == 1 else 's'}"
@@ -78,13 +62,13 @@ def _verdict(found: EnvironmentAudit) -> str:
     return f"The ledger of {found.environment} is not sound: {problems}, {proven}"
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
-    record = entry.record
+def _row(response: RecordResponse) -> tuple[str, ...]:
+    record = response.record
     cells = (
         when(record.at),
         record.kind,
-        entry.environment,
-        str(entry.sequence),
+        response.environment,
+        str(response.sequence),
         _version(record),
         (record.subject_digest or "-")[:19],
         record.operator if record.identity_verified else f"{record.operator} (not verified)",

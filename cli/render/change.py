@@ -1,87 +1,95 @@
-"""A change in flight, for people and for programs."""
+"""Render the answers about a change."""
+
+from collections.abc import Sequence
 
 from cli.output import Answer
 from cli.render import promotion, rollback
-from cli.render.common import registry_lines, scan_lines, trace_line
+from cli.render.common import exit_code, gates_lines, registry_lines, trace_line
 from cli.render.impact import impact_lines
 from cli.render.status import when
 from cli.render.table import show
-from engine.domain.change import Change, ChangeState
+from engine.domain.change import ChangeState
 from engine.domain.errors import UsageError
-from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.gate import GateKind
 from engine.domain.text import printable
-from engine.responses.change import change_document, error_of, promotion_of, rollback_of
-from engine.responses.common import Document
-from engine.responses.promotion import Asked
-from engine.responses.rollback import AskedRollback
+from engine.responses.change import ChangeResponse, GateOutputResponse
+from engine.responses.promotion import PromotionInput, PromotionResponse
+from engine.responses.rollback import RollbackInput, RollbackResponse
 
-# Ended before anybody was asked to agree: as it ends where nobody has to.
+# Ended before anyone was asked to approve: rendered like a run without approvals.
 _JUDGED = (ChangeState.BLOCKED, ChangeState.FAILED)
 
 
-def rendered(change: Change) -> Answer:
-    """What became of a change after a decision."""
-    error = error_of(change)
-    lines = [*change_lines(change), trace_line(change.trace_id)]
-    code = error.exit_code if error else 0
-    return Answer(change_document(change), lines, code, warnings=change.warnings)
+def render_approved(change: ChangeResponse) -> Answer:
+    """The change after an approval; the exit code is that of its error."""
+    return Answer(change, _lines(change), exit_code(change.error), warnings=change.warnings)
 
 
-def shown(change: Change) -> Answer:
-    """One change, whatever became of it: that it is shown is no failure."""
-    lines = [*change_lines(change), trace_line(change.trace_id)]
-    return Answer(change_document(change), lines, warnings=change.warnings)
+def render_shown(change: ChangeResponse) -> Answer:
+    """The change, for a reader; showing a failed change is no failure."""
+    return Answer(change, _lines(change), warnings=change.warnings)
 
 
-def gate_output(kept_as: str, gate: GateKind, output: bytes | None) -> Answer:
-    """What a gate printed; UsageError where nothing is kept."""
+def render_output(kept_as: str, gate: GateKind, output: bytes | None) -> Answer:
+    """The output of a gate; UsageError when none is kept."""
     if output is None:
         raise UsageError(
             f"No output of gate '{gate}' is kept for '{printable(kept_as)}': name a change, or the "
             "record or trace ID of a promotion that was run from this directory in the last 90 days"
         )
-    said = output.decode(errors="replace")
-    document = {"success": True, "id": kept_as, "gate": gate.value, "output": said, "error": None}
-    return Answer(document, said.splitlines())
+    text = output.decode(errors="replace")
+    response = GateOutputResponse(
+        success=True, id=kept_as, gate=gate.value, output=text, error=None
+    )
+    return Answer(response, text.splitlines())
 
 
-def rejected(document: Document, change: Change, reason: str) -> Answer:
-    said = f"Rejected {change.id}: {printable(reason)}"
-    return Answer(document, [said, trace_line(change.trace_id)])
+def render_rejected(change: ChangeResponse, reason: str) -> Answer:
+    line = f"Rejected {change.change_id}: {printable(reason)}"
+    return Answer(change, [line, trace_line(change.trace_id)])
 
 
-def cancelled(document: Document, change: Change) -> Answer:
-    return Answer(document, [f"Cancelled {change.id}", trace_line(change.trace_id)])
+def render_cancelled(change: ChangeResponse) -> Answer:
+    return Answer(change, [f"Cancelled {change.change_id}", trace_line(change.trace_id)])
 
 
-def rendered_promotion(asked: Asked, change: Change) -> Answer:
-    """The answer of `promote` where approvals are needed."""
-    document = promotion_of(asked, change)
+def render_promotion(typed: PromotionInput, change: ChangeResponse) -> Answer:
+    """The answer of `promote` when approvals are required."""
+    response = PromotionResponse.of_change(typed, change)
     if change.state in _JUDGED:
-        return promotion.told_run(document, verified=change.requester.verified)
-    return _answered(change, document)
+        return promotion.render_run(response, verified=change.requester.verified)
+    return _submitted(change, response)
 
 
-def rendered_rollback(asked: AskedRollback, change: Change) -> Answer:
-    """The answer of `rollback` where approvals are needed."""
-    document = rollback_of(asked, change)
+def render_rollback(typed: RollbackInput, change: ChangeResponse) -> Answer:
+    """The answer of `rollback` when approvals are required."""
+    response = RollbackResponse.of_change(typed, change)
     if change.state in _JUDGED:
-        return rollback.told_run(document, verified=change.requester.verified)
-    return _answered(change, document)
+        return rollback.render_run(response, verified=change.requester.verified)
+    return _submitted(change, response)
 
 
-def _answered(change: Change, document: Document) -> Answer:
-    error = error_of(change)
-    lines = [*change_lines(change), trace_line(change.trace_id)]
-    refused = change.state is not ChangeState.AWAITING_APPROVAL and error is not None
-    code = error.exit_code if error else 0
-    return Answer(document, lines, code, failed=refused, warnings=change.warnings)
+def render_changes(changes: Sequence[ChangeResponse]) -> Answer:
+    lines = ["No change is in flight"]
+    if changes:
+        heads = ("CHANGE", "WHAT", "STATE", "APPROVALS", "BY", "ASKED", "EXPIRES")
+        lines = show("Changes", heads, [_row(change) for change in changes])
+    return Answer(list(changes), lines)
 
 
-def change_lines(change: Change) -> list[str]:
-    """What it is, where it stands, and the next command."""
+def _submitted(change: ChangeResponse, response: PromotionResponse | RollbackResponse) -> Answer:
+    refused = change.state is not ChangeState.AWAITING_APPROVAL and change.error is not None
+    code, warnings = exit_code(change.error), change.warnings
+    return Answer(response, _lines(change), code, failed=refused, warnings=warnings)
+
+
+def _lines(change: ChangeResponse) -> list[str]:
+    return [*_change_lines(change), trace_line(change.trace_id)]
+
+
+def _change_lines(change: ChangeResponse) -> list[str]:
+    """The request, the state and the next command."""
     step = _step(change)
-    passed = _passed(change.gate_results)
     match change.state:
         case ChangeState.PROMOTED:
             done = "Rolled back" if change.action == "rollback" else "Promoted"
@@ -89,8 +97,7 @@ def change_lines(change: Change) -> list[str]:
             return [
                 f"{done} {step}",
                 f"  Latest tag updated: latest-{change.target}",
-                f"  Gates passed: {passed}",
-                *scan_lines(change.gate_results),
+                *gates_lines(change.gate_results),
                 *([f"  Approved by: {approved}"] if approved else []),
                 *registry_lines(change.registry_sync),
                 f"  Record: {change.record_id}",
@@ -99,42 +106,29 @@ def change_lines(change: Change) -> list[str]:
             groups = f" from {', '.join(change.groups)}" if change.groups else ""
             return [
                 f"Waiting for approval: {step}",
-                f"  Change: {change.id}",
-                f"  Gates passed: {passed}",
-                *scan_lines(change.gate_results),
+                f"  Change: {change.change_id}",
+                *gates_lines(change.gate_results),
                 f"  Approvals: {len(change.approvals)} of {change.required}{groups}",
                 f"  Expires: {when(change.expires_at)}",
                 *(impact_lines(change.impact) if change.impact else ()),
-                f"  Somebody else: floe platform approve {change.id}",
+                f"  Somebody else: floe platform approve {change.change_id}",
             ]
         case ChangeState.CHECKING | ChangeState.EXECUTING:
-            return [f"Under way: {step}", f"  Change: {change.id} ({change.state})"]
+            return [f"Under way: {step}", f"  Change: {change.change_id} ({change.state})"]
         case _:
-            said = change.ended.message if change.ended else change.state.value
-            return [f"Not done: {step}", f"  {printable(said)}", f"  Change: {change.id}"]
+            why = change.ended.message if change.ended else change.state.value
+            return [f"Not done: {step}", f"  {printable(why)}", f"  Change: {change.change_id}"]
 
 
-def changes_table(changes: tuple[Change, ...]) -> list[str]:
-    if not changes:
-        return ["No change is in flight"]
-    heads = ("CHANGE", "WHAT", "STATE", "APPROVALS", "BY", "ASKED", "EXPIRES")
-    return show("Changes", heads, [_row(change) for change in changes])
-
-
-def _step(change: Change) -> str:
+def _step(change: ChangeResponse) -> str:
     if change.action == "rollback":
         return f"{change.target} to {change.version}"
     return f"{change.version} from {change.source} to {change.target}"
 
 
-def _passed(gates: tuple[GateResult, ...]) -> str:
-    passed = [g for g in gates if g.status in (GateStatus.PASSED, GateStatus.WARNING)]
-    return f"{len(passed)}/{len(gates)}"
-
-
-def _row(change: Change) -> tuple[str, ...]:
+def _row(change: ChangeResponse) -> tuple[str, ...]:
     return (
-        change.id,
+        change.change_id,
         f"{change.action} {_step(change)}",
         change.state.value,
         f"{len(change.approvals)}/{change.required}",

@@ -1,44 +1,72 @@
-"""What the answers to all requests have in common, as JSON and as lines."""
+"""Lines that the answers of several commands share, and the answer of a failed command."""
 
-from cli.render.told import ToldAnswer, ToldFinding, ToldMove
-from engine.domain.gate import GateKind, GateResult, SecuritySummary
+from collections.abc import Iterable
+
+from cli.errors import failure_lines
+from cli.output import Answer
+from engine.domain.artifact import Digest
+from engine.domain.errors import PromotionError
+from engine.domain.gate import GateKind, GateResult, GateStatus, SecuritySummary
 from engine.domain.record import RegistrySync, SignatureStatus
 from engine.domain.text import printable
+from engine.responses.common import ErrorInfo, FindingInfo, Response
+from engine.responses.freeze import FreezeResponse
+from engine.responses.promotion import PromotionResponse
+from engine.responses.rollback import RollbackResponse
 
 _SHOWN_CVES = 10
 _MARKS = {"passed": "passed", "warned": "warning", "blocked": "blocked", "skipped": "skipped"}
+Move = PromotionResponse | RollbackResponse
 
 
-def findings_lines(told: ToldAnswer) -> list[str]:
+def failure(
+    not_done: str,
+    response: Response,
+    error: PromotionError,
+    trace_id: str,
+    more: Iterable[str] = (),
+) -> Answer:
+    """The answer of a command that failed with `error`: `response` as JSON, `not_done` as text."""
+    lines = [*failure_lines(not_done, error), *more, trace_line(trace_id)]
+    return Answer(response, lines, error.exit_code, failed=True)
+
+
+def exit_code(error: ErrorInfo | None) -> int:
+    return error.exit_code if error else 0
+
+
+def findings_lines(findings: Iterable[FindingInfo]) -> list[str]:
     return [
         f"  {printable(_MARKS.get(found.outcome, found.outcome)):8} {printable(found.check)}: "
         f"{printable(found.reason)}"
-        for found in told.findings
+        for found in findings
     ]
 
 
-def tags_lines(told: ToldMove) -> list[str]:
-    digest = told.artifact_digest.short if told.artifact_digest else "-"
-    return [f"  tag      {printable(tag)} -> {digest}" for tag in told.tags]
+def tags_lines(response: Move) -> list[str]:
+    digest = Digest(response.artifact_digest).short if response.artifact_digest else "-"
+    return [f"  tag      {printable(tag)} -> {digest}" for tag in response.tags]
 
 
-def refused_lines(not_done: str, told: ToldAnswer) -> list[str]:
-    """Every blocker; what is not a finding (approvals that are missing) is in the error."""
-    said = [told.error.message] if told.error else []
-    reasons = [found.reason for found in told.blockers] or said
+def refused_lines(not_done: str, response: Move | FreezeResponse) -> list[str]:
+    """Every blocker; without one (approvals are missing) the error."""
+    message = [response.error.message] if response.error else []
+    reasons = [found.reason for found in _blockers(response.findings)] or message
     return [f"{not_done}: {printable(reason)}" for reason in reasons]
 
 
-def approvals_lines(told: ToldMove) -> list[str]:
-    return [f"Approvals needed: {told.approvals_missing}"] if told.approvals_missing else []
+def approvals_lines(response: Move) -> list[str]:
+    missing = response.approvals_missing
+    return [f"Approvals needed: {missing}"] if missing else []
 
 
-def blocked_lines(told: ToldAnswer) -> list[str]:
-    return [f"BLOCKED: {printable(_would(found))}" for found in told.blockers]
+def blocked_lines(findings: Iterable[FindingInfo]) -> list[str]:
+    return [f"BLOCKED: {printable(_expected(found))}" for found in _blockers(findings)]
 
 
-def operator_line(operator: str, *, verified: bool) -> str:
-    return f"  Operator: {printable(operator)}{'' if verified else ' (identity not verified)'}"
+def operator_line(operator: str | None, *, verified: bool) -> str:
+    doubt = "" if verified else " (identity not verified)"
+    return f"  Operator: {printable(operator or '')}{doubt}"
 
 
 def signature_line(status: SignatureStatus | None) -> str:
@@ -51,14 +79,27 @@ def signature_line(status: SignatureStatus | None) -> str:
 
 
 def registry_lines(outcomes: tuple[RegistrySync, ...]) -> list[str]:
-    """How the secondaries ended up; why one failed is among the warnings."""
+    """The state of each secondary; the reason of a failure is among the warnings."""
     return [f"  Registry {printable(each.registry)}: {each.status}" for each in outcomes]
 
 
+def gates_lines(gates: tuple[GateResult, ...]) -> list[str]:
+    passed = [g for g in gates if g.status in (GateStatus.PASSED, GateStatus.WARNING)]
+    return [f"  Gates passed: {len(passed)}/{len(gates)}", *scan_lines(gates)]
+
+
 def scan_lines(gates: tuple[GateResult, ...]) -> list[str]:
-    """What scanners counted, however it was judged (FR-056)."""
+    """The counts of every scanner, also of one that passed (FR-056)."""
     scans = [(gate.gate.value, gate.security_summary) for gate in gates if gate.security_summary]
     return [f"  {name}: {_counted(summary)}" for name, summary in scans]
+
+
+def trace_line(trace_id: str) -> str:
+    return f"Trace ID: {trace_id}"
+
+
+def _blockers(findings: Iterable[FindingInfo]) -> list[FindingInfo]:
+    return [found for found in findings if found.outcome == "blocked"]
 
 
 def _counted(summary: SecuritySummary) -> str:
@@ -75,12 +116,8 @@ def _counted(summary: SecuritySummary) -> str:
     return counts + ignored + (f"; blocking: {shown}{more}" if blocking else "")
 
 
-def trace_line(trace_id: str) -> str:
-    return f"Trace ID: {trace_id}"
-
-
-def _would(found: ToldFinding) -> str:
-    """A gate that blocks a dry run has not failed anything yet."""
+def _expected(found: FindingInfo) -> str:
+    """The reason of a blocker; a gate that blocks a dry run has not failed yet."""
     if found.check not in set(GateKind):
         return found.reason
     name = found.check.replace("_", " ").capitalize()

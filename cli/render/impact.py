@@ -1,4 +1,4 @@
-"""What going back to an older version undoes, as lines."""
+"""Render an impact analysis."""
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta

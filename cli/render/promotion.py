@@ -1,11 +1,12 @@
-"""A promotion's end, as JSON and as the lines people and scripts look for."""
+"""Render the answer to a promotion."""
 
-from cli.errors import failure_lines
 from cli.output import Answer
 from cli.render.common import (
     approvals_lines,
     blocked_lines,
+    exit_code,
     findings_lines,
+    gates_lines,
     operator_line,
     refused_lines,
     registry_lines,
@@ -15,93 +16,66 @@ from cli.render.common import (
     trace_line,
 )
 from cli.render.impact import impact_lines
-from cli.render.told import ToldPromotion
-from engine.domain.errors import PromotionError
-from engine.domain.gate import GateResult, GateStatus
-from engine.domain.plan import Plan
-from engine.domain.result import Ending, Result
+from engine.domain.gate import GateStatus
+from engine.domain.result import Ending
 from engine.domain.text import printable
-from engine.responses.common import Document, error_document
-from engine.responses.promotion import Asked, blank, dry_run_document, promoted_document
+from engine.responses.promotion import PromotionResponse
 
-_NOT_DONE = "Not promoted"
-
-
-def failure(asked: Asked, error: PromotionError) -> Answer:
-    document = blank(asked) | {"error": error_document(error)}
-    lines = [*failure_lines(_NOT_DONE, error), trace_line(asked.trace_id)]
-    return Answer(document, lines, error.exit_code, failed=True)
+NOT_DONE = "Not promoted"
 
 
-def rendered(asked: Asked, result: Result) -> Answer:
-    """A real run."""
-    verified = result.record.identity_verified if result.record else False
-    return told_run(promoted_document(asked, result), verified=verified)
+def render_run(response: PromotionResponse, *, verified: bool) -> Answer:
+    """The answer to a real run; `verified` says whether the operator's identity was verified."""
+    trace, warnings = trace_line(response.trace_id), response.warnings
+    if response.error:
+        about = [*scan_lines(response.gate_results), *_output_commands(response)]
+        lines = [*refused_lines(NOT_DONE, response), *about, trace]
+        return Answer(response, lines, response.error.exit_code, failed=True, warnings=warnings)
+    return Answer(response, [*_done(response, verified=verified), trace], warnings=warnings)
 
 
-def rendered_dry_run(asked: Asked, plan: Plan) -> Answer:
-    return told_dry_run(dry_run_document(asked, plan))
-
-
-def told_run(document: Document, *, verified: bool) -> Answer:
-    """What `document` says of a real run; `verified` is whether its operator was."""
-    told = ToldPromotion.model_validate(document)
-    if told.error:
-        about = [*scan_lines(told.gate_results), *_outputs(told)]
-        lines = [*refused_lines(_NOT_DONE, told), *about, trace_line(told.trace_id)]
-        return Answer(document, lines, told.exit_code, failed=True, warnings=told.warnings)
-    done = _done(told, verified=verified)
-    return Answer(document, [*done, trace_line(told.trace_id)], warnings=told.warnings)
-
-
-def told_dry_run(document: Document) -> Answer:
-    told = ToldPromotion.model_validate(document)
-    settled = told.outcome is Ending.UNCHANGED
+def render_dry_run(response: PromotionResponse) -> Answer:
+    unchanged = response.outcome is Ending.UNCHANGED
+    step = _unchanged(response) if unchanged else f"Would promote {response.step}"
     lines = [
-        f"[DRY RUN] {_unchanged(told.step) if settled else f'Would promote {told.step}'}",
-        *findings_lines(told),
-        *tags_lines(told),
-        *(impact_lines(told.impact_analysis) if told.impact_analysis else ()),
-        *approvals_lines(told),
-        *blocked_lines(told),
-        *(() if told.error else ("Promotion would succeed",)),
-        trace_line(told.trace_id),
+        f"[DRY RUN] {step}",
+        *findings_lines(response.findings),
+        *tags_lines(response),
+        *(impact_lines(response.impact_analysis) if response.impact_analysis else ()),
+        *approvals_lines(response),
+        *blocked_lines(response.findings),
+        *(() if response.error else ("Promotion would succeed",)),
+        trace_line(response.trace_id),
     ]
-    return Answer(document, lines, told.exit_code, warnings=told.warnings)
+    return Answer(response, lines, exit_code(response.error), warnings=response.warnings)
 
 
-def _done(told: ToldPromotion, *, verified: bool) -> list[str]:
-    if told.outcome is Ending.UNCHANGED or told.promotion_id is None:
-        return [_unchanged(told.step)]
+def _done(response: PromotionResponse, *, verified: bool) -> list[str]:
+    if response.outcome is Ending.UNCHANGED or response.promotion_id is None:
+        return [_unchanged(response)]
     return [
-        f"Promoted {told.step}",
-        f"  New tag: {printable(told.artifact_tag or '')}",
-        f"  Latest tag updated: latest-{told.target_environment}",
-        f"  Digest: {told.artifact_digest}",
-        f"  Gates passed: {_passed(told.gate_results)}",
-        *scan_lines(told.gate_results),
-        signature_line(told.signature),
-        operator_line(told.operator or "", verified=verified),
-        *registry_lines(told.registry_sync),
-        f"  Record: {told.promotion_id}",
+        f"Promoted {response.step}",
+        f"  New tag: {printable(response.artifact_tag or '')}",
+        f"  Latest tag updated: latest-{response.target_environment}",
+        f"  Digest: {response.artifact_digest}",
+        *gates_lines(response.gate_results),
+        signature_line(response.signature),
+        operator_line(response.operator, verified=verified),
+        *registry_lines(response.registry_sync),
+        f"  Record: {response.promotion_id}",
     ]
 
 
-def _outputs(told: ToldPromotion) -> list[str]:
-    """The commands that show what failed gates printed."""
-    kept = told.change_id or told.trace_id
+def _output_commands(response: PromotionResponse) -> list[str]:
+    """The commands that show the output of failed gates."""
+    kept_as = response.change_id or response.trace_id
     return [
-        f"  Output of {gate.gate.value}: floe platform changes show {kept} "
+        f"  Output of {gate.gate.value}: floe platform changes show {kept_as} "
         f"--output-of {gate.gate.value}"
-        for gate in told.gate_results
+        for gate in response.gate_results
         if gate.status is GateStatus.FAILED and "output_sha256" in gate.details
     ]
 
 
-def _unchanged(step: str) -> str:
-    return f"Unchanged: {step} was promoted already"
-
-
-def _passed(gates: tuple[GateResult, ...]) -> str:
-    passed = [g for g in gates if g.status in (GateStatus.PASSED, GateStatus.WARNING)]
-    return f"{len(passed)}/{len(gates)}"
+def _unchanged(response: PromotionResponse) -> str:
+    return f"Unchanged: {response.step} was promoted already"

@@ -1,10 +1,10 @@
-"""A rollback's end, as JSON and as the lines people and scripts look for."""
+"""Render the answer to a rollback."""
 
-from cli.errors import failure_lines
 from cli.output import Answer
 from cli.render.common import (
     approvals_lines,
     blocked_lines,
+    exit_code,
     findings_lines,
     operator_line,
     refused_lines,
@@ -14,81 +14,54 @@ from cli.render.common import (
     trace_line,
 )
 from cli.render.impact import impact_lines
-from cli.render.told import ToldRollback
-from engine.domain.errors import PromotionError
-from engine.domain.plan import Plan
-from engine.domain.result import Ending, Result
+from engine.domain.result import Ending
 from engine.domain.text import printable
-from engine.responses.common import Document, error_document
-from engine.responses.rollback import (
-    AskedRollback,
-    blank,
-    dry_run_document,
-    rolled_back_document,
-)
+from engine.responses.rollback import RollbackResponse
 
-_NOT_DONE = "Not rolled back"
+NOT_DONE = "Not rolled back"
 
 
-def failure(asked: AskedRollback, error: PromotionError) -> Answer:
-    document = blank(asked) | {"error": error_document(error)}
-    lines = [*failure_lines(_NOT_DONE, error), trace_line(asked.trace_id)]
-    return Answer(document, lines, error.exit_code, failed=True)
+def render_run(response: RollbackResponse, *, verified: bool) -> Answer:
+    """The answer to a real run; `verified` says whether the operator's identity was verified."""
+    trace, warnings = trace_line(response.trace_id), response.warnings
+    if response.error:
+        lines = [*refused_lines(NOT_DONE, response), trace]
+        return Answer(response, lines, response.error.exit_code, failed=True, warnings=warnings)
+    return Answer(response, [*_done(response, verified=verified), trace], warnings=warnings)
 
 
-def rendered(asked: AskedRollback, result: Result) -> Answer:
-    """A real run."""
-    verified = result.record.identity_verified if result.record else False
-    return told_run(rolled_back_document(asked, result), verified=verified)
-
-
-def rendered_dry_run(asked: AskedRollback, plan: Plan) -> Answer:
-    return told_dry_run(dry_run_document(asked, plan))
-
-
-def told_run(document: Document, *, verified: bool) -> Answer:
-    """What `document` says of a real run; `verified` is whether its operator was."""
-    told = ToldRollback.model_validate(document)
-    if told.error:
-        lines = [*refused_lines(_NOT_DONE, told), trace_line(told.trace_id)]
-        return Answer(document, lines, told.exit_code, failed=True, warnings=told.warnings)
-    done = _done(told, verified=verified)
-    return Answer(document, [*done, trace_line(told.trace_id)], warnings=told.warnings)
-
-
-def told_dry_run(document: Document) -> Answer:
-    told = ToldRollback.model_validate(document)
+def render_dry_run(response: RollbackResponse) -> Answer:
     lines = [
-        f"[DRY RUN] Would rollback {told.environment} to {told.version}",
-        *findings_lines(told),
-        *tags_lines(told),
-        *impact_lines(told.impact_analysis),
-        *approvals_lines(told),
-        *blocked_lines(told),
-        *(() if told.error else (_would(told),)),
-        trace_line(told.trace_id),
+        f"[DRY RUN] Would rollback {response.environment} to {response.version}",
+        *findings_lines(response.findings),
+        *tags_lines(response),
+        *impact_lines(response.impact_analysis),
+        *approvals_lines(response),
+        *blocked_lines(response.findings),
+        *(() if response.error else (_conclusion(response),)),
+        trace_line(response.trace_id),
     ]
-    return Answer(document, lines, told.exit_code, warnings=told.warnings)
+    return Answer(response, lines, exit_code(response.error), warnings=response.warnings)
 
 
-def _done(told: ToldRollback, *, verified: bool) -> list[str]:
-    if told.outcome is Ending.UNCHANGED or told.rollback_id is None:
-        return [f"Unchanged: {told.environment} already runs {told.version}"]
+def _done(response: RollbackResponse, *, verified: bool) -> list[str]:
+    if response.outcome is Ending.UNCHANGED or response.rollback_id is None:
+        return [f"Unchanged: {response.environment} already runs {response.version}"]
     return [
-        f"Rolled back {told.environment} to {told.version}",
-        f"  Rollback tag: {printable(told.artifact_tag or '')}",
-        f"  Latest tag updated: latest-{told.environment}",
-        f"  Digest: {told.artifact_digest}",
-        f"  Before: {printable(told.previous_version or 'nothing')}",
-        f"  Reason: {printable(told.reason)}",
-        signature_line(told.signature),
-        operator_line(told.operator or "", verified=verified),
-        *registry_lines(told.registry_sync),
-        f"  Record: {told.rollback_id}",
+        f"Rolled back {response.environment} to {response.version}",
+        f"  Rollback tag: {printable(response.artifact_tag or '')}",
+        f"  Latest tag updated: latest-{response.environment}",
+        f"  Digest: {response.artifact_digest}",
+        f"  Before: {printable(response.previous_version or 'nothing')}",
+        f"  Reason: {printable(response.reason)}",
+        signature_line(response.signature),
+        operator_line(response.operator, verified=verified),
+        *registry_lines(response.registry_sync),
+        f"  Record: {response.rollback_id}",
     ]
 
 
-def _would(told: ToldRollback) -> str:
-    if told.outcome is Ending.UNCHANGED:
-        return f"Nothing to do: {told.environment} already runs {told.version}"
+def _conclusion(response: RollbackResponse) -> str:
+    if response.outcome is Ending.UNCHANGED:
+        return f"Nothing to do: {response.environment} already runs {response.version}"
     return "Rollback would succeed"

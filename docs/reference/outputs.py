@@ -1,15 +1,33 @@
 """The JSON of every command: one schema for each, and the page that shows them."""
 
+from functools import reduce
+from operator import or_
+from typing import Any, get_args, get_origin
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
 from cli.output import InterruptedRunError
 from cli.remote.errors import ServerUnavailableError
-from docs.reference.shapes import DEFINITIONS, Schema
 from engine.domain import errors
 from engine.domain.errors import PromotionError, RegistryError, UnavailableError
+from engine.responses.audit import AuditResponse
+from engine.responses.change import ChangeResponse, GateOutputResponse
+from engine.responses.common import ErrorResponse, FailureResponse
+from engine.responses.freeze import LockResponse, RestoreResponse, UnlockResponse
+from engine.responses.promotion import PromotionResponse
+from engine.responses.record import HistoryResponse
+from engine.responses.rollback import RollbackResponse
+from engine.responses.signature import PullResponse, SignatureResponse
+from engine.responses.status import EnvironmentHistoryResponse, EnvironmentResponse
+from engine.responses.sync import SyncResponse
+from engine.responses.webhooks import WebhooksResponse
 from web.authentication import UnauthenticatedError
 from web.concurrency_limit import BusyError
 from web.csrf import ForgedRequestError
 from web.pages import NoSuchPageError
 
+Schema = dict[str, Any]
 _BASES = (RegistryError, UnavailableError)
 _OF_INTERFACES = (
     InterruptedRunError,
@@ -28,11 +46,7 @@ With `--output json` stdout has one document and nothing else, also when the com
 are ISO 8601 with their zone, digests `sha256:…`. Fields may be added; none is renamed or removed. As JSON Schema:
 [outputs.json](../schema/outputs.json), one definition for each command.
 
-`error` is `null` or
-
-| field | type | meaning |
-|---|---|---|
-{error}
+Types with a link are described at the end of this page.
 
 ## Error types
 
@@ -43,50 +57,77 @@ One row for each `error.type`: `exit` is the exit code of a command, `HTTP` the 
 |---|---|---|---|---|
 {types}
 """
+# The answers of each command, the one on success first. A list is an array of any length.
+_ANSWERS: dict[str, tuple[Any, ...]] = {
+    "platform promote": (PromotionResponse,),
+    "platform rollback": (RollbackResponse,),
+    "platform lock": (LockResponse,),
+    "platform unlock": (UnlockResponse,),
+    "platform restore": (RestoreResponse,),
+    "platform changes": (list[ChangeResponse], FailureResponse),
+    "platform changes show": (ChangeResponse, GateOutputResponse, FailureResponse),
+    "platform approve": (ChangeResponse, FailureResponse),
+    "platform reject": (ChangeResponse, FailureResponse),
+    "platform cancel": (ChangeResponse, FailureResponse),
+    "platform status": (
+        list[EnvironmentHistoryResponse | EnvironmentResponse],
+        ErrorResponse,
+    ),
+    "platform sync": (SyncResponse,),
+    "platform webhooks": (WebhooksResponse,),
+    "platform audit verify": (AuditResponse,),
+    "platform audit history": (HistoryResponse,),
+    "artifact verify": (SignatureResponse, ErrorResponse),
+    "artifact pull": (PullResponse, ErrorResponse),
+}
 
-_COMMANDS = (
-    "promote",
-    "rollback",
-    "lock",
-    "unlock",
-    "restore",
-    "changes",
-    "changes show",
-    "status",
-    "sync",
-    "webhooks",
-    "audit verify",
-    "audit history",
-    "artifact verify",
-)
-# What an array holds one of for each.
-_EACH = {"status": "environment", "changes": "change"}
+
+class _WithoutTitles(GenerateJsonSchema):
+    """JSON Schema without titles: they would repeat the names of the fields."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's name
+        return False
 
 
 def outputs_schema() -> Schema:
+    kinds = {name.removeprefix("platform "): reduce(or_, of) for name, of in _ANSWERS.items()}
+    by_name, definitions = TypeAdapter.json_schemas(
+        [(name, "serialization", TypeAdapter(kind)) for name, kind in kinds.items()],
+        schema_generator=_WithoutTitles,
+    )
+    commands = {name: by_name[name, "serialization"] for name in kinds}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "JSON of floe's commands",
-        "$defs": DEFINITIONS,
+        "$defs": definitions["$defs"] | commands,
     }
 
 
 def outputs_page() -> str:
-    error, types = _rows(DEFINITIONS["error"]), [_error_row(each) for each in _errors()]
-    parts = [_HEAD.format(error="\n".join(error), types="\n".join(types))]
-    for name in _COMMANDS:
-        shown = DEFINITIONS[_EACH.get(name, name)]
-        about = [f"An array, one object for each {_EACH[name]}:", ""] if name in _EACH else []
-        group = "" if name.startswith("artifact") else "platform "
-        head = [
-            f"## floe {group}{name}",
-            "",
-            *about,
-            "| field | type | meaning |",
-            "|---|---|---|",
-        ]
-        parts.append("\n".join([*head, *_rows(shown), ""]))
+    definitions = outputs_schema()["$defs"]
+    nested = {name for name, schema in definitions.items() if "properties" in schema}
+    parts = [_HEAD.format(types="\n".join(map(_error_row, _errors())))]
+    for command, answers in _ANSWERS.items():
+        parts.append(f"## floe {command}\n\n{' or '.join(map(_answer, answers))}.\n")
+        for model, *variants in map(_models, answers):
+            if model in nested:
+                parts.append(_section(model, definitions))
+            nested -= {model, *variants}
+    parts.append("## Values inside the answers\n")
+    parts += [_section(name, definitions) for name in sorted(nested)]
     return "\n".join(parts)
+
+
+def _answer(kind: Any) -> str:
+    array = "An array, each element: " if get_origin(kind) is list else ""
+    return array + _link(_models(kind)[0])
+
+
+def _models(kind: Any) -> list[str]:
+    """The model of an answer, or those of the elements of an array: the first has all fields."""
+    elements = get_args(kind)
+    kinds = (get_args(elements[0]) or elements) if elements else (kind,)
+    return [each.__name__ for each in kinds]
 
 
 def _errors() -> list[type[PromotionError]]:
@@ -102,15 +143,30 @@ def _error_row(kind: type[PromotionError]) -> str:
     return f"| `{kind.kind}` | {codes} | {meaning} |"
 
 
-def _rows(schema: Schema) -> list[str]:
-    return [
-        f"| `{name}` | {_kind(value)} | {value.get('description', '')} |"
-        for name, value in schema["properties"].items()
+def _section(name: str, definitions: Schema) -> str:
+    schema = definitions[name]
+    about = schema.get("description", "").partition("\n\n")[0]
+    head = [f"### {name}", "", about, "", "| field | type | meaning |", "|---|---|---|"]
+    rows = [
+        f"| `{field}` | {_kind(value, definitions)} | {value.get('description', '')} |"
+        for field, value in schema["properties"].items()
     ]
+    return "\n".join([*head, *rows, ""])
 
 
-def _kind(value: Schema) -> str:
-    if "oneOf" in value:
-        return "see above"
-    kinds = value["type"] if isinstance(value["type"], list) else [value["type"]]
-    return " or ".join(kinds)
+def _kind(value: Schema, definitions: Schema) -> str:
+    if "anyOf" in value:
+        return " or ".join(dict.fromkeys(_kind(each, definitions) for each in value["anyOf"]))
+    if "$ref" in value:
+        name = value["$ref"].rpartition("/")[2]
+        target = definitions[name]
+        return _link(name) if "properties" in target else _kind(target, definitions)
+    if "items" in value:
+        return f"array of {_kind(value['items'], definitions)}"
+    if "enum" in value:
+        return ", ".join(f"`{each}`" for each in value["enum"])
+    return f"`{value['const']}`" if "const" in value else str(value.get("type", "any"))
+
+
+def _link(name: str) -> str:
+    return f"[{name}](#{name.lower()})"

@@ -1,6 +1,6 @@
 """The results of an audit of the ledgers."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.domain.artifact import Digest
@@ -67,12 +67,6 @@ class EnvironmentAudit:
     def sound(self) -> bool:
         return not self.problems
 
-    def strict(self) -> "EnvironmentAudit":
-        """Count records that were made under another configuration as problems."""
-        others = tuple(note for note in self.notes if note.kind is RemarkKind.POLICY)
-        notes = tuple(note for note in self.notes if note.kind is not RemarkKind.POLICY)
-        return replace(self, problems=self.problems + others, notes=notes)
-
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
@@ -83,10 +77,6 @@ class AuditReport:
     @property
     def sound(self) -> bool:
         return all(environment.sound for environment in self.environments)
-
-    def strict(self) -> "AuditReport":
-        """Count records that were made under another configuration as problems."""
-        return AuditReport(tuple(environment.strict() for environment in self.environments))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,3 +40,8 @@ class Result:
     warnings: tuple[str, ...] = ()
     entry: LedgerEntry | None = None
     registry_sync: tuple[RegistrySync, ...] = ()
+
+    @property
+    def verified(self) -> bool:
+        """Whether the record has a verified identity; False without a record."""
+        return self.record is not None and self.record.identity_verified

@@ -77,26 +77,31 @@ class EnvironmentStatus:
 
     @property
     def deployed(self) -> str:
-        """The version that deployments follow, else a short digest, else "nothing"; for people."""
-        found = self.latest.short if self.latest else "nothing"
-        return self.deployed_version or found
+        """The deployed version for people: see `deployed`."""
+        return deployed(self.deployed_version, str(self.latest) if self.latest else None)
 
     @property
     def deviation(self) -> str:
-        """The deployed and the recorded version in one sentence; empty if they are the same."""
-        match self.alignment:
-            case Alignment.DRIFTED:
-                return (
-                    f"deployed: {self.deployed}, moved outside floe; should be {self.state.version}"
-                )
-            case Alignment.COMPLETING:
-                return (
-                    f"deployed: {self.deployed}; {self.state.version} is recorded, and "
-                    f"latest-{self.name} has not followed yet"
-                )
-            case _:
-                return ""
+        """The difference between `latest` and the ledger; see `deviation`."""
+        return deviation(self.name, self.alignment, self.deployed, self.state.version)
 
     @property
     def restore_command(self) -> str:
         return f"floe platform restore --env {self.name}"
+
+
+def deployed(version: str | None, digest: str | None) -> str:
+    """The deployed artifact for people: `version`, else a short `digest`, else "nothing"."""
+    return version or (Digest(digest).short if digest else "nothing")
+
+
+def deviation(name: str, alignment: Alignment, deployed: str, expected: str | None) -> str:
+    """The `deployed` and the `expected` version of an environment; empty where they agree."""
+    match alignment:
+        case Alignment.DRIFTED:
+            return f"deployed: {deployed}, moved outside floe; should be {expected}"
+        case Alignment.COMPLETING:
+            behind = f"{expected} is recorded, and latest-{name} has not followed yet"
+            return f"deployed: {deployed}; {behind}"
+        case _:
+            return ""

@@ -1,137 +1,206 @@
-"""A change in flight, as JSON: as it is kept, and as the promotion or rollback it is."""
+"""The answer about a change: a promotion or rollback from its request to its end."""
 
-from engine.domain.change import Change, ChangeState, Person
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue
+
+from engine.domain.change import (
+    OPEN,
+    Change,
+    ChangeState,
+    Ended,
+    Fingerprint,
+    Person,
+)
 from engine.domain.errors import ApprovalPendingError, PromotionError
-from engine.domain.overrides import used_overrides
+from engine.domain.operator import IdentitySource
+from engine.domain.overrides import Overrides
+from engine.domain.record import ApprovalRecord, DigestText, Previous, TraceText, UtcTime
 from engine.domain.result import Ending
-from engine.responses import promotion, rollback
-from engine.responses.common import Document, error_document
-from engine.responses.promotion import Asked
-from engine.responses.rollback import AskedRollback
+from engine.responses.common import (
+    Document,
+    Error,
+    ErrorInfo,
+    Findings,
+    Gates,
+    Impact,
+    Replication,
+    Response,
+    Signature,
+    Success,
+    Warnings,
+)
 
 _OUTCOMES = {
-    ChangeState.PROMOTED: "promoted",
-    ChangeState.AWAITING_APPROVAL: "pending",
-    ChangeState.CHECKING: "pending",
-    ChangeState.EXECUTING: "pending",
-    ChangeState.BLOCKED: "blocked",
+    ChangeState.PROMOTED: Ending.PROMOTED,
+    ChangeState.AWAITING_APPROVAL: Ending.PENDING,
+    ChangeState.CHECKING: Ending.PENDING,
+    ChangeState.EXECUTING: Ending.PENDING,
+    ChangeState.BLOCKED: Ending.BLOCKED,
 }
 
 
-def change_document(change: Change) -> Document:
-    """The change as it is kept, beside what every JSON answer has."""
-    return {
-        "success": change.state is ChangeState.PROMOTED,
-        "outcome": _OUTCOMES.get(change.state, "failed"),
-        "change_id": change.id,
-        **change.model_dump(mode="json", exclude={"id", "approvers", "requester"}),
-        "requester": _person(change.requester),
-        "missing_approvals": change.missing_approvals,
-        "error": _error(change),
-    }
+class PersonInfo(Response):
+    """A person or workload, as identified at the time of the request."""
+
+    name: str
+    id: str
+    source: IdentitySource
+    verified: bool
+    groups: tuple[str, ...]
+    names: tuple[str, ...]
+    claimed: tuple[str, ...]
+    doubt: str
+
+    @classmethod
+    def of(cls, person: Person) -> Self:
+        """Sets are sorted, so that equal changes give equal documents."""
+        sets = {name: sorted(getattr(person, name)) for name in ("groups", "names", "claimed")}
+        return cls.model_validate(dict(person) | sets)
 
 
-def promotion_of(asked: Asked, change: Change) -> Document:
-    """The answer to a promotion that is a change."""
-    due = f"{change.version}-{change.target}" if change.open else None
-    return (
-        promotion.blank(asked)
-        | _common(change)
-        | {
-            "outcome": _outcome(change, Ending.PROMOTED),
-            "promotion_id": change.record_id,
-            "artifact_tag": change.artifact_tag or due,
-            "gate_results": [gate.model_dump(mode="json") for gate in change.gate_results],
-            "overrides": [
-                each.model_dump() for each in used_overrides(change.overrides, change.findings)
-            ],
-            "impact_analysis": change.impact.model_dump(mode="json") if change.impact else None,
-            "promoted_at": _recorded_at(change),
-        }
-    )
+class ChangeResponse(Response):
+    """A change, open or ended; also the answer of `approve`, `reject` and `cancel`."""
+
+    success: Success
+    outcome: Annotated[
+        Ending | Literal["rejected", "cancelled"], Field(description="result of the request")
+    ]
+    change_id: str = Field(description="ID of the change (c-…)")
+    action: str = Field(description="promote or rollback")
+    version: str = Field(description="version to promote, or to return to")
+    source: str | None = Field(description="environment the version comes from")
+    target: str = Field(description="environment that the change writes to")
+    reason: str | None = Field(description="reason of a rollback, as given")
+    overrides: Overrides = Field(description="allow_older, override_rollback and the reason")
+    face: str = Field(description="interface of the request: slack, web, cli or api")
+    trace_id: TraceText = Field(description="trace ID of the first request")
+    state: ChangeState = Field(description="state of the change")
+    revision: int = Field(description="grows by one with every change of state")
+    created_at: UtcTime = Field(description="time of the request")
+    updated_at: UtcTime = Field(description="time of the last change of state")
+    expires_at: UtcTime | None = Field(description="end of the time for approvals")
+    digest: DigestText | None = Field(description="digest of the artifact")
+    required: int = Field(description="number of approvals by other people that are required")
+    groups: tuple[str, ...] | None = Field(description="groups whose members may approve")
+    approvals: tuple[ApprovalRecord, ...] = Field(description="approvals given so far")
+    fingerprint: Fingerprint | None = Field(description="facts that the approvers agree to")
+    findings: Findings
+    gate_results: Gates
+    signature: Signature
+    impact: Impact
+    policy_digest: str | None = Field(description="digest of the configuration it was checked with")
+    previous: Previous | None = Field(description="version and digest that ran before")
+    warnings: Warnings
+    registry_sync: Replication
+    record_id: str | None = Field(description="ID of the record, once the change took effect")
+    artifact_tag: str | None = Field(description="the immutable tag of the record")
+    recorded_at: UtcTime | None = Field(description="time of the record")
+    unchanged: bool = Field(description="whether an earlier run had taken effect already")
+    ended: Ended | None = Field(description="reason why it ended without effect")
+    superseded_by: str | None = Field(description="ID of the newer change that replaced it")
+    context: dict[str, JsonValue] = Field(description="where the request came from")
+    requester: PersonInfo = Field(description="person or workload that asked")
+    missing_approvals: int = Field(description="number of approvals that are still missing")
+    error: Error
+
+    @classmethod
+    def of(cls, change: Change) -> Self:
+        error = error_of(change)
+        kept = Change.model_fields.keys() - {"id", "approvers", "requester"}
+        return cls.build(
+            **{name: getattr(change, name) for name in kept},
+            success=change.state is ChangeState.PROMOTED,
+            outcome=_OUTCOMES.get(change.state, Ending.FAILED),
+            change_id=change.id,
+            requester=PersonInfo.of(change.requester),
+            missing_approvals=change.missing_approvals,
+            error=ErrorInfo.of(error) if error else None,
+        )
+
+    @classmethod
+    def of_decision(cls, change: Change, outcome: Literal["rejected", "cancelled"]) -> Self:
+        """The answer to `reject` or `cancel`: the end that was asked for is a success."""
+        asked_for = {"success": True, "outcome": outcome, "error": None}
+        return cls.of(change).model_copy(update=asked_for)
+
+    @property
+    def open(self) -> bool:
+        return self.state in OPEN
 
 
-def rollback_of(asked: AskedRollback, change: Change) -> Document:
-    """The answer to a rollback that is a change."""
-    before = change.previous
-    return (
-        rollback.blank(asked)
-        | _common(change)
-        | {
-            "outcome": _outcome(change, Ending.ROLLED_BACK),
-            "rollback_id": change.record_id,
-            "artifact_tag": change.artifact_tag,
-            "previous_version": before.version if before else None,
-            "previous_digest": before.digest if before else None,
-            "impact_analysis": change.impact.model_dump(mode="json") if change.impact else None,
-            "rolled_back_at": _recorded_at(change),
-        }
-    )
+class TimelineEvent(Response):
+    """One event of a change."""
+
+    at: UtcTime
+    kind: str
+    details: dict[str, JsonValue]
+
+
+class ChangeTimelineResponse(ChangeResponse):
+    """A change and its events."""
+
+    timeline: tuple[TimelineEvent, ...] = Field(description="events of the change, oldest first")
+
+    @classmethod
+    def of_events(cls, change: Change, events: Iterable[object]) -> Self:
+        return cls.build(**dict(ChangeResponse.of(change)), timeline=tuple(events))
+
+
+class GateOutputResponse(Response):
+    """The output of a gate."""
+
+    success: Success
+    id: str = Field(description="ID of the change, or trace ID of the run")
+    gate: str = Field(description="name of the gate")
+    output: str = Field(description="text that the gate printed, at most 64 KiB")
+    error: Error
 
 
 def error_of(change: Change) -> PromotionError | None:
-    """The error that a change ended in or waits with; None for one that is promoted."""
+    """The reason why a change has not taken effect; None when it has."""
     if change.state is ChangeState.PROMOTED:
         return None
-    if change.ended is None and not change.missing_approvals:
+    details = {"change_id": change.id, "state": change.state.value}
+    if change.ended is not None:
+        return change.ended.as_error(details)
+    if not change.missing_approvals:
         return ApprovalPendingError(
-            f"Change {change.id} is under way ({change.state}): look again in a moment",
-            {"change_id": change.id, "state": change.state.value},
+            f"Change {change.id} is under way ({change.state}): look again in a moment", details
         )
-    if change.ended is None:
-        return ApprovalPendingError(
-            f"Change {change.id} waits for {change.missing_approvals} of {change.required} "
-            f"approvals. Somebody else: floe platform approve {change.id}",
-            {"change_id": change.id, "state": change.state.value},
-        )
-    return change.ended.as_error({"change_id": change.id, "state": change.state.value})
+    return ApprovalPendingError(
+        f"Change {change.id} waits for {change.missing_approvals} of {change.required} "
+        f"approvals. Somebody else: floe platform approve {change.id}",
+        details,
+    )
 
 
-def _person(person: Person) -> Document:
-    """Sets in one order, so that equal changes are equal documents."""
-    fields = person.model_dump(mode="json")
-    ordered = {name: sorted(fields[name]) for name in ("groups", "names", "claimed")}
-    return fields | ordered
-
-
-def _outcome(change: Change, done: Ending) -> str:
-    if change.state is ChangeState.PROMOTED:
-        return (Ending.UNCHANGED if change.unchanged else done).value
-    return _OUTCOMES.get(change.state, "failed")
-
-
-def _recorded_at(change: Change) -> str | None:
-    """As records write a time."""
-    at: str | None = change.model_dump(mode="json", include={"recorded_at"})["recorded_at"]
-    return at
-
-
-def _error(change: Change) -> Document | None:
-    error = error_of(change)
-    return error_document(error) if error else None
-
-
-def _authorized_via(change: Change) -> str | None:
-    """What let the requester in, as the check said."""
-    said = (f for f in change.findings if f.check == "authorization" and f.outcome != "blocked")
-    return next((found.reason or None for found in said), None)
-
-
-def _common(change: Change) -> Document:
-    done = change.state is ChangeState.PROMOTED and not change.unchanged
+def fields_of_change(change: ChangeResponse, done: Ending) -> Document:
+    """The fields that the answers to a promotion and to a rollback share."""
+    outcome = done if change.outcome is Ending.PROMOTED else change.outcome
+    took_effect = change.success and not change.unchanged
     return {
-        "success": change.state is ChangeState.PROMOTED,
-        "change_id": change.id,
+        "success": change.success,
+        "outcome": Ending.UNCHANGED if change.success and change.unchanged else outcome,
+        "change_id": change.change_id,
         "artifact_digest": change.digest,
         "operator": change.requester.name,
         "authorized_via": _authorized_via(change),
+        "impact_analysis": change.impact,
         "approvals_missing": change.missing_approvals if change.open else 0,
-        "tags": [change.artifact_tag, f"latest-{change.target}"] if done else [],
-        "findings": [found.model_dump() for found in change.findings],
-        "signature": change.signature.model_dump(mode="json") if change.signature else None,
-        "registry_sync": [each.model_dump(mode="json") for each in change.registry_sync],
-        "warnings": list(change.warnings),
-        # Of whoever asked first: it stands in the record, too.
+        "tags": [change.artifact_tag, f"latest-{change.target}"] if took_effect else [],
+        "findings": change.findings,
+        "signature": change.signature,
+        "registry_sync": change.registry_sync,
+        "warnings": change.warnings,
+        # The record has the trace ID of the first request, too.
         "trace_id": change.trace_id,
-        "error": _error(change),
+        "error": change.error,
     }
+
+
+def _authorized_via(change: ChangeResponse) -> str | None:
+    """The reason of the authorization check, unless it blocked."""
+    found = (f for f in change.findings if f.check == "authorization" and f.outcome != "blocked")
+    return next((finding.reason or None for finding in found), None)

@@ -1,30 +1,33 @@
-"""The end of a lock, an unlock or a restore, as JSON."""
+"""The answers to a lock, an unlock and a restore."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.domain.record import LockRecord, RestoreRecord, UnlockRecord
-from engine.domain.result import Ending, Result
-from engine.responses.common import Document, ended, findings_document
+from pydantic import Field
 
-_OWN: dict[str, tuple[str, ...]] = {
-    "lock": ("lock_id", "locked_at", "expires_at"),
-    "unlock": ("unlock_id", "locked_by", "locked_reason", "authorized_via", "unlocked_at"),
-    "restore": (
-        "restore_id",
-        "version",
-        "artifact_digest",
-        "previous_version",
-        "previous_digest",
-        "authorized_via",
-        "restored_at",
-    ),
-}
+from engine.domain.errors import PromotionError
+from engine.domain.record import DigestText, LockRecord, RestoreRecord, UnlockRecord, UtcTime
+from engine.domain.result import Result
+from engine.responses.common import (
+    AuthorizedVia,
+    Document,
+    Error,
+    ErrorInfo,
+    Findings,
+    OperatorName,
+    Outcome,
+    RecordId,
+    Response,
+    Success,
+    TraceId,
+    Warnings,
+    end_of_run,
+)
 
 
 @dataclass(frozen=True)
-class AskedFreeze:
-    """What was asked for, as typed until it is understood: answers name it even when it is not."""
+class FreezeInput:
+    """The input of a lock, unlock or restore as typed; answers repeat it even when invalid."""
 
     verb: Literal["lock", "unlock", "restore"]
     environment: str
@@ -32,27 +35,95 @@ class AskedFreeze:
     trace_id: str
 
 
-def blank(asked: AskedFreeze) -> Document:
-    """Nothing known but what was asked for."""
-    return {
-        "success": False,
-        "outcome": Ending.FAILED.value,
-        "environment": asked.environment,
-        "reason": asked.reason,
-        "operator": None,
-        **dict.fromkeys(_OWN[asked.verb]),
-        "findings": [],
-        "warnings": [],
-        "trace_id": asked.trace_id,
-        "error": None,
-    }
+class LockResponse(Response):
+    """The answer to a lock."""
+
+    success: Success
+    outcome: Outcome
+    environment: str = Field(description="environment to lock")
+    reason: str = Field(description="reason as given")
+    operator: OperatorName
+    lock_id: RecordId
+    locked_at: UtcTime | None = Field(description="time of the record")
+    expires_at: UtcTime | None = Field(description="end of the lock; null: until it is unlocked")
+    findings: Findings
+    warnings: Warnings
+    trace_id: TraceId
+    error: Error
 
 
-def freeze_document(asked: AskedFreeze, result: Result) -> Document:
-    plan, record = result.plan, result.record
-    document = blank(asked) | ended(result)
-    document |= {"operator": plan.request.operator.name, "findings": findings_document(plan)}
+class UnlockResponse(Response):
+    """The answer to an unlock."""
+
+    success: Success
+    outcome: Outcome
+    environment: str = Field(description="environment to unlock")
+    reason: str = Field(description="reason as given")
+    operator: OperatorName
+    unlock_id: RecordId
+    locked_by: str | None = Field(description="person or workload that had locked it")
+    locked_reason: str | None = Field(description="reason of that lock")
+    authorized_via: AuthorizedVia
+    unlocked_at: UtcTime | None = Field(description="time of the record")
+    findings: Findings
+    warnings: Warnings
+    trace_id: TraceId
+    error: Error
+
+
+class RestoreResponse(Response):
+    """The answer to a restore."""
+
+    success: Success
+    outcome: Outcome
+    environment: str = Field(description="environment to restore")
+    reason: str = Field(description="reason as given, or empty")
+    operator: OperatorName
+    restore_id: RecordId
+    version: str | None = Field(description="version that runs there according to the ledger")
+    artifact_digest: DigestText | None = Field(description="digest of that version")
+    previous_version: str | None = Field(
+        description="version that was deployed before, where it is known"
+    )
+    previous_digest: DigestText | None = Field(
+        description="digest that was deployed before; null when latest-<env> was missing"
+    )
+    authorized_via: AuthorizedVia
+    restored_at: UtcTime | None = Field(description="time of the record")
+    findings: Findings
+    warnings: Warnings
+    trace_id: TraceId
+    error: Error
+
+
+FreezeResponse = LockResponse | UnlockResponse | RestoreResponse
+FREEZE_RESPONSES: dict[str, type[FreezeResponse]] = {
+    "lock": LockResponse,
+    "unlock": UnlockResponse,
+    "restore": RestoreResponse,
+}
+
+
+def freeze_failed(typed: FreezeInput, error: PromotionError) -> FreezeResponse:
+    """The answer when the request could not be judged."""
+    return FREEZE_RESPONSES[typed.verb].build(**_input(typed), error=ErrorInfo.of(error))
+
+
+def freeze_response(typed: FreezeInput, result: Result) -> FreezeResponse:
+    """The answer to a run of `typed`."""
+    kind, plan, record = FREEZE_RESPONSES[typed.verb], result.plan, result.record
+    fields = _input(typed) | end_of_run(result)
+    fields |= {"operator": plan.request.operator.name, "findings": plan.findings}
     if isinstance(record, LockRecord | UnlockRecord | RestoreRecord):
-        fields = record.model_dump(mode="json")
-        document |= {name: fields[name] for name in ("reason", "operator", *_OWN[asked.verb])}
-    return document
+        own = kind.model_fields.keys() - fields.keys() | {"reason", "operator"}
+        fields |= {name: getattr(record, name) for name in own}
+        fields[f"{typed.verb}_id"] = record.id
+    return kind.build(**fields)
+
+
+def _input(typed: FreezeInput) -> Document:
+    return {
+        "environment": typed.environment,
+        "reason": typed.reason,
+        "trace_id": typed.trace_id,
+    }

@@ -1,23 +1,47 @@
-"""A promotion's end, as JSON."""
+"""The answer to a promotion."""
 
 from dataclasses import dataclass
+from typing import Self
 
-from engine.domain.overrides import NO_OVERRIDES, Overrides
+from pydantic import Field
+
+from engine.domain.errors import PromotionError
+from engine.domain.overrides import NO_OVERRIDES, Overrides, used_overrides
 from engine.domain.plan import Effect, Plan
-from engine.domain.record import PromotionRecord
+from engine.domain.record import PromotionRecord, UtcTime
 from engine.domain.result import Ending, Result
+from engine.responses.change import ChangeResponse, fields_of_change
 from engine.responses.common import (
+    ApprovalsMissing,
+    ArtifactDigest,
+    AuthorizedVia,
+    ChangeId,
     Document,
-    ended,
-    findings_document,
-    synced,
-    would_end,
+    Error,
+    ErrorInfo,
+    Findings,
+    Gates,
+    Impact,
+    OperatorName,
+    Outcome,
+    RecordId,
+    Replication,
+    Response,
+    Signature,
+    Success,
+    Tags,
+    TraceId,
+    UsedOverrides,
+    Warnings,
+    end_of_plan,
+    end_of_run,
+    fields_of_plan,
 )
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What was asked for, as typed until it is understood: answers name it even when it is not."""
+class PromotionInput:
+    """The input of a promotion as typed; answers repeat it even when it is invalid."""
 
     version: str
     source: str | None
@@ -27,75 +51,93 @@ class Asked:
     overrides: Overrides = NO_OVERRIDES
 
 
-def blank(asked: Asked) -> Document:
-    """Nothing known but what was asked for."""
+class PromotionResponse(Response):
+    """The answer to a promotion, also to one that only started, failed or was a dry run."""
+
+    success: Success
+    outcome: Outcome
+    promotion_id: RecordId
+    change_id: ChangeId
+    artifact_digest: ArtifactDigest
+    artifact_tag: str | None = Field(description="the immutable tag of the target environment")
+    version: str = Field(description="version as requested")
+    source_environment: str | None = Field(description="environment the version comes from")
+    target_environment: str = Field(description="environment the version goes to")
+    findings: Findings
+    gate_results: Gates
+    signature: Signature
+    operator: OperatorName
+    authorized_via: AuthorizedVia
+    overrides: UsedOverrides
+    impact_analysis: Impact
+    approvals_missing: ApprovalsMissing
+    tags: Tags
+    registry_sync: Replication
+    warnings: Warnings
+    promoted_at: UtcTime | None = Field(description="time of the record")
+    trace_id: TraceId
+    dry_run: bool = Field(description="whether this was a dry run")
+    error: Error
+
+    @classmethod
+    def failed(cls, typed: PromotionInput, error: PromotionError) -> Self:
+        """The answer when the request could not be judged."""
+        return cls.build(**_input(typed), error=ErrorInfo.of(error))
+
+    @classmethod
+    def of(cls, typed: PromotionInput, result: Result) -> Self:
+        """The answer to a real run."""
+        record = result.record
+        recorded = _recorded(record, result) if isinstance(record, PromotionRecord) else {}
+        return cls.build(
+            **(_input(typed) | _planned(result.plan) | recorded | end_of_run(result)),
+        )
+
+    @classmethod
+    def of_dry_run(cls, typed: PromotionInput, plan: Plan) -> Self:
+        unchanged = plan.effect is Effect.NOTHING and not plan.error
+        ending = Ending.UNCHANGED if unchanged else Ending.PROMOTED
+        return cls.build(**(_input(typed) | _planned(plan) | end_of_plan(plan, ending)))
+
+    @classmethod
+    def of_change(cls, typed: PromotionInput, change: ChangeResponse) -> Self:
+        """The answer to a promotion that is a change: open, or ended."""
+        planned_tag = f"{change.version}-{change.target}" if change.open else None
+        return cls.build(
+            **(_input(typed) | fields_of_change(change, Ending.PROMOTED)),
+            promotion_id=change.record_id,
+            artifact_tag=change.artifact_tag or planned_tag,
+            gate_results=change.gate_results,
+            overrides=used_overrides(change.overrides, change.findings),
+            promoted_at=change.recorded_at,
+        )
+
+    @property
+    def step(self) -> str:
+        return f"{self.version} from {self.source_environment} to {self.target_environment}"
+
+
+def _input(typed: PromotionInput) -> Document:
     return {
-        "success": False,
-        "outcome": Ending.FAILED.value,
-        "promotion_id": None,
-        "change_id": None,
-        "artifact_digest": None,
-        "artifact_tag": None,
-        "version": asked.version,
-        "source_environment": asked.source,
-        "target_environment": asked.target,
-        "findings": [],
-        "gate_results": [],
-        "signature": None,
-        "operator": None,
-        "authorized_via": None,
-        "overrides": [],
-        "impact_analysis": None,
-        "approvals_missing": 0,
-        "tags": [],
-        "registry_sync": [],
-        "warnings": [],
-        "promoted_at": None,
-        "trace_id": asked.trace_id,
-        "dry_run": asked.dry_run,
-        "error": None,
+        "version": typed.version,
+        "source_environment": typed.source,
+        "target_environment": typed.target,
+        "dry_run": typed.dry_run,
+        "trace_id": typed.trace_id,
     }
 
 
-def promoted_document(asked: Asked, result: Result) -> Document:
-    """A real run."""
-    document = _planned(asked, result.plan) | ended(result)
-    record = result.record
-    if not isinstance(record, PromotionRecord):
-        return document
-    return document | _recorded(record) | synced(result, record.registry_sync)
+def _planned(plan: Plan) -> Document:
+    return fields_of_plan(plan) | {"gate_results": plan.gate_results, "overrides": plan.overrides}
 
 
-def dry_run_document(asked: Asked, plan: Plan) -> Document:
-    settled = plan.effect is Effect.NOTHING and not plan.error
-    ending = Ending.UNCHANGED if settled else Ending.PROMOTED
-    return _planned(asked, plan) | would_end(ending, plan)
-
-
-def _planned(asked: Asked, plan: Plan) -> Document:
-    return blank(asked) | {
-        "artifact_digest": str(plan.manifest.digest) if plan.manifest else None,
-        "artifact_tag": next((str(w.tag) for w in plan.writes if w.immutable), None),
-        "findings": findings_document(plan),
-        "gate_results": [gate.model_dump(mode="json") for gate in plan.gate_results],
-        "signature": plan.signature.model_dump(mode="json"),
-        "operator": plan.request.operator.name,
-        "authorized_via": plan.authorized_via or None,
-        "overrides": [each.model_dump() for each in plan.overrides],
-        "impact_analysis": plan.impact.model_dump(mode="json") if plan.impact else None,
-        "approvals_missing": plan.approvals_missing,
-        "tags": [str(write.tag) for write in plan.writes],
+def _recorded(record: PromotionRecord, result: Result) -> Document:
+    return {
+        "promotion_id": record.id,
+        "artifact_tag": record.artifact_tag,
+        "promoted_at": record.promoted_at,
+        "gate_results": record.gate_results,
+        "overrides": record.overrides,
+        "impact_analysis": record.impact_analysis,
+        "registry_sync": result.registry_sync or record.registry_sync,
     }
-
-
-def _recorded(record: PromotionRecord) -> Document:
-    fields = record.model_dump(mode="json")
-    names = (
-        "promotion_id",
-        "artifact_tag",
-        "promoted_at",
-        "gate_results",
-        "overrides",
-        "impact_analysis",
-    )
-    return {name: fields[name] for name in names}

@@ -1,22 +1,44 @@
-"""A rollback's end, as JSON."""
+"""The answer to a rollback."""
 
 from dataclasses import dataclass
+from typing import Self
 
+from pydantic import Field
+
+from engine.domain.errors import PromotionError
 from engine.domain.plan import Effect, Plan
-from engine.domain.record import RollbackRecord
+from engine.domain.record import DigestText, RollbackRecord, UtcTime
 from engine.domain.result import Ending, Result
+from engine.responses.change import ChangeResponse, fields_of_change
 from engine.responses.common import (
+    ApprovalsMissing,
+    ArtifactDigest,
+    AuthorizedVia,
+    ChangeId,
     Document,
-    ended,
-    findings_document,
-    synced,
-    would_end,
+    Error,
+    ErrorInfo,
+    Findings,
+    Impact,
+    OperatorName,
+    Outcome,
+    RecordId,
+    Replication,
+    Response,
+    Signature,
+    Success,
+    Tags,
+    TraceId,
+    Warnings,
+    end_of_plan,
+    end_of_run,
+    fields_of_plan,
 )
 
 
 @dataclass(frozen=True)
-class AskedRollback:
-    """What was asked for, as typed until it is understood: answers name it even when it is not."""
+class RollbackInput:
+    """The input of a rollback as typed; answers repeat it even when it is invalid."""
 
     version: str
     environment: str
@@ -30,78 +52,93 @@ class AskedRollback:
         return None if self.dry_run and not self.reason else self.reason
 
 
-def blank(asked: AskedRollback) -> Document:
-    """Nothing known but what was asked for."""
+class RollbackResponse(Response):
+    """The answer to a rollback, also to one that only started, failed or was a dry run."""
+
+    success: Success
+    outcome: Outcome
+    rollback_id: RecordId
+    change_id: ChangeId
+    artifact_digest: ArtifactDigest
+    artifact_tag: str | None = Field(description="<version>-<env>-rollback-<n>")
+    environment: str = Field(description="environment to roll back")
+    version: str = Field(description="version to return to, as requested")
+    previous_version: str | None = Field(description="version that ran before")
+    previous_digest: DigestText | None = Field(description="digest that ran before")
+    reason: str = Field(description="reason as given")
+    operator: OperatorName
+    authorized_via: AuthorizedVia
+    impact_analysis: Impact
+    approvals_missing: ApprovalsMissing
+    findings: Findings
+    signature: Signature
+    tags: Tags
+    registry_sync: Replication
+    warnings: Warnings
+    rolled_back_at: UtcTime | None = Field(description="time of the record")
+    trace_id: TraceId
+    dry_run: bool = Field(description="whether this was a dry run")
+    error: Error
+
+    @classmethod
+    def failed(cls, typed: RollbackInput, error: PromotionError) -> Self:
+        """The answer when the request could not be judged."""
+        return cls.build(**_input(typed), error=ErrorInfo.of(error))
+
+    @classmethod
+    def of(cls, typed: RollbackInput, result: Result) -> Self:
+        """The answer to a real run."""
+        record = result.record
+        recorded = _recorded(record, result) if isinstance(record, RollbackRecord) else {}
+        return cls.build(**(_input(typed) | _planned(result.plan) | recorded | end_of_run(result)))
+
+    @classmethod
+    def of_dry_run(cls, typed: RollbackInput, plan: Plan) -> Self:
+        unchanged = plan.effect is Effect.NOTHING
+        ending = Ending.UNCHANGED if unchanged else Ending.ROLLED_BACK
+        return cls.build(**(_input(typed) | _planned(plan) | end_of_plan(plan, ending)))
+
+    @classmethod
+    def of_change(cls, typed: RollbackInput, change: ChangeResponse) -> Self:
+        """The answer to a rollback that is a change: open, or ended."""
+        before = change.previous
+        return cls.build(
+            **(_input(typed) | fields_of_change(change, Ending.ROLLED_BACK)),
+            rollback_id=change.record_id,
+            artifact_tag=change.artifact_tag,
+            previous_version=before.version if before else None,
+            previous_digest=before.digest if before else None,
+            rolled_back_at=change.recorded_at,
+        )
+
+
+def _input(typed: RollbackInput) -> Document:
     return {
-        "success": False,
-        "outcome": Ending.FAILED.value,
-        "rollback_id": None,
-        "change_id": None,
-        "artifact_digest": None,
-        "artifact_tag": None,
-        "environment": asked.environment,
-        "version": asked.version,
-        "previous_version": None,
-        "previous_digest": None,
-        "reason": asked.reason,
-        "operator": None,
-        "authorized_via": None,
-        "impact_analysis": None,
-        "approvals_missing": 0,
-        "findings": [],
-        "signature": None,
-        "tags": [],
-        "registry_sync": [],
-        "warnings": [],
-        "rolled_back_at": None,
-        "trace_id": asked.trace_id,
-        "dry_run": asked.dry_run,
-        "error": None,
+        "version": typed.version,
+        "environment": typed.environment,
+        "reason": typed.reason,
+        "dry_run": typed.dry_run,
+        "trace_id": typed.trace_id,
     }
 
 
-def rolled_back_document(asked: AskedRollback, result: Result) -> Document:
-    """A real run."""
-    document = _planned(asked, result.plan) | ended(result)
-    record = result.record
-    if not isinstance(record, RollbackRecord):
-        return document
-    return document | _recorded(record) | synced(result, record.registry_sync)
-
-
-def dry_run_document(asked: AskedRollback, plan: Plan) -> Document:
-    nothing = plan.effect is Effect.NOTHING
-    ending = Ending.UNCHANGED if nothing else Ending.ROLLED_BACK
-    return _planned(asked, plan) | would_end(ending, plan)
-
-
-def _planned(asked: AskedRollback, plan: Plan) -> Document:
+def _planned(plan: Plan) -> Document:
     previous = plan.previous
-    return blank(asked) | {
-        "artifact_digest": str(plan.manifest.digest) if plan.manifest else None,
-        "artifact_tag": next((str(w.tag) for w in plan.writes if w.immutable), None),
+    return fields_of_plan(plan) | {
         "previous_version": previous.version if previous else None,
         "previous_digest": previous.digest if previous else None,
-        "operator": plan.request.operator.name,
-        "authorized_via": plan.authorized_via or None,
-        "approvals_missing": plan.approvals_missing,
-        "impact_analysis": plan.impact.model_dump(mode="json") if plan.impact else None,
-        "findings": findings_document(plan),
-        "signature": plan.signature.model_dump(mode="json"),
-        "tags": [str(write.tag) for write in plan.writes],
     }
 
 
-def _recorded(record: RollbackRecord) -> Document:
-    fields = record.model_dump(mode="json")
-    names = (
-        "rollback_id",
-        "artifact_tag",
-        "previous_version",
-        "previous_digest",
-        "reason",
-        "operator",
-        "impact_analysis",
-        "rolled_back_at",
-    )
-    return {name: fields[name] for name in names}
+def _recorded(record: RollbackRecord, result: Result) -> Document:
+    return {
+        "rollback_id": record.id,
+        "artifact_tag": record.artifact_tag,
+        "previous_version": record.previous_version,
+        "previous_digest": record.previous_digest,
+        "reason": record.reason,
+        "operator": record.operator,
+        "impact_analysis": record.impact_analysis,
+        "rolled_back_at": record.rolled_back_at,
+        "registry_sync": result.registry_sync or record.registry_sync,
+    }

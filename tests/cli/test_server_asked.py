@@ -144,8 +144,10 @@ def test_malformed_token_is_refused_and_not_shown(server: Server, tmp_path: Path
         (Reply(404, b"<h1>Not found</h1>"), "HTTP status 404"),
         (Reply(500, b"Internal Server Error"), "HTTP status 500"),
         (Reply(403, b'{"message": "no"}', JSON), "HTTP status 403"),
-        (reply({"success": True}), "validation error"),
-        (reply([]), "validation error"),
+        (reply({"success": True}), "(outcome: field required)"),
+        (reply(LOCKED | {"outcome": "opened"}), "(outcome: input should be 'promoted'"),
+        (reply({n: v for n, v in LOCKED.items() if n != "error"}), "(error: field required)"),
+        (reply([]), "(LockResponse: input should be a valid dictionary"),
     ],
 )
 def test_invalid_answer_is_exit_5_in_one_sentence(
@@ -215,7 +217,7 @@ def test_local_command_does_not_load_the_client(tmp_path: Path) -> None:
     code = (
         "import sys; from cli.main import floe; "
         "floe.main(['platform', 'status'], standalone_mode=False); "
-        "print([name for name in sys.modules if name == 'httpx' or name.startswith('cli.remote')])"
+        "print([name for name in sys.modules if name.startswith(('httpx', 'cli.remote.'))])"
     )
 
     ran = subprocess.run(
@@ -227,4 +229,4 @@ def test_local_command_does_not_load_the_client(tmp_path: Path) -> None:
         check=True,
     )
 
-    assert ran.stdout.splitlines()[-1] == "[]"
+    assert ran.stdout.splitlines()[-1] == "['cli.remote.selection']"

@@ -197,7 +197,7 @@ def test_looping_history_pages_end_with_an_error(client: Client, strange: Strang
     )
 
     assert (done.code, done.out) == (5, "")
-    assert "begins anew" in done.err
+    assert "repeat" in done.err
 
 
 @pytest.mark.parametrize("document", [{"environments": []}, {}])

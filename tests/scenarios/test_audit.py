@@ -15,6 +15,7 @@ from engine.domain.errors import RegistryError, UsageError
 from engine.domain.ledger import draft_after
 from engine.domain.request import RollbackRequest
 from engine.domain.result import Ending
+from engine.responses.audit import AuditResponse
 from tests.builders import image
 from tests.conftest import Place
 from tests.domain.records import a_promotion
@@ -103,7 +104,7 @@ def test_strict_audit_reports_another_policy_as_a_problem(place: Place, tmp_path
     with engine_on(place.registry, tmp_path) as engine:
         report = engine.verify(None, Told())
 
-    strict = report.strict()
+    strict = AuditResponse.of(report, TRACE_ID).strict()
 
     assert report.sound
     assert not strict.sound

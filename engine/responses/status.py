@@ -1,0 +1,113 @@
+"""The answer about what runs where."""
+
+from collections.abc import Iterable
+from typing import Self
+
+from pydantic import Field
+
+from engine.domain.change import Change
+from engine.domain.record import DigestText, RegistrySync, UtcTime
+from engine.domain.state import LockState
+from engine.domain.status import Alignment, EnvironmentStatus, deployed, deviation
+from engine.responses.change import ChangeResponse
+from engine.responses.common import Error, ErrorInfo, Response
+from engine.responses.record import RecordResponse
+
+
+class EnvironmentResponse(Response):
+    """One environment. Facts that cannot be read are null."""
+
+    environment: str = Field(description="name of the environment")
+    version: str | None = Field(description="version that should run, according to the ledger")
+    digest: DigestText | None = Field(description="digest of that version")
+    record: str | None = Field(description="ID of the record that promoted it")
+    operator: str | None = Field(description="person or workload that promoted it")
+    since: UtcTime | None = Field(description="time of that record")
+    latest_digest: DigestText | None = Field(description="digest that latest-<env> points to")
+    alignment: Alignment = Field(description="how latest-<env> relates to the ledger")
+    drift: bool | None = Field(description="the same as `drifted`")
+    drifted: bool | None = Field(
+        description="whether latest-<env> was moved outside floe; null when unknown"
+    )
+    deployed_version: str | None = Field(
+        description="version that latest-<env> points to, where it is known"
+    )
+    deployed_digest: DigestText | None = Field(description="the same as `latest_digest`")
+    published_version: str | None = Field(
+        description="newest version that the build published, where nothing was promoted yet"
+    )
+    expected_version: str | None = Field(description="the same as `version`")
+    expected_digest: DigestText | None = Field(description="the same as `digest`")
+    locked: bool | None = Field(description="whether it is locked now; null when unknown")
+    lock: LockState | None = Field(description="the lock in force")
+    registry_sync: tuple[RegistrySync, ...] = Field(description="state of each secondary registry")
+    pending: tuple[ChangeResponse, ...] | None = Field(
+        description="open changes; null when they cannot be read"
+    )
+    error: Error
+
+    @classmethod
+    def of(cls, status: EnvironmentStatus, pending: Iterable[Change] | None = ()) -> Self:
+        """`pending` is None when the open changes cannot be read."""
+        state = status.state
+        # Unknown is neither true nor false: a script that tests for either stops.
+        drifted = status.drifted if status.known else None
+        latest = str(status.latest) if status.latest else None
+        return cls.build(
+            environment=status.name,
+            version=state.version,
+            digest=state.digest,
+            record=state.record,
+            operator=state.operator,
+            since=state.since,
+            latest_digest=latest,
+            alignment=status.alignment,
+            drift=drifted,
+            drifted=drifted,
+            deployed_version=status.deployed_version,
+            deployed_digest=latest,
+            published_version=status.published,
+            expected_version=state.version,
+            expected_digest=state.digest,
+            locked=status.lock is not None if status.known or status.lock else None,
+            lock=status.lock,
+            registry_sync=status.registry_sync,
+            pending=None if pending is None else [ChangeResponse.of(each) for each in pending],
+            error=ErrorInfo.of(status.error) if status.error else None,
+        )
+
+    @property
+    def deviation(self) -> str:
+        """The difference between `latest` and the ledger, for people; empty without one."""
+        shown = deployed(self.deployed_version, self.latest_digest)
+        return deviation(self.environment, self.alignment, shown, self.version)
+
+
+class EnvironmentHistoryResponse(EnvironmentResponse):
+    """One environment and its newest records."""
+
+    history: tuple[RecordResponse, ...] | None = Field(
+        description="newest records; null when they cannot be read"
+    )
+
+
+class LastStatus(Response):
+    """The details of an error of a server that cannot read the registry now."""
+
+    last_known: tuple[EnvironmentResponse, ...]
+    read_at: UtcTime | None
+
+
+class VersionCell(Response):
+    """The state of one version in one environment."""
+
+    environment: str
+    state: str
+    change_id: str | None
+
+
+class VersionResponse(Response):
+    """One version and its state in every environment."""
+
+    version: str
+    environments: tuple[VersionCell, ...]
