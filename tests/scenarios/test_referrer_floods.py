@@ -162,7 +162,7 @@ def test_flood_in_the_fallback_index_hides_nothing(
         assert len(sent) < 700
 
 
-def test_copy_reads_none_of_too_many_referrers(
+def test_copy_skips_referrers_when_there_are_too_many(
     api: FakeRegistry, registry: DistributionRegistry, opened: Opened
 ) -> None:
     subject = image(b"flooded")

@@ -1,4 +1,4 @@
-"""A follow ticket shows one change for a week, and nothing else."""
+"""A follow token shows one change for a week, and nothing else."""
 
 import time
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _WEEK = 7 * 24 * 3600
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    """Readers have to sign in."""
+    """A platform where readers must sign in."""
     with stage_in(tmp_path, PROXY) as built:
         built.publish("v1.0.0", "v1.1.0")
         yield built
@@ -43,7 +43,7 @@ def status_with(stage: Stage, change_id: str, ticket: str) -> int:
     return stage.client.get(f"/api/v1/changes/{change_id}", headers={HEADER: ticket}).status_code
 
 
-def test_a_ticket_shows_its_change_to_a_reader_who_is_not_signed_in(stage: Stage) -> None:
+def test_follow_token_shows_its_change_without_sign_in(stage: Stage) -> None:
     change = stage.ask("v1.0.0", "staging")
     with stage.app.test_request_context():
         ticket = with_ticket(stage.app.response_class(), change.id).headers[HEADER]
@@ -52,20 +52,20 @@ def test_a_ticket_shows_its_change_to_a_reader_who_is_not_signed_in(stage: Stage
     assert status_with(stage, change.id, ticket) == 200
 
 
-def test_a_ticket_for_another_change_is_refused(stage: Stage) -> None:
+def test_follow_token_of_another_change_is_refused(stage: Stage) -> None:
     mine, other = stage.ask("v1.0.0", "staging"), stage.ask("v1.1.0", "staging")
 
     assert status_with(stage, other.id, ticket_issued_ago(stage, mine.id, 0)) == 401
 
 
-def test_a_ticket_older_than_a_week_is_refused(stage: Stage) -> None:
+def test_follow_token_older_than_a_week_is_refused(stage: Stage) -> None:
     change = stage.ask("v1.0.0", "staging")
 
     assert status_with(stage, change.id, ticket_issued_ago(stage, change.id, _WEEK - 600)) == 200
     assert status_with(stage, change.id, ticket_issued_ago(stage, change.id, _WEEK + 600)) == 401
 
 
-def test_a_ticket_shows_nothing_but_its_change(stage: Stage) -> None:
+def test_follow_token_shows_only_its_change(stage: Stage) -> None:
     change = stage.ask("v1.0.0", "staging")
     ticket = {HEADER: ticket_issued_ago(stage, change.id, 0)}
 
