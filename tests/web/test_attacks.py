@@ -118,7 +118,7 @@ def test_request_cannot_inject_a_header_line_into_the_answer(loopback_url: str, 
     assert "X-Evil" not in head
 
 
-def test_session_cookie_gives_no_access_to_api_commands(behind_proxy: Stage) -> None:
+def test_browser_sign_in_gives_no_access_to_api_commands(behind_proxy: Stage) -> None:
     behind_proxy.get("/environments/prod", BOB)
 
     answer = behind_proxy.client.post(

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.requirement("WB-001")
 
 
 def moved(lines: Iterator[str]) -> dict[str, str]:
-    """Return the next moved change."""
+    """Return the next event: the moved change and its kind."""
     for line in lines:
         if line.startswith("data:"):
             found: dict[str, str] = json.loads(line.removeprefix("data:"))
