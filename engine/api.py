@@ -259,7 +259,7 @@ class Engine:
     def sync(self, environment: str | None, progress: Progress) -> SyncReport:
         """
         Copy everything that the secondaries lack, in one or all environments. The report lists
-        what could not be repaired; RegistryError if the primary cannot be read.
+        the problems that remain; RegistryError if the primary cannot be read.
         """
         names = [each.name for each in self._environments(environment)]
         runner = self.runner

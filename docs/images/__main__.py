@@ -1,4 +1,4 @@
-"""Take the pictures of README anew: `make images`. Looks best where fonts-inter is installed."""
+"""Takes the screenshots of README: `make images`. Install fonts-inter for the best result."""
 
 import os
 import tempfile
@@ -13,7 +13,7 @@ from tests.web.stage import BOB
 
 FOLDER = Path(__file__).parent
 _WIDTH, _HEIGHT = 1000, 840
-# Where the last whole row ends: nothing is cut through.
+# The end of the last complete row, so that the screenshot cuts no row.
 _END = """height => Math.max(...[...document.querySelectorAll("main tr, main li, main h2")]
   .map(each => each.getBoundingClientRect().bottom).filter(end => end <= height))"""
 
@@ -34,7 +34,7 @@ def main() -> None:
 def _take(browser: Browser, url: str, file: Path) -> None:
     context = browser.new_context(
         viewport={"width": _WIDTH, "height": _HEIGHT},
-        # As on the screens most people have: text stays sharp.
+        # Like on high-resolution screens: text stays sharp.
         device_scale_factor=2,
         color_scheme="light",
         extra_http_headers={"X-Forwarded-Email": BOB},

@@ -1,4 +1,4 @@
-"""A platform with a week of work behind it, on a clock that is moved by hand."""
+"""A platform with a week of history, on a clock that the program sets."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.web.stage import ALICE, BOB, Stage, person
 from web.lifecycle import open_web
 
 DAVE, MALLORY = "dave@acme.com", "mallory@acme.com"
-# Four levels, of which none blocks.
+# Findings of four severities, none of which blocks.
 _REPORT = Path(__file__).parents[2] / "tests/contract/reports/trivy-mixed.json"
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 _GATES = (
@@ -31,7 +31,7 @@ _GATES = (
 
 
 class Clock:
-    """Starts on a Sunday evening; goes on by itself, and by `later`."""
+    """A clock that starts on a Sunday evening; `later` moves it forward."""
 
     def __init__(self) -> None:
         self._ahead = datetime(2026, 11, 15, 18, 20, tzinfo=UTC) - datetime.now(UTC)
@@ -45,7 +45,7 @@ class Clock:
 
 @contextmanager
 def platform_with_a_past(folder: Path) -> Iterator[tuple[Stage, Change]]:
-    """The platform in `folder`, and the change that waits there."""
+    """Open the platform in `folder`; yield it with its waiting change."""
     oci_layout.write(folder / "registry", image(b"nothing"))
     _write_report(folder / "report.json")
     (folder / "manifest.yaml").write_text(

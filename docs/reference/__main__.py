@@ -1,4 +1,4 @@
-"""Write the pages that are made from the code: `make reference`."""
+"""Writes the pages that are generated from the code: `make reference`."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The reference of the Python API, from the docstrings of `engine.api` and `engine.platform`."""
+"""Generates the Python API reference from docstrings of `engine.api` and `engine.platform`."""
 
 import dataclasses
 import inspect
@@ -14,10 +14,10 @@ _HEAD = """# The Python API
 
 <!-- Written by `make reference` from the docstrings of engine.api. -->
 
-Slack, the page and the command line use these classes, and so can your program. `open_command_engine` and `open_engine` build them from a
+Slack, the page, the command line and your own programs can use these classes. `open_command_engine` and `open_engine` build them from a
 `manifest.yaml`; [the architecture](../architecture.md) shows the packages behind them.
 
-Every method raises a subclass of `engine.domain.errors.PromotionError` for conditions that a user can meet: one sentence, an
+Every method raises a subclass of `engine.domain.errors.PromotionError` for expected errors, with a message of one sentence, an
 `exit_code`, a stable `reason_code`, and `details` for programs.
 """
 _MODULE = re.compile(

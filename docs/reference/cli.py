@@ -1,4 +1,4 @@
-"""The reference of the command line, from the commands themselves."""
+"""Generates the reference of the command line from the commands."""
 
 from collections.abc import Iterator
 
@@ -8,17 +8,17 @@ from cli.main import floe
 
 _HEAD = """# The command line
 
-<!-- Written by `make reference` from the commands themselves. -->
+<!-- Written by `make reference` from the commands. -->
 
-Every command answers on stdout and says how it goes on stderr. `--output json` prints one JSON document, also when the command
-fails; [its shapes](outputs.md). What an exit code means stands at the end.
+Every command prints its result on stdout and its progress on stderr. `--output json` prints one [JSON document](outputs.md), even if the command
+fails. The last section lists the exit codes.
 """
 _TAIL = """## Exit codes
 
 | exit | meaning | exit | meaning |
 |---|---|---|---|
-| 0 | done, or unchanged | 9 | not a step on the path |
-| 1 | unexpected; `audit verify`: something was found | 10 | tag exists with another digest, version older than the running one, or somebody was faster |
+| 0 | success, or unchanged | 9 | not a step on the path |
+| 1 | unexpected error; `audit verify`: problems found | 10 | tag exists with another digest, version older than the running one, or a concurrent change |
 | 2 | usage or configuration | 11 | version never promoted there, or rolled back from |
 | 3 | artifact or change not found | 12 | not authorized, or separation of duties |
 | 5 | registry or audit backend unavailable | 13 | environment locked |
@@ -26,7 +26,7 @@ _TAIL = """## Exit codes
 | 8 | gate | 15 | rejected, expired, stale or superseded |
 | | | 130 | interrupted |
 
-With several blockers the first one checked decides; all of them are told.
+With several blockers, the first one in check order decides the exit code; the output lists all of them.
 """
 
 

@@ -1,4 +1,4 @@
-"""The reference of manifest.yaml, from the models that read it: `python -m docs.reference`."""
+"""Generates the reference of manifest.yaml from its models: `python -m docs.reference`."""
 
 import json
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ _HEAD = """# manifest.yaml
 
 <!-- Written by `make reference` from the models that read the file. -->
 
-Everything that can stand in the file. A key floe does not know is refused inside `artifacts`, `identity`, `slack`, `web` and
-`state`, with its path and a near match; other top-level keys belong to other tools. All that is wrong is told at once, exit 2.
-`floe schema` prints the same as a JSON Schema, for your editor.
+This page lists all keys of the file. floe refuses unknown keys inside `artifacts`, `identity`, `slack`, `web` and
+`state`, and names their path and a similar key; other top-level keys belong to other tools. floe reports all mistakes together, with exit code 2.
+`floe schema` prints the same content as a JSON Schema for your editor.
 
-Paths of files start where the manifest is. `${NAME}` in credentials, header values, URLs and secrets of webhooks is read from
-the environment; one that is missing is an error of the commands that use it. Durations are a number and a unit: `90s`, `30m`, `4h`, `2d`.
+File paths are relative to the manifest. `${NAME}` in credentials, header values, URLs and secrets of webhooks is read from
+the environment; commands that use a missing variable fail. Durations are a number and a unit: `90s`, `30m`, `4h`, `2d`.
 """
 
 
@@ -31,7 +31,7 @@ def manifest_page() -> str:
 
 
 def _paths(at: Schema, definitions: Schema, path: str, seen: set[str]) -> Iterator[tuple[str, str]]:
-    """Every section with the path it is first met at."""
+    """Yield every section with the path of its first use."""
     for key, value in _properties(at).items():
         for name, below in _sections(value, f"{path}{key}"):
             target = definitions[name]
@@ -43,7 +43,7 @@ def _paths(at: Schema, definitions: Schema, path: str, seen: set[str]) -> Iterat
 
 
 def _sections(value: Schema, path: str) -> Iterator[tuple[str, str]]:
-    """The sections `value` may be, and the paths they then stand at."""
+    """Yield the sections that `value` may be, and their paths."""
     if "$ref" in value:
         yield str(value["$ref"]).rpartition("/")[2], path
     for one in [*value.get("oneOf", []), *value.get("anyOf", [])]:
@@ -74,7 +74,7 @@ def _section(title: str, section: Schema, definitions: Schema) -> str:
         default = "required" if key in required else _default(value)
         lines.append(f"| `{key}` | {_kind(value, definitions)} | {default} | {_meaning(value)} |")
     if lines[-1].startswith("|---"):
-        lines = [*lines[:-2], "Has no keys of its own."]
+        lines = [*lines[:-2], "This section has no further keys."]
     return "\n".join([*lines, ""])
 
 

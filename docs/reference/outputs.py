@@ -1,4 +1,4 @@
-"""The JSON of every command: one schema for each, and the page that shows them."""
+"""The JSON schema of every command, and the page that documents them."""
 
 from functools import reduce
 from operator import or_
@@ -42,9 +42,9 @@ _HEAD = """# JSON of every command
 
 <!-- Written by `make reference`. -->
 
-With `--output json` stdout has one document and nothing else, also when the command fails: then `success` is false and `error` says why. Times
-are ISO 8601 with their zone, digests `sha256:…`. Fields may be added; none is renamed or removed. As JSON Schema:
-[outputs.json](../schema/outputs.json), one definition for each command.
+With `--output json`, stdout has exactly one document, even if the command fails: then `success` is false and `error` has the reason. Times
+are in ISO 8601 with their zone, digests are `sha256:…`. New versions may add fields, and never rename or remove one. The JSON Schema is
+[outputs.json](../schema/outputs.json), with one definition for each command.
 
 Types with a link are described at the end of this page.
 
@@ -131,7 +131,7 @@ def _models(kind: Any) -> list[str]:
 
 
 def _errors() -> list[type[PromotionError]]:
-    """The error classes that are raised, by exit code; those of the interfaces last."""
+    """The error classes that are raised, by exit code, then those of the interfaces."""
     known = [each for each in vars(errors).values() if isinstance(each, type)]
     raised = [each for each in known if issubclass(each, PromotionError) and each not in _BASES]
     return [*sorted(raised, key=lambda each: each.exit_code), *_OF_INTERFACES]
