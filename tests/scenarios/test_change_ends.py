@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.audit.loading import open_backend
+from engine.api import Engine
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import ChangeClosedError, PromotionError
 from engine.domain.record import RefusalRecord
@@ -31,7 +32,7 @@ def stage(place: Place, tmp_path: Path, copies: AuditBackendPlugin) -> Iterator[
         audited = replace(progression.runner, audit_backend=copies)
         built.platform = replace(
             built.platform,
-            engine=audited,
+            engine=Engine(audited),
             progression=replace(progression, runner=audited),
             changes=replace(built.platform.changes, runner=audited),
         )

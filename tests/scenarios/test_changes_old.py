@@ -180,7 +180,8 @@ def test_effective_change_is_promoted_although_another_version_followed(stage):
 def test_older_of_two_requests_never_ends_on_top_of_the_newer(stage):
     older = check(stage, "v1.0.0")
     down = replace(
-        stage.platform.progression, runs=replace(stage.engine, audit_backend=Unreachable())
+        stage.platform.progression,
+        runner=replace(stage.engine.runner, audit_backend=Unreachable()),
     )
     with pytest.raises(AuditUnavailableError):
         down.advance(older, stage.told)
@@ -246,7 +247,7 @@ def busy(stage: Stage, tmp_path: Path) -> Iterator[Progression]:
     """A platform that gets no lease of staging, so it cannot know whether it wrote."""
     engine = with_parts(stage.engine, leases=FileLeases(tmp_path / "leases", wait_seconds=0))
     with FileLeases(tmp_path / "leases").hold("staging"):
-        yield replace(stage.platform.progression, runs=engine)
+        yield replace(stage.platform.progression, runner=engine.runner)
 
 
 def test_execution_that_fails_for_less_than_a_day_stays_open(stage, busy):
