@@ -94,7 +94,7 @@ def test_person_unknown_to_slack_cannot_decide(slack):
 
     slack.slack.click(BOB, ask, "floe_approve")
 
-    assert "I did nothing" in slack.told(BOB, "I could not check who you are")
+    assert "I did nothing" in slack.private_message(BOB, "I could not check who you are")
     assert slack.change(change_of(root)).approvals == ()
 
 

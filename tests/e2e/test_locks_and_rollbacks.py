@@ -30,7 +30,7 @@ def test_incident_lock_stops_promotions_and_is_shown_in_both_channels(slack):
         assert "db @here failover" in block_text(up)
         assert buttons(up) == ["floe_unlock"]
     slack.slack.command(ALICE, "/promote v2.0.0 prod")
-    assert "failover" in slack.told(ALICE, "Environment 'prod' is locked")
+    assert "failover" in slack.private_message(ALICE, "Environment 'prod' is locked")
 
     slack.slack.click(BOB, up, "floe_unlock")
     slack.modal("Unlock")
@@ -80,5 +80,5 @@ def test_status_command_shows_the_running_versions(slack):
 
     slack.slack.command(BOB, "/promotions staging")
 
-    slack.told(BOB, "v3.2.0")
+    slack.private_message(BOB, "v3.2.0")
     slack.eventually(lambda: "v3.2.0" in str(slack.slack.open_home(BOB)))

@@ -54,7 +54,7 @@ def test_requester_and_strangers_cannot_approve(slack):
         (DAVE, "Required groups: [release-managers]"),
     ):
         slack.slack.click(person, ask, "floe_approve")
-        assert slack.told(person, words).startswith("Not approved: ")
+        assert slack.private_message(person, words).startswith("Not approved: ")
 
     assert slack.change(change_of(root)).approvals == ()
     assert buttons(slack.ask(root)) == ["floe_approve", "floe_reject"]
@@ -117,7 +117,7 @@ def test_click_on_a_decided_change_changes_nothing(slack):
 
     slack.slack.click(CAROL, ask, "floe_approve")
 
-    assert slack.told(CAROL, "bob@acme.com approved it").startswith("Not approved: ")
+    assert slack.private_message(CAROL, "bob@acme.com approved it").startswith("Not approved: ")
     assert len(slack.change(change_of(root)).approvals) == 1
 
 
@@ -127,7 +127,7 @@ def test_typo_is_answered_privately_and_starts_nothing(slack):
 
     slack.slack.command(ALICE, "/promote v1.6.0 prd")
 
-    assert "prod" in slack.told(ALICE, "Not started")
+    assert "prod" in slack.private_message(ALICE, "Not started")
     assert slack.changes("v1.6.0") == []
     assert not [m for m in slack.slack.messages() if "v1.6.0" in m["text"]]
 

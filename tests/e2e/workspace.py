@@ -134,7 +134,7 @@ class Workspace:
         key = f"{change_of(root)}:{name}"
         return next((m for m in self.thread(root) if block_ids(m)[0] == key), None)
 
-    def told(self, user: str, words: str, channel: str = DEPLOYS) -> str:
+    def private_message(self, user: str, words: str, channel: str = DEPLOYS) -> str:
         """Return the private message to `user` that contains `words`."""
 
         def there() -> str | None:
