@@ -13,7 +13,7 @@ from engine.domain.change import Change, ChangeState
 from engine.domain.errors import ChangeClosedError, PromotionError
 from engine.domain.record import RefusalRecord
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
-from engine.responses.change import change_document
+from engine.responses.change import ChangeResponse
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.changing import Stage, stage_on
@@ -102,7 +102,7 @@ def test_document_of_an_ended_change_has_the_type_of_its_end(stage, end):
 
     change = end(stage)
 
-    error = change_document(change)["error"]
+    error = ChangeResponse.of(change).document()["error"]
     assert change.state is state
     assert (error["type"], error["reason_code"], error["exit_code"]) == (kind, reason_code, 15)
     assert error["details"]["state"] == state.value
@@ -110,7 +110,7 @@ def test_document_of_an_ended_change_has_the_type_of_its_end(stage, end):
 
 @pytest.mark.parametrize("end", [stale_at_the_click, stale_at_execution])
 def test_stale_change_names_the_same_differences_at_every_stage(stage, end):
-    error = change_document(end(stage))["error"]
+    error = ChangeResponse.of(end(stage)).document()["error"]
 
     [difference] = error["details"]["differences"]
     assert difference.startswith("digest: sha256:")
@@ -146,4 +146,4 @@ def test_change_ended_by_an_earlier_version_has_the_type_of_its_end(stage):
         update={"ended": rejected.ended.model_copy(update={"error": None, "details": {}})}
     )
 
-    assert change_document(old)["error"]["type"] == "RejectedError"
+    assert ChangeResponse.of(old).document()["error"]["type"] == "RejectedError"
