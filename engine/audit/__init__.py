@@ -1,1 +1,1 @@
-"""The audit of the ledger: what it says, and whether it can be believed."""
+"""Audits of ledgers: verification, and the history of records."""

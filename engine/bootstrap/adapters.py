@@ -129,10 +129,10 @@ def tracer_of() -> Tracer:
     return tracer
 
 
-def tell_what_is_left(webhook_sender: WebhookSender, tracer: Tracer) -> None:
+def flush(webhook_sender: WebhookSender, tracer: Tracer) -> None:
     """
-    Webhooks and the collector, side by side: neither holds a command up for more than 5 s, and
-    both together do not either. The outbox keeps what is not delivered.
+    Deliver due webhooks and export spans in parallel, within 5 s. Undelivered webhooks stay in the
+    outbox.
     """
     if webhook_sender is NO_WEBHOOKS or tracer is NO_TRACER:
         webhook_sender.deliver_due()

@@ -41,7 +41,7 @@ def render_metrics(metrics: RenderedMetrics, platform: Platform) -> str:
 
 
 def count_ended(metrics: Metrics, store: ChangeStore, change: Change) -> None:
-    """Count what a run does not count: changes blocked before it, and the time for approvals."""
+    """Count changes that were blocked before their run, and the time for approvals."""
     if change.state is ChangeState.BLOCKED and not change.approvals:
         name = ROLLBACKS if change.action == "rollback" else PROMOTIONS
         metrics.count(name, environment=change.target, outcome=change.state.value)

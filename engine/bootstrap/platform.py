@@ -17,7 +17,7 @@ from engine.bootstrap.adapters import (
     policies_of,
     refuse_beside_a_server,
     registry_of,
-    tell_what_is_left,
+    flush,
     tracer_of,
     verifier_of,
     webhook_sender_of,
@@ -73,7 +73,7 @@ def open_engine(
         stack.callback(state.close)
         pool = _pool(stack)
         webhook_sender, tracer = webhook_sender_of(config, metrics), tracer_of()
-        stack.callback(tell_what_is_left, webhook_sender, tracer)
+        stack.callback(flush, webhook_sender, tracer)
         runner = Runner(
             path=config.path,
             registry=registry,

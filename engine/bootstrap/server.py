@@ -63,7 +63,7 @@ def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
 
         def signed_in(token: str, nonce: str) -> Claims:
             if sign_ins is None:
-                raise AuthorizationError("Nobody signs in here: web.auth.mode is not oidc")
+                raise AuthorizationError("sign-in is not available: web.auth.mode is not oidc")
             claims = sign_ins.claims(token)
             if parse(token).payload.get("nonce") != nonce:
                 raise AuthorizationError("the ID token belongs to another sign-in: sign in again")

@@ -31,8 +31,8 @@ class Secondaries(Protocol):
 
     def before(self, plan: Plan, look: Callable[[], Plan], *, decided: bool) -> Copies:
         """
-        Copy what `plan` will write, before its lease is taken. `look` plans anew, where `plan` was
-        judged earlier and has no artifact; `decided` says that its approvals are seen to.
+        Copy the content of `plan` before its lease is taken. `look` plans again if `plan` has no
+        artifact; `decided` means that approvals are not checked here.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Getting in: challenges, passwords, tokens, and what is said when that fails."""
+"""Authentication: challenges, passwords, tokens and error messages."""
 
 import logging
 from collections.abc import Callable

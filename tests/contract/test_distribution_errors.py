@@ -1,4 +1,4 @@
-"""The errors of a registry as they are shown: with their detail, without secrets."""
+"""Error messages of a registry: with details, without secrets."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The index under `sha256-<hex>`, which several tools write where the referrers API is missing."""
+"""The referrers tag `sha256-<hex>`, which several tools write without the referrers API."""
 
 import json
 from collections.abc import Callable

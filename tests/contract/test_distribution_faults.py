@@ -1,4 +1,4 @@
-"""Registries that are slow, busy, broken or gone."""
+"""Registries that are slow, busy, broken or unreachable."""
 
 import logging
 import time

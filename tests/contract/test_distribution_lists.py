@@ -1,4 +1,4 @@
-"""Tags and referrers as registries list them: in pages, filtered or not, sometimes wrongly."""
+"""Lists of tags and referrers: pagination, filters and invalid answers."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Beside other people's programs: a registry with passwords, skopeo, oras."""
+"""Interoperability with a registry with passwords, skopeo and oras."""
 
 import json
 import threading

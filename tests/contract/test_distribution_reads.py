@@ -1,4 +1,4 @@
-"""What a remote registry may answer to a read, and what is made of it."""
+"""Answers of a remote registry to reads."""
 
 import gzip
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Where a registry may send us, and that nothing secret goes along."""
+"""Redirects: followed for reads, and never with secrets to other hosts."""
 
 from collections.abc import Callable, Iterator
 

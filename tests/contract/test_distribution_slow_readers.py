@@ -1,4 +1,4 @@
-"""A registry that takes content slowly: as long as content moves, a copy of a blob goes on."""
+"""Registries that read uploads slowly: a transfer with progress does not time out."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Registries behind TLS: whom we trust, and what is said when we do not."""
+"""Registries with TLS: trusted certificates and error messages."""
 
 import ssl
 from collections.abc import Callable, Iterator

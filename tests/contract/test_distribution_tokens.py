@@ -1,4 +1,4 @@
-"""Tokens: what is asked for, how long it serves, and for whom."""
+"""Tokens: scopes, lifetimes and users."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

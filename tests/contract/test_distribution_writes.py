@@ -1,4 +1,4 @@
-"""What a remote registry may answer to a write, and what is made of it."""
+"""Answers of a remote registry to writes."""
 
 from collections.abc import Callable
 

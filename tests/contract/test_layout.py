@@ -1,4 +1,4 @@
-"""The image layout on disk: what is refused, what is kept, what is found."""
+"""The image layout on disk: opening, creating, tagging and invalid layouts."""
 
 import json
 from pathlib import Path

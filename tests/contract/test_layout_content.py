@@ -1,4 +1,4 @@
-"""Manifests and blobs of an image layout are checked whenever they are read."""
+"""Manifests and blobs of an image layout are verified on every read."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""skopeo and oras read what is written here, and what they write is read here."""
+"""Interoperability of image layouts with skopeo and oras."""
 
 import json
 import subprocess

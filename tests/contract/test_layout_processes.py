@@ -1,4 +1,4 @@
-"""Several writers at once, writers that die, and disks that refuse."""
+"""Concurrent writers, killed writers, and disk errors."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Referrers in an image layout: our own are marked, those of others are looked for."""
+"""Referrers in an image layout: annotated by floe, searched for other tools."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Copies between registries and layouts of every kind: all of an artifact, and nothing twice."""
+"""Copies between registries and layouts of every kind: complete, and without duplicates."""
 
 from pathlib import Path
 

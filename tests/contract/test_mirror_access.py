@@ -1,4 +1,4 @@
-"""Copies between registries that ask who we are, and that take their time."""
+"""Copies between registries with credentials, and slow registries."""
 
 import time
 from pathlib import Path

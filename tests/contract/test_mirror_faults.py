@@ -1,4 +1,4 @@
-"""Copies that go wrong: whatever does, nothing of it is visible, and repeating goes on."""
+"""Copies that fail: nothing becomes visible, and repeating continues."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Parts of an artifact that are not where it is: foreign layers, and what was lost."""
+"""Artifacts with foreign layers or missing parts."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Copies of what is large, in constant memory; and of what is on the same host already."""
+"""Copies of large blobs in constant memory, and mounts on the same host."""
 
 import re
 import subprocess

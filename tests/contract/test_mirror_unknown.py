@@ -1,4 +1,4 @@
-"""A registry that does not say whether it has something gets it sent."""
+"""Content is sent if the registry does not say whether it has it."""
 
 from collections.abc import Iterator
 from pathlib import Path

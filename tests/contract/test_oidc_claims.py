@@ -1,4 +1,4 @@
-"""What a verified token says of a person: which names, which groups."""
+"""Names and groups in the claims of a verified token."""
 
 from typing import Any
 

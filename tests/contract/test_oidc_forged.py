@@ -1,4 +1,4 @@
-"""Tokens nobody should believe, shown to a verifier of a real provider's tokens."""
+"""Invalid and forged tokens are rejected."""
 
 import base64
 import hashlib

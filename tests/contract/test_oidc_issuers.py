@@ -1,4 +1,4 @@
-"""Issuers that hang, answer nonsense, send us elsewhere or are gone: nobody is let in unchecked."""
+"""Issuers that hang, redirect, are gone or answer invalid documents: nothing is accepted."""
 
 import gzip
 import json

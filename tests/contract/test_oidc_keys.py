@@ -1,4 +1,4 @@
-"""The keys of an issuer: which of them verify what, and for how long they are believed."""
+"""The keys of an issuer: which verify a token, and how long they are cached."""
 
 import threading
 from collections.abc import Iterator

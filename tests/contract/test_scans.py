@@ -1,4 +1,4 @@
-"""What blocks in a scanner's report, what warns and what is only counted."""
+"""Scan rules: findings that block, warn or are only counted."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A distribution without security updates, and an exit status that the report does not explain."""
+"""Distributions without security updates, and unexplained exit statuses."""
 
 import json
 

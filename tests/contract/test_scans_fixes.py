@@ -1,4 +1,4 @@
-"""Findings nobody has a fix for: counted, shown and, if the gate says so, not blocking."""
+"""Findings without a fix: counted, shown, and not blocking if configured."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whatever a scanner finds: order and repetition change nothing, and worse never passes better."""
+"""Properties of scan verdicts: order and repetition do not matter, and worse never passes."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

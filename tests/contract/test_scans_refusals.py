@@ -1,4 +1,4 @@
-"""What is no report is never "nothing found": the gate fails and says what it was."""
+"""Output that is not a report fails the gate, with the reason."""
 
 import json
 

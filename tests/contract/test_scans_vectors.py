@@ -1,4 +1,4 @@
-"""The reports of the scanners' own projects and of others who read them, each judged as it is."""
+"""Stored reports of the scanner projects and other users, with their expected results."""
 
 import time
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Verdicts on signatures as a person or a rule reads them, whatever the signatures are like."""
+"""Verdicts on signatures: which signature counts, and the reasons for refusals."""
 
 import os
 import subprocess
@@ -88,7 +88,7 @@ def test_a_bundle_by_a_configured_key_verifies(
 
 @pytest.mark.requirement("FR-018")
 @pytest.mark.requirement("FR-019")
-def test_a_keyless_bundle_says_who_signed(repository: SignedRepository, tmp_path: Path) -> None:
+def test_a_keyless_bundle_names_the_signer(repository: SignedRepository, tmp_path: Path) -> None:
     sigstore = MiniSigstore()
     root = tmp_path / "root.json"
     root.write_bytes(sigstore.trusted_root())
@@ -131,7 +131,7 @@ def test_a_good_bundle_behind_bad_legacy_signatures_is_found(
 
 
 @pytest.mark.requirement("FR-005")
-def test_a_refusal_says_why_for_every_signature(
+def test_a_refusal_has_a_reason_for_every_signature(
     repository: SignedRepository, verifier: SigstoreVerifier
 ) -> None:
     repository.tag_legacy(legacy_layer(repository.digest, OTHER_KEY))
@@ -156,7 +156,7 @@ def test_a_refusal_of_many_signatures_stays_short(
     assert len(verdict.examined) == 8
 
 
-def test_a_refusal_is_printable_and_short_whatever_the_signature_says(
+def test_a_refusal_is_printable_and_short(
     repository: SignedRepository, verifier: SigstoreVerifier
 ) -> None:
     payload = statement(repository.digest, "evil\x1b[2J\n\u202e" + "x" * 5000)
@@ -197,7 +197,7 @@ def test_an_attestation_is_not_a_signature(
     assert [each.refused for each in verdict.examined] == [reason]
 
 
-def test_what_the_registry_cannot_answer_is_its_error(
+def test_an_error_of_the_registry_is_raised(
     repository: SignedRepository, verifier: SigstoreVerifier
 ) -> None:
     (repository.root / "index.json").write_text("not an index")
@@ -218,7 +218,7 @@ def test_a_lost_signature_is_unknown_and_not_bad(
 def test_a_good_signature_beside_a_lost_one_suffices(
     repository: SignedRepository, verifier: SigstoreVerifier
 ) -> None:
-    # What is tagged is looked at first.
+    # Tagged signatures are read first.
     lose(repository, repository.tag_legacy(legacy_layer(repository.digest)).blobs[-1])
     repository.attach(good_bundle(repository))
 
@@ -232,7 +232,7 @@ def test_a_verdict_cannot_be_verified_and_have_a_problem() -> None:
         SignatureVerdict(problem=None)
 
 
-def test_no_sigstore_library_is_loaded_until_a_certificate_is_met() -> None:
+def test_the_sigstore_library_is_loaded_only_for_certificates() -> None:
     script = """
 import sys
 from engine.adapters.sigstore import SigstoreVerifier

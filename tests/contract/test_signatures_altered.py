@@ -1,4 +1,4 @@
-"""Whatever is altered about a good signature, it never verifies for anything it did not say."""
+"""Altered signatures never verify for content that they did not cover."""
 
 import base64
 import copy
@@ -121,7 +121,7 @@ def flipped(document: Json, where: Where, at: int, bit: int) -> Json:
     return changed
 
 
-def test_unaltered_they_all_verify(made: tuple[Signer, Signatures]) -> None:
+def test_unaltered_signatures_verify(made: tuple[Signer, Signatures]) -> None:
     signer, good = made
 
     verdicts = [
@@ -163,7 +163,7 @@ def test_a_bundle_by_a_certificate_with_one_bit_flipped_never_verifies(
     assert verdict.mode == "none"
 
 
-def test_a_key_of_a_kind_nobody_knows_in_the_log_is_refused(
+def test_an_unsupported_key_in_the_log_is_refused(
     made: tuple[Signer, Signatures],
 ) -> None:
     """As a flipped bit once made of it: the log's body names a key by another algorithm."""
@@ -210,7 +210,7 @@ def test_a_legacy_signature_with_one_bit_flipped_never_verifies(
     byte=st.integers(0, 255),
 )
 @examples
-def test_a_bundle_with_any_byte_altered_proves_nothing_new(
+def test_a_bundle_with_any_byte_altered_gains_no_new_verdict(
     made: tuple[Signer, Signatures], form: str, at: int, byte: int
 ) -> None:
     """What no signature covers, such as the name in a checkpoint, may change without harm."""
@@ -234,7 +234,7 @@ def test_a_bundle_with_any_byte_altered_proves_nothing_new(
     ).map(lambda value: json.dumps(value).encode())
 )
 @examples
-def test_what_is_no_signature_at_all_is_refused_in_words(
+def test_malformed_signatures_are_refused_with_a_reason(
     made: tuple[Signer, Signatures], content: bytes
 ) -> None:
     signer, _ = made
@@ -269,7 +269,7 @@ def test_a_bundle_that_would_exhaust_a_parser_is_refused(
     "value", ["0", "18446744073709551615", "-1", "253402300800", "x", None, {}, 1.5, True]
 )
 @pytest.mark.parametrize("name", ["integratedTime", "logIndex"])
-def test_numbers_of_the_log_are_taken_as_they_were_signed(
+def test_numbers_of_the_log_are_compared_as_signed(
     name: str, value: object, made: tuple[Signer, Signatures]
 ) -> None:
     signer, good = made

@@ -1,4 +1,4 @@
-"""Signatures by a certificate: who vouches for it, and when."""
+"""Signatures by certificate: authority, certificate log, transparency log and validity."""
 
 import json
 from datetime import timedelta
@@ -38,7 +38,7 @@ def sigstore() -> MiniSigstore:
 @pytest.mark.requirement("FR-019")
 @pytest.mark.parametrize("foreign", ["authority", "certificate_log", "transparency_log"])
 @in_both_formats
-def test_nothing_is_taken_from_another_instance(
+def test_signatures_of_another_sigstore_instance_are_refused(
     foreign: str, form: str, tmp_path: Path, sigstore: MiniSigstore
 ) -> None:
     others = {
@@ -74,7 +74,7 @@ def test_a_log_is_known_by_its_key_and_not_by_its_id(
 @pytest.mark.requirement("FR-019")
 @pytest.mark.parametrize("part", ["authority", "certificate_log", "transparency_log"])
 @in_both_formats
-def test_a_retired_part_counts_for_what_it_did_before(
+def test_signatures_from_before_a_retirement_count(
     part: str, form: str, tmp_path: Path, sigstore: MiniSigstore
 ) -> None:
     repository = signed(tmp_path, form, sigstore, sigstore.issue())
@@ -86,7 +86,7 @@ def test_a_retired_part_counts_for_what_it_did_before(
 @pytest.mark.requirement("FR-019")
 @pytest.mark.parametrize("part", ["authority", "certificate_log", "transparency_log"])
 @in_both_formats
-def test_a_retired_part_counts_for_nothing_afterwards(
+def test_signatures_from_after_a_retirement_are_refused(
     part: str, form: str, tmp_path: Path, sigstore: MiniSigstore
 ) -> None:
     repository = signed(tmp_path, form, sigstore, sigstore.issue())
@@ -152,7 +152,7 @@ def test_a_certificate_for_something_else_is_refused(
 
 
 @pytest.mark.requirement("FR-018")
-def test_the_entry_of_one_signature_does_not_vouch_for_another(
+def test_a_log_entry_of_another_signature_is_refused(
     tmp_path: Path, sigstore: MiniSigstore
 ) -> None:
     repository = SignedRepository(tmp_path / "registry")
@@ -231,7 +231,7 @@ def test_a_bundle_over_the_bytes_of_the_manifest_verifies(
 
 
 @in_both_formats
-def test_a_certificate_is_of_no_use_where_only_keys_are_trusted(
+def test_certificates_are_refused_if_only_keys_are_configured(
     form: str, tmp_path: Path, sigstore: MiniSigstore
 ) -> None:
     repository = signed(tmp_path, form, sigstore, sigstore.issue())
@@ -242,7 +242,7 @@ def test_a_certificate_is_of_no_use_where_only_keys_are_trusted(
 
 
 @pytest.mark.requirement("FR-020")
-def test_a_configured_key_is_enough_where_a_certificate_came_along(
+def test_a_configured_key_suffices_beside_a_certificate(
     tmp_path: Path, sigstore: MiniSigstore
 ) -> None:
     repository = SignedRepository(tmp_path / "registry")

@@ -1,4 +1,4 @@
-"""Signatures by a key: every kind of key, everything that can be wrong with it."""
+"""Signatures by key: key types, hints and malformed bundles."""
 
 import hashlib
 from collections.abc import Callable
@@ -115,7 +115,7 @@ def test_a_bundle_over_the_bytes_of_the_manifest_verifies(
     assert verdict_of(repository, verifier).verified
 
 
-def test_the_hint_at_a_key_is_not_believed(
+def test_a_wrong_key_hint_is_ignored(
     repository: SignedRepository, verifier: SigstoreVerifier
 ) -> None:
     bundle = key_bundle(P256, key_envelope(P256, statement(repository.digest)))
@@ -175,7 +175,7 @@ def with_an_unknown_field(bundle: Json) -> None:
         (with_an_unknown_field, "its bundle cannot be read: verificationMaterial.revoked"),
     ],
 )
-def test_a_bundle_that_is_not_as_it_must_be_is_refused(
+def test_a_malformed_bundle_is_refused(
     change: Callable[[Json], None],
     reason: str,
     repository: SignedRepository,

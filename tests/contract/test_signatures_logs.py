@@ -1,4 +1,4 @@
-"""Signatures by a key that come with an entry of a transparency log, which must not contradict."""
+"""Signatures by key with a transparency log entry, which must not contradict them."""
 
 import base64
 import hashlib
@@ -144,7 +144,7 @@ def entries_that_contradict(signed: Json, payload: bytes) -> dict[str, Json]:
 @pytest.mark.requirement("FR-018")
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("kind", list(entries_that_contradict(key_envelope(P256, b""), b"")))
-def test_a_log_entry_that_speaks_of_something_else_refuses_a_good_signature(
+def test_a_log_entry_of_other_content_refuses_a_good_signature(
     kind: str,
     known: bool,
     repository: SignedRepository,

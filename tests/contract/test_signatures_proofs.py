@@ -1,4 +1,4 @@
-"""A log that contradicts its own entry: promises, inclusion proofs and checkpoints."""
+"""Log entries that their log contradicts: promises, inclusion proofs and checkpoints."""
 
 import base64
 import hashlib
@@ -123,7 +123,7 @@ def test_a_log_entry_that_its_log_contradicts_refuses_a_good_signature(
 
 @pytest.mark.requirement("FR-018")
 @pytest.mark.parametrize(("index", "size"), [("1", 3), ("1", 2), ("5", 1)])
-def test_a_proof_of_another_shape_than_its_tree_is_refused(
+def test_a_proof_that_does_not_fit_its_tree_is_refused(
     index: str,
     size: int,
     repository: SignedRepository,
@@ -146,7 +146,7 @@ def test_a_proof_of_another_shape_than_its_tree_is_refused(
 
 
 @pytest.mark.requirement("FR-018")
-def test_a_checkpoint_of_another_tree_proves_nothing_of_this_one(
+def test_a_checkpoint_of_another_tree_is_refused(
     repository: SignedRepository, sigstore: MiniSigstore, verifier: SigstoreVerifier
 ) -> None:
     payload = statement(repository.digest)

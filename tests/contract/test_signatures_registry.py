@@ -1,4 +1,4 @@
-"""Where signatures are found, and what registries and other tools get wrong about them."""
+"""Finding signatures in registries, with the deviations of registries and tools."""
 
 import json
 from collections.abc import Callable
@@ -137,7 +137,7 @@ def test_a_bundle_listed_for_an_artifact_it_is_not_attached_to_is_refused(
     assert not verdict.verified
 
 
-def test_a_bundle_that_is_listed_and_gone_is_refused(
+def test_a_listed_bundle_that_is_missing_is_refused(
     registry_host: str,
     opened: Callable[..., DistributionRegistry],
     verifier: SigstoreVerifier,
@@ -159,7 +159,7 @@ def test_a_bundle_that_is_listed_and_gone_is_refused(
     assert [each.refused for each in verdict.examined] == ["listed, and not there"]
 
 
-def test_a_registry_that_is_not_there_is_an_error_and_not_unsigned(
+def test_an_unreachable_registry_is_an_error_and_not_unsigned(
     opened: Callable[..., DistributionRegistry], verifier: SigstoreVerifier
 ) -> None:
     registry = opened("127.0.0.1:9", timeout_seconds=2)
@@ -168,7 +168,7 @@ def test_a_registry_that_is_not_there_is_an_error_and_not_unsigned(
         verifier.verify(registry, ARTIFACT.manifest)
 
 
-def test_records_of_our_own_are_not_taken_for_signatures(
+def test_records_of_floe_are_not_taken_for_signatures(
     signed: SignedRepository, verifier: SigstoreVerifier
 ) -> None:
     record = "application/vnd.floe.promotion.v1+json"
@@ -177,7 +177,7 @@ def test_records_of_our_own_are_not_taken_for_signatures(
     assert verdict_of(signed, verifier).examined == ()
 
 
-def test_other_referrers_are_no_signatures(
+def test_other_referrers_are_not_taken_for_signatures(
     signed: SignedRepository, verifier: SigstoreVerifier
 ) -> None:
     subject = descriptor(signed.manifest.content, signed.manifest.media_type)
@@ -190,7 +190,7 @@ def test_other_referrers_are_no_signatures(
     ("layers", "reason"),
     [((), "called a bundle, and has none"), ((b"{}", b"[]"), "has 2 bundles instead of one")],
 )
-def test_a_bundle_is_one_layer(
+def test_a_bundle_must_have_one_layer(
     layers: tuple[bytes, ...],
     reason: str,
     signed: SignedRepository,
@@ -208,7 +208,7 @@ def test_a_bundle_is_one_layer(
     assert reason in verdict_of(signed, verifier).summary
 
 
-def test_a_signature_of_absurd_size_is_refused_unread(
+def test_a_huge_signature_is_refused_without_reading(
     signed: SignedRepository, verifier: SigstoreVerifier
 ) -> None:
     signed.attach(b" " * (4 * 1024 * 1024 + 1))
@@ -222,7 +222,7 @@ def test_a_signature_of_absurd_size_is_refused_unread(
     ]
 
 
-def test_what_is_too_much_to_look_at_is_said(
+def test_signatures_over_the_limit_are_reported(
     signed: SignedRepository, verifier: SigstoreVerifier
 ) -> None:
     signed.tag_legacy(*(Layer(b"{}", {"number": str(number)}) for number in range(103)))
@@ -235,7 +235,7 @@ def test_what_is_too_much_to_look_at_is_said(
     )
 
 
-def test_bundles_are_looked_at_before_what_only_may_be_one(
+def test_listed_bundles_are_read_before_other_referrers(
     signed: SignedRepository, verifier: SigstoreVerifier
 ) -> None:
     artifact = Artifact(signed.manifest)

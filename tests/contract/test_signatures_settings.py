@@ -1,4 +1,4 @@
-"""What signatures are verified with: what can be used, and how it is told apart."""
+"""Settings of the verifier: validation, and the digest of all settings."""
 
 import json
 from collections.abc import Callable
@@ -48,9 +48,7 @@ def private_pem() -> bytes:
         ((MiniSigstore().issue().pem,), "is not a PEM public key"),
     ],
 )
-def test_keys_that_cannot_be_used_are_an_error_of_the_configuration(
-    keys: tuple[bytes, ...], fact: str
-) -> None:
+def test_unusable_keys_are_a_configuration_error(keys: tuple[bytes, ...], fact: str) -> None:
     with pytest.raises(ConfigError, match=fact):
         SigstoreVerifier(keys)
 
@@ -58,9 +56,7 @@ def test_keys_that_cannot_be_used_are_an_error_of_the_configuration(
 @pytest.mark.parametrize(
     ("issuer", "expression"), [("", ".*"), (ISSUER, ""), (ISSUER, "(unclosed")]
 )
-def test_an_issuer_that_can_admit_nobody_is_an_error_of_the_configuration(
-    issuer: str, expression: str
-) -> None:
+def test_an_invalid_issuer_is_a_configuration_error(issuer: str, expression: str) -> None:
     with pytest.raises(ConfigError, match="issuer|subject_regex"):
         TrustedIssuer(issuer, expression)
 
@@ -84,7 +80,7 @@ def with_a_broken_certificate(root: Json) -> None:
 @pytest.mark.parametrize(
     "change", [without_authority, of_another_kind, with_a_broken_key, with_a_broken_certificate]
 )
-def test_an_unusable_trusted_root_is_an_error_of_the_configuration(
+def test_an_unusable_trusted_root_is_a_configuration_error(
     change: Callable[[Json], None], tmp_path: Path, sigstore: MiniSigstore
 ) -> None:
     root = json.loads(sigstore.trusted_root())
@@ -104,7 +100,7 @@ def test_an_unusable_trusted_root_is_an_error_of_the_configuration(
         (b"[", "is not a sigstore trusted root"),
     ],
 )
-def test_a_trusted_root_that_cannot_be_read_is_an_error_of_the_configuration(
+def test_an_unreadable_trusted_root_is_a_configuration_error(
     content: bytes | None, fact: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "root.json"
@@ -116,7 +112,7 @@ def test_a_trusted_root_that_cannot_be_read_is_an_error_of_the_configuration(
 
 
 @pytest.mark.requirement("FR-022")
-def test_the_settings_have_a_digest_that_changes_with_each_of_them(tmp_path: Path) -> None:
+def test_the_digest_changes_with_every_setting(tmp_path: Path) -> None:
     roots = [tmp_path / name for name in ("one.json", "two.json")]
     for root in roots:
         root.write_bytes(MiniSigstore().trusted_root())

@@ -1,4 +1,4 @@
-"""The vectors of sigstore's own projects: what must verify does, and nothing else."""
+"""Test vectors of the sigstore projects with their expected verdicts."""
 
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def test_a_bundle_of_the_library_has_its_expected_verdict(
     assert verdict.verified is verified, verdict
 
 
-def test_the_attestation_of_a_real_image_is_no_signature_of_it(tmp_path: Path) -> None:
+def test_the_attestation_of_a_real_image_is_not_a_signature(tmp_path: Path) -> None:
     bundle = vectors() / "cosign" / "oci-attestation.sigstore.json"
     verifier = SigstoreVerifier((), ANYBODY_KNOWN, vectors() / "cosign" / "trusted_root_pgi.json")
 
@@ -159,7 +159,7 @@ def signatures(name: str) -> list[Path]:
     return sorted((vectors() / "cosign-legacy" / name).glob("signature-*"))
 
 
-def test_a_legacy_signature_is_not_taken_for_one_of_another_image(tmp_path: Path) -> None:
+def test_a_legacy_signature_of_another_image_is_refused(tmp_path: Path) -> None:
     folder = vectors() / "cosign-legacy"
     verifier = SigstoreVerifier(((folder / "cosign.pub").read_bytes(),))
     repository = SignedRepository(tmp_path / "registry")

@@ -117,7 +117,7 @@ def create_layout(root: Path) -> None:
         (root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
         if not (root / "index.json").exists():
             write_file(root / "index.json", EMPTY_INDEX.to_bytes())
-        # Last, because this file is what makes the directory a layout.
+        # Last, because this file makes the directory a layout.
         if not (root / _MARKER).exists():
             write_file(root / _MARKER, _MARKER_CONTENT)
 

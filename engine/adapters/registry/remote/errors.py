@@ -95,7 +95,7 @@ def refusal(answer: Answer) -> RegistryAccessError | RegistryRefusalError:
             f"registry {host} denies {request} ({summary(answer)}): ask its owner for access, "
             "or use other credentials in artifacts.registry.auth"
         )
-    hint = "check artifacts.registry.uri and what this registry supports"
+    hint = "check artifacts.registry.uri and the features of this registry"
     plain = answer.call.url.startswith("http:")
     if answer.status == httpx.codes.BAD_REQUEST and plain and not str(_problems(answer)):
         # TLS servers answer plain http so, without an error of the registry API.
