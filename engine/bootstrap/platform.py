@@ -12,12 +12,12 @@ from engine.adapters.store import FILE_NAME, SqliteHeads, SqliteStore, SqliteTal
 from engine.api import Engine
 from engine.bootstrap.adapters import (
     audit_backend_of,
+    flush,
     gates_of,
     leases_of,
     policies_of,
     refuse_beside_a_server,
     registry_of,
-    flush,
     tracer_of,
     verifier_of,
     webhook_sender_of,
