@@ -1,7 +1,7 @@
 """
-`python -m bench`: every measurement, as counts and ratios that any machine can compare.
+Prints all measurements as counts and ratios, comparable on any machine: `python -m bench`.
 
-Names of measurements after it choose some of them; `--full` takes the largest sizes.
+Arguments select measurements by name; `--full` uses the largest sizes.
 """
 
 import sys
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     full = "--full" in arguments
     chosen = [name for name in arguments if name != "--full"] or list(MEASUREMENTS)
     if unknown := set(chosen) - set(MEASUREMENTS):
-        sys.exit(f"no measurement {', '.join(unknown)}: there are {', '.join(MEASUREMENTS)}")
+        sys.exit(f"unknown measurement {', '.join(unknown)}: choose from {', '.join(MEASUREMENTS)}")
     for title in chosen:
         lines = FULL.get(title, MEASUREMENTS[title]) if full else MEASUREMENTS[title]
         print(title)

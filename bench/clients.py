@@ -1,4 +1,4 @@
-"""Other tools that give a manifest a second tag: what a script would do instead of a promotion."""
+"""Other tools that add a tag to a manifest, as a script would do without floe."""
 
 import subprocess
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from tests.peers.go import BIN
 
-# Gives what has the tag in `host/repository` another tag there: repository, tag, new tag.
+# Adds a tag to a tagged manifest. Arguments: `host/repository`, tag, new tag.
 Client = Callable[[str, str, str], None]
 
 
 def taggers() -> dict[str, Client]:
-    """Those that are here: crane and oras are built by `make peers`, where Go is."""
+    """Return the installed tools; `make peers` builds crane and oras if Go is installed."""
     return {
         "skopeo copy": skopeo,
         **({"crane tag": _crane} if (BIN / "crane").exists() else {}),

@@ -1,4 +1,4 @@
-"""Copies between two registries: time against skopeo and crane, and the memory they take."""
+"""Copies between two registries: time relative to skopeo and crane, and memory."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ from tests.peers.go import BIN
 
 MIB = 1024 * 1024
 _TIMES = 3
-# What is done once however much is copied, imports and opening registries, is left out.
+# Excludes the constant costs: imports, and opening the registries.
 _OURS = """
 import os, sys
 from bench.copy import floe_copy, peak
@@ -39,7 +39,7 @@ print(floe_copy(*sys.argv[1:]), peak(os.getpid()))
 
 @dataclass(frozen=True)
 class Taken:
-    """Seconds and, at the most, KiB of memory."""
+    """The duration in seconds and the peak memory in KiB."""
 
     seconds: float
     memory: int
@@ -58,10 +58,10 @@ def lines(large: int = 256) -> Iterator[str]:
         with registry_host() as (source, _), registry_host() as (target, _):
             runs: dict[str, list[Taken]] = {name: [] for name in clients}
             again: dict[str, list[Taken]] = {name: [] for name in clients}
-            # What is large is measured well enough by fewer runs, and fills the disk.
+            # One run of a large copy is precise enough, and more would fill the disk.
             for number in range(_TIMES if sum(layers) <= 256 else 1):
                 for name, client in clients.items():
-                    # Content of its own each time: nobody profits from what another one sent.
+                    # New content for each run, so that no client finds blobs of another one.
                     _push(source, f"{name}-{number}", layers)
                     runs[name].append(client(source, target, f"{name}-{number}"))
                     again[name].append(client(source, target, f"{name}-{number}"))
@@ -71,8 +71,7 @@ def lines(large: int = 256) -> Iterator[str]:
 
 def floe_copy(source: str, target: str, tag: str) -> float:
     """
-    The seconds it takes to copy one artifact with all that belongs to it, as a promotion does to
-    a secondary.
+    Copy one artifact with its referrers, as a promotion does to a secondary. Return the seconds.
     """
     opened = partial(open_registry, repository=REPOSITORY, credentials=anonymous, scheme="http")
     primary, secondary = opened(source), opened(target)
@@ -123,8 +122,8 @@ def _process(command: list[str]) -> Taken:
 
 
 def peak(process: int) -> int:
-    """The most memory a process had so far, in KiB; 0 for one that is ending."""
-    # Not by getrusage, which counts what the process was before it became this program.
+    """Return the peak memory of a process in KiB; 0 if the process is ending."""
+    # getrusage would include the memory of the parent before exec.
     said = Path(f"/proc/{process}/status").read_text()
     found = re.search(r"VmHWM:\s+([0-9]+) kB", said)
     return int(found[1]) if found else 0
@@ -143,7 +142,7 @@ def _compared(title: str, runs: dict[str, list[Taken]]) -> Iterator[str]:
 
 
 def _push(host: str, tag: str, layers: list[int]) -> None:
-    """An artifact of layers of so many MiB, pushed a MiB at a time."""
+    """Push an artifact with layers of the given sizes in MiB, one MiB at a time."""
     with httpx.Client(base_url=f"http://{host}/v2/{REPOSITORY}", timeout=60) as client:
         pushed = [_push_blob(client, size) for size in layers]
     raw_config = secrets.token_hex(8).encode()

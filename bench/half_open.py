@@ -1,4 +1,4 @@
-"""How long others wait while a thousand connections bring a part of a request and no more."""
+"""Response times while a thousand connections send incomplete requests."""
 
 import tempfile
 import time
@@ -29,7 +29,7 @@ def lines() -> Iterator[str]:
         }
         with serve(Path(folder), **variables) as process:
             url = served(process)
-            # Not a new TLS context for each.
+            # All connections share one TLS context.
             client = stack.enter_context(httpx.Client(timeout=60, headers={"Connection": "close"}))
             asked = {
                 "health": lambda: client.get(f"{url}healthz"),

@@ -1,4 +1,4 @@
-"""Hundreds of promotions through the bot, fifty at once: acknowledged in time, and none lost."""
+"""Hundreds of promotions through the bot, fifty at once: counts losses and late answers."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ from tests.bot.stage import SECRET, eventually
 from tests.builders import image
 from tests.peers import raw
 
-# Environments, and with them people at once; versions asked for in each.
+# The number of environments (and concurrent users), and of versions in each.
 FEW, MANY = (10, 5), (50, 10)
 _ROOT = Path(__file__).parents[1]
 _PROGRAM = "from cli.main import main; main()"
@@ -32,7 +32,7 @@ _PROGRAM = "from cli.main import main; main()"
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process holds: resident memory in MiB, threads, open files."""
+    """The resources of a process: resident memory in MiB, threads, open files."""
 
     memory: float
     threads: int
@@ -67,7 +67,7 @@ def _publish(host: str, cases: Lanes) -> None:
 
 @contextmanager
 def served(folder: Path, slack: FakeSlack) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """`floe serve` in `folder`, which is told to end in the end, and its address."""
+    """Run `floe serve` in `folder` and stop it at the end; yield the process and its URL."""
     environ = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(_ROOT),
@@ -124,7 +124,7 @@ def _played(cases: Lanes, slack: FakeSlack, pid: int, url: str) -> Iterator[str]
 
 
 def _reckoned(cases: Lanes, slack: FakeSlack, manifest: Path) -> Iterator[str]:
-    """After the server has ended: nothing is on its way any more."""
+    """Check the results after the server has ended, when no message is in transit."""
     config = load_config(manifest, {})
     with open_engine(config) as engine, open_platform(config, engine) as platform:
         found = find_problems(cases, platform, slack)

@@ -1,4 +1,4 @@
-"""What is measured: promotions on a real registry and on a layout, and a foreign client."""
+"""Registries, promotions and timers that the measurements share."""
 
 import shutil
 import tempfile
@@ -20,7 +20,7 @@ REPOSITORY = "bench/platform"
 
 @contextmanager
 def registry_host() -> Iterator[tuple[str, Path]]:
-    """A docker-registry, and a folder for whatever else is needed."""
+    """Run a docker-registry; yield its host and a folder for other files."""
     folder = Path(tempfile.mkdtemp(prefix="floe-bench-"))
     try:
         with docker_registry(folder) as running:
@@ -39,13 +39,13 @@ def opened(host: str) -> Iterator[DistributionRegistry]:
 
 
 def promoted(registry: Registry, folder: Path, version: str, target: str) -> None:
-    """One promotion, without rules; it has to succeed."""
+    """Promote once, without rules; fail if it does not succeed."""
     with engine_on(registry, folder) as engine:
         assert promote(engine, version, target).error is None
 
 
 def seconds(work: Callable[[int], object], times: int) -> float:
-    """The median time of `work(0)`, `work(1)`, …"""
+    """Return the median time of `work(0)`, `work(1)`, …"""
     taken = []
     for number in range(times):
         started = time.perf_counter()
@@ -56,8 +56,8 @@ def seconds(work: Callable[[int], object], times: int) -> float:
 
 def medians(works: dict[str, Callable[[int], object]], times: int) -> dict[str, float]:
     """
-    The median time of each, taken in turns, so that whatever else the machine does slows them all.
-    The first round reads what the others find in memory, and does not count.
+    Return the median time of each. The works run in turns, so that other load slows all of them.
+    The first round warms the caches and does not count.
     """
     taken: dict[str, list[float]] = {name: [] for name in works}
     for number in range(times + 1):

@@ -1,4 +1,4 @@
-"""A whole promotion beside what other tools take to set the same tag, on each kind of registry."""
+"""Compares a whole promotion with other tools that set a tag, on each kind of registry."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from tests.scenarios.commands import Floe
 from tests.scenarios.engines import engine_on, promote
 
 ROUND_TRIPS = (0.0, 0.04)
-_SERVER, _COMMAND = "by a server that runs", "as a command that starts"
+_SERVER, _COMMAND = "by a running server", "as a new command"
 _OURS = (_SERVER, _COMMAND)
 
 
@@ -44,7 +44,7 @@ def _on(name: str, host: str, folder: Path, times: int) -> Iterator[str]:
 
 
 def _acknowledged() -> Iterator[str]:
-    """By a stand-in: go-containerregistry's has the API and does not say so to whoever writes."""
+    """Use a stand-in: go-containerregistry has the API but does not acknowledge subjects."""
     behaviour = Behaviour(referrers_api=True, sends_oci_subject=True)
     with FakeRegistry(behaviour) as fake, tempfile.TemporaryDirectory() as folder:
         fake.hold(REPOSITORY, image(), "v0.0.0")
@@ -65,7 +65,7 @@ def _counted(name: str, host: str, folder: Path) -> Iterator[str]:
 
 def _timed(host: str, folder: Path, seconds: float, times: int, first: int) -> dict[str, float]:
     with ExitStack() as stack:
-        # Nothing stands between where there is nothing to be delayed.
+        # Without a delay, no proxy is needed.
         place = stack.enter_context(counting(host, seconds))[0] if seconds else host
         engine = stack.enter_context(engine_on(stack.enter_context(opened(place)), folder))
         floe = Floe.on(f"oci://{place}/{REPOSITORY}", folder)

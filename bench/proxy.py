@@ -1,4 +1,4 @@
-"""A proxy before a registry that counts requests, and the waves in which they were sent."""
+"""A proxy in front of a registry that counts requests and their waves."""
 
 import http.client
 import threading
@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-# Long against what this machine takes by itself, so that requests sent together overlap.
+# Long relative to the machine's own delays, so that parallel requests overlap.
 LATENCY_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One request. It belongs to the wave after the last one that was answered before it came."""
+    """A request. Its wave follows the last wave that was answered before it arrived."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class Asked:
 
 @dataclass
 class Count:
-    """What was asked so far."""
+    """The requests so far."""
 
     asked: list[Asked] = field(default_factory=list)
     answered: list[tuple[float, int]] = field(default_factory=list)
@@ -61,7 +61,7 @@ class _Proxy(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # An answer goes out in two pieces, and waiting for the first to arrive would take 40 ms.
+    # An answer is sent in two pieces; Nagle's algorithm would delay the second by 40 ms.
     disable_nagle_algorithm = True
     server: _Proxy
 
@@ -90,14 +90,14 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = handle_any
 
     def log_message(self, format: str, *args: object) -> None:
-        """NoProgress: requests are counted."""
+        """Print nothing: requests are counted instead."""
 
 
 @contextmanager
 def counting(host: str, seconds: float = LATENCY_SECONDS) -> Iterator[tuple[str, Count]]:
     """
-    `host:port` that passes everything on to `host`, and the count of it. Each answer is kept back
-    for `seconds`, as a network of that round trip would; opening a connection costs none.
+    Run a proxy for `host`; yield its `host:port` and its count. It delays each answer by `seconds`
+    like a network with that round trip, but it does not delay opening a connection.
     """
     proxy = _Proxy(host, seconds)
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})

@@ -1,4 +1,4 @@
-"""Every request of one promotion, the wave it is sent in, and what it is for."""
+"""Every request of one promotion, with its wave and its purpose."""
 
 import re
 from collections.abc import Iterator
@@ -11,22 +11,22 @@ from tests.peers import raw
 PATH = ("dev", "staging", "prod")
 MOST = "at most 18 in 7"
 _BACK = "read back"
-# What each is for; of one that is sent twice, the second reads back what was written between.
+# The purpose of each request; the second request of the same kind is a read-back.
 _PURPOSES = (
-    ("POST blobs/uploads/", "open an upload for the record, beside the reads it depends on"),
+    ("POST blobs/uploads/", "opens an upload for the record, in parallel with the reads"),
     ("PUT blobs/uploads/.*", "the whole record"),
-    ("GET manifests/v[^/]*", "the artifact, by the tag it has in the source: bytes and digest"),
-    ("HEAD manifests/v[^/]*", "whether the version's tag in the target is taken"),
+    ("GET manifests/v[^/]*", "the artifact, by its source tag: bytes and digest"),
+    ("HEAD manifests/v[^/]*", "shows whether the version's tag in the target exists"),
     ("PUT manifests/v[^/]*", "the version's tag in the target, which never moves again"),
-    ("GET manifests/floe-ledger.{target}", "the target's head: its lock, what it runs, the chain"),
-    ("GET manifests/floe-ledger.*", "the source's head: was this digest promoted there"),
-    (r"PUT manifests/floe-ledger.*\.\d+", "the record's manifest, which does not count yet"),
+    ("GET manifests/floe-ledger.{target}", "the target's head: lock, version, chain"),
+    ("GET manifests/floe-ledger.*", "the source's head: shows whether it was promoted there"),
+    (r"PUT manifests/floe-ledger.*\.\d+", "the record's manifest, which has no effect yet"),
     ("PUT manifests/floe-ledger.*", "the target's head: the commit"),
-    ("HEAD manifests/floe-ledger.*", "the head, read back before anything follows it"),
-    ("GET manifests/sha256-.*", "what is attached to the artifact already"),
-    ("PUT manifests/sha256-.*", "list the record as attached to the artifact"),
-    ("GET referrers/.*", "whether the registry itself lists the record as attached"),
-    ("PUT manifests/latest-.*", "what deployments follow"),
+    ("HEAD manifests/floe-ledger.*", "the head, read back before the change takes effect"),
+    ("GET manifests/sha256-.*", "the present referrers of the artifact"),
+    ("PUT manifests/sha256-.*", "adds the record to the list of referrers"),
+    ("GET referrers/.*", "shows whether the registry itself lists the record"),
+    ("PUT manifests/latest-.*", "the tag that deployments follow"),
     ("HEAD manifests/latest-.*", _BACK),
 )
 
@@ -59,9 +59,9 @@ def _purpose(request: str, target: str) -> str:
     for pattern, purpose in _PURPOSES:
         if re.fullmatch(pattern.replace("{target}", target), request):
             return purpose
-    raise ValueError(f"nobody knows what {request} is for")
+    raise ValueError(f"unknown request {request}: add its purpose to _PURPOSES")
 
 
 def _short(request: str) -> str:
-    """Without the middle of digests and session names."""
+    """Shorten digests and session names."""
     return re.sub(r"([0-9a-f]{6})[0-9a-f-]{20,}", r"\1…", request)

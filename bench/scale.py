@@ -1,4 +1,4 @@
-"""What commands cost with 1,000 promotions on record, and with 10,000, against 10."""
+"""The cost of commands with 1,000 and 10,000 promotions on record, relative to 10."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,9 +16,10 @@ from tests.scenarios.engines import Told, engine_on, promotion
 from tests.scenarios.verbs import roll_back
 
 FEW, MANY, MOST = 10, 1_000, 10_000
-# One of the first that even the shortest ledger has below what it rolled back to by then.
+# An early version that precedes all previous rollback targets, even in the shortest ledger.
 _EARLY = 4
-# Rounds of each command; rollbacks move what the next one begins with, and verifying takes long.
+# Rounds of each command: few for rollbacks, which change the start of the next round, and for
+# the slow verification.
 _ROUNDS = {
     "audit verify": 1,
     "rollback by one": 3,
@@ -29,7 +30,7 @@ _MANY_ROUNDS = 15
 
 @dataclass(frozen=True)
 class Place:
-    """A registry with so many promotions on record, and a folder for whatever else is needed."""
+    """A registry with a number of promotions on record, and a folder for other files."""
 
     promotions: int
     host: str
@@ -100,7 +101,7 @@ def _commands(promotions: int) -> dict[str, Callable[[Engine, int], object]]:
 
     return {
         "status": lambda engine, _: engine.status(),
-        # As many rows whatever there is, so that their number is not what is measured.
+        # A fixed number of rows, so that only the history's length differs.
         f"history, {FEW} entries": lambda engine, _: engine.history(TARGET, FEW),
         "dry run": lambda engine, _: engine.plan(
             promotion(engine, f"v1.0.{promotions}", TARGET), Told(), GateMode.LIST

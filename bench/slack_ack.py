@@ -1,4 +1,4 @@
-"""How long Slack waits for an acknowledgement while fifty changes are in flight."""
+"""Times of acknowledgements to Slack with fifty open changes."""
 
 import tempfile
 import time
@@ -18,7 +18,7 @@ _KINDS = ("/promotions", "/promote v1.0.0 prod", "/lock prod", "/promote v1.0.0 
 
 
 def lines() -> Iterator[str]:
-    # The pace of a real workspace: posts queue up while requests come in.
+    # The rate limit of a real workspace: messages queue up while requests arrive.
     with (
         tempfile.TemporaryDirectory() as folder,
         stage_in(Path(folder), tests=_GATE, tempo=OutboxTiming()) as stage,
@@ -35,7 +35,7 @@ def lines() -> Iterator[str]:
 
 
 def _fill(stage: Stage) -> None:
-    """Fifty versions that wait for production, the first of them with its gates running."""
+    """Request fifty versions for production; the gates of the first one are running."""
     asker = stage.operator("alice@acme.com")
     for number in range(CHANGES):
         version = f"v3.0.{number}"

@@ -1,4 +1,4 @@
-"""What a command costs before it does anything, against the imports it cannot do without."""
+"""The startup time of a command, relative to the imports that it needs."""
 
 import subprocess
 import sys

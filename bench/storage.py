@@ -54,7 +54,7 @@ class Storage:
 
 
 def write_promotions(root: Path, count: int) -> None:
-    """As many versions, v1.0.0 and on, each promoted to staging after the one before it."""
+    """Write versions from v1.0.0 on, each promoted to staging after the previous one."""
     storage = Storage(root)
     head: LedgerEntry | None = None
     for number in range(count):

@@ -1,4 +1,4 @@
-"""The first page and the history with 10,000 records in the ledgers, against 100."""
+"""The first page and the history with 10,000 records, relative to 100."""
 
 import time
 from collections.abc import Iterator
@@ -27,11 +27,11 @@ from web.lifecycle import open_web
 
 FEW, MANY = 100, 10_000
 _ROUNDS, _ASKED, _AT_ONCE = 5, 100, 4
-# Records that differ; the chain makes ten thousand entries of them.
+# The number of different records; the chain repeats them in ten thousand entries.
 _DIFFERENT = 50
 _PAGES = {
     "first page": "/",
-    # As many rows whatever there is, so that their number is not what is measured.
+    # A fixed number of rows, so that only the history's length differs.
     "history": "/history?limit=10",
     "filtered": "/history?limit=10&environment=staging&kind=promotion",
 }
@@ -45,7 +45,7 @@ artifacts:
 
 @dataclass(frozen=True)
 class Pace:
-    """Requests a second with a few at once, and the time only one in a hundred takes longer."""
+    """Requests per second with a few at once, and the 99th percentile of their times."""
 
     rate: float
     p99: float
@@ -69,7 +69,7 @@ def _running(records: int) -> Iterator[str]:
 
 @contextmanager
 def served(host: str, folder: Path, records: int) -> Iterator[str]:
-    """A page whose copy of the ledger is complete."""
+    """Serve a page whose copy of the ledger is complete; yield its URL."""
     with opened(host) as registry:
         artifact = image(b"common")
         raw.push(host, REPOSITORY, artifact, "latest-staging")
@@ -90,7 +90,7 @@ def served(host: str, folder: Path, records: int) -> Iterator[str]:
 
 
 def _write_ledger(registry: Registry, records: int, artifact: Manifest) -> None:
-    """A ledger of staging with that many promotions, its entries put side by side."""
+    """Write a ledger of staging with `records` promotions, in parallel."""
     kinds = [_record(number, artifact) for number in range(_DIFFERENT)]
     for record in kinds:
         registry.open_upload().finish(record.to_bytes())
@@ -122,7 +122,7 @@ def _record(number: int, artifact: Manifest) -> PromotionRecord:
 
 
 def _paces(*urls: str) -> list[Pace]:
-    """Of each; in turns, so that whatever else the machine does slows them all."""
+    """Measure each URL, in turns, so that other load slows all of them."""
     took: dict[str, list[float]] = {url: [] for url in urls}
     seconds = dict.fromkeys(urls, 0.0)
     for _ in range(_ROUNDS):
@@ -134,7 +134,7 @@ def _paces(*urls: str) -> list[Pace]:
 
 
 def _crowd(url: str) -> list[float]:
-    """How long each of a hundred answers took."""
+    """Return the times of a hundred answers."""
     with httpx.Client(timeout=60) as client, ThreadPoolExecutor(_AT_ONCE) as crowd:
 
         def ask(_number: int) -> float:

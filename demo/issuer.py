@@ -1,4 +1,4 @@
-"""A small OpenID provider on loopback that signs the demo's people in: no password is asked."""
+"""A small OpenID provider on loopback that signs in the demo's people without a password."""
 
 import hashlib
 import html
@@ -33,11 +33,11 @@ text-decoration:none}}a:hover{{border-color:currentColor}}</style>
 
 
 class Issuer:
-    """`url` is what manifest.yaml trusts; `token` signs somebody in for ten minutes."""
+    """The provider: manifest.yaml trusts `url`; `token` issues tokens for ten minutes."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        # What each code was given out for: the query of the question, and who answered it.
+        # For each issued code: the query of the sign-in, and the person's e-mail.
         self._codes: dict[str, tuple[dict[str, str], str]] = {}
 
     def token(self, email: str, audience: str = "floe", **more: str) -> str:
@@ -71,7 +71,7 @@ class Issuer:
         }.get(path)
 
     def question(self, query: dict[str, str]) -> str:
-        """The page that asks who somebody is."""
+        """Render the page where a person chooses an identity."""
         links = ""
         for email, groups in PEOPLE.items():
             href = html.escape("/authorize?" + urlencode(query | {"login": email}))
@@ -80,14 +80,14 @@ class Issuer:
         return _PAGE.format(links=links)
 
     def answer(self, query: dict[str, str]) -> str:
-        """Where somebody who said who they are goes on."""
+        """Issue a code for the chosen identity; return the redirect URL."""
         code = secrets.token_urlsafe(16)
         self._codes[code] = (query, query["login"])
         back = urlencode({"code": code, "state": query.get("state", ""), "iss": self.url})
         return f"{query['redirect_uri']}?{back}"
 
     def redeem(self, form: dict[str, str]) -> dict[str, Any] | None:
-        """What a code is worth, once, to whoever asked for it (RFC 7636)."""
+        """Exchange a code for tokens, once, if its verifier matches (RFC 7636)."""
         query, email = self._codes.pop(form.get("code", ""), ({}, ""))
         challenge = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         if urlsafe_b64encode(challenge).decode().rstrip("=") != query.get("code_challenge"):
@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The transcript is about floe."""
+        """Print nothing: the transcript shows floe only."""
 
 
 def _public_key() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Somebody who is told: takes webhooks, and traces over OTLP, on loopback."""
+"""A receiver of webhooks, and of traces over OTLP, on loopback."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 class Listener(ThreadingHTTPServer):
-    """`webhooks` are the bodies and headers that came; `spans` those of every trace."""
+    """A server that stores the webhooks (bodies and headers) and spans it receives."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -20,7 +20,7 @@ class Listener(ThreadingHTTPServer):
         self.spans: list[Span] = []
 
     def drawn(self) -> Iterator[str]:
-        """The spans as a tree, with how long each took."""
+        """Render the spans as a tree with their durations."""
         yield from self._below(b"", "")
 
     def _below(self, parent: bytes, indent: str) -> Iterator[str]:
@@ -62,4 +62,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The transcript is about floe."""
+        """Print nothing: the transcript shows floe only."""

@@ -61,7 +61,7 @@ def promote_and_roll_back(shell: Shell) -> None:
 
 
 def approve(shell: Shell) -> None:
-    """The same platform, where production needs a second person."""
+    """Show the same platform with approvals for production."""
     with issuer() as people:
         manifest = (ROOT / "demo/approvals.yaml").read_text()
         (PLATFORM / "manifest.yaml").write_text(manifest.replace("${ISSUER}", people.url))
@@ -82,7 +82,7 @@ def approve(shell: Shell) -> None:
 
 
 def verify(shell: Shell) -> None:
-    """Another platform, which promotes only what is signed and scanned."""
+    """Show another platform, which promotes only signed and scanned artifacts."""
     folder = PLATFORM / "signed"
     folder.mkdir()
     layout, key = Layout(folder / "registry"), ReleaseKey()

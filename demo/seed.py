@@ -36,7 +36,7 @@ def seed(root: Path) -> None:
 
 
 class Layout:
-    """An image layout a build writes: https://github.com/opencontainers/image-spec."""
+    """An image layout, as a build writes it: https://github.com/opencontainers/image-spec."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -45,7 +45,7 @@ class Layout:
         (root / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
 
     def publish(self, version: str, content: dict[str, Any]) -> str:
-        """`version` for dev; returns its digest."""
+        """Publish `version` into dev; return its digest."""
         layer = self.blob(json.dumps(content).encode(), _COMPILED)
         return self.tag(
             f"{version}-dev",
@@ -58,7 +58,7 @@ class Layout:
         )
 
     def tag(self, name: str, **document: Any) -> str:
-        """A manifest under the tag `name`; returns its digest."""
+        """Write a manifest with the tag `name`; return its digest."""
         manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, **document}
         entry = self.blob(json.dumps(manifest, indent=2).encode(), _MANIFEST)
         named = {"annotations": {"org.opencontainers.image.ref.name": name}}

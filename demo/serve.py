@@ -1,4 +1,4 @@
-"""`make serve-demo`: a page with a past, a lock, drift and a change that waits, left to look at."""
+"""`make serve-demo`: a page with history, a lock, drift and a waiting change, to try out."""
 
 import argparse
 import json
@@ -22,20 +22,20 @@ PLATFORM = ROOT / ".demo" / "page"
 _START_SECONDS = 60
 _NAME = "org.opencontainers.image.ref.name"
 _HELP = """
-  {url}/                    what runs where: staging is locked, and its latest was moved by hand
-  {url}/history             what happened
+  {url}/                    the status: staging is locked, and its latest was moved by hand
+  {url}/history             the history
   {url}/changes/{change}  a change that waits for approval
 
-Sign in as bob@acme.com and approve it; alice@acme.com asked for it, so she may not.
-Ctrl-C ends it. What it made stays in .demo/page until the next time.
+Sign in as bob@acme.com and approve it; alice@acme.com requested it, so she may not.
+Ctrl-C ends it. Its files stay in .demo/page until the next start.
 """
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make serve-demo")
-    parser.add_argument("--port", type=int, default=8080, help="0: any that is free")
+    parser.add_argument("--port", type=int, default=8080, help="0: a free port")
     port = _free(parser.parse_args().port)
-    # Both end it the same way, with nothing left running.
+    # Both signals end the demo in the same way, and no process remains.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with issuer() as people:
@@ -96,7 +96,7 @@ def _past(people: Issuer, url: str) -> str:
 
 
 def _move_by_hand(index: Path, tag: str, to: str) -> None:
-    """What somebody with another tool may do to a tag, and what `drifted` then says."""
+    """Move a tag as another tool could; the page then shows it as drifted."""
     document = json.loads(index.read_text())
     by_name = {each.get("annotations", {}).get(_NAME): each for each in document["manifests"]}
     by_name[tag]["digest"], by_name[tag]["size"] = by_name[to]["digest"], by_name[to]["size"]
@@ -109,7 +109,7 @@ def _free(port: int) -> int:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            print(f"Port {port} is taken by something else: another one is used.")
+            print(f"Port {port} is in use: choosing another one.")
             probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 

@@ -1,4 +1,4 @@
-"""Commands as a person types them: printed, run, and checked for the exit code they must have."""
+"""Prints and runs commands as a person types them, and checks their exit codes."""
 
 import os
 import re
@@ -13,11 +13,11 @@ _CHANGE = re.compile(r"Change: (c-[0-9a-f]+)")
 
 
 class UnexpectedError(Exception):
-    """A command did not end as it had to."""
+    """A command did not end as expected."""
 
 
 def change_in(said: str) -> str:
-    """The change that a command said it opened."""
+    """Find the id of the opened change in the output of a command."""
     found = _CHANGE.search(said)
     if not found:
         raise UnexpectedError("no change was opened")
@@ -25,7 +25,7 @@ def change_in(said: str) -> str:
 
 
 class Shell:
-    """Runs `floe` in `folder`, where a manifest.yaml is."""
+    """Runs `floe` in a folder with a manifest.yaml."""
 
     def __init__(self, folder: Path, *, shown: bool = True) -> None:
         self._folder = folder
@@ -34,9 +34,9 @@ class Shell:
     def run(
         self, title: str, command: str, expected: int = 0, *, who: str = "", token: str = ""
     ) -> str:
-        """What the command printed; `token` says who gives it, and `who` what to call them."""
+        """Run the command and return its output; `token` is the identity, `who` its name."""
         self._show(f"\n# {title}\n{who}$ {command}\n")
-        # One stream, so that what is said while waiting stands where it was said.
+        # One stream keeps the order of results and progress.
         done = subprocess.run(
             shlex.split(command),
             cwd=self._folder,
@@ -57,7 +57,7 @@ class Shell:
     def kill(
         self, title: str, command: str, seconds: float, *, who: str = "", token: str = ""
     ) -> None:
-        """Start the command and kill it, with all it started, after `seconds`."""
+        """Start the command and kill it after `seconds`."""
         print(f"\n# {title}\n{who}$ {command}", flush=True)
         process = subprocess.Popen(
             shlex.split(command),

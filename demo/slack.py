@@ -1,4 +1,4 @@
-"""`make demo-slack`: a Slack of its own with the bot in it, left open to try everything."""
+"""`make demo-slack`: a local Slack workspace with the bot, to try every command."""
 
 import os
 import shutil
@@ -20,19 +20,19 @@ ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / ".demo" / "slack"
 _START_SECONDS, _END_SECONDS = 60, 60
 _HELP = """
-  {slack}   the Slack workspace: you are alice there, and "Act as" makes you somebody else
-  {floe}   what runs where
+  {slack}   the Slack workspace: you are alice there, and "Act as" changes the person
+  {floe}   the running versions
 
 In #deploys, as alice:          /promote v1.2.3 prod
 In its thread, as bob:          Approve
 Then, as alice:                 /rollback prod        /promotions
 From #inc-42, as bob or carol:  /lock prod 30m INC-42: checkout is slow
-Ctrl-C ends it. What it made stays in .demo/slack until the next time.
+Ctrl-C ends it. Its files stay in .demo/slack until the next start.
 """
 
 
 def main() -> int:
-    # Both end it the same way, with nothing left running.
+    # Both signals end the demo in the same way, and no process remains.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         print("Making a platform and a Slack workspace …", flush=True)
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def _platform(url: str, people: Issuer) -> None:
-    """Every version is in staging, and the first runs in prod, to go back to."""
+    """Create a platform with all versions in staging and the first one in prod."""
     shutil.rmtree(PLATFORM, ignore_errors=True)
     PLATFORM.mkdir(parents=True)
     seed(PLATFORM / "registry")
@@ -86,12 +86,12 @@ def _show(slack: LocalSlack, url: str) -> int:
             raise UnexpectedError(f"floe serve has ended; see {PLATFORM / 'serve.log'}")
         finally:
             server.terminate()
-            # Slack goes last, so that nothing is logged about losing it.
+            # Slack ends last, so that floe logs no lost connection.
             server.wait(_END_SECONDS)
 
 
 def _await(url: str, server: subprocess.Popen[bytes]) -> None:
-    """Until Slack reaches it."""
+    """Wait until the server is connected to Slack."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         try:

@@ -1,4 +1,4 @@
-"""The part of the demo in which others are told, and a second copy of every record is kept."""
+"""The part of the demo about webhooks, traces and audit backends."""
 
 import json
 import os

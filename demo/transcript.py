@@ -1,4 +1,4 @@
-"""Put what the demo printed into the pages that show it: `python -m demo.transcript`."""
+"""Writes the output of the demo into the documentation: `python -m demo.transcript`."""
 
 import re
 import subprocess
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# What a first reader is shown; everything is in the tour.
+# The parts that README shows; the tour shows all of them.
 _FIRST = ("What would happen?", "So nothing goes there.", "Bob can.")
 _PLACE = re.compile(r"(<!-- transcript -->\n).*?(<!-- /transcript -->)", re.DOTALL)
 
@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def _part(said: str, title: str) -> str:
-    """The command under `title` and its answer."""
+    """Return the command under `title` and its output."""
     found = said.partition(f"# {title}\n")[2].partition("\n\n")[0]
     return f"# {title}\n{found}\n"
 

@@ -77,7 +77,7 @@ class IssuerRules(Section):
     groups_claim: Text = Field(default="groups", description="the claim that lists the groups")
     groups_separator: Given[Separator] = Field(
         default=None,
-        description="splits groups_claim where it is text; without it text is one group",
+        description="splits a groups_claim that is a string; without it, a string is one group",
         examples=[","],
     )
 

@@ -14,7 +14,7 @@ from engine.config.registries import PrimaryRegistry
 class Artifacts(Section):
     """The registry of the artifacts, and the rules of promotion."""
 
-    registry: PrimaryRegistry = Field(description="where the artifacts are")
+    registry: PrimaryRegistry = Field(description="the registry of the artifacts")
     promotion: Promotion = Field(default_factory=Promotion, description="how they are promoted")
 
 

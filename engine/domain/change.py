@@ -163,7 +163,7 @@ class StoredFinding(Value):
 
 
 class Ended(Value):
-    """The error that a change ended in; `by` and `face` where a person decided it."""
+    """The error that ended a change; `by` and `face` name the person and interface, if any."""
 
     reason_code: str
     message: str

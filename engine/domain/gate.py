@@ -83,7 +83,7 @@ class _Value(BaseModel):
 
 
 class SecuritySummary(_Value):
-    """Counts by severity and what blocks (FR-056)."""
+    """Counts of findings by severity, and the blocking findings (FR-056)."""
 
     critical_count: int = Field(ge=0)
     high_count: int = Field(ge=0)

@@ -32,7 +32,7 @@ NO_OVERRIDES = Overrides()
 
 
 class Override(BaseModel):
-    """A rule that a promotion was exempted from: what the rule found, and the reason given."""
+    """An overridden rule: its finding, and the given reason."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

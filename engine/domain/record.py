@@ -40,14 +40,14 @@ class Value(BaseModel):
 
 
 class Previous(Value):
-    """What the environment ran before."""
+    """The version that ran in the environment before."""
 
     version: str
     digest: DigestText
 
 
 class SignatureStatus(Value):
-    """How the signature was judged; `mode` says what kind was found."""
+    """The result of signature verification; `mode` is the kind of signature."""
 
     enforcement: Literal["off", "warn", "enforce"]
     mode: Literal["none", "key", "keyless"] = "none"
@@ -62,7 +62,7 @@ class SignatureStatus(Value):
 
 
 class ApprovalRecord(Value):
-    """Who agreed, when, and through which face (slack, web, cli)."""
+    """An approval: the approver, the time and the interface (slack, web, cli)."""
 
     operator: str
     operator_id: str

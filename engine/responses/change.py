@@ -100,7 +100,7 @@ class ChangeResponse(Response):
     unchanged: bool = Field(description="whether an earlier run had taken effect already")
     ended: Ended | None = Field(description="reason why it ended without effect")
     superseded_by: str | None = Field(description="ID of the newer change that replaced it")
-    context: dict[str, JsonValue] = Field(description="where the request came from")
+    context: dict[str, JsonValue] = Field(description="the origin of the request")
     requester: PersonInfo = Field(description="person or workload that asked")
     missing_approvals: int = Field(description="number of approvals that are still missing")
     error: Error

@@ -82,9 +82,7 @@ TraceId = Annotated[
     str, Field(description="32 hex digits; the same in the record, webhooks and spans")
 ]
 Error = Annotated[ErrorInfo | None, Field(description="reason of the failure; null on success")]
-ChangeId = Annotated[
-    str | None, Field(description="ID of the change (c-…), where one was submitted")
-]
+ChangeId = Annotated[str | None, Field(description="ID of the change (c-…), if one was submitted")]
 Findings = Annotated[tuple[FindingInfo, ...], Field(description="finding of each check")]
 Gates = Annotated[tuple[GateResult, ...], Field(description="result of each gate")]
 Signature = Annotated[

@@ -18,7 +18,7 @@ _MAX_ADVICE = 10
 
 class ImpactAnalysis(BaseModel):
     """
-    Differences from what runs to what would run, in words a person decides by.
+    The differences between the running artifact and its replacement, for people who decide.
 
     `breaking_changes` name fields by path: "Removed field: config.x", "Changed type: limits.memory
     (str -> int)". `not_compared` says which content could not be compared, and why.
