@@ -36,7 +36,7 @@ LIMITS = {
     "cli/": 146,
     "engine/": 70,
     "web/": 164,
-    "docs/": 25,
+    "docs/": 20,
     "tests/": 90,
     "": 9,
 }
