@@ -89,7 +89,7 @@ def changes() -> str:
     found = store.recent(_CHANGES + 1, before)
     return render_template(
         "changes.html",
-        open_command_platform=() if before else store.open()[::-1],
+        open_changes=() if before else store.open()[::-1],
         ended=[change for change in found[:_CHANGES] if not change.open],
         more=found[_CHANGES - 1].id if len(found) > _CHANGES else None,
         now=_now(),
