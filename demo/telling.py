@@ -53,7 +53,7 @@ def _told(shell: Shell, others: Listener) -> None:
     [(body, headers)] = others.webhooks
     Webhook(_SECRET).verify(body, headers)
     event = json.loads(body)
-    print(f"The webhook was told of {event['event_type']} {event['artifact_tag']}, and its")
+    print(f"The webhook received {event['event_type']} {event['artifact_tag']}, and its")
     print(f"signature verifies. The trace {event['trace_id']}:")
     print("\n".join(others.drawn()))
 

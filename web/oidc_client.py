@@ -1,4 +1,4 @@
-"""The OpenID provider people sign in with: authorization code, PKCE and nonce."""
+"""The client of an OpenID provider: authorization code flow with PKCE and nonce."""
 
 import logging
 import secrets
@@ -26,7 +26,7 @@ from engine.runtime.single_flight import SingleFlight, limited
 _log = logging.getLogger(__name__)
 _SECONDS = 10
 _MAX_BYTES = 256 * 1024
-# Whoever comes right after a failure is answered by it at once.
+# Requests right after a failure get the same error at once.
 _DOWN_SECONDS = 5
 # Threads of the server that wait for the provider to redeem a code.
 _REDEEMING = 4
@@ -34,7 +34,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # An ID token has the address and the groups where these are among the scopes a provider knows.
 _WANTED = ("openid", "email", "groups")
 
-# What reading JSON ends with, and authlib where it is no object or has a time that is no number.
+# Errors of reading JSON, and of authlib for JSON that is no object or has an invalid time.
 _NO_DOCUMENT = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
 
@@ -69,7 +69,7 @@ class Endpoints:
 
 
 class Provider:
-    """The provider of `auth`; `callback` is where it sends people back to."""
+    """The provider of `auth`, which redirects people back to `callback`."""
 
     def __init__(self, auth: OidcSignIn, callback: str) -> None:
         self._auth = auth
@@ -87,9 +87,9 @@ class Provider:
 
     def question(self) -> tuple[str, dict[str, str]]:
         """
-        Where to send somebody who wants to sign in, and what to remember until they come back.
+        Return the sign-in URL, and the values to remember until the redirect comes back.
 
-        IdentityUnavailableError when the provider cannot be asked where that is.
+        Raises IdentityUnavailableError if discovery fails.
         """
         with self._client() as client:
             verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
@@ -101,8 +101,10 @@ class Provider:
 
     def id_token(self, code: str, verifier: str) -> str:
         """
-        What the provider gives for `code`; AuthorizationError when it gives none, and
-        IdentityUnavailableError when it does not answer.
+        Exchange `code` for an ID token.
+
+        Raises AuthorizationError if the provider refuses, IdentityUnavailableError if it does not
+        answer.
         """
         try:
             with limited(self._redeeming, self._busy), self._client() as client:

@@ -109,7 +109,7 @@ def _paths() -> dict[str, Document]:
     state = _query("state", "open or all", enum=["open", "all"])
     environment = _query("environment", "only this environment")
     return {
-        "/api/v1/status": _get("What runs where", _array(EnvironmentResponse)),
+        "/api/v1/status": _get("The status of the environments", _array(EnvironmentResponse)),
         "/api/v1/environments/{name}": _get(
             "One environment", _ref(EnvironmentHistoryResponse), name, _limit()
         ),

@@ -26,8 +26,7 @@ def address_of(text: str) -> httpx.URL:
         )
     if url.scheme == "http" and not _loopback(url.host):
         raise ConfigError(
-            f"FLOE_SERVER is http://{url.host}, where anybody on the way could read the token: "
-            "use https://"
+            f"FLOE_SERVER is http://{url.host}, which sends the token unencrypted: use https://"
         )
     return url
 

@@ -1,4 +1,4 @@
-"""Asks a server over HTTP: who asks is in a header, and every answer is JSON of `floe serve`."""
+"""The HTTP client of a floe server."""
 
 import secrets
 import time
@@ -21,9 +21,9 @@ _FIRST_PAUSE_SECONDS = 0.5
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 30.0
 _WHOLE_SECONDS = 120.0
-# What reads whole ledgers, copies to secondaries or runs gates takes as long as it takes.
+# For requests that read whole ledgers, copy to secondaries or run gates.
 _LONG_SECONDS = 3600.0
-# From whatever stands in front of the server while it starts again.
+# A proxy in front of a restarting server sends these.
 _PASSING = (502, 503, 504)
 _TICKET = "Floe-Ticket"
 Json = Any
@@ -31,10 +31,10 @@ Json = Any
 
 class Api:
     """
-    One server, asked as the holder of `token` under one trace.
+    A client for one server, with one token and one trace ID.
 
-    Redirects are never followed, so that the token goes nowhere else. What may be asked twice is
-    asked again when no answer came, a few times.
+    Never follows redirects, so the token goes to no other host. Retries requests that are safe to
+    repeat a few times when no response arrives.
     """
 
     def __init__(
@@ -67,17 +67,17 @@ class Api:
     def get(
         self, path: str, query: Mapping[str, str | None] | None = None, *, long: bool = False
     ) -> Json:
-        """What the server says at `path`."""
+        """Read the document at `path`."""
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         return self._asked("GET", path, again=True, params=asked, long=long)
 
     def follow(self, change_id: str) -> Json:
-        """A change that was asked for here: as its ticket allows, since a token ends sooner."""
+        """Read a change that was requested here, with its follow token."""
         path = f"changes/{quote(change_id, safe='', errors='replace')}"
         return self._asked("GET", path, again=True, shown=self._ticket or self._shown)
 
     def post(self, path: str, body: Mapping[str, Json] | None = None) -> Json:
-        """Order something that is done once, so it is never sent twice."""
+        """Send a command that must run once, without retries."""
         return self._asked("POST", path, again=False, json=body)
 
     def order(
@@ -89,8 +89,9 @@ class Api:
         long: bool = False,
     ) -> Json:
         """
-        Order something under a key of its own: sent again, it is still done once. A refusal that
-        `answers` is returned, and not raised.
+        Send a command with an idempotency key, which makes retries safe.
+
+        A refusal whose reason code is in `answers` is returned, not raised.
         """
         key = {"Idempotency-Key": str(uuid4())}
         return self._asked(
@@ -136,11 +137,11 @@ class Api:
                 f"'{printable(error.object)}' is not valid UTF-8: type it again as text"
             ) from error
         except httpx.InvalidURL as error:
-            # The server's address was looked at before: this is of what was asked for.
+            # The server's address is valid, so the path is not.
             raise UsageError(f"What is asked for is no part of an address: {error}") from error
 
     def _read(self, answer: Answer, answers: Callable[[Json], bool]) -> Json:
-        """Its document; the PromotionError it speaks of when it is a refusal."""
+        """Return the document of `answer`, or raise the PromotionError it describes."""
         if answer.leads_elsewhere:
             raise ServerUnavailableError(
                 f"{self.place} sends its callers elsewhere, where the token does not go: set "
@@ -166,7 +167,7 @@ class Api:
         return error
 
     def strange(self, what: str) -> ServerUnavailableError:
-        """The error for an answer that no `floe serve` of this version gives."""
+        """Return the error for a response that `floe serve` of this version never sends."""
         return ServerUnavailableError(
             f"{self.place} does not answer as `floe serve` does ({what}): see that FLOE_SERVER is "
             "right, and that both are of the same version"

@@ -42,7 +42,7 @@ _LARGEST_PAGE = 500
 
 @contextmanager
 def asking(address: str, token: str, trace_id: str) -> Iterator["Commands"]:
-    """The server at `address`, asked as the holder of `token`."""
+    """Open the commands of the server at `address`, authenticated with `token`."""
     place, shown = address_of(address), token_of(token)
     with closing(Api(place, shown, trace_id)) as api:
         try:
@@ -194,34 +194,34 @@ class Commands:
 
 
 class _Submitted(Response):
-    """The answer to a promotion or rollback, as far as following it needs it."""
+    """The fields of a promotion or rollback answer that following the change needs."""
 
     change_id: str
 
 
 def _overrides(overrides: Overrides) -> dict[str, Json]:
-    """Only what is asked for; the server says what is wrong with a reason alone."""
+    """Return the overrides that are set; the server rejects a reason without any."""
     fields = asdict(overrides)
     return {name: value for name, value in fields.items() if value}
 
 
 def _judged(document: Json) -> bool:
-    """Whether a refusal has findings, and so is an answer."""
+    """Return whether a refusal has findings, which makes it an answer."""
     return isinstance(document, dict) and bool(document.get("findings"))
 
 
 def _repaired(document: Json) -> bool:
-    """Whether a failure says what became of each secondary."""
+    """Return whether a failure lists the result of each secondary."""
     return isinstance(document, dict) and bool(document.get("registries"))
 
 
 def _taken_up(document: Json) -> bool:
-    """Whether there is a change to follow, whatever became of it."""
+    """Return whether the document names a change to follow."""
     return isinstance(document, dict) and bool(document.get("change_id"))
 
 
 def _part(text: str) -> str:
-    """One segment of a path, whatever is in it; what is no text names nothing there."""
+    """Quote one segment of a path; invalid text names nothing on the server."""
     return quote(text, safe="", errors="replace")
 
 

@@ -19,14 +19,14 @@ from engine.domain.errors import AuthorizationError, PromotionError, Unavailable
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.responses.change import ChangeResponse, ChangeTimelineResponse, TimelineEvent
 
-_LOOK_SECONDS = 0.5
-# A server that starts again is back by then.
+_POLL_SECONDS = 0.5
+# A restarting server is back by then.
 _PATIENCE_SECONDS = 60.0
 
 
 @dataclass
 class Following:
-    """One change; `shown` counts the events that were shown."""
+    """Follows one change; `shown` counts the displayed events."""
 
     api: Api
     change_id: str
@@ -37,23 +37,24 @@ class Following:
 
     def settled(self, wait_seconds: float = 0) -> ChangeResponse:
         """
-        The change once it has ended or waits for somebody; who decides is waited for at most
-        `wait_seconds`. InterruptedRunError on Ctrl-C: the change goes on all the same.
+        Return the change once it ended, or waited `wait_seconds` for a decision.
+
+        InterruptedRunError on Ctrl-C: the change itself continues on the server.
         """
-        with self._going_on():
-            change = self._look()
+        with self._explain_continuation():
+            change = self._read()
             while change.state in (ChangeState.CHECKING, ChangeState.EXECUTING):
-                self.pause(_LOOK_SECONDS)
-                change = self._look()
+                self.pause(_POLL_SECONDS)
+                change = self._read()
             deadline = time.monotonic() + wait_seconds
             while change.open and (left := deadline - time.monotonic()) > 0:
                 self.progress.waiting(change, left)
-                self.pause(min(_LOOK_SECONDS, left))
-                change = self._look()
+                self.pause(min(_POLL_SECONDS, left))
+                change = self._read()
             return change
 
-    def _look(self) -> ChangeResponse:
-        """As it is now, however long the server takes to be there again, within patience."""
+    def _read(self) -> ChangeResponse:
+        """Read the change; retry for `patience_seconds` while the server is unavailable."""
         end = time.monotonic() + self.patience_seconds
         while True:
             try:
@@ -62,7 +63,7 @@ class Following:
             except UnavailableError:
                 if time.monotonic() > end:
                     raise
-            self.pause(_LOOK_SECONDS)
+            self.pause(_POLL_SECONDS)
         self._show(read(ChangeTimelineResponse, document).timeline)
         return read(ChangeResponse, document)
 
@@ -75,7 +76,7 @@ class Following:
         self.shown = max(self.shown, len(events))
 
     def _finish(self, result: GateResult) -> None:
-        """Show the last lines of a failed gate, where the server still gives them."""
+        """Show the last lines of a failed gate, if the server still has them."""
         if result.status is GateStatus.FAILED:
             with suppress(PromotionError):
                 output = output_of(self.api, self.change_id, result.gate)
@@ -83,8 +84,8 @@ class Following:
         self.progress.gate_finished(result)
 
     @contextmanager
-    def _going_on(self) -> Iterator[None]:
-        """What ends the following does not end the change: whoever followed is told so."""
+    def _explain_continuation(self) -> Iterator[None]:
+        """Add to errors that the change continues on the server."""
         on = f"Change {self.change_id} goes on at {self.api.place}"
         again = "the same command asked again follows it"
         try:
@@ -100,7 +101,7 @@ class Following:
 
 
 def output_of(api: Api, change_id: str, gate: GateKind) -> bytes | None:
-    """What a gate printed; None where the server keeps nothing of it."""
+    """Read the output of a gate; None if the server has none."""
     try:
         document = api.get(f"changes/{quote(change_id, safe='', errors='replace')}/output/{gate}")
     except PromotionError as error:

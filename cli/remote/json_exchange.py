@@ -1,4 +1,4 @@
-"""One answer of a server: all of it, unless it is too much or takes too long."""
+"""Exchange a request for a JSON response, within limits of size and time."""
 
 import json
 import time
@@ -11,19 +11,19 @@ import httpx
 from engine.runtime import bounded_http
 
 MAX_BYTES = 64 * 1024 * 1024
-# What `floe serve` says is a dozen deep; what is much deeper cannot be printed again.
+# Answers of `floe serve` are a dozen levels deep; much deeper JSON cannot be printed.
 _MAX_DEPTH = 100
 _JSON = "application/json"
 Json = Any
 
 
 class EndlessAnswerError(Exception):
-    """Why an answer was not read to its end."""
+    """The reason why a response was not read to its end."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`document` is what its JSON says; None where it has none that can be read."""
+    """A response. `document` is its JSON, or None without valid JSON."""
 
     status: int
     headers: httpx.Headers
@@ -80,7 +80,7 @@ def _read(body: bytes) -> Json:
 
 
 def _shallow(document: Json) -> bool:
-    """Whether it is at most _MAX_DEPTH deep."""
+    """Return whether `document` is at most _MAX_DEPTH deep."""
     level = [document]
     for _ in range(_MAX_DEPTH):
         level = [inner for value in level for inner in _inside(value)]

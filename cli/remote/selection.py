@@ -15,8 +15,9 @@ from engine.responses.rollback import RollbackInput
 
 class Server(Protocol):
     """
-    The commands of `floe platform` as a running `floe serve` carries them out. Each answers as
-    the command does here, and raises PromotionError as it does here.
+    The commands of `floe platform` on a running `floe serve`.
+
+    Each returns the same answer and raises the same PromotionError as the local command.
     """
 
     def promote(self, typed: PromotionInput, run_gates: bool, wait_seconds: int) -> Answer: ...
@@ -33,25 +34,26 @@ class Server(Protocol):
     def signature(self, version: str, environment: str | None) -> Answer: ...
 
     def audit(self, environment: str | None, strict: bool) -> Answer:
-        """With `strict`, records made under another configuration are problems."""
+        """With `strict`, records of another configuration are problems."""
         ...
 
     def history(
         self, filters: Mapping[str, str | None], limit: int | None, as_lines: bool
     ) -> Answer:
-        """Of the records that `filters` admit, the newest `limit`; each a line `as_lines`."""
+        """Return the newest `limit` records that match `filters`, `as_lines` one per line."""
         ...
 
 
 def through_server(trace_id: str) -> AbstractContextManager[Server | None]:
     """
-    The server to ask, under `trace_id`; None where FLOE_SERVER names none. ConfigError when it
-    cannot be used.
+    Open the server of FLOE_SERVER under `trace_id`, or None without one.
+
+    Raises ConfigError for an address or token that cannot be used.
     """
     address = os.environ.get("FLOE_SERVER", "").strip()
     if not address:
         return nullcontext()
-    # Loaded only where a server is asked: what is done here needs no HTTP client.
+    # Imported only for a server: local commands need no HTTP client.
     opened: AbstractContextManager[Server] = import_module("cli.remote.commands").asking(
         address, os.environ.get("FLOE_ID_TOKEN", "").strip(), trace_id
     )

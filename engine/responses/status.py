@@ -1,4 +1,4 @@
-"""The answer about what runs where."""
+"""The answer of the status command."""
 
 from collections.abc import Iterable
 from typing import Self

@@ -109,8 +109,8 @@ def test_token_is_not_sent_to_a_redirect(server: Server, tmp_path: Path, status:
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("http://floe.example.com", "anybody on the way could read the token: use https://"),
-        ("http://10.0.0.7:8080", "anybody on the way could read the token: use https://"),
+        ("http://floe.example.com", "which sends the token unencrypted: use https://"),
+        ("http://10.0.0.7:8080", "which sends the token unencrypted: use https://"),
         ("https://alice:secret@floe.example.com", "without a user"),
         ("https://floe.example.com/?x=1", "without a user, a query or a fragment"),
         ("floe.example.com", "FLOE_SERVER is no address of a server"),

@@ -100,7 +100,7 @@ def test_headers_that_cannot_be_read_are_said_and_not_shown(
 
     open_tracer(_environ(monkeypatch)).close()
 
-    assert "OTEL_EXPORTER_OTLP_HEADERS has what is no list of name=value" in caplog.text
+    assert "OTEL_EXPORTER_OTLP_HEADERS is not a list of name=value pairs" in caplog.text
     assert "hunter2" not in caplog.text
 
 

@@ -52,7 +52,7 @@ def test_it_is_given_up_after_its_retries_and_said_so(
     assert len(sink.requests) == 3
     [failure] = [each.delivery for each in told.undelivered()]
     assert (failure.attempts, failure.problem) == (3, "answered 500")
-    assert f"http://{sink.host} was not told of promote" in caplog.text
+    assert f"webhook delivery to http://{sink.host} failed: promote" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_an_address_where_nobody_listens_is_a_warning(
     told.enqueue(a_promotion())
     told.deliver_due()
 
-    assert "http://127.0.0.1:1 was not told of promote" in caplog.text
+    assert "webhook delivery to http://127.0.0.1:1 failed: promote" in caplog.text
     assert "cannot be reached" in caplog.text
 
 

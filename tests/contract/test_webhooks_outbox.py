@@ -168,8 +168,8 @@ def test_an_outbox_that_cannot_be_used_stops_nothing(
     told.enqueue(a_promotion())
     told.deliver_due()
 
-    assert "webhooks are not told of promotion" in caplog.text
-    assert "webhooks are told later: the outbox" in caplog.text
+    assert "webhook deliveries of promotion" in caplog.text
+    assert "webhook delivery is delayed: the outbox" in caplog.text
 
 
 def _until(condition: Callable[[], bool], seconds: float = 60) -> None:

@@ -1,4 +1,4 @@
-"""The right to write an environment, as an OS file lock: freed when its holder dies."""
+"""Leases as OS file locks, which the kernel releases when the holder dies."""
 
 import errno
 import fcntl
@@ -35,7 +35,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class MachineLocks:
-    """The locks of one registry that all checkouts on a machine share. `key` names the registry."""
+    """The locks of one registry, shared by all checkouts on a machine. `key` names the registry."""
 
     directory: LockDirectory
     key: str
@@ -50,10 +50,10 @@ class MachineLocks:
 class FileLeases:
     """
     The `Leases` of one machine: a file per environment in `directory`, on a local file system,
-    and another one in `machine` where the registry is reached from other directories as well.
+    and one in `machine` if other directories reach the same registry.
 
-    Only its user may look into `directory` and the one above, so that nobody else holds a lease
-    there, unless it is `shared` by everybody who writes to the layout it is in.
+    Only its user can read `directory` and its parent, so no other user can hold a lease there,
+    unless the directory is `shared` by all writers of the layout that contains it.
 
     Every hold opens its files again, so threads exclude each other as processes do. Child
     processes do not inherit a lease. The text in the file is for people; only the lock counts.
@@ -111,7 +111,7 @@ class FileLeases:
                     try:
                         yield file
                     finally:
-                        # Not left to closing: a process forked meanwhile shares the open file.
+                        # Unlocked before closing: a forked process shares the open file.
                         fcntl.flock(file, fcntl.LOCK_UN)
                     return
                 holder = _read_note(file)
@@ -149,7 +149,7 @@ def _taken(file: io.FileIO, path: Path) -> bool:
             f"the lease {path} cannot be locked: {error.strerror}; "
             f"point state.dir, or {SETTING}, at a local file system"
         ) from error
-    # Whoever opens a file that has been removed holds a lock that nobody else sees.
+    # A lock on a file that was removed excludes no other process.
     return is_current(file, path)
 
 

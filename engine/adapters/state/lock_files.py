@@ -29,9 +29,9 @@ _PAUSE_SECONDS = 0.02
 @dataclass(frozen=True)
 class LockDirectory:
     """
-    Where locks of one machine are kept; `warning` says whom they leave out, if anybody.
+    The directory of a machine's lock files, or a `path` of None without one.
 
-    `path` is None where there is no such directory.
+    `warning` names the users that the locks do not exclude.
     """
 
     path: Path | None
@@ -73,7 +73,7 @@ def _doubt(reason: str, others: str) -> str:
 
 
 def _is_for_everybody(path: Path) -> bool:
-    """Whether root made `path` for all users, each of whom can remove their own files only."""
+    """Return whether root made `path` for all users, with the sticky bit."""
     try:
         status = path.stat()
     except OSError:
@@ -127,7 +127,7 @@ def _create(path: Path, mode: int) -> None:
 
 
 def is_current(file: io.FileIO, path: Path) -> bool:
-    """Whether `path` still names the open `file`: it may have been removed and made anew."""
+    """Return whether `path` still names the open `file`, which may have been replaced."""
     try:
         named = path.stat(follow_symlinks=False)
     except OSError:
@@ -136,5 +136,5 @@ def is_current(file: io.FileIO, path: Path) -> bool:
 
 
 def is_writable(file: io.FileIO) -> bool:
-    """Whether writing to `file` changes a lock file only: a hard link may lead elsewhere."""
+    """Return whether writing to `file` changes only a lock file: a hard link may lead elsewhere."""
     return file.writable() and os.fstat(file.fileno()).st_nlink == 1

@@ -18,7 +18,7 @@ def move_file(
     Insert the content of the file `name` beside `database` and remove the file.
 
     The file goes once its content is committed, so that a kill at any moment loses nothing; a later
-    call may insert the same content again, which must not replace what is newer.
+    call may insert the same content again, which must not replace newer content.
     """
     path = database.path.with_name(name)
     with database.translated_errors():

@@ -1,4 +1,4 @@
-"""How long the store keeps what nobody may need any more, and the clearing away in passing."""
+"""How long the store keeps old rows, and their removal in small steps."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,9 +17,9 @@ _MIN_EVENTS = timedelta(days=30)
 @dataclass(frozen=True, slots=True)
 class Retention:
     """
-    The age from which things may go. Changes themselves stay, and so do outputs of open ones.
+    The ages at which rows may be removed. Changes stay, and so do outputs of open ones.
 
-    ValueError below what `engine.ports.change_store.ChangeStore` promises: 24 hours of
+    Raises ValueError below the promises of `engine.ports.change_store.ChangeStore`: 24 hours of
     idempotency keys, 30 days of events.
     """
 
@@ -34,7 +34,7 @@ class Retention:
 
 
 def clear(db: Connection, now: datetime, keep: Retention) -> None:
-    """Bounded, so that the caller does not wait for what others left behind."""
+    """Remove a bounded number of old rows, so the caller does not wait for a large backlog."""
     for statement, age in (
         (sql.CLEAR_KEYS, keep.keys),
         (sql.CLEAR_EVENTS, keep.events),

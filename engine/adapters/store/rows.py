@@ -1,4 +1,4 @@
-"""Changes and events as rows: the whole change is one document beside what is searched."""
+"""Changes and events as rows: a document and the columns that queries use."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ _OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 
 def micros(time: datetime) -> int:
-    """Times are microseconds since 1970, which compare as numbers and come back exactly."""
+    """Convert a time to microseconds since 1970, which compare as numbers without loss."""
     return (time - _EPOCH) // _MICROSECOND
 
 
@@ -57,21 +57,22 @@ def move(db: Connection, before: Change, after: Change) -> bool:
 
 
 def next_turn(db: Connection) -> int:
-    """The end of the queue."""
+    """Return the end of the queue."""
     turn: int = db.execute(sql.NEXT_TURN).fetchone()[0]
     return turn
 
 
 def select(db: Connection, statement: str, *parameters: str | int) -> tuple[Change, ...]:
-    """The changes whose `document` the statement selects."""
+    """Read the changes whose `document` the statement selects."""
     rows = db.execute(statement, parameters).fetchall()
     return tuple(Change.model_validate_json(document) for (document,) in rows)
 
 
 def add_events(db: Connection, change_id: str, at: datetime, notes: Sequence[Note]) -> None:
     """
-    Put events at the end of the feed. Writers take turns, so sequences become visible in order
-    and without gaps: who has seen n has seen everything up to n.
+    Append events to the feed.
+
+    Writers take turns, so sequences become visible in order: a reader of n has read all before.
     """
     rows = (
         {"change_id": change_id, "kind": kind, "at": micros(at), "details": to_json(details)}

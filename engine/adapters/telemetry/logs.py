@@ -1,4 +1,4 @@
-"""Log lines as JSON, with the trace they belong to, for those who ask for them."""
+"""Log lines as JSON, with their trace ID."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ _VARIABLE = "FLOE_LOG"
 
 
 class JsonFormatter(logging.Formatter):
-    """One object on one line; whatever is in a message, it stays inside its string."""
+    """Formats a record as one JSON object on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -31,7 +31,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logs(environ: Mapping[str, str], stream: TextIO) -> None:
-    """With FLOE_LOG=json everything from INFO on goes to `stream`; else nothing is changed."""
+    """Send records from INFO up to `stream` as JSON if FLOE_LOG=json; else change nothing."""
     wanted = environ.get(_VARIABLE, "")
     if wanted in ("", "text"):
         return

@@ -1,4 +1,4 @@
-"""Decides by the standard OTEL_ variables whether spans are exported at all."""
+"""Choose the tracer by the standard OTEL_ variables."""
 
 import logging
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ _SPOKEN = "http/protobuf"
 
 def open_tracer(environ: Mapping[str, str]) -> Tracer:
     """
-    A tracer that exports where OTEL_EXPORTER_OTLP_… or OTEL_TRACES_EXPORTER=otlp asks for it.
+    Open a tracer that exports if OTEL_EXPORTER_OTLP_… or OTEL_TRACES_EXPORTER=otlp asks for it.
 
-    Else, and where it cannot be had, one that tells nobody; what was asked for and cannot be had
-    is a logged warning. `environ` is os.environ: the exporter reads its own settings there.
+    Otherwise return a tracer without exporter; an exporter that is configured but unavailable is
+    a logged warning. `environ` is os.environ: the exporter reads its own settings there.
 
     https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     """

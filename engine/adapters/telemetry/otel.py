@@ -1,4 +1,4 @@
-"""The Tracer over OpenTelemetry's SDK: real spans under the trace id of the request."""
+"""The tracer on OpenTelemetry's SDK, with the trace ID of the request."""
 
 import logging
 import threading
@@ -18,12 +18,12 @@ from engine.domain.errors import PromotionError
 from engine.ports.telemetry import CURRENT_TRACE, NO_SPAN, Attribute, Span, tracing
 
 _log = logging.getLogger(__name__)
-# A collector that does not answer delays nobody by more than 5 s.
+# A collector that does not answer delays a command by at most 5 s.
 _CLOSE_SECONDS = 4.0
 
 
 class _GivenTraceIds(RandomIdGenerator):
-    """The trace id is the one in records and outputs, which is there before the first span."""
+    """Uses the trace ID of records and outputs, which exists before the first span."""
 
     def generate_trace_id(self) -> int:
         given = CURRENT_TRACE.get()
@@ -43,7 +43,7 @@ class OtelTracer:
         named = {} if environ.get("OTEL_SERVICE_NAME") else {"service.name": "floe"}
         self._provider = TracerProvider(
             resource=Resource.create(named),
-            # It would wait for half a minute.
+            # The SDK would wait for half a minute.
             shutdown_on_exit=False,
             id_generator=_GivenTraceIds(),
         )
@@ -71,11 +71,11 @@ class OtelTracer:
     def part(
         self, parent: SdkSpan, name: str, attributes: Mapping[str, Attribute]
     ) -> AbstractContextManager[Span]:
-        """A span below `parent`, whatever this thread does otherwise."""
+        """Open a span below `parent`, in any thread."""
         return self._opened(name, attributes, set_span_in_context(parent, Context()))
 
     def close(self) -> None:
-        # In a thread, since a flush has no timeout of its own; nobody waits for it at the exit.
+        # In a daemon thread: a flush has no timeout, and must not delay the exit.
         closing = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
         closing.start()
         closing.join(_CLOSE_SECONDS)
@@ -130,5 +130,5 @@ def _ending(outcome: str, error: PromotionError | None) -> dict[str, Attribute]:
 
 
 def _described(error: BaseException) -> str | None:
-    """Only our own sentences: the text of others' errors, and traces of stacks, hold secrets."""
+    """Return the text of our own errors only: foreign errors and stack traces may hold secrets."""
     return str(error) if isinstance(error, PromotionError) else None

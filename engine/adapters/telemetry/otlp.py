@@ -1,4 +1,4 @@
-"""Exports spans over OTLP/HTTP, and says once when nobody takes them."""
+"""Export spans over OTLP/HTTP, and log the first failure."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -17,18 +17,17 @@ _HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 
 
 def open_otlp(environ: Mapping[str, str]) -> Tracer:
-    """Endpoint, headers, timeout, sampling and batches are those of the OTEL_ variables."""
-    # Theirs would be several lines with stack traces for every batch, and headers they cannot
-    # read, which are secrets; ours is one sentence.
+    """Open the exporter, which reads its settings from the OTEL_ variables."""
+    # The SDK logs stack traces for every batch, and headers, which are secrets.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     for name in filter(environ.get, _HEADERS):
         if not _legible(environ[name]):
-            _log.warning("%s has what is no list of name=value: that part is not sent", name)
+            _log.warning("%s is not a list of name=value pairs: the invalid part is not sent", name)
     return OtelTracer(BatchSpanProcessor(_Speaking(OTLPSpanExporter(), _where(environ))), environ)
 
 
 class _Speaking(SpanExporter):
-    """`exporter`, whose first failure is said."""
+    """Wraps `exporter` and logs its first failure."""
 
     def __init__(self, exporter: SpanExporter, where: str) -> None:
         self._exporter = exporter
@@ -50,13 +49,13 @@ class _Speaking(SpanExporter):
 
 
 def _legible(headers: str) -> bool:
-    """Whether the exporter takes each of `headers` (W3C Baggage, without properties)."""
+    """Return whether the exporter accepts `headers` (W3C Baggage, without properties)."""
     wanted = [part for part in headers.split(",") if part.strip()]
     return all(parse_env_headers(part, liberal=True) for part in wanted)
 
 
 def _where(environ: Mapping[str, str]) -> str:
-    """Scheme and host of the endpoint: the rest of it may be a secret."""
+    """Return scheme and host of the endpoint: the rest may be secret."""
     url = (
         environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
         or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")

@@ -1,4 +1,4 @@
-"""Webhooks: what happened is told to others, later if need be, and never stops anything."""
+"""Webhooks: deliver events to other systems, with retries, without blocking operations."""
 
 from engine.adapters.webhooks.hook import Hook
 from engine.adapters.webhooks.outbox import SqliteOutbox

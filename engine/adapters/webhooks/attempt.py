@@ -1,4 +1,4 @@
-"""One attempt to deliver: what was answered, and whether trying again may help."""
+"""One attempt to deliver a webhook: its result, and whether a retry may help."""
 
 import logging
 import ssl

@@ -20,9 +20,10 @@ _HASH_LENGTH = 16
 @dataclass(frozen=True)
 class Hook:
     """
-    Who is told. `url`, the values of `headers` and `secret` are secrets: only `name` is shown.
+    A webhook. `url`, the values of `headers` and `secret` are secrets: only `name` is shown.
 
-    ConfigError for what cannot be sent. `secret` is `whsec_` and base64, or plain text.
+    Raises ConfigError for an address or header that cannot be sent. `secret` is `whsec_` and
+    base64, or plain text.
     """
 
     url: str = field(repr=False)
@@ -36,7 +37,7 @@ class Hook:
         try:
             httpx.Request("POST", self.url, headers=dict(self.headers))
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            # Neither is kept as the cause: their text is what nobody may read.
+            # Not chained: the text of the cause contains the secret.
             raise ConfigError(
                 f"the webhook {self.name} has an address or header that cannot be sent "
                 f"({type(error).__name__}): headers are ASCII"
@@ -45,13 +46,13 @@ class Hook:
 
     @cached_property
     def name(self) -> str:
-        """Scheme and host, for people."""
+        """The scheme and host, for people."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
     @cached_property
     def address(self) -> str:
-        """Tells this webhook from others without giving its URL away."""
+        """A hash that identifies this webhook without its secret URL."""
         return hashlib.sha256(self.url.encode()).hexdigest()[:_HASH_LENGTH]
 
     @cached_property

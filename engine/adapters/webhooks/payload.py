@@ -1,4 +1,4 @@
-"""What a webhook is told of a record (FR-042)."""
+"""The payload of a webhook (FR-042)."""
 
 from pydantic import JsonValue
 
@@ -13,17 +13,17 @@ EVENTS = {
     "lock": "lock",
     "unlock": "unlock",
 }
-# Records have these or they do not; a receiver finds every key, null where there is nothing.
+# Receivers find every key; it is null if the record lacks the field.
 _FIELDS = ("artifact_tag", "artifact_digest", "version", "reason", "impact_analysis")
 
 
 def event_of(record: AnyRecord) -> str | None:
-    """The event `record` is; None for what no webhook is told."""
+    """Return the event of `record`, or None for records without webhooks."""
     return EVENTS.get(record.kind)
 
 
 def payload_of(record: AnyRecord) -> dict[str, JsonValue]:
-    """The message about `record`, whose event is not None."""
+    """Build the payload of `record`, which must have an event."""
     promotion = isinstance(record, PromotionRecord)
     fields: dict[str, JsonValue] = record.model_dump(mode="json")
     return {
@@ -40,5 +40,5 @@ def payload_of(record: AnyRecord) -> dict[str, JsonValue]:
 
 
 def body_of(record: AnyRecord) -> bytes:
-    """`payload_of` as it is sent and signed: the same bytes for every attempt."""
+    """Return the payload in the bytes that are sent and signed, equal in every attempt."""
     return canonical_json(payload_of(record))

@@ -1,4 +1,4 @@
-"""Tells webhooks what happened: kept in the outbox first, delivered side by side, tried again."""
+"""Deliver webhooks: stored in the outbox first, sent side by side, retried."""
 
 import logging
 import math
@@ -26,9 +26,9 @@ from engine.ports.webhooks import Outbox
 _log = logging.getLogger(__name__)
 _COMMAND_SECONDS = 5.0
 _POLL_SECONDS = 1.0
-# Attempts under way together; the others wait for one of them to end.
+# The number of simultaneous attempts; further ones wait.
 _AT_ONCE = 20
-# Beyond the longest attempt: until then whoever took a delivery has it alone.
+# A taken delivery is exclusive for the longest attempt plus this margin.
 _MARGIN = timedelta(seconds=30)
 
 
@@ -48,7 +48,7 @@ class Webhooks:
     pause_seconds: float = 1.0
 
     def enqueue(self, record: AnyRecord) -> None:
-        """Announcing a record again, after a restart, tells nobody twice."""
+        """Store the deliveries of `record`, once also if it is called again after a restart."""
         event = event_of(record)
         if event is None:
             return
@@ -61,12 +61,13 @@ class Webhooks:
         try:
             self.outbox.add(deliveries)
         except StoreUnavailableError as error:
-            _log.warning("webhooks are not told of %s %s: %s", record.kind, record.id, error)
+            _log.warning("webhook deliveries of %s %s are lost: %s", record.kind, record.id, error)
 
     def deliver_due(self, seconds: float = _COMMAND_SECONDS) -> None:
         """
-        Deliver what is due, and what becomes due meanwhile, for at most `seconds`: then attempts
-        under way count as unanswered, and what is left waits for the next call.
+        Send due deliveries, and those that become due, for at most `seconds`.
+
+        Attempts that are still running then count as unanswered; the rest waits for the next call.
         """
         end = time.monotonic() + seconds
         try:
@@ -74,7 +75,7 @@ class Webhooks:
                 if not self._round(left) and not self._wait(left):
                     return
         except StoreUnavailableError as error:
-            _log.warning("webhooks are told later: %s", error)
+            _log.warning("webhook delivery is delayed: %s", error)
 
     def undelivered(self, limit: int = 100) -> tuple[Undelivered, ...]:
         failed = self.outbox.failures(limit)
@@ -97,23 +98,23 @@ class Webhooks:
                 self._begin(self._take(_AT_ONCE - len(under_way)), under_way, math.inf)
                 under_way.await_next(_POLL_SECONDS)
             except StoreUnavailableError as error:
-                _log.warning("webhooks are told later: %s", error)
+                _log.warning("webhook delivery is delayed: %s", error)
                 stop.wait(_POLL_SECONDS)
             if not under_way:
                 stop.wait(_POLL_SECONDS)
         self._finish(under_way)
 
     def _finish(self, under_way: UnderWay) -> None:
-        """What has not ended soon after the stop is due again once its time has passed."""
+        """Wait briefly for running attempts; the others become due again after their time."""
         end = time.monotonic() + _COMMAND_SECONDS
         try:
             while under_way and (left := end - time.monotonic()) > 0:
                 under_way.await_next(left)
         except StoreUnavailableError as error:
-            _log.warning("webhooks are told later: %s", error)
+            _log.warning("webhook delivery is delayed: %s", error)
 
     def _wait(self, left: float) -> bool:
-        """Sleep until something is due; False when nothing will be in `left` seconds."""
+        """Sleep until a delivery is due; False if none will be within `left` seconds."""
         due = self.outbox.next_due()
         wait = (due - self.clock.now()).total_seconds() if due else left
         if wait >= left:
@@ -122,7 +123,7 @@ class Webhooks:
         return True
 
     def _round(self, left: float) -> bool:
-        """Attempt what is due, side by side, for at most `left` seconds; False for nothing."""
+        """Attempt due deliveries side by side for at most `left` seconds; False without any."""
         batch, under_way = self._take(_AT_ONCE), UnderWay(self._settle)
         self._begin(batch, under_way, left)
         while under_way:
@@ -150,27 +151,29 @@ class Webhooks:
         now, tried = self.clock.now(), delivery.attempts + 1
         if outcome.ending is Ending.DELIVERED:
             self.outbox.done(delivery, now)
-            _log.info("%s was told of %s %s", name, delivery.event, delivery.record_id)
+            _log.info(
+                "webhook delivery to %s succeeded: %s %s", name, delivery.event, delivery.record_id
+            )
             self.metrics.count(WEBHOOK_DELIVERIES, outcome="delivered")
             return
-        told = (name, delivery.event, delivery.record_id, outcome.problem)
+        facts = (name, delivery.event, delivery.record_id, outcome.problem)
         if outcome.ending is Ending.AGAIN and hook and tried <= hook.retry_count:
             self.outbox.again(delivery, outcome.problem, now + self._pause(tried, outcome))
-            _log.warning("%s is told of %s %s later: it %s", *told)
+            _log.warning("webhook delivery to %s will be retried: %s %s: it %s", *facts)
             self.metrics.count(WEBHOOK_DELIVERIES, outcome="retried")
             return
         self.outbox.failed(delivery, outcome.problem, now)
-        _log.warning("%s was not told of %s %s: it %s", *told)
+        _log.warning("webhook delivery to %s failed: %s %s: it %s", *facts)
         self.metrics.count(WEBHOOK_DELIVERIES, outcome="failed")
 
     def _pause(self, tried: int, outcome: Outcome) -> timedelta:
-        """Jitter keeps many from coming back at once; a receiver's own wish is kept to."""
+        """Return the pause before the next attempt, with jitter, at least Retry-After."""
         jitter = random.uniform(0.5, 1.5)  # noqa: S311 - no secret
         planned = self.pause_seconds * 2 ** (tried - 1) * jitter
         return timedelta(seconds=max(planned, outcome.retry_after))
 
     def _hook(self, delivery: Delivery) -> Hook | None:
-        """Its webhook, also when manifest.yaml lists it at another place by now."""
+        """Return the webhook of `delivery`, which manifest.yaml may list elsewhere now."""
         ordered = [*self.hooks[delivery.hook : delivery.hook + 1], *self.hooks]
         return next((hook for hook in ordered if hook.address == delivery.address), None)
 
