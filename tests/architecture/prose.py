@@ -33,12 +33,12 @@ MARKERS = frozenset(
 # The most marker words an area may have. Lower a limit when you rewrite; never raise one.
 LIMITS = {
     "bot/": 0,
-    "cli/": 146,
-    "engine/": 70,
-    "web/": 164,
-    "docs/": 20,
-    "tests/": 90,
-    "": 9,
+    "cli/": 8,
+    "engine/": 14,
+    "web/": 2,
+    "docs/": 19,
+    "tests/": 82,
+    "": 8,
 }
 # Constructions that were replaced everywhere and must not come back.
 RIDDLES = re.compile(r"(?<!-)\bspec \d+|\bnot to be had\b|\bwhat comes of it\b")
