@@ -28,10 +28,10 @@ from engine.domain.errors import (
     ApprovalPendingError,
     EnvironmentLockedError,
     ExpiredError,
-    IdentityUnavailableError,
     PromotionError,
     StaleError,
     StoreUnavailableError,
+    UnavailableError,
 )
 from engine.domain.finding import Finding, Outcome
 from engine.domain.operator import Operator
@@ -157,7 +157,8 @@ class Progression:
             result = self.runner.execute(
                 plan, progress, lambda renewed: self._guard(change, renewed)
             )
-            if isinstance(result.error, IdentityUnavailableError):
+            if isinstance(result.error, UnavailableError):
+                # The guard could not ask, or could not renew the claim: nothing was decided.
                 raise result.error
         except PromotionError as error:
             if error.retryable and self.runner.clock.now() - change.updated_at < GIVE_UP:

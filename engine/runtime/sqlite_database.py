@@ -86,6 +86,21 @@ class SqliteDatabase:
             yield connection
             connection.execute("COMMIT")
 
+    @contextmanager
+    def read_only(self) -> Iterator[sqlite3.Connection]:
+        """
+        Lend a connection that needs no space on the disk and no right to write.
+
+        It reads the main file as it is: without locks, and without the write-ahead log.
+        """
+        with self.translated_errors():
+            uri = f"{self.path.absolute().as_uri()}?mode=ro&immutable=1"
+            connection = sqlite3.connect(uri, uri=True)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
     def close(self) -> None:
         """Close idle connections now, and those in use when they are returned."""
         with self._lock:

@@ -84,8 +84,8 @@ def test_problems_are_listed_with_hints_and_exit_1(platform: Path) -> None:
 
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("PROBLEM unrecorded: v1.2.2-prod is not on record")
-    assert lines[1].startswith("PROBLEM moved: latest-prod is sha256:")
+    assert lines[0].startswith("PROBLEM unrecorded: v1.2.2-prod has no record")
+    assert lines[1].startswith("PROBLEM moved: latest-prod points to sha256:")
     assert lines[-1].startswith("The ledger of prod is not sound: 2 problems, 1 record proven")
 
 
@@ -104,7 +104,7 @@ def test_json_output_is_one_document_with_every_finding(platform: Path) -> None:
     assert dev == {"environment": "dev", "entries": 0, "head": None, "problems": [], "notes": []}
     assert (staging["entries"], staging["problems"]) == (2, [])
     problem = prod["problems"][0]
-    assert problem.pop("message").startswith("latest-prod is ")
+    assert problem.pop("message").startswith("latest-prod points to ")
     assert problem == {
         "kind": "moved",
         "environment": "prod",

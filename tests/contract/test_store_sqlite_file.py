@@ -39,7 +39,8 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path, content)
 
     assert str(refused.value) == (
         f"the store {tmp_path}/store.db is damaged or not a SQLite database: stop what uses it and "
-        "move it away: history is in the registry, and changes in flight can be requested again"
+        "move it away: history is in the registry, changes in flight can be requested again, and "
+        "heads of ledgers are learned again"
     )
     assert (tmp_path / "store.db").read_bytes() == content
 

@@ -133,7 +133,7 @@ class Team:
         assert "\n" not in sentence, sentence
         assert 40 < len(sentence) < 500, sentence
         assert str(self.folder) in sentence, sentence
-        assert re.search(r"[:;] [a-z]", sentence), sentence
+        assert re.search(r"[:;] [a-z]|[.] [A-Z]", sentence), sentence
         self.said.add(re.sub(r"c-[0-9a-f]{8}", "c-…", sentence.replace(str(self.folder), "…")))
 
 

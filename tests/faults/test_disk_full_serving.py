@@ -99,7 +99,7 @@ def test_accepted_request_whose_answer_failed_is_resumed(
     with stage_in(tmp_path) as stage, closing(sqlite3.connect(tmp_path / ".floe/bot.db")) as db:
         db.execute("ALTER TABLE answers RENAME TO elsewhere")
         assert stage.command("/promote v9.9.9 prod").status == 200
-        stage.eventually(lambda: "promote is tried again" in caplog.text)
+        stage.eventually(lambda: "promote is retried" in caplog.text)
         db.execute("ALTER TABLE elsewhere RENAME TO answers")
 
         stage.eventually(lambda: stage.private_texts(ALICE_IN_SLACK), 60)

@@ -55,7 +55,7 @@ def test_another_spelling_does_not_approve_its_own_change(place: Place, tmp_path
         place.push(image(b"one"), "v1.0.0-dev")
         asked = stage.ask(who="zoé@acme.com")
 
-        with pytest.raises(AuthorizationError, match="asked for"):
+        with pytest.raises(AuthorizationError, match="requested"):
             stage.approve(asked, "ZOÉ@acme.com")
 
 

@@ -13,7 +13,7 @@ from engine.adapters.sigstore import SigstoreVerifier
 from engine.api import Engine
 from engine.domain.artifact import Tag
 from engine.domain.environment import Enforcement, Environment
-from engine.domain.errors import ConfigError, SignatureVerificationError
+from engine.domain.errors import SignatureVerificationError, UnconfiguredError
 from engine.domain.finding import Outcome
 from engine.domain.plan import GateMode, Plan
 from engine.domain.record import PromotionRecord
@@ -150,7 +150,7 @@ def test_enforcement_without_a_key_or_identity_is_an_error(place, tmp_path):
 
     with (
         engine_that(Enforcement.ENFORCE, place, tmp_path, verifier=False) as engine,
-        pytest.raises(ConfigError, match="public_keys"),
+        pytest.raises(UnconfiguredError, match="public_keys"),
     ):
         promote(engine, "v1.0.0", "staging")
 

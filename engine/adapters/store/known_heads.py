@@ -1,5 +1,6 @@
 """The newest head seen of every ledger, in the database of the state directory."""
 
+from contextlib import suppress
 from sqlite3 import Connection
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -41,9 +42,19 @@ class SqliteHeads:
         self._move_file()
         if not self._database.exists():
             return None
-        with self._database.read() as db:
-            row = db.execute(sql.HEAD, [self._repository, environment]).fetchone()
-            head = _Head(sequence=row[0], digest=row[1]) if row else None
+        try:
+            with self._database.read() as db:
+                return self._head(db, environment)
+        except StoreUnavailableError as error:
+            # A full or read-only disk prevents locks. An older head still detects a rewrite.
+            with suppress(StoreUnavailableError), self._database.read_only() as db:
+                empty = db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+                return None if empty else self._head(db, environment)
+            raise error
+
+    def _head(self, db: Connection, environment: str) -> KnownHead | None:
+        row = db.execute(sql.HEAD, [self._repository, environment]).fetchone()
+        head = _Head(sequence=row[0], digest=row[1]) if row else None
         return KnownHead(head.sequence, Digest(head.digest)) if head else None
 
     def remember(self, environment: str, head: KnownHead) -> None:
