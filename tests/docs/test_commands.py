@@ -37,7 +37,7 @@ OUTPUT = {
     "README.md": ("Promoted v1.2.3", "Approved by: bob@acme.com", "Rolled back prod to v1.2.2"),
     "docs/audit.md": (
         "moved outside floe; should be v1.2.3",
-        "PROBLEM moved: latest-prod is sha256:",
+        "PROBLEM moved: latest-prod points to sha256:",
     ),
     "docs/ci.md": ("Promoted v1.2.3 from dev to staging", "\nv1.2.2\n", "\npromoted\n"),
     "docs/gates.md": ("tested\n",),
