@@ -1,8 +1,7 @@
 """Approvals on the command line: requested, decided by another person, followed by a script."""
 
 import json
-import threading
-import time
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from demo.issuer import Issuer, issuer
 from demo.seed import Layout
 from tests.builders import image
 from tests.peers import oci_layout
-from tests.scenarios.commands import Finished, Floe
+from tests.scenarios.commands import Finished, Floe, finish
 
 MANIFEST = """\
 apiVersion: floe.dev/v1
@@ -50,6 +49,15 @@ class Team:
     def ask(self, version: str = "v1.0.0", *options: str) -> Finished:
         command = ("platform", "promote", version, "--to", "staging", "--output", "json")
         return self.alice.run(*command, *options)
+
+    def start_waiting(self) -> "subprocess.Popen[bytes]":
+        """Start a command that waits for approval, and return once it waits."""
+        command = ("platform", "promote", "v1.0.0", "--to", "staging", "--output", "json")
+        process = self.alice.start(*command, "--wait", "1m")
+        assert process.stderr is not None
+        while b"waiting" not in (line := process.stderr.readline()):
+            assert line, "the command ended before it waited"
+        return process
 
     def request_prod(self, version: str = "v1.0.0") -> str:
         return str(self.ask(version).document["change_id"])
@@ -137,29 +145,23 @@ def test_another_person_approves_and_the_record_says_so(team):
 
 def test_rejection_ends_waiting_commands_with_exit_15(team):
     change = team.request_prod()
-    waited: list[Finished] = []
-    waiting = threading.Thread(target=lambda: waited.append(team.ask("v1.0.0", "--wait", "1m")))
-    waiting.start()
-    time.sleep(1)
+    waiting = team.start_waiting()
 
     rejected = team.bob.run("platform", "reject", change, "--reason", "not on a Friday")
-    waiting.join(60)
+    waited = finish(waiting)
 
-    assert (rejected.code, waited[0].code) == (0, 15)
-    assert "not on a Friday" in waited[0].document["error"]["message"]
+    assert (rejected.code, waited.code) == (0, 15)
+    assert "not on a Friday" in waited.document["error"]["message"]
 
 
 def test_waiting_ends_with_the_promotion_after_approval(team):
     change = team.request_prod()
-    waited: list[Finished] = []
-    waiting = threading.Thread(target=lambda: waited.append(team.ask("v1.0.0", "--wait", "1m")))
-    waiting.start()
-    time.sleep(1)
+    waiting = team.start_waiting()
 
     team.bob.run("platform", "approve", change)
-    waiting.join(60)
+    waited = finish(waiting)
 
-    assert (waited[0].code, waited[0].document["outcome"]) == (0, "promoted")
+    assert (waited.code, waited.document["outcome"]) == (0, "promoted")
 
 
 def test_waiting_without_a_decision_ends_with_exit_14(team):

@@ -130,7 +130,7 @@ def test_a_full_disk_stops_the_write_and_loses_nothing(tmp_path: Path) -> None:
     size = path.stat().st_size
 
     done = subprocess.run(
-        [sys.executable, "-c", script, str(path)],
+        [sys.executable, "-B", "-c", script, str(path)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
         capture_output=True,
         text=True,

@@ -132,7 +132,8 @@ def test_a_full_disk_stops_the_write_and_stores_nothing(tmp_path: Path) -> None:
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)],
+        # -B: the limit would also cut off the compiled modules that Python stores.
+        [sys.executable, "-B", "-c", script, str(tmp_path)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
         capture_output=True,
         text=True,

@@ -183,7 +183,7 @@ for number in range(10):
 def test_a_write_that_is_cut_short_changes_nothing(tmp_path):
     LayoutRegistry.create(tmp_path)
 
-    argv = [sys.executable, "-c", LIMITED, str(tmp_path)]
+    argv = [sys.executable, "-B", "-c", LIMITED, str(tmp_path)]
     said = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=True)
 
     assert "cannot be written: File too large; nothing was changed" in said.stdout

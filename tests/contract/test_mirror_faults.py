@@ -197,7 +197,7 @@ except RegistryUnavailableError as error:
     large = image(b"x" * 200_000)
     oci_layout.write(tmp_path / "source", large, "v1.0.0")
     root = Path(__file__).parents[2]
-    command = [sys.executable, "-c", code, str(tmp_path / "source"), str(tmp_path / "disk")]
+    command = [sys.executable, "-B", "-c", code, str(tmp_path / "source"), str(tmp_path / "disk")]
     said = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=60)
 
     assert "raise the limit on the size of files" in said.stdout
