@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -59,7 +59,9 @@ def serve(host: str, port: int, manifest: Path) -> None:
         ):
             if bot and bot.socket is None:
                 app.register_blueprint(slack_blueprint(bot.app))
-            _work(platform, app, host, port, _slack_mode(bot), config.warnings)
+            # A signal may arrive before the server runs.
+            with suppress(KeyboardInterrupt):
+                _work(platform, app, host, port, _slack_mode(bot), config.warnings)
     except PromotionError as error:
         for line in failure_lines("Not started", error):
             remark(line)
