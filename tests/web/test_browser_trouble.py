@@ -84,6 +84,8 @@ def test_error_pages_are_accessible_and_fit_a_phone(
 def without_registry(stage: Stage) -> Iterator[Stage]:
     """A busy platform without its registry."""
     busy(stage)
+    stage.app.extensions["floe"].board.expire()
+    stage.get("/")
     stage.get("/history")
     (stage.folder / "registry").rename(stage.folder / "away")
     stage.app.extensions["floe"].board.expire()
