@@ -86,7 +86,7 @@ def without_registry(stage: Stage) -> Iterator[Stage]:
     """A busy platform without its registry."""
     busy(stage)
     board = stage.app.extensions["floe"].board
-    # A slow look returns what was known before it.
+    # A look that takes too long returns the old snapshot.
     assert until(lambda: board.look().error is None and any(r.drifted for r in board.look().rows))
     stage.get("/history")
     (stage.folder / "registry").rename(stage.folder / "away")
