@@ -1,0 +1,1 @@
+"""Transparency logs: Merkle trees (RFC 6962), signed checkpoints and tiles (C2SP)."""
