@@ -71,6 +71,16 @@ floe.add_command(
         },
     )
 )
+floe.add_command(
+    LazyGroup(
+        "keys",
+        "Make and show the keys that sign ledger entries.",
+        {
+            "generate": ("cli.commands.keys:generate", "Make a key that signs ledger entries."),
+            "show": ("cli.commands.keys:show", "Show a public key in every form."),
+        },
+    )
+)
 click.version_option(package_name="floe", message="floe %(version)s")(floe)
 
 

@@ -11,8 +11,8 @@ _HEAD = """# manifest.yaml
 
 <!-- Written by `make reference` from the models that read the file. -->
 
-This page lists all keys of the file. floe refuses unknown keys inside `artifacts`, `identity`, `slack`, `web` and
-`state`, and names their path and a similar key; other top-level keys belong to other tools. floe reports all mistakes together, with exit code 2.
+This page lists all keys of the file. floe refuses unknown keys inside `artifacts`, `ledger`, `identity`, `slack`,
+`web` and `state`, and names their path and a similar key; other top-level keys belong to other tools. floe reports all mistakes together, with exit code 2.
 `floe schema` prints the same content as a JSON Schema for your editor.
 
 File paths are relative to the manifest. `${NAME}` in credentials, header values, URLs and secrets of webhooks is read from

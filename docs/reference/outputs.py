@@ -15,6 +15,7 @@ from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse, GateOutputResponse
 from engine.responses.common import ErrorResponse, FailureResponse
 from engine.responses.freeze import LockResponse, RestoreResponse, UnlockResponse
+from engine.responses.keys import KeyResponse
 from engine.responses.promotion import PromotionResponse
 from engine.responses.record import HistoryResponse
 from engine.responses.rollback import RollbackResponse
@@ -79,6 +80,8 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "platform audit history": (HistoryResponse,),
     "artifact verify": (SignatureResponse, ErrorResponse),
     "artifact pull": (PullResponse, ErrorResponse),
+    "keys generate": (KeyResponse, ErrorResponse),
+    "keys show": (KeyResponse, ErrorResponse),
 }
 
 

@@ -52,7 +52,7 @@ _THREADS = 16
 # How long to wait for the lease in order to record a refusal.
 _REFUSAL_SECONDS = 1
 # The sections of manifest.yaml that a command needs when it may write records.
-ACTING = ("artifacts",)
+ACTING = ("artifacts", "ledger")
 
 
 @contextmanager
@@ -106,6 +106,8 @@ def _pool(stack: ExitStack) -> ThreadPoolExecutor:
 
 def _check(config: Config, needs: Sequence[str]) -> None:
     refuse_beside_a_server()
+    if config.ledger.signing or config.ledger.trusted_keys:
+        raise ConfigError("ledger entries cannot be signed yet: remove the section ledger")
     config.require("artifacts.registry", *needs)
     for exposure in config.exposures:
         _log.warning("%s", exposure)

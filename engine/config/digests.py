@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from engine.config.ledger import Ledger
 from engine.config.people import Identity
 from engine.config.promotion import Policy
 from engine.config.registries import Verification
@@ -21,6 +22,7 @@ def policy_digest(
     policies: tuple[Policy, ...],
     verification: Verification | None,
     identity: Identity,
+    ledger: Ledger,
 ) -> str:
     """
     Hash all rules into `sha256:…`: the path, gates, signatures, policies and identity.
@@ -44,6 +46,8 @@ def policy_digest(
                 # Omitted without lockers, so that older configurations keep their digest.
                 **({"lockers": sorted(set(identity.lockers))} if identity.lockers else {}),
             },
+            # Omitted without trusted keys, so that older configurations keep their digest.
+            **({"ledger": _trusted_keys(ledger)} if ledger.trusted_keys else {}),
         }
     )
 
@@ -126,6 +130,10 @@ def _verification(verification: Verification | None) -> Facts | None:
         ),
         "trusted_root": root and str(root.digest),
     }
+
+
+def _trusted_keys(ledger: Ledger) -> Facts:
+    return {"trusted_keys": sorted(str(key.digest) for key in ledger.trusted_keys)}
 
 
 def _sets(groups: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:

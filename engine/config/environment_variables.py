@@ -49,7 +49,8 @@ class UnsetSecret(SecretStr):
         return self._secret_value
 
 
-def _context_of(info: ValidationInfo) -> ManifestContext:
+def context_of(info: ValidationInfo) -> ManifestContext:
+    """Return the context of a validation."""
     if not isinstance(info.context, ManifestContext):
         raise TypeError("the file must be validated with a ManifestContext")
     return info.context
@@ -57,7 +58,7 @@ def _context_of(info: ValidationInfo) -> ManifestContext:
 
 def _resolve(text: str, names: Iterable[str], info: ValidationInfo) -> SecretStr:
     """Replace the references in `text` by the values of the variables `names`."""
-    environ = _context_of(info).environ
+    environ = context_of(info).environ
     missing = [name for name in names if not environ.get(name)]
     if missing:
         return UnsetSecret(f"the environment variable {' and '.join(missing)} is not set")
@@ -94,10 +95,11 @@ def _credential(value: Any, info: ValidationInfo) -> SecretStr:
 def _path(value: Any, info: ValidationInfo) -> Path:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("must be a path")
-    return _context_of(info).base / value
+    return context_of(info).base / value
 
 
-def _key_file(value: Any, info: ValidationInfo) -> KeyFile:
+def read_key_file(value: Any, info: ValidationInfo) -> KeyFile:
+    """Read the file `value`; ValueError if it cannot be read, is empty or too large."""
     path = _path(value, info)
     try:
         content = read_file(path, MAX_KEY_FILE + 1)
@@ -111,7 +113,7 @@ def _key_file(value: Any, info: ValidationInfo) -> KeyFile:
 
 
 def _existing_file(value: Any, info: ValidationInfo) -> Path:
-    return _key_file(value, info).path
+    return read_key_file(value, info).path
 
 
 def _secret_url(value: Any, info: ValidationInfo) -> SecretStr:
@@ -127,4 +129,4 @@ Credential = Annotated[SecretStr, BeforeValidator(_credential, json_schema_input
 SecretUrl = Annotated[SecretStr, BeforeValidator(_secret_url, json_schema_input_type=str)]
 ResolvedPath = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
 ExistingFile = Annotated[Path, BeforeValidator(_existing_file, json_schema_input_type=str)]
-TrustFile = Annotated[KeyFile, BeforeValidator(_key_file, json_schema_input_type=str)]
+TrustFile = Annotated[KeyFile, BeforeValidator(read_key_file, json_schema_input_type=str)]

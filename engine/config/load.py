@@ -19,6 +19,7 @@ from engine.config.error_messages import (
     sort_problems,
     translate_errors,
 )
+from engine.config.ledger import Ledger
 from engine.config.limits import GateLimits
 from engine.config.models import ManifestFile
 from engine.config.people import Identity, NoSignIn, Slack, Web
@@ -51,6 +52,7 @@ class Config:
     gate_limits: GateLimits
     audit: Audit
     webhooks: tuple[Webhook, ...]
+    ledger: Ledger
     identity: Identity
     slack: Slack
     web: Web
@@ -73,7 +75,9 @@ class Config:
     @cached_property
     def policy_digest(self) -> str:
         """The digest (`sha256:…`) of all rules, which every record contains."""
-        return policy_digest(self.path, self.policies, self.verification, self.identity)
+        return policy_digest(
+            self.path, self.policies, self.verification, self.identity, self.ledger
+        )
 
     def environment_digest(self, name: str) -> str:
         """The digest of the rules of target `name`, for approvals; UsageError if unknown."""
@@ -124,6 +128,7 @@ def _config(path: Path, base: Path, file: ManifestFile, unset: Iterable[Problem]
         gate_limits=promotion.gate_limits,
         audit=promotion.audit,
         webhooks=promotion.webhooks,
+        ledger=file.ledger,
         identity=file.identity,
         slack=file.slack,
         web=file.web,
@@ -139,6 +144,8 @@ def _warnings(config: Config) -> Iterator[str]:
         off = [e.name for e in config.path.environments if e.signature is Enforcement.OFF]
         if off:
             yield f"signatures are not verified for: {', '.join(off)}"
+    if config.ledger.signing and not config.ledger.trusted_keys:
+        yield "ledger entries are signed but not checked: ledger.trusted_keys is not configured"
     if config.web.public and isinstance(config.web.auth, NoSignIn):
         yield "the web page is public without sign-in: everyone who reaches it can read it"
     yield from unrestricted_issuers(config.identity.oidc, config.web.auth)

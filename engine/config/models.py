@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from engine.config.environment_variables import ResolvedPath
 from engine.config.field_types import Given, Section
+from engine.config.ledger import Ledger
 from engine.config.people import Identity, Slack, Web
 from engine.config.promotion import Promotion
 from engine.config.registries import PrimaryRegistry
@@ -40,6 +41,9 @@ class ManifestFile(BaseModel):
     )
     kind: Literal["Manifest"] = Field(description="kind: Manifest")
     artifacts: Artifacts = Field(description="the registry and how artifacts are promoted")
+    ledger: Ledger = Field(
+        default_factory=Ledger, description="the keys that sign the records, and trusted keys"
+    )
     identity: Identity = Field(default_factory=Identity, description="people, groups and issuers")
     slack: Slack = Field(default_factory=Slack, description="the channel and commands of the bot")
     web: Web = Field(default_factory=Web, description="the page, and how people sign in")

@@ -136,6 +136,12 @@ class StoreUnavailableError(UnavailableError):
     reason_code = "store_unavailable"
 
 
+class SigningUnavailableError(UnavailableError):
+    """The key for ledger entries could not sign, so nothing was written."""
+
+    reason_code = "signing_unavailable"
+
+
 class IdentityUnavailableError(UnavailableError):
     """The identity provider cannot be asked, so no permission was decided."""
 

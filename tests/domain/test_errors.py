@@ -24,6 +24,7 @@ _CODES = {
     "LedgerUnreadableError": 5,
     "AuditUnavailableError": 5,
     "StoreUnavailableError": 5,
+    "SigningUnavailableError": 5,
     "IdentityUnavailableError": 5,
     "SignatureVerificationError": 6,
     "GateFailedError": 8,
@@ -48,6 +49,7 @@ _REGISTRY_ANSWERS = {"RegistryAnswerError", "ContentMissingError", "RegistryRefu
 _REGISTRY = {"RegistryUnavailableError", "RegistryAccessError", "LedgerUnreadableError"}
 _REGISTRY |= _REGISTRY_ANSWERS | {"RegistryError"}
 _OTHER_SYSTEMS = {"AuditUnavailableError", "StoreUnavailableError", "IdentityUnavailableError"}
+_OTHER_SYSTEMS |= {"SigningUnavailableError"}
 _CAUGHT_WITH = {
     "UnavailableError": _REGISTRY | _OTHER_SYSTEMS,
     "RegistryError": _REGISTRY,

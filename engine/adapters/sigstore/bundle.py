@@ -10,9 +10,9 @@ from pydantic import JsonValue
 
 from engine.adapters.sigstore.logged import Signed
 from engine.adapters.sigstore.payload import check_statement, pre_authentication
-from engine.adapters.sigstore.refusal import Refused
 from engine.adapters.sigstore.transparency import Entry
-from engine.adapters.sigstore.wire import Base64, Closed, parse
+from engine.attestation.refusal import Refused
+from engine.attestation.wire import Base64, Closed, parse
 from engine.domain.artifact import Digest
 from engine.domain.manifest import Manifest
 

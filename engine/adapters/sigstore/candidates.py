@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from engine.adapters.sigstore.bundle import BUNDLE_TYPE
 from engine.adapters.sigstore.legacy import SIMPLE_SIGNING
-from engine.adapters.sigstore.refusal import Refused
+from engine.attestation.refusal import Refused
 from engine.domain.artifact import Digest, Tag
 from engine.domain.manifest import Descriptor, Manifest
 from engine.ports import RegistryReader

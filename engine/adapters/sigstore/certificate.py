@@ -19,9 +19,9 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
-from engine.adapters.sigstore.keys import VerificationKey, usable
-from engine.adapters.sigstore.refusal import Refused
 from engine.adapters.sigstore.root import Authority, TrustedRoot, log_of
+from engine.attestation.keys import VerificationKey, usable
+from engine.attestation.refusal import Refused
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat import asn1
 
-from engine.adapters.sigstore.refusal import Refused
+from engine.attestation.refusal import Refused
 from engine.domain.errors import ConfigError
 
 # https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.adapters.sigstore.bundle import Bundle, signed_by
-from engine.adapters.sigstore.keys import VerificationKey
 from engine.adapters.sigstore.logged import Signed
-from engine.adapters.sigstore.refusal import Refused
 from engine.adapters.sigstore.root import TrustedRoot
 from engine.adapters.sigstore.transparency import Entry, check_entry
+from engine.attestation.keys import VerificationKey
+from engine.attestation.refusal import Refused
 from engine.domain.manifest import Manifest
 
 KEY_ONLY = "verified by the key alone: no transparency log entry came with it"

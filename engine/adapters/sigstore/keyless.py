@@ -18,9 +18,9 @@ from engine.adapters.sigstore.bundle import Bundle
 from engine.adapters.sigstore.certificate import check_issued, signing_key
 from engine.adapters.sigstore.identity import Identity, TrustedIssuer, admit
 from engine.adapters.sigstore.payload import check_statement
-from engine.adapters.sigstore.refusal import Refused
 from engine.adapters.sigstore.root import TrustedRoot, log_of
 from engine.adapters.sigstore.transparency import UNKNOWN_LOG
+from engine.attestation.refusal import Refused
 from engine.domain.errors import ConfigError
 from engine.domain.manifest import Manifest
 

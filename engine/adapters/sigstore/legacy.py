@@ -15,13 +15,13 @@ from pydantic import Field
 from engine.adapters.sigstore.certificate import check_certificate, signing_key
 from engine.adapters.sigstore.identity import Identity, TrustedIssuer, admit
 from engine.adapters.sigstore.keyed import KeySignature, check_log, key_of
-from engine.adapters.sigstore.keys import VerificationKey
 from engine.adapters.sigstore.logged import Signed
 from engine.adapters.sigstore.payload import check_simple_signing
-from engine.adapters.sigstore.refusal import Refused
 from engine.adapters.sigstore.root import TrustedRoot
 from engine.adapters.sigstore.transparency import UNKNOWN_LOG, Entry, LogId, Promise, check_entry
-from engine.adapters.sigstore.wire import Base64, Number, Wire, decode, parse
+from engine.attestation.keys import VerificationKey
+from engine.attestation.refusal import Refused
+from engine.attestation.wire import Base64, Number, Wire, decode, parse
 from engine.domain.artifact import Digest
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"

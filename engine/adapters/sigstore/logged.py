@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import Field
 
-from engine.adapters.sigstore.refusal import Refused
-from engine.adapters.sigstore.wire import Base64, Wire, parse
+from engine.attestation.refusal import Refused
+from engine.attestation.wire import Base64, Wire, parse
 
 _ENTRY = "its transparency log entry"
 _ALGORITHMS = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from engine.adapters.sigstore.refusal import Refused
-from engine.adapters.sigstore.wire import Wire, parse
+from engine.attestation.refusal import Refused
+from engine.attestation.wire import Wire, parse
 from engine.domain.artifact import Digest
 
 IN_TOTO = "application/vnd.in-toto+json"

@@ -12,9 +12,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from pydantic import AwareDatetime, ValidationError
 
-from engine.adapters.sigstore.keys import VerificationKey, load_der
-from engine.adapters.sigstore.refusal import Refused
-from engine.adapters.sigstore.wire import Base64, Wire, first_problem
+from engine.attestation.keys import VerificationKey, load_der
+from engine.attestation.refusal import Refused
+from engine.attestation.wire import Base64, Wire, first_problem
 from engine.domain.errors import ConfigError
 
 MAX_ROOT_BYTES = 4 * 1024 * 1024

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from engine.adapters.sigstore.logged import Signed, check_body
-from engine.adapters.sigstore.refusal import Refused
 from engine.adapters.sigstore.root import Log, log_of
-from engine.adapters.sigstore.wire import Base64, Closed, Number, decode
+from engine.attestation.refusal import Refused
+from engine.attestation.wire import Base64, Closed, Number, decode
 from engine.domain.canonical import canonical_json
 
 _NOTE_SIGNATURE = re.compile(r"— (\S+) (\S+)")

@@ -17,10 +17,10 @@ from engine.adapters.sigstore.candidates import (
 )
 from engine.adapters.sigstore.identity import Identity, TrustedIssuer
 from engine.adapters.sigstore.keyed import KeySignature, verify_key_bundle
-from engine.adapters.sigstore.keys import load_pem
 from engine.adapters.sigstore.legacy import read_legacy, verify_by_certificate, verify_by_key
-from engine.adapters.sigstore.refusal import Refused
 from engine.adapters.sigstore.root import read_root
+from engine.attestation.keys import load_pem
+from engine.attestation.refusal import Refused
 from engine.domain.canonical import canonical_json
 from engine.domain.errors import ConfigError, RegistryAnswerError
 from engine.domain.manifest import Manifest

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from engine.adapters.sigstore.refusal import Refused
+from engine.attestation.refusal import Refused
 
 T = TypeVar("T", bound=BaseModel)
 # The digits of the largest 64 bit number.

@@ -1,5 +1,6 @@
 """Loads public keys, and verifies signatures with the schemes that cosign uses."""
 
+import base64
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from engine.domain.errors import ConfigError
 
 _KINDS = "ECDSA P-256 or P-384, Ed25519, or RSA of at least 2048 bits"
+LEDGER_KINDS = "ECDSA P-256 or Ed25519"
 _MIN_RSA_BITS = 2048
 # cosign uses SHA-256 with every curve; sigstore's algorithm registry and newer signers use SHA-384
 # with P-384.
@@ -52,6 +54,35 @@ class VerificationKey:
     def fingerprint(self) -> str:
         """`sha256:` of the key's DER: the hint in cosign's bundles, in hex."""
         return f"sha256:{hashlib.sha256(self.der).hexdigest()}"
+
+    @property
+    def hint(self) -> str:
+        """The fingerprint as in the `publicKey.hint` of a bundle."""
+        return base64.b64encode(hashlib.sha256(self.der).digest()).decode()
+
+    @property
+    def pem(self) -> str:
+        return self.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    @property
+    def kind(self) -> str:
+        """`ecdsa` for P-256, `ed25519`, or `other` for keys that do not sign ledger entries."""
+        if isinstance(self.key, Ed25519PublicKey):
+            return "ed25519"
+        p256 = isinstance(self.key, EllipticCurvePublicKey) and self.key.curve.name == "secp256r1"
+        return "ecdsa" if p256 else "other"
+
+    def verifier_key(self, name: str) -> str | None:
+        """
+        The key in the form of C2SP's signed notes under `name`; None unless it is Ed25519.
+
+        https://c2sp.org/signed-note
+        """
+        if not isinstance(self.key, Ed25519PublicKey):
+            return None
+        typed = b"\x01" + self.key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        key_hash = hashlib.sha256(name.encode() + b"\n" + typed).digest()[:4]
+        return f"{name}+{key_hash.hex()}+{base64.b64encode(typed).decode()}"
 
     def signed(self, signature: bytes, message: bytes) -> bool:
         """Whether this key made `signature` for `message`."""
@@ -87,6 +118,14 @@ def load_pem(pem: bytes, name: str) -> VerificationKey:
         raise ConfigError(f"{name} is not a PEM public key: it must be {_KINDS}") from error
     if key is None or (isinstance(key.key, RSAPublicKey) and key.key.key_size < _MIN_RSA_BITS):
         raise ConfigError(f"{name} is a key of an unsupported type: it must be {_KINDS}")
+    return key
+
+
+def load_ledger_key(pem: bytes, name: str) -> VerificationKey:
+    """Load a key that may sign ledger entries; ConfigError with `name` for other kinds."""
+    key = load_pem(pem, name)
+    if key.kind == "other":
+        raise ConfigError(f"{name} is of an unsupported kind: it must be {LEDGER_KINDS}")
     return key
 
 

@@ -1,0 +1,33 @@
+"""Render the answers about keys."""
+
+from cli.output import Answer
+from cli.render.common import trace_line
+from engine.domain.text import printable
+from engine.responses.keys import KeyResponse
+
+
+def render_generated(response: KeyResponse) -> Answer:
+    lines = [
+        f"Private key: {printable(response.private_key_file or '')} (only you can read it)",
+        f"Public key:  {printable(response.public_key_file or '')}",
+        *_forms(response),
+        "Sign with it: ledger: {signing: {key: file:PATH or env:NAME}, trusted_keys: [PATH.pub]}",
+        trace_line(response.trace_id),
+    ]
+    return Answer(response, lines)
+
+
+def render_shown(response: KeyResponse) -> Answer:
+    """The PEM comes first, so that it can be copied as a block."""
+    pem = response.public_key.splitlines()
+    return Answer(response, [*pem, *_forms(response), trace_line(response.trace_id)])
+
+
+def _forms(response: KeyResponse) -> list[str]:
+    verifier = response.verifier_key
+    return [
+        f"Kind:        {response.kind}",
+        f"Key ID:      {response.key_id}",
+        f"Cosign hint: {response.cosign_hint}",
+        *([f"C2SP key:    {printable(verifier)}"] if verifier else []),
+    ]

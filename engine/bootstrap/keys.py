@@ -1,0 +1,104 @@
+"""Makes and loads the keys that sign ledger entries."""
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.config import Config, load_config
+from engine.config.signing_keys import SigningKey
+from engine.domain.errors import UnconfiguredError, UsageError
+from engine.ports.signer import Signer
+
+if TYPE_CHECKING:
+    from engine.attestation.keys import VerificationKey
+
+_MAX_BYTES = 64 * 1024
+
+
+def generate_key(kind: str, out: Path) -> "VerificationKey":
+    """
+    Write a new private key to `out` (mode 0600) and its public key beside it; return that one.
+
+    UsageError if a file exists or cannot be written; then nothing is left behind.
+    """
+    signer = import_module("engine.adapters.signing").generate_key(kind)
+    public = _public_key(signer)
+    _create(out, signer.private_pem(), 0o600)
+    try:
+        _create(public_file(out), public.pem.encode(), 0o644)
+    except UsageError:
+        out.unlink()
+        raise
+    return public
+
+
+def public_file(private: Path) -> Path:
+    """Return the path of the public key that belongs to the file `private`."""
+    return private.with_name(f"{private.name}.pub")
+
+
+def show_key(file: Path) -> "VerificationKey":
+    """Read the public key in `file`, or that of the private key in it."""
+    keys = import_module("engine.attestation.keys")
+    try:
+        with file.open("rb") as opened:
+            pem = opened.read(_MAX_BYTES)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    if b"-----BEGIN PUBLIC KEY" in pem:
+        public: VerificationKey = keys.load_ledger_key(pem, str(file))
+        return public
+    return _public_key(
+        import_module("engine.adapters.signing.pem").load_private_pem(pem, str(file))
+    )
+
+
+def show_configured_key(manifest: Path) -> "VerificationKey":
+    """Read the public key of `ledger.signing.key`."""
+    config = load_config(manifest, os.environ)
+    config.require("ledger.signing")
+    signer = signer_of(config)
+    if signer is None:
+        raise UnconfiguredError(
+            f"{manifest} has no ledger.signing.key. Make a key: floe keys generate --out floe.key, "
+            "and write: ledger: {signing: {key: file:floe.key}}"
+        )
+    return _public_key(signer)
+
+
+def signer_of(config: Config) -> Signer | None:
+    """The configured signer; None without one, or for a command that lacks its variable."""
+    signing = config.ledger.signing
+    if signing is None or not isinstance(signing.key, SigningKey):
+        return None
+    key = signing.key
+    pem = key.pem.get_secret_value() if key.pem else None
+    # Imported only if entries are signed: cryptography is slow to import.
+    signer: Signer = import_module("engine.adapters.signing").open_signer(
+        key.kind, key.address, pem
+    )
+    return signer
+
+
+def _public_key(signer: Signer) -> "VerificationKey":
+    key: VerificationKey | None = import_module("engine.attestation.keys").load_der(
+        signer.public_key()
+    )
+    if key is None:
+        raise TypeError("a signer has a key of an unsupported kind")
+    return key
+
+
+def _create(path: Path, content: bytes, mode: int) -> None:
+    """Write a new file; UsageError if it exists or cannot be written."""
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(path, flags, mode), "wb") as file:
+            file.write(content)
+    except FileExistsError as error:
+        raise UsageError(
+            f"{path} already exists, and keys are never overwritten: choose another --out"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,20 @@
+"""The signing of ledger entries, and the keys that are trusted for it."""
+
+from typing import Protocol
+
+
+class Signer(Protocol):
+    """
+    Signs with the private key of this installation. Thread-safe.
+
+    Methods raise ConfigError for an unusable key, SigningUnavailableError if a key management
+    service does not answer.
+    """
+
+    def public_key(self) -> bytes:
+        """Return the public key as DER (SubjectPublicKeyInfo)."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign `message`: ECDSA with SHA-256 in DER, or Ed25519."""
+        ...
