@@ -13,15 +13,13 @@ from engine.domain.errors import (
     SeparationOfDutiesError,
 )
 from engine.domain.finding import Outcome
-from engine.domain.identity import Claims, Directory
-from engine.domain.operator import IdentitySource
 from engine.domain.result import Result
 from tests.conftest import Place
 from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import FakeRegistry
-from tests.scenarios.engines import ALICE, BOB, engine_on, path_of, person, promote
+from tests.scenarios.engines import ALICE, BOB, engine_on, path_of, promote
 from tests.scenarios.shaky import Shaky, shaky_engine
-from tests.scenarios.verbs import artifact, kinds, promoted, roll_back
+from tests.scenarios.verbs import artifact, promoted, roll_back
 
 DUTIES = Authorization(separation_of_duties=True)
 PATH = path_of("dev", "staging", Environment("prod", authorization=DUTIES))
@@ -57,18 +55,8 @@ def test_same_person_cannot_promote_onward_and_another_can(place: Place, engine:
         "Separation of duties violation: Operator 'alice@acme.com' promoted this artifact to "
         "staging and cannot also promote to prod"
     )
+    assert same.record is None
     assert other.error is None
-
-
-@pytest.mark.requirement("FR-053")
-def test_one_person_promotes_all_the_way_without_the_rule(place: Place, tmp_path: Path) -> None:
-    with engine_on(place.registry, tmp_path) as engine:
-        promoted(place, engine, "v1.0.0", operator=ALICE)
-
-        result = promote(engine, "v1.0.0", "prod", ALICE)
-
-        assert result.error is None
-        assert duties(result) is Outcome.SKIPPED
 
 
 @pytest.mark.requirement("FR-051")
@@ -94,29 +82,6 @@ def test_rollbacks_do_not_change_the_promoter(place: Place, engine: Engine) -> N
 
     assert violation(promote(engine, "v1.0.0", "prod", ALICE))
     assert promote(engine, "v1.0.0", "prod", BOB).error is None
-
-
-@pytest.mark.requirement("FR-051")
-@pytest.mark.parametrize("first", ["alice", "slack:T1/U01ALICE", "alice@acme.com"])
-def test_another_alias_is_the_same_person(place: Place, tmp_path: Path, first: str) -> None:
-    directory = Directory.of({"alice@acme.com": ("alice", "U01ALICE", "slack:T1/U01ALICE")}, {})
-    with engine_on(place.registry, tmp_path, PATH) as before:
-        promoted(place, before, "v1.0.0", operator=person(first))
-    claims = Claims("slack:T1/U01ALICE", IdentitySource.SLACK, True, ("U01ALICE",))
-
-    with engine_on(place.registry, tmp_path, PATH, directory=directory) as engine:
-        result = promote(engine, "v1.0.0", "prod", directory.operator(claims))
-
-        assert violation(result)
-
-
-def test_same_account_under_a_new_name_is_the_same_person(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", operator=ALICE)
-    claims = Claims(ALICE.id, IdentitySource.OIDC, True, ("alice.smith@acme.com",))
-
-    result = promote(engine, "v1.0.0", "prod", Directory().operator(claims))
-
-    assert violation(result)
 
 
 class TestFirstEnvironment:
@@ -149,17 +114,6 @@ class TestFirstEnvironment:
         assert violation(same)
         assert other.error is None
 
-    def test_promotion_into_the_first_environment_has_no_earlier_promoter(
-        self, place: Place, tmp_path: Path
-    ) -> None:
-        place.push(artifact("v1.0.0"), "v1.0.0")
-        path = path_of(Environment("dev", authorization=DUTIES), "staging")
-        with engine_on(place.registry, tmp_path, path) as engine:
-            result = promote(engine, "v1.0.0", "dev", ALICE)
-
-            assert result.error is None
-            assert duties(result) is Outcome.SKIPPED
-
 
 @pytest.fixture
 def shaky(fake: FakeRegistry, tmp_path: Path) -> Iterator[Shaky]:
@@ -181,13 +135,3 @@ def test_unreadable_history_is_a_refusal(shaky: Shaky, reply: Reply) -> None:
 
     assert isinstance(refused.value, LedgerUnreadableError) == (reply.status == 200)
     assert shaky.content.tags == before
-
-
-def test_violation_leaves_the_environment_unchanged(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", operator=ALICE)
-    before = sorted(place.registry.tags())
-
-    promote(engine, "v1.0.0", "prod", ALICE)
-
-    assert sorted(place.registry.tags()) == before
-    assert kinds(engine, "prod") == []

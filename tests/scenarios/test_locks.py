@@ -235,18 +235,6 @@ class TestFixedLock:
 
     PATH = path_of("dev", Environment("staging", fixed_lock=FixedLock("audit week", "cfo")))
 
-    @pytest.mark.requirement("FR-036")
-    def test_fixed_lock_stops_promotions_and_names_the_manifest(
-        self, place: Place, tmp_path: Path
-    ) -> None:
-        build_versions(place, "v1.0.0")
-        with engine_on(place.registry, tmp_path, self.PATH) as engine:
-            result = promote(engine, "v1.0.0", "staging")
-
-            assert isinstance(result.error, EnvironmentLockedError)
-            assert "Reason: audit week. Locked by: cfo." in str(result.error)
-            assert "remove `lock` from the environment in manifest.yaml" in str(result.error)
-
     def test_fixed_lock_cannot_be_unlocked_or_replaced(self, place: Place, tmp_path: Path) -> None:
         with engine_on(place.registry, tmp_path, self.PATH) as engine:
             unlocked, locked = unlock(engine), lock(engine)

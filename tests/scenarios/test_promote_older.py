@@ -96,43 +96,6 @@ def test_reason_without_an_override_is_refused(engine: Engine) -> None:
         promotion(engine, "v1.0.0", "staging", overrides=Overrides(reason="because"))
 
 
-@pytest.mark.parametrize(
-    ("running", "wanted"),
-    [
-        ("v1.0.0", "1.0.1"),
-        ("v1.0.0-rc.2", "v1.0.0-rc.10"),
-        ("v1.0.0-rc.1", "v1.0.0"),
-        ("1.0.0", "v1.0.0"),
-        ("v1.9.0", "v1.10.0"),
-    ],
-)
-def test_version_that_is_not_older_is_promoted(
-    place: Place, engine: Engine, running: str, wanted: str
-) -> None:
-    promoted(place, engine, running)
-    place.push(artifact(wanted), f"{wanted}-dev")
-
-    assert promote(engine, wanted, "staging").outcome is Ending.PROMOTED
-
-
-@pytest.mark.parametrize(
-    ("running", "wanted"),
-    [
-        ("v1.0.0", "v1.0.0-rc.1"),
-        ("1.0.1", "v1.0.0"),
-        ("v1.10.0", "v1.9.0"),
-        ("v1.0.0-rc.1", "v1.0.0-beta"),
-    ],
-)
-def test_older_version_by_semantic_versioning_is_refused(
-    place: Place, engine: Engine, running: str, wanted: str
-) -> None:
-    promoted(place, engine, running)
-    place.push(artifact(wanted), f"{wanted}-dev")
-
-    assert isinstance(promote(engine, wanted, "staging").error, OlderVersionError)
-
-
 def test_going_forward_again_after_a_rollback_is_a_promotion(place: Place, engine: Engine) -> None:
     promoted(place, engine, "v1.0.0", "v1.1.0")
     first = engine.history("staging", 1)[0].record

@@ -1,17 +1,13 @@
 """A version that was rolled back in its source is blocked until it is promoted there again."""
 
-from pathlib import Path
-
-import pytest
-
 from engine.api import Engine
 from engine.domain.environment import Approvals, Authorization, Environment
-from engine.domain.errors import AuthorizationError, RolledBackError
+from engine.domain.errors import RolledBackError
 from engine.domain.overrides import Overrides
 from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending, Result
 from tests.conftest import Place
-from tests.scenarios.engines import BOB, Told, engine_on, path_of, person, promote, promotion
+from tests.scenarios.engines import BOB, Told, promote, promotion
 from tests.scenarios.verbs import artifact, lock, promoted, roll_back, unlock
 
 OVERRIDDEN = Overrides(override_rollback=True, reason="the fix is in the database")
@@ -109,42 +105,6 @@ def test_override_is_recorded(place: Place, engine: Engine) -> None:
     assert "staging was rolled back from v1.1.0 by bob@acme.com" in override.finding
     assert "alice@acme.com overrides it" in override.finding
     assert result.warnings == (override.finding,)
-
-
-@pytest.mark.parametrize(
-    ("prod", "groups", "allowed"),
-    [
-        (MANAGERS, ("managers",), True),
-        (MANAGERS, ("admins",), False),
-        (ADMINS, ("admins",), True),
-        (ADMINS, (), False),
-    ],
-)
-def test_only_approvers_of_the_target_can_override(
-    layout: Place, tmp_path: Path, prod: Environment, groups: tuple[str, ...], allowed: bool
-) -> None:
-    with engine_on(layout.registry, tmp_path, path_of("dev", "staging", prod)) as engine:
-        rolled_back(layout, engine)
-
-        result = promote(engine, "v1.1.0", "prod", person("carol@acme.com", *groups), OVERRIDDEN)
-
-    if allowed:
-        assert result.outcome is Ending.PROMOTED
-    else:
-        assert isinstance(result.error, AuthorizationError)
-        assert result.error.exit_code == 12
-
-
-def test_unverified_operator_cannot_override_where_approvals_are_required(
-    layout: Place, tmp_path: Path
-) -> None:
-    with engine_on(layout.registry, tmp_path, path_of("dev", "staging", MANAGERS)) as engine:
-        rolled_back(layout, engine)
-        carol = person("carol@acme.com", "managers", verified=False)
-
-        result = promote(engine, "v1.1.0", "prod", carol, OVERRIDDEN)
-
-    assert isinstance(result.error, AuthorizationError)
 
 
 def test_rollback_during_the_gates_is_seen_under_the_lease(place: Place, engine: Engine) -> None:
