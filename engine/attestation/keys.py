@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from engine.domain.errors import ConfigError
+from engine.domain.tlog.note import NoteKey
 
 _KINDS = "ECDSA P-256 or P-384, Ed25519, or RSA of at least 2048 bits"
 LEDGER_KINDS = "ECDSA P-256 or Ed25519"
@@ -80,9 +81,8 @@ class VerificationKey:
         """
         if not isinstance(self.key, Ed25519PublicKey):
             return None
-        typed = b"\x01" + self.key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-        key_hash = hashlib.sha256(name.encode() + b"\n" + typed).digest()[:4]
-        return f"{name}+{key_hash.hex()}+{base64.b64encode(typed).decode()}"
+        raw = self.key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return str(NoteKey(name, raw))
 
     def signed(self, signature: bytes, message: bytes) -> bool:
         """Whether this key made `signature` for `message`."""

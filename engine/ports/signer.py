@@ -18,3 +18,11 @@ class Signer(Protocol):
     def sign(self, message: bytes) -> bytes:
         """Sign `message`: ECDSA with SHA-256 in DER, or Ed25519."""
         ...
+
+
+class TrustedKeys(Protocol):
+    """The public keys whose ledger entries count. Thread-safe."""
+
+    def find_signer(self, message: bytes, signature: bytes) -> str | None:
+        """Return the fingerprint (`sha256:…`) of the trusted key that signed; else None."""
+        ...

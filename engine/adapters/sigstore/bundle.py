@@ -9,8 +9,10 @@ from typing import Literal
 from pydantic import JsonValue
 
 from engine.adapters.sigstore.logged import Signed
-from engine.adapters.sigstore.payload import check_statement, pre_authentication
+from engine.adapters.sigstore.payload import check_statement
 from engine.adapters.sigstore.transparency import Entry
+from engine.attestation.bundle import KeyHint
+from engine.attestation.dsse import Envelope
 from engine.attestation.refusal import Refused
 from engine.attestation.wire import Base64, Closed, parse
 from engine.domain.artifact import Digest
@@ -18,12 +20,6 @@ from engine.domain.manifest import Manifest
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle"
 _DIGEST_LENGTH = 32
-
-
-class KeyHint(Closed):
-    """A hint at the key; it is not verified, so every configured key is tried."""
-
-    hint: str = ""
 
 
 class Material(Closed):
@@ -42,23 +38,6 @@ class MessageDigest(Closed):
 class MessageSignature(Closed):
     message_digest: MessageDigest | None = None
     signature: Base64
-
-
-class DsseSignature(Closed):
-    sig: Base64
-    keyid: str = ""
-
-
-class Envelope(Closed):
-    payload: Base64
-    payload_type: str
-    signatures: tuple[DsseSignature, ...]
-
-    @property
-    def signature(self) -> bytes:
-        if len(self.signatures) != 1:
-            raise Refused(f"its envelope has {len(self.signatures)} signatures instead of one")
-        return self.signatures[0].sig
 
 
 class Bundle(Closed):
@@ -105,8 +84,7 @@ def signed_by(bundle: Bundle, artifact: Manifest, verifier: bytes) -> Signed:
     """The signature with its signed bytes: of the envelope, or of the artifact itself."""
     envelope, message = bundle.dsse_envelope, bundle.message_signature
     if envelope is not None:
-        pae = pre_authentication(envelope.payload_type, envelope.payload)
-        return Signed(pae, envelope.signature, verifier, envelope.payload)
+        return Signed(envelope.message, envelope.signature, verifier, envelope.payload)
     if message is None:
         raise Refused("its bundle has no signature")
     return Signed(artifact.content, message.signature, verifier)

@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from engine.attestation.dsse import IN_TOTO
 from engine.attestation.refusal import Refused
 from engine.attestation.wire import Wire, parse
 from engine.domain.artifact import Digest
 
-IN_TOTO = "application/vnd.in-toto+json"
 # https://github.com/sigstore/cosign/blob/main/specs/BUNDLE_SPEC.md
 SIGNATURE_PREDICATE = "https://sigstore.dev/cosign/sign/v1"
 _SIMPLE_SIGNING_TYPE = "cosign container image signature"
@@ -62,9 +62,3 @@ def check_statement(payload_type: str, payload: bytes, artifact: Digest) -> None
     named = [subject.digest.get("sha256") for subject in statement.subject]
     if artifact.hex not in named:
         raise Refused(f"made for another artifact, sha256:{named[0] if named else '?'}")
-
-
-def pre_authentication(payload_type: str, payload: bytes) -> bytes:
-    """The signed bytes of a DSSE envelope (https://github.com/secure-systems-lab/dsse)."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
