@@ -17,6 +17,7 @@ EXCEPTIONS = {
     "make serve-demo": "tests/demo/test_serve.py runs the program that it starts",
     "make demo-slack": "tests/demo/test_slack.py runs the program that it starts",
     "make bench": "it measures for minutes",
+    ".venv/bin/python -m": "tests/docs/test_contributing.py runs it in a copy",
     "git clone https://git.example.com/acme/floe": "the address is an example",
     "pip install .": "it needs the network; the tests run on an installation made by pip",
     "pipx install .": "it needs the network; the tests run on an installation made by pip",

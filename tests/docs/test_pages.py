@@ -98,6 +98,8 @@ def test_every_transcript_is_part_of_the_tour() -> None:
 
 # Blocks other than commands, manifests and transcripts, and their tests.
 OTHERS = {
+    ("CONTRIBUTING.md", "diff"): "tests/docs/test_contributing.py applies them to a copy",
+    ("CONTRIBUTING.md", "python"): "tests/docs/test_contributing.py applies them to a copy",
     ("docs/architecture.md", "mermaid"): "tests/docs/test_reference.py compares it with the code",
     ("docs/audit.md", "toml"): "test_documented_entry_point_group_is_the_one_floe_reads",
     ("docs/ci.md", "yaml"): "tests/docs/test_recipes.py runs the jobs",
