@@ -10,8 +10,10 @@ from typing import TypeVar
 
 from engine.audit.history import select_entries
 from engine.audit.verification import Verification
+from engine.changes.direct import carry_out
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import AuditReport
+from engine.domain.change import Change
 from engine.domain.environment import Enforcement, Environment
 from engine.domain.errors import (
     ArtifactNotFoundError,
@@ -26,7 +28,7 @@ from engine.domain.manifest import Manifest
 from engine.domain.mirroring import SyncReport
 from engine.domain.path import PromotionPath
 from engine.domain.plan import GateMode, Plan
-from engine.domain.request import Request
+from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.result import Result
 from engine.domain.rights import Rights
 from engine.domain.selection import Selection
@@ -102,6 +104,12 @@ class Engine:
     def run(self, request: Request, progress: Progress) -> Result:
         """Plan and execute `request`; see `Runner.run`."""
         return self.runner.run(request, progress)
+
+    def carry_out(
+        self, request: PromotionRequest | RollbackRequest, face: str, progress: Progress
+    ) -> Change:
+        """Plan and execute `request` as a change that no store keeps; see `changes.direct`."""
+        return carry_out(self.runner, request, face, progress)
 
     def execute(self, plan: Plan, progress: Progress) -> Result:
         """Carry out `plan`, which is judged again under the lease; see `Runner.execute`."""

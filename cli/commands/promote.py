@@ -17,7 +17,7 @@ from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.change import render_promotion
 from cli.render.common import failure
-from cli.render.promotion import NOT_DONE, render_dry_run, render_run
+from cli.render.promotion import NOT_DONE, render_dry_run
 from engine.bootstrap import ACTING, keeping_outputs, local_operator, open_engine
 from engine.config import load_config
 from engine.domain.errors import PromotionError, UsageError
@@ -106,12 +106,11 @@ def _promote(typed: PromotionInput, manifest: Path, mode: GateMode, wait: int) -
             return render_dry_run(PromotionResponse.of_dry_run(typed, plan))
         if engine.path.environment(request.target).approvals.required:
             change = submit_and_wait(config, engine, request, progress, wait)
-            answer = render_promotion(typed, ChangeResponse.of(change))
-            return with_refusal_record(answer, manifest, change)
-        with keeping_outputs(config, request.trace_id, progress) as kept:
-            result = engine.run(request, kept)
-    answer = render_run(PromotionResponse.of(typed, result), verified=result.verified)
-    return with_refusal_record(answer, manifest, result.plan)
+        else:
+            with keeping_outputs(config, request.trace_id, progress) as kept:
+                change = engine.carry_out(request, "cli", kept)
+    answer = render_promotion(typed, ChangeResponse.of(change))
+    return with_refusal_record(answer, manifest, change)
 
 
 def _failure(typed: PromotionInput, error: PromotionError) -> Answer:

@@ -15,13 +15,12 @@ from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.change import render_rollback
 from cli.render.common import failure
-from cli.render.rollback import NOT_DONE, render_dry_run, render_run
+from cli.render.rollback import NOT_DONE, render_dry_run
 from engine.bootstrap import ACTING, local_operator, open_engine
 from engine.config import load_config
 from engine.domain.errors import PromotionError
 from engine.domain.parsing import parse_rollback_request
 from engine.domain.plan import GateMode
-from engine.domain.result import Ending
 from engine.domain.trace import trace_id
 from engine.responses.change import ChangeResponse
 from engine.responses.rollback import RollbackInput, RollbackResponse
@@ -74,13 +73,11 @@ def _rollback(typed: RollbackInput, manifest: Path, wait: int) -> Answer:
         if typed.dry_run:
             plan = engine.plan(request, progress, GateMode.LIST)
             return render_dry_run(RollbackResponse.of_dry_run(typed, plan))
-        result = engine.run(request, progress)
-        if result.outcome is Ending.PENDING:
+        change = engine.carry_out(request, "cli", progress)
+        if change.open:
             change = submit_and_wait(config, engine, request, progress, wait)
-            answer = render_rollback(typed, ChangeResponse.of(change))
-            return with_refusal_record(answer, manifest, change)
-    answer = render_run(RollbackResponse.of(typed, result), verified=result.verified)
-    return with_refusal_record(answer, manifest, result.plan)
+    answer = render_rollback(typed, ChangeResponse.of(change))
+    return with_refusal_record(answer, manifest, change)
 
 
 def _failure(typed: RollbackInput, error: PromotionError) -> Answer:

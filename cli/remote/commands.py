@@ -71,9 +71,7 @@ class Commands:
             return promotion.render_dry_run(read(PromotionResponse, document))
         change = self._submitted("promotions", body, wait_seconds)
         typed = PromotionInput(change.version, change.source, change.target, False, typed.trace_id)
-        if change.required:
-            return changes.render_promotion(typed, change)
-        return promotion.render_run(PromotionResponse.of_change(typed, change), verified=True)
+        return changes.render_promotion(typed, change)
 
     def roll_back(self, typed: RollbackInput, wait_seconds: int) -> Answer:
         body = {
@@ -87,9 +85,7 @@ class Commands:
         change = self._submitted("rollbacks", body, wait_seconds)
         reason = change.reason or typed.reason
         typed = RollbackInput(change.version, change.target, reason, False, typed.trace_id)
-        if change.required:
-            return changes.render_rollback(typed, change)
-        return rollback.render_run(RollbackResponse.of_change(typed, change), verified=True)
+        return changes.render_rollback(typed, change)
 
     def freeze(self, typed: FreezeInput, duration: str | None) -> Answer:
         restoring = typed.verb == "restore" and not typed.reason

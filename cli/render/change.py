@@ -16,7 +16,6 @@ from engine.responses.change import ChangeResponse, GateOutputResponse
 from engine.responses.promotion import PromotionInput, PromotionResponse
 from engine.responses.rollback import RollbackInput, RollbackResponse
 
-# Ended before anyone was asked to approve: rendered like a run without approvals.
 _JUDGED = (ChangeState.BLOCKED, ChangeState.FAILED)
 
 
@@ -54,17 +53,17 @@ def render_cancelled(change: ChangeResponse) -> Answer:
 
 
 def render_promotion(typed: PromotionInput, change: ChangeResponse) -> Answer:
-    """The answer of `promote` when approvals are required."""
+    """The answer of `promote`."""
     response = PromotionResponse.of_change(typed, change)
-    if change.state in _JUDGED:
+    if _ended_unasked(change):
         return promotion.render_run(response, verified=change.requester.verified)
     return _submitted(change, response)
 
 
 def render_rollback(typed: RollbackInput, change: ChangeResponse) -> Answer:
-    """The answer of `rollback` when approvals are required."""
+    """The answer of `rollback`."""
     response = RollbackResponse.of_change(typed, change)
-    if change.state in _JUDGED:
+    if _ended_unasked(change):
         return rollback.render_run(response, verified=change.requester.verified)
     return _submitted(change, response)
 
@@ -81,6 +80,11 @@ def _submitted(change: ChangeResponse, response: PromotionResponse | RollbackRes
     refused = change.state is not ChangeState.AWAITING_APPROVAL and change.error is not None
     code, warnings = exit_code(change.error), change.warnings
     return Answer(response, _lines(change), code, failed=refused, warnings=warnings)
+
+
+def _ended_unasked(change: ChangeResponse) -> bool:
+    """Whether nobody was asked to approve."""
+    return not change.required or change.state in _JUDGED
 
 
 def _lines(change: ChangeResponse) -> list[str]:

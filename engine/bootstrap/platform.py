@@ -38,7 +38,7 @@ from engine.domain.change import Change
 from engine.domain.errors import ConfigError
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
-from engine.execution.audit_reports import report_plan
+from engine.execution.audit_reports import report_change
 from engine.execution.refusals import Refusals, attempt_of_change, attempt_of_plan
 from engine.execution.runner import Runner
 from engine.platform import Platform
@@ -220,8 +220,9 @@ def record_refusal(manifest: Path, refused: Plan | Change) -> None:
         return
     with open_engine(config, lease_seconds=_REFUSAL_SECONDS) as engine:
         refusals_of(config, engine).note(attempt)
-        if isinstance(refused, Plan):
-            report_plan(engine.runner, refused)
+        if isinstance(refused, Change) and not refused.id:
+            # A change in a store was reported when it ended.
+            report_change(engine.runner, refused)
 
 
 def refusals_of(config: Config, engine: Engine) -> Refusals:

@@ -9,6 +9,7 @@ from uuid import uuid4
 from pydantic import JsonValue
 
 from engine.changes.fingerprint import differences_of, expired, request_of, stale
+from engine.changes.moves import move
 from engine.changes.submission import Submission
 from engine.checks.approval import closed, may_approve, may_decide
 from engine.domain.change import Change, ChangeState, Ended, Person
@@ -26,7 +27,6 @@ from engine.domain.operator import Operator
 from engine.domain.record import ApprovalRecord, RejectionRecord
 from engine.domain.record_header import record_header
 from engine.domain.request import PromotionRequest, RollbackRequest
-from engine.execution.audit_reports import report_change
 from engine.execution.runner import Runner
 from engine.ports import NO_PROGRESS
 from engine.ports.change_store import ChangeStore, Note
@@ -248,10 +248,7 @@ class Changes:
     ) -> Change | None:
         """Move `before`; None if another process moved it first."""
         moved = after.moved(state, updated_at=self.runner.clock.now(), **changes)
-        if not self.store.move(before, moved, [note]):
-            return None
-        report_change(self.runner, moved)
-        return moved
+        return move(self.runner, self.store, before, moved, note)
 
 
 def _by(operator: Operator, face: str, reason: str | None) -> dict[str, JsonValue]:

@@ -1,15 +1,44 @@
 """Convert between changes and their requests, plans and records."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from engine.domain.artifact import Version
-from engine.domain.change import Change, ChangeState, Fingerprint, StoredFinding
+from engine.domain.change import Change, ChangeState, Fingerprint, Person, StoredFinding
 from engine.domain.errors import ExpiredError, StaleError, SupersededError
+from engine.domain.overrides import NO_OVERRIDES
 from engine.domain.path import NO_ENVIRONMENT
 from engine.domain.plan import Action, Plan
 from engine.domain.record import AnyRecord, Previous, PromotionRecord, RollbackRecord
 from engine.domain.request import PromotionRequest, RollbackRequest
+
+
+def change_of(
+    request: PromotionRequest | RollbackRequest,
+    face: str,
+    now: datetime,
+    change_id: str = "",
+    context: dict[str, Any] | None = None,
+) -> Change:
+    """A new change for `request`; `context` belongs to the interface `face`."""
+    at = request.asked_at or now
+    promotion = request if isinstance(request, PromotionRequest) else None
+    return Change(
+        id=change_id,
+        action=(Action.PROMOTE if promotion else Action.ROLLBACK).value,
+        version=str(request.version),
+        source=promotion.source if promotion else None,
+        target=request.target,
+        reason=None if isinstance(request, PromotionRequest) else request.reason,
+        overrides=promotion.overrides if promotion else NO_OVERRIDES,
+        requester=Person.of(request.operator),
+        face=face,
+        trace_id=request.trace_id,
+        created_at=at,
+        updated_at=at,
+        context=context or {},
+    )
 
 
 def request_of(change: Change) -> PromotionRequest | RollbackRequest:

@@ -7,11 +7,10 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from engine.domain.change import Change, ChangeState, Ended, Person, StoredFinding
+from engine.changes.fingerprint import change_of
+from engine.domain.change import Change, ChangeState, Ended, StoredFinding
 from engine.domain.errors import AuthorizationError, ConflictError, PromotionError
 from engine.domain.finding import Finding, first_error
-from engine.domain.overrides import NO_OVERRIDES
-from engine.domain.plan import Action
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.execution.audit_reports import report_change
 from engine.execution.runner import Runner
@@ -41,7 +40,8 @@ class Submission:
         The rights of the operator are judged first: an operator without them gets a change of
         their own, which is blocked from the start, so that no other request joins it.
         """
-        change = self._change()
+        now, new_id = self.runner.clock.now(), f"c-{secrets.token_hex(4)}"
+        change = change_of(self.request, self.face, now, new_id, self.context)
         found = self.runner.authorize(self.request)
         if found.blocks:
             return self._refuse(change, found)
@@ -74,26 +74,6 @@ class Submission:
             report_change(self.runner, kept)
             self.refused(kept)
         return kept
-
-    def _change(self) -> Change:
-        request = self.request
-        now = request.asked_at or self.runner.clock.now()
-        promotion = isinstance(request, PromotionRequest)
-        return Change(
-            id=f"c-{secrets.token_hex(4)}",
-            action=(Action.PROMOTE if promotion else Action.ROLLBACK).value,
-            version=str(request.version),
-            source=request.source if isinstance(request, PromotionRequest) else None,
-            target=request.target,
-            reason=None if isinstance(request, PromotionRequest) else request.reason,
-            overrides=request.overrides if isinstance(request, PromotionRequest) else NO_OVERRIDES,
-            requester=Person.of(request.operator),
-            face=self.face,
-            trace_id=request.trace_id,
-            created_at=now,
-            updated_at=now,
-            context=self.context,
-        )
 
 
 def _refuse_other_overrides(asked: Change, kept: Change) -> None:

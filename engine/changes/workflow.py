@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from engine.changes.direct import refused_state
 from engine.changes.fingerprint import (
     differences_of,
     expired,
@@ -21,6 +22,7 @@ from engine.changes.fingerprint import (
 )
 from engine.changes.gate_events import GateEventRecorder
 from engine.changes.heartbeat import Claim
+from engine.changes.moves import move
 from engine.checks.approval import approver_via
 from engine.context.deployment import drift_warnings
 from engine.domain.change import Change, ChangeState, Ended
@@ -38,7 +40,6 @@ from engine.domain.operator import Operator
 from engine.domain.plan import UNVERIFIED, Action, Effect, GateMode, Plan
 from engine.domain.record import AnyRecord
 from engine.domain.result import Result
-from engine.execution.audit_reports import report_change
 from engine.execution.recovery import find_record
 from engine.execution.runner import Runner
 from engine.ports import Progress
@@ -99,9 +100,7 @@ class Progression:
         if self._overdue(change):
             return self._end(judged, ChangeState.EXPIRED, expired(change))
         if plan.error:
-            overtaken = isinstance(plan.error, StaleError)
-            state = ChangeState.STALE if overtaken else ChangeState.BLOCKED
-            return self._end(judged, state, plan.error)
+            return self._end(judged, refused_state(plan.error), plan.error)
         if plan.effect is Effect.NOTHING:
             return self._done(judged.model_copy(update={"unchanged": True}), plan.committed)
         fingerprint = fingerprint_of(plan, self.configuration(change.target))
@@ -271,10 +270,8 @@ class Progression:
         self._renew_claim()
         moved = change.moved(state, updated_at=self.runner.clock.now(), **fields)
         details: Mapping[str, JsonValue] = {"why": why} if why else {}
-        if self.store.move(change, moved, [(kind, details)]):
-            report_change(self.runner, moved)
-            return moved
-        return self.store.get(change.id) or change
+        done = move(self.runner, self.store, change, moved, (kind, details))
+        return done or self.store.get(change.id) or change
 
 
 def _competes(other: Change, change: Change) -> bool:

@@ -200,10 +200,10 @@ class Change(Value):
     """
     A request with its state and its outcome.
 
-    `revision` grows by one with every move, and moves are compare-and-swap on (state, revision).
-    `record_id`, `artifact_tag` and `recorded_at` come from the committed record once the change
-    took effect; `unchanged` means that an earlier run had done it. Durations are
-    seconds, times UTC.
+    `id` is empty for a change that no store keeps. `revision` grows by one with every move, and
+    moves are compare-and-swap on (state, revision). `record_id`, `artifact_tag` and `recorded_at`
+    come from the committed record once the change took effect; `unchanged` means that an earlier
+    run had done it. Durations are seconds, times UTC.
     """
 
     id: str

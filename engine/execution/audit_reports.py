@@ -7,11 +7,8 @@ from engine.domain.audit import LEDGERED_RULES, RULE_OF
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import AuditUnavailableError
 from engine.domain.finding import Outcome
-from engine.domain.operator import Operator
-from engine.domain.plan import GateMode, Plan
 from engine.domain.record import RefusalRecord
 from engine.domain.record_header import record_header
-from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.execution.runner import Runner
 
 _log = logging.getLogger(__name__)
@@ -40,67 +37,22 @@ def report_change(runner: Runner, change: Change) -> None:
         rule = next(blocked, rule)
     if rule in LEDGERED_RULES:
         return
-    _report(
-        runner,
-        rule=rule,
-        message=change.ended.message,
-        action=change.action,
-        target=change.target,
-        version=change.version,
-        digest=change.digest,
-        operator=change.requester.operator,
-        trace_id=change.trace_id,
-        policy_digest=change.policy_digest or runner.policy_digest,
-    )
-
-
-def report_plan(runner: Runner, plan: Plan) -> None:
-    """Report a blocked request that is not a change; dry runs are not reported."""
-    request, blockers = plan.request, plan.blockers
-    if not isinstance(request, PromotionRequest | RollbackRequest) or runner.audit_backend is None:
-        return
-    if plan.mode is GateMode.LIST or not blockers or blockers[0].check in LEDGERED_RULES:
-        return
-    _report(
-        runner,
-        rule=blockers[0].check,
-        message=blockers[0].reason,
-        action=plan.action.value,
-        target=request.target,
-        version=str(request.version),
-        digest=str(plan.manifest.digest) if plan.manifest else None,
-        operator=request.operator,
-        trace_id=request.trace_id,
-        policy_digest=plan.policy_digest,
-    )
-
-
-def _report(
-    runner: Runner,
-    *,
-    rule: str,
-    message: str,
-    action: str,
-    target: str,
-    version: str,
-    digest: str | None,
-    operator: Operator,
-    trace_id: str,
-    policy_digest: str,
-) -> None:
     record = RefusalRecord(
         refusal_id=uuid4(),
-        environment=target,
-        action=action,
+        environment=change.target,
+        action=change.action,
         rule=rule,
-        message=message,
-        version=version,
-        artifact_digest=digest,
+        message=change.ended.message,
+        version=change.version,
+        artifact_digest=change.digest,
         refused_at=runner.clock.now(),
-        **record_header(operator, trace_id, policy_digest),
+        **record_header(
+            change.requester.operator,
+            change.trace_id,
+            change.policy_digest or runner.policy_digest,
+        ),
     )
     try:
-        if runner.audit_backend is not None:
-            runner.audit_backend.append(record)
+        runner.audit_backend.append(record)
     except AuditUnavailableError as error:
-        _log.warning("audit backend did not store a failed %s: %s", action, error)
+        _log.warning("audit backend did not store a failed %s: %s", change.action, error)

@@ -11,10 +11,9 @@ from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.finding import Outcome
 from engine.domain.names import canonical_name
 from engine.domain.operator import Operator
-from engine.domain.plan import GateMode, Plan
+from engine.domain.plan import Plan
 from engine.domain.record import RefusalRecord
 from engine.domain.record_header import record_header
-from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.execution.runner import Runner
 from engine.ports import DueAttempts, RefusalCounter
 
@@ -40,22 +39,17 @@ class Attempt:
 
 
 def attempt_of_plan(plan: Plan) -> Attempt:
-    """The attempt behind `plan`. Dry runs are not attempts, so they have no refusals."""
-    request, submitted = plan.request, plan.mode is not GateMode.LIST
-    version = None
-    if isinstance(request, PromotionRequest | RollbackRequest):
-        version = str(request.version)
+    """The attempt behind the `plan` of a lock, unlock or restore."""
+    request = plan.request
     return Attempt(
         action=plan.action.value,
         environment=request.target,
-        version=version,
+        version=None,
         digest=str(plan.manifest.digest) if plan.manifest else None,
         operator=request.operator,
         trace_id=request.trace_id,
         policy_digest=plan.policy_digest,
-        refusals={
-            f.check: f.reason for f in plan.blockers if submitted and f.check in LEDGERED_RULES
-        },
+        refusals={f.check: f.reason for f in plan.blockers if f.check in LEDGERED_RULES},
     )
 
 

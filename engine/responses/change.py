@@ -162,7 +162,7 @@ def error_of(change: Change) -> PromotionError | None:
     """The reason why a change has not taken effect; None when it has."""
     if change.state is ChangeState.PROMOTED:
         return None
-    details = {"change_id": change.id, "state": change.state.value}
+    details = {"change_id": change.id, "state": change.state.value} if change.id else {}
     if change.ended is not None:
         return change.ended.as_error(details)
     if not change.missing_approvals:
@@ -183,7 +183,7 @@ def fields_of_change(change: ChangeResponse, done: Ending) -> Document:
     return {
         "success": change.success,
         "outcome": Ending.UNCHANGED if change.success and change.unchanged else outcome,
-        "change_id": change.change_id,
+        "change_id": change.change_id or None,
         "artifact_digest": change.digest,
         "operator": change.requester.name,
         "authorized_via": _authorized_via(change),

@@ -8,8 +8,8 @@ from pydantic import Field
 from engine.domain.errors import PromotionError
 from engine.domain.overrides import NO_OVERRIDES, Overrides, used_overrides
 from engine.domain.plan import Effect, Plan
-from engine.domain.record import PromotionRecord, UtcTime
-from engine.domain.result import Ending, Result
+from engine.domain.record import UtcTime
+from engine.domain.result import Ending
 from engine.responses.change import ChangeResponse, fields_of_change
 from engine.responses.common import (
     ApprovalsMissing,
@@ -34,7 +34,6 @@ from engine.responses.common import (
     UsedOverrides,
     Warnings,
     end_of_plan,
-    end_of_run,
     fields_of_plan,
 )
 
@@ -85,15 +84,6 @@ class PromotionResponse(Response):
         return cls.build(**_input(typed), error=ErrorInfo.of(error))
 
     @classmethod
-    def of(cls, typed: PromotionInput, result: Result) -> Self:
-        """The answer to a real run."""
-        record = result.record
-        recorded = _recorded(record, result) if isinstance(record, PromotionRecord) else {}
-        return cls.build(
-            **(_input(typed) | _planned(result.plan) | recorded | end_of_run(result)),
-        )
-
-    @classmethod
     def of_dry_run(cls, typed: PromotionInput, plan: Plan) -> Self:
         unchanged = plan.effect is Effect.NOTHING and not plan.error
         ending = Ending.UNCHANGED if unchanged else Ending.PROMOTED
@@ -101,7 +91,7 @@ class PromotionResponse(Response):
 
     @classmethod
     def of_change(cls, typed: PromotionInput, change: ChangeResponse) -> Self:
-        """The answer to a promotion that is a change: open, or ended."""
+        """The answer to a promotion from its change, open or ended."""
         planned_tag = f"{change.version}-{change.target}" if change.open else None
         return cls.build(
             **(_input(typed) | fields_of_change(change, Ending.PROMOTED)),
@@ -129,15 +119,3 @@ def _input(typed: PromotionInput) -> Document:
 
 def _planned(plan: Plan) -> Document:
     return fields_of_plan(plan) | {"gate_results": plan.gate_results, "overrides": plan.overrides}
-
-
-def _recorded(record: PromotionRecord, result: Result) -> Document:
-    return {
-        "promotion_id": record.id,
-        "artifact_tag": record.artifact_tag,
-        "promoted_at": record.promoted_at,
-        "gate_results": record.gate_results,
-        "overrides": record.overrides,
-        "impact_analysis": record.impact_analysis,
-        "registry_sync": result.registry_sync or record.registry_sync,
-    }

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from engine.domain.errors import PromotionError
 from engine.domain.plan import Effect, Plan
-from engine.domain.record import DigestText, RollbackRecord, UtcTime
-from engine.domain.result import Ending, Result
+from engine.domain.record import DigestText, UtcTime
+from engine.domain.result import Ending
 from engine.responses.change import ChangeResponse, fields_of_change
 from engine.responses.common import (
     ApprovalsMissing,
@@ -31,7 +31,6 @@ from engine.responses.common import (
     TraceId,
     Warnings,
     end_of_plan,
-    end_of_run,
     fields_of_plan,
 )
 
@@ -86,13 +85,6 @@ class RollbackResponse(Response):
         return cls.build(**_input(typed), error=ErrorInfo.of(error))
 
     @classmethod
-    def of(cls, typed: RollbackInput, result: Result) -> Self:
-        """The answer to a real run."""
-        record = result.record
-        recorded = _recorded(record, result) if isinstance(record, RollbackRecord) else {}
-        return cls.build(**(_input(typed) | _planned(result.plan) | recorded | end_of_run(result)))
-
-    @classmethod
     def of_dry_run(cls, typed: RollbackInput, plan: Plan) -> Self:
         unchanged = plan.effect is Effect.NOTHING
         ending = Ending.UNCHANGED if unchanged else Ending.ROLLED_BACK
@@ -100,7 +92,7 @@ class RollbackResponse(Response):
 
     @classmethod
     def of_change(cls, typed: RollbackInput, change: ChangeResponse) -> Self:
-        """The answer to a rollback that is a change: open, or ended."""
+        """The answer to a rollback from its change, open or ended."""
         before = change.previous
         return cls.build(
             **(_input(typed) | fields_of_change(change, Ending.ROLLED_BACK)),
@@ -127,18 +119,4 @@ def _planned(plan: Plan) -> Document:
     return fields_of_plan(plan) | {
         "previous_version": previous.version if previous else None,
         "previous_digest": previous.digest if previous else None,
-    }
-
-
-def _recorded(record: RollbackRecord, result: Result) -> Document:
-    return {
-        "rollback_id": record.id,
-        "artifact_tag": record.artifact_tag,
-        "previous_version": record.previous_version,
-        "previous_digest": record.previous_digest,
-        "reason": record.reason,
-        "operator": record.operator,
-        "impact_analysis": record.impact_analysis,
-        "rolled_back_at": record.rolled_back_at,
-        "registry_sync": result.registry_sync or record.registry_sync,
     }

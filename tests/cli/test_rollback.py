@@ -200,11 +200,12 @@ def test_refusal_is_recorded_after_the_answer(tmp_path: Path) -> None:
         "{environments: [{name: dev}, {name: prod, authorization: {allowed_groups: [sre]}}]}",
     )
 
+    assert roll_back(floe, "v1.2.2", "--dry-run")[0] == 12
     code, _, err = roll_back(floe, "v1.2.2")
-    kept = floe.run("platform", "status", "--env", "prod", "--history", "1", "--output", "json")
+    kept = floe.run("platform", "status", "--env", "prod", "--history", "9", "--output", "json")
 
-    record = kept.document[0]["history"][0]
-    assert code == 12
+    record, before = kept.document[0]["history"][:2]
+    assert (code, before["kind"]) == (12, "promotion")
     assert err.startswith("Not rolled back: Unauthorized: Operator ")
     assert (record["kind"], record["rule"], record["action"]) == (
         "refusal",

@@ -15,11 +15,12 @@ from engine.api import Engine
 from engine.domain.environment import Authorization, Environment
 from engine.domain.operator import Operator
 from engine.domain.path import PromotionPath
-from engine.domain.plan import GateMode, Plan
+from engine.domain.plan import Plan
 from engine.domain.result import Result
 from engine.domain.rights import Rights
-from engine.execution.refusals import Refusals, attempt_of_plan
+from engine.execution.refusals import Refusals
 from tests.conftest import Place
+from tests.scenarios.attempts import attempt_of
 from tests.scenarios.engines import (
     ALICE,
     BOB,
@@ -29,7 +30,6 @@ from tests.scenarios.engines import (
     path_of,
     person,
     promote,
-    promotion,
 )
 from tests.scenarios.verbs import (
     artifact,
@@ -72,7 +72,7 @@ def engine(place: Place, tmp_path: Path, clock: TickingClock) -> Iterator[Engine
 def note(engine: Engine, tmp_path: Path) -> Callable[[Plan], None]:
     """Records a refusal as the interfaces do, with counters in one state directory."""
     refusals = Refusals(engine.runner, SqliteTally(state_database(tmp_path / "state")))
-    return lambda plan: refusals.note(attempt_of_plan(plan))
+    return lambda plan: refusals.note(attempt_of(plan))
 
 
 def attempt_promotion(engine: Engine, operator: Operator, target: str = "prod") -> Result:
@@ -152,16 +152,15 @@ def test_recorded_refusal_changes_nothing_else(
     assert len(refusals_of(engine)) == 1
 
 
-def test_dry_runs_and_errors_without_a_rule_are_not_recorded(
+def test_errors_without_a_rule_are_not_recorded(
     place: Place, engine: Engine, note: Callable[[Plan], None]
 ) -> None:
-    dry = engine.plan(promotion(engine, "v1.0.0", "prod", BOB), Told(), GateMode.LIST)
     place.push(artifact("other"), "v1.0.0-prod")
     taken = attempt_promotion(engine, ADMIN).plan
     place.push(artifact("v1.1.0"), "v1.1.0-staging")
     never = engine.run(returning(engine, "v1.1.0"), Told()).plan
 
-    for plan in (dry, taken, never):
+    for plan in (taken, never):
         assert plan.error is not None
         note(plan)
 
@@ -197,7 +196,7 @@ def test_fresh_state_directories_do_not_add_records(
 
     for run in range(30):
         tally = SqliteTally(state_database(tmp_path / f"ci-{run}"))
-        Refusals(engine.runner, tally).note(attempt_of_plan(plan))
+        Refusals(engine.runner, tally).note(attempt_of(plan))
 
     assert len(refusals_of(engine)) == 1
 
@@ -208,7 +207,7 @@ def test_unwritable_state_directory_does_not_add_records(engine: Engine, tmp_pat
     refusals = Refusals(engine.runner, SqliteTally(state_database(tmp_path / "a-file")))
 
     for _ in range(10):
-        refusals.note(attempt_of_plan(plan))
+        refusals.note(attempt_of(plan))
 
     assert len(refusals_of(engine)) == 1
 
@@ -220,7 +219,7 @@ def test_damaged_counter_is_reset(engine: Engine, tmp_path: Path, content: bytes
     refusals = Refusals(engine.runner, SqliteTally(state_database(tmp_path)))
 
     for _ in range(3):
-        refusals.note(attempt_of_plan(attempt_promotion(engine, BOB).plan))
+        refusals.note(attempt_of(attempt_promotion(engine, BOB).plan))
 
     assert len(refusals_of(engine)) == 1
 
@@ -231,9 +230,7 @@ def test_unverified_names_share_one_record(
     for number in range(20):
         note(attempt_promotion(engine, person(f"os:user-{number}", verified=False)).plan)
     fresh = Refusals(engine.runner, SqliteTally(state_database(tmp_path / "fresh")))
-    fresh.note(
-        attempt_of_plan(attempt_promotion(engine, person("os:another", verified=False)).plan)
-    )
+    fresh.note(attempt_of(attempt_promotion(engine, person("os:another", verified=False)).plan))
     assert [record.count for record in refusals_of(engine)] == [1]
 
     clock.time += timedelta(hours=2)
@@ -262,7 +259,7 @@ def test_one_new_record_is_written_an_hour_later(
     for run, hours in enumerate((0, 2, 4)):
         clock.time += timedelta(hours=hours)
         refusals = Refusals(engine.runner, SqliteTally(state_database(tmp_path / f"ci-{run}")))
-        refusals.note(attempt_of_plan(attempt_promotion(engine, BOB).plan))
+        refusals.note(attempt_of(attempt_promotion(engine, BOB).plan))
 
     assert [record.count for record in refusals_of(engine)] == [1, 1, 1]
 

@@ -7,9 +7,10 @@ import pytest
 
 from engine.adapters.store import SqliteTally, state_database
 from engine.domain.environment import Authorization, Environment
-from engine.execution.refusals import Refusals, attempt_of_plan
+from engine.execution.refusals import Refusals
 from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import FakeRegistry
+from tests.scenarios.attempts import attempt_of
 from tests.scenarios.engines import ALICE, BOB, TickingClock, path_of, promote
 from tests.scenarios.shaky import shaky_engine
 from tests.scenarios.verbs import promoted, refusals_of
@@ -28,11 +29,11 @@ def test_failed_record_is_retried_and_counts_all_attempts(
         refusals = Refusals(shaky.engine.runner, SqliteTally(state_database(tmp_path)))
         plan = promote(shaky.engine, "v1.0.0", "prod", BOB).plan
         fake.script("POST", "/blobs/uploads/", *[Reply(status)] * (1 if status == 403 else 4))
-        refusals.note(attempt_of_plan(plan))
+        refusals.note(attempt_of(plan))
         assert refusals_of(shaky.engine) == []
 
         clock.time += timedelta(minutes=2)
-        refusals.note(attempt_of_plan(plan))
+        refusals.note(attempt_of(plan))
 
         assert [record.count for record in refusals_of(shaky.engine)] == [2]
 
@@ -45,8 +46,6 @@ def test_unreadable_ledger_is_not_written(fake: FakeRegistry, tmp_path: Path) ->
         media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
         fake.always("GET", r"/manifests/floe-ledger\.prod$", Reply(200, b"{}", media_type))
 
-        Refusals(shaky.engine.runner, SqliteTally(state_database(tmp_path))).note(
-            attempt_of_plan(plan)
-        )
+        Refusals(shaky.engine.runner, SqliteTally(state_database(tmp_path))).note(attempt_of(plan))
 
         assert shaky.content.tags == before
