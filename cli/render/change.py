@@ -83,7 +83,7 @@ def _submitted(change: ChangeResponse, response: PromotionResponse | RollbackRes
 
 
 def _ended_unasked(change: ChangeResponse) -> bool:
-    """Whether nobody was asked to approve."""
+    """Whether it ended without a request for approval."""
     return not change.required or change.state in _JUDGED
 
 
