@@ -4,16 +4,16 @@ import shutil
 import sys
 from pathlib import Path
 
+from demo.integrations import show_integrations
 from demo.issuer import issuer
 from demo.seed import Layout, seed
 from demo.shell import Shell, UnexpectedError, change_in
 from demo.signing import ReleaseKey
-from demo.telling import tell
 
 ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / ".demo" / "commands"
 _END = """
-That was floe. What it made stays in .demo/commands: registries that are directories (OCI image
+That was floe. Its files stay in .demo/commands: registries that are directories (OCI image
 layouts), and the manifest.yaml of each. From here:
   look around in it  cd .demo/commands && ../../.venv/bin/floe platform status
   see it as a page   make serve-demo
@@ -33,7 +33,7 @@ def main() -> int:
         promote_and_roll_back(Shell(PLATFORM))
         approve(Shell(PLATFORM))
         verify(Shell(PLATFORM / "signed"))
-        tell(PLATFORM)
+        show_integrations(PLATFORM)
     except UnexpectedError as error:
         print(f"This is not as it should be: {error}")
         return 1
@@ -44,7 +44,10 @@ def main() -> int:
 def promote_and_roll_back(shell: Shell) -> None:
     shutil.copy(ROOT / "manifest.yaml", PLATFORM)
     run = shell.run
-    run("What would happen?", "floe platform promote v1.2.2 --from dev --to staging --dry-run")
+    run(
+        "A dry run shows the plan.",
+        "floe platform promote v1.2.2 --from dev --to staging --dry-run",
+    )
     run("Do it.", "floe platform promote v1.2.2 --from dev --to staging")
     run("And on to production.", "floe platform promote v1.2.2 --to prod")
     skip = "floe platform promote v1.2.3 --from dev --to prod"
@@ -56,7 +59,7 @@ def promote_and_roll_back(shell: Shell) -> None:
     run("It is over.", "floe platform unlock --env prod --reason 'INC-42 is resolved'")
     run("Now it goes.", "floe platform promote v1.2.3 --to prod")
     back = "floe platform rollback v1.2.2 --env prod --reason 'INC-43: 5xx'"
-    run("It was not a good idea. What would going back undo?", f"{back} --dry-run")
+    run("It was not a good idea. A dry run shows the impact of a rollback.", f"{back} --dry-run")
     run("Go back.", back)
 
 
@@ -70,15 +73,15 @@ def approve(shell: Shell) -> None:
         print("\nFrom here on production needs approval, and its tests take a moment.")
         shell.run("Alice goes on.", "floe platform promote v1.2.4 --to staging", **alice)
         again = "floe platform promote v1.2.4 --to prod"
-        shell.kill("She asks for production, and her machine dies.", again, 2, **alice)
-        asked = shell.run("She asks again: it goes on where it was.", again, 14, **alice)
+        shell.kill("She requests production, and her machine dies.", again, 2, **alice)
+        asked = shell.run("She requests it again, and floe continues.", again, 14, **alice)
         change = change_in(asked)
         decide = f"floe platform approve {change}"
         shell.run("She cannot approve her own change.", decide, 12, **alice)
         shell.run("Bob can.", decide, **bob)
-        shell.run("What runs where, and what happened?", "floe platform status --history 12")
+        shell.run("Show the status and the history.", "floe platform status --history 12")
         shell.run("Who approved that?", "floe platform audit history --env prod --limit 1")
-        shell.run("Can the records be believed?", "floe platform audit verify")
+        shell.run("Verify the records.", "floe platform audit verify")
 
 
 def verify(shell: Shell) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # The parts that README shows; the tour shows all of them.
-_FIRST = ("What would happen?", "So nothing goes there.", "Bob can.")
+_FIRST = ("A dry run shows the plan.", "So nothing goes there.", "Bob can.")
 _PLACE = re.compile(r"(<!-- transcript -->\n).*?(<!-- /transcript -->)", re.DOTALL)
 
 

@@ -75,8 +75,8 @@ class Provider:
         self._auth = auth
         self._callback = callback
         self._busy = (
-            f"The provider {auth.issuer} does not answer in time, so nobody can sign in: try again "
-            "in a moment"
+            f"The provider {auth.issuer} does not answer in time, so sign-in fails: try again in a "
+            "moment"
         )
         self._flight = SingleFlight(self._busy)
         self._redeeming = threading.BoundedSemaphore(_REDEEMING)
@@ -191,8 +191,8 @@ class Provider:
             document = client.session.get(url).json()
         except (httpx.HTTPError, httpx.InvalidURL, *_NO_DOCUMENT) as error:
             raise IdentityUnavailableError(
-                f"The provider {issuer} does not answer, so nobody can sign in: try again, or "
-                "check web.auth.issuer and the way to it"
+                f"The provider {issuer} does not answer, so sign-in fails: try again, or check "
+                "web.auth.issuer and the network"
             ) from error
         names = ("authorization_endpoint", "token_endpoint")
         known = isinstance(document, dict) and document.get("issuer") == issuer

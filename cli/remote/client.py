@@ -138,7 +138,7 @@ class Api:
             ) from error
         except httpx.InvalidURL as error:
             # The server's address is valid, so the path is not.
-            raise UsageError(f"What is asked for is no part of an address: {error}") from error
+            raise UsageError(f"A value of the command cannot be part of a URL: {error}") from error
 
     def _read(self, answer: Answer, answers: Callable[[Json], bool]) -> Json:
         """Return the document of `answer`, or raise the PromotionError it describes."""

@@ -15,7 +15,7 @@ from engine.domain.text import printable
 from engine.responses.audit import AuditResponse, EnvironmentAuditResponse
 from engine.responses.record import HistoryResponse, RecordResponse
 
-_HEADS = ("WHEN", "WHAT", "ENVIRONMENT", "NO", "VERSION", "DIGEST", "BY", "WHY")
+_HEADS = ("WHEN", "KIND", "ENVIRONMENT", "NO", "VERSION", "DIGEST", "BY", "WHY")
 
 
 def render_audit(response: AuditResponse) -> Answer:
@@ -27,7 +27,7 @@ def render_audit(response: AuditResponse) -> Answer:
 
 def render_history(records: Sequence[RecordResponse], limit: int | None, trace_id: str) -> Answer:
     response = HistoryResponse.build(success=True, records=records, trace_id=trace_id)
-    lines = show("What the ledger says, newest first", _HEADS, [_row(each) for each in records])
+    lines = show("History", _HEADS, [_row(each) for each in records])
     if len(records) == limit:
         lines.append(f"(the newest {limit}; --limit shows more, 0 all of them)")
     return Answer(response, lines)

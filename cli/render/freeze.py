@@ -47,7 +47,7 @@ def _restored(response: RestoreResponse, *, verified: bool) -> list[str]:
     if response.restore_id is None:
         if response.outcome is Ending.RESTORED:
             return [f"Restored: {tag} follows the ledger"]
-        return [f"Unchanged: {tag} is what the ledger says"]
+        return [f"Unchanged: {tag} matches the ledger"]
     before = response.previous_version or (response.previous_digest or "nothing")[:19]
     return [
         f"Restored: {tag} points to {printable(response.version or '')} again",

@@ -57,12 +57,12 @@ def last_read_lines(error: PromotionError, environment: str | None) -> list[str]
 
 def status_table(rows: Sequence[EnvironmentResponse]) -> list[str]:
     heads = ("ENVIRONMENT", "VERSION", "DIGEST", "BY", "SINCE", "NOTES")
-    return show("What runs where", heads, [_status_row(row) for row in rows])
+    return show("Status", heads, [_status_row(row) for row in rows])
 
 
 def history_table(records: Sequence[RecordResponse]) -> list[str]:
-    heads = ("WHEN", "WHAT", "ENVIRONMENT", "VERSION", "BY", "RECORD")
-    return show("What happened, newest first", heads, [_history_row(each) for each in records])
+    heads = ("WHEN", "KIND", "ENVIRONMENT", "VERSION", "BY", "RECORD")
+    return show("History", heads, [_history_row(each) for each in records])
 
 
 def _status_row(row: EnvironmentResponse) -> tuple[str, ...]:

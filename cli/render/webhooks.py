@@ -15,19 +15,18 @@ def render(response: WebhooksResponse) -> Answer:
     lines = [_repeated(response)] if response.redelivered else []
     if response.failed:
         rows = [tuple(printable(cell) for cell in _row(each)) for each in response.failed]
-        lines += show("What webhooks were not told of", _HEADS, rows)
+        lines += show("Failed deliveries", _HEADS, rows)
         lines.append("To try again: floe platform webhooks --redeliver ID, or all")
     else:
-        lines.append("Nothing was given up")
+        lines.append("No delivery failed")
     if response.waiting:
-        lines.append(f"{response.waiting} still to be delivered")
+        lines.append(f"Waiting for delivery: {response.waiting}")
     lines.append(trace_line(response.trace_id))
     return Answer(response, lines, 0 if response.success else 1)
 
 
 def _repeated(response: WebhooksResponse) -> str:
-    again, tried = response.failed_again, f"{len(response.redelivered)} tried again"
-    return f"{tried}, {again} given up once more" if again else f"{tried}, none given up"
+    return f"Repeated: {len(response.redelivered)}, failed again: {response.failed_again}"
 
 
 def _row(each: FailedDelivery) -> tuple[str, ...]:

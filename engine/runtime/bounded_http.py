@@ -1,7 +1,7 @@
 """
-Read HTTP responses within a deadline and a size, as they were sent.
+Read HTTP responses within a deadline and a size limit, without decompressing them.
 
-httpx bounds each read and write but not their sum, and decompresses without a limit.
+httpx limits the time of each read and write but not of a whole exchange, and it limits no size.
 """
 
 import threading
@@ -24,7 +24,7 @@ _PIECE_BYTES = 64 * 1024
 
 
 class CompressedResponseError(httpx.TransportError):
-    """The server compressed a response, which was not requested: it could swell to any size."""
+    """The server compressed a response without being asked: it may expand to any size."""
 
 
 class OversizedResponseError(httpx.TransportError):
@@ -33,8 +33,9 @@ class OversizedResponseError(httpx.TransportError):
 
 def open_client(**options: Any) -> httpx.Client:
     """
-    Open a client whose exchanges end at the deadline of `exchange_deadline`, and that asks for no
-    redirects. ConfigError when the proxies or certificates of the environment cannot be used.
+    Open a client that follows no redirects, and whose exchanges end at `exchange_deadline`.
+
+    Raises ConfigError when the proxies or certificates of the environment cannot be used.
     """
     with translate_proxy_errors():
         client = httpx.Client(follow_redirects=False, **options)
@@ -75,7 +76,7 @@ def exchange(
 
 
 class BoundedTransport(httpx.BaseTransport):
-    """Does what `exchange` does for clients that others drive, with the certificates of `tls`."""
+    """Applies the bounds of `exchange` in the clients of other libraries; trusts `tls`."""
 
     def __init__(self, tls: SSLContext, seconds: float, limit: int) -> None:
         self._transport = httpx.HTTPTransport(verify=tls, trust_env=False)

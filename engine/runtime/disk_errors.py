@@ -39,8 +39,10 @@ def describe_sqlite_error(
     path: Path, error: sqlite3.Error, *, wait_seconds: float, if_damaged: str, access: str
 ) -> str:
     """
-    Describe what is wrong with the SQLite file at `path`, and the fix, as the rest of a sentence
-    about that file. `if_damaged` is the fix for damage, `access` the one for missing rights.
+    Describe the problem of the SQLite file at `path`, and its fix.
+
+    The text continues a sentence that starts with the file. `if_damaged` is the fix for damage,
+    `access` the one for missing rights.
     """
     if path.is_dir():
         return "is a directory: move it away"

@@ -67,7 +67,7 @@ class SqliteDatabase:
             except ValidationError as error:
                 connection.close()
                 raise self.unavailable(
-                    f"holds what this floe cannot read: use the one that wrote it, or "
+                    f"holds data that this floe cannot read: use the floe that wrote it, or "
                     f"{self.if_damaged}"
                 ) from error
             except BaseException:
@@ -78,8 +78,8 @@ class SqliteDatabase:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """
-        Run a transaction that excludes all other writers of all processes from its start, so that
-        what it reads is still true when it writes. It survives kill -9 once this has returned.
+        Run a transaction. It excludes the writers of all processes from its start, so that its
+        reads are still true when it writes. Once this returns, its writes survive kill -9.
         """
         with self.read() as connection:
             connection.execute("BEGIN IMMEDIATE")

@@ -199,7 +199,7 @@ def test_history_is_a_table_newest_first(used_platform: Path) -> None:
 
     lines = done.stdout.splitlines()
     assert done.returncode == 0
-    assert lines[0].split()[:5] == ["WHEN", "WHAT", "ENVIRONMENT", "NO", "VERSION"]
+    assert lines[0].split()[:5] == ["WHEN", "KIND", "ENVIRONMENT", "NO", "VERSION"]
     assert lines[1].split()[3:7] == ["promotion", "prod", "1", "v1.2.3"]
     assert lines[2].split()[3:7] == ["promotion", "staging", "2", "v1.2.3"]
     assert lines[3] == "(the newest 2; --limit shows more, 0 all of them)"

@@ -43,7 +43,7 @@ def test_restore_is_reported(floe: Floe) -> None:
     assert "Restored: latest-staging points to v1.2.0 again" in done.out
     assert "Was deployed: v1.0.0, moved outside floe" in done.out
     assert "Gates" not in done.out
-    assert "Unchanged: latest-staging is what the ledger says" in again.out
+    assert "Unchanged: latest-staging matches the ledger" in again.out
     assert (row["deployed_version"], row["drifted"]) == ("v1.2.0", False)
 
 

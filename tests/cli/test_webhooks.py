@@ -127,7 +127,7 @@ def test_failed_delivery_is_listed_and_redelivered_on_request(sink, tmp_path):
     assert "--redeliver ID" in shown.out
     assert "hunter2" not in listed.out + shown.out
     assert (refused.code, unknown.code, delivered.code) == (1, 3, 0)
-    assert "1 given up once more" in refused.out
+    assert "Repeated: 1, failed again: 1" in refused.out
     assert delivered.document["redelivered"] == [failed["id"]]
     assert delivered.document["failed"] == []
     ids = {request.headers["webhook-id"] for request in sink.seen("POST", "/hook")}

@@ -38,9 +38,9 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path, content)
         store.add(change(), None)
 
     assert str(refused.value) == (
-        f"the store {tmp_path}/store.db is damaged or not a SQLite database: stop what uses it and "
-        "move it away: history is in the registry, changes in flight can be requested again, and "
-        "heads of ledgers are learned again"
+        f"the store {tmp_path}/store.db is damaged or not a SQLite database: stop its users and "
+        "move it away: the history is in the registry, changes in flight can be requested again, "
+        "and floe reads the heads of the ledgers again"
     )
     assert (tmp_path / "store.db").read_bytes() == content
 
@@ -70,7 +70,7 @@ def test_a_change_that_cannot_be_read_is_never_skipped(file, document):
 
     with (
         sqlite_store(file.parent) as store,
-        pytest.raises(StoreUnavailableError, match="holds what this floe cannot read"),
+        pytest.raises(StoreUnavailableError, match="holds data that this floe cannot read"),
     ):
         store.open()
 

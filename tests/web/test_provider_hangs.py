@@ -68,7 +68,7 @@ def test_hanging_provider_delays_no_other_request(provider: FakeProvider, tmp_pa
     assert took < 25
     assert set(answers) == {503}
     assert again.status_code == 503
-    assert "so nobody can sign in: try again" in again.text
+    assert "so sign-in fails: try again" in again.text
 
 
 def test_provider_hanging_at_the_code_exchange_delays_no_other_request(

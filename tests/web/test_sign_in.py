@@ -229,7 +229,7 @@ def test_unreachable_provider_is_reported(tmp_path: Path) -> None:
         answer = stage.client.get("/auth/start")
 
     assert answer.status_code == 503
-    assert "does not answer, so nobody can sign in" in answer.text
+    assert "does not answer, so sign-in fails" in answer.text
 
 
 def test_session_key_is_stored_privately(tmp_path: Path) -> None:

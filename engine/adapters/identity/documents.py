@@ -52,7 +52,7 @@ def secure_url(value: object, *, loopback: bool) -> str:
         raise DocumentError("has its keys at an address that is no URL") from error
     local = loopback and is_loopback(parts.hostname or "")
     if parts.scheme != "https" and not local:
-        raise DocumentError("has its keys at an address without https, where anybody may answer")
+        raise DocumentError("has its keys at an address without https, which others can intercept")
     return value
 
 
@@ -78,7 +78,7 @@ def _object(answer: httpx.Response) -> Mapping[str, object]:
     try:
         document = json.loads(answer.content)
     except (ValueError, RecursionError) as error:
-        raise DocumentError("answered with what is not JSON") from error
+        raise DocumentError("answered with something that is not JSON") from error
     if not isinstance(document, dict):
         raise DocumentError("answered with JSON that is no object")
     return document

@@ -76,7 +76,7 @@ class SqliteRecords:
             "the store",
             APPLICATION_ID,
             (_FIRST, _CANONICAL),
-            "stop what uses it and move it away: it is a copy of the ledgers and is made again",
+            "stop its users and move it away: it is a copy of the ledgers, which floe reads again",
             wait_seconds=wait_seconds,
         )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from engine.runtime.sqlite_database import SqliteDatabase
 
 FILE_NAME = "store.db"
-# "floe" in ASCII: tells our files from those of other programs.
+# "floe" in ASCII: distinguishes our files from those of other programs.
 APPLICATION_ID = 0x666C6F65
 
 _FIRST = """
@@ -108,17 +108,17 @@ CREATE TABLE sync_outcomes (
 );
 """
 
-# Only ever extended: a released migration is in the files of its users.
+# Only append: the files of users were made by the released migrations.
 MIGRATIONS = (_FIRST, _STATE)
-# What is lost with the file, so that its owner does not fear for history.
+# The hint for a damaged file says which data is lost: the owner may fear for the history.
 IF_DAMAGED = (
-    "stop what uses it and move it away: history is in the registry, changes in flight can be "
-    "requested again, and heads of ledgers are learned again"
+    "stop its users and move it away: the history is in the registry, changes in flight can be "
+    "requested again, and floe reads the heads of the ledgers again"
 )
 
 
 def state_database(directory: Path, wait_seconds: float = 5, kept: int = 8) -> SqliteDatabase:
-    """Return the database of the state directory; nothing is opened yet."""
+    """Return the database of the state directory, which opens at its first use."""
     return SqliteDatabase(
         directory / FILE_NAME,
         "the store",

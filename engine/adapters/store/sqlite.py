@@ -28,9 +28,8 @@ class SqliteStore:
     """
     Implements `engine.ports.change_store.ChangeStore`; the file is `store.db` in `directory`.
 
-    Nothing is opened before the first call. `clock` dates what the caller does not date: events,
-    idempotency keys and outputs. A database busy for `wait_seconds`, or one that cannot be used,
-    is StoreUnavailableError.
+    The first call opens it. `clock` sets the times of events, idempotency keys and outputs.
+    Methods raise StoreUnavailableError for a database that is busy for `wait_seconds` or unusable.
     """
 
     def __init__(
@@ -90,7 +89,7 @@ class SqliteStore:
             return rows.select(db, sql.OPEN_TO, target)
 
     def recent(self, limit: int, before: str | None = None) -> tuple[Change, ...]:
-        """By the order in which they were added; nothing is before a change that is not there."""
+        """In the order in which they were added; empty if the change `before` does not exist."""
         with self._database.read() as db:
             number = _AFTER_ALL if before is None else _number(db, before) or 0
             return rows.select(db, sql.RECENT, number, max(limit, 0))
@@ -98,7 +97,7 @@ class SqliteStore:
     def claim(
         self, worker: str, now: datetime, lasting: timedelta, only: str | None = None
     ) -> Change | None:
-        """A clock that is put back lets nobody in before its time (`claims.Hold`)."""
+        """A clock that was set back ends no claim early (`claims.Hold`)."""
         with self._database.write() as db:
             return claims.take(db, worker, now, lasting, only)
 

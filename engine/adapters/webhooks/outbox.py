@@ -52,8 +52,8 @@ _REVIVE = (
     "WHERE id = ? AND state = 'failed'"
 )
 _IF_DAMAGED = (
-    "stop what uses it and move it away: deliveries still to be made are lost with it, and their "
-    "records are in the ledger"
+    "stop its users and move it away: the waiting deliveries are lost with it, and their records "
+    "are in the ledger"
 )
 
 _Row = tuple[str, int, str, str, str, bytes, int, int, str | None]

@@ -203,8 +203,9 @@ def _body(call: Call, response: httpx.Response, deadline: Deadline) -> bytes:
 
 def _saved(file: BinaryIO, chunks: Iterator[bytes], limit: int, deadline: Deadline) -> bytes:
     """
-    Write `chunks` to `file`, no more than `limit` bytes and one, so that too much is seen. What is
-    large takes long: the deadline is for each STEP_BYTES and not for all of them.
+    Write at most `limit` + 1 bytes of `chunks` to `file`, so that the caller notices an excess.
+
+    Large content takes long, so the deadline is for each STEP_BYTES and not for all of them.
     """
     file.seek(0)
     file.truncate()

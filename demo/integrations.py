@@ -20,14 +20,14 @@ _BACKENDS = {
 }
 
 
-def tell(folder: Path) -> None:
+def show_integrations(folder: Path) -> None:
     with listener() as others:
         os.environ |= {"HOOK_URL": f"{others.url}/hook", "HOOK_SECRET": _SECRET}
         for number, (name, audit) in enumerate(_BACKENDS.items()):
-            place = folder / f"told-{number}"
+            place = folder / f"integrations-{number}"
             _platform(place, audit.replace("COPIES", str((place / "copies").resolve())))
             if number == 0:
-                _told(Shell(place), others)
+                _promote(Shell(place), others)
             else:
                 Shell(place, shown=False).run("", "floe platform promote v3.0.0 --to staging")
             _equal(place, name)
@@ -36,16 +36,16 @@ def tell(folder: Path) -> None:
 def _platform(place: Path, audit: str) -> None:
     place.mkdir()
     Layout(place / "registry").publish("v3.0.0", {"release": 3})
-    manifest = (ROOT / "demo/told.yaml").read_text()
+    manifest = (ROOT / "demo/integrations.yaml").read_text()
     (place / "manifest.yaml").write_text(manifest.replace("${AUDIT}", audit))
 
 
-def _told(shell: Shell, others: Listener) -> None:
+def _promote(shell: Shell, others: Listener) -> None:
     print("\nA third registry has a webhook, a collector of traces, and an audit backend.")
     # The command waits for the collector before it ends.
     os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = others.url
     try:
-        shell.run("Who is told?", "floe platform promote v3.0.0 --to staging")
+        shell.run("floe sends a webhook and a trace.", "floe platform promote v3.0.0 --to staging")
     finally:
         del os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"]
     if len(others.webhooks) != 1 or not others.spans:
