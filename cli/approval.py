@@ -25,13 +25,13 @@ def submit_and_wait(
     """
     Submit `request`, check its change, and wait up to `wait_seconds` for its end.
 
-    Raises ConfigError where changes are not stored: it could never be approved there.
+    Raises ConfigError where changes are not stored, since no approval could reach the change.
     """
     if not keeps_changes(config):
         raise ConfigError(
             f"'{request.target}' needs approvals, and changes are kept in {config.state_dir}, "
-            "which is not here: run this on the machine and in the directory where they are, or "
-            "name the server that has them in FLOE_SERVER"
+            "which does not exist here: run this in the directory that has it, or set FLOE_SERVER "
+            "to the server that stores the changes"
         )
     with open_platform(config, engine) as platform:
         change = platform.changes.submit(request, "cli")

@@ -24,7 +24,7 @@ class TerminalProgress:
     """
     Implements `engine.ports.Progress` with one line per event, which keeps CI logs readable.
 
-    A stderr that cannot be written stops nothing.
+    Errors of stderr do not stop the command.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class TerminalProgress:
                 remark(f"  | {line}")
 
     def gate_output(self, gate: GateKind, output: bytes) -> None:
-        """Keep `output`: its last lines are shown if the gate fails."""
+        """Keep `output` to show its last lines if the gate fails."""
         self._outputs[gate] = output
 
     def check_cancelled(self) -> None:

@@ -13,7 +13,7 @@ from web.formatting import Prepared, terminal
 from web.site import Site
 
 _STEPS = ("request", "checks", "approval", "execution")
-_WORDS = {
+_LABELS = {
     "submitted": "requested",
     "gate_started": "gate started",
     "gate_finished": "gate ended",
@@ -27,7 +27,7 @@ _WORDS = {
     "promoted": "done",
     "stale": "stale: the approved facts changed",
 }
-# The active step per state; a change that ended early ended in the step after the done ones.
+# The number of done steps per state. A change that ended early ended in the step after them.
 _DONE = {
     ChangeState.CHECKING: 1,
     ChangeState.BLOCKED: 1,
@@ -50,10 +50,12 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Happening:
+class TimelineEntry:
+    """An event of a change. `by` is the operator behind it, empty for floe itself."""
+
     at: datetime
     event: str
-    more: str
+    details: str
     by: str
 
 
@@ -82,16 +84,16 @@ def steps(change: Change) -> tuple[Step, ...]:
     return tuple(listed)
 
 
-def timeline(site: Site, change: Change) -> tuple[Happening, ...]:
+def timeline(site: Site, change: Change) -> tuple[TimelineEntry, ...]:
     """Return the events of a change from the feed, or from the change itself if they expired."""
     events = site.platform.store.events_of(change.id)
     if not events:
-        asked = Happening(change.created_at, "requested", "", change.requester.name)
+        requested = TimelineEntry(change.created_at, "requested", "", change.requester.name)
         why = change.ended.message if change.ended else ""
-        ended = Happening(change.updated_at, _words(change.state.value), why, "")
-        return (asked,) if change.open else (asked, ended)
+        ended = TimelineEntry(change.updated_at, _label(change.state.value), why, "")
+        return (requested,) if change.open else (requested, ended)
     return tuple(
-        Happening(e.at, _words(e.kind), _more(e.details), str(e.details.get("by", "")))
+        TimelineEntry(e.at, _label(e.kind), _describe(e.details), str(e.details.get("by", "")))
         for e in events
     )
 
@@ -153,11 +155,11 @@ def _done(change: Change) -> int:
     return _DONE[change.state]
 
 
-def _words(kind: str) -> str:
-    return _WORDS.get(kind, kind.replace("_", " "))
+def _label(kind: str) -> str:
+    return _LABELS.get(kind, kind.replace("_", " "))
 
 
-def _more(details: Mapping[str, JsonValue]) -> str:
+def _describe(details: Mapping[str, JsonValue]) -> str:
     result = details.get("result")
     if isinstance(result, dict):
         return f"{str(result.get('gate')).replace('_', ' ')} {result.get('status')}"
@@ -169,7 +171,7 @@ def _more(details: Mapping[str, JsonValue]) -> str:
 
 def progress(
     site: Site, change: Change
-) -> tuple[tuple[Happening, ...], tuple[GateView, ...]] | None:
+) -> tuple[tuple[TimelineEntry, ...], tuple[GateView, ...]] | None:
     """Return the timeline and gates of a change; None while the store cannot be read."""
     try:
         return timeline(site, change), gates(site, change)

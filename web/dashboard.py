@@ -18,7 +18,7 @@ _FAILED = frozenset(
     {ChangeState.BLOCKED, ChangeState.FAILED, ChangeState.STALE, ChangeState.REJECTED}
 )
 _RECENTLY = timedelta(hours=24)
-_LOOKED_BACK = 50
+_LOOKBACK = 50
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ def obstacles(site: Site, seen: Seen) -> tuple[Obstacle, ...]:
     return (*_places(seen), *map(_waiting, seen.pending), *_failures(site, seen))
 
 
-def failures(site: Site, limit: int = _LOOKED_BACK) -> tuple[Change, ...]:
-    """List the newest failed changes that no later success settled."""
-    settled: set[tuple[str, str]] = set()
+def failures(site: Site, limit: int = _LOOKBACK) -> tuple[Change, ...]:
+    """List the newest failed changes, without those that a later change repeats."""
+    repeated: set[tuple[str, str]] = set()
     found = []
     for change in site.platform.store.recent(limit):
         place = (change.version, change.target)
-        if place not in settled and change.state in _FAILED:
+        if place not in repeated and change.state in _FAILED:
             found.append(change)
-        settled.add(place)
+        repeated.add(place)
     return tuple(found)
 
 
@@ -70,8 +70,8 @@ def _card(site: Site, seen: Seen, row: EnvironmentStatus, now: datetime) -> Card
     pending = seen.pending_to(row.name)
     before = seen.row(names[place - 1]) if place else None
     behind = _behind(site, row, before) if before and row.known else 0
-    said = chips(row, pending, _record(site, row), behind, now, entry=place == 0)
-    return Card(row, said, place == 0, bool(pending))
+    shown = chips(row, pending, _record(site, row), behind, now, entry=place == 0)
+    return Card(row, shown, place == 0, bool(pending))
 
 
 def _record(site: Site, row: EnvironmentStatus) -> CachedRecord | None:
@@ -87,7 +87,7 @@ def _behind(site: Site, row: EnvironmentStatus, before: EnvironmentStatus) -> in
     if before.state.version is None or before.state.version == row.state.version:
         return 0
     try:
-        newest = site.records.store.page(Selection(environment=before.name), _LOOKED_BACK)
+        newest = site.records.store.page(Selection(environment=before.name), _LOOKBACK)
     except PromotionError:
         return 0
     passed: set[str] = set()
@@ -129,8 +129,8 @@ def _waiting(change: Change) -> Obstacle:
     )
 
 
-def _over(change: Change, row: EnvironmentStatus | None) -> bool:
-    """Return whether the blocker is gone: the change was declined, or the lock lifted."""
+def _is_resolved(change: Change, row: EnvironmentStatus | None) -> bool:
+    """Whether nothing blocks any more: the change was declined, or the lock was lifted."""
     if change.state in (ChangeState.REJECTED, ChangeState.STALE):
         return True
     locked = EnvironmentLockedError.reason_code
@@ -147,10 +147,10 @@ def _failures(site: Site, seen: Seen) -> Iterator[Obstacle]:
     for change in failed:
         row = seen.row(change.target)
         since = row.state.since if row else None
-        # A later change of the environment settled it.
+        # A later change of the environment made it irrelevant.
         if now - change.updated_at > _RECENTLY or (since and since > change.updated_at):
             continue
-        if _over(change, row):
+        if _is_resolved(change, row):
             continue
         why = change.ended.message if change.ended else change.state.value
         text = f"{change.version} {change.state.value}"

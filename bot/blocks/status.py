@@ -29,7 +29,7 @@ def render_status(
     at: datetime,
     rendering: RenderingContext,
 ) -> Payload:
-    """The answer to /promotions."""
+    """Render the answer to /promotions."""
     blocks: list[Block] = [
         header("h", "Environments"),
         section("environments", environment_lines(rows, rendering)),

@@ -18,7 +18,7 @@ from cli.remote.selection import through_server
 from cli.render.change import render_promotion
 from cli.render.common import failure
 from cli.render.promotion import NOT_DONE, render_dry_run
-from engine.bootstrap import ACTING, keeping_outputs, local_operator, open_engine
+from engine.bootstrap import ACTING, local_operator, open_engine, store_gate_outputs
 from engine.config import load_config
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.overrides import Overrides
@@ -107,7 +107,7 @@ def _promote(typed: PromotionInput, manifest: Path, mode: GateMode, wait: int) -
         if engine.path.environment(request.target).approvals.required:
             change = submit_and_wait(config, engine, request, progress, wait)
         else:
-            with keeping_outputs(config, request.trace_id, progress) as kept:
+            with store_gate_outputs(config, request.trace_id, progress) as kept:
                 change = engine.carry_out(request, "cli", kept)
     answer = render_promotion(typed, ChangeResponse.of(change))
     return with_refusal_record(answer, manifest, change)

@@ -9,11 +9,11 @@ Value = TypeVar("Value")
 
 
 class StrangeAnswerError(ValueError):
-    """The answer is not one that `floe serve` of this version sends."""
+    """The answer does not match the API of this version of floe."""
 
 
 def read(kind: type[Value], document: Json) -> Value:
-    """`document` as a `kind`; unknown fields are ignored, missing and malformed ones refused."""
+    """Validate `document` as a `kind`; ignore unknown fields, refuse missing and malformed ones."""
     try:
         return TypeAdapter(kind).validate_python(document, extra="ignore")
     except ValidationError as error:

@@ -25,7 +25,7 @@ NOT_DONE = "Not promoted"
 
 
 def render_run(response: PromotionResponse, *, verified: bool) -> Answer:
-    """The answer to a real run; `verified` says whether the operator's identity was verified."""
+    """Render a real run; `verified` says whether the operator's identity was verified."""
     trace, warnings = trace_line(response.trace_id), response.warnings
     if response.error:
         about = [*scan_lines(response.gate_results), *_output_commands(response)]

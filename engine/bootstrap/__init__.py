@@ -6,7 +6,6 @@ from engine.bootstrap.identity import check_registry_user, local_operator
 from engine.bootstrap.platform import (
     ACTING,
     changes_in_flight,
-    keeping_outputs,
     keeps_changes,
     open_command_engine,
     open_command_platform,
@@ -14,6 +13,7 @@ from engine.bootstrap.platform import (
     open_platform,
     open_reading_engine,
     record_refusal,
+    store_gate_outputs,
 )
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "SystemClock",
     "changes_in_flight",
     "check_registry_user",
-    "keeping_outputs",
     "keeps_changes",
     "local_operator",
     "open_command_engine",
@@ -33,4 +32,5 @@ __all__ = [
     "open_platform",
     "open_reading_engine",
     "record_refusal",
+    "store_gate_outputs",
 ]

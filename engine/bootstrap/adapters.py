@@ -124,8 +124,8 @@ def tracer_of() -> Tracer:
     """The tracer that the standard OTEL_ variables configure."""
     if not any(name.startswith("OTEL_") for name in os.environ):
         return NO_TRACER
-    opening = import_module("engine.adapters.telemetry.opening")
-    tracer: Tracer = opening.open_tracer(os.environ)
+    factory = import_module("engine.adapters.telemetry.factory")
+    tracer: Tracer = factory.open_tracer(os.environ)
     return tracer
 
 

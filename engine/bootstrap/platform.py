@@ -64,7 +64,7 @@ def open_engine(
     served: bool = False,
     needs: Sequence[str] = ACTING,
 ) -> Iterator[Engine]:
-    """The engine of `config`, `served` to others; ConfigError for unset secrets that it `needs`."""
+    """Open the engine of `config`; ConfigError if a section in `needs` lacks its secrets."""
     _check(config, needs)
     with ExitStack() as stack:
         registry = registry_of(config.registry, stack)
@@ -115,7 +115,7 @@ def _check(config: Config, needs: Sequence[str]) -> None:
 
 @contextmanager
 def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
-    """`engine` with its changes in flight, which the state directory keeps."""
+    """Open the platform: `engine`, and its changes from the state directory."""
     store: ChangeStore = SqliteStore(config.state_dir, engine.runner.clock)
     members = Memberships(engine.directory)
     progression = Progression(engine.runner, store, config.environment_digest, members.regroup)
@@ -123,18 +123,18 @@ def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
     # Its own thread, since recording waits for the lease.
     recorder = ThreadPoolExecutor(1, thread_name_prefix="floe-refusals")
 
-    def settled(change: Change) -> None:
+    def record_end(change: Change) -> None:
         # The refusal is recorded first, even if counting fails.
         refusals.note(attempt_of_change(change))
         count_ended(engine.metrics, store, change)
 
-    def refused(change: Change) -> None:
+    def record_blocked(change: Change) -> None:
         # Local commands record refusals after their answer.
         if engine.rights.served:
-            recorder.submit(settled, change)
+            recorder.submit(record_end, change)
 
-    changes = Changes(engine.runner, store, config.environment_digest, refused)
-    worker = Worker(changes, progression, store, settled=settled)
+    changes = Changes(engine.runner, store, config.environment_digest, record_blocked)
+    worker = Worker(changes, progression, store, settled=record_end)
     try:
         yield Platform(
             engine,
@@ -151,8 +151,8 @@ def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
 
 
 @contextmanager
-def keeping_outputs(config: Config, run_id: str, progress: Progress) -> Iterator[Progress]:
-    """Wrap `progress` to store the output of gates of a run without a change."""
+def store_gate_outputs(config: Config, run_id: str, progress: Progress) -> Iterator[Progress]:
+    """Wrap `progress` to store the gate outputs of a run without a change."""
     store = SqliteStore(config.state_dir, SystemClock())
     try:
         yield GateOutputRecorder(store, run_id, progress)
@@ -165,22 +165,23 @@ def open_command_platform(
     manifest: Path, needs: Sequence[str] = ACTING
 ) -> Iterator[tuple[Platform, Operator]]:
     """
-    The platform of a command about changes, and its operator; `needs` as for `open_engine`.
+    Open the platform of a command about changes, and resolve its operator.
 
-    ConfigError if changes are not stored here, since an empty store would look like no changes.
+    `needs` is as for `open_engine`. Raises ConfigError if changes are not stored here, since an
+    empty store would look like no changes.
     """
     config = load_config(manifest, os.environ)
     if not keeps_changes(config):
         raise ConfigError(
-            f"Changes are kept in {config.state_dir}, which is not here: run this on the machine "
-            "and in the directory where they are, or name the server that has them in FLOE_SERVER"
+            f"Changes are kept in {config.state_dir}, which does not exist here: run this in the "
+            "directory that has it, or set FLOE_SERVER to the server that stores the changes"
         )
     with open_engine(config, needs=needs) as engine, open_platform(config, engine) as platform:
         yield platform, local_operator(config, engine)
 
 
 def changes_in_flight(config: Config, engine: Engine) -> tuple[Change, ...]:
-    """Those kept here, oldest first. Looking begins no store where none is."""
+    """List the open changes that are stored here, oldest first, without creating a store."""
     if not (config.state_dir / FILE_NAME).exists():
         return ()
     with open_platform(config, engine) as platform:
@@ -195,7 +196,7 @@ def keeps_changes(config: Config) -> bool:
 
 @contextmanager
 def open_command_engine(manifest: Path) -> Iterator[tuple[Engine, Operator]]:
-    """The engine of a command, and its operator."""
+    """Open the engine of a command, and resolve its operator."""
     config = load_config(manifest, os.environ)
     with open_engine(config) as engine:
         yield engine, local_operator(config, engine)
@@ -203,16 +204,17 @@ def open_command_engine(manifest: Path) -> Iterator[tuple[Engine, Operator]]:
 
 @contextmanager
 def open_reading_engine(manifest: Path, *needs: str) -> Iterator[Engine]:
-    """The engine of a read-only command; `needs` are the other sections that it uses."""
+    """Open the engine of a read-only command; `needs` are the other sections that it uses."""
     with open_engine(load_config(manifest, os.environ), needs=needs) as engine:
         yield engine
 
 
 def record_refusal(manifest: Path, refused: Plan | Change) -> None:
     """
-    Record the refusals of `refused` after the answer, and report its other failures to the audit
-    backend. PromotionError if the manifest cannot be used any more; refusals that the registry
-    does not accept are not recorded.
+    Record the refusals of `refused`, and report its other failures to the audit backend.
+
+    Called after the answer. Raises PromotionError if the manifest became unusable. A refusal that
+    the registry does not accept is not recorded.
     """
     attempt = attempt_of_plan(refused) if isinstance(refused, Plan) else attempt_of_change(refused)
     config = load_config(manifest, os.environ)

@@ -1,4 +1,4 @@
-"""An artifact was promoted into its source, and not just tagged by hand."""
+"""An artifact has a record in its source: a tag set by hand is not enough."""
 
 from engine.checks.check import reads
 from engine.checks.same_content import block_other_content

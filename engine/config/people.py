@@ -95,7 +95,7 @@ class Slack(Section):
 
 
 class NoSignIn(Section):
-    """No sign-in: the page only shows, and takes no decisions."""
+    """No sign-in: the page is read-only."""
 
     mode: Literal["none"]
 

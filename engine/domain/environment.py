@@ -60,7 +60,7 @@ class FixedLock:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One station of the promotion path, with its rules."""
+    """An environment of the promotion path, with its rules."""
 
     name: str
     gates: tuple[Gate, ...] = ()

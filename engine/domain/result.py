@@ -28,8 +28,8 @@ class Result:
     """
     The result of one request.
 
-    `record` is the committed record, set whenever something took effect; `error` is the reason
-    otherwise. `entry` is the ledger entry of the record, if this run wrote or completed it.
+    `record` is the committed record of a request that took effect, `error` the reason of one that
+    did not. `entry` is the ledger entry of the record, if this run wrote or completed it.
     `registry_sync` has the results on the secondaries.
     """
 

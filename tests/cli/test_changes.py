@@ -266,4 +266,4 @@ def test_changes_outside_their_directory_are_a_usage_error(team, tmp_path):
     ended = team.bob.run("platform", "changes")
 
     assert ended.code == 2
-    assert ".floe, which is not here" in ended.err
+    assert ".floe, which does not exist here" in ended.err

@@ -168,7 +168,7 @@ def test_a_log_entry_of_another_signature_is_refused(
     found = keyless_verdict(repository, sigstore)
 
     assert [each.refused for each in found.examined] == [
-        "its transparency log entry speaks of another signature",
+        "its transparency log entry is for another signature",
         "log entry payload hash does not match bundle",
     ]
 

@@ -158,7 +158,7 @@ def test_a_log_entry_of_other_content_refuses_a_good_signature(
     repository.attach(key_bundle(P256, signed, log.entry(body)))
 
     assert (
-        "its transparency log entry speaks of another signature"
+        "its transparency log entry is for another signature"
         in verdict_of(repository, verifier).summary
     )
 
@@ -192,8 +192,8 @@ def test_a_contradicting_entry_refuses_a_good_legacy_signature(
 
     reasons = [each.refused or "" for each in verdict_of(repository, verifier).examined]
 
-    assert "speaks of another signature" in reasons[0]
-    assert "speaks of another signature" in reasons[1]
+    assert "is for another signature" in reasons[0]
+    assert "is for another signature" in reasons[1]
     assert "is not signed by the log it names" in reasons[2]
     assert "its transparency log entry cannot be read" in reasons[3]
 

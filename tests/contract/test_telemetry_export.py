@@ -79,7 +79,7 @@ def test_a_collector_that_is_down_delays_nobody_for_long(
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER is zipkin"),
         (
             {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
-            "OTEL_EXPORTER_OTLP_PROTOCOL is grpc, and floe speaks http/protobuf",
+            "OTEL_EXPORTER_OTLP_PROTOCOL is grpc: floe supports http/protobuf",
         ),
     ],
 )

@@ -132,7 +132,7 @@ def check_body(body: bytes, signed: Signed) -> str:
     else:
         raise Refused(f"{_ENTRY} is of the kind {kind}, which cannot be compared with it")
     if not agrees:
-        raise Refused(f"{_ENTRY} speaks of another signature")
+        raise Refused(f"{_ENTRY} is for another signature")
     return kind
 
 
@@ -164,8 +164,8 @@ def _dsse(entry: _Dsse, signed: Signed) -> bool:
     )
 
 
-def _is_hash(said: _Hash, content: bytes) -> bool:
-    return said.value == hashlib.new(said.algorithm, content).hexdigest()
+def _is_hash(expected: _Hash, content: bytes) -> bool:
+    return expected.value == hashlib.new(expected.algorithm, content).hexdigest()
 
 
 def _der(pem: bytes) -> bytes:

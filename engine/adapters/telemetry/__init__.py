@@ -1,7 +1,7 @@
-"""Telemetry: spans over OpenTelemetry, numbers for Prometheus, log lines as JSON."""
+"""Telemetry: spans over OpenTelemetry, metrics for Prometheus, log lines as JSON."""
 
+from engine.adapters.telemetry.factory import open_tracer
 from engine.adapters.telemetry.logs import configure_logs
 from engine.adapters.telemetry.metrics import PrometheusMetrics
-from engine.adapters.telemetry.opening import open_tracer
 
 __all__ = ["PrometheusMetrics", "configure_logs", "open_tracer"]

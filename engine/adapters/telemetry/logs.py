@@ -39,7 +39,7 @@ def configure_logs(environ: Mapping[str, str], stream: TextIO) -> None:
         raise ConfigError(f"{_VARIABLE} is {printable(wanted)[:80]}: set it to json or text")
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
-    # At INFO httpx logs whole addresses, and httpcore headers: both may be secrets.
+    # At INFO, httpx logs whole URLs and httpcore logs headers: both may contain secrets.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     root = logging.getLogger()

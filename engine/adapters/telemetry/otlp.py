@@ -21,24 +21,26 @@ def open_otlp(environ: Mapping[str, str]) -> Tracer:
     # The SDK logs stack traces for every batch, and headers, which are secrets.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     for name in filter(environ.get, _HEADERS):
-        if not _legible(environ[name]):
+        if not _is_valid(environ[name]):
             _log.warning("%s is not a list of name=value pairs: the invalid part is not sent", name)
-    return OtelTracer(BatchSpanProcessor(_Speaking(OTLPSpanExporter(), _where(environ))), environ)
+    return OtelTracer(
+        BatchSpanProcessor(_WarningExporter(OTLPSpanExporter(), _endpoint(environ))), environ
+    )
 
 
-class _Speaking(SpanExporter):
-    """Wraps `exporter` and logs its first failure."""
+class _WarningExporter(SpanExporter):
+    """Exports with `exporter` and logs its first failure."""
 
-    def __init__(self, exporter: SpanExporter, where: str) -> None:
+    def __init__(self, exporter: SpanExporter, endpoint: str) -> None:
         self._exporter = exporter
-        self._where = where
-        self._said = False
+        self._endpoint = endpoint
+        self._warned = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result = self._exporter.export(spans)
-        if result is not SpanExportResult.SUCCESS and not self._said:
-            self._said = True
-            _log.warning("the collector at %s did not take the traces of floe", self._where)
+        if result is not SpanExportResult.SUCCESS and not self._warned:
+            self._warned = True
+            _log.warning("the collector at %s did not accept the traces of floe", self._endpoint)
         return result
 
     def shutdown(self) -> None:
@@ -48,13 +50,13 @@ class _Speaking(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
-def _legible(headers: str) -> bool:
-    """Return whether the exporter accepts `headers` (W3C Baggage, without properties)."""
+def _is_valid(headers: str) -> bool:
+    """Whether the exporter accepts `headers` (W3C Baggage, without properties)."""
     wanted = [part for part in headers.split(",") if part.strip()]
     return all(parse_env_headers(part, liberal=True) for part in wanted)
 
 
-def _where(environ: Mapping[str, str]) -> str:
+def _endpoint(environ: Mapping[str, str]) -> str:
     """Return scheme and host of the endpoint: the rest may be secret."""
     url = (
         environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
