@@ -4,13 +4,13 @@ import json
 import os
 import pty
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.scenarios.warm_start import popen
+
 INHERITED = ("PATH", "HOME", "FLOE_LOCK_DIR")
-_ROOT = Path(__file__).parents[2]
 _MANIFEST = """\
 apiVersion: floe.dev/v1
 kind: Manifest
@@ -52,14 +52,7 @@ class Floe:
         self, *arguments: str, stdin: int | None = None, stderr: int = subprocess.PIPE
     ) -> "subprocess.Popen[bytes]":
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        return subprocess.Popen(
-            [sys.executable, "-c", "from cli.main import main; main()", *arguments],
-            cwd=self.folder,
-            env=inherited | {"PYTHONPATH": str(_ROOT)} | self.environ,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-        )
+        return popen([*arguments], self.folder, inherited | self.environ, stdin, stderr)
 
     def run(self, *arguments: str) -> Finished:
         return finish(self.start(*arguments))
