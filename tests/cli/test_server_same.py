@@ -79,7 +79,7 @@ _VARYING = (
     (r"sha256:[0-9a-f]{12,64}", "<digest>"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( UTC|Z|\+00:00)?", "<time>"),
     (r'"duration_ms": ?\d+', "<duration>"),
-    (r"in \d+\.\d s", "<duration>"),
+    (r"(in|takes) \d+\.\d s", "<duration>"),
     (r'"seconds_undone": ?\d+', "<span>"),
     (r"\d+:\d\d:\d\d since", "<span>"),
     (r"tests/[a-z]+-[0-9a-f]+", "<repository>"),

@@ -10,6 +10,7 @@ from tests.builders import image
 from tests.cli.serving import serving, write_manifest
 from tests.peers import oci_layout
 from tests.peers.oidc_provider import oidc_provider
+from tests.scenarios.changing import until
 from tests.scenarios.commands import Floe
 
 JSON = ("--output", "json")
@@ -73,6 +74,8 @@ def test_old_status_shows_the_last_known_state_and_its_time(platform: Platform) 
     platform.remote.run(*STATUS)
     platform.registry.rename(away)
     try:
+        # The server keeps its last answer for two seconds.
+        assert until(lambda: platform.remote.run(*STATUS).code == 5)
         told = platform.remote.run(*STATUS, "--env", "staging", *JSON)
         shown = platform.remote.run(*STATUS, "--env", "staging")
     finally:
