@@ -195,7 +195,7 @@ def _run(packet: bytes, files: list[int]) -> NoReturn:
 
 
 def _open_streams() -> None:
-    """Open the standard streams again: the old objects know what kind of file each was."""
+    """Open the standard streams again: the old objects fit the files of the server."""
     sys.stdin = os.fdopen(0, encoding=sys.stdin.encoding, closefd=False)
     like = sys.stdout
     sys.stdout = os.fdopen(1, "w", encoding=like.encoding, errors=like.errors, closefd=False)
