@@ -4,6 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.adapters.ledger.encoding import encode
+from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.ledger import draft_after
 from engine.domain.tlog.merkle import leaf_hash, root_of
 from engine.domain.tlog.tiles import (
     bundle_paths,
@@ -12,6 +15,7 @@ from engine.domain.tlog.tiles import (
     tile_path,
     unpack_entries,
 )
+from tests.domain.records import a_promotion
 
 
 @pytest.mark.parametrize(
@@ -81,3 +85,15 @@ def test_entry_of_64_kib_is_refused():
     assert unpack_entries(pack_entries([b"x" * 65535])) == (b"x" * 65535,)
     with pytest.raises(ValueError, match="65536 bytes does not fit"):
         pack_entries([b"x" * 65536])
+
+
+@pytest.mark.parametrize("length", [5_000, 14_000, 20_000, 200_000])
+@pytest.mark.parametrize("character", ["x", '"', "\\", "\x01", "ä"])
+def test_entry_of_a_record_with_large_details_fits(character, length):
+    details = {"output": character * length}
+    gate = GateResult(gate=GateKind.TESTS, status=GateStatus.PASSED, details=details)
+    record = a_promotion(gate_results=(gate,))
+
+    manifest = encode(draft_after(None, record, None))
+
+    assert unpack_entries(pack_entries([manifest.content])) == (manifest.content,)

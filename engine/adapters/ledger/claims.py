@@ -10,7 +10,7 @@ from engine.domain.manifest import Descriptor
 
 # Everyone with push access can attach fake records, so the number read is limited.
 MAX_CLAIMS = 200
-# A record's annotations have at most 64 KiB; the rest of its manifest is small.
+# A record's annotations have at most 60 KiB; the rest of its manifest is small.
 MAX_CLAIM_BYTES = 256 * 1024
 
 
