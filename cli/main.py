@@ -44,6 +44,8 @@ audit = LazyGroup(
         "verify": ("cli.commands.audit:verify", "Verify the ledgers and tags."),
         "accept": ("cli.commands.audit:accept", "Accept a ledger restored from a backup."),
         "history": ("cli.commands.audit:history", "Show the records of the ledgers."),
+        "checkpoint": ("cli.commands.audit:checkpoint", "Sign the ledgers as they are now."),
+        "export": ("cli.commands.audit:export", "Write the ledgers into a directory."),
     },
 )
 platform.add_command(audit)

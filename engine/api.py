@@ -1,6 +1,6 @@
 """The engine's interface for Slack, web, API and CLI: runs, status, history and audits."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from engine.audit.checkpoints import SignedCheckpoint
 from engine.audit.history import select_entries
-from engine.audit.verification import Verification
 from engine.changes.direct import carry_out
 from engine.domain.artifact import Digest, Tag, Version
-from engine.domain.audit import AuditReport
+from engine.domain.audit import Anchor, AuditReport
 from engine.domain.change import Change
 from engine.domain.environment import Enforcement, Environment
 from engine.domain.errors import (
@@ -34,7 +34,9 @@ from engine.domain.rights import Rights
 from engine.domain.selection import Selection
 from engine.domain.signature import SignatureVerdict
 from engine.domain.status import EnvironmentStatus
+from engine.domain.tlog.checkpoint import Checkpoint
 from engine.download import pull
+from engine.execution.ledger_audits import export_ledgers, make_checkpoints, verify_ledgers
 from engine.execution.recovery import complete_interrupted
 from engine.execution.runner import Runner
 from engine.execution.status import read_status, with_published
@@ -242,23 +244,24 @@ class Engine:
         """
         return complete_interrupted(self.runner)
 
-    def verify(self, environment: str | None, progress: Progress) -> AuditReport:
+    def verify(
+        self, environment: str | None, progress: Progress, anchors: Sequence[Anchor] = ()
+    ) -> AuditReport:
         """
-        Verify the ledgers of one or all environments (FR-026). The report lists all problems;
-        RegistryError if the registry cannot be read.
+        Verify the ledgers of one or all environments (FR-026), and that they contain `anchors`.
+        The report lists all problems; RegistryError if the registry cannot be read.
         """
-        names = [each.name for each in self._environments(environment)]
-        verification = Verification(
-            path=self.path,
-            registry=self.runner.registry,
-            ledger=self.runner.ledger,
-            leases=self.runner.leases,
-            heads=self.runner.heads,
-            pool=self.runner.pool,
-            policy_digest=self.runner.policy_digest,
-            backend=self.runner.audit_backend,
-        )
-        return verification.report(names, progress)
+        return verify_ledgers(self.runner, self._environments(environment), progress, anchors)
+
+    def make_checkpoints(self, environment: str | None = None) -> tuple[SignedCheckpoint, ...]:
+        """Sign the ledgers of one or all environments, and store these checkpoints."""
+        return make_checkpoints(self.runner, self._environments(environment))
+
+    def export(
+        self, environment: str | None, target: Path, progress: Progress
+    ) -> tuple[Checkpoint, ...]:
+        """Write the ledgers of one or all environments into the directory `target`."""
+        return export_ledgers(self.runner, self._environments(environment), target, progress)
 
     def accept_ledger(self, environment: str) -> None:
         """Accept a ledger that was restored from a backup: forget its newest head seen."""

@@ -1,21 +1,13 @@
 """Download an artifact: all of its layers, verified, or nothing (US5)."""
 
 import logging
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from engine.domain.errors import (
-    ContentMissingError,
-    RegistryAnswerError,
-    RegistryUnavailableError,
-    UsageError,
-)
+from engine.domain.errors import ContentMissingError, RegistryAnswerError, UsageError
 from engine.domain.layer_paths import MANIFEST_FILE, layer_paths
 from engine.domain.manifest import Descriptor, Manifest
 from engine.ports import Progress, RegistryReader
+from engine.runtime.whole_files import write_directory
 
 _log = logging.getLogger(__name__)
 
@@ -34,22 +26,14 @@ def pull(
     written.
     """
     files = layer_paths(_layers(manifest))
-    try:
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise UsageError(f"'{target}' already exists: name a new or empty directory")
-        with _draft(target) as draft:
-            missing = [
-                path
-                for path, layer in files.items()
-                if not _write(registry, draft / path, layer, progress)
-            ]
-            (draft / MANIFEST_FILE).write_bytes(manifest.content)
-            draft.chmod(0o755)
-            # A rename replaces an empty directory, and fails if files were added since.
-            draft.replace(target)
-            return tuple(missing)
-    except OSError as error:
-        raise RegistryUnavailableError(f"'{target}' cannot be written: {error.strerror}") from error
+    with write_directory(target) as draft:
+        missing = [
+            path
+            for path, layer in files.items()
+            if not _write(registry, draft / path, layer, progress)
+        ]
+        (draft / MANIFEST_FILE).write_bytes(manifest.content)
+    return tuple(missing)
 
 
 def _write(registry: RegistryReader, path: Path, layer: Descriptor, progress: Progress) -> bool:
@@ -66,17 +50,6 @@ def _write(registry: RegistryReader, path: Path, layer: Descriptor, progress: Pr
         path.unlink()
         return False
     return True
-
-
-@contextmanager
-def _draft(target: Path) -> Iterator[Path]:
-    """Create a directory beside `target`; it is removed afterwards unless it was renamed."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".floe-pull-", dir=target.parent))
-    try:
-        yield draft
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _layers(manifest: Manifest) -> tuple[Descriptor, ...]:

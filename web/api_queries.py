@@ -6,7 +6,7 @@ from engine.domain.change import Change
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.gate import GateKind
 from engine.domain.parsing import parse_version
-from engine.domain.selection import Selection
+from engine.domain.selection import Selection, parse_anchor
 from engine.domain.status import EnvironmentStatus
 from engine.domain.trace import trace_id
 from engine.responses.audit import AuditResponse
@@ -145,7 +145,8 @@ def audit() -> Response:
     environment = request.args.get("environment") or None
     if environment is not None:
         environment = the_site().platform.engine.path.environment(environment).name
-    report = the_site().auditor.now(environment)
+    anchors = [parse_anchor(each) for each in request.args.get("anchors", "").split(",") if each]
+    report = the_site().auditor.now(environment, anchors)
     return jsonify(AuditResponse.of(report, _trace()).document())
 
 

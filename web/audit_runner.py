@@ -1,11 +1,12 @@
 """The audit report, shared by simultaneous viewers and cached for a while."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.api import Engine
-from engine.domain.audit import AuditReport
+from engine.domain.audit import Anchor, AuditReport
 from engine.domain.errors import PromotionError
 from engine.ports import NO_PROGRESS
 
@@ -46,9 +47,9 @@ class Auditor:
         with self._lock:
             return self._last, thread is not None and thread.is_alive()
 
-    def now(self, environment: str | None = None) -> AuditReport:
+    def now(self, environment: str | None = None, anchors: Sequence[Anchor] = ()) -> AuditReport:
         """Verify now and return the report; PromotionError if it cannot be made."""
-        return self._engine.verify(environment, NO_PROGRESS)
+        return self._engine.verify(environment, NO_PROGRESS, anchors)
 
     def _begin(self) -> None:
         self._running = threading.Thread(target=self._verify, name="floe-audit", daemon=True)

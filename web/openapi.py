@@ -108,6 +108,7 @@ def _paths() -> dict[str, Document]:
     before = _query("before", "ID of the last change of the page before")
     state = _query("state", "open or all", enum=["open", "all"])
     environment = _query("environment", "only this environment")
+    anchors = _query("anchors", "entries that must exist, like prod#7=sha256:…, with commas")
     return {
         "/api/v1/status": _get("The status of the environments", _array(EnvironmentResponse)),
         "/api/v1/environments/{name}": _get(
@@ -122,7 +123,7 @@ def _paths() -> dict[str, Document]:
             "One change and its events", _ref(ChangeTimelineResponse), change
         ),
         "/api/v1/changes/{change_id}/output/{gate}": _get("Output of a gate", None, run, gate),
-        "/api/v1/audit": _get("Audit of the ledgers", _ref(AuditResponse), environment),
+        "/api/v1/audit": _get("Audit of the ledgers", _ref(AuditResponse), environment, anchors),
         "/api/v1/artifacts/{version}/signature": _get(
             "Signatures of an artifact", _ref(SignatureResponse), version, environment
         ),

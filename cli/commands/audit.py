@@ -1,10 +1,11 @@
-"""The commands `floe platform audit verify` and `floe platform audit history`."""
+"""The commands of `floe platform audit`."""
 
 import os
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -13,15 +14,22 @@ from cli import options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
-from cli.render.audit import render_audit, render_history, write_lines
+from cli.render.audit import (
+    render_audit,
+    render_checkpoints,
+    render_export,
+    render_history,
+    write_lines,
+)
 from cli.render.common import failure
-from engine.bootstrap import AUDIT, open_reading_engine
+from engine.bootstrap import AUDIT, CHECKPOINT, open_reading_engine
 from engine.domain.errors import PromotionError
 from engine.domain.parsing import parse_version
 from engine.domain.record import RECORD_KINDS
-from engine.domain.selection import Selection, parse_digest_prefix, parse_time
+from engine.domain.selection import Selection, parse_anchor, parse_digest_prefix, parse_time
 from engine.domain.trace import trace_id
 from engine.responses.audit import AuditResponse
+from engine.responses.checkpoints import CheckpointInfo, CheckpointsResponse, ExportResponse
 from engine.responses.common import ErrorInfo, ErrorResponse, Response
 from engine.responses.record import HistoryResponse, RecordResponse
 
@@ -38,17 +46,87 @@ _environment = click.option("--env", "environment", help="Only this environment.
     show_default=True,
     help="`current`: report records of another configuration as problems.",
 )
+@click.option(
+    "--anchor",
+    "anchors",
+    multiple=True,
+    metavar="ENV#N=DIGEST",
+    help="An entry that the ledger must contain, as printed when it was made; repeatable.",
+)
+@click.option(
+    "--from",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Verify an export in this directory, without registry and manifest.",
+)
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    help="With --from: a file with the public key of the log (PEM), or a verifier key of the log "
+    "or of a witness; repeatable.",
+    metavar="KEY",
+)
 @options.output
 @options.manifest
-def verify(environment: str | None, policy: str, output: str, manifest: Path) -> None:
+def verify(
+    environment: str | None,
+    policy: str,
+    anchors: tuple[str, ...],
+    directory: Path | None,
+    keys: tuple[str, ...],
+    output: str,
+    manifest: Path,
+) -> None:
     """
     Report ledger entries and tags that were altered, moved or removed.
 
     Exit code 0 for sound ledgers, 1 with problems, 5 if the ledgers cannot be read.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
-    ask = partial(_verify, environment, policy == "current", trace, manifest)
+    strict = policy == "current"
+    if directory is None and keys:
+        raise click.UsageError("--key needs --from DIR")
+    if directory is not None and (environment or strict):
+        raise click.UsageError("--from verifies a whole export: leave out --env and --policy")
+    if directory is not None:
+        ask = partial(_verify_export, directory, keys, anchors, trace)
+    else:
+        ask = partial(_verify, environment, strict, anchors, trace, manifest)
     deliver(output, ask, partial(_failure, AuditResponse, trace))
+
+
+@click.command()
+@_environment
+@options.output
+@options.manifest
+def checkpoint(environment: str | None, output: str, manifest: Path) -> None:
+    """
+    Sign the ledgers as they are now, and print the signed checkpoints.
+
+    Each is a signed note (C2SP) over all entries of an environment. The key is
+    ledger.checkpoint.key.
+    """
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    ask = partial(_checkpoint, environment, trace, manifest)
+    deliver(output, ask, partial(_failure, CheckpointsResponse, trace))
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@_environment
+@options.output
+@options.manifest
+def export(directory: Path, environment: str | None, output: str, manifest: Path) -> None:
+    """
+    Write the ledgers into DIRECTORY, for verification without the registry.
+
+    DIRECTORY must be new or empty. Each environment gets a directory with its log as tiles (C2SP),
+    the records, a checkpoint and the keys that verify it.
+    """
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    ask = partial(_export, directory, environment, trace, manifest)
+    deliver(output, ask, partial(_failure, ExportResponse, trace))
 
 
 @click.command()
@@ -121,12 +199,40 @@ def _accept(environment: str, manifest: Path) -> Answer:
     return Answer(None, [f"The ledger of {environment} is accepted as it is"])
 
 
-def _verify(environment: str | None, strict: bool, trace: str, manifest: Path) -> Answer:
+def _verify_export(
+    directory: Path, keys: tuple[str, ...], anchors: tuple[str, ...], trace: str
+) -> Answer:
+    noted = [parse_anchor(each) for each in anchors]
+    # Imported only for an export: cryptography is slow to import.
+    exports = import_module("engine.bootstrap.checkpoints")
+    report = exports.verify_exports(directory, keys, noted, TerminalProgress())
+    return render_audit(AuditResponse.of(report, trace))
+
+
+def _checkpoint(environment: str | None, trace: str, manifest: Path) -> Answer:
+    with open_reading_engine(manifest, CHECKPOINT) as engine:
+        made = [
+            CheckpointInfo.of(each.checkpoint, each.stored.note, dict(each.refusals))
+            for each in engine.make_checkpoints(environment)
+        ]
+    return render_checkpoints(CheckpointsResponse.of(made, trace))
+
+
+def _export(directory: Path, environment: str | None, trace: str, manifest: Path) -> Answer:
+    with open_reading_engine(manifest) as engine:
+        exported = engine.export(environment, directory, TerminalProgress())
+    return render_export(ExportResponse.of(str(directory), exported, trace))
+
+
+def _verify(
+    environment: str | None, strict: bool, anchors: tuple[str, ...], trace: str, manifest: Path
+) -> Answer:
+    noted = [parse_anchor(each) for each in anchors]
     with through_server(trace) as server:
         if server:
-            return server.audit(environment, strict)
+            return server.audit(environment, strict, noted)
     with open_reading_engine(manifest, AUDIT) as engine:
-        report = engine.verify(environment, TerminalProgress())
+        report = engine.verify(environment, TerminalProgress(), noted)
     response = AuditResponse.of(report, trace)
     return render_audit(response.strict() if strict else response)
 

@@ -1,6 +1,6 @@
 """Run the commands of `floe platform` on a server."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from cli.remote.responses import StrangeAnswerError, read
 from cli.render import audit, freeze, promotion, rollback, signature, sync, webhooks
 from cli.render import change as changes
 from cli.render.status import render_status, with_history
+from engine.domain.audit import Anchor
 from engine.domain.change import ChangeState
 from engine.domain.gate import GateKind
 from engine.domain.overrides import Overrides
@@ -162,8 +163,11 @@ class Commands:
         document = self.api.get(path, {"environment": environment})
         return signature.render(read(SignatureResponse, document))
 
-    def audit(self, environment: str | None, strict: bool) -> Answer:
-        document = self.api.get("audit", {"environment": environment}, long=True)
+    def audit(
+        self, environment: str | None, strict: bool, anchors: Sequence[Anchor] = ()
+    ) -> Answer:
+        query = {"environment": environment, "anchors": ",".join(map(str, anchors)) or None}
+        document = self.api.get("audit", query, long=True)
         response = read(AuditResponse, document)
         names = {each.environment for each in response.environments}
         if not names or environment not in (None, *names):

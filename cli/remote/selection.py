@@ -1,12 +1,13 @@
 """Choose where commands run: in this process, or on the server named by FLOE_SERVER."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Protocol
 
 from cli.output import Answer
+from engine.domain.audit import Anchor
 from engine.domain.gate import GateKind
 from engine.responses.freeze import FreezeInput
 from engine.responses.promotion import PromotionInput
@@ -33,7 +34,9 @@ class Server(Protocol):
     def webhooks(self, redeliver: str | None) -> Answer: ...
     def signature(self, version: str, environment: str | None) -> Answer: ...
 
-    def audit(self, environment: str | None, strict: bool) -> Answer:
+    def audit(
+        self, environment: str | None, strict: bool, anchors: Sequence[Anchor] = ()
+    ) -> Answer:
         """With `strict`, records of another configuration are problems."""
         ...
 

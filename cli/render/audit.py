@@ -13,6 +13,7 @@ from cli.stdio import unwritten
 from engine.domain.record import AnyRecord, LockRecord, RefusalRecord, UnlockRecord
 from engine.domain.text import printable
 from engine.responses.audit import AuditResponse, EnvironmentAuditResponse
+from engine.responses.checkpoints import CheckpointsResponse, ExportResponse
 from engine.responses.record import HistoryResponse, RecordResponse
 
 _HEADS = ("WHEN", "KIND", "ENVIRONMENT", "NO", "VERSION", "DIGEST", "BY", "WHY")
@@ -23,6 +24,24 @@ def render_audit(response: AuditResponse) -> Answer:
     verdicts = [_verdict(found) for found in response.environments]
     lines = [*findings, trace_line(response.trace_id), *verdicts]
     return Answer(response, lines, exit_code=0 if response.sound else 1)
+
+
+def render_checkpoints(response: CheckpointsResponse) -> Answer:
+    lines = [
+        line for each in response.checkpoints for line in [*(each.note or "").splitlines(), ""]
+    ]
+    refusals = [text for each in response.checkpoints for text in each.refusals.values()]
+    lines += [f"PROBLEM {text}" for text in refusals]
+    lines.append(trace_line(response.trace_id))
+    if not response.checkpoints:
+        lines.append("There is no checkpoint: nothing was recorded yet")
+    return Answer(response, lines, exit_code=5 if refusals else 0)
+
+
+def render_export(response: ExportResponse) -> Answer:
+    logs = [f"{each.origin}: {each.size} entries" for each in response.checkpoints]
+    verify = f"Verify it with: floe platform audit verify --from {response.directory}"
+    return Answer(response, [*logs, trace_line(response.trace_id), verify])
 
 
 def render_history(records: Sequence[RecordResponse], limit: int | None, trace_id: str) -> Answer:

@@ -33,7 +33,7 @@ class Chain:
 
     Entries are read by their sequence tags, in portions. An entry is proven if a proven entry
     links to it. Every entry links to several earlier ones, so that a lost entry does not leave all
-    earlier entries unproven.
+    earlier entries unproven. Entries before `first` are not read.
     """
 
     def __init__(
@@ -43,12 +43,14 @@ class Chain:
         pool: Executor,
         progress: Progress,
         remarks: Remarks,
+        first: int = 1,
     ) -> None:
         self._snapshot = snapshot
         self._ledger = ledger
         self._pool = pool
         self._progress = progress
         self._remarks = remarks
+        self._first = first
         # Digests that proven entries link to.
         self._links: dict[int, Digest] = {}
         self._tagged: dict[int, InspectedEntry | None] = {}
@@ -56,15 +58,15 @@ class Chain:
         self._later: Place | None = None
 
     def places(self) -> Iterator[Place]:
-        """Yield every readable entry, down to the first."""
+        """Yield every readable entry, down to the first one to verify."""
         head, below = self._snapshot.head, self._snapshot.top + 1
         if head and head.entry:
             self._links[head.entry.sequence] = head.entry.digest
-        while below > 1:
-            sequence = self._next(below)
+        while below > self._first:
+            sequence = max(self._next(below), self._first - 1)
             if sequence < below - 1:
                 self._skip(sequence + 1, below - 1)
-            place = self._read(sequence) if sequence else None
+            place = self._read(sequence) if sequence >= self._first else None
             if place is not None:
                 yield place
             below = sequence

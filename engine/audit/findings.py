@@ -82,6 +82,15 @@ class Remarks:
             sequence,
         )
 
+    def unsigned(self, first: int, last: int, hint: str) -> None:
+        """Entries `first` to `last` of an export are not those that its checkpoint signs."""
+        self.problem(
+            RemarkKind.CHECKPOINT,
+            f"{self._entry(first, last)} missing or altered: the checkpoint signs other content: "
+            f"{hint}",
+            last,
+        )
+
     def misplaced(self, sequence: int, stated: int) -> None:
         """The entry at `sequence` has the number `stated`."""
         self.problem(

@@ -1,9 +1,10 @@
 """Verifies ledgers: their chains, their tags, their copies and the heads seen before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from engine.audit.anchors import check_anchors, select_anchors
 from engine.audit.backend_verifier import compare, read_copies
 from engine.audit.chain_verifier import Chain, ChainSummary
 from engine.audit.findings import Remarks
@@ -11,7 +12,7 @@ from engine.audit.head_verifier import check_after_head, check_head, check_known
 from engine.audit.snapshot import Snapshot
 from engine.audit.tag_verifier import Tags
 from engine.domain.artifact import Tag
-from engine.domain.audit import AuditReport, EnvironmentAudit
+from engine.domain.audit import Anchor, AuditReport, EnvironmentAudit
 from engine.domain.errors import ConfigError, StoreUnavailableError
 from engine.domain.path import PromotionPath
 from engine.domain.state import EMPTY
@@ -31,9 +32,12 @@ class Verification:
     pool: Executor
     policy_digest: str
     backend: AuditBackendPlugin | None = None
+    anchors: Sequence[Anchor] = ()
 
     def report(self, environments: Iterable[str], progress: Progress) -> AuditReport:
-        """Verify the ledgers of `environments`, in this order."""
+        """Verify the ledgers of `environments`, in this order; UsageError for other anchors."""
+        environments = tuple(environments)
+        select_anchors(self.anchors, environments)
         tags = self.registry.tags()
         return AuditReport(tuple(self._verify(name, tags, progress) for name in environments))
 
@@ -86,6 +90,9 @@ class Verification:
         self._check_tags(snapshot, summary, remarks)
         if snapshot.copies is not None:
             compare(snapshot.copies, summary.marks, remarks)
+        mine = [each for each in self.anchors if each.environment == name]
+        head = snapshot.head.entry if snapshot.head else None
+        check_anchors(mine, head, self.ledger, remarks)
         summary.note_policies(self.policy_digest, remarks)
         check_known_head(snapshot, known, summary, self.heads, remarks)
         return EnvironmentAudit(

@@ -5,6 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from engine.config import Config, load_config
 from engine.config.signing_keys import SigningKey
 from engine.domain.errors import UnconfiguredError, UsageError
@@ -70,9 +72,13 @@ def show_configured_key(manifest: Path) -> "VerificationKey":
 def signer_of(config: Config) -> Signer | None:
     """The configured signer; None without one, or for a command that lacks its variable."""
     signing = config.ledger.signing
-    if signing is None or not isinstance(signing.key, SigningKey):
+    return open_key(signing.key) if signing else None
+
+
+def open_key(key: SigningKey | SecretStr) -> Signer | None:
+    """The signer with `key`; None if its variable is not set."""
+    if not isinstance(key, SigningKey):
         return None
-    key = signing.key
     pem = key.pem.get_secret_value() if key.pem else None
     # Imported only if entries are signed: cryptography is slow to import.
     signer: Signer = import_module("engine.adapters.signing").open_signer(

@@ -22,6 +22,7 @@ from engine.bootstrap.adapters import (
     verifier_of,
     webhook_sender_of,
 )
+from engine.bootstrap.checkpoints import checkpoints_of
 from engine.bootstrap.clock import SystemClock
 from engine.bootstrap.identity import directory_of, local_operator, rights_of
 from engine.bootstrap.observability import count_ended
@@ -52,7 +53,7 @@ _THREADS = 16
 # How long to wait for the lease in order to record a refusal.
 _REFUSAL_SECONDS = 1
 # The sections of manifest.yaml that a command needs when it may write records.
-ACTING = ("artifacts", "ledger")
+ACTING = ("artifacts", "ledger.signing")
 
 
 @contextmanager
@@ -93,6 +94,7 @@ def open_engine(
             metrics=metrics,
             heads=SqliteHeads(state, registry.reference),
             secondaries=secondaries_of(config, registry, ledger, leases, state, stack),
+            checkpoints=checkpoints_of(config, registry, ledger),
         )
         yield Engine(runner)
 

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from engine.config.field_types import Given, Section
-from engine.config.signing_keys import SigningKeyPlace, TrustedKey
+from engine.config.signing_keys import CheckpointKey, SigningKeyPlace, TrustedKey
 
 
 class Signing(Section):
@@ -13,6 +13,23 @@ class Signing(Section):
         description="the private key: env:NAME, file:PATH (PEM, PKCS#8), awskms:KEY, "
         "gcpkms:RESOURCE, azurekms:VAULT/KEY or hashivault:KEY",
         examples=["env:FLOE_LEDGER_KEY", "awskms:alias/floe"],
+    )
+
+
+class CheckpointSettings(Section):
+    """The keys of checkpoints, which sign the whole ledger of an environment at one moment."""
+
+    key: Given[SigningKeyPlace] = Field(
+        default=None,
+        description="the private key that signs checkpoints: Ed25519, in the forms of "
+        "ledger.signing.key; without it checkpoints are only verified",
+        examples=["env:FLOE_CHECKPOINT_KEY"],
+    )
+    public_keys: tuple[CheckpointKey, ...] = Field(
+        default=(),
+        description="public keys that verify checkpoints, as files or PEM text; the one of key is "
+        "always among them",
+        examples=[["keys/checkpoint.key.pub"]],
     )
 
 
@@ -27,4 +44,7 @@ class Ledger(Section):
         description="public keys of the installations that may write, as files or PEM text; "
         "entries signed by no other key count. The key of signing is always trusted",
         examples=[["keys/floe.key.pub"]],
+    )
+    checkpoint: Given[CheckpointSettings] = Field(
+        default=None, description="checkpoints of the ledgers; without it there are none"
     )

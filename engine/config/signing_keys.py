@@ -56,6 +56,15 @@ def _trusted_key(value: Any, info: ValidationInfo) -> KeyFile:
     return found
 
 
+def _checkpoint_key(value: Any, info: ValidationInfo) -> KeyFile:
+    """Read a public key that can verify checkpoints."""
+    found = _trusted_key(value, info)
+    keys = import_module("engine.attestation.keys")
+    if keys.load_ledger_key(found.content, "the key").kind != "ed25519":
+        raise ValueError("is not an Ed25519 key: checkpoints need one")
+    return found
+
+
 def _signing_key(value: Any, info: ValidationInfo) -> SigningKey | UnsetSecret:
     """Parse `kind:address`; a private key in the file itself is refused."""
     text = value if isinstance(value, str) else ""
@@ -77,6 +86,7 @@ def _signing_key(value: Any, info: ValidationInfo) -> SigningKey | UnsetSecret:
 
 
 TrustedKey = Annotated[KeyFile, BeforeValidator(_trusted_key, json_schema_input_type=str)]
+CheckpointKey = Annotated[KeyFile, BeforeValidator(_checkpoint_key, json_schema_input_type=str)]
 SigningKeyPlace = Annotated[
     SigningKey | SecretStr, BeforeValidator(_signing_key, json_schema_input_type=str)
 ]

@@ -13,7 +13,7 @@ from engine.domain.ledger import LedgerEntry
 
 
 class RemarkKind(StrEnum):
-    """The subject of a remark. The last three are notes; so is `policy`, unless strict."""
+    """The subject of a remark. Those from `completing` on are notes; so is `policy`."""
 
     GAP = "gap"  # a sequence is skipped
     ALTERED = "altered"  # bytes or links do not fit together
@@ -23,10 +23,16 @@ class RemarkKind(StrEnum):
     UNRECORDED = "unrecorded"  # a tag of an environment that no committed record names
     UNCOPIED = "uncopied"  # the audit backend has no copy of an entry
     REWOUND = "rewound"  # the head does not descend from the newest head seen
+    ANCHOR = "anchor"  # an anchored entry is not in the ledger
+    CHECKPOINT = "checkpoint"  # entries are not those that a checkpoint signs
     POLICY = "policy"  # records made under another configuration
     COMPLETING = "completing"  # committed, and `latest` has yet to follow
     UNCOMMITTED = "uncommitted"  # an entry beyond the head, left by an interrupted run
     UNREMEMBERED = "unremembered"  # the state directory could not store the head
+    UNCONFIRMED = "unconfirmed"  # the key of a checkpoint comes with the checkpoint
+    WITNESSED = "witnessed"  # a witness signed the checkpoint
+    UNWITNESSED = "unwitnessed"  # a witness has not signed the newest entries
+    UNREAD = "unread"  # a checkpoint proves the older entries, so they were not read again
 
 
 # Refusals by these rules are recorded on the ledger; all other requests without an effect are
@@ -99,6 +105,18 @@ class InspectedEntry:
     digest: Digest | None
     entry: LedgerEntry | None
     faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An entry as a person noted it: its environment, sequence and digest."""
+
+    environment: str
+    sequence: int
+    digest: Digest
+
+    def __str__(self) -> str:
+        return f"{self.environment}#{self.sequence} {self.digest}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,12 @@ class AuditUnavailableError(UnavailableError):
     reason_code = "audit_unavailable"
 
 
+class WitnessUnavailableError(UnavailableError):
+    """A witness did not sign the newest entries of a ledger."""
+
+    reason_code = "witness_unavailable"
+
+
 class StoreUnavailableError(UnavailableError):
     """The change store cannot be read or written."""
 

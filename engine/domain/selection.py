@@ -4,13 +4,19 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from engine.domain.artifact import Version
+from engine.domain.artifact import Digest, Version
+from engine.domain.audit import Anchor
 from engine.domain.errors import UsageError
 from engine.domain.names import Names
 from engine.domain.record import RECORD_KINDS, AnyRecord, LockRecord, UnlockRecord
 from engine.domain.text import printable
 
 _DIGEST = re.compile(r"(?:sha256:)?(?P<hex>[0-9a-f]{4,64})", re.ASCII)
+_ANCHOR = re.compile(
+    r"(?P<environment>[a-z0-9-]+)#(?P<sequence>[1-9][0-9]{0,17})[= ]"
+    r"(?P<digest>sha256:[0-9a-f]{64})",
+    re.ASCII,
+)
 _AGO = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[mhdw])", re.ASCII)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -66,6 +72,18 @@ def parse_digest_prefix(text: str) -> str:
             {"digest": text},
         )
     return f"sha256:{match['hex']}"
+
+
+def parse_anchor(text: str) -> Anchor:
+    """Parse `prod#7=sha256:…`, or with a space as floe prints it; UsageError for other text."""
+    match = _ANCHOR.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(
+            f"'{printable(text)}' is not an anchor: write an environment, a number and the whole "
+            "digest, like prod#7=sha256:…",
+            {"anchor": text},
+        )
+    return Anchor(match["environment"], int(match["sequence"]), Digest(match["digest"]))
 
 
 def parse_time(text: str, now: datetime) -> datetime:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import uuid4
 
+from engine.audit.checkpoints import Checkpoints
 from engine.audit.head_verifier import InMemoryHeads
 from engine.checks.authorization import authorization
 from engine.context.context import Context, Sources
@@ -83,6 +84,7 @@ class Runner:
     metrics: Metrics = NO_METRICS
     heads: Heads = field(default_factory=InMemoryHeads)
     secondaries: Secondaries = NO_SECONDARIES
+    checkpoints: Callable[[], Checkpoints] | None = None
 
     @property
     def rewind_guard(self) -> RewindGuard:

@@ -20,7 +20,17 @@ _UNKNOWN: Document = {
     "outcome": Ending.FAILED,
     "approvals_missing": 0,
     **dict.fromkeys(
-        ("environments", "findings", "gate_results", "overrides", "records", "tags", "warnings"), ()
+        (
+            "checkpoints",
+            "environments",
+            "findings",
+            "gate_results",
+            "overrides",
+            "records",
+            "tags",
+            "warnings",
+        ),
+        (),
     ),
     **dict.fromkeys(("failed", "redelivered", "registries", "registry_sync"), ()),
     **dict.fromkeys(("relisted", "waiting"), 0),

@@ -1,10 +1,15 @@
-"""Writes files atomically, and creates files that only their owner can read."""
+"""Writes files and directories atomically, and creates files that only their owner can read."""
 
 import os
 import secrets
+import shutil
+import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from engine.domain.errors import RegistryUnavailableError, UsageError
 
 # Closing any descriptor of a file ends all locks this process has on it (sqlite.org/howtocorrupt,
 # 2.2), so no thread may use a file while another one creates it.
@@ -35,6 +40,29 @@ def write_pieces(
         raise
     _sync_directory(path.parent)
     return state
+
+
+@contextmanager
+def write_directory(target: Path) -> Iterator[Path]:
+    """
+    Yield a draft of the directory `target`, which appears only when it is complete.
+
+    UsageError unless `target` is new or empty, RegistryUnavailableError if it cannot be written.
+    """
+    try:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise UsageError(f"'{target}' already exists: name a new or empty directory")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".floe-", dir=target.parent))
+        try:
+            yield draft
+            draft.chmod(0o755)
+            # A rename replaces an empty directory, and fails if files were added since.
+            draft.replace(target)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    except OSError as error:
+        raise RegistryUnavailableError(f"'{target}' cannot be written: {error.strerror}") from error
 
 
 def make_private(path: Path) -> None:

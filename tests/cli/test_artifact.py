@@ -136,7 +136,7 @@ def test_altered_artifact_leaves_no_files(floe, tmp_path):
 
     assert ended.code == 5
     assert not (tmp_path / "out").exists()
-    assert not list(tmp_path.glob(".floe-pull-*"))
+    assert not list(tmp_path.glob(".floe-*"))
 
 
 def test_nonempty_directory_is_not_touched(floe, tmp_path):

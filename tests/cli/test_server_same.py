@@ -60,6 +60,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "status of nowhere": ("status", "--env", "moon", *JSON),
     "audit verify": ("audit", "verify"),
     "audit verify as JSON": ("audit", "verify", "--env", "staging", "--policy", "current", *JSON),
+    "audit verify with anchors": (
+        *("audit", "verify", "--anchor", f"prod#1=sha256:{'a' * 64}"),
+        *("--anchor", f"staging#99=sha256:{'a' * 64}"),
+    ),
+    "audit of a wrong anchor": ("audit", "verify", "--anchor", "prod", *JSON),
     "audit history": ("audit", "history", "--kind", "promotion"),
     "audit history as JSON": ("audit", "history", "--limit", "2", *JSON),
     "audit history as lines": ("audit", "history", "--limit", "0", "--output", "jsonl"),

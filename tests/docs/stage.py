@@ -56,6 +56,7 @@ identity:
   groups: {release-managers: [bob@acme.com]}
   oidc:
     - {issuer: "%(issuer)s", audience: floe, operator_claim: email, allowed_domains: [acme.com]}
+ledger: {checkpoint: {key: "file:checkpoint.key"}}
 """
 # The registry settings of skopeo.
 _REGISTRIES = """\

@@ -36,7 +36,7 @@ def test_layer_that_links_to_another_file_is_not_read(tmp_path: Path) -> None:
 
     assert SECRET not in str(refused.value)
     assert not (tmp_path / "out").exists()
-    assert not [path for path in tmp_path.rglob(".floe-pull-*")]
+    assert not [path for path in tmp_path.rglob(".floe-*")]
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from engine.domain.tlog.merkle import Hash
-from engine.domain.tlog.note import decode_base64, encode_base64
+from engine.domain.tlog.merkle import CompactRange, Hash
+from engine.domain.tlog.note import SignedNote, decode_base64, encode_base64
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
@@ -34,3 +34,21 @@ class Checkpoint:
 
     def __str__(self) -> str:
         return f"{self.origin}\n{self.size}\n{encode_base64(self.root)}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """
+    A signed checkpoint, and the range of all its entries but the last.
+
+    With the last entry, the range gives the root. So the checkpoint is checked against a ledger,
+    and extended, without the entries before.
+    """
+
+    note: SignedNote
+    before: CompactRange
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The parsed text of the note; ValueError if it is not a checkpoint."""
+        return Checkpoint.parse(self.note.text)

@@ -95,6 +95,28 @@ def consistency_proof(before: CompactRange, added: Sequence[Hash]) -> Proof:
     return tuple(proof)
 
 
+@dataclass(frozen=True, slots=True)
+class TreeTail:
+    """A tree of which only the last leaves are known: `leaves` follow those of `before`."""
+
+    before: CompactRange
+    leaves: tuple[Hash, ...]
+
+    @property
+    def size(self) -> int:
+        return self.before.size + len(self.leaves)
+
+    def range_at(self, size: int) -> CompactRange:
+        """Return the range of the first `size` leaves; ValueError before the known ones."""
+        if not self.before.size <= size <= self.size:
+            raise ValueError(f"the tree is known from leaf {self.before.size} to {self.size}")
+        return self.before.extend(self.leaves[: size - self.before.size])
+
+    def proof_from(self, size: int) -> Proof:
+        """Prove that the tree extends its first `size` leaves; ValueError as for `range_at`."""
+        return consistency_proof(self.range_at(size), self.leaves[size - self.before.size :])
+
+
 def verify_inclusion(leaf: Hash, index: int, size: int, proof: Proof, root: Hash) -> bool:
     """Whether `proof` shows that the tree of `size` leaves with `root` has `leaf` at `index`."""
     if not 0 <= index < size:

@@ -1,0 +1,93 @@
+"""Exports a ledger as a static log: tiles, entries, records, checkpoint and keys."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from engine.audit.checkpoints import Checkpoints
+from engine.domain.artifact import Digest
+from engine.domain.errors import UnconfiguredError
+from engine.domain.ledger import LedgerEntry
+from engine.domain.tlog.checkpoint import Checkpoint
+from engine.domain.tlog.merkle import leaf_hash
+from engine.domain.tlog.note import NoteKey, SignedNote
+from engine.domain.tlog.tiles import bundle_paths, hash_tiles, pack_entries
+from engine.ports import Progress, RegistryReader
+
+CHECKPOINT_FILE = "checkpoint"
+KEYS_FILE = "keys"
+# A record has a few KiB, more with scans of thousands of findings.
+MAX_BLOB_BYTES = 16 * 1024 * 1024
+
+
+def blob_path(digest: str) -> str:
+    return f"blobs/{digest.replace(':', '/')}"
+
+
+def export_log(
+    checkpoints: Checkpoints,
+    registry: RegistryReader,
+    environment: str,
+    target: Path,
+    progress: Progress,
+) -> Checkpoint | None:
+    """
+    Write the ledger of `environment` into the directory `target`; None for an empty one.
+
+    Without a signing key, the export ends with the stored checkpoint; UnconfiguredError without
+    one. OSError if `target` cannot be written.
+    """
+    note = _newest_note(checkpoints, environment)
+    if note is None:
+        return None
+    checkpoint = Checkpoint.parse(note.text)
+    entries = checkpoints.ledger.history(environment, checkpoint.size, checkpoint.size + 1)[::-1]
+    manifests = [entry.manifest.content for entry in entries]
+    places = zip(bundle_paths(len(entries)), range(0, len(entries), 256), strict=True)
+    for (path, count), start in places:
+        _write(target / path, pack_entries(manifests[start : start + count]))
+    for path, tile in hash_tiles([leaf_hash(each) for each in manifests]):
+        _write(target / path, tile)
+    for entry in entries:
+        progress.step(f"exporting {environment}: entry {entry.sequence} of {checkpoint.size}")
+        _write_blobs(registry, entry, target)
+    _write(target / KEYS_FILE, _lines(_keys(checkpoints, environment)))
+    _write(target / CHECKPOINT_FILE, str(note).encode())
+    return checkpoint
+
+
+def _newest_note(checkpoints: Checkpoints, environment: str) -> SignedNote | None:
+    if checkpoints.signer is not None:
+        signed = checkpoints.sign(environment)
+        return signed[0].stored.note if signed else None
+    known = checkpoints.read(environment)
+    if known is None and checkpoints.ledger.head(environment) is not None:
+        raise UnconfiguredError(
+            f"The ledger of {environment} has no checkpoint by a known key, and there is no key to "
+            "sign one here: run floe platform audit checkpoint where ledger.checkpoint.key is set"
+        )
+    return known.stored.note if known else None
+
+
+def _write_blobs(registry: RegistryReader, entry: LedgerEntry, target: Path) -> None:
+    """Write the content that the manifest of `entry` names; the record is known already."""
+    record = entry.record.to_bytes()
+    view = entry.manifest.view
+    named = {each.digest for each in (view.config, *(view.layers or ())) if each}
+    for digest in named:
+        same = digest == str(Digest.of(record))
+        _write(
+            target / blob_path(digest), record if same else registry.blob(digest, MAX_BLOB_BYTES)
+        )
+
+
+def _keys(checkpoints: Checkpoints, environment: str) -> list[NoteKey]:
+    return [*checkpoints.keys(environment), *(each.key for each in checkpoints.witnesses)]
+
+
+def _lines(keys: Iterable[NoteKey]) -> bytes:
+    return "".join(f"{key}\n" for key in keys).encode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

@@ -1,0 +1,147 @@
+"""Builds the checkpoints of the ledgers, and verifies exported ones without a manifest."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache, partial
+from importlib import import_module
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from engine.adapters.ledger.ledger import RegistryLedgerReader
+from engine.adapters.tlog.exported_registry import ExportedRegistry
+from engine.adapters.tlog.registry_store import RegistryCheckpoints
+from engine.audit.anchors import select_anchors
+from engine.audit.checkpoints import Checkpoints
+from engine.audit.export import CHECKPOINT_FILE, KEYS_FILE
+from engine.audit.export_verifier import LogFiles, verify_export
+from engine.bootstrap.keys import open_key, show_key
+from engine.config import Config
+from engine.config.connection import RemoteRegistry
+from engine.config.ledger import CheckpointSettings
+from engine.config.signing_keys import SigningKey
+from engine.domain.audit import Anchor, AuditReport
+from engine.domain.errors import ConfigError, UsageError
+from engine.domain.manifest import IMAGE_MANIFEST, Manifest
+from engine.domain.text import printable
+from engine.domain.tlog.note import NoteKey
+from engine.ports import LedgerReader, Progress, Registry
+from engine.ports.signer import Signer
+
+CHECKPOINT = "ledger.checkpoint"
+_KEY = f"{CHECKPOINT}.key"
+_SPKI = bytes.fromhex("302a300506032b6570032100")
+
+
+def checkpoints_of(
+    config: Config, registry: Registry, ledger: LedgerReader
+) -> Callable[[], Checkpoints] | None:
+    """Open the configured checkpoints when they are first used; None without any."""
+    settings = config.ledger.checkpoint
+    if settings is None:
+        return None
+    # Opened on first use: cryptography is slow to import, and a promotion does not need the key.
+    return cache(partial(_open_checkpoints, settings, _origin(config), registry, ledger))
+
+
+def _open_checkpoints(
+    settings: CheckpointSettings, origin: str, registry: Registry, ledger: LedgerReader
+) -> Checkpoints:
+    keys = import_module("engine.attestation.keys")
+    public = [
+        _raw_key(keys.load_ledger_key(each.content, str(each.path)).der, str(each.path))
+        for each in settings.public_keys
+    ]
+    signer = partial(_signer, settings.key) if settings.key else None
+    if signer is not None:
+        # Without the key, which may be on another machine, checkpoints are only verified.
+        with suppress(ConfigError):
+            public.insert(0, _raw_key(signer().public_key(), _KEY))
+    return Checkpoints(
+        origin=origin,
+        ledger=ledger,
+        store=RegistryCheckpoints(registry),
+        check=import_module("engine.adapters.tlog.ed25519").verify_ed25519,
+        public_keys=tuple(dict.fromkeys(public)),
+        signer=signer,
+    )
+
+
+@cache
+def _signer(key: SigningKey | SecretStr) -> Signer:
+    signer = open_key(key)
+    if signer is None:
+        raise ConfigError(f"{_KEY} names an environment variable that is not set")
+    _raw_key(signer.public_key(), _KEY)
+    return signer
+
+
+def verify_exports(
+    directory: Path, keys: Iterable[str], anchors: Sequence[Anchor], progress: Progress
+) -> AuditReport:
+    """
+    Verify the exported logs in the subdirectories of `directory`, or in itself.
+
+    `keys` are verifier keys of the logs and their witnesses, or files with public keys in PEM of
+    the logs; without any, the keys in the export are used.
+    UsageError for an invalid key, or if there is no export.
+    """
+    logs = [directory] if _is_log(directory) else list(filter(_is_log, sorted(directory.iterdir())))
+    if not logs:
+        raise UsageError(
+            f"'{directory}' has no exported ledger: make one with floe platform audit export DIR"
+        )
+    check = import_module("engine.adapters.tlog.ed25519").verify_ed25519
+    known = tuple(_parse_key(each) for each in keys)
+    with ThreadPoolExecutor(8) as pool:
+        audits = tuple(
+            verify_export(LogFiles(each, known, check), _open, pool, anchors, progress)
+            for each in logs
+        )
+    select_anchors(anchors, (each.environment for each in audits))
+    return AuditReport(audits)
+
+
+def _is_log(directory: Path) -> bool:
+    return any((directory / name).exists() for name in (CHECKPOINT_FILE, KEYS_FILE, "tile"))
+
+
+def _open(directory: Path, environment: str, entries: Sequence[bytes]) -> LedgerReader:
+    """The ledger of an export whose `entries` are verified."""
+    manifests = [Manifest(content, IMAGE_MANIFEST) for content in entries]
+    registry = ExportedRegistry(directory, {})
+    ledger = RegistryLedgerReader(registry)
+    for sequence, manifest in enumerate(manifests, 1):
+        registry.tagged[ledger.tag(environment, sequence)] = manifest
+    registry.tagged[ledger.tag(environment, None)] = manifests[-1]
+    return ledger
+
+
+def _parse_key(text: str) -> NoteKey | bytes:
+    """Parse a verifier key, or read the raw public key in the file `text`."""
+    if Path(text).is_file():
+        return _raw_key(show_key(Path(text)).der, text)
+    try:
+        return NoteKey.parse(text)
+    except ValueError as error:
+        raise UsageError(
+            f"'{printable(text)}' is neither a file nor a verifier key: {error}"
+        ) from error
+
+
+def _origin(config: Config) -> str:
+    registry = config.registry
+    if isinstance(registry, RemoteRegistry):
+        return registry.reference
+    return f"oci-layout/{re.sub(r'[^A-Za-z0-9._-]', '-', registry.layout.name)}"
+
+
+def _raw_key(der: bytes, name: str) -> bytes:
+    if not der.startswith(_SPKI):
+        raise ConfigError(
+            f"{name} must be an Ed25519 key, to sign checkpoints. Make one: "
+            "floe keys generate --kind ed25519 --out checkpoint.key"
+        )
+    return der.removeprefix(_SPKI)

@@ -1,0 +1,70 @@
+"""Platforms whose ledgers are signed logs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.adapters.signing.pem import PemSigner, generate_key
+from engine.adapters.tlog.ed25519 import verify_ed25519
+from engine.adapters.tlog.registry_store import RegistryCheckpoints
+from engine.api import Engine
+from engine.audit.checkpoints import Checkpoints, SignedCheckpoint
+from engine.domain.request import LockRequest, UnlockRequest
+from engine.domain.result import Ending
+from engine.domain.tlog.note import NoteKey
+from engine.ports import Registry
+from engine.ports.checkpoints import Witness
+from tests.scenarios.engines import ALICE, TRACE_ID, Told, engine_on, with_parts
+
+ORIGIN = "registry.example/acme/app"
+
+
+def raw_key(signer: PemSigner) -> bytes:
+    return signer.public_key()[-32:]
+
+
+def logging_engine(
+    engine: Engine, signer: PemSigner, *witnesses: Witness, origin: str = ORIGIN
+) -> Engine:
+    """Return `engine` with checkpoints signed by `signer`."""
+    registry: Registry = engine.runner.registry
+    checkpoints = Checkpoints(
+        origin,
+        engine.runner.ledger,
+        RegistryCheckpoints(registry),
+        verify_ed25519,
+        (raw_key(signer),),
+        lambda: signer,
+        witnesses,
+    )
+    return with_parts(engine, checkpoints=lambda: checkpoints)
+
+
+def log_key(signer: PemSigner, environment: str = "prod", origin: str = ORIGIN) -> NoteKey:
+    return NoteKey(f"{origin}/{environment}", raw_key(signer))
+
+
+@contextmanager
+def logged_platform(folder: Path, entries: int) -> Iterator[tuple[Engine, PemSigner]]:
+    """A platform in `folder` with `entries` records of prod, and the key of its log."""
+    registry, signer = LayoutRegistry.create(folder / "registry"), generate_key("ed25519")
+    with engine_on(registry, folder) as engine:
+        write_entries(engine, entries)
+        yield logging_engine(engine, signer), signer
+
+
+def write_entries(engine: Engine, count: int, environment: str = "prod") -> None:
+    """Lock and unlock `environment` in turn."""
+    head = engine.runner.ledger.head(environment)
+    for number in range(head.sequence if head else 0, (head.sequence if head else 0) + count):
+        kind, ending = (
+            (UnlockRequest, Ending.UNLOCKED) if number % 2 else (LockRequest, Ending.LOCKED)
+        )
+        done = engine.run(kind(environment, ALICE, TRACE_ID, f"reason {number}"), Told())
+        assert done.outcome is ending
+
+
+def made(engine: Engine, environment: str = "prod") -> SignedCheckpoint:
+    (checkpoint,) = engine.make_checkpoints(environment)
+    return checkpoint
