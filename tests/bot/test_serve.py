@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +19,7 @@ from tests.bot.manifest import bot_manifest
 from tests.bot.stage import ALICE, DEPLOYS, SECRET, command_body, eventually
 from tests.builders import image
 from tests.peers import oci_layout
-
-ROOT = Path(__file__).parents[2]
+from tests.scenarios.warm_start import popen
 
 
 @pytest.fixture
@@ -34,12 +32,9 @@ def slack() -> Iterator[FakeSlack]:
 @contextmanager
 def serve(folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """Run the server, and kill it if the test did not stop it."""
-    program = "from cli.main import main; main()"
-    command = [sys.executable, "-c", program, "serve", "--port", "0"]
-    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables}
-    with subprocess.Popen(
-        command, cwd=folder, env=environ, stderr=subprocess.PIPE, text=True
-    ) as process:
+    environ = {"PATH": os.environ["PATH"], **variables}
+    command = ["serve", "--port", "0"]
+    with popen(command, folder, environ, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:

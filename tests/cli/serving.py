@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.scenarios.commands import INHERITED, Floe
+from tests.scenarios.warm_start import popen
 
 ROOT = Path(__file__).parents[2]
 _SERVING = re.compile(r"Serving (http://\S+?)/ ")
@@ -65,16 +65,14 @@ def write_manifest(
 @contextmanager
 def serving(folder: Path, port: int = 0, **environ: str) -> Iterator[Serving]:
     """Serve the platform in `folder` until the block ends."""
-    program = "from cli.main import main; main()"
-    command = [sys.executable, "-c", program, "serve", "--port", str(port)]
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     log = folder / "serve.log"
     with (
         log.open("wb") as written,
-        subprocess.Popen(
-            command,
-            cwd=folder,
-            env=inherited | {"PYTHONPATH": str(ROOT)} | environ,
+        popen(
+            ["serve", "--port", str(port)],
+            folder,
+            inherited | environ,
             stdout=written,
             stderr=written,
         ) as process,

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -38,8 +37,8 @@ from tests.peers.local_slack import (
 )
 from tests.peers.loopback import free_port
 from tests.peers.strict_slack import StrictSlack, strict_slack
+from tests.scenarios.warm_start import popen
 
-ROOT = Path(__file__).parents[2]
 # Slack accepts one message per second and channel, and the machine is shared.
 PATIENCE_SECONDS = 90
 
@@ -60,11 +59,13 @@ class Workspace:
 
     def start(self) -> None:
         """Start the server and wait until it is ready, which in Socket Mode means connected."""
-        program = "from cli.main import main; main()"
-        command = [sys.executable, "-c", program, "serve", "--port", str(self.port)]
         with (self.folder / "serve.log").open("ab") as log:
-            self._server = subprocess.Popen(
-                command, cwd=self.folder, env=self._environ(), stdout=log, stderr=log
+            self._server = popen(
+                ["serve", "--port", str(self.port)],
+                self.folder,
+                self._environ(),
+                stdout=log,
+                stderr=log,
             )
         eventually(self._ready, PATIENCE_SECONDS)
 
@@ -170,7 +171,7 @@ class Workspace:
         tokens = {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_API_URL": self.strict.api}
         reached = "SLACK_APP_TOKEN" if self.socket else "SLACK_SIGNING_SECRET"
         tokens[reached] = APP_TOKEN if self.socket else SECRET
-        return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **tokens}
+        return {"PATH": os.environ["PATH"], **tokens}
 
     @contextmanager
     def _platform(self):

@@ -52,7 +52,8 @@ class Floe:
         self, *arguments: str, stdin: int | None = None, stderr: int = subprocess.PIPE
     ) -> "subprocess.Popen[bytes]":
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        return popen([*arguments], self.folder, inherited | self.environ, stdin, stderr)
+        streams = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": stderr}
+        return popen([*arguments], self.folder, inherited | self.environ, **streams)
 
     def run(self, *arguments: str) -> Finished:
         return finish(self.start(*arguments))

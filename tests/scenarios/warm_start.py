@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 _ROOT = Path(__file__).parents[2]
 # Packages whose modules most commands load.
 _LOADED = (
+    "bot",
     "cli",
     "engine.bootstrap",
     "engine.adapters.gates",
@@ -30,6 +31,7 @@ _LOADED = (
     "engine.adapters.registry",
     "engine.adapters.store",
     "engine.adapters.webhooks",
+    "web",
 )
 # Variables that Python itself reads when it starts.
 _OF_PYTHON = ("PYTHON", "LC_", "LANG", "TZ", "MALLOC")
@@ -38,20 +40,14 @@ _PACKET = 100_000
 
 
 def popen(
-    arguments: list[str], cwd: Path, env: dict[str, str], stdin: int | None, stderr: int
-) -> "subprocess.Popen[bytes]":
-    """Start `floe` with `arguments` in `cwd`; standard output is a pipe."""
+    arguments: list[str], cwd: Path, env: dict[str, str], **streams: Any
+) -> "subprocess.Popen[Any]":
+    """Start `floe` with `arguments` in `cwd`; `streams` are options of `subprocess.Popen`."""
     fresh = [name for name in env if name.startswith(_OF_PYTHON)]
     small = len(json.dumps([arguments, env])) < _PACKET
     kind = _Forked if small and not fresh else subprocess.Popen
-    return kind(
-        [sys.executable, "-c", "from cli.main import main; main()", *arguments],
-        cwd=cwd,
-        env=env | {"PYTHONPATH": env.get("PYTHONPATH", str(_ROOT))},
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-    )
+    command = [sys.executable, "-c", "from cli.main import main; main()", *arguments]
+    return kind(command, cwd=cwd, env=env | {"PYTHONPATH": str(_ROOT)}, **streams)
 
 
 class _Forked(subprocess.Popen):  # type: ignore[type-arg]
