@@ -10,6 +10,7 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
+from engine.adapters.registry.layout.files import locked
 from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
 from engine.domain.change import Change
@@ -45,10 +46,11 @@ class Stage:
     client: FlaskClient
 
     def publish(self, *versions: str, artifact: Artifact | None = None) -> None:
+        layout = self.folder / "registry"
         for version in versions:
-            oci_layout.write(
-                self.folder / "registry", artifact or image(version.encode()), f"{version}-dev"
-            )
+            # A refusal may be recorded at this moment, which would undo a write without the lock.
+            with locked(layout):
+                oci_layout.write(layout, artifact or image(version.encode()), f"{version}-dev")
 
     def ask(self, version: str, target: str, who: str = ALICE) -> Change:
         """Submit a promotion and carry it out as far as possible."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.registry.layout.files import locked
 from tests.builders import image
 from tests.web.stage import ALICE, BOB, Stage, person, stage_in
 
@@ -78,11 +79,13 @@ def test_badges_describe_blockers_in_words(stage: Stage) -> None:
 def move_latest(folder: Path, tag: str, digest: str) -> None:
     """Move `latest` as a person with an editor can in a layout."""
     index = folder / "registry" / "index.json"
-    text = index.read_text()
-    found = re.search(r'\{[^{}]*"annotations":\s*\{[^{}]*"' + tag + r'"[^{}]*\}[^{}]*\}', text)
-    assert found, text
-    moved = re.sub(r"sha256:[0-9a-f]{64}", digest, found[0], count=1)
-    index.write_text(text.replace(found[0], moved))
+    # A refusal may be recorded at this moment, which would undo the edit.
+    with locked(folder / "registry"):
+        text = index.read_text()
+        found = re.search(r'\{[^{}]*"annotations":\s*\{[^{}]*"' + tag + r'"[^{}]*\}[^{}]*\}', text)
+        assert found, text
+        moved = re.sub(r"sha256:[0-9a-f]{64}", digest, found[0], count=1)
+        index.write_text(text.replace(found[0], moved))
 
 
 def test_blockers_come_first_with_their_reason(stage: Stage) -> None:
