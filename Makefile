@@ -11,7 +11,7 @@ help:
 	@echo "make serve-demo  a page with a past, to look at and to approve on"
 	@echo "make demo-slack  a Slack workspace with the bot in it, to try every command"
 	@echo "make test    run the tests, on a real registry"
-	@echo "make test-peers  run the tests against cosign, which is built first"
+	@echo "make test-peers  run the tests against cosign and judges of logs, which are built first"
 	@echo "make check   style, types, import contracts, file sizes, plain English"
 	@echo "make dev     prepare a checkout for work: tools, editable install, commit hook"
 	@echo "make audit   ask an advisory service about every locked version (exit 3: none answered)"
@@ -33,9 +33,9 @@ demo-slack: $(INSTALLED)
 test: $(INSTALLED) packages peers
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not peers"
 
-# The tests against cosign, which takes minutes to build.
+# The tests against cosign, which takes minutes to build, and against judges of logs.
 test-peers: $(INSTALLED) packages
-	@.ci/peers cosign
+	@.ci/peers cosign fsck litewitness
 	$(BIN)/python -m pytest -q -m peers
 
 check: $(INSTALLED)

@@ -245,13 +245,14 @@ class Engine:
         return complete_interrupted(self.runner)
 
     def verify(
-        self, environment: str | None, progress: Progress, anchors: Sequence[Anchor] = ()
+        self,
+        environment: str | None,
+        progress: Progress,
+        anchors: Sequence[Anchor] = (),
+        full: bool = False,
     ) -> AuditReport:
-        """
-        Verify the ledgers of one or all environments (FR-026), and that they contain `anchors`.
-        The report lists all problems; RegistryError if the registry cannot be read.
-        """
-        return verify_ledgers(self.runner, self._environments(environment), progress, anchors)
+        """Verify the ledgers of one or all environments (FR-026); see `verify_ledgers`."""
+        return verify_ledgers(self.runner, self._environments(environment), progress, anchors, full)
 
     def make_checkpoints(self, environment: str | None = None) -> tuple[SignedCheckpoint, ...]:
         """Sign the ledgers of one or all environments, and store these checkpoints."""

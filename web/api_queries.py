@@ -8,6 +8,7 @@ from engine.domain.gate import GateKind
 from engine.domain.parsing import parse_version
 from engine.domain.selection import Selection, parse_anchor
 from engine.domain.status import EnvironmentStatus
+from engine.domain.text import printable
 from engine.domain.trace import trace_id
 from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse, ChangeTimelineResponse
@@ -146,7 +147,10 @@ def audit() -> Response:
     if environment is not None:
         environment = the_site().platform.engine.path.environment(environment).name
     anchors = [parse_anchor(each) for each in request.args.get("anchors", "").split(",") if each]
-    report = the_site().auditor.now(environment, anchors)
+    full = request.args.get("full", "false")
+    if full not in ("true", "false"):
+        raise UsageError(f"full must be true or false, got '{printable(full)[:40]}'")
+    report = the_site().auditor.now(environment, anchors, full == "true")
     return jsonify(AuditResponse.of(report, _trace()).document())
 
 

@@ -47,9 +47,11 @@ class Auditor:
         with self._lock:
             return self._last, thread is not None and thread.is_alive()
 
-    def now(self, environment: str | None = None, anchors: Sequence[Anchor] = ()) -> AuditReport:
+    def now(
+        self, environment: str | None = None, anchors: Sequence[Anchor] = (), full: bool = False
+    ) -> AuditReport:
         """Verify now and return the report; PromotionError if it cannot be made."""
-        return self._engine.verify(environment, NO_PROGRESS, anchors)
+        return self._engine.verify(environment, NO_PROGRESS, anchors, full)
 
     def _begin(self) -> None:
         self._running = threading.Thread(target=self._verify, name="floe-audit", daemon=True)

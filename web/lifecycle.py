@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from flask import Flask
 
-from engine.bootstrap.server import entrance, open_records
+from engine.bootstrap.server import checkpoint_maker, entrance, open_records
 from engine.config import Config
 from engine.config.issuers import OidcSignIn
 from engine.config.people import NoSignIn
@@ -69,11 +69,16 @@ def open_web(
 def _at_work(site: Site) -> Iterator[None]:
     """Run the feed and the record copy while the site is open."""
     site.feed.listeners += [site.board.expire, site.records.wake]
+    maker = checkpoint_maker(site.platform.engine)
     site.records.start()
     site.feed.start()
+    if maker:
+        maker.start()
     try:
         yield
     finally:
+        if maker:
+            maker.stop()
         site.feed.stop()
         site.records.stop()
 

@@ -109,6 +109,7 @@ def _paths() -> dict[str, Document]:
     state = _query("state", "open or all", enum=["open", "all"])
     environment = _query("environment", "only this environment")
     anchors = _query("anchors", "entries that must exist, like prod#7=sha256:…, with commas")
+    full = _query("full", "true: also entries that a checkpoint proves", enum=["true", "false"])
     return {
         "/api/v1/status": _get("The status of the environments", _array(EnvironmentResponse)),
         "/api/v1/environments/{name}": _get(
@@ -123,7 +124,9 @@ def _paths() -> dict[str, Document]:
             "One change and its events", _ref(ChangeTimelineResponse), change
         ),
         "/api/v1/changes/{change_id}/output/{gate}": _get("Output of a gate", None, run, gate),
-        "/api/v1/audit": _get("Audit of the ledgers", _ref(AuditResponse), environment, anchors),
+        "/api/v1/audit": _get(
+            "Audit of the ledgers", _ref(AuditResponse), environment, anchors, full
+        ),
         "/api/v1/artifacts/{version}/signature": _get(
             "Signatures of an artifact", _ref(SignatureResponse), version, environment
         ),

@@ -53,6 +53,7 @@ _environment = click.option("--env", "environment", help="Only this environment.
     metavar="ENV#N=DIGEST",
     help="An entry that the ledger must contain, as printed when it was made; repeatable.",
 )
+@click.option("--full", is_flag=True, help="Read all entries, also those that a checkpoint proves.")
 @click.option(
     "--from",
     "directory",
@@ -73,6 +74,7 @@ def verify(
     environment: str | None,
     policy: str,
     anchors: tuple[str, ...],
+    full: bool,
     directory: Path | None,
     keys: tuple[str, ...],
     output: str,
@@ -92,7 +94,7 @@ def verify(
     if directory is not None:
         ask = partial(_verify_export, directory, keys, anchors, trace)
     else:
-        ask = partial(_verify, environment, strict, anchors, trace, manifest)
+        ask = partial(_verify, environment, strict, anchors, full, trace, manifest)
     deliver(output, ask, partial(_failure, AuditResponse, trace))
 
 
@@ -225,14 +227,19 @@ def _export(directory: Path, environment: str | None, trace: str, manifest: Path
 
 
 def _verify(
-    environment: str | None, strict: bool, anchors: tuple[str, ...], trace: str, manifest: Path
+    environment: str | None,
+    strict: bool,
+    anchors: tuple[str, ...],
+    full: bool,
+    trace: str,
+    manifest: Path,
 ) -> Answer:
     noted = [parse_anchor(each) for each in anchors]
     with through_server(trace) as server:
         if server:
-            return server.audit(environment, strict, noted)
+            return server.audit(environment, strict, noted, full)
     with open_reading_engine(manifest, AUDIT) as engine:
-        report = engine.verify(environment, TerminalProgress(), noted)
+        report = engine.verify(environment, TerminalProgress(), noted, full)
     response = AuditResponse.of(report, trace)
     return render_audit(response.strict() if strict else response)
 

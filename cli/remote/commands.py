@@ -164,9 +164,13 @@ class Commands:
         return signature.render(read(SignatureResponse, document))
 
     def audit(
-        self, environment: str | None, strict: bool, anchors: Sequence[Anchor] = ()
+        self, environment: str | None, strict: bool, anchors: Sequence[Anchor], full: bool
     ) -> Answer:
-        query = {"environment": environment, "anchors": ",".join(map(str, anchors)) or None}
+        query = {
+            "environment": environment,
+            "anchors": ",".join(map(str, anchors)) or None,
+            "full": "true" if full else None,
+        }
         document = self.api.get("audit", query, long=True)
         response = read(AuditResponse, document)
         names = {each.environment for each in response.environments}

@@ -35,9 +35,9 @@ class Server(Protocol):
     def signature(self, version: str, environment: str | None) -> Answer: ...
 
     def audit(
-        self, environment: str | None, strict: bool, anchors: Sequence[Anchor] = ()
+        self, environment: str | None, strict: bool, anchors: Sequence[Anchor], full: bool
     ) -> Answer:
-        """With `strict`, records of another configuration are problems."""
+        """With `strict`, records of another configuration are problems; `full`: all entries."""
         ...
 
     def history(

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from engine.domain.errors import (
     LedgerUnreadableError,
@@ -173,6 +174,18 @@ class Checkpoints:
                 {"witness": witness.key.name, "seen": answer, "size": made.size},
             )
         return answer
+
+
+@dataclass(frozen=True)
+class CheckpointSource:
+    """
+    Opens the checkpoints when they are first used, since most commands do not need them.
+
+    With `max_unwitnessed`, changes wait until a witness has signed every older entry.
+    """
+
+    open: Callable[[], Checkpoints]
+    max_unwitnessed: timedelta | None = None
 
 
 def _cosigned(

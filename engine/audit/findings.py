@@ -91,6 +91,15 @@ class Remarks:
             last,
         )
 
+    def unread(self, last: int) -> None:
+        """A checkpoint proves the entries up to `last`."""
+        self.note(
+            RemarkKind.UNREAD,
+            f"{self._entry(1, last)} proven by a checkpoint, and not read again: --full reads all "
+            "entries, and compares all tags",
+            last,
+        )
+
     def misplaced(self, sequence: int, stated: int) -> None:
         """The entry at `sequence` has the number `stated`."""
         self.problem(

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
 from engine.audit.backend_verifier import Copies
+from engine.audit.checkpoints import SignedCheckpoint
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import InspectedEntry
 
@@ -21,6 +22,7 @@ class Snapshot:
     sequences: tuple[int, ...] = field(repr=False)
     tags: tuple[Tag, ...] = field(repr=False)
     copies: Copies | None = field(default=None, repr=False)
+    checkpoint: SignedCheckpoint | None = field(default=None, repr=False)
 
     @property
     def top(self) -> int:

@@ -4,15 +4,17 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from engine.audit.anchors import check_anchors, select_anchors
+from engine.audit.anchors import check_anchors, digest_at, select_anchors
 from engine.audit.backend_verifier import compare, read_copies
 from engine.audit.chain_verifier import Chain, ChainSummary
+from engine.audit.checkpoint_verifier import CheckpointVerifier
+from engine.audit.checkpoints import Checkpoints
 from engine.audit.findings import Remarks
 from engine.audit.head_verifier import check_after_head, check_head, check_known_head
 from engine.audit.snapshot import Snapshot
 from engine.audit.tag_verifier import Tags
 from engine.domain.artifact import Tag
-from engine.domain.audit import Anchor, AuditReport, EnvironmentAudit
+from engine.domain.audit import Anchor, AuditReport, EnvironmentAudit, KnownHead
 from engine.domain.errors import ConfigError, StoreUnavailableError
 from engine.domain.path import PromotionPath
 from engine.domain.state import EMPTY
@@ -33,6 +35,8 @@ class Verification:
     policy_digest: str
     backend: AuditBackendPlugin | None = None
     anchors: Sequence[Anchor] = ()
+    checkpoints: Checkpoints | None = None
+    full: bool = False
 
     def report(self, environments: Iterable[str], progress: Progress) -> AuditReport:
         """Verify the ledgers of `environments`, in this order; UsageError for other anchors."""
@@ -73,6 +77,7 @@ class Verification:
                 sorted(tag for tag, parts in readings if parts and parts.environment == name)
             ),
             copies=read_copies(self.backend, name),
+            checkpoint=self.checkpoints.read(name) if self.checkpoints else None,
         )
 
     def _check(self, snapshot: Snapshot, progress: Progress) -> EnvironmentAudit:
@@ -81,17 +86,20 @@ class Verification:
         wanted = frozenset({known.sequence} if known else ())
         summary = ChainSummary(wanted, compared=snapshot.copies is not None)
         check_head(snapshot, remarks)
-        for place in Chain(snapshot, self.ledger, self.pool, progress, remarks).places():
+        head = snapshot.head.entry if snapshot.head else None
+        first = self._first_to_read(snapshot, remarks)
+        for place in Chain(snapshot, self.ledger, self.pool, progress, remarks, first).places():
             summary.add(place, remarks)
+        if first > 1:
+            self._add_unread(first, snapshot, known, summary, remarks)
         staged = (
             self.ledger.inspect_tag(name, snapshot.after_head[0]) if snapshot.after_head else None
         )
         check_after_head(snapshot, staged, remarks)
-        self._check_tags(snapshot, summary, remarks)
+        self._check_tags(snapshot, summary, remarks, complete=first == 1)
         if snapshot.copies is not None:
             compare(snapshot.copies, summary.marks, remarks)
         mine = [each for each in self.anchors if each.environment == name]
-        head = snapshot.head.entry if snapshot.head else None
         check_anchors(mine, head, self.ledger, remarks)
         summary.note_policies(self.policy_digest, remarks)
         check_known_head(snapshot, known, summary, self.heads, remarks)
@@ -103,9 +111,40 @@ class Verification:
             notes=tuple(remarks.notes),
         )
 
-    def _check_tags(self, snapshot: Snapshot, summary: ChainSummary, remarks: Remarks) -> None:
+    def _first_to_read(self, snapshot: Snapshot, remarks: Remarks) -> int:
+        """Compare with the checkpoint; the first entry to read is the last one that it proves."""
+        if self.checkpoints is None:
+            return 1
+        head = snapshot.head.entry if snapshot.head else None
+        verifier = CheckpointVerifier(self.checkpoints, snapshot.environment, head, remarks)
+        proven = verifier.verify(snapshot.checkpoint)
+        # Copies are compared with every entry.
+        return 1 if self.full or snapshot.copies is not None else max(proven, 1)
+
+    def _add_unread(
+        self,
+        first: int,
+        snapshot: Snapshot,
+        known: KnownHead | None,
+        summary: ChainSummary,
+        remarks: Remarks,
+    ) -> None:
+        """Add the entries before `first` to `summary`: a checkpoint and the links prove them."""
+        summary.entries += first - 1
+        head = snapshot.head.entry if snapshot.head else None
+        if known and known.sequence < first:
+            found = digest_at(head, known.sequence, self.ledger)
+            summary.digests |= {known.sequence: found} if found else {}
+        for sequence in sorted({*range(1, first)} - {*snapshot.sequences}):
+            remarks.untagged(sequence)
+        remarks.unread(first - 1)
+
+    def _check_tags(
+        self, snapshot: Snapshot, summary: ChainSummary, remarks: Remarks, *, complete: bool
+    ) -> None:
         tags = Tags(self.registry, self.pool, snapshot.environment == self.path.entry.name)
         tags.check_recorded(summary.tags, remarks)
-        tags.check_unrecorded(snapshot, summary.tags, remarks)
+        if complete:
+            tags.check_unrecorded(snapshot, summary.tags, remarks)
         head = snapshot.head.entry if snapshot.head else None
         tags.check_latest(snapshot, head.state if head else EMPTY, remarks)

@@ -1,9 +1,11 @@
 """Builds the checkpoints of the ledgers, and verifies exported ones without a manifest."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+import ssl
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -14,13 +16,13 @@ from engine.adapters.ledger.ledger import RegistryLedgerReader
 from engine.adapters.tlog.exported_registry import ExportedRegistry
 from engine.adapters.tlog.registry_store import RegistryCheckpoints
 from engine.audit.anchors import select_anchors
-from engine.audit.checkpoints import Checkpoints
+from engine.audit.checkpoints import Checkpoints, CheckpointSource
 from engine.audit.export import CHECKPOINT_FILE, KEYS_FILE
 from engine.audit.export_verifier import LogFiles, verify_export
 from engine.bootstrap.keys import open_key, show_key
 from engine.config import Config
 from engine.config.connection import RemoteRegistry
-from engine.config.ledger import CheckpointSettings
+from engine.config.ledger import CheckpointSettings, WitnessEntry
 from engine.config.signing_keys import SigningKey
 from engine.domain.audit import Anchor, AuditReport
 from engine.domain.errors import ConfigError, UsageError
@@ -28,6 +30,7 @@ from engine.domain.manifest import IMAGE_MANIFEST, Manifest
 from engine.domain.text import printable
 from engine.domain.tlog.note import NoteKey
 from engine.ports import LedgerReader, Progress, Registry
+from engine.ports.checkpoints import Witness
 from engine.ports.signer import Signer
 
 CHECKPOINT = "ledger.checkpoint"
@@ -37,17 +40,24 @@ _SPKI = bytes.fromhex("302a300506032b6570032100")
 
 def checkpoints_of(
     config: Config, registry: Registry, ledger: LedgerReader
-) -> Callable[[], Checkpoints] | None:
-    """Open the configured checkpoints when they are first used; None without any."""
+) -> CheckpointSource | None:
+    """The checkpoints as configured; None without any."""
     settings = config.ledger.checkpoint
     if settings is None:
         return None
-    # Opened on first use: cryptography is slow to import, and a promotion does not need the key.
-    return cache(partial(_open_checkpoints, settings, _origin(config), registry, ledger))
+    # Cryptography is slow to import, and a promotion does not need the key.
+    witnesses, required = config.ledger.witnesses, config.ledger.require_witness
+    opened = partial(_open_checkpoints, settings, witnesses, _origin(config), registry, ledger)
+    max_age = timedelta(seconds=required.max_age) if required else None
+    return CheckpointSource(cache(opened), max_age)
 
 
 def _open_checkpoints(
-    settings: CheckpointSettings, origin: str, registry: Registry, ledger: LedgerReader
+    settings: CheckpointSettings,
+    witnesses: Iterable[WitnessEntry],
+    origin: str,
+    registry: Registry,
+    ledger: LedgerReader,
 ) -> Checkpoints:
     keys = import_module("engine.attestation.keys")
     public = [
@@ -66,7 +76,18 @@ def _open_checkpoints(
         check=import_module("engine.adapters.tlog.ed25519").verify_ed25519,
         public_keys=tuple(dict.fromkeys(public)),
         signer=signer,
+        witnesses=_witnesses(witnesses),
     )
+
+
+def _witnesses(entries: Iterable[WitnessEntry]) -> tuple[Witness, ...]:
+    if not (found := tuple(entries)):
+        return ()
+    # Imported only for witnesses: the HTTP client is slow to import.
+    make = import_module("engine.adapters.tlog.witness").HttpWitness
+    check = import_module("engine.adapters.tlog.ed25519").verify_ed25519
+    tls = ssl.create_default_context()
+    return tuple(make(each.url, NoteKey.parse(each.key), tls, check) for each in found)
 
 
 @cache

@@ -7,6 +7,7 @@ from importlib import import_module
 
 from engine.adapters.store.records import FILE_NAME, SqliteRecords
 from engine.api import Engine
+from engine.audit.checkpoint_maker import CheckpointMaker
 from engine.audit.record_cache import Records
 from engine.bootstrap.identity import sign_in_verifier, token_verifier
 from engine.bootstrap.platform import refusals_of
@@ -75,6 +76,14 @@ def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
             recognized=engine.directory.operator,
             refused=lambda plan: refusals.note(attempt_of_plan(plan)),
         )
+
+
+def checkpoint_maker(engine: Engine) -> CheckpointMaker | None:
+    """The background work that signs the ledgers; None without a key for it."""
+    runner = engine.runner
+    if runner.checkpoints is None or runner.checkpoints.open().signer is None:
+        return None
+    return CheckpointMaker(engine.path.names, runner.ledger, engine.make_checkpoints)
 
 
 @contextmanager

@@ -28,9 +28,18 @@ def find_contradictions(tree: object) -> Iterator[Problem]:
     yield from _verification(root["artifacts.registry.verification"], promotion)
     yield from _registries(root)
     yield from _identity(root)
+    yield from _ledger(root["ledger"])
     yield from shared_issuer_problems(root)
     yield from unmatched_names(root)
     yield from _slack_and_web(root)
+
+
+def _ledger(ledger: Node) -> Iterator[Problem]:
+    """Settings of witnesses that would silently have no effect."""
+    if ledger["witnesses"] and not ledger["checkpoint"]:
+        yield ledger["witnesses"].problem("sign checkpoints: set ledger.checkpoint.key too")
+    if ledger["require_witness"] and not ledger["witnesses"]:
+        yield ledger["require_witness"].problem("needs ledger.witnesses")
 
 
 def _gates_without_command(promotion: Node) -> Iterator[Problem]:

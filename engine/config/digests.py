@@ -46,8 +46,8 @@ def policy_digest(
                 # Omitted without lockers, so that older configurations keep their digest.
                 **({"lockers": sorted(set(identity.lockers))} if identity.lockers else {}),
             },
-            # Omitted without trusted keys, so that older configurations keep their digest.
-            **({"ledger": _trusted_keys(ledger)} if ledger.trusted_keys else {}),
+            # Omitted without rules, so that older configurations keep their digest.
+            **({"ledger": rules} if (rules := _ledger(ledger)) else {}),
         }
     )
 
@@ -132,8 +132,14 @@ def _verification(verification: Verification | None) -> Facts | None:
     }
 
 
-def _trusted_keys(ledger: Ledger) -> Facts:
-    return {"trusted_keys": sorted(str(key.digest) for key in ledger.trusted_keys)}
+def _ledger(ledger: Ledger) -> Facts:
+    rules: Facts = {}
+    if ledger.trusted_keys:
+        rules["trusted_keys"] = sorted(str(key.digest) for key in ledger.trusted_keys)
+    if ledger.require_witness:
+        rules["witness_max_age"] = ledger.require_witness.max_age
+        rules["witnesses"] = sorted(each.key for each in ledger.witnesses)
+    return rules
 
 
 def _sets(groups: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:

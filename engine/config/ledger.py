@@ -1,9 +1,21 @@
 """The section `ledger`: the key that signs its entries, and the keys that are trusted."""
 
-from pydantic import Field
+from typing import Annotated
 
-from engine.config.field_types import Given, Section
+from pydantic import AfterValidator, Field
+
+from engine.config.field_types import Duration, Given, Section, Url
 from engine.config.signing_keys import CheckpointKey, SigningKeyPlace, TrustedKey
+from engine.domain.tlog.note import COSIGNATURE, NoteKey
+
+
+def _witness_key(text: str) -> str:
+    if NoteKey.parse(text).kind != COSIGNATURE:
+        raise ValueError("is the key of a log and not of a witness: the type of its key is not 4")
+    return text
+
+
+WitnessKey = Annotated[str, AfterValidator(_witness_key)]
 
 
 class Signing(Section):
@@ -33,6 +45,26 @@ class CheckpointSettings(Section):
     )
 
 
+class WitnessEntry(Section):
+    """A witness (C2SP tlog-witness): it signs only checkpoints that extend the one before."""
+
+    url: Url = Field(description="the address, to which /add-checkpoint is added")
+    key: WitnessKey = Field(
+        description="its verifier key", examples=["witness.example+6b7e31a2+BJ…"]
+    )
+
+
+class RequireWitness(Section):
+    """Refuses changes while a witness does not sign."""
+
+    max_age: Duration = Field(
+        default=3600,
+        description="the longest time that an entry may wait for the first witness",
+        examples=["1h"],
+        json_schema_extra={"default": "1h"},
+    )
+
+
 class Ledger(Section):
     """Signed ledger entries. Without this section, entries are neither signed nor checked."""
 
@@ -44,6 +76,12 @@ class Ledger(Section):
         description="public keys of the installations that may write, as files or PEM text; "
         "entries signed by no other key count. The key of signing is always trusted",
         examples=[["keys/floe.key.pub"]],
+    )
+    witnesses: tuple[WitnessEntry, ...] = Field(
+        default=(), description="witnesses that are asked to sign each checkpoint too"
+    )
+    require_witness: Given[RequireWitness] = Field(
+        default=None, description="without it, changes do not wait for witnesses"
     )
     checkpoint: Given[CheckpointSettings] = Field(
         default=None, description="checkpoints of the ledgers; without it there are none"

@@ -136,6 +136,12 @@ class WitnessUnavailableError(UnavailableError):
     reason_code = "witness_unavailable"
 
 
+class WitnessContradictionError(WitnessUnavailableError):
+    """A witness has seen a history that the ledger contradicts."""
+
+    reason_code = "witness_contradiction"
+
+
 class StoreUnavailableError(UnavailableError):
     """The change store cannot be read or written."""
 

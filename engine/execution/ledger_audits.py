@@ -20,8 +20,14 @@ def verify_ledgers(
     environments: Iterable[Environment],
     progress: Progress,
     anchors: Sequence[Anchor],
+    full: bool,
 ) -> AuditReport:
-    """Verify the ledgers of `environments`; see `Engine.verify`."""
+    """
+    Verify the ledgers of `environments`, and that they contain `anchors`.
+
+    Only entries after the last checkpoint are read, or all with `full`. The report lists all
+    problems; RegistryError if the registry cannot be read.
+    """
     verification = Verification(
         path=runner.path,
         registry=runner.registry,
@@ -32,6 +38,8 @@ def verify_ledgers(
         policy_digest=runner.policy_digest,
         backend=runner.audit_backend,
         anchors=anchors,
+        checkpoints=runner.checkpoints.open() if runner.checkpoints else None,
+        full=full,
     )
     return verification.report((each.name for each in environments), progress)
 
@@ -76,4 +84,4 @@ def _checkpoints(runner: Runner) -> Checkpoints:
             "manifest.yaml has no ledger.checkpoint. Make a key: floe keys generate --kind ed25519 "
             "--out checkpoint.key, and write: ledger: {checkpoint: {key: file:checkpoint.key}}"
         )
-    return runner.checkpoints()
+    return runner.checkpoints.open()

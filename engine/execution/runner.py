@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import uuid4
 
-from engine.audit.checkpoints import Checkpoints
+from engine.audit.checkpoints import CheckpointSource
 from engine.audit.head_verifier import InMemoryHeads
 from engine.checks.authorization import authorization
 from engine.context.context import Context, Sources
@@ -20,11 +20,12 @@ from engine.domain.ledger import LedgerEntry, continues
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode, Plan, TagWrite
 from engine.domain.record import AnyRecord
-from engine.domain.request import PromotionRequest, Request, RollbackRequest
+from engine.domain.request import LockRequest, PromotionRequest, Request, RollbackRequest
 from engine.domain.result import Ending, Result
 from engine.domain.rights import Rights
 from engine.execution.executor import Executor
 from engine.execution.rewind_guard import RewindGuard
+from engine.execution.witness_guard import WitnessGuard
 from engine.operations import OPERATIONS
 from engine.operations.operation import Stamp
 from engine.ports import (
@@ -84,7 +85,7 @@ class Runner:
     metrics: Metrics = NO_METRICS
     heads: Heads = field(default_factory=InMemoryHeads)
     secondaries: Secondaries = NO_SECONDARIES
-    checkpoints: Callable[[], Checkpoints] | None = None
+    checkpoints: CheckpointSource | None = None
 
     @property
     def rewind_guard(self) -> RewindGuard:
@@ -138,6 +139,8 @@ class Runner:
         plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
         if plan.error is None:
             self.rewind_guard.check(request.target, context.target_head, known)
+            if plan.effect is Effect.CHANGE:
+                self._require_witness(request, context.target_head)
         if mode is GateMode.RUN:
             observe_gates(self.metrics, plan)
         return plan
@@ -158,6 +161,14 @@ class Runner:
                 return Result(renewed, Ending.BLOCKED, error=error)
             result = self._write(bound, context, upload, copies)
         return self.secondaries.after(result, copies)
+
+    def _require_witness(self, request: Request, head: LedgerEntry | None) -> None:
+        # A lock only forbids more, so a witness that is down does not stop it.
+        source = self.checkpoints
+        max_age = source.max_unwitnessed if source else None
+        if source and max_age is not None and not isinstance(request, LockRequest):
+            guard = WitnessGuard(source.open, max_age)
+            guard.check(request.target, head, self.clock.now())
 
     def _traced(self, request: Request, dry_run: bool = False) -> AbstractContextManager[Span]:
         return open_request_span(self.tracer, request, self.registry.reference, self.path, dry_run)
@@ -242,6 +253,7 @@ class Runner:
             return _result_without_change(plan, context)
         if plan.approvals_missing:
             return Result(plan, Ending.PENDING, error=_approvals_missing(plan))
+        self._require_witness(plan.request, head)
         operation = OPERATIONS[type(plan.request)]
         stamp = Stamp(uuid4(), self.clock.now())
         record = copies.recorded(operation.record(plan.request, plan, context, stamp))

@@ -62,7 +62,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "audit verify as JSON": ("audit", "verify", "--env", "staging", "--policy", "current", *JSON),
     "audit verify with anchors": (
         *("audit", "verify", "--anchor", f"prod#1=sha256:{'a' * 64}"),
-        *("--anchor", f"staging#99=sha256:{'a' * 64}"),
+        *("--full", "--anchor", f"staging#99=sha256:{'a' * 64}"),
     ),
     "audit of a wrong anchor": ("audit", "verify", "--anchor", "prod", *JSON),
     "audit history": ("audit", "history", "--kind", "promotion"),

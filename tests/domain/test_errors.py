@@ -24,6 +24,8 @@ _CODES = {
     "LedgerUnreadableError": 5,
     "AuditUnavailableError": 5,
     "StoreUnavailableError": 5,
+    "WitnessUnavailableError": 5,
+    "WitnessContradictionError": 5,
     "SigningUnavailableError": 5,
     "IdentityUnavailableError": 5,
     "SignatureVerificationError": 6,
@@ -49,10 +51,12 @@ _REGISTRY_ANSWERS = {"RegistryAnswerError", "ContentMissingError", "RegistryRefu
 _REGISTRY = {"RegistryUnavailableError", "RegistryAccessError", "LedgerUnreadableError"}
 _REGISTRY |= _REGISTRY_ANSWERS | {"RegistryError"}
 _OTHER_SYSTEMS = {"AuditUnavailableError", "StoreUnavailableError", "IdentityUnavailableError"}
-_OTHER_SYSTEMS |= {"SigningUnavailableError"}
+_WITNESSES = {"WitnessUnavailableError", "WitnessContradictionError"}
+_OTHER_SYSTEMS |= {"SigningUnavailableError"} | _WITNESSES
 _CAUGHT_WITH = {
     "UnavailableError": _REGISTRY | _OTHER_SYSTEMS,
     "RegistryError": _REGISTRY,
+    "WitnessUnavailableError": _WITNESSES,
     "RegistryAnswerError": _REGISTRY_ANSWERS,
     "AuthorizationError": {"SeparationOfDutiesError"},
     "ChangeClosedError": {

@@ -24,3 +24,14 @@ def write(root: Path, artifact: Artifact, tag: str | None = None) -> None:
     if tag is not None:
         entry["annotations"] = {_NAME: tag}
     index.write_text(json.dumps({"schemaVersion": 2, "manifests": [*kept, entry]}))
+
+
+def untag(root: Path, tag: str) -> None:
+    """Remove `tag` from the index, as a retention rule does."""
+    path = root / "index.json"
+    index = json.loads(path.read_text())
+    name = "org.opencontainers.image.ref.name"
+    index["manifests"] = [
+        each for each in index["manifests"] if each.get("annotations", {}).get(name) != tag
+    ]
+    path.write_text(json.dumps(index))

@@ -1,5 +1,6 @@
 """Platforms whose ledgers are signed logs."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,14 +9,18 @@ from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.signing.pem import PemSigner, generate_key
 from engine.adapters.tlog.ed25519 import verify_ed25519
 from engine.adapters.tlog.registry_store import RegistryCheckpoints
+from engine.adapters.tlog.witness import HttpWitness
 from engine.api import Engine
-from engine.audit.checkpoints import Checkpoints, SignedCheckpoint
+from engine.audit.checkpoints import Checkpoints, CheckpointSource, SignedCheckpoint
+from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.request import LockRequest, UnlockRequest
 from engine.domain.result import Ending
 from engine.domain.tlog.note import NoteKey
 from engine.ports import Registry
 from engine.ports.checkpoints import Witness
+from tests.peers import oci_layout
 from tests.scenarios.engines import ALICE, TRACE_ID, Told, engine_on, with_parts
+from tests.tlog.fake_witness import FakeWitness
 
 ORIGIN = "registry.example/acme/app"
 
@@ -38,7 +43,7 @@ def logging_engine(
         lambda: signer,
         witnesses,
     )
-    return with_parts(engine, checkpoints=lambda: checkpoints)
+    return with_parts(engine, checkpoints=CheckpointSource(lambda: checkpoints))
 
 
 def log_key(signer: PemSigner, environment: str = "prod", origin: str = ORIGIN) -> NoteKey:
@@ -68,3 +73,29 @@ def write_entries(engine: Engine, count: int, environment: str = "prod") -> None
 def made(engine: Engine, environment: str = "prod") -> SignedCheckpoint:
     (checkpoint,) = engine.make_checkpoints(environment)
     return checkpoint
+
+
+def client(witness: FakeWitness) -> HttpWitness:
+    tls = ssl.create_default_context()
+    return HttpWitness(f"http://{witness.host}/", witness.key, tls, verify_ed25519)
+
+
+def stranger(engine: Engine) -> Engine:
+    """The engine of a machine that has seen nothing before."""
+    return with_parts(engine, heads=InMemoryHeads())
+
+
+def truncate(engine: Engine, last: int) -> None:
+    """Make entry `last` the head and remove the newer tags, with the registry's credentials."""
+    ledger, registry = engine.runner.ledger, engine.runner.registry
+    entry, head = engine.entry("prod", last), ledger.head("prod")
+    assert entry is not None
+    assert head is not None
+    registry.put(entry.manifest, ledger.tag("prod", None))
+    assert isinstance(registry, LayoutRegistry)
+    for sequence in range(last + 1, head.sequence + 1):
+        oci_layout.untag(Path(registry.reference), str(ledger.tag("prod", sequence)))
+
+
+def store(engine: Engine) -> RegistryCheckpoints:
+    return RegistryCheckpoints(engine.runner.registry)

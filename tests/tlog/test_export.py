@@ -11,6 +11,7 @@ import pytest
 from engine.adapters.signing.pem import PemSigner, generate_key
 from engine.api import Engine
 from engine.attestation.keys import load_der
+from engine.audit.checkpoints import CheckpointSource
 from engine.bootstrap.checkpoints import verify_exports
 from engine.domain.artifact import Digest
 from engine.domain.audit import Anchor, AuditReport
@@ -243,8 +244,8 @@ def test_occupied_directory_is_refused(platform: tuple[Engine, PemSigner], tmp_p
 def test_export_without_key_ends_with_the_stored_checkpoint(tmp_path: Path) -> None:
     with logged_platform(tmp_path, 3) as (engine, signer):
         assert engine.runner.checkpoints is not None
-        without_key = replace(engine.runner.checkpoints(), signer=None)
-        reader = with_parts(engine, checkpoints=lambda: without_key)
+        without_key = replace(engine.runner.checkpoints.open(), signer=None)
+        reader = with_parts(engine, checkpoints=CheckpointSource(lambda: without_key))
         with pytest.raises(UnconfiguredError, match="has no checkpoint by a known key"):
             reader.export("prod", tmp_path / "none", Told())
         made(engine)

@@ -4,7 +4,7 @@ import ssl
 
 import httpx
 
-from engine.domain.errors import WitnessUnavailableError
+from engine.domain.errors import WitnessContradictionError, WitnessUnavailableError
 from engine.domain.text import printable
 from engine.domain.tlog.merkle import Proof
 from engine.domain.tlog.note import (
@@ -22,8 +22,6 @@ _REASONS = {
     403: "it does not know the key of the log: give it the log's verifier key "
     "(floe platform audit checkpoint prints it)",
     404: "it does not know the log: add the log and its verifier key there",
-    422: "the ledger contradicts the history that it has seen: entries were removed or rewritten. "
-    "Run: floe platform audit verify --full",
 }
 
 
@@ -50,6 +48,13 @@ class HttpWitness:
             size = body.removesuffix("\n")
             if size.isascii() and size.isdigit() and len(size) < 19 and int(size) != old:
                 return int(size)
+        if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+            raise WitnessContradictionError(
+                f"The witness {self._key.name} did not sign: the ledger contradicts the history "
+                "that it has seen, so entries were removed or rewritten. "
+                "Run: floe platform audit verify --full",
+                {"witness": self._key.name},
+            )
         raise self._error(
             _REASONS.get(response.status_code)
             or f"it answered {response.status_code}: {printable(body)[:200]}"

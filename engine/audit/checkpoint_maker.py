@@ -1,0 +1,64 @@
+"""Signs the ledgers in the background of a server."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from engine.audit.checkpoints import SignedCheckpoint
+from engine.domain.errors import PromotionError
+from engine.ports import LedgerReader
+from engine.runtime.background import keep_running
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class CheckpointMaker:
+    """
+    Calls `make` for each of `environments` with new entries, at most every `idle_seconds`, and
+    again after `retry_seconds` while a witness does not sign.
+    """
+
+    environments: Sequence[str]
+    ledger: LedgerReader
+    make: Callable[[str], Iterable[SignedCheckpoint]]
+    idle_seconds: float = 10
+    retry_seconds: float = 60
+    _done: dict[str, int] = field(default_factory=dict)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def make_new(self) -> bool:
+        """Sign all new entries once; return whether everything is signed and cosigned."""
+        # A list, not a generator: every environment is signed.
+        return all([self._make(name) for name in self.environments])
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="floe-checkpoints", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread:
+            self._thread.join(30)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            with keep_running("no checkpoint made", self._stopping.wait, self.retry_seconds):
+                complete = self.make_new()
+                self._stopping.wait(self.idle_seconds if complete else self.retry_seconds)
+
+    def _make(self, name: str) -> bool:
+        try:
+            head = self.ledger.head(name)
+            if head is None or self._done.get(name) == head.sequence:
+                return True
+            made = tuple(self.make(name))
+        except PromotionError as error:
+            _log.warning("no checkpoint of %s was made: %s", name, error)
+            return False
+        if any(each.refusals for each in made):
+            return False
+        self._done[name] = max((each.size for each in made), default=0)
+        return True
