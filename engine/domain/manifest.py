@@ -27,7 +27,7 @@ _Strings = Annotated[dict[str, str], BeforeValidator(lambda value: {} if value i
 
 
 class _Oci(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, defer_build=True)
 
 
 class Descriptor(_Oci):

@@ -34,7 +34,7 @@ NO_OVERRIDES = Overrides()
 class Override(BaseModel):
     """An overridden rule: its finding, and the given reason."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     rule: Rule
     finding: str

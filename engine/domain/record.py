@@ -36,7 +36,7 @@ UtcTime = Annotated[AwareDatetime, AfterValidator(in_utc)]
 class Value(BaseModel):
     """A frozen model that refuses unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Previous(Value):
@@ -280,7 +280,9 @@ AnyRecord = (
     | RefusalRecord
     | RejectionRecord
 )
-_ANY: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
+_ANY: TypeAdapter[AnyRecord] = TypeAdapter(
+    Annotated[AnyRecord, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
+)
 RECORD_KINDS = ("promotion", "rollback", "restore", "lock", "unlock", "refusal", "rejection")
 
 

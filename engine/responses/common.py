@@ -40,7 +40,7 @@ _UNKNOWN: Document = {
 class Response(BaseModel):
     """A JSON answer, or a part of one. Fields that a newer server adds are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     @classmethod
     def build(cls, **fields: object) -> Self:

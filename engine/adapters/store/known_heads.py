@@ -17,7 +17,7 @@ OLDER_FILE = "heads.json"
 
 
 class _Head(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     sequence: int = Field(ge=1, lt=2**63)
     digest: DigestText
@@ -26,7 +26,7 @@ class _Head(BaseModel):
 class _Document(BaseModel):
     """An older floe's file: heads by repository, then by environment."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     heads: dict[str, dict[str, _Head]] = Field(default_factory=dict)
 

@@ -23,7 +23,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Attempts(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     waiting: int = Field(default=0, ge=0, lt=2**63)
     recorded_at: UtcTime | None = None
@@ -35,7 +35,7 @@ class _Attempts(BaseModel):
 class _Document(BaseModel):
     """An older floe's file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     attempts: dict[str, _Attempts] = Field(default_factory=dict)
 

@@ -14,11 +14,13 @@ from engine.runtime.sqlite_database import SqliteDatabase
 
 OLDER_FILE = "secondaries.json"
 _log = logging.getLogger(__name__)
-_OUTCOMES: TypeAdapter[tuple[RegistrySync, ...]] = TypeAdapter(tuple[RegistrySync, ...])
+_OUTCOMES: TypeAdapter[tuple[RegistrySync, ...]] = TypeAdapter(
+    tuple[RegistrySync, ...], config=ConfigDict(defer_build=True)
+)
 
 
 class _Noted(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     record: str
     outcomes: tuple[RegistrySync, ...]
@@ -27,7 +29,7 @@ class _Noted(BaseModel):
 class _Document(BaseModel):
     """An older floe's file: the newest record by repository, then by environment."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     noted: dict[str, dict[str, _Noted]] = Field(default_factory=dict)
 

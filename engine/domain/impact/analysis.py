@@ -24,7 +24,7 @@ class ImpactAnalysis(BaseModel):
     (str -> int)". `not_compared` says which content could not be compared, and why.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     breaking_changes: tuple[str, ...] = ()
     affected_products: tuple[str, ...] = ()
