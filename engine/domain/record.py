@@ -280,9 +280,7 @@ AnyRecord = (
     | RefusalRecord
     | RejectionRecord
 )
-_ANY: TypeAdapter[AnyRecord] = TypeAdapter(
-    Annotated[AnyRecord, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
-)
+_ANY: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
 RECORD_KINDS = ("promotion", "rollback", "restore", "lock", "unlock", "refusal", "rejection")
 
 
