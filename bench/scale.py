@@ -12,7 +12,7 @@ from engine.api import Engine
 from engine.domain.plan import GateMode
 from engine.ports import NO_PROGRESS
 from tests.peers import raw
-from tests.scenarios.engines import Told, engine_on, promotion
+from tests.scenarios.engines import ProgressLog, engine_on, promotion
 from tests.scenarios.verbs import roll_back
 
 FEW, MANY, MOST = 10, 1_000, 10_000
@@ -104,7 +104,7 @@ def _commands(promotions: int) -> dict[str, Callable[[Engine, int], object]]:
         # A fixed number of rows, so that only the history's length differs.
         f"history, {FEW} entries": lambda engine, _: engine.history(TARGET, FEW),
         "dry run": lambda engine, _: engine.plan(
-            promotion(engine, f"v1.0.{promotions}", TARGET), Told(), GateMode.LIST
+            promotion(engine, f"v1.0.{promotions}", TARGET), ProgressLog(), GateMode.LIST
         ),
         "audit verify": verify,
         "rollback by one": back,

@@ -131,7 +131,7 @@ def test_user_groups_match_by_handle_and_are_read_once_a_minute(slack):
 
     assert first == cached == {"sre", "release-managers"}
     assert later == {"sre"}
-    # Groups that no rule names are nobody's business.
+    # floe asks for no members of groups without a rule.
     asked = [call["usergroup"] for call in slack.fake.called("usergroups.users.list")]
     assert set(asked) == {"SRELEASE-MANAGERS"}
 
@@ -146,9 +146,9 @@ def test_workspace_without_user_groups_has_only_manifest_groups(slack, error):
 def test_approvers_are_mentioned_by_group_or_by_members(slack):
     slack.fake.groups["release-managers"] = [BOB]
 
-    said_to = slack.identities.mention_groups(("release-managers", "sre", "nobody"))
+    said_to = slack.identities.mention_groups(("release-managers", "sre", "strangers"))
 
-    assert said_to == "<!subteam^SRELEASE-MANAGERS>, *sre* (<@U02BOB>), *nobody*"
+    assert said_to == "<!subteam^SRELEASE-MANAGERS>, *sre* (<@U02BOB>), *strangers*"
     assert slack.identities.mention_groups(()) == "Approvers"
 
 

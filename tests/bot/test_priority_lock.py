@@ -12,7 +12,7 @@ from bot.priority_lock import PriorityLock
 from engine.domain.errors import StoreUnavailableError
 from tests.bot.stage import eventually
 
-_AT_ONCE = 20
+_THREADS = 20
 
 
 @pytest.fixture
@@ -34,17 +34,17 @@ def test_urgent_thread_goes_before_earlier_threads():
         with lock.hold(urgent=urgent):
             order.append(name)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool, lock.hold():
-        for _ in range(_AT_ONCE - 1):
+    with ThreadPoolExecutor(_THREADS) as pool, lock.hold():
+        for _ in range(_THREADS - 1):
             pool.submit(take, "patient", False)
         pool.submit(take, "urgent", True)
         eventually(lambda: lock.urgent_waiters == 1, 60)
 
-    assert order == ["urgent", *["patient"] * (_AT_ONCE - 1)]
+    assert order == ["urgent", *["patient"] * (_THREADS - 1)]
 
 
-def test_an_urgent_thread_is_not_overtaken_by_one_that_comes_later():
-    for _ in range(_AT_ONCE):
+def test_later_thread_does_not_overtake_an_urgent_one():
+    for _ in range(_THREADS):
         lock, order = PriorityLock(), []
 
         def take(name, urgent, lock=lock, order=order):
@@ -60,7 +60,7 @@ def test_an_urgent_thread_is_not_overtaken_by_one_that_comes_later():
         assert order == ["urgent", "later"]
 
 
-def test_lock_admits_one_thread_at_a_time_and_every_thread_in_the_end():
+def test_lock_admits_every_thread_and_only_one_at_a_time():
     lock, inside, most = PriorityLock(), [], []
 
     def take(number):
@@ -70,11 +70,11 @@ def test_lock_admits_one_thread_at_a_time_and_every_thread_in_the_end():
                 most.append((len(inside), outermost, again))
                 inside.pop()
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for _ in pool.map(take, range(_AT_ONCE)):
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(take, range(_THREADS)):
             pass
 
-    assert most == [(1, True, False)] * 50 * _AT_ONCE
+    assert most == [(1, True, False)] * 50 * _THREADS
 
 
 def test_lock_is_released_after_an_error():
@@ -91,23 +91,23 @@ def test_lock_is_released_after_an_error():
 @pytest.mark.requirement("SL-005")
 def test_concurrent_requests_are_stored_in_one_transaction(store):
     inbox, committed = Inbox(store), []
-    together = threading.Barrier(2 * _AT_ONCE)
+    together = threading.Barrier(2 * _THREADS)
 
     def arrive(place):
         together.wait(60)
         return inbox.accept(action(place))
 
-    with ThreadPoolExecutor(2 * _AT_ONCE) as pool:
+    with ThreadPoolExecutor(2 * _THREADS) as pool:
         with store.transaction() as db:
-            arriving = [pool.submit(arrive, n // 2) for n in range(2 * _AT_ONCE)]
-            eventually(lambda: inbox.queue_length == 2 * _AT_ONCE, 60)
+            arriving = [pool.submit(arrive, n // 2) for n in range(2 * _THREADS)]
+            eventually(lambda: inbox.queue_length == 2 * _THREADS, 60)
             db.conn.set_trace_callback(committed.append)
         new = [each.result(60) for each in arriving]
 
-    assert sum(new) == _AT_ONCE
-    assert len(inbox.pending()) == _AT_ONCE
-    written = [place for place, said in enumerate(committed) if said.startswith("INSERT")]
-    assert len(written) == 2 * _AT_ONCE
+    assert sum(new) == _THREADS
+    assert len(inbox.pending()) == _THREADS
+    written = [place for place, statement in enumerate(committed) if statement.startswith("INSERT")]
+    assert len(written) == 2 * _THREADS
     assert "COMMIT" not in committed[written[0] : written[-1]]
 
 
@@ -115,10 +115,10 @@ def test_concurrent_requests_are_stored_in_one_transaction(store):
 def test_requests_that_cannot_be_stored_are_refused_and_never_stored_later(store):
     inbox = Inbox(store)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         with store.transaction() as db:
-            arriving = [pool.submit(inbox.accept, action(n)) for n in range(_AT_ONCE)]
-            eventually(lambda: inbox.queue_length == _AT_ONCE, 60)
+            arriving = [pool.submit(inbox.accept, action(n)) for n in range(_THREADS)]
+            eventually(lambda: inbox.queue_length == _THREADS, 60)
             db.execute("ALTER TABLE inbox RENAME TO elsewhere")
         errors = [each.exception(60) for each in arriving]
     with store.transaction() as db:

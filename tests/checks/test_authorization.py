@@ -87,7 +87,7 @@ def test_authorization_admits_by_group_or_name(
         (ALICE, 0, Rights.of((), people=["alice"], served=True), "prod requires no authorization"),
     ],
 )
-def test_environment_without_authorization_admits_whom_its_interface_knows(
+def test_environment_without_authorization_admits_known_operators(
     operator: Operator, approvals: int, rights: Rights, via: str
 ) -> None:
     prod = Environment("prod", approvals=Approvals(required=approvals))

@@ -26,7 +26,7 @@ from engine.operations import OPERATIONS
 from engine.ports import Registry
 from tests.builders import image
 from tests.peers import oci_layout
-from tests.scenarios.engines import ALICE, TRACE_ID, Told, engine_on, gate, path_of, promote
+from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, engine_on, gate, path_of, promote
 
 VERSION = Version("v1.0.0")
 REQUESTS: tuple[Request, ...] = (
@@ -104,7 +104,7 @@ def test_check_reads_only_its_declared_facts(
     ):
         sources = Sources(registry, RegistryLedger(registry), engine.runner.gate_runner, pool)
         kind = OPERATIONS[type(request_)].context
-        context: Context = kind(request_, PATH, sources, engine.runner.clock.now(), Told())
+        context: Context = kind(request_, PATH, sources, engine.runner.clock.now(), ProgressLog())
         context.fetch(check.reads)
         watched.asked.clear()
 

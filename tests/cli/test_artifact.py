@@ -1,4 +1,4 @@
-"""`floe artifact`: show signatures, and pull only what the enforcement allows."""
+"""`floe artifact`: show signatures, and pull only artifacts that the enforcement allows."""
 
 import json
 from pathlib import Path

@@ -99,12 +99,12 @@ def test_dry_run_lists_the_required_approvals_with_exit_0(team):
     command = ("platform", "promote", "v1.0.0", "--to", "staging", "--dry-run")
 
     shown = team.alice.run(*command)
-    told = team.alice.run(*command, "--output", "json")
+    as_json = team.alice.run(*command, "--output", "json")
 
-    assert (shown.code, told.code) == (0, 0)
+    assert (shown.code, as_json.code) == (0, 0)
     assert "Approvals needed: 1\n" in shown.out
     assert "Promotion would succeed" in shown.out
-    assert told.document["approvals_missing"] == 1
+    assert as_json.document["approvals_missing"] == 1
 
 
 @pytest.mark.requirement("FR-033")
@@ -197,13 +197,13 @@ def test_superseding_another_requesters_change_is_a_warning_in_every_output(team
 def test_status_shows_open_changes(team):
     change = team.request_prod()
 
-    told = {
+    as_json = {
         row["environment"]: [each["change_id"] for each in row["pending"]]
         for row in team.bob.run("platform", "status", "--output", "json").document
     }
     shown = team.bob.run("platform", "status").out
 
-    assert told == {"dev": [], "staging": [change]}
+    assert as_json == {"dev": [], "staging": [change]}
     assert f"promoting v1.0.0: awaiting approval, 0 of 1 approvals ({change})" in shown
 
     team.bob.run("platform", "approve", change)

@@ -59,13 +59,13 @@ def test_record_webhook_log_and_spans_have_the_callers_trace_id(
     promoted = floe.promote("v1.0.0", "staging")
     history = floe.run("platform", "audit", "history", "--output", "jsonl").out
 
-    [told] = others.seen("POST", HOOK)
+    [received] = others.seen("POST", HOOK)
     spans = traces_of(others.seen("POST", "/v1/traces"))
     lines = [json.loads(line) for line in promoted.err.splitlines() if line.startswith("{")]
     recorded = [line["trace_id"] for line in lines if "recorded promotion" in line["message"]]
     [record] = [json.loads(line) for line in history.splitlines()]
     assert promoted.document["trace_id"] == TRACE
-    assert json.loads(told.body)["trace_id"] == TRACE
+    assert json.loads(received.body)["trace_id"] == TRACE
     assert record["trace_id"] == TRACE
     assert recorded == [TRACE]
     assert "floe.oci.promote" in spans
@@ -77,9 +77,9 @@ def test_logs_and_spans_contain_no_secret_address_or_header(others: Sink, tmp_pa
 
     promoted = floe.promote("v1.0.0", "staging")
 
-    [told] = others.seen("POST", HOOK)
+    [received] = others.seen("POST", HOOK)
     exported = b"".join(request.body for request in others.seen("POST", "/v1/traces"))
-    assert told.headers["authorization"] == "Bearer hunter2-header"
+    assert received.headers["authorization"] == "Bearer hunter2-header"
     assert b"floe.oci.promote" in exported
     for secret in SECRETS:
         assert secret.encode() not in exported

@@ -258,11 +258,11 @@ def test_failed_status_shows_its_trace_id(tmp_path: Path) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     floe = Floe(tmp_path, {"TRACEPARENT": f"00-{trace}-00f067aa0ba902b7-01"})
 
-    shown, told = floe.run("platform", "status"), floe.run("platform", "status", *JSON)
+    shown, as_json = floe.run("platform", "status"), floe.run("platform", "status", *JSON)
 
-    assert (shown.code, told.code) == (2, 2)
+    assert (shown.code, as_json.code) == (2, 2)
     assert f"Trace ID: {trace}" in shown.err
-    assert told.document["trace_id"] == trace
+    assert as_json.document["trace_id"] == trace
 
 
 @pytest.mark.requirement("FR-009a")

@@ -29,14 +29,14 @@ def test_rolled_back_version_is_refused_and_overridden_with_a_reason(floe: Floe)
     onward = ("platform", "promote", "v1.1.0", "--to", "prod")
 
     refused = floe.run(*onward)
-    judged = floe.run(*onward, "--dry-run")
+    dry_run = floe.run(*onward, "--dry-run")
     done = floe.run(*onward, "--override-rollback", "--reason", "fixed in the database")
 
-    assert (refused.code, judged.code, done.code) == (11, 11, 0)
+    assert (refused.code, dry_run.code, done.code) == (11, 11, 0)
     assert "staging was rolled back from v1.1.0 by" in refused.err
     assert "corrupts orders" in refused.err
     assert "--override-rollback --reason …" in refused.err
-    assert "Promotion would succeed" not in judged.out
+    assert "Promotion would succeed" not in dry_run.out
     assert "fixed in the database" in done.err
 
 
@@ -44,19 +44,19 @@ def test_older_version_is_refused_and_allowed_with_a_reason(floe: Floe) -> None:
     older = ("platform", "promote", "v0.9.0", "--to", "staging")
     allowed = (*older, "--allow-older", "--reason", "for the old line")
 
-    refused, unsaid = floe.run(*older), floe.run(*older, "--allow-older")
-    judged, done = floe.run(*allowed, "--dry-run"), floe.run(*allowed, "--output", "json")
+    refused, without_reason = floe.run(*older), floe.run(*older, "--allow-older")
+    dry_run, done = floe.run(*allowed, "--dry-run"), floe.run(*allowed, "--output", "json")
 
-    assert (refused.code, unsaid.code, judged.code, done.code) == (10, 2, 0, 0)
+    assert (refused.code, without_reason.code, dry_run.code, done.code) == (10, 2, 0, 0)
     assert "floe platform promote v0.9.0 --to staging --allow-older --reason …" in refused.err
-    assert "say why" in unsaid.err
-    assert "Impact:" in judged.out
+    assert "say why" in without_reason.err
+    assert "Impact:" in dry_run.out
     assert done.document["overrides"][0]["rule"] == "version order"
     assert done.document["overrides"][0]["reason"] == "for the old line"
     assert done.document["impact_analysis"]["versions_undone"] == ["v1.1.0", "v1.0.0"]
 
 
-def test_going_forward_again_is_a_promotion(floe: Floe) -> None:
+def test_rolled_back_version_is_promoted_again(floe: Floe) -> None:
     done = floe.run("platform", "promote", "v1.1.0", "--to", "staging")
 
     assert done.code == 0

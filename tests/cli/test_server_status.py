@@ -76,13 +76,13 @@ def test_old_status_shows_the_last_known_state_and_its_time(platform: Platform) 
     try:
         # The server keeps its last answer for two seconds.
         assert until(lambda: platform.remote.run(*STATUS).code == 5)
-        told = platform.remote.run(*STATUS, "--env", "staging", *JSON)
+        as_json = platform.remote.run(*STATUS, "--env", "staging", *JSON)
         shown = platform.remote.run(*STATUS, "--env", "staging")
     finally:
         away.rename(platform.registry)
 
-    details = told.document["error"]["details"]
-    assert (told.code, shown.code) == (5, 5)
+    details = as_json.document["error"]["details"]
+    assert (as_json.code, shown.code) == (5, 5)
     assert [row["environment"] for row in details["last_known"]] == ["dev", "staging", "prod"]
     minute = details["read_at"][:16].replace("T", " ")
     assert f"Last read {minute} UTC: staging v1.1.0\n" in shown.err

@@ -1,4 +1,4 @@
-"""The imports of a command: a promotion starts fast because it loads only what it needs."""
+"""The imports of a command: a promotion starts fast because it loads only the modules it needs."""
 
 import os
 import re

@@ -28,10 +28,10 @@ def floe(tmp_path: Path) -> Floe:
 
 
 def test_broken_ledger_affects_one_row(floe: Floe) -> None:
-    shown, told = floe.run("platform", "status"), floe.run("platform", "status", *JSON)
+    shown, as_json = floe.run("platform", "status"), floe.run("platform", "status", *JSON)
 
-    assert (shown.code, told.code) == (0, 0), shown.err
-    _dev, staging, prod = told.document
+    assert (shown.code, as_json.code) == (0, 0), shown.err
+    _dev, staging, prod = as_json.document
     assert staging["error"]["reason_code"] == "ledger_unreadable"
     assert (staging["alignment"], staging["version"], staging["locked"]) == ("unknown", None, None)
     assert (prod["version"], prod["error"]) == ("v1.1.0", None)
@@ -40,20 +40,20 @@ def test_broken_ledger_affects_one_row(floe: Floe) -> None:
 
 
 def test_requested_environment_is_readable_while_another_is_broken(floe: Floe) -> None:
-    told = floe.run("platform", "status", "--env", "prod", "--history", "5", *JSON)
+    as_json = floe.run("platform", "status", "--env", "prod", "--history", "5", *JSON)
 
-    assert told.code == 0
-    assert [row["environment"] for row in told.document] == ["prod"]
-    assert len(told.document[0]["history"]) == 2
+    assert as_json.code == 0
+    assert [row["environment"] for row in as_json.document] == ["prod"]
+    assert len(as_json.document[0]["history"]) == 2
 
 
 def test_requested_broken_environment_is_shown_with_exit_5(floe: Floe) -> None:
     arguments = ("platform", "status", "--env", "staging", "--history", "5")
-    shown, told = floe.run(*arguments), floe.run(*arguments, *JSON)
+    shown, as_json = floe.run(*arguments), floe.run(*arguments, *JSON)
 
-    assert (shown.code, told.code) == (5, 5)
-    assert told.document[0]["error"]["exit_code"] == 5
-    assert told.document[0]["history"] is None
+    assert (shown.code, as_json.code) == (5, 5)
+    assert as_json.document[0]["error"]["exit_code"] == 5
+    assert as_json.document[0]["history"] is None
     assert "error: The ledger of 'staging'" in shown.out
 
 
@@ -64,10 +64,10 @@ def test_history_limit_applies_per_environment(tmp_path: Path) -> None:
     for version, target in (("v1.0.0", "staging"), ("v1.0.0", "prod"), ("v1.1.0", "staging")):
         assert floe.promote(version, target).code == 0
 
-    told = floe.run("platform", "status", "--history", "1", *JSON)
+    as_json = floe.run("platform", "status", "--history", "1", *JSON)
     shown = floe.run("platform", "status", "--history", "1")
 
-    histories = {row["environment"]: row["history"] for row in told.document}
+    histories = {row["environment"]: row["history"] for row in as_json.document}
     assert {name: len(kept) for name, kept in histories.items()} == {
         "dev": 0,
         "staging": 1,
@@ -104,8 +104,8 @@ def test_first_environment_shows_the_newest_published_version(
         oci_layout.write(tmp_path / "registry", image(version.encode()), f"{version}-dev")
     floe = Floe.on(LAYOUT, tmp_path)
 
-    shown, told = floe.run("platform", "status"), floe.run("platform", "status", *JSON)
+    shown, as_json = floe.run("platform", "status"), floe.run("platform", "status", *JSON)
 
     assert row(shown.out, "dev").split()[1] == "v1.10.0"
     assert "published by the build" in row(shown.out, "dev")
-    assert [each["published_version"] for each in told.document] == ["v1.10.0", None, None]
+    assert [each["published_version"] for each in as_json.document] == ["v1.10.0", None, None]

@@ -42,9 +42,9 @@ def test_promotion_is_delivered_once_with_a_valid_signature(sink, tmp_path):
     done = floe.promote("v1.0.0", "staging").document
     floe.promote("v1.0.0", "staging")
 
-    [told] = sink.seen("POST", "/hook")
-    payload = json.loads(told.body)
-    Webhook(SECRET).verify(told.body, dict(told.headers))
+    [received] = sink.seen("POST", "/hook")
+    payload = json.loads(received.body)
+    Webhook(SECRET).verify(received.body, dict(received.headers))
     assert payload["event_type"] == "promote"
     assert payload["promotion_id"] == done["promotion_id"]
     assert payload["artifact_tag"] == "v1.0.0-staging"
@@ -60,9 +60,9 @@ def test_rollback_is_delivered_with_its_reason(sink, tmp_path):
 
     floe.run("platform", "rollback", "v1.0.0", "--env", "staging", "--reason", "INC-1")
 
-    told = [json.loads(request.body) for request in sink.seen("POST", "/hook")]
-    assert [payload["event_type"] for payload in told] == ["promote", "promote", "rollback"]
-    assert told[-1]["reason"] == "INC-1"
+    received = [json.loads(request.body) for request in sink.seen("POST", "/hook")]
+    assert [payload["event_type"] for payload in received] == ["promote", "promote", "rollback"]
+    assert received[-1]["reason"] == "INC-1"
 
 
 @pytest.mark.requirement("FR-043")
@@ -111,14 +111,14 @@ def test_failed_delivery_is_listed_and_redelivered_on_request(sink, tmp_path):
     # Refused on delivery, and on redelivery.
     sink.script("POST", "/hook", Reply(404), Reply(404))
     promoted = floe.promote("v1.0.0", "staging").document
-    told_again = ("platform", "webhooks", "--redeliver")
+    redeliver = ("platform", "webhooks", "--redeliver")
 
     listed = floe.run("platform", "webhooks", "--output", "json")
     shown = floe.run("platform", "webhooks")
     [failed] = listed.document["failed"]
-    refused = floe.run(*told_again, failed["id"])
-    unknown = floe.run(*told_again, "nonsense")
-    delivered = floe.run(*told_again, "all", "--output", "json")
+    refused = floe.run(*redeliver, failed["id"])
+    unknown = floe.run(*redeliver, "nonsense")
+    delivered = floe.run(*redeliver, "all", "--output", "json")
 
     assert failed["record_id"] == promoted["promotion_id"]
     assert (failed["event"], failed["to"], failed["attempts"]) == ("promote", sink.url(""), 1)

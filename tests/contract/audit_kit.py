@@ -23,7 +23,7 @@ KINDS = ["directory", "s3", "database", "plugin"]
 
 
 def backend_of(kind: str, folder: Path, s3_endpoint: str) -> AuditBackendPlugin:
-    """A backend nobody else uses."""
+    """A backend that no other test uses."""
     match kind:
         case "directory":
             return open_backend("s3", AuditSettings(folder, url=f"file://{folder}/objects"))

@@ -1,4 +1,4 @@
-"""What contracts are tested on: stores, registries that ask for more, and one beside another."""
+"""Fixtures of the contract tests: stores, registries with authentication, and secondaries."""
 
 import subprocess
 import tempfile

@@ -24,7 +24,7 @@ SUBJECT = GateSubject(
 REPOSITORY = Path(__file__).parents[2]
 
 
-class Told:
+class ProgressLog:
     """Records the progress events."""
 
     def __init__(self) -> None:
@@ -64,14 +64,14 @@ def gate(
 
 def run(directory: Path, *gates: Gate, grace_seconds: float = 5) -> tuple[GateResult, ...]:
     runner = CommandGates(directory, os.environ, grace_seconds=grace_seconds)
-    return runner.run(gates, SUBJECT, Told())
+    return runner.run(gates, SUBJECT, ProgressLog())
 
 
 def run_keeping(directory: Path, command: Gate) -> tuple[GateResult, bytes]:
     """The result of one gate, and its kept output."""
-    told = Told()
-    (result,) = CommandGates(directory, os.environ).run((command,), SUBJECT, told)
-    return result, told.outputs[command.kind]
+    progress = ProgressLog()
+    (result,) = CommandGates(directory, os.environ).run((command,), SUBJECT, progress)
+    return result, progress.outputs[command.kind]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:

@@ -23,13 +23,13 @@ SECTION = "artifacts.promotion.secondary_registries[0]"
 SBOM = "application/vnd.acme.sbom"
 V1 = Tag("v1.0.0")
 LAYER = b"layer" * 1000
+# The descriptor of LAYER in a manifest.
 NAMED = descriptor(LAYER, IMAGE_LAYER)
-"""What a manifest says of LAYER."""
 Opened = Callable[..., DistributionRegistry]
 
 
 def side_of(registry: Registry) -> Side:
-    """A registry under test as what is copied from."""
+    """The side of a mirror that reads a registry under test."""
     if isinstance(registry, LayoutRegistry):
         return DirectorySide(Path(registry.reference))
     assert isinstance(registry, DistributionRegistry)
@@ -37,7 +37,7 @@ def side_of(registry: Registry) -> Side:
 
 
 def mirror_to(source: Registry, target: DistributionRegistry | Path) -> RegistryMirror:
-    """The mirror that bootstrap makes of these two."""
+    """Build the mirror from `source` to `target` as bootstrap does."""
     from_here = side_of(source)
     if isinstance(target, Path):
         return RegistryMirror(str(target), from_here, lambda: DirectorySide.create(target), SECTION)
@@ -47,14 +47,14 @@ def mirror_to(source: Registry, target: DistributionRegistry | Path) -> Registry
 
 
 def copied(mirror: RegistryMirror, manifest: Manifest, *tags: Tag) -> CopiedArtifact:
-    """Copied and made visible under `tags`."""
+    """Copy `manifest`, and publish the copy under `tags`."""
     found = mirror.copy(manifest)
     mirror.publish((found,), [TagCopy(tag, manifest, immutable=True) for tag in tags])
     return found
 
 
 def list_referrer(registry: Registry, manifest: Manifest) -> None:
-    """What a tool does that attaches `manifest`, which is pushed already, to its subject."""
+    """Attach `manifest`, which is pushed already, to its subject, as another tool does."""
     assert manifest.view.subject is not None
     described = manifest.descriptor.model_copy(
         update={
@@ -66,14 +66,16 @@ def list_referrer(registry: Registry, manifest: Manifest) -> None:
 
 
 def signature_tag(artifact: Artifact, kind: str = "sig") -> str:
-    """Where cosign puts what belongs to `artifact`."""
+    """The tag that cosign gives to a signature of `artifact`, or to another `kind`."""
     return f"sha256-{artifact.manifest.digest.hex}.{kind}"
 
 
 def signed_index() -> tuple[Artifact, list[tuple[Artifact, str | None]]]:
     """
-    An index of two images, and what belongs to it: a bill of materials with a signature of its
-    own attached, and cosign's tags of the index and of a child.
+    Make an index of two images, and the manifests that belong to it.
+
+    These are a bill of materials with a signature of its own, and cosign's tags of the index and
+    of a child.
     """
     child = image(b"amd64", b"common", config=b'{"arch":"amd64"}')
     whole = index(child, image(b"arm64", b"common"), indent=2)
@@ -90,7 +92,7 @@ def signed_index() -> tuple[Artifact, list[tuple[Artifact, str | None]]]:
 
 
 def with_layers(config: bytes, *layers: dict[str, Any]) -> Artifact:
-    """An image of layers described by hand; only its config is pushed with it."""
+    """Make an image with the descriptors `layers`; only its config is pushed with it."""
     made = image(config=config)
     document = {
         "schemaVersion": 2,
@@ -102,5 +104,5 @@ def with_layers(config: bytes, *layers: dict[str, Any]) -> Artifact:
 
 
 def blobs(registry: FakeRegistry) -> set[str]:
-    """The digests of what it holds in REPOSITORY."""
+    """The digests of the blobs in REPOSITORY."""
     return set(registry.repository(REPOSITORY).blobs)

@@ -1,4 +1,4 @@
-"""What the tests of issuers and of their keys share: a key, tokens, a clock set by hand."""
+"""Shared set-up for tests of issuers: a key, tokens, and a clock that is set by hand."""
 
 from typing import Any
 
@@ -21,12 +21,12 @@ class ManualClock:
 
 
 def token(issuer: FakeIssuer, key: SigningKey = KEY, **header: Any) -> str:
-    """A good token of `issuer`, but for what `key` and `header` make of it."""
+    """Make a valid token of `issuer`, unless `key` or `header` make it invalid."""
     return key.sign(claims(issuer.issuer), **header)
 
 
 def refused(verifier: OidcVerifier, token: str) -> str:
-    """The sentence that `token` is refused with."""
+    """Return the error message for `token`."""
     with pytest.raises((AuthorizationError, IdentityUnavailableError)) as caught:
         verifier.claims(token)
     return str(caught.value)

@@ -1,4 +1,4 @@
-"""What the tests of policies share: artifacts on their way, their layers, and rules as policies."""
+"""Shared set-up for tests of policies: promoted artifacts, their layers, and rules."""
 
 import json
 

@@ -26,7 +26,7 @@ def vectors(scanner: str) -> Path:
     return _VECTORS / scanner
 
 
-def judged(
+def judge(
     report: bytes | object,
     scanner: ScannerFormat = TRIVY,
     *,
@@ -34,15 +34,15 @@ def judged(
     ignore_unfixed: bool = False,
     block_on_secrets: bool = False,
 ) -> GateResult:
-    """The verdict on `report`: bytes as they are, anything else as JSON."""
+    """Judge `report`, which is serialized to JSON unless it is bytes."""
     rules = SecurityRules(scanner, frozenset(block), ignore_unfixed, block_on_secrets)
     gate = Gate(GateKind.SECURITY_SCAN, ("scanner",), security=rules)
     content = report if isinstance(report, bytes) else json.dumps(report).encode()
     return judge_report(gate, content, 0)
 
 
-def shipped(name: str) -> bytes:
-    """One of the reports kept beside the tests."""
+def sample_report(name: str) -> bytes:
+    """Read a report from the folder beside the tests."""
     return (REPORTS / f"{name}.json").read_bytes()
 
 
@@ -52,7 +52,7 @@ def summary(result: GateResult) -> SecuritySummary:
 
 
 def counts(result: GateResult) -> tuple[int, int, int, int, int]:
-    """Critical, high, medium, low, unknown."""
+    """Count the findings: critical, high, medium, low, unknown."""
     found = summary(result)
     return (
         found.critical_count,
@@ -64,7 +64,7 @@ def counts(result: GateResult) -> tuple[int, int, int, int, int]:
 
 
 def trivy(*vulnerabilities: dict[str, Any], **result: object) -> dict[str, Any]:
-    """A Trivy report with one result."""
+    """Make a Trivy report with one result."""
     found = {"Target": "acme", "Vulnerabilities": list(vulnerabilities), **result}
     return {"SchemaVersion": 2, "ArtifactType": "container_image", "Results": [found]}
 
@@ -72,18 +72,18 @@ def trivy(*vulnerabilities: dict[str, Any], **result: object) -> dict[str, Any]:
 def vulnerability(
     id: str = "CVE-1", package: str = "bash", version: str = "5", **fields: object
 ) -> dict[str, Any]:
-    """One entry of `trivy`."""
+    """Make one entry of a Trivy report."""
     return {"VulnerabilityID": id, "PkgName": package, "InstalledVersion": version, **fields}
 
 
 def grype(*matches: dict[str, Any], **report: object) -> dict[str, Any]:
-    """A Grype report."""
+    """Make a Grype report."""
     return {"matches": list(matches), "descriptor": {"name": "grype"}, **report}
 
 
 def match(
     id: str = "CVE-1", package: str = "bash", version: str | None = "5", **fields: object
 ) -> dict[str, Any]:
-    """One entry of `grype`; `fields` are the vulnerability's."""
+    """Make one entry of a Grype report; `fields` are those of its vulnerability."""
     artifact = {"name": package} | ({"version": version} if version is not None else {})
     return {"vulnerability": {"id": id, **fields}, "artifact": artifact}

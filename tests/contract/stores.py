@@ -1,4 +1,4 @@
-"""What tests of stores share: a clock set by hand, and changes to keep."""
+"""Shared set-up for tests of stores: a clock that is set by hand, and changes."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -57,7 +57,7 @@ def test_a_url_is_relative_to_the_manifest_or_absolute(tmp_path: Path, url: str)
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "problem"),
     [
         ({"url": "postgresql://floe:hunter2@db/floe"}, "supports only SQLite"),
         ({"url": "sqlite://audit.db"}, "must be sqlite:///FILE"),
@@ -67,12 +67,12 @@ def test_a_url_is_relative_to_the_manifest_or_absolute(tmp_path: Path, url: str)
     ],
 )
 def test_other_databases_are_rejected_with_a_hint(
-    tmp_path: Path, settings: dict[str, Any], said: str
+    tmp_path: Path, settings: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         open_backend("database", AuditSettings(tmp_path, **settings))
 
-    assert said in str(caught.value)
+    assert problem in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
 

@@ -94,9 +94,7 @@ def test_what_cosign_signs_is_verified_and_what_it_did_not_is_not(
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_the_key_of_somebody_else_does_not_verify_it(
-    cosign, host, repository, verdict, form, tmp_path
-):
+def test_another_key_does_not_verify_it(cosign, host, repository, verdict, form, tmp_path):
     artifact = image(b"signed")
     raw.push(host, repository, artifact, "v1.0.0")
     cosign.sign(f"{host}/{repository}@{artifact.manifest.digest}", form)

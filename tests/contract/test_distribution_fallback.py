@@ -26,7 +26,7 @@ OURS = Descriptor(
 )
 
 
-def test_entries_of_others_stay_unchanged(fake: FakeRegistry, opened: Opened) -> None:
+def test_entries_of_other_tools_stay_unchanged(fake: FakeRegistry, opened: Opened) -> None:
     foreign = descriptor(b"foreign", "application/x", data="Zm9yZWlnbg==", **{"x-new": {"y": [1]}})
     written = {
         "schemaVersion": 2,
@@ -71,7 +71,7 @@ def test_an_overwritten_entry_is_written_again(fake: FakeRegistry, opened: Opene
     assert len(fake.seen("PUT")) == 2
 
 
-def test_an_entry_that_never_stays_is_an_error_after_three_writes(
+def test_entry_that_the_registry_loses_three_times_is_an_error(
     fake: FakeRegistry, opened: Opened
 ) -> None:
     fake.always("PUT", TAG, Reply(201))

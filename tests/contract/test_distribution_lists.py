@@ -20,7 +20,7 @@ LIST = "/tags/list"
 JSON = {"Content-Type": "application/json"}
 
 
-def test_tags_are_followed_through_all_pages(fake: FakeRegistry, opened: Opened) -> None:
+def test_all_pages_of_tags_are_read(fake: FakeRegistry, opened: Opened) -> None:
     names = [f"v1.0.{number}" for number in range(7)]
     for name in names:
         fake.hold(REPOSITORY, image(), name)
@@ -116,7 +116,7 @@ def test_looping_or_foreign_pages_are_rejected(
         opened(fake.host).tags()
 
 
-def test_a_list_that_breaks_off_is_an_error(fake: FakeRegistry, opened: Opened) -> None:
+def test_list_without_its_last_page_is_an_error(fake: FakeRegistry, opened: Opened) -> None:
     first = Reply(200, b'{"tags": ["a"]}', {**JSON, "Link": '<?last=a>; rel="next"'})
     fake.script("GET", LIST, first, oci_error(404, "NAME_UNKNOWN"))
 
@@ -161,7 +161,7 @@ def test_the_referrers_api_is_used_if_it_exists(
 ) -> None:
     fake.behaviour.referrers_api = True
     fake.behaviour.filters_referrers = filters
-    subject, ours, _ = _three(fake)
+    subject, ours, _ = _hold_two_referrers(fake)
 
     found = opened(fake.host).referrers(subject.manifest.digest, "application/vnd.ours")
 
@@ -171,7 +171,7 @@ def test_the_referrers_api_is_used_if_it_exists(
 
 def test_attach_writes_nothing_with_the_api(fake: FakeRegistry, opened: Opened) -> None:
     fake.behaviour.referrers_api = True
-    subject, ours, _ = _three(fake)
+    subject, ours, _ = _hold_two_referrers(fake)
     registry = opened(fake.host)
 
     registry.attach(subject.manifest.digest, ours.manifest.descriptor)
@@ -207,7 +207,7 @@ def test_an_unknown_repository_does_not_disprove_the_api(
     fake: FakeRegistry, opened: Opened
 ) -> None:
     fake.behaviour.referrers_api = True
-    subject, ours, _ = _three(fake)
+    subject, ours, _ = _hold_two_referrers(fake)
     fake.script("GET", "/referrers/", oci_error(404, "NAME_UNKNOWN"))
     registry = opened(fake.host)
 
@@ -218,7 +218,7 @@ def test_an_unknown_repository_does_not_disprove_the_api(
     assert _digests(after) == [str(ours.manifest.digest)]
 
 
-def test_a_web_page_is_not_taken_for_the_api(fake: FakeRegistry, opened: Opened) -> None:
+def test_web_page_is_not_accepted_as_the_api(fake: FakeRegistry, opened: Opened) -> None:
     fake.always("GET", "/referrers/", Reply(200, b"<html>", {"Content-Type": "text/html"}))
 
     assert opened(fake.host).referrers(Digest.of(b"x")) == ()
@@ -251,7 +251,7 @@ def test_the_subject_itself_is_not_taken_for_an_index(
     assert registry.fetch(Tag("v1.0.0")) == subject.manifest
 
 
-def _three(fake: FakeRegistry) -> tuple[Artifact, Artifact, Artifact]:
+def _hold_two_referrers(fake: FakeRegistry) -> tuple[Artifact, Artifact, Artifact]:
     subject = image()
     ours = referrer(subject.manifest, "application/vnd.ours")
     other = referrer(subject.manifest, "application/vnd.other")

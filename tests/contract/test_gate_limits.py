@@ -11,17 +11,17 @@ import pytest
 
 from engine.adapters.gates import CommandGates, Limits
 from engine.domain.gate import GateKind, GateLimits, GateResult, GateStatus
-from tests.contract.gates import REPOSITORY, SUBJECT, Told, gate, script
+from tests.contract.gates import REPOSITORY, SUBJECT, ProgressLog, gate, script
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
 
 
 def run(folder: Path, limits: Limits, code: str) -> tuple[GateResult, str]:
     """Run `code` as a gate; its result and output."""
-    told = Told()
+    progress = ProgressLog()
     gates = CommandGates(folder, os.environ, limits=limits)
-    [result] = gates.run([gate(*script(folder, code))], SUBJECT, told)
-    return result, told.outputs[result.gate].decode()
+    [result] = gates.run([gate(*script(folder, code))], SUBJECT, progress)
+    return result, progress.outputs[result.gate].decode()
 
 
 def test_a_gate_over_its_memory_limit_fails(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_limits_of_a_gate_override_the_general_ones(tmp_path: Path) -> None:
     plain = gate(*script(tmp_path, code))
     roomy = replace(plain, kind=GateKind.COST_ANALYSIS, limits=GateLimits(memory_mb=2048))
 
-    bound, free = gates.run([plain, roomy], SUBJECT, Told())
+    bound, free = gates.run([plain, roomy], SUBJECT, ProgressLog())
 
     assert (bound.status, free.status) == (GateStatus.FAILED, GateStatus.PASSED)
 
@@ -63,7 +63,7 @@ _FORKING = """
 import ctypes, os, sys, time
 from pathlib import Path
 from engine.adapters.gates import CommandGates, Limits
-from tests.contract.gates import SUBJECT, Told, gate
+from tests.contract.gates import SUBJECT, ProgressLog, gate
 
 if os.getuid() == 0:
     os.setgroups([])
@@ -71,10 +71,10 @@ if os.getuid() == 0:
     os.setuid(65534)
 code = "sleep 0.5; for n in $(seq 60); do sleep 2 & done; wait"
 for limits in (Limits(processes=20), Limits(processes=400)):
-    told = Told()
+    progress = ProgressLog()
     gates = CommandGates(Path("/"), {"PATH": os.environ["PATH"], "TMPDIR": "/tmp"}, limits=limits)
-    [result] = gates.run([gate("sh", "-c", code)], SUBJECT, told)
-    print(result.status, b"fork" in told.outputs[result.gate])
+    [result] = gates.run([gate("sh", "-c", code)], SUBJECT, progress)
+    print(result.status, b"fork" in progress.outputs[result.gate])
 """
 
 

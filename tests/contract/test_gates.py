@@ -14,7 +14,7 @@ from engine.domain.gate import GateKind, GateStatus
 from tests.contract.gates import (
     DIGEST,
     SUBJECT,
-    Told,
+    ProgressLog,
     gate,
     run,
     run_keeping,
@@ -141,7 +141,7 @@ def test_a_gate_sees_only_its_own_environment(tmp_path):
     }
 
     named = ("TRIVY_SERVER", "VERSION", "NOT_SET")
-    CommandGates(tmp_path, environ).run((gate(*argv, env=named),), SUBJECT, Told())
+    CommandGates(tmp_path, environ).run((gate(*argv, env=named),), SUBJECT, ProgressLog())
 
     seen = json.loads((tmp_path / "seen").read_text())
     home = seen["env"].pop("HOME")
@@ -215,23 +215,25 @@ def test_200_megabytes_of_output_need_little_memory(tmp_path):
 def test_gates_run_in_parallel_and_are_reported_as_they_end(tmp_path):
     # Each waits for the other's file, so one after the other they would never end.
     meet = "touch {0}; while [ ! -e {1} ]; do sleep 0.05; done; {2}"
-    told = Told()
+    progress = ProgressLog()
     gates = (
-        gate("sh", "-c", meet.format("a", "b", "while [ ! -e told ]; do sleep 0.05; done")),
+        gate("sh", "-c", meet.format("a", "b", "while [ ! -e notified ]; do sleep 0.05; done")),
         gate("sh", "-c", meet.format("b", "a", "true"), kind=GateKind.COST_ANALYSIS, timeout=50),
     )
     thread_saw_cost_first = threading.Thread(
-        target=lambda: wait_until(lambda: bool(told.finished)) and (tmp_path / "told").touch()
+        target=lambda: (
+            wait_until(lambda: bool(progress.finished)) and (tmp_path / "notified").touch()
+        )
     )
 
     thread_saw_cost_first.start()
-    results = CommandGates(tmp_path, os.environ).run(gates, SUBJECT, told)
+    results = CommandGates(tmp_path, os.environ).run(gates, SUBJECT, progress)
     thread_saw_cost_first.join()
 
     assert [result.gate for result in results] == [GateKind.TESTS, GateKind.COST_ANALYSIS]
     assert all(result.status is GateStatus.PASSED for result in results)
-    assert [result.gate for result in told.finished] == [GateKind.COST_ANALYSIS, GateKind.TESTS]
-    assert told.started == [(GateKind.TESTS, 60), (GateKind.COST_ANALYSIS, 50)]
+    assert [result.gate for result in progress.finished] == [GateKind.COST_ANALYSIS, GateKind.TESTS]
+    assert progress.started == [(GateKind.TESTS, 60), (GateKind.COST_ANALYSIS, 50)]
 
 
 def test_without_gates_there_are_no_results(tmp_path):
@@ -239,14 +241,14 @@ def test_without_gates_there_are_no_results(tmp_path):
 
 
 def test_secrets_of_a_gate_are_masked_in_its_output(tmp_path):
-    told = Told()
+    progress = ProgressLog()
     environ = {"GATE_TOKEN": "canary-gate-token", "MODE": "fast", "PATH": os.environ["PATH"]}
     runner = CommandGates(tmp_path, environ)
     printing = gate("sh", "-c", "env; echo $GATE_TOKEN; exit 1", env=("GATE_TOKEN", "MODE"))
 
-    (result,) = runner.run((printing,), SUBJECT, told)
+    (result,) = runner.run((printing,), SUBJECT, progress)
 
-    assert b"canary" not in told.outputs[GateKind.TESTS]
-    assert b"GATE_TOKEN=***" in told.outputs[GateKind.TESTS]
-    assert b"MODE=fast" in told.outputs[GateKind.TESTS]
+    assert b"canary" not in progress.outputs[GateKind.TESTS]
+    assert b"GATE_TOKEN=***" in progress.outputs[GateKind.TESTS]
+    assert b"MODE=fast" in progress.outputs[GateKind.TESTS]
     assert result.error == "exit status 1: ***"

@@ -94,13 +94,13 @@ INTERRUPTED = """
 import os, pathlib, signal, sys
 from engine.adapters.gates import CommandGates
 from engine.domain.gate import Gate, GateKind
-from tests.contract.gates import SUBJECT, Told
+from tests.contract.gates import SUBJECT, ProgressLog
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 here = pathlib.Path(sys.argv[1])
 gates = [Gate(kind, ("sh", "-c", f"trap '' TERM; echo $$ > {kind}.new; mv {kind}.new {kind}.pid; "
               "sleep 600; sleep 600")) for kind in (GateKind.TESTS, GateKind.COST_ANALYSIS)]
-CommandGates(here, os.environ, grace_seconds=0.5).run(gates, SUBJECT, Told())
+CommandGates(here, os.environ, grace_seconds=0.5).run(gates, SUBJECT, ProgressLog())
 """
 
 
@@ -125,9 +125,9 @@ import os, pathlib, signal
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 from engine.adapters.gates import CommandGates
 from engine.domain.gate import Gate, GateKind
-from tests.contract.gates import SUBJECT, Told
+from tests.contract.gates import SUBJECT, ProgressLog
 gates = CommandGates(pathlib.Path({str(tmp_path)!r}), os.environ)
-(result,) = gates.run([Gate(GateKind.TESTS, ("false",))], SUBJECT, Told())
+(result,) = gates.run([Gate(GateKind.TESTS, ("false",))], SUBJECT, ProgressLog())
 print(result.status, result.error)
 """
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine.adapters.gates import CommandGates
 from engine.domain.gate import Gate, GateKind, GateResult, GateStatus, SecurityRules
-from tests.contract.gates import SUBJECT, Told, gate, run
+from tests.contract.gates import SUBJECT, ProgressLog, gate, run
 
 
 class Judge:
@@ -25,11 +25,11 @@ class Judge:
 
 
 def scan(directory: Path, judge: Judge, *argv: str, timeout: int = 60) -> tuple[GateResult, bytes]:
-    told = Told()
+    progress = ProgressLog()
     runner = CommandGates(directory, os.environ, judge=judge)
     scanner = gate(*argv, kind=GateKind.SECURITY_SCAN, timeout=timeout, security=SecurityRules())
-    (result,) = runner.run((scanner,), SUBJECT, told)
-    return result, told.outputs.get(GateKind.SECURITY_SCAN, b"")
+    (result,) = runner.run((scanner,), SUBJECT, progress)
+    return result, progress.outputs.get(GateKind.SECURITY_SCAN, b"")
 
 
 def test_a_scan_is_judged_by_its_report_and_not_by_its_exit_status(tmp_path):

@@ -99,7 +99,7 @@ def test_a_referrer_another_tool_attached_is_found_with_type_and_annotations(roo
 
 
 def test_a_referrer_in_an_index_within_the_index_is_found(root):
-    # What the tag-schema fallback looks like once it was copied into a layout.
+    # The tag-schema fallback after it was copied into a layout.
     fallback = index(index(signature()))
     oci_layout.write(root, fallback, f"sha256-{SUBJECT.manifest.digest.hex}")
 

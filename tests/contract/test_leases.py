@@ -32,7 +32,7 @@ child.wait()
 
 @contextmanager
 def another_process_holding_prod(directory: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """It lets go when its input ends. The number is that of a child it has started meanwhile."""
+    """Start a process that releases prod when its input ends. Also yields the id of its child."""
     argv = [sys.executable, "-c", HOLDER, str(directory)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(argv, cwd=REPOSITORY, text=True, **pipes) as holder:
@@ -73,7 +73,7 @@ def test_environments_do_not_wait_for_each_other(tmp_path):
         pass
 
 
-def test_who_waits_too_long_is_told_who_holds_it(tmp_path):
+def test_timeout_of_a_lease_names_its_holder(tmp_path):
     with another_process_holding_prod(tmp_path) as (holder, _):
         with (
             pytest.raises(ConflictError) as refused,

@@ -1,4 +1,4 @@
-"""Locks of a machine: where they are kept, and what other users cannot do with them."""
+"""The lock files of a machine: their place, and their protection from other users."""
 
 import os
 import subprocess
@@ -98,7 +98,7 @@ def base() -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("first", "second"), [(0, NO_WEBHOOKS), (NO_WEBHOOKS, 0), (NO_WEBHOOKS, NO_WEBHOOKS - 1)]
 )
-def test_users_exclude_each_other_whoever_made_the_file(
+def test_users_exclude_each_other_with_the_file_of_either(
     first: int, second: int, base: Path
 ) -> None:
     locks = sticky(base / "locks")
@@ -165,7 +165,7 @@ def test_a_pipe_in_place_of_the_lock_is_refused_at_once(tmp_path: Path) -> None:
         open_lock_file(tmp_path / "pipe", everybody=True)
 
 
-def test_a_lock_file_that_was_removed_excludes_nobody_by_mistake(tmp_path: Path) -> None:
+def test_removed_lock_file_excludes_no_process(tmp_path: Path) -> None:
     locks = sticky(tmp_path / "locks")
     with leases(tmp_path / "one", locks).hold("prod"):
         path = lock_file(locks)

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.requirement("FR-028")
 
 @pytest.fixture(params=["layout", "remote", "referrers API"])
 def target(request, tmp_path: Path, opened: Opened, repository: str):
-    """Every kind of secondary in turn: what a mirror is given, and how it is read afterwards."""
+    """Every kind of secondary: the argument of a mirror, and a way to read it afterwards."""
     if request.param == "layout":
         yield tmp_path / "secondary"
     elif request.param == "remote":

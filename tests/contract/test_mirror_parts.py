@@ -80,7 +80,7 @@ def test_a_nested_index_is_pushed_after_its_children(fake, tmp_path, opened: Ope
     shared = image(b"shared")
     made = index(index(shared, image(b"inner")), shared)
     fake.hold(REPOSITORY, made, "v1.0.0")
-    # docker-registry takes no index before what it lists.
+    # docker-registry accepts an index only after the manifests that it lists.
     with docker_registry(tmp_path) as strict:
         target = opened(strict.host)
 

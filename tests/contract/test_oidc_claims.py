@@ -14,7 +14,7 @@ ISSUER = "https://issuer.example"
 SETTINGS = OidcSettings(ISSUER)
 
 
-def said(**changed: Any) -> dict[str, Any]:
+def claims_with(**changed: Any) -> dict[str, Any]:
     return claims(ISSUER, **changed)
 
 
@@ -35,7 +35,7 @@ def said(**changed: Any) -> dict[str, Any]:
     ],
 )
 def test_a_groups_claim_that_is_text_is_one_group(claim: object, groups: set[str]) -> None:
-    who = claims_of(said(groups=claim), SETTINGS)
+    who = claims_of(claims_with(groups=claim), SETTINGS)
 
     assert who.groups == groups
 
@@ -54,23 +54,23 @@ def test_only_a_configured_separator_splits_groups(
 ) -> None:
     settings = OidcSettings(ISSUER, groups_separator=separator)
 
-    assert claims_of(said(groups=claim), settings).groups == groups
+    assert claims_of(claims_with(groups=claim), settings).groups == groups
 
 
 @pytest.mark.parametrize("claim", [7, True, {"sre": 1}, ["sre", 7], [["sre"]], [None]])
 def test_groups_claim_of_a_wrong_type_is_rejected(claim: object) -> None:
     with pytest.raises(AuthorizationError, match="a claim 'groups' that is not a list of names"):
-        claims_of(said(groups=claim), SETTINGS)
+        claims_of(claims_with(groups=claim), SETTINGS)
 
 
 def test_groups_claim_null_is_rejected() -> None:
     with pytest.raises(AuthorizationError, match="a claim 'groups' that is not a list of names"):
-        claims_of({**said(), "groups": None}, SETTINGS)
+        claims_of({**claims_with(), "groups": None}, SETTINGS)
 
 
 def test_groups_are_read_from_the_configured_claim() -> None:
     settings = OidcSettings(ISSUER, groups_claim="https://acme.com/roles")
-    payload = said(groups=["no"]) | {"https://acme.com/roles": ["yes"]}
+    payload = claims_with(groups=["no"]) | {"https://acme.com/roles": ["yes"]}
 
     assert claims_of(payload, settings).groups == {"yes"}
 
@@ -88,7 +88,7 @@ def test_groups_are_read_from_the_configured_claim() -> None:
     ],
 )
 def test_only_verified_addresses_are_vouched_for(verified: object, seen: str) -> None:
-    payload = said(email="alice@acme.com", email_verified=verified)
+    payload = claims_with(email="alice@acme.com", email_verified=verified)
 
     assert claims_of(payload, SETTINGS).verified_names == ()
     with pytest.raises(AuthorizationError) as refused:
@@ -98,7 +98,7 @@ def test_only_verified_addresses_are_vouched_for(verified: object, seen: str) ->
 
 @pytest.mark.parametrize("verified", [True, "true"])
 def test_email_verified_may_be_text(verified: object) -> None:
-    payload = said(email="alice@acme.com", email_verified=verified)
+    payload = claims_with(email="alice@acme.com", email_verified=verified)
 
     assert claims_of(payload, SETTINGS).verified_names == ("alice@acme.com",)
 
@@ -120,14 +120,14 @@ def test_email_verified_may_be_text(verified: object) -> None:
     ],
 )
 def test_unusual_addresses_are_not_used_as_names(email: object) -> None:
-    payload = said(email=email, email_verified=True)
+    payload = claims_with(email=email, email_verified=True)
 
     assert claims_of(payload, SETTINGS).verified_names == ()
 
 
 def test_another_claim_can_replace_the_subject() -> None:
     settings = OidcSettings(ISSUER, operator_claim="repository")
-    payload = said(sub="repo:acme/app:ref:refs/heads/main", repository="acme/app")
+    payload = claims_with(sub="repo:acme/app:ref:refs/heads/main", repository="acme/app")
 
     who = claims_of(payload, settings)
 
@@ -139,4 +139,4 @@ def test_a_token_without_the_operator_claim_is_rejected() -> None:
     settings = OidcSettings(ISSUER, operator_claim="repository")
 
     with pytest.raises(AuthorizationError, match="no usable claim 'repository'"):
-        claims_of(said(), settings)
+        claims_of(claims_with(), settings)

@@ -1,4 +1,4 @@
-"""Policies judge an artifact on its way; what cannot be judged is blocked."""
+"""Policies judge a promoted artifact, and block one that they cannot judge."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise

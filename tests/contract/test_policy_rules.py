@@ -1,4 +1,4 @@
-"""Rules are CEL: checked when they are loaded, and meaning what CEL says."""
+"""Rules are CEL expressions: checked when they are loaded, and evaluated as CEL specifies."""
 
 import pytest
 
@@ -89,7 +89,7 @@ def test_every_rule_that_does_not_compile_is_named():
     ]
 
 
-# What CEL says, where its implementations are known to differ.
+# The specification of CEL, where its implementations are known to differ.
 @pytest.mark.parametrize(
     "rule",
     [

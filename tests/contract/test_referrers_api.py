@@ -2,7 +2,7 @@
 A real registry that has the referrers API.
 
 It does not answer a PUT with OCI-Subject, so that the specification asks for the fallback tag as
-well: both are right there, and the API is what is read.
+well. Both are correct there, and floe reads the API.
 """
 
 import subprocess
@@ -37,13 +37,13 @@ def place(host: str, repository: str, opened: Callable[..., DistributionRegistry
 
 
 def listed(host: str, repository: str, digest: Digest) -> list[dict[str, object]]:
-    """What the registry itself says is attached."""
+    """List the attached manifests as the registry reports them."""
     answer = httpx.get(f"http://{host}/v2/{repository}/referrers/{digest}")
     assert answer.headers["content-type"] == IMAGE_INDEX
     return list(answer.json()["manifests"])
 
 
-def test_what_somebody_attached_is_listed(place, host, repository):
+def test_manifest_attached_by_another_tool_is_listed(place, host, repository):
     subject = image(b"subject")
     place.push(subject, "v1.0.0")
     attached = referrer(subject.manifest, RECORD, annotations={"a": "b"})

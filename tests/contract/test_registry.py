@@ -1,4 +1,4 @@
-"""What every registry adapter does, wherever it keeps things."""
+"""The behaviour of every registry adapter."""
 
 import hashlib
 import json
@@ -134,7 +134,7 @@ def test_a_blob_that_is_absent_or_cannot_be_named_is_an_error(place: Place, dige
         place.registry.blob(digest, 1000)
 
 
-def test_an_absent_blob_is_told_from_one_that_cannot_be_right(place: Place) -> None:
+def test_absent_blob_and_wrong_blob_are_different_errors(place: Place) -> None:
     stored = place.registry.open_upload().finish(b"content")
 
     with pytest.raises(ContentMissingError):

@@ -1,4 +1,4 @@
-"""What a registry's client remembers of what it met: the newest, and no more than so many."""
+"""The registry client remembers a limited number of digests, and forgets the oldest."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -8,16 +8,16 @@ import pytest
 from engine.adapters.gates import CommandGates
 from engine.adapters.scanners import judge_report
 from engine.domain.gate import GateKind, GateStatus, SecurityRules, Severity
-from tests.contract.gates import SUBJECT, Told, gate
+from tests.contract.gates import SUBJECT, ProgressLog, gate
 from tests.contract.scans import (
     GRYPE,
     REPORTS,
     TRIVY,
     counts,
     grype,
-    judged,
+    judge,
     match,
-    shipped,
+    sample_report,
     summary,
     trivy,
     vulnerability,
@@ -38,7 +38,7 @@ HIGH, CRITICAL = Severity.HIGH, Severity.CRITICAL
     ],
 )
 def test_critical_and_high_block_by_default_and_are_named(name, scanner, expected):
-    result = judged(shipped(name), scanner)
+    result = judge(sample_report(name), scanner)
 
     assert result.status is GateStatus.FAILED
     assert result.error == "1 CRITICAL, 1 HIGH: CVE-2026-0001, CVE-2026-0002"
@@ -49,7 +49,7 @@ def test_critical_and_high_block_by_default_and_are_named(name, scanner, expecte
 
 @pytest.mark.requirement("FR-054")
 def test_findings_that_do_not_block_are_listed_in_a_warning():
-    result = judged(shipped("trivy-mixed"), block=[])
+    result = judge(sample_report("trivy-mixed"), block=[])
 
     assert result.status is GateStatus.WARNING
     assert result.error == (
@@ -68,7 +68,7 @@ def test_findings_that_do_not_block_are_listed_in_a_warning():
     [("trivy-clean", TRIVY), ("grype-clean", GRYPE)],
 )
 def test_only_a_report_without_findings_passes(name, scanner):
-    result = judged(shipped(name), scanner)
+    result = judge(sample_report(name), scanner)
 
     assert (result.status, result.error) == (GateStatus.PASSED, None)
     assert counts(result) == (0, 0, 0, 0, 0)
@@ -76,14 +76,14 @@ def test_only_a_report_without_findings_passes(name, scanner):
 
 @pytest.mark.parametrize("report", [b"null", b" null\n", b"[]", b'[{"Target": "acme"}]'])
 def test_the_list_of_old_trivys_may_be_empty(report):
-    result = judged(report)
+    result = judge(report)
 
     assert result.status is GateStatus.PASSED
 
 
 @pytest.mark.requirement("FR-057")
 def test_the_list_of_old_trivys_is_read():
-    result = judged(shipped("trivy-old-list"), block=[UNKNOWN, HIGH])
+    result = judge(sample_report("trivy-old-list"), block=[UNKNOWN, HIGH])
 
     assert counts(result) == (0, 1, 0, 0, 1)
     assert summary(result).blocking_cves == ("CVE-2026-0008", "(no id) simplito/elliptic-php")
@@ -91,8 +91,8 @@ def test_the_list_of_old_trivys_is_read():
 
 @pytest.mark.parametrize("severity", [None, "", "UNKNOWN", "Unknown"])
 def test_a_missing_severity_is_unknown(severity):
-    of_trivy = judged(trivy(vulnerability(Severity=severity)))
-    of_grype = judged(grype(match(severity=severity)), GRYPE)
+    of_trivy = judge(trivy(vulnerability(Severity=severity)))
+    of_grype = judge(grype(match(severity=severity)), GRYPE)
 
     assert counts(of_trivy) == counts(of_grype) == (0, 0, 0, 0, 1)
 
@@ -105,7 +105,7 @@ def test_the_same_id_in_the_same_package_counts_once_at_its_worst():
         vulnerability(Severity="MEDIUM"),
     )
 
-    result = judged(report, ignore_unfixed=True)
+    result = judge(report, ignore_unfixed=True)
 
     assert counts(result) == (1, 0, 0, 0, 0)
     assert result.error == "1 CRITICAL: CVE-1"
@@ -114,7 +114,7 @@ def test_the_same_id_in_the_same_package_counts_once_at_its_worst():
 def test_a_repeated_id_blocks_if_one_severity_blocks():
     report = trivy(vulnerability(Severity="UNKNOWN"), vulnerability(Severity="LOW"))
 
-    result = judged(report, block=[UNKNOWN])
+    result = judge(report, block=[UNKNOWN])
 
     assert result.error == "1 LOW: CVE-1"
     assert counts(result) == (0, 0, 0, 1, 0)
@@ -129,7 +129,7 @@ def test_the_same_id_in_another_package_or_version_counts_again_and_is_named_onc
         match(severity="High", version=None),
     )
 
-    result = judged(report, GRYPE)
+    result = judge(report, GRYPE)
 
     assert result.error == "4 HIGH: CVE-1"
 
@@ -143,7 +143,7 @@ def test_blocking_ids_are_sorted_by_severity_then_id():
         vulnerability("CVE-4", Severity="CRITICAL"),
     )
 
-    result = judged(report)
+    result = judge(report)
 
     assert summary(result).blocking_cves == ("CVE-2", "CVE-4", "CVE-1", "CVE-3")
 
@@ -152,7 +152,7 @@ def test_blocking_ids_are_sorted_by_severity_then_id():
 def test_ids_beyond_ten_are_only_counted():
     many = [vulnerability(f"CVE-{number:02}", Severity="HIGH") for number in range(13)]
 
-    result = judged(trivy(*many))
+    result = judge(trivy(*many))
 
     assert result.error.startswith("13 HIGH: CVE-00, CVE-01, ")
     assert result.error.endswith("CVE-09 and 3 more")
@@ -165,21 +165,21 @@ def test_ids_beyond_ten_are_only_counted():
     [("CRITICAL", True), ("HIGH", True), ("MEDIUM", True), ("LOW", False), ("UNKNOWN", False)],
 )
 def test_severities_worse_than_a_blocking_one_block(severity, blocked):
-    result = judged(trivy(vulnerability(Severity=severity)), block=[MEDIUM])
+    result = judge(trivy(vulnerability(Severity=severity)), block=[MEDIUM])
 
     assert (result.status is GateStatus.FAILED) == blocked
 
 
 def test_unknown_blocks_only_if_configured():
-    unknown = judged(trivy(vulnerability(Severity="UNKNOWN")), block=[CRITICAL, UNKNOWN])
-    medium = judged(trivy(vulnerability(Severity="MEDIUM")), block=[CRITICAL, UNKNOWN])
+    unknown = judge(trivy(vulnerability(Severity="UNKNOWN")), block=[CRITICAL, UNKNOWN])
+    medium = judge(trivy(vulnerability(Severity="MEDIUM")), block=[CRITICAL, UNKNOWN])
 
     assert unknown.error == "1 UNKNOWN: CVE-1"
     assert medium.status is GateStatus.WARNING
 
 
 def test_secrets_and_misconfigurations_are_counted_and_shown():
-    result = judged(shipped("trivy-others"))
+    result = judge(sample_report("trivy-others"))
 
     assert result.status is GateStatus.WARNING
     assert result.error == "2 secrets, 1 misconfiguration"
@@ -189,7 +189,7 @@ def test_secrets_and_misconfigurations_are_counted_and_shown():
 
 
 def test_secrets_and_misconfigurations_block_if_configured():
-    result = judged(shipped("trivy-others"), block_on_secrets=True)
+    result = judge(sample_report("trivy-others"), block_on_secrets=True)
 
     assert (result.status, result.error) == (GateStatus.FAILED, "2 secrets, 1 misconfiguration")
     assert summary(result).blocking_cves == ()
@@ -198,7 +198,7 @@ def test_secrets_and_misconfigurations_block_if_configured():
 def test_findings_that_do_not_block_are_not_in_the_error():
     report = trivy(vulnerability(Severity="HIGH"), Secrets=[{"RuleID": "aws"}])
 
-    result = judged(report)
+    result = judge(report)
 
     assert result.error == "1 HIGH: CVE-1"
     assert result.details["secrets"] == 1
@@ -207,14 +207,14 @@ def test_findings_that_do_not_block_are_not_in_the_error():
 def test_licences_are_counted_and_block_nothing():
     report = trivy(Licenses=[{"Name": "MIT", "Severity": "LOW"}])
 
-    result = judged(report, block_on_secrets=True)
+    result = judge(report, block_on_secrets=True)
 
     assert result.status is GateStatus.PASSED
     assert result.details["licenses"] == 1
 
 
 def test_matches_ignored_by_grype_are_counted():
-    result = judged(shipped("grype-mixed"), GRYPE)
+    result = judge(sample_report("grype-mixed"), GRYPE)
 
     assert result.details["suppressed"] == 1
 
@@ -222,13 +222,13 @@ def test_matches_ignored_by_grype_are_counted():
 def test_the_error_is_a_line_of_bounded_length():
     long = [vulnerability(f"CVE-{number}-{'9' * 200}", Severity="HIGH") for number in range(10)]
 
-    result = judged(trivy(*long))
+    result = judge(trivy(*long))
 
     assert len(result.error) == 500
 
 
 def test_control_characters_of_a_report_are_escaped_in_the_error():
-    result = judged(trivy(vulnerability("CVE-1\n\x1b[31m", Severity="HIGH")))
+    result = judge(trivy(vulnerability("CVE-1\n\x1b[31m", Severity="HIGH")))
 
     assert result.error == "1 HIGH: CVE-1\\n\\x1b[31m"
 
@@ -244,7 +244,7 @@ def test_a_scan_gate_is_judged_by_its_report(tmp_path, ending):
     )
 
     runner = CommandGates(tmp_path, os.environ, judge=judge_report)
-    (result,) = runner.run((scanner,), SUBJECT, Told())
+    (result,) = runner.run((scanner,), SUBJECT, ProgressLog())
 
     assert result.status is GateStatus.FAILED
     assert result.error == "1 CRITICAL, 1 HIGH: CVE-2026-0001, CVE-2026-0002"

@@ -8,9 +8,9 @@ from tests.contract.scans import (
     TRIVY,
     counts,
     grype,
-    judged,
+    judge,
     match,
-    shipped,
+    sample_report,
     summary,
     trivy,
     vulnerability,
@@ -21,8 +21,8 @@ from tests.contract.scans import (
 @pytest.mark.parametrize(
     ("name", "scanner", "unfixed"), [("trivy-mixed", TRIVY, 5), ("grype-mixed", GRYPE, 6)]
 )
-def test_ignore_unfixed_takes_findings_without_a_fix_out_of_the_threshold(name, scanner, unfixed):
-    result = judged(shipped(name), scanner, ignore_unfixed=True)
+def test_ignored_findings_without_a_fix_do_not_block(name, scanner, unfixed):
+    result = judge(sample_report(name), scanner, ignore_unfixed=True)
 
     assert result.error == "1 CRITICAL: CVE-2026-0001"
     assert summary(result).blocking_cves == ("CVE-2026-0001",)
@@ -30,10 +30,10 @@ def test_ignore_unfixed_takes_findings_without_a_fix_out_of_the_threshold(name, 
 
 
 @pytest.mark.requirement("FR-055")
-def test_where_everything_is_ignored_a_warning_says_so():
+def test_report_whose_findings_are_all_ignored_is_a_warning():
     report = trivy(vulnerability(Severity="CRITICAL", Status="will_not_fix"))
 
-    result = judged(report, ignore_unfixed=True)
+    result = judge(report, ignore_unfixed=True)
 
     assert result.status is GateStatus.WARNING
     assert result.error == "1 CRITICAL: CVE-1; 1 without a fix ignored"
@@ -41,8 +41,8 @@ def test_where_everything_is_ignored_a_warning_says_so():
 
 
 @pytest.mark.requirement("FR-055")
-def test_the_fixes_of_old_grypes_are_read():
-    result = judged(shipped("grype-old"), GRYPE, ignore_unfixed=True)
+def test_fixes_in_reports_of_old_grype_versions_are_read():
+    result = judge(sample_report("grype-old"), GRYPE, ignore_unfixed=True)
 
     assert summary(result).blocking_cves == ("CVE-2026-0001",)
     assert summary(result).ignored_unfixed == 1
@@ -70,7 +70,7 @@ def test_the_fixes_of_old_grypes_are_read():
 def test_trivy_fixes_are_read_from_version_or_status(fields, fixed):
     report = trivy(vulnerability(Severity="HIGH", **fields))
 
-    result = judged(report, ignore_unfixed=True)
+    result = judge(report, ignore_unfixed=True)
 
     assert (result.status is GateStatus.FAILED) == fixed
 
@@ -97,19 +97,19 @@ def test_trivy_fixes_are_read_from_version_or_status(fields, fixed):
 def test_grype_fixes_are_read_from_versions_or_state(fields, fixed):
     report = grype(match(severity="High", **fields))
 
-    result = judged(report, GRYPE, ignore_unfixed=True)
+    result = judge(report, GRYPE, ignore_unfixed=True)
 
     assert (result.status is GateStatus.FAILED) == fixed
 
 
 @pytest.mark.requirement("FR-055")
-def test_an_id_that_is_fixed_in_one_package_and_not_in_another_blocks():
+def test_finding_with_a_fix_in_one_of_two_packages_blocks():
     report = trivy(
         vulnerability(Severity="HIGH", Status="affected"),
         vulnerability(Severity="HIGH", package="readline", FixedVersion="8"),
     )
 
-    result = judged(report, ignore_unfixed=True)
+    result = judge(report, ignore_unfixed=True)
 
     assert result.error == "1 HIGH: CVE-1"
     assert summary(result).ignored_unfixed == 1

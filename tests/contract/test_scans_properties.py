@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.domain.gate import GateStatus, Severity
-from tests.contract.scans import counts, judged, trivy, vulnerability
+from tests.contract.scans import counts, judge, trivy, vulnerability
 
 SEVERITIES = list(Severity)
-# The known ones, best first: what an entry can be raised along.
+# The known severities, lowest first.
 KNOWN = [Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL]
 
 
@@ -38,8 +38,8 @@ def test_permuting_and_repeating_entries_never_changes_the_verdict(
     repeated = data.draw(st.lists(st.sampled_from(entries), max_size=4)) if entries else []
     shuffled = data.draw(st.permutations(entries + repeated))
 
-    plain = judged(trivy(*entries), block=block, ignore_unfixed=ignore_unfixed)
-    other = judged(trivy(*shuffled), block=block, ignore_unfixed=ignore_unfixed)
+    plain = judge(trivy(*entries), block=block, ignore_unfixed=ignore_unfixed)
+    other = judge(trivy(*shuffled), block=block, ignore_unfixed=ignore_unfixed)
 
     assert plain == other
 
@@ -51,8 +51,8 @@ def test_raising_a_severity_never_unblocks(entries, block, ignore_unfixed, data)
     raised = data.draw(st.sampled_from(known)) if known else None
     worse = [_worse(entry) if entry is raised else entry for entry in entries]
 
-    before = judged(trivy(*entries), block=block, ignore_unfixed=ignore_unfixed)
-    after = judged(trivy(*worse), block=block, ignore_unfixed=ignore_unfixed)
+    before = judge(trivy(*entries), block=block, ignore_unfixed=ignore_unfixed)
+    after = judge(trivy(*worse), block=block, ignore_unfixed=ignore_unfixed)
 
     assert before.status is not GateStatus.FAILED or after.status is GateStatus.FAILED
 
@@ -60,8 +60,8 @@ def test_raising_a_severity_never_unblocks(entries, block, ignore_unfixed, data)
 @given(entries=REPORTS, block=BLOCKS)
 @settings(deadline=None)
 def test_ignored_findings_are_still_counted(entries, block):
-    all_of_it = judged(trivy(*entries), block=block)
-    some_ignored = judged(trivy(*entries), block=block, ignore_unfixed=True)
+    all_of_it = judge(trivy(*entries), block=block)
+    some_ignored = judge(trivy(*entries), block=block, ignore_unfixed=True)
 
     assert counts(all_of_it) == counts(some_ignored)
     assert (all_of_it.status is GateStatus.PASSED) == (some_ignored.status is GateStatus.PASSED)

@@ -10,9 +10,9 @@ from tests.contract.scans import (
     GRYPE,
     TRIVY,
     grype,
-    judged,
+    judge,
     match,
-    shipped,
+    sample_report,
     trivy,
     vulnerability,
 )
@@ -33,7 +33,7 @@ FLAG = {TRIVY: "--format json", GRYPE: "-o json"}
     ],
 )
 def test_a_document_of_another_format_is_rejected_by_name(scanner, name, printed):
-    result = judged(shipped(name), scanner)
+    result = judge(sample_report(name), scanner)
 
     assert result.status is GateStatus.FAILED
     assert result.error == f"the scanner printed {printed}: use {FLAG[scanner]}"
@@ -50,7 +50,7 @@ def test_a_document_of_another_format_is_rejected_by_name(scanner, name, printed
     ],
 )
 def test_a_report_about_a_cluster_is_rejected_by_name(scanner, name, printed):
-    result = judged(shipped(name), scanner)
+    result = judge(sample_report(name), scanner)
 
     assert result.error == f"the scanner printed {printed}: scan the artifact itself"
 
@@ -80,7 +80,7 @@ def test_a_report_about_a_cluster_is_rejected_by_name(scanner, name, printed):
     ],
 )
 def test_a_report_of_the_other_scanner_is_rejected_by_name(name, scanner, words):
-    result = judged(shipped(name), scanner)
+    result = judge(sample_report(name), scanner)
 
     assert (result.status, result.error) == (GateStatus.FAILED, words)
 
@@ -113,7 +113,7 @@ def test_a_report_of_the_other_scanner_is_rejected_by_name(name, scanner, words)
     ids=lambda value: repr(value)[:40],
 )
 def test_output_that_is_not_complete_json_fails(scanner, report, words):
-    result = judged(report, scanner)
+    result = judge(report, scanner)
 
     assert result.status is GateStatus.FAILED
     assert words in result.error
@@ -122,10 +122,10 @@ def test_output_that_is_not_complete_json_fails(scanner, report, words):
 
 @pytest.mark.parametrize("name", ["trivy-mixed", "trivy-old-list", "grype-mixed"])
 def test_a_report_that_is_cut_off_anywhere_fails(name):
-    report = shipped(name).rstrip()
+    report = sample_report(name).rstrip()
     scanner = GRYPE if name.startswith("grype") else TRIVY
 
-    results = [judged(report[:length], scanner) for length in range(len(report))]
+    results = [judge(report[:length], scanner) for length in range(len(report))]
 
     assert {result.status for result in results} == {GateStatus.FAILED}
     assert all(result.security_summary is None for result in results)
@@ -157,7 +157,7 @@ def test_a_report_that_is_cut_off_anywhere_fails(name):
     ids=lambda value: str(value)[:60],
 )
 def test_an_invalid_trivy_report_fails_with_the_position(report, place):
-    result = judged(report)
+    result = judge(report)
 
     assert result.status is GateStatus.FAILED
     assert result.error.startswith("the scanner's Trivy report cannot be read at ")
@@ -182,7 +182,7 @@ def test_an_invalid_trivy_report_fails_with_the_position(report, place):
     ids=lambda value: str(value)[:60],
 )
 def test_an_invalid_grype_report_fails_with_the_position(report, place):
-    result = judged(report, GRYPE)
+    result = judge(report, GRYPE)
 
     assert result.status is GateStatus.FAILED
     assert result.error.startswith("the scanner's Grype report cannot be read")
@@ -201,6 +201,6 @@ def test_a_report_over_the_limit_is_not_read():
 def test_the_text_of_a_secret_is_never_repeated():
     report = trivy(Secrets=[{"RuleID": "aws", "Match": "AKIAVERYSECRET"}], Vulnerabilities=3)
 
-    result = judged(report)
+    result = judge(report)
 
     assert "AKIAVERYSECRET" not in result.model_dump_json()

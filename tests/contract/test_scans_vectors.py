@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from engine.domain.gate import GateStatus, ScannerFormat, Severity
-from tests.contract.scans import counts, judged, summary, vectors
+from tests.contract.scans import counts, judge, summary, vectors
 
 PASSED, FAILED, WARNING = GateStatus.PASSED, GateStatus.FAILED, GateStatus.WARNING
 
@@ -14,8 +14,10 @@ PASSED, FAILED, WARNING = GateStatus.PASSED, GateStatus.FAILED, GateStatus.WARNI
 @dataclass(frozen=True)
 class Expected:
     """
-    What a report holds, counted by other means: critical, high, medium, low, unknown, how many of
-    them have no fix, and how many ids block by default and when those are ignored.
+    The content of a report, counted by other means.
+
+    `counts` are critical, high, medium, low and unknown. `unfixed` have no fix. `blocking` ids
+    block by default, `blocking_fixed` if findings without a fix are ignored.
     """
 
     status: GateStatus
@@ -24,7 +26,7 @@ class Expected:
     blocking: int = 0
     blocking_fixed: int = 0
     others: tuple[int, int, int, int] = (0, 0, 0, 0)
-    """Secrets, misconfigurations, licences and what was suppressed."""
+    """Secrets, misconfigurations, licences and suppressed findings."""
 
 
 TRIVY: dict[str, Expected | str] = {
@@ -96,7 +98,7 @@ def test_every_stored_report_is_in_the_table(scanner, table):
 def test_each_stored_report_has_the_expected_result(scanner, name, expected):
     report = (vectors(scanner) / name).read_bytes()
 
-    result = judged(report, scanner)
+    result = judge(report, scanner)
 
     assert (result.status, counts(result)) == (expected.status, expected.counts)
     assert len(summary(result).blocking_cves) == expected.blocking
@@ -110,7 +112,7 @@ def test_each_stored_report_has_the_expected_result(scanner, name, expected):
 def test_a_document_that_is_not_a_report_is_rejected_by_name(scanner, name, words):
     report = (vectors(scanner) / name).read_bytes()
 
-    result = judged(report, scanner)
+    result = judge(report, scanner)
 
     assert (result.status, result.error) == (FAILED, words)
     assert result.security_summary is None
@@ -121,7 +123,7 @@ def test_a_document_that_is_not_a_report_is_rejected_by_name(scanner, name, word
 def test_findings_without_a_fix_are_counted_and_do_not_block(scanner, name, expected):
     report = (vectors(scanner) / name).read_bytes()
 
-    result = judged(report, scanner, ignore_unfixed=True)
+    result = judge(report, scanner, ignore_unfixed=True)
 
     found = summary(result)
     assert found.ignored_unfixed == expected.unfixed
@@ -137,7 +139,7 @@ def test_a_report_in_the_wrong_format_never_passes(scanner, name):
     report = (vectors(scanner) / name).read_bytes()
     other = ScannerFormat.GRYPE if scanner is ScannerFormat.TRIVY else ScannerFormat.TRIVY
 
-    result = judged(report, other)
+    result = judge(report, other)
 
     assert result.status is FAILED
     assert result.security_summary is None
@@ -147,7 +149,7 @@ def test_a_large_report_does_not_hang():
     report = (vectors("grype") / "django-DefectDojo__many_vulns.json").read_bytes()
     started = time.monotonic()
 
-    result = judged(report, ScannerFormat.GRYPE, block=tuple(Severity))
+    result = judge(report, ScannerFormat.GRYPE, block=tuple(Severity))
 
     assert time.monotonic() - started < 30
     assert sum(counts(result)) == 1509

@@ -213,7 +213,7 @@ def test_a_legacy_signature_with_one_bit_flipped_never_verifies(
 def test_a_bundle_with_any_byte_altered_gains_no_new_verdict(
     made: tuple[Signer, Signatures], form: str, at: int, byte: int
 ) -> None:
-    """What no signature covers, such as the name in a checkpoint, may change without harm."""
+    """Fields without a signature, such as the name in a checkpoint, may change without harm."""
     signer, good = made
     content = bytearray(json.dumps(getattr(good, form)).encode())
     content[at % len(content)] = byte

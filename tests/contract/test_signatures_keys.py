@@ -119,7 +119,7 @@ def test_a_wrong_key_hint_is_ignored(
     repository: SignedRepository, verifier: SigstoreVerifier
 ) -> None:
     bundle = key_bundle(P256, key_envelope(P256, statement(repository.digest)))
-    bundle["verificationMaterial"]["publicKey"]["hint"] = "somebody else"
+    bundle["verificationMaterial"]["publicKey"]["hint"] = "another key"
     repository.attach(bundle)
 
     assert verdict_of(repository, verifier).verified

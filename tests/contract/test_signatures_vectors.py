@@ -25,7 +25,7 @@ ANYBODY_KNOWN = tuple(
 )
 GOOD = "Signature verified"
 
-# Every case of the conformance suite that is here, and what must come of it.
+# Every case of the conformance suite in this folder, and its expected result.
 CONFORMANCE = {
     "happy-path-v0.1": GOOD,
     "happy-path-v0.3": GOOD,

@@ -1,4 +1,4 @@
-"""Every store keeps what it is given, once, whoever asks at the same time."""
+"""Every store keeps each change once, also with concurrent callers."""
 
 import threading
 from datetime import timedelta

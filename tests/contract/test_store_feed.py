@@ -1,4 +1,4 @@
-"""Every store keeps what happened, and what was printed, measured and verified."""
+"""Every store keeps events, and the output, durations and signatures of gates."""
 
 from datetime import timedelta
 
@@ -57,7 +57,7 @@ def test_what_was_there_already_makes_no_events(store):
 
 
 @pytest.mark.requirement("SL-002")
-def test_whoever_follows_the_feed_misses_nothing(store):
+def test_reader_of_the_feed_gets_every_event(store):
     def write(writer: int) -> None:
         for number in range(25):
             notes = [(str(writer), {"number": number, "part": part}) for part in (0, 1)]

@@ -1,4 +1,4 @@
-"""What the SQLite store lets go of, and when."""
+"""The retention of the SQLite store."""
 
 import sqlite3
 from contextlib import closing

@@ -138,7 +138,7 @@ def test_what_was_answered_before_a_kill_is_there_and_nothing_is_half_done(tmp_p
 
 
 @pytest.mark.requirement("AP-002")
-def test_a_death_inside_a_transaction_undoes_it_and_locks_nobody_out(tmp_path):
+def test_killed_process_rolls_back_and_releases_the_lock(tmp_path):
     with sqlite_store(tmp_path, wait_seconds=0) as store:
         before = store.add(change(), None, [("submitted", {})])
 

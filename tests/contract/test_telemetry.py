@@ -156,7 +156,7 @@ def test_an_error_is_the_outcome_and_shows_no_foreign_words(
     assert "hunter2" not in spans["foreign"].to_json()
 
 
-def test_a_span_outside_of_any_trace_is_told_nobody(
+def test_span_without_a_trace_is_not_exported(
     opened: Opened, exported: InMemorySpanExporter
 ) -> None:
     tracer = opened({})

@@ -55,7 +55,7 @@ def test_spans_reach_a_collector_over_http(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("kind", ["silent", "refusing"])
-def test_a_collector_that_is_down_delays_nobody_for_long(
+def test_unavailable_collector_delays_a_command_only_briefly(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -113,7 +113,7 @@ def test_headers_that_cannot_be_read_are_said_and_not_shown(
         {"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"},
     ],
 )
-def test_nobody_is_told_who_did_not_ask(
+def test_nothing_is_exported_without_configuration(
     caplog: pytest.LogCaptureFixture, environ: dict[str, str]
 ) -> None:
     tracer: Tracer = open_tracer(environ)

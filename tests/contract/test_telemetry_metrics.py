@@ -39,7 +39,7 @@ def root() -> Iterator[logging.Logger]:
 
 
 def samples(metrics: PrometheusMetrics) -> dict[str, float]:
-    """What Prometheus reads: every line must be one it understands."""
+    """Parse the metrics as Prometheus does: every line must be valid."""
     found = {}
     for line in metrics.render().splitlines():
         if not line.startswith("# "):

@@ -75,17 +75,13 @@ def test_it_is_asked_once_in_a_run(fake: FakeRegistry, opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 400, 404])
-def test_an_answer_that_is_no_clear_refusal_verifies_nobody(
-    fake: FakeRegistry, opened: Opened, status: int
-) -> None:
+def test_unclear_answer_verifies_no_user(fake: FakeRegistry, opened: Opened, status: int) -> None:
     fake.script("GET", "^/v2/$", Reply(401, headers=BASIC), Reply(200), Reply(status))
 
     assert not checked(opened(fake.host, credentials=always(ALICE))).verified
 
 
-def test_a_registry_that_does_not_answer_verifies_nobody(
-    fake: FakeRegistry, opened: Opened
-) -> None:
+def test_unavailable_registry_verifies_no_user(fake: FakeRegistry, opened: Opened) -> None:
     fake.script("GET", "^/v2/$", Reply(401, headers=BASIC), Reply(200), *[Reply(503)] * 9)
 
     found = checked(opened(fake.host, credentials=always(ALICE)))
@@ -113,7 +109,7 @@ def test_a_token_service_that_ignores_the_user_name_does_not(
     assert not checked(opened(fake.host, credentials=always(Password("carol", "s3cret")))).verified
 
 
-def test_an_anonymous_token_accepts_nobody(
+def test_anonymous_token_verifies_no_user(
     fake: FakeRegistry, auth: TokenAuth, opened: Opened
 ) -> None:
     """Signed in with a wrong password: only a request without a scope shows it."""
@@ -135,7 +131,7 @@ def test_a_forgiving_token_service_that_knows_the_user_tells_users_apart(
     assert checked(opened(fake.host, credentials=always(ALICE))).verified
 
 
-def test_nobody_is_verified_where_no_password_was_asked_for(
+def test_registry_that_asks_for_no_password_verifies_no_user(
     fake: FakeRegistry, opened: Opened
 ) -> None:
     registry = opened(fake.host, credentials=always(ALICE))

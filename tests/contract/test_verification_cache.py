@@ -21,7 +21,7 @@ GOOD = SignatureVerdict("key", fingerprint="sha256:abc", problem=None)
 
 @dataclass
 class Asked:
-    """A verifier that counts: who signed what is another component's business."""
+    """A verifier that records its calls and returns `verdict`."""
 
     verdict: SignatureVerdict
     verification_digest: str = "sha256:settings"
@@ -81,7 +81,7 @@ def test_what_was_warned_about_is_no_verdict_to_enforce_by(store, place: Place):
 
 
 @pytest.mark.parametrize("kept", [{}, {"mode": "none"}, {"mode": 1}, {"mode": None}])
-def test_what_somebody_else_left_in_the_store_is_not_believed(store, place: Place, kept):
+def test_foreign_entry_of_the_store_is_not_trusted(store, place: Place, kept):
     asked = Asked(SignatureVerdict())
     verifier = CachingVerifier(asked, store, TickingClock())
     store.remember(verifier._key(image().manifest), kept, TickingClock().now())

@@ -1,4 +1,4 @@
-"""What webhooks are told, how it is signed, and that one waits for no other."""
+"""Webhooks: their payload, their signature, and independent deliveries."""
 
 import json
 import time
@@ -30,10 +30,10 @@ def sink() -> Iterator[Sink]:
 
 @pytest.mark.requirement("FR-040", "FR-042")
 def test_a_promotion_is_posted_as_json(sink: Sink, tmp_path: Path) -> None:
-    told = webhooks(tmp_path, sink.url(), headers={"Authorization": "Bearer hunter2"})
+    sender = webhooks(tmp_path, sink.url(), headers={"Authorization": "Bearer hunter2"})
 
-    told.enqueue(a_promotion())
-    told.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
 
     [request] = sink.seen("POST", "^/hook$")
     assert request.headers["content-type"] == "application/json"
@@ -66,7 +66,7 @@ def test_a_rollback_says_why_and_what_it_breaks() -> None:
     assert payload["impact_analysis"]["breaking_changes"] == ["Removed field: config.x"]
 
 
-def test_refusals_and_rejections_are_nobodys_event() -> None:
+def test_refusals_and_rejections_send_no_event() -> None:
     events = {record.kind: event_of(record) for record in one_of_each()}
 
     assert events == {
@@ -81,15 +81,15 @@ def test_refusals_and_rejections_are_nobodys_event() -> None:
 
 
 @pytest.mark.parametrize("record", one_of_each()[:4], ids=lambda record: record.kind)
-def test_a_webhook_is_told_of_the_events_it_asked_for(
+def test_webhook_receives_the_events_it_subscribes_to(
     sink: Sink, tmp_path: Path, record: AnyRecord
 ) -> None:
     event = event_of(record) or ""
     others = tuple({"promote", "rollback", "lock", "unlock"} - {event})
-    told = webhooks(tmp_path, sink.url("/asked"), events=(event,))
+    sender = webhooks(tmp_path, sink.url("/asked"), events=(event,))
     deaf = webhooks(tmp_path / "deaf", sink.url("/deaf"), events=others)
 
-    for each in (told, deaf):
+    for each in (sender, deaf):
         each.enqueue(record)
         each.deliver_due()
 
@@ -107,10 +107,10 @@ def test_a_webhook_is_told_of_the_events_it_asked_for(
 def test_messages_are_signed_as_standard_webhooks_says(
     sink: Sink, tmp_path: Path, secret: str, receiver: Receiver
 ) -> None:
-    told = webhooks(tmp_path, sink.url(), secret=secret)
+    sender = webhooks(tmp_path, sink.url(), secret=secret)
 
-    told.enqueue(a_promotion())
-    told.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
 
     [request] = sink.requests
     assert receiver.verify(request.body, dict(request.headers))["promotion_id"] == str(ID)
@@ -119,10 +119,10 @@ def test_messages_are_signed_as_standard_webhooks_says(
 
 
 def test_without_a_secret_nothing_pretends_to_be_signed(sink: Sink, tmp_path: Path) -> None:
-    told = webhooks(tmp_path, sink.url())
+    sender = webhooks(tmp_path, sink.url())
 
-    told.enqueue(a_promotion())
-    told.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
 
     [request] = sink.requests
     assert "webhook-signature" not in request.headers
@@ -158,13 +158,13 @@ def test_slow_webhooks_are_waited_for_together(tmp_path: Path) -> None:
         sinks = [stack.enter_context(Sink()) for _ in range(3)]
         for sink in sinks:
             sink.always("POST", "/hook", Reply(204, delay_seconds=3))
-        told = webhooks(tmp_path, *(sink.url() for sink in sinks))
-        told.enqueue(a_promotion())
+        sender = webhooks(tmp_path, *(sink.url() for sink in sinks))
+        sender.enqueue(a_promotion())
         started = time.monotonic()
 
-        told.deliver_due(20)
+        sender.deliver_due(20)
 
         # One after the other would take nine.
         assert time.monotonic() - started < 8
         assert [len(sink.requests) for sink in sinks] == [1, 1, 1]
-        assert told.outbox.waiting() == 0
+        assert sender.outbox.waiting() == 0

@@ -25,32 +25,32 @@ def sink() -> Iterator[Sink]:
 
 
 @pytest.mark.parametrize("trouble", [Reply(500), Reply(503), Reply(429), Cut.BEFORE, Cut.AFTER])
-def test_a_webhook_that_stumbles_is_told_again_under_the_same_id(
+def test_failed_delivery_is_repeated_with_the_same_id(
     sink: Sink, tmp_path: Path, trouble: Reply | Cut
 ) -> None:
     sink.script("POST", "/hook", trouble, trouble)
-    told = webhooks(tmp_path, sink.url())
+    sender = webhooks(tmp_path, sink.url())
 
-    told.enqueue(a_promotion())
-    told.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
 
     assert len(sink.requests) == 3
     assert len({request.headers["webhook-id"] for request in sink.requests}) == 1
     assert len({request.body for request in sink.requests}) == 1
-    assert (told.outbox.waiting(), told.undelivered()) == (0, ())
+    assert (sender.outbox.waiting(), sender.undelivered()) == (0, ())
 
 
 def test_it_is_given_up_after_its_retries_and_said_so(
     sink: Sink, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     sink.always("POST", "/hook", Reply(500))
-    told = webhooks(tmp_path, sink.url(), retry_count=2)
+    sender = webhooks(tmp_path, sink.url(), retry_count=2)
 
-    told.enqueue(a_promotion())
-    told.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
 
     assert len(sink.requests) == 3
-    [failure] = [each.delivery for each in told.undelivered()]
+    [failure] = [each.delivery for each in sender.undelivered()]
     assert (failure.attempts, failure.problem) == (3, "answered 500")
     assert f"webhook delivery to http://{sink.host} failed: promote" in caplog.text
 
@@ -68,13 +68,13 @@ def test_what_repeating_cannot_help_is_not_repeated(
     sink: Sink, tmp_path: Path, caplog: pytest.LogCaptureFixture, answer: Reply, said: str
 ) -> None:
     sink.always("POST", "/hook", answer)
-    told = webhooks(tmp_path, sink.url())
+    sender = webhooks(tmp_path, sink.url())
 
-    told.enqueue(a_promotion())
-    told.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
 
     assert len(sink.requests) == 1
-    assert said in (told.undelivered()[0].delivery.problem or "")
+    assert said in (sender.undelivered()[0].delivery.problem or "")
     assert said in caplog.text
     assert "hunter2" not in caplog.text
 
@@ -83,40 +83,40 @@ def test_a_webhook_that_wants_to_be_left_alone_is(sink: Sink, tmp_path: Path) ->
     dated = format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)
     for path, after in (("/s", "600"), ("/date", dated), ("/long", "9" * 30)):
         sink.always("POST", path, Reply(429, headers={"Retry-After": after}))
-    told = webhooks(tmp_path, sink.url("/s"), sink.url("/date"), sink.url("/long"))
+    sender = webhooks(tmp_path, sink.url("/s"), sink.url("/date"), sink.url("/long"))
 
-    told.enqueue(a_promotion())
-    told.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
 
     assert len(sink.requests) == 3
-    due = told.outbox.next_due()
+    due = sender.outbox.next_due()
     assert due is not None
     assert timedelta(minutes=8) < due - datetime.now(UTC) <= timedelta(minutes=10)
-    taken = told.outbox.take(datetime.now(UTC) + timedelta(minutes=61), timedelta(0))
+    taken = sender.outbox.take(datetime.now(UTC) + timedelta(minutes=61), timedelta(0))
     assert len(taken) == 3
 
 
 def test_a_webhook_that_hangs_holds_no_command_up(sink: Sink, tmp_path: Path) -> None:
     sink.always("POST", "/hook", Reply(204, delay_seconds=60))
-    told = webhooks(tmp_path, sink.url(), sink.url("/fine"))
-    told.enqueue(a_promotion())
+    sender = webhooks(tmp_path, sink.url(), sink.url("/fine"))
+    sender.enqueue(a_promotion())
     started = time.monotonic()
 
-    told.deliver_due(1)
+    sender.deliver_due(1)
 
     assert time.monotonic() - started < 10
     assert len(sink.seen("POST", "/fine")) == 1
-    assert told.outbox.waiting() == 1
+    assert sender.outbox.waiting() == 1
 
 
 def test_a_webhook_is_given_the_time_it_is_configured_with(sink: Sink, tmp_path: Path) -> None:
     sink.always("POST", "/hook", Reply(204, delay_seconds=60))
-    told = webhooks(tmp_path, sink.url(), timeout_seconds=0.2, retry_count=1)
+    sender = webhooks(tmp_path, sink.url(), timeout_seconds=0.2, retry_count=1)
 
-    told.enqueue(a_promotion())
-    told.deliver_due(20)
+    sender.enqueue(a_promotion())
+    sender.deliver_due(20)
 
-    [failure] = [each.delivery for each in told.undelivered()]
+    [failure] = [each.delivery for each in sender.undelivered()]
     assert failure.problem == "did not answer within 0.2 seconds"
     assert len(sink.requests) == 2
 
@@ -125,19 +125,19 @@ def test_a_webhook_that_answers_a_byte_at_a_time_is_not_waited_for(tmp_path: Pat
     with socket.create_server(("127.0.0.1", 0)) as server:
         dripping = threading.Thread(target=_drip, args=(server,))
         dripping.start()
-        told = webhooks(
+        sender = webhooks(
             tmp_path,
             f"http://127.0.0.1:{server.getsockname()[1]}/",
             timeout_seconds=0.5,
             retry_count=0,
         )
-        told.enqueue(a_promotion())
+        sender.enqueue(a_promotion())
         started = time.monotonic()
 
-        told.deliver_due(20)
+        sender.deliver_due(20)
 
         assert time.monotonic() - started < 15
-        assert told.undelivered()[0].delivery.problem == "did not answer within 0.5 seconds"
+        assert sender.undelivered()[0].delivery.problem == "did not answer within 0.5 seconds"
         dripping.join()
 
 
@@ -148,23 +148,21 @@ def test_what_a_webhook_goes_on_to_say_is_not_read(
     sink: Sink, tmp_path: Path, answer: Reply
 ) -> None:
     sink.always("POST", "/hook", answer)
-    told = webhooks(tmp_path, sink.url())
+    sender = webhooks(tmp_path, sink.url())
 
-    told.enqueue(a_promotion())
-    told.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
 
     assert len(sink.requests) == 1
-    assert told.outbox.waiting() == 0
-    assert told.undelivered() == ()
+    assert sender.outbox.waiting() == 0
+    assert sender.undelivered() == ()
 
 
-def test_an_address_where_nobody_listens_is_a_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    told = webhooks(tmp_path, "http://127.0.0.1:1/T1/hunter2", retry_count=1)
+def test_unreachable_address_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sender = webhooks(tmp_path, "http://127.0.0.1:1/T1/hunter2", retry_count=1)
 
-    told.enqueue(a_promotion())
-    told.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
 
     assert "webhook delivery to http://127.0.0.1:1 failed: promote" in caplog.text
     assert "cannot be reached" in caplog.text
@@ -175,10 +173,10 @@ def test_no_log_shows_an_address_or_header(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     sink.script("POST", "/hunter2", Reply(500), Cut.BEFORE)
-    told = webhooks(tmp_path, sink.url("/hunter2?key=hunter2"), headers={"X-Key": "hunter2"})
+    sender = webhooks(tmp_path, sink.url("/hunter2?key=hunter2"), headers={"X-Key": "hunter2"})
 
-    told.enqueue(a_promotion())
-    told.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
 
     assert len(sink.requests) == 3
     assert caplog.records

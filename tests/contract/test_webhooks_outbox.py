@@ -1,4 +1,4 @@
-"""The outbox of webhooks: restarts, several who deliver, and what was given up."""
+"""The outbox of webhooks: restarts, concurrent senders, and failed deliveries."""
 
 import sqlite3
 import subprocess
@@ -37,17 +37,17 @@ def test_a_restart_loses_no_message_and_repeats_none(sink: Sink, tmp_path: Path)
         "os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path), sink.url()], timeout=60)
-    told = webhooks(tmp_path, sink.url())
+    sender = webhooks(tmp_path, sink.url())
 
-    told.enqueue(a_promotion())
-    told.deliver_due()
-    told.enqueue(a_promotion())
-    told.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
 
     assert len(sink.requests) == 1
 
 
-def test_whoever_dies_over_a_delivery_leaves_it_to_others(tmp_path: Path) -> None:
+def test_delivery_of_a_killed_sender_is_taken_over(tmp_path: Path) -> None:
     outbox = webhooks(tmp_path, "http://127.0.0.1:1/").outbox
     webhooks(tmp_path, "http://127.0.0.1:1/").enqueue(a_promotion())
     now = datetime.now(UTC)
@@ -72,26 +72,26 @@ def test_two_processes_tell_a_webhook_once(sink: Sink, tmp_path: Path) -> None:
 
 def test_what_was_given_up_is_delivered_on_request(sink: Sink, tmp_path: Path) -> None:
     sink.script("POST", "/hook", Reply(404))
-    told = webhooks(tmp_path, sink.url())
-    told.enqueue(a_promotion())
-    told.deliver_due()
-    [failure] = [each.delivery for each in told.undelivered()]
+    sender = webhooks(tmp_path, sink.url())
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
+    [failure] = [each.delivery for each in sender.undelivered()]
 
-    again = told.redeliver(failure.id)
-    told.deliver_due()
+    again = sender.redeliver(failure.id)
+    sender.deliver_due()
 
     assert again
-    assert told.undelivered() == ()
-    assert not told.redeliver(failure.id)
+    assert sender.undelivered() == ()
+    assert not sender.redeliver(failure.id)
     ids = [request.headers["webhook-id"] for request in sink.requests]
     assert ids == [failure.id, failure.id]
 
 
-def given_up(told: Webhooks, count: int) -> list[str]:
-    """The ids of `count` deliveries that were given up, the oldest first."""
-    now, outbox = datetime.now(UTC), told.outbox
+def given_up(sender: Webhooks, count: int) -> list[str]:
+    """The ids of `count` failed deliveries, oldest first."""
+    now, outbox = datetime.now(UTC), sender.outbox
     for number in range(count):
-        told.enqueue(a_promotion(promotion_id=f"{number:032x}"))
+        sender.enqueue(a_promotion(promotion_id=f"{number:032x}"))
     ids = []
     while batch := outbox.take(now + timedelta(minutes=1), timedelta(minutes=10)):
         for delivery in batch:
@@ -101,23 +101,23 @@ def given_up(told: Webhooks, count: int) -> list[str]:
 
 
 def test_what_was_given_up_long_ago_is_still_found(sink: Sink, tmp_path: Path) -> None:
-    told = webhooks(tmp_path, sink.url())
-    oldest = given_up(told, 101)[0]
+    sender = webhooks(tmp_path, sink.url())
+    oldest = given_up(sender, 101)[0]
 
-    again = redeliver_failed(told, oldest)
+    again = redeliver_failed(sender, oldest)
 
     assert again == (oldest,)
     assert [request.headers["webhook-id"] for request in sink.requests] == [oldest]
 
 
 def test_all_that_was_given_up_is_tried_again(sink: Sink, tmp_path: Path) -> None:
-    told = webhooks(tmp_path, sink.url())
-    ids = given_up(told, 101)
+    sender = webhooks(tmp_path, sink.url())
+    ids = given_up(sender, 101)
 
-    again = redeliver_failed(told, "all")
+    again = redeliver_failed(sender, "all")
 
     assert sorted(again) == sorted(ids)
-    assert told.undelivered() == ()
+    assert sender.undelivered() == ()
 
 
 def test_a_webhook_is_found_again_at_another_place_and_never_mistaken(
@@ -163,10 +163,10 @@ def test_an_outbox_that_cannot_be_used_stops_nothing(
     else:
         with closing(sqlite3.connect(path)) as db:
             db.execute("CREATE TABLE theirs (x)")
-    told = webhooks(tmp_path, sink.url())
+    sender = webhooks(tmp_path, sink.url())
 
-    told.enqueue(a_promotion())
-    told.deliver_due()
+    sender.enqueue(a_promotion())
+    sender.deliver_due()
 
     assert "webhook deliveries of promotion" in caplog.text
     assert "webhook delivery is delayed: the outbox" in caplog.text

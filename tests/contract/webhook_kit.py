@@ -34,10 +34,10 @@ def webhooks(folder: Path, *urls: str, pause: float = 0.01, **fields: Any) -> We
 
 
 @contextmanager
-def delivering(told: Webhooks) -> Iterator[None]:
+def delivering(sender: Webhooks) -> Iterator[None]:
     """A server's loop, for as long as the block lasts."""
     stop = threading.Event()
-    loop = threading.Thread(target=told.keep_delivering, args=(stop,))
+    loop = threading.Thread(target=sender.keep_delivering, args=(stop,))
     loop.start()
     try:
         yield

@@ -136,7 +136,7 @@ def test_people_in_slack_promote_by_the_documented_groups(tmp_path: Path) -> Non
         stage.start()
         try:
             stage.command("/promote v1.0.0 staging", "U09EVE")
-            told = stage.eventually(lambda: stage.private_texts("U09EVE"))
+            messages = stage.eventually(lambda: stage.private_texts("U09EVE"))
             stage.command("/promote v1.0.0 staging", CAROL)
             refused = stage.change(ChangeState.BLOCKED)
             stage.command("/promote v1.0.0 staging", ALICE)
@@ -147,7 +147,7 @@ def test_people_in_slack_promote_by_the_documented_groups(tmp_path: Path) -> Non
         finally:
             stage.stop()
 
-    assert "another workspace" in told[0]
+    assert "another workspace" in messages[0]
     assert refused.requester.name == "carol@acme.com"
     assert [each.operator for each in done.approvals] == ["bob@acme.com"]
 

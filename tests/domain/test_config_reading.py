@@ -32,8 +32,8 @@ def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
 def test_late_writer_of_a_pipe_is_awaited(tmp_path: Path) -> None:
     pipe = tmp_path / "manifest.yaml"
     os.mkfifo(pipe)
-    with ThreadPoolExecutor(1) as somebody:
-        tree = somebody.submit(read_tree, pipe)
+    with ThreadPoolExecutor(1) as pool:
+        tree = pool.submit(read_tree, pipe)
         time.sleep(0.2)
         with pipe.open("w") as end:
             for line in ("a: 1\n", "b: 2\n"):
@@ -67,7 +67,7 @@ def test_repeated_key_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "problem"),
     [
         ("", "not a mapping"),
         ("- a", "not a mapping"),
@@ -88,12 +88,12 @@ def test_repeated_key_is_refused(tmp_path: Path) -> None:
     ],
     ids=lambda value: value[:12].strip(),
 )
-def test_oversized_or_malformed_file_is_refused_early(tmp_path: Path, text: str, said: str) -> None:
+def test_oversized_or_malformed_file_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, text)
 
     assert str(caught.value).startswith(f"{tmp_path}/manifest.yaml")
-    assert said in str(caught.value)
+    assert problem in str(caught.value)
 
 
 def test_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         read_tree(tmp_path / "manifest.yaml")
 
 
-def test_a_broken_line_with_a_secret_is_not_quoted(tmp_path: Path) -> None:
+def test_error_does_not_quote_a_secret(tmp_path: Path) -> None:
     error = refused(tmp_path, 'token: "hunter2" hunter2: [')
 
     assert "hunter2" not in str(error)
@@ -126,7 +126,7 @@ def test_only_true_and_false_are_booleans(tmp_path: Path) -> None:
     }
 
 
-def test_anchors_and_merges_still_work(tmp_path: Path) -> None:
+def test_anchors_and_merges_are_resolved(tmp_path: Path) -> None:
     tree = read(tmp_path, "base: &base {a: 1, b: 2}\nmine: {<<: *base, b: 3}")
 
     assert tree["mine"] == {"a": 1, "b": 3}

@@ -38,8 +38,8 @@ def test_promotion_is_verified_announced_approved_and_carried_out(slack):
     assert len(thread) == 5
     assert "tests" in block_text(thread[1])
     assert len([m for m in slack.slack.messages() if "v0.7.0:" in m["text"]]) == 1
-    [told] = [told for told in slack.slack.told(ALICE) if "v0.7.0" in told]
-    assert told.startswith("Requested ")
+    [shown] = [text for text in slack.slack.private_texts(ALICE) if "v0.7.0" in text]
+    assert shown.startswith("Requested ")
     assert slack.change(change_of(root)).approvals[0].operator == "bob@acme.com"
 
 
@@ -68,8 +68,8 @@ def test_failed_gate_is_reported_and_no_approval_is_requested(slack):
 
     root = slack.root("v6.0.0", "Blocked")
     slack.eventually(lambda: slack.part(root, "end"))
-    told = "".join(map(block_text, slack.thread(root)))
-    assert "burn rate 3.1 &gt; 2.0 &amp; rising &lt;!channel&gt;" in told
+    shown = "".join(map(block_text, slack.thread(root)))
+    assert "burn rate 3.1 &gt; 2.0 &amp; rising &lt;!channel&gt;" in shown
     assert slack.part(root, "ask") is None
     assert slack.tagged("v6.0.0-prod") is None
 

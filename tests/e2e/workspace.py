@@ -139,7 +139,7 @@ class Workspace:
         """Return the private message to `user` that contains `words`."""
 
         def there() -> str | None:
-            return next((t for t in self.slack.told(user, channel) if words in t), None)
+            return next((t for t in self.slack.private_texts(user, channel) if words in t), None)
 
         return self.eventually(there)
 

@@ -9,7 +9,7 @@ from engine.api import Engine
 from engine.domain.errors import PromotionError
 from engine.domain.result import Ending
 from tests.faults.troubled import TROUBLES, Opened, Trouble, Twins, twins_on
-from tests.scenarios.engines import Told, promote
+from tests.scenarios.engines import ProgressLog, promote
 from tests.scenarios.verbs import lock, roll_back, unlock
 
 NAMES = list(TROUBLES)
@@ -89,7 +89,7 @@ def test_lock_with_any_failed_request_is_completed_by_repeating_it(twins: Twins,
 
         assert held is not None
         assert number < 50
-    (found,) = twins.calm.verify("staging", Told()).environments
+    (found,) = twins.calm.verify("staging", ProgressLog()).environments
     assert found.sound or trouble.lies
 
 
@@ -108,14 +108,14 @@ def test_status_and_audit_report_failed_reads_or_the_true_state(twins: Twins, na
         return next((row.error for row in rows if row.error), None)
 
     def verify(engine: Engine) -> PromotionError | None:
-        found = engine.verify("staging", Told())
+        found = engine.verify("staging", ProgressLog())
         assert found.sound or trouble.lies or name in _CONTENT, found
         return None
 
     for work in (read_status, verify):
         for _ in twins.each_request(sparse(trouble), first=1 + NAMES.index(name) % 6):
             twins.tried(work)
-    assert twins.calm.verify("staging", Told()).sound
+    assert twins.calm.verify("staging", ProgressLog()).sound
 
 
 def sparse(trouble: Trouble) -> Trouble:

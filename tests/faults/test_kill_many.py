@@ -16,7 +16,7 @@ from engine.domain.status import Alignment
 from tests.builders import image
 from tests.faults.troubled import Opened
 from tests.peers import raw
-from tests.scenarios.engines import Told, engine_on
+from tests.scenarios.engines import ProgressLog, engine_on
 
 # Set FLOE_TEST_PROMOTIONS=24 for a quick run.
 PROMOTIONS = int(os.environ.get("FLOE_TEST_PROMOTIONS", "200"))
@@ -37,8 +37,8 @@ class Crowd:
 
     def start(self, share: int) -> None:
         path = self.folder / f"{share}.log"
-        told = path.read_text().splitlines() if path.exists() else []
-        left = [version for version in self.versions[share::PROCESSES] if version not in told]
+        done = path.read_text().splitlines() if path.exists() else []
+        left = [version for version in self.versions[share::PROCESSES] if version not in done]
         command = [sys.executable, "-m", "tests.faults.promoter", *self.arguments]
         with path.open("ab") as log:
             self.running[share] = subprocess.Popen(
@@ -95,7 +95,7 @@ def test_killed_processes_lose_no_promotion_and_count_none_twice(
     logs = [(tmp_path / f"{share}.log").read_text() for share in range(PROCESSES)]
     assert codes == [0] * PROCESSES, logs
     with engine_on(opened(registry_host, repository), tmp_path) as engine:
-        (audited,) = engine.verify("staging", Told()).environments
+        (audited,) = engine.verify("staging", ProgressLog()).environments
         entries = engine.history("staging", 10 * PROMOTIONS)
         staging = engine.status()[1]
     recorded = Counter(e.record.version for e in entries if isinstance(e.record, PromotionRecord))

@@ -13,7 +13,7 @@ from engine.domain.status import Alignment
 from tests.builders import image
 from tests.peers import proxy, raw
 from tests.peers.proxy import Proxy, Way, answered
-from tests.scenarios.engines import Told, engine_on
+from tests.scenarios.engines import ProgressLog, engine_on
 from tests.scenarios.shaky import SOON
 
 Opened = Callable[..., DistributionRegistry]
@@ -116,7 +116,7 @@ class Twins:
 
     def assert_believable(self, *, lies: bool = False) -> None:
         """Assert that the ledger verifies and every environment tag has its record."""
-        (found,) = self.calm.verify("staging", Told()).environments
+        (found,) = self.calm.verify("staging", ProgressLog()).environments
         assert all(lies and _is_a_lost_ledger_tag(problem) for problem in found.problems), found
         assert {note.kind for note in found.notes} <= {RemarkKind.UNCOMMITTED}
         assert self.calm.status()[1].alignment is Alignment.ALIGNED

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.domain.gate import GateStatus, ScannerFormat
-from tests.contract.scans import GRYPE, TRIVY, grype, judged, match, trivy, vulnerability
+from tests.contract.scans import GRYPE, TRIVY, grype, judge, match, trivy, vulnerability
 
 _DEEP = 100_000
 # The output of Trivy without findings before its reports had a schema.
@@ -34,7 +34,7 @@ WHOLE = {
 def test_report_with_an_unknown_shape_never_passes(scanner: ScannerFormat, report: bytes) -> None:
     assume(report.strip() not in _CLEAN)
 
-    result = judged(report, scanner)
+    result = judge(report, scanner)
 
     assert result.status is GateStatus.FAILED
     assert result.error
@@ -57,7 +57,7 @@ def test_altered_report_is_judged_without_a_traceback(
             break
         branch = below
 
-    result = judged(report, scanner)
+    result = judge(report, scanner)
 
     assert (result.status is GateStatus.PASSED) == (not result.error)
     assert (result.error or "").isprintable()
@@ -70,7 +70,7 @@ def test_altered_report_is_judged_without_a_traceback(
     ids=["deep lists", "deep maps", "giant number", "no text"],
 )
 def test_hostile_report_fails_the_gate(scanner: ScannerFormat, report: bytes) -> None:
-    result = judged(report, scanner)
+    result = judge(report, scanner)
 
     assert result.status is GateStatus.FAILED
     assert result.error

@@ -71,8 +71,8 @@ def stage() -> Iterator[Stage]:
 def visible_text(stage: Stage) -> str:
     """Return all visible text that Slack received since the last call."""
     slack = stage.slack
-    told = [slack.responses, slack.ephemerals, slack.messages, slack.views]
-    text = json.dumps(told, ensure_ascii=False, default=str)
+    sent = [slack.responses, slack.ephemerals, slack.messages, slack.views]
+    text = json.dumps(sent, ensure_ascii=False, default=str)
     slack.responses.clear()
     slack.ephemerals.clear()
     slack.views.clear()

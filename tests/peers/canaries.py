@@ -9,8 +9,8 @@ from urllib.parse import quote, quote_plus
 def forms_of(secret: str) -> frozenset[bytes]:
     """Return `secret` plain, percent-encoded, in hexadecimal, and inside longer base64 text."""
     plain = secret.encode()
-    told = {secret, quote(secret, safe=""), quote_plus(secret), plain.hex()}
-    return frozenset({text.encode() for text in told} | _in_base64(plain))
+    forms = {secret, quote(secret, safe=""), quote_plus(secret), plain.hex()}
+    return frozenset({text.encode() for text in forms} | _in_base64(plain))
 
 
 def seen_in(content: bytes, canaries: Mapping[str, str]) -> set[str]:

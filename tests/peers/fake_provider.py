@@ -24,8 +24,8 @@ class FakeProvider(FakeIssuer):
 
     def respond(self, request: Request) -> Reply:
         if request.path == "/token":
-            told = {"aud": "floe-web", "nonce": self.nonce, "email": "bob@acme.com"}
-            usual = claims(self.issuer, **{"email_verified": True, **told, **self.changed})
+            known = {"aud": "floe-web", "nonce": self.nonce, "email": "bob@acme.com"}
+            usual = claims(self.issuer, **{"email_verified": True, **known, **self.changed})
             self.given.append(self.signer.sign(usual, kid=self.key.id))
             answer = {"access_token": "x", "token_type": "Bearer", "id_token": self.given[-1]}
             return reply(answer)

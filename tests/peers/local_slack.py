@@ -97,7 +97,7 @@ class LocalSlack:
         channel = self.everything(root["channel"])
         return [m for m in channel if _in_thread(m) and m["thread_ts"] == root["ts"]]
 
-    def told(self, user: str, channel: str = DEPLOYS) -> list[str]:
+    def private_texts(self, user: str, channel: str = DEPLOYS) -> list[str]:
         """Return the private messages to `user`."""
         return [m["text"] for m in self.everything(channel) if m.get("ephemeral_to") == user]
 

@@ -27,5 +27,5 @@ def _run(command: list[str], folder: Path) -> None:
         subprocess.run(command, cwd=folder, check=True, timeout=220)
     except subprocess.SubprocessError as error:
         raise RuntimeError(
-            f"npm could not install what {folder / 'package-lock.json'} names: is there a network?"
+            f"npm could not install the packages of {folder}: is there a network?"
         ) from error

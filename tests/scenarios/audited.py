@@ -1,4 +1,4 @@
-"""Ledgers for audit tests, and short names of findings."""
+"""Ledgers for audit tests, and short forms of findings."""
 
 from collections.abc import Iterable
 
@@ -9,10 +9,10 @@ from engine.domain.request import LockRequest, UnlockRequest
 from engine.domain.result import Ending
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.engines import ALICE, TRACE_ID, Told, promote, with_parts
+from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, promote, with_parts
 
 
-def promotions(place: Place, engine: Engine, last: int = 5, first: int = 1) -> None:
+def promote_versions(place: Place, engine: Engine, last: int = 5, first: int = 1) -> None:
     """Build v1.0.<first> to v1.0.<last> and promote each to staging."""
     for number in range(first, last + 1):
         place.push(image(f"artifact {number}".encode()), f"v1.0.{number}-dev")
@@ -20,17 +20,17 @@ def promotions(place: Place, engine: Engine, last: int = 5, first: int = 1) -> N
 
 
 def lock(engine: Engine, reason: str = "freeze") -> None:
-    result = engine.run(LockRequest("staging", ALICE, TRACE_ID, reason), Told())
+    result = engine.run(LockRequest("staging", ALICE, TRACE_ID, reason), ProgressLog())
     assert result.outcome is Ending.LOCKED
 
 
 def unlock(engine: Engine) -> None:
-    result = engine.run(UnlockRequest("staging", ALICE, TRACE_ID, "over"), Told())
+    result = engine.run(UnlockRequest("staging", ALICE, TRACE_ID, "over"), ProgressLog())
     assert result.outcome is Ending.UNLOCKED
 
 
 def audit(engine: Engine, environment: str = "staging") -> EnvironmentAudit:
-    return engine.verify(environment, Told()).environments[0]
+    return engine.verify(environment, ProgressLog()).environments[0]
 
 
 def stranger_audit(engine: Engine, environment: str = "staging") -> EnvironmentAudit:
@@ -38,10 +38,10 @@ def stranger_audit(engine: Engine, environment: str = "staging") -> EnvironmentA
     return audit(with_parts(engine, heads=InMemoryHeads()), environment)
 
 
-def named(remarks: Iterable[Remark]) -> list[tuple[str, int | str | None]]:
+def summarize(remarks: Iterable[Remark]) -> list[tuple[str, int | str | None]]:
     """Return the kind of each remark with its tag, or else its place."""
     return [(remark.kind.value, remark.tag or remark.sequence) for remark in remarks]
 
 
-def said(found: EnvironmentAudit) -> str:
+def messages(found: EnvironmentAudit) -> str:
     return "\n".join(remark.message for remark in (*found.problems, *found.notes))

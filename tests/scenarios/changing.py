@@ -22,7 +22,7 @@ from engine.domain.path import PromotionPath
 from engine.domain.rights import Rights
 from engine.platform import Platform
 from tests.conftest import Place
-from tests.scenarios.engines import TickingClock, Told, engine_on, gate, path_of, promotion
+from tests.scenarios.engines import ProgressLog, TickingClock, engine_on, gate, path_of, promotion
 
 RULES = f"sha256:{'c' * 64}"
 APPROVERS = "release-managers"
@@ -66,7 +66,7 @@ class Stage:
     clock: TickingClock
     members: Members
     rules: Rules
-    told: Told = field(default_factory=Told)
+    progress: ProgressLog = field(default_factory=ProgressLog)
 
     @property
     def engine(self) -> Engine:
@@ -82,7 +82,7 @@ class Stage:
         return self.settle(self.changes.submit(request, "cli"))
 
     def settle(self, change: Change) -> Change:
-        return self.platform.progression.settle(change, self.told)
+        return self.platform.progression.settle(change, self.progress)
 
     def approve(self, change: Change, who: str = "bob") -> Change:
         return self.changes.approve(change.id, self.members.operator(who), "cli")

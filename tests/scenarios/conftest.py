@@ -11,9 +11,9 @@ from tests.builders import image
 from tests.conftest import Place
 from tests.peers import oci_layout
 from tests.peers.fake_registry import FakeRegistry
-from tests.scenarios.audited import promotions
+from tests.scenarios.audited import promote_versions
 from tests.scenarios.engines import engine_on
-from tests.scenarios.signing_in import REPOSITORY
+from tests.scenarios.logins import REPOSITORY
 from tests.scenarios.tampering import Hand
 
 
@@ -27,7 +27,7 @@ def engine(place: Place, tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def hand(place: Place, engine: Engine) -> Hand:
     """A client with write access to a registry with five promotions to staging."""
-    promotions(place, engine)
+    promote_versions(place, engine)
     return Hand(place)
 
 

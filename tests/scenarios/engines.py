@@ -58,7 +58,7 @@ class TickingClock:
 
 
 @dataclass
-class Told:
+class ProgressLog:
     """Implements `engine.ports.Progress`: collects the notifications."""
 
     steps: list[str] = field(default_factory=list)
@@ -147,7 +147,7 @@ def promote(
 ) -> Result:
     """Plan and execute a promotion."""
     asked = promotion(engine, version, target, operator, overrides=overrides)
-    return engine.run(asked, Told())
+    return engine.run(asked, ProgressLog())
 
 
 def with_parts(engine: Engine, **parts: object) -> Engine:

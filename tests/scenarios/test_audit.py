@@ -21,20 +21,30 @@ from tests.conftest import Place
 from tests.domain.records import a_promotion
 from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import FakeRegistry
-from tests.scenarios.audited import audit, lock, named, promotions, said, stranger_audit, unlock
-from tests.scenarios.engines import ALICE, TRACE_ID, Told, engine_on, path_of, promote
+from tests.scenarios.audited import (
+    audit,
+    lock,
+    messages,
+    promote_versions,
+    stranger_audit,
+    summarize,
+    unlock,
+)
+from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, engine_on, path_of, promote
 from tests.scenarios.tampering import Hand
 
 
 @pytest.mark.requirement("FR-026")
 @pytest.mark.requirement("FR-038")
 def test_ledger_with_records_of_every_verb_is_sound(place: Place, engine: Engine) -> None:
-    promotions(place, engine)
-    engine.run(RollbackRequest(Version("v1.0.2"), "staging", ALICE, TRACE_ID, "INC-1"), Told())
+    promote_versions(place, engine)
+    engine.run(
+        RollbackRequest(Version("v1.0.2"), "staging", ALICE, TRACE_ID, "INC-1"), ProgressLog()
+    )
     lock(engine)
     unlock(engine)
 
-    report = engine.verify(None, Told())
+    report = engine.verify(None, ProgressLog())
 
     assert report.sound
     assert [(e.environment, e.entries, e.notes) for e in report.environments] == [
@@ -46,7 +56,7 @@ def test_ledger_with_records_of_every_verb_is_sound(place: Place, engine: Engine
 
 
 def test_repository_without_ledgers_is_sound(engine: Engine) -> None:
-    report = engine.verify(None, Told())
+    report = engine.verify(None, ProgressLog())
 
     assert report.sound
     assert [e.head for e in report.environments] == [None, None, None]
@@ -57,14 +67,14 @@ def test_long_ledger_is_read_in_batches_with_progress(place: Place, tmp_path: Pa
         for number in range(35):
             lock(engine, f"freeze {number}")
             unlock(engine)
-    told = Told()
+    progress = ProgressLog()
 
     with engine_on(place.registry, tmp_path) as engine:
-        report = engine.verify("staging", told)
+        report = engine.verify("staging", progress)
 
     assert report.sound
     assert report.environments[0].entries == 70
-    assert told.steps == [
+    assert progress.steps == [
         f"reading the ledger of staging: entry {start} and before" for start in (70, 38, 6)
     ]
 
@@ -74,64 +84,66 @@ def test_records_under_another_policy_are_noted_with_their_range(
 ) -> None:
     other = f"sha256:{'b' * 64}"
     with engine_on(place.registry, tmp_path, policy_digest=other) as before:
-        promotions(place, before, 2)
+        promote_versions(place, before, 2)
     with engine_on(place.registry, tmp_path) as engine:
-        promotions(place, engine, first=3)
+        promote_versions(place, engine, first=3)
 
-        report = engine.verify("staging", Told())
+        report = engine.verify("staging", ProgressLog())
 
     found = report.environments[0]
     assert report.sound
-    assert named(found.notes) == [("policy", 2)]
-    assert "2 records (entries 1 to 2) were made under policy sha256:bbbbbbbbbbbb" in said(found)
+    assert summarize(found.notes) == [("policy", 2)]
+    assert "2 records (entries 1 to 2) were made under policy sha256:bbbbbbbbbbbb" in messages(
+        found
+    )
 
 
 def test_manifest_edits_add_no_line_to_the_report(place: Place, tmp_path: Path) -> None:
     for number, letter in enumerate("bcd", start=1):
         other = f"sha256:{letter * 64}"
         with engine_on(place.registry, tmp_path, policy_digest=other) as before:
-            promotions(place, before, number, first=number)
+            promote_versions(place, before, number, first=number)
     with engine_on(place.registry, tmp_path) as engine:
         found = audit(engine)
 
-    assert named(found.notes) == [("policy", 3)]
-    assert "3 records (entries 1 to 3) were made under 3 other policies" in said(found)
+    assert summarize(found.notes) == [("policy", 3)]
+    assert "3 records (entries 1 to 3) were made under 3 other policies" in messages(found)
 
 
 def test_strict_audit_reports_another_policy_as_a_problem(place: Place, tmp_path: Path) -> None:
     with engine_on(place.registry, tmp_path, policy_digest=f"sha256:{'b' * 64}") as before:
-        promotions(place, before, 1)
+        promote_versions(place, before, 1)
     with engine_on(place.registry, tmp_path) as engine:
-        report = engine.verify(None, Told())
+        report = engine.verify(None, ProgressLog())
 
     strict = AuditResponse.of(report, TRACE_ID).strict()
 
     assert report.sound
     assert not strict.sound
-    assert named(strict.environments[1].problems) == [("policy", 1)]
+    assert summarize(strict.environments[1].problems) == [("policy", 1)]
     assert strict.environments[1].notes == ()
 
 
 def test_latest_tag_that_has_yet_to_move_is_a_note(place: Place, engine: Engine) -> None:
-    promotions(place, engine)
+    promote_versions(place, engine)
     Hand(place).point("latest-staging", at="v1.0.4-staging")
 
     found = audit(engine)
 
     assert found.sound
-    assert named(found.notes) == [("completing", "latest-staging")]
+    assert summarize(found.notes) == [("completing", "latest-staging")]
 
 
 def test_entry_of_an_interrupted_run_is_a_note(place: Place, engine: Engine) -> None:
-    promotions(place, engine, 2)
+    promote_versions(place, engine, 2)
     lock(engine)
     Hand(place).point("floe-ledger.staging", at="floe-ledger.staging.2")
 
     found = stranger_audit(engine)
 
     assert found.sound
-    assert named(found.notes) == [("uncommitted", 3)]
-    assert "a lock by alice@acme.com" in said(found)
+    assert summarize(found.notes) == [("uncommitted", 3)]
+    assert "a lock by alice@acme.com" in messages(found)
 
 
 def test_first_entry_of_an_interrupted_run_is_a_note(
@@ -146,7 +158,7 @@ def test_first_entry_of_an_interrupted_run_is_a_note(
 
     assert found.sound
     assert (found.head, found.entries) == (None, 0)
-    assert named(found.notes) == [("uncommitted", 1)]
+    assert summarize(found.notes) == [("uncommitted", 1)]
 
 
 def test_audit_during_promotions_finds_nothing(place: Place, engine: Engine) -> None:
@@ -157,11 +169,11 @@ def test_audit_during_promotions_finds_nothing(place: Place, engine: Engine) -> 
     with ThreadPoolExecutor(1) as beside:
         done = [beside.submit(promote, engine, f"v1.0.{n}", "staging") for n in range(6)]
         while not all(run.done() for run in done):
-            reports.append(engine.verify("staging", Told()))
+            reports.append(engine.verify("staging", ProgressLog()))
 
     assert [run.result().outcome for run in done] == [Ending.PROMOTED] * 6
     assert reports
-    assert [said(report.environments[0]) for report in reports if not report.sound] == []
+    assert [messages(report.environments[0]) for report in reports if not report.sound] == []
 
 
 def test_record_with_shortened_annotations_is_sound(place: Place, engine: Engine) -> None:
@@ -169,7 +181,7 @@ def test_record_with_shortened_annotations_is_sound(place: Place, engine: Engine
 
     found = audit(engine)
 
-    assert [p for p in named(found.problems) if p[0] == RemarkKind.ALTERED] == []
+    assert [p for p in summarize(found.problems) if p[0] == RemarkKind.ALTERED] == []
     assert found.entries == 1
 
 
@@ -184,13 +196,13 @@ def test_shortened_record_with_an_altered_core_field_is_found(place: Place, engi
 
     found = audit(engine)
 
-    assert ("altered", 1) in named(found.problems)
-    assert "differ in operator" in said(found)
+    assert ("altered", 1) in summarize(found.problems)
+    assert "differ in operator" in messages(found)
 
 
 def test_unknown_environment_is_named(engine: Engine) -> None:
     with pytest.raises(UsageError, match="'qa' is not an environment. Environments: dev, staging"):
-        engine.verify("qa", Told())
+        engine.verify("qa", ProgressLog())
 
 
 def test_unreachable_registry_is_no_finding(
@@ -202,7 +214,7 @@ def test_unreachable_registry_is_no_finding(
         fake.always("GET", "blobs/", Reply(503))
 
         with pytest.raises(RegistryError):
-            engine.verify(None, Told())
+            engine.verify(None, ProgressLog())
 
 
 def a_long_record(engine: Engine) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from engine.api import Engine
 from tests.conftest import Place
-from tests.scenarios.audited import named, promotions, said, stranger_audit
+from tests.scenarios.audited import messages, promote_versions, stranger_audit, summarize
 from tests.scenarios.engines import engine_on
 from tests.scenarios.tampering import HEAD, OPERATOR, Hand, as_mallory
 
@@ -20,9 +20,11 @@ def test_link_to_a_missing_entry_is_found(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 4), ("missing", 3), ("unrecorded", tag(4))]
-    assert "Entry 4 of staging was replaced: the chain links to sha256:000000000000" in said(found)
-    assert "Entries 1 to 3 of staging are no longer proven by the head" in said(found)
+    assert summarize(found.problems) == [("altered", 4), ("missing", 3), ("unrecorded", tag(4))]
+    assert "Entry 4 of staging was replaced: the chain links to sha256:000000000000" in messages(
+        found
+    )
+    assert "Entries 1 to 3 of staging are no longer proven by the head" in messages(found)
     assert found.entries == 1
 
 
@@ -33,8 +35,8 @@ def test_link_list_that_does_not_follow_is_found(hand: Hand, engine: Engine) -> 
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 5)]
-    assert "its list of links does not follow" in said(found)
+    assert summarize(found.problems) == [("altered", 5)]
+    assert "its list of links does not follow" in messages(found)
 
 
 def test_links_of_the_head_win_over_older_links(hand: Hand, engine: Engine) -> None:
@@ -44,7 +46,7 @@ def test_links_of_the_head_win_over_older_links(hand: Hand, engine: Engine) -> N
 
     found = stranger_audit(engine)
 
-    assert named(found.problems)[:3] == [("altered", 5), ("fork", 2), ("gap", 2)]
+    assert summarize(found.problems)[:3] == [("altered", 5), ("fork", 2), ("gap", 2)]
 
 
 def test_skipped_entry_is_a_gap(hand: Hand, engine: Engine) -> None:
@@ -54,8 +56,8 @@ def test_skipped_entry_is_a_gap(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("gap", 5)]
-    assert "Entry 5 of staging skips entry 4 (its nearest link is entry 3)" in said(found)
+    assert summarize(found.problems) == [("gap", 5)]
+    assert "Entry 5 of staging skips entry 4 (its nearest link is entry 3)" in messages(found)
     assert found.entries == 4
 
 
@@ -66,8 +68,8 @@ def test_entry_in_place_of_another_is_a_gap(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    assert ("gap", 4) in named(found.problems)
-    assert "Entry 4 of staging has the number 3" in said(found)
+    assert ("gap", 4) in summarize(found.problems)
+    assert "Entry 4 of staging has the number 3" in messages(found)
 
 
 def test_entry_rewritten_under_its_tag_is_a_fork(hand: Hand, engine: Engine) -> None:
@@ -77,10 +79,10 @@ def test_entry_rewritten_under_its_tag_is_a_fork(hand: Hand, engine: Engine) -> 
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("fork", 3)]
+    assert summarize(found.problems) == [("fork", 3)]
     assert (
         f"the chain links to {linked.short}, and its tag points to {forged.digest.short}"
-        in said(found)
+        in messages(found)
     )
     assert found.entries == 5
 
@@ -92,8 +94,8 @@ def test_replaced_entry_is_altered(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 3), ("unrecorded", tag(3))]
-    assert "Entry 3 of staging was replaced" in said(found)
+    assert summarize(found.problems) == [("altered", 3), ("unrecorded", tag(3))]
+    assert "Entry 3 of staging was replaced" in messages(found)
     assert found.entries == 4
 
 
@@ -104,7 +106,7 @@ def test_swapped_entries_are_forks(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("fork", 3), ("fork", 2)]
+    assert summarize(found.problems) == [("fork", 3), ("fork", 2)]
     assert found.entries == 5
 
 
@@ -115,8 +117,8 @@ def test_two_successors_of_one_entry_are_a_fork(hand: Hand, engine: Engine) -> N
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("fork", 6)]
-    assert "does not follow the head" in said(found)
+    assert summarize(found.problems) == [("fork", 6)]
+    assert "does not follow the head" in messages(found)
 
 
 def test_foreign_manifest_under_the_next_tag_is_found(hand: Hand, engine: Engine) -> None:
@@ -124,8 +126,8 @@ def test_foreign_manifest_under_the_next_tag_is_found(hand: Hand, engine: Engine
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 6)]
-    assert "has no entry" in said(found)
+    assert summarize(found.problems) == [("altered", 6)]
+    assert "has no entry" in messages(found)
 
 
 def test_missing_entry_is_found(hand: Hand, engine: Engine) -> None:
@@ -133,7 +135,7 @@ def test_missing_entry_is_found(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("missing", 3), ("unrecorded", tag(3))]
+    assert summarize(found.problems) == [("missing", 3), ("unrecorded", tag(3))]
     assert found.entries == 4
 
 
@@ -142,8 +144,8 @@ def test_lost_entry_lists_the_entries_it_leaves_unproven(hand: Hand, engine: Eng
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("missing", 4), ("missing", 3), ("unrecorded", tag(4))]
-    assert "Entries 1 to 3 of staging are no longer proven by the head" in said(found)
+    assert summarize(found.problems) == [("missing", 4), ("missing", 3), ("unrecorded", tag(4))]
+    assert "Entries 1 to 3 of staging are no longer proven by the head" in messages(found)
     assert found.entries == 1
 
 
@@ -154,7 +156,7 @@ def test_several_lost_entries_are_all_named(hand: Hand, engine: Engine) -> None:
     found = stranger_audit(engine)
 
     # Entry 4 with the entries it leaves unproven, then 3 and 1.
-    assert named(found.problems) == [
+    assert summarize(found.problems) == [
         ("missing", 4),
         ("missing", 3),
         ("missing", 3),
@@ -168,32 +170,32 @@ def test_head_that_is_no_entry_is_found(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    assert ("altered", None) in named(found.problems)
-    assert "The head of staging: it is not a ledger entry" in said(found)
+    assert ("altered", None) in summarize(found.problems)
+    assert "The head of staging: it is not a ledger entry" in messages(found)
     assert found.entries == 0
 
 
 def test_entry_without_its_tag_is_found(layout: Place, tmp_path: Path) -> None:
     with engine_on(layout.registry, tmp_path) as engine:
-        promotions(layout, engine)
+        promote_versions(layout, engine)
         Hand(layout).remove_tag(f"{HEAD}.3")
 
         found = stranger_audit(engine)
 
-    assert named(found.problems) == [("missing", 3)]
-    assert "lost its tag" in said(found)
+    assert summarize(found.problems) == [("missing", 3)]
+    assert "lost its tag" in messages(found)
     assert found.entries == 5
 
 
 def test_head_without_its_tag_is_found(layout: Place, tmp_path: Path) -> None:
     with engine_on(layout.registry, tmp_path) as engine:
-        promotions(layout, engine)
+        promote_versions(layout, engine)
         Hand(layout).remove_tag(HEAD)
 
         found = stranger_audit(engine)
 
-    assert ("missing", None) in named(found.problems)
-    assert "The head of staging is missing, so none of its entries is proven" in said(found)
+    assert ("missing", None) in summarize(found.problems)
+    assert "The head of staging is missing, so none of its entries is proven" in messages(found)
     assert found.entries == 0
 
 

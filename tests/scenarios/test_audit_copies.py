@@ -15,7 +15,7 @@ from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord, PromotionRecord
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from tests.builders import image
-from tests.scenarios.engines import Told, engine_on, promote, with_parts
+from tests.scenarios.engines import ProgressLog, engine_on, promote, with_parts
 from tests.scenarios.verbs import lock, roll_back, unlock
 
 ANOTHER = "7a544256-7fee-4973-9626-85b5ed6d216c"
@@ -52,12 +52,12 @@ def altered(engine: Engine, **fields: str) -> PromotionRecord:
 
 
 def found(engine: Engine) -> list[tuple[RemarkKind, int | None]]:
-    report = engine.verify("staging", Told())
+    report = engine.verify("staging", ProgressLog())
     return [(remark.kind, remark.sequence) for remark in report.environments[0].problems]
 
 
 def noted(engine: Engine) -> list[tuple[RemarkKind, int | None]]:
-    report = engine.verify("staging", Told())
+    report = engine.verify("staging", ProgressLog())
     return [(remark.kind, remark.sequence) for remark in report.environments[0].notes]
 
 
@@ -169,7 +169,7 @@ def test_unreadable_backend_is_no_verdict(engine: Engine, tmp_path: Path) -> Non
         (tmp_path / "audit.db").write_bytes(b"no database, by no means, whatever its name says")
 
     with pytest.raises(AuditUnavailableError):
-        engine.verify("staging", Told())
+        engine.verify("staging", ProgressLog())
 
 
 class _NewestOnly(AuditBackendPlugin):

@@ -15,7 +15,7 @@ from engine.ports.audit_backend import AuditBackendPlugin
 from engine.ports.webhooks import NoWebhooks
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.audited import Told
+from tests.scenarios.audited import ProgressLog
 from tests.scenarios.engines import promote, with_parts
 from tests.scenarios.test_promote_audit import engine_with_backend
 
@@ -61,7 +61,7 @@ def test_backend_lost_after_the_environment_tag_leaves_a_repeatable_promotion(
             promote(with_parts(engine, audit_backend=lost), "v1.0.0", "staging")
         recorded, latest = engine.history("staging", 10), engine.runner.registry.resolve(LATEST)
         tags = set(engine.runner.registry.tags())
-        (audited_environment,) = engine.verify("staging", Told()).environments
+        (audited_environment,) = engine.verify("staging", ProgressLog()).environments
         repeated = promote(engine, "v1.0.0", "staging")
 
         assert lost.tagged

@@ -7,7 +7,7 @@ import pytest
 
 from engine.api import Engine
 from tests.conftest import Place
-from tests.scenarios.audited import lock, named, promotions, said, stranger_audit
+from tests.scenarios.audited import lock, messages, promote_versions, stranger_audit, summarize
 from tests.scenarios.engines import engine_on
 from tests.scenarios.tampering import HEAD, OPERATOR, Hand
 
@@ -20,9 +20,11 @@ def test_annotation_that_contradicts_its_record_is_found(hand: Hand, engine: Eng
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 5)]
-    assert "Entry 5 of staging: its annotations and its record differ in operator" in said(found)
-    assert "restore it from a backup" in said(found)
+    assert summarize(found.problems) == [("altered", 5)]
+    assert "Entry 5 of staging: its annotations and its record differ in operator" in messages(
+        found
+    )
+    assert "restore it from a backup" in messages(found)
 
 
 def test_record_that_contradicts_its_annotations_is_found(hand: Hand, engine: Engine) -> None:
@@ -30,8 +32,8 @@ def test_record_that_contradicts_its_annotations_is_found(hand: Hand, engine: En
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 5)]
-    assert "differ in authorized_via" in said(found)
+    assert summarize(found.problems) == [("altered", 5)]
+    assert "differ in authorized_via" in messages(found)
 
 
 def test_record_in_another_serialization_is_found(hand: Hand, engine: Engine) -> None:
@@ -40,8 +42,8 @@ def test_record_in_another_serialization_is_found(hand: Hand, engine: Engine) ->
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 5)]
-    assert "not in canonical JSON, which floe writes" in said(found)
+    assert summarize(found.problems) == [("altered", 5)]
+    assert "not in canonical JSON, which floe writes" in messages(found)
 
 
 def test_unparsable_record_is_found(hand: Hand, engine: Engine) -> None:
@@ -49,8 +51,8 @@ def test_unparsable_record_is_found(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 5)]
-    assert "cannot be parsed" in said(found)
+    assert summarize(found.problems) == [("altered", 5)]
+    assert "cannot be parsed" in messages(found)
 
 
 def test_manifest_with_two_records_is_found(hand: Hand, engine: Engine) -> None:
@@ -61,8 +63,8 @@ def test_manifest_with_two_records_is_found(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 5)]
-    assert "does not name exactly one record" in said(found)
+    assert summarize(found.problems) == [("altered", 5)]
+    assert "does not name exactly one record" in messages(found)
 
 
 def test_state_that_does_not_follow_is_found(hand: Hand, engine: Engine) -> None:
@@ -71,8 +73,8 @@ def test_state_that_does_not_follow_is_found(hand: Hand, engine: Engine) -> None
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 5)]
-    assert "its state does not follow" in said(found)
+    assert summarize(found.problems) == [("altered", 5)]
+    assert "its state does not follow" in messages(found)
 
 
 def test_lock_removed_from_the_state_is_found(hand: Hand, engine: Engine) -> None:
@@ -86,8 +88,8 @@ def test_lock_removed_from_the_state_is_found(hand: Hand, engine: Engine) -> Non
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 6)]
-    assert "its state" in said(found)
+    assert summarize(found.problems) == [("altered", 6)]
+    assert "its state" in messages(found)
 
 
 def test_record_attached_to_another_artifact_is_found(hand: Hand, engine: Engine) -> None:
@@ -96,8 +98,8 @@ def test_record_attached_to_another_artifact_is_found(hand: Hand, engine: Engine
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 5)]
-    assert "attached to a different artifact than its record names" in said(found)
+    assert summarize(found.problems) == [("altered", 5)]
+    assert "attached to a different artifact than its record names" in messages(found)
 
 
 def test_record_of_another_kind_is_found(hand: Hand, engine: Engine) -> None:
@@ -108,8 +110,8 @@ def test_record_of_another_kind_is_found(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 5)]
-    assert "its manifest has another type than its record, a promotion" in said(found)
+    assert summarize(found.problems) == [("altered", 5)]
+    assert "its manifest has another type than its record, a promotion" in messages(found)
 
 
 def test_missing_record_is_found(hand: Hand, engine: Engine) -> None:
@@ -117,8 +119,8 @@ def test_missing_record_is_found(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    assert named(found.problems) == [("missing", 2)]
-    assert "its record is missing" in said(found)
+    assert summarize(found.problems) == [("missing", 2)]
+    assert "its record is missing" in messages(found)
     assert found.entries == 5
 
 
@@ -127,13 +129,13 @@ def test_entry_of_another_ledger_is_found(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine, "prod")
 
-    assert ("altered", 5) in named(found.problems)
-    assert "it belongs to the ledger of 'staging'" in said(found)
+    assert ("altered", 5) in summarize(found.problems)
+    assert "it belongs to the ledger of 'staging'" in messages(found)
 
 
 def test_bytes_altered_in_place_are_found(layout: Place, tmp_path: Path) -> None:
     with engine_on(layout.registry, tmp_path) as engine:
-        promotions(layout, engine)
+        promote_versions(layout, engine)
         hand = Hand(layout)
         record = hand.manifest(f"{HEAD}.2").view.config
         assert record is not None
@@ -142,9 +144,9 @@ def test_bytes_altered_in_place_are_found(layout: Place, tmp_path: Path) -> None
 
         found = stranger_audit(engine)
 
-    assert named(found.problems) == [("altered", 3), ("altered", 2), ("unrecorded", tag(3))]
-    assert "its manifest cannot be read" in said(found)
-    assert "its record cannot be read" in said(found)
+    assert summarize(found.problems) == [("altered", 3), ("altered", 2), ("unrecorded", tag(3))]
+    assert "its manifest cannot be read" in messages(found)
+    assert "its record cannot be read" in messages(found)
 
 
 def test_names_in_findings_are_escaped(hand: Hand, engine: Engine) -> None:
@@ -159,9 +161,9 @@ def test_names_in_findings_are_escaped(hand: Hand, engine: Engine) -> None:
 
     found = stranger_audit(engine)
 
-    assert named(found.notes) == [("uncommitted", 6)]
-    assert "\\x1b[31mmallory" in said(found)
-    assert "\x1b" not in said(found)
+    assert summarize(found.notes) == [("uncommitted", 6)]
+    assert "\\x1b[31mmallory" in messages(found)
+    assert "\x1b" not in messages(found)
 
 
 def tag(number: int) -> str:

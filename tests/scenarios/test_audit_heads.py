@@ -12,7 +12,7 @@ from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from engine.domain.errors import StoreUnavailableError
 from tests.conftest import Place
-from tests.scenarios.audited import audit, lock, named, promotions, said, unlock
+from tests.scenarios.audited import audit, lock, messages, promote_versions, summarize, unlock
 from tests.scenarios.engines import with_parts
 from tests.scenarios.tampering import Hand
 
@@ -24,7 +24,7 @@ SEEN = KnownHead(3, Digest.of(b"three"))
 @pytest.fixture
 def watched(place: Place, engine: Engine, tmp_path: Path) -> Engine:
     """An engine with known heads that has audited five promotions to staging and a lock."""
-    promotions(place, engine)
+    promote_versions(place, engine)
     lock(engine)
     heads = SqliteHeads(state_database(tmp_path / "state"), place.registry.reference)
     remembering = with_parts(engine, heads=heads)
@@ -45,20 +45,22 @@ def test_head_moved_back_by_one_is_found(place: Place, watched: Engine) -> None:
 
     found = audit(watched)
 
-    assert named(found.problems) == [("rewound", 6)]
-    assert "ends with entry 5" in said(found)
-    assert "floe platform audit accept --env staging" in said(found)
+    assert summarize(found.problems) == [("rewound", 6)]
+    assert "ends with entry 5" in messages(found)
+    assert "floe platform audit accept --env staging" in messages(found)
 
 
 def test_head_moved_back_further_is_found_without_known_heads(place: Place, engine: Engine) -> None:
-    promotions(place, engine)
+    promote_versions(place, engine)
     Hand(place).point(HEAD, at=f"{HEAD}.2")
 
     found = audit(engine)
 
-    assert ("rewound", 5) in named(found.problems)
-    assert "The head of staging was moved back: it is entry 2, but entries up to 5" in said(found)
-    assert ("moved", "latest-staging") in named(found.problems)
+    assert ("rewound", 5) in summarize(found.problems)
+    assert "The head of staging was moved back: it is entry 2, but entries up to 5" in messages(
+        found
+    )
+    assert ("moved", "latest-staging") in summarize(found.problems)
 
 
 def test_shortened_ledger_stays_a_problem_until_it_is_accepted(
@@ -71,7 +73,7 @@ def test_shortened_ledger_stays_a_problem_until_it_is_accepted(
     watched.accept_ledger("staging")
     afterwards = audit(watched)
 
-    assert named(again.problems) == [("rewound", 6)]
+    assert summarize(again.problems) == [("rewound", 6)]
     assert afterwards.sound
 
 
@@ -87,8 +89,8 @@ def test_other_entry_in_place_of_the_known_head_is_found(place: Place, watched: 
 
     found = audit(watched)
 
-    assert named(found.problems) == [("rewound", 6)]
-    assert f"has {forged.digest.short} as entry 6" in said(found)
+    assert summarize(found.problems) == [("rewound", 6)]
+    assert f"has {forged.digest.short} as entry 6" in messages(found)
 
 
 def test_rewritten_ledger_that_has_grown_since_is_found(place: Place, watched: Engine) -> None:
@@ -100,7 +102,7 @@ def test_rewritten_ledger_that_has_grown_since_is_found(place: Place, watched: E
 
     found = audit(watched)
 
-    assert named(found.problems) == [("rewound", 6)]
+    assert summarize(found.problems) == [("rewound", 6)]
 
 
 def test_wiped_ledger_is_found(place: Place, watched: Engine, tmp_path: Path) -> None:
@@ -109,8 +111,8 @@ def test_wiped_ledger_is_found(place: Place, watched: Engine, tmp_path: Path) ->
 
     found = audit(watched, "prod")
 
-    assert named(found.problems) == [("rewound", 3)]
-    assert "The ledger of prod was truncated or rewritten: it has no head" in said(found)
+    assert summarize(found.problems) == [("rewound", 3)]
+    assert "The ledger of prod was truncated or rewritten: it has no head" in messages(found)
 
 
 def test_unreadable_known_heads_stop_the_audit(watched: Engine, tmp_path: Path) -> None:
@@ -122,15 +124,15 @@ def test_unreadable_known_heads_stop_the_audit(watched: Engine, tmp_path: Path) 
 
 
 def test_unwritable_known_heads_are_a_note(place: Place, engine: Engine, tmp_path: Path) -> None:
-    promotions(place, engine, 1)
+    promote_versions(place, engine, 1)
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
     forgetful = with_parts(engine, heads=SqliteHeads(state_database(tmp_path / "gone"), "r"))
 
     found = audit(forgetful)
 
     assert found.sound
-    assert named(found.notes) == [("unremembered", None)]
-    assert "point state.dir at a directory this user may write" in said(found)
+    assert summarize(found.notes) == [("unremembered", None)]
+    assert "point state.dir at a directory this user may write" in messages(found)
 
 
 def test_heads_are_stored_by_repository_and_environment(tmp_path: Path) -> None:

@@ -17,20 +17,20 @@ from engine.domain.request import RollbackRequest
 from engine.domain.selection import Selection, parse_digest_prefix, parse_time
 from tests.conftest import Place
 from tests.peers.fake_registry import FakeRegistry
-from tests.scenarios.audited import lock, promotions, unlock
+from tests.scenarios.audited import lock, promote_versions, unlock
 from tests.scenarios.engines import (
     BOB,
     NOON,
     TRACE_ID,
+    ProgressLog,
     TickingClock,
-    Told,
     engine_on,
     promote,
 )
 from tests.scenarios.tampering import Hand
 
 
-def listed(engine: Engine, selection: Selection, limit: int | None = None) -> list[str]:
+def list_records(engine: Engine, selection: Selection, limit: int | None = None) -> list[str]:
     """Return kind, version and environment of each record, newest first."""
     with closing(engine.audit(selection, limit)) as entries:
         return [
@@ -41,11 +41,11 @@ def listed(engine: Engine, selection: Selection, limit: int | None = None) -> li
 @pytest.fixture
 def used_engine(place: Place, engine: Engine) -> Engine:
     """Three promotions to staging, one to prod by Bob, a lock, an unlock and a rollback."""
-    promotions(place, engine, 3)
+    promote_versions(place, engine, 3)
     promote(engine, "v1.0.2", "prod", BOB)
     lock(engine)
     unlock(engine)
-    engine.run(RollbackRequest(Version("v1.0.2"), "staging", BOB, TRACE_ID, "INC-1"), Told())
+    engine.run(RollbackRequest(Version("v1.0.2"), "staging", BOB, TRACE_ID, "INC-1"), ProgressLog())
     return engine
 
 
@@ -53,7 +53,7 @@ def used_engine(place: Place, engine: Engine) -> Engine:
 @pytest.mark.requirement("FR-038")
 @pytest.mark.requirement("FR-048")
 def test_all_ledgers_are_one_stream_newest_first(used_engine: Engine) -> None:
-    assert listed(used_engine, Selection()) == [
+    assert list_records(used_engine, Selection()) == [
         "rollback v1.0.2 staging",
         "unlock - staging",
         "lock - staging",
@@ -71,39 +71,39 @@ def test_every_filter_applies(used_engine: Engine) -> None:
     digest = newest.record.subject_digest
     assert digest is not None
 
-    assert len(listed(used_engine, Selection(environment="prod"))) == 1
-    assert len(listed(used_engine, Selection(version=Version("v1.0.2")))) == 3
-    assert len(listed(used_engine, Selection(digest=digest))) == 1
-    assert len(listed(used_engine, Selection(digest=parse_digest_prefix(digest[7:15])))) == 1
-    assert len(listed(used_engine, Selection(operator=BOB.name))) == 2
-    assert len(listed(used_engine, Selection(operator=BOB.id))) == 2
-    assert len(listed(used_engine, Selection(operator=BOB.name.upper()))) == 2
-    assert listed(used_engine, Selection(kind="lock")) == ["lock - staging"]
-    assert listed(used_engine, Selection(kind="lock", operator=BOB.name)) == []
-    assert len(listed(used_engine, Selection(), limit=3)) == 3
-    assert len(listed(used_engine, Selection(kind="promotion"), limit=3)) == 3
+    assert len(list_records(used_engine, Selection(environment="prod"))) == 1
+    assert len(list_records(used_engine, Selection(version=Version("v1.0.2")))) == 3
+    assert len(list_records(used_engine, Selection(digest=digest))) == 1
+    assert len(list_records(used_engine, Selection(digest=parse_digest_prefix(digest[7:15])))) == 1
+    assert len(list_records(used_engine, Selection(operator=BOB.name))) == 2
+    assert len(list_records(used_engine, Selection(operator=BOB.id))) == 2
+    assert len(list_records(used_engine, Selection(operator=BOB.name.upper()))) == 2
+    assert list_records(used_engine, Selection(kind="lock")) == ["lock - staging"]
+    assert list_records(used_engine, Selection(kind="lock", operator=BOB.name)) == []
+    assert len(list_records(used_engine, Selection(), limit=3)) == 3
+    assert len(list_records(used_engine, Selection(kind="promotion"), limit=3)) == 3
 
 
 def test_records_before_a_time_are_omitted(place: Place, tmp_path: Path) -> None:
     clock = TickingClock()
     with engine_on(place.registry, tmp_path, clock=clock) as engine:
-        promotions(place, engine, 2)
+        promote_versions(place, engine, 2)
         clock.time += timedelta(days=2)
-        promotions(place, engine, first=3, last=3)
+        promote_versions(place, engine, first=3, last=3)
 
-        recent = listed(engine, Selection(since=NOON + timedelta(days=1)))
-        older = listed(engine, Selection(since=NOON - timedelta(seconds=1)))
+        recent = list_records(engine, Selection(since=NOON + timedelta(days=1)))
+        older = list_records(engine, Selection(since=NOON - timedelta(seconds=1)))
 
     assert recent == ["promotion v1.0.3 staging"]
     assert len(older) == 3
 
 
 def test_records_just_before_a_time_are_omitted(place: Place, engine: Engine) -> None:
-    promotions(place, engine, 3)
+    promote_versions(place, engine, 3)
     with closing(engine.audit(Selection())) as entries:
         times = [entry.record.at for entry in entries]
 
-    recent = listed(engine, Selection(since=times[1]))
+    recent = list_records(engine, Selection(since=times[1]))
 
     assert recent == ["promotion v1.0.3 staging", "promotion v1.0.2 staging"]
 
@@ -120,7 +120,9 @@ def test_ledger_is_read_only_as_far_back_as_needed(
         lock(engine)
         fake.requests.clear()
 
-        recent = listed(engine, Selection(environment="staging", since=NOON + timedelta(days=1)))
+        recent = list_records(
+            engine, Selection(environment="staging", since=NOON + timedelta(days=1))
+        )
 
     assert recent == ["lock - staging"]
     assert len(fake.requests) <= 1 + 32
@@ -136,7 +138,7 @@ def test_newest_records_cost_the_same_for_any_length_of_the_ledger(
             unlock(engine)
         fake.requests.clear()
 
-        newest = listed(engine, Selection(environment="staging"), limit=20)
+        newest = list_records(engine, Selection(environment="staging"), limit=20)
 
     assert len(newest) == 20
     # At most the head, and one batch of entries before it.
@@ -155,11 +157,11 @@ def test_long_ledger_can_be_read_completely(place: Place, engine: Engine) -> Non
 
 
 def test_invalid_history_is_not_shown(place: Place, engine: Engine) -> None:
-    promotions(place, engine)
+    promote_versions(place, engine)
     Hand(place).remove_manifest("floe-ledger.staging.3")
 
     with pytest.raises(RegistryError, match="audit verify --env staging|does not have"):
-        listed(engine, Selection())
+        list_records(engine, Selection())
 
 
 def test_common_time_formats_are_parsed() -> None:

@@ -11,8 +11,8 @@ from engine.domain.request import RollbackRequest
 from tests.builders import image
 from tests.conftest import Place
 from tests.peers import oci_layout
-from tests.scenarios.audited import audit, named, promotions, said
-from tests.scenarios.engines import ALICE, TRACE_ID, Told, engine_on, path_of, promote
+from tests.scenarios.audited import audit, messages, promote_versions, summarize
+from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, engine_on, path_of, promote
 from tests.scenarios.tampering import Hand
 
 pytestmark = pytest.mark.requirement("FR-026")
@@ -23,9 +23,9 @@ def test_moved_latest_tag_is_found(hand: Hand, engine: Engine) -> None:
 
     found = audit(engine)
 
-    assert named(found.problems) == [("moved", "latest-staging")]
-    assert "but the ledger has v1.0.5" in said(found)
-    assert "floe platform restore --env staging" in said(found)
+    assert summarize(found.problems) == [("moved", "latest-staging")]
+    assert "but the ledger has v1.0.5" in messages(found)
+    assert "floe platform restore --env staging" in messages(found)
 
 
 def test_moved_environment_tag_is_found(hand: Hand, engine: Engine) -> None:
@@ -34,29 +34,31 @@ def test_moved_environment_tag_is_found(hand: Hand, engine: Engine) -> None:
 
     found = audit(engine)
 
-    assert named(found.problems) == [("moved", "v1.0.2-staging")]
-    assert f"v1.0.2-staging points to {moved.short}, but entry 2" in said(found)
+    assert summarize(found.problems) == [("moved", "v1.0.2-staging")]
+    assert f"v1.0.2-staging points to {moved.short}, but entry 2" in messages(found)
 
 
 def test_moved_rollback_tag_is_found(hand: Hand, engine: Engine) -> None:
-    engine.run(RollbackRequest(Version("v1.0.2"), "staging", ALICE, TRACE_ID, "INC-1"), Told())
+    engine.run(
+        RollbackRequest(Version("v1.0.2"), "staging", ALICE, TRACE_ID, "INC-1"), ProgressLog()
+    )
     hand.point("v1.0.2-staging-rollback-1", at="v1.0.3-dev")
 
     found = audit(engine)
 
-    assert named(found.problems) == [("moved", "v1.0.2-staging-rollback-1")]
+    assert summarize(found.problems) == [("moved", "v1.0.2-staging-rollback-1")]
 
 
 def test_missing_environment_tag_is_found(tmp_path: Path) -> None:
     root = tmp_path / "registry"
     place = Place(LayoutRegistry.create(root), lambda a, tag: oci_layout.write(root, a, tag))
     with engine_on(place.registry, tmp_path) as engine:
-        promotions(place, engine)
+        promote_versions(place, engine)
         Hand(place).remove_tag("v1.0.2-staging")
 
         found = audit(engine)
 
-    assert named(found.problems) == [("missing", "v1.0.2-staging")]
+    assert summarize(found.problems) == [("missing", "v1.0.2-staging")]
 
 
 @pytest.mark.parametrize("tag", ["v9.0.0-staging", "v1.0.2-staging-rollback-1"])
@@ -65,8 +67,8 @@ def test_tag_made_by_hand_is_found(hand: Hand, engine: Engine, tag: str) -> None
 
     found = audit(engine)
 
-    assert named(found.problems) == [("unrecorded", tag)]
-    assert "if a promotion was interrupted, run it again" in said(found)
+    assert summarize(found.problems) == [("unrecorded", tag)]
+    assert "if a promotion was interrupted, run it again" in messages(found)
 
 
 def test_tags_of_an_environment_without_promotions_are_found(hand: Hand, engine: Engine) -> None:
@@ -75,7 +77,10 @@ def test_tags_of_an_environment_without_promotions_are_found(hand: Hand, engine:
 
     found = audit(engine, "prod")
 
-    assert named(found.problems) == [("unrecorded", "v1.0.2-prod"), ("unrecorded", "latest-prod")]
+    assert summarize(found.problems) == [
+        ("unrecorded", "v1.0.2-prod"),
+        ("unrecorded", "latest-prod"),
+    ]
     assert audit(engine).sound
 
 
@@ -95,7 +100,7 @@ def test_promoted_tag_of_the_first_environment_must_not_move(place: Place, engin
 
     found = audit(engine, "dev")
 
-    assert named(found.problems) == [("moved", "v1.0.0-dev")]
+    assert summarize(found.problems) == [("moved", "v1.0.0-dev")]
 
 
 def test_tag_belongs_to_the_environment_with_the_longest_name(place: Place, tmp_path: Path) -> None:
@@ -104,7 +109,7 @@ def test_tag_belongs_to_the_environment_with_the_longest_name(place: Place, tmp_
         place.push(image(), "v1.0.0-dev")
         promote(engine, "v1.0.0", "pre-prod")
 
-        report = engine.verify(None, Told())
+        report = engine.verify(None, ProgressLog())
 
     assert report.sound
 
@@ -117,7 +122,7 @@ def test_every_problem_is_found_at_once(hand: Hand, engine: Engine) -> None:
 
     found = audit(engine)
 
-    assert named(found.problems) == [
+    assert summarize(found.problems) == [
         ("missing", 1),
         ("moved", "v1.0.2-staging"),
         ("unrecorded", "v7.0.0-staging"),

@@ -14,7 +14,7 @@ from tests.conftest import Place
 from tests.scenarios.engines import (
     ALICE,
     BOB,
-    Told,
+    ProgressLog,
     engine_on,
     path_of,
     person,
@@ -23,10 +23,10 @@ from tests.scenarios.engines import (
 )
 from tests.scenarios.verbs import (
     artifact,
+    build_and_promote,
     kinds,
     lock,
     lock_of,
-    promoted,
     roll_back,
     rollback_of,
     unlock,
@@ -90,7 +90,7 @@ class TestRollback:
         self, place: Place, tmp_path: Path
     ) -> None:
         with engine_on(place.registry, tmp_path, path_of("dev", staging(self.RULES))) as engine:
-            promoted(place, engine, "v1.0.0", "v1.1.0", operator=ADMIN)
+            build_and_promote(place, engine, "v1.0.0", "v1.1.0", operator=ADMIN)
 
             refused = roll_back(engine, "v1.0.0", operator=DEVELOPER)
             done = roll_back(engine, "v1.0.0", operator=ADMIN)
@@ -102,7 +102,7 @@ class TestRollback:
     def waiting(self, place: Place, folder: Path, approvals: Approvals) -> list[Result]:
         """Roll back and forward again, where the rollback needed no approval."""
         with engine_on(place.registry, folder, path_of("dev", "staging")) as engine:
-            promoted(place, engine, "v1.0.0", "v1.1.0")
+            build_and_promote(place, engine, "v1.0.0", "v1.1.0")
         path = path_of("dev", staging(None, approvals))
         with engine_on(place.registry, folder, path) as engine:
             return [roll_back(engine, "v1.0.0"), roll_back(engine, "v1.1.0")]
@@ -143,7 +143,7 @@ def test_lock_needs_the_right_to_promote_or_to_lock(place: Place, tmp_path: Path
 def test_every_environment_applies_its_own_rules(place: Place, tmp_path: Path) -> None:
     prod = Environment("prod", authorization=Authorization(frozenset({"platform-admins"})))
     with engine_on(place.registry, tmp_path, path_of("dev", "staging", prod)) as engine:
-        promoted(place, engine, "v1.0.0", operator=BOB)
+        build_and_promote(place, engine, "v1.0.0", operator=BOB)
 
         assert isinstance(promote(engine, "v1.0.0", "prod", BOB).error, AuthorizationError)
         assert promote(engine, "v1.0.0", "prod", ADMIN).error is None
@@ -154,11 +154,11 @@ def test_right_lost_after_the_plan_is_lost(place: Place, tmp_path: Path) -> None
     before = path_of("dev", staging(Authorization(None, frozenset({"alice@acme.com"}))))
     after = path_of("dev", staging(Authorization(None, frozenset({"bob@acme.com"}))))
     with engine_on(place.registry, tmp_path, before) as engine:
-        plan = engine.plan(promotion(engine, "v1.0.0", "staging", ALICE), Told())
+        plan = engine.plan(promotion(engine, "v1.0.0", "staging", ALICE), ProgressLog())
     assert plan.error is None
 
     with engine_on(place.registry, tmp_path, after) as engine:
-        result = engine.execute(plan, Told())
+        result = engine.execute(plan, ProgressLog())
 
         assert isinstance(result.error, AuthorizationError)
         assert kinds(engine) == []

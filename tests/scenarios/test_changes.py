@@ -14,7 +14,7 @@ from engine.domain.result import Ending
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.changing import Stage, guarded, stage_on
-from tests.scenarios.engines import Told, path_of, promotion
+from tests.scenarios.engines import ProgressLog, path_of, promotion
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_another_person_approves_and_the_record_says_so(stage):
 
     assert asked.state is ChangeState.AWAITING_APPROVAL
     assert stage.tags() == {"v1.0.0-dev", "v2.0.0-dev"}
-    assert stage.told.finished
+    assert stage.progress.finished
 
     done = stage.settle(stage.approve(asked))
 
@@ -51,11 +51,11 @@ def test_another_person_approves_and_the_record_says_so(stage):
 
 def test_gates_run_once_and_not_again_after_approval(stage):
     asked = stage.ask()
-    ran = len(stage.told.finished)
+    ran = len(stage.progress.finished)
 
     stage.settle(stage.approve(asked))
 
-    assert len(stage.told.finished) == ran == 1
+    assert len(stage.progress.finished) == ran == 1
     assert newest(stage).gate_results == asked.gate_results
 
 
@@ -244,7 +244,7 @@ def test_change_refused_by_a_rule_is_blocked_with_the_rule(stage):
 def test_change_without_required_approval_is_never_written(stage):
     request = promotion(stage.engine, "v1.0.0", "staging", stage.members.operator("alice"))
 
-    result = stage.engine.run(request, Told())
+    result = stage.engine.run(request, ProgressLog())
 
     assert result.outcome is Ending.PENDING
     assert result.error.exit_code == 14

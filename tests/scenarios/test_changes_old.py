@@ -53,7 +53,7 @@ def submit(stage: Stage, version: str) -> Change:
 
 def check(stage: Stage, version: str) -> Change:
     """Return a checked change that is ready to be carried out."""
-    change = stage.platform.progression.advance(submit(stage, version), stage.told)
+    change = stage.platform.progression.advance(submit(stage, version), stage.progress)
     assert change.state is ChangeState.EXECUTING
     return change
 
@@ -145,7 +145,7 @@ def test_change_on_the_ledger_is_completed_at_any_age(stage):
     stage.settle(submit(stage, "v1.0.0"))
     change = check(stage, "v1.1.0")
     plan = stage.platform.progression._plan_execution(change)
-    assert stage.engine.execute(plan, stage.told).error is None
+    assert stage.engine.execute(plan, stage.progress).error is None
     before = stage.engine.runner.registry.fetch(Tag("v1.0.0-staging"))
     stage.engine.runner.registry.put(before, Tag("latest-staging"))
     stage.later(days=2)
@@ -164,7 +164,9 @@ def plan_digest(stage: Stage, version: str):
 def test_effective_change_is_promoted_although_another_version_followed(stage):
     change = check(stage, "v1.0.0")
     assert (
-        stage.engine.execute(stage.platform.progression._plan_execution(change), stage.told).error
+        stage.engine.execute(
+            stage.platform.progression._plan_execution(change), stage.progress
+        ).error
         is None
     )
     stage.settle(submit(stage, "v1.1.0"))
@@ -184,7 +186,7 @@ def test_older_of_two_requests_never_ends_on_top_of_the_newer(stage):
         runner=replace(stage.engine.runner, audit_backend=Unreachable()),
     )
     with pytest.raises(AuditUnavailableError):
-        down.advance(older, stage.told)
+        down.advance(older, stage.progress)
     newer = submit(stage, "v1.1.0")
     assert stage.settle(newer).state is ChangeState.PROMOTED
 
@@ -255,7 +257,7 @@ def test_execution_that_fails_for_less_than_a_day_stays_open(stage, busy):
     stage.later(hours=23, minutes=50)
 
     with pytest.raises(ConflictError):
-        busy.advance(change, stage.told)
+        busy.advance(change, stage.progress)
 
     assert stage.changes.get(change.id).state is ChangeState.EXECUTING
 
@@ -264,7 +266,7 @@ def test_execution_that_fails_for_a_day_has_failed_with_its_error(stage, busy):
     change = check(stage, "v1.0.0")
     stage.later(hours=24, minutes=10)
 
-    ended = busy.advance(change, stage.told)
+    ended = busy.advance(change, stage.progress)
 
     assert ended.state is ChangeState.FAILED
     assert ended.ended.error == "ConflictError"

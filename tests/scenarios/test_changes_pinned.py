@@ -27,7 +27,7 @@ def stage(place: Place, tmp_path: Path) -> Iterator[Stage]:
 def check(stage: Stage, version: str = "v1.0.0") -> Change:
     operator = stage.members.operator("alice")
     change = stage.changes.submit(promotion(stage.engine, version, "staging", operator), "web")
-    return stage.platform.progression.advance(change, stage.told)
+    return stage.platform.progression.advance(change, stage.progress)
 
 
 def test_artifact_the_gates_did_not_see_is_not_promoted(stage: Stage) -> None:

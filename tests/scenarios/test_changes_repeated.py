@@ -55,7 +55,7 @@ def test_approver_may_repeat_until_the_change_is_carried_out(stage: Stage, tmp_p
     assert done.state is ChangeState.PROMOTED
     assert [given.operator for given in done.approvals] == ["bob"]
     assert [entry.record.id for entry in stage.engine.history("staging")] == [done.record_id]
-    assert stage.engine.verify("staging", stage.told).sound
+    assert stage.engine.verify("staging", stage.progress).sound
 
 
 def test_executing_change_takes_no_further_approver(stage: Stage) -> None:

@@ -36,8 +36,10 @@ def other_rules(stage: Stage) -> None:
 
 def another_version_runs(stage: Stage) -> None:
     """Deploy v0.9.0 past this store, as another machine would."""
-    plan = stage.engine.plan(asked_by_dave(stage, "v0.9.0"), stage.told)
-    done = stage.engine.runner.execute(plan, stage.told, lambda p: replace(p, approvals_required=0))
+    plan = stage.engine.plan(asked_by_dave(stage, "v0.9.0"), stage.progress)
+    done = stage.engine.runner.execute(
+        plan, stage.progress, lambda p: replace(p, approvals_required=0)
+    )
     assert done.error is None
 
 
@@ -140,7 +142,7 @@ def test_requester_who_lost_the_right_is_refused_under_the_lease(stage):
 
 def test_refusals_locks_and_gate_times_are_no_difference(stage):
     asked = stage.ask()
-    stage.engine.run(asked_by_dave(stage, "v1.0.0"), stage.told)
+    stage.engine.run(asked_by_dave(stage, "v1.0.0"), stage.progress)
     lock(stage.engine, "staging", stage.members.operator("carol"))
     unlock(stage.engine, "staging", stage.members.operator("carol"))
 

@@ -16,7 +16,7 @@ from tests.builders import image
 from tests.conftest import Place
 from tests.peers import oci_layout
 from tests.scenarios.changing import Stage, stage_on, until
-from tests.scenarios.engines import Told, promotion
+from tests.scenarios.engines import ProgressLog, promotion
 from tests.scenarios.waiting import waiting_path
 
 
@@ -79,7 +79,7 @@ def test_newer_of_two_simultaneous_changes_stays(stage: Stage, tmp_path: Path) -
     with closing(Meeting(tmp_path / "state", stage.clock)) as store, ThreadPoolExecutor(2) as pool:
         store.meet(2)
         progression = replace(stage.platform.progression, store=store)
-        list(pool.map(lambda change: progression.settle(change, Told()), (older, newer)))
+        list(pool.map(lambda change: progression.settle(change, ProgressLog()), (older, newer)))
 
     assert state(stage, older) is ChangeState.SUPERSEDED
     assert state(stage, newer) is ChangeState.AWAITING_APPROVAL

@@ -14,8 +14,8 @@ from engine.domain.plan import GateMode
 from engine.domain.result import Ending
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.audited import promotions
-from tests.scenarios.engines import Told, promote, promotion, with_parts
+from tests.scenarios.audited import promote_versions
+from tests.scenarios.engines import ProgressLog, promote, promotion, with_parts
 from tests.scenarios.tampering import Hand
 from tests.scenarios.verbs import lock, roll_back, unlock
 
@@ -29,7 +29,7 @@ def watched_engine(place: Place, engine: Engine, tmp_path: Path) -> Engine:
     built = with_parts(
         engine, heads=SqliteHeads(state_database(tmp_path), place.registry.reference)
     )
-    promotions(place, built, last=3)
+    promote_versions(place, built, last=3)
     lock(built)
     place.push(image(b"artifact 4"), "v1.0.4-dev")
     return built
@@ -51,7 +51,9 @@ def test_moving_the_head_back_does_not_remove_a_lock(place: Place, watched_engin
     [
         lambda engine: roll_back(engine, "v1.0.1"),
         lambda engine: lock(engine),
-        lambda engine: engine.plan(promotion(engine, "v1.0.4", "staging"), Told(), GateMode.LIST),
+        lambda engine: engine.plan(
+            promotion(engine, "v1.0.4", "staging"), ProgressLog(), GateMode.LIST
+        ),
     ],
     ids=["rollback", "lock", "dry run"],
 )

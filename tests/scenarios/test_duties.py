@@ -19,7 +19,7 @@ from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.engines import ALICE, BOB, engine_on, path_of, promote
 from tests.scenarios.shaky import Shaky, shaky_engine
-from tests.scenarios.verbs import artifact, promoted, roll_back
+from tests.scenarios.verbs import artifact, build_and_promote, roll_back
 
 DUTIES = Authorization(separation_of_duties=True)
 PATH = path_of("dev", "staging", Environment("prod", authorization=DUTIES))
@@ -46,7 +46,7 @@ def duties(result: Result) -> Outcome:
 @pytest.mark.requirement("FR-050")
 @pytest.mark.requirement("FR-051")
 def test_same_person_cannot_promote_onward_and_another_can(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", operator=ALICE)
+    build_and_promote(place, engine, "v1.0.0", operator=ALICE)
 
     same = promote(engine, "v1.0.0", "prod", ALICE)
     other = promote(engine, "v1.0.0", "prod", BOB)
@@ -63,7 +63,7 @@ def test_same_person_cannot_promote_onward_and_another_can(place: Place, engine:
 def test_another_version_of_the_same_content_is_the_same_artifact(
     place: Place, engine: Engine
 ) -> None:
-    promoted(place, engine, "v1.0.0", operator=BOB)
+    build_and_promote(place, engine, "v1.0.0", operator=BOB)
     place.push(artifact("v1.0.0"), "v1.0.1-dev")
     promote(engine, "v1.0.1", "staging", ALICE)
 
@@ -76,8 +76,8 @@ def test_another_version_of_the_same_content_is_the_same_artifact(
 
 @pytest.mark.requirement("FR-051")
 def test_rollbacks_do_not_change_the_promoter(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", operator=ALICE)
-    promoted(place, engine, "v1.1.0", operator=BOB)
+    build_and_promote(place, engine, "v1.0.0", operator=ALICE)
+    build_and_promote(place, engine, "v1.1.0", operator=BOB)
     roll_back(engine, "v1.0.0", operator=BOB)
 
     assert violation(promote(engine, "v1.0.0", "prod", ALICE))
@@ -124,7 +124,7 @@ def shaky(fake: FakeRegistry, tmp_path: Path) -> Iterator[Shaky]:
 @pytest.mark.requirement("FR-051")
 @pytest.mark.parametrize("reply", [Reply(403), Reply(500), Reply(200, b"{}"), Reply(200, b"no")])
 def test_unreadable_history_is_a_refusal(shaky: Shaky, reply: Reply) -> None:
-    promoted(shaky.place, shaky.engine, "v1.0.0", operator=BOB)
+    build_and_promote(shaky.place, shaky.engine, "v1.0.0", operator=BOB)
     before = dict(shaky.content.tags)
     media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
     answer = Reply(reply.status, reply.body, media_type)

@@ -13,7 +13,7 @@ from tests.builders import image
 from tests.conftest import Place
 from tests.peers import oci_layout
 from tests.scenarios.changing import Stage, stage_on, until
-from tests.scenarios.engines import Told, promotion
+from tests.scenarios.engines import ProgressLog, promotion
 from tests.scenarios.waiting import PACE, waiting_path
 
 pytestmark = pytest.mark.requirement("SL-005", "FR-006")
@@ -40,7 +40,7 @@ def test_gates_run_once_with_a_worker_and_a_command(stage: Stage, tmp_path: Path
     stage.platform.worker.start()
     with ThreadPoolExecutor(2) as commands:
         foreground = stage.platform.foreground
-        ends = [commands.submit(foreground.settle, change, Told()) for _ in range(2)]
+        ends = [commands.submit(foreground.settle, change, ProgressLog()) for _ in range(2)]
         assert until(lambda: (tmp_path / "runs").exists())
         (tmp_path / "open").touch()
         states = {end.result(60).state for end in ends}
@@ -55,7 +55,7 @@ def test_change_of_a_dead_command_is_resumed(stage: Stage, tmp_path: Path) -> No
     (tmp_path / "open").touch()
     stage.platform.store.claim("died", stage.engine.runner.clock.now(), PACE_CLAIM, only=change.id)
 
-    ended = stage.platform.foreground.settle(change, stage.told)
+    ended = stage.platform.foreground.settle(change, stage.progress)
 
     assert ended.state is ChangeState.AWAITING_APPROVAL
-    assert any(change.id in step for step in stage.told.steps)
+    assert any(change.id in step for step in stage.progress.steps)

@@ -12,7 +12,7 @@ from tests.peers import oci_layout
 from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.commands import Finished, Floe
-from tests.scenarios.signing_in import (
+from tests.scenarios.logins import (
     BASIC,
     FREE,
     GUARDED,

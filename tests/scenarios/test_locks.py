@@ -18,8 +18,8 @@ from tests.scenarios.engines import (
     ALICE,
     BOB,
     NOON,
+    ProgressLog,
     TickingClock,
-    Told,
     engine_on,
     path_of,
     promote,
@@ -27,14 +27,14 @@ from tests.scenarios.engines import (
 )
 from tests.scenarios.verbs import (
     artifact,
+    build_and_promote,
     kinds,
     lock,
     lock_of,
-    locking,
-    promoted,
-    returning,
+    lock_request,
     roll_back,
     rollback_of,
+    rollback_request,
     unlock,
     unlock_of,
 )
@@ -82,7 +82,7 @@ def test_unlock_allows_promotions_and_both_are_recorded(place: Place, engine: En
 
 @pytest.mark.requirement("FR-039")
 def test_status_shows_the_lock_and_the_running_version(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0")
+    build_and_promote(place, engine, "v1.0.0")
 
     record = lock_of(lock(engine))
 
@@ -94,7 +94,7 @@ def test_status_shows_the_lock_and_the_running_version(place: Place, engine: Eng
 
 
 def test_only_the_named_environment_is_locked(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0")
+    build_and_promote(place, engine, "v1.0.0")
 
     lock(engine, "staging")
 
@@ -124,18 +124,18 @@ def test_unlocking_an_unlocked_environment_changes_and_records_nothing(
 
 def test_lock_taken_after_the_plan_still_blocks(place: Place, engine: Engine) -> None:
     build_versions(place, "v1.0.0")
-    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told())
+    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), ProgressLog())
     assert plan.error is None
     lock(engine)
 
-    result = engine.execute(plan, Told())
+    result = engine.execute(plan, ProgressLog())
 
     assert isinstance(result.error, EnvironmentLockedError)
     assert kinds(engine) == ["lock"]
 
 
 def test_rollback_is_possible_and_keeps_the_lock(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     lock(engine)
 
     record = rollback_of(roll_back(engine, "v1.0.0"))
@@ -148,7 +148,7 @@ def test_rollback_is_possible_and_keeps_the_lock(place: Place, engine: Engine) -
 def test_rollback_that_goes_forward_is_a_promotion_and_stays_locked(
     place: Place, engine: Engine
 ) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     roll_back(engine, "v1.0.0")
     lock(engine)
 
@@ -161,18 +161,18 @@ def test_rollback_that_goes_forward_is_a_promotion_and_stays_locked(
 def test_lock_taken_after_the_plan_stops_a_rollback_that_goes_forward(
     place: Place, engine: Engine
 ) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     roll_back(engine, "v1.0.0")
-    plan = engine.plan(returning(engine, "v1.1.0"), Told())
+    plan = engine.plan(rollback_request(engine, "v1.1.0"), ProgressLog())
     lock(engine)
 
-    result = engine.execute(plan, Told())
+    result = engine.execute(plan, ProgressLog())
 
     assert isinstance(result.error, EnvironmentLockedError)
 
 
 def test_repeated_old_promotion_does_not_bypass_the_lock(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     lock(engine)
 
     result = promote(engine, "v1.0.0", "staging")
@@ -183,7 +183,7 @@ def test_repeated_old_promotion_does_not_bypass_the_lock(place: Place, engine: E
 def test_all_blockers_are_listed_and_the_first_decides_the_error(
     place: Place, engine: Engine
 ) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     roll_back(engine, "v1.0.0")
     lock(engine)
     place.push(artifact("other"), "v1.1.0-staging")
@@ -246,7 +246,7 @@ class TestFixedLock:
 
     def test_fixed_lock_allows_rollbacks(self, place: Place, tmp_path: Path) -> None:
         with engine_on(place.registry, tmp_path, path_of("dev", "staging")) as engine:
-            promoted(place, engine, "v1.0.0", "v1.1.0")
+            build_and_promote(place, engine, "v1.0.0", "v1.1.0")
 
         with engine_on(place.registry, tmp_path, self.PATH) as engine:
             assert rollback_of(roll_back(engine, "v1.0.0")).version == "v1.0.0"
@@ -256,4 +256,4 @@ class TestFixedLock:
 @pytest.mark.parametrize("reason", ["", "  \n", "x" * 2001, "\udcff"])
 def test_empty_reason_is_refused(engine: Engine, reason: str) -> None:
     with pytest.raises(UsageError):
-        locking(engine, reason=reason)
+        lock_request(engine, reason=reason)

@@ -13,7 +13,7 @@ from tests.peers.fake_http import WRITES, Cut, Reply
 from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.engines import promote
 from tests.scenarios.shaky import Shaky, shaky_engine
-from tests.scenarios.verbs import artifact, kinds, lock, promoted, unlock
+from tests.scenarios.verbs import artifact, build_and_promote, kinds, lock, unlock
 
 # Open an upload, send the record, stage it, move the ledger's head.
 WRITES_OF_A_LOCK = 4
@@ -71,7 +71,7 @@ def test_lock_takes_four_writes(shaky: Shaky) -> None:
 
 
 def test_uncommitted_lock_does_not_block_others(shaky: Shaky) -> None:
-    promoted(shaky.place, shaky.engine, "v1.0.0")
+    build_and_promote(shaky.place, shaky.engine, "v1.0.0")
     shaky.place.push(artifact("v1.1.0"), "v1.1.0-dev")
     shaky.fake.cut_write(WRITES_OF_A_LOCK, Cut.BEFORE, then_gone=True)
     with suppress(RegistryError):

@@ -14,7 +14,7 @@ from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.changing import APPROVERS, guarded, stage_on
 from tests.scenarios.engines import engine_on, path_of, promote
-from tests.scenarios.verbs import lock, promoted, unlock, unlock_of
+from tests.scenarios.verbs import build_and_promote, lock, unlock, unlock_of
 
 
 def from_issuer(issuer: str, email: str, *groups: str) -> Operator:
@@ -39,7 +39,7 @@ def test_another_spelling_does_not_bypass_separation_of_duties(
 ) -> None:
     prod = Environment("prod", authorization=Authorization(separation_of_duties=True))
     with engine_on(place.registry, tmp_path, path_of("dev", "staging", prod)) as engine:
-        promoted(place, engine, "v1.0.0", operator=LOWER)
+        build_and_promote(place, engine, "v1.0.0", operator=LOWER)
 
         result = promote(engine, "v1.0.0", "prod", UPPER)
 

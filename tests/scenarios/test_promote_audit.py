@@ -16,7 +16,7 @@ from engine.domain.record import AnyRecord
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.engines import Told, engine_on, promote, promotion, with_parts
+from tests.scenarios.engines import ProgressLog, engine_on, promote, promotion, with_parts
 from tests.scenarios.verbs import lock, roll_back, unlock
 
 BACKENDS = ["s3", "database"]
@@ -87,7 +87,7 @@ def test_dry_run_leaves_nothing_in_the_backend(place, tmp_path):
     place.push(image(b"one"), "v1.0.0-dev")
 
     with engine_with_backend("s3", place, tmp_path) as engine:
-        engine.plan(promotion(engine, "v1.0.0", "staging"), Told(), GateMode.LIST)
+        engine.plan(promotion(engine, "v1.0.0", "staging"), ProgressLog(), GateMode.LIST)
         kept = engine.runner.audit_backend.query_history("staging", 10)
 
     assert kept == []

@@ -15,7 +15,7 @@ from engine.domain.result import Ending
 from tests.builders import image
 from tests.peers.fake_http import WRITES
 from tests.peers.fake_registry import FakeRegistry
-from tests.scenarios.engines import Told, engine_on, gate, path_of, promote, promotion
+from tests.scenarios.engines import ProgressLog, engine_on, gate, path_of, promote, promotion
 
 REPOSITORY = "acme/platform"
 
@@ -43,7 +43,7 @@ def engine(
 
 
 def dry_run(engine: Engine, version: str, target: str, mode: GateMode = GateMode.LIST) -> Plan:
-    return engine.plan(promotion(engine, version, target), Told(), mode)
+    return engine.plan(promotion(engine, version, target), ProgressLog(), mode)
 
 
 def writes(fake: FakeRegistry) -> list[str]:

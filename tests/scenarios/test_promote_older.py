@@ -11,14 +11,14 @@ from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.engines import BOB, Told, promote, promotion
-from tests.scenarios.verbs import artifact, kinds, promoted, roll_back
+from tests.scenarios.engines import BOB, ProgressLog, promote, promotion
+from tests.scenarios.verbs import artifact, build_and_promote, kinds, roll_back
 
 ALLOWED = Overrides(allow_older=True, reason="customers on the old line")
 
 
 def test_older_version_never_promoted_there_is_refused(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.1.0")
+    build_and_promote(place, engine, "v1.1.0")
     place.push(artifact("v1.0.9"), "v1.0.9-dev")
 
     result = promote(engine, "v1.0.9", "staging")
@@ -33,7 +33,7 @@ def test_older_version_never_promoted_there_is_refused(place: Place, engine: Eng
 
 
 def test_older_version_promoted_before_is_a_rollback(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
 
     result = promote(engine, "v1.0.0", "staging")
 
@@ -43,7 +43,7 @@ def test_older_version_promoted_before_is_a_rollback(place: Place, engine: Engin
 
 
 def test_override_does_not_repeat_an_older_promotion(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
 
     result = promote(engine, "v1.0.0", "staging", overrides=ALLOWED)
 
@@ -74,7 +74,7 @@ def test_allowed_older_version_is_recorded_with_requester_reason_and_impact(
 
 
 def test_unneeded_override_is_not_recorded(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0")
+    build_and_promote(place, engine, "v1.0.0")
     place.push(artifact("v1.1.0"), "v1.1.0-dev")
 
     record = promote(engine, "v1.1.0", "staging", overrides=ALLOWED).record
@@ -97,7 +97,7 @@ def test_reason_without_an_override_is_refused(engine: Engine) -> None:
 
 
 def test_going_forward_again_after_a_rollback_is_a_promotion(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     first = engine.history("staging", 1)[0].record
     roll_back(engine, "v1.0.0")
 
@@ -115,11 +115,11 @@ def test_going_forward_again_after_a_rollback_is_a_promotion(place: Place, engin
 
 
 def test_dry_run_shows_the_impact_of_an_allowed_older_version(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.1.0")
+    build_and_promote(place, engine, "v1.1.0")
     place.push(artifact("v1.0.9"), "v1.0.9-dev")
 
     asked = promotion(engine, "v1.0.9", "staging", overrides=ALLOWED)
-    plan = engine.plan(asked, Told(), GateMode.LIST)
+    plan = engine.plan(asked, ProgressLog(), GateMode.LIST)
 
     assert plan.error is None
     assert plan.impact is not None

@@ -15,7 +15,7 @@ from engine.domain.gate import GateKind, GateStatus
 from engine.domain.plan import GateMode
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.engines import Told, engine_on, promote, promotion, with_parts
+from tests.scenarios.engines import ProgressLog, engine_on, promote, promotion, with_parts
 
 pytestmark = pytest.mark.requirement("FR-010")
 SOURCE = "'org.opencontainers.image.source' in artifact.annotations"
@@ -36,7 +36,7 @@ def test_failed_policy_blocks_a_dry_run_like_a_real_run(place, tmp_path, mode):
     place.push(image(b"one"), "v1.0.0-dev")
 
     with engine_with(place, tmp_path, policy(SOURCE)) as engine:
-        plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told(), mode)
+        plan = engine.plan(promotion(engine, "v1.0.0", "staging"), ProgressLog(), mode)
 
     assert isinstance(plan.error, GateFailedError)
     assert "has-source: say where it comes from" in str(plan.error)

@@ -7,8 +7,8 @@ from engine.domain.overrides import Overrides
 from engine.domain.record import PromotionRecord
 from engine.domain.result import Ending, Result
 from tests.conftest import Place
-from tests.scenarios.engines import BOB, Told, promote, promotion
-from tests.scenarios.verbs import artifact, lock, promoted, roll_back, unlock
+from tests.scenarios.engines import BOB, ProgressLog, promote, promotion
+from tests.scenarios.verbs import artifact, build_and_promote, lock, roll_back, unlock
 
 OVERRIDDEN = Overrides(override_rollback=True, reason="the fix is in the database")
 MANAGERS = Environment("prod", approvals=Approvals(groups=frozenset({"managers"})))
@@ -23,7 +23,7 @@ def assert_blocked(result: Result) -> None:
 
 
 def rolled_back(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     roll_back(engine, "v1.0.0", operator=BOB)
 
 
@@ -44,14 +44,14 @@ def test_version_stays_blocked_after_later_changes_of_the_source(
     rolled_back(place, engine)
     lock(engine)
     unlock(engine)
-    promoted(place, engine, "v1.2.0", "v1.3.0")
+    build_and_promote(place, engine, "v1.2.0", "v1.3.0")
 
     assert_blocked(promote(engine, "v1.1.0", "prod"))
     assert promote(engine, "v1.2.0", "prod").outcome is Ending.PROMOTED
 
 
 def test_source_with_a_newer_version_does_not_block(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
     roll_back(engine, "v1.1.0")
 
     assert promote(engine, "v1.0.0", "prod").outcome is Ending.PROMOTED
@@ -85,7 +85,7 @@ def test_rollback_of_the_first_environment_blocks_too(place: Place, engine: Engi
 
 
 def test_already_promoted_version_stays_unchanged(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     promote(engine, "v1.1.0", "prod")
     roll_back(engine, "v1.0.0")
 
@@ -108,8 +108,8 @@ def test_override_is_recorded(place: Place, engine: Engine) -> None:
 
 
 def test_rollback_during_the_gates_is_seen_under_the_lease(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
-    plan = engine.plan(promotion(engine, "v1.1.0", "prod"), Told())
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
+    plan = engine.plan(promotion(engine, "v1.1.0", "prod"), ProgressLog())
     roll_back(engine, "v1.0.0", operator=BOB)
 
-    assert_blocked(engine.execute(plan, Told()))
+    assert_blocked(engine.execute(plan, ProgressLog()))

@@ -21,7 +21,7 @@ from engine.domain.result import Ending, Result
 from tests.builders import image
 from tests.conftest import Place
 from tests.peers import raw
-from tests.scenarios.engines import Told, engine_on, gate, path_of, promote, promotion
+from tests.scenarios.engines import ProgressLog, engine_on, gate, path_of, promote, promotion
 
 
 def assert_nothing_was_written(place: Place, before: tuple[Tag, ...]) -> None:
@@ -161,12 +161,12 @@ def test_promoting_the_running_version_does_not_repair_a_moved_latest_tag(
 @pytest.mark.requirement("FR-006")
 def test_source_tag_that_moves_after_the_plan_is_refused(place: Place, engine: Engine) -> None:
     place.push(image(b"checked"), "v1.0.0-dev")
-    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told())
+    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), ProgressLog())
     place.push(image(b"swapped"), "v1.0.0-dev")
     before = place.registry.tags()
 
     with pytest.raises(ConflictError, match="nothing was changed"):
-        engine.execute(plan, Told())
+        engine.execute(plan, ProgressLog())
 
     assert_nothing_was_written(place, before)
 
@@ -175,7 +175,7 @@ def test_plan_lists_the_writes_and_pins_the_digest(place: Place, engine: Engine)
     artifact = image()
     place.push(artifact, "v1.0.0-dev")
 
-    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told())
+    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), ProgressLog())
 
     written = [(str(write.tag), write.digest, write.immutable) for write in plan.writes]
     digest = artifact.manifest.digest
@@ -211,9 +211,9 @@ def test_gate_that_moves_the_source_tag_stops_the_promotion(
 def test_plan_with_listed_gates_is_never_executed(place: Place, engine: Engine) -> None:
     place.push(image(), "v1.0.0-dev")
     before = place.registry.tags()
-    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told(), GateMode.LIST)
+    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), ProgressLog(), GateMode.LIST)
 
     with pytest.raises(ValueError, match="only listed"):
-        engine.execute(plan, Told())
+        engine.execute(plan, ProgressLog())
 
     assert_nothing_was_written(place, before)

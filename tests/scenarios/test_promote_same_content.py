@@ -15,9 +15,9 @@ from tests.builders import image
 from tests.conftest import Place
 from tests.peers import raw
 from tests.peers.fake_registry import FakeRegistry
-from tests.scenarios.engines import BOB, Told, engine_on, promote, promotion
+from tests.scenarios.engines import BOB, ProgressLog, engine_on, promote, promotion
 from tests.scenarios.tampering import Hand
-from tests.scenarios.verbs import artifact, kinds, promoted, roll_back, rollback_of
+from tests.scenarios.verbs import artifact, build_and_promote, kinds, roll_back, rollback_of
 
 REPOSITORY = "acme/platform"
 OTHER = image(b"other content")
@@ -57,8 +57,8 @@ def assert_names_both(error: PromotionError, place: Place, engine: Engine) -> No
 def test_other_content_of_a_version_is_refused_after_its_tag_was_cleaned_up(
     place: Place, engine: Engine, later: tuple[str, ...]
 ) -> None:
-    promoted(place, engine, "v1.0.0", operator=BOB)
-    promoted(place, engine, *later)
+    build_and_promote(place, engine, "v1.0.0", operator=BOB)
+    build_and_promote(place, engine, *later)
     cleaned_up(place, "v1.0.0")
     place.push(OTHER, "v1.0.0-dev")
 
@@ -70,8 +70,8 @@ def test_other_content_of_a_version_is_refused_after_its_tag_was_cleaned_up(
 
 
 def test_other_content_under_a_tag_set_again_is_refused(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", operator=BOB)
-    promoted(place, engine, "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", operator=BOB)
+    build_and_promote(place, engine, "v1.1.0")
     place.push(OTHER, "v1.0.0-dev")
     place.push(OTHER, "v1.0.0-staging")
 
@@ -82,17 +82,17 @@ def test_other_content_under_a_tag_set_again_is_refused(place: Place, engine: En
 
 
 def test_dry_run_refuses_other_content_too(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", operator=BOB)
+    build_and_promote(place, engine, "v1.0.0", operator=BOB)
     cleaned_up(place, "v1.0.0")
     place.push(OTHER, "v1.0.0-dev")
 
-    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told(), GateMode.LIST)
+    plan = engine.plan(promotion(engine, "v1.0.0", "staging"), ProgressLog(), GateMode.LIST)
 
     assert isinstance(plan.error, TagExistsError)
 
 
 def test_other_content_is_not_promoted_out_of_its_environment(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", operator=BOB)
+    build_and_promote(place, engine, "v1.0.0", operator=BOB)
     place.push(OTHER, "v1.0.0-staging")
 
     result = promote(engine, "v1.0.0", "prod")
@@ -129,8 +129,8 @@ def test_build_may_republish_an_unpromoted_version(place: Place, engine: Engine)
 
 
 def test_rollback_to_other_content_is_refused(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", operator=BOB)
-    promoted(place, engine, "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", operator=BOB)
+    build_and_promote(place, engine, "v1.1.0")
     place.push(OTHER, "v1.0.0-staging")
 
     result = roll_back(engine, "v1.0.0")
@@ -142,7 +142,7 @@ def test_rollback_to_other_content_is_refused(place: Place, engine: Engine) -> N
 
 def test_rollback_is_possible_after_the_tag_was_cleaned_up(layout: Place, tmp_path: Path) -> None:
     with engine_on(layout.registry, tmp_path) as engine:
-        promoted(layout, engine, "v1.0.0", "v1.1.0")
+        build_and_promote(layout, engine, "v1.0.0", "v1.1.0")
         cleaned_up(layout, "v1.0.0")
 
         record = rollback_of(roll_back(engine, "v1.0.0"))
@@ -157,7 +157,7 @@ def test_cleaned_up_content_is_named(
     registry = opened(registry_host, repository)
     place = Place(registry, lambda made, tag: raw.push(registry_host, repository, made, tag))
     with engine_on(registry, tmp_path) as engine:
-        promoted(place, engine, "v1.0.0", "v1.1.0")
+        build_and_promote(place, engine, "v1.0.0", "v1.1.0")
         cleaned_up(place, "v1.0.0")
 
         with pytest.raises(PromotionError, match="no longer in the registry") as gone:

@@ -22,7 +22,15 @@ from tests.conftest import Place
 from tests.contract.sigstore_kit.formats import key_bundle, key_envelope, pem, statement
 from tests.contract.sigstore_kit.repository import bundle_image
 from tests.peers import oci_layout
-from tests.scenarios.engines import Told, engine_on, gate, path_of, promote, promotion, with_parts
+from tests.scenarios.engines import (
+    ProgressLog,
+    engine_on,
+    gate,
+    path_of,
+    promote,
+    promotion,
+    with_parts,
+)
 from tests.scenarios.verbs import roll_back
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -83,7 +91,7 @@ def test_unsigned_artifact_is_stopped_before_any_gate_runs(place, tmp_path, mode
     publish(place)
 
     with engine_that(Enforcement.ENFORCE, place, tmp_path) as engine:
-        plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told(), mode)
+        plan = engine.plan(promotion(engine, "v1.0.0", "staging"), ProgressLog(), mode)
 
     assert isinstance(plan.error, SignatureVerificationError)
     assert str(plan.error) == "Artifact is unsigned and enforcement is enabled"
@@ -138,7 +146,7 @@ def test_off_enforcement_reads_no_bundle(place, tmp_path):
 
     with engine_that(Enforcement.OFF, place, tmp_path, verifier=False) as engine:
         result = promote(engine, "v1.0.0", "staging")
-        plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told())
+        plan = engine.plan(promotion(engine, "v1.0.0", "staging"), ProgressLog())
 
     assert result.error is None
     assert result.record.signature_status.mode == "none"

@@ -22,7 +22,7 @@ from tests.conftest import Place
 from tests.scenarios.engines import (
     ALICE,
     TRACE_ID,
-    Told,
+    ProgressLog,
     engine_on,
     gate,
     path_of,
@@ -46,17 +46,17 @@ def test_gates_and_verification_are_child_spans_of_the_promotion(place: Place, t
         place.push(image(version.encode()), f"{version}-dev")
     gates = (gate("true"), gate("sleep", "0.05", kind=GateKind.COST_ANALYSIS))
     staging = Environment("staging", gates=gates, signature=Enforcement.ENFORCE)
-    told = InMemorySpanExporter()
-    tracer = OtelTracer(SimpleSpanProcessor(told), {})
+    exporter = InMemorySpanExporter()
+    tracer = OtelTracer(SimpleSpanProcessor(exporter), {})
 
     with engine_on(place.registry, tmp_path, path_of("dev", staging)) as engine:
         engine = with_parts(engine, tracer=tracer, verifier=AlwaysSigned())
         promote(engine, "v1.0.0", "staging")
-        first = {span.name: span for span in told.get_finished_spans()}
-        told.clear()
+        first = {span.name: span for span in exporter.get_finished_spans()}
+        exporter.clear()
         promote(engine, "v2.0.0", "staging")
         roll_back(engine, "v1.0.0")
-        later = {span.name: span for span in told.get_finished_spans()}
+        later = {span.name: span for span in exporter.get_finished_spans()}
     tracer.close()
 
     root = first[SPAN_PROMOTE]
@@ -141,7 +141,7 @@ def test_refused_lock_is_an_error_span(engine: Engine, exported) -> None:
     lock(engine)
     exported.clear()
 
-    engine.run(LockRequest("staging", ALICE, TRACE_ID, "again"), Told())
+    engine.run(LockRequest("staging", ALICE, TRACE_ID, "again"), ProgressLog())
 
     root = spans(exported)["floe.oci.lock"]
     assert root.status.status_code is StatusCode.ERROR

@@ -21,7 +21,7 @@ from engine.domain.result import Ending
 from tests.builders import image
 from tests.peers import oci_layout
 from tests.scenarios.engines import (
-    Told,
+    ProgressLog,
     engine_on,
     gate,
     path_of,
@@ -130,12 +130,12 @@ def test_dry_run_has_the_result_of_the_real_run(world: World):
         before = contents(engine.runner.registry)
 
         try:
-            planned = engine.plan(request, Told()).error
+            planned = engine.plan(request, ProgressLog()).error
         except PromotionError as error:
             planned = error
         assert contents(engine.runner.registry) == before
         try:
-            result = engine.run(request, Told())
+            result = engine.run(request, ProgressLog())
             done = result.error
         except PromotionError as error:
             result, done = None, error

@@ -14,7 +14,7 @@ from engine.domain.selection import Selection
 from engine.ports.record_cache import CachedRecord
 from tests.conftest import Place
 from tests.scenarios.engines import BOB, engine_on, promote
-from tests.scenarios.verbs import artifact, lock, promoted, roll_back, unlock
+from tests.scenarios.verbs import artifact, build_and_promote, lock, roll_back, unlock
 
 pytestmark = pytest.mark.requirement("WB-001")
 EVERYTHING = Selection()
@@ -37,7 +37,7 @@ def summarize(kept: tuple[CachedRecord, ...]) -> list[tuple[str, int, str]]:
 
 
 def test_copy_equals_the_ledgers(place: Place, engine: Engine, records: Records) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     lock(engine)
     unlock(engine)
 
@@ -51,9 +51,9 @@ def test_copy_equals_the_ledgers(place: Place, engine: Engine, records: Records)
 
 
 def test_later_update_adds_only_new_records(place: Place, engine: Engine, records: Records) -> None:
-    promoted(place, engine, "v1.0.0")
+    build_and_promote(place, engine, "v1.0.0")
     records.refresh()
-    promoted(place, engine, "v1.1.0")
+    build_and_promote(place, engine, "v1.1.0")
     assert promote(engine, "v1.1.0", "prod", BOB).error is None
 
     records.refresh()
@@ -69,7 +69,7 @@ def test_long_ledger_is_read_in_steps_newest_first(
     place: Place, engine: Engine, records: Records
 ) -> None:
     records.step = 2
-    promoted(place, engine, *(f"v1.{n}.0" for n in range(5)))
+    build_and_promote(place, engine, *(f"v1.{n}.0" for n in range(5)))
 
     first = records.refresh()
     missing = records.missing()
@@ -84,7 +84,7 @@ def test_long_ledger_is_read_in_steps_newest_first(
 def test_replaced_ledger_is_copied_again(
     place: Place, engine: Engine, records: Records, tmp_path: Path
 ) -> None:
-    promoted(place, engine, "v1.0.0")
+    build_and_promote(place, engine, "v1.0.0")
     records.refresh()
     covered = records.store.cached_range("staging")
     assert covered is not None
@@ -97,7 +97,7 @@ def test_replaced_ledger_is_copied_again(
 
 
 def test_version_has_the_time_it_was_active(place: Place, engine: Engine, records: Records) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     lock(engine)
     roll_back(engine, "v1.0.0")
 
@@ -110,7 +110,7 @@ def test_version_has_the_time_it_was_active(place: Place, engine: Engine, record
 
 
 def test_records_are_filtered_and_paged(place: Place, engine: Engine, records: Records) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
     assert promote(engine, "v1.1.0", "prod", BOB).error is None
     records.refresh()
 
@@ -132,7 +132,7 @@ def test_records_are_filtered_and_paged(place: Place, engine: Engine, records: R
 def test_recent_versions_are_listed_with_their_environments(
     place: Place, engine: Engine, records: Records
 ) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     assert promote(engine, "v1.0.0", "prod", BOB).error is None
     records.refresh()
 

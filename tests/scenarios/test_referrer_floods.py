@@ -21,7 +21,7 @@ from tests.domain.records import a_promotion
 from tests.peers import raw
 from tests.peers.fake_registry import Behaviour, FakeRegistry
 from tests.scenarios.engines import engine_on, promote
-from tests.scenarios.verbs import artifact, promoted, roll_back
+from tests.scenarios.verbs import artifact, build_and_promote, roll_back
 
 REPOSITORY = "acme/platform"
 MANY = 8000
@@ -78,7 +78,7 @@ def flood(api: FakeRegistry, registry: DistributionRegistry, subject: Artifact, 
 def test_real_promotion_is_found_among_thousands_of_forged_ones(
     api: FakeRegistry, registry: DistributionRegistry, place: Place, engine: Engine
 ) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     flood(api, registry, artifact("v1.0.0"), PROMOTION)
     before = len(api.requests)
 
@@ -91,7 +91,7 @@ def test_real_promotion_is_found_among_thousands_of_forged_ones(
 def test_rollback_with_an_unknown_number_is_refused_in_one_sentence(
     api: FakeRegistry, registry: DistributionRegistry, place: Place, engine: Engine
 ) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     flood(api, registry, artifact("v1.0.0"), artifact_type("rollback"))
     before = len(api.requests)
 
@@ -107,7 +107,7 @@ def test_rollback_with_an_unknown_number_is_refused_in_one_sentence(
 def test_possibly_hidden_promotion_is_unknown_and_not_absent(
     api: FakeRegistry, registry: DistributionRegistry, place: Place, engine: Engine
 ) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     ledger = RegistryLedger(registry)
     lengthen(registry, ledger, 201)
     head = ledger.head("staging")
@@ -143,7 +143,7 @@ def test_flood_in_the_fallback_index_hides_nothing(
     registry = opened(registry_host, repository, on_request=lambda _, path: sent.append(path))
     place = Place(registry, lambda pushed, tag: raw.push(registry_host, repository, pushed, tag))
     with engine_on(registry, tmp_path) as engine:
-        promoted(place, engine, "v1.0.0", "v1.1.0")
+        build_and_promote(place, engine, "v1.0.0", "v1.1.0")
         tag = Tag(f"sha256-{artifact('v1.0.0').manifest.digest.hex}")
         listing = registry.fetch(tag)
         assert listing is not None

@@ -24,8 +24,8 @@ from tests.scenarios.attempts import attempt_of
 from tests.scenarios.engines import (
     ALICE,
     BOB,
+    ProgressLog,
     TickingClock,
-    Told,
     engine_on,
     path_of,
     person,
@@ -33,12 +33,12 @@ from tests.scenarios.engines import (
 )
 from tests.scenarios.verbs import (
     artifact,
+    build_and_promote,
     lock,
-    locking,
-    promoted,
+    lock_request,
     refusals_of,
-    returning,
-    unlocking,
+    rollback_request,
+    unlock_request,
 )
 
 RULES = Authorization(frozenset({"admins"}), separation_of_duties=True)
@@ -64,7 +64,7 @@ def clock() -> TickingClock:
 def engine(place: Place, tmp_path: Path, clock: TickingClock) -> Iterator[Engine]:
     """v1.0.0 is in staging, and only admins promote to prod."""
     with platform(place, tmp_path, clock) as built:
-        promoted(place, built, "v1.0.0", operator=ALICE)
+        build_and_promote(place, built, "v1.0.0", operator=ALICE)
         yield built
 
 
@@ -130,8 +130,8 @@ def test_refused_lock_unlock_or_rollback_is_recorded_too(
     lock(engine, "prod", ADMIN)
     promote(engine, "v1.0.0", "staging")
 
-    for request in (locking(engine, "prod", BOB), unlocking(engine, "prod", BOB)):
-        note(engine.run(request, Told()).plan)
+    for request in (lock_request(engine, "prod", BOB), unlock_request(engine, "prod", BOB)):
+        note(engine.run(request, ProgressLog()).plan)
 
     assert [(record.action, record.version) for record in refusals_of(engine)] == [
         ("lock", None),
@@ -146,7 +146,7 @@ def test_recorded_refusal_changes_nothing_else(
     lock(engine, "prod", ADMIN)
     before = engine.status()[2]
 
-    note(engine.run(unlocking(engine, "prod", BOB), Told()).plan)
+    note(engine.run(unlock_request(engine, "prod", BOB), ProgressLog()).plan)
 
     assert engine.status()[2] == before
     assert len(refusals_of(engine)) == 1
@@ -158,7 +158,7 @@ def test_errors_without_a_rule_are_not_recorded(
     place.push(artifact("other"), "v1.0.0-prod")
     taken = attempt_promotion(engine, ADMIN).plan
     place.push(artifact("v1.1.0"), "v1.1.0-staging")
-    never = engine.run(returning(engine, "v1.1.0"), Told()).plan
+    never = engine.run(rollback_request(engine, "v1.1.0"), ProgressLog()).plan
 
     for plan in (taken, never):
         assert plan.error is not None

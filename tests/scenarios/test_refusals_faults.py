@@ -13,7 +13,7 @@ from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.attempts import attempt_of
 from tests.scenarios.engines import ALICE, BOB, TickingClock, path_of, promote
 from tests.scenarios.shaky import shaky_engine
-from tests.scenarios.verbs import promoted, refusals_of
+from tests.scenarios.verbs import build_and_promote, refusals_of
 
 RULES = Authorization(frozenset({"admins"}))
 PATH = path_of("dev", "staging", Environment("prod", authorization=RULES))
@@ -25,7 +25,7 @@ def test_failed_record_is_retried_and_counts_all_attempts(
 ) -> None:
     clock = TickingClock()
     with shaky_engine(fake, tmp_path, PATH, clock) as shaky:
-        promoted(shaky.place, shaky.engine, "v1.0.0", operator=ALICE)
+        build_and_promote(shaky.place, shaky.engine, "v1.0.0", operator=ALICE)
         refusals = Refusals(shaky.engine.runner, SqliteTally(state_database(tmp_path)))
         plan = promote(shaky.engine, "v1.0.0", "prod", BOB).plan
         fake.script("POST", "/blobs/uploads/", *[Reply(status)] * (1 if status == 403 else 4))
@@ -40,7 +40,7 @@ def test_failed_record_is_retried_and_counts_all_attempts(
 
 def test_unreadable_ledger_is_not_written(fake: FakeRegistry, tmp_path: Path) -> None:
     with shaky_engine(fake, tmp_path, PATH, TickingClock()) as shaky:
-        promoted(shaky.place, shaky.engine, "v1.0.0", operator=ALICE)
+        build_and_promote(shaky.place, shaky.engine, "v1.0.0", operator=ALICE)
         plan = promote(shaky.engine, "v1.0.0", "prod", BOB).plan
         before = dict(shaky.content.tags)
         media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}

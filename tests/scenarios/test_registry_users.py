@@ -7,7 +7,7 @@ import pytest
 from tests.peers import docker_registry as docker
 from tests.peers.fake_registry import FakeRegistry
 from tests.peers.fake_tokens import BasicAuth, TokenAuth
-from tests.scenarios.signing_in import (
+from tests.scenarios.logins import (
     FREE,
     GUARDED,
     REPOSITORY,

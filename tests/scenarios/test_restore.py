@@ -16,8 +16,8 @@ from engine.domain.result import Ending, Result
 from engine.domain.status import Alignment, EnvironmentStatus
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.engines import ALICE, TRACE_ID, Told, person, promote, with_parts
-from tests.scenarios.verbs import artifact, kinds, lock, promoted, roll_back
+from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, person, promote, with_parts
+from tests.scenarios.verbs import artifact, build_and_promote, kinds, lock, roll_back
 
 BY_HAND = image(b"by hand")
 
@@ -25,14 +25,14 @@ BY_HAND = image(b"by hand")
 @pytest.fixture
 def drifted(place: Place, engine: Engine) -> Engine:
     """Staging runs v1.2.0 by the ledger; its latest tag was moved to v1.0.0."""
-    promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
     place.push(artifact("v1.0.0"), "latest-staging")
     return engine
 
 
 def restore(engine: Engine, reason: str | None = None, operator: Operator = ALICE) -> Result:
     request = parse_restore_request(engine.path, "staging", operator, TRACE_ID, reason)
-    return engine.run(request, Told())
+    return engine.run(request, ProgressLog())
 
 
 def staging(engine: Engine) -> EnvironmentStatus:
@@ -96,7 +96,7 @@ def test_restore_moves_latest_back_with_its_own_record(drifted: Engine) -> None:
     after = staging(drifted)
     assert after.alignment is Alignment.ALIGNED
     assert after.state == before
-    assert drifted.verify("staging", Told()).sound
+    assert drifted.verify("staging", ProgressLog()).sound
 
 
 def test_operations_after_a_restore_work_as_before_the_drift(place: Place, drifted: Engine) -> None:
@@ -104,7 +104,7 @@ def test_operations_after_a_restore_work_as_before_the_drift(place: Place, drift
 
     assert promote(drifted, "v1.2.0", "staging").outcome is Ending.UNCHANGED
     assert roll_back(drifted, "v1.1.0").error is None
-    assert promoted(place, drifted, "v1.3.0") is None
+    assert build_and_promote(place, drifted, "v1.3.0") is None
 
 
 def test_restore_from_an_unknown_artifact_names_its_digest(place: Place, drifted: Engine) -> None:

@@ -11,15 +11,15 @@ from engine.domain.record import RollbackRecord
 from engine.domain.result import Ending
 from tests.builders import Artifact, image
 from tests.conftest import Place
-from tests.scenarios.engines import ALICE, BOB, Told, promote
+from tests.scenarios.engines import ALICE, BOB, ProgressLog, promote
 from tests.scenarios.verbs import (
     REASON,
     artifact,
+    build_and_promote,
     kinds,
-    promoted,
-    returning,
     roll_back,
     rollback_of,
+    rollback_request,
 )
 
 
@@ -36,7 +36,7 @@ def tags(place: Place) -> dict[str, str]:
 @pytest.mark.requirement("FR-014")
 @pytest.mark.requirement("FR-015")
 def test_latest_returns_and_no_environment_tag_moves(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     before = tags(place)
 
     record = rollback_of(roll_back(engine, "v1.0.0"))
@@ -49,7 +49,7 @@ def test_latest_returns_and_no_environment_tag_moves(place: Place, engine: Engin
 
 @pytest.mark.requirement("FR-017")
 def test_record_has_operator_reason_and_previous_version(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
 
     made = rollback_of(roll_back(engine, "v1.0.0", operator=BOB))
 
@@ -64,7 +64,7 @@ def test_record_has_operator_reason_and_previous_version(place: Place, engine: E
 
 @pytest.mark.requirement("FR-013")
 def test_any_version_promoted_before_can_be_restored(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0")
 
     for version in ("v1.1.0", "v1.0.0", "v1.2.0"):
         assert rollback_of(roll_back(engine, version)).version == version
@@ -76,7 +76,7 @@ def test_any_version_promoted_before_can_be_restored(place: Place, engine: Engin
 def test_version_never_promoted_there_is_refused_with_those_that_were(
     place: Place, engine: Engine
 ) -> None:
-    promoted(place, engine, "v1.2.1", "v1.2.2")
+    build_and_promote(place, engine, "v1.2.1", "v1.2.2")
     place.push(artifact("v1.2.0"), "v1.2.0-dev")
     before = tags(place)
 
@@ -92,7 +92,7 @@ def test_version_never_promoted_there_is_refused_with_those_that_were(
 
 
 def test_tag_set_by_hand_is_no_rollback_target(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.1.0")
+    build_and_promote(place, engine, "v1.1.0")
     place.push(artifact("v1.0.0"), "v1.0.0-staging")
 
     result = roll_back(engine, "v1.0.0")
@@ -103,7 +103,7 @@ def test_tag_set_by_hand_is_no_rollback_target(place: Place, engine: Engine) -> 
 
 
 def test_tag_moved_since_its_promotion_is_no_rollback_target(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     place.push(image(b"evil"), "v1.0.0-staging")
 
     result = roll_back(engine, "v1.0.0")
@@ -117,7 +117,7 @@ def test_tag_moved_since_its_promotion_is_no_rollback_target(place: Place, engin
 def test_another_version_of_the_same_content_does_not_qualify_a_tag(
     place: Place, engine: Engine
 ) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     place.push(artifact("v1.0.0"), "v0.9.0-staging")
 
     result = roll_back(engine, "v0.9.0")
@@ -126,7 +126,7 @@ def test_another_version_of_the_same_content_does_not_qualify_a_tag(
 
 
 def test_running_version_is_left_unchanged(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     first = rollback_of(roll_back(engine, "v1.0.0"))
     before = tags(place)
 
@@ -140,10 +140,10 @@ def test_running_version_is_left_unchanged(place: Place, engine: Engine) -> None
 
 @pytest.mark.requirement("FR-007")
 def test_dry_run_lists_the_writes_and_makes_none(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     before = sorted(place.registry.tags())
 
-    plan = engine.plan(returning(engine, "v1.0.0"), Told(), GateMode.LIST)
+    plan = engine.plan(rollback_request(engine, "v1.0.0"), ProgressLog(), GateMode.LIST)
 
     assert plan.error is None
     assert plan.effect is Effect.CHANGE
@@ -167,7 +167,7 @@ def test_dry_run_shows_the_impact(place: Place, engine: Engine) -> None:
         place.push(pushed, f"{version}-dev")
         promote(engine, version, "staging")
 
-    plan = engine.plan(returning(engine, "v1.0.0"), Told(), GateMode.LIST)
+    plan = engine.plan(rollback_request(engine, "v1.0.0"), ProgressLog(), GateMode.LIST)
 
     assert plan.impact is not None
     changes = "\n".join(plan.impact.breaking_changes)
@@ -180,7 +180,7 @@ def test_dry_run_shows_the_impact(place: Place, engine: Engine) -> None:
 
 @pytest.mark.requirement("FR-016")
 def test_impact_omits_versions_undone_before(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0", "v1.2.0")
     roll_back(engine, "v1.1.0")
 
     record = rollback_of(roll_back(engine, "v1.0.0"))
@@ -190,10 +190,10 @@ def test_impact_omits_versions_undone_before(place: Place, engine: Engine) -> No
 
 
 def test_promotion_after_a_rollback_continues_from_there(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     roll_back(engine, "v1.0.0")
 
-    promoted(place, engine, "v1.2.0")
+    build_and_promote(place, engine, "v1.2.0")
 
     assert engine.status()[1].state.version == "v1.2.0"
     again = rollback_of(roll_back(engine, "v1.0.0"))
@@ -202,12 +202,14 @@ def test_promotion_after_a_rollback_continues_from_there(place: Place, engine: E
 
 
 def test_reasons_are_stored_verbatim(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     reasons = ["[1]", '{"a": "b"}', "null", "a\nb\x1b[2J\u202eevil\x00", "ünïcödé 🚀", "'; --"]
 
     for reason, version in zip(reasons, ["v1.0.0", "v1.1.0"] * 3, strict=True):
-        request = returning(engine, version)
-        engine.run(type(request)(request.version, "staging", ALICE, "1" * 32, reason), Told())
+        request = rollback_request(engine, version)
+        engine.run(
+            type(request)(request.version, "staging", ALICE, "1" * 32, reason), ProgressLog()
+        )
 
     records = [entry.record for entry in engine.history("staging", len(reasons))]
     kept = [record.reason for record in records if isinstance(record, RollbackRecord)]

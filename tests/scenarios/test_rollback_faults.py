@@ -12,7 +12,7 @@ from engine.domain.status import Alignment
 from tests.peers.fake_http import WRITES, Cut, Reply
 from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.shaky import Shaky, shaky_engine
-from tests.scenarios.verbs import artifact, kinds, promoted, roll_back, rollback_of
+from tests.scenarios.verbs import artifact, build_and_promote, kinds, roll_back, rollback_of
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ WRITES_OF_A_ROLLBACK = 7
 
 @pytest.mark.requirement("FR-014")
 def test_rollback_takes_seven_writes(shaky: Shaky) -> None:
-    promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
+    build_and_promote(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     before = len(shaky.fake.requests)
 
     roll_back(shaky.engine, "v1.0.0")
@@ -43,7 +43,7 @@ def test_rollback_takes_seven_writes(shaky: Shaky) -> None:
 def test_rollback_cut_at_any_write_is_completed_by_repeating_it(
     shaky: Shaky, number: int, when: Cut
 ) -> None:
-    promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
+    build_and_promote(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     shaky.fake.cut_write(number, when, then_gone=True)
     # It is complete if only the listing of its record was cut, which may be the last write.
     with suppress(RegistryError):
@@ -63,7 +63,7 @@ def test_rollback_cut_at_any_write_is_completed_by_repeating_it(
 @pytest.mark.parametrize("when", Cut)
 @pytest.mark.parametrize("number", range(1, WRITES_OF_A_ROLLBACK + 1))
 def test_one_cut_connection_does_not_stop_a_rollback(shaky: Shaky, number: int, when: Cut) -> None:
-    promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
+    build_and_promote(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     shaky.fake.cut_write(number, when)
 
     roll_back(shaky.engine, "v1.0.0")
@@ -73,7 +73,7 @@ def test_one_cut_connection_does_not_stop_a_rollback(shaky: Shaky, number: int, 
 
 
 def test_another_rollback_after_an_interrupted_one_leaves_one_record_each(shaky: Shaky) -> None:
-    promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0", "v1.2.0")
+    build_and_promote(shaky.place, shaky.engine, "v1.0.0", "v1.1.0", "v1.2.0")
     shaky.fake.cut_write(5, Cut.BEFORE, then_gone=True)
     with pytest.raises(RegistryError):
         roll_back(shaky.engine, "v1.0.0")
@@ -88,7 +88,7 @@ def test_another_rollback_after_an_interrupted_one_leaves_one_record_each(shaky:
 
 
 def test_committed_rollback_is_completed_and_says_so(shaky: Shaky) -> None:
-    promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
+    build_and_promote(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     shaky.fake.cut_write(WRITES_OF_A_ROLLBACK - 1, Cut.BEFORE, then_gone=True)
     with pytest.raises(RegistryError):
         roll_back(shaky.engine, "v1.0.0")
@@ -105,7 +105,7 @@ def test_committed_rollback_is_completed_and_says_so(shaky: Shaky) -> None:
     "reply", [Reply(403), Reply(500), Reply(200, b"{}"), Reply(200, b"not json at all")]
 )
 def test_unreadable_ledger_refuses_every_rollback(shaky: Shaky, reply: Reply) -> None:
-    promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
+    build_and_promote(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     before = dict(shaky.content.tags)
     media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
     answer = Reply(reply.status, reply.body, media_type)
@@ -120,7 +120,7 @@ def test_unreadable_ledger_refuses_every_rollback(shaky: Shaky, reply: Reply) ->
 
 
 def test_missing_running_artifact_does_not_stop_a_rollback(shaky: Shaky) -> None:
-    promoted(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
+    build_and_promote(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     del shaky.content.manifests[str(artifact("v1.1.0").manifest.digest)]
 
     record = rollback_of(roll_back(shaky.engine, "v1.0.0"))

@@ -24,7 +24,7 @@ from tests.peers import oci_layout, raw
 from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.engines import engine_on, promote
-from tests.scenarios.verbs import artifact, promoted, roll_back, rollback_of
+from tests.scenarios.verbs import artifact, build_and_promote, roll_back, rollback_of
 
 REPOSITORY = "acme/platform"
 
@@ -52,7 +52,7 @@ def numbers(engine: Engine, version: str) -> list[int]:
 
 @pytest.mark.requirement("FR-014")
 def test_each_version_has_its_own_count_beyond_nine(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
 
     for _ in range(11):
         roll_back(engine, "v1.0.0")
@@ -64,7 +64,7 @@ def test_each_version_has_its_own_count_beyond_nine(place: Place, engine: Engine
 
 @pytest.mark.requirement("FR-014")
 def test_each_environment_has_its_own_count(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     for version in ("v1.0.0", "v1.1.0"):
         promote(engine, version, "prod")
     roll_back(engine, "v1.0.0", "staging")
@@ -75,7 +75,7 @@ def test_each_environment_has_its_own_count(place: Place, engine: Engine) -> Non
 
 
 def test_foreign_tags_are_skipped_and_kept(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     foreign = image(b"somebody else's")
     for number in ("1", "2", "4", "x", "01", "0"):
         place.push(foreign, f"v1.0.0-staging-rollback-{number}")
@@ -92,7 +92,7 @@ def test_foreign_tags_are_skipped_and_kept(place: Place, engine: Engine) -> None
 
 
 def test_tag_of_an_interrupted_rollback_is_reused(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     place.push(artifact("v1.0.0"), "v1.0.0-staging-rollback-1")
 
     record = rollback_of(roll_back(engine, "v1.0.0"))
@@ -104,7 +104,7 @@ def test_recorded_tag_is_not_reused_when_its_listing_was_lost(
     shaky: tuple[Place, Engine], fake: FakeRegistry
 ) -> None:
     place, engine = shaky
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     roll_back(engine, "v1.0.0")
     roll_back(engine, "v1.1.0")
     repository = fake.repository(REPOSITORY)
@@ -116,7 +116,7 @@ def test_recorded_tag_is_not_reused_when_its_listing_was_lost(
 
 
 def test_forged_record_does_not_raise_the_count_without_limit(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     roll_back(engine, "v1.0.0")
     roll_back(engine, "v1.1.0")
     subject = artifact("v1.0.0").manifest
@@ -144,7 +144,7 @@ def test_failed_count_is_an_error_and_not_one(
     shaky: tuple[Place, Engine], fake: FakeRegistry, status: int
 ) -> None:
     place, engine = shaky
-    promoted(place, engine, "v1.0.0", "v1.1.0")
+    build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     before = dict(fake.repository(REPOSITORY).tags)
     hex_digest = artifact("v1.0.0").manifest.digest.hex
     fake.always("GET", f"/(referrers/sha256:|manifests/sha256-){hex_digest}", Reply(status))
@@ -182,7 +182,7 @@ def _alternate(
         registry = LayoutRegistry.create(Path(name))
         place = Place(registry, lambda a, tag: oci_layout.write(Path(name), a, tag))
     with engine_on(registry, folder) as engine:
-        promoted(place, engine, "v1.0.0", "v1.1.0")
+        build_and_promote(place, engine, "v1.0.0", "v1.1.0")
         spawned = multiprocessing.get_context("spawn")
         processes = [
             spawned.Process(target=_returns, args=(host, name, folder, number))

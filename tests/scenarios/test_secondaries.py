@@ -18,9 +18,9 @@ from tests.peers import skopeo
 from tests.peers.docker_registry import docker_registry
 from tests.peers.fake_http import Cut, Reply
 from tests.peers.fake_registry import FakeRegistry
-from tests.scenarios.engines import Told, promote, promotion
+from tests.scenarios.engines import ProgressLog, promote, promotion
 from tests.scenarios.mirrored import mirrored_engine, outcomes, recorded, with_mirrors
-from tests.scenarios.verbs import lock, promoted, roll_back, unlock
+from tests.scenarios.verbs import build_and_promote, lock, roll_back, unlock
 
 REPOSITORY = "acme/platform"
 V1 = image(b"one")
@@ -93,7 +93,7 @@ def test_index_and_its_signatures_are_copied(place: Place, tmp_path: Path):
 def test_rollback_reaches_the_secondaries(place: Place, tmp_path: Path):
     disk = tmp_path / "disk"
     with mirrored_engine(place.registry, tmp_path, disk) as engine:
-        promoted(place, engine, "v1.0.0", "v2.0.0")
+        build_and_promote(place, engine, "v1.0.0", "v2.0.0")
 
         result = roll_back(engine, "v1.0.0")
 
@@ -178,11 +178,11 @@ def test_primary_failure_before_any_write_leaves_nothing_visible_on_a_secondary(
 def test_missed_records_are_copied_with_the_next_change(place: Place, tmp_path: Path):
     disk = tmp_path / "disk"
     with mirrored_engine(place.registry, tmp_path, disk) as engine:
-        promoted(place, engine, "v1.0.0")
+        build_and_promote(place, engine, "v1.0.0")
         lock(engine)
         unlock(engine)
 
-        promoted(place, engine, "v2.0.0")
+        build_and_promote(place, engine, "v2.0.0")
 
     kinds = [entry.record.kind for entry in RegistryLedger(LayoutRegistry(disk)).walk("staging")]
     assert kinds == ["promotion", "unlock", "lock", "promotion"]
@@ -192,14 +192,14 @@ def test_secondary_tag_moved_by_another_writer_is_left_alone(place: Place, tmp_p
     one, two = tmp_path / "one", tmp_path / "two"
     with mirrored_engine(place.registry, tmp_path) as alone:
         first = with_mirrors(alone, tmp_path, mirror_to(place.registry, one))
-        promoted(place, first, "v1.0.0")
+        build_and_promote(place, first, "v1.0.0")
         place.push(index(V1), "v2.0.0-dev")
         second = with_mirrors(alone, tmp_path, mirror_to(place.registry, two))
         copies = second.runner.secondaries.before(
-            second.plan(promotion(second, "v2.0.0", "staging"), Told()), list, decided=False
+            second.plan(promotion(second, "v2.0.0", "staging"), ProgressLog()), list, decided=False
         )
         result = promote(alone, "v2.0.0", "staging")
-        promoted(place, alone, "v3.0.0")
+        build_and_promote(place, alone, "v3.0.0")
 
         shown = second.runner.secondaries.after(result, copies)
 
@@ -225,7 +225,7 @@ def test_recorded_sync_round_trips(place: Place, tmp_path: Path):
 def test_completion_of_an_interrupted_run_copies_everything(place: Place, tmp_path: Path):
     disk, latest = tmp_path / "disk", Tag("latest-staging")
     with mirrored_engine(place.registry, tmp_path) as alone:
-        promoted(place, alone, "v1.0.0", "v2.0.0")
+        build_and_promote(place, alone, "v1.0.0", "v2.0.0")
         old = place.registry.fetch(Tag("v1.0.0-staging"))
         # The state of a run that dies after its record is committed.
         place.registry.put(old, latest)

@@ -9,7 +9,7 @@ from engine.domain.result import Ending
 from tests.builders import image
 from tests.conftest import Place
 from tests.contract.mirrors import mirror_to
-from tests.scenarios.engines import Told, path_of, promote, promotion
+from tests.scenarios.engines import ProgressLog, path_of, promote, promotion
 from tests.scenarios.mirrored import mirrored_engine, with_mirrors
 from tests.scenarios.verbs import lock
 
@@ -35,7 +35,7 @@ def test_dry_run_and_unchanged_promotion_copy_nothing(place: Place, tmp_path: Pa
         promote(alone, "v1.0.0", "staging")
 
         engine = with_mirrors(alone, tmp_path, mirror_to(place.registry, disk))
-        engine.plan(promotion(engine, "v1.0.0", "prod"), Told(), GateMode.LIST)
+        engine.plan(promotion(engine, "v1.0.0", "prod"), ProgressLog(), GateMode.LIST)
         result = promote(engine, "v1.0.0", "staging")
 
     assert result.outcome is Ending.UNCHANGED
@@ -57,12 +57,12 @@ def test_approved_change_copies_nothing_while_a_lock_holds(place: Place, tmp_pat
     place.push(V1, "v1.0.0-dev")
     disk = tmp_path / "disk"
     with mirrored_engine(place.registry, tmp_path, disk) as engine:
-        plan = engine.plan(promotion(engine, "v1.0.0", "staging"), Told())
+        plan = engine.plan(promotion(engine, "v1.0.0", "staging"), ProgressLog())
         lock(engine)
         # As in a later execution: the evidence is kept, all else is read again.
         decided = replace(plan, policy=(), manifest=None, writes=())
 
-        result = engine.runner.execute(decided, Told(), lambda renewed: renewed)
+        result = engine.runner.execute(decided, ProgressLog(), lambda renewed: renewed)
 
     assert result.outcome is Ending.BLOCKED
     assert not disk.exists()

@@ -20,9 +20,9 @@ from tests.peers import raw
 from tests.peers.docker_registry import docker_registry
 from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import FakeRegistry
-from tests.scenarios.engines import Told, promote
+from tests.scenarios.engines import ProgressLog, promote
 from tests.scenarios.mirrored import mirrored_engine, with_mirrors
-from tests.scenarios.verbs import lock, promoted, roll_back
+from tests.scenarios.verbs import build_and_promote, lock, roll_back
 
 REPOSITORY = "acme/platform"
 pytestmark = pytest.mark.requirement("FR-030")
@@ -37,7 +37,7 @@ def disk(tmp_path: Path) -> Path:
 def without_secondary(place: Place, tmp_path: Path) -> Iterator[Engine]:
     """Two versions in staging, one in prod, a lock and a rollback, without the secondary."""
     with mirrored_engine(place.registry, tmp_path) as engine:
-        promoted(place, engine, "v1.0.0", "v2.0.0")
+        build_and_promote(place, engine, "v1.0.0", "v2.0.0")
         promote(engine, "v2.0.0", "prod")
         roll_back(engine, "v1.0.0")
         lock(engine)
@@ -57,7 +57,7 @@ def test_new_secondary_gets_everything(
 ):
     engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, disk))
 
-    report = engine.sync(None, Told())
+    report = engine.sync(None, ProgressLog())
 
     assert statuses(report) == {"dev": "in_sync", "staging": "repaired", "prod": "repaired"}
     primary = {str(tag): str(place.registry.resolve(tag)) for tag in place.registry.tags()}
@@ -76,9 +76,9 @@ def test_second_sync_finds_nothing_to_do(
     without_secondary: Engine, place: Place, tmp_path: Path, disk: Path
 ):
     engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, disk))
-    engine.sync(None, Told())
+    engine.sync(None, ProgressLog())
 
-    report = engine.sync(None, Told())
+    report = engine.sync(None, ProgressLog())
 
     assert set(statuses(report).values()) == {"in_sync"}
     assert report.error is None
@@ -89,25 +89,25 @@ def test_only_the_requested_environment_is_touched(
 ):
     engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, disk))
 
-    report = engine.sync("prod", Told())
+    report = engine.sync("prod", ProgressLog())
 
     assert statuses(report) == {"prod": "repaired"}
     assert LayoutRegistry(disk).resolve(Tag("latest-staging")) is None
     with pytest.raises(UsageError):
-        engine.sync("production", Told())
+        engine.sync("production", ProgressLog())
 
 
 def test_moved_or_removed_tags_are_repaired(
     without_secondary: Engine, place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
 ):
     engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, opened(fake.host)))
-    engine.sync(None, Told())
+    engine.sync(None, ProgressLog())
     before = dict(fake.repository(REPOSITORY).tags)
     fake.hold(REPOSITORY, image(b"moved"), "latest-prod")
     del fake.repository(REPOSITORY).tags["v2.0.0-staging"]
     del fake.repository(REPOSITORY).tags["floe-ledger.staging.2"]
 
-    report = engine.sync(None, Told())
+    report = engine.sync(None, ProgressLog())
 
     changed = {row.environment: row.changed for row in report.environments}
     assert changed["prod"] == ("latest-prod",)
@@ -119,10 +119,10 @@ def test_entry_lost_from_a_secondarys_referrers_index_is_listed_again(
     without_secondary: Engine, place: Place, tmp_path: Path, fake: FakeRegistry, opened: Opened
 ):
     engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, opened(fake.host)))
-    engine.sync(None, Told())
+    engine.sync(None, ProgressLog())
     lost = forget_referrers(fake)
 
-    report = engine.sync("prod", Told())
+    report = engine.sync("prod", ProgressLog())
 
     assert statuses(report) == {"prod": "repaired"}
     assert report.environments[0].changed[0].startswith("referrers of sha256:")
@@ -155,7 +155,7 @@ def test_entry_lost_from_the_primarys_own_index_is_listed_again(
         promote(engine, "v2.0.0", "prod")
         lost = forget_referrers(fake)
 
-        report = engine.sync(None, Told())
+        report = engine.sync(None, ProgressLog())
 
     assert len(lost) == report.relisted == 2
     assert {each.digest for each in registry.referrers(image(b"v2.0.0").manifest.digest)} == lost
@@ -165,11 +165,11 @@ def test_signature_added_later_is_copied(
     without_secondary: Engine, place: Place, tmp_path: Path, disk: Path
 ):
     engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, disk))
-    engine.sync(None, Told())
+    engine.sync(None, ProgressLog())
     artifact = image(b"v2.0.0")
     place.push(image(b"signed"), f"sha256-{artifact.manifest.digest.hex}.sig")
 
-    report = engine.sync("prod", Told())
+    report = engine.sync("prod", ProgressLog())
 
     assert report.environments[0].changed == (f"sha256-{artifact.manifest.digest.hex}.sig",)
 
@@ -181,7 +181,7 @@ def test_foreign_tag_is_reported_and_all_else_is_repaired(
     fake.hold(REPOSITORY, other, "v1.0.0-staging")
     engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, opened(fake.host)))
 
-    report = engine.sync(None, Told())
+    report = engine.sync(None, ProgressLog())
 
     assert statuses(report) == {"dev": "in_sync", "staging": "failed", "prod": "repaired"}
     assert isinstance(report.error, TagExistsError)
@@ -204,7 +204,7 @@ def test_unreachable_secondary_is_tried_once_and_others_are_repaired(
     mirrors = [mirror_to(place.registry, target) for target in (hanging, disk)]
     engine = with_mirrors(without_secondary, tmp_path, *mirrors)
 
-    report = engine.sync(None, Told())
+    report = engine.sync(None, ProgressLog())
 
     rows = {(row.registry, row.environment): row for row in report.environments}
     assert rows[hanging.reference, "staging"].status is SyncStatus.FAILED
@@ -227,7 +227,7 @@ def test_status_shows_whether_the_secondaries_have_the_running_version(
         lock(engine)
         down = {row.name: row for row in engine.status()}["staging"].registry_sync
         with docker_registry(tmp_path, port=int(host.partition(":")[2])):
-            engine.sync(None, Told())
+            engine.sync(None, ProgressLog())
         repaired = {row.name: row for row in engine.status()}["staging"].registry_sync
 
     assert [each.status for each in down] == ["failed", "synced"]
@@ -257,7 +257,9 @@ def test_sbom_is_copied_with_its_listing(
         target = opened(other.host, repository)
         promote(without_secondary, "v1.0.0", "staging")
 
-        with_mirrors(without_secondary, tmp_path, mirror_to(source, target)).sync(None, Told())
+        with_mirrors(without_secondary, tmp_path, mirror_to(source, target)).sync(
+            None, ProgressLog()
+        )
 
         assert [each.digest for each in target.referrers(whole.manifest.digest, SBOM)] == [
             str(sbom.manifest.digest)
@@ -271,7 +273,7 @@ def test_tag_moved_on_the_primary_is_not_copied(
     place.push(moved, "v1.0.0-staging")
     engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, disk))
 
-    report = engine.sync("staging", Told())
+    report = engine.sync("staging", ProgressLog())
 
     assert "audit verify --env staging" in str(report.error)
     there = LayoutRegistry(disk)

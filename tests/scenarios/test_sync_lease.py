@@ -12,9 +12,9 @@ from engine.domain.errors import ConflictError
 from engine.secondaries.replication import lease_of
 from tests.conftest import Place
 from tests.contract.mirrors import mirror_to
-from tests.scenarios.engines import Told, promote, with_parts
+from tests.scenarios.engines import ProgressLog, promote, with_parts
 from tests.scenarios.mirrored import mirrored_engine, with_mirrors
-from tests.scenarios.verbs import promoted
+from tests.scenarios.verbs import build_and_promote
 
 pytestmark = pytest.mark.requirement("FR-030")
 
@@ -41,13 +41,13 @@ def test_sync_waits_once_for_a_secondary_in_use(place: Place, tmp_path: Path):
     mirror = mirror_to(place.registry, tmp_path / "disk")
     leases = CountingLeases(FileLeases(tmp_path / "leases", wait_seconds=0.1))
     with mirrored_engine(place.registry, tmp_path) as alone:
-        promoted(place, alone, "v1.0.0", "v2.0.0")
+        build_and_promote(place, alone, "v1.0.0", "v2.0.0")
         promote(alone, "v2.0.0", "prod")
         engine = with_mirrors(with_parts(alone, leases=leases), tmp_path, mirror)
 
         with FileLeases(tmp_path / "leases").hold(lease_of(mirror)):
-            report = engine.sync(None, Told())
-        again = engine.sync(None, Told())
+            report = engine.sync(None, ProgressLog())
+        again = engine.sync(None, ProgressLog())
 
     assert leases.waits == [lease_of(mirror)]
     assert [row.status.value for row in report.environments] == ["in_sync", "failed", "failed"]

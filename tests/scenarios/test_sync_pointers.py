@@ -18,9 +18,9 @@ from tests.peers.docker_registry import docker_registry
 from tests.peers.fake_http import Reply, Request
 from tests.peers.proxy import Filter
 from tests.scenarios.commands import Floe
-from tests.scenarios.engines import Told, promote
+from tests.scenarios.engines import ProgressLog, promote
 from tests.scenarios.mirrored import mirrored_engine, outcomes, with_mirrors
-from tests.scenarios.verbs import artifact, lock, promoted, unlock
+from tests.scenarios.verbs import artifact, build_and_promote, lock, unlock
 
 REPOSITORY = "acme/platform"
 LARGE = image(b"x" * 200_000)
@@ -52,7 +52,7 @@ def primary(registry_host: str, repository: str, opened: Opened) -> Place:
 def engine(primary: Place, tmp_path: Path, target: DistributionRegistry) -> Iterator[Engine]:
     """v1.0.0 is in staging and on the secondary."""
     with mirrored_engine(primary.registry, tmp_path, target) as made:
-        promoted(primary, made, "v1.0.0")
+        build_and_promote(primary, made, "v1.0.0")
         yield made
 
 
@@ -73,7 +73,7 @@ def test_refused_layer_leaves_latest_and_the_ledger_head_unchanged(
     before = pointers(target)
     proxy.refuses = too_large
 
-    report = engine.sync(None, Told())
+    report = engine.sync(None, ProgressLog())
 
     assert isinstance(report.error, RegistryAnswerError)
     assert "413" in str(report.error)
@@ -82,7 +82,7 @@ def test_refused_layer_leaves_latest_and_the_ledger_head_unchanged(
     assert follows_its_links(target, "staging") == 1
 
     proxy.refuses = lambda _: False
-    assert engine.sync(None, Told()).error is None
+    assert engine.sync(None, ProgressLog()).error is None
     assert target.resolve(Tag("latest-staging")) == LARGE.manifest.digest
     assert follows_its_links(target, "staging") == 2
 
@@ -95,7 +95,7 @@ def test_head_of_a_lock_waits_for_the_running_version(
     before = pointers(target)
     proxy.refuses = too_large
 
-    engine.sync(None, Told())
+    engine.sync(None, ProgressLog())
 
     assert pointers(target) == before
 
@@ -107,11 +107,11 @@ def test_refused_record_holds_back_the_head_and_not_the_running_version(
     locked = lock(without).entry
     assert locked is not None
     unlock(without)
-    promoted(primary, without, "v1.1.0")
+    build_and_promote(primary, without, "v1.1.0")
     before = pointers(target)
     proxy.refuses = lambda r: r.method == "PUT" and str(locked.digest) in r.path
 
-    report = engine.sync(None, Told())
+    report = engine.sync(None, ProgressLog())
 
     assert report.error is not None
     assert target.resolve(Tag("floe-ledger.staging")) == before["floe-ledger.staging"]
@@ -122,10 +122,10 @@ def test_refused_old_artifact_is_reported_and_the_rest_continues(
     engine: Engine, primary: Place, proxy: Filter, target: DistributionRegistry, tmp_path: Path
 ):
     promote_unseen(primary, engine, tmp_path, "v1.1.0")
-    promoted(primary, with_mirrors(engine, tmp_path), "v1.2.0")
+    build_and_promote(primary, with_mirrors(engine, tmp_path), "v1.2.0")
     proxy.refuses = too_large
 
-    report = engine.sync(None, Told())
+    report = engine.sync(None, ProgressLog())
 
     assert "413" in str(report.error)
     assert target.resolve(Tag("v1.1.0-staging")) is None
@@ -141,7 +141,7 @@ def test_error_of_one_environment_is_not_reported_for_another(
     promote_unseen(primary, engine, tmp_path, "v1.1.0")
     proxy.refuses, proxy.refusal = too_large, Reply(403)
 
-    report = engine.sync(None, Told())
+    report = engine.sync(None, ProgressLog())
 
     rows = {row.environment: row for row in report.environments}
     assert {name: row.status.value for name, row in rows.items()} == {
@@ -161,7 +161,7 @@ def test_broken_ledger_of_one_environment_does_not_stop_the_others(
     promote(with_mirrors(engine, tmp_path), "v1.0.0", "prod")
     primary.push(image(b"no ledger"), "floe-ledger.staging")
 
-    report = engine.sync(None, Told())
+    report = engine.sync(None, ProgressLog())
 
     rows = {row.environment: row for row in report.environments}
     assert "ledger of 'staging'" in str(rows["staging"].errors[0])
@@ -172,7 +172,7 @@ def test_broken_ledger_of_one_environment_does_not_stop_the_others(
 def test_promotion_after_a_long_outage_moves_no_head_over_a_gap(
     engine: Engine, primary: Place, proxy: Filter, target: DistributionRegistry, tmp_path: Path
 ):
-    promoted(primary, with_mirrors(engine, tmp_path), *(f"v1.1.{n}" for n in range(22)))
+    build_and_promote(primary, with_mirrors(engine, tmp_path), *(f"v1.1.{n}" for n in range(22)))
     before = pointers(target)
     primary.push(artifact("v1.2.0"), "v1.2.0-dev")
 
@@ -182,7 +182,7 @@ def test_promotion_after_a_long_outage_moves_no_head_over_a_gap(
     assert "floe platform sync" in str(result.registry_sync[0].error)
     assert target.resolve(Tag("floe-ledger.staging")) == before["floe-ledger.staging"]
     assert target.resolve(Tag("latest-staging")) == artifact("v1.2.0").manifest.digest
-    assert engine.sync(None, Told()).error is None
+    assert engine.sync(None, ProgressLog()).error is None
     assert follows_its_links(target, "staging") == 24
 
 

@@ -19,7 +19,7 @@ from tests.conftest import Place
 from tests.peers import oci_layout
 from tests.scenarios.changing import Stage, guarded, stage_on
 from tests.scenarios.commands import Floe
-from tests.scenarios.engines import Told, gate, path_of
+from tests.scenarios.engines import ProgressLog, gate, path_of
 
 pytestmark = pytest.mark.requirement("FR-025")
 
@@ -82,7 +82,7 @@ def test_failed_gate_is_reported_and_the_audit_expects_no_ledger_entry(
     assert blocked.state is ChangeState.BLOCKED
     assert refusals(copies, "prod") == [("tests", "v1.0.0")]
     assert stage.engine.history("prod") == ()
-    assert stage.engine.verify(None, Told()).sound
+    assert stage.engine.verify(None, ProgressLog()).sound
 
 
 def test_refusal_by_authorization_is_recorded_in_the_ledger(

@@ -139,7 +139,7 @@ def test_kills_at_any_moment_end_every_change_exactly_once(stage, tmp_path):
         assert reaches_state(stage, change, ChangeState.PROMOTED)
 
     assert kinds(stage.engine) == ["promotion"]
-    assert stage.engine.verify("staging", stage.told).sound
+    assert stage.engine.verify("staging", stage.progress).sound
 
 
 def test_claimed_change_is_not_taken_by_another_worker(stage, tmp_path):

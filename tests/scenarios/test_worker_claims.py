@@ -21,7 +21,7 @@ from engine.domain.errors import StoreUnavailableError
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.changing import Stage, guarded, stage_on, until
-from tests.scenarios.engines import Told, gate, path_of, promotion
+from tests.scenarios.engines import ProgressLog, gate, path_of, promotion
 from tests.scenarios.verbs import kinds
 from tests.scenarios.waiting import PACE
 
@@ -123,9 +123,9 @@ def test_worker_that_lost_its_claim_ends_its_gates_and_the_other_one_decides(
             waiting = ChangeState.AWAITING_APPROVAL
             assert until(lambda: stage.changes.get(change.id).state is waiting)
 
-    told = [event.kind for event in stage.platform.store.events_of(change.id)]
-    assert told.count("gate_finished") == 1
-    assert told.count("awaiting_approval") == 1
+    events = [event.kind for event in stage.platform.store.events_of(change.id)]
+    assert events.count("gate_finished") == 1
+    assert events.count("awaiting_approval") == 1
 
 
 def test_worker_that_lost_its_claim_while_it_waited_for_the_lease_writes_nothing(
@@ -154,7 +154,7 @@ def test_command_that_lost_its_claim_follows_the_other_worker(stage, store, tmp_
     change = submit_change(stage)
     command = Foreground(replace(stage.platform.progression, store=store), store)
     with ThreadPoolExecutor(1) as commands:
-        ended = commands.submit(command.settle, change, Told())
+        ended = commands.submit(command.settle, change, ProgressLog())
         assert until(lambda: len(gate_processes(tmp_path)) == 1)
         store.cut_off = True
         with run_worker(stage, stage.platform.store):
@@ -165,8 +165,8 @@ def test_command_that_lost_its_claim_follows_the_other_worker(stage, store, tmp_
 
             assert ended.result(60).state is ChangeState.AWAITING_APPROVAL
 
-    told = [event.kind for event in stage.platform.store.events_of(change.id)]
-    assert told.count("gate_finished") == 1
+    events = [event.kind for event in stage.platform.store.events_of(change.id)]
+    assert events.count("gate_finished") == 1
 
 
 def test_worker_without_its_claim_moves_no_change(stage, store, tmp_path):
@@ -176,6 +176,6 @@ def test_worker_without_its_claim_moves_no_change(stage, store, tmp_path):
     progression = replace(stage.platform.progression, claim=claim)
 
     with pytest.raises(ClaimLostError, match=f"another worker claimed {change.id}"):
-        progression.settle(change, Told())
+        progression.settle(change, ProgressLog())
 
     assert stage.changes.get(change.id) == change

@@ -35,11 +35,11 @@ def submit_change(stage: Stage, version: str) -> Change:
 def test_failing_listener_does_not_stop_the_next_change(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[Change] = []
+    seen: list[Change] = []
 
     def fail_once(change: Change) -> None:
-        told.append(change)
-        if len(told) == 1:
+        seen.append(change)
+        if len(seen) == 1:
             raise ZeroDivisionError("listener fails")
 
     platform = stage.platform
@@ -48,7 +48,7 @@ def test_failing_listener_does_not_stop_the_next_change(
     try:
         for number, version in enumerate(("v1.0.0", "v2.0.0"), 1):
             change = submit_change(stage, version)
-            assert until(lambda number=number: len(told) == number)
+            assert until(lambda number=number: len(seen) == number)
             assert stage.changes.get(change.id).state is ChangeState.PROMOTED
     finally:
         worker.stop()

@@ -37,10 +37,10 @@ def sink() -> Iterator[Sink]:
 
 
 @contextmanager
-def run_worker(stage: Stage, told: Webhooks) -> Iterator[None]:
-    """Run the stage's worker, with `told` as the sender of its records."""
+def run_worker(stage: Stage, sender: Webhooks) -> Iterator[None]:
+    """Run the stage's worker, with `sender` as the sender of its records."""
     changes = Changes(
-        with_parts(stage.engine, webhook_sender=told).runner, stage.platform.store, stage.rules.of
+        with_parts(stage.engine, webhook_sender=sender).runner, stage.platform.store, stage.rules.of
     )
     worker = Worker(changes, stage.platform.progression, stage.platform.store, pace=PACE)
     worker.start()
@@ -50,22 +50,22 @@ def run_worker(stage: Stage, told: Webhooks) -> Iterator[None]:
         worker.stop()
 
 
-def told_all(told: Webhooks) -> Callable[[], bool]:
-    return lambda: told.outbox.waiting() == 0
+def delivered_all(sender: Webhooks) -> Callable[[], bool]:
+    return lambda: sender.outbox.waiting() == 0
 
 
 def test_webhook_may_take_longer_than_a_command_waits(
     stage: Stage, sink: Sink, tmp_path: Path
 ) -> None:
     sink.always("POST", "/hook", Reply(204, delay_seconds=SLOW))
-    told = webhooks(tmp_path, sink.url())
-    told.enqueue(a_promotion())
+    sender = webhooks(tmp_path, sink.url())
+    sender.enqueue(a_promotion())
 
-    with run_worker(stage, told):
-        assert until(told_all(told), 60)
+    with run_worker(stage, sender):
+        assert until(delivered_all(sender), 60)
 
     assert len(sink.requests) == 1
-    assert told.undelivered() == ()
+    assert sender.undelivered() == ()
 
 
 @pytest.mark.requirement("FR-044")
@@ -75,12 +75,12 @@ def test_delivery_does_not_wait_for_a_slow_webhook(
     sink.always("POST", "/never", Reply(204, delay_seconds=3600))
     never = webhooks(tmp_path, sink.url("/never"), events=("promote",), timeout_seconds=300)
     quick = webhooks(tmp_path, sink.url("/quick"), events=("rollback",))
-    told = replace(never, hooks=[*never.hooks, *quick.hooks])
-    told.enqueue(a_promotion())
+    sender = replace(never, hooks=[*never.hooks, *quick.hooks])
+    sender.enqueue(a_promotion())
 
-    with run_worker(stage, told):
+    with run_worker(stage, sender):
         assert until(lambda: bool(sink.seen("POST", "^/never$")))
-        told.enqueue(a_rollback())
-        assert until(lambda: told.outbox.waiting() == 1)
+        sender.enqueue(a_rollback())
+        assert until(lambda: sender.outbox.waiting() == 1)
 
     assert [request.path for request in sink.requests] == ["/never", "/quick"]

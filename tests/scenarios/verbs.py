@@ -1,4 +1,4 @@
-"""Shorthands of rollbacks, locks and unlocks for scenarios."""
+"""Shorthands for rollbacks, locks and unlocks in scenarios."""
 
 from engine.api import Engine
 from engine.domain.operator import Operator
@@ -8,12 +8,14 @@ from engine.domain.request import LockRequest, RollbackRequest, UnlockRequest
 from engine.domain.result import Result
 from tests.builders import Artifact, image
 from tests.conftest import Place
-from tests.scenarios.engines import ALICE, TRACE_ID, Told, promote
+from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, promote
 
 REASON = "INC-42: 5xx since the release"
 
 
-def promoted(place: Place, engine: Engine, *versions: str, operator: Operator = ALICE) -> None:
+def build_and_promote(
+    place: Place, engine: Engine, *versions: str, operator: Operator = ALICE
+) -> None:
     """Build every version and promote it to staging, in this order."""
     for version in versions:
         place.push(artifact(version), f"{version}-dev")
@@ -24,7 +26,7 @@ def artifact(version: str) -> Artifact:
     return image(version.encode())
 
 
-def returning(
+def rollback_request(
     engine: Engine, version: str, target: str = "staging", operator: Operator = ALICE
 ) -> RollbackRequest:
     return parse_rollback_request(engine.path, version, target, operator, TRACE_ID, REASON)
@@ -33,10 +35,10 @@ def returning(
 def roll_back(
     engine: Engine, version: str, target: str = "staging", operator: Operator = ALICE
 ) -> Result:
-    return engine.run(returning(engine, version, target, operator), Told())
+    return engine.run(rollback_request(engine, version, target, operator), ProgressLog())
 
 
-def locking(
+def lock_request(
     engine: Engine,
     target: str = "staging",
     operator: Operator = ALICE,
@@ -52,15 +54,17 @@ def lock(
     operator: Operator = ALICE,
     duration: str | None = None,
 ) -> Result:
-    return engine.run(locking(engine, target, operator, duration), Told())
+    return engine.run(lock_request(engine, target, operator, duration), ProgressLog())
 
 
-def unlocking(engine: Engine, target: str = "staging", operator: Operator = ALICE) -> UnlockRequest:
+def unlock_request(
+    engine: Engine, target: str = "staging", operator: Operator = ALICE
+) -> UnlockRequest:
     return parse_unlock_request(engine.path, target, operator, TRACE_ID, "INC-1 is over")
 
 
 def unlock(engine: Engine, target: str = "staging", operator: Operator = ALICE) -> Result:
-    return engine.run(unlocking(engine, target, operator), Told())
+    return engine.run(unlock_request(engine, target, operator), ProgressLog())
 
 
 def rollback_of(result: Result) -> RollbackRecord:

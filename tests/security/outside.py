@@ -47,13 +47,13 @@ artifacts:
       - name: staging
         gates: {{tests: {{command: [sh, -c, "env; test $VERSION = v0.0.0"], env: [GATE_TOKEN]}}}}
       - name: prod
-        authorization: {{allowed_groups: [nobody]}}
+        authorization: {{allowed_groups: [other-team]}}
     audit: {{backend: s3, url: "s3://audit", options: {{endpoint: "{store}", region: us-east-1}}}}
     secondary_registries:
       - uri: oci://{secondary}/acme/mirror
         auth: {{type: basic, username: {user}, password_env: MIRROR_PASSWORD}}
     webhooks:
-      - url: ${{HOOK_URL}}/told
+      - url: ${{HOOK_URL}}/hook
         events: [promote, rollback, lock, unlock]
         headers: {{Authorization: "Bearer ${{HOOK_TOKEN}}"}}
         secret: ${{HOOK_SECRET}}

@@ -39,9 +39,9 @@ artifacts:
     environments:
       - name: dev
       - {{name: staging, gates: {{tests: {{command: [env]}}}}}}
-      - {{name: prod, approvals: {{required: 1, groups: [nobody]}}}}
+      - {{name: prod, approvals: {{required: 1, groups: [other-team]}}}}
     webhooks:
-      - {{url: "${{HOOK_URL}}/told", headers: {{Authorization: "Bearer ${{HOOK_TOKEN}}"}}}}
+      - {{url: "${{HOOK_URL}}/hook", headers: {{Authorization: "Bearer ${{HOOK_TOKEN}}"}}}}
       - {{url: "${{HOOK_URL}}/broken", retry_count: 0}}
 identity:
   oidc: [{{issuer: "{issuer}", audience: floe, subjects: ["**"]}}]
@@ -123,8 +123,8 @@ class Served:
         for path in sorted(p for p in self.folder.rglob("*") if p.is_file()):
             yield f"file {path.relative_to(self.folder)}", path.read_bytes()
         with self.slack.lock:
-            told = repr((self.slack.messages, self.slack.responses, self.slack.ephemerals))
-        yield "Slack", told.encode()
+            sent = repr((self.slack.messages, self.slack.responses, self.slack.ephemerals))
+        yield "Slack", sent.encode()
         yield from (
             (f"body to {request.path[-7:]}", request.body) for request in self.others.requests
         )

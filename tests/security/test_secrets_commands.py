@@ -21,7 +21,7 @@ def platform(tmp_path: Path) -> Iterator[Outside]:
 
 def used(platform: Outside) -> dict[str, bool]:
     """Return whether the platform used each kind of secret."""
-    hooks = platform.others.seen("POST", "/told$")
+    hooks = platform.others.seen("POST", "/hook$")
     spans = platform.others.seen("POST", "/v1/traces$")
     asked = platform.registry.seen("GET", "/token$")
     wrote = platform.registry.seen("PUT", "/manifests/")

@@ -36,7 +36,7 @@ def promote_by_api(server: Served, token: str, target: str) -> Any:
     )
 
 
-def told(server: Served, words: str) -> bool:
+def shows(server: Served, words: str) -> bool:
     return any(words in message["text"] for message in server.slack.in_channel(DEPLOYS))
 
 
@@ -45,14 +45,14 @@ def test_no_server_answer_shows_a_secret(server: Served) -> None:
     taken = promote_by_api(server, server.token(), "staging")
     change = taken.json()["change_id"]
     server.secrets["a ticket"] = taken.headers["Floe-Ticket"]
-    assert until(lambda: told(server, "Promoted"), 120)
+    assert until(lambda: shows(server, "Promoted"), 120)
     assert until(lambda: bool(server.others.seen("POST", "/broken$")), 120)
     server.secrets["a form token"] = server.form_token("/environments/staging")
     form = {"csrf": server.secrets["a form token"], "reason": "INC-1"}
 
     locked = server.ask("POST", "/environments/staging/lock", data=form)
     commanded = server.command("v1.0.0 prod")
-    assert until(lambda: told(server, "prod"), 120)
+    assert until(lambda: shows(server, "prod"), 120)
     pages = {page: server.ask("GET", page).status_code for page in (*PAGES, f"/changes/{change}")}
     output = server.ask("GET", f"/api/v1/changes/{change}/output/tests")
 

@@ -19,7 +19,7 @@ from engine.domain.tlog.note import NoteKey
 from engine.ports import Registry
 from engine.ports.checkpoints import Witness
 from tests.peers import oci_layout
-from tests.scenarios.engines import ALICE, TRACE_ID, Told, engine_on, with_parts
+from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, engine_on, with_parts
 from tests.tlog.fake_witness import FakeWitness
 
 ORIGIN = "registry.example/acme/app"
@@ -66,7 +66,7 @@ def write_entries(engine: Engine, count: int, environment: str = "prod") -> None
         kind, ending = (
             (UnlockRequest, Ending.UNLOCKED) if number % 2 else (LockRequest, Ending.LOCKED)
         )
-        done = engine.run(kind(environment, ALICE, TRACE_ID, f"reason {number}"), Told())
+        done = engine.run(kind(environment, ALICE, TRACE_ID, f"reason {number}"), ProgressLog())
         assert done.outcome is ending
 
 

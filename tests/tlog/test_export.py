@@ -19,8 +19,8 @@ from engine.domain.errors import UnconfiguredError, UsageError
 from engine.domain.tlog.merkle import leaf_hash, root_of
 from engine.domain.tlog.note import SignedNote
 from engine.domain.tlog.tiles import hash_tiles, pack_entries, unpack_entries
-from tests.scenarios.audited import named, said
-from tests.scenarios.engines import Told, with_parts
+from tests.scenarios.audited import messages, summarize
+from tests.scenarios.engines import ProgressLog, with_parts
 from tests.tlog.logged import ORIGIN, log_key, logged_platform, made, write_entries
 
 SIZE = 260
@@ -39,7 +39,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine,
 def original(platform: tuple[Engine, PemSigner], tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine, _ = platform
     target = tmp_path_factory.mktemp("exported") / "out"
-    engine.export(None, target, Told())
+    engine.export(None, target, ProgressLog())
     return target
 
 
@@ -54,7 +54,7 @@ def key(platform: tuple[Engine, PemSigner]) -> str:
 
 
 def verify(directory: Path, *keys: str, anchors: tuple[Anchor, ...] = ()) -> AuditReport:
-    return verify_exports(directory, keys, anchors, Told())
+    return verify_exports(directory, keys, anchors, ProgressLog())
 
 
 def edit_entries(path: str, change: Callable[[list[bytes]], object]) -> Edit:
@@ -116,8 +116,8 @@ def test_keys_of_the_export_itself_are_said_to_be_unconfirmed(export: Path) -> N
     (audit,) = verify(export).environments
 
     assert audit.sound
-    assert named(audit.notes) == [("unconfirmed", None)]
-    assert "compare" in said(audit)
+    assert summarize(audit.notes) == [("unconfirmed", None)]
+    assert "compare" in messages(audit)
 
 
 def test_public_key_in_a_file_verifies_every_log(
@@ -140,8 +140,8 @@ def test_one_log_of_an_export_is_verified_alone(export: Path, key: str) -> None:
 def test_checkpoint_by_another_key_is_a_problem(export: Path) -> None:
     (audit,) = verify(export, str(log_key(generate_key("ed25519")))).environments
 
-    assert named(audit.problems) == [("checkpoint", None)]
-    assert f"not signed by a known key of {ORIGIN}/prod" in said(audit)
+    assert summarize(audit.problems) == [("checkpoint", None)]
+    assert f"not signed by a known key of {ORIGIN}/prod" in messages(audit)
 
 
 @pytest.mark.parametrize(
@@ -172,15 +172,15 @@ def test_every_change_is_found(
 
     (audit,) = verify(export, key).environments
 
-    assert named(audit.problems) == problems
+    assert summarize(audit.problems) == problems
 
 
-def test_altered_entry_is_named(export: Path, key: str) -> None:
+def test_altered_entry_is_summarize(export: Path, key: str) -> None:
     edit_entries(BUNDLE, edit_entry)(export / "prod")
 
     (audit,) = verify(export, key).environments
 
-    assert "Entry 7 of prod is missing or altered: the checkpoint signs other content" in said(
+    assert "Entry 7 of prod is missing or altered: the checkpoint signs other content" in messages(
         audit
     )
 
@@ -193,7 +193,7 @@ def test_each_record_is_verified(export: Path, key: str) -> None:
 
     (audit,) = verify(export, key).environments
 
-    assert sorted(kind for kind, _ in named(audit.problems)) == ["altered", "missing"]
+    assert sorted(kind for kind, _ in summarize(audit.problems)) == ["altered", "missing"]
 
 
 def test_larger_size_in_the_checkpoint_is_found(export: Path, key: str) -> None:
@@ -202,7 +202,7 @@ def test_larger_size_in_the_checkpoint_is_found(export: Path, key: str) -> None:
 
     (audit,) = verify(export, key).environments
 
-    assert "the signature by registry.example/acme/app/prod is wrong" in said(audit)
+    assert "the signature by registry.example/acme/app/prod is wrong" in messages(audit)
 
 
 def test_anchors_are_checked_offline(
@@ -214,7 +214,7 @@ def test_anchors_are_checked_offline(
 
     (audit,) = verify(export, key, anchors=(good, wrong)).environments
 
-    assert named(audit.problems) == [("anchor", 8)]
+    assert summarize(audit.problems) == [("anchor", 8)]
 
 
 def test_anchor_of_an_environment_without_export_is_refused(export: Path, key: str) -> None:
@@ -237,7 +237,7 @@ def test_occupied_directory_is_refused(platform: tuple[Engine, PemSigner], tmp_p
     (tmp_path / "mine").write_text("mine")
 
     with pytest.raises(UsageError, match="name a new or empty directory"):
-        platform[0].export(None, tmp_path, Told())
+        platform[0].export(None, tmp_path, ProgressLog())
     assert [each.name for each in tmp_path.iterdir()] == ["mine"]
 
 
@@ -247,11 +247,11 @@ def test_export_without_key_ends_with_the_stored_checkpoint(tmp_path: Path) -> N
         without_key = replace(engine.runner.checkpoints.open(), signer=None)
         reader = with_parts(engine, checkpoints=CheckpointSource(lambda: without_key))
         with pytest.raises(UnconfiguredError, match="has no checkpoint by a known key"):
-            reader.export("prod", tmp_path / "none", Told())
+            reader.export("prod", tmp_path / "none", ProgressLog())
         made(engine)
         write_entries(engine, 2)
 
-        (exported,) = reader.export("prod", tmp_path / "out", Told())
+        (exported,) = reader.export("prod", tmp_path / "out", ProgressLog())
 
         assert exported.size == 3
         assert verify(tmp_path / "out", str(log_key(signer))).sound

@@ -17,8 +17,8 @@ from engine.domain.tlog.note import NoteKey
 from engine.ports.checkpoints import CheckpointStore
 from tests.peers import oci_layout
 from tests.peers.log_judges import fsck, litewitness
-from tests.scenarios.audited import audit, named, said
-from tests.scenarios.engines import Told, with_parts
+from tests.scenarios.audited import audit, messages, summarize
+from tests.scenarios.engines import ProgressLog, with_parts
 from tests.tlog.logged import (
     log_key,
     logged_platform,
@@ -36,7 +36,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
     """An export of 260 entries, and the key of its log."""
     folder = tmp_path_factory.mktemp("exported")
     with logged_platform(folder, 260) as (engine, signer):
-        engine.export("prod", folder / "out", Told())
+        engine.export("prod", folder / "out", ProgressLog())
         yield folder / "out" / "prod", str(log_key(signer))
 
 
@@ -106,7 +106,7 @@ def test_litewitness_cosigns_a_growing_ledger(
     assert sizes == [3, 4, 8, 17]
     found = audit(engine, "prod")
     assert found.sound
-    assert named(found.notes) == [("unread", 16)]
+    assert summarize(found.notes) == [("unread", 16)]
 
 
 def test_litewitness_continues_after_it_missed_checkpoints(
@@ -164,8 +164,8 @@ def test_litewitness_reveals_an_older_ledger_with_its_older_checkpoint(
 
     found = audit(with_parts(engine, heads=InMemoryHeads()), "prod")
 
-    assert named(found.problems) == [("checkpoint", 5)]
-    assert f"{witness.key.name} has seen 5 entries" in said(found)
+    assert summarize(found.problems) == [("checkpoint", 5)]
+    assert f"{witness.key.name} has seen 5 entries" in messages(found)
 
 
 def test_litewitness_does_not_know_another_log(
@@ -185,4 +185,4 @@ def test_retention_of_an_old_entry_is_found_beside_a_witnessed_checkpoint(
     made(engine)
     oci_layout.untag(Path(engine.reference), str(engine.runner.ledger.tag("prod", 2)))
 
-    assert ("missing", 2) in named(audit(engine, "prod").problems)
+    assert ("missing", 2) in summarize(audit(engine, "prod").problems)

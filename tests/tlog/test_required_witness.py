@@ -14,7 +14,7 @@ from engine.domain.errors import (
 )
 from engine.domain.request import LockRequest, UnlockRequest
 from tests.peers.fake_http import Cut, Reply
-from tests.scenarios.engines import ALICE, TRACE_ID, Told, with_parts
+from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, with_parts
 from tests.tlog.fake_witness import FakeWitness
 from tests.tlog.logged import made, store, stranger, truncate, write_entries
 
@@ -28,11 +28,11 @@ def requiring(engine: Engine, seconds: int) -> Engine:
 
 
 def lock(engine: Engine) -> object:
-    return engine.run(LockRequest("prod", ALICE, TRACE_ID, "INC-1"), Told())
+    return engine.run(LockRequest("prod", ALICE, TRACE_ID, "INC-1"), ProgressLog())
 
 
 def unlock(engine: Engine) -> object:
-    return engine.run(UnlockRequest("prod", ALICE, TRACE_ID, "over"), Told())
+    return engine.run(UnlockRequest("prod", ALICE, TRACE_ID, "over"), ProgressLog())
 
 
 def test_changes_do_not_wait_for_a_witness_by_default(engine: Engine, witness: FakeWitness) -> None:

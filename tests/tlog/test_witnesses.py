@@ -10,8 +10,8 @@ from engine.adapters.tlog.ed25519 import verify_ed25519
 from engine.api import Engine
 from tests.peers import oci_layout
 from tests.peers.fake_http import Cut, Reply
-from tests.scenarios.audited import audit, named, said
-from tests.scenarios.engines import Told
+from tests.scenarios.audited import audit, messages, summarize
+from tests.scenarios.engines import ProgressLog
 from tests.tlog.fake_witness import FakeWitness
 from tests.tlog.logged import client, logging_engine, made, store, stranger, truncate, write_entries
 
@@ -132,20 +132,20 @@ def test_signature_by_another_key_is_refused(
 def test_witnessed_ledger_is_sound_and_read_from_its_checkpoint(engine: Engine) -> None:
     made(engine)
     write_entries(engine, 1)
-    assert named(audit(engine, "prod").notes) == [("unwitnessed", 4), ("unread", 2)]
+    assert summarize(audit(engine, "prod").notes) == [("unwitnessed", 4), ("unread", 2)]
     made(engine)
 
     found = audit(engine, "prod")
 
     assert found.sound
-    assert named(found.notes) == [("unread", 3)]
+    assert summarize(found.notes) == [("unread", 3)]
     assert found.entries == 4
 
 
 def test_full_audit_reads_everything(engine: Engine) -> None:
     made(engine)
 
-    (found,) = engine.verify("prod", Told(), full=True).environments
+    (found,) = engine.verify("prod", ProgressLog(), full=True).environments
 
     assert found.sound
     assert not found.notes
@@ -156,8 +156,8 @@ def test_ledger_without_checkpoint_is_said_to_be_unwitnessed(engine: Engine) -> 
     found = audit(engine, "prod")
 
     assert found.sound
-    assert named(found.notes) == [("unwitnessed", 3)]
-    assert "Entries 1 to 3 of prod have no checkpoint" in said(found)
+    assert summarize(found.notes) == [("unwitnessed", 3)]
+    assert "Entries 1 to 3 of prod have no checkpoint" in messages(found)
 
 
 def test_removed_entry_before_the_checkpoint_is_found(engine: Engine) -> None:
@@ -165,7 +165,7 @@ def test_removed_entry_before_the_checkpoint_is_found(engine: Engine) -> None:
     tag = str(engine.runner.ledger.tag("prod", 1))
     oci_layout.untag(Path(engine.reference), tag)
 
-    assert ("missing", 1) in named(audit(engine, "prod").problems)
+    assert ("missing", 1) in summarize(audit(engine, "prod").problems)
 
 
 def test_witness_that_is_down_is_a_note(engine: Engine, witness: FakeWitness) -> None:
@@ -175,7 +175,7 @@ def test_witness_that_is_down_is_a_note(engine: Engine, witness: FakeWitness) ->
     found = audit(engine, "prod")
 
     assert found.sound
-    assert named(found.notes) == [("unwitnessed", None), ("unread", 2)]
+    assert summarize(found.notes) == [("unwitnessed", None), ("unread", 2)]
 
 
 def test_cut_ledger_is_found_by_its_checkpoint(engine: Engine) -> None:
@@ -184,10 +184,10 @@ def test_cut_ledger_is_found_by_its_checkpoint(engine: Engine) -> None:
 
     found = audit(stranger(engine), "prod")
 
-    assert named(found.problems) == [("checkpoint", 3)]
+    assert summarize(found.problems) == [("checkpoint", 3)]
     assert (
         "was cut or rewritten: it ends with entry 2, and its checkpoint signs 3 entries, which "
-        "witness.example/w1 cosigned" in said(found)
+        "witness.example/w1 cosigned" in messages(found)
     )
 
 
@@ -198,8 +198,10 @@ def test_rewritten_ledger_is_found_by_its_checkpoint(engine: Engine) -> None:
 
     found = audit(stranger(engine), "prod")
 
-    assert named(found.problems) == [("checkpoint", 3)]
-    assert "was cut or rewritten: it has another entry 3, and its checkpoint signs 3" in said(found)
+    assert summarize(found.problems) == [("checkpoint", 3)]
+    assert "was cut or rewritten: it has another entry 3, and its checkpoint signs 3" in messages(
+        found
+    )
 
 
 def test_cut_ledger_with_its_older_checkpoint_is_found_by_the_witness(engine: Engine) -> None:
@@ -211,8 +213,8 @@ def test_cut_ledger_with_its_older_checkpoint_is_found_by_the_witness(engine: En
     store(engine).write("prod", older)
 
     found = audit(stranger(engine), "prod")
-    assert named(found.problems) == [("checkpoint", 5)]
-    assert "witness.example/w1 has seen 5 entries, and the checkpoint has 3" in said(found)
+    assert summarize(found.problems) == [("checkpoint", 5)]
+    assert "witness.example/w1 has seen 5 entries, and the checkpoint has 3" in messages(found)
 
 
 def test_ledger_rewritten_with_the_right_key_is_found_by_the_witness(
@@ -230,8 +232,8 @@ def test_ledger_rewritten_with_the_right_key_is_found_by_the_witness(
 
     found = audit(stranger(engine), "prod")
 
-    assert named(found.problems) == [("checkpoint", 3)]
-    assert "contradicts the history that witness.example/w1 has seen" in said(found)
+    assert summarize(found.problems) == [("checkpoint", 3)]
+    assert "contradicts the history that witness.example/w1 has seen" in messages(found)
 
 
 class _Forgetful:

@@ -32,11 +32,11 @@ def connected(url: str) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=30)
 
 
-def closed_while_sent(connection: socket.socket, begun: bytes, seconds: float = 60) -> bool:
-    """Return whether the server closes a connection that sends `begun` and then single bytes."""
+def closed_while_sent(connection: socket.socket, start: bytes, seconds: float = 60) -> bool:
+    """Return whether the server closes a connection that sends `start` and then single bytes."""
     end = time.monotonic() + seconds
     try:
-        connection.sendall(begun)
+        connection.sendall(start)
         while time.monotonic() < end:
             connection.sendall(b"a")
             time.sleep(0.05)
@@ -46,12 +46,12 @@ def closed_while_sent(connection: socket.socket, begun: bytes, seconds: float = 
 
 
 @pytest.mark.parametrize(
-    "begun",
+    "start",
     [b"GET / HT", b"GET / HTTP/1.1\r\nX-A: b", b"POST / HTTP/1.1\r\nContent-Length: 9999\r\n\r\n"],
 )
-def test_request_sent_byte_by_byte_times_out(hasty: str, begun: bytes) -> None:
+def test_request_sent_byte_by_byte_times_out(hasty: str, start: bytes) -> None:
     with connected(hasty) as connection:
-        closed = closed_while_sent(connection, begun)
+        closed = closed_while_sent(connection, start)
 
     assert closed
     assert httpx.get(f"{hasty}/healthz").status_code == 200
@@ -91,9 +91,9 @@ def test_connection_is_kept_between_requests(hasty: str) -> None:
     "framed", [f"Content-Length: {50 * LARGEST_BODY}", "Transfer-Encoding: chunked"]
 )
 def test_oversized_body_is_refused_while_it_arrives(stage: Stage, framed: str) -> None:
-    begun = f"POST /sign-out HTTP/1.1\r\nHost: 127.0.0.1\r\n{framed}\r\n\r\n".encode()
+    start = f"POST /sign-out HTTP/1.1\r\nHost: 127.0.0.1\r\n{framed}\r\n\r\n".encode()
     with serving(stage.app) as url, connected(url) as connection:
-        connection.sendall(begun)
+        connection.sendall(start)
         sent = sent_until_closed(connection, 20 * LARGEST_BODY)
 
         assert sent < 20 * LARGEST_BODY

@@ -1,4 +1,4 @@
-"""What signers write, spelled out by hand: payloads, envelopes, annotations, bundles."""
+"""The formats of signers, written by hand: payloads, envelopes, annotations, bundles."""
 
 import base64
 import hashlib
@@ -35,7 +35,7 @@ def pem(key: PrivateKey) -> bytes:
 
 
 def sign(key: PrivateKey, message: bytes, algorithm: hashes.HashAlgorithm | None = None) -> bytes:
-    """As cosign signs: SHA-256 unless told otherwise, RSA with PKCS #1 v1.5."""
+    """Sign as cosign does: with SHA-256 by default, and RSA with PKCS #1 v1.5."""
     algorithm = algorithm or hashes.SHA256()
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return key.sign(message, ec.ECDSA(algorithm))
@@ -89,7 +89,7 @@ def message_signature(message: bytes, signature: bytes) -> Json:
 
 
 def key_bundle(key: PrivateKey, content: Mapping[str, Any], *entries: Json) -> Json:
-    """What `cosign sign --key` attaches; `content` is an envelope or a message signature."""
+    """Make the bundle of `cosign sign --key`; `content` is an envelope or a message signature."""
     material: Json = {"publicKey": {"hint": b64(hashlib.sha256(spki(key)).digest())}}
     if entries:
         material["tlogEntries"] = list(entries)

@@ -49,7 +49,7 @@ new_key = partial(ec.generate_private_key, ec.SECP256R1())
 
 @dataclass
 class Holder:
-    """Whoever holds a certificate and its key for some minutes."""
+    """The holder of a certificate, which is valid for some minutes, and of its key."""
 
     key: PrivateKey
     certificate: x509.Certificate
@@ -66,12 +66,14 @@ class Holder:
 @dataclass
 class MiniSigstore:
     """
-    Issues, logs and describes itself as the real ones do: sigstore's libraries for Python and
-    JavaScript both accept its bundles, so what refuses them refuses them for their content.
+    A certificate authority with its logs, like the public instance of sigstore.
+
+    sigstore's libraries for Python and JavaScript both accept its bundles, so a bundle is never
+    refused for its form.
     """
 
     now: datetime = NOW
-    # When its authority, its certificate log and its transparency log were given up.
+    # The times when its authority, certificate log and transparency log were retired.
     retired: dict[str, datetime] = field(default_factory=dict)
     authority: ec.EllipticCurvePrivateKey = field(default_factory=new_key)
     certificate_log: ec.EllipticCurvePrivateKey = field(default_factory=new_key)
@@ -145,7 +147,7 @@ class MiniSigstore:
         }
 
     def sign_statement(self, holder: Holder, payload: bytes) -> Json:
-        """What `cosign sign` attaches."""
+        """Make the bundle that `cosign sign` attaches."""
         signed = envelope(payload, sign(holder.key, pae(payload)))
         body = dsse_entry(payload, signed, holder.pem)
         return self.bundle(holder, {"dsseEnvelope": signed}, body)
@@ -219,13 +221,13 @@ class MiniSigstore:
         }
 
     def checkpoint(self, size: int, root: bytes) -> Json:
-        """What the log signs of its tree, and would sign of any other."""
+        """Sign a tree of `size` entries with this `root`, as the log does."""
         note = f"{_LOG} - 1\n{size}\n{b64(root)}\n"
         signature = b64(self._log_id[:4] + sign(self.transparency_log, note.encode()))
         return {"envelope": f"{note}\n— {_LOG} {signature}\n"}
 
     def _timestamps(self, precertificate: x509.Certificate) -> x509.UnrecognizedExtension:
-        """RFC 6962, 3.2 and 3.3: what is signed is the certificate without this extension."""
+        """Sign the certificate without this extension (RFC 6962, 3.2 and 3.3)."""
         entry = precertificate.tbs_certificate_bytes
         time = int(self.now.timestamp() * 1000)
         signed = (

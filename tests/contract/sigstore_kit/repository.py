@@ -26,7 +26,7 @@ class Layer:
 
 
 class SignedRepository:
-    """An image layout written by hand; `manifest` is what is signed there."""
+    """An image layout written by hand; `manifest` is the signed artifact."""
 
     def __init__(self, root: Path, manifest: Manifest | None = None) -> None:
         self.root = root
