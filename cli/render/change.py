@@ -115,7 +115,7 @@ def _change_lines(change: ChangeResponse) -> list[str]:
                 f"  Approvals: {len(change.approvals)} of {change.required}{groups}",
                 f"  Expires: {when(change.expires_at)}",
                 *(impact_lines(change.impact) if change.impact else ()),
-                f"  Somebody else: floe platform approve {change.change_id}",
+                f"  Another person can run: floe platform approve {change.change_id}",
             ]
         case ChangeState.CHECKING | ChangeState.EXECUTING:
             return [f"Under way: {step}", f"  Change: {change.change_id} ({change.state})"]

@@ -171,7 +171,7 @@ def error_of(change: Change) -> PromotionError | None:
         )
     return ApprovalPendingError(
         f"Change {change.id} waits for {change.missing_approvals} of {change.required} "
-        f"approvals. Somebody else: floe platform approve {change.id}",
+        f"approvals. Another person can run: floe platform approve {change.id}",
         details,
     )
 

@@ -33,10 +33,10 @@ MARKERS = frozenset(
 # The most marker words an area may have. Lower a limit when you rewrite; never raise one.
 LIMITS = {
     "bot/": 0,
-    "cli/": 1,
-    "engine/": 1,
+    "cli/": 0,
+    "engine/": 0,
     "web/": 0,
-    "docs/": 3,
+    "docs/": 2,
     "tests/": 0,
     "": 0,
 }
