@@ -1,5 +1,7 @@
 """The example of CONTRIBUTING.md adds a check that works."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,7 +13,7 @@ import pytest
 from tests.builders import image
 from tests.docs.pages import ROOT
 from tests.peers import oci_layout
-from tests.scenarios.commands import Floe
+from tests.scenarios.commands import INHERITED, Floe
 
 _STEP = re.compile(
     r"^`(?P<file>[\w./]+)`\n\n```(?P<kind>diff|python)\n(?P<text>.*?)^```$",
@@ -60,16 +62,30 @@ def patched(text: str, diff: str) -> str:
 
 def run(copy: Path, *command: str) -> str:
     """Run a tool of the development environment in `copy`."""
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / command[0]), *command[1:]],
-        cwd=copy,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
+    program = str(Path(sys.executable).parent / command[0])
+    done = start(copy, copy, program, *command[1:])
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def floe(copy: Path, folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Promote v1.0.0 on the platform in `folder`, with the floe of `copy`."""
+    code = "from cli.main import main; main()"
+    promote = ("platform", "promote", "v1.0.0", *options)
+    return start(copy, folder, sys.executable, "-c", code, *promote)
+
+
+def start(copy: Path, folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    """Run `command` in `folder` with the modules of `copy`."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=inherited | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         timeout=200,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_tests_of_the_new_check_pass(example: Path) -> None:
@@ -89,16 +105,15 @@ def test_new_check_passes_the_style_and_the_import_contracts(example: Path) -> N
 
 def test_new_check_blocks_a_promotion_and_tells_when_it_ends(example: Path, tmp_path: Path) -> None:
     oci_layout.write(tmp_path / "registry", image(), "v1.0.0-dev")
-    floe = Floe.on("oci-layout:./registry", tmp_path, PYTHONPATH=str(example))
+    Floe.on("oci-layout:./registry", tmp_path)
 
-    first = floe.run("platform", "promote", "v1.0.0", "--to", "staging")
-    second = floe.run("platform", "promote", "v1.0.0", "--to", "prod", "--output", "json")
+    first = floe(example, tmp_path, "--to", "staging")
+    second = floe(example, tmp_path, "--to", "prod", "--output", "json")
 
-    assert (first.code, second.code) == (0, 11), first.err + second.err
-    assert second.document["error"]["type"] == "SoakTimeError"
-    assert second.document["error"]["message"].startswith(
-        "v1.0.0 must run in staging for an hour. Promote it after "
-    )
+    assert (first.returncode, second.returncode) == (0, 11), first.stderr + second.stderr
+    error = json.loads(second.stdout)["error"]
+    assert error["type"] == "SoakTimeError"
+    assert error["message"].startswith("v1.0.0 must run in staging for an hour. Promote it after ")
 
 
 def test_reference_lists_the_new_error(example: Path) -> None:
