@@ -9,7 +9,7 @@ from tests.builders import image
 from tests.peers import raw
 
 PATH = ("dev", "staging", "prod")
-MOST = "at most 18 in 7"
+MOST = "at most 19 in 8"
 _BACK = "read back"
 # The purpose of each request; the second request of the same kind is a read-back.
 _PURPOSES = (
@@ -18,11 +18,13 @@ _PURPOSES = (
     ("GET manifests/v[^/]*", "the artifact, by its source tag: bytes and digest"),
     ("HEAD manifests/v[^/]*", "shows whether the version's tag in the target exists"),
     ("PUT manifests/v[^/]*", "the version's tag in the target, which never moves again"),
-    ("GET manifests/floe-ledger.{target}", "the target's head: lock, version, chain"),
-    ("GET manifests/floe-ledger.*", "the source's head: shows whether it was promoted there"),
-    (r"PUT manifests/floe-ledger.*\.\d+", "the record's manifest, which has no effect yet"),
-    ("PUT manifests/floe-ledger.*", "the target's head: the commit"),
-    ("HEAD manifests/floe-ledger.*", "the head, read back before the change takes effect"),
+    ("GET manifests/floe-head.{target}", "the target's newest entry: lock, version, chain"),
+    ("GET manifests/floe-head.*", "the source's newest entry: shows its promotions"),
+    (r"GET manifests/floe-ledger.*\.\d+", "shows whether a newer entry exists"),
+    ("GET tags/list", "shows whether an environment without a head tag has entries"),
+    (r"PUT manifests/floe-ledger.*\.\d+", "the record under its number: the commit"),
+    ("PUT manifests/floe-head.*", "the hint at the newest entry"),
+    (r"HEAD manifests/floe-(ledger|head).*", "read back before `latest` moves"),
     ("GET manifests/sha256-.*", "the present referrers of the artifact"),
     ("PUT manifests/sha256-.*", "adds the record to the list of referrers"),
     ("GET referrers/.*", "shows whether the registry itself lists the record"),

@@ -12,7 +12,7 @@ from uuid import UUID
 from bench.platform import REPOSITORY
 from engine.adapters.ledger.encoding import decode, encode, head_tag, sequence_tag
 from engine.domain.artifact import Digest
-from engine.domain.ledger import LedgerEntry, draft_after
+from engine.domain.ledger import ChainEnd, LedgerEntry, draft_after
 from engine.domain.manifest import Manifest
 from engine.domain.record import Previous, PromotionRecord
 from tests.builders import Artifact, image, index
@@ -56,18 +56,18 @@ class Storage:
 def write_promotions(root: Path, count: int) -> None:
     """Write versions from v1.0.0 on, each promoted to staging after the previous one."""
     storage = Storage(root)
-    head: LedgerEntry | None = None
+    written: list[LedgerEntry] = []
     for number in range(count):
         artifact = built(number)
         for blob in artifact.blobs:
             storage.blob(blob)
         version = f"v1.0.{number}"
         storage.manifest(artifact.manifest, f"{version}-dev", f"{version}-{TARGET}")
-        head = _recorded(storage, head, artifact, number)
-        listing = index(Artifact(head.manifest)).manifest
+        written.append(_recorded(storage, written, artifact, number))
+        listing = index(Artifact(written[-1].manifest)).manifest
         storage.manifest(listing, f"sha256-{artifact.manifest.digest.hex}")
-    if head is not None:
-        storage.manifest(head.manifest, str(head_tag(TARGET)))
+    if written:
+        storage.manifest(written[-1].manifest, str(head_tag(TARGET)))
         storage.manifest(artifact.manifest, f"latest-{TARGET}")
 
 
@@ -76,14 +76,16 @@ def built(number: int) -> Artifact:
 
 
 def _recorded(
-    storage: Storage, head: LedgerEntry | None, artifact: Artifact, number: int
+    storage: Storage, written: list[LedgerEntry], artifact: Artifact, number: int
 ) -> LedgerEntry:
+    head = written[-1] if written else None
     state = head.state if head else None
     previous = None
     if state and state.version and state.digest:
         previous = Previous(version=state.version, digest=state.digest)
     record = _record(number, artifact, previous)
-    draft = draft_after(head, record, artifact.manifest.descriptor)
+    subject, end = artifact.manifest.descriptor, ChainEnd(head)
+    draft = draft_after(end, record, subject, lambda link: written[link.sequence - 1])
     manifest = encode(draft)
     storage.blob(record.to_bytes())
     storage.manifest(manifest, str(sequence_tag(TARGET, draft.sequence)))

@@ -15,7 +15,7 @@ from bench.platform import REPOSITORY, opened, registry_host
 from engine.adapters.ledger.encoding import decode, encode, head_tag, sequence_tag
 from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
-from engine.domain.ledger import LedgerEntry, draft_after
+from engine.domain.ledger import ChainEnd, LedgerEntry, draft_after
 from engine.domain.manifest import Manifest
 from engine.domain.record import PromotionRecord
 from engine.ports import Registry
@@ -97,7 +97,12 @@ def _write_ledger(registry: Registry, records: int, artifact: Manifest) -> None:
     head: LedgerEntry | None = None
     entries: list[LedgerEntry] = []
     for number in range(records):
-        draft = draft_after(head, kinds[number % _DIFFERENT], artifact.descriptor)
+        draft = draft_after(
+            ChainEnd(head),
+            kinds[number % _DIFFERENT],
+            artifact.descriptor,
+            lambda link: entries[link.sequence - 1],
+        )
         head = decode(encode(draft), draft.record)
         entries.append(head)
     with ThreadPoolExecutor(8) as pool:

@@ -11,6 +11,7 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import InspectedEntry, RemarkKind
 from engine.domain.ledger import LedgerEntry, ancestors_after
 from engine.domain.record import PromotionRecord, RollbackRecord
+from engine.domain.record_index import covers_head
 from engine.domain.state import EMPTY, state_after
 from engine.ports import LedgerReader, Progress
 
@@ -54,6 +55,8 @@ class Chain:
         # Digests that proven entries link to.
         self._links: dict[int, Digest] = {}
         self._tagged: dict[int, InspectedEntry | None] = {}
+        # Numbers that proven entries skip.
+        self._voided: dict[int, Digest] = {}
         # The entry read last, which is the next newer one.
         self._later: Place | None = None
 
@@ -64,7 +67,8 @@ class Chain:
             self._links[head.entry.sequence] = head.entry.digest
         while below > self._first:
             sequence = max(self._next(below), self._first - 1)
-            if sequence < below - 1:
+            skipped = [number for number in self._voided if sequence < number < below]
+            if len(skipped) < below - sequence - 1:
                 self._skip(sequence + 1, below - 1)
             place = self._read(sequence) if sequence >= self._first else None
             if place is not None:
@@ -74,12 +78,15 @@ class Chain:
     def _next(self, below: int) -> int:
         """The nearest sequence before `below` with a link or a tag; 0 if there is none."""
         linked = max((place for place in self._links if place < below), default=0)
-        return max(linked, self._snapshot.tagged_before(below))
+        tagged = self._snapshot.tagged_before(below)
+        while tagged in self._voided:
+            tagged = self._snapshot.tagged_before(tagged)
+        return max(linked, tagged)
 
     def _skip(self, first: int, last: int) -> None:
         """Report the range without links or tags, unless a newer entry was reported as a gap."""
         later, self._later = self._later, None
-        if later is None or later.entry.previous is not None:
+        if later is None or not _skips(later.entry):
             self._remarks.missing(first, last)
 
     def _read(self, sequence: int) -> Place | None:
@@ -142,16 +149,18 @@ class Chain:
             self._remarks.misplaced(sequence, entry.sequence)
             return False
         earlier = {s: d for s, d in entry.ancestors.items() if 0 < s < sequence}
-        if sequence > 1 and entry.previous is None:
+        self._remarks.voids(entry.voided)
+        if _skips(entry):
             self._remarks.gap(sequence, max(earlier, default=0))
         if place.proven:
             # Links of newer entries take precedence.
             self._links = earlier | self._links
+            self._voided.update(entry.voided)
         return True
 
     def _compare(self, place: Place, later: Place | None) -> None:
         """Check that `later` follows from the entry at `place`, and the first from none."""
-        if later is not None and later.entry.previous is not None:
+        if later is not None and not _skips(later.entry):
             self._check_follows(place.entry, later.entry)
         if place.sequence == 1:
             self._check_follows(None, place.entry)
@@ -162,11 +171,20 @@ class Chain:
         state = before.state if before else EMPTY
         if entry.state != state_after(state, entry.record, entry.sequence):
             self._remarks.inconsistent(entry.sequence, "its state")
+        if not covers_head(before, entry.keys, entry.index):
+            self._remarks.inconsistent(entry.sequence, "its index")
+        if before and before.record.repository != entry.record.repository:
+            self._remarks.inconsistent(entry.sequence, f"its repository {entry.record.repository}")
+
+
+def _skips(entry: LedgerEntry) -> bool:
+    """Whether `entry` skips numbers before it that it does not list as voids."""
+    return len(entry.voided) != entry.sequence - entry.previous_sequence - 1
 
 
 def _links_follow(before: LedgerEntry | None, entry: LedgerEntry) -> bool:
     try:
-        return entry.ancestors == ancestors_after(before)
+        return entry.ancestors == ancestors_after(before, entry.sequence)
     except KeyError:
         # The entry before lacks links itself, and has its own remark.
         return before is not None and entry.previous == before.digest

@@ -10,7 +10,7 @@ from engine.domain.errors import (
     UnconfiguredError,
     WitnessUnavailableError,
 )
-from engine.domain.ledger import LedgerEntry, continues
+from engine.domain.ledger import ChainEnd, LedgerEntry, continues
 from engine.domain.tlog.checkpoint import Checkpoint, StoredCheckpoint
 from engine.domain.tlog.merkle import CompactRange, TreeTail, leaf_hash
 from engine.domain.tlog.note import NoteKey, NoteSignature, SignedNote, VerifySignature
@@ -148,7 +148,9 @@ class Checkpoints:
         entries = self.ledger.history(environment, last - first + 1, last + 1)[::-1]
         before = None if first == 1 else entries[0]
         for entry in entries if first == 1 else entries[1:]:
-            if not continues(entry, before):
+            # Without the voids before it: the leaves of the tree are numbered like the entries.
+            end = ChainEnd(before)
+            if not continues(entry, end, end.next_sequence):
                 raise LedgerUnreadableError(
                     f"The ledger of '{environment}' is corrupt at entry {entry.sequence}, so it is "
                     f"not signed. Run: floe platform audit verify --full --env {environment}"

@@ -11,7 +11,7 @@ from engine.audit.anchors import check_anchors
 from engine.audit.chain_verifier import Chain, ChainSummary
 from engine.audit.export import CHECKPOINT_FILE, KEYS_FILE
 from engine.audit.findings import Remarks
-from engine.audit.head_verifier import check_head
+from engine.audit.head_verifier import check_hint
 from engine.audit.snapshot import Snapshot
 from engine.domain.audit import Anchor, EnvironmentAudit, RemarkKind
 from engine.domain.errors import RegistryUnavailableError
@@ -172,9 +172,9 @@ def verify_export(
     name = checkpoint.origin.rpartition("/")[2]
     ledger = open_ledger(files.directory, name, entries)
     head = ledger.inspect_tag(name, None)
-    snapshot = Snapshot(name, head, None, tuple(range(1, len(entries) + 1)), ())
+    snapshot = Snapshot(name, head, head, {}, None, tuple(range(1, len(entries) + 1)), ())
     summary = ChainSummary(frozenset())
-    check_head(snapshot, remarks)
+    check_hint(snapshot, remarks)
     for place in Chain(snapshot, ledger, pool, progress, remarks).places():
         summary.add(place, remarks)
     mine = [each for each in anchors if each.environment == name]

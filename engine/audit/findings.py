@@ -2,6 +2,7 @@
 
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import InspectedEntry, Remark, RemarkKind
+from engine.domain.ledger import Links
 from engine.domain.text import printable
 
 _RESTORE = (
@@ -54,11 +55,21 @@ class Remarks:
             sequence,
         )
 
+    def voids(self, voided: Links) -> None:
+        """Numbers whose content does not count, so that the ledger skips them."""
+        for sequence, digest in voided.items():
+            self.problem(
+                RemarkKind.VOID,
+                f"Number {sequence} of {self._environment} is occupied by {digest.short}, which "
+                f"does not continue the ledger and does not count: {_WHO}",
+                sequence,
+            )
+
     def forked(self, sequence: int, found: Digest, linked: Digest) -> None:
         """The linked entry exists, but its tag points to another one."""
         self.problem(
             RemarkKind.FORK,
-            f"{self._entry(sequence)} exists twice: the chain links to {linked.short}, and its "
+            f"{self._entry(sequence)} was overwritten: the chain links to {linked.short}, and its "
             f"tag points to {found.short}: point the tag to the linked one, and {_WHO}",
             sequence,
         )
@@ -77,7 +88,7 @@ class Remarks:
         links = f"its nearest link is entry {nearest}" if nearest else "it has no link"
         self.problem(
             RemarkKind.GAP,
-            f"{self._entry(sequence)} skips entry {sequence - 1} ({links}): entries were removed "
+            f"{self._entry(sequence)} skips the entry before it ({links}): entries were removed "
             f"from the chain: {_RESTORE}",
             sequence,
         )

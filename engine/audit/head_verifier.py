@@ -1,15 +1,15 @@
-"""Checks the head of a ledger: it exists, is the newest entry, and descends from known heads."""
+"""Checks the end of a ledger: the head tag names it, and it descends from known heads."""
 
 from engine.audit.chain_verifier import ChainSummary
 from engine.audit.findings import Remarks
 from engine.audit.snapshot import Snapshot
 from engine.domain.artifact import Digest
-from engine.domain.audit import InspectedEntry, KnownHead, RemarkKind
+from engine.domain.audit import KnownHead, RemarkKind
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.ledger import LedgerEntry
 from engine.ports import Heads
 
-_RESTORE = "point the tag of the head to the newest entry, and find out who moved it"
+_NEXT = "the next change writes it again. Find out who else can write to the registry"
 
 
 class InMemoryHeads:
@@ -28,61 +28,40 @@ class InMemoryHeads:
         self._known.pop(environment, None)
 
 
-def check_head(snapshot: Snapshot, remarks: Remarks) -> None:
-    """Report a missing head of existing entries, and a head that is not an entry."""
-    if snapshot.head is None and snapshot.top:
+def check_hint(snapshot: Snapshot, remarks: Remarks) -> None:
+    """
+    Compare the head tag with the newest entry. An interrupted run leaves it one change behind; any
+    other difference was made outside floe. Nothing is lost by it.
+    """
+    hint, head, name = snapshot.hint, snapshot.head, snapshot.environment
+    if hint is None and head is None:
+        return
+    end, void = head.entry.sequence if head and head.entry else 0, {*snapshot.voided.values()}
+    if hint is None and end > 1:
         remarks.problem(
             RemarkKind.MISSING,
-            f"The head of {snapshot.environment} is missing, so none of its entries is proven: "
-            f"{_RESTORE}",
+            f"The head tag of {name} is missing, and its newest entry is {end}: {_NEXT}",
         )
-    elif snapshot.head is not None and snapshot.head.entry is None:
-        for fault in snapshot.head.faults:
-            remarks.problem(
-                fault.kind,
-                f"The head of {snapshot.environment}: {fault.text}; no entry is proven: {_RESTORE}",
-            )
-
-
-def check_after_head(snapshot: Snapshot, staged: InspectedEntry | None, remarks: Remarks) -> None:
-    """
-    Check the tags after the head; `staged` is the content of the first. An interrupted run leaves
-    one entry that follows the head; everything else was committed before or is foreign.
-    """
-    if not snapshot.after_head:
-        return
-    name, first, last = snapshot.environment, snapshot.after_head[0], snapshot.after_head[-1]
-    head = snapshot.head.entry if snapshot.head else None
-    if last > snapshot.top + 1:
-        remarks.problem(
-            RemarkKind.REWOUND,
-            f"The head of {name} was moved back: it is entry {snapshot.top}, but entries up to "
-            f"{last} have tags: {_RESTORE}",
-            last,
-        )
-    elif staged is None or staged.entry is None:
-        faults = staged.faults if staged else ()
-        reason = "; ".join(fault.text for fault in faults) or "it is missing"
+    elif hint is not None and (hint.entry is None or hint.digest in void or head is None):
+        faults = "; ".join(fault.text for fault in hint.faults)
         remarks.problem(
             RemarkKind.ALTERED,
-            f"The tag of entry {first} of {name}, after the head, has no entry ({reason}): "
-            "remove the tag, and find out who created it",
-            first,
+            f"The head tag of {name} is not at an entry that counts ({faults}): {_NEXT}",
         )
-    elif staged.faults or not _continues(head, staged.entry):
-        remarks.problem(
-            RemarkKind.FORK,
-            f"Entry {first} of {name} belongs to another chain, since it does not follow the "
-            "head: remove its tag, and find out who created it",
-            first,
-        )
-    else:
-        record = staged.entry.record
+    elif head and head.entry and (hint is None or hint.digest == head.entry.previous):
+        record = head.entry.record
         remarks.note(
-            RemarkKind.UNCOMMITTED,
-            f"Entry {first} of {name} (a {record.kind} by {record.operator}) was not committed, "
-            "since its run was interrupted: repeat the command; the next change also cleans up",
-            first,
+            RemarkKind.INTERRUPTED,
+            f"The run of entry {end} of {name} (a {record.kind} by {record.operator}) was "
+            "interrupted after it was recorded: the next change completes it",
+            end,
+        )
+    elif hint and hint.entry and head and hint.digest != head.digest:
+        remarks.problem(
+            RemarkKind.REWOUND,
+            f"The head tag of {name} was moved back: it is at entry {hint.entry.sequence}, and the "
+            f"newest entry is {end}: {_NEXT}",
+            end,
         )
 
 
@@ -107,12 +86,6 @@ def check_known_head(
             f"run: floe platform audit accept --env {snapshot.environment}",
             known.sequence,
         )
-
-
-def _continues(head: LedgerEntry | None, entry: LedgerEntry) -> bool:
-    if head is None:
-        return entry.sequence == 1 and not entry.ancestors
-    return entry.sequence == head.sequence + 1 and entry.previous == head.digest
 
 
 def _difference(head: LedgerEntry | None, known: KnownHead, reached: Digest | None) -> str:

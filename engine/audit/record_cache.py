@@ -122,10 +122,11 @@ class Records:
             return head.digest == covered.digest
         if not 0 < lag <= _MAX_LAG:
             return False
-        entries = self.ledger.history(name, lag)
+        # Numbers without a valid entry are skipped, so this may reach further back.
+        entries = tuple(e for e in self.ledger.history(name, lag) if e.sequence > covered.last)
         if not entries:
             return False
-        if entries[-1].sequence != covered.last + 1:
+        if entries[-1].previous_sequence > covered.last:
             # The head has moved since it was read: the next refresh continues.
             return True
         if entries[-1].previous != covered.digest:

@@ -7,17 +7,22 @@ from engine.audit.backend_verifier import Copies
 from engine.audit.checkpoints import SignedCheckpoint
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import InspectedEntry
+from engine.domain.ledger import Links
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """
-    `sequences` are those with a tag, ascending; `tags` are the tags of promotions and rollbacks.
-    `copies` has the records in the audit backend; None without a backend.
+    `head` is the newest entry that counts; `hint` is the content of the head tag, and `voided` are
+    the occupied numbers after the head. `sequences` are those with a tag, ascending; `tags` are the
+    tags of promotions and rollbacks. `copies` has the records in the audit backend; None without a
+    backend.
     """
 
     environment: str
     head: InspectedEntry | None
+    hint: InspectedEntry | None
+    voided: Links
     latest: Digest | None
     sequences: tuple[int, ...] = field(repr=False)
     tags: tuple[Tag, ...] = field(repr=False)
@@ -26,18 +31,10 @@ class Snapshot:
 
     @property
     def top(self) -> int:
-        """The sequence of the head; without a readable head, of the newest entry with a tag."""
+        """The sequence of the head; if it is unreadable, of the newest entry with a tag."""
         if self.head is not None and self.head.entry is not None:
             return self.head.entry.sequence
-        if self.head is None and self.sequences == (1,):
-            # The first run was interrupted before it wrote the head.
-            return 0
-        return max(self.sequences, default=0)
-
-    @property
-    def after_head(self) -> tuple[int, ...]:
-        """The sequences after the head that have a tag."""
-        return self.sequences[bisect_right(self.sequences, self.top) :]
+        return max((each for each in self.sequences if each not in self.voided), default=0)
 
     def is_tagged(self, sequence: int) -> bool:
         return self.tagged_before(sequence + 1) == sequence

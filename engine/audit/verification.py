@@ -10,12 +10,19 @@ from engine.audit.chain_verifier import Chain, ChainSummary
 from engine.audit.checkpoint_verifier import CheckpointVerifier
 from engine.audit.checkpoints import Checkpoints
 from engine.audit.findings import Remarks
-from engine.audit.head_verifier import check_after_head, check_head, check_known_head
+from engine.audit.head_verifier import check_hint, check_known_head
 from engine.audit.snapshot import Snapshot
 from engine.audit.tag_verifier import Tags
 from engine.domain.artifact import Tag
 from engine.domain.audit import Anchor, AuditReport, EnvironmentAudit, KnownHead
-from engine.domain.errors import ConfigError, StoreUnavailableError
+from engine.domain.errors import (
+    ConfigError,
+    LedgerUnreadableError,
+    RegistryAnswerError,
+    RegistryRefusalError,
+    StoreUnavailableError,
+)
+from engine.domain.ledger import ChainEnd
 from engine.domain.path import PromotionPath
 from engine.domain.state import EMPTY
 from engine.ports import Heads, Leases, LedgerReader, Progress, RegistryReader
@@ -65,12 +72,22 @@ class Verification:
 
     def _snapshot(self, name: str, tags: tuple[Tag, ...]) -> Snapshot:
         latest = self.pool.submit(self.registry.resolve, self.path.environment(name).latest)
-        head = self.ledger.inspect_tag(name, None)
+        try:
+            end = self.ledger.end(name)
+        except RegistryRefusalError:
+            raise
+        except (RegistryAnswerError, LedgerUnreadableError):
+            # The hint has the fault; without an end no entry is proven.
+            end = ChainEnd(None)
+        hint = self.ledger.inspect_tag(name, None)
+        head = self.ledger.inspect_digest(name, end.head.digest) if end.head else None
         places = (self.ledger.parse_tag(tag) for tag in tags)
         readings = ((tag, self.path.read(tag)) for tag in tags)
         return Snapshot(
             environment=name,
             head=head,
+            hint=hint,
+            voided=end.voided,
             latest=latest.result(),
             sequences=tuple(sorted(place[1] for place in places if place and place[0] == name)),
             tags=tuple(
@@ -85,17 +102,14 @@ class Verification:
         remarks, known = Remarks(name), self.heads.known(name)
         wanted = frozenset({known.sequence} if known else ())
         summary = ChainSummary(wanted, compared=snapshot.copies is not None)
-        check_head(snapshot, remarks)
+        check_hint(snapshot, remarks)
+        remarks.voids(snapshot.voided)
         head = snapshot.head.entry if snapshot.head else None
         first = self._first_to_read(snapshot, remarks)
         for place in Chain(snapshot, self.ledger, self.pool, progress, remarks, first).places():
             summary.add(place, remarks)
         if first > 1:
             self._add_unread(first, snapshot, known, summary, remarks)
-        staged = (
-            self.ledger.inspect_tag(name, snapshot.after_head[0]) if snapshot.after_head else None
-        )
-        check_after_head(snapshot, staged, remarks)
         self._check_tags(snapshot, summary, remarks, complete=first == 1)
         if snapshot.copies is not None:
             compare(snapshot.copies, summary.marks, remarks)

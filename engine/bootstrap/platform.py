@@ -69,11 +69,11 @@ def open_engine(
     _check(config, needs)
     with ExitStack() as stack:
         registry = registry_of(config.registry, stack)
-        ledger, leases = RegistryLedger(registry), leases_of(config, lease_seconds)
         state = state_database(config.state_dir)
         stack.callback(state.close)
-        pool = _pool(stack)
-        webhook_sender, tracer = webhook_sender_of(config, metrics), tracer_of()
+        heads = SqliteHeads(state, registry.reference)
+        ledger, leases = RegistryLedger(registry, heads), leases_of(config, lease_seconds)
+        pool, tracer, webhook_sender = _pool(stack), tracer_of(), webhook_sender_of(config, metrics)
         stack.callback(flush, webhook_sender, tracer)
         runner = Runner(
             path=config.path,
@@ -92,7 +92,7 @@ def open_engine(
             webhook_sender=webhook_sender,
             tracer=tracer,
             metrics=metrics,
-            heads=SqliteHeads(state, registry.reference),
+            heads=heads,
             secondaries=secondaries_of(config, registry, ledger, leases, state, stack),
             checkpoints=checkpoints_of(config, registry, ledger),
         )

@@ -32,9 +32,11 @@ def lock_for_newer_version(request: RollbackRequest, context: RollbackContext) -
     return _finding(request, context)
 
 
-@reads(Context.target_head)
+@reads(Context.target_head, Context.effect)
 def not_locked_yet(request: Request, context: Context) -> Finding:
     """Block a lock of a locked environment, with the present lock."""
+    if context.effect is not Effect.CHANGE:
+        return passed("lock", "an interrupted run of this request locked it")
     return _finding(request, context, "locked already")
 
 

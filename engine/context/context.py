@@ -10,7 +10,7 @@ from engine.domain.environment import Enforcement, Environment
 from engine.domain.errors import RegistryAnswerError
 from engine.domain.identity import Directory
 from engine.domain.impact.content import Content, read_content
-from engine.domain.ledger import LedgerEntry
+from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.manifest import Manifest, ManifestView
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
@@ -19,7 +19,7 @@ from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.rights import Rights
 from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, EnvironmentState, LockState, lock_in_force
-from engine.domain.status import EnvironmentStatus
+from engine.domain.status import Alignment, EnvironmentStatus
 from engine.domain.trace import SPAN_VERIFY
 from engine.ports import (
     GateRunner,
@@ -78,9 +78,14 @@ class Context(Facts):
         self._progress = TracedProgress(progress, sources.span)
 
     @Fact
+    def target_end(self) -> ChainEnd:
+        """The end of the target's ledger."""
+        return self._sources.ledger.end(self.target.name)
+
+    @Fact
     def target_head(self) -> LedgerEntry | None:
         """The newest entry of the target's ledger."""
-        return self._sources.ledger.head(self.target.name)
+        return self.target_end.head
 
     @Fact
     def newest_change(self) -> LedgerEntry | None:
@@ -131,9 +136,20 @@ class Context(Facts):
         return self.target_head.state if self.target_head else EMPTY
 
     @property
+    def alignment(self) -> Alignment:
+        """The relation of `latest` to the ledger; needs the fact `latest`."""
+        return EnvironmentStatus(self.target.name, self.state, self.latest, None).alignment
+
+    @property
     def drifted(self) -> bool:
         """Whether `latest` was moved outside floe; needs the fact `latest`."""
-        return EnvironmentStatus(self.target.name, self.state, self.latest, None).drifted
+        return self.alignment is Alignment.DRIFTED
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the newest change may lack its last steps; `latest` shows it only if read."""
+        behind = self.is_read(Context.latest) and self.alignment is Alignment.COMPLETING
+        return behind or not self.target_end.hinted
 
     @property
     def lock(self) -> LockState | None:
@@ -162,8 +178,3 @@ class Context(Facts):
     def committed(self) -> AnyRecord | None:
         """The committed record of an earlier run of the same request, if any."""
         return self.committed_entry.record if self.committed_entry else None
-
-    @Fact
-    def staged_entry(self) -> LedgerEntry | None:
-        """The uncommitted entry that an interrupted run left, if any."""
-        return None

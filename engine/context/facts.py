@@ -59,8 +59,12 @@ class Facts:
 
     def peek(self, fact: Fact[T]) -> T | None:
         """Get the fact if it was read, without reading it; None otherwise."""
+        return self._known[fact.name].result() if self.is_read(fact) else None
+
+    def is_read(self, fact: Fact[Any]) -> bool:
+        """Whether the fact was read."""
         known = self._known.get(fact.name)
-        return known.result() if known and known.done() else None
+        return known is not None and known.done()
 
     def recall(self, fact: Fact[T]) -> T:
         """Get the fact; RuntimeError if it was neither declared nor read."""

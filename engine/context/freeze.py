@@ -1,8 +1,47 @@
 """The facts of a lock or an unlock."""
 
-from engine.context.context import Context
+from datetime import datetime
+
+from engine.context.context import Context, Sources
 from engine.context.facts import Fact
-from engine.domain.plan import Effect
+from engine.domain.ledger import LedgerEntry
+from engine.domain.path import PromotionPath
+from engine.domain.plan import Effect, GateMode
+from engine.domain.record import LockRecord
+from engine.domain.request import LockRequest
+from engine.ports import Progress
+
+
+class LockContext(Context):
+    """The facts about one lock: an interrupted run may have recorded it already."""
+
+    def __init__(
+        self,
+        request: LockRequest,
+        path: PromotionPath,
+        sources: Sources,
+        now: datetime,
+        progress: Progress,
+        mode: GateMode = GateMode.RUN,
+    ) -> None:
+        super().__init__(request, path, sources, now, progress, mode)
+        self._request = request
+
+    @Fact
+    def effect(self) -> Effect:
+        return Effect.COMPLETE if self.committed_entry else Effect.CHANGE
+
+    @Fact
+    def committed_entry(self) -> LedgerEntry | None:
+        end, asked = self.target_end, self._request
+        record = end.head.record if end.head and not end.hinted else None
+        if not isinstance(record, LockRecord):
+            return None
+        until = record.expires_at
+        seconds = (until - record.locked_at).total_seconds() if until else None
+        same = (record.operator_id, record.reason, seconds)
+        wanted = (asked.operator.id, asked.reason, asked.for_seconds)
+        return end.head if same == wanted else None
 
 
 class UnlockContext(Context):

@@ -77,11 +77,7 @@ class PromotionContext(Context):
     @Fact
     def source_head(self) -> LedgerEntry | None:
         """The newest entry of the source's ledger; None for the build."""
-        if self.source is None:
-            return None
-        # This run does not hold the source's lease: a missing head may be just moving.
-        name, ledger = self.source.name, self._sources.ledger
-        return ledger.head(name) or ledger.head(name)
+        return self._sources.ledger.head(self.source.name) if self.source else None
 
     @Fact
     def source_promotion(self) -> LedgerEntry | None:
@@ -115,8 +111,12 @@ class PromotionContext(Context):
 
     @Fact
     def target_promotion(self) -> LedgerEntry | None:
-        """The newest committed promotion of this version into the target, if it has its tag."""
-        if self.occupant != self.manifest.digest:
+        """
+        The newest committed promotion of this version into the target, if it has its tag, or if it
+        runs there and lost its tag.
+        """
+        lost = self.occupant is None and self.current
+        if self.occupant != self.manifest.digest and not lost:
             return None
         return self._promotion(self.target_head, str(self.version))
 
@@ -125,12 +125,12 @@ class PromotionContext(Context):
         """
         The rollback of the source from this artifact, unless it was promoted there again since.
 
-        The ledger is read back to the newest record about the artifact.
+        Only the newest record about the artifact counts.
         """
         head, digest = self.source_head, str(self.manifest.digest)
         if head is None or head.state.digest == digest or not head.state.may_have_had(self.version):
             return None
-        newest = self._sources.ledger.find_newest(head, lambda record: _concerns(record, digest))
+        newest = self._sources.ledger.find(head, digest, lambda record: _concerns(record, digest))
         brought = newest is None or newest.record.subject_digest == digest
         return None if brought else newest
 
@@ -170,15 +170,8 @@ class PromotionContext(Context):
         """The part of the promotion that is not done yet, by the ledger and the tags."""
         if self.target_promotion is None or not self.current:
             return Effect.CHANGE
-        return Effect.NOTHING if self.latest == self.manifest.digest else Effect.COMPLETE
-
-    @Fact
-    def staged_entry(self) -> LedgerEntry | None:
-        """The uncommitted entry that an interrupted run left, if any; a retry commits it."""
-        if self.occupant is None or self.effect is not Effect.CHANGE:
-            return None
-        following = self.target_head.sequence + 1 if self.target_head else 1
-        return self._sources.ledger.read_staged(self.target.name, following)
+        done = self.manifest.digest == self.latest == self.occupant
+        return Effect.NOTHING if done else Effect.COMPLETE
 
     @Fact
     def compliance(self) -> GateResult:

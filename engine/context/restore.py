@@ -11,7 +11,7 @@ from engine.domain.manifest import Manifest
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect
 from engine.domain.record import PromotionRecord
-from engine.domain.status import Alignment, EnvironmentStatus
+from engine.domain.status import Alignment
 from engine.ports import LedgerReader, RegistryReader
 
 # A bound on the requests in an environment with a long history.
@@ -36,7 +36,7 @@ class RestoreContext(Context):
 
     @Fact
     def effect(self) -> Effect:
-        match EnvironmentStatus(self.target.name, self.state, self.latest, None).alignment:
+        match self.alignment:
             case Alignment.DRIFTED:
                 return Effect.CHANGE
             case Alignment.COMPLETING:
@@ -66,12 +66,6 @@ class RestoreContext(Context):
         if head is None or sequence is None:
             return None
         return self._sources.ledger.entry(head, sequence)
-
-    @Fact
-    def staged_entry(self) -> LedgerEntry | None:
-        """The uncommitted entry that an interrupted run left, if any."""
-        following = self.target_head.sequence + 1 if self.target_head else 1
-        return self._sources.ledger.read_staged(self.target.name, following)
 
     @property
     def artifact(self) -> Manifest | None:

@@ -18,7 +18,7 @@ from engine.domain.manifest import Manifest
 from engine.domain.parsing import MOST_ROLLBACKS
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
-from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
+from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.request import RollbackRequest
 from engine.ports import Progress
 
@@ -109,21 +109,14 @@ class RollbackContext(Context):
         return self._sources.ledger.entry(head, sequence)
 
     @Fact
-    def staged_entry(self) -> LedgerEntry | None:
-        """The uncommitted entry that an interrupted run left, if any."""
-        following = self.target_head.sequence + 1 if self.target_head else 1
-        return self._sources.ledger.read_staged(self.target.name, following)
-
-    @Fact
     def rollback_tag(self) -> Tag:
         """
         The next free `<version>-<env>-rollback-<n>`.
 
-        The search starts after the records attached to the artifact and tries each tag, so its
+        The search starts after the newest record of such a rollback and tries each tag, so its
         cost does not depend on the number of tags in the repository.
         """
-        numbers = [self._number(entry.record) for entry in self._rollbacks()]
-        start = max(numbers, default=0) + 1
+        start = self._newest_number() + 1
         for number in range(start, start + _MOST_TAKEN):
             tag = self.target.rollback_tag(self.version, number)
             found = self._sources.registry.resolve(tag)
@@ -185,19 +178,23 @@ class RollbackContext(Context):
         records = (entry.record for entry in entries)
         return [(r.version, r.at) for r in records if isinstance(r, PromotionRecord)]
 
-    def _rollbacks(self) -> tuple[LedgerEntry, ...]:
-        return self._sources.ledger.list_attached(
-            self.manifest.digest, "rollback", self.target.name
+    def _newest_number(self) -> int:
+        """The number of the newest recorded rollback to this version; 0 without one."""
+        head, version = self.target_head, str(self.version)
+        if head is None:
+            return 0
+        newest = self._sources.ledger.find(
+            head,
+            str(self.manifest.digest),
+            lambda record: isinstance(record, RollbackRecord) and record.version == version,
         )
-
-    def _number(self, record: AnyRecord) -> int:
-        if not isinstance(record, RollbackRecord) or record.version != str(self.version):
+        if newest is None or not isinstance(newest.record, RollbackRecord):
             return 0
         try:
-            reading = self.path.read(Tag(record.artifact_tag))
+            reading = self.path.read(Tag(newest.record.artifact_tag))
         except ValueError:
             return 0
-        # Every writer can attach a fake record, so an absurd number is ignored.
+        # Everyone with push access can write a record, so an absurd number is ignored.
         return reading.rollback if reading and reading.rollback <= MOST_ROLLBACKS else 0
 
     def _is_leftover(self, tag: Tag, found: Digest) -> bool:

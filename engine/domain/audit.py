@@ -19,6 +19,7 @@ class RemarkKind(StrEnum):
     ALTERED = "altered"  # bytes or links do not fit together
     MISSING = "missing"  # an entry, its blob, or a tag that names it is gone
     FORK = "fork"  # two entries claim one place
+    VOID = "void"  # a number is occupied by content that does not count
     MOVED = "moved"  # a tag differs from the ledger
     UNRECORDED = "unrecorded"  # a tag of an environment that no committed record names
     UNCOPIED = "uncopied"  # the audit backend has no copy of an entry
@@ -27,7 +28,8 @@ class RemarkKind(StrEnum):
     CHECKPOINT = "checkpoint"  # entries are not those that a checkpoint signs
     POLICY = "policy"  # records made under another configuration
     COMPLETING = "completing"  # committed, and `latest` has yet to follow
-    UNCOMMITTED = "uncommitted"  # an entry beyond the head, left by an interrupted run
+    UNCOMMITTED = "uncommitted"  # an audit backend has a record that never took effect
+    INTERRUPTED = "interrupted"  # the run of the newest entry lacks its last steps
     UNREMEMBERED = "unremembered"  # the state directory could not store the head
     UNCONFIRMED = "unconfirmed"  # the key of a checkpoint comes with the checkpoint
     WITNESSED = "witnessed"  # a witness signed the checkpoint

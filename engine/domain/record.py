@@ -1,9 +1,8 @@
 """
-The records of the ledger, schema version 1.
+The records of the ledger, schema version 2 (docs/schema/record-v2.json).
 
 Records are frozen, survive a round trip through JSON unchanged, and are closed: an unknown field
-is an error. The JSON Schema is docs/schema/record-v1.json; a change there is a change of the
-format. Times are UTC, digests `sha256:…`, durations milliseconds, ids UUIDs.
+is an error. Times are UTC, digests `sha256:…`, durations milliseconds, ids UUIDs.
 """
 
 from datetime import UTC, datetime
@@ -86,13 +85,15 @@ class Record(Value):
 
     # The annotation prefix is dev.floe.<kind>., the artifactType application/vnd.floe.<kind>.v1.
     kind: str
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     operator: str
     operator_id: str
     identity_source: IdentitySource
     identity_verified: bool
     trace_id: TraceText
     policy_digest: DigestText
+    # The repository of the ledger; None for records that only an audit backend has.
+    repository: str | None = None
     # The audit backend that stored a copy before the record took effect.
     copied_to: str | None = None
 
@@ -295,5 +296,5 @@ def record_from_json(fields: dict[str, Any]) -> AnyRecord:
 
 
 def record_schema() -> dict[str, Any]:
-    """The JSON Schema of all records, as in docs/schema/record-v1.json."""
+    """The JSON Schema of all records, as in docs/schema/record-v2.json."""
     return _ANY.json_schema()

@@ -1,18 +1,24 @@
 """Write tags and records. The only module that writes to the registry and the ledger."""
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from engine.domain.errors import ConflictError, PromotionError, RegistryAnswerError
-from engine.domain.ledger import LedgerEntry, draft_after
+from engine.domain.artifact import Digest
+from engine.domain.environment import Environment
+from engine.domain.errors import PromotionError, RegistryAnswerError
+from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.manifest import Descriptor
 from engine.domain.plan import TagWrite
 from engine.domain.record import AnyRecord
+from engine.domain.state import EMPTY
+from engine.domain.status import Alignment, EnvironmentStatus
 from engine.domain.text import printable
 from engine.ports import Leases, Ledger, Registry, Upload
 from engine.ports.audit_backend import AuditBackendPlugin
+from engine.ports.registry import at_once
 from engine.ports.state import REFERRERS_LEASE
 from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
 
@@ -24,8 +30,9 @@ Writes = tuple[TagWrite, ...]
 @dataclass(frozen=True)
 class Executor:
     """
-    Writes in the one order in which a crash is harmless: immutable tag, audit backend, record,
-    ledger head (the commit), then `latest`. The caller holds the lease of the environment.
+    Writes in the one order in which a crash is harmless: immutable tag, audit backend, the tag of
+    the ledger entry (the commit), then the head hint and `latest`. The caller holds the lease of
+    the environment.
     """
 
     registry: Registry
@@ -40,92 +47,103 @@ class Executor:
         writes: Writes,
         record: AnyRecord,
         subject: Descriptor | None,
-        head: LedgerEntry | None,
+        end: ChainEnd,
         upload: Future[Upload],
     ) -> LedgerEntry:
-        """Execute `writes` and record them after `head`; returns the committed entry."""
-        backend = self.audit_backend
-        if backend is not None and backend.keeps(record.kind):
-            record = record.model_copy(update={"copied_to": backend.place})
+        """Execute `writes` and record them after `end`; returns the committed entry."""
+        record = self._with_places(record, end)
         # If the registry refused the upload, no tag is written, so nothing is left behind.
         opened = upload.result()
         blob = self.pool.submit(opened.finish, record.to_bytes())
+        draft = self.pool.submit(self.ledger.draft, end, record, subject)
         immutable = [write for write in writes if write.immutable]
         for write in immutable:
             self.registry.put(write.manifest, write.tag)
+        drafted = draft.result()
         blob.result()
-        if backend is not None:
+        if self.audit_backend is not None:
             # Stored before the change takes effect, so that the audit backend never lacks a change.
-            backend.append(record)
-        # A staged record does not count yet, so it is written in parallel to the read-back.
+            self.audit_backend.append(record)
+        entry = self.ledger.create(drafted)
         seen = [self.pool.submit(self._read_back, write) for write in immutable]
-        entry = self.ledger.stage(draft_after(head, record, subject))
+        newest = self.ledger.confirm(entry, end)
         for reading in seen:
             reading.result()
-        return self.commit(entry, writes)
-
-    def commit(self, entry: LedgerEntry, writes: Writes) -> LedgerEntry:
-        """Commit a staged `entry`, then move `latest`."""
-        self.ledger.commit(entry)
-        # After the head is written: docker-registry does not see a manifest while it is being
-        # tagged, and then refuses an index that lists it.
-        listed = self.pool.submit(self._attach, entry)
-        self.ledger.confirm(entry)
-        record = entry.record
-        _log.info(
-            "recorded %s %s in %s: %s by %s",
-            record.kind,
-            record.id,
-            entry.environment,
-            record.subject_digest or "no artifact",
-            printable(record.operator),
-        )
+        _log_recorded(entry)
         # Sent before `latest` moves: a run that dies in between is completed, and then sends.
         self.webhook_sender.enqueue(record)
-        self._follow(writes, entry)
-        listed.result()
+        self._follow(newest, entry, writes)
+        if not writes:
+            # A lock has no `latest` to read back, and must not be lost once it is confirmed.
+            self.ledger.confirm(entry, end)
         return entry
 
-    def complete(self, entry: LedgerEntry | None, writes: Writes) -> None:
-        """Complete an interrupted run that committed `entry`."""
-        listed = self.pool.submit(self._attach, entry) if entry else None
+    def _with_places(self, record: AnyRecord, end: ChainEnd) -> AnyRecord:
+        """`record` with its repository and its audit backend."""
+        # A ledger that was copied to another repository continues under its first name.
+        named = end.head.record.repository if end.head else None
+        places: dict[str, str] = {"repository": named or self.registry.reference}
+        if self.audit_backend is not None and self.audit_backend.keeps(record.kind):
+            places["copied_to"] = self.audit_backend.place
+        return record.model_copy(update=places)
+
+    def complete(self, end: ChainEnd, entry: LedgerEntry | None, writes: Writes) -> None:
+        """Complete a run that committed `entry`, in a ledger that ends with `end`."""
         if entry and writes:
             # A delivery has a stable ID, so a receiver ignores the second one.
             self.webhook_sender.enqueue(entry.record)
-        self._follow(writes)
-        if listed:
-            listed.result()
+        for write in writes:
+            # A registry may have lost a tag that it accepted before the entry was created.
+            if write.immutable and self.registry.resolve(write.tag) is None:
+                self.registry.put(write.manifest, write.tag)
+                self._read_back(write)
+        self._follow(None if end.hinted else end.head, entry, writes)
 
-    def _follow(self, writes: Writes, committed: LedgerEntry | None = None) -> None:
-        """Move the mutable tags of `writes`, which deployments follow, while `committed` counts."""
+    def settle(self, place: Environment, end: ChainEnd) -> bool:
+        """
+        Complete the newest change of `place`, whose ledger ends with `end`, if its run was
+        interrupted. Returns whether `latest` moved; one that was moved outside floe stays.
+        """
+        head = end.head
+        state = head.state if head else EMPTY
+        latest = self.registry.resolve(place.latest)
+        status = EnvironmentStatus(place.name, state, latest, None)
+        digest = state.digest if status.alignment is Alignment.COMPLETING else None
+        manifest = self.registry.fetch(Digest(digest)) if digest else None
+        if digest and manifest is None:
+            _log.warning("%s, which %s should run, is not in the registry", digest, place.name)
+        if head is None or state.sequence is None or manifest is None:
+            self.complete(end, head, ())
+            return False
+        committed = self.ledger.entry(head, state.sequence)
+        self.complete(end, committed, (TagWrite(place.latest, manifest, immutable=False),))
+        _log.warning("completed %s %s: its run was interrupted", place.name, state.version)
+        return True
+
+    def _follow(
+        self, newest: LedgerEntry | None, entry: LedgerEntry | None, writes: Writes
+    ) -> None:
+        """Point the hint to `newest`, list `entry` as a referrer, and move the mutable tags."""
+        hint = self.pool.submit(self.ledger.point_head, newest) if newest else None
+        # docker-registry does not see a manifest while it is being tagged again, and then refuses
+        # an index that lists it.
+        ready = hint.result if hint else at_once
+        listed = self.pool.submit(self._attach, entry, ready) if entry else None
         for write in writes:
             if not write.immutable:
                 self.registry.put(write.manifest, write.tag)
-                checking = self.pool.submit(self._check_committed, committed)
+                if hint:
+                    hint.result()
                 self._read_back(write)
-                checking.result()
                 _log.info("moved %s to %s", write.tag, write.digest)
+        for waiting in (hint, listed):
+            if waiting:
+                waiting.result()
 
-    def _check_committed(self, entry: LedgerEntry | None) -> None:
-        """Raise ConflictError if a writer without the lease replaced the entry."""
-        if entry is None:
-            return
-        head = self.ledger.head(entry.environment)
-        if head is not None and head.sequence >= entry.sequence:
-            linked = head if head.sequence == entry.sequence else None
-            if (linked or self.ledger.entry(head, entry.sequence)).digest == entry.digest:
-                return
-        raise ConflictError(
-            f"Record {entry.sequence} of '{entry.environment}' was replaced by another writer at "
-            f"the same time, so this {entry.record.kind} is not on the ledger. Let one machine "
-            f"write, then see where it stands: floe platform status --env {entry.environment}",
-            {"expected": str(entry.digest), "found": str(head.digest) if head else None},
-        )
-
-    def _attach(self, entry: LedgerEntry) -> None:
+    def _attach(self, entry: LedgerEntry, ready: Callable[[], object]) -> None:
         try:
             with self.leases.hold(REFERRERS_LEASE):
-                self.ledger.attach(entry)
+                self.ledger.attach(entry, ready)
         except PromotionError as error:
             # The change is made and recorded; readers follow the chain if the record is not listed.
             _log.warning("record %s not listed as a referrer: %s", entry.record.id, error)
@@ -139,3 +157,15 @@ class Executor:
                 "succeed. Run the same command again once the registry is sound",
                 {"tag": str(write.tag), "expected": str(write.digest), "found": str(found)},
             )
+
+
+def _log_recorded(entry: LedgerEntry) -> None:
+    record = entry.record
+    _log.info(
+        "recorded %s %s in %s: %s by %s",
+        record.kind,
+        record.id,
+        entry.environment,
+        record.subject_digest or "no artifact",
+        printable(record.operator),
+    )

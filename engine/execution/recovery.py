@@ -2,10 +2,9 @@
 
 import logging
 
-from engine.domain.artifact import Digest
 from engine.domain.change import Change
-from engine.domain.errors import ContentMissingError, PromotionError
-from engine.domain.plan import TagWrite
+from engine.domain.errors import PromotionError
+from engine.domain.ledger import ChainEnd
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.state import EMPTY
 from engine.domain.status import Alignment, EnvironmentStatus
@@ -25,40 +24,29 @@ def complete_interrupted(runner: Runner) -> tuple[str, ...]:
     completed = []
     for name in runner.path.names:
         try:
-            if _is_completing(runner, name) and _complete(runner, name):
+            end = runner.ledger.end(name)
+            if end.head and _is_interrupted(runner, name, end) and _complete(runner, name):
                 completed.append(name)
         except PromotionError as error:
             _log.warning("cannot check %s for an interrupted change: %s", name, error)
     return tuple(completed)
 
 
-def _is_completing(runner: Runner, name: str) -> bool:
-    head = runner.ledger.head(name)
+def _is_interrupted(runner: Runner, name: str, end: ChainEnd) -> bool:
     latest = runner.registry.resolve(runner.path.environment(name).latest)
-    state = head.state if head else EMPTY
-    return EnvironmentStatus(name, state, latest, None).alignment is Alignment.COMPLETING
+    state = end.head.state if end.head else EMPTY
+    status = EnvironmentStatus(name, state, latest, None)
+    return not end.hinted or status.alignment is Alignment.COMPLETING
 
 
 def _complete(runner: Runner, name: str) -> bool:
-    """Move `latest` under the lease, after reading the ledger again."""
+    """Complete the newest change under the lease, after reading the ledger again."""
     with runner.leases.hold(name):
-        head = runner.ledger.head(name)
-        if head is None or head.state.digest is None or head.state.sequence is None:
+        end = runner.ledger.end(name)
+        if end.head is None or not _is_interrupted(runner, name, end):
             return False
-        if not _is_completing(runner, name):
-            return False
-        runner.rewind_guard.check(name, head, runner.rewind_guard.known(name))
-        manifest = runner.registry.fetch(Digest(head.state.digest))
-        if manifest is None:
-            raise ContentMissingError(f"{head.state.digest}, which {name} should run, is not there")
-        latest = TagWrite(runner.path.environment(name).latest, manifest, immutable=False)
-        runner.complete(runner.ledger.entry(head, head.state.sequence), latest)
-        _log.warning(
-            "moved %s to %s: an earlier run was interrupted before it did",
-            latest.tag,
-            head.state.version,
-        )
-    return True
+        runner.rewind_guard.check(name, end.head, runner.rewind_guard.known(name))
+        return runner.settle(name, end)
 
 
 def find_record(runner: Runner, change: Change) -> AnyRecord | None:

@@ -12,13 +12,12 @@ from engine.audit.checkpoints import CheckpointSource
 from engine.audit.head_verifier import InMemoryHeads
 from engine.checks.authorization import authorization
 from engine.context.context import Context, Sources
-from engine.domain.artifact import Digest
 from engine.domain.errors import ApprovalPendingError, PromotionError
 from engine.domain.finding import Finding
 from engine.domain.identity import Directory
-from engine.domain.ledger import LedgerEntry, continues
+from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.path import PromotionPath
-from engine.domain.plan import Effect, GateMode, Plan, TagWrite
+from engine.domain.plan import Effect, GateMode, Plan
 from engine.domain.record import AnyRecord
 from engine.domain.request import LockRequest, PromotionRequest, Request, RollbackRequest
 from engine.domain.result import Ending, Result
@@ -50,7 +49,7 @@ from engine.secondaries import NO_COPIES, NO_SECONDARIES, Copies, Secondaries
 from engine.tracing import count_result, end_request_span, observe_gates, open_request_span
 
 COMPLETED = (
-    "an earlier run recorded this change and was interrupted before the latest tag moved; "
+    "an earlier run recorded this change and was interrupted before its last steps; "
     "it is completed now"
 )
 
@@ -177,22 +176,24 @@ class Runner:
         return count_result(self.metrics, end_request_span(span, result))
 
     def append(self, record: AnyRecord) -> LedgerEntry:
-        """Append a record that changes no tag to its ledger, attached to the artifact it names."""
-        digest = record.subject_digest
-        with self.leases.hold(record.ledger):
+        """Append a record that changes no tag to its ledger."""
+        name = record.ledger
+        with self.leases.hold(name):
             upload = self.pool.submit(self.registry.open_upload)
-            manifest = self.registry.fetch(Digest(digest)) if digest else None
-            head = self.ledger.head(record.ledger)
-            self.rewind_guard.check(record.ledger, head, self.rewind_guard.known(record.ledger))
-            executor = self._executor()
-            subject = manifest.descriptor if manifest else None
-            entry = executor.change((), record, subject, head, upload)
+            end = self.ledger.end(name)
+            self.rewind_guard.check(name, end.head, self.rewind_guard.known(name))
+            if not end.hinted:
+                self.settle(name, end)
+            entry = self._executor().change((), record, None, end, upload)
         self.rewind_guard.remember(entry)
         return entry
 
-    def complete(self, entry: LedgerEntry, latest: TagWrite) -> None:
-        """Move `latest` to the committed `entry`; the caller holds the lease."""
-        self._executor().complete(entry, (latest,))
+    def settle(self, name: str, end: ChainEnd) -> bool:
+        """
+        Complete the newest change of `name` if its run was interrupted; the caller holds the lease.
+        Returns whether `latest` moved.
+        """
+        return self._executor().settle(self.path.environment(name), end)
 
     def _executor(self) -> Executor:
         return Executor(
@@ -249,21 +250,18 @@ class Runner:
         self.rewind_guard.check(target, head, self.rewind_guard.known(target))
         executor = self._executor()
         if plan.effect is not Effect.CHANGE:
-            executor.complete(context.committed_entry, plan.writes)
+            executor.complete(context.target_end, context.committed_entry, plan.writes)
             return _result_without_change(plan, context)
         if plan.approvals_missing:
             return Result(plan, Ending.PENDING, error=_approvals_missing(plan))
         self._require_witness(plan.request, head)
+        if context.interrupted:
+            executor.settle(context.target, context.target_end)
         operation = OPERATIONS[type(plan.request)]
         stamp = Stamp(uuid4(), self.clock.now())
         record = copies.recorded(operation.record(plan.request, plan, context, stamp))
-        left = context.staged_entry
-        if left and continues(left, head) and operation.is_same_request(left.record, record):
-            # An interrupted run of this request left its record: one request, one record.
-            entry = executor.commit(left, plan.writes)
-        else:
-            subject = plan.manifest.descriptor if plan.manifest else None
-            entry = executor.change(plan.writes, record, subject, head, upload)
+        subject = plan.manifest.descriptor if plan.manifest else None
+        entry = executor.change(plan.writes, record, subject, context.target_end, upload)
         self.rewind_guard.remember(entry)
         return Result(plan, operation.ending, entry.record, warnings=plan.warnings, entry=entry)
 

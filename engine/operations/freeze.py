@@ -6,7 +6,7 @@ from engine.checks.authorization import may_lock, may_unlock
 from engine.checks.lock import not_locked_yet
 from engine.checks.unlock import no_manifest_lock
 from engine.context.context import Context
-from engine.context.freeze import UnlockContext
+from engine.context.freeze import LockContext, UnlockContext
 from engine.domain.plan import Action, Plan
 from engine.domain.record import LockRecord, UnlockRecord
 from engine.domain.record_header import record_header
@@ -15,15 +15,15 @@ from engine.domain.result import Ending
 from engine.operations.operation import Operation, Stamp
 
 
-class Lock(Operation[LockRequest, Context]):
+class Lock(Operation[LockRequest, LockContext]):
     action = Action.LOCK
     ending = Ending.LOCKED
-    context = Context
+    context = LockContext
     policy = (may_lock, not_locked_yet)
-    run_fields = frozenset({"lock_id", "locked_at", "expires_at", "trace_id"})
+    facts = (Context.latest,)
 
     def record(
-        self, request: LockRequest, plan: Plan, _context: Context, stamp: Stamp
+        self, request: LockRequest, plan: Plan, _context: LockContext, stamp: Stamp
     ) -> LockRecord:
         seconds = request.for_seconds
         return LockRecord(
@@ -41,7 +41,7 @@ class Unlock(Operation[UnlockRequest, UnlockContext]):
     ending = Ending.UNLOCKED
     context = UnlockContext
     policy = (may_unlock, no_manifest_lock)
-    run_fields = frozenset({"unlock_id", "unlocked_at", "trace_id"})
+    facts = (Context.latest,)
 
     def record(
         self, request: UnlockRequest, plan: Plan, context: UnlockContext, stamp: Stamp

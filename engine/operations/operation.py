@@ -9,8 +9,8 @@ A request passes these steps in this order:
 3. Unless a finding blocks, the plan lists the tag writes of the verb.
 4. Under the lease of the target, `refresh` judges the policy again; a tag that moved since is a
    ConflictError.
-5. The executor writes the immutable tags, the audit backend, the staged record and the ledger
-   head (the commit), then moves `latest`.
+5. The executor completes an earlier run that was interrupted, then writes the immutable tags, the
+   audit backend and the ledger entry (the commit), and moves the head hint and `latest`.
 """
 
 from collections.abc import Callable
@@ -66,8 +66,7 @@ class Operation(Protocol[R, C]):
 
     `policy` checks depend on the world and are judged again at the moment of writing; `evidence`
     depends only on the artifact. `facts` are those that `consequences` and `record` read in
-    addition to the facts of the checks. `run_fields` are the fields of the record that differ
-    between two runs of one request.
+    addition to the facts of the checks.
     """
 
     action: Action
@@ -77,7 +76,6 @@ class Operation(Protocol[R, C]):
     evidence: tuple[Check[R, C], ...] = ()
     listed: tuple[Check[R, C], ...] = ()
     facts: tuple[Fact[Any], ...] = ()
-    run_fields: frozenset[str]
 
     def consequences(self, _context: C) -> Consequences:
         """The effect of the request; by default none, since a lock only writes a record."""
@@ -127,15 +125,9 @@ class Operation(Protocol[R, C]):
             )
         return self._add_consequences(replace(plan, policy=policy), context)
 
-    def is_same_request(self, one: AnyRecord, other: AnyRecord) -> bool:
-        """Whether two runs of one request made these two records."""
-        ignored = {*self.run_fields, "copied_to"}
-        return one.model_dump(exclude=ignored) == other.model_dump(exclude=ignored)
-
     @property
     def _facts(self) -> tuple[Fact[Any], ...]:
-        entries = (Context.committed_entry, Context.staged_entry)
-        return (Context.target_head, Context.effect, *self.facts, *entries)
+        return (Context.target_head, Context.effect, *self.facts, Context.committed_entry)
 
     def _add_consequences(self, plan: Plan, context: C) -> Plan:
         found = self.consequences(context)

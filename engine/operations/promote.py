@@ -40,17 +40,6 @@ class Promote(Operation[PromotionRequest, PromotionContext]):
     evidence = (signature, policy_compliance, gates)
     listed = (signature, policy_compliance, listed_gates)
     facts = (PromotionContext.impact,)
-    run_fields = frozenset(
-        {
-            "promotion_id",
-            "requested_at",
-            "promoted_at",
-            "trace_id",
-            "gate_results",
-            "impact_analysis",
-            "registry_sync",
-        }
-    )
 
     def consequences(self, context: PromotionContext) -> Consequences:
         return Consequences(
@@ -94,7 +83,7 @@ def _tag_writes(context: PromotionContext) -> tuple[TagWrite, ...]:
         case Effect.CHANGE:
             return (tag, latest)
         case Effect.COMPLETE:
-            return (latest,)
+            return (latest,) if context.occupant else (tag, latest)
         case Effect.NOTHING:
             return ()
 

@@ -23,7 +23,6 @@ class Restore(Operation[RestoreRequest, RestoreContext]):
         RestoreContext.latest,
         RestoreContext.found_version,
     )
-    run_fields = frozenset({"restore_id", "restored_at", "trace_id"})
 
     def consequences(self, context: RestoreContext) -> Consequences:
         if context.effect is Effect.NOTHING or context.manifest is None:

@@ -7,8 +7,9 @@ from engine.checks.order import order
 from engine.checks.promoted_before import promoted_before
 from engine.checks.signature import signature
 from engine.context.rollback import RollbackContext
+from engine.domain.artifact import Tag
 from engine.domain.plan import Action, Effect, Plan, TagWrite
-from engine.domain.record import RollbackRecord
+from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.record_header import record_header
 from engine.domain.request import RollbackRequest
 from engine.domain.result import Ending
@@ -25,16 +26,7 @@ class Rollback(Operation[RollbackRequest, RollbackContext]):
     facts = (
         RollbackContext.rollback_tag,
         RollbackContext.impact,
-    )
-    run_fields = frozenset(
-        {
-            "rollback_id",
-            "requested_at",
-            "rolled_back_at",
-            "trace_id",
-            "impact_analysis",
-            "registry_sync",
-        }
+        RollbackContext.latest,
     )
 
     def consequences(self, context: RollbackContext) -> Consequences:
@@ -78,6 +70,14 @@ def _tag_writes(context: RollbackContext) -> tuple[TagWrite, ...]:
         case Effect.CHANGE:
             return (TagWrite(context.rollback_tag, context.manifest, immutable=True), latest)
         case Effect.COMPLETE:
-            return (latest,)
+            return (*_recorded_tag(context), latest)
         case Effect.NOTHING:
             return ()
+
+
+def _recorded_tag(context: RollbackContext) -> tuple[TagWrite, ...]:
+    """The tag in the record of the interrupted run, which is written if it is missing."""
+    record = context.committed
+    if not isinstance(record, PromotionRecord | RollbackRecord):
+        return ()
+    return (TagWrite(Tag(record.artifact_tag), context.manifest, immutable=True),)

@@ -5,8 +5,10 @@ from typing import Protocol
 
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import InspectedEntry
-from engine.domain.ledger import LedgerDraft, LedgerEntry
+from engine.domain.ledger import ChainEnd, LedgerDraft, LedgerEntry
+from engine.domain.manifest import Descriptor
 from engine.domain.record import AnyRecord
+from engine.ports.registry import at_once
 
 
 class LedgerReader(Protocol):
@@ -17,12 +19,17 @@ class LedgerReader(Protocol):
     cannot be read.
     """
 
-    def head(self, environment: str) -> LedgerEntry | None:
-        """Read the newest committed entry; None for an empty ledger. One request."""
+    def end(self, environment: str) -> ChainEnd:
+        """
+        Find the end of the chain: two requests, side by side if an earlier end is known.
+
+        The head tag is only a hint. If it is old, moved or missing, the end is found by the tags
+        of the entries.
+        """
         ...
 
-    def read_staged(self, environment: str, sequence: int) -> LedgerEntry | None:
-        """Read the entry tagged with `sequence`; it may be uncommitted, so it proves nothing."""
+    def head(self, environment: str) -> LedgerEntry | None:
+        """Read the newest entry, as `end` does; None for an empty ledger."""
         ...
 
     def history(
@@ -46,32 +53,24 @@ class LedgerReader(Protocol):
         Find the newest committed promotion of `digest` into the environment of `head`, under any
         version or the given one; None if there is none.
 
-        It is found through the artifact's referrers and proven to be linked from `head`.
-        LedgerUnreadableError if it may be among referrers beyond the read limit.
+        The index of the entries finds it, or proves that there is none, in O(log n).
         """
         ...
 
     def find_arrival(self, head: LedgerEntry, version: Version) -> LedgerEntry | None:
         """
         Find the newest committed promotion of, or rollback to, `version` in the environment of
-        `head`, with any digest. No request if the state of `head` rules it out; else see
-        `find_newest`.
+        `head`, with any digest. No request if the state of `head` rules it out; else see `find`.
         """
         ...
 
-    def find_newest(
-        self, head: LedgerEntry, wanted: Callable[[AnyRecord], bool]
+    def find(
+        self, head: LedgerEntry, name: str, wanted: Callable[[AnyRecord], bool]
     ) -> LedgerEntry | None:
         """
-        Find the newest committed entry up to `head` whose record is `wanted`; None if there is
-        none. The chain is read back to it, or to its beginning: O(distance) requests.
-        """
-        ...
-
-    def list_attached(self, digest: Digest, kind: str, environment: str) -> tuple[LedgerEntry, ...]:
-        """
-        Read the entries of `kind` of `environment` that are attached to `digest`. They are not
-        proven to be in the ledger. LedgerUnreadableError if there are more than the read limit.
+        Find the newest committed entry up to `head` about `name`, a digest or a version, whose
+        record is `wanted`; None if there is none. O(log n) requests, plus one for each entry about
+        `name` that is not wanted. A referrers index proves nothing and is not read.
         """
         ...
 
@@ -88,7 +87,7 @@ class LedgerReader(Protocol):
         ...
 
     def tag(self, environment: str, sequence: int | None) -> Tag:
-        """Build the tag of the entry at `sequence`, or of the head for None."""
+        """Build the tag of the entry at `sequence`, or of the head hint for None."""
         ...
 
     def inspect_tag(self, environment: str, sequence: int | None) -> InspectedEntry | None:
@@ -106,25 +105,37 @@ class LedgerReader(Protocol):
 class Ledger(LedgerReader, Protocol):
     """The ledger with its writes, for a caller that holds the environment's lease."""
 
-    def stage(self, draft: LedgerDraft) -> LedgerEntry:
-        """
-        Store the manifest of the record and tag it with its sequence, without committing it.
+    def draft(self, end: ChainEnd, record: AnyRecord, subject: Descriptor | None) -> LedgerDraft:
+        """Draft the entry for `record` after `end`, with O(log n) requests for its index."""
+        ...
 
-        The blob of `record.to_bytes()` is already in the registry.
+    def create(self, draft: LedgerDraft) -> LedgerEntry:
+        """
+        Commit the record by creating the tag of its number; `end` found the number free.
+
+        The blob of `record.to_bytes()` is already in the registry. ConflictError if the registry
+        refuses it, because another writer was first.
         """
         ...
 
-    def commit(self, entry: LedgerEntry) -> None:
-        """Commit `entry` by making it the head."""
-        ...
-
-    def confirm(self, entry: LedgerEntry) -> None:
-        """Read the head back; ConflictError if it is not `entry`."""
-        ...
-
-    def attach(self, entry: LedgerEntry) -> None:
+    def confirm(self, entry: LedgerEntry, end: ChainEnd) -> LedgerEntry:
         """
-        List `entry` among the referrers of its artifact, so that it is found quickly. An entry is
-        valid by its position in the chain, also without the listing.
+        Read the tags of `entry` and of the head back, before anything follows the entry.
+
+        Returns the newest entry: `entry`, or one that another writer wrote after it.
+
+        ConflictError if another writer replaced the entry, or completed one since `end` was read.
+        An entry that was complete first, and was overwritten by this one, is put back.
+        """
+        ...
+
+    def point_head(self, entry: LedgerEntry) -> None:
+        """Point the head tag, a hint for readers, to `entry`."""
+        ...
+
+    def attach(self, entry: LedgerEntry, ready: Callable[[], object] = at_once) -> None:
+        """
+        List `entry` among the referrers of its artifact, so that other tools find it. An entry is
+        valid by its position in the chain, also without the listing. `ready` as in the registry.
         """
         ...

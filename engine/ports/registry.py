@@ -1,10 +1,15 @@
 """A repository in an OCI registry, for reading and for writing."""
 
+from collections.abc import Callable
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from engine.domain.artifact import Digest, Tag
 from engine.domain.identity import UserCheck
 from engine.domain.manifest import Descriptor, Manifest
+
+
+def at_once() -> None:
+    """Return at once; the default where nothing has to be waited for."""
 
 
 class RegistryReader(Protocol):
@@ -99,12 +104,14 @@ class Registry(RegistryReader, Protocol):
         """
         ...
 
-    def attach(self, subject: Digest, referrer: Descriptor) -> None:
+    def attach(
+        self, subject: Digest, referrer: Descriptor, ready: Callable[[], object] = at_once
+    ) -> None:
         """
         List `referrer` (already stored, with `subject` in its manifest) in `referrers(subject)`.
 
-        Where the referrers API works, nothing is done; else the fallback index is changed. The
-        caller holds the lease of that index.
+        Where the referrers API works, nothing is done; else the fallback index is changed, after
+        `ready` returned. The caller holds the lease of that index.
         """
         ...
 

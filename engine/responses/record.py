@@ -26,7 +26,7 @@ class Entry(Protocol):
 
 @with_config(extra="allow")
 class FlatRecord(TypedDict):
-    """A record in JSON: its place in a ledger, then its own fields (docs/schema/record-v1.json)."""
+    """A record in JSON: its place in a ledger, then its own fields (docs/schema/record-v2.json)."""
 
     environment: Annotated[str, Field(description="environment of the ledger")]
     sequence: Annotated[int, Field(description="place in the ledger, from 1")]

@@ -71,14 +71,16 @@ class EnvironmentRepair:
                     self.head = entry
                     self._check_answers()
                 self._attempt(partial(self._copy_artifact, entry))
-                recorded = self._attempt(partial(self._copy_record, entry)) and recorded
+                if entry is not self.head:
+                    recorded = self._attempt(partial(self._copy_record, entry)) and recorded
         if self.head is not None:
             self._move_pointers(self.head, recorded)
 
     def _move_pointers(self, head: LedgerEntry, recorded: bool) -> None:
         digest = Digest(head.state.digest) if head.state.digest else None
         running = digest is None or self._attempt(partial(self._copy_digest, digest))
-        if recorded and running:
+        # The newest entry ends the ledger there, so it waits for the content.
+        if recorded and running and self._attempt(partial(self._copy_record, head)):
             self._attempt(partial(self._publish, self._head_tag, head.manifest, immutable=False))
         else:
             self._note(_kept(self.mirror, self._head_tag))

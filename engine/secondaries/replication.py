@@ -187,10 +187,10 @@ class MirroredSecondaries:
         there = mirror.resolve(self.ledger.tag(entry.environment, None))
         missed = [entry]
         # The mirror has all records up to its head, or the head would not have moved.
-        while missed[-1].sequence > 1 and missed[-1].previous != there != entry.digest:
+        while missed[-1].previous and missed[-1].previous != there != entry.digest:
             if len(missed) > _BACKLOG:
                 return []
-            missed.append(self.ledger.entry(entry, missed[-1].sequence - 1))
+            missed.append(self.ledger.entry(entry, missed[-1].previous_sequence))
         return missed
 
     def _place(self, entry: LedgerEntry) -> TagCopy:

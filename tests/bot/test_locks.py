@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +14,10 @@ from bot.inbox import Action, Inbox, Origin, action_key
 from bot.lock_banners import LockBanners
 from bot.message_store import MessageStore
 from engine.config.people import SlashCommands
-from engine.domain.artifact import Tag
 from engine.domain.record import LockRecord, RefusalRecord
 from tests.bot.fake_slack import TEAM
 from tests.bot.stage import ALICE, BOB, CAROL, DEPLOYS, INCIDENT, block_text, buttons, eventually
+from tests.peers import oci_layout
 from tests.scenarios.engines import TRACE_ID, with_parts
 
 
@@ -252,7 +253,7 @@ def test_unreadable_ledger_keeps_its_banner_and_others_are_updated(stage):
         stage.command(f"/lock {target} INC-1", user=BOB)
         eventually(lambda target=target: any(target in b["text"] for b in banners(stage, DEPLOYS)))
     registry = stage.platform.engine.runner.registry
-    registry.put(registry.fetch(Tag("v1.0.0-dev")), Tag("floe-ledger.staging"))
+    oci_layout.lose(Path(registry.reference), "floe-head.staging")
     stage.unlock_elsewhere("prod", stage.operator("alice@acme.com"))
     store = BotStore(stage.folder / ".floe")
     look = RenderingContext(stage.platform.engine.path, SlashCommands(), channel=DEPLOYS)

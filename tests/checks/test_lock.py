@@ -107,11 +107,14 @@ def test_second_lock_is_blocked_with_the_first() -> None:
     request = LockRequest("prod", ALICE, TRACE, REASON)
 
     assert_locked(
-        judge_once(not_locked_yet, request, target_head=locked()),
+        judge_once(not_locked_yet, request, target_head=locked(), effect=Effect.CHANGE),
         "Environment 'prod' is locked already. Reason: freeze. Locked by: alice@acme.com at "
         "2026-03-01 12:00:00 UTC. Unlock: floe platform unlock --env prod --reason …",
     )
-    assert not judge_once(not_locked_yet, request, target_head=None).blocks
+    free = judge_once(not_locked_yet, request, target_head=None, effect=Effect.CHANGE)
+    completed = judge_once(not_locked_yet, request, target_head=locked(), effect=Effect.COMPLETE)
+    assert not free.blocks
+    assert not completed.blocks
 
 
 def test_unlock_does_not_lift_the_lock_of_the_manifest() -> None:

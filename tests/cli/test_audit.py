@@ -59,7 +59,7 @@ def hand(platform: Path) -> Hand:
 def test_sound_ledgers_are_reported(used_platform: Path) -> None:
     done = floe(used_platform, "audit", "verify")
 
-    head = hand(used_platform).manifest("floe-ledger.staging").digest
+    head = hand(used_platform).manifest("floe-head.staging").digest
     assert (done.code, done.err) == (0, "")
     assert "The ledger of dev is sound: nothing was recorded yet" in done.out
     assert f"The ledger of staging is sound: 2 records, head {head}" in done.out
@@ -119,7 +119,7 @@ def test_records_under_another_configuration_are_notes_by_default(platform: Path
 
 def test_shortened_ledger_is_found_by_the_next_audit(platform: Path) -> None:
     first = floe(platform, "audit", "verify")
-    hand(platform).point("floe-ledger.staging", at="floe-ledger.staging.1")
+    hand(platform).cut_off(2)
 
     second = floe(platform, "audit", "verify", "--env", "staging", "--output", "json")
 
@@ -236,7 +236,7 @@ def test_reader_may_close_the_pipe_early(used_platform: Path) -> None:
 def test_names_are_escaped_in_the_table(platform: Path) -> None:
     forger = hand(platform)
     forged = forger.rewritten(
-        "floe-ledger.prod",
+        "floe-head.prod",
         lambda record: record.update(operator="\x1b[31mroot", version="v\x1b[2J"),
         lambda a: a.update(
             {
@@ -245,7 +245,7 @@ def test_names_are_escaped_in_the_table(platform: Path) -> None:
             }
         ),
     )
-    forger.put(forged, "floe-ledger.prod", "floe-ledger.prod.1")
+    forger.put(forged, "floe-head.prod", "floe-ledger.prod.1")
 
     history = floe(platform, "audit", "history", "--env", "prod")
     verify = floe(platform, "audit", "verify", "--env", "prod")

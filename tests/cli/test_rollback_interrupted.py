@@ -70,12 +70,12 @@ def history(floe: Floe) -> list[dict[str, Any]]:
     ("sent", "method", "path"),
     [
         (INT, "GET", "^/v2/$"),
-        (TERM, "GET", r"/manifests/floe-ledger\.prod$"),
+        (TERM, "GET", r"/manifests/floe-head\.prod$"),
         (INT, "POST", "/blobs/uploads/"),
         (TERM, "PUT", "/blobs/uploads/"),
         (INT, "PUT", "/manifests/v1.0.0-prod-rollback-1"),
         (TERM, "PUT", r"/manifests/floe-ledger\.prod\.3"),
-        (INT, "PUT", r"/manifests/floe-ledger\.prod$"),
+        (INT, "PUT", r"/manifests/floe-head\.prod$"),
         (TERM, "PUT", "/manifests/latest-prod"),
     ],
 )
@@ -106,10 +106,10 @@ def test_interrupted_rollback_ends_at_once_and_can_be_repeated(
 @pytest.mark.parametrize(
     ("sent", "method", "path"),
     [
-        (INT, "GET", r"/manifests/floe-ledger\.prod$"),
+        (INT, "GET", r"/manifests/floe-head\.prod$"),
         (TERM, "PUT", "/blobs/uploads/"),
         (INT, "PUT", r"/manifests/floe-ledger\.prod\.3"),
-        (TERM, "PUT", r"/manifests/floe-ledger\.prod$"),
+        (TERM, "PUT", r"/manifests/floe-head\.prod$"),
     ],
 )
 def test_interrupted_lock_ends_at_once_and_can_be_repeated(

@@ -11,19 +11,19 @@ from tests.scenarios.commands import UNGATED, Floe
 
 JSON = ("--output", "json")
 LAYOUT = "oci-layout:./registry"
-BROKEN = "floe-ledger.staging"
+BROKEN = "floe-head.staging"
 
 
 @pytest.fixture
 def floe(tmp_path: Path) -> Floe:
-    """v1.0.0 is in staging and in prod; the ledger of staging is then overwritten."""
+    """v1.0.0 is in staging and in prod; the newest entry of staging is then lost."""
     for version in ("v1.0.0", "v1.1.0"):
         oci_layout.write(tmp_path / "registry", image(version.encode()), f"{version}-dev")
     platform = Floe.on(LAYOUT, tmp_path)
     for version, target in (("v1.0.0", "staging"), ("v1.0.0", "prod"), ("v1.1.0", "staging")):
         assert platform.promote(version, target).code == 0
     assert platform.promote("v1.1.0", "prod").code == 0
-    oci_layout.write(tmp_path / "registry", image(b"no ledger"), BROKEN)
+    oci_layout.lose(tmp_path / "registry", BROKEN)
     return platform
 
 
@@ -32,10 +32,10 @@ def test_broken_ledger_affects_one_row(floe: Floe) -> None:
 
     assert (shown.code, as_json.code) == (0, 0), shown.err
     _dev, staging, prod = as_json.document
-    assert staging["error"]["reason_code"] == "ledger_unreadable"
+    assert staging["error"]["reason_code"] == "content_missing"
     assert (staging["alignment"], staging["version"], staging["locked"]) == ("unknown", None, None)
     assert (prod["version"], prod["error"]) == ("v1.1.0", None)
-    assert "error: The ledger of 'staging'" in shown.out
+    assert "error: the image layout" in shown.out
     assert "nothing promoted yet" not in row(shown.out, "staging")
 
 
@@ -54,7 +54,7 @@ def test_requested_broken_environment_is_shown_with_exit_5(floe: Floe) -> None:
     assert (shown.code, as_json.code) == (5, 5)
     assert as_json.document[0]["error"]["exit_code"] == 5
     assert as_json.document[0]["history"] is None
-    assert "error: The ledger of 'staging'" in shown.out
+    assert "error: the image layout" in shown.out
 
 
 def test_history_limit_applies_per_environment(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_status_of_one_environment_reads_no_other(tmp_path: Path) -> None:
 
         assert (done.code, done.document[0]["version"]) == (0, "v1.0.0")
         named = [request.path.rpartition("/")[2] for request in fake.requests]
-        assert "floe-ledger.staging" in named
+        assert "floe-head.staging" in named
         assert not [name for name in named if name.endswith(("dev", "prod"))]
         assert len(named) <= 4, named
 

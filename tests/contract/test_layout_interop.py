@@ -67,7 +67,7 @@ def test_skopeo_writing_into_our_layout_keeps_our_tags_and_referrers(tmp_path):
         registry.open_upload().finish(blob)
     for tag in ("v1.0.0-dev", "latest-dev"):
         registry.put(artifact.manifest, Tag(tag))
-    registry.put(record.manifest, Tag("floe-ledger.dev"))
+    registry.put(record.manifest, Tag("floe-head.dev"))
 
     skopeo_copies(image(b"next"), tmp_path / "source", tmp_path / "registry", "v1.1.0")
     skopeo_copies(artifact, tmp_path / "source", tmp_path / "registry", "v1.0.0")
@@ -77,7 +77,7 @@ def test_skopeo_writing_into_our_layout_keeps_our_tags_and_referrers(tmp_path):
         "v1.0.0-dev",
         "v1.1.0",
         "latest-dev",
-        "floe-ledger.dev",
+        "floe-head.dev",
     }
     assert registry.resolve(Tag("latest-dev")) == artifact.manifest.digest
     (found,) = registry.referrers(artifact.manifest.digest)

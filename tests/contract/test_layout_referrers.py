@@ -143,9 +143,9 @@ def test_attach_lists_a_stored_manifest_without_an_entry(root):
 def test_a_referrer_that_lost_its_tag_stays_one(root):
     registry = LayoutRegistry(root)
     first, second = signature(b"1"), signature(b"2")
-    registry.put(first.manifest, Tag("floe-ledger.dev"))
+    registry.put(first.manifest, Tag("floe-head.dev"))
 
-    registry.put(second.manifest, Tag("floe-ledger.dev"))
+    registry.put(second.manifest, Tag("floe-head.dev"))
 
     assert sorted(digests(root)) == sorted(
         [str(first.manifest.digest), str(second.manifest.digest)]

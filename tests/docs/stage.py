@@ -267,7 +267,7 @@ def build_remote(stage: Stage) -> None:
     stage.configure(uri=f"oci://{stage.remote}")
     host, _, repository = stage.remote.partition("/")
     head = httpx.get(
-        f"http://{host}/v2/{repository}/manifests/floe-ledger.prod",
+        f"http://{host}/v2/{repository}/manifests/floe-head.prod",
         headers={"Accept": "application/vnd.oci.image.manifest.v1+json"},
     )
     stage.record = head.raise_for_status().json()["layers"][0]["digest"]

@@ -101,7 +101,7 @@ def test_consecutive_changes_work_on_a_registry_with_the_rules(
     assert tags["latest-prod"] == digest_of(image(b"v1.0.0").manifest.content)
     written = [r.path.rpartition("/")[2] for r in fake.seen("PUT", "/manifests/")]
     moved = {tag for tag in written if written.count(tag) > 1}
-    assert {"latest-prod", "floe-ledger.prod"} <= moved
+    assert {"latest-prod", "floe-head.prod"} <= moved
     assert not any(protects(tag) for tag in moved)
     assert {"v1.0.0-prod", "v1.0.0-prod-rollback-1", "floe-ledger.prod.5"} <= set(written)
 

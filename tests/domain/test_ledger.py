@@ -18,7 +18,8 @@ def chain(length: int) -> dict[int, LedgerEntry]:
     record = a_promotion()
     for sequence in range(1, length + 1):
         manifest = Manifest(str(sequence).encode(), IMAGE_MANIFEST)
-        head = LedgerEntry("prod", sequence, ancestors_after(head), record, EMPTY, manifest)
+        links = ancestors_after(head, sequence)
+        head = LedgerEntry("prod", sequence, links, record, EMPTY, manifest)
         entries[sequence] = head
     return entries
 

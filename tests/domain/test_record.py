@@ -13,7 +13,7 @@ from engine.domain.gate import GateKind, GateResult, GateStatus, SecuritySummary
 from engine.domain.record import RECORD_KINDS, record_from_bytes, record_schema
 from tests.domain.records import a_promotion, a_rollback, one_of_each
 
-SCHEMA = Path(__file__).parents[2] / "docs/schema/record-v1.json"
+SCHEMA = Path(__file__).parents[2] / "docs/schema/record-v2.json"
 RECORDS = one_of_each()
 
 
@@ -74,7 +74,7 @@ def test_a_record_cannot_be_changed():
         {"trace_id": "not hex"},
         {"promoted_at": "2026-01-01T00:00:00"},
         {"promoted_at": "9999-12-31T23:59:59-23:59"},
-        {"schema_version": 2},
+        {"schema_version": 1},
         {"surprise": 1},
     ],
 )

@@ -9,22 +9,28 @@ import pytest
 
 from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
+from engine.domain.audit import RemarkKind
 from engine.domain.errors import RegistryError
 from engine.domain.record import PromotionRecord
-from engine.domain.result import Ending
+from engine.domain.result import Ending, Result
 from engine.domain.status import Alignment
 from tests.builders import image
 from tests.peers.fake_http import Cut
-from tests.peers.fake_registry import Behaviour, FakeRegistry, Repository
-from tests.scenarios.engines import BOB, engine_on, promote
+from tests.peers.fake_registry import Behaviour, FakeRegistry, Repository, oci_error
+from tests.scenarios.engines import BOB, Told, engine_on, promote
 from tests.scenarios.shaky import SOON
+from tests.scenarios.verbs import lock, roll_back
 
 REPOSITORY = "acme/platform"
 OLD, NEW = image(b"old"), image(b"new")
 FALLBACK = Behaviour()
 API = Behaviour(referrers_api=True, sends_oci_subject=True)
-# Upload, environment tag, blob, record, head, latest; and the referrers index without the API.
+# Upload, environment tag, blob, entry, head and latest; and the referrers index without the API.
 WRITES = [(FALLBACK, number) for number in range(1, 8)] + [(API, number) for number in range(1, 7)]
+IMMUTABLE = Behaviour(
+    immutable=oci_error(400, "TAG_INVALID", "the tag is immutable"),
+    protects=lambda tag: tag.startswith("floe-ledger.") or tag.endswith("0-staging"),
+)
 Opener = Callable[..., DistributionRegistry]
 
 
@@ -66,7 +72,7 @@ def assert_as_if_undisturbed(engine: Engine, fake: FakeRegistry, before: Reposit
     repository = fake.repository(REPOSITORY)
     new = str(NEW.manifest.digest)
     assert repository.tags["v2.0.0-staging"] == repository.tags["latest-staging"] == new
-    head = repository.tags["floe-ledger.staging"]
+    head = repository.tags["floe-head.staging"]
     assert repository.tags["floe-ledger.staging.2"] == head
     assert repository.tags.keys() - before.tags.keys() <= {
         "v2.0.0-staging",
@@ -132,7 +138,7 @@ def test_promotion_completed_by_another_operator_has_one_committed_record(
     opened: Opener, tmp_path: Path
 ) -> None:
     with prepared(FALLBACK, opened, tmp_path) as fake:
-        fake.cut_write(4, Cut.AFTER, then_gone=True)
+        fake.cut_write(4, Cut.BEFORE, then_gone=True)
         with restarted(fake, opened, tmp_path) as engine, pytest.raises(RegistryError):
             promote(engine, "v2.0.0", "staging")
         fake.back()
@@ -144,6 +150,44 @@ def test_promotion_completed_by_another_operator_has_one_committed_record(
     assert result.record is not None
     assert result.record.operator == BOB.name
     assert [entry.record.operator for entry in entries] == [BOB.name, "alice@acme.com"]
+
+
+ACTS: dict[str, Callable[[Engine], Result]] = {
+    "lock": lambda engine: lock(engine, operator=BOB),
+    "promotion": lambda engine: promote(engine, "v3.0.0", "staging", BOB),
+    "rollback": lambda engine: roll_back(engine, "v1.0.0", operator=BOB),
+}
+
+
+@pytest.mark.requirement("NFR-004")
+@pytest.mark.parametrize("name", ACTS)
+@pytest.mark.parametrize("when", Cut)
+@pytest.mark.parametrize(
+    ("behaviour", "number"), [*WRITES, *((IMMUTABLE, number) for number in range(3, 7))]
+)
+def test_killed_promotion_does_not_hinder_another_operator(
+    behaviour: Behaviour, number: int, when: Cut, name: str, opened: Opener, tmp_path: Path
+) -> None:
+    with prepared(behaviour, opened, tmp_path) as fake:
+        for version in ("v1.1.0", "v3.0.0"):
+            fake.hold(REPOSITORY, image(version.encode()), f"{version}-dev")
+        with restarted(fake, opened, tmp_path) as engine:
+            assert promote(engine, "v1.1.0", "staging").error is None
+        fake.cut_write(number, when, then_gone=True)
+        with restarted(fake, opened, tmp_path) as engine, suppress(RegistryError):
+            promote(engine, "v2.0.0", "staging")
+        fake.back()
+
+        with restarted(fake, opened, tmp_path / "elsewhere") as engine:
+            result = ACTS[name](engine)
+            staging = engine.status()[1]
+            kinds = [entry.record.kind for entry in engine.history("staging", 2)]
+            (found,) = engine.verify("staging", Told()).environments
+
+    assert result.error is None
+    assert staging.alignment is Alignment.ALIGNED
+    assert kinds[0] == name
+    assert {problem.kind for problem in found.problems} <= {RemarkKind.UNRECORDED}
 
 
 @pytest.mark.requirement("NFR-004")
@@ -166,7 +210,7 @@ def test_committed_record_with_an_old_latest_is_completing_until_repeated(
     assert interrupted.alignment is Alignment.COMPLETING
     assert interrupted.state.version == "v2.0.0"
     assert completed.outcome is Ending.PROMOTED
-    assert "interrupted before the latest tag moved" in completed.warnings[0]
+    assert "interrupted before its last steps" in completed.warnings[0]
     assert (unchanged.outcome, unchanged.warnings) == (Ending.UNCHANGED, ())
     assert aligned.alignment is Alignment.ALIGNED
     assert len(entries) == 2

@@ -118,7 +118,7 @@ class Twins:
         """Assert that the ledger verifies and every environment tag has its record."""
         (found,) = self.calm.verify("staging", ProgressLog()).environments
         assert all(lies and _is_a_lost_ledger_tag(problem) for problem in found.problems), found
-        assert {note.kind for note in found.notes} <= {RemarkKind.UNCOMMITTED}
+        assert {note.kind for note in found.notes} <= {RemarkKind.INTERRUPTED}
         assert self.calm.status()[1].alignment is Alignment.ALIGNED
 
 

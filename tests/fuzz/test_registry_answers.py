@@ -116,14 +116,14 @@ def typed(content: bytes, media_type: str = IMAGE_MANIFEST, **headers: str) -> R
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize("tag", ["v2.0.0-dev", "floe-ledger.staging"])
+@pytest.mark.parametrize("tag", ["v2.0.0-dev", "floe-head.staging"])
 def test_hostile_manifest_is_refused_in_one_sentence(served: Served, name: str, tag: str) -> None:
     assert_harmless(served, tag, typed(HOSTILE[name]))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(content=ALTERED | ANYTHING.map(lambda v: json.dumps(v).encode()) | st.binary(max_size=40))
-@pytest.mark.parametrize("tag", ["v2.0.0-dev", "floe-ledger.staging"])
+@pytest.mark.parametrize("tag", ["v2.0.0-dev", "floe-head.staging"])
 def test_any_manifest_is_promoted_or_refused_in_one_sentence(
     served: Served, tag: str, content: bytes
 ) -> None:

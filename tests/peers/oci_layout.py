@@ -35,3 +35,10 @@ def untag(root: Path, tag: str) -> None:
         each for each in index["manifests"] if each.get("annotations", {}).get(name) != tag
     ]
     path.write_text(json.dumps(index))
+
+
+def lose(root: Path, tag: str) -> None:
+    """Remove the manifest of `tag`, but not the tag."""
+    listed = json.loads((root / "index.json").read_text())["manifests"]
+    [digest] = [e["digest"] for e in listed if e.get("annotations", {}).get(_NAME) == tag]
+    (root / "blobs" / "sha256" / digest.removeprefix("sha256:")).unlink()

@@ -16,7 +16,8 @@ from tests.builders import Artifact, descriptor
 from tests.conftest import Place
 from tests.peers import oci_layout, raw
 
-HEAD = "floe-ledger.staging"
+HEAD = "floe-head.staging"
+ENTRY = "floe-ledger.staging"
 OPERATOR = "dev.floe.promotion.operator"
 Edit = Callable[[dict[str, Any]], object]
 
@@ -27,9 +28,10 @@ def as_mallory(fields: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Hand:
-    """A person who can write to the registry of `place`."""
+    """A person who can write to the registry of `place`, and has a `folder`."""
 
     place: Place
+    folder: Path = Path()
 
     @property
     def root(self) -> Path | None:
@@ -102,6 +104,13 @@ class Hand:
     def remove_manifest(self, tag: str) -> None:
         """Remove the manifest of `tag`; a registry server also removes its tags."""
         self._remove("manifests", str(self.manifest(tag).digest))
+
+    def cut_off(self, sequence: int, environment: str = "staging") -> None:
+        """Remove the newest entry, and point the head tag to the one before it."""
+        entry = f"floe-ledger.{environment}"
+        self.point(f"floe-head.{environment}", at=f"{entry}.{sequence - 1}")
+        remove = self.remove_tag if self.root else self.remove_manifest
+        remove(f"{entry}.{sequence}")
 
     def remove_tag(self, tag: str) -> None:
         """Remove a tag from a layout; this registry server has no such request."""

@@ -12,7 +12,7 @@ from engine.api import Engine
 from engine.domain.artifact import Version
 from engine.domain.audit import RemarkKind
 from engine.domain.errors import RegistryError, UsageError
-from engine.domain.ledger import draft_after
+from engine.domain.ledger import ChainEnd
 from engine.domain.request import RollbackRequest
 from engine.domain.result import Ending
 from engine.responses.audit import AuditResponse
@@ -137,12 +137,12 @@ def test_latest_tag_that_has_yet_to_move_is_a_note(place: Place, engine: Engine)
 def test_entry_of_an_interrupted_run_is_a_note(place: Place, engine: Engine) -> None:
     promote_versions(place, engine, 2)
     lock(engine)
-    Hand(place).point("floe-ledger.staging", at="floe-ledger.staging.2")
+    Hand(place).point("floe-head.staging", at="floe-ledger.staging.2")
 
     found = stranger_audit(engine)
 
     assert found.sound
-    assert summarize(found.notes) == [("uncommitted", 3)]
+    assert summarize(found.notes) == [("interrupted", 3)]
     assert "a lock by alice@acme.com" in messages(found)
 
 
@@ -152,13 +152,13 @@ def test_first_entry_of_an_interrupted_run_is_a_note(
     place = Place(LayoutRegistry.create(tmp_path / "registry"), lambda artifact, tag: None)
     with engine_on(place.registry, tmp_path) as engine:
         lock(engine)
-        Hand(place).remove_tag("floe-ledger.staging")
+        Hand(place).remove_tag("floe-head.staging")
 
         found = stranger_audit(engine)
 
     assert found.sound
-    assert (found.head, found.entries) == (None, 0)
-    assert summarize(found.notes) == [("uncommitted", 1)]
+    assert found.entries == 1
+    assert summarize(found.notes) == [("interrupted", 1)]
 
 
 def test_audit_during_promotions_finds_nothing(place: Place, engine: Engine) -> None:
@@ -189,10 +189,10 @@ def test_shortened_record_with_an_altered_core_field_is_found(place: Place, engi
     a_long_record(engine)
     hand = Hand(place)
     forged = hand.edited(
-        "floe-ledger.staging",
+        "floe-head.staging",
         lambda m: m["annotations"].update({"dev.floe.promotion.operator": "mallory"}),
     )
-    hand.put(forged, "floe-ledger.staging", "floe-ledger.staging.1")
+    hand.put(forged, "floe-head.staging", "floe-ledger.staging.1")
 
     found = audit(engine)
 
@@ -221,4 +221,5 @@ def a_long_record(engine: Engine) -> None:
     """Write a committed record that exceeds the size of annotations."""
     record = a_promotion(target_environment="staging", warnings=("w" * 70_000,))
     engine.runner.registry.open_upload().finish(record.to_bytes())
-    engine.runner.ledger.commit(engine.runner.ledger.stage(draft_after(None, record, None)))
+    ledger = engine.runner.ledger
+    ledger.point_head(ledger.create(ledger.draft(ChainEnd(None), record, None)))

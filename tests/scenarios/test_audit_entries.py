@@ -9,14 +9,15 @@ from engine.api import Engine
 from tests.conftest import Place
 from tests.scenarios.audited import lock, messages, promote_versions, stranger_audit, summarize
 from tests.scenarios.engines import engine_on
-from tests.scenarios.tampering import HEAD, OPERATOR, Hand
+from tests.scenarios.tampering import ENTRY, HEAD, OPERATOR, Hand
+from tests.scenarios.verbs import unlock
 
 pytestmark = pytest.mark.requirement("FR-026")
 
 
 def test_annotation_that_contradicts_its_record_is_found(hand: Hand, engine: Engine) -> None:
     forged = hand.edited(HEAD, lambda m: m["annotations"].update({OPERATOR: "mallory"}))
-    hand.put(forged, HEAD, f"{HEAD}.5")
+    hand.put(forged, HEAD, f"{ENTRY}.5")
 
     found = stranger_audit(engine)
 
@@ -28,7 +29,7 @@ def test_annotation_that_contradicts_its_record_is_found(hand: Hand, engine: Eng
 
 
 def test_record_that_contradicts_its_annotations_is_found(hand: Hand, engine: Engine) -> None:
-    hand.put(hand.rewritten(HEAD, lambda r: r.update(authorized_via="me")), HEAD, f"{HEAD}.5")
+    hand.put(hand.rewritten(HEAD, lambda r: r.update(authorized_via="me")), HEAD, f"{ENTRY}.5")
 
     found = stranger_audit(engine)
 
@@ -38,7 +39,7 @@ def test_record_that_contradicts_its_annotations_is_found(hand: Hand, engine: En
 
 def test_record_in_another_serialization_is_found(hand: Hand, engine: Engine) -> None:
     content = b" " + hand.record(HEAD)
-    hand.put(hand.holding(HEAD, content), HEAD, f"{HEAD}.5")
+    hand.put(hand.holding(HEAD, content), HEAD, f"{ENTRY}.5")
 
     found = stranger_audit(engine)
 
@@ -47,7 +48,7 @@ def test_record_in_another_serialization_is_found(hand: Hand, engine: Engine) ->
 
 
 def test_unparsable_record_is_found(hand: Hand, engine: Engine) -> None:
-    hand.put(hand.holding(HEAD, b'{"kind":"promotion"}'), HEAD, f"{HEAD}.5")
+    hand.put(hand.holding(HEAD, b'{"kind":"promotion"}'), HEAD, f"{ENTRY}.5")
 
     found = stranger_audit(engine)
 
@@ -56,10 +57,10 @@ def test_unparsable_record_is_found(hand: Hand, engine: Engine) -> None:
 
 
 def test_manifest_with_two_records_is_found(hand: Hand, engine: Engine) -> None:
-    other = hand.manifest(f"{HEAD}.4").view.config
+    other = hand.manifest(f"{ENTRY}.4").view.config
     assert other is not None
     forged = hand.edited(HEAD, lambda m: m["layers"].append(other.to_json()))
-    hand.put(forged, HEAD, f"{HEAD}.5")
+    hand.put(forged, HEAD, f"{ENTRY}.5")
 
     found = stranger_audit(engine)
 
@@ -69,7 +70,7 @@ def test_manifest_with_two_records_is_found(hand: Hand, engine: Engine) -> None:
 
 def test_state_that_does_not_follow_is_found(hand: Hand, engine: Engine) -> None:
     lie = {"dev.floe.state.before": f"sha256:{'0' * 64}"}
-    hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(lie)), HEAD, f"{HEAD}.5")
+    hand.put(hand.edited(HEAD, lambda m: m["annotations"].update(lie)), HEAD, f"{ENTRY}.5")
 
     found = stranger_audit(engine)
 
@@ -84,7 +85,7 @@ def test_lock_removed_from_the_state_is_found(hand: Hand, engine: Engine) -> Non
         manifest["annotations"]["dev.floe.state.locked"] = "false"
         del manifest["annotations"]["dev.floe.state.lock"]
 
-    hand.put(hand.edited(HEAD, wipe), HEAD, f"{HEAD}.6")
+    hand.put(hand.edited(HEAD, wipe), HEAD, f"{ENTRY}.6")
 
     found = stranger_audit(engine)
 
@@ -94,7 +95,7 @@ def test_lock_removed_from_the_state_is_found(hand: Hand, engine: Engine) -> Non
 
 def test_record_attached_to_another_artifact_is_found(hand: Hand, engine: Engine) -> None:
     other = hand.manifest("v1.0.1-dev").descriptor.to_json()
-    hand.put(hand.edited(HEAD, lambda m: m.update(subject=other)), HEAD, f"{HEAD}.5")
+    hand.put(hand.edited(HEAD, lambda m: m.update(subject=other)), HEAD, f"{ENTRY}.5")
 
     found = stranger_audit(engine)
 
@@ -106,16 +107,17 @@ def test_record_of_another_kind_is_found(hand: Hand, engine: Engine) -> None:
     forged = hand.edited(
         HEAD, lambda m: m.update(artifactType="application/vnd.floe.rollback.v1+json")
     )
-    hand.put(forged, HEAD, f"{HEAD}.5")
+    hand.put(forged, HEAD, f"{ENTRY}.5")
 
     found = stranger_audit(engine)
 
-    assert summarize(found.problems) == [("altered", 5)]
+    assert summarize(found.problems)[:2] == [("altered", None), ("void", 5)]
     assert "its manifest has another type than its record, a promotion" in messages(found)
+    assert found.entries == 4
 
 
 def test_missing_record_is_found(hand: Hand, engine: Engine) -> None:
-    hand.remove_blob(f"{HEAD}.2")
+    hand.remove_blob(f"{ENTRY}.2")
 
     found = stranger_audit(engine)
 
@@ -125,11 +127,11 @@ def test_missing_record_is_found(hand: Hand, engine: Engine) -> None:
 
 
 def test_entry_of_another_ledger_is_found(hand: Hand, engine: Engine) -> None:
-    hand.point("floe-ledger.prod", at=HEAD)
+    hand.point("floe-head.prod", at=HEAD)
 
     found = stranger_audit(engine, "prod")
 
-    assert ("altered", 5) in summarize(found.problems)
+    assert summarize(found.problems) == [("altered", None)]
     assert "it belongs to the ledger of 'staging'" in messages(found)
 
 
@@ -137,10 +139,10 @@ def test_bytes_altered_in_place_are_found(layout: Place, tmp_path: Path) -> None
     with engine_on(layout.registry, tmp_path) as engine:
         promote_versions(layout, engine)
         hand = Hand(layout)
-        record = hand.manifest(f"{HEAD}.2").view.config
+        record = hand.manifest(f"{ENTRY}.2").view.config
         assert record is not None
         hand.overwrite(record.digest, b"{}")
-        hand.overwrite(str(hand.manifest(f"{HEAD}.3").digest), b"{}")
+        hand.overwrite(str(hand.manifest(f"{ENTRY}.3").digest), b"{}")
 
         found = stranger_audit(engine)
 
@@ -151,17 +153,18 @@ def test_bytes_altered_in_place_are_found(layout: Place, tmp_path: Path) -> None
 
 def test_names_in_findings_are_escaped(hand: Hand, engine: Engine) -> None:
     lock(engine)
-    hand.point(HEAD, at=f"{HEAD}.5")
+    unlock(engine)
+    hand.point(HEAD, at=f"{ENTRY}.6")
     forged = hand.rewritten(
-        f"{HEAD}.6",
+        f"{ENTRY}.7",
         lambda record: record.update(operator="\x1b[31mmallory"),
-        lambda annotations: annotations.update({"dev.floe.lock.operator": "\x1b[31mmallory"}),
+        lambda annotations: annotations.update({"dev.floe.unlock.operator": "\x1b[31mmallory"}),
     )
-    hand.put(forged, f"{HEAD}.6")
+    hand.put(forged, f"{ENTRY}.7")
 
     found = stranger_audit(engine)
 
-    assert summarize(found.notes) == [("uncommitted", 6)]
+    assert summarize(found.notes) == [("interrupted", 7)]
     assert "\\x1b[31mmallory" in messages(found)
     assert "\x1b" not in messages(found)
 

@@ -17,7 +17,8 @@ from tests.scenarios.engines import with_parts
 from tests.scenarios.tampering import Hand
 
 pytestmark = pytest.mark.requirement("FR-026")
-HEAD = "floe-ledger.staging"
+HEAD = "floe-head.staging"
+ENTRY = "floe-ledger.staging"
 SEEN = KnownHead(3, Digest.of(b"three"))
 
 
@@ -40,8 +41,20 @@ def test_growing_ledger_stays_sound(watched: Engine) -> None:
     assert audit(watched).entries == 8
 
 
-def test_head_moved_back_by_one_is_found(place: Place, watched: Engine) -> None:
-    Hand(place).point(HEAD, at=f"{HEAD}.5")
+def test_head_moved_back_by_one_looks_interrupted_and_loses_nothing(
+    place: Place, watched: Engine
+) -> None:
+    Hand(place).point(HEAD, at=f"{ENTRY}.5")
+
+    found = audit(watched)
+
+    assert found.sound
+    assert summarize(found.notes) == [("interrupted", 6)]
+    assert found.entries == 6
+
+
+def test_removed_newest_entry_is_found(place: Place, watched: Engine) -> None:
+    Hand(place).cut_off(6)
 
     found = audit(watched)
 
@@ -52,21 +65,19 @@ def test_head_moved_back_by_one_is_found(place: Place, watched: Engine) -> None:
 
 def test_head_moved_back_further_is_found_without_known_heads(place: Place, engine: Engine) -> None:
     promote_versions(place, engine)
-    Hand(place).point(HEAD, at=f"{HEAD}.2")
+    Hand(place).point(HEAD, at=f"{ENTRY}.2")
 
     found = audit(engine)
 
-    assert ("rewound", 5) in summarize(found.problems)
-    assert "The head of staging was moved back: it is entry 2, but entries up to 5" in messages(
-        found
-    )
-    assert ("moved", "latest-staging") in summarize(found.problems)
+    assert summarize(found.problems) == [("rewound", 5)]
+    assert "it is at entry 2, and the newest entry is 5" in messages(found)
+    assert found.entries == 5
 
 
 def test_shortened_ledger_stays_a_problem_until_it_is_accepted(
     place: Place, watched: Engine
 ) -> None:
-    Hand(place).point(HEAD, at=f"{HEAD}.5")
+    Hand(place).cut_off(6)
     audit(watched)
 
     again = audit(watched)
@@ -85,7 +96,7 @@ def test_other_entry_in_place_of_the_known_head_is_found(place: Place, watched: 
         # Quoted, since YAML would read digits alone as a number.
         lambda annotations: annotations.update({"dev.floe.lock.trace_id": f'"{"2" * 32}"'}),
     )
-    hand.put(forged, HEAD, f"{HEAD}.6")
+    hand.put(forged, HEAD, f"{ENTRY}.6")
 
     found = audit(watched)
 
@@ -94,8 +105,7 @@ def test_other_entry_in_place_of_the_known_head_is_found(place: Place, watched: 
 
 
 def test_rewritten_ledger_that_has_grown_since_is_found(place: Place, watched: Engine) -> None:
-    hand = Hand(place)
-    hand.point(HEAD, at=f"{HEAD}.5")
+    Hand(place).cut_off(6)
     somewhere_else = with_parts(watched, heads=InMemoryHeads())
     lock(somewhere_else)
     unlock(somewhere_else)

@@ -42,6 +42,6 @@ def test_tag_moved_outside_floe_is_left_alone(place: Place, interrupted: Engine)
 
 
 def test_unreadable_environment_does_not_stop_the_others(place: Place, interrupted: Engine) -> None:
-    place.push(image(b"no ledger"), "floe-ledger.dev")
+    place.push(image(b"no ledger"), "floe-head.dev")
 
     assert interrupted.complete_interrupted() == ("staging",)

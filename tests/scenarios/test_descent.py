@@ -20,7 +20,8 @@ from tests.scenarios.tampering import Hand
 from tests.scenarios.verbs import lock, roll_back, unlock
 
 pytestmark = pytest.mark.requirement("FR-026")
-HEAD = "floe-ledger.staging"
+HEAD = "floe-head.staging"
+ENTRY = "floe-ledger.staging"
 
 
 @pytest.fixture
@@ -37,7 +38,19 @@ def watched_engine(place: Place, engine: Engine, tmp_path: Path) -> Engine:
 
 def test_moving_the_head_back_does_not_remove_a_lock(place: Place, watched_engine: Engine) -> None:
     assert isinstance(promote(watched_engine, "v1.0.4", "staging").error, EnvironmentLockedError)
-    Hand(place).point(HEAD, at=f"{HEAD}.3")
+    Hand(place).point(HEAD, at=f"{ENTRY}.3")
+    before = set(place.registry.tags())
+
+    for engine in (watched_engine, with_parts(watched_engine, heads=InMemoryHeads())):
+        assert isinstance(promote(engine, "v1.0.4", "staging").error, EnvironmentLockedError)
+
+    assert set(place.registry.tags()) == before
+
+
+def test_removing_the_entry_of_a_lock_does_not_remove_the_lock(
+    place: Place, watched_engine: Engine
+) -> None:
+    Hand(place).cut_off(4)
     before = set(place.registry.tags())
 
     with pytest.raises(LedgerUnreadableError, match="ends with entry 3, and entry 4 was seen"):
@@ -60,7 +73,7 @@ def test_moving_the_head_back_does_not_remove_a_lock(place: Place, watched_engin
 def test_every_write_after_a_rewind_is_refused(
     place: Place, watched_engine: Engine, write: Callable[[Engine], object]
 ) -> None:
-    Hand(place).point(HEAD, at=f"{HEAD}.3")
+    Hand(place).cut_off(4)
 
     with pytest.raises(LedgerUnreadableError, match="floe platform audit verify --env staging"):
         write(watched_engine)
@@ -71,7 +84,7 @@ def test_every_write_after_a_rewind_is_refused(
 def test_other_entry_in_place_of_the_known_head_is_refused(
     place: Place, watched_engine: Engine
 ) -> None:
-    Hand(place).point(HEAD, at=f"{HEAD}.3")
+    Hand(place).cut_off(4)
     somewhere_else = with_parts(watched_engine, heads=InMemoryHeads())
     lock(somewhere_else)
     unlock(somewhere_else)
@@ -93,7 +106,7 @@ def test_entries_by_other_writers_are_accepted(watched_engine: Engine) -> None:
 def test_restored_ledger_takes_writes_after_it_is_accepted(
     place: Place, watched_engine: Engine
 ) -> None:
-    Hand(place).point(HEAD, at=f"{HEAD}.3")
+    Hand(place).cut_off(4)
     with pytest.raises(LedgerUnreadableError, match="floe platform audit accept --env staging"):
         promote(watched_engine, "v1.0.4", "staging")
 
@@ -102,14 +115,15 @@ def test_restored_ledger_takes_writes_after_it_is_accepted(
     assert promote(watched_engine, "v1.0.4", "staging").outcome is Ending.PROMOTED
 
 
-def test_moving_the_head_back_does_not_undo_a_rollback(
+def test_removing_the_entry_of_a_rollback_does_not_undo_it(
     place: Place, watched_engine: Engine
 ) -> None:
     """For the entry before the rollback, `latest` looks like the result of an interrupted run."""
     unlock(watched_engine)
     assert roll_back(watched_engine, "v1.0.2").error is None
     latest = place.registry.resolve(Tag("latest-staging"))
-    Hand(place).point(HEAD, at=f"{HEAD}.3")
+    for sequence in (6, 5, 4):
+        Hand(place).cut_off(sequence)
 
     assert watched_engine.complete_interrupted() == ()
     with pytest.raises(LedgerUnreadableError, match="shortened or rewritten"):

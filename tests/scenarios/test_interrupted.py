@@ -20,12 +20,12 @@ def interrupt_before_commit(place: Place, folder: Path) -> Manifest:
         place.push(image(b"zero"), "v0.9.0-dev")
         place.push(image(b"one"), "v1.0.0-dev")
         promote(engine, "v0.9.0", "staging")
-        before = engine.runner.registry.fetch(Tag("floe-ledger.staging"))
+        before = engine.runner.registry.fetch(Tag("floe-head.staging"))
         promote(engine, "v1.0.0", "staging")
         left = engine.runner.registry.fetch(Tag("floe-ledger.staging.2"))
         assert before is not None
         assert left is not None
-        engine.runner.registry.put(before, Tag("floe-ledger.staging"))
+        engine.runner.registry.put(before, Tag("floe-head.staging"))
     return left
 
 
@@ -64,7 +64,7 @@ def test_ledger_shortened_after_a_promotion_is_detected(place: Place, tmp_path: 
             promote(engine, f"v1.0.{number}", "staging")
         earlier = engine.runner.registry.fetch(Tag("floe-ledger.staging.1"))
         assert earlier is not None
-        engine.runner.registry.put(earlier, Tag("floe-ledger.staging"))
+        engine.runner.registry.put(earlier, Tag("floe-head.staging"))
 
         known = engine.runner.heads.known("staging")
 

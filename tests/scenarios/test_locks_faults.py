@@ -11,12 +11,13 @@ from engine.domain.record import LockRecord
 from engine.domain.result import Ending
 from tests.peers.fake_http import WRITES, Cut, Reply
 from tests.peers.fake_registry import FakeRegistry
-from tests.scenarios.engines import promote
+from tests.scenarios.engines import BOB, promote
 from tests.scenarios.shaky import Shaky, shaky_engine
 from tests.scenarios.verbs import artifact, build_and_promote, kinds, lock, unlock
 
-# Open an upload, send the record, stage it, move the ledger's head.
+# Open an upload, send the record, create the ledger entry (the commit), point the head to it.
 WRITES_OF_A_LOCK = 4
+COMMIT = 3
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_lock_takes_four_writes(shaky: Shaky) -> None:
 def test_uncommitted_lock_does_not_block_others(shaky: Shaky) -> None:
     build_and_promote(shaky.place, shaky.engine, "v1.0.0")
     shaky.place.push(artifact("v1.1.0"), "v1.1.0-dev")
-    shaky.fake.cut_write(WRITES_OF_A_LOCK, Cut.BEFORE, then_gone=True)
+    shaky.fake.cut_write(COMMIT, Cut.BEFORE, then_gone=True)
     with suppress(RegistryError):
         lock(shaky.engine)
     shaky.fake.back()
@@ -85,19 +86,49 @@ def test_uncommitted_lock_does_not_block_others(shaky: Shaky) -> None:
     assert not any(isinstance(e.record, LockRecord) for e in shaky.engine.history("staging"))
 
 
-@pytest.mark.parametrize(
-    "reply", [Reply(403), Reply(500), Reply(200, b"{}"), Reply(200, b"not json at all")]
-)
+@pytest.mark.requirement("FR-036")
+def test_committed_lock_blocks_others_at_once(shaky: Shaky) -> None:
+    shaky.place.push(artifact("v1.0.0"), "v1.0.0-dev")
+    shaky.fake.cut_write(COMMIT, Cut.AFTER, then_gone=True)
+    with suppress(RegistryError):
+        lock(shaky.engine)
+    shaky.fake.back()
+
+    result = promote(shaky.engine, "v1.0.0", "staging", BOB)
+
+    assert isinstance(result.error, EnvironmentLockedError)
+
+
+@pytest.mark.parametrize("reply", [Reply(403), Reply(500)])
 def test_unreadable_ledger_is_not_an_unlocked_one(shaky: Shaky, reply: Reply) -> None:
     lock(shaky.engine)
     shaky.place.push(artifact("v1.0.0"), "v1.0.0-dev")
     before = dict(shaky.content.tags)
-    media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
-    answer = Reply(reply.status, reply.body, media_type)
-    shaky.fake.always("GET", r"/manifests/floe-ledger\.staging$", answer)
+    shaky.fake.always("GET", r"/manifests/floe-head\.staging$", reply)
 
     for act in (lock, unlock, lambda engine: promote(engine, "v1.0.0", "staging")):
         with pytest.raises(RegistryError):
             act(shaky.engine)
 
     assert shaky.content.tags == before
+
+
+@pytest.mark.requirement("FR-036")
+@pytest.mark.parametrize(
+    "reply", [Reply(404), Reply(200, b"{}"), Reply(200, b"not json at all")], ids=repr
+)
+def test_lock_is_in_force_with_any_head_tag(shaky: Shaky, reply: Reply) -> None:
+    lock(shaky.engine)
+    shaky.place.push(artifact("v1.0.0"), "v1.0.0-dev")
+    media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
+    answer = Reply(reply.status, reply.body, media_type)
+    shaky.fake.always("GET", r"/manifests/floe-head\.staging$", answer)
+
+    for result in (
+        lock(shaky.engine, operator=BOB),
+        promote(shaky.engine, "v1.0.0", "staging"),
+    ):
+        assert isinstance(result.error, EnvironmentLockedError)
+
+    assert lock(shaky.engine).outcome is Ending.LOCKED
+    assert kinds(shaky.engine) == ["lock"]

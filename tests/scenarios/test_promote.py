@@ -50,7 +50,7 @@ def test_skopeo_sees_only_added_tags(
         tag: skopeo.inspect(registry_host, repository, tag)
         for tag in ("v1.0.0-dev", "v1.0.0-staging", "latest-staging")
     }
-    new = {"v1.0.0-staging", "latest-staging", "floe-ledger.staging", "floe-ledger.staging.1"}
+    new = {"v1.0.0-staging", "latest-staging", "floe-head.staging", "floe-ledger.staging.1"}
     fallback = f"sha256-{before['Digest'].removeprefix('sha256:')}"
     for found in after.values():
         assert set(found.pop("RepoTags")) == {"v1.0.0-dev", fallback} | new

@@ -36,7 +36,7 @@ Opener = Callable[..., DistributionRegistry]
 
 
 def record_manifest(place: Place, environment: str) -> Manifest:
-    manifest = place.registry.fetch(Tag(f"floe-ledger.{environment}"))
+    manifest = place.registry.fetch(Tag(f"floe-head.{environment}"))
     assert manifest is not None
     return manifest
 

@@ -179,4 +179,5 @@ def test_new_version_costs_no_search_at_any_length_of_the_history(
 
     first, *_, last = [requests(f"v1.{n}.0") for n in range(30)]
 
-    assert last == first
+    # The index of the new entry is made from a few earlier ones.
+    assert last <= first + 4

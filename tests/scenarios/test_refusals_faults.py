@@ -43,8 +43,7 @@ def test_unreadable_ledger_is_not_written(fake: FakeRegistry, tmp_path: Path) ->
         build_and_promote(shaky.place, shaky.engine, "v1.0.0", operator=ALICE)
         plan = promote(shaky.engine, "v1.0.0", "prod", BOB).plan
         before = dict(shaky.content.tags)
-        media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
-        fake.always("GET", r"/manifests/floe-ledger\.prod$", Reply(200, b"{}", media_type))
+        fake.always("GET", r"/manifests/floe-head\.prod$", Reply(403))
 
         Refusals(shaky.engine.runner, SqliteTally(state_database(tmp_path))).note(attempt_of(plan))
 

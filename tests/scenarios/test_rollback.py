@@ -27,7 +27,7 @@ def tags(place: Place) -> dict[str, str]:
     """Return the tags outside the ledger and their digests."""
     found = {}
     for tag in place.registry.tags():
-        if not tag.name.startswith(("floe-ledger", "sha256-")):
+        if not tag.name.startswith(("floe-", "sha256-")):
             found[tag.name] = str(place.registry.resolve(tag))
     return found
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.domain.errors import LedgerUnreadableError, RegistryError
+from engine.domain.errors import RegistryError
 from engine.domain.result import Ending
 from engine.domain.status import Alignment
 from tests.peers.fake_http import WRITES, Cut, Reply
@@ -21,9 +21,10 @@ def shaky(fake: FakeRegistry, tmp_path: Path) -> Iterator[Shaky]:
         yield running
 
 
-# Open an upload, send the record, tag the artifact, stage the record, move the ledger's head; then
-# list the record and move latest, side by side.
+# Open an upload, send the record, tag the artifact, create the ledger entry (the commit); then move
+# the head tag and latest, side by side; then list the record.
 WRITES_OF_A_ROLLBACK = 7
+COMMIT = 4
 
 
 @pytest.mark.requirement("FR-014")
@@ -74,7 +75,7 @@ def test_one_cut_connection_does_not_stop_a_rollback(shaky: Shaky, number: int, 
 
 def test_another_rollback_after_an_interrupted_one_leaves_one_record_each(shaky: Shaky) -> None:
     build_and_promote(shaky.place, shaky.engine, "v1.0.0", "v1.1.0", "v1.2.0")
-    shaky.fake.cut_write(5, Cut.BEFORE, then_gone=True)
+    shaky.fake.cut_write(COMMIT, Cut.BEFORE, then_gone=True)
     with pytest.raises(RegistryError):
         roll_back(shaky.engine, "v1.0.0")
     shaky.fake.back()
@@ -89,7 +90,7 @@ def test_another_rollback_after_an_interrupted_one_leaves_one_record_each(shaky:
 
 def test_committed_rollback_is_completed_and_says_so(shaky: Shaky) -> None:
     build_and_promote(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
-    shaky.fake.cut_write(WRITES_OF_A_ROLLBACK - 1, Cut.BEFORE, then_gone=True)
+    shaky.fake.cut_write(COMMIT, Cut.AFTER, then_gone=True)
     with pytest.raises(RegistryError):
         roll_back(shaky.engine, "v1.0.0")
     shaky.fake.back()
@@ -101,21 +102,16 @@ def test_committed_rollback_is_completed_and_says_so(shaky: Shaky) -> None:
     assert "an earlier run" in " ".join(result.warnings)
 
 
-@pytest.mark.parametrize(
-    "reply", [Reply(403), Reply(500), Reply(200, b"{}"), Reply(200, b"not json at all")]
-)
+@pytest.mark.parametrize("reply", [Reply(403), Reply(500)])
 def test_unreadable_ledger_refuses_every_rollback(shaky: Shaky, reply: Reply) -> None:
     build_and_promote(shaky.place, shaky.engine, "v1.0.0", "v1.1.0")
     before = dict(shaky.content.tags)
-    media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
-    answer = Reply(reply.status, reply.body, media_type)
-    shaky.fake.always("GET", r"/manifests/floe-ledger\.staging$", answer)
+    shaky.fake.always("GET", r"/manifests/floe-head\.staging$", reply)
 
     with pytest.raises(RegistryError) as refused:
         roll_back(shaky.engine, "v1.0.0")
 
     assert refused.value.exit_code == 5
-    assert isinstance(refused.value, LedgerUnreadableError) == (reply.status == 200)
     assert shaky.content.tags == before
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.ledger.encoding import artifact_type
 from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
@@ -65,10 +66,8 @@ def test_record_is_the_same_manifest_everywhere(place: Place, tmp_path: Path):
     assert copy is not None
     assert copy.manifest == head.manifest
     assert copy.record == head.record
-    [attached] = RegistryLedger(LayoutRegistry(disk)).list_attached(
-        V1.manifest.digest, "promotion", "staging"
-    )
-    assert attached.digest == head.digest
+    [attached] = LayoutRegistry(disk).referrers(V1.manifest.digest, artifact_type("promotion"))
+    assert attached.digest == str(head.digest)
 
 
 @pytest.mark.requirement("FR-028")
@@ -207,7 +206,7 @@ def test_secondary_tag_moved_by_another_writer_is_left_alone(place: Place, tmp_p
     there = LayoutRegistry(two)
     assert there.resolve(Tag("v2.0.0-staging")) == index(V1).manifest.digest
     assert there.resolve(Tag("latest-staging")) is None
-    assert there.resolve(Tag("floe-ledger.staging")) is None
+    assert there.resolve(Tag("floe-head.staging")) is None
 
 
 def test_recorded_sync_round_trips(place: Place, tmp_path: Path):

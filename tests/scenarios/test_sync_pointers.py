@@ -20,6 +20,7 @@ from tests.peers.proxy import Filter
 from tests.scenarios.commands import Floe
 from tests.scenarios.engines import ProgressLog, promote
 from tests.scenarios.mirrored import mirrored_engine, outcomes, with_mirrors
+from tests.scenarios.tampering import Hand
 from tests.scenarios.verbs import artifact, build_and_promote, lock, unlock
 
 REPOSITORY = "acme/platform"
@@ -114,7 +115,7 @@ def test_refused_record_holds_back_the_head_and_not_the_running_version(
     report = engine.sync(None, ProgressLog())
 
     assert report.error is not None
-    assert target.resolve(Tag("floe-ledger.staging")) == before["floe-ledger.staging"]
+    assert target.resolve(Tag("floe-head.staging")) == before["floe-head.staging"]
     assert target.resolve(Tag("latest-staging")) == artifact("v1.1.0").manifest.digest
 
 
@@ -159,7 +160,8 @@ def test_broken_ledger_of_one_environment_does_not_stop_the_others(
     engine: Engine, primary: Place, target: DistributionRegistry, tmp_path: Path
 ):
     promote(with_mirrors(engine, tmp_path), "v1.0.0", "prod")
-    primary.push(image(b"no ledger"), "floe-ledger.staging")
+    build_and_promote(primary, with_mirrors(engine, tmp_path), "v1.1.0")
+    Hand(primary).remove_manifest("floe-ledger.staging.1")
 
     report = engine.sync(None, ProgressLog())
 
@@ -180,7 +182,7 @@ def test_promotion_after_a_long_outage_moves_no_head_over_a_gap(
 
     assert outcomes(result) == [(target.reference, "failed")]
     assert "floe platform sync" in str(result.registry_sync[0].error)
-    assert target.resolve(Tag("floe-ledger.staging")) == before["floe-ledger.staging"]
+    assert target.resolve(Tag("floe-head.staging")) == before["floe-head.staging"]
     assert target.resolve(Tag("latest-staging")) == artifact("v1.2.0").manifest.digest
     assert engine.sync(None, ProgressLog()).error is None
     assert follows_its_links(target, "staging") == 24
@@ -215,7 +217,7 @@ def test_command_names_only_the_environment_that_failed(
 
 
 def pointers(target: DistributionRegistry) -> dict[str, Digest | None]:
-    names = ("latest-staging", "floe-ledger.staging")
+    names = ("latest-staging", "floe-head.staging")
     return {name: target.resolve(Tag(name)) for name in names}
 
 

@@ -20,6 +20,7 @@ from engine.domain.tlog.note import SignedNote
 from engine.ports import Registry
 from tests.conftest import Place
 from tests.scenarios.engines import engine_on, with_parts
+from tests.scenarios.tampering import Hand
 from tests.tlog.logged import ORIGIN, log_key, logging_engine, made, write_entries
 
 TAG = Tag("floe-checkpoint.prod")
@@ -41,14 +42,6 @@ def engine(place: Place, signer: PemSigner, tmp_path: Path) -> Iterator[Engine]:
 def leaves(engine: Engine) -> list[bytes]:
     entries = engine.history("prod", 100)[::-1]
     return [leaf_hash(entry.manifest.content) for entry in entries]
-
-
-def truncate(engine: Engine, last: int) -> None:
-    """Make entry `last` the head, as an attacker who can write to the registry."""
-    ledger, registry = engine.runner.ledger, engine.runner.registry
-    entry = engine.entry("prod", last)
-    assert entry is not None
-    registry.put(entry.manifest, ledger.tag("prod", None))
 
 
 def replace_checkpoint(registry: Registry, content: bytes, before: str = "") -> None:
@@ -97,9 +90,11 @@ def test_stored_checkpoint_survives_being_read(engine: Engine) -> None:
     assert RegistryCheckpoints(engine.runner.registry).read("prod") == checkpoint.stored
 
 
-def test_ledger_that_does_not_extend_its_checkpoint_is_not_signed(engine: Engine) -> None:
+def test_ledger_that_does_not_extend_its_checkpoint_is_not_signed(
+    place: Place, engine: Engine
+) -> None:
     made(engine)
-    truncate(engine, 2)
+    Hand(place).cut_off(3, "prod")
     stranger = with_parts(engine, heads=InMemoryHeads())
     with pytest.raises(LedgerUnreadableError, match="was cut or rewritten: it ends with entry 2"):
         stranger.make_checkpoints("prod")
@@ -110,8 +105,8 @@ def test_ledger_that_does_not_extend_its_checkpoint_is_not_signed(engine: Engine
         stranger.make_checkpoints("prod")
 
 
-def test_ledger_older_than_the_one_seen_here_is_not_signed(engine: Engine) -> None:
-    truncate(engine, 2)
+def test_ledger_older_than_the_one_seen_here_is_not_signed(place: Place, engine: Engine) -> None:
+    Hand(place).cut_off(3, "prod")
 
     with pytest.raises(LedgerUnreadableError, match="it was shortened or rewritten"):
         engine.make_checkpoints("prod")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.adapters.ledger.encoding import encode
 from engine.domain.gate import GateKind, GateResult, GateStatus
-from engine.domain.ledger import draft_after
+from engine.domain.ledger import ChainEnd, draft_after
 from engine.domain.tlog.merkle import leaf_hash, root_of
 from engine.domain.tlog.tiles import (
     bundle_paths,
@@ -94,6 +94,6 @@ def test_entry_of_a_record_with_large_details_fits(character, length):
     gate = GateResult(gate=GateKind.TESTS, status=GateStatus.PASSED, details=details)
     record = a_promotion(gate_results=(gate,))
 
-    manifest = encode(draft_after(None, record, None))
+    manifest = encode(draft_after(ChainEnd(None), record, None, {}.__getitem__))
 
     assert unpack_entries(pack_entries([manifest.content])) == (manifest.content,)

@@ -6,7 +6,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.builders import image
 from tests.peers import oci_layout
 from tests.peers.fake_issuer import FakeIssuer
 from tests.peers.signing import SigningKey, claims
@@ -204,7 +203,7 @@ def stage_in_gone(folder: Path) -> Any:
 
 def test_broken_ledger_affects_one_row_of_page_and_api(busy: Stage) -> None:
     busy.ask("v1.1.0", "prod")
-    oci_layout.write(busy.folder / "registry", image(b"no ledger"), "floe-ledger.staging")
+    oci_layout.lose(busy.folder / "registry", "floe-head.staging")
 
     page = busy.get("/")
     _dev, staging, prod = busy.json("/api/v1/status")
@@ -213,8 +212,8 @@ def test_broken_ledger_affects_one_row_of_page_and_api(busy: Stage) -> None:
     of_staging = busy.client.get("/api/v1/history?environment=staging")
 
     assert "cannot be read" in page
-    assert "The ledger of &#39;staging&#39;" in page
-    assert staging["error"]["reason_code"] == "ledger_unreadable"
+    assert "does not have it" in page
+    assert staging["error"]["reason_code"] == "content_missing"
     assert (staging["alignment"], staging["locked"]) == ("unknown", None)
     assert prod["error"] is None
     assert 'floe_environment_locked{environment="staging"}' not in metrics

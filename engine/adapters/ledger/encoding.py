@@ -11,6 +11,7 @@ from engine.domain.canonical import canonical_json
 from engine.domain.ledger import LedgerDraft, LedgerEntry
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
 from engine.domain.record import RECORD_KINDS, AnyRecord
+from engine.domain.record_index import Link, RecordIndex
 from engine.domain.state import EnvironmentState, LockState
 
 LEDGER = "dev.floe.ledger."
@@ -28,7 +29,8 @@ def artifact_type(kind: str) -> str:
 
 
 def head_tag(environment: str) -> Tag:
-    return Tag(f"floe-ledger.{environment}")
+    """The tag that hints at the newest entry. Unlike the tags of entries, it moves."""
+    return Tag(f"floe-head.{environment}")
 
 
 def sequence_tag(environment: str, sequence: int) -> Tag:
@@ -83,7 +85,9 @@ def decode(manifest: Manifest, record: AnyRecord | None = None) -> LedgerEntry:
         return LedgerEntry(
             environment=annotations[f"{LEDGER}environment"],
             sequence=sequence,
-            ancestors=_ancestors(annotations),
+            ancestors=_read_links(annotations, "ancestors"),
+            voided=_read_links(annotations, "voided"),
+            index=_read_index(annotations),
             record=found,
             state=_read_state(annotations),
             manifest=manifest,
@@ -111,14 +115,28 @@ def _links(draft: LedgerDraft) -> dict[str, str]:
         f"{LEDGER}sequence": str(draft.sequence),
     }
     if draft.ancestors:
-        known = sorted(draft.ancestors.items(), reverse=True)
-        links[f"{LEDGER}previous"] = str(known[0][1])
-        links[f"{LEDGER}ancestors"] = ",".join(f"{place}={digest}" for place, digest in known)
+        links[f"{LEDGER}previous"] = str(draft.ancestors[max(draft.ancestors)])
+    for name, listed in (("ancestors", draft.ancestors), ("voided", draft.voided)):
+        if listed:
+            pairs = sorted(listed.items(), reverse=True)
+            links[f"{LEDGER}{name}"] = ",".join(f"{place}={digest}" for place, digest in pairs)
+    if draft.index:
+        links[f"{LEDGER}index"] = ",".join(
+            f"{prefix}={link.sequence}={link.digest}" for prefix, link in draft.index.items()
+        )
     return links
 
 
-def _ancestors(annotations: Mapping[str, str]) -> dict[int, Digest]:
-    listed = annotations.get(f"{LEDGER}ancestors")
+def _read_index(annotations: Mapping[str, str]) -> RecordIndex:
+    listed = annotations.get(f"{LEDGER}index")
+    if not listed:
+        return {}
+    triples = (entry.split("=", 2) for entry in listed.split(","))
+    return {prefix: Link(int(place), Digest(digest)) for prefix, place, digest in triples}
+
+
+def _read_links(annotations: Mapping[str, str], name: str) -> dict[int, Digest]:
+    listed = annotations.get(f"{LEDGER}{name}")
     if not listed:
         return {}
     pairs = (entry.split("=", 1) for entry in listed.split(","))

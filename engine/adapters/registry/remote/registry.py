@@ -5,7 +5,7 @@ https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import BinaryIO, Self
 
@@ -38,6 +38,7 @@ from engine.domain.errors import (
 )
 from engine.domain.identity import UserCheck
 from engine.domain.manifest import Descriptor, Manifest
+from engine.ports.registry import at_once
 
 _log = logging.getLogger(__name__)
 _INDEX_WRITES = 3
@@ -170,11 +171,21 @@ class DistributionRegistry:
         location = open_session(self._session, uploads, self._deadline())
         return BlobUpload(self._session, uploads, location, self._deadline)
 
-    def attach(self, subject: Digest, referrer: Descriptor) -> None:
-        self.attach_all(subject, (referrer,))
+    def attach(
+        self, subject: Digest, referrer: Descriptor, ready: Callable[[], object] = at_once
+    ) -> None:
+        self.attach_all(subject, (referrer,), ready)
 
-    def attach_all(self, subject: Digest, referrers: Sequence[Descriptor]) -> bool:
-        """Attach several `referrers` in one change of the index; False if nothing was changed."""
+    def attach_all(
+        self,
+        subject: Digest,
+        referrers: Sequence[Descriptor],
+        ready: Callable[[], object] = at_once,
+    ) -> bool:
+        """
+        Attach several `referrers` in one change of the index, which is read before `ready` is
+        called and written after; False if nothing was changed.
+        """
         deadline = self._deadline()
         acknowledged = not any(r.digest in self._unacknowledged for r in referrers)
         if self._api.exists(subject, deadline, acknowledged=acknowledged):
@@ -186,6 +197,7 @@ class DistributionRegistry:
             if not missing:
                 return writes_left < _INDEX_WRITES
             if writes_left:
+                ready()
                 self._put_index(append_entries(index, missing), fallback_tag(subject), deadline)
         raise RegistryAnswerError(
             f"tag '{fallback_tag(subject)}' in {self._reference} does not keep "
