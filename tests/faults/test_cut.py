@@ -17,7 +17,7 @@ from engine.domain.status import Alignment
 from tests.builders import image
 from tests.peers.fake_http import Cut
 from tests.peers.fake_registry import Behaviour, FakeRegistry, Repository, oci_error
-from tests.scenarios.engines import BOB, Told, engine_on, promote
+from tests.scenarios.engines import BOB, ProgressLog, engine_on, promote
 from tests.scenarios.shaky import SOON
 from tests.scenarios.verbs import lock, roll_back
 
@@ -182,7 +182,7 @@ def test_killed_promotion_does_not_hinder_another_operator(
             result = ACTS[name](engine)
             staging = engine.status()[1]
             kinds = [entry.record.kind for entry in engine.history("staging", 2)]
-            (found,) = engine.verify("staging", Told()).environments
+            (found,) = engine.verify("staging", ProgressLog()).environments
 
     assert result.error is None
     assert staging.alignment is Alignment.ALIGNED

@@ -23,7 +23,7 @@ from tests.peers import raw
 from tests.peers.fake_http import Cut, Reply, Request
 from tests.peers.fake_registry import FakeRegistry, oci_error
 from tests.peers.proxy import Proxy
-from tests.scenarios.engines import BOB, Told, engine_on, promote
+from tests.scenarios.engines import BOB, ProgressLog, engine_on, promote
 from tests.scenarios.verbs import lock, unlock
 
 REPOSITORY = "acme/platform"
@@ -147,7 +147,7 @@ def assert_confirmed_changes_are_recorded(engine: Engine, race: Race) -> None:
 
 def assert_sound(machines: Machines) -> None:
     with machines.engine("third") as engine:
-        (found,) = engine.verify("staging", Told()).environments
+        (found,) = engine.verify("staging", ProgressLog()).environments
     assert {problem.kind for problem in found.problems} <= _TOLERATED, found
 
 

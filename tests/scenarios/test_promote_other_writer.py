@@ -20,14 +20,14 @@ LATEST = Tag("latest-staging")
 
 
 class InterleavedRegistry:
-    """A registry that calls `meanwhile` once, before it puts or resolves `tag`."""
+    """A registry that calls `other_write` once, before it puts or resolves `tag`."""
 
     def __init__(
-        self, registry: Registry, tag: str, meanwhile: Callable[[], None], *, reads: bool
+        self, registry: Registry, tag: str, other_write: Callable[[], None], *, reads: bool
     ) -> None:
         self._registry = registry
         self._tag = tag
-        self._meanwhile: list[Callable[[], None]] = [meanwhile]
+        self._other_write: list[Callable[[], None]] = [other_write]
         self._reads = reads
 
     def put(self, manifest: Manifest, tag: Tag) -> None:
@@ -39,17 +39,17 @@ class InterleavedRegistry:
         return self._registry.resolve(tag)
 
     def _interleave(self, tag: Tag, *, reads: bool) -> None:
-        if str(tag) == self._tag and reads is self._reads and self._meanwhile:
-            self._meanwhile.pop()()
+        if str(tag) == self._tag and reads is self._reads and self._other_write:
+            self._other_write.pop()()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._registry, name)
 
 
 def interleaved(
-    place: Place, tag: str, meanwhile: Callable[[], None], *, reads: bool = False
+    place: Place, tag: str, other_write: Callable[[], None], *, reads: bool = False
 ) -> Registry:
-    return cast("Registry", InterleavedRegistry(place.registry, tag, meanwhile, reads=reads))
+    return cast("Registry", InterleavedRegistry(place.registry, tag, other_write, reads=reads))
 
 
 def prepare(place: Place, folder: Path) -> None:

@@ -10,10 +10,10 @@ from engine.domain.artifact import Tag
 from engine.domain.record import LockRecord
 from tests.builders import image
 from tests.conftest import Place
-from tests.scenarios.audited import named, said, stranger_audit
+from tests.scenarios.audited import messages, stranger_audit, summarize
 from tests.scenarios.engines import BOB, engine_on, promote
 from tests.scenarios.tampering import ENTRY, HEAD, Hand
-from tests.scenarios.verbs import artifact, kinds, lock, promoted, roll_back, unlock
+from tests.scenarios.verbs import artifact, build_and_promote, kinds, lock, roll_back, unlock
 
 pytestmark = pytest.mark.requirement("FR-026")
 
@@ -75,7 +75,7 @@ VOIDS = [foreign, replayed, other_environment, other_repository, wrong_link, wit
 def void(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Place:
     """Staging ran v1.0.0 and runs v1.1.0; the number of its next entry is occupied."""
     with engine_on(place.registry, tmp_path / "first") as engine:
-        promoted(place, engine, "v1.0.0", "v1.1.0")
+        build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     place.push(artifact("v1.2.0"), "v1.2.0-dev")
     request.param(Hand(place, tmp_path))
     return place
@@ -106,8 +106,8 @@ def test_void_is_a_problem_before_and_after_it_is_skipped(void: Place, tmp_path:
         lock(engine)
         skipped = stranger_audit(engine)
 
-    assert named(fresh.problems) == named(skipped.problems) == [("void", 3)]
-    assert "Number 3 of staging is occupied by" in said(skipped)
+    assert summarize(fresh.problems) == summarize(skipped.problems) == [("void", 3)]
+    assert "Number 3 of staging is occupied by" in messages(skipped)
     assert (fresh.entries, skipped.entries) == (2, 3)
 
 
@@ -126,7 +126,7 @@ def test_end_after_a_void_is_found_without_the_head_tag(void: Place, tmp_path: P
 
 
 def test_several_voids_are_skipped_at_once(place: Place, engine: Engine) -> None:
-    promoted(place, engine, "v1.0.0")
+    build_and_promote(place, engine, "v1.0.0")
     for number in range(2, 12):
         place.push(image(str(number).encode()), f"{ENTRY}.{number}")
 
@@ -135,7 +135,7 @@ def test_several_voids_are_skipped_at_once(place: Place, engine: Engine) -> None
     [newest] = engine.history("staging", 1)
     assert newest.sequence == 12
     assert sorted(newest.voided) == list(range(2, 12))
-    assert named(stranger_audit(engine).problems) == [("void", n) for n in range(11, 1, -1)]
+    assert summarize(stranger_audit(engine).problems) == [("void", n) for n in range(11, 1, -1)]
 
 
 def test_first_number_may_be_a_void(place: Place, engine: Engine) -> None:
@@ -145,4 +145,4 @@ def test_first_number_may_be_a_void(place: Place, engine: Engine) -> None:
 
     [newest] = engine.history("staging", 1)
     assert (newest.sequence, newest.previous) == (2, None)
-    assert named(stranger_audit(engine).problems) == [("void", 1)]
+    assert summarize(stranger_audit(engine).problems) == [("void", 1)]
