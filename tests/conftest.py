@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Generator, Iterator
@@ -18,10 +19,11 @@ from engine.adapters.registry.remote.auth.sources import anonymous
 from engine.adapters.registry.remote.factory import open_registry
 from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.ports import Registry
-from tests.builders import Artifact
+from tests.builders import Artifact, image
 from tests.peers import docker_registry as docker
 from tests.peers import oci_layout, raw
 from tests.peers.fake_registry import FakeRegistry
+from tests.peers.fake_tokens import TokenAuth
 from tests.secrets import log_listener, nothing_secret_is_logged
 
 __all__ = ["log_listener", "nothing_secret_is_logged"]
@@ -140,3 +142,22 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, repository: str) -> Pl
 @pytest.fixture
 def registry(place: Place) -> Registry:
     return place.registry
+
+
+@pytest.fixture
+def auth(fake: FakeRegistry) -> TokenAuth:
+    """The fake asks for tokens, and holds v1.0.0."""
+    fake.hold("acme/platform", image(), "v1.0.0")
+    fake.behaviour.auth = TokenAuth()
+    return fake.behaviour.auth
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1, its key in the same folder."""
+    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    names = ["-nodes", "-days", "2", "-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(file.with_suffix(".key")), "-out", str(file)]
+    subprocess.run([*command, *names, *files], check=True, capture_output=True)
+    return file

@@ -20,7 +20,7 @@ from web.lifecycle import open_web
 
 DAVE, MALLORY = "dave@acme.com", "mallory@acme.com"
 # Findings of four severities, none of which blocks.
-_REPORT = Path(__file__).parents[2] / "tests/contract/reports/trivy-mixed.json"
+_REPORT = Path(__file__).parents[2] / "tests/scanners/reports/trivy-mixed.json"
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 _GATES = (
     "tests: {command: [sh, -c, 'echo collected 214 items; sleep 1.2; echo 214 passed']}",

@@ -8,9 +8,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from demo.seed import Layout
-from tests.contract.webhook_kit import Sink
 from tests.peers.fake_http import Request
 from tests.scenarios.commands import Floe
+from tests.webhooks.webhook_kit import Sink
 
 pytestmark = pytest.mark.requirement("FR-024", "FR-033")
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

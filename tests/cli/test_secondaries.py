@@ -8,11 +8,11 @@ from demo.issuer import issuer
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
 from tests.builders import image
-from tests.contract.mirrors import signature_tag
 from tests.peers import oci_layout, skopeo
 from tests.peers.docker_registry import PASSWORD, USER, docker_registry
 from tests.peers.loopback import free_port
 from tests.scenarios.commands import Floe
+from tests.secondaries.mirrors import signature_tag
 
 V1 = image(b"one")
 PROMOTION = "{environments: [{name: dev}, {name: staging}], secondary_registries: [%s]}"

@@ -10,9 +10,9 @@ import pytest
 from standardwebhooks import Webhook
 
 from demo.seed import Layout
-from tests.contract.webhook_kit import Sink
 from tests.peers.fake_http import Reply
 from tests.scenarios.commands import Floe
+from tests.webhooks.webhook_kit import Sink
 
 SECRET = f"whsec_{base64.b64encode(b'0123456789abcdef0123456789abcdef').decode()}"
 

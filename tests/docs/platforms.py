@@ -13,15 +13,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.builders import Artifact, image
-from tests.contract.sigstore_kit.formats import key_bundle, key_envelope, pem, statement
-from tests.contract.sigstore_kit.instance import MiniSigstore
-from tests.contract.sigstore_kit.repository import bundle_image
 from tests.peers import docker_registry as docker
 from tests.peers import oci_layout, raw
 from tests.peers.fake_http import FakeServer, Reply, Request
 from tests.peers.fake_issuer import FakeIssuer
 from tests.peers.signing import SigningKey, claims
 from tests.scenarios.commands import Finished, Floe
+from tests.signatures.sigstore_kit.formats import key_bundle, key_envelope, pem, statement
+from tests.signatures.sigstore_kit.instance import MiniSigstore
+from tests.signatures.sigstore_kit.repository import bundle_image
 
 PRIMARY, SECONDARY = "oci://harbor.example.com/acme/platform", "eu.example.com/"
 VERSION = "v1.0.0"

@@ -23,9 +23,9 @@ from engine.domain.selection import Selection
 from engine.domain.signature import SignatureVerdict
 from engine.ports import RegistryReader
 from tests.builders import image
-from tests.contract.stores import NOON, HandClock
 from tests.faults.damage import EMPTY, HURT, LOST, Damage, pages
 from tests.faults.team import Team, team_in
+from tests.store.stores import NOON, HandClock
 
 ANY_FILE = {n: d for n, d in {**EMPTY, **LOST, **HURT}.items() if n != "a directory"}
 COPIED = RegistrySync(registry="r.example.com/acme", status="synced")

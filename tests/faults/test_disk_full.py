@@ -11,10 +11,10 @@ from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.sigstore.verification_cache import CachingVerifier
 from engine.adapters.store import SqliteStore
 from tests.builders import image
-from tests.contract.stores import HandClock
 from tests.faults.small_disk import SmallDisk, disk_for
 from tests.faults.team import Team, team_in
 from tests.faults.test_caches_corrupted import Signer
+from tests.store.stores import HandClock
 
 pytestmark = pytest.mark.requirement("NFR-004")
 _WEBHOOK = 'webhooks: [{url: "http://127.0.0.1:9/gone", retry_count: 0, timeout_seconds: 1}]'

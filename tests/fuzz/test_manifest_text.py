@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.config.yaml_loader import MAX_BYTES
-from tests.domain.test_config_schema import SPECIFIED
+from tests.config.test_config_schema import SPECIFIED
 from tests.fuzz import commands
 from tests.peers.signing import SigningKey
 from tests.scenarios.commands import Finished

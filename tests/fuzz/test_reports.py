@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.domain.gate import GateStatus, ScannerFormat
-from tests.contract.scans import GRYPE, TRIVY, grype, judge, match, trivy, vulnerability
+from tests.scanners.scans import GRYPE, TRIVY, grype, judge, match, trivy, vulnerability
 
 _DEEP = 100_000
 # The output of Trivy without findings before its reports had a schema.

@@ -13,8 +13,8 @@ from engine.domain.result import Result
 from engine.ports import Registry
 from engine.ports.secondary import Mirror
 from engine.secondaries import MirroredSecondaries
-from tests.contract.mirrors import mirror_to
 from tests.scenarios.engines import DEFAULT_PATH, engine_on, with_parts
+from tests.secondaries.mirrors import mirror_to
 
 Target = DistributionRegistry | Path
 

@@ -19,8 +19,6 @@ from engine.domain.plan import GateMode, Plan
 from engine.domain.record import PromotionRecord
 from tests.builders import Artifact, image
 from tests.conftest import Place
-from tests.contract.sigstore_kit.formats import key_bundle, key_envelope, pem, statement
-from tests.contract.sigstore_kit.repository import bundle_image
 from tests.peers import oci_layout
 from tests.scenarios.engines import (
     ProgressLog,
@@ -32,6 +30,8 @@ from tests.scenarios.engines import (
     with_parts,
 )
 from tests.scenarios.verbs import roll_back
+from tests.signatures.sigstore_kit.formats import key_bundle, key_envelope, pem, statement
+from tests.signatures.sigstore_kit.repository import bundle_image
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 OTHER_KEY = ec.generate_private_key(ec.SECP256R1())

@@ -18,13 +18,13 @@ from engine.domain.manifest import Manifest
 from engine.domain.record import RollbackRecord
 from tests.builders import Artifact, image, index, referrer
 from tests.conftest import Place
-from tests.contract.mirrors import mirror_to
 from tests.domain.records import a_promotion
 from tests.peers import raw
 from tests.peers.fake_http import Reply
 from tests.peers.fake_registry import Behaviour, FakeRegistry
 from tests.scenarios.engines import ALICE, BOB, engine_on, path_of, promote
 from tests.scenarios.verbs import artifact, build_and_promote, roll_back
+from tests.secondaries.mirrors import mirror_to
 
 REPOSITORY = "acme/platform"
 MANY = 8000

@@ -14,7 +14,6 @@ from engine.domain.result import Ending
 from engine.ports.secondary import Mirror
 from tests.builders import image, index
 from tests.conftest import Place
-from tests.contract.mirrors import Opened, mirror_to, signature_tag, signed_index
 from tests.peers import skopeo
 from tests.peers.docker_registry import docker_registry
 from tests.peers.fake_http import Cut, Reply
@@ -22,6 +21,7 @@ from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.engines import ProgressLog, promote, promotion
 from tests.scenarios.mirrored import mirrored_engine, outcomes, recorded, with_mirrors
 from tests.scenarios.verbs import build_and_promote, lock, roll_back, unlock
+from tests.secondaries.mirrors import Opened, mirror_to, signature_tag, signed_index
 
 REPOSITORY = "acme/platform"
 V1 = image(b"one")

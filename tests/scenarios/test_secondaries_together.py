@@ -16,13 +16,13 @@ from engine.domain.errors import ConflictError
 from engine.domain.result import Ending
 from tests.builders import image
 from tests.conftest import Place
-from tests.contract.mirrors import Opened, mirror_to
 from tests.peers.docker_registry import docker_registry
 from tests.peers.fake_http import Reply, Request
 from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.engines import promote
 from tests.scenarios.mirrored import mirrored_engine, outcomes
 from tests.scenarios.verbs import artifact
+from tests.secondaries.mirrors import Opened, mirror_to
 
 REPOSITORY = "acme/platform"
 # Long enough for a busy machine, and not reached in a passing test.

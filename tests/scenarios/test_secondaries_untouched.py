@@ -8,10 +8,10 @@ from engine.domain.plan import GateMode
 from engine.domain.result import Ending
 from tests.builders import image
 from tests.conftest import Place
-from tests.contract.mirrors import mirror_to
 from tests.scenarios.engines import ProgressLog, path_of, promote, promotion
 from tests.scenarios.mirrored import mirrored_engine, with_mirrors
 from tests.scenarios.verbs import lock
+from tests.secondaries.mirrors import mirror_to
 
 V1 = image(b"one")
 

@@ -15,7 +15,6 @@ from engine.domain.manifest import IMAGE_INDEX, Manifest
 from engine.domain.mirroring import SyncReport, SyncStatus
 from tests.builders import Artifact, image
 from tests.conftest import Place
-from tests.contract.mirrors import SBOM, Opened, list_referrer, mirror_to, signed_index
 from tests.peers import raw
 from tests.peers.docker_registry import docker_registry
 from tests.peers.fake_http import Reply
@@ -23,6 +22,7 @@ from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.engines import ProgressLog, promote
 from tests.scenarios.mirrored import mirrored_engine, with_mirrors
 from tests.scenarios.verbs import build_and_promote, lock, roll_back
+from tests.secondaries.mirrors import SBOM, Opened, list_referrer, mirror_to, signed_index
 
 REPOSITORY = "acme/platform"
 pytestmark = pytest.mark.requirement("FR-030")

@@ -11,10 +11,10 @@ from engine.adapters.state import FileLeases
 from engine.domain.errors import ConflictError
 from engine.secondaries.replication import lease_of
 from tests.conftest import Place
-from tests.contract.mirrors import mirror_to
 from tests.scenarios.engines import ProgressLog, promote, with_parts
 from tests.scenarios.mirrored import mirrored_engine, with_mirrors
 from tests.scenarios.verbs import build_and_promote
+from tests.secondaries.mirrors import mirror_to
 
 pytestmark = pytest.mark.requirement("FR-030")
 

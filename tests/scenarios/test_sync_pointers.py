@@ -12,7 +12,6 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryAnswerError
 from tests.builders import image
 from tests.conftest import Place
-from tests.contract.mirrors import Opened
 from tests.peers import raw
 from tests.peers.docker_registry import docker_registry
 from tests.peers.fake_http import Reply, Request
@@ -22,6 +21,7 @@ from tests.scenarios.engines import ProgressLog, promote
 from tests.scenarios.mirrored import mirrored_engine, outcomes, with_mirrors
 from tests.scenarios.tampering import Hand
 from tests.scenarios.verbs import artifact, build_and_promote, lock, unlock
+from tests.secondaries.mirrors import Opened
 
 REPOSITORY = "acme/platform"
 LARGE = image(b"x" * 200_000)

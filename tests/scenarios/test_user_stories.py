@@ -9,13 +9,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.builders import Artifact
-from tests.contract.scans import trivy, vulnerability
-from tests.contract.sigstore_kit.formats import b64, pem, sign, simple_signing
-from tests.contract.sigstore_kit.repository import Layer, signature_image
-from tests.contract.webhook_kit import Sink
 from tests.peers import docker_registry as docker
 from tests.peers import raw
+from tests.scanners.scans import trivy, vulnerability
 from tests.scenarios.stories import Company, Story, company
+from tests.signatures.sigstore_kit.formats import b64, pem, sign, simple_signing
+from tests.signatures.sigstore_kit.repository import Layer, signature_image
+from tests.webhooks.webhook_kit import Sink
 
 pytestmark = pytest.mark.timeout(300)
 TO_STAGING = "floe platform promote v1.2.3 --from=dev --to=staging"

@@ -12,12 +12,12 @@ from engine.adapters.webhooks import Webhooks
 from engine.changes.decisions import Changes
 from engine.changes.worker import Worker
 from tests.conftest import Place
-from tests.contract.webhook_kit import Sink, webhooks
 from tests.domain.records import a_promotion, a_rollback
 from tests.peers.fake_http import Reply
 from tests.scenarios.changing import Stage, stage_on, until
 from tests.scenarios.engines import with_parts
 from tests.scenarios.waiting import PACE
+from tests.webhooks.webhook_kit import Sink, webhooks
 
 # Longer than a command waits for its webhooks.
 SLOW = 6.0

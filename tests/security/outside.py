@@ -7,9 +7,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.audit.audit_kit import moto_server
 from tests.builders import Artifact, image
-from tests.contract.audit_kit import moto_server
-from tests.contract.webhook_kit import Sink
 from tests.peers.docker_registry import PASSWORD, USER, DockerRegistry, docker_registry
 from tests.peers.fake_http import Reply
 from tests.peers.fake_issuer import FakeIssuer
@@ -17,6 +16,7 @@ from tests.peers.fake_registry import Behaviour, FakeRegistry
 from tests.peers.fake_tokens import TokenAuth
 from tests.peers.signing import SigningKey, claims
 from tests.scenarios.commands import Finished, Floe
+from tests.webhooks.webhook_kit import Sink
 
 REPOSITORY = "acme/platform"
 V1 = image(b"one")

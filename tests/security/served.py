@@ -16,11 +16,11 @@ from tests.bot.fake_slack import BOT_TOKEN, FakeSlack, fake_slack
 from tests.bot.stage import BOB, DEPLOYS, SECRET, command_body
 from tests.builders import image
 from tests.cli.serving import Serving, serving
-from tests.contract.webhook_kit import Sink
 from tests.peers import oci_layout
 from tests.peers.fake_http import Reply
 from tests.peers.fake_provider import FakeProvider
 from tests.peers.signing import claims
+from tests.webhooks.webhook_kit import Sink
 
 CANARIES = {
     "the client's secret": "canary-client-secret",

@@ -14,7 +14,7 @@ _NOBODY = 65534
 _FLOE = f"""
 import ctypes, os, sys
 from pathlib import Path
-from tests.contract.gates import gate, run_keeping
+from tests.gates.gates import gate, run_keeping
 if os.getuid() == 0:
     os.setgroups([])
     os.setgid({_NOBODY})

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.webhook_kit import Sink
 from tests.peers.fake_http import Reply
 from tests.web.stage import ALICE, BOB, PROXY, Stage, signed_in, stage_in
+from tests.webhooks.webhook_kit import Sink
 
 pytestmark = pytest.mark.requirement("FR-043", "WB-001")
 AUDIT = "/audit"
