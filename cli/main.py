@@ -2,15 +2,14 @@
 
 import gc
 import os
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import click
 
 from cli import stdio
 from cli.errors import interrupted, usage_failure
+from cli.interruption import handle_signals
 from cli.lazy_group import LazyGroup
 
 platform = LazyGroup(
@@ -94,7 +93,7 @@ def main() -> None:
     # A start allocates much that stays: searching it for garbage is a fifth of the time.
     gc.set_threshold(10_000)
     stdio.prepare()
-    signal.signal(signal.SIGTERM, _interrupt)
+    handle_signals()
     _leave(run(sys.argv[1:]))
 
 
@@ -135,10 +134,6 @@ def _configure_logs() -> None:
         configure_logs(os.environ, sys.stderr)
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _leave(code: int) -> NoReturn:

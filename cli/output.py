@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from cli.errors import INTERRUPTED, as_json
+from cli.interruption import restored_interrupts
 from cli.stdio import remark, written
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable
@@ -49,7 +50,8 @@ def deliver(
 ) -> NoReturn:
     """Print the answer of `ask`, or of `failure`; in JSON always exactly one document."""
     try:
-        answer = ask()
+        with restored_interrupts():
+            answer = ask()
     except PromotionError as error:
         answer = failure(error)
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from cli.interruption import restored_interrupts
 from cli.output import InterruptedRunError
 from cli.progress import TerminalProgress
 from cli.remote.client import Api
@@ -89,7 +90,8 @@ class Following:
         on = f"Change {self.change_id} goes on at {self.api.place}"
         again = "the same command asked again follows it"
         try:
-            yield
+            with restored_interrupts():
+                yield
         except KeyboardInterrupt as error:
             raise InterruptedRunError(f"Interrupted. {on}: {again}") from error
         except ServerUnavailableError as error:

@@ -1,5 +1,6 @@
 """Validate the answers of a server."""
 
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,10 +13,17 @@ class StrangeAnswerError(ValueError):
     """The answer does not match the API of this version of floe."""
 
 
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
 def read(kind: type[Value], document: Json) -> Value:
     """Validate `document` as a `kind`; ignore unknown fields, refuse missing and malformed ones."""
     try:
-        return TypeAdapter(kind).validate_python(document, extra="ignore")
+        hashable: Any = kind
+        value: Value = _adapter(hashable).validate_python(document, extra="ignore")
+        return value
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or kind.__name__
