@@ -224,7 +224,7 @@ class ActionHandlers:
         self._banners.refresh(request.target, place)
         if self._rendering.channel or place:
             return None
-        return note(f"*{request.target} is locked.*")
+        return note(f"*{request.target} is locked.*{_anchor_of(result)}")
 
     def _is_own_lock(self, action: Action, operator: Operator, reason: str) -> bool:
         """Whether an earlier try of this action took the lock, before floe stopped."""
@@ -247,7 +247,7 @@ class ActionHandlers:
         self._banners.refresh()
         if result.outcome is Ending.UNCHANGED and action.tries <= 1:
             return note(f"*Nothing to do:* {target} is not locked.")
-        return note(f"*{target} is unlocked.* Waiting changes can continue.")
+        return note(f"*{target} is unlocked.* Waiting changes can continue.{_anchor_of(result)}")
 
     def _raise_refusal(self, result: Result) -> None:
         """Raise the error of `result` at once; the refusal is recorded in the background."""
@@ -281,3 +281,7 @@ class ActionHandlers:
 def _deciders(change: Change) -> Names:
     ended = [change.ended.by] if change.ended and change.ended.by else []
     return Names([*(given.operator for given in change.approvals), *ended])
+
+
+def _anchor_of(result: Result) -> str:
+    return f"\nAnchor: `{result.entry.anchor}`" if result.entry else ""

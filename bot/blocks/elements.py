@@ -145,6 +145,11 @@ def trace_context(trace_id: str) -> Block:
     return context("trace", f"Trace ID: `{trace_id}`")
 
 
+def anchor_context(anchor: str | None) -> tuple[Block, ...]:
+    """The place of a committed change in the ledger, by which an auditor finds it again."""
+    return (context("anchor", f"Anchor: `{anchor}`"),) if anchor else ()
+
+
 def actions(block_id: str, *elements: Block) -> Block:
     return {"type": "actions", "block_id": block_id, "elements": list(elements)}
 

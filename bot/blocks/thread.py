@@ -5,6 +5,7 @@ from bot.blocks.elements import (
     Block,
     Payload,
     actions,
+    anchor_context,
     button,
     confirmation,
     context,
@@ -84,7 +85,8 @@ def end_notice(change: Change, rendering: RenderingContext) -> Payload:
         result = f"*{step}*: {change.state.value}\n{end_text(change, rendering)}"
     text = f"{step}: {_outcome(change, rendering)}"
     warned = warning_blocks(change, "warnings") if change.state is ChangeState.PROMOTED else ()
-    blocks = (section(f"{change.id}:end", result), *warned, trace_context(change.trace_id))
+    facts = (*anchor_context(change.anchor), trace_context(change.trace_id))
+    blocks = (section(f"{change.id}:end", result), *warned, *facts)
     return Payload(text, blocks)
 
 

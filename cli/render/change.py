@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cli.output import Answer
 from cli.render import promotion, rollback
-from cli.render.common import exit_code, gates_lines, registry_lines, trace_line
+from cli.render.common import exit_code, gates_lines, record_lines, registry_lines, trace_line
 from cli.render.impact import impact_lines
 from cli.render.status import when
 from cli.render.table import show
@@ -104,7 +104,7 @@ def _change_lines(change: ChangeResponse) -> list[str]:
                 *gates_lines(change.gate_results),
                 *([f"  Approved by: {approved}"] if approved else []),
                 *registry_lines(change.registry_sync),
-                f"  Record: {change.record_id}",
+                *record_lines(change.record_id, change.anchor),
             ]
         case ChangeState.AWAITING_APPROVAL:
             groups = f" from {', '.join(change.groups)}" if change.groups else ""

@@ -94,6 +94,11 @@ def scan_lines(gates: tuple[GateResult, ...]) -> list[str]:
     return [f"  {name}: {_counted(summary)}" for name, summary in scans]
 
 
+def record_lines(record_id: str | None, anchor: str | None) -> list[str]:
+    """The record of a committed change, and its place in the ledger."""
+    return [f"  Record: {record_id}", *([f"  Anchor: {anchor}"] if anchor else [])]
+
+
 def trace_line(trace_id: str) -> str:
     return f"Trace ID: {trace_id}"
 

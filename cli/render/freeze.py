@@ -1,7 +1,7 @@
 """Render the answers to a lock, an unlock and a restore."""
 
 from cli.output import Answer
-from cli.render.common import operator_line, refused_lines, trace_line
+from cli.render.common import operator_line, record_lines, refused_lines, trace_line
 from cli.render.status import when
 from engine.domain.result import Ending
 from engine.domain.text import printable
@@ -38,7 +38,7 @@ def _done(response: FreezeResponse, *, verified: bool) -> list[str]:
         f"  Reason: {printable(response.reason)}",
         *about,
         operator_line(response.operator, verified=verified),
-        f"  Record: {record}",
+        *record_lines(record, response.anchor),
     ]
 
 
@@ -54,5 +54,5 @@ def _restored(response: RestoreResponse, *, verified: bool) -> list[str]:
         f"  Was deployed: {printable(before)}, moved outside floe",
         *([f"  Reason: {printable(response.reason)}"] if response.reason else []),
         operator_line(response.operator, verified=verified),
-        f"  Record: {response.restore_id}",
+        *record_lines(response.restore_id, response.anchor),
     ]

@@ -8,6 +8,7 @@ from cli.render.common import (
     findings_lines,
     gates_lines,
     operator_line,
+    record_lines,
     refused_lines,
     registry_lines,
     scan_lines,
@@ -62,7 +63,7 @@ def _done(response: PromotionResponse, *, verified: bool) -> list[str]:
         signature_line(response.signature),
         operator_line(response.operator, verified=verified),
         *registry_lines(response.registry_sync),
-        f"  Record: {response.promotion_id}",
+        *record_lines(response.promotion_id, response.anchor),
     ]
 
 

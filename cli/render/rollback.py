@@ -7,6 +7,7 @@ from cli.render.common import (
     exit_code,
     findings_lines,
     operator_line,
+    record_lines,
     refused_lines,
     registry_lines,
     signature_line,
@@ -57,7 +58,7 @@ def _done(response: RollbackResponse, *, verified: bool) -> list[str]:
         signature_line(response.signature),
         operator_line(response.operator, verified=verified),
         *registry_lines(response.registry_sync),
-        f"  Record: {response.rollback_id}",
+        *record_lines(response.rollback_id, response.anchor),
     ]
 
 

@@ -41,7 +41,9 @@ def ended_by(asked: Change, result: Result, now: datetime) -> Change:
         "registry_sync": result.registry_sync,
     }
     return judged.moved(
-        ChangeState.PROMOTED, updated_at=now, **(took_effect | recorded_of(result.record))
+        ChangeState.PROMOTED,
+        updated_at=now,
+        **(took_effect | recorded_of(result.record, result.entry)),
     )
 
 

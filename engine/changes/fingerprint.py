@@ -7,6 +7,7 @@ from typing import Any
 from engine.domain.artifact import Version
 from engine.domain.change import Change, ChangeState, Fingerprint, Person, StoredFinding
 from engine.domain.errors import ExpiredError, StaleError, SupersededError
+from engine.domain.ledger import LedgerEntry
 from engine.domain.overrides import NO_OVERRIDES
 from engine.domain.path import NO_ENVIRONMENT
 from engine.domain.plan import Action, Plan
@@ -149,11 +150,19 @@ def _verdicts(plan: Plan) -> dict[str, str]:
     return gates | {"signature": "verified" if plan.signature.verified else plan.signature.mode}
 
 
-def recorded_of(record: AnyRecord | None) -> dict[str, Any]:
-    """The fields that a change takes from its record, which an earlier run may have written."""
+def recorded_of(record: AnyRecord | None, entry: LedgerEntry | None = None) -> dict[str, Any]:
+    """
+    The fields that a change takes from its record, which an earlier run may have written, and from
+    the `entry` of that record.
+    """
     if not isinstance(record, PromotionRecord | RollbackRecord):
         return {}
-    said = {"record_id": record.id, "artifact_tag": record.artifact_tag, "recorded_at": record.at}
+    said = {
+        "record_id": record.id,
+        "anchor": entry.anchor if entry else None,
+        "artifact_tag": record.artifact_tag,
+        "recorded_at": record.at,
+    }
     if isinstance(record, PromotionRecord):
         return said | {"gate_results": record.gate_results, "impact": record.impact_analysis}
     before = None

@@ -36,11 +36,12 @@ from engine.domain.errors import (
     UnavailableError,
 )
 from engine.domain.finding import Finding, Outcome
+from engine.domain.ledger import LedgerEntry
 from engine.domain.operator import Operator
 from engine.domain.plan import UNVERIFIED, Action, Effect, GateMode, Plan
 from engine.domain.record import AnyRecord
 from engine.domain.result import Result
-from engine.execution.recovery import find_record
+from engine.execution.recovery import find_entry
 from engine.execution.runner import Runner
 from engine.ports import Progress
 from engine.ports.change_store import ChangeStore
@@ -150,7 +151,7 @@ class Progression:
 
     def _carry_out(self, change: Change, progress: Progress) -> Change:
         try:
-            if self._overdue(change) and find_record(self.runner, change) is None:
+            if self._overdue(change) and find_entry(self.runner, change) is None:
                 return self._end(change, ChangeState.EXPIRED, expired(change))
             plan = self._plan_execution(change)
             result = self.runner.execute(
@@ -166,7 +167,7 @@ class Progression:
         if result.error is None:
             warnings = dict.fromkeys((*change.warnings, *result.warnings))
             synced = {"warnings": tuple(warnings), "registry_sync": result.registry_sync}
-            return self._done(change.model_copy(update=synced), result.record)
+            return self._done(change.model_copy(update=synced), result.record, result.entry)
         return self._refused(change, result)
 
     def _plan_execution(self, change: Change) -> Plan:
@@ -231,9 +232,9 @@ class Progression:
         return change.overdue(self.runner.clock.now())
 
     def _refused(self, change: Change, result: Result) -> Change:
-        record = find_record(self.runner, change)
-        if record is not None:
-            return self._done(change, record)
+        entry = find_entry(self.runner, change)
+        if entry is not None:
+            return self._done(change, entry.record, entry)
         error = result.error or PromotionError("refused without a reason")
         match error:
             case StaleError():
@@ -253,8 +254,10 @@ class Progression:
         if self.claim is not None:
             self.claim.renew()
 
-    def _done(self, change: Change, record: AnyRecord | None) -> Change:
-        return self._move(change, ChangeState.PROMOTED, "promoted", **recorded_of(record))
+    def _done(
+        self, change: Change, record: AnyRecord | None, entry: LedgerEntry | None = None
+    ) -> Change:
+        return self._move(change, ChangeState.PROMOTED, "promoted", **recorded_of(record, entry))
 
     def _supersede(self, change: Change, by: Change) -> Change:
         fields = {"ended": Ended.of(superseded(by)), "superseded_by": by.id}

@@ -201,9 +201,9 @@ class Change(Value):
     A request with its state and its outcome.
 
     `id` is empty for a change that no store keeps. `revision` grows by one with every move, and
-    moves are compare-and-swap on (state, revision). `record_id`, `artifact_tag` and `recorded_at`
-    come from the committed record once the change took effect; `unchanged` means that an earlier
-    run had done it. Durations are seconds, times UTC.
+    moves are compare-and-swap on (state, revision). `record_id`, `anchor`, `artifact_tag` and
+    `recorded_at` come from the committed record once the change took effect; `unchanged` means that
+    an earlier run had done it. Durations are seconds, times UTC.
     """
 
     id: str
@@ -237,6 +237,7 @@ class Change(Value):
     warnings: tuple[str, ...] = ()
     registry_sync: tuple[RegistrySync, ...] = ()
     record_id: str | None = None
+    anchor: str | None = None
     artifact_tag: str | None = None
     recorded_at: UtcTime | None = None
     unchanged: bool = False

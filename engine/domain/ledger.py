@@ -53,6 +53,11 @@ class LedgerEntry:
         return max(self.ancestors, default=0)
 
     @property
+    def anchor(self) -> str:
+        """`prod#7 sha256:…`, by which people find the entry again (`audit verify --anchor`)."""
+        return f"{self.environment}#{self.sequence} {self.digest}"
+
+    @property
     def previous(self) -> Digest | None:
         return self.ancestors.get(self.previous_sequence)
 

@@ -71,7 +71,7 @@ class Executor:
             reading.result()
         _log_recorded(entry)
         # Sent before `latest` moves: a run that dies in between is completed, and then sends.
-        self.webhook_sender.enqueue(record)
+        self.webhook_sender.enqueue(record, entry.anchor)
         self._follow(newest, entry, writes)
         if not writes:
             # A lock has no `latest` to read back, and must not be lost once it is confirmed.
@@ -91,7 +91,7 @@ class Executor:
         """Complete a run that committed `entry`, in a ledger that ends with `end`."""
         if entry and writes:
             # A delivery has a stable ID, so a receiver ignores the second one.
-            self.webhook_sender.enqueue(entry.record)
+            self.webhook_sender.enqueue(entry.record, entry.anchor)
         for write in writes:
             # A registry may have lost a tag that it accepted before the entry was created.
             if write.immutable and self.registry.resolve(write.tag) is None:

@@ -4,7 +4,7 @@ import logging
 
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError
-from engine.domain.ledger import ChainEnd
+from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.state import EMPTY
 from engine.domain.status import Alignment, EnvironmentStatus
@@ -49,9 +49,9 @@ def _complete(runner: Runner, name: str) -> bool:
         return runner.settle(name, end)
 
 
-def find_record(runner: Runner, change: Change) -> AnyRecord | None:
+def find_entry(runner: Runner, change: Change) -> LedgerEntry | None:
     """
-    Find the record of `change`, which took effect if there is one.
+    Find the ledger entry of `change`, which took effect if there is one.
 
     It takes the lease, because a worker that lost its claim may be about to write the record.
     """
@@ -60,7 +60,7 @@ def find_record(runner: Runner, change: Change) -> AnyRecord | None:
         while page := runner.ledger.history(change.target, _PAGE, before):
             for entry in page:
                 if _belongs_to(change, entry.record):
-                    return entry.record
+                    return entry
                 if entry.record.at < change.created_at:
                     return None
             before = page[-1].sequence

@@ -66,8 +66,8 @@ class WebhookSender(Protocol):
     raise StoreUnavailableError while the outbox cannot be used.
     """
 
-    def enqueue(self, record: AnyRecord) -> None:
-        """Store the deliveries of `record`; `deliver_due` sends them."""
+    def enqueue(self, record: AnyRecord, anchor: str | None = None) -> None:
+        """Store the deliveries of `record` at `anchor` of the ledger; `deliver_due` sends them."""
         ...
 
     def deliver_due(self, seconds: float = 5) -> None:
@@ -97,7 +97,7 @@ class WebhookSender(Protocol):
 class NoWebhooks:
     """Implements `WebhookSender` without webhooks."""
 
-    def enqueue(self, record: AnyRecord) -> None: ...
+    def enqueue(self, record: AnyRecord, anchor: str | None = None) -> None: ...
     def deliver_due(self, seconds: float = 5) -> None: ...
 
     def keep_delivering(self, stop: Event) -> None:

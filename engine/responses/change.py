@@ -19,6 +19,7 @@ from engine.domain.overrides import Overrides
 from engine.domain.record import ApprovalRecord, DigestText, Previous, TraceText, UtcTime
 from engine.domain.result import Ending
 from engine.responses.common import (
+    AnchorText,
     Document,
     Error,
     ErrorInfo,
@@ -95,6 +96,7 @@ class ChangeResponse(Response):
     warnings: Warnings
     registry_sync: Replication
     record_id: str | None = Field(description="ID of the record, once the change took effect")
+    anchor: AnchorText
     artifact_tag: str | None = Field(description="the immutable tag of the record")
     recorded_at: UtcTime | None = Field(description="time of the record")
     unchanged: bool = Field(description="whether an earlier run had taken effect already")
@@ -196,6 +198,7 @@ def fields_of_change(change: ChangeResponse, done: Ending) -> Document:
         "warnings": change.warnings,
         # The record has the trace ID of the first request, too.
         "trace_id": change.trace_id,
+        "anchor": change.anchor,
         "error": change.error,
     }
 

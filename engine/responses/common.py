@@ -117,6 +117,11 @@ RecordId = Annotated[
     str | None, Field(description="ID of the record; null when nothing was recorded")
 ]
 
+AnchorText = Annotated[
+    str | None,
+    Field(description="environment, number and digest of the ledger entry, as `env#7 sha256:…`"),
+]
+
 
 class ErrorResponse(Response):
     """A failed request. Every other answer to a failed request has these fields, too."""

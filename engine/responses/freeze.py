@@ -9,6 +9,7 @@ from engine.domain.errors import PromotionError
 from engine.domain.record import DigestText, LockRecord, RestoreRecord, UnlockRecord, UtcTime
 from engine.domain.result import Result
 from engine.responses.common import (
+    AnchorText,
     AuthorizedVia,
     Document,
     Error,
@@ -44,6 +45,7 @@ class LockResponse(Response):
     reason: str = Field(description="reason as given")
     operator: OperatorName
     lock_id: RecordId
+    anchor: AnchorText
     locked_at: UtcTime | None = Field(description="time of the record")
     expires_at: UtcTime | None = Field(description="end of the lock; null: until it is unlocked")
     findings: Findings
@@ -61,6 +63,7 @@ class UnlockResponse(Response):
     reason: str = Field(description="reason as given")
     operator: OperatorName
     unlock_id: RecordId
+    anchor: AnchorText
     locked_by: str | None = Field(description="person or workload that had locked it")
     locked_reason: str | None = Field(description="reason of that lock")
     authorized_via: AuthorizedVia
@@ -80,6 +83,7 @@ class RestoreResponse(Response):
     reason: str = Field(description="reason as given, or empty")
     operator: OperatorName
     restore_id: RecordId
+    anchor: AnchorText
     version: str | None = Field(description="version that runs there according to the ledger")
     artifact_digest: DigestText | None = Field(description="digest of that version")
     previous_version: str | None = Field(
@@ -114,6 +118,7 @@ def freeze_response(typed: FreezeInput, result: Result) -> FreezeResponse:
     kind, plan, record = FREEZE_RESPONSES[typed.verb], result.plan, result.record
     fields = _input(typed) | end_of_run(result)
     fields |= {"operator": plan.request.operator.name, "findings": plan.findings}
+    fields["anchor"] = result.entry.anchor if result.entry else None
     if isinstance(record, LockRecord | UnlockRecord | RestoreRecord):
         own = kind.model_fields.keys() - fields.keys() | {"reason", "operator"}
         fields |= {name: getattr(record, name) for name in own}

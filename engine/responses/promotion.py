@@ -12,6 +12,7 @@ from engine.domain.record import UtcTime
 from engine.domain.result import Ending
 from engine.responses.change import ChangeResponse, fields_of_change
 from engine.responses.common import (
+    AnchorText,
     ApprovalsMissing,
     ArtifactDigest,
     AuthorizedVia,
@@ -56,6 +57,7 @@ class PromotionResponse(Response):
     success: Success
     outcome: Outcome
     promotion_id: RecordId
+    anchor: AnchorText
     change_id: ChangeId
     artifact_digest: ArtifactDigest
     artifact_tag: str | None = Field(description="the immutable tag of the target environment")

@@ -11,6 +11,7 @@ from engine.domain.record import DigestText, UtcTime
 from engine.domain.result import Ending
 from engine.responses.change import ChangeResponse, fields_of_change
 from engine.responses.common import (
+    AnchorText,
     ApprovalsMissing,
     ArtifactDigest,
     AuthorizedVia,
@@ -57,6 +58,7 @@ class RollbackResponse(Response):
     success: Success
     outcome: Outcome
     rollback_id: RecordId
+    anchor: AnchorText
     change_id: ChangeId
     artifact_digest: ArtifactDigest
     artifact_tag: str | None = Field(description="<version>-<env>-rollback-<n>")

@@ -17,6 +17,7 @@ LOCK_FIELDS = {
     "success",
     "outcome",
     "lock_id",
+    "anchor",
     "environment",
     "reason",
     "operator",

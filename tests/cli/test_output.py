@@ -16,7 +16,15 @@ from tests.scenarios.commands import UNGATED, Finished, Floe, finish
 LAYOUT = "oci-layout:./registry"
 # The fields of a promotion's document.
 FIELDS = {
-    *("success", "outcome", "promotion_id", "change_id", "artifact_digest", "artifact_tag"),
+    *(
+        "success",
+        "outcome",
+        "promotion_id",
+        "anchor",
+        "change_id",
+        "artifact_digest",
+        "artifact_tag",
+    ),
     *("version", "source_environment", "target_environment", "findings", "gate_results"),
     *("signature", "operator", "authorized_via", "tags", "registry_sync", "warnings"),
     *("promoted_at", "trace_id", "dry_run", "error", "impact_analysis", "overrides"),

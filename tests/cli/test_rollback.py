@@ -16,6 +16,7 @@ FIELDS = {
     "success",
     "outcome",
     "rollback_id",
+    "anchor",
     "artifact_digest",
     "artifact_tag",
     "environment",

@@ -34,6 +34,7 @@ LOCKED: dict[str, Any] = {
     "reason": "INC-1",
     "operator": "alice@acme.com",
     "lock_id": "0d0c5ab6-8d3f-4c0e-8f3b-3f0e5a1d2c4b",
+    "anchor": f"prod#1 sha256:{'a' * 64}",
     "locked_at": "2026-11-24T10:00:00Z",
     "expires_at": None,
     "findings": [],

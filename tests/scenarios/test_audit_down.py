@@ -41,7 +41,7 @@ class FailsOnAppend(AuditBackendPlugin):
 class DiesBeforeLatest(NoWebhooks):
     """A process that dies after the record is committed and before `latest` moves."""
 
-    def enqueue(self, record: AnyRecord) -> None:
+    def enqueue(self, record: AnyRecord, anchor: str | None = None) -> None:
         raise KeyboardInterrupt(record.id)
 
 

@@ -79,7 +79,7 @@ class CollectedWebhooks:
     def __init__(self) -> None:
         self.records: list[str] = []
 
-    def enqueue(self, record: AnyRecord) -> None:
+    def enqueue(self, record: AnyRecord, anchor: str | None = None) -> None:
         self.records.append(record.id)
 
     def deliver_due(self, seconds: float = 5) -> None: ...

@@ -32,7 +32,7 @@ def sink() -> Iterator[Sink]:
 def test_a_promotion_is_posted_as_json(sink: Sink, tmp_path: Path) -> None:
     sender = webhooks(tmp_path, sink.url(), headers={"Authorization": "Bearer hunter2"})
 
-    sender.enqueue(a_promotion())
+    sender.enqueue(a_promotion(), f"prod#7 {DIGEST}")
     sender.deliver_due()
 
     [request] = sink.seen("POST", "^/hook$")
@@ -41,6 +41,7 @@ def test_a_promotion_is_posted_as_json(sink: Sink, tmp_path: Path) -> None:
     assert json.loads(request.body) == {
         "event_type": "promote",
         "promotion_id": str(ID),
+        "anchor": f"prod#7 {DIGEST}",
         "artifact_tag": "v1.2.3-prod",
         "artifact_digest": DIGEST,
         "version": "v1.2.3",

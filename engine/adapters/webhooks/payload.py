@@ -22,13 +22,14 @@ def event_of(record: AnyRecord) -> str | None:
     return EVENTS.get(record.kind)
 
 
-def payload_of(record: AnyRecord) -> dict[str, JsonValue]:
-    """Build the payload of `record`, which must have an event."""
+def payload_of(record: AnyRecord, anchor: str | None = None) -> dict[str, JsonValue]:
+    """Build the payload of `record`, which must have an event, at `anchor` of its ledger."""
     promotion = isinstance(record, PromotionRecord)
     fields: dict[str, JsonValue] = record.model_dump(mode="json")
     return {
         "event_type": EVENTS[record.kind],
         f"{record.kind}_id": record.id,
+        "anchor": anchor,
         **{name: fields.get(name) for name in _FIELDS},
         "environment": record.ledger,
         "source_env": fields["source_environment"] if promotion else None,
@@ -39,6 +40,6 @@ def payload_of(record: AnyRecord) -> dict[str, JsonValue]:
     }
 
 
-def body_of(record: AnyRecord) -> bytes:
+def body_of(record: AnyRecord, anchor: str | None = None) -> bytes:
     """Return the payload in the bytes that are sent and signed, equal in every attempt."""
-    return canonical_json(payload_of(record))
+    return canonical_json(payload_of(record, anchor))

@@ -47,12 +47,12 @@ class Webhooks:
     metrics: Metrics = NO_METRICS
     pause_seconds: float = 1.0
 
-    def enqueue(self, record: AnyRecord) -> None:
+    def enqueue(self, record: AnyRecord, anchor: str | None = None) -> None:
         """Store the deliveries of `record`, once also if it is called again after a restart."""
         event = event_of(record)
         if event is None:
             return
-        now, body = self.clock.now(), body_of(record)
+        now, body = self.clock.now(), body_of(record, anchor)
         deliveries = [
             Delivery(_id(record, index), index, hook.address, event, record.id, body, now)
             for index, hook in enumerate(self.hooks)
