@@ -42,6 +42,7 @@ def chips(
     found = [*_in_flight(pending)]
     if row.error:
         found.append(Chip("cannot be read", "bad", str(row.error)))
+    found += [Chip(each.partition(":")[0], "bad", each) for each in row.intrusions]
     if row.lock:
         found.append(_locked(row.lock, now))
     if row.drifted:

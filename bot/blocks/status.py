@@ -62,14 +62,16 @@ def _environment(row: EnvironmentStatus, rendering: RenderingContext) -> str:
     version = row.state.version or ("unrecorded" if row.latest else "nothing yet")
     if row.error:
         return f"*{row.name}* :warning: cannot be read: {escape(str(row.error), 300)}"
+    intrusions = "".join(f" · :warning: {each}" for each in row.intrusions)
     if row.deviates:
-        return f"*{row.name}* {escape(row.deviation, 300)}{_repair(row)}{_lock(row, rendering)}"
+        deviation = f"{escape(row.deviation, 300)}{_repair(row)}"
+        return f"*{row.name}* {deviation}{intrusions}{_lock(row, rendering)}"
     by = f" by {rendering.mention(row.state.operator)}" if row.state.operator else ""
     since = f", {format_time(row.state.since)}" if row.state.since else ""
     lock = _lock(row, rendering)
     missing = [escape(each.registry, 100) for each in row.registry_sync if each.error]
     behind = f" · not on {', '.join(missing)} :warning:" if missing else ""
-    note = f"{_NOTES.get(row.alignment, '')}{behind}"
+    note = f"{_NOTES.get(row.alignment, '')}{behind}{intrusions}"
     return f"*{row.name}* {escape(version, 100)}{by}{since}{note}{lock}"
 
 

@@ -41,7 +41,12 @@ def render_status(rows: Sequence[EnvironmentResponse]) -> Answer:
         found = [each for history in histories for each in history or ()]
         newest = sorted(found, key=lambda each: each.record.at, reverse=True)
         lines += ["", *history_table(newest)]
-    return Answer(list(rows), lines, code)
+    return Answer(list(rows), lines, code, warnings=_intrusions(rows))
+
+
+def _intrusions(rows: Sequence[EnvironmentResponse]) -> tuple[str, ...]:
+    found = [(row.environment, each) for row in rows for each in row.intrusions]
+    return tuple(f"{each}: floe platform audit verify --env {name}" for name, each in found)
 
 
 def last_read_lines(error: PromotionError, environment: str | None) -> list[str]:

@@ -26,6 +26,7 @@ class Place:
     sequence: int
     entry: LedgerEntry
     proven: bool
+    untrusted: bool = False
 
 
 class Chain:
@@ -100,7 +101,7 @@ class Chain:
             if linked is not None:
                 self._report_unproven(sequence)
             return None
-        place = Place(sequence, found.entry, proven=linked is not None)
+        place = Place(sequence, found.entry, linked is not None, found.untrusted)
         if self._check_links(place):
             self._compare(place, later)
             self._later = place
@@ -149,7 +150,7 @@ class Chain:
             self._remarks.misplaced(sequence, entry.sequence)
             return False
         earlier = {s: d for s, d in entry.ancestors.items() if 0 < s < sequence}
-        self._remarks.voids(entry.voided)
+        self._remarks.voids(entry.voided, self._untrusted(entry))
         if _skips(entry):
             self._remarks.gap(sequence, max(earlier, default=0))
         if place.proven:
@@ -157,6 +158,12 @@ class Chain:
             self._links = earlier | self._links
             self._voided.update(entry.voided)
         return True
+
+    def _untrusted(self, entry: LedgerEntry) -> list[int]:
+        """The numbers skipped by `entry` whose content no trusted key signed."""
+        name = self._snapshot.environment
+        found = {s: self._ledger.inspect_digest(name, d) for s, d in entry.voided.items()}
+        return [sequence for sequence, exhibit in found.items() if exhibit and exhibit.untrusted]
 
     def _compare(self, place: Place, later: Place | None) -> None:
         """Check that `later` follows from the entry at `place`, and the first from none."""
@@ -215,6 +222,7 @@ class ChainSummary:
     digests: dict[int, Digest] = field(default_factory=dict)
     tags: dict[Tag, tuple[int, Digest]] = field(default_factory=dict)
     policies: dict[str, Era] = field(default_factory=dict)
+    untrusted: list[int] = field(default_factory=list)
     marks: dict[int, Mark] = field(default_factory=dict)
 
     def add(self, place: Place, remarks: Remarks) -> None:
@@ -228,6 +236,8 @@ class ChainSummary:
         if not place.proven:
             return
         self.entries += 1
+        if place.untrusted:
+            self.untrusted.append(place.sequence)
         if place.sequence in self.wanted:
             self.digests[place.sequence] = place.entry.digest
         era = self.policies.get(record.policy_digest, Era(0, 0, place.sequence))
@@ -249,6 +259,20 @@ class ChainSummary:
             f"{records} (entries {first} to {last}) were made under {policies}, and the current "
             f"one is {current[:19]}: expected if manifest.yaml was changed since, else find out "
             "who used another manifest",
+            last,
+        )
+
+    def note_untrusted(self, remarks: Remarks) -> None:
+        """Note the proven entries that only later entries by trusted keys vouch for."""
+        if not self.untrusted:
+            return
+        last, first = self.untrusted[0], self.untrusted[-1]
+        count = len(self.untrusted)
+        remarks.note(
+            RemarkKind.UNTRUSTED,
+            f"{count} {'entries' if count > 1 else 'entry'} ({first} to {last}) without a "
+            "signature by a key that is trusted now; a later entry by a trusted key links to them: "
+            "expected after a change of the keys",
             last,
         )
 

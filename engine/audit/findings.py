@@ -1,5 +1,7 @@
 """Remarks of an audit on one ledger, each with the affected entry or tag and a hint."""
 
+from collections.abc import Collection
+
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import InspectedEntry, Remark, RemarkKind
 from engine.domain.ledger import Links
@@ -55,9 +57,17 @@ class Remarks:
             sequence,
         )
 
-    def voids(self, voided: Links) -> None:
+    def voids(self, voided: Links, untrusted: Collection[int] = ()) -> None:
         """Numbers whose content does not count, so that the ledger skips them."""
         for sequence, digest in voided.items():
+            if sequence in untrusted:
+                self.problem(
+                    RemarkKind.UNTRUSTED,
+                    f"untrusted entry {sequence} in {self._environment}: no trusted key signed "
+                    f"{digest.short}, so it does not count: {_WHO}",
+                    sequence,
+                )
+                continue
             self.problem(
                 RemarkKind.VOID,
                 f"Number {sequence} of {self._environment} is occupied by {digest.short}, which "

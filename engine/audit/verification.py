@@ -88,6 +88,7 @@ class Verification:
             head=head,
             hint=hint,
             voided=end.voided,
+            untrusted=end.untrusted,
             latest=latest.result(),
             sequences=tuple(sorted(place[1] for place in places if place and place[0] == name)),
             tags=tuple(
@@ -103,7 +104,7 @@ class Verification:
         wanted = frozenset({known.sequence} if known else ())
         summary = ChainSummary(wanted, compared=snapshot.copies is not None)
         check_hint(snapshot, remarks)
-        remarks.voids(snapshot.voided)
+        remarks.voids(snapshot.voided, snapshot.untrusted)
         head = snapshot.head.entry if snapshot.head else None
         first = self._first_to_read(snapshot, remarks)
         for place in Chain(snapshot, self.ledger, self.pool, progress, remarks, first).places():
@@ -116,6 +117,7 @@ class Verification:
         mine = [each for each in self.anchors if each.environment == name]
         check_anchors(mine, head, self.ledger, remarks)
         summary.note_policies(self.policy_digest, remarks)
+        summary.note_untrusted(remarks)
         check_known_head(snapshot, known, summary, self.heads, remarks)
         return EnvironmentAudit(
             environment=name,

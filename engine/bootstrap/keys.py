@@ -1,16 +1,18 @@
 """Makes and loads the keys that sign ledger entries."""
 
 import os
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from engine.adapters.ledger.sealing import Sealing
 from engine.config import Config, load_config
 from engine.config.signing_keys import SigningKey
 from engine.domain.errors import UnconfiguredError, UsageError
-from engine.ports.signer import Signer
+from engine.ports.signer import Signer, TrustedKeys
 
 if TYPE_CHECKING:
     from engine.attestation.keys import VerificationKey
@@ -69,6 +71,17 @@ def show_configured_key(manifest: Path) -> "VerificationKey":
     return _public_key(signer)
 
 
+def sealing_of(config: Config) -> Sealing:
+    """How ledger entries are signed and verified."""
+    pems = tuple(key.content for key in config.ledger.trusted_keys)
+    signer = signer_of(config)
+    if not pems:
+        return Sealing(signer)
+    # Imported only with trusted keys: cryptography is slow to import.
+    trusted: TrustedKeys = import_module("engine.adapters.signing.trust").KeyRing(pems, signer)
+    return Sealing(signer, trusted)
+
+
 def signer_of(config: Config) -> Signer | None:
     """The configured signer; None without one, or for a command that lacks its variable."""
     signing = config.ledger.signing
@@ -79,12 +92,28 @@ def open_key(key: SigningKey | SecretStr) -> Signer | None:
     """The signer with `key`; None if its variable is not set."""
     if not isinstance(key, SigningKey):
         return None
-    pem = key.pem.get_secret_value() if key.pem else None
-    # Imported only if entries are signed: cryptography is slow to import.
-    signer: Signer = import_module("engine.adapters.signing").open_signer(
-        key.kind, key.address, pem
-    )
-    return signer
+    return LazySigner(key)
+
+
+class LazySigner:
+    """Loads a key when it is first used, since commands that only read do without it."""
+
+    def __init__(self, key: SigningKey) -> None:
+        self._key = key
+
+    def public_key(self) -> bytes:
+        return self._signer.public_key()
+
+    def sign(self, message: bytes) -> bytes:
+        return self._signer.sign(message)
+
+    @cached_property
+    def _signer(self) -> Signer:
+        key = self._key
+        pem = key.pem.get_secret_value() if key.pem else None
+        signing = import_module("engine.adapters.signing")
+        signer: Signer = signing.open_signer(key.kind, key.address, pem)
+        return signer
 
 
 def _public_key(signer: Signer) -> "VerificationKey":

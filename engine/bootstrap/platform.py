@@ -25,6 +25,7 @@ from engine.bootstrap.adapters import (
 from engine.bootstrap.checkpoints import checkpoints_of
 from engine.bootstrap.clock import SystemClock
 from engine.bootstrap.identity import directory_of, local_operator, rights_of
+from engine.bootstrap.keys import sealing_of
 from engine.bootstrap.observability import count_ended
 from engine.bootstrap.secondaries import secondaries_of
 from engine.changes.decisions import Changes
@@ -46,6 +47,7 @@ from engine.platform import Platform
 from engine.ports import Progress
 from engine.ports.change_store import ChangeStore
 from engine.ports.telemetry import NO_METRICS, Metrics
+from engine.runtime.sqlite_database import SqliteDatabase
 
 _log = logging.getLogger(__name__)
 # Parallel reads; status sends two requests for every environment.
@@ -69,10 +71,10 @@ def open_engine(
     _check(config, needs)
     with ExitStack() as stack:
         registry = registry_of(config.registry, stack)
-        state = state_database(config.state_dir)
-        stack.callback(state.close)
+        state = _state(config, stack)
         heads = SqliteHeads(state, registry.reference)
-        ledger, leases = RegistryLedger(registry, heads), leases_of(config, lease_seconds)
+        ledger = RegistryLedger(registry, heads, sealing_of(config))
+        leases = leases_of(config, lease_seconds)
         pool, tracer, webhook_sender = _pool(stack), tracer_of(), webhook_sender_of(config, metrics)
         stack.callback(flush, webhook_sender, tracer)
         runner = Runner(
@@ -99,6 +101,12 @@ def open_engine(
         yield Engine(runner)
 
 
+def _state(config: Config, stack: ExitStack) -> SqliteDatabase:
+    state = state_database(config.state_dir)
+    stack.callback(state.close)
+    return state
+
+
 def _pool(stack: ExitStack) -> ThreadPoolExecutor:
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
     # An answer does not wait for requests that are still running.
@@ -108,8 +116,6 @@ def _pool(stack: ExitStack) -> ThreadPoolExecutor:
 
 def _check(config: Config, needs: Sequence[str]) -> None:
     refuse_beside_a_server()
-    if config.ledger.signing or config.ledger.trusted_keys:
-        raise ConfigError("ledger entries cannot be signed yet: remove the section ledger")
     config.require("artifacts.registry", *needs)
     for exposure in config.exposures:
         _log.warning("%s", exposure)

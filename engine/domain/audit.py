@@ -20,6 +20,7 @@ class RemarkKind(StrEnum):
     MISSING = "missing"  # an entry, its blob, or a tag that names it is gone
     FORK = "fork"  # two entries claim one place
     VOID = "void"  # a number is occupied by content that does not count
+    UNTRUSTED = "untrusted"  # no trusted key signed it; a note where a trusted entry links to it
     MOVED = "moved"  # a tag differs from the ledger
     UNRECORDED = "unrecorded"  # a tag of an environment that no committed record names
     UNCOPIED = "uncopied"  # the audit backend has no copy of an entry
@@ -101,12 +102,14 @@ class InspectedEntry:
     The content at one position of a ledger, with its faults; nothing in it is trusted.
 
     `digest` is None if the manifest cannot be fetched, `entry` is None if it is not a ledger entry;
-    an entry can have faults too. Its record comes from the blob, where there is one.
+    an entry can have faults too. Its record comes from the blob, where there is one. `untrusted`
+    means that no trusted key signed it, where keys are configured.
     """
 
     digest: Digest | None
     entry: LedgerEntry | None
     faults: tuple[Fault, ...] = ()
+    untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

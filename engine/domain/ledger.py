@@ -22,7 +22,8 @@ class LedgerEntry:
     `ancestors` links to earlier entries: the previous one, and for every i the first at or after
     the newest multiple of 2^i, by which any entry is O(log n) reads from the head. `voided` lists
     the occupied numbers before this one whose content does not count. `index` leads to the newest
-    earlier entry about any digest or version.
+    earlier entry about any digest or version. `signer` is the fingerprint of the trusted key that
+    signed it; None if entries are not verified.
     """
 
     environment: str
@@ -33,6 +34,7 @@ class LedgerEntry:
     manifest: Manifest
     voided: Links = field(default_factory=dict)
     index: RecordIndex = field(default_factory=dict)
+    signer: str | None = None
 
     @property
     def digest(self) -> Digest:
@@ -70,11 +72,13 @@ class ChainEnd:
     `voided` are the occupied numbers after it whose content does not count. `hint` is the digest of
     the head tag; it differs from `head` after an interrupted run, or if the tag was
     moved outside floe.
+    `untrusted` are the voided numbers without an entry that a trusted key signed.
     """
 
     head: LedgerEntry | None
     voided: Links = field(default_factory=dict)
     hint: Digest | None = None
+    untrusted: frozenset[int] = frozenset()
 
     @property
     def next_sequence(self) -> int:

@@ -38,6 +38,7 @@ class Descriptor(_Oci):
     size: int = Field(ge=0)
     artifact_type: str | None = Field(default=None, alias="artifactType")
     annotations: _Strings = Field(default_factory=dict)
+    data: str | None = None
     urls: Annotated[tuple[str, ...], BeforeValidator(lambda value: value or ())] = ()
 
     @property

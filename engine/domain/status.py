@@ -29,6 +29,8 @@ class EnvironmentStatus:
     `registry_sync` has the last known result of each secondary for the running version.
     `latest_version` is the version of `latest` if it deviates from the ledger and is known.
     `published` is the newest version of the build if nothing was ever promoted here.
+    `ignored` are the numbers after the newest entry whose content does not count, `untrusted` those
+    of them that no trusted key signed.
     `error` says why the environment cannot be read; `state` is then the last known, or empty.
     """
 
@@ -40,6 +42,13 @@ class EnvironmentStatus:
     latest_version: str | None = None
     error: PromotionError | None = None
     published: str | None = None
+    ignored: tuple[int, ...] = ()
+    untrusted: frozenset[int] = frozenset()
+
+    @property
+    def intrusions(self) -> tuple[str, ...]:
+        """Warnings about the `ignored` numbers, for people."""
+        return tuple(intrusion(self.name, each, each in self.untrusted) for each in self.ignored)
 
     @property
     def alignment(self) -> Alignment:
@@ -93,6 +102,13 @@ class EnvironmentStatus:
 def deployed(version: str | None, digest: str | None) -> str:
     """The deployed artifact for people: `version`, else a short `digest`, else "nothing"."""
     return version or (Digest(digest).short if digest else "nothing")
+
+
+def intrusion(name: str, sequence: int, untrusted: bool) -> str:
+    """The entry at `sequence` that does not count, for people."""
+    if untrusted:
+        return f"untrusted entry {sequence} in {name}: no trusted key signed it"
+    return f"invalid entry {sequence} in {name}: it does not continue the ledger"
 
 
 def deviation(name: str, alignment: Alignment, deployed: str, expected: str | None) -> str:

@@ -52,19 +52,20 @@ class Executor:
     ) -> LedgerEntry:
         """Execute `writes` and record them after `end`; returns the committed entry."""
         record = self._with_places(record, end)
-        # If the registry refused the upload, no tag is written, so nothing is left behind.
+        preparing = self.pool.submit(self.ledger.prepare, end, record, subject)
+        # Before the first write: a key that cannot sign, or a refused upload, changes nothing.
+        content = preparing.result()[1] if self.ledger.signs else record.to_bytes()
         opened = upload.result()
-        blob = self.pool.submit(opened.finish, record.to_bytes())
-        draft = self.pool.submit(self.ledger.draft, end, record, subject)
+        blob = self.pool.submit(opened.finish, content)
         immutable = [write for write in writes if write.immutable]
         for write in immutable:
             self.registry.put(write.manifest, write.tag)
-        drafted = draft.result()
+        entry = preparing.result()[0]
         blob.result()
         if self.audit_backend is not None:
             # Stored before the change takes effect, so that the audit backend never lacks a change.
             self.audit_backend.append(record)
-        entry = self.ledger.create(drafted)
+        self.ledger.create(entry)
         seen = [self.pool.submit(self._read_back, write) for write in immutable]
         newest = self.ledger.confirm(entry, end)
         for reading in seen:

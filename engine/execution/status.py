@@ -12,7 +12,7 @@ from engine.domain.errors import (
     LedgerUnreadableError,
     RegistryError,
 )
-from engine.domain.ledger import LedgerEntry
+from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.state import EMPTY, lock_in_force
 from engine.domain.status import EnvironmentStatus
 from engine.execution.runner import Runner
@@ -30,12 +30,12 @@ def read_status(
     An environment that cannot be read is a row with its error. RegistryError if none can be read,
     unless their ledgers are corrupt.
     """
-    heads = [runner.pool.submit(runner.ledger.head, each.name) for each in environments]
+    ends = [runner.pool.submit(runner.ledger.end, each.name) for each in environments]
     latest = [runner.pool.submit(runner.registry.resolve, each.latest) for each in environments]
     now = runner.clock.now()
     rows = tuple(
-        _row(runner, each, now, head, tag)
-        for each, head, tag in zip(environments, heads, latest, strict=True)
+        _row(runner, each, now, end, tag)
+        for each, end, tag in zip(environments, ends, latest, strict=True)
     )
     errors = [row.error for row in rows if row.error]
     unreachable = [each for each in errors if not isinstance(each, _OF_ONE_LEDGER)]
@@ -65,15 +65,24 @@ def _row(
     runner: Runner,
     place: Environment,
     now: datetime,
-    head: "Future[LedgerEntry | None]",
+    reading: "Future[ChainEnd]",
     latest: "Future[Digest | None]",
 ) -> EnvironmentStatus:
     try:
-        entry, digest = head.result(), latest.result()
+        end, digest = reading.result(), latest.result()
+        entry = end.head
         state = entry.state if entry else EMPTY
         lock = lock_in_force(place, state, now)
         synced = runner.secondaries.standing(entry)
-        row = EnvironmentStatus(place.name, state, digest, lock, synced)
+        row = EnvironmentStatus(
+            place.name,
+            state,
+            digest,
+            lock,
+            synced,
+            ignored=tuple(sorted(end.voided)),
+            untrusted=end.untrusted,
+        )
         return _with_deviating_version(runner, row, entry)
     except RegistryError as error:
         lock = lock_in_force(place, EMPTY, now)

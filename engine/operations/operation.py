@@ -3,8 +3,8 @@ The protocol of a verb, and the steps that every verb shares.
 
 A request passes these steps in this order:
 
-1. `policy` checks: all of them are judged, on facts that are fetched in parallel.
-2. `evidence` checks, only if the request still changes something: one after the other, until one
+1. `policy` checks: all of them are judged, on facts fetched side by side.
+2. `evidence` checks, only where something is left to change: one after the other, until one
    blocks. In a dry run `listed` replaces them, so that no gate command runs.
 3. Unless a finding blocks, the plan lists the tag writes of the verb.
 4. Under the lease of the target, `refresh` judges the policy again; a tag that moved since is a
@@ -78,13 +78,13 @@ class Operation(Protocol[R, C]):
     facts: tuple[Fact[Any], ...] = ()
 
     def consequences(self, _context: C) -> Consequences:
-        """The effect of the request; by default none, since a lock only writes a record."""
+        """The default has none: lock and unlock only write a record."""
         return Consequences()
 
     def record(self, request: R, plan: Plan, context: C, stamp: Stamp) -> AnyRecord: ...
 
     def plan(self, request: R, context: C, policy_digest: str) -> Plan:
-        """Judge all checks. The plan has writes unless a finding blocks."""
+        """Judge all checks; a plan that nothing blocks has the writes."""
         plan = self.plan_policy(request, context, policy_digest)
         evidence: tuple[Finding, ...] = ()
         if context.effect is Effect.CHANGE:
@@ -101,7 +101,7 @@ class Operation(Protocol[R, C]):
         return replace(judged, writes=() if judged.error else judged.writes)
 
     def plan_policy(self, request: R, context: C, policy_digest: str) -> Plan:
-        """Judge the policy checks only. The plan has no evidence and is never executed."""
+        """Judge the policy checks only, without gathering evidence; never to be executed."""
         policy = judge_policy(request, context, self.policy, self._facts)
         plan = Plan(
             action=self.action,

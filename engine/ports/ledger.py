@@ -5,7 +5,7 @@ from typing import Protocol
 
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import InspectedEntry
-from engine.domain.ledger import ChainEnd, LedgerDraft, LedgerEntry
+from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.manifest import Descriptor
 from engine.domain.record import AnyRecord
 from engine.ports.registry import at_once
@@ -105,16 +105,29 @@ class LedgerReader(Protocol):
 class Ledger(LedgerReader, Protocol):
     """The ledger with its writes, for a caller that holds the environment's lease."""
 
-    def draft(self, end: ChainEnd, record: AnyRecord, subject: Descriptor | None) -> LedgerDraft:
-        """Draft the entry for `record` after `end`, with O(log n) requests for its index."""
+    @property
+    def signs(self) -> bool:
+        """Whether `prepare` signs, which must succeed before anything is written."""
         ...
 
-    def create(self, draft: LedgerDraft) -> LedgerEntry:
+    def prepare(
+        self, end: ChainEnd, record: AnyRecord, subject: Descriptor | None
+    ) -> tuple[LedgerEntry, bytes]:
         """
-        Commit the record by creating the tag of its number; `end` found the number free.
+        Encode the entry for `record` after `end`, and sign it if a key is configured.
 
-        The blob of `record.to_bytes()` is already in the registry. ConflictError if the registry
-        refuses it, because another writer was first.
+        Nothing is written; the index of the entry takes O(log n) requests. Returns the entry with
+        the content of its blob: the record, or the bundle that `signs` it. SigningUnavailableError
+        if the key cannot sign.
+        """
+        ...
+
+    def create(self, entry: LedgerEntry) -> None:
+        """
+        Commit `entry` by creating the tag of its number; `end` found the number free.
+
+        Its blob is already in the registry. ConflictError if the registry refuses it, because
+        another writer was first.
         """
         ...
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from engine.domain.change import Change
 from engine.domain.record import DigestText, RegistrySync, UtcTime
 from engine.domain.state import LockState
-from engine.domain.status import Alignment, EnvironmentStatus, deployed, deviation
+from engine.domain.status import Alignment, EnvironmentStatus, deployed, deviation, intrusion
 from engine.responses.change import ChangeResponse
 from engine.responses.common import Error, ErrorInfo, Response
 from engine.responses.record import RecordResponse
@@ -44,6 +44,13 @@ class EnvironmentResponse(Response):
     pending: tuple[ChangeResponse, ...] | None = Field(
         description="open changes; null when they cannot be read"
     )
+    ignored_entries: tuple[int, ...] = Field(
+        default=(),
+        description="numbers after the newest entry of the ledger whose content does not count",
+    )
+    untrusted_entries: tuple[int, ...] = Field(
+        default=(), description="the ignored entries that no trusted key signed"
+    )
     error: Error
 
     @classmethod
@@ -73,7 +80,17 @@ class EnvironmentResponse(Response):
             lock=status.lock,
             registry_sync=status.registry_sync,
             pending=None if pending is None else [ChangeResponse.of(each) for each in pending],
+            ignored_entries=status.ignored,
+            untrusted_entries=tuple(sorted(status.untrusted)),
             error=ErrorInfo.of(status.error) if status.error else None,
+        )
+
+    @property
+    def intrusions(self) -> tuple[str, ...]:
+        """The ignored entries, for people."""
+        return tuple(
+            intrusion(self.environment, each, each in self.untrusted_entries)
+            for each in self.ignored_entries
         )
 
     @property

@@ -12,6 +12,8 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from engine.adapters.signing import generate_key
+from engine.attestation.keys import load_der
 from tests.builders import Artifact, image
 from tests.peers import docker_registry as docker
 from tests.peers import oci_layout, raw
@@ -115,7 +117,7 @@ def platform_of(text: str, folder: Path, registry: str) -> Iterator[Platform]:
         for stand_in, original in issuers:
             written = written.replace(f"{original}#", f"{stand_in.issuer}#")
         (folder / "manifest.yaml").write_text(written)
-        environ = _environ(text, folder, stack)
+        environ = _environ(text, folder, stack) | _ledger_keys(whole.get("ledger", {}), folder)
         yield Platform(folder, tuple(each for each, _ in issuers), key, environ)
 
 
@@ -157,6 +159,17 @@ def _issuers(
         found.append((issuer, entry["issuer"]))
         entry["issuer"] = issuer.issuer
     return found
+
+
+def _ledger_keys(ledger: dict[str, Any], folder: Path) -> dict[str, str]:
+    """Make the key that signs the ledger, and the public keys that it trusts."""
+    signer = generate_key("ecdsa")
+    public = load_der(signer.public_key())
+    assert public is not None
+    for name in ledger.get("trusted_keys", []):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(public.pem)
+    return {"FLOE_LEDGER_KEY": signer.private_pem().decode()} if "signing" in ledger else {}
 
 
 def _sign(artifact: Artifact, verification: dict[str, Any], folder: Path) -> None:

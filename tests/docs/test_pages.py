@@ -23,10 +23,11 @@ from tests.docs.commands import (
     typed_lines,
 )
 from tests.docs.pages import PAGES, ROOT, Block, blocks, links
+from tests.peers.signing import SigningKey
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 # Files to which a documented manifest refers.
-_FILE = re.compile(r"[\w/]+\.(?:pub|pem|json)\b")
+_FILE = re.compile(r"[\w/.]+\.(?:pub|pem|json)\b")
 _ANCHOR = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
@@ -58,7 +59,7 @@ def test_every_documented_manifest_loads(block: Block, tmp_path: Path) -> None:
     document = yaml.safe_load(block.text)
     for name in _FILE.findall(block.text):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("something")
+        (tmp_path / name).write_bytes(SigningKey.new().pem())
     whole = {"apiVersion": "floe.dev/v1", "kind": "Manifest"} | document
     whole.setdefault("artifacts", {"registry": {"uri": "oci-layout:./registry"}})
     (tmp_path / "manifest.yaml").write_text(yaml.safe_dump(whole))

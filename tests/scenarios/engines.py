@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.adapters.gates import CommandGates
 from engine.adapters.ledger.ledger import RegistryLedger
+from engine.adapters.ledger.sealing import Sealing
 from engine.adapters.state import FileLeases
 from engine.api import Engine
 from engine.domain.environment import Environment
@@ -105,13 +106,14 @@ def engine_on(
     policy_digest: str = POLICY_DIGEST,
     lease_seconds: float = 60,
     rights: Rights | None = None,
+    sealing: Sealing | None = None,
 ) -> Iterator[Engine]:
     """An engine on `registry`; gates run in `folder`, leases are in `folder/leases`."""
     with ThreadPoolExecutor(16) as pool:
         runner = Runner(
             path=path,
             registry=registry,
-            ledger=RegistryLedger(registry),
+            ledger=RegistryLedger(registry, sealing=sealing),
             gate_runner=CommandGates(folder, os.environ),
             leases=FileLeases(folder / "leases", lease_seconds),
             clock=clock or TickingClock(),

@@ -46,15 +46,19 @@ def _roll_forward(
     entries: EntryReader, environment: str, start: ChainEnd, probed: dict[int, Manifest | None]
 ) -> ChainEnd:
     head, hint, voided = start.head, start.hint, dict[int, Digest]()
+    untrusted = set[int]()
     for number, manifest in _following(entries, environment, start.next_sequence, probed):
         entry = entries.valid(manifest, environment)
         if entry is not None and continues(entry, ChainEnd(head, voided), number):
             head, voided = entry, {}
+            untrusted.clear()
         else:
             voided[number] = manifest.digest
+            if entry is None and entries.verifies:
+                untrusted.add(number)
         if len(voided) > _MAX_VOIDS:
             raise corrupt(environment, f"{len(voided)} tags after its end have no valid entry")
-    return ChainEnd(head, voided, hint)
+    return ChainEnd(head, voided, hint, frozenset(untrusted))
 
 
 def _following(
@@ -104,5 +108,5 @@ def _is_linked(entries: EntryReader, entry: LedgerEntry, number: int) -> bool:
     linked = entries.reader.fetch(entry.previous) if entry.previous else None
     if entry.previous and linked is None:
         return entry.sequence == number
-    before = entries.valid(linked, entry.environment)
+    before = entries.readable(linked, entry.environment)
     return continues(entry, ChainEnd(before), number)

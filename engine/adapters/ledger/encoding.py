@@ -5,6 +5,13 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
+from engine.adapters.ledger.sealing import (
+    seal,
+    seal_annotations,
+    sealed_kind,
+    with_inline_bundle,
+)
+from engine.attestation.bundle import BUNDLE_V03
 from engine.domain.annotations import MAX_BYTES, record_annotations, record_from_annotations
 from engine.domain.artifact import Digest, Tag
 from engine.domain.canonical import canonical_json
@@ -13,6 +20,7 @@ from engine.domain.manifest import IMAGE_MANIFEST, Manifest
 from engine.domain.record import RECORD_KINDS, AnyRecord
 from engine.domain.record_index import Link, RecordIndex
 from engine.domain.state import EnvironmentState, LockState
+from engine.ports.signer import Signer
 
 LEDGER = "dev.floe.ledger."
 STATE = "dev.floe.state."
@@ -43,35 +51,49 @@ def read_sequence_tag(tag: Tag) -> tuple[str, int] | None:
     return (found["environment"], int(found["sequence"])) if found else None
 
 
-def encode(draft: LedgerDraft) -> Manifest:
-    """The manifest of `draft`; one blob with the whole record is both config and layer."""
-    content = draft.record.to_bytes()
-    blob = {
-        "mediaType": artifact_type(draft.record.kind),
+def encode(draft: LedgerDraft, signer: Signer | None = None) -> tuple[Manifest, bytes]:
+    """
+    The manifest of `draft`, and the blob that is both its config and its layer.
+
+    The blob is the whole record, or with `signer` a bundle that contains it.
+    """
+    links = _links(draft) | _state(draft.state) | {CREATED: draft.record.at.isoformat()}
+    room = MAX_BYTES - sum(len(k.encode()) + len(v.encode()) for k, v in links.items())
+    annotations = links | record_annotations(draft.record, room)
+    if signer is None:
+        content, kind = draft.record.to_bytes(), artifact_type(draft.record.kind)
+    else:
+        content, kind = seal(draft, links, signer), BUNDLE_V03
+        annotations |= seal_annotations(draft)
+    blob: dict[str, object] = {
+        "mediaType": kind,
         "digest": str(Digest.of(content)),
         "size": len(content),
     }
-    links = _links(draft) | _state(draft.state) | {CREATED: draft.record.at.isoformat()}
-    room = MAX_BYTES - sum(len(k.encode()) + len(v.encode()) for k, v in links.items())
     document: dict[str, object] = {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,
-        "artifactType": artifact_type(draft.record.kind),
+        "artifactType": kind,
         "config": blob,
         "layers": [blob],
-        "annotations": links | record_annotations(draft.record, room),
+        "annotations": annotations,
     }
     if draft.subject is not None:
         document["subject"] = draft.subject.to_json()
-    return Manifest(canonical_json(document), IMAGE_MANIFEST)
+    if signer is not None:
+        document = with_inline_bundle(document, content)
+    return Manifest(canonical_json(document), IMAGE_MANIFEST), content
 
 
-def decode(manifest: Manifest, record: AnyRecord | None = None) -> LedgerEntry:
+def decode(
+    manifest: Manifest, record: AnyRecord | None = None, signer: str | None = None
+) -> LedgerEntry:
     """
     The entry in `manifest`; ValueError if it is not a ledger entry.
 
-    `record` is the record read from the blob. It is required if the annotations were shortened
-    (`is_shortened`); otherwise it defaults to the record in the annotations.
+    `record` is the record read from the blob. It is required for a signed entry, and if the
+    annotations were shortened (`is_shortened`); otherwise it defaults to the record in the
+    annotations. `signer` is the trusted key that signed the entry.
     """
     annotations = manifest.view.annotations
     kind = _kind(manifest)
@@ -91,6 +113,7 @@ def decode(manifest: Manifest, record: AnyRecord | None = None) -> LedgerEntry:
             record=found,
             state=_read_state(annotations),
             manifest=manifest,
+            signer=signer,
         )
     except (KeyError, ValidationError) as error:
         raise ValueError(f"{manifest.digest.short} is not a ledger entry: {error}") from error
@@ -101,8 +124,9 @@ def is_shortened(manifest: Manifest) -> bool:
 
 
 def _kind(manifest: Manifest) -> str:
+    sealed = sealed_kind(manifest)
     for kind in RECORD_KINDS:
-        if manifest.view.artifact_type == artifact_type(kind):
+        if kind == sealed or manifest.view.artifact_type == artifact_type(kind):
             return kind
     raise ValueError(
         f"{manifest.digest.short} is not a ledger entry: its type is {manifest.artifact_type}"

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from engine.adapters.ledger.encoding import decode, is_shortened, sequence_tag
+from engine.adapters.ledger.sealing import inline_bundle, open_seal, sealed_kind
 from engine.domain.errors import LedgerUnreadableError
 from engine.domain.ledger import LedgerEntry, next_hop
 from engine.domain.manifest import Manifest
 from engine.domain.record import record_from_bytes
 from engine.domain.record_index import Link
 from engine.ports import RegistryReader
+from engine.ports.signer import TrustedKeys
 
 # A record has a few KiB, more with scans of thousands of findings.
 MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -19,8 +21,9 @@ PARALLEL = 8
 class EntryReader:
     """Reads the entries in one repository. LedgerUnreadableError if a linked one is corrupt."""
 
-    def __init__(self, reader: RegistryReader) -> None:
+    def __init__(self, reader: RegistryReader, trusted: TrustedKeys | None = None) -> None:
         self.reader = reader
+        self._trusted = trusted
 
     def reach(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
         """Follow the links from `head` to the entry at `sequence`."""
@@ -92,11 +95,25 @@ class EntryReader:
         return entry
 
     def valid(self, manifest: Manifest | None, environment: str) -> LedgerEntry | None:
-        """The entry of `environment` in `manifest`; None for any other content."""
+        """The entry of `environment` in `manifest`; None for content that does not count."""
+        entry = self.readable(manifest, environment)
+        return entry if entry and (self._trusted is None or entry.signer) else None
+
+    def readable(self, manifest: Manifest | None, environment: str) -> LedgerEntry | None:
+        """
+        The entry in `manifest` with any signature; None for other content.
+
+        It counts if a valid entry links to it, since the signer of that one vouched for it.
+        """
         try:
             return self.decode(manifest, environment) if manifest else None
         except LedgerUnreadableError:
             return None
+
+    @property
+    def verifies(self) -> bool:
+        """Whether only entries signed by trusted keys count."""
+        return self._trusted is not None
 
     def decode(self, manifest: Manifest, environment: str) -> LedgerEntry:
         """The entry of `environment` in `manifest`; LedgerUnreadableError for other content."""
@@ -112,14 +129,19 @@ class EntryReader:
 
     def parse(self, manifest: Manifest) -> LedgerEntry:
         """The entry in `manifest`; ValueError if it is not one."""
+        if sealed_kind(manifest) is not None:
+            content = inline_bundle(manifest) or self._blob(manifest)
+            found = open_seal(manifest, content, self._trusted)
+            return decode(manifest, found.record, found.signer)
         if not is_shortened(manifest):
             return decode(manifest)
+        return decode(manifest, record_from_bytes(self._blob(manifest)))
+
+    def _blob(self, manifest: Manifest) -> bytes:
         config = manifest.view.config
         if config is None:
             raise ValueError(f"{manifest.digest.short} has no record")
-        return decode(
-            manifest, record_from_bytes(self.reader.blob(config.digest, MAX_RECORD_BYTES))
-        )
+        return self.reader.blob(config.digest, MAX_RECORD_BYTES)
 
 
 def corrupt(environment: str, fault: str) -> LedgerUnreadableError:

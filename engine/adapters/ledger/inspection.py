@@ -3,6 +3,8 @@
 import json
 
 from engine.adapters.ledger.encoding import artifact_type, decode, is_shortened
+from engine.adapters.ledger.sealing import Seal, inline_bundle, open_seal, sealed_kind
+from engine.attestation.bundle import BUNDLE_V03
 from engine.domain.annotations import record_annotations, record_from_annotations
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import Fault, InspectedEntry, RemarkKind
@@ -13,13 +15,18 @@ from engine.domain.manifest import Manifest
 from engine.domain.record import AnyRecord, record_from_bytes
 from engine.domain.text import printable
 from engine.ports import RegistryReader
+from engine.ports.signer import TrustedKeys
 
 # Error messages of validators can quote their whole input.
 _MAX_FAULT_CHARACTERS = 300
 
 
 def inspect(
-    reader: RegistryReader, environment: str, reference: Tag | Digest, limit: int
+    reader: RegistryReader,
+    environment: str,
+    reference: Tag | Digest,
+    limit: int,
+    trusted: TrustedKeys | None = None,
 ) -> InspectedEntry | None:
     """
     The content at `reference` in the ledger of `environment`; None if there is none.
@@ -36,38 +43,53 @@ def inspect(
     if manifest is None:
         return None
     try:
-        record, faults = _blob_record(reader, manifest, limit)
-        entry = decode(manifest, record)
+        content, faults = _read_blob(reader, manifest, limit)
+        record, signer = None, None
+        if content is not None:
+            record, signer, faults = _blob_record(manifest, content, trusted)
+        entry = decode(manifest, record, signer)
+        untrusted = trusted is not None and signer is None
         return InspectedEntry(
-            manifest.digest, entry, (*faults, *_faults(entry, record, environment))
+            manifest.digest, entry, (*faults, *_faults(entry, record, environment)), untrusted
         )
     except ValueError as error:
-        return InspectedEntry(
-            manifest.digest, None, (_altered(f"it is not a ledger entry ({error})"),)
-        )
+        fault = _altered(f"it is not a ledger entry ({error})")
+        return InspectedEntry(manifest.digest, None, (fault,), trusted is not None)
 
 
-def _blob_record(
+def _read_blob(
     reader: RegistryReader, manifest: Manifest, limit: int
-) -> tuple[AnyRecord | None, tuple[Fault, ...]]:
-    """The whole record, or None with the faults that prevent reading it."""
+) -> tuple[bytes | None, tuple[Fault, ...]]:
+    """The blob with the record, or None with the faults that prevent reading it."""
     config, layers = manifest.view.config, manifest.view.layers or ()
+    if (content := inline_bundle(manifest)) is not None:
+        return content, ()
     if config is None or [layer.digest for layer in layers] != [config.digest]:
         return None, (_altered("its manifest does not name exactly one record"),)
     try:
-        content = reader.blob(config.digest, limit)
+        return reader.blob(config.digest, limit), ()
     except RegistryRefusalError:
         # Missing access says nothing about the content, so it is not a fault of the entry.
         raise
     except RegistryAnswerError as error:
         return None, (_unreadable("its record", error),)
+
+
+def _blob_record(
+    manifest: Manifest, content: bytes, trusted: TrustedKeys | None
+) -> tuple[AnyRecord | None, str | None, tuple[Fault, ...]]:
+    """The whole record and the trusted key that signed it, with the faults of the blob."""
     try:
-        record = record_from_bytes(content)
+        if sealed_kind(manifest) is not None:
+            found = open_seal(manifest, content, trusted)
+        else:
+            found = Seal(record_from_bytes(content), None)
         if canonical_json(json.loads(content)) != content:
-            return record, (_altered("its record is not in canonical JSON, which floe writes"),)
+            fault = _altered("its record is not in canonical JSON, which floe writes")
+            return found.record, found.signer, (fault,)
     except ValueError as error:
-        return None, (_altered(f"its record cannot be parsed ({error})"),)
-    return record, ()
+        return None, None, (_altered(f"its record cannot be parsed ({error})"),)
+    return found.record, found.signer, ()
 
 
 def _faults(entry: LedgerEntry, record: AnyRecord | None, environment: str) -> tuple[Fault, ...]:
@@ -76,7 +98,8 @@ def _faults(entry: LedgerEntry, record: AnyRecord | None, environment: str) -> t
     subject = entry.manifest.view.subject
     if record is not None and (differing := _differing(entry.manifest, record)):
         found.append(f"its annotations and its record differ in {', '.join(differing)}")
-    if entry.manifest.view.artifact_type != artifact_type(entry.record.kind):
+    kinds = (artifact_type(entry.record.kind), BUNDLE_V03)
+    if entry.manifest.view.artifact_type not in kinds:
         found.append(f"its manifest has another type than its record, a {entry.record.kind}")
     if {entry.environment, entry.record.ledger} != {environment}:
         found.append(f"it belongs to the ledger of '{entry.record.ledger}'")

@@ -16,10 +16,11 @@ from engine.adapters.ledger.encoding import (
 )
 from engine.adapters.ledger.entries import MAX_RECORD_BYTES, EntryReader
 from engine.adapters.ledger.inspection import inspect
+from engine.adapters.ledger.sealing import Sealing
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import InspectedEntry
 from engine.domain.errors import ConflictError, PromotionError, RegistryAnswerError, TagExistsError
-from engine.domain.ledger import ChainEnd, LedgerDraft, LedgerEntry, draft_after
+from engine.domain.ledger import ChainEnd, LedgerEntry, draft_after
 from engine.domain.manifest import Descriptor, Manifest
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.record_index import entries_about, key_of
@@ -32,9 +33,15 @@ _log = logging.getLogger(__name__)
 class RegistryLedgerReader:
     """Implements `engine.ports.LedgerReader`."""
 
-    def __init__(self, registry: RegistryReader, heads: Heads | None = None) -> None:
+    def __init__(
+        self,
+        registry: RegistryReader,
+        heads: Heads | None = None,
+        sealing: Sealing | None = None,
+    ) -> None:
         self._reader = registry
-        self._chain = EntryReader(registry)
+        self._sealing = sealing or Sealing()
+        self._chain = EntryReader(registry, self._sealing.trusted)
         self._heads = heads
         # The newest sequences that this process has seen, to probe the next one without a wait.
         self._newest: dict[str, int] = {}
@@ -111,32 +118,42 @@ class RegistryLedgerReader:
 
     def inspect_tag(self, environment: str, sequence: int | None) -> InspectedEntry | None:
         tag = self.tag(environment, sequence)
-        return inspect(self._reader, environment, tag, MAX_RECORD_BYTES)
+        return inspect(self._reader, environment, tag, MAX_RECORD_BYTES, self._sealing.trusted)
 
     def inspect_digest(self, environment: str, digest: Digest) -> InspectedEntry | None:
-        return inspect(self._reader, environment, digest, MAX_RECORD_BYTES)
+        return inspect(self._reader, environment, digest, MAX_RECORD_BYTES, self._sealing.trusted)
 
 
 class RegistryLedger(RegistryLedgerReader):
     """Implements `engine.ports.Ledger`."""
 
-    def __init__(self, registry: Registry, heads: Heads | None = None) -> None:
-        super().__init__(registry, heads)
+    def __init__(
+        self,
+        registry: Registry,
+        heads: Heads | None = None,
+        sealing: Sealing | None = None,
+    ) -> None:
+        super().__init__(registry, heads, sealing)
         self._registry = registry
 
-    def draft(self, end: ChainEnd, record: AnyRecord, subject: Descriptor | None) -> LedgerDraft:
-        return draft_after(end, record, subject, partial(self._chain.read, record.ledger))
+    @property
+    def signs(self) -> bool:
+        return self._sealing.signer is not None
 
-    def create(self, draft: LedgerDraft) -> LedgerEntry:
-        manifest = encode(draft)
+    def prepare(
+        self, end: ChainEnd, record: AnyRecord, subject: Descriptor | None
+    ) -> tuple[LedgerEntry, bytes]:
+        draft = draft_after(end, record, subject, partial(self._chain.read, record.ledger))
+        manifest, content = encode(draft, self._sealing.signer)
         if is_shortened(manifest):
             _log.warning("the annotations of record %s were shortened", draft.record.id)
-        entry = decode(manifest, draft.record)
+        return decode(manifest, draft.record), content
+
+    def create(self, entry: LedgerEntry) -> None:
         try:
-            self._registry.put(manifest, sequence_tag(draft.environment, draft.sequence))
+            self._registry.put(entry.manifest, sequence_tag(entry.environment, entry.sequence))
         except TagExistsError as error:
             raise _lost(entry) from error
-        return entry
 
     def confirm(self, entry: LedgerEntry, end: ChainEnd) -> LedgerEntry:
         tag, hint_tag = sequence_tag(entry.environment, entry.sequence), head_tag(entry.environment)
