@@ -42,8 +42,10 @@ def main() -> int:
 
 
 def promote_and_roll_back(shell: Shell) -> None:
-    shutil.copy(ROOT / "manifest.yaml", PLATFORM)
+    manifest = (ROOT / "manifest.yaml").read_text()
+    (PLATFORM / "manifest.yaml").write_text(manifest.replace("# ledger:", "ledger:"))
     run = shell.run
+    run("The key of the platform signs every record.", "floe keys generate")
     run(
         "A dry run shows the plan.",
         "floe platform promote v1.2.2 --from dev --to staging --dry-run",

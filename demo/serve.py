@@ -78,6 +78,7 @@ def _past(people: Issuer, url: str) -> str:
     bob = {"token": people.token("bob@acme.com")}
     carol = {"token": people.token("carol@acme.com")}
     run = Shell(PLATFORM, shown=False).run
+    run("", "floe keys generate")
     change = ""
     for number in range(3):
         run("", f"floe platform promote v1.4.{number} --to staging", **alice)

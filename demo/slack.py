@@ -59,6 +59,7 @@ def _platform(url: str, people: Issuer) -> None:
     manifest = manifest.replace("${ISSUER}", people.url)
     (PLATFORM / "manifest.yaml").write_text(manifest)
     run = Shell(PLATFORM, shown=False).run
+    run("", "floe keys generate")
     alice, bob = ({"token": people.token(f"{name}@acme.com")} for name in ("alice", "bob"))
     for version in VERSIONS:
         run("", f"floe platform promote {version} --to staging", **alice)

@@ -18,6 +18,7 @@ def test_demo_runs_every_command_and_ends_as_documented() -> None:
 
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr
     for said in (
+        "Private key: floe.key",
         "Promotion would succeed",
         "Promoted v1.2.2 from staging to prod",
         "Rolled back prod to v1.2.2",
