@@ -1,7 +1,7 @@
 """Makes checkpoints of the ledgers, and asks witnesses to sign them too."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -19,6 +19,8 @@ from engine.ports.checkpoints import CheckpointStore, Witness
 from engine.ports.signer import Signer
 
 _log = logging.getLogger(__name__)
+# Begins the leaf of a number whose content does not count; manifests begin with a brace.
+VOID = b"void "
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Checkpoints:
         entries = self._entries(environment, known.size if known else 1, size)
         if known is not None and not known.ends_with(entries[0]):
             raise _rewritten(environment, known, f"it has another entry {known.size}")
-        leaves = tuple(leaf_hash(entry.manifest.content) for entry in entries)
+        leaves = tuple(map(leaf_hash, leaves_of(entries)))
         tail = TreeTail(known.stored.before if known else CompactRange(), leaves)
         if known is not None and known.size == size:
             return known, tail
@@ -145,11 +147,11 @@ class Checkpoints:
 
     def _entries(self, environment: str, first: int, last: int) -> tuple[LedgerEntry, ...]:
         """Read entries `first` to `last`, oldest first; each must follow from the one before."""
-        entries = self.ledger.history(environment, last - first + 1, last + 1)[::-1]
+        found = self.ledger.history(environment, last - first + 1, last + 1)[::-1]
+        entries = tuple(entry for entry in found if entry.sequence >= first)
         before = None if first == 1 else entries[0]
         for entry in entries if first == 1 else entries[1:]:
-            # Without the voids before it: the leaves of the tree are numbered like the entries.
-            end = ChainEnd(before)
+            end = ChainEnd(before, entry.voided)
             if not continues(entry, end, end.next_sequence):
                 raise LedgerUnreadableError(
                     f"The ledger of '{environment}' is corrupt at entry {entry.sequence}, so it is "
@@ -166,7 +168,7 @@ class Checkpoints:
             if answer < tail.before.size:
                 name = made.checkpoint.origin.rpartition("/")[2]
                 entries = self._entries(name, 1, made.size)
-                leaves = tuple(leaf_hash(entry.manifest.content) for entry in entries)
+                leaves = tuple(map(leaf_hash, leaves_of(entries)))
                 tail = TreeTail(CompactRange(), leaves)
             answer = witness.cosign(answer, tail.proof_from(answer), made.stored.note)
         if isinstance(answer, int):
@@ -176,6 +178,19 @@ class Checkpoints:
                 {"witness": witness.key.name, "seen": answer, "size": made.size},
             )
         return answer
+
+
+def leaves_of(entries: Sequence[LedgerEntry]) -> list[bytes]:
+    """
+    The leaves of `entries`, oldest first: their manifests, and the digest of each void between
+    them, so that leaf n has number n.
+    """
+    leaves: list[bytes] = []
+    for place, entry in enumerate(entries):
+        if place or entry.previous is None:
+            leaves += [VOID + str(digest).encode() for _, digest in sorted(entry.voided.items())]
+        leaves.append(entry.manifest.content)
+    return leaves
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.audit.checkpoints import Checkpoints
+from engine.audit.checkpoints import Checkpoints, leaves_of
 from engine.domain.artifact import Digest
 from engine.domain.errors import UnconfiguredError
 from engine.domain.ledger import LedgerEntry
@@ -41,11 +41,11 @@ def export_log(
         return None
     checkpoint = Checkpoint.parse(note.text)
     entries = checkpoints.ledger.history(environment, checkpoint.size, checkpoint.size + 1)[::-1]
-    manifests = [entry.manifest.content for entry in entries]
-    places = zip(bundle_paths(len(entries)), range(0, len(entries), 256), strict=True)
+    leaves = leaves_of(entries)
+    places = zip(bundle_paths(len(leaves)), range(0, len(leaves), 256), strict=True)
     for (path, count), start in places:
-        _write(target / path, pack_entries(manifests[start : start + count]))
-    for path, tile in hash_tiles([leaf_hash(each) for each in manifests]):
+        _write(target / path, pack_entries(leaves[start : start + count]))
+    for path, tile in hash_tiles([leaf_hash(each) for each in leaves]):
         _write(target / path, tile)
     for entry in entries:
         progress.step(f"exporting {environment}: entry {entry.sequence} of {checkpoint.size}")

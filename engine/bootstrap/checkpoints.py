@@ -16,7 +16,7 @@ from engine.adapters.ledger.ledger import RegistryLedgerReader
 from engine.adapters.tlog.exported_registry import ExportedRegistry
 from engine.adapters.tlog.registry_store import RegistryCheckpoints
 from engine.audit.anchors import select_anchors
-from engine.audit.checkpoints import Checkpoints, CheckpointSource
+from engine.audit.checkpoints import VOID, Checkpoints, CheckpointSource
 from engine.audit.export import CHECKPOINT_FILE, KEYS_FILE
 from engine.audit.export_verifier import LogFiles, verify_export
 from engine.bootstrap.keys import open_key, show_key
@@ -135,6 +135,8 @@ def _open(directory: Path, environment: str, entries: Sequence[bytes]) -> Ledger
     registry = ExportedRegistry(directory, {})
     ledger = RegistryLedgerReader(registry)
     for sequence, manifest in enumerate(manifests, 1):
+        if manifest.content.startswith(VOID):
+            continue
         registry.tagged[ledger.tag(environment, sequence)] = manifest
     registry.tagged[ledger.tag(environment, None)] = manifests[-1]
     return ledger

@@ -34,7 +34,9 @@ class WitnessGuard:
             )
         if head is None or witnessed == size:
             return
-        first = checkpoints.ledger.entry(head, witnessed + 1)
+        # The number after the witnessed one can be a void, so the entries are listed.
+        newer = checkpoints.ledger.history(environment, size - witnessed, size + 1)
+        first = [entry for entry in newer if entry.sequence > witnessed][-1]
         if now - first.record.at > self.max_age:
             raise WitnessUnavailableError(
                 f"No witness has signed entry {first.sequence} of '{environment}', made at "
