@@ -86,7 +86,7 @@ def _recorded(
     record = _record(number, artifact, previous)
     subject, end = artifact.manifest.descriptor, ChainEnd(head)
     draft = draft_after(end, record, subject, lambda link: written[link.sequence - 1])
-    manifest = encode(draft)
+    manifest, _ = encode(draft)
     storage.blob(record.to_bytes())
     storage.manifest(manifest, str(sequence_tag(TARGET, draft.sequence)))
     return decode(manifest, record)

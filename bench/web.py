@@ -103,7 +103,7 @@ def _write_ledger(registry: Registry, records: int, artifact: Manifest) -> None:
             artifact.descriptor,
             lambda link: entries[link.sequence - 1],
         )
-        head = decode(encode(draft), draft.record)
+        head = decode(encode(draft)[0], draft.record)
         entries.append(head)
     with ThreadPoolExecutor(8) as pool:
         puts = pool.map(

@@ -222,4 +222,6 @@ def a_long_record(engine: Engine) -> None:
     record = a_promotion(target_environment="staging", warnings=("w" * 70_000,))
     engine.runner.registry.open_upload().finish(record.to_bytes())
     ledger = engine.runner.ledger
-    ledger.point_head(ledger.create(ledger.draft(ChainEnd(None), record, None)))
+    entry, _ = ledger.prepare(ChainEnd(None), record, None)
+    ledger.create(entry)
+    ledger.point_head(entry)

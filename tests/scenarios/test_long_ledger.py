@@ -59,7 +59,7 @@ def entries(reference: str) -> Iterator[LedgerEntry]:
         )
         end = ChainEnd(written[-1] if written else None)
         draft = draft_after(end, record, None, lambda link: written[link.sequence - 1])
-        written.append(decode(encode(draft), record))
+        written.append(decode(encode(draft)[0], record))
         yield written[-1]
 
 

@@ -141,7 +141,8 @@ def lengthen(registry: DistributionRegistry, ledger: RegistryLedger, count: int)
             repository=registry.reference,
         )
         registry.open_upload().finish(record.to_bytes())
-        head = ledger.create(ledger.draft(ChainEnd(head), record, None))
+        head, _ = ledger.prepare(ChainEnd(head), record, None)
+        ledger.create(head)
     assert head is not None
     ledger.point_head(head)
 

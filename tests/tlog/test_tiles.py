@@ -94,6 +94,6 @@ def test_entry_of_a_record_with_large_details_fits(character, length):
     gate = GateResult(gate=GateKind.TESTS, status=GateStatus.PASSED, details=details)
     record = a_promotion(gate_results=(gate,))
 
-    manifest = encode(draft_after(ChainEnd(None), record, None, {}.__getitem__))
+    manifest, _ = encode(draft_after(ChainEnd(None), record, None, {}.__getitem__))
 
     assert unpack_entries(pack_entries([manifest.content])) == (manifest.content,)
