@@ -115,6 +115,7 @@ class Chain:
             name = self._snapshot.environment
             self._progress.step(f"reading the ledger of {name}: entry {sequence} and before")
             portion = self._snapshot.portion(sequence, PORTION)
+            portion = tuple(place for place in portion if place >= self._first)
             found = self._pool.map(lambda place: self._ledger.inspect_tag(name, place), portion)
             self._tagged = dict(zip(portion, found, strict=True))
         return self._tagged[sequence]
