@@ -17,7 +17,6 @@ from engine.domain.change import Change
 from engine.domain.environment import Enforcement, Environment
 from engine.domain.errors import (
     ArtifactNotFoundError,
-    PromotionError,
     SignatureVerificationError,
 )
 from engine.domain.identity import Directory
@@ -36,15 +35,12 @@ from engine.domain.signature import SignatureVerdict
 from engine.domain.status import EnvironmentStatus
 from engine.domain.tlog.checkpoint import Checkpoint
 from engine.download import pull
-from engine.execution.ledger_audits import export_ledgers, make_checkpoints, verify_ledgers
 from engine.execution.recovery import complete_interrupted
 from engine.execution.runner import Runner
 from engine.execution.status import read_status, with_published
 from engine.ports import Progress
 from engine.ports.telemetry import Metrics
 from engine.ports.webhooks import WebhookSender
-from engine.secondaries.outcomes import outcomes_of
-from engine.secondaries.repair import Repair
 
 Result_ = TypeVar("Result_")
 
@@ -252,16 +248,22 @@ class Engine:
         full: bool = False,
     ) -> AuditReport:
         """Verify the ledgers of one or all environments (FR-026); see `verify_ledgers`."""
+        from engine.execution.ledger_audits import verify_ledgers  # slow to import
+
         return verify_ledgers(self.runner, self._environments(environment), progress, anchors, full)
 
     def make_checkpoints(self, environment: str | None = None) -> tuple[SignedCheckpoint, ...]:
         """Sign the ledgers of one or all environments, and store these checkpoints."""
+        from engine.execution.ledger_audits import make_checkpoints
+
         return make_checkpoints(self.runner, self._environments(environment))
 
     def export(
         self, environment: str | None, target: Path, progress: Progress
     ) -> tuple[Checkpoint, ...]:
         """Write the ledgers of one or all environments into the directory `target`."""
+        from engine.execution.ledger_audits import export_ledgers
+
         return export_ledgers(self.runner, self._environments(environment), target, progress)
 
     def accept_ledger(self, environment: str) -> None:
@@ -273,24 +275,9 @@ class Engine:
         Copy everything that the secondaries lack, in one or all environments. The report lists
         the problems that remain; RegistryError if the primary cannot be read.
         """
-        names = [each.name for each in self._environments(environment)]
-        runner = self.runner
-        repair = Repair(
-            self.path, runner.registry, runner.ledger, runner.leases, runner.secondaries.mirrors
-        )
-        report = repair.report(names, progress)
-        for name in names:
-            self._note(report, name)
-        return report
+        from engine.execution.secondary_sync import sync_secondaries  # slow to import
 
-    def _note(self, report: SyncReport, name: str) -> None:
-        try:
-            head = self.runner.ledger.head(name)
-        except PromotionError:
-            # The report has this error, in the rows of the environment.
-            return
-        if head is not None and (outcomes := outcomes_of(report, head)):
-            self.runner.secondaries.note(head, outcomes)
+        return sync_secondaries(self.runner, self._environments(environment), progress)
 
 
 def _tags(version: Version, places: Iterable[Environment]) -> Iterator[Tag]:

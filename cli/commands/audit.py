@@ -22,7 +22,7 @@ from cli.render.audit import (
     write_lines,
 )
 from cli.render.common import failure
-from engine.bootstrap import AUDIT, CHECKPOINT, open_reading_engine
+from engine.bootstrap import AUDIT, open_reading_engine
 from engine.domain.errors import PromotionError
 from engine.domain.parsing import parse_version
 from engine.domain.record import RECORD_KINDS
@@ -212,7 +212,7 @@ def _verify_export(
 
 
 def _checkpoint(environment: str | None, trace: str, manifest: Path) -> Answer:
-    with open_reading_engine(manifest, CHECKPOINT) as engine:
+    with open_reading_engine(manifest, "ledger.checkpoint") as engine:
         made = [
             CheckpointInfo.of(each.checkpoint, each.stored.note, dict(each.refusals))
             for each in engine.make_checkpoints(environment)

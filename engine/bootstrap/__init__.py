@@ -1,7 +1,6 @@
 """Builds an engine from manifest.yaml; the only package that imports adapters."""
 
 from engine.bootstrap.adapters import AUDIT, SECONDARIES, WEBHOOKS
-from engine.bootstrap.checkpoints import CHECKPOINT
 from engine.bootstrap.clock import SystemClock
 from engine.bootstrap.identity import check_registry_user, local_operator
 from engine.bootstrap.platform import (
@@ -20,7 +19,6 @@ from engine.bootstrap.platform import (
 __all__ = [
     "ACTING",
     "AUDIT",
-    "CHECKPOINT",
     "SECONDARIES",
     "WEBHOOKS",
     "SystemClock",

@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.store import FILE_NAME, SqliteHeads, SqliteStore, SqliteTally, state_database
 from engine.api import Engine
+from engine.audit.checkpoints import CheckpointSource
 from engine.bootstrap.adapters import (
     audit_backend_of,
     flush,
@@ -22,7 +23,6 @@ from engine.bootstrap.adapters import (
     verifier_of,
     webhook_sender_of,
 )
-from engine.bootstrap.checkpoints import checkpoints_of
 from engine.bootstrap.clock import SystemClock
 from engine.bootstrap.identity import directory_of, local_operator, rights_of
 from engine.bootstrap.keys import sealing_of
@@ -44,7 +44,7 @@ from engine.execution.audit_reports import report_change
 from engine.execution.refusals import Refusals, attempt_of_change, attempt_of_plan
 from engine.execution.runner import Runner
 from engine.platform import Platform
-from engine.ports import Progress
+from engine.ports import LedgerReader, Progress, Registry
 from engine.ports.change_store import ChangeStore
 from engine.ports.telemetry import NO_METRICS, Metrics
 from engine.runtime.sqlite_database import SqliteDatabase
@@ -96,9 +96,20 @@ def open_engine(
             metrics=metrics,
             heads=heads,
             secondaries=secondaries_of(config, registry, ledger, leases, state, stack),
-            checkpoints=checkpoints_of(config, registry, ledger),
+            checkpoints=_checkpoints_of(config, registry, ledger),
         )
         yield Engine(runner)
+
+
+def _checkpoints_of(
+    config: Config, registry: Registry, ledger: LedgerReader
+) -> CheckpointSource | None:
+    if config.ledger.checkpoint is None:
+        return None
+    # Few installations have checkpoints, and TLS for witnesses is slow to import.
+    from engine.bootstrap.checkpoints import checkpoints_of
+
+    return checkpoints_of(config, registry, ledger)
 
 
 def _state(config: Config, stack: ExitStack) -> SqliteDatabase:
