@@ -12,6 +12,7 @@ import pytest
 from demo.seed import seed
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from tests.conftest import Place
+from tests.scenarios.commands import Finished, Floe
 from tests.scenarios.tampering import Hand
 
 PLATFORM = """
@@ -25,22 +26,12 @@ identity: {trust_os_user: true}
 """
 
 
-def floe(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-c", "from cli.main import main; main()", "platform", *arguments]
-    root = str(Path(__file__).parents[2])
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": root, "HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def floe(folder: Path, *arguments: str) -> Finished:
+    return Floe(folder, {"HOME": str(folder)}).run("platform", *arguments)
 
 
-def as_json(done: "subprocess.CompletedProcess[str]") -> Any:
-    return json.loads(done.stdout)
+def as_json(done: Finished) -> Any:
+    return done.document
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +41,7 @@ def used_platform(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "manifest.yaml").write_text(PLATFORM % "oci-layout:./registry")
     seed(folder / "registry")
     for version, target in (("v1.2.2", "staging"), ("v1.2.3", "staging"), ("v1.2.3", "prod")):
-        assert floe(folder, "promote", version, "--to", target).returncode == 0
+        assert floe(folder, "promote", version, "--to", target).code == 0
     return folder
 
 
@@ -82,8 +73,8 @@ def test_problems_are_listed_with_hints_and_exit_1(platform: Path) -> None:
 
     done = floe(platform, "audit", "verify", "--env", "prod")
 
-    assert done.returncode == 1
-    lines = done.stdout.splitlines()
+    assert done.code == 1
+    lines = done.out.splitlines()
     assert lines[0].startswith("PROBLEM unrecorded: v1.2.2-prod has no record")
     assert lines[1].startswith("PROBLEM moved: latest-prod points to sha256:")
     assert lines[-1].startswith("The ledger of prod is not sound: 2 problems, 1 record proven")
@@ -96,7 +87,7 @@ def test_json_output_is_one_document_with_every_finding(platform: Path) -> None:
     done = floe(platform, "audit", "verify", "--output", "json")
 
     document = as_json(done)
-    assert done.returncode == 1
+    assert done.code == 1
     assert document["success"] is False
     assert document["error"] is None
     assert len(document["trace_id"]) == 32
@@ -121,8 +112,8 @@ def test_records_under_another_configuration_are_notes_by_default(platform: Path
     strict = floe(platform, "audit", "verify", "--policy", "current", "--output", "json")
 
     notes = as_json(lenient)["environments"][1]["notes"]
-    assert (lenient.returncode, [note["kind"] for note in notes]) == (0, ["policy"])
-    assert strict.returncode == 1
+    assert (lenient.code, [note["kind"] for note in notes]) == (0, ["policy"])
+    assert strict.code == 1
     assert as_json(strict)["environments"][1]["problems"] == notes
 
 
@@ -132,8 +123,8 @@ def test_shortened_ledger_is_found_by_the_next_audit(platform: Path) -> None:
 
     second = floe(platform, "audit", "verify", "--env", "staging", "--output", "json")
 
-    assert first.returncode == 0
-    assert second.returncode == 1
+    assert first.code == 0
+    assert second.code == 1
     kinds = [problem["kind"] for problem in as_json(second)["environments"][0]["problems"]]
     assert "rewound" in kinds
 
@@ -146,11 +137,11 @@ def test_unreachable_registry_is_exit_5_and_no_finding(tmp_path: Path) -> None:
     verify = floe(tmp_path, "audit", "verify", "--output", "json")
     history = floe(tmp_path, "audit", "history", "--output", "jsonl")
 
-    assert verify.returncode == 5
+    assert verify.code == 5
     assert as_json(verify)["error"]["reason_code"] == "registry_unavailable"
     assert as_json(verify)["environments"] == []
-    assert (history.returncode, history.stdout) == (5, "")
-    assert "No answer: registry 127.0.0.1:1 cannot be reached" in history.stderr
+    assert (history.code, history.out) == (5, "")
+    assert "No answer: registry 127.0.0.1:1 cannot be reached" in history.err
 
 
 @pytest.mark.parametrize(
@@ -171,10 +162,10 @@ def test_invalid_store_option_is_exit_2(used_platform: Path, options: str, said:
     arguments = ("--manifest", "options.yaml", "--output", "json")
     done = floe(used_platform, "promote", "v1.2.3", "--to", "prod", *arguments)
 
-    assert done.returncode == 2
+    assert done.code == 2
     assert said in as_json(done)["error"]["message"]
-    assert "panicked" not in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "panicked" not in done.err
+    assert "Traceback" not in done.err
 
 
 def test_invalid_arguments_are_exit_2(used_platform: Path) -> None:
@@ -189,17 +180,17 @@ def test_invalid_arguments_are_exit_2(used_platform: Path) -> None:
     ):
         done = floe(used_platform, "audit", *arguments)
 
-        assert (done.returncode, done.stdout) == (2, ""), arguments
-        assert "Traceback" not in done.stderr
+        assert (done.code, done.out) == (2, ""), arguments
+        assert "Traceback" not in done.err
 
 
 @pytest.mark.requirement("FR-026")
 def test_history_is_a_table_newest_first(used_platform: Path) -> None:
     done = floe(used_platform, "audit", "history", "--limit", "2")
 
-    lines = done.stdout.splitlines()
-    assert done.returncode == 0
-    assert lines[0].split()[:5] == ["WHEN", "WHAT", "ENVIRONMENT", "NO", "VERSION"]
+    lines = done.out.splitlines()
+    assert done.code == 0
+    assert lines[0].split()[:5] == ["WHEN", "KIND", "ENVIRONMENT", "NO", "VERSION"]
     assert lines[1].split()[3:7] == ["promotion", "prod", "1", "v1.2.3"]
     assert lines[2].split()[3:7] == ["promotion", "staging", "2", "v1.2.3"]
     assert lines[3] == "(the newest 2; --limit shows more, 0 all of them)"
@@ -209,14 +200,14 @@ def test_history_as_json_is_one_document(used_platform: Path) -> None:
     done = floe(used_platform, "audit", "history", "--version", "v1.2.2", "--output", "json")
 
     document = as_json(done)
-    assert (done.returncode, document["success"], document["error"]) == (0, True, None)
+    assert (done.code, document["success"], document["error"]) == (0, True, None)
     assert [record["artifact_tag"] for record in document["records"]] == ["v1.2.2-staging"]
 
 
 def test_history_as_jsonl_is_one_record_per_line(used_platform: Path) -> None:
     done = floe(used_platform, "audit", "history", "--limit", "0", "--output", "jsonl")
 
-    records = [json.loads(line) for line in done.stdout.splitlines()]
+    records = [json.loads(line) for line in done.out.splitlines()]
     assert [(r["environment"], r["sequence"]) for r in records] == [
         ("prod", 1),
         ("staging", 2),
@@ -259,7 +250,7 @@ def test_names_are_escaped_in_the_table(platform: Path) -> None:
     history = floe(platform, "audit", "history", "--env", "prod")
     verify = floe(platform, "audit", "verify", "--env", "prod")
 
-    assert history.returncode == 0
-    assert verify.returncode == 1
-    assert "\\x1b[31mroot" in history.stdout
-    assert "\x1b" not in history.stdout + verify.stdout
+    assert history.code == 0
+    assert verify.code == 1
+    assert "\\x1b[31mroot" in history.out
+    assert "\x1b" not in history.out + verify.out
