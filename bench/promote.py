@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from bench.clients import Client, oras_on_a_layout, skopeo_on_a_layout, taggers
@@ -68,7 +69,7 @@ def _timed(host: str, folder: Path, seconds: float, times: int, first: int) -> d
         # Without a delay, no proxy is needed.
         place = stack.enter_context(counting(host, seconds))[0] if seconds else host
         engine = stack.enter_context(engine_on(stack.enter_context(opened(place)), folder))
-        floe = Floe.on(f"oci://{place}/{REPOSITORY}", folder)
+        floe = replace(Floe.on(f"oci://{place}/{REPOSITORY}", folder), fresh=True)
 
         def serve(number: int) -> None:
             assert promote(engine, f"v1.{first + number}.0", "staging").error is None
@@ -89,7 +90,7 @@ def _on_a_layout(folder: Path, times: int) -> Iterator[str]:
     layout = LayoutRegistry.create(root)
     for number in range(2 * (times + 1)):
         oci_layout.write(root, image(str(number).encode()), f"v1.{number}.0-dev")
-    floe = Floe.on(f"oci-layout:{root}", folder)
+    floe = replace(Floe.on(f"oci-layout:{root}", folder), fresh=True)
     with engine_on(layout, folder) as engine:
 
         def serve(number: int) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bench.platform import medians
@@ -20,7 +21,7 @@ def lines() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
-        floe = Floe.on("oci-layout:./registry", folder)
+        floe = replace(Floe.on("oci-layout:./registry", folder), fresh=True)
         taken = medians(
             {
                 "click": lambda _: _imported("click", folder),

@@ -37,10 +37,14 @@ class Finished:
 
 @dataclass(frozen=True)
 class Floe:
-    """Runs commands in `folder`, with `environ` added to the inherited environment."""
+    """
+    Runs commands in `folder`, with `environ` added to the inherited environment; with `fresh` in
+    new interpreters, as a shell does.
+    """
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
+    fresh: bool = False
 
     @classmethod
     def on(cls, uri: str, folder: Path, promotion: str = UNGATED, **environ: str) -> "Floe":
@@ -53,7 +57,8 @@ class Floe:
     ) -> "subprocess.Popen[bytes]":
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         streams = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": stderr}
-        return popen([*arguments], self.folder, inherited | self.environ, **streams)
+        environ = inherited | self.environ
+        return popen([*arguments], self.folder, environ, fresh=self.fresh, **streams)
 
     def run(self, *arguments: str) -> Finished:
         return finish(self.start(*arguments))

@@ -40,12 +40,15 @@ _PACKET = 100_000
 
 
 def popen(
-    arguments: list[str], cwd: Path, env: dict[str, str], **streams: Any
+    arguments: list[str], cwd: Path, env: dict[str, str], fresh: bool = False, **streams: Any
 ) -> "subprocess.Popen[Any]":
-    """Start `floe` with `arguments` in `cwd`; `streams` are options of `subprocess.Popen`."""
-    fresh = [name for name in env if name.startswith(_OF_PYTHON)]
-    small = len(json.dumps([arguments, env])) < _PACKET
-    kind = _Forked if small and not fresh else subprocess.Popen
+    """
+    Start `floe` with `arguments` in `cwd`, with `fresh` in a new interpreter; `streams` are options
+    of `subprocess.Popen`.
+    """
+    fresh = fresh or any(name.startswith(_OF_PYTHON) for name in env)
+    large = len(json.dumps([arguments, env])) >= _PACKET
+    kind = subprocess.Popen if fresh or large else _Forked
     command = [sys.executable, "-c", "from cli.main import main; main()", *arguments]
     return kind(command, cwd=cwd, env=env | {"PYTHONPATH": str(_ROOT)}, **streams)
 
