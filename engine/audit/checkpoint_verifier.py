@@ -88,11 +88,11 @@ class CheckpointVerifier:
     def _report_unwitnessed(self, first: int, last: int, reason: str) -> None:
         if first > last:
             return
-        what = f"Entries {first} to {last}" if first < last else f"Entry {first}"
+        subject = f"Entries {first} to {last}" if first < last else f"Entry {first}"
         verb = reason.replace("is ", "are ", 1).replace("has ", "have ", 1)
         self.remarks.note(
             RemarkKind.UNWITNESSED,
-            f"{what} of {self.environment} {verb if first < last else reason}: "
+            f"{subject} of {self.environment} {verb if first < last else reason}: "
             f"run floe platform audit checkpoint --env {self.environment}",
             last,
         )

@@ -74,7 +74,7 @@ class Ledger(Section):
     trusted_keys: tuple[TrustedKey, ...] = Field(
         default=(),
         description="public keys of the installations that may write, as files or PEM text; "
-        "entries signed by no other key count. The key of signing is always trusted",
+        "only entries signed by one of them count. The key of signing is then trusted too",
         examples=[["keys/floe.key.pub"]],
     )
     witnesses: tuple[WitnessEntry, ...] = Field(
