@@ -104,10 +104,10 @@ class Engine:
         return self.runner.run(request, progress)
 
     def carry_out(
-        self, request: PromotionRequest | RollbackRequest, face: str, progress: Progress
+        self, request: PromotionRequest | RollbackRequest, interface: str, progress: Progress
     ) -> Change:
         """Plan and execute `request` as a change that no store keeps; see `changes.direct`."""
-        return carry_out(self.runner, request, face, progress)
+        return carry_out(self.runner, request, interface, progress)
 
     def execute(self, plan: Plan, progress: Progress) -> Result:
         """Carry out `plan`, which is judged again under the lease; see `Runner.execute`."""

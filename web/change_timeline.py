@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import median
 
 from pydantic import JsonValue, ValidationError
 
@@ -121,13 +122,13 @@ def _gate(
     site: Site, change: Change, name: str, result: GateResult | None, started: datetime | None
 ) -> GateView:
     kind = GateKind(name)
-    usual = None if result else _median(site.platform.store.gate_seconds(change.target, kind))
+    ran = () if result else site.platform.store.gate_seconds(change.target, kind)
     output = site.platform.store.output(change.id, kind)
     return GateView(
         gate=name.replace("_", " "),
         result=result,
         started=None if result else started,
-        usual_seconds=usual,
+        usual_seconds=median(ran) if ran else None,
         output=terminal(output) if output else None,
     )
 
@@ -137,10 +138,6 @@ def _result(details: Mapping[str, JsonValue]) -> GateResult | None:
         return GateResult.model_validate(details.get("result"))
     except ValidationError:
         return None
-
-
-def _median(seconds: tuple[float, ...]) -> float | None:
-    return sorted(seconds)[len(seconds) // 2] if seconds else None
 
 
 def _needs_approval(change: Change) -> bool:

@@ -17,6 +17,8 @@ _AGAIN = timedelta(seconds=5)
 _LIST_AGAIN = timedelta(minutes=1)
 _KEEP_ANYWAY = timedelta(minutes=1)
 _PATIENCE_SECONDS = 2.0
+# While the registry is slow, younger rows are shown without a warning.
+RECENT = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ class Seen:
 class Board:
     """Reads the status from the registry at most every two seconds, for any number of viewers."""
 
-    def __init__(self, platform: Platform, records: Records) -> None:
+    def __init__(self, platform: Platform, records: Records, recent: timedelta = RECENT) -> None:
         self._platform = platform
+        self._recent = recent
         self._records = records
         self._lock = threading.Lock()
         self._known: Seen | None = None
@@ -69,10 +72,18 @@ class Board:
             asking, known = self._asking, self._known
         if asking is not None:
             wait([asking], _PATIENCE_SECONDS if known else None)
-            known = asking.result() if asking.done() else _late(known)
+            known = asking.result() if asking.done() else self._late(known, now)
         if known is None:
             raise AssertionError("the registry neither answered nor failed")
         return self._with_pending(known)
+
+    def _late(self, known: Seen | None, now: datetime) -> Seen | None:
+        if known is None or known.error or (known.at and now - known.at < self._recent):
+            return known
+        slow = RegistryUnavailableError(
+            "The registry has not answered yet: these are its last known rows"
+        )
+        return replace(known, error=slow)
 
     def expire(self) -> None:
         """Expire the snapshot, so the next view reads again."""
@@ -144,12 +155,3 @@ class Board:
             return replace(seen, pending=self._platform.store.open(), store_error=None)
         except PromotionError as error:
             return replace(seen, pending=(), store_error=error)
-
-
-def _late(known: Seen | None) -> Seen | None:
-    if known is None or known.error:
-        return known
-    slow = RegistryUnavailableError(
-        "The registry has not answered yet: these are its last known rows"
-    )
-    return replace(known, error=slow)

@@ -64,7 +64,7 @@ def approval_notice(key: str, change: Change, place: int) -> Payload:
     given = change.approvals[place]
     person = mention(given.operator, given.operator_id)
     count = f"{place + 1} of {change.required}"
-    text = f"{person} approved this through {escape(given.face, 20)} ({count})."
+    text = f"{person} approved this through {escape(given.interface, 20)} ({count})."
     return Payload(text, (section(key, text),))
 
 

@@ -54,7 +54,7 @@ class Changes:
     def submit(
         self,
         request: PromotionRequest | RollbackRequest,
-        face: str,
+        interface: str,
         key: str | None = None,
         context: dict[str, Any] | None = None,
     ) -> Change:
@@ -67,7 +67,7 @@ class Changes:
         """
         self._expire_twin(request)
         return Submission(
-            self.runner, self.store, request, face, key, context or {}, self.refused
+            self.runner, self.store, request, interface, key, context or {}, self.refused
         ).submit()
 
     def get(self, change_id: str) -> Change:
@@ -80,7 +80,7 @@ class Changes:
         return change
 
     def approve(
-        self, change_id: str, approver: Operator, face: str, reason: str | None = None
+        self, change_id: str, approver: Operator, interface: str, reason: str | None = None
     ) -> Change:
         """
         Approve a change.
@@ -99,15 +99,17 @@ class Changes:
             if found.blocks and not (again and waits):
                 raise _error(found)
             self._refuse_if_stale(change)
-            after = change if again else self._with_approval(change, approver, face, found.reason)
+            after = (
+                change if again else self._with_approval(change, approver, interface, found.reason)
+            )
             state = after.state if after.missing_approvals else ChangeState.EXECUTING
-            note: Note = ("approved", _by(approver, face, reason))
+            note: Note = ("approved", _by(approver, interface, reason))
             moved = self._move(change, after, state, note)
             if moved:
                 return moved
         raise _contended(change_id)
 
-    def reject(self, change_id: str, approver: Operator, reason: str, face: str) -> Change:
+    def reject(self, change_id: str, approver: Operator, reason: str, interface: str) -> Change:
         """Reject a change with a reason, which is also recorded in the ledger."""
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
@@ -116,16 +118,16 @@ class Changes:
             if found.blocks:
                 raise _error(found)
             error = RejectedError(f"Rejected by {approver.name}: {reason}")
-            ended = Ended.of(error, approver, face)
-            note: Note = ("rejected", _by(approver, face, reason))
+            ended = Ended.of(error, approver, interface)
+            note: Note = ("rejected", _by(approver, interface, reason))
             moved = self._move(change, change, ChangeState.REJECTED, note, ended=ended)
             if moved:
-                self._record_rejection(moved, approver, reason, face)
+                self._record_rejection(moved, approver, reason, interface)
                 return moved
         raise _contended(change_id)
 
     def cancel(
-        self, change_id: str, operator: Operator, face: str, reason: str | None = None
+        self, change_id: str, operator: Operator, interface: str, reason: str | None = None
     ) -> Change:
         """Cancel a change: allowed to its requester and to its approvers."""
         for _ in range(_TRIES):
@@ -139,8 +141,8 @@ class Changes:
                 raise _error(closed(change, "nothing was changed"))
             why = f": {reason}" if reason else ""
             error = CancelledError(f"Cancelled by {operator.name}{why}")
-            ended = Ended.of(error, operator, face)
-            note: Note = ("cancelled", _by(operator, face, reason))
+            ended = Ended.of(error, operator, interface)
+            note: Note = ("cancelled", _by(operator, interface, reason))
             moved = self._move(change, change, ChangeState.CANCELLED, note, ended=ended)
             if moved:
                 return moved
@@ -173,7 +175,9 @@ class Changes:
             resumed += [moved] if moved else []
         return tuple(resumed)
 
-    def _record_rejection(self, change: Change, approver: Operator, reason: str, face: str) -> None:
+    def _record_rejection(
+        self, change: Change, approver: Operator, reason: str, interface: str
+    ) -> None:
         """Record a rejection, which holds even if the ledger cannot be written."""
         record = RejectionRecord(
             rejection_id=uuid4(),
@@ -184,7 +188,7 @@ class Changes:
             artifact_digest=change.digest or "",
             requested_by=change.requester.name,
             reason=reason,
-            face=face,
+            interface=interface,
             rejected_at=change.updated_at,
             **record_header(
                 approver, change.trace_id, change.policy_digest or self.runner.policy_digest
@@ -229,14 +233,16 @@ class Changes:
         if isinstance(plan.error, EnvironmentLockedError):
             raise plan.error
 
-    def _with_approval(self, change: Change, approver: Operator, face: str, via: str) -> Change:
+    def _with_approval(
+        self, change: Change, approver: Operator, interface: str, via: str
+    ) -> Change:
         given = ApprovalRecord(
             operator=approver.name,
             operator_id=approver.id,
             identity_source=approver.source,
             authorized_via=via,
             approved_at=self.runner.clock.now(),
-            face=face,
+            interface=interface,
         )
         people = (*change.approvers, Person.of(approver))
         return change.model_copy(
@@ -251,8 +257,8 @@ class Changes:
         return move(self.runner, self.store, before, moved, note)
 
 
-def _by(operator: Operator, face: str, reason: str | None) -> dict[str, JsonValue]:
-    said: dict[str, JsonValue] = {"by": operator.name, "face": face}
+def _by(operator: Operator, interface: str, reason: str | None) -> dict[str, JsonValue]:
+    said: dict[str, JsonValue] = {"by": operator.name, "interface": interface}
     return said | ({"reason": reason} if reason else {})
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from engine.changes.fingerprint import change_of, judged_of, recorded_of
+from engine.changes.fingerprint import change_of, fields_of_plan, fields_of_record
 from engine.domain.change import Change, ChangeState, Ended
 from engine.domain.errors import PromotionError, StaleError
 from engine.domain.request import PromotionRequest, RollbackRequest
@@ -12,7 +12,7 @@ from engine.ports import Progress
 
 
 def carry_out(
-    runner: Runner, request: PromotionRequest | RollbackRequest, face: str, progress: Progress
+    runner: Runner, request: PromotionRequest | RollbackRequest, interface: str, progress: Progress
 ) -> Change:
     """
     Plan and execute `request` at once, without the state directory: in an emergency it may be lost.
@@ -20,15 +20,15 @@ def carry_out(
     The change has no id. It waits for approval if the run found that approvals are missing; then
     its request has to be submitted to a store.
     """
-    asked = change_of(request, face, runner.clock.now())
+    asked = change_of(request, interface, runner.clock.now())
     result = runner.run(request, progress)
-    return ended_by(asked, result, runner.clock.now())
+    return change_after_run(asked, result, runner.clock.now())
 
 
-def ended_by(asked: Change, result: Result, now: datetime) -> Change:
+def change_after_run(asked: Change, result: Result, now: datetime) -> Change:
     """The change `asked` after its run ended in `result`."""
     plan = result.plan
-    judged = asked.model_copy(update=judged_of(plan) | {"required": plan.approvals_required})
+    judged = asked.model_copy(update=fields_of_plan(plan) | {"required": plan.approvals_required})
     if result.outcome is Ending.PENDING:
         return judged.moved(ChangeState.AWAITING_APPROVAL, updated_at=now)
     if result.error is not None:
@@ -43,7 +43,7 @@ def ended_by(asked: Change, result: Result, now: datetime) -> Change:
     return judged.moved(
         ChangeState.PROMOTED,
         updated_at=now,
-        **(took_effect | recorded_of(result.record, result.entry)),
+        **(took_effect | fields_of_record(result.record, result.entry)),
     )
 
 

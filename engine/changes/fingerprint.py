@@ -17,12 +17,12 @@ from engine.domain.request import PromotionRequest, RollbackRequest
 
 def change_of(
     request: PromotionRequest | RollbackRequest,
-    face: str,
+    interface: str,
     now: datetime,
     change_id: str = "",
     context: dict[str, Any] | None = None,
 ) -> Change:
-    """A new change for `request`; `context` belongs to the interface `face`."""
+    """A new change for `request`; `context` belongs to the interface `interface`."""
     at = request.asked_at or now
     promotion = request if isinstance(request, PromotionRequest) else None
     return Change(
@@ -34,7 +34,7 @@ def change_of(
         reason=None if isinstance(request, PromotionRequest) else request.reason,
         overrides=promotion.overrides if promotion else NO_OVERRIDES,
         requester=Person.of(request.operator),
-        face=face,
+        interface=interface,
         trace_id=request.trace_id,
         created_at=at,
         updated_at=at,
@@ -150,7 +150,7 @@ def _verdicts(plan: Plan) -> dict[str, str]:
     return gates | {"signature": "verified" if plan.signature.verified else plan.signature.mode}
 
 
-def recorded_of(record: AnyRecord | None, entry: LedgerEntry | None = None) -> dict[str, Any]:
+def fields_of_record(record: AnyRecord | None, entry: LedgerEntry | None = None) -> dict[str, Any]:
     """
     The fields that a change takes from its record, which an earlier run may have written, and from
     the `entry` of that record.
@@ -171,7 +171,7 @@ def recorded_of(record: AnyRecord | None, entry: LedgerEntry | None = None) -> d
     return said | {"previous": before, "impact": record.impact_analysis}
 
 
-def judged_of(plan: Plan) -> dict[str, Any]:
+def fields_of_plan(plan: Plan) -> dict[str, Any]:
     """The fields that a change takes from the plan of its check."""
     return {
         "digest": str(plan.manifest.digest) if plan.manifest else None,

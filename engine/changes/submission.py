@@ -28,7 +28,7 @@ class Submission:
     runner: Runner
     store: ChangeStore
     request: PromotionRequest | RollbackRequest
-    face: str
+    interface: str
     key: str | None
     context: dict[str, Any]
     refused: Callable[[Change], None]
@@ -41,7 +41,7 @@ class Submission:
         their own, which is blocked from the start, so that no other request joins it.
         """
         now, new_id = self.runner.clock.now(), f"c-{secrets.token_hex(4)}"
-        change = change_of(self.request, self.face, now, new_id, self.context)
+        change = change_of(self.request, self.interface, now, new_id, self.context)
         found = self.runner.authorize(self.request)
         if found.blocks:
             return self._refuse(change, found)

@@ -12,9 +12,9 @@ from engine.changes.direct import refused_state
 from engine.changes.fingerprint import (
     differences_of,
     expired,
+    fields_of_plan,
+    fields_of_record,
     fingerprint_of,
-    judged_of,
-    recorded_of,
     request_of,
     stale,
     superseded,
@@ -97,7 +97,7 @@ class Progression:
             raise
         except PromotionError as error:
             return self._end(change, ChangeState.FAILED, error)
-        judged = change.model_copy(update=judged_of(plan))
+        judged = change.model_copy(update=fields_of_plan(plan))
         if self._overdue(change):
             return self._end(judged, ChangeState.EXPIRED, expired(change))
         if plan.error:
@@ -257,7 +257,9 @@ class Progression:
     def _done(
         self, change: Change, record: AnyRecord | None, entry: LedgerEntry | None = None
     ) -> Change:
-        return self._move(change, ChangeState.PROMOTED, "promoted", **recorded_of(record, entry))
+        return self._move(
+            change, ChangeState.PROMOTED, "promoted", **fields_of_record(record, entry)
+        )
 
     def _supersede(self, change: Change, by: Change) -> Change:
         fields = {"ended": Ended.of(superseded(by)), "superseded_by": by.id}

@@ -163,20 +163,20 @@ class StoredFinding(Value):
 
 
 class Ended(Value):
-    """The error that ended a change; `by` and `face` name the person and interface, if any."""
+    """The error that ended a change; `by` and `interface` name the person and interface, if any."""
 
     reason_code: str
     message: str
     exit_code: int
     by: str | None = None
-    face: str | None = None
+    interface: str | None = None
     # The class of the error; changes that ended under earlier versions of floe may lack it.
     error: str | None = None
     details: dict[str, JsonValue] = Field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, error: PromotionError, operator: Operator | None = None, face: str | None = None
+        cls, error: PromotionError, operator: Operator | None = None, interface: str | None = None
     ) -> "Ended":
         """The end of a change in `error`, decided by `operator` if given."""
         return cls(
@@ -184,7 +184,7 @@ class Ended(Value):
             message=str(error),
             exit_code=error.exit_code,
             by=operator.name if operator else None,
-            face=face,
+            interface=interface,
             error=error.kind,
             details=from_json(to_json(error.details, fallback=str)),
         )
@@ -214,7 +214,7 @@ class Change(Value):
     reason: str | None = None
     overrides: Overrides = NO_OVERRIDES
     requester: Person
-    face: str
+    interface: str
     trace_id: TraceText
     state: ChangeState = ChangeState.CHECKING
     revision: int = Field(default=1, ge=1)

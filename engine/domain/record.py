@@ -68,7 +68,7 @@ class ApprovalRecord(Value):
     identity_source: IdentitySource
     authorized_via: str
     approved_at: UtcTime
-    face: str
+    interface: str
 
 
 class RegistrySync(Value):
@@ -265,7 +265,7 @@ class RejectionRecord(Record):
     artifact_digest: DigestText
     requested_by: str
     reason: str
-    face: str
+    interface: str
     rejected_at: UtcTime
 
     _id_field: ClassVar[str] = "rejection_id"

@@ -1,1 +1,1 @@
-"""The JSON documents that every face answers programs with."""
+"""The JSON documents that every interface answers programs with."""

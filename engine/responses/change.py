@@ -75,7 +75,7 @@ class ChangeResponse(Response):
     target: str = Field(description="environment that the change writes to")
     reason: str | None = Field(description="reason of a rollback, as given")
     overrides: Overrides = Field(description="allow_older, override_rollback and the reason")
-    face: str = Field(description="interface of the request: slack, web, cli or api")
+    interface: str = Field(description="interface of the request: slack, web, cli or api")
     trace_id: TraceText = Field(description="trace ID of the first request")
     state: ChangeState = Field(description="state of the change")
     revision: int = Field(description="grows by one with every change of state")

@@ -40,7 +40,7 @@ _ENDED = {
         message="Rejected by bob@acme.com: the migration is not reviewed",
         exit_code=15,
         by="bob@acme.com",
-        face="slack",
+        interface="slack",
     ),
     ChangeState.EXPIRED: Ended(
         reason_code="expired",
@@ -79,7 +79,7 @@ def sample(state: ChangeState, **fields: Any) -> Change:
         "source": "staging",
         "target": "prod",
         "requester": ALICE,
-        "face": "slack",
+        "interface": "slack",
         "trace_id": "1" * 32,
         "state": state,
         "created_at": NOON,
@@ -99,7 +99,7 @@ def sample(state: ChangeState, **fields: Any) -> Change:
 def hostile(state: ChangeState) -> Change:
     """A change in which every untrusted text is hostile."""
     error = GateResult(gate=GateKind.TESTS, status=GateStatus.FAILED, error=HOSTILE)
-    ended = Ended(reason_code="x", message=HOSTILE * 4, exit_code=15, by=HOSTILE, face=HOSTILE)
+    ended = Ended(reason_code="x", message=HOSTILE * 4, exit_code=15, by=HOSTILE, interface=HOSTILE)
     person = ALICE.model_copy(update={"name": HOSTILE, "id": HOSTILE})
     found = StoredFinding(check="tests", outcome="blocked", reason=HOSTILE * 4)
     return sample(
@@ -121,7 +121,7 @@ def approval(name: str = "bob@acme.com") -> ApprovalRecord:
         identity_source=IdentitySource.SLACK,
         authorized_via="group release-managers",
         approved_at=NOON + timedelta(minutes=3),
-        face="slack",
+        interface="slack",
     )
 
 

@@ -145,7 +145,7 @@ def test_rejection_needs_a_reason_and_shows_it(stage):
     eventually(lambda: buttons(stage.find_approval_request(change)) == [])
     [entry] = stage.platform.engine.history("prod", 1)
     assert isinstance(entry.record, RejectionRecord)
-    assert entry.record.face == "slack"
+    assert entry.record.interface == "slack"
 
 
 @pytest.mark.requirement("SL-005")

@@ -33,7 +33,7 @@ def change(state: ChangeState = ChangeState.AWAITING_APPROVAL, **fields: object)
         "source": "staging",
         "target": "prod",
         "requester": Person.of(ALICE),
-        "face": "cli",
+        "interface": "cli",
         "trace_id": TRACE,
         "state": state,
         "created_at": NOW,

@@ -55,7 +55,7 @@ APPROVED = ApprovalRecord(
     identity_source="slack",
     authorized_via="group release-managers",
     approved_at=AT,
-    face="slack",
+    interface="slack",
 )
 SYNCED = RegistrySync(registry="mirror.example/acme", status="failed", error="timed out")
 
@@ -137,6 +137,6 @@ def one_of_each() -> tuple[AnyRecord, ...]:
             | place
             | {"rejection_id": ID, "change_id": "c1", "action": "promote", "version": "v1.2.3"}
             | {"artifact_digest": DIGEST, "requested_by": "bob@acme.com", "reason": "not today"}
-            | {"face": "web", "rejected_at": AT}
+            | {"interface": "web", "rejected_at": AT}
         ),
     )

@@ -182,7 +182,7 @@ def test_rejection_needs_another_person_and_is_recorded_in_the_ledger(stage):
     [entry] = stage.engine.history("staging", 10)
     assert isinstance(entry.record, RejectionRecord)
     assert (entry.record.operator, entry.record.reason) == ("bob", "not today")
-    assert (entry.record.change_id, entry.record.face) == (asked.id, "web")
+    assert (entry.record.change_id, entry.record.interface) == (asked.id, "web")
     assert stage.tags().isdisjoint({"v1.0.0-staging", "latest-staging"})
 
 
@@ -282,7 +282,7 @@ def _any(state: ChangeState) -> Change:
             "source": "dev",
             "target": "staging",
             "requester": {"name": "a", "id": "os:a", "source": "os", "verified": False},
-            "face": "cli",
+            "interface": "cli",
             "trace_id": "1" * 32,
             "state": state,
             "created_at": "2026-01-01T00:00:00Z",

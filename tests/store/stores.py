@@ -39,7 +39,7 @@ def change(version: str | None = None, target: str = "prod", **fields: Any) -> C
         "action": "promote",
         "source": "staging",
         "requester": ALICE,
-        "face": "cli",
+        "interface": "cli",
         "trace_id": "0123456789abcdef0123456789abcdef",
         "created_at": NOON,
         "updated_at": NOON,

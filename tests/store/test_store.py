@@ -20,7 +20,7 @@ def whole() -> Change:
         identity_source=ALICE.source,
         authorized_via="group release-managers",
         approved_at=NOON + timedelta(microseconds=1),
-        face="slack",
+        interface="slack",
     )
     prints = Fingerprint(
         digest="sha256:" + "a" * 64,

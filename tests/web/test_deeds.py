@@ -34,7 +34,7 @@ def test_second_person_approves_and_the_ledger_records_it(
     assert "You approved v1.0.0 for prod" in behind_proxy.get(place, BOB)
     change = behind_proxy.settle(waiting)
     assert change.state is ChangeState.PROMOTED
-    assert [(given.operator, given.face) for given in change.approvals] == [(BOB, "web")]
+    assert [(given.operator, given.interface) for given in change.approvals] == [(BOB, "web")]
     assert change.approvals[0].operator_id == f"proxy:{BOB}"
 
 

@@ -61,7 +61,7 @@ def test_promotion_is_accepted_and_carried_out(api: Client) -> None:
     assert (asked["outcome"], asked["source_environment"]) == ("pending", "dev")
     assert asked["operator"] == ALICE
     assert change.state is ChangeState.PROMOTED
-    assert change.face == "api"
+    assert change.interface == "api"
     assert api.stage.settle(again["change_id"]).state is ChangeState.PROMOTED
 
 
@@ -78,7 +78,7 @@ def test_another_person_approves_and_the_requester_cannot(api: Client) -> None:
     assert own["error"]["exit_code"] == 12
     assert other["state"] == "executing"
     assert other["approvals"][0]["operator"] == BOB
-    assert other["approvals"][0]["face"] == "api"
+    assert other["approvals"][0]["interface"] == "api"
     assert api.stage.settle(asked["change_id"]).state is ChangeState.PROMOTED
     story = api.stage.platform.store.events_of(asked["change_id"])
     assert [e.details["reason"] for e in story if e.kind == "approved"] == ["looked at it"]
