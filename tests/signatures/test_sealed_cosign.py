@@ -1,7 +1,5 @@
 """cosign finds the signed entries of a ledger by the artifact, and judges where it may run."""
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.ledger.sealing import Sealing
 from engine.adapters.registry.remote.registry import DistributionRegistry
-from engine.adapters.signing import PemSigner, generate_key
-from engine.attestation.keys import load_der
+from engine.adapters.signing import generate_key
 from engine.attestation.statement import predicate_type
+from engine.domain.artifact import Tag
+from engine.domain.manifest import Manifest
 from tests.conftest import Place
 from tests.peers import raw
-from tests.peers.go import peer, referrers_registry
-from tests.scenarios.audited import lock, promote_versions
+from tests.peers.cosign import VERSIONS, Cosign
+from tests.peers.go import referrers_registry
+from tests.scenarios.audited import lock, promote_versions, unlock
 from tests.scenarios.engines import promote
-from tests.scenarios.sealed import OWN, SIGNING, writer
+from tests.scenarios.sealed import OTHER, OWN, SIGNING, trust, writer
 
 pytestmark = pytest.mark.peers
 
@@ -34,34 +35,24 @@ def host(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Judge:
-    """`cosign verify-attestation` for the artifacts of one repository."""
+    """`cosign verify-attestation` for the artifacts of the repository `reference` in `place`."""
 
-    folder: Path
-    repository: str
+    cosign: Cosign
+    place: Place
+    reference: str
 
-    def accepts(self, tag: str, environment: str, key: PemSigner = OWN) -> bool:
-        public = load_der(key.public_key())
-        assert public is not None
-        (self.folder / "floe.pub").write_text(public.pem)
-        command = [peer("cosign"), "verify-attestation", "--key", "floe.pub"]
-        command += ["--insecure-ignore-tlog=true", "--allow-http-registry"]
-        command += ["--type", predicate_type("promotion", environment)]
-        done = subprocess.run(
-            [*command, f"{self.repository}:{tag}"],
-            cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert "panic" not in done.stderr
-        return done.returncode == 0
+    def accepts(self, tag: str, environment: str) -> bool:
+        kind = predicate_type("promotion", environment)
+        return self.cosign.accepts(f"{self.reference}:{tag}", kind)
 
 
-@pytest.fixture
+@pytest.fixture(params=VERSIONS)
 def judge(
-    host: str, repository: str, opened: Callable[..., DistributionRegistry], tmp_path: Path
+    request: pytest.FixtureRequest,
+    host: str,
+    repository: str,
+    opened: Callable[..., DistributionRegistry],
+    tmp_path: Path,
 ) -> Judge:
     """v1.0.1 was promoted to staging and prod, v1.0.2 to staging only."""
     place = Place(
@@ -72,7 +63,9 @@ def judge(
         promote_versions(place, engine, last=2)
         promote(engine, "v1.0.1", "prod")
         lock(engine)
-    return Judge(tmp_path, f"{host}/{repository}")
+    cosign = Cosign(request.param, tmp_path)
+    cosign.trust(OWN)
+    return Judge(cosign, place, f"{host}/{repository}")
 
 
 def test_cosign_accepts_an_artifact_where_it_was_promoted(judge: Judge) -> None:
@@ -91,4 +84,47 @@ def test_cosign_accepts_an_artifact_where_it_was_promoted(judge: Judge) -> None:
 
 
 def test_cosign_refuses_another_key(judge: Judge) -> None:
-    assert not judge.accepts("v1.0.1-dev", "prod", generate_key("ecdsa"))
+    judge.cosign.trust(generate_key("ecdsa"))
+
+    assert not judge.accepts("v1.0.1-dev", "prod")
+
+
+def test_cosign_refuses_an_entry_that_was_copied_to_another_artifact(judge: Judge) -> None:
+    """A stranger attaches the promotion of v1.0.1 to v1.0.2."""
+    registry = judge.place.registry
+    entry = registry.fetch(Tag("floe-ledger.prod.1"))
+    other = registry.fetch(Tag("v1.0.2-dev"))
+    assert entry is not None
+    assert other is not None
+    subject = other.descriptor.to_json()
+    copy = Manifest(entry.content.replace(*_digests(entry, subject)), entry.media_type)
+    registry.put(copy)
+    described = copy.descriptor.model_copy(
+        update={"artifact_type": entry.artifact_type, "annotations": entry.view.annotations}
+    )
+    registry.attach(other.digest, described)
+
+    assert not judge.accepts("v1.0.2-dev", "prod")
+    assert judge.accepts("v1.0.1-dev", "prod")
+
+
+def test_cosign_refuses_a_void_that_the_ledger_skipped(judge: Judge, tmp_path: Path) -> None:
+    """A stranger promotes v1.0.2 to prod; the next trusted entry skips it."""
+    forging = Sealing(OTHER, trust(OTHER, OWN))
+    with writer(judge.place, tmp_path / "stranger", forging) as engine:
+        promote(engine, "v1.0.2", "prod")
+    with writer(judge.place, tmp_path / "writer", SIGNING) as engine:
+        unlock(engine)
+        promote_versions(judge.place, engine, last=3, first=3)
+        assert promote(engine, "v1.0.3", "prod").error is None
+        [newest] = engine.history("prod", 1)
+
+    assert list(newest.voided) == [2]
+    assert not judge.accepts("v1.0.2-dev", "prod")
+    assert judge.accepts("v1.0.3-dev", "prod")
+
+
+def _digests(entry: Manifest, other: dict[str, object]) -> tuple[bytes, bytes]:
+    subject = entry.view.subject
+    assert subject is not None
+    return subject.digest.encode(), str(other["digest"]).encode()
