@@ -27,6 +27,7 @@ from engine.domain.manifest import Manifest
 from engine.domain.mirroring import SyncReport
 from engine.domain.path import PromotionPath
 from engine.domain.plan import GateMode, Plan
+from engine.domain.promotion_proof import PromotionProof
 from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.result import Result
 from engine.domain.rights import Rights
@@ -211,6 +212,16 @@ class Engine:
     def signature(self, manifest: Manifest) -> SignatureVerdict:
         """Verify the signatures of `manifest`; UnconfiguredError without a configured key."""
         return self.runner.verifier.verify(self.runner.registry, manifest)
+
+    def examine(
+        self, manifest: Manifest, environment: str | None, key: bytes | None = None
+    ) -> tuple[SignatureVerdict | None, PromotionProof | None]:
+        """Verify signatures and promotion of `manifest`; see `examine_artifact`."""
+        from engine.execution.promotion_proof import examine_artifact  # slow to import
+
+        if environment is not None:
+            environment = self.path.environment(environment).name
+        return examine_artifact(self.runner, manifest, environment, key)
 
     def required_signature(
         self, manifest: Manifest, environment: str | None = None

@@ -164,12 +164,12 @@ def webhooks() -> Response:
 
 @api.get("/artifacts/<version>/signature")
 def signature(version: str) -> Response:
-    """Return the signatures of a version, also if none counts."""
+    """Return the signatures of a version and its promotion, also if none counts."""
     engine = the_site().platform.engine
     environment = request.args.get("environment") or None
     tag, manifest = engine.artifact(parse_version(version), environment)
-    verdict = engine.signature(manifest)
-    response = SignatureResponse.of(tag, manifest.digest, verdict, _trace())
+    verdict, proof = engine.examine(manifest, environment)
+    response = SignatureResponse.of(tag, manifest.digest, verdict, proof, _trace())
     return jsonify(response.document())
 
 

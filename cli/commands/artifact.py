@@ -13,7 +13,8 @@ from cli.remote.selection import through_server
 from cli.render.common import failure
 from cli.render.signature import render, render_pull
 from engine.bootstrap import open_reading_engine
-from engine.domain.errors import PromotionError
+from engine.bootstrap.keys import show_key
+from engine.domain.errors import PromotionError, UsageError
 from engine.domain.parsing import parse_version
 from engine.domain.trace import trace_id
 from engine.responses.common import ErrorResponse
@@ -22,17 +23,34 @@ from engine.responses.signature import PullResponse, SignatureResponse
 
 @click.command()
 @click.argument("version")
-@click.option("--env", "environment", help="Take the version from this environment.")
+@click.option(
+    "--env",
+    "environment",
+    help="Take the version from this environment, and judge its promotion there.",
+)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="With --env: judge the promotion by this public key (PEM) instead of ledger.trusted_keys.",
+)
 @options.manifest
 @options.output
-def verify(version: str, environment: str | None, manifest: Path, output: str) -> None:
+def verify(
+    version: str, environment: str | None, key: Path | None, manifest: Path, output: str
+) -> None:
     """
     Show the signatures of VERSION, and why each counts or does not.
 
-    Exit code 0 with at least one good signature, else 6.
+    With --env and trusted keys, also judge the attestation of its promotion, and whether the ledger
+    still contains it.
+
+    Exit code 0 if all of that is good, 6 without a good signature or attestation, 11 if VERSION was
+    never promoted to the environment, or was rolled back there since.
     """
+    if key and environment is None:
+        raise click.UsageError("--key needs --env ENV")
     trace = trace_id(os.environ.get("TRACEPARENT"))
-    ask = partial(_verify, version, environment, trace, manifest)
+    ask = partial(_verify, version, environment, key, trace, manifest)
     deliver(output, ask, partial(_failure, "Not verified", trace))
 
 
@@ -79,14 +97,20 @@ def _pull(
     return render_pull(response, verified=verdict is None or verdict.verified)
 
 
-def _verify(version: str, environment: str | None, trace: str, manifest: Path) -> Answer:
+def _verify(
+    version: str, environment: str | None, key: Path | None, trace: str, manifest: Path
+) -> Answer:
     with through_server(trace) as server:
+        if server and key:
+            raise UsageError("--key is judged here: unset FLOE_SERVER, or leave out --key")
         if server:
             return server.signature(version, environment)
+    pem = show_key(key).pem.encode() if key else None
     with open_reading_engine(manifest) as engine:
         tag, artifact = engine.artifact(parse_version(version), environment)
-        verdict = engine.signature(artifact)
-    return render(SignatureResponse.of(tag, artifact.digest, verdict, trace))
+        verdict, proof = engine.examine(artifact, environment, pem)
+    response = SignatureResponse.of(tag, artifact.digest, verdict, proof, trace)
+    return render(response, environment)
 
 
 def _failure(not_done: str, trace: str, error: PromotionError) -> Answer:

@@ -161,7 +161,7 @@ class Commands:
     def signature(self, version: str, environment: str | None) -> Answer:
         path = f"artifacts/{_part(version)}/signature"
         document = self.api.get(path, {"environment": environment})
-        return signature.render(read(SignatureResponse, document))
+        return signature.render(read(SignatureResponse, document), environment)
 
     def audit(
         self, environment: str | None, strict: bool, anchors: Sequence[Anchor], full: bool

@@ -37,6 +37,10 @@ class Statement(Wire):
         except ValueError as error:
             raise Refused("the subject of its statement has no sha256 digest") from error
 
+    def names(self, digest: Digest) -> bool:
+        """Whether a subject is the artifact `digest`."""
+        return any(each.digest.get("sha256") == digest.hex for each in self.subject)
+
 
 def predicate_type(kind: str, environment: str) -> str:
     """

@@ -1,6 +1,8 @@
 """Makes and loads the keys that sign ledger entries."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +13,10 @@ from pydantic import SecretStr
 from engine.adapters.ledger.sealing import Sealing
 from engine.config import Config, load_config
 from engine.config.signing_keys import SigningKey
+from engine.domain.artifact import Digest
 from engine.domain.errors import UnconfiguredError, UsageError
+from engine.ports import RegistryReader
+from engine.ports.attestations import Attestation
 from engine.ports.signer import Signer, TrustedKeys
 
 if TYPE_CHECKING:
@@ -80,6 +85,22 @@ def sealing_of(config: Config) -> Sealing:
     # Imported only with trusted keys: cryptography is slow to import.
     trusted: TrustedKeys = import_module("engine.adapters.signing.trust").KeyRing(pems, signer)
     return Sealing(signer, trusted)
+
+
+@dataclass(frozen=True)
+class LazyAttestations:
+    """Implements `engine.ports.attestations.AttestationReader`; cryptography loads slowly."""
+
+    registry: RegistryReader
+    trusted: TrustedKeys | None
+
+    def read(self, subject: Digest, kind: str, key: bytes | None) -> Sequence[Attestation]:
+        reader = import_module("engine.adapters.sigstore.attestations").AttachedStatements
+        ring = import_module("engine.adapters.signing.trust").KeyRing
+        found: Sequence[Attestation] = reader(
+            self.registry, self.trusted, lambda pem: ring([pem])
+        ).read(subject, kind, key)
+        return found
 
 
 def signer_of(config: Config) -> Signer | None:

@@ -25,7 +25,7 @@ from engine.bootstrap.adapters import (
 )
 from engine.bootstrap.clock import SystemClock
 from engine.bootstrap.identity import directory_of, local_operator, rights_of
-from engine.bootstrap.keys import sealing_of
+from engine.bootstrap.keys import LazyAttestations, sealing_of
 from engine.bootstrap.observability import count_ended
 from engine.bootstrap.secondaries import secondaries_of
 from engine.changes.decisions import Changes
@@ -70,10 +70,9 @@ def open_engine(
     """Open the engine of `config`; ConfigError if a section in `needs` lacks its secrets."""
     _check(config, needs)
     with ExitStack() as stack:
-        registry = registry_of(config.registry, stack)
-        state = _state(config, stack)
-        heads = SqliteHeads(state, registry.reference)
-        ledger = RegistryLedger(registry, heads, sealing_of(config))
+        registry, sealing = registry_of(config.registry, stack), sealing_of(config)
+        heads = SqliteHeads(state := _state(config, stack), registry.reference)
+        ledger = RegistryLedger(registry, heads, sealing)
         leases = leases_of(config, lease_seconds)
         pool, tracer, webhook_sender = _pool(stack), tracer_of(), webhook_sender_of(config, metrics)
         stack.callback(flush, webhook_sender, tracer)
@@ -97,6 +96,7 @@ def open_engine(
             heads=heads,
             secondaries=secondaries_of(config, registry, ledger, leases, state, stack),
             checkpoints=_checkpoints_of(config, registry, ledger),
+            attestations=LazyAttestations(registry, sealing.trusted),
         )
         yield Engine(runner)
 

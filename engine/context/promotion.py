@@ -22,7 +22,7 @@ from engine.domain.policy import PolicySubject
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.request import PromotionRequest
 from engine.domain.trace import SPAN_GATE
-from engine.ports import GateSubject, Progress
+from engine.ports import GateSubject, LedgerReader, Progress
 from engine.tracing import record_gate_result
 
 # The number of newest records from which the usual duration of a gate is computed.
@@ -130,9 +130,7 @@ class PromotionContext(Context):
         head, digest = self.source_head, str(self.manifest.digest)
         if head is None or head.state.digest == digest or not head.state.may_have_had(self.version):
             return None
-        newest = self._sources.ledger.find(head, digest, lambda record: _concerns(record, digest))
-        brought = newest is None or newest.record.subject_digest == digest
-        return None if brought else newest
+        return find_rollback(self._sources.ledger, head, digest)
 
     @property
     def running_version(self) -> Version | None:
@@ -256,6 +254,13 @@ class PromotionContext(Context):
 
 def _version(entry: LedgerEntry) -> str | None:
     return entry.record.version if isinstance(entry.record, PromotionRecord) else None
+
+
+def find_rollback(ledger: LedgerReader, head: LedgerEntry, digest: str) -> LedgerEntry | None:
+    """Find the rollback from `digest` that no newer record about it follows; None without one."""
+    newest = ledger.find(head, digest, lambda record: _concerns(record, digest))
+    brought = newest is None or newest.record.subject_digest == digest
+    return None if brought else newest
 
 
 def _concerns(record: AnyRecord, digest: str) -> bool:

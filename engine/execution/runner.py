@@ -42,6 +42,7 @@ from engine.ports import (
     Upload,
     Verifier,
 )
+from engine.ports.attestations import AttestationReader
 from engine.ports.audit_backend import AuditBackendPlugin
 from engine.ports.telemetry import NO_METRICS, NO_SPAN, NO_TRACER, Metrics, Span, Tracer
 from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
@@ -85,6 +86,7 @@ class Runner:
     heads: Heads = field(default_factory=InMemoryHeads)
     secondaries: Secondaries = NO_SECONDARIES
     checkpoints: CheckpointSource | None = None
+    attestations: AttestationReader | None = None
 
     @property
     def rewind_guard(self) -> RewindGuard:
