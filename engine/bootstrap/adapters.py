@@ -13,7 +13,7 @@ from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.registry.remote.auth import sources
 from engine.adapters.registry.remote.auth.credentials import BearerToken, Password
 from engine.adapters.state import FileLeases, MachineLocks, choose_directory
-from engine.adapters.store import SqliteStore
+from engine.adapters.store import SqlStore, state_database
 from engine.bootstrap.clock import SystemClock
 from engine.config import Config
 from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
@@ -115,7 +115,7 @@ def webhook_sender_of(config: Config, metrics: Metrics) -> WebhookSender:
         )
         for hook in config.webhooks
     )
-    outbox = webhooks.SqliteOutbox(config.state_dir / "outbox.db")
+    outbox = webhooks.SqlOutbox(webhooks.outbox_database(config.state_dir))
     webhook_sender: WebhookSender = webhooks.Webhooks(hooks, outbox, SystemClock(), metrics)
     return webhook_sender
 
@@ -169,7 +169,7 @@ def verifier_of(config: Config, stack: ExitStack) -> Verifier:
         settings.trusted_root.path if settings.trusted_root else None,
     )
     clock = SystemClock()
-    store = SqliteStore(config.state_dir, clock)
+    store = SqlStore(state_database(config.state_dir), clock)
     stack.callback(store.close)
     cache = import_module("engine.adapters.sigstore.verification_cache")
     remembering: Verifier = cache.CachingVerifier(verifier, store, clock)

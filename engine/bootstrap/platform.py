@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from engine.adapters.ledger.ledger import RegistryLedger
-from engine.adapters.store import FILE_NAME, SqliteHeads, SqliteStore, SqliteTally, state_database
+from engine.adapters.store import FILE_NAME, SqlHeads, SqlStore, SqlTally, state_database
 from engine.api import Engine
 from engine.audit.checkpoints import CheckpointSource
 from engine.bootstrap.adapters import (
@@ -71,7 +71,7 @@ def open_engine(
     _check(config, needs)
     with ExitStack() as stack:
         registry, sealing = registry_of(config.registry, stack), sealing_of(config)
-        heads = SqliteHeads(state := _state(config, stack), registry.reference)
+        heads = SqlHeads(state := _state(config, stack), registry.reference)
         ledger = RegistryLedger(registry, heads, sealing)
         leases = leases_of(config, lease_seconds)
         pool, tracer, webhook_sender = _pool(stack), tracer_of(), webhook_sender_of(config, metrics)
@@ -135,7 +135,7 @@ def _check(config: Config, needs: Sequence[str]) -> None:
 @contextmanager
 def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
     """Open the platform: `engine`, and its changes from the state directory."""
-    store: ChangeStore = SqliteStore(config.state_dir, engine.runner.clock)
+    store: ChangeStore = SqlStore(state_database(config.state_dir), engine.runner.clock)
     members = Memberships(engine.directory)
     progression = Progression(engine.runner, store, config.environment_digest, members.regroup)
     refusals = refusals_of(config, engine)
@@ -172,7 +172,7 @@ def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
 @contextmanager
 def store_gate_outputs(config: Config, run_id: str, progress: Progress) -> Iterator[Progress]:
     """Wrap `progress` to store the gate outputs of a run without a change."""
-    store = SqliteStore(config.state_dir, SystemClock())
+    store = SqlStore(state_database(config.state_dir), SystemClock())
     try:
         yield GateOutputRecorder(store, run_id, progress)
     finally:
@@ -247,4 +247,4 @@ def record_refusal(manifest: Path, refused: Plan | Change) -> None:
 
 
 def refusals_of(config: Config, engine: Engine) -> Refusals:
-    return Refusals(engine.runner, SqliteTally(state_database(config.state_dir, kept=0)))
+    return Refusals(engine.runner, SqlTally(state_database(config.state_dir, kept=0)))

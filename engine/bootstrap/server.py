@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
-from engine.adapters.store.records import FILE_NAME, SqliteRecords
+from engine.adapters.store.records import FILE_NAME, SqlRecords, records_database
 from engine.api import Engine
 from engine.audit.checkpoint_maker import CheckpointMaker
 from engine.audit.record_cache import Records
@@ -89,7 +89,7 @@ def checkpoint_maker(engine: Engine) -> CheckpointMaker | None:
 @contextmanager
 def open_records(config: Config, engine: Engine) -> Iterator[Records]:
     """The copy of the records in the state directory; an unusable copy is created again."""
-    kept = SqliteRecords(config.state_dir)
+    kept = SqlRecords(records_database(config.state_dir))
     try:
         for name in engine.path.names:
             kept.cached_range(name)
@@ -98,6 +98,6 @@ def open_records(config: Config, engine: Engine) -> Iterator[Records]:
         if (config.state_dir / FILE_NAME).is_dir():
             raise
         remove_database(config.state_dir / FILE_NAME)
-        kept = SqliteRecords(config.state_dir)
+        kept = SqlRecords(records_database(config.state_dir))
     with closing(kept):
         yield Records(engine.path.names, engine.runner.ledger, kept, engine.runner.clock)

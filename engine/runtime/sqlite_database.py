@@ -39,6 +39,10 @@ class SqliteDatabase:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _closed: bool = field(default=False, init=False)
 
+    @property
+    def directory(self) -> Path:
+        return self.path.parent
+
     def exists(self) -> bool:
         with self.translated_errors():
             return self.path.exists()

@@ -12,7 +12,7 @@ import pytest
 
 from bot.database import BotStore
 from engine.adapters.sigstore.verification_cache import CachingVerifier
-from engine.adapters.store import SqliteOutcomes, SqliteStore, SqliteTally, state_database
+from engine.adapters.store import SqlOutcomes, SqlStore, SqlTally, state_database
 from engine.bootstrap import open_engine
 from engine.bootstrap.server import open_records
 from engine.config import load_config
@@ -35,10 +35,10 @@ COPIED = RegistrySync(registry="r.example.com/acme", status="synced")
 def test_damaged_sync_outcome_store_is_logged_and_treated_as_empty(
     tmp_path: Path, damage: Damage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    SqliteOutcomes(state_database(tmp_path, kept=0), "registry").note("prod", "record", [COPIED])
+    SqlOutcomes(state_database(tmp_path, kept=0), "registry").note("prod", "record", [COPIED])
     damage(tmp_path / "store.db")
 
-    outcomes = SqliteOutcomes(state_database(tmp_path), "registry")
+    outcomes = SqlOutcomes(state_database(tmp_path), "registry")
     outcomes.note("prod", "newer", [COPIED])
 
     assert outcomes.known("prod", "record") == ()
@@ -48,7 +48,7 @@ def test_damaged_sync_outcome_store_is_logged_and_treated_as_empty(
 
 @pytest.mark.parametrize("damage", LOST.values(), ids=LOST)
 def test_damaged_rate_counters_refuse_requests(tmp_path: Path, damage: Damage) -> None:
-    tally = SqliteTally(state_database(tmp_path, kept=0))
+    tally = SqlTally(state_database(tmp_path, kept=0))
     tally.add("kind", NOON)
     damage(tmp_path / "store.db")
 
@@ -128,7 +128,7 @@ def test_altered_verification_result_is_ignored(
     place_registry: RegistryReader, tmp_path: Path, value: object
 ) -> None:
     signer, manifest = Signer(), image(b"signed").manifest
-    with closing(SqliteStore(tmp_path, HandClock())) as store:
+    with closing(SqlStore(state_database(tmp_path), HandClock())) as store:
         verifier = CachingVerifier(signer, store, HandClock())
         verifier.verify(place_registry, manifest)
         with closing(sqlite3.connect(tmp_path / "store.db")) as other, other:
@@ -167,7 +167,7 @@ def test_locked_store_is_reported_as_busy(tmp_path: Path) -> None:
         "print('held', flush=True)\n"
         "sys.stdin.read()\n"
     )
-    with closing(SqliteStore(tmp_path, HandClock(), wait_seconds=0.3)) as store:
+    with closing(SqlStore(state_database(tmp_path, 0.3), HandClock())) as store:
         store.add_events("c-1", [("first", {})])
         with subprocess.Popen(
             [sys.executable, "-c", holder, tmp_path / "store.db"],

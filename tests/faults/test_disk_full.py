@@ -9,7 +9,7 @@ import pytest
 
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.sigstore.verification_cache import CachingVerifier
-from engine.adapters.store import SqliteStore
+from engine.adapters.store import SqlStore, state_database
 from tests.builders import image
 from tests.faults.small_disk import SmallDisk, disk_for
 from tests.faults.team import Team, team_in
@@ -130,7 +130,7 @@ def test_verification_result_that_cannot_be_cached_still_counts(
 ) -> None:
     registry, signer = LayoutRegistry.create(tmp_path / "registry"), Signer()
     disk.fill()
-    with closing(SqliteStore(disk.path / "state", HandClock())) as store:
+    with closing(SqlStore(state_database(disk.path / "state"), HandClock())) as store:
         verifier = CachingVerifier(signer, store, HandClock())
 
         verdicts = [verifier.verify(registry, image(b"signed").manifest) for _ in range(2)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from engine.adapters.store import SqliteStore
+from engine.adapters.store import SqlStore, state_database
 from engine.api import Engine
 from engine.bootstrap import SystemClock
 from engine.changes.decisions import Changes
@@ -130,7 +130,7 @@ def stage_on(
     path = path or path_of("dev", guarded(), "prod")
     built = engine_on(place.registry, folder, path, directory=DIRECTORY, clock=real, rights=LOCKERS)
     with built as engine:
-        store = SqliteStore(folder / "state", real)
+        store = SqlStore(state_database(folder / "state"), real)
         changes = Changes(engine.runner, store, rules.of)
         progression = Progression(engine.runner, store, rules.of, members.regroup)
         worker = Worker(changes, progression, store, pace=pace or Pace())

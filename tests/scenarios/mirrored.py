@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.adapters.registry.remote.registry import DistributionRegistry
-from engine.adapters.store import SqliteOutcomes, state_database
+from engine.adapters.store import SqlOutcomes, state_database
 from engine.api import Engine
 from engine.domain.path import PromotionPath
 from engine.domain.record import PromotionRecord, RollbackRecord
@@ -29,7 +29,7 @@ def mirrored_engine(
 
 
 def with_mirrors(engine: Engine, folder: Path, *mirrors: Mirror) -> Engine:
-    outcomes = SqliteOutcomes(state_database(folder), engine.runner.registry.reference)
+    outcomes = SqlOutcomes(state_database(folder), engine.runner.registry.reference)
     secondaries = MirroredSecondaries(
         mirrors, engine.runner.registry, engine.runner.ledger, engine.runner.leases, outcomes
     )

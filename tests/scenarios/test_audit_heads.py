@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.store import SqliteHeads, state_database
+from engine.adapters.store import SqlHeads, state_database
 from engine.api import Engine
 from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.artifact import Digest
@@ -27,7 +27,7 @@ def watched(place: Place, engine: Engine, tmp_path: Path) -> Engine:
     """An engine with known heads that has audited five promotions to staging and a lock."""
     promote_versions(place, engine)
     lock(engine)
-    heads = SqliteHeads(state_database(tmp_path / "state"), place.registry.reference)
+    heads = SqlHeads(state_database(tmp_path / "state"), place.registry.reference)
     remembering = with_parts(engine, heads=heads)
     assert audit(remembering).sound
     return remembering
@@ -116,7 +116,7 @@ def test_rewritten_ledger_that_has_grown_since_is_found(place: Place, watched: E
 
 
 def test_wiped_ledger_is_found(place: Place, watched: Engine, tmp_path: Path) -> None:
-    elsewhere = SqliteHeads(state_database(tmp_path / "state"), place.registry.reference)
+    elsewhere = SqlHeads(state_database(tmp_path / "state"), place.registry.reference)
     elsewhere.remember("prod", SEEN)
 
     found = audit(watched, "prod")
@@ -127,7 +127,7 @@ def test_wiped_ledger_is_found(place: Place, watched: Engine, tmp_path: Path) ->
 
 def test_unreadable_known_heads_stop_the_audit(watched: Engine, tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"no database " * 500)
-    rebuilt = with_parts(watched, heads=SqliteHeads(state_database(tmp_path), "r"))
+    rebuilt = with_parts(watched, heads=SqlHeads(state_database(tmp_path), "r"))
 
     with pytest.raises(StoreUnavailableError, match=r"store\.db is damaged"):
         audit(rebuilt)
@@ -136,7 +136,7 @@ def test_unreadable_known_heads_stop_the_audit(watched: Engine, tmp_path: Path) 
 def test_unwritable_known_heads_are_a_note(place: Place, engine: Engine, tmp_path: Path) -> None:
     promote_versions(place, engine, 1)
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
-    forgetful = with_parts(engine, heads=SqliteHeads(state_database(tmp_path / "gone"), "r"))
+    forgetful = with_parts(engine, heads=SqlHeads(state_database(tmp_path / "gone"), "r"))
 
     found = audit(forgetful)
 
@@ -146,8 +146,8 @@ def test_unwritable_known_heads_are_a_note(place: Place, engine: Engine, tmp_pat
 
 
 def test_heads_are_stored_by_repository_and_environment(tmp_path: Path) -> None:
-    def heads(repository: str) -> SqliteHeads:
-        return SqliteHeads(state_database(tmp_path), repository)
+    def heads(repository: str) -> SqlHeads:
+        return SqlHeads(state_database(tmp_path), repository)
 
     heads("one/repository").remember("prod", SEEN)
     heads("one/repository").remember("dev", replace(SEEN, sequence=1))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.registry.layout.registry import LayoutRegistry
-from engine.adapters.store import SqliteStore
+from engine.adapters.store import SqlStore, state_database
 from engine.domain.change import Change, ChangeState
 from tests.builders import image
 from tests.conftest import Place
@@ -57,7 +57,7 @@ def test_change_cancelled_during_its_check_supersedes_nothing(stage: Stage, tmp_
     assert state(stage, waits) is ChangeState.AWAITING_APPROVAL
 
 
-class Meeting(SqliteStore):
+class Meeting(SqlStore):
     """Makes the first reader wait until the second one has read too."""
 
     def meet(self, parties: int) -> None:
@@ -76,7 +76,10 @@ def test_newer_of_two_simultaneous_changes_stays(stage: Stage, tmp_path: Path) -
     (tmp_path / "open").touch()
     older, newer = submit_change(stage, "v1.0.0"), submit_change(stage, "v2.0.0")
 
-    with closing(Meeting(tmp_path / "state", stage.clock)) as store, ThreadPoolExecutor(2) as pool:
+    with (
+        closing(Meeting(state_database(tmp_path / "state"), stage.clock)) as store,
+        ThreadPoolExecutor(2) as pool,
+    ):
         store.meet(2)
         progression = replace(stage.platform.progression, store=store)
         list(pool.map(lambda change: progression.settle(change, ProgressLog()), (older, newer)))

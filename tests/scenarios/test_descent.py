@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.store import SqliteHeads, state_database
+from engine.adapters.store import SqlHeads, state_database
 from engine.api import Engine
 from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.artifact import Tag
@@ -27,9 +27,7 @@ ENTRY = "floe-ledger.staging"
 @pytest.fixture
 def watched_engine(place: Place, engine: Engine, tmp_path: Path) -> Engine:
     """Three promotions and a lock; v1.0.4 is built."""
-    built = with_parts(
-        engine, heads=SqliteHeads(state_database(tmp_path), place.registry.reference)
-    )
+    built = with_parts(engine, heads=SqlHeads(state_database(tmp_path), place.registry.reference))
     promote_versions(place, built, last=3)
     lock(built)
     place.push(image(b"artifact 4"), "v1.0.4-dev")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.store.records import SqliteRecords
+from engine.adapters.store.records import SqlRecords, records_database
 from engine.api import Engine
 from engine.audit.record_cache import Records
 from engine.domain.artifact import Version
@@ -28,7 +28,7 @@ def engine(place: Place, tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def records(engine: Engine, tmp_path: Path) -> Iterator[Records]:
-    with closing(SqliteRecords(tmp_path / "state")) as kept:
+    with closing(SqlRecords(records_database(tmp_path / "state"))) as kept:
         yield Records(engine.path.names, engine.runner.ledger, kept, engine.runner.clock)
 
 

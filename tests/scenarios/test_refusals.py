@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.store import SqliteTally, state_database
+from engine.adapters.store import SqlTally, state_database
 from engine.api import Engine
 from engine.domain.environment import Authorization, Environment
 from engine.domain.operator import Operator
@@ -71,7 +71,7 @@ def engine(place: Place, tmp_path: Path, clock: TickingClock) -> Iterator[Engine
 @pytest.fixture
 def note(engine: Engine, tmp_path: Path) -> Callable[[Plan], None]:
     """Records a refusal as the interfaces do, with counters in one state directory."""
-    refusals = Refusals(engine.runner, SqliteTally(state_database(tmp_path / "state")))
+    refusals = Refusals(engine.runner, SqlTally(state_database(tmp_path / "state")))
     return lambda plan: refusals.note(attempt_of(plan))
 
 
@@ -195,7 +195,7 @@ def test_fresh_state_directories_do_not_add_records(
     plan = attempt_promotion(engine, BOB).plan
 
     for run in range(30):
-        tally = SqliteTally(state_database(tmp_path / f"ci-{run}"))
+        tally = SqlTally(state_database(tmp_path / f"ci-{run}"))
         Refusals(engine.runner, tally).note(attempt_of(plan))
 
     assert len(refusals_of(engine)) == 1
@@ -204,7 +204,7 @@ def test_fresh_state_directories_do_not_add_records(
 def test_unwritable_state_directory_does_not_add_records(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "a-file").write_text("")
     plan = attempt_promotion(engine, BOB).plan
-    refusals = Refusals(engine.runner, SqliteTally(state_database(tmp_path / "a-file")))
+    refusals = Refusals(engine.runner, SqlTally(state_database(tmp_path / "a-file")))
 
     for _ in range(10):
         refusals.note(attempt_of(plan))
@@ -216,7 +216,7 @@ def test_unwritable_state_directory_does_not_add_records(engine: Engine, tmp_pat
 def test_damaged_counter_is_reset(engine: Engine, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "refusals.json"
     path.write_bytes(content)
-    refusals = Refusals(engine.runner, SqliteTally(state_database(tmp_path)))
+    refusals = Refusals(engine.runner, SqlTally(state_database(tmp_path)))
 
     for _ in range(3):
         refusals.note(attempt_of(attempt_promotion(engine, BOB).plan))
@@ -229,7 +229,7 @@ def test_unverified_names_share_one_record(
 ) -> None:
     for number in range(20):
         note(attempt_promotion(engine, person(f"os:user-{number}", verified=False)).plan)
-    fresh = Refusals(engine.runner, SqliteTally(state_database(tmp_path / "fresh")))
+    fresh = Refusals(engine.runner, SqlTally(state_database(tmp_path / "fresh")))
     fresh.note(attempt_of(attempt_promotion(engine, person("os:another", verified=False)).plan))
     assert [record.count for record in refusals_of(engine)] == [1]
 
@@ -258,7 +258,7 @@ def test_one_new_record_is_written_an_hour_later(
 ) -> None:
     for run, hours in enumerate((0, 2, 4)):
         clock.time += timedelta(hours=hours)
-        refusals = Refusals(engine.runner, SqliteTally(state_database(tmp_path / f"ci-{run}")))
+        refusals = Refusals(engine.runner, SqlTally(state_database(tmp_path / f"ci-{run}")))
         refusals.note(attempt_of(attempt_promotion(engine, BOB).plan))
 
     assert [record.count for record in refusals_of(engine)] == [1, 1, 1]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.store import SqliteTally, state_database
+from engine.adapters.store import SqlTally, state_database
 from engine.domain.environment import Authorization, Environment
 from engine.execution.refusals import Refusals
 from tests.peers.fake_http import Reply
@@ -26,7 +26,7 @@ def test_failed_record_is_retried_and_counts_all_attempts(
     clock = TickingClock()
     with shaky_engine(fake, tmp_path, PATH, clock) as shaky:
         build_and_promote(shaky.place, shaky.engine, "v1.0.0", operator=ALICE)
-        refusals = Refusals(shaky.engine.runner, SqliteTally(state_database(tmp_path)))
+        refusals = Refusals(shaky.engine.runner, SqlTally(state_database(tmp_path)))
         plan = promote(shaky.engine, "v1.0.0", "prod", BOB).plan
         fake.script("POST", "/blobs/uploads/", *[Reply(status)] * (1 if status == 403 else 4))
         refusals.note(attempt_of(plan))
@@ -45,6 +45,6 @@ def test_unreadable_ledger_is_not_written(fake: FakeRegistry, tmp_path: Path) ->
         before = dict(shaky.content.tags)
         fake.always("GET", r"/manifests/floe-head\.prod$", Reply(403))
 
-        Refusals(shaky.engine.runner, SqliteTally(state_database(tmp_path))).note(attempt_of(plan))
+        Refusals(shaky.engine.runner, SqlTally(state_database(tmp_path))).note(attempt_of(plan))
 
         assert shaky.content.tags == before

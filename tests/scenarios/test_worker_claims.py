@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.store import SqliteStore
+from engine.adapters.store import SqlStore, state_database
 from engine.bootstrap import SystemClock
 from engine.changes.foreground import Foreground
 from engine.changes.heartbeat import Claim, ClaimLostError
@@ -30,7 +30,7 @@ _HOUR = timedelta(hours=1)
 _GATE = "echo $$ >> runs; while [ ! -e open ]; do sleep 0.02; done"
 
 
-class CutOffStore(SqliteStore):
+class CutOffStore(SqlStore):
     """A real store to which one worker cannot write its renewals while it is `cut_off`."""
 
     cut_off = False
@@ -61,13 +61,13 @@ def stage(place: Place, tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def store(stage: Stage, tmp_path: Path) -> Iterator[CutOffStore]:
-    opened = CutOffStore(tmp_path / "state", SystemClock())
+    opened = CutOffStore(state_database(tmp_path / "state"), SystemClock())
     yield opened
     opened.close()
 
 
 @contextmanager
-def run_worker(stage: Stage, store: SqliteStore) -> Iterator[None]:
+def run_worker(stage: Stage, store: SqlStore) -> Iterator[None]:
     platform = stage.platform
     progression = replace(platform.progression, store=store)
     worker = Worker(replace(stage.changes, store=store), progression, store, 1, PACE)

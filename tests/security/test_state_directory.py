@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.state import FileLeases
-from engine.adapters.store import SqliteHeads, SqliteTally, state_database
+from engine.adapters.store import SqlHeads, SqlTally, state_database
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from tests.builders import image
@@ -35,10 +35,8 @@ def held(state: Path) -> None:
     "first",
     [
         held,
-        lambda state: SqliteTally(state_database(state)).add("kind", NOW),
-        lambda state: SqliteHeads(state_database(state), "acme").remember(
-            "p", KnownHead(1, DIGEST)
-        ),
+        lambda state: SqlTally(state_database(state)).add("kind", NOW),
+        lambda state: SqlHeads(state_database(state), "acme").remember("p", KnownHead(1, DIGEST)),
     ],
 )
 def test_first_stored_file_makes_the_directory_private(

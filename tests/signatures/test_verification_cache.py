@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.sigstore.verification_cache import CachingVerifier
-from engine.adapters.store import SqliteStore
+from engine.adapters.store import SqlStore, state_database
 from engine.domain.manifest import Manifest
 from engine.domain.signature import SignatureVerdict
 from engine.ports import RegistryReader
@@ -33,8 +33,8 @@ class Asked:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = SqliteStore(tmp_path / "state", TickingClock())
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    opened = SqlStore(state_database(tmp_path / "state"), TickingClock())
     yield opened
     opened.close()
 
@@ -92,7 +92,7 @@ def test_foreign_entry_of_the_store_is_not_trusted(store, place: Place, kept):
 
 def test_a_store_that_cannot_be_used_only_costs_time(tmp_path: Path, place: Place):
     (tmp_path / "state").write_text("in the way")
-    store = SqliteStore(tmp_path / "state", TickingClock())
+    store = SqlStore(state_database(tmp_path / "state"), TickingClock())
     asked = Asked(GOOD)
     verifier = CachingVerifier(asked, store, TickingClock())
 

@@ -9,9 +9,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from engine.adapters.store import SqliteStore
+from engine.adapters.store import Retention, SqlStore, state_database
 from engine.domain.change import Change, ChangeState, Person
 from engine.domain.operator import IdentitySource
+from engine.ports import Clock
 from engine.ports.change_store import ChangeStore
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -59,8 +60,13 @@ def executing(store: ChangeStore, given: Change) -> Change:
 
 
 @contextmanager
-def sqlite_store(directory: Path, **options: Any) -> Iterator[SqliteStore]:
-    store = SqliteStore(directory, options.pop("clock", None) or HandClock(), **options)
+def sqlite_store(
+    directory: Path,
+    clock: Clock | None = None,
+    wait_seconds: float = 5,
+    keep: Retention | None = None,
+) -> Iterator[SqlStore]:
+    store = SqlStore(state_database(directory, wait_seconds), clock or HandClock(), keep)
     try:
         yield store
     finally:

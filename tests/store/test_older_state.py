@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.store import (
-    SqliteHeads,
-    SqliteOutcomes,
-    SqliteStore,
-    SqliteTally,
+    SqlHeads,
+    SqlOutcomes,
+    SqlStore,
+    SqlTally,
     schema,
     state_database,
 )
@@ -39,8 +39,8 @@ def write_heads(folder: Path, sequence: int = SEEN.sequence) -> Path:
     return path
 
 
-def heads(folder: Path, repository: str = "acme") -> SqliteHeads:
-    return SqliteHeads(state_database(folder), repository)
+def heads(folder: Path, repository: str = "acme") -> SqlHeads:
+    return SqlHeads(state_database(folder), repository)
 
 
 @pytest.mark.requirement("FR-026")
@@ -73,7 +73,7 @@ def test_an_older_head_does_not_replace_the_known_one(tmp_path: Path) -> None:
 
 def test_reading_known_heads_creates_no_state_directory(tmp_path: Path) -> None:
     assert heads(tmp_path / "state").known("prod") is None
-    assert SqliteOutcomes(state_database(tmp_path / "state"), "acme").known("prod", "r") == ()
+    assert SqlOutcomes(state_database(tmp_path / "state"), "acme").known("prod", "r") == ()
 
     assert not (tmp_path / "state").exists()
 
@@ -96,7 +96,7 @@ def test_a_damaged_file_of_heads_is_refused_and_kept(tmp_path: Path, damage: Dam
 KILLER = """
 import os, signal, sys
 from pathlib import Path
-from engine.adapters.store import SqliteHeads, older_files, state_database
+from engine.adapters.store import SqlHeads, older_files, state_database
 from engine.runtime import sqlite_database
 from tests.store.test_older_state import SEEN, write_heads
 
@@ -124,11 +124,11 @@ def move(folder, fatal_line):
         return trace
 
     sys.settrace(trace)
-    SqliteHeads(state_database(folder), "acme").known("prod")
+    SqlHeads(state_database(folder), "acme").known("prod")
 
 
 def check(folder):
-    known = SqliteHeads(state_database(folder), "acme").known("prod")
+    known = SqlHeads(state_database(folder), "acme").known("prod")
     os._exit(0 if known == SEEN and not (folder / "heads.json").exists() else 1)
 
 
@@ -180,14 +180,14 @@ def test_counts_of_refusals_move_into_the_store(tmp_path: Path) -> None:
     }
     (tmp_path / "refusals.json").write_text(json.dumps({"attempts": {"bob": counts}}))
 
-    tally = SqliteTally(state_database(tmp_path))
+    tally = SqlTally(state_database(tmp_path))
 
     assert tally.add("bob", NOON) == DueAttempts(4, known=True)
     assert not (tmp_path / "refusals.json").exists()
 
 
 def test_only_the_newest_five_hundred_kinds_are_counted(tmp_path: Path) -> None:
-    tally = SqliteTally(state_database(tmp_path))
+    tally = SqlTally(state_database(tmp_path))
     tally.add("first", NOON)
     tally.recorded("first", 1, NOON)
     for number in range(500):
@@ -200,7 +200,7 @@ def test_outcomes_of_secondaries_move_into_the_store(tmp_path: Path) -> None:
     noted = {"record": "r-1", "outcomes": [COPIED.model_dump(mode="json")]}
     (tmp_path / "secondaries.json").write_text(json.dumps({"noted": {"acme": {"prod": noted}}}))
 
-    outcomes = SqliteOutcomes(state_database(tmp_path), "acme")
+    outcomes = SqlOutcomes(state_database(tmp_path), "acme")
 
     assert outcomes.known("prod", "r-1") == (COPIED,)
     assert outcomes.known("prod", "r-2") == ()
@@ -215,8 +215,8 @@ def test_a_damaged_file_of_what_can_be_found_again_stops_nothing(
     path = tmp_path / name
     path.write_text("{}")
     damage(path)
-    tally = SqliteTally(state_database(tmp_path))
-    outcomes = SqliteOutcomes(state_database(tmp_path), "acme")
+    tally = SqlTally(state_database(tmp_path))
+    outcomes = SqlOutcomes(state_database(tmp_path), "acme")
 
     if path.is_dir() and name == "refusals.json":
         with pytest.raises(StoreUnavailableError, match="Is a directory"):
@@ -238,7 +238,7 @@ def test_a_store_of_an_older_floe_keeps_its_changes(tmp_path: Path) -> None:
         db.execute("INSERT INTO events VALUES (1, 'c-1', 'submitted', ?, '{}')", [at])
         db.commit()
 
-    with closing(SqliteStore(tmp_path, HandClock())) as store:
+    with closing(SqlStore(state_database(tmp_path), HandClock())) as store:
         kept = store.add(change(), None)
 
         assert [event.kind for event in store.events(0)] == ["submitted"]

@@ -14,10 +14,10 @@ import pytest
 
 from bot.database import BotStore
 from engine.adapters.audit.database import SqliteAudit
-from engine.adapters.store import SqliteStore
-from engine.adapters.store.records import SqliteRecords
-from engine.adapters.store.schema import APPLICATION_ID, MIGRATIONS
-from engine.adapters.webhooks.outbox import SqliteOutbox
+from engine.adapters.store import SqlStore, state_database
+from engine.adapters.store.migrations import APPLICATION_ID, MIGRATIONS
+from engine.adapters.store.records import SqlRecords, records_database
+from engine.adapters.webhooks.outbox import SqlOutbox, outbox_database
 from engine.domain.errors import PromotionError
 from engine.runtime.sqlite_file import UnsuitableDatabaseError, open_database
 from tests.store.stores import HandClock
@@ -30,21 +30,21 @@ SECOND = "ALTER TABLE items ADD COLUMN size INTEGER;"
 
 
 def use_store(folder: Path) -> Path:
-    with closing(SqliteStore(folder, HandClock())) as store:
+    with closing(SqlStore(state_database(folder), HandClock())) as store:
         store.add_events("c-1", [("submitted", {})])
         store.open()
     return folder / "store.db"
 
 
 def use_records(folder: Path) -> Path:
-    with closing(SqliteRecords(folder)) as records:
+    with closing(SqlRecords(records_database(folder))) as records:
         records.forget("prod")
         records.count()
     return folder / "records.db"
 
 
 def use_outbox(folder: Path) -> Path:
-    SqliteOutbox(folder / "outbox.db").waiting()
+    SqlOutbox(outbox_database(folder)).waiting()
     return folder / "outbox.db"
 
 

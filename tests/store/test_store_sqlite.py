@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.store import SqliteStore
+from engine.adapters.store import SqlStore, state_database
 from engine.domain.change import ChangeState
 from engine.domain.errors import StoreUnavailableError
 from tests.store.stores import HandClock, change, crowd, ids, sqlite_store
@@ -22,12 +22,12 @@ REPOSITORY = Path(__file__).parents[2]
 PRELUDE = """
 import os, pathlib, signal, sys
 from collections.abc import Mapping
-from engine.adapters.store import SqliteStore
+from engine.adapters.store import SqlStore, state_database
 from engine.domain.change import ChangeState
 from engine.domain.errors import StoreUnavailableError
 from tests.store.stores import HandClock, change
 
-store = SqliteStore(pathlib.Path(sys.argv[1]), HandClock(), wait_seconds=60)
+store = SqlStore(state_database(pathlib.Path(sys.argv[1]), 60), HandClock())
 name = sys.argv[2]
 print("ready", flush=True)
 sys.stdin.readline()
@@ -103,7 +103,7 @@ def test_eight_processes_make_one_store_and_add_one_change(tmp_path):
 
 
 def test_any_number_may_race_to_make_a_store(tmp_path):
-    def ask(store: SqliteStore) -> str:
+    def ask(store: SqlStore) -> str:
         return store.add(change("v1.2.3"), None).id
 
     for number in range(20):
@@ -166,7 +166,7 @@ def test_only_its_owner_may_read_it(tmp_path):
 def test_nothing_is_made_or_loaded_before_it_is_needed(tmp_path):
     code = "import sys, engine.adapters.store; print('sqlite_utils' in sys.modules)"
 
-    store = SqliteStore(tmp_path / "state", HandClock())
+    store = SqlStore(state_database(tmp_path / "state"), HandClock())
     store.close()
     argv = [sys.executable, "-c", code]
     said = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=True)

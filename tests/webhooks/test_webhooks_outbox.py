@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.webhooks import SqliteOutbox, Webhooks
+from engine.adapters.webhooks import SqlOutbox, Webhooks, outbox_database
 from engine.domain.errors import StoreUnavailableError
 from engine.ports.webhooks import redeliver_failed
 from tests.domain.records import a_promotion, a_rollback
@@ -135,13 +135,13 @@ def test_a_webhook_is_found_again_at_another_place_and_never_mistaken(
 
 def test_a_look_into_the_outbox_ends_no_lock_of_another_thread(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
-    assert SqliteOutbox(path).waiting() == 0
+    assert SqlOutbox(outbox_database(tmp_path)).waiting() == 0
     script = "import sqlite3, sys; sqlite3.connect(sys.argv[1], 0.1).execute('BEGIN IMMEDIATE')"
 
     with closing(sqlite3.connect(path, isolation_level=None)) as writing:
         writing.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailableError, match="is being written by others"):
-            SqliteOutbox(path, wait_seconds=0.1).waiting()
+            SqlOutbox(outbox_database(tmp_path, 0.1)).waiting()
         other = subprocess.run(
             [sys.executable, "-c", script, path], capture_output=True, text=True, timeout=60
         )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.adapters.webhooks import Hook, SqliteOutbox, Webhooks
+from engine.adapters.webhooks import Hook, SqlOutbox, Webhooks, outbox_database
 from tests.peers.fake_http import FakeServer, Reply, Request
 
 
@@ -29,7 +29,7 @@ class Sink(FakeServer):
 def webhooks(folder: Path, *urls: str, pause: float = 0.01, **fields: Any) -> Webhooks:
     """Webhooks at `urls`, with an outbox in `folder` that other ones there share."""
     hooks = [Hook(url, **fields) for url in urls]
-    outbox = SqliteOutbox(folder / "state" / "outbox.db")
+    outbox = SqlOutbox(outbox_database(folder / "state"))
     return Webhooks(hooks, outbox, SystemClock(), pause_seconds=pause)
 
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from sqlite3 import Connection
 
 from engine.adapters.store import statements as sql
 from engine.adapters.store.rows import micros, next_turn
 from engine.domain.change import Change
+from engine.runtime.database import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The newest head seen of every ledger, in the database of the state directory."""
 
 from contextlib import suppress
-from sqlite3 import Connection
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,7 +10,7 @@ from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.record import DigestText
-from engine.runtime.sqlite_database import SqliteDatabase
+from engine.runtime.database import Connection, Database
 
 OLDER_FILE = "heads.json"
 
@@ -31,10 +30,10 @@ class _Document(BaseModel):
     heads: dict[str, dict[str, _Head]] = Field(default_factory=dict)
 
 
-class SqliteHeads:
+class SqlHeads:
     """Implements `engine.ports.Heads` for the repository called `repository`."""
 
-    def __init__(self, database: SqliteDatabase, repository: str) -> None:
+    def __init__(self, database: Database, repository: str) -> None:
         self._database = database
         self._repository = repository
 
@@ -75,7 +74,7 @@ class SqliteHeads:
         try:
             heads = _Document.model_validate_json(content).heads
         except ValidationError as error:
-            path = self._database.path.with_name(OLDER_FILE)
+            path = f"{self._database.directory}/{OLDER_FILE}"
             raise StoreUnavailableError(
                 f"{path} does not hold ledger heads, so a rewritten ledger cannot be detected: "
                 "restore the file, or remove it to start without known heads"

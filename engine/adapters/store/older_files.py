@@ -2,25 +2,24 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from sqlite3 import Connection
 
 from engine.domain.errors import StoreUnavailableError
+from engine.runtime.database import Connection, Database
 from engine.runtime.disk_errors import disk_fix
-from engine.runtime.sqlite_database import SqliteDatabase
 
 _MAX_BYTES = 4 * 1024 * 1024
 
 
-def move_file(
-    database: SqliteDatabase, name: str, insert: Callable[[Connection, bytes], None]
-) -> None:
+def move_file(database: Database, name: str, insert: Callable[[Connection, bytes], None]) -> None:
     """
     Insert the content of the file `name` beside `database` and remove the file.
 
     The file goes once its content is committed, so that a kill at any moment loses nothing; a later
     call may insert the same content again, which must not replace newer content.
     """
-    path = database.path.with_name(name)
+    if database.directory is None:
+        return
+    path = database.directory / name
     with database.translated_errors():
         if not path.exists():
             return

@@ -1,12 +1,11 @@
-"""The `RecordStore` in a SQLite file of its own, which may be deleted at any time."""
+"""The `RecordStore`: a copy of the ledgers, which may be deleted at any time."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Any
 
+from engine.adapters.store.migrations import APPLICATION_ID
 from engine.adapters.store.rows import micros, moment
-from engine.adapters.store.schema import APPLICATION_ID
 from engine.domain.artifact import Digest
 from engine.domain.ledger import LedgerEntry
 from engine.domain.names import canonical_name
@@ -15,6 +14,7 @@ from engine.domain.selection import Selection
 from engine.domain.state import EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus
 from engine.ports.record_cache import CachedRange, CachedRecord, CachedStatus, Cursor
+from engine.runtime.database import Connection, Database
 from engine.runtime.sqlite_database import SqliteDatabase
 
 FILE_NAME = "records.db"
@@ -33,8 +33,8 @@ CREATE INDEX records_version ON records (version, at, environment, sequence);
 CREATE INDEX records_operator ON records (operator, at, environment, sequence);
 CREATE INDEX records_operator_id ON records (operator_id, at, environment, sequence);
 CREATE INDEX records_id ON records (id);
-CREATE INDEX records_brings ON records (environment, sequence, at) WHERE brings;
-CREATE INDEX records_places ON records (version, environment, brings) WHERE brings;
+CREATE INDEX records_brings ON records (environment, sequence, at) WHERE brings = 1;
+CREATE INDEX records_places ON records (version, environment, brings) WHERE brings = 1;
 CREATE INDEX records_counted ON records (environment, kind);
 CREATE TABLE covered (
     environment TEXT PRIMARY KEY NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
@@ -50,14 +50,35 @@ _CANONICAL = """
 DELETE FROM records;
 DELETE FROM covered;
 """
-_KEEP = """
-INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+_PORTABLE = """
+DROP INDEX records_brings;
+DROP INDEX records_places;
+CREATE INDEX records_brings ON records (environment, sequence, at) WHERE brings = 1;
+CREATE INDEX records_places ON records (version, environment, brings) WHERE brings = 1;
 """
-_COVER = "INSERT OR REPLACE INTO covered VALUES (?, ?, ?, ?, ?)"
+_KEEP = """
+INSERT INTO records (environment, sequence, digest, id, at, kind, version, subject, brings,
+    operator, operator_id, content)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (environment, sequence) DO UPDATE SET digest = excluded.digest, id = excluded.id,
+    at = excluded.at, kind = excluded.kind, version = excluded.version, subject = excluded.subject,
+    brings = excluded.brings, operator = excluded.operator, operator_id = excluded.operator_id,
+    content = excluded.content
+"""
+_COVER = """
+INSERT INTO covered (environment, first, last, digest, before) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (environment) DO UPDATE SET first = excluded.first, last = excluded.last,
+    digest = excluded.digest, before = excluded.before
+"""
+_SEE = """
+INSERT INTO seen (environment, at, state, latest, lock) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (environment) DO UPDATE SET at = excluded.at, state = excluded.state,
+    latest = excluded.latest, lock = excluded.lock
+"""
 _COVERED = "SELECT first, last, digest, before FROM covered WHERE environment = ?"
 _FIELDS = """
-SELECT environment, sequence, digest, content, CASE WHEN brings THEN (
-    SELECT at FROM records AS next WHERE next.brings AND next.environment = records.environment
+SELECT environment, sequence, digest, content, CASE WHEN brings = 1 THEN (
+    SELECT at FROM records AS next WHERE next.brings = 1 AND next.environment = records.environment
     AND next.sequence > records.sequence ORDER BY next.sequence LIMIT 1) END
 FROM records
 """
@@ -67,18 +88,23 @@ GROUP BY version ORDER BY max(at) DESC, version DESC LIMIT ?
 """
 
 
-class SqliteRecords:
-    """Implements `engine.ports.record_cache.RecordStore`: `records.db` in `directory`."""
+def records_database(directory: Path, wait_seconds: float = 5) -> SqliteDatabase:
+    """Return the database `records.db` in `directory`, which opens at its first use."""
+    return SqliteDatabase(
+        directory / FILE_NAME,
+        "the store",
+        APPLICATION_ID,
+        (_FIRST, _CANONICAL, _PORTABLE),
+        "stop its users and move it away: it is a copy of the ledgers, which floe reads again",
+        wait_seconds=wait_seconds,
+    )
 
-    def __init__(self, directory: Path, wait_seconds: float = 5) -> None:
-        self._database = SqliteDatabase(
-            directory / FILE_NAME,
-            "the store",
-            APPLICATION_ID,
-            (_FIRST, _CANONICAL),
-            "stop its users and move it away: it is a copy of the ledgers, which floe reads again",
-            wait_seconds=wait_seconds,
-        )
+
+class SqlRecords:
+    """Implements `engine.ports.record_cache.RecordStore` in the tables of `database`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def close(self) -> None:
         self._database.close()
@@ -128,7 +154,7 @@ class SqliteRecords:
         marks = ", ".join("?" * len(versions))
         found = f"SELECT DISTINCT version, environment FROM records WHERE version IN ({marks})"  # noqa: S608 - question marks only
         with self._database.read() as db:
-            rows = db.execute(f"{found} AND brings", list(versions)).fetchall()
+            rows = db.execute(f"{found} AND brings = 1", list(versions)).fetchall()
         return frozenset((version, environment) for version, environment in rows)
 
     def count(self) -> dict[tuple[str, str], int]:
@@ -144,9 +170,7 @@ class SqliteRecords:
                 row = [status.name, micros(each.at), status.state.model_dump_json()]
                 lock = status.lock.model_dump_json() if status.lock else None
                 latest = str(status.latest) if status.latest else None
-                db.execute(
-                    "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", [*row, latest, lock]
-                )
+                db.execute(_SEE, [*row, latest, lock])
 
     def statuses(self) -> tuple[CachedStatus, ...]:
         with self._database.read() as db:
@@ -174,7 +198,7 @@ def _row(entry: LedgerEntry) -> list[Any]:
         record.kind,
         version,
         record.subject_digest,
-        record.kind in ("promotion", "rollback"),
+        int(record.kind in ("promotion", "rollback")),
         canonical_name(record.operator),
         canonical_name(record.operator_id),
         record.to_bytes(),

@@ -2,7 +2,6 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from sqlite3 import Connection
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,7 +10,7 @@ from engine.adapters.store.older_files import move_file
 from engine.adapters.store.rows import micros, moment
 from engine.domain.record import UtcTime
 from engine.ports import DueAttempts
-from engine.runtime.sqlite_database import SqliteDatabase
+from engine.runtime.database import Connection, Database
 
 OLDER_FILE = "refusals.json"
 _log = logging.getLogger(__name__)
@@ -40,10 +39,10 @@ class _Document(BaseModel):
     attempts: dict[str, _Attempts] = Field(default_factory=dict)
 
 
-class SqliteTally:
+class SqlTally:
     """Implements `engine.ports.RefusalCounter`; threads and processes take turns."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(self, kind: str, now: datetime) -> DueAttempts | None:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from sqlite3 import Connection
 
 from engine.adapters.store import statements as sql
 from engine.adapters.store.rows import micros
 from engine.ports.change_store import OUTPUTS_KEPT
+from engine.runtime.database import Connection
 
 # Rows of each kind that go with one new change: more than a change brings, so the store shrinks.
 _AT_ONCE = 200

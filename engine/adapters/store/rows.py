@@ -3,18 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
-from sqlite3 import Connection
-from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict, JsonValue, TypeAdapter
 
 from engine.adapters.store import statements as sql
 from engine.domain.change import Change
 from engine.ports.change_store import Event, Note
-
-if TYPE_CHECKING:
-    from sqlite_utils.db import Table
+from engine.runtime.database import Connection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -32,15 +27,6 @@ def moment(micros: int) -> datetime:
     return _EPOCH + micros * _MICROSECOND
 
 
-def table(db: Connection, name: str) -> "Table":
-    # Loading sqlite-utils takes longer than a promotion that adds no row here.
-    opened = import_module("sqlite_utils").Database(
-        db, recursive_triggers=False, execute_plugins=False
-    )
-    found: Table = opened.table(name)
-    return found
-
-
 def insert(db: Connection, change: Change) -> None:
     columns = {
         "id": change.id,
@@ -49,7 +35,7 @@ def insert(db: Connection, change: Change) -> None:
         "version": change.version,
         "turn": next_turn(db),
     }
-    table(db, "changes").insert(columns | _moving(change))
+    db.execute(sql.ADD_CHANGE, columns | _moving(change))
 
 
 def move(db: Connection, before: Change, after: Change) -> bool:
@@ -76,11 +62,10 @@ def add_events(db: Connection, change_id: str, at: datetime, notes: Sequence[Not
 
     Writers take turns, so sequences become visible in order: a reader of n has read all before.
     """
-    rows = (
-        {"change_id": change_id, "kind": kind, "at": micros(at), "details": to_json(details)}
-        for kind, details in notes
+    db.executemany(
+        sql.ADD_EVENT,
+        [(change_id, kind, micros(at), to_json(details)) for kind, details in notes],
     )
-    table(db, "events").insert_all(rows)
 
 
 def events(db: Connection, after: int, limit: int) -> Iterator[Event]:

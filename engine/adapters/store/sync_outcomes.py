@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from sqlite3 import Connection
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -10,7 +9,7 @@ from engine.adapters.store import statements as sql
 from engine.adapters.store.older_files import move_file
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.record import RegistrySync
-from engine.runtime.sqlite_database import SqliteDatabase
+from engine.runtime.database import Connection, Database
 
 OLDER_FILE = "secondaries.json"
 _log = logging.getLogger(__name__)
@@ -34,10 +33,10 @@ class _Document(BaseModel):
     noted: dict[str, dict[str, _Noted]] = Field(default_factory=dict)
 
 
-class SqliteOutcomes:
+class SqlOutcomes:
     """Implements `engine.ports.secondary.Outcomes` for the primary called `repository`."""
 
-    def __init__(self, database: SqliteDatabase, repository: str) -> None:
+    def __init__(self, database: Database, repository: str) -> None:
         self._database = database
         self._repository = repository
 

@@ -1,7 +1,7 @@
 """Webhooks: deliver events to other systems, with retries, without blocking operations."""
 
 from engine.adapters.webhooks.hook import Hook
-from engine.adapters.webhooks.outbox import SqliteOutbox
+from engine.adapters.webhooks.outbox import SqlOutbox, outbox_database
 from engine.adapters.webhooks.webhooks import Webhooks
 
-__all__ = ["Hook", "SqliteOutbox", "Webhooks"]
+__all__ = ["Hook", "SqlOutbox", "Webhooks", "outbox_database"]

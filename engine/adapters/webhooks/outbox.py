@@ -1,12 +1,14 @@
-"""The outbox in an SQLite file of the state directory."""
+"""The outbox in a database."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.domain.delivery import Delivery
+from engine.runtime.database import Database
 from engine.runtime.sqlite_database import SqliteDatabase
 
+FILE_NAME = "outbox.db"
 _APPLICATION_ID = 0x666C6F6F  # "floo"
 _WAIT_SECONDS = 3.0
 _KEPT = timedelta(days=30)
@@ -59,19 +61,24 @@ _IF_DAMAGED = (
 _Row = tuple[str, int, str, str, str, bytes, int, int, str | None]
 
 
-class SqliteOutbox:
-    """Implements `engine.ports.webhooks.Outbox`. Any thread may call; no call leaves it open."""
+def outbox_database(directory: Path, wait_seconds: float = _WAIT_SECONDS) -> SqliteDatabase:
+    """Return the database `outbox.db` in `directory`; no call leaves it open."""
+    return SqliteDatabase(
+        directory / FILE_NAME,
+        "the outbox",
+        _APPLICATION_ID,
+        (_TABLES,),
+        _IF_DAMAGED,
+        wait_seconds=wait_seconds,
+        kept=0,
+    )
 
-    def __init__(self, path: Path, *, wait_seconds: float = _WAIT_SECONDS) -> None:
-        self._database = SqliteDatabase(
-            path,
-            "the outbox",
-            _APPLICATION_ID,
-            (_TABLES,),
-            _IF_DAMAGED,
-            wait_seconds=wait_seconds,
-            kept=0,
-        )
+
+class SqlOutbox:
+    """Implements `engine.ports.webhooks.Outbox` in the tables of `database`; for any thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
         if not deliveries:

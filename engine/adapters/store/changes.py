@@ -1,21 +1,19 @@
-"""The `ChangeStore` in one SQLite file, for the threads and processes of one machine."""
+"""The `ChangeStore` in a database, for threads and processes that share it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
-from sqlite3 import Connection
 
 from pydantic import JsonValue
 
 from engine.adapters.store import claims, rows
 from engine.adapters.store import statements as sql
 from engine.adapters.store.retention import Retention, clear
-from engine.adapters.store.schema import state_database
 from engine.domain.change import Change
 from engine.domain.errors import ConflictError
 from engine.domain.gate import GateKind
 from engine.ports import Clock
 from engine.ports.change_store import Event, Note
+from engine.runtime.database import Connection, Database
 
 MAX_OUTPUT_BYTES = 64 * 1024
 _KEPT_RUNS = 20
@@ -24,22 +22,16 @@ _CUT = b"\n[...]\n"
 _AFTER_ALL = 2**63 - 1
 
 
-class SqliteStore:
+class SqlStore:
     """
-    Implements `engine.ports.change_store.ChangeStore`; the file is `store.db` in `directory`.
+    Implements `engine.ports.change_store.ChangeStore` in the tables of `database`.
 
     The first call opens it. `clock` sets the times of events, idempotency keys and outputs.
-    Methods raise StoreUnavailableError for a database that is busy for `wait_seconds` or unusable.
+    Methods raise StoreUnavailableError for a database that stays busy or is unusable.
     """
 
-    def __init__(
-        self,
-        directory: Path,
-        clock: Clock,
-        wait_seconds: float = 5,
-        keep: Retention | None = None,
-    ) -> None:
-        self._database = state_database(directory, wait_seconds)
+    def __init__(self, database: Database, clock: Clock, keep: Retention | None = None) -> None:
+        self._database = database
         self._clock = clock
         self._keep = keep or Retention()
 
@@ -142,8 +134,7 @@ class SqliteStore:
 
     def keep_gate_seconds(self, target: str, gate: GateKind, seconds: float) -> None:
         with self._database.write() as db:
-            run = {"target": target, "gate": gate.value, "seconds": seconds}
-            rows.table(db, "gate_runs").insert(run)
+            db.execute(sql.ADD_RUN, [target, gate.value, seconds])
             db.execute(sql.FORGET_RUNS, [target, gate.value, _KEPT_RUNS])
 
     def remember(self, key: str, value: Mapping[str, JsonValue], now: datetime) -> None:
