@@ -14,7 +14,15 @@ from bot.gate_progress import GateProgressStore
 from bot.identity import SlackIdentities
 from bot.message_store import DesiredMessage, MessageStore
 from bot.outbox import Outbox
-from bot.thread_content import card_key, card_message, is_hidden, reminder_message, thread_messages
+from bot.thread_content import (
+    card_key,
+    card_message,
+    checkpoint_message,
+    is_hidden,
+    reminder_message,
+    thread_messages,
+)
+from engine.changes.checkpoint_events import CHECKPOINTED
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Environment
 from engine.platform import Platform
@@ -160,6 +168,8 @@ class FeedFollower:
             for change in changes.values():
                 if change.id not in later:
                     self._update_messages(change, approvers[change.id])
+            for event in events:
+                self._announce_checkpoint(changes.get(event.change_id), event)
             if events:
                 self._store.write_fact(_CURSOR, str(events[-1].sequence))
 
@@ -187,6 +197,11 @@ class FeedFollower:
             self._gates.record_start(change.id, str(details.get("gate")))
         elif kind == "gate_finished":
             self._gates.record_end(change.id, self._channel(change), details.get("result"))
+
+    def _announce_checkpoint(self, change: Change | None, event: _Event) -> None:
+        channel = self._channel(change) if change else None
+        if change and channel and event.kind == CHECKPOINTED:
+            self._messages.ensure(channel, checkpoint_message(change.id, event.details))
 
     def _update_messages(self, change: Change, approvers: str) -> None:
         channel = self._channel(change)

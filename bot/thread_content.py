@@ -1,6 +1,8 @@
 """The messages about a change, as they should be now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from pydantic import JsonValue
 
 from bot.blocks import thread
 from bot.blocks.change import GateProgress, render_card
@@ -41,6 +43,11 @@ def thread_messages(
 def reminder_message(change: Change, approvers: str) -> DesiredMessage:
     payload = thread.reminder(change, approvers)
     return DesiredMessage(f"{change.id}:reminder", payload, card_key(change.id))
+
+
+def checkpoint_message(change_id: str, details: Mapping[str, JsonValue]) -> DesiredMessage:
+    payload = thread.checkpoint_notice(f"{change_id}:checkpoint", details)
+    return DesiredMessage(f"{change_id}:checkpoint", payload, card_key(change_id))
 
 
 def card_key(change_id: str) -> str:

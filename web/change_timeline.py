@@ -7,6 +7,7 @@ from statistics import median
 
 from pydantic import JsonValue, ValidationError
 
+from engine.changes.checkpoint_events import checkpoint_text
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateKind, GateResult
@@ -27,6 +28,7 @@ _LABELS = {
     "resumed": "continues",
     "promoted": "done",
     "stale": "stale: the approved facts changed",
+    "checkpointed": "signed in a checkpoint",
 }
 # The number of done steps per state. A change that ended early ended in the step after them.
 _DONE = {
@@ -160,6 +162,8 @@ def _describe(details: Mapping[str, JsonValue]) -> str:
     result = details.get("result")
     if isinstance(result, dict):
         return f"{str(result.get('gate')).replace('_', ' ')} {result.get('status')}"
+    if "root" in details:
+        return checkpoint_text(details)
     if "gate" in details:
         return str(details["gate"]).replace("_", " ")
     found = details.get("why") or details.get("reason") or details.get("differences") or ""

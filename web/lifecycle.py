@@ -69,7 +69,7 @@ def open_web(
 def _at_work(site: Site) -> Iterator[None]:
     """Run the feed and the record copy while the site is open."""
     site.feed.listeners += [site.board.expire, site.records.wake]
-    maker = checkpoint_maker(site.platform.engine)
+    maker = checkpoint_maker(site.platform)
     site.records.start()
     site.feed.start()
     if maker:

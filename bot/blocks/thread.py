@@ -1,5 +1,9 @@
 """Messages in the thread of a change: approval request, approvals, reminder, end."""
 
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
 from bot.blocks.change import approvals_text, end_text, gate_summary, warning_blocks
 from bot.blocks.elements import (
     Block,
@@ -18,6 +22,7 @@ from bot.blocks.elements import (
 )
 from bot.blocks.impact import impact_lines
 from bot.blocks.rendering_context import RenderingContext, describe_step
+from engine.changes.checkpoint_events import checkpoint_text
 from engine.domain.change import Change, ChangeState
 
 APPROVE, REJECT = "floe_approve", "floe_reject"
@@ -88,6 +93,12 @@ def end_notice(change: Change, rendering: RenderingContext) -> Payload:
     facts = (*anchor_context(change.anchor), trace_context(change.trace_id))
     blocks = (section(f"{change.id}:end", result), *warned, *facts)
     return Payload(text, blocks)
+
+
+def checkpoint_notice(key: str, details: Mapping[str, JsonValue]) -> Payload:
+    """Announce the checkpoint that signed the entry, so that the thread remembers its root."""
+    text = f"Signed in a checkpoint: {escape(checkpoint_text(details))}"
+    return Payload(text, (context(key, text),))
 
 
 def _outcome(change: Change, rendering: RenderingContext) -> str:

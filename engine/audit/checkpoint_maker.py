@@ -17,12 +17,13 @@ _log = logging.getLogger(__name__)
 class CheckpointMaker:
     """
     Calls `make` for each of `environments` with new entries, at most every `idle_seconds`, and
-    again after `retry_seconds` while a witness does not sign.
+    again after `retry_seconds` while a witness does not sign. `made` receives each checkpoint.
     """
 
     environments: Sequence[str]
     ledger: LedgerReader
     make: Callable[[str], Iterable[SignedCheckpoint]]
+    made: Callable[[SignedCheckpoint], None] = lambda _checkpoint: None
     idle_seconds: float = 10
     retry_seconds: float = 60
     _done: dict[str, int] = field(default_factory=dict)
@@ -55,6 +56,8 @@ class CheckpointMaker:
             if head is None or self._done.get(name) == head.sequence:
                 return True
             made = tuple(self.make(name))
+            for each in made:
+                self.made(each)
         except PromotionError as error:
             _log.warning("no checkpoint of %s was made: %s", name, error)
             return False

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 
 from engine.adapters.store.records import FILE_NAME, SqlRecords, records_database
@@ -11,6 +12,7 @@ from engine.audit.checkpoint_maker import CheckpointMaker
 from engine.audit.record_cache import Records
 from engine.bootstrap.identity import sign_in_verifier, token_verifier
 from engine.bootstrap.platform import refusals_of
+from engine.changes.checkpoint_events import record_checkpoint
 from engine.config import Config
 from engine.config.issuers import OidcSignIn
 from engine.domain.errors import AuthorizationError, StoreUnavailableError
@@ -18,6 +20,7 @@ from engine.domain.identity import Claims
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.execution.refusals import attempt_of_plan
+from engine.platform import Platform
 from engine.ports.record_cache import CachedRecord, CachedStatus, Cursor
 from engine.runtime.sqlite_file import remove_database
 
@@ -78,12 +81,17 @@ def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
         )
 
 
-def checkpoint_maker(engine: Engine) -> CheckpointMaker | None:
+def checkpoint_maker(platform: Platform) -> CheckpointMaker | None:
     """The background work that signs the ledgers; None without a key for it."""
-    runner = engine.runner
+    engine, runner = platform.engine, platform.engine.runner
     if runner.checkpoints is None or runner.checkpoints.open().signer is None:
         return None
-    return CheckpointMaker(engine.path.names, runner.ledger, engine.make_checkpoints)
+    return CheckpointMaker(
+        engine.path.names,
+        runner.ledger,
+        engine.make_checkpoints,
+        made=partial(record_checkpoint, platform.store),
+    )
 
 
 @contextmanager
