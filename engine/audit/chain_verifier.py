@@ -272,8 +272,8 @@ class ChainSummary:
         remarks.note(
             RemarkKind.UNTRUSTED,
             f"{count} {'entries' if count > 1 else 'entry'} ({first} to {last}) without a "
-            "signature by a key that is trusted now; a later entry by a trusted key links to them: "
-            "expected after a change of the keys",
+            "signature by a key that is trusted now; a later entry by a trusted key links to them, "
+            "or ledger.adopted names one: expected after a change of the keys",
             last,
         )
 

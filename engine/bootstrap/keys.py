@@ -14,7 +14,7 @@ from engine.adapters.ledger.sealing import Sealing
 from engine.config import Config, load_config
 from engine.config.signing_keys import SigningKey
 from engine.domain.artifact import Digest
-from engine.domain.errors import UnconfiguredError, UsageError
+from engine.domain.errors import ConfigError, UnconfiguredError, UsageError
 from engine.ports import RegistryReader
 from engine.ports.attestations import Attestation
 from engine.ports.signer import Signer, TrustedKeys
@@ -80,11 +80,22 @@ def sealing_of(config: Config) -> Sealing:
     """How ledger entries are signed and verified."""
     pems = tuple(key.content for key in config.ledger.trusted_keys)
     signer = signer_of(config)
-    if not pems:
-        return Sealing(signer)
-    # Imported only with trusted keys: cryptography is slow to import.
+    if not pems and signer is None:
+        _refuse_unverified(config)
+        return Sealing()
+    # Imported only with keys: cryptography is slow to import.
     trusted: TrustedKeys = import_module("engine.adapters.signing.trust").KeyRing(pems, signer)
-    return Sealing(signer, trusted)
+    return Sealing(signer, trusted, frozenset(each.digest for each in config.ledger.adopted))
+
+
+def _refuse_unverified(config: Config) -> None:
+    """Raise ConfigError if entries are signed, and this machine has no key to verify them."""
+    unset = config.unset("ledger.signing")
+    if unset:
+        raise ConfigError(
+            f"{unset[0]}, and ledger.trusted_keys is not configured, so the entries of the ledger "
+            "cannot be verified: set the variable, or list the public key in ledger.trusted_keys"
+        )
 
 
 @dataclass(frozen=True)

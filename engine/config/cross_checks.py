@@ -35,7 +35,9 @@ def find_contradictions(tree: object) -> Iterator[Problem]:
 
 
 def _ledger(ledger: Node) -> Iterator[Problem]:
-    """Settings of witnesses that would silently have no effect."""
+    """Settings that would silently have no effect."""
+    if ledger["adopted"] and not (ledger["signing"] or ledger["trusted_keys"]):
+        yield ledger["adopted"].problem("needs ledger.signing or ledger.trusted_keys")
     if ledger["witnesses"] and not ledger["checkpoint"]:
         yield ledger["witnesses"].problem("sign checkpoints: set ledger.checkpoint.key too")
     if ledger["require_witness"] and not ledger["witnesses"]:

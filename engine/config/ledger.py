@@ -1,11 +1,14 @@
 """The section `ledger`: the key that signs its entries, and the keys that are trusted."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from engine.config.field_types import Duration, Given, Section, Url
 from engine.config.signing_keys import CheckpointKey, SigningKeyPlace, TrustedKey
+from engine.domain.audit import Anchor
+from engine.domain.errors import UsageError
+from engine.domain.selection import parse_anchor
 from engine.domain.tlog.note import COSIGNATURE, NoteKey
 
 
@@ -15,7 +18,15 @@ def _witness_key(text: str) -> str:
     return text
 
 
+def _anchor(value: Any) -> Anchor:
+    try:
+        return parse_anchor(str(value))
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+
+
 WitnessKey = Annotated[str, AfterValidator(_witness_key)]
+AdoptedEntry = Annotated[Anchor, BeforeValidator(_anchor, json_schema_input_type=str)]
 
 
 class Signing(Section):
@@ -69,13 +80,21 @@ class Ledger(Section):
     """Signed ledger entries. Without this section, entries are neither signed nor checked."""
 
     signing: Given[Signing] = Field(
-        default=None, description="the key that signs entries; without it they are not signed"
+        default=None,
+        description="the key that signs entries, which is trusted too: only entries signed by it, "
+        "or by one of trusted_keys, count",
     )
     trusted_keys: tuple[TrustedKey, ...] = Field(
         default=(),
         description="public keys of the installations that may write, as files or PEM text; "
-        "only entries signed by one of them count. The key of signing is then trusted too",
+        "only entries signed by one of them, or by the key of signing, count",
         examples=[["keys/floe.key.pub"]],
+    )
+    adopted: tuple[AdoptedEntry, ...] = Field(
+        default=(),
+        description="entries that count, with all entries before them, although no trusted key "
+        "signed them: adopts a ledger from before signing was configured",
+        examples=[["prod#7=sha256:9f86d081…"]],
     )
     witnesses: tuple[WitnessEntry, ...] = Field(
         default=(), description="witnesses that are asked to sign each checkpoint too"

@@ -144,8 +144,6 @@ def _warnings(config: Config) -> Iterator[str]:
         off = [e.name for e in config.path.environments if e.signature is Enforcement.OFF]
         if off:
             yield f"signatures are not verified for: {', '.join(off)}"
-    if config.ledger.signing and not config.ledger.trusted_keys:
-        yield "ledger entries are signed but not checked: ledger.trusted_keys is not configured"
     if config.web.public and isinstance(config.web.auth, NoSignIn):
         yield "the web page is public without sign-in: everyone who reaches it can read it"
     yield from unrestricted_issuers(config.identity.oidc, config.web.auth)

@@ -22,6 +22,7 @@ from engine.domain.record import AnyRecord
 from engine.domain.request import LockRequest, PromotionRequest, Request, RollbackRequest
 from engine.domain.result import Ending, Result
 from engine.domain.rights import Rights
+from engine.execution.adoption_guard import refuse_unadopted
 from engine.execution.executor import Executor
 from engine.execution.rewind_guard import RewindGuard
 from engine.execution.witness_guard import WitnessGuard
@@ -139,6 +140,7 @@ class Runner:
         context = self._context(request, progress, mode, span)
         plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
         if plan.error is None:
+            refuse_unadopted(request.target, context.target_end)
             self.rewind_guard.check(request.target, context.target_head, known)
             if plan.effect is Effect.CHANGE:
                 self._require_witness(request, context.target_head)
@@ -183,6 +185,7 @@ class Runner:
         with self.leases.hold(name):
             upload = self.pool.submit(self.registry.open_upload)
             end = self.ledger.end(name)
+            refuse_unadopted(name, end)
             self.rewind_guard.check(name, end.head, self.rewind_guard.known(name))
             if not end.hinted:
                 self.settle(name, end)
@@ -249,6 +252,7 @@ class Runner:
             return Result(plan, Ending.BLOCKED, error=plan.error)
         # Also if only `latest` has to move: a truncated ledger would move it back.
         head, target = context.target_head, plan.request.target
+        refuse_unadopted(target, context.target_end)
         self.rewind_guard.check(target, head, self.rewind_guard.known(target))
         executor = self._executor()
         if plan.effect is not Effect.CHANGE:

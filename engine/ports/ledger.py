@@ -107,7 +107,7 @@ class Ledger(LedgerReader, Protocol):
 
     @property
     def signs(self) -> bool:
-        """Whether `prepare` signs, which must succeed before anything is written."""
+        """Whether entries need a signature: then `prepare` goes before the first write."""
         ...
 
     def prepare(
@@ -118,7 +118,7 @@ class Ledger(LedgerReader, Protocol):
 
         Nothing is written; the index of the entry takes O(log n) requests. Returns the entry with
         the content of its blob: the record, or the bundle that `signs` it. SigningUnavailableError
-        if the key cannot sign.
+        if the key cannot sign; ConfigError without a key where only signed entries count.
         """
         ...
 

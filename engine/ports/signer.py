@@ -24,5 +24,9 @@ class TrustedKeys(Protocol):
     """The public keys whose ledger entries count. Thread-safe."""
 
     def find_signer(self, message: bytes, signature: bytes) -> str | None:
-        """Return the fingerprint (`sha256:…`) of the trusted key that signed; else None."""
+        """
+        Return the fingerprint (`sha256:…`) of the trusted key that signed; else None.
+
+        ConfigError or SigningUnavailableError if the only trusted key cannot be read.
+        """
         ...

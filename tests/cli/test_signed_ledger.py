@@ -1,6 +1,7 @@
 """Commands on a signed ledger: keys that cannot sign, and entries that no trusted key signed."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,6 +88,75 @@ def test_commands_that_only_read_need_no_private_key(floe: Floe, key: str) -> No
 
     assert (status.code, audit.code) == (0, 0), (status, audit)
     assert status.document[1]["version"] == "v1.0.0"
+
+
+def without_trusted_keys(floe: Floe, key: str = "file:floe.key", rest: str = "") -> None:
+    text = MANIFEST.format(key=key).replace("  trusted_keys: [floe.key.pub]\n", rest)
+    (floe.folder / "manifest.yaml").write_text(text)
+
+
+def test_own_key_is_trusted_without_trusted_keys(floe: Floe) -> None:
+    without_trusted_keys(floe)
+    floe.promote("v1.0.0", "staging")
+    other = Floe(floe.folder / "other")
+    other.folder.mkdir()
+    other.run("keys", "generate")
+    text = (floe.folder / "manifest.yaml").read_text().replace("./registry", "../registry")
+    (other.folder / "manifest.yaml").write_text(text)
+
+    mine = floe.run("platform", "status", "--output", "json").document[1]
+    foreign = other.run("platform", "status", "--output", "json").document[1]
+    locked = other.run("platform", "lock", "--env", "staging", "--reason", "x", "--output", "json")
+
+    assert (mine["version"], mine["untrusted_entries"]) == ("v1.0.0", [])
+    assert (foreign["version"], foreign["untrusted_entries"]) == (None, [1])
+    assert locked.code == 5
+    assert "no trusted key signed any of them" in locked.document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "message"),
+    [
+        (
+            "env:LEDGER_KEY",
+            2,
+            "ledger.signing.key: the environment variable LEDGER_KEY is not set, and "
+            "ledger.trusted_keys is not configured, so the entries of the ledger cannot be "
+            "verified: set the variable, or list the public key in ledger.trusted_keys",
+        ),
+        ("file:missing.key", 2, "missing.key cannot be read: No such file or directory"),
+        ("awskms:alias/floe", 5, "awskms:alias/floe cannot sign"),
+    ],
+)
+def test_ledger_that_cannot_be_verified_is_not_read(
+    floe: Floe, key: str, code: int, message: str
+) -> None:
+    floe.promote("v1.0.0", "staging")
+    without_trusted_keys(floe, key)
+
+    for command in (("status",), ("audit", "verify"), ("audit", "history")):
+        ended = floe.run("platform", *command, "--env", "staging")
+        assert ended.code == code, ended
+        assert message in ended.err
+
+
+def test_unsigned_ledger_is_adopted_as_the_refusal_says(floe: Floe) -> None:
+    signed = (floe.folder / "manifest.yaml").read_text()
+    (floe.folder / "manifest.yaml").write_text(signed.partition("ledger:")[0])
+    floe.promote("v1.0.0", "staging")
+    without_trusted_keys(floe)
+    refused = floe.run(
+        "platform", "lock", "--env", "staging", "--reason", "INC-1", "--output", "json"
+    )
+    [line] = re.findall(r"adopted: \[.*?\]", refused.document["error"]["message"])
+    without_trusted_keys(floe, rest=f"  {line}\n")
+
+    locked = floe.run("platform", "lock", "--env", "staging", "--reason", "INC-1")
+    without_trusted_keys(floe)
+    status = floe.run("platform", "status", "--output", "json").document[1]
+
+    assert (refused.code, locked.code) == (5, 0), (refused, locked)
+    assert (status["version"], status["locked"]) == ("v1.0.0", True)
 
 
 def test_untrusted_entry_is_shown_loudly(floe: Floe, tmp_path: Path) -> None:

@@ -131,10 +131,31 @@ def test_trusted_keys_are_rules_and_the_signing_key_is_not(tmp_path: Path) -> No
     assert plain != trusted
 
 
-def test_signing_without_trusted_keys_is_a_warning(tmp_path: Path) -> None:
-    config = load(tmp_path, signing("file:floe.key"))
+def test_adopted_entries_are_rules(tmp_path: Path) -> None:
+    (tmp_path / "floe.pub").write_bytes(keys.SigningKey.new().pem())
+    adopting = f'ledger: {{trusted_keys: [floe.pub], adopted: ["prod#7=sha256:{"a" * 64}"]}}\n'
 
-    assert (
-        "ledger entries are signed but not checked: ledger.trusted_keys is not configured"
-        in config.warnings
-    )
+    config = load(tmp_path, manifest(rest=adopting))
+
+    assert [str(each) for each in config.ledger.adopted] == [f"prod#7 sha256:{'a' * 64}"]
+    assert config.policy_digest != load(tmp_path, trusting("floe.pub")).policy_digest
+
+
+@pytest.mark.parametrize(
+    ("ledger", "message"),
+    [
+        (
+            "{signing: {key: 'file:floe.key'}, adopted: [prod]}",
+            "ledger.adopted[0]: 'prod' is not an anchor: write an environment, a number and the "
+            "whole digest, like prod#7=sha256:…",
+        ),
+        (
+            f"{{adopted: ['prod#7=sha256:{'a' * 64}']}}",
+            "ledger.adopted: needs ledger.signing or ledger.trusted_keys",
+        ),
+    ],
+)
+def test_adopted_entries_without_effect_are_refused(
+    tmp_path: Path, ledger: str, message: str
+) -> None:
+    assert problems(tmp_path, manifest(rest=f"ledger: {ledger}\n")) == [message]

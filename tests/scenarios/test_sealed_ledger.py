@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from engine.adapters.ledger.sealing import Sealing
 from engine.attestation.bundle import read_key_bundle
 from engine.attestation.statement import read_statement
 from engine.domain.artifact import Digest
-from engine.domain.errors import SigningUnavailableError
+from engine.domain.errors import ConfigError, LedgerUnreadableError, SigningUnavailableError
 from engine.domain.result import Ending
 from tests.builders import image
 from tests.conftest import Place
@@ -99,10 +100,17 @@ def test_key_that_cannot_sign_leaves_nothing_in_the_registry(place: Place, tmp_p
     assert (row.state.version, row.lock, row.deviates) == ("v1.0.1", None, False)
 
 
+def adopting(place: Place, number: int) -> Sealing:
+    """Trust the own key, and the unsigned entry `number` of staging."""
+    return Sealing(OWN, trust(OWN), frozenset({Hand(place).manifest(f"{ENTRY}.{number}").digest}))
+
+
 def test_ledger_adopts_signatures_without_losing_its_history(place: Place, tmp_path: Path) -> None:
     with writer(place, tmp_path / "old", Sealing()) as engine:
         promote_versions(place, engine, last=2)
-    with writer(place, tmp_path / "signing", Sealing(OWN)) as engine:
+    with writer(place, tmp_path / "adopting", adopting(place, 2)) as engine:
+        assert (engine.status()[1].state.version, engine.status()[1].ignored) == ("v1.0.2", ())
+        assert stranger_audit(engine).sound
         lock(engine)
 
     with writer(place, tmp_path / "new") as engine:
@@ -117,7 +125,7 @@ def test_ledger_adopts_signatures_without_losing_its_history(place: Place, tmp_p
 def test_adopted_history_survives_the_loss_of_the_head_tag(layout: Place, tmp_path: Path) -> None:
     with writer(layout, tmp_path / "old", Sealing()) as engine:
         promote_versions(layout, engine, last=2)
-    with writer(layout, tmp_path / "signing", Sealing(OWN)) as engine:
+    with writer(layout, tmp_path / "adopting", adopting(layout, 2)) as engine:
         lock(engine)
     Hand(layout).remove_tag(HEAD)
 
@@ -128,16 +136,49 @@ def test_adopted_history_survives_the_loss_of_the_head_tag(layout: Place, tmp_pa
     assert row.lock is not None
 
 
-def test_unsigned_ledger_does_not_count_once_keys_are_trusted(place: Place, tmp_path: Path) -> None:
+def test_unsigned_entries_after_the_adopted_one_do_not_count(place: Place, tmp_path: Path) -> None:
     with writer(place, tmp_path / "old", Sealing()) as engine:
         promote_versions(place, engine, last=2)
+    sealing = adopting(place, 2)
+    with writer(place, tmp_path / "forger", Sealing()) as engine:
+        lock(engine, "forged")
+
+    with writer(place, tmp_path / "adopting", sealing) as engine:
+        row = engine.status()[1]
+
+    assert (row.state.version, row.lock, row.untrusted) == ("v1.0.2", None, {3})
+
+
+def test_unsigned_ledger_does_not_count_and_is_not_written_once_keys_are_trusted(
+    place: Place, tmp_path: Path
+) -> None:
+    with writer(place, tmp_path / "old", Sealing()) as engine:
+        promote_versions(place, engine, last=2)
+    before = sorted(place.registry.tags())
+    line = f'adopted: ["staging#2={Hand(place).manifest(f"{ENTRY}.2").digest}"]'
 
     with writer(place, tmp_path / "new") as engine:
         row = engine.status()[1]
+        for ask in (lambda: promote(engine, "v1.0.2", "staging"), lambda: lock(engine)):
+            with pytest.raises(LedgerUnreadableError, match=re.escape(line)):
+                ask()
 
-    assert row.state.version is None
-    assert row.ignored == (1, 2)
-    assert row.untrusted == {1, 2}
+    assert (row.state.version, row.ignored, row.untrusted) == (None, (1, 2), {1, 2})
+    assert sorted(place.registry.tags()) == before
+
+
+def test_machine_that_cannot_sign_does_not_write_where_keys_are_trusted(
+    place: Place, tmp_path: Path
+) -> None:
+    place.push(image(b"one"), "v1.0.1-dev")
+    before = sorted(place.registry.tags())
+
+    with writer(place, tmp_path, Sealing(None, trust(OWN))) as engine:
+        for ask in (lambda: promote(engine, "v1.0.1", "staging"), lambda: lock(engine)):
+            with pytest.raises(ConfigError, match="an entry without a signature does not count"):
+                ask()
+
+    assert sorted(place.registry.tags()) == before
 
 
 def test_retired_key_is_replaced_without_a_gap(place: Place, tmp_path: Path) -> None:

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from engine.adapters.ledger.encoding import decode, is_shortened, sequence_tag
-from engine.adapters.ledger.sealing import inline_bundle, open_seal, sealed_kind
+from engine.adapters.ledger.sealing import Sealing, inline_bundle, open_seal, sealed_kind
 from engine.domain.errors import LedgerUnreadableError
 from engine.domain.ledger import LedgerEntry, next_hop
 from engine.domain.manifest import Manifest
 from engine.domain.record import record_from_bytes
 from engine.domain.record_index import Link
 from engine.ports import RegistryReader
-from engine.ports.signer import TrustedKeys
 
 # A record has a few KiB, more with scans of thousands of findings.
 MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -21,9 +20,10 @@ PARALLEL = 8
 class EntryReader:
     """Reads the entries in one repository. LedgerUnreadableError if a linked one is corrupt."""
 
-    def __init__(self, reader: RegistryReader, trusted: TrustedKeys | None = None) -> None:
+    def __init__(self, reader: RegistryReader, sealing: Sealing) -> None:
         self.reader = reader
-        self._trusted = trusted
+        self._trusted = sealing.trusted
+        self._adopted = sealing.adopted
 
     def reach(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
         """Follow the links from `head` to the entry at `sequence`."""
@@ -97,7 +97,9 @@ class EntryReader:
     def valid(self, manifest: Manifest | None, environment: str) -> LedgerEntry | None:
         """The entry of `environment` in `manifest`; None for content that does not count."""
         entry = self.readable(manifest, environment)
-        return entry if entry and (self._trusted is None or entry.signer) else None
+        if entry is None or self._trusted is None or entry.signer:
+            return entry
+        return entry if entry.digest in self._adopted else None
 
     def readable(self, manifest: Manifest | None, environment: str) -> LedgerEntry | None:
         """

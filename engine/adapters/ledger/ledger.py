@@ -19,7 +19,13 @@ from engine.adapters.ledger.inspection import inspect
 from engine.adapters.ledger.sealing import Sealing
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import InspectedEntry
-from engine.domain.errors import ConflictError, PromotionError, RegistryAnswerError, TagExistsError
+from engine.domain.errors import (
+    ConfigError,
+    ConflictError,
+    PromotionError,
+    RegistryAnswerError,
+    TagExistsError,
+)
 from engine.domain.ledger import ChainEnd, LedgerEntry, draft_after
 from engine.domain.manifest import Descriptor, Manifest
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
@@ -41,7 +47,7 @@ class RegistryLedgerReader:
     ) -> None:
         self._reader = registry
         self._sealing = sealing or Sealing()
-        self._chain = EntryReader(registry, self._sealing.trusted)
+        self._chain = EntryReader(registry, self._sealing)
         self._heads = heads
         # The newest sequences that this process has seen, to probe the next one without a wait.
         self._newest: dict[str, int] = {}
@@ -138,11 +144,16 @@ class RegistryLedger(RegistryLedgerReader):
 
     @property
     def signs(self) -> bool:
-        return self._sealing.signer is not None
+        return self._sealing.signer is not None or self._sealing.trusted is not None
 
     def prepare(
         self, end: ChainEnd, record: AnyRecord, subject: Descriptor | None
     ) -> tuple[LedgerEntry, bytes]:
+        if self._sealing.signer is None and self._sealing.trusted is not None:
+            raise ConfigError(
+                "ledger.trusted_keys is configured and ledger.signing is not, so nothing was "
+                "written: an entry without a signature does not count. Set ledger.signing.key"
+            )
         draft = draft_after(end, record, subject, partial(self._chain.read, record.ledger))
         manifest, content = encode(draft, self._sealing.signer)
         if is_shortened(manifest):

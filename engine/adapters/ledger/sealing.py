@@ -32,10 +32,15 @@ _TYPE = re.compile(r"https://floe\.dev/(?P<kind>[a-z]+)/[^/]+/v1", re.ASCII)
 
 @dataclass(frozen=True)
 class Sealing:
-    """The key that signs entries, and the keys whose entries count; None if not configured."""
+    """
+    The key that signs entries, and the keys whose entries count; None if not configured.
+
+    Entries with a digest in `adopted` count without a signature.
+    """
 
     signer: Signer | None = None
     trusted: TrustedKeys | None = None
+    adopted: frozenset[Digest] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,12 @@ from engine.ports.signer import Signer
 
 
 class KeyRing:
-    """Implements `engine.ports.signer.TrustedKeys`: the listed keys, and the key of `signer`."""
+    """
+    Implements `engine.ports.signer.TrustedKeys`: the listed keys, and the key of `signer`.
+
+    Without listed keys nothing can be verified while the key of `signer` cannot be read, so
+    `find_signer` raises its error.
+    """
 
     def __init__(self, pems: Sequence[bytes], signer: Signer | None = None) -> None:
         self._keys = tuple(
@@ -29,4 +34,6 @@ class KeyRing:
         try:
             return load_der(self._signer.public_key()) if self._signer else None
         except PromotionError:
+            if not self._keys:
+                raise
             return None
