@@ -30,8 +30,8 @@ def registry_host() -> Iterator[tuple[str, Path]]:
 
 
 @contextmanager
-def opened(host: str) -> Iterator[DistributionRegistry]:
-    registry = open_registry(host, REPOSITORY, credentials=anonymous, scheme="http")
+def opened(host: str, repository: str = REPOSITORY) -> Iterator[DistributionRegistry]:
+    registry = open_registry(host, repository, credentials=anonymous, scheme="http")
     try:
         yield registry
     finally:

@@ -1,0 +1,87 @@
+"""Measures signed entries and checkpoints beside an unsigned promotion on a docker-registry."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from bench.platform import medians, opened, registry_host
+from engine.adapters.ledger.sealing import Sealing
+from engine.adapters.signing.pem import generate_key
+from engine.api import Engine
+from engine.ports import Registry
+from tests.builders import image
+from tests.peers import raw
+from tests.scenarios.engines import engine_on, promote
+from tests.scenarios.sealed import trust
+from tests.tlog.logged import logging_engine
+
+_PLAIN, _CHECKPOINTS = "unsigned", "with a checkpoint"
+_KINDS = {"ecdsa": "signed by ECDSA P-256", "ed25519": "signed by Ed25519"}
+
+
+def lines(times: int = 15) -> Iterator[str]:
+    with registry_host() as (host, folder), ExitStack() as stack:
+        engines = {
+            name: stack.enter_context(_engine(stack, host, folder, name, sealing))
+            for name, sealing in _sealings().items()
+        }
+        logged = engines.pop(_CHECKPOINTS)
+        logging = logging_engine(logged, generate_key("ed25519"))
+        for name in (*engines, _CHECKPOINTS):
+            for number in range(times + 1):
+                raw.push(host, _repository(name), image(f"{name}{number}".encode()), _tag(number))
+
+        def checkpoint(number: int) -> None:
+            _promote(logged, number)
+            started = perf_counter()
+            logging.make_checkpoints("staging")
+            made.append(perf_counter() - started)
+
+        made: list[float] = []
+        works = {name: partial(_promote, engine) for name, engine in engines.items()}
+        taken = medians(works | {_CHECKPOINTS: checkpoint}, times)
+    for name in engines:
+        more = (taken[name] - taken[_PLAIN]) * 1000
+        yield f"a promotion {name}: {taken[name] / taken[_PLAIN]:.2f} x unsigned, {more:+.1f} ms"
+    part = median(made[1:]) / taken[_PLAIN]
+    yield f"a checkpoint, which a server makes after the promotion: {part:.2f} x a promotion"
+    yield from _signatures()
+
+
+def _signatures() -> Iterator[str]:
+    for kind, name in _KINDS.items():
+        signer, statement = generate_key(kind), bytes(4096)
+        started = perf_counter()
+        for _ in range(1000):
+            signer.sign(statement)
+        yield f"one signature of 4 KiB, {name[10:]}: {perf_counter() - started:.3f} ms"
+
+
+def _sealings() -> dict[str, Sealing | None]:
+    signers = {name: generate_key(kind) for kind, name in _KINDS.items()}
+    signed = {name: Sealing(signer, trust(signer)) for name, signer in signers.items()}
+    return {_PLAIN: None, **signed, _CHECKPOINTS: None}
+
+
+def _engine(
+    stack: ExitStack, host: str, folder: Path, name: str, sealing: Sealing | None
+) -> AbstractContextManager[Engine]:
+    registry: Registry = stack.enter_context(opened(host, _repository(name)))
+    place = folder / name.replace(" ", "-")
+    place.mkdir()
+    return engine_on(registry, place, sealing=sealing)
+
+
+def _repository(name: str) -> str:
+    return f"bench/{name.lower().replace(' ', '-')}"
+
+
+def _tag(number: int) -> str:
+    return f"v1.{number}.0-dev"
+
+
+def _promote(engine: Engine, number: int) -> None:
+    assert promote(engine, f"v1.{number}.0", "staging").error is None
