@@ -53,7 +53,8 @@ class Checkpoints:
 
     The log of an environment is named `<origin>/<environment>`; leaf n is the manifest of entry n.
     The raw `public_keys` verify checkpoints; the first is that of `signer`, which raises
-    ConfigError if its key is not here. Without a signer, no checkpoints are made.
+    ConfigError if its key is not here. Without a signer, no checkpoints are made. `entry_keys`
+    reads the trusted keys of entries, in PEM.
     """
 
     origin: str
@@ -63,6 +64,7 @@ class Checkpoints:
     public_keys: tuple[bytes, ...]
     signer: Callable[[], Signer] | None = None
     witnesses: tuple[Witness, ...] = ()
+    entry_keys: Callable[[], Sequence[str]] = tuple
 
     def keys(self, environment: str) -> tuple[NoteKey, ...]:
         """The keys of the log of `environment`."""

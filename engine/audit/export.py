@@ -15,6 +15,7 @@ from engine.ports import Progress, RegistryReader
 
 CHECKPOINT_FILE = "checkpoint"
 KEYS_FILE = "keys"
+ENTRY_KEYS_FILE = "entry-keys.pem"
 # A record has a few KiB, more with scans of thousands of findings.
 MAX_BLOB_BYTES = 16 * 1024 * 1024
 
@@ -51,6 +52,8 @@ def export_log(
         progress.step(f"exporting {environment}: entry {entry.sequence} of {checkpoint.size}")
         _write_blobs(registry, entry, target)
     _write(target / KEYS_FILE, _lines(_keys(checkpoints, environment)))
+    if pems := checkpoints.entry_keys():
+        _write(target / ENTRY_KEYS_FILE, "".join(pems).encode())
     _write(target / CHECKPOINT_FILE, str(note).encode())
     return checkpoint
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.audit.anchors import check_anchors
 from engine.audit.chain_verifier import Chain, ChainSummary
 from engine.audit.export import CHECKPOINT_FILE, KEYS_FILE
+from engine.audit.export_signatures import judge_signatures
 from engine.audit.findings import Remarks
 from engine.audit.head_verifier import check_hint
 from engine.audit.snapshot import Snapshot
@@ -34,9 +35,6 @@ from engine.domain.tlog.tiles import (
 )
 from engine.ports import LedgerReader, Progress
 
-# Opens the ledger of an export: its directory, environment and verified entries.
-OpenLedger = Callable[[Path, str, Sequence[bytes]], LedgerReader]
-
 _AGAIN = "export the log again from its registry, and find out who changed this copy"
 _MAX_FILE_BYTES = WIDTH * (MAX_ENTRY_BYTES + 2)
 
@@ -55,7 +53,7 @@ class LogFiles:
     def checkpoint(self, remarks: Remarks) -> Checkpoint | None:
         """Read the checkpoint; None with a problem if no key of the log signed it."""
         try:
-            note = SignedNote.parse(self._read(CHECKPOINT_FILE, MAX_NOTE_BYTES) or b"")
+            note = SignedNote.parse(self.read(CHECKPOINT_FILE, MAX_NOTE_BYTES) or b"")
             checkpoint = Checkpoint.parse(note.text)
             signed = note.signed_by(self._keys(checkpoint.origin), self.check)
         except ValueError as error:
@@ -101,13 +99,18 @@ class LogFiles:
             )
             return None
         for path, tile in hash_tiles(leaves):
-            if self._read(path, len(tile)) != tile:
+            if self.read(path, len(tile)) != tile:
                 remarks.problem(RemarkKind.ALTERED, f"{path} is missing or altered: {_AGAIN}")
         wrong = [n for n, leaf in enumerate(leaves, 1) if hashes[n - 1] != leaf]
         for _, run in groupby(enumerate(wrong), lambda pair: pair[1] - pair[0]):
             numbers = [number for _, number in run]
             remarks.unsigned(numbers[0], numbers[-1], _AGAIN)
         return None if wrong else tuple(each for each in found if each is not None)
+
+    def is_signed_by(self, raw: bytes) -> bool:
+        """Whether the raw key signed the checkpoint, which is readable."""
+        note = SignedNote.parse(self.read(CHECKPOINT_FILE, MAX_NOTE_BYTES) or b"")
+        return bool(note.signed_by([NoteKey(Checkpoint.parse(note.text).origin, raw)], self.check))
 
     def _signed_leaves(
         self, hashes: Sequence[Hash | None], checkpoint: Checkpoint
@@ -123,7 +126,7 @@ class LogFiles:
         """Yield each entry, or None where its bundle is missing or ends early."""
         for path, count in bundle_paths(size):
             try:
-                found = unpack_entries(self._read(path, _MAX_FILE_BYTES) or b"")[:count]
+                found = unpack_entries(self.read(path, _MAX_FILE_BYTES) or b"")[:count]
             except ValueError:
                 found = ()
             yield from found
@@ -131,16 +134,16 @@ class LogFiles:
 
     def _tile_leaves(self, size: int) -> Iterator[Hash]:
         for path, count in bundle_paths(size):
-            tile = self._read(path.replace("entries", "0", 1), count * 32) or b""
+            tile = self.read(path.replace("entries", "0", 1), count * 32) or b""
             yield from (tile[start : start + 32] for start in range(0, len(tile), 32))
 
     def _keys(self, origin: str) -> list[NoteKey]:
         if self.keys:
             return [NoteKey(origin, k) if isinstance(k, bytes) else k for k in self.keys]
-        content = self._read(KEYS_FILE, MAX_NOTE_BYTES) or b""
+        content = self.read(KEYS_FILE, MAX_NOTE_BYTES) or b""
         return [NoteKey.parse(line) for line in content.decode().splitlines()]
 
-    def _read(self, path: str, limit: int) -> bytes | None:
+    def read(self, path: str, limit: int) -> bytes | None:
         """Read a file; None if it is missing or has more than `limit` bytes."""
         try:
             with (self.directory / path).open("rb") as file:
@@ -152,6 +155,11 @@ class LogFiles:
                 f"'{self.directory / path}' cannot be read: {error.strerror}"
             ) from error
         return content if len(content) <= limit else None
+
+
+# Opens the ledger of an export from its files, environment and entries that the checkpoint signs;
+# also returns whether the signatures of the entries are judged.
+OpenLedger = Callable[[LogFiles, str, Sequence[bytes], Remarks], tuple[LedgerReader, bool]]
 
 
 def verify_export(
@@ -170,13 +178,17 @@ def verify_export(
             files.directory.name, 0, None, tuple(remarks.problems), tuple(remarks.notes)
         )
     name = checkpoint.origin.rpartition("/")[2]
-    ledger = open_ledger(files.directory, name, entries)
+    ledger, judged = open_ledger(files, name, entries, remarks)
     head = ledger.inspect_tag(name, None)
     snapshot = Snapshot(name, head, head, {}, None, tuple(range(1, len(entries) + 1)), ())
     summary = ChainSummary(frozenset())
     check_hint(snapshot, remarks)
+    untrusted: dict[int, bool] = {}
     for place in Chain(snapshot, ledger, pool, progress, remarks).places():
         summary.add(place, remarks)
+        untrusted[place.sequence] = place.untrusted
+    if judged:
+        judge_signatures(untrusted, remarks)
     mine = [each for each in anchors if each.environment == name]
     check_anchors(mine, head.entry if head else None, ledger, remarks)
     return EnvironmentAudit(

@@ -18,7 +18,7 @@ class Remarks:
     """Collects problems and notes on the ledger of `environment`."""
 
     def __init__(self, environment: str) -> None:
-        self._environment = environment
+        self.environment = environment
         self.problems: list[Remark] = []
         self.notes: list[Remark] = []
 
@@ -63,14 +63,14 @@ class Remarks:
             if sequence in untrusted:
                 self.problem(
                     RemarkKind.UNTRUSTED,
-                    f"untrusted entry {sequence} in {self._environment}: no trusted key signed "
+                    f"untrusted entry {sequence} in {self.environment}: no trusted key signed "
                     f"{digest.short}, so it does not count: {_WHO}",
                     sequence,
                 )
                 continue
             self.problem(
                 RemarkKind.VOID,
-                f"Number {sequence} of {self._environment} is occupied by {digest.short}, which "
+                f"Number {sequence} of {self.environment} is occupied by {digest.short}, which "
                 f"does not continue the ledger and does not count: {_WHO}",
                 sequence,
             )
@@ -141,13 +141,13 @@ class Remarks:
     def _entry(self, first: int, last: int | None = None) -> str:
         """`Entry 3 of prod`, or with `last` also the verb: `Entries 3 to 5 of prod are`."""
         if last is None:
-            return f"Entry {first} of {self._environment}"
+            return f"Entry {first} of {self.environment}"
         if first == last:
-            return f"Entry {first} of {self._environment} is"
-        return f"Entries {first} to {last} of {self._environment} are"
+            return f"Entry {first} of {self.environment} is"
+        return f"Entries {first} to {last} of {self.environment} are"
 
     def _remark(
         self, kind: RemarkKind, message: str, sequence: int | None, tag: Tag | None
     ) -> Remark:
         name = str(tag) if tag else None
-        return Remark(kind, self._environment, printable(message), sequence, name)
+        return Remark(kind, self.environment, printable(message), sequence, name)

@@ -2,40 +2,41 @@
 
 import re
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from engine.adapters.ledger.ledger import RegistryLedgerReader
-from engine.adapters.tlog.exported_registry import ExportedRegistry
 from engine.adapters.tlog.registry_store import RegistryCheckpoints
 from engine.audit.anchors import select_anchors
-from engine.audit.checkpoints import VOID, Checkpoints, CheckpointSource
+from engine.audit.checkpoints import Checkpoints, CheckpointSource
 from engine.audit.export import CHECKPOINT_FILE, KEYS_FILE
 from engine.audit.export_verifier import LogFiles, verify_export
-from engine.bootstrap.keys import open_key, show_key
+from engine.bootstrap.exports import open_export, raw_ed25519
+from engine.bootstrap.keys import entry_keys, open_key, show_key
 from engine.config import Config
 from engine.config.connection import RemoteRegistry
 from engine.config.ledger import CheckpointSettings, WitnessEntry
 from engine.config.signing_keys import SigningKey
 from engine.domain.audit import Anchor, AuditReport
 from engine.domain.errors import ConfigError, UsageError
-from engine.domain.manifest import IMAGE_MANIFEST, Manifest
 from engine.domain.text import printable
 from engine.domain.tlog.note import NoteKey
 from engine.ports import LedgerReader, Progress, Registry
 from engine.ports.checkpoints import Witness
 from engine.ports.signer import Signer
 
+if TYPE_CHECKING:
+    from engine.attestation.keys import VerificationKey
+
 CHECKPOINT = "ledger.checkpoint"
 _KEY = f"{CHECKPOINT}.key"
-_SPKI = bytes.fromhex("302a300506032b6570032100")
 
 
 def checkpoints_of(
@@ -47,7 +48,10 @@ def checkpoints_of(
         return None
     # Cryptography is slow to import, and a promotion does not need the key.
     witnesses, required = config.ledger.witnesses, config.ledger.require_witness
-    opened = partial(_open_checkpoints, settings, witnesses, _origin(config), registry, ledger)
+    keys = partial(entry_keys, config)
+    opened = partial(
+        _open_checkpoints, settings, witnesses, _origin(config), registry, ledger, keys
+    )
     max_age = timedelta(seconds=required.max_age) if required else None
     return CheckpointSource(cache(opened), max_age)
 
@@ -58,6 +62,7 @@ def _open_checkpoints(
     origin: str,
     registry: Registry,
     ledger: LedgerReader,
+    pems: Callable[[], Sequence[str]],
 ) -> Checkpoints:
     keys = import_module("engine.attestation.keys")
     public = [
@@ -77,6 +82,7 @@ def _open_checkpoints(
         public_keys=tuple(dict.fromkeys(public)),
         signer=signer,
         witnesses=_witnesses(witnesses),
+        entry_keys=pems,
     )
 
 
@@ -106,7 +112,7 @@ def verify_exports(
     Verify the exported logs in the subdirectories of `directory`, or in itself.
 
     `keys` are verifier keys of the logs and their witnesses, or files with public keys in PEM of
-    the logs; without any, the keys in the export are used.
+    the logs and of their entries; without any, the keys in the export are used.
     UsageError for an invalid key, or if there is no export.
     """
     logs = [directory] if _is_log(directory) else list(filter(_is_log, sorted(directory.iterdir())))
@@ -115,10 +121,14 @@ def verify_exports(
             f"'{directory}' has no exported ledger: make one with floe platform audit export DIR"
         )
     check = import_module("engine.adapters.tlog.ed25519").verify_ed25519
-    known = tuple(_parse_key(each) for each in keys)
+    given = [_parse_key(each) for each in keys]
+    pems = [each for each in given if not isinstance(each, NoteKey)]
+    noted = [each if isinstance(each, NoteKey) else raw_ed25519(each.der) for each in given]
+    known = tuple(each for each in noted if each is not None)
+    open_ledger = partial(open_export, [(each.pem, raw_ed25519(each.der)) for each in pems])
     with ThreadPoolExecutor(8) as pool:
         audits = tuple(
-            verify_export(LogFiles(each, known, check), _open, pool, anchors, progress)
+            verify_export(LogFiles(each, known, check), open_ledger, pool, anchors, progress)
             for each in logs
         )
     select_anchors(anchors, (each.environment for each in audits))
@@ -129,23 +139,10 @@ def _is_log(directory: Path) -> bool:
     return any((directory / name).exists() for name in (CHECKPOINT_FILE, KEYS_FILE, "tile"))
 
 
-def _open(directory: Path, environment: str, entries: Sequence[bytes]) -> LedgerReader:
-    """The ledger of an export whose `entries` are verified."""
-    manifests = [Manifest(content, IMAGE_MANIFEST) for content in entries]
-    registry = ExportedRegistry(directory, {})
-    ledger = RegistryLedgerReader(registry)
-    for sequence, manifest in enumerate(manifests, 1):
-        if manifest.content.startswith(VOID):
-            continue
-        registry.tagged[ledger.tag(environment, sequence)] = manifest
-    registry.tagged[ledger.tag(environment, None)] = manifests[-1]
-    return ledger
-
-
-def _parse_key(text: str) -> NoteKey | bytes:
-    """Parse a verifier key, or read the raw public key in the file `text`."""
+def _parse_key(text: str) -> "NoteKey | VerificationKey":
+    """Parse a verifier key, or read the public key in the file `text`."""
     if Path(text).is_file():
-        return _raw_key(show_key(Path(text)).der, text)
+        return show_key(Path(text))
     try:
         return NoteKey.parse(text)
     except ValueError as error:
@@ -162,9 +159,10 @@ def _origin(config: Config) -> str:
 
 
 def _raw_key(der: bytes, name: str) -> bytes:
-    if not der.startswith(_SPKI):
+    raw = raw_ed25519(der)
+    if raw is None:
         raise ConfigError(
             f"{name} must be an Ed25519 key, to sign checkpoints. Make one: "
             "floe keys generate --kind ed25519 --out checkpoint.key"
         )
-    return der.removeprefix(_SPKI)
+    return raw

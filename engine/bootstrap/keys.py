@@ -88,6 +88,12 @@ def sealing_of(config: Config) -> Sealing:
     return Sealing(signer, trusted, frozenset(each.digest for each in config.ledger.adopted))
 
 
+def entry_keys(config: Config) -> tuple[str, ...]:
+    """The keys whose entries count, in PEM."""
+    trusted = sealing_of(config).trusted
+    return trusted.pems() if trusted else ()
+
+
 def _refuse_unverified(config: Config) -> None:
     """Raise ConfigError if entries are signed, and this machine has no key to verify them."""
     unset = config.unset("ledger.signing")

@@ -30,3 +30,7 @@ class TrustedKeys(Protocol):
         ConfigError or SigningUnavailableError if the only trusted key cannot be read.
         """
         ...
+
+    def pems(self) -> tuple[str, ...]:
+        """Return the keys in PEM; errors as in `find_signer`."""
+        ...

@@ -29,6 +29,11 @@ class KeyRing:
             found = own
         return found.fingerprint if found else None
 
+    def pems(self) -> tuple[str, ...]:
+        """All trusted keys in PEM; without the own one while it cannot be read."""
+        own = self._own_key()
+        return tuple(dict.fromkeys(key.pem for key in (*self._keys, *((own,) if own else ()))))
+
     def _own_key(self) -> VerificationKey | None:
         """The key of the signer; None without one, or while it cannot be read."""
         try:

@@ -1,0 +1,86 @@
+"""Opens the ledger of an export, with the keys that judge its entries."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from engine.adapters.ledger.ledger import RegistryLedgerReader
+from engine.adapters.ledger.sealing import Sealing, sealed_kind
+from engine.adapters.tlog.exported_registry import ExportedRegistry
+from engine.audit.checkpoints import VOID
+from engine.audit.export import ENTRY_KEYS_FILE
+from engine.audit.export_verifier import LogFiles
+from engine.audit.findings import Remarks
+from engine.domain.audit import RemarkKind
+from engine.domain.errors import ConfigError
+from engine.domain.manifest import IMAGE_MANIFEST, Manifest
+from engine.ports import LedgerReader
+
+_SPKI = bytes.fromhex("302a300506032b6570032100")
+_END = b"-----END PUBLIC KEY-----\n"
+_MAX_BYTES = 64 * 1024
+
+# Keys in PEM; those of Ed25519 also raw, since they can sign checkpoints too.
+GivenKeys = Sequence[tuple[str, bytes | None]]
+
+
+def open_export(
+    given: GivenKeys, files: LogFiles, environment: str, entries: Sequence[bytes], remarks: Remarks
+) -> tuple[LedgerReader, bool]:
+    """The ledger whose manifests are `entries`, and whether the signatures of those are judged."""
+    registry = _registry(files, environment, entries)
+    ledger = _reader(registry, [pem.encode() for pem, _ in given])
+    if not all(raw and files.is_signed_by(raw) for _, raw in given):
+        return ledger, True
+    # The given keys sign the checkpoint. Only if one also signs entries, it is a key of entries.
+    seen = (ledger.inspect_tag(environment, n + 1) for n in range(len(entries) if given else 0))
+    if any(each and not each.untrusted for each in seen):
+        return ledger, True
+    own = files.read(ENTRY_KEYS_FILE, _MAX_BYTES) or b""
+    if own or any(sealed_kind(each) for each in registry.tagged.values()):
+        _note_unconfirmed(files, own, remarks)
+    return _open_with_own_keys(registry, own, remarks)
+
+
+def _registry(files: LogFiles, environment: str, entries: Sequence[bytes]) -> ExportedRegistry:
+    manifests = [Manifest(content, IMAGE_MANIFEST) for content in entries]
+    registry = ExportedRegistry(files.directory, {})
+    tag = RegistryLedgerReader(registry).tag
+    for sequence, manifest in enumerate(manifests, 1):
+        if not manifest.content.startswith(VOID):
+            registry.tagged[tag(environment, sequence)] = manifest
+    registry.tagged[tag(environment, None)] = manifests[-1]
+    return registry
+
+
+def _reader(registry: ExportedRegistry, pems: Sequence[bytes]) -> RegistryLedgerReader:
+    ring = import_module("engine.adapters.signing.trust").KeyRing(pems)
+    return RegistryLedgerReader(registry, sealing=Sealing(None, ring))
+
+
+def _open_with_own_keys(
+    registry: ExportedRegistry, own: bytes, remarks: Remarks
+) -> tuple[LedgerReader, bool]:
+    pems = [pem + _END for pem in own.split(_END) if pem.strip()]
+    try:
+        if pems:
+            return _reader(registry, pems), True
+    except ConfigError as error:
+        remarks.problem(RemarkKind.ALTERED, f"{ENTRY_KEYS_FILE} of the export: {error}")
+    return RegistryLedgerReader(registry), False
+
+
+def raw_ed25519(der: bytes) -> bytes | None:
+    """The raw form of a public key; None unless it is Ed25519."""
+    return der.removeprefix(_SPKI) if der.startswith(_SPKI) else None
+
+
+def _note_unconfirmed(files: LogFiles, own: bytes, remarks: Remarks) -> None:
+    place = files.directory / ENTRY_KEYS_FILE
+    remarks.note(
+        RemarkKind.UNCONFIRMED,
+        f"The keys of the entries of {remarks.environment} come from the export itself: compare "
+        f"{place} with the keys you know, or give them with --key"
+        if own
+        else f"The signatures of the entries of {remarks.environment} are not verified, since the "
+        "export has no keys of entries: give them with --key",
+    )
