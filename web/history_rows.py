@@ -8,12 +8,10 @@ from engine.domain.change import Change
 from engine.domain.errors import PromotionError
 from engine.domain.record import (
     AnyRecord,
-    LockRecord,
     PromotionRecord,
     RefusalRecord,
     RejectionRecord,
     RollbackRecord,
-    UnlockRecord,
 )
 from web.site import Site
 
@@ -62,7 +60,7 @@ def _row(kept: CachedRecord, changes: dict[str, Change], running: bool, now: dat
     return PastRow(
         kept=kept,
         event=_event(record),
-        version="" if isinstance(record, LockRecord | UnlockRecord) else record.version or "",
+        version=record.subject_version or "",
         approved_by=_approved_by(record),
         reason=_reason(record),
         result=result,

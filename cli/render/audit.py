@@ -10,7 +10,7 @@ from cli.render.common import trace_line
 from cli.render.status import when
 from cli.render.table import show
 from cli.stdio import unwritten
-from engine.domain.record import AnyRecord, LockRecord, RefusalRecord, UnlockRecord
+from engine.domain.record import AnyRecord, RefusalRecord
 from engine.domain.text import printable
 from engine.responses.audit import AuditResponse, EnvironmentAuditResponse
 from engine.responses.checkpoints import CheckpointsResponse, ExportResponse
@@ -97,7 +97,7 @@ def _row(response: RecordResponse) -> tuple[str, ...]:
 
 
 def _version(record: AnyRecord) -> str:
-    return "-" if isinstance(record, LockRecord | UnlockRecord) else record.version or "-"
+    return record.subject_version or "-"
 
 
 def _why(record: AnyRecord) -> str:

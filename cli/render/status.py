@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from cli.output import Answer
 from cli.render.table import show
 from engine.domain.errors import PromotionError, RegistryError
-from engine.domain.record import AnyRecord, LockRecord, UnlockRecord
+from engine.domain.record import AnyRecord
 from engine.domain.state import LockState
 from engine.domain.status import Alignment
 from engine.domain.text import printable
@@ -140,8 +140,7 @@ def _history_row(response: RecordResponse) -> tuple[str, ...]:
 
 def _version(record: AnyRecord) -> str:
     """The version of a record; locks have none, nor have some refusals."""
-    version = None if isinstance(record, LockRecord | UnlockRecord) else record.version
-    return printable(version or "-")
+    return printable(record.subject_version or "-")
 
 
 def when(at: datetime | None) -> str:

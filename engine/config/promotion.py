@@ -28,7 +28,7 @@ from engine.config.limits import GateLimits, OwnLimits
 from engine.config.registries import RegistryEntry
 from engine.config.webhooks import Webhook
 from engine.domain.gate import ScannerFormat, Severity
-from engine.domain.record import in_utc
+from engine.domain.record_base import in_utc
 
 
 class GateEntry(Section):

@@ -14,15 +14,8 @@ from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
-from engine.domain.record import (
-    ApprovalRecord,
-    Previous,
-    RegistrySync,
-    SignatureStatus,
-    TraceText,
-    UtcTime,
-    Value,
-)
+from engine.domain.record import ApprovalRecord, Previous, RegistrySync, SignatureStatus
+from engine.domain.record_base import TraceText, UtcTime, Value
 
 
 class ChangeState(StrEnum):

@@ -8,7 +8,7 @@ from engine.domain.artifact import Digest, Version
 from engine.domain.audit import Anchor
 from engine.domain.errors import UsageError
 from engine.domain.names import Names
-from engine.domain.record import RECORD_KINDS, AnyRecord, LockRecord, UnlockRecord
+from engine.domain.record import RECORD_KINDS, AnyRecord
 from engine.domain.text import printable
 
 _DIGEST = re.compile(r"(?:sha256:)?(?P<hex>[0-9a-f]{4,64})", re.ASCII)
@@ -51,7 +51,7 @@ class Selection:
                 self.kind in (None, record.kind),
                 self.operator is None
                 or self.operator in Names((record.operator, record.operator_id)),
-                self.version is None or str(self.version) == _version(record),
+                self.version is None or str(self.version) == record.subject_version,
                 self.digest is None or (record.subject_digest or "").startswith(self.digest),
                 self.since is None or record.at >= self.since,
             )
@@ -104,7 +104,3 @@ def parse_time(text: str, now: datetime) -> datetime:
             "age: 30m, 2h, 7d, 4w",
             {"since": text},
         ) from error
-
-
-def _version(record: AnyRecord) -> str | None:
-    return None if isinstance(record, LockRecord | UnlockRecord) else record.version

@@ -9,14 +9,12 @@ from engine.domain.artifact import Version
 from engine.domain.environment import Environment
 from engine.domain.record import (
     AnyRecord,
-    DigestText,
     LockRecord,
     PromotionRecord,
     RollbackRecord,
     UnlockRecord,
-    UtcTime,
-    Value,
 )
+from engine.domain.record_base import DigestText, UtcTime, Value
 
 
 class LockState(Value):

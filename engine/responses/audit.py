@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field
 
 from engine.domain.audit import AuditReport, EnvironmentAudit, RemarkKind
-from engine.domain.record import DigestText
+from engine.domain.record_base import DigestText
 from engine.responses.common import Error, Response, Success, TraceId
 
 

@@ -16,7 +16,8 @@ from engine.domain.change import (
 from engine.domain.errors import ApprovalPendingError, PromotionError
 from engine.domain.operator import IdentitySource
 from engine.domain.overrides import Overrides
-from engine.domain.record import ApprovalRecord, DigestText, Previous, TraceText, UtcTime
+from engine.domain.record import ApprovalRecord, Previous
+from engine.domain.record_base import DigestText, TraceText, UtcTime
 from engine.domain.result import Ending
 from engine.responses.common import (
     AnchorText,

@@ -10,7 +10,8 @@ from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.overrides import Override
 from engine.domain.plan import Plan
-from engine.domain.record import DigestText, RegistrySync, SignatureStatus
+from engine.domain.record import RegistrySync, SignatureStatus
+from engine.domain.record_base import DigestText
 from engine.domain.result import Ending, Result
 
 Document = dict[str, Any]

@@ -6,7 +6,8 @@ from typing import Literal
 from pydantic import Field
 
 from engine.domain.errors import PromotionError
-from engine.domain.record import DigestText, LockRecord, RestoreRecord, UnlockRecord, UtcTime
+from engine.domain.record import LockRecord, RestoreRecord, UnlockRecord
+from engine.domain.record_base import DigestText, UtcTime
 from engine.domain.result import Result
 from engine.responses.common import (
     AnchorText,

@@ -7,7 +7,8 @@ from pydantic import Field, model_serializer, model_validator, with_config
 from typing_extensions import TypedDict
 
 from engine.domain.artifact import Digest
-from engine.domain.record import AnyRecord, DigestText, record_from_json
+from engine.domain.record import AnyRecord, record_from_json
+from engine.domain.record_base import DigestText
 from engine.responses.common import Error, Response, Success, TraceId
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from engine.domain.errors import PromotionError
 from engine.domain.plan import Effect, Plan
-from engine.domain.record import DigestText, UtcTime
+from engine.domain.record_base import DigestText, UtcTime
 from engine.domain.result import Ending
 from engine.responses.change import ChangeResponse, fields_of_change
 from engine.responses.common import (

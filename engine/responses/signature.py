@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import PromotionError, SignatureVerificationError
 from engine.domain.promotion_proof import PromotionProof, Standing
-from engine.domain.record import DigestText
+from engine.domain.record_base import DigestText
 from engine.domain.signature import ExaminedSignature, SignatureVerdict
 from engine.responses.common import Error, ErrorInfo, Response, Success, TraceId
 

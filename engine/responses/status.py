@@ -6,7 +6,8 @@ from typing import Self
 from pydantic import Field
 
 from engine.domain.change import Change
-from engine.domain.record import DigestText, RegistrySync, UtcTime
+from engine.domain.record import RegistrySync
+from engine.domain.record_base import DigestText, UtcTime
 from engine.domain.state import LockState
 from engine.domain.status import Alignment, EnvironmentStatus, deployed, deviation, intrusion
 from engine.responses.change import ChangeResponse

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field
 
 from engine.domain.delivery import Undelivered
-from engine.domain.record import UtcTime
+from engine.domain.record_base import UtcTime
 from engine.responses.common import Error, Response, Success, TraceId
 
 

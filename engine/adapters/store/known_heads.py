@@ -9,7 +9,7 @@ from engine.adapters.store.older_files import move_file
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from engine.domain.errors import StoreUnavailableError
-from engine.domain.record import DigestText
+from engine.domain.record_base import DigestText
 from engine.runtime.database import Connection, Database
 
 OLDER_FILE = "heads.json"

@@ -9,7 +9,7 @@ from engine.adapters.store.rows import micros, moment
 from engine.domain.artifact import Digest
 from engine.domain.ledger import LedgerEntry
 from engine.domain.names import canonical_name
-from engine.domain.record import LockRecord, UnlockRecord, record_from_bytes
+from engine.domain.record import record_from_bytes
 from engine.domain.selection import Selection
 from engine.domain.state import EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus
@@ -188,7 +188,6 @@ def _covered(db: Connection, environment: str) -> CachedRange | None:
 
 def _row(entry: LedgerEntry) -> list[Any]:
     record = entry.record
-    version = None if isinstance(record, LockRecord | UnlockRecord) else record.version
     return [
         entry.environment,
         entry.sequence,
@@ -196,7 +195,7 @@ def _row(entry: LedgerEntry) -> list[Any]:
         record.id,
         micros(record.at),
         record.kind,
-        version,
+        record.subject_version,
         record.subject_digest,
         int(record.kind in ("promotion", "rollback")),
         canonical_name(record.operator),

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.adapters.store import statements as sql
 from engine.adapters.store.older_files import move_file
 from engine.adapters.store.rows import micros, moment
-from engine.domain.record import UtcTime
+from engine.domain.record_base import UtcTime
 from engine.ports import DueAttempts
 from engine.runtime.database import Connection, Database
 
