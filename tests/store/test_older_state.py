@@ -15,7 +15,7 @@ from engine.adapters.store import (
     SqlOutcomes,
     SqlStore,
     SqlTally,
-    schema,
+    migrations,
     state_database,
 )
 from engine.domain.artifact import Digest
@@ -230,8 +230,8 @@ def test_a_damaged_file_of_what_can_be_found_again_stops_nothing(
 
 def test_a_store_of_an_older_floe_keeps_its_changes(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "store.db")) as db:
-        db.executescript(schema.MIGRATIONS[0])
-        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        db.executescript(migrations.MIGRATIONS[0])
+        db.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
         db.execute("CREATE TABLE _sqlite_migrations (migration_set, name, applied_at)")
         db.execute("INSERT INTO _sqlite_migrations VALUES ('floe.store', '0001', '2026-09-01')")
         at = int(HandClock().now().timestamp() * 1_000_000)
