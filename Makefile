@@ -88,9 +88,9 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# The tests talk to a real registry process and push with a foreign client.
+# The tests talk to real servers, and push with a foreign client.
 packages:
-	@.ci/packages docker-registry skopeo chromium npm jq
+	@.ci/packages docker-registry skopeo chromium npm jq postgresql pgbouncer
 
 # Built once into a cache outside the tree; without Go the tests that need them are skipped.
 peers:

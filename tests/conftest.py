@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -25,6 +25,9 @@ from tests.peers import oci_layout, raw
 from tests.peers.fake_registry import FakeRegistry
 from tests.peers.fake_tokens import TokenAuth
 from tests.secrets import log_listener, nothing_secret_is_logged
+
+if TYPE_CHECKING:
+    from tests.peers.postgres import PostgresProcess
 
 __all__ = ["log_listener", "nothing_secret_is_logged"]
 
@@ -161,3 +164,36 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = ["-keyout", str(file.with_suffix(".key")), "-out", str(file)]
     subprocess.run([*command, *names, *files], check=True, capture_output=True)
     return file
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator["PostgresProcess"]:
+    """One PostgreSQL server for the tests of this process."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'floe[postgres]'")
+    from tests.peers import postgres
+
+    if postgres.binaries() is None:
+        pytest.skip("PostgreSQL is not installed: .ci/packages postgresql")
+    with postgres.postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pooler(postgres_server: "PostgresProcess") -> Iterator[str]:
+    """The URL of a pooler in transaction mode before the server."""
+    if shutil.which("pgbouncer", path="/usr/sbin:/usr/bin") is None:
+        pytest.skip("pgbouncer is not installed: .ci/packages pgbouncer")
+    from tests.peers.postgres import pgbouncer
+
+    with pgbouncer(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres", "pgbouncer"])
+def place_of_state(request: pytest.FixtureRequest) -> str | None:
+    """The URL of each kind of database; None for files."""
+    if request.param == "sqlite":
+        return None
+    if request.param == "pgbouncer":
+        return str(request.getfixturevalue("pooler"))
+    return str(request.getfixturevalue("postgres_server").url)

@@ -16,7 +16,7 @@ Note = tuple[str, Mapping[str, JsonValue]]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event of a change; `sequence` grows by one with every event of the feed."""
+    """An event of a change; `sequence` grows with every event of the feed."""
 
     sequence: int
     change_id: str

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.store import SqlStore
 from engine.ports.change_store import ChangeStore
-from tests.store.stores import HandClock, sqlite_store
+from tests.store.databases import Databases
+from tests.store.stores import HandClock
 
 
 @pytest.fixture
@@ -16,14 +18,18 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture(params=["sqlite"])
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
-) -> Iterator[ChangeStore]:
-    """Every kind of store in turn."""
-    assert request.param == "sqlite"
-    with sqlite_store(tmp_path / "state", clock=clock) as made:
-        yield made
+@pytest.fixture
+def databases(place_of_state: str | None, tmp_path: Path) -> Iterator[Databases]:
+    """Every kind of database in turn."""
+    made = Databases(tmp_path / "state", place_of_state)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def store(databases: Databases, clock: HandClock) -> ChangeStore:
+    """The store of changes in every kind of database."""
+    return SqlStore(databases.state(), clock)
 
 
 @pytest.fixture

@@ -1,0 +1,229 @@
+"""Connections to a PostgreSQL server, each of whose answers has a deadline."""
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+
+from engine.domain.errors import ConfigError, StoreUnavailableError
+from engine.runtime.database import Rows, Values
+from engine.runtime.postgres_errors import describe_postgres_error
+
+_CONNECT_SECONDS = 3
+_POLL_SECONDS = 0.1
+# A literal, a positional or a named parameter, or a character that means something to psycopg.
+_MARKS = re.compile(r"'(?:[^']|'')*'|\?|:([a-z_]+)|%")
+
+
+class _BoundedConnection(psycopg.Connection[TupleRow]):
+    """A connection that waits for at most `seconds`, also for a server that was stopped."""
+
+    seconds: float = _CONNECT_SECONDS
+
+    def wait(self, gen: Any, interval: float = _POLL_SECONDS, timeout: float | None = None) -> Any:
+        limit = self.seconds if timeout is None else min(timeout, self.seconds)
+        return super().wait(gen, interval, limit)
+
+
+class PostgresConnection:
+    """Implements `engine.runtime.database.Connection` on a connection of psycopg."""
+
+    def __init__(self, connection: _BoundedConnection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: Values = (), /) -> Rows:
+        rows: Rows = self._connection.execute(_translated(statement), _plain(values))
+        return rows
+
+    def executemany(self, statement: str, rows: Iterable[Values], /) -> None:
+        # psycopg's own uses the pipeline of libpq, which older poolers do not support.
+        for values in rows:
+            self.execute(statement, values)
+
+
+class PostgresServer:
+    """
+    The server at `url`, a connection URI of libpq. Nothing is opened before it is used.
+
+    Up to `most` connections are in use, and `kept` stay open. Every wait ends after `wait_seconds`.
+    Works through a pooler in transaction mode: no setting outlives its transaction.
+    """
+
+    def __init__(self, url: str, *, wait_seconds: float = 3, most: int = 16, kept: int = 4) -> None:
+        self._url = url
+        self.wait_seconds = wait_seconds
+        self._kept = kept
+        self._free = threading.BoundedSemaphore(most)
+        self._idle: list[_BoundedConnection] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        self.address = _address(url)
+
+    @contextmanager
+    def transaction(
+        self, opening: str, *, seconds: float | None = None
+    ) -> Iterator[PostgresConnection]:
+        """
+        Run a transaction that the statements of `opening` begin.
+
+        An idle connection that was cut is replaced once, before the transaction begins.
+        """
+        if not self._free.acquire(timeout=self.wait_seconds):
+            raise self.unavailable("has no free connection: all are in use. Try again")
+        try:
+            with self.translated_errors():
+                connection = self._begin(opening, seconds)
+                try:
+                    yield PostgresConnection(connection)
+                except BaseException:
+                    self._abandon(connection)
+                    raise
+                self._commit(connection)
+        finally:
+            self._free.release()
+
+    def close(self) -> None:
+        """Close idle connections now, and those in use when they are returned."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def translated_errors(self) -> Iterator[None]:
+        """Turn errors of PostgreSQL into StoreUnavailableError."""
+        try:
+            yield
+        except psycopg.Error as error:
+            raise self.unavailable(describe_postgres_error(error, self.wait_seconds)) from error
+
+    def unavailable(self, problem: str) -> StoreUnavailableError:
+        return StoreUnavailableError(f"{self.address} {problem}", {"store": self.address})
+
+    def _begin(self, opening: str, seconds: float | None) -> _BoundedConnection:
+        connection = self._take()
+        if connection is not None:
+            try:
+                return _open(connection, opening, seconds or self.wait_seconds)
+            except psycopg.OperationalError:
+                broken = connection.broken
+                connection.close()
+                if not broken:
+                    raise
+        connection = self._connect()
+        try:
+            return _open(connection, opening, seconds or self.wait_seconds)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _connect(self) -> _BoundedConnection:
+        made: _BoundedConnection = _BoundedConnection.connect(
+            self._url,
+            autocommit=True,
+            # Prepared statements belong to a session, and a pooler lends sessions by transaction.
+            prepare_threshold=None,
+            connect_timeout=_CONNECT_SECONDS,
+            client_encoding="UTF8",
+        )
+        return made
+
+    def _commit(self, connection: _BoundedConnection) -> None:
+        try:
+            done = connection.execute(b"COMMIT").statusmessage
+        except psycopg.Error as error:
+            connection.close()
+            raise self.unavailable(
+                "did not confirm the last step, so it is unknown whether it was stored: check "
+                "before you repeat it"
+            ) from error
+        if done != "COMMIT":
+            connection.close()
+            raise self.unavailable("rolled the transaction back: try again")
+        self._give(connection)
+
+    def _abandon(self, connection: _BoundedConnection) -> None:
+        """Roll back where that is quick; closing the connection ends the transaction too."""
+        if connection.info.transaction_status in (
+            TransactionStatus.INTRANS,
+            TransactionStatus.INERROR,
+        ):
+            with suppress(psycopg.Error):
+                connection.execute(b"ROLLBACK")
+                self._give(connection)
+                return
+        connection.close()
+
+    def _take(self) -> _BoundedConnection | None:
+        with self._lock:
+            if self._closed:
+                raise self.unavailable("was closed: floe is ending")
+            return self._idle.pop() if self._idle else None
+
+    def _give(self, connection: _BoundedConnection) -> None:
+        with self._lock:
+            if not self._closed and len(self._idle) < self._kept:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+def now_of(connection: PostgresConnection) -> float:
+    """Read the clock of the server, in seconds since 1970."""
+    found: float = connection.execute(
+        "SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+    ).fetchone()[0]
+    return found
+
+
+def _open(connection: _BoundedConnection, opening: str, seconds: float) -> _BoundedConnection:
+    # A little longer than the server's own limits, whose errors say more.
+    connection.seconds = seconds + 0.5
+    connection.execute(opening.encode())
+    return connection
+
+
+def _address(url: str) -> str:
+    """The server and database of `url`, as messages name it: never with the password."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # The text of the error may contain the password.
+        raise ConfigError(
+            "state.url is not a connection URI: write postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+        ) from None
+    host = parts.get("host") or parts.get("hostaddr") or "localhost"
+    port = f":{parts['port']}" if parts.get("port") else ""
+    return f"PostgreSQL {host}{port}/{parts.get('dbname') or parts.get('user') or ''}"
+
+
+@lru_cache(maxsize=512)
+def _translated(statement: str) -> bytes:
+    """Write parameters as psycopg expects them."""
+
+    def mark(found: re.Match[str]) -> str:
+        text, name = found.group(), found.group(1)
+        if text == "?":
+            return "%s"
+        return f"%({name})s" if name else text.replace("%", "%%")
+
+    return _MARKS.sub(mark, statement).encode()
+
+
+def _plain(values: Values) -> Values:
+    """Truth is 0 and 1 in the tables of both databases."""
+    if isinstance(values, Mapping):
+        return {name: _number(value) for name, value in values.items()}
+    return [_number(value) for value in values]
+
+
+def _number(value: Any) -> Any:
+    return int(value) if isinstance(value, bool) else value
