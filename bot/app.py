@@ -17,7 +17,7 @@ from bot.app_home import AppHomes
 from bot.blocks.rendering_context import RenderingContext
 from bot.change_feed import FeedFollower
 from bot.commands import CommandListeners
-from bot.database import BotStore
+from bot.database import BotStore, bot_database
 from bot.dispatcher import Dispatcher
 from bot.ephemeral import EphemeralStore
 from bot.forms import Forms
@@ -103,7 +103,7 @@ def run_bot(
     The platform's worker is woken but not started. Raises StoreUnavailableError if `bot.db` cannot
     be used.
     """
-    store = BotStore(config.state_dir)
+    store = BotStore(bot_database(config.state_dir))
     try:
         with _build_bot(platform, config, tokens, store, timing) as bot:
             yield bot

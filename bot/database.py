@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from bot.priority_lock import PriorityLock
+from engine.runtime.database import Connection, Database
 from engine.runtime.sqlite_database import SqliteDatabase
 
 FILE_NAME = "bot.db"
@@ -85,54 +84,60 @@ WHERE dirty = 1 AND failed IS NULL AND ts IS NOT NULL;
 CREATE INDEX IF NOT EXISTS messages_done ON messages (at) WHERE dirty = 0;
 CREATE INDEX IF NOT EXISTS gates_at ON gates (at);
 """
+MIGRATIONS = (_TABLES, _INDEXES)
 _IF_DAMAGED = (
     "stop floe and move it away: messages in Slack stay as they are, and commands of the last "
     "moments may have to be sent again"
 )
 
 
+def bot_database(directory: Path) -> SqliteDatabase:
+    """Return the database `bot.db` in `directory`, which opens at its first use."""
+    return SqliteDatabase(
+        directory / FILE_NAME,
+        "the bot's store",
+        _APPLICATION_ID,
+        MIGRATIONS,
+        _IF_DAMAGED,
+        unmarked_table="inbox",
+        # Deleted data is overwritten in the file, because response_urls are secrets.
+        secure_delete=True,
+    )
+
+
 class BotStore:
     """
-    The SQLite file `bot.db` in the state directory; committed data survives a crash.
+    The tables of the bot in `database`; committed data survives a crash.
 
-    Every failure is a StoreUnavailableError. Promotions are not lost with the file, and messages
+    Every failure is a StoreUnavailableError. Promotions are not lost with the tables, and messages
     in Slack stay as they are.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._file = SqliteDatabase(
-            directory / FILE_NAME,
-            "the bot's store",
-            _APPLICATION_ID,
-            (_TABLES, _INDEXES),
-            _IF_DAMAGED,
-            unmarked_table="inbox",
-        )
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._lock = PriorityLock()
-        self._db = Database(self._file.open(), recursive_triggers=False, execute_plugins=False)
-        # Deleted data is overwritten in the file, because response_urls are secrets.
-        self._db.execute("PRAGMA secure_delete = ON")
+        self._connection: Connection | None = None
+        # An unusable database fails here, before the bot starts.
+        with self.transaction():
+            pass
 
     @contextmanager
-    def transaction(self, *, urgent: bool = False) -> Iterator[Database]:
+    def transaction(self, *, urgent: bool = False) -> Iterator[Connection]:
         """
         Run an atomic transaction, or join the one of this thread.
 
         `urgent` transactions, on which a person waits, go before background work.
         """
-        with self._lock.hold(urgent=urgent) as outermost, self._file.translated_errors():
-            if not outermost:
-                yield self._db
+        with self._lock.hold(urgent=urgent):
+            if self._connection is not None:
+                yield self._connection
                 return
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                # Some errors, such as a full disk, already ended the transaction.
-                if self._db.conn.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+            with self._database.write() as db:
+                self._connection = db
+                try:
+                    yield db
+                finally:
+                    self._connection = None
 
     def read_fact(self, name: str) -> str | None:
         with self.transaction() as db:
@@ -142,10 +147,11 @@ class BotStore:
     def write_fact(self, name: str, value: str) -> None:
         with self.transaction() as db:
             db.execute(
-                "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = ?",
-                [name, value, value],
+                "INSERT INTO facts (name, value) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                [name, value],
             )
 
     def close(self) -> None:
         with self._lock.hold():
-            self._db.close()
+            self._database.close()

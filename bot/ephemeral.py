@@ -30,8 +30,8 @@ class EphemeralStore:
         """Store a message, unless one with this `key` is stored."""
         with self._store.transaction() as db:
             db.execute(
-                "INSERT OR IGNORE INTO answers (key, person, channel, thread, response_url, "
-                "payload, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO answers (key, person, channel, thread, response_url, payload, at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
                 [
                     key,
                     origin.user,
@@ -47,8 +47,8 @@ class EphemeralStore:
         """The oldest message of each person, if it is due at `now`."""
         with self._store.transaction() as db:
             rows = db.execute(
-                "SELECT min(number), person, channel, thread, response_url, payload, tries, at, "
-                "retry FROM answers GROUP BY person"
+                "SELECT number, person, channel, thread, response_url, payload, tries, at, retry "
+                "FROM answers WHERE number IN (SELECT min(number) FROM answers GROUP BY person)"
             ).fetchall()
         return [
             EphemeralMessage(

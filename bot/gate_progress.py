@@ -15,6 +15,11 @@ from engine.domain.gate import GateResult
 # Gates that end within this many seconds of each other share a message.
 MERGED = 1.0
 _KEPT_SECONDS = 30 * 86400
+_KEEP = """
+INSERT INTO gates (change_id, gate, status, result, line, at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (change_id, gate) DO UPDATE SET status = excluded.status, result = excluded.result,
+    line = excluded.line, at = excluded.at
+"""
 
 
 class GateProgressStore:
@@ -25,11 +30,7 @@ class GateProgressStore:
 
     def record_start(self, change_id: str, gate: str) -> None:
         with self._store.transaction() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO gates (change_id, gate, status, at) "
-                "VALUES (?, ?, 'running', ?)",
-                [change_id, gate, time.time()],
-            )
+            db.execute(_KEEP, [change_id, gate, "running", None, None, time.time()])
             db.execute("DELETE FROM gates WHERE at < ?", [time.time() - _KEPT_SECONDS])
 
     def record_end(self, change_id: str, channel: str | None, document: Any) -> None:
@@ -42,8 +43,7 @@ class GateProgressStore:
         line = self._line(change_id) if channel else None
         with self._store.transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO gates (change_id, gate, status, result, line, at) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
+                _KEEP,
                 [
                     change_id,
                     result.gate.value,

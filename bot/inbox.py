@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
 from pydantic import JsonValue
-from sqlite_utils import Database
 
 from bot.database import BotStore
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.trace import trace_id
+from engine.runtime.database import Connection
 
 _KEPT_SECONDS = 48 * 3600
 
@@ -141,7 +141,7 @@ class _Queued:
     stored: "Future[bool]" = field(default_factory=Future)
 
 
-def _insert(db: Database, action: Action) -> bool:
+def _insert(db: Connection, action: Action) -> bool:
     """Insert `action`; False if its key exists."""
     document = json.dumps(
         {
@@ -155,10 +155,11 @@ def _insert(db: Database, action: Action) -> bool:
         }
     )
     found = db.execute(
-        "INSERT OR IGNORE INTO inbox (key, kind, at, document) VALUES (?, ?, ?, ?)",
+        "INSERT INTO inbox (key, kind, at, document) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (key) DO NOTHING",
         [action.key, action.kind, action.at, document],
     )
-    return bool(found.rowcount == 1)
+    return found.rowcount == 1
 
 
 def _parse_row(key: str, kind: str, tries: int, at: float, document: str) -> Action:

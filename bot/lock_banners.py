@@ -122,8 +122,8 @@ class LockBanners:
             places = json.dumps([[place.channel, place.thread] for place in shown.places])
             db.execute(
                 "INSERT INTO banners (id, environment, document, places) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET places = ?",
-                [shown.id, shown.environment, shown.held.model_dump_json(), places, places],
+                "ON CONFLICT (id) DO UPDATE SET places = excluded.places",
+                [shown.id, shown.environment, shown.held.model_dump_json(), places],
             )
             for key, place in _copies(shown):
                 payload = banner(key, shown.environment, shown.held, waiting, self._rendering)

@@ -87,8 +87,9 @@ class MessageStore:
         with self._store.transaction() as db:
             if not message.edit_only:
                 db.execute(
-                    "INSERT OR IGNORE INTO messages (key, channel, parent, thread, payload, "
-                    "urgent, broadcast, due, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO messages (key, channel, parent, thread, payload, urgent, "
+                    "broadcast, due, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                    "ON CONFLICT (key) DO NOTHING",
                     [
                         message.key,
                         channel,
@@ -140,7 +141,7 @@ class MessageStore:
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE messages SET ts = ?, taken = NULL, edited = ?, tries = 0, retry = 0, "
-                "dirty = (payload <> ?) WHERE key = ?",
+                "dirty = CASE WHEN payload = ? THEN 0 ELSE 1 END WHERE key = ?",
                 [ts, time.time(), message.written, message.key],
             )
             db.execute(

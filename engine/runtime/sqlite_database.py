@@ -21,7 +21,8 @@ class SqliteDatabase:
 
     Every failure is an `error_type` whose message names the file, the problem and the fix:
     `if_damaged` for damage, `elsewhere` for a file that floe cannot share or did not make, `access`
-    for missing rights. Up to `kept` connections stay open: threads that use them come and go.
+    for missing rights. Up to `kept` connections stay open: threads that use them come and go. With
+    `secure_delete`, deleted content is overwritten in the file.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class SqliteDatabase:
     wait_seconds: float = 5
     kept: int = 8
     unmarked_table: str | None = None
+    secure_delete: bool = False
     _idle: list[sqlite3.Connection] = field(default_factory=list, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _closed: bool = field(default=False, init=False)
@@ -56,6 +58,7 @@ class SqliteDatabase:
                 self.migrations,
                 wait_seconds=self.wait_seconds,
                 unmarked_table=self.unmarked_table,
+                secure_delete=self.secure_delete,
             )
 
     @contextmanager

@@ -22,6 +22,7 @@ def open_database(
     *,
     wait_seconds: float,
     unmarked_table: str | None = None,
+    secure_delete: bool = False,
 ) -> sqlite3.Connection:
     """
     Open the SQLite file at `path`, or create it for this user alone, at the newest version.
@@ -46,6 +47,8 @@ def open_database(
         # An acknowledged write survives a power cut.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        if secure_delete:
+            connection.execute("PRAGMA secure_delete = ON")
         _migrate(connection, application_id, migrations)
     except BaseException:
         connection.close()

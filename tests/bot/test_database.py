@@ -22,9 +22,9 @@ def forgetful(*arguments, **options):
 sqlite3.connect = forgetful
 
 from bot.inbox import Action, Origin, Inbox, action_key
-from bot.database import BotStore
+from bot.database import BotStore, bot_database
 
-store = BotStore(Path(sys.argv[1]))
+store = BotStore(bot_database(Path(sys.argv[1])))
 inbox = Inbox(store)
 url = "https://hooks.example.com/" + "the-secret/" * 20
 origin = Origin("U01ALICE", "T01ACME", "C01DEPLOY", None, url)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import BotStore
+from bot.database import BotStore, bot_database
 from bot.identity import IdentityLookupError, SlackIdentities
 from bot.inbox import Origin
 from bot.webapi import SlackApi, web_client
@@ -39,7 +39,7 @@ class Slack:
 @pytest.fixture
 def slack(tmp_path: Path) -> Iterator[Slack]:
     directory = Directory.of({"alice@acme.com": ("U01ALICE",)}, {"sre": ("bob@acme.com",)})
-    store = BotStore(tmp_path)
+    store = BotStore(bot_database(tmp_path))
     with fake_slack() as fake:
         fake.person(BOB, "bob@acme.com")
         clock = Clock()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.blocks.rendering_context import RenderingContext
-from bot.database import BotStore
+from bot.database import BotStore, bot_database
 from bot.inbox import Action, Inbox, Origin, action_key
 from bot.lock_banners import LockBanners
 from bot.message_store import MessageStore
@@ -204,7 +204,7 @@ def test_retried_lock_after_a_crash_is_not_refused(stage):
     stage.command("/lock prod INC-1", user=BOB, channel=INCIDENT)
     eventually(lambda: banners(stage, INCIDENT))
     stage.stop()
-    store = BotStore(stage.folder / ".floe")
+    store = BotStore(bot_database(stage.folder / ".floe"))
     arguments = {"target": "prod", "duration": "", "reason": "INC-1"}
     action = Action(
         action_key("lock", "t"), "lock", Origin(BOB, TEAM, INCIDENT), TRACE_ID, arguments
@@ -236,7 +236,7 @@ def test_expired_lock_closes_its_banner(stage):
     stage.command("/lock prod 1m INC-1", user=BOB)
     eventually(lambda: banners(stage, DEPLOYS))
     later = replace(stage.platform, engine=with_parts(stage.platform.engine, clock=Later()))
-    store = BotStore(stage.folder / ".floe")
+    store = BotStore(bot_database(stage.folder / ".floe"))
     look = RenderingContext(later.engine.path, SlashCommands(), channel=DEPLOYS)
 
     LockBanners(later, store, MessageStore(store), stage.bot.outbox, look).refresh()
@@ -255,7 +255,7 @@ def test_unreadable_ledger_keeps_its_banner_and_others_are_updated(stage):
     registry = stage.platform.engine.runner.registry
     oci_layout.lose(Path(registry.reference), "floe-head.staging")
     stage.unlock_elsewhere("prod", stage.operator("alice@acme.com"))
-    store = BotStore(stage.folder / ".floe")
+    store = BotStore(bot_database(stage.folder / ".floe"))
     look = RenderingContext(stage.platform.engine.path, SlashCommands(), channel=DEPLOYS)
 
     LockBanners(stage.platform, store, MessageStore(store), stage.bot.outbox, look).refresh()

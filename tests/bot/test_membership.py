@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.database import BotStore
+from bot.database import BotStore, bot_database
 from bot.identity import SlackIdentities
 from bot.inbox import Origin
 from bot.webapi import SlackApi, web_client
@@ -36,7 +36,7 @@ class Slack:
 @pytest.fixture
 def slack(tmp_path: Path) -> Iterator[Slack]:
     """An app installed in TEAM, a workspace of ORGANIZATION."""
-    store = BotStore(tmp_path)
+    store = BotStore(bot_database(tmp_path))
     with fake_slack() as fake:
         fake.enterprise = ORGANIZATION
         api = SlackApi(web_client(BOT_TOKEN, fake.url))

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from bot.blocks.ephemeral import note
-from bot.database import BotStore
+from bot.database import BotStore, bot_database
 from bot.gate_progress import GateProgressStore
 from bot.inbox import Action, Inbox, Origin
 from bot.message_store import DesiredMessage, MessageStore
@@ -22,7 +22,7 @@ def open_store(tmp_path):
     stores = []
 
     def open_with(number):
-        store = BotStore(tmp_path / str(number))
+        store = BotStore(bot_database(tmp_path / str(number)))
         stores.append(store)
         messages, inbox, gates = (
             MessageStore(store),
@@ -55,10 +55,10 @@ def counting(store):
     """Count SQLite's virtual machine steps in hundreds."""
     taken = []
     with store.transaction() as db:
-        db.conn.set_progress_handler(lambda: taken.append(1), 100)
+        db.set_progress_handler(lambda: taken.append(1), 100)
     yield taken
     with store.transaction() as db:
-        db.conn.set_progress_handler(None, 0)
+        db.set_progress_handler(None, 0)
 
 
 def send_one(store):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.blocks.elements import Payload, section
-from bot.database import BotStore
+from bot.database import BotStore, bot_database
 from bot.ephemeral import EphemeralStore
 from bot.inbox import Origin
 from bot.message_store import DesiredMessage, MessageStore
@@ -45,7 +45,7 @@ class Mail:
 
 @contextmanager
 def mail_in(folder: Path, slack: FakeSlack, tempo: OutboxTiming = QUICK) -> Iterator[Mail]:
-    store = BotStore(folder)
+    store = BotStore(bot_database(folder))
     messages, ephemerals = MessageStore(store), EphemeralStore(store)
     api = SlackApi(web_client(BOT_TOKEN, slack.url, timeout_seconds=2))
     outbox = Outbox(Sender(api, messages), messages, ephemerals, lambda _key: None, tempo)

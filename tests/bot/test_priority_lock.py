@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bot.database import BotStore
+from bot.database import BotStore, bot_database
 from bot.inbox import Action, Inbox, Origin
 from bot.priority_lock import PriorityLock
 from engine.domain.errors import StoreUnavailableError
@@ -17,7 +17,7 @@ _THREADS = 20
 
 @pytest.fixture
 def store(tmp_path):
-    opened = BotStore(tmp_path)
+    opened = BotStore(bot_database(tmp_path))
     yield opened
     opened.close()
 
@@ -101,7 +101,7 @@ def test_concurrent_requests_are_stored_in_one_transaction(store):
         with store.transaction() as db:
             arriving = [pool.submit(arrive, n // 2) for n in range(2 * _THREADS)]
             eventually(lambda: inbox.queue_length == 2 * _THREADS, 60)
-            db.conn.set_trace_callback(committed.append)
+            db.set_trace_callback(committed.append)
         new = [each.result(60) for each in arriving]
 
     assert sum(new) == _THREADS

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.database import BotStore
+from bot.database import BotStore, bot_database
 from bot.inbox import Action, Inbox, Origin, action_key
 from engine.domain.change import ChangeState
 from tests.bot.fake_slack import TEAM
@@ -144,7 +144,7 @@ def test_approved_change_is_carried_out_after_a_restart(tmp_path):
 @pytest.mark.requirement("SL-005")
 def test_acknowledged_command_runs_after_a_restart(stage):
     stage.stop()
-    store = BotStore(stage.folder / ".floe")
+    store = BotStore(bot_database(stage.folder / ".floe"))
     arguments = {"version": "v1.0.0", "source": "staging", "target": "prod"}
     origin = Origin(ALICE, TEAM, DEPLOYS)
     Inbox(store).accept(Action(action_key("promote", "t"), "promote", origin, TRACE_ID, arguments))
@@ -160,7 +160,7 @@ def test_acknowledged_command_runs_after_a_restart(stage):
 def store_old_action(stage, kind, arguments, hours, tries=0):
     """Store an action that Slack sent `hours` ago and floe did not finish."""
     stage.stop()
-    store = BotStore(stage.folder / ".floe")
+    store = BotStore(bot_database(stage.folder / ".floe"))
     at = time.time() - hours * 3600
     origin = Origin(ALICE, TEAM, DEPLOYS)
     action = Action(action_key(kind, "t"), kind, origin, TRACE_ID, arguments, at=at)
@@ -219,7 +219,7 @@ def test_change_starts_at_the_time_of_its_command(stage):
 @pytest.mark.requirement("SL-005")
 def test_action_that_stops_floe_repeatedly_is_given_up(stage):
     stage.stop()
-    store = BotStore(stage.folder / ".floe")
+    store = BotStore(bot_database(stage.folder / ".floe"))
     inbox, origin = Inbox(store), Origin(ALICE, TEAM, DEPLOYS)
     arguments = {"version": "v1.0.0", "source": "staging", "target": "prod"}
     action = Action(action_key("promote", "t"), "promote", origin, TRACE_ID, arguments)

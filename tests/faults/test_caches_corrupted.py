@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import BotStore
+from bot.database import BotStore, bot_database
 from engine.adapters.sigstore.verification_cache import CachingVerifier
 from engine.adapters.store import SqlOutcomes, SqlStore, SqlTally, state_database
 from engine.bootstrap import open_engine
@@ -148,11 +148,11 @@ def place_registry(team: Team) -> Iterator[RegistryReader]:
 
 @pytest.mark.parametrize("damage", LOST.values(), ids=LOST)
 def test_damaged_bot_store_is_reported_with_the_loss(tmp_path: Path, damage: Damage) -> None:
-    BotStore(tmp_path).close()
+    BotStore(bot_database(tmp_path)).close()
     damage(tmp_path / "bot.db")
 
     with pytest.raises(StoreUnavailableError) as refused:
-        BotStore(tmp_path).close()
+        BotStore(bot_database(tmp_path)).close()
 
     sentence = str(refused.value)
     assert sentence.startswith(f"the bot's store {tmp_path}/bot.db ")

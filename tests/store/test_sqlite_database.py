@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import BotStore
+from bot.database import BotStore, bot_database
 from engine.adapters.audit.database import SqliteAudit
 from engine.adapters.store import SqlStore, state_database
 from engine.adapters.store.migrations import APPLICATION_ID, MIGRATIONS
@@ -57,7 +57,7 @@ def use_audit(folder: Path) -> Path:
 
 
 def use_bot(folder: Path) -> Path:
-    with closing(BotStore(folder)) as store:
+    with closing(BotStore(bot_database(folder))) as store:
         store.write_fact("a", "b")
     return folder / "bot.db"
 
