@@ -17,7 +17,7 @@ from engine.domain.manifest import Manifest
 from engine.domain.record import Previous, PromotionRecord
 from tests.builders import Artifact, image, index
 from tests.domain.records import AT, a_promotion
-from tests.scenarios.engines import POLICY_DIGEST
+from tests.scenarios.engines import policy_of
 
 TARGET = "staging"
 
@@ -101,6 +101,6 @@ def _record(number: int, artifact: Artifact, previous: Previous | None) -> Promo
         source_environment="dev",
         target_environment=TARGET,
         promoted_at=AT + timedelta(minutes=number),
-        policy_digest=POLICY_DIGEST,
+        policy_digest=policy_of().digest,
         previous=previous,
     )

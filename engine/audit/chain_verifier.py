@@ -87,7 +87,7 @@ class Chain:
     def _skip(self, first: int, last: int) -> None:
         """Report the range without links or tags, unless a newer entry was reported as a gap."""
         later, self._later = self._later, None
-        if later is None or not _skips(later.entry):
+        if later is None or not skips(later.entry):
             self._remarks.missing(first, last)
 
     def _read(self, sequence: int) -> Place | None:
@@ -152,7 +152,7 @@ class Chain:
             return False
         earlier = {s: d for s, d in entry.ancestors.items() if 0 < s < sequence}
         self._remarks.voids(entry.voided, self._untrusted(entry))
-        if _skips(entry):
+        if skips(entry):
             self._remarks.gap(sequence, max(earlier, default=0))
         if place.proven:
             # Links of newer entries take precedence.
@@ -168,7 +168,7 @@ class Chain:
 
     def _compare(self, place: Place, later: Place | None) -> None:
         """Check that `later` follows from the entry at `place`, and the first from none."""
-        if later is not None and not _skips(later.entry):
+        if later is not None and not skips(later.entry):
             self._check_follows(place.entry, later.entry)
         if place.sequence == 1:
             self._check_follows(None, place.entry)
@@ -185,7 +185,7 @@ class Chain:
             self._remarks.inconsistent(entry.sequence, f"its repository {entry.record.repository}")
 
 
-def _skips(entry: LedgerEntry) -> bool:
+def skips(entry: LedgerEntry) -> bool:
     """Whether `entry` skips numbers before it that it does not list as voids."""
     return len(entry.voided) != entry.sequence - entry.previous_sequence - 1
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from engine.audit.export import CHECKPOINT_FILE, KEYS_FILE
 from engine.audit.export_signatures import judge_signatures
 from engine.audit.findings import Remarks
 from engine.audit.head_verifier import check_hint
+from engine.audit.meaning_verifier import MeaningVerifier
+from engine.audit.past_moves import open_moves
 from engine.audit.snapshot import Snapshot
 from engine.domain.audit import Anchor, EnvironmentAudit, RemarkKind
 from engine.domain.errors import RegistryUnavailableError
@@ -182,13 +185,16 @@ def verify_export(
     head = ledger.inspect_tag(name, None)
     snapshot = Snapshot(name, head, head, {}, None, tuple(range(1, len(entries) + 1)), ())
     summary = ChainSummary(frozenset())
+    meaning = MeaningVerifier(name, ledger, lambda _: None, remarks, complete=True)
     check_hint(snapshot, remarks)
     untrusted: dict[int, bool] = {}
     for place in Chain(snapshot, ledger, pool, progress, remarks).places():
         summary.add(place, remarks)
         untrusted[place.sequence] = place.untrusted
+        meaning.add(place)
     if judged:
         judge_signatures(untrusted, remarks)
+    meaning.finish(partial(open_moves, ledger))
     mine = [each for each in anchors if each.environment == name]
     check_anchors(mine, head.entry if head else None, ledger, remarks)
     return EnvironmentAudit(

@@ -116,8 +116,8 @@ class Remarks:
         """A checkpoint proves the entries up to `last`."""
         self.note(
             RemarkKind.UNREAD,
-            f"{self._entry(1, last)} proven by a checkpoint, and not read again: --full reads all "
-            "entries, and compares all tags",
+            f"{self._entry(1, last)} proven by a checkpoint, and not read again: --full reads and "
+            "judges all entries, and compares all tags",
             last,
         )
 
@@ -128,6 +128,10 @@ class Remarks:
             f"{self._entry(sequence)} has the number {stated}: the chain was rebuilt: {_RESTORE}",
             sequence,
         )
+
+    def broken_rule(self, kind: RemarkKind, sequence: int, fact: str) -> None:
+        """The entry breaks a rule; `fact` is the clause after its name."""
+        self.problem(kind, f"{self._entry(sequence)} {fact}: {_WHO}", sequence)
 
     def inconsistent(self, sequence: int, part: str) -> None:
         """`part` of the entry does not follow from the entry before it."""

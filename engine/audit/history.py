@@ -11,7 +11,7 @@ from engine.domain.selection import Selection
 from engine.ports import LedgerReader
 
 # The order of a ledger can differ from the order of times by the clock skew of its writers.
-_MAX_CLOCK_SKEW = timedelta(hours=1)
+MAX_CLOCK_SKEW = timedelta(hours=1)
 
 
 def select_entries(
@@ -36,5 +36,5 @@ def select_entries(
 def _since(entries: Iterator[LedgerEntry], selection: Selection) -> Iterator[LedgerEntry]:
     if selection.since is None:
         return entries
-    oldest = selection.since - _MAX_CLOCK_SKEW
+    oldest = selection.since - MAX_CLOCK_SKEW
     return takewhile(lambda entry: entry.record.at >= oldest, entries)

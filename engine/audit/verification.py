@@ -1,8 +1,9 @@
 """Verifies ledgers: their chains, their tags, their copies and the heads seen before."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 from engine.audit.anchors import check_anchors, digest_at, select_anchors
 from engine.audit.backend_verifier import compare, read_copies
@@ -11,6 +12,8 @@ from engine.audit.checkpoint_verifier import CheckpointVerifier
 from engine.audit.checkpoints import Checkpoints
 from engine.audit.findings import Remarks
 from engine.audit.head_verifier import check_hint, check_known_head
+from engine.audit.meaning_verifier import MeaningVerifier
+from engine.audit.past_moves import PastMoves, open_moves
 from engine.audit.snapshot import Snapshot
 from engine.audit.tag_verifier import Tags
 from engine.domain.artifact import Tag
@@ -24,9 +27,30 @@ from engine.domain.errors import (
 )
 from engine.domain.ledger import ChainEnd
 from engine.domain.path import PromotionPath
+from engine.domain.policy_document import PolicyDocument
 from engine.domain.state import EMPTY
 from engine.ports import Heads, Leases, LedgerReader, Progress, RegistryReader
 from engine.ports.audit_backend import AuditBackendPlugin
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The results of reading one ledger, before its records are compared with other ledgers."""
+
+    snapshot: Snapshot
+    summary: ChainSummary
+    remarks: Remarks
+    meaning: MeaningVerifier
+
+    @property
+    def audit(self) -> EnvironmentAudit:
+        return EnvironmentAudit(
+            environment=self.snapshot.environment,
+            entries=self.summary.entries,
+            head=self.snapshot.head.digest if self.snapshot.head else None,
+            problems=tuple(self.remarks.problems),
+            notes=tuple(self.remarks.notes),
+        )
 
 
 @dataclass(frozen=True)
@@ -39,7 +63,7 @@ class Verification:
     leases: Leases
     heads: Heads
     pool: Executor
-    policy_digest: str
+    policy: PolicyDocument
     backend: AuditBackendPlugin | None = None
     anchors: Sequence[Anchor] = ()
     checkpoints: Checkpoints | None = None
@@ -50,16 +74,32 @@ class Verification:
         environments = tuple(environments)
         select_anchors(self.anchors, environments)
         tags = self.registry.tags()
-        return AuditReport(tuple(self._verify(name, tags, progress) for name in environments))
+        # The source of a promotion is read after its target, so that it is at least as new.
+        order = [name for name in reversed(self.path.names) if name in environments]
+        checked = {name: self._verify(name, tags, progress) for name in order}
+        for each in checked.values():
+            each.meaning.finish(partial(self._open_moves, checked))
+        return AuditReport(tuple(checked[name].audit for name in environments))
 
-    def _verify(self, name: str, tags: tuple[Tag, ...], progress: Progress) -> EnvironmentAudit:
+    def _verify(self, name: str, tags: tuple[Tag, ...], progress: Progress) -> "Checked":
         snapshot = self._snapshot(name, tags)
-        audit = self._check(snapshot, progress)
-        if audit.sound:
-            return audit
+        checked = self._check(snapshot, progress)
+        if checked.audit.sound:
+            return checked
         # The problem may be a change in progress, so it is checked again between two changes.
         stable = self._stable_snapshot(name)
-        return audit if stable == snapshot else self._check(stable, progress)
+        return checked if stable == snapshot else self._check(stable, progress)
+
+    def _open_moves(
+        self, checked: Mapping[str, "Checked"], environment: str, lookups: int
+    ) -> PastMoves:
+        known = checked.get(environment)
+        if known is not None and known.meaning.complete:
+            return known.meaning.all_moves
+        return open_moves(self.ledger, environment, lookups)
+
+    def _find_policy(self, digest: str) -> PolicyDocument | None:
+        return self.policy if digest == self.policy.digest else None
 
     def _stable_snapshot(self, name: str) -> Snapshot:
         """A snapshot under the lease of `name`, while no change is in progress."""
@@ -98,7 +138,7 @@ class Verification:
             checkpoint=self.checkpoints.read(name) if self.checkpoints else None,
         )
 
-    def _check(self, snapshot: Snapshot, progress: Progress) -> EnvironmentAudit:
+    def _check(self, snapshot: Snapshot, progress: Progress) -> "Checked":
         name = snapshot.environment
         remarks, known = Remarks(name), self.heads.known(name)
         wanted = frozenset({known.sequence} if known else ())
@@ -107,8 +147,10 @@ class Verification:
         remarks.voids(snapshot.voided, snapshot.untrusted)
         head = snapshot.head.entry if snapshot.head else None
         first = self._first_to_read(snapshot, remarks)
+        meaning = MeaningVerifier(name, self.ledger, self._find_policy, remarks, first == 1)
         for place in Chain(snapshot, self.ledger, self.pool, progress, remarks, first).places():
             summary.add(place, remarks)
+            meaning.add(place)
         if first > 1:
             self._add_unread(first, snapshot, known, summary, remarks)
         self._check_tags(snapshot, summary, remarks, complete=first == 1)
@@ -116,16 +158,10 @@ class Verification:
             compare(snapshot.copies, summary.marks, remarks)
         mine = [each for each in self.anchors if each.environment == name]
         check_anchors(mine, head, self.ledger, remarks)
-        summary.note_policies(self.policy_digest, remarks)
+        summary.note_policies(self.policy.digest, remarks)
         summary.note_untrusted(remarks)
         check_known_head(snapshot, known, summary, self.heads, remarks)
-        return EnvironmentAudit(
-            environment=name,
-            entries=summary.entries,
-            head=snapshot.head.digest if snapshot.head else None,
-            problems=tuple(remarks.problems),
-            notes=tuple(remarks.notes),
-        )
+        return Checked(snapshot, summary, remarks, meaning)
 
     def _first_to_read(self, snapshot: Snapshot, remarks: Remarks) -> int:
         """Compare with the checkpoint; the first entry to read is the last one that it proves."""

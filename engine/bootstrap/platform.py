@@ -84,7 +84,7 @@ def open_engine(
             leases=leases,
             clock=SystemClock(),
             pool=pool,
-            policy_digest=config.policy_digest,
+            policy=config.policy,
             directory=directory_of(config),
             rights=rights_of(config, served=served),
             verifier=verifier_of(config, stack),

@@ -190,9 +190,7 @@ class Changes:
             reason=reason,
             interface=interface,
             rejected_at=change.updated_at,
-            **record_header(
-                approver, change.trace_id, change.policy_digest or self.runner.policy_digest
-            ),
+            **record_header(approver, change.trace_id, self.runner.policy.digest),
         )
         try:
             self.runner.append(record)

@@ -13,60 +13,58 @@ from engine.domain.environment import Environment
 from engine.domain.gate import Gate
 from engine.domain.names import canonical_name
 from engine.domain.path import PromotionPath
+from engine.domain.policy_document import PolicyDocument
 
 Facts = dict[str, Any]
 
 
-def policy_digest(
+def policy_document(
     path: PromotionPath,
     policies: tuple[Policy, ...],
     verification: Verification | None,
     identity: Identity,
     ledger: Ledger,
-) -> str:
+) -> PolicyDocument:
     """
-    Hash all rules into `sha256:…`: the path, gates, signatures, policies and identity.
+    Collect all rules: the path, gates, signatures, policies and identity.
 
     Defaults are included, so a default that is written down changes nothing. Addresses of
-    registries and webhooks are not rules.
+    registries and webhooks are not rules. The document is public: it has no secret.
     """
-    return _digest(
-        {
-            "environments": [_environment(each) | _lock(each) for each in path.environments],
-            "policies": _policies(policies),
-            "verification": _verification(verification),
-            "identity": {
-                "groups": _sets(identity.groups),
-                "aliases": _sets(identity.aliases),
-                "oidc": [
-                    issuer.model_dump(mode="json", exclude_none=True) for issuer in identity.oidc
-                ],
-                "registry_users": identity.registry_users.model_dump(mode="json"),
-                "trust_os_user": identity.trust_os_user,
-                # Omitted without lockers, so that older configurations keep their digest.
-                **({"lockers": sorted(set(identity.lockers))} if identity.lockers else {}),
-            },
-            # Omitted without rules, so that older configurations keep their digest.
-            **({"ledger": rules} if (rules := _ledger(ledger)) else {}),
-        }
-    )
+    identities = {
+        "groups": _sets(identity.groups),
+        "aliases": _sets(identity.aliases),
+        "oidc": [issuer.model_dump(mode="json", exclude_none=True) for issuer in identity.oidc],
+        "registry_users": identity.registry_users.model_dump(mode="json"),
+        "trust_os_user": identity.trust_os_user,
+        # Omitted without lockers, so that older configurations keep their digest.
+        **({"lockers": sorted(set(identity.lockers))} if identity.lockers else {}),
+    }
+    facts = {
+        "environments": [_environment(each) | _lock(each) for each in path.environments],
+        "policies": _policies(policies),
+        "verification": _verification(verification),
+        "identity": identities,
+        # Omitted without rules, so that older configurations keep their digest.
+        **({"ledger": rules} if (rules := _ledger(ledger)) else {}),
+    }
+    return PolicyDocument(_canonical(facts))
 
 
 def environment_digest(
     environment: Environment, policies: tuple[Policy, ...], verification: Verification | None
 ) -> str:
     """Hash the rules of one target, to which approvals are bound; without locks and members."""
-    return _digest(
-        {
-            "environment": _environment(environment),
-            "policies": _policies(policies),
-            "verification": _verification(verification),
-        }
-    )
+    facts = {
+        "environment": _environment(environment),
+        "policies": _policies(policies),
+        "verification": _verification(verification),
+    }
+    return str(Digest.of(_canonical(facts)))
 
 
-def _digest(facts: Facts) -> str:
-    return str(Digest.of(canonical_json({"version": 1, **facts})))
+def _canonical(facts: Facts) -> bytes:
+    return canonical_json({"version": 1, **facts})
 
 
 def _environment(environment: Environment) -> Facts:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from engine.config.connection import EmbeddedRegistry, RegistrySettings, registry_settings
 from engine.config.cross_checks import find_contradictions
-from engine.config.digests import environment_digest, policy_digest
+from engine.config.digests import environment_digest, policy_document
 from engine.config.environment_variables import ManifestContext
 from engine.config.environments import promotion_path
 from engine.config.error_messages import (
@@ -30,6 +30,7 @@ from engine.config.webhooks import Webhook
 from engine.config.yaml_loader import read_tree
 from engine.domain.environment import Enforcement
 from engine.domain.path import PromotionPath
+from engine.domain.policy_document import PolicyDocument
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,9 @@ class Config:
             raise config_error(self.file, unset)
 
     @cached_property
-    def policy_digest(self) -> str:
-        """The digest (`sha256:…`) of all rules, which every record contains."""
-        return policy_digest(
+    def policy(self) -> PolicyDocument:
+        """All rules in one document; every record contains its digest."""
+        return policy_document(
             self.path, self.policies, self.verification, self.identity, self.ledger
         )
 

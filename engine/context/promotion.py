@@ -16,10 +16,11 @@ from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
 from engine.domain.impact.content import read_content
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
+from engine.domain.move import Move
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath
 from engine.domain.plan import Effect, GateMode
 from engine.domain.policy import PolicySubject
-from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
+from engine.domain.record import AnyRecord, PromotionRecord
 from engine.domain.request import PromotionRequest
 from engine.domain.trace import SPAN_GATE
 from engine.ports import GateSubject, LedgerReader, Progress
@@ -135,16 +136,12 @@ class PromotionContext(Context):
     @property
     def running_version(self) -> Version | None:
         """The version that the target runs; None if it is not semantic and so has no order."""
-        try:
-            return Version(self.state.version or "")
-        except ValueError:
-            return None
+        return self.state.semantic_version
 
     @property
     def older(self) -> bool:
         """Whether the target runs a version of higher precedence."""
-        running = self.running_version
-        return running is not None and self.version.precedes(running)
+        return self.state.runs_newer_than(self.version)
 
     @Fact
     def impact(self) -> ImpactAnalysis | None:
@@ -259,15 +256,13 @@ def _version(entry: LedgerEntry) -> str | None:
 def find_rollback(ledger: LedgerReader, head: LedgerEntry, digest: str) -> LedgerEntry | None:
     """Find the rollback from `digest` that no newer record about it follows; None without one."""
     newest = ledger.find(head, digest, lambda record: _concerns(record, digest))
-    brought = newest is None or newest.record.subject_digest == digest
-    return None if brought else newest
+    move = Move.of(newest.record) if newest else None
+    return newest if move and move.withdraws(digest) else None
 
 
 def _concerns(record: AnyRecord, digest: str) -> bool:
-    """Whether `record` moves its environment to `digest`, or rolls it back from it."""
-    moves = isinstance(record, PromotionRecord | RollbackRecord)
-    left = isinstance(record, RollbackRecord) and record.previous_digest == digest
-    return moves and (record.subject_digest == digest or left)
+    move = Move.of(record)
+    return move is not None and move.concerns(digest)
 
 
 def _newer(text: str, version: Version) -> bool:

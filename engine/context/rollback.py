@@ -15,6 +15,7 @@ from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
 from engine.domain.impact.content import read_content
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
+from engine.domain.move import goes_forward
 from engine.domain.parsing import MOST_ROLLBACKS
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
@@ -84,9 +85,10 @@ class RollbackContext(Context):
         """Whether the version is newer than the running one; then the rules of promotions apply."""
         if self.current:
             return False
-        if self.promotion is None or self.current_promotion is None:
-            return True
-        return self.promotion.sequence > self.current_promotion.sequence
+        promotion, running = self.promotion, self.current_promotion
+        return goes_forward(
+            promotion.sequence if promotion else None, running.sequence if running else None
+        )
 
     @property
     def current(self) -> bool:

@@ -13,7 +13,7 @@ from engine.domain.ledger import LedgerEntry
 
 
 class RemarkKind(StrEnum):
-    """The subject of a remark. Those from `completing` on are notes; so is `policy`."""
+    """The subject of a remark; `unjudged`, `policy` and those from `completing` on are notes."""
 
     GAP = "gap"  # a sequence is skipped
     ALTERED = "altered"  # bytes or links do not fit together
@@ -27,6 +27,14 @@ class RemarkKind(StrEnum):
     REWOUND = "rewound"  # the head does not descend from the newest head seen
     ANCHOR = "anchor"  # an anchored entry is not in the ledger
     CHECKPOINT = "checkpoint"  # entries are not those that a checkpoint signs
+    SOURCE = "source"  # promoted without a record in the source, or rolled back to nothing
+    APPROVAL = "approval"  # approvals are missing, or not by other people
+    DUTIES = "duties"  # the promoter into the source promoted it further
+    OVERRIDE = "override"  # a rule was broken, and no override is recorded
+    LOCKED = "locked"  # changed while a lock was in force
+    NAME = "name"  # version, tag and digest do not belong together
+    TIME = "time"  # times run backwards
+    UNJUDGED = "unjudged"  # a rule could not be judged, since a ledger cannot be read
     POLICY = "policy"  # records made under another configuration
     COMPLETING = "completing"  # committed, and `latest` has yet to follow
     UNCOMMITTED = "uncommitted"  # an audit backend has a record that never took effect

@@ -57,6 +57,19 @@ class EnvironmentState(Value):
             return self.version is not None
         return version.precedence <= Version(self.highest).precedence
 
+    @property
+    def semantic_version(self) -> Version | None:
+        """The running version; None if it is not semantic, and so has no order."""
+        try:
+            return Version(self.version or "")
+        except ValueError:
+            return None
+
+    def runs_newer_than(self, version: Version) -> bool:
+        """Whether a version of higher precedence than `version` runs."""
+        running = self.semantic_version
+        return running is not None and version.precedes(running)
+
 
 EMPTY = EnvironmentState()
 

@@ -49,7 +49,7 @@ def report_change(runner: Runner, change: Change) -> None:
         **record_header(
             change.requester.operator,
             change.trace_id,
-            change.policy_digest or runner.policy_digest,
+            change.policy_digest or runner.policy.digest,
         ),
     )
     try:

@@ -35,7 +35,7 @@ def verify_ledgers(
         leases=runner.leases,
         heads=runner.heads,
         pool=runner.pool,
-        policy_digest=runner.policy_digest,
+        policy=runner.policy,
         backend=runner.audit_backend,
         anchors=anchors,
         checkpoints=runner.checkpoints.open() if runner.checkpoints else None,

@@ -34,7 +34,6 @@ class Attempt:
     digest: str | None
     operator: Operator
     trace_id: str
-    policy_digest: str | None
     refusals: dict[str, str]
 
 
@@ -48,7 +47,6 @@ def attempt_of_plan(plan: Plan) -> Attempt:
         digest=str(plan.manifest.digest) if plan.manifest else None,
         operator=request.operator,
         trace_id=request.trace_id,
-        policy_digest=plan.policy_digest,
         refusals={f.check: f.reason for f in plan.blockers if f.check in LEDGERED_RULES},
     )
 
@@ -62,7 +60,6 @@ def attempt_of_change(change: Change) -> Attempt:
         digest=change.digest,
         operator=change.requester.operator,
         trace_id=change.trace_id,
-        policy_digest=change.policy_digest,
         refusals=_refusals(change) if change.state is ChangeState.BLOCKED else {},
     )
 
@@ -158,7 +155,5 @@ class Refusals:
             artifact_digest=attempt.digest,
             count=count,
             refused_at=now,
-            **record_header(
-                operator, attempt.trace_id, attempt.policy_digest or self.runner.policy_digest
-            ),
+            **record_header(operator, attempt.trace_id, self.runner.policy.digest),
         )

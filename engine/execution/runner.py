@@ -18,6 +18,7 @@ from engine.domain.identity import Directory
 from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode, Plan
+from engine.domain.policy_document import PolicyDocument
 from engine.domain.record import AnyRecord
 from engine.domain.request import LockRequest, PromotionRequest, Request, RollbackRequest
 from engine.domain.result import Ending, Result
@@ -75,7 +76,7 @@ class Runner:
     leases: Leases
     clock: Clock
     pool: Pool
-    policy_digest: str
+    policy: PolicyDocument
     directory: Directory
     rights: Rights = field(default_factory=Rights)
     verifier: Verifier = field(default_factory=NoVerifier)
@@ -108,7 +109,7 @@ class Runner:
     def plan_policy_only(self, request: Request, progress: Progress) -> Plan:
         """Plan `request` without gates; like a LIST plan it is never executed."""
         context = self._context(request, progress)
-        return OPERATIONS[type(request)].plan_policy(request, context, self.policy_digest)
+        return OPERATIONS[type(request)].plan_policy(request, context, self.policy.digest)
 
     def execute(self, plan: Plan, progress: Progress, guard: Guard | None = None) -> Result:
         """
@@ -132,13 +133,13 @@ class Runner:
                 return self._ended(span, self._executed(plan, progress, None, span))
             with self._lease(request, progress) as upload:
                 context = self._context(request, progress, GateMode.RUN, span)
-                plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
+                plan = OPERATIONS[type(request)].plan(request, context, self.policy.digest)
                 return self._ended(span, self._write(plan, context, upload))
 
     def _planned(self, request: Request, progress: Progress, mode: GateMode, span: Span) -> Plan:
         known = self.rewind_guard.known(request.target)
         context = self._context(request, progress, mode, span)
-        plan = OPERATIONS[type(request)].plan(request, context, self.policy_digest)
+        plan = OPERATIONS[type(request)].plan(request, context, self.policy.digest)
         if plan.error is None:
             refuse_unadopted(request.target, context.target_end)
             self.rewind_guard.check(request.target, context.target_head, known)
@@ -157,7 +158,9 @@ class Runner:
         copies = self.secondaries.before(plan, look, decided=guard is not None)
         with self._lease(plan.request, progress) as upload:
             context = self._context(plan.request, progress, GateMode.RUN, span)
-            renewed = OPERATIONS[type(plan.request)].refresh(plan, plan.request, context)
+            renewed = OPERATIONS[type(plan.request)].refresh(
+                plan, plan.request, context, self.policy.digest
+            )
             try:
                 bound = guard(renewed) if guard else renewed
             except PromotionError as error:

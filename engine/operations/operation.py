@@ -113,8 +113,12 @@ class Operation(Protocol[R, C]):
         )
         return self._add_consequences(plan, context)
 
-    def refresh(self, plan: Plan, request: R, context: C) -> Plan:
-        """Judge the policy of `plan` again on fresh facts; ConflictError if its tag moved."""
+    def refresh(self, plan: Plan, request: R, context: C, policy_digest: str) -> Plan:
+        """
+        Judge the policy of `plan` again, on fresh facts and by the rules of `policy_digest`.
+
+        ConflictError if its tag moved.
+        """
         policy = judge_policy(request, context, self.policy, self._facts)
         if plan.manifest and context.artifact and plan.manifest.digest != context.artifact.digest:
             raise ConflictError(
@@ -123,7 +127,9 @@ class Operation(Protocol[R, C]):
                 "the same command again to check the new content",
                 {"checked": str(plan.manifest.digest), "found": str(context.artifact.digest)},
             )
-        return self._add_consequences(replace(plan, policy=policy), context)
+        return self._add_consequences(
+            replace(plan, policy=policy, policy_digest=policy_digest), context
+        )
 
     @property
     def _facts(self) -> tuple[Fact[Any], ...]:

@@ -79,4 +79,4 @@ def test_any_value_loads_or_gives_a_list_of_problems(
             assert "pydantic" not in str(error)
             assert "function-" not in str(error)
         else:
-            assert config.policy_digest.startswith("sha256:")
+            assert config.policy.digest.startswith("sha256:")

@@ -95,7 +95,7 @@ def test_requirement_of_witnesses_is_part_of_the_policy(tmp_path: Path) -> None:
     base = f"{CHECKPOINT}, {WITNESSES}"
     texts = [base, f"{base}, require_witness: {{}}", f"{base}, require_witness: {{max_age: 2h}}"]
 
-    digests = [load(tmp_path, ledger(text)).policy_digest for text in texts]
+    digests = [load(tmp_path, ledger(text)).policy.digest for text in texts]
 
     assert len(set(digests)) == 3
-    assert load(tmp_path, manifest()).policy_digest == digests[0]
+    assert load(tmp_path, manifest()).policy.digest == digests[0]

@@ -37,7 +37,7 @@ def digests(
     """The policy digest, and the environment digests of dev and prod."""
     config = load(keys, manifest(registry=registry, promotion=promotion, rest=rest), T="token")
     return (
-        config.policy_digest,
+        config.policy.digest,
         config.environment_digest("dev"),
         config.environment_digest("prod"),
     )

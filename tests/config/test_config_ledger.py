@@ -123,9 +123,9 @@ def test_misspelled_key_is_suggested(tmp_path: Path) -> None:
 def test_trusted_keys_are_rules_and_the_signing_key_is_not(tmp_path: Path) -> None:
     (tmp_path / "floe.pub").write_bytes(keys.SigningKey.new().pem())
 
-    plain = load(tmp_path, manifest()).policy_digest
-    signed = load(tmp_path, signing("file:floe.key")).policy_digest
-    trusted = load(tmp_path, trusting("floe.pub")).policy_digest
+    plain = load(tmp_path, manifest()).policy.digest
+    signed = load(tmp_path, signing("file:floe.key")).policy.digest
+    trusted = load(tmp_path, trusting("floe.pub")).policy.digest
 
     assert plain == signed
     assert plain != trusted

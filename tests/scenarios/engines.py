@@ -13,6 +13,9 @@ from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.ledger.sealing import Sealing
 from engine.adapters.state import FileLeases
 from engine.api import Engine
+from engine.config.digests import policy_document
+from engine.config.ledger import Ledger
+from engine.config.people import Identity
 from engine.domain.environment import Environment
 from engine.domain.gate import Gate, GateKind, GateResult
 from engine.domain.identity import Directory
@@ -20,13 +23,13 @@ from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.parsing import parse_promotion_request
 from engine.domain.path import PromotionPath
+from engine.domain.policy_document import PolicyDocument
 from engine.domain.request import PromotionRequest
 from engine.domain.result import Result
 from engine.domain.rights import Rights
 from engine.execution.runner import Runner
 from engine.ports import Clock, Registry
 
-POLICY_DIGEST = f"sha256:{'a' * 64}"
 TRACE_ID = "1" * 32
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
@@ -95,6 +98,16 @@ def gate(*argv: str, kind: GateKind = GateKind.TESTS, env: tuple[str, ...] = ())
     return Gate(kind, argv, timeout_seconds=30, env=env)
 
 
+def policy_of(
+    path: PromotionPath = DEFAULT_PATH, directory: Directory | None = None
+) -> PolicyDocument:
+    """Return the document with the rules of `path`, and the people of `directory`."""
+    aliases: dict[str, tuple[str, ...]] = {}
+    for name, of in (directory.people if directory else {}).items():
+        aliases[of] = (*aliases.get(of, ()), name)
+    return policy_document(path, (), None, Identity(aliases=aliases), Ledger())
+
+
 @contextmanager
 def engine_on(
     registry: Registry,
@@ -103,7 +116,7 @@ def engine_on(
     *,
     directory: Directory | None = None,
     clock: Clock | None = None,
-    policy_digest: str = POLICY_DIGEST,
+    policy: PolicyDocument | None = None,
     lease_seconds: float = 60,
     rights: Rights | None = None,
     sealing: Sealing | None = None,
@@ -118,7 +131,7 @@ def engine_on(
             leases=FileLeases(folder / "leases", lease_seconds),
             clock=clock or TickingClock(),
             pool=pool,
-            policy_digest=policy_digest,
+            policy=policy or policy_of(path, directory),
             directory=directory or Directory(),
             rights=rights or Rights(),
         )

@@ -30,8 +30,18 @@ from tests.scenarios.audited import (
     summarize,
     unlock,
 )
-from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, engine_on, path_of, promote
+from tests.scenarios.engines import (
+    ALICE,
+    TRACE_ID,
+    ProgressLog,
+    engine_on,
+    path_of,
+    policy_of,
+    promote,
+)
 from tests.scenarios.tampering import Hand
+
+OTHER = policy_of(path_of("dev", "staging", "live"))
 
 
 @pytest.mark.requirement("FR-026")
@@ -82,8 +92,7 @@ def test_long_ledger_is_read_in_batches_with_progress(place: Place, tmp_path: Pa
 def test_records_under_another_policy_are_noted_with_their_range(
     place: Place, tmp_path: Path
 ) -> None:
-    other = f"sha256:{'b' * 64}"
-    with engine_on(place.registry, tmp_path, policy_digest=other) as before:
+    with engine_on(place.registry, tmp_path, policy=OTHER) as before:
         promote_versions(place, before, 2)
     with engine_on(place.registry, tmp_path) as engine:
         promote_versions(place, engine, first=3)
@@ -93,15 +102,14 @@ def test_records_under_another_policy_are_noted_with_their_range(
     found = report.environments[0]
     assert report.sound
     assert summarize(found.notes) == [("policy", 2)]
-    assert "2 records (entries 1 to 2) were made under policy sha256:bbbbbbbbbbbb" in messages(
-        found
-    )
+    made = f"2 records (entries 1 to 2) were made under policy {OTHER.digest[:19]}"
+    assert made in messages(found)
 
 
 def test_manifest_edits_add_no_line_to_the_report(place: Place, tmp_path: Path) -> None:
-    for number, letter in enumerate("bcd", start=1):
-        other = f"sha256:{letter * 64}"
-        with engine_on(place.registry, tmp_path, policy_digest=other) as before:
+    for number, last in enumerate(("live", "qa", "test"), start=1):
+        other = policy_of(path_of("dev", "staging", last))
+        with engine_on(place.registry, tmp_path, policy=other) as before:
             promote_versions(place, before, number, first=number)
     with engine_on(place.registry, tmp_path) as engine:
         found = audit(engine)
@@ -111,7 +119,7 @@ def test_manifest_edits_add_no_line_to_the_report(place: Place, tmp_path: Path) 
 
 
 def test_strict_audit_reports_another_policy_as_a_problem(place: Place, tmp_path: Path) -> None:
-    with engine_on(place.registry, tmp_path, policy_digest=f"sha256:{'b' * 64}") as before:
+    with engine_on(place.registry, tmp_path, policy=OTHER) as before:
         promote_versions(place, before, 1)
     with engine_on(place.registry, tmp_path) as engine:
         report = engine.verify(None, ProgressLog())
@@ -219,7 +227,7 @@ def test_unreachable_registry_is_no_finding(
 
 def a_long_record(engine: Engine) -> None:
     """Write a committed record that exceeds the size of annotations."""
-    record = a_promotion(target_environment="staging", warnings=("w" * 70_000,))
+    record = a_promotion(target_environment="staging", previous=None, warnings=("w" * 70_000,))
     engine.runner.registry.open_upload().finish(record.to_bytes())
     ledger = engine.runner.ledger
     entry, _ = ledger.prepare(ChainEnd(None), record, None)

@@ -23,11 +23,11 @@ from tests.peers import raw
 from tests.scenarios.engines import (
     ALICE,
     NOON,
-    POLICY_DIGEST,
     TRACE_ID,
     engine_on,
     gate,
     path_of,
+    policy_of,
     promote,
 )
 
@@ -62,7 +62,7 @@ def test_record_has_operator_action_time_and_rules(place: Place, engine: Engine)
     assert record.authorization_passed
     assert record.authorized_via == "staging requires no authorization"
     assert NOON < record.promoted_at < NOON + timedelta(minutes=1)
-    assert (record.trace_id, record.policy_digest) == (TRACE_ID, POLICY_DIGEST)
+    assert (record.trace_id, record.policy_digest) == (TRACE_ID, policy_of().digest)
     assert (record.dry_run, record.approvals, record.warnings) == (False, (), ())
     assert (record.registry_sync, record.previous) == ((), None)
 

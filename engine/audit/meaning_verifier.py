@@ -1,0 +1,222 @@
+"""
+Judges the meaning of the records in a ledger: each follows the rules of its own policy.
+
+Two ledgers are ordered by time only. Clocks may differ by MAX_CLOCK_SKEW, so a promotion is good
+if the source allowed it at any moment within this time before or after it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from engine.audit.chain_verifier import Place, skips
+from engine.audit.findings import Remarks
+from engine.audit.past_moves import IndexedMoves, PastMoves, ReadMoves
+from engine.audit.record_rules import (
+    Violation,
+    describe_move,
+    judge_record,
+    lock_of,
+    missing_approvals,
+)
+from engine.audit.source_rules import judge_source
+from engine.domain.audit import RemarkKind
+from engine.domain.errors import LedgerUnreadableError
+from engine.domain.ledger import LedgerEntry
+from engine.domain.move import Move, goes_forward
+from engine.domain.path import NO_ENVIRONMENT
+from engine.domain.policy_document import PolicyDocument
+from engine.domain.record import PromotionRecord
+from engine.domain.state import EMPTY
+from engine.ports import LedgerReader
+
+# Finds the policy document with a digest; None for an unknown one.
+FindPolicy = Callable[[str], PolicyDocument | None]
+# Opens the moves of an environment, for a number of lookups.
+OpenMoves = Callable[[str, int], PastMoves]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    A move that is judged once the earlier moves are known.
+
+    `source` is the stated source of a promotion, `approvals` the number of them, `overrides` the
+    overridden rules. `ran` is the version and digest before it, `lock` the lock in force. `before`
+    is the entry before it, where earlier entries are not read.
+    """
+
+    move: Move
+    policy: PolicyDocument | None
+    source: str | None
+    approvals: int
+    overrides: tuple[str, ...]
+    ran: tuple[str | None, str | None]
+    lock: str
+    before: LedgerEntry | None
+
+
+@dataclass
+class MeaningVerifier:
+    """
+    Judges the entries of `environment`, which are added newest first.
+
+    An entry is judged when the one before it is added, its relation to older moves and to the
+    source in `finish`. Unless `complete`, entries before the last one added are not read.
+    """
+
+    environment: str
+    ledger: LedgerReader
+    find_policy: FindPolicy
+    remarks: Remarks
+    complete: bool
+    moves: ReadMoves = field(default_factory=ReadMoves)
+    _steps: list[Step] = field(default_factory=list)
+    _later: LedgerEntry | None = None
+    _gap: bool = False
+
+    @property
+    def broken(self) -> bool:
+        """Whether entries are missing, which is reported elsewhere: absence then proves nothing."""
+        first = self._later
+        return self._gap or (self.complete and first is not None and first.previous_sequence > 0)
+
+    def add(self, place: Place) -> None:
+        """Add the next older entry; one that nothing proves does not count."""
+        if not place.proven:
+            return
+        entry, later, self._later = place.entry, self._later, place.entry
+        if later is not None:
+            if later.previous_sequence == entry.sequence and not skips(later):
+                self._judge(entry, later)
+            else:
+                self._gap = True
+        if not entry.previous_sequence:
+            self._judge(None, entry)
+        self.moves.add(Move.of(entry.record, entry.sequence))
+
+    @property
+    def all_moves(self) -> ReadMoves:
+        """The moves of the whole ledger; LedgerUnreadableError if entries are missing."""
+        if self.broken:
+            raise LedgerUnreadableError("entries are missing there")
+        return self.moves
+
+    def finish(self, open_moves: OpenMoves) -> None:
+        """Judge the moves by the earlier ones, and by those of the source."""
+        if self.broken:
+            return
+        groups: dict[str, list[Step]] = {}
+        for step in self._steps:
+            if source := _source(step, self.environment):
+                groups.setdefault(source, []).append(step)
+        self._try(self.environment, self._judge_histories)
+        for name, steps in groups.items():
+            self._try(name, partial(self._judge_sources, name, steps, open_moves))
+
+    def _try(self, ledger: str, judge: Callable[[], None]) -> None:
+        """Note that `judge` could not read the `ledger`, which may be corrupt."""
+        try:
+            judge()
+        except LedgerUnreadableError as error:
+            self.remarks.note(
+                RemarkKind.UNJUDGED,
+                f"The records of {self.environment} were not compared with the ledger of {ledger}: "
+                f"{error}",
+            )
+
+    def _judge_histories(self) -> None:
+        for step in self._steps:
+            self._report(step.move.sequence, self._judge_history(step))
+
+    def _judge_sources(self, source: str, steps: list[Step], open_moves: OpenMoves) -> None:
+        past = open_moves(source, len(steps))
+        for step in steps:
+            if step.policy:
+                found = judge_source(step.move, self.environment, step.policy, step.overrides, past)
+                self._report(step.move.sequence, found)
+
+    def _judge(self, before: LedgerEntry | None, entry: LedgerEntry) -> None:
+        record, policy = entry.record, self.find_policy(entry.record.policy_digest)
+        self._report(entry.sequence, judge_record(before, entry, policy))
+        move, state = Move.of(record, entry.sequence), before.state if before else EMPTY
+        if move is None:
+            return
+        promoted = record if isinstance(record, PromotionRecord) else None
+        self._steps.append(
+            Step(
+                move=move,
+                policy=policy,
+                source=promoted.source_environment if promoted else None,
+                approvals=len(getattr(record, "approvals", ())),
+                overrides=tuple(each.rule for each in promoted.overrides) if promoted else (),
+                ran=(state.version, state.digest),
+                lock=lock_of(record, state, policy),
+                before=None if self.complete else before,
+            )
+        )
+
+    def _report(self, sequence: int, violations: Iterable[Violation]) -> None:
+        for kind, fact in violations:
+            self.remarks.broken_rule(kind, sequence, fact)
+
+    def _judge_history(self, step: Step) -> Iterator[Violation]:
+        move = step.move
+        past: PastMoves = (
+            self.moves.until(move.sequence)
+            if self.complete
+            else IndexedMoves(self.ledger, step.before)
+        )
+        known = past.find(move.version, lambda each: each.version == move.version)
+        if known is not None and known.digest != move.digest:
+            yield (
+                RemarkKind.NAME,
+                f"{describe_move(move)} as {move.digest[:19]}, but entry {known.sequence} recorded "
+                f"it as {known.digest[:19]}",
+            )
+        elif move.rollback:
+            yield from _judge_rollback(step, past, self.environment)
+        elif step.policy and step.policy.environment(self.environment) is None:
+            yield (
+                RemarkKind.SOURCE,
+                f"{describe_move(move)}, but its policy {step.policy.digest[:19]} has no "
+                f"environment {self.environment}",
+            )
+        elif step.policy and step.source != (_source(step, self.environment) or NO_ENVIRONMENT):
+            yield (
+                RemarkKind.SOURCE,
+                f"{describe_move(move)} from {step.source}, but its policy "
+                f"{step.policy.digest[:19]} has the path {step.policy.path}",
+            )
+
+
+def _source(step: Step, environment: str) -> str | None:
+    """The environment whose ledger allows the promotion; None if a build does."""
+    policy = step.policy
+    if step.move.rollback or policy is None or policy.environment(environment) is None:
+        return None
+    source = policy.path.before(environment)
+    return source.name if source else None
+
+
+def _judge_rollback(step: Step, past: PastMoves, environment: str) -> Iterator[Violation]:
+    move, (version, digest) = step.move, step.ran
+    promoted = past.find(move.digest, lambda m: m.promotes(move.digest, move.version))
+    if promoted is None:
+        yield (
+            RemarkKind.SOURCE,
+            f"{describe_move(move)} ({move.digest[:19]}), but no earlier entry promoted it",
+        )
+        return
+    running = past.find(digest, lambda m: m.promotes(digest, version)) if digest else None
+    forward = goes_forward(promoted.sequence, running.sequence if running else None)
+    if step.lock and forward:
+        yield (
+            RemarkKind.LOCKED,
+            f"{describe_move(move)}, which was promoted after the running {version}, but "
+            f"{environment} was {step.lock}",
+        )
+    rules = step.policy.environment(environment) if step.policy else None
+    required = rules.approvals.required if rules and (forward or rules.approvals.rollback) else 0
+    if step.policy and step.approvals < required:
+        yield missing_approvals(move, step.policy.digest, step.approvals, required)

@@ -1,0 +1,84 @@
+"""
+The rules of a promotion that depend on the ledger of its source.
+
+The two ledgers are ordered by time only, so the source is judged at every moment at which the
+promotion may have been planned: MAX_CLOCK_SKEW before and after its record.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from engine.audit.history import MAX_CLOCK_SKEW
+from engine.audit.past_moves import PastMoves
+from engine.audit.record_rules import Violation, show_time
+from engine.domain.audit import RemarkKind
+from engine.domain.move import Move
+from engine.domain.path import NO_ENVIRONMENT
+from engine.domain.policy_document import PolicyDocument
+
+
+def judge_source(
+    move: Move, target: str, policy: PolicyDocument, overrides: Sequence[str], past: PastMoves
+) -> Iterator[Violation]:
+    """Judge the promotion `move` into `target` by the `past` moves of its source."""
+    before = policy.path.before(target)
+    source = before.name if before else NO_ENVIRONMENT
+    last = move.at + MAX_CLOCK_SKEW
+    built = source == policy.path.entry.name
+    promoted = past.find(
+        move.digest, lambda m: m.at <= last and m.promotes(move.digest, move.version)
+    )
+    if promoted is None and not built:
+        yield (
+            RemarkKind.SOURCE,
+            f"promotes {move.version} ({move.digest[:19]}), but no record brought it to {source} "
+            f"until {show_time(move.at)}",
+        )
+    if "rolled back" not in overrides:
+        yield from _judge_withdrawal(move, source, past)
+    if policy.path.environment(target).separation_of_duties:
+        yield from _judge_duties(move, source, policy, past, built=built)
+
+
+def _judge_withdrawal(move: Move, source: str, past: PastMoves) -> Iterator[Violation]:
+    first, last = move.at - MAX_CLOCK_SKEW, move.at + MAX_CLOCK_SKEW
+    newest = past.find(move.digest, lambda m: m.at <= first and m.concerns(move.digest))
+    if newest is None or not newest.withdraws(move.digest):
+        return
+    again = past.find(move.digest, lambda m: first < m.at <= last and m.digest == move.digest)
+    # A build may publish the same content under a version that never arrived there.
+    arrived = past.find(move.version, lambda m: m.at <= first and m.version == move.version)
+    if arrived and again is None:
+        yield (
+            RemarkKind.OVERRIDE,
+            f"promotes {move.version} at {show_time(move.at)}, but entry {newest.sequence} of "
+            f"{source} rolled back from it at {show_time(newest.at)}, and the record has no "
+            "override",
+        )
+
+
+def _judge_duties(
+    move: Move, source: str, policy: PolicyDocument, past: PastMoves, *, built: bool
+) -> Iterator[Violation]:
+    """The newest promoter into the source may not promote it further."""
+    requester = policy.directory.names_of(move.operator, move.operator_id)
+
+    def is_allowed(promotion: Move) -> bool:
+        names = policy.directory.names_of(promotion.operator, promotion.operator_id)
+        return names.isdisjoint(requester)
+
+    first, last = move.at - MAX_CLOCK_SKEW, move.at + MAX_CLOCK_SKEW
+    older = past.find(move.digest, lambda m: m.at <= first and m.promotes(move.digest))
+    if (older and is_allowed(older)) or (older is None and built):
+        return
+    newest = past.find(move.digest, lambda m: m.at <= last and m.promotes(move.digest))
+    other = past.find(
+        move.digest,
+        lambda m: first < m.at <= last and m.promotes(move.digest) and is_allowed(m),
+    )
+    if newest and other is None:
+        yield (
+            RemarkKind.DUTIES,
+            f"promotes {move.version} by {move.operator}, but {newest.operator}, the same person, "
+            f"promoted it to {source} in entry {newest.sequence}, and the policy separates these "
+            "duties",
+        )
