@@ -32,6 +32,7 @@ platform = LazyGroup(
         "cancel": ("cli.commands.changes:cancel", "Cancel a change."),
         "changes": ("cli.commands.changes:changes", "List open changes."),
         "status": ("cli.commands.status:status", "Show which version each environment runs."),
+        "attest": ("cli.commands.attest:attest", "State which versions may run."),
         "sync": ("cli.commands.sync:sync", "Repair secondary registries."),
         "webhooks": ("cli.commands.webhooks:webhooks", "List failed webhook deliveries."),
     },

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from flask import Flask
 
 from engine.bootstrap.server import checkpoint_maker, entrance, open_records
+from engine.bootstrap.statements import statement_renewer
 from engine.config import Config
 from engine.config.issuers import OidcSignIn
 from engine.config.people import NoSignIn
@@ -69,16 +70,18 @@ def open_web(
 def _at_work(site: Site) -> Iterator[None]:
     """Run the feed and the record copy while the site is open."""
     site.feed.listeners += [site.board.expire, site.records.wake]
-    maker = checkpoint_maker(site.platform)
+    platform = site.platform
+    makers = (checkpoint_maker(platform), statement_renewer(platform.engine))
+    background = [each for each in makers if each]
     site.records.start()
     site.feed.start()
-    if maker:
-        maker.start()
+    for work in background:
+        work.start()
     try:
         yield
     finally:
-        if maker:
-            maker.stop()
+        for work in background:
+            work.stop()
         site.feed.stop()
         site.records.stop()
 

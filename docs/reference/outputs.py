@@ -20,6 +20,7 @@ from engine.responses.promotion import PromotionResponse
 from engine.responses.record import HistoryResponse
 from engine.responses.rollback import RollbackResponse
 from engine.responses.signature import PullResponse, SignatureResponse
+from engine.responses.statements import StatementsResponse
 from engine.responses.status import EnvironmentHistoryResponse, EnvironmentResponse
 from engine.responses.sync import SyncResponse
 from engine.responses.webhooks import WebhooksResponse
@@ -74,6 +75,7 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
         list[EnvironmentHistoryResponse | EnvironmentResponse],
         ErrorResponse,
     ),
+    "platform attest": (StatementsResponse,),
     "platform sync": (SyncResponse,),
     "platform webhooks": (WebhooksResponse,),
     "platform audit verify": (AuditResponse,),

@@ -17,6 +17,7 @@ from engine.attestation.wire import Closed, parse
 from engine.domain.canonical import canonical_json
 
 BUNDLE_V03 = "application/vnd.dev.sigstore.bundle.v0.3+json"
+PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
 
 
 class KeyHint(Closed):
@@ -40,6 +41,11 @@ class KeyBundle(Closed):
     @property
     def payload(self) -> bytes:
         return self.envelope.payload
+
+
+def bundle_annotations(kind: str) -> dict[str, str]:
+    """The annotations by which cosign finds a bundle with a statement of the type `kind`."""
+    return {"dev.sigstore.bundle.content": "dsse-envelope", PREDICATE_TYPE: kind}
 
 
 def sign_statement(payload: bytes, sign: Callable[[bytes], bytes], public_key: bytes) -> bytes:

@@ -4,6 +4,7 @@ Statements about an artifact: a subject, and a predicate of a named type.
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -51,12 +52,17 @@ def predicate_type(kind: str, environment: str) -> str:
     return f"https://floe.dev/{kind}/{environment}/v1"
 
 
-def make_statement(name: str, digest: Digest, kind: str, predicate: dict[str, Any]) -> bytes:
-    """Serialize a statement of the type `kind` about the artifact `digest` in repository `name`."""
+def make_statement(
+    name: str, digest: Digest, kind: str, predicate: dict[str, Any], also: Sequence[Digest] = ()
+) -> bytes:
+    """
+    Serialize a statement of the type `kind` about the artifact `digest` in repository `name`, and
+    about those in `also`.
+    """
     return canonical_json(
         {
             "_type": STATEMENT_TYPE,
-            "subject": [{"name": name, "digest": {"sha256": digest.hex}}],
+            "subject": [{"name": name, "digest": {"sha256": each.hex}} for each in (digest, *also)],
             "predicateType": kind,
             "predicate": predicate,
         }

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from engine.adapters.ledger.ledger import RegistryLedger
+from engine.adapters.ledger.sealing import Sealing
 from engine.adapters.store import FILE_NAME, SqlHeads, SqlStore, SqlTally, state_database
 from engine.api import Engine
 from engine.audit.checkpoints import CheckpointSource
@@ -44,8 +45,9 @@ from engine.execution.audit_reports import report_change
 from engine.execution.refusals import Refusals, attempt_of_change, attempt_of_plan
 from engine.execution.runner import Runner
 from engine.platform import Platform
-from engine.ports import LedgerReader, Progress, Registry
+from engine.ports import Leases, LedgerReader, Progress, Registry
 from engine.ports.change_store import ChangeStore
+from engine.ports.statements import NO_STATEMENTS, Statements
 from engine.ports.telemetry import NO_METRICS, Metrics
 from engine.runtime.sqlite_database import SqliteDatabase
 
@@ -72,8 +74,7 @@ def open_engine(
     with ExitStack() as stack:
         registry, sealing = registry_of(config.registry, stack), sealing_of(config)
         heads = SqlHeads(state := _state(config, stack), registry.reference)
-        ledger = RegistryLedger(registry, heads, sealing)
-        leases = leases_of(config, lease_seconds)
+        ledger, leases = RegistryLedger(registry, heads, sealing), leases_of(config, lease_seconds)
         pool, tracer, webhook_sender = _pool(stack), tracer_of(), webhook_sender_of(config, metrics)
         stack.callback(flush, webhook_sender, tracer)
         runner = Runner(
@@ -97,6 +98,7 @@ def open_engine(
             secondaries=secondaries_of(config, registry, ledger, leases, state, stack),
             checkpoints=_checkpoints_of(config, registry, ledger),
             attestations=LazyAttestations(registry, sealing.trusted),
+            statements=_statements_of(config, registry, ledger, leases, sealing),
         )
         yield Engine(runner)
 
@@ -110,6 +112,18 @@ def _checkpoints_of(
     from engine.bootstrap.checkpoints import checkpoints_of
 
     return checkpoints_of(config, registry, ledger)
+
+
+def _statements_of(
+    config: Config, registry: Registry, ledger: LedgerReader, leases: Leases, sealing: Sealing
+) -> Statements:
+    signing = config.ledger.signing
+    if signing is None or signing.current is None:
+        return NO_STATEMENTS
+    # Few installations issue statements, and cryptography is slow to import.
+    from engine.bootstrap.statements import statements_of
+
+    return statements_of(signing.current, registry, ledger, leases, sealing)
 
 
 def _state(config: Config, stack: ExitStack) -> SqliteDatabase:

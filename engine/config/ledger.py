@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from engine.config.field_types import Duration, Given, Section, Url
 from engine.config.signing_keys import CheckpointKey, SigningKeyPlace, TrustedKey
@@ -29,6 +29,23 @@ WitnessKey = Annotated[str, AfterValidator(_witness_key)]
 AdoptedEntry = Annotated[Anchor, BeforeValidator(_anchor, json_schema_input_type=str)]
 
 
+class CurrentSettings(Section):
+    """Signed statements of the versions that may run in an environment, attached to them."""
+
+    keep: Annotated[int, Strict(), Field(ge=0, le=20)] = Field(
+        default=1,
+        description="number of earlier versions that may also run, for instances that are not "
+        "replaced yet; those that were rolled back are never among them",
+    )
+    valid: Duration = Field(
+        default=129_600,
+        ge=3600,
+        description="how long a statement is valid; it is renewed after two thirds of that",
+        examples=["36h"],
+        json_schema_extra={"default": "36h"},
+    )
+
+
 class Signing(Section):
     """The key that signs ledger entries."""
 
@@ -36,6 +53,11 @@ class Signing(Section):
         description="the private key: env:NAME, file:PATH (PEM, PKCS#8), awskms:KEY, "
         "gcpkms:RESOURCE, azurekms:VAULT/KEY or hashivault:KEY",
         examples=["env:FLOE_LEDGER_KEY", "awskms:alias/floe"],
+    )
+    current: Given[CurrentSettings] = Field(
+        default=None,
+        description="states which versions may run, for admission controllers; without it there is "
+        "no such statement",
     )
 
 

@@ -46,6 +46,7 @@ from engine.ports import (
 )
 from engine.ports.attestations import AttestationReader
 from engine.ports.audit_backend import AuditBackendPlugin
+from engine.ports.statements import NO_STATEMENTS, Statements
 from engine.ports.telemetry import NO_METRICS, NO_SPAN, NO_TRACER, Metrics, Span, Tracer
 from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
 from engine.secondaries import NO_COPIES, NO_SECONDARIES, Copies, Secondaries
@@ -89,6 +90,7 @@ class Runner:
     secondaries: Secondaries = NO_SECONDARIES
     checkpoints: CheckpointSource | None = None
     attestations: AttestationReader | None = None
+    statements: Statements = NO_STATEMENTS
 
     @property
     def rewind_guard(self) -> RewindGuard:
@@ -260,7 +262,7 @@ class Runner:
         executor = self._executor()
         if plan.effect is not Effect.CHANGE:
             executor.complete(context.target_end, context.committed_entry, plan.writes)
-            return _result_without_change(plan, context)
+            return _result_without_change(plan, context, self.statements.follow(head))
         if plan.approvals_missing:
             return Result(plan, Ending.PENDING, error=_approvals_missing(plan))
         self._require_witness(plan.request, head)
@@ -272,7 +274,8 @@ class Runner:
         subject = plan.manifest.descriptor if plan.manifest else None
         entry = executor.change(plan.writes, record, subject, context.target_end, upload)
         self.rewind_guard.remember(entry)
-        return Result(plan, operation.ending, entry.record, warnings=plan.warnings, entry=entry)
+        warnings = (*plan.warnings, *self.statements.follow(entry))
+        return Result(plan, operation.ending, entry.record, warnings=warnings, entry=entry)
 
 
 def _discard(upload: Future[Upload]) -> None:
@@ -281,13 +284,12 @@ def _discard(upload: Future[Upload]) -> None:
         upload.result().discard()
 
 
-def _result_without_change(plan: Plan, context: Context) -> Result:
+def _result_without_change(plan: Plan, context: Context, issued: tuple[str, ...]) -> Result:
     if plan.effect is Effect.NOTHING:
-        return Result(plan, Ending.UNCHANGED, plan.committed)
+        return Result(plan, Ending.UNCHANGED, plan.committed, warnings=issued)
     ending = OPERATIONS[type(plan.request)].ending
-    return Result(
-        plan, ending, plan.committed, warnings=(COMPLETED,), entry=context.committed_entry
-    )
+    warnings, entry = (COMPLETED, *issued), context.committed_entry
+    return Result(plan, ending, plan.committed, warnings=warnings, entry=entry)
 
 
 def _approvals_missing(plan: Plan) -> ApprovalPendingError:

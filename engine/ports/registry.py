@@ -1,6 +1,6 @@
 """A repository in an OCI registry, for reading and for writing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from engine.domain.artifact import Digest, Tag
@@ -112,6 +112,15 @@ class Registry(RegistryReader, Protocol):
 
         Where the referrers API works, nothing is done; else the fallback index is changed, after
         `ready` returned. The caller holds the lease of that index.
+        """
+        ...
+
+    def detach(self, subject: Digest, referrers: Sequence[Digest]) -> tuple[Digest, ...]:
+        """
+        Take `referrers` out of `referrers(subject)`, and delete their manifests if possible.
+
+        Returns those that are still listed: with the referrers API, a registry that deletes
+        nothing lists them forever. The caller holds the lease of the fallback index.
         """
         ...
 

@@ -28,6 +28,7 @@ _UNKNOWN: Document = {
             "gate_results",
             "overrides",
             "records",
+            "statements",
             "tags",
             "warnings",
         ),

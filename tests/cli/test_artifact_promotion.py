@@ -145,10 +145,9 @@ def test_other_key_does_not_verify_the_promotion(floe: Floe) -> None:
 def test_promotion_from_before_the_ledger_was_signed_has_no_attestation(floe: Floe) -> None:
     manifest = floe.folder / "manifest.yaml"
     manifest.write_text(MANIFEST.partition("ledger:")[0])
-    floe.promote("v1.0.1", "prod")
-    manifest.write_text(MANIFEST.partition("  trusted_keys:")[0])
-    floe.run("platform", "lock", "--env", "prod", "--reason", "adopt")
-    manifest.write_text(MANIFEST)
+    promoted = floe.promote("v1.0.1", "prod")
+    anchor = promoted.document["anchor"].replace(" ", "=")
+    manifest.write_text(f'{MANIFEST}  adopted: ["{anchor}"]\n')
 
     ended = verify(floe, "v1.0.1")
 

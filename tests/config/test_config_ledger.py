@@ -159,3 +159,21 @@ def test_adopted_entries_without_effect_are_refused(
     tmp_path: Path, ledger: str, message: str
 ) -> None:
     assert problems(tmp_path, manifest(rest=f"ledger: {ledger}\n")) == [message]
+
+
+def current(settings: str) -> str:
+    return manifest(rest=f"ledger: {{signing: {{key: 'file:floe.key', current: {settings}}}}}\n")
+
+
+def test_current_state_is_stated_for_36_hours_with_one_earlier_version(tmp_path: Path) -> None:
+    config = load(tmp_path, current("{}"))
+
+    assert config.ledger.signing is not None
+    assert config.ledger.signing.current is not None
+    assert (config.ledger.signing.current.keep, config.ledger.signing.current.valid) == (1, 129600)
+
+
+@pytest.mark.parametrize("settings", ["{keep: -1}", "{valid: 30m}", "{keep: '1'}", "{days: 1}"])
+def test_unusable_settings_of_the_current_state_are_refused(tmp_path: Path, settings: str) -> None:
+    with pytest.raises(ConfigError):
+        load(tmp_path, current(settings))

@@ -24,12 +24,17 @@ class DockerRegistry:
 
 @contextmanager
 def docker_registry(
-    folder: Path, *, htpasswd: bool = False, in_memory: bool = False, port: int | None = None
+    folder: Path,
+    *,
+    htpasswd: bool = False,
+    in_memory: bool = False,
+    deletes: bool = True,
+    port: int | None = None,
 ) -> Iterator[DockerRegistry]:
     """A registry with its files in `folder`; give `port` to restart one."""
     port = port or free_port()
     config = folder / f"registry-{port}.yaml"
-    config.write_text(_config(folder, port, htpasswd=htpasswd, in_memory=in_memory))
+    config.write_text(_config(folder, port, htpasswd, in_memory, deletes))
     with (
         (folder / f"registry-{port}.log").open("wb") as log,
         subprocess.Popen([PROGRAM, "serve", str(config)], stdout=log, stderr=log) as process,
@@ -42,12 +47,12 @@ def docker_registry(
             process.wait(60)
 
 
-def _config(folder: Path, port: int, *, htpasswd: bool, in_memory: bool) -> str:
+def _config(folder: Path, port: int, htpasswd: bool, in_memory: bool, deletes: bool) -> str:
     storage = "inmemory: {}" if in_memory else f"filesystem: {{rootdirectory: {folder}/storage}}"
     lines = [
         "version: 0.1",
         "log: {level: warn}",
-        f"storage: {{{storage}, delete: {{enabled: true}}}}",
+        f"storage: {{{storage}, delete: {{enabled: {str(deletes).lower()}}}}}",
         f"http: {{addr: '127.0.0.1:{port}'}}",
     ]
     if htpasswd:

@@ -6,11 +6,13 @@ import pytest
 
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.registry.remote.registry import DistributionRegistry
-from engine.domain.artifact import Tag
+from engine.attestation.bundle import BUNDLE_V03, PREDICATE_TYPE
+from engine.attestation.statement import predicate_type
+from engine.domain.artifact import Digest, Tag
 from engine.domain.manifest import MAX_MANIFEST_BYTES
 from engine.ports import Registry
 from engine.ports.secondary import TagCopy
-from tests.builders import Artifact, descriptor, image, shapes
+from tests.builders import Artifact, descriptor, image, referrer, shapes
 from tests.conftest import Place
 from tests.peers import skopeo
 from tests.peers.docker_registry import docker_registry
@@ -183,3 +185,21 @@ def test_a_mutable_tag_moves(place: Place, target):
         mirror.publish((found,), [TagCopy(latest, artifact.manifest, immutable=False)])
 
     assert read(target).resolve(latest) == two.manifest.digest
+
+
+def test_statement_of_the_current_state_is_not_copied(place: Place, target) -> None:
+    """Nothing would withdraw it from the copy."""
+    artifact = image(b"artifact")
+    place.push(artifact, "v1.0.0")
+    for kind in ("promotion", "current"):
+        annotations = {PREDICATE_TYPE: predicate_type(kind, "prod")}
+        attached = referrer(artifact.manifest, BUNDLE_V03, kind.encode(), annotations)
+        place.push(attached, None)
+        list_referrer(place.registry, attached.manifest)
+
+    copied(mirror_to(place.registry, target), artifact.manifest, V1)
+
+    found = read(target).referrers(artifact.manifest.digest)
+    manifests = [read(target).fetch(Digest(each.digest)) for each in found]
+    kinds = [each.view.annotations.get(PREDICATE_TYPE) for each in manifests if each]
+    assert kinds == [predicate_type("promotion", "prod")]

@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.attestation.bundle import BUNDLE_V03, read_key_bundle, sign_statement
+from engine.attestation.bundle import (
+    BUNDLE_V03,
+    PREDICATE_TYPE,
+    bundle_annotations,
+    read_key_bundle,
+    sign_statement,
+)
 from engine.attestation.refusal import Refused
 from engine.attestation.statement import make_statement, predicate_type, read_statement
 from engine.domain.artifact import Digest
@@ -22,8 +28,6 @@ from engine.domain.record import AnyRecord, record_from_json
 from engine.domain.tlog.tiles import MAX_ENTRY_BYTES
 from engine.ports.signer import Signer, TrustedKeys
 
-PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
-_CONTENT = "dev.sigstore.bundle.content"
 _ENTRY = "entry"
 _PREFIX = "dev.floe."
 _SIGNED = ("dev.floe.ledger.", "dev.floe.state.")
@@ -62,8 +66,7 @@ def seal(draft: LedgerDraft, annotations: Mapping[str, str], signer: Signer) -> 
 
 def seal_annotations(draft: LedgerDraft) -> dict[str, str]:
     """The annotations by which cosign finds a bundle."""
-    kind = predicate_type(draft.record.kind, draft.environment)
-    return {_CONTENT: "dsse-envelope", PREDICATE_TYPE: kind}
+    return bundle_annotations(predicate_type(draft.record.kind, draft.environment))
 
 
 def with_inline_bundle(document: dict[str, object], content: bytes) -> dict[str, object]:

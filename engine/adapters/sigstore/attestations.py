@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.adapters.sigstore.candidates import Attached, Unread, attached_candidates
-from engine.attestation.bundle import read_key_bundle
+from engine.attestation.bundle import PREDICATE_TYPE, read_key_bundle
 from engine.attestation.refusal import Refused
 from engine.attestation.statement import read_statement
 from engine.domain.artifact import Digest
@@ -12,8 +12,6 @@ from engine.domain.errors import RegistryAnswerError, RegistryRefusalError, Unco
 from engine.ports import RegistryReader
 from engine.ports.attestations import Attestation
 from engine.ports.signer import TrustedKeys
-
-_PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class AttachedStatements:
             if isinstance(candidate, Unread):
                 yield Attestation(candidate.place, None, refused=candidate.reason)
             elif isinstance(candidate, Attached):
-                if candidate.listed.annotations.get(_PREDICATE_TYPE, kind) != kind:
+                if candidate.listed.annotations.get(PREDICATE_TYPE, kind) != kind:
                     continue
                 found = self._judge(candidate, subject, kind, trusted)
                 if found:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
@@ -85,6 +85,11 @@ class LayoutIndex:
         if done:
             return self
         return LayoutIndex({**self.document, "manifests": [*kept, _entry(manifest, tag)]})
+
+    def without(self, digests: Collection[str]) -> "LayoutIndex":
+        """The index without the manifests `digests`, and without their tags."""
+        kept = [entry for entry in self.entries if entry["digest"] not in digests]
+        return LayoutIndex({**self.document, "manifests": kept})
 
     def to_bytes(self) -> bytes:
         # ASCII, because strings of other tools may contain characters that UTF-8 cannot encode.

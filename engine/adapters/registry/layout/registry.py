@@ -6,7 +6,7 @@ https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -153,6 +153,13 @@ class LayoutRegistry:
         if manifest is None:
             raise self._missing(f"does not have {referrer.digest}, to be attached to {subject}")
         self.put(manifest)
+
+    def detach(self, subject: Digest, referrers: Sequence[Digest]) -> tuple[Digest, ...]:  # noqa: ARG002 - the port's shape
+        self._index.change(lambda index: index.without(frozenset(map(str, referrers))))
+        with translate_write_errors(self._root):
+            for digest in referrers:
+                self._path(digest).unlink(missing_ok=True)
+        return ()
 
     def store(self, content: bytes) -> Digest:
         """Store a blob; an altered file at its digest is replaced."""

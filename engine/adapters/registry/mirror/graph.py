@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
 from engine.adapters.registry.mirror.side import Side
+from engine.attestation.current import states_current
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import ContentMissingError, RegistryAnswerError
 from engine.domain.manifest import MEDIA_TYPES, Descriptor, Manifest
@@ -74,12 +75,12 @@ def _attached(
     listed: Sequence[Descriptor],
     pool: Executor,
 ) -> Iterator[Manifest]:
-    """Yield the manifests in `listed` that have `subject`; a registry may list wrong ones."""
+    """Yield the copied manifests in `listed` that have `subject`; a list may be wrong."""
     digests = [_digest(named.digest) for named in listed]
     # In portions, so that a caller that stops early holds few of them.
     for start in range(0, len(digests), _PORTION):
         for manifest in pool.map(source.fetch, digests[start : start + _PORTION]):
-            if manifest is not None and _has_subject(manifest, subject):
+            if manifest is not None and _belongs_to(manifest, subject):
                 _attach_to_subject(found, manifest)
                 yield manifest
 
@@ -116,9 +117,11 @@ def _parsed_copy(manifest: Manifest) -> Manifest:
     return copy
 
 
-def _has_subject(manifest: Manifest, subject: Digest) -> bool:
-    named = _parsed_copy(manifest).view.subject
-    return named is not None and named.digest == str(subject)
+def _belongs_to(manifest: Manifest, subject: Digest) -> bool:
+    """Whether a referrer is copied: nothing would withdraw a statement of the current state."""
+    view = _parsed_copy(manifest).view
+    attached = view.subject is not None and view.subject.digest == str(subject)
+    return attached and not states_current(view.annotations)
 
 
 def _fetch(source: Side, digest: Digest) -> Manifest:

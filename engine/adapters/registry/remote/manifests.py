@@ -17,7 +17,7 @@ from engine.adapters.registry.remote.lru_set import LruSet
 from engine.adapters.registry.remote.messages import Answer, Call, Deadline
 from engine.adapters.registry.remote.session import Session
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import RegistryAnswerError, TagExistsError
+from engine.domain.errors import RegistryAccessError, RegistryAnswerError, TagExistsError
 from engine.domain.manifest import MAX_MANIFEST_BYTES, MEDIA_TYPES, Manifest
 from engine.domain.text import printable
 
@@ -30,6 +30,8 @@ _NOT_IMMUTABLE = frozenset({401, 404, 413, 429})
 _CONTENT_MISSING = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 # Statuses of proxies that support GET but not HEAD.
 _NO_HEAD = frozenset({403, 405, 501})
+# Statuses of registries that delete nothing, or not for this account or manifest.
+_NO_DELETE = frozenset({400, 403, 405, 409, 412, 501})
 # Registries on a file system answer 404 for a moment while a tag is moved.
 _PAUSES = (0.05, 0.2)
 _MAX_SEEN = 10_000
@@ -92,6 +94,20 @@ class Manifests:
         if tag is not None:
             self._remember(tag)
         return answer.status not in _STORED or "OCI-Subject" in answer.headers
+
+    def delete(self, digest: Digest, deadline: Deadline) -> bool:
+        """Delete the manifest `digest`; False if the registry does not allow it."""
+        call = Call("DELETE", f"{self._url}/manifests/{digest}")
+        try:
+            answer = self._session.send(call, deadline)
+        except RegistryAccessError as error:
+            _log.info("%s keeps %s: %s", self._reference, digest, error)
+            return False
+        if answer.status in _NO_DELETE:
+            _log.info("%s keeps %s: %s", self._reference, digest, summary(answer))
+            return False
+        expect(answer, httpx.codes.OK, httpx.codes.ACCEPTED, httpx.codes.NOT_FOUND)
+        return True
 
     def _check_present(self, tag: Tag, digest: Digest, answer: Answer, deadline: Deadline) -> None:
         """Raise the refusal `answer` of a tag, unless the tag already points to `digest`."""

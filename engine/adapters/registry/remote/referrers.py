@@ -6,7 +6,7 @@ https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,6 +37,11 @@ class ReferrersApi:
         self._session = session
         self._url = url
         self._exists: bool | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether a request has proven that the API exists."""
+        return self._exists is True
 
     def exists(self, subject: Digest, deadline: Deadline, *, acknowledged: bool) -> bool:
         """Whether the API lists the referrers that were just stored for `subject`."""
@@ -124,6 +129,14 @@ def append_entries(index: Manifest | None, referrers: Sequence[Descriptor]) -> M
             "a registry with the referrers API"
         )
     return Manifest(content, IMAGE_INDEX)
+
+
+def remove_entries(index: Manifest, digests: Collection[str]) -> Manifest:
+    """`index` without the entries `digests`; other entries and unknown fields stay unchanged."""
+    document: dict[str, Any] = json.loads(index.content)
+    listed = document.get("manifests") or ()
+    document["manifests"] = [entry for entry in listed if entry.get("digest") not in digests]
+    return Manifest(json.dumps(document, separators=(",", ":")).encode(), IMAGE_INDEX)
 
 
 def filter_by_type(

@@ -25,6 +25,7 @@ from engine.adapters.registry.remote.referrers import (
     fallback_index,
     fallback_tag,
     filter_by_type,
+    remove_entries,
 )
 from engine.adapters.registry.remote.session import Session
 from engine.adapters.registry.remote.tags import TagList
@@ -202,6 +203,27 @@ class DistributionRegistry:
         raise RegistryAnswerError(
             f"tag '{fallback_tag(subject)}' in {self._reference} does not keep "
             f"{missing[0].digest}: another writer changes it at the same time, try again"
+        )
+
+    def detach(self, subject: Digest, referrers: Sequence[Digest]) -> tuple[Digest, ...]:
+        deadline = self._deadline()
+        if self._api.list(subject, None, deadline) is None:
+            self._unlist(subject, {str(each) for each in referrers}, deadline)
+        kept = [each for each in referrers if not self._manifests.delete(each, deadline)]
+        # Without the API, only the index lists attached manifests.
+        return tuple(kept) if self._api.works else ()
+
+    def _unlist(self, subject: Digest, digests: set[str], deadline: Deadline) -> None:
+        """Take `digests` out of the fallback index."""
+        for writes_left in reversed(range(_INDEX_WRITES + 1)):
+            index = self._fallback(subject, deadline)
+            if index is None or digests.isdisjoint(entry.digest for entry in entries(index)):
+                return
+            if writes_left:
+                self._put_index(remove_entries(index, digests), fallback_tag(subject), deadline)
+        raise RegistryAnswerError(
+            f"tag '{fallback_tag(subject)}' in {self._reference} keeps {min(digests)}: another "
+            "writer changes it at the same time, try again"
         )
 
     def _deadline(self) -> Deadline:

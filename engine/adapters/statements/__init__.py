@@ -1,0 +1,1 @@
+"""Attaches signed statements to artifacts, for admission controllers."""

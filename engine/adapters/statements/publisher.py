@@ -1,0 +1,124 @@
+"""Publishes the statements of the versions that may run in an environment."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.adapters.statements.manifests import (
+    bundle_manifest,
+    inline_content,
+    listed_descriptor,
+    states_kind,
+)
+from engine.attestation.bundle import BUNDLE_V03, read_key_bundle, sign_statement
+from engine.attestation.current import CURRENT, CurrentPredicate
+from engine.attestation.refusal import Refused
+from engine.attestation.statement import make_statement, predicate_type, read_statement
+from engine.attestation.wire import parse
+from engine.domain.artifact import Digest, Tag
+from engine.domain.canonical import canonical_json
+from engine.domain.errors import ContentMissingError
+from engine.domain.manifest import Descriptor, Manifest
+from engine.ports import Leases, Registry
+from engine.ports.signer import Signer, TrustedKeys
+from engine.ports.state import REFERRERS_LEASE
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BundlePublisher:
+    """
+    Implements `engine.ports.statements.StatementPublisher`.
+
+    The tag `floe-current.<env>` points to the newest statement of the version that runs. It moves
+    last, so an interrupted publication is repeated.
+    """
+
+    registry: Registry
+    leases: Leases
+    signer: Signer
+    trusted: TrustedKeys
+
+    def read(self, environment: str) -> CurrentPredicate | None:
+        manifest = self.registry.fetch(_tag(environment))
+        try:
+            content = inline_content(manifest) if manifest else None
+            return self._verified(content, environment) if content else None
+        except (Refused, ValueError) as error:
+            # Everyone with push access can move the tag, and then it proves nothing.
+            _log.warning("the statement at %s is not used: %s", _tag(environment), error)
+            return None
+
+    def _verified(self, content: bytes, environment: str) -> CurrentPredicate:
+        bundle = read_key_bundle(content)
+        envelope = bundle.envelope
+        if self.trusted.find_signer(envelope.message, envelope.signature) is None:
+            raise Refused("no trusted key signed it")
+        statement = read_statement(bundle.payload)
+        if statement.predicate_type != predicate_type(CURRENT, environment):
+            raise Refused(f"it is of the type {statement.predicate_type}")
+        stated = parse(CurrentPredicate, canonical_json(statement.predicate), "its predicate")
+        _ = stated.digests  # ValueError for malformed digests
+        return stated
+
+    def publish(self, stated: CurrentPredicate, before: CurrentPredicate | None) -> tuple[str, ...]:
+        kind, (current, *also) = predicate_type(CURRENT, stated.environment), stated.digests
+        predicate = stated.model_dump(mode="json", by_alias=True)
+        payload = make_statement(stated.repository, current, kind, predicate, also)
+        bundle = sign_statement(payload, self.signer.sign, self.signer.public_key())
+        left = [each for each in (before.digests if before else ()) if each not in stated.digests]
+        with self.leases.hold(REFERRERS_LEASE):
+            # Those that may no longer run come first, in case the rest fails.
+            problems = [text for each in left for text in self._withdraw(each, kind, None)]
+            self.registry.open_upload().finish(bundle)
+            for digest in (*also, current):
+                manifest = self._attach(bundle, kind, digest, stated)
+                problems += self._withdraw(digest, kind, manifest.digest)
+            self.registry.put(manifest, _tag(stated.environment))
+        _log.info("stated that %s runs %s", stated.environment, stated.current.version)
+        return tuple(problems)
+
+    def _attach(
+        self, bundle: bytes, kind: str, digest: Digest, stated: CurrentPredicate
+    ) -> Manifest:
+        artifact = self.registry.fetch(digest)
+        if artifact is None:
+            raise ContentMissingError(
+                f"{digest.short}, which may run in {stated.environment}, is no longer in the "
+                "registry: promote another version"
+            )
+        created = stated.issued_at.isoformat()
+        manifest = bundle_manifest(bundle, kind, artifact.descriptor, created)
+        self.registry.put(manifest)
+        self.registry.attach(digest, listed_descriptor(manifest))
+        return manifest
+
+    def _withdraw(self, subject: Digest, kind: str, newest: Digest | None) -> Iterator[str]:
+        """Detach the statements of `kind` from `subject` but for `newest`; yield a problem."""
+        digests = [
+            digest
+            for each in self.registry.referrers(subject, BUNDLE_V03)
+            if each.digest != str(newest) and (digest := self._of_kind(each, kind))
+        ]
+        kept = self.registry.detach(subject, digests) if digests else ()
+        if kept:
+            yield (
+                f"{self.registry.reference} does not delete the earlier statement of {kind} from "
+                f"{subject.short}: cosign accepts it until a policy finds it expired. Allow "
+                "deletion of manifests in the registry"
+            )
+
+    def _of_kind(self, listed: Descriptor, kind: str) -> Digest | None:
+        """The digest of a statement of `kind`, which is read if listed without annotations."""
+        try:
+            digest = Digest(listed.digest)
+            described = listed if listed.annotations else self.registry.fetch(digest)
+            return digest if described and states_kind(described, kind) else None
+        except ValueError:
+            # Neither a digest nor a manifest, so no statement of floe.
+            return None
+
+
+def _tag(environment: str) -> Tag:
+    return Tag(f"floe-current.{environment}")

@@ -1,0 +1,99 @@
+"""Issue the statements beside the ledger, once a change has taken effect."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from engine.attestation.current import CurrentPredicate, StatedArtifact, StatedEntry
+from engine.domain.current import Artifact, runnable
+from engine.domain.errors import PromotionError
+from engine.domain.ledger import LedgerEntry
+from engine.domain.record import AnyRecord
+from engine.ports import Clock, LedgerReader
+from engine.ports.statements import StatementPublisher
+
+_log = logging.getLogger(__name__)
+_PAGE = 50
+# A bound on the requests in an environment with many locks and refusals.
+_MOST_RECORDS = 200
+
+
+@dataclass(frozen=True)
+class StatementIssuer:
+    """
+    Implements `engine.ports.statements.Statements`. The caller holds the lease of the environment,
+    and has checked its ledger by the rewind guard: an old state must not be stated again.
+
+    `keep` is the number of earlier versions that may also run; `valid` is how long a statement is
+    valid; None if no current state is stated.
+    """
+
+    publisher: StatementPublisher
+    ledger: LedgerReader
+    clock: Clock
+    keep: int
+    valid: timedelta
+
+    def follow(self, head: LedgerEntry | None) -> tuple[str, ...]:
+        if head is None:
+            return ()
+        try:
+            return self.issue(head, renew=False)[1]
+        except PromotionError as error:
+            name = head.environment
+            _log.warning("no statement about %s was issued: %s", name, error)
+            return (
+                f"The statement about {name} was not issued: {error}. "
+                f"Issue it: floe platform attest --env {name}",
+            )
+
+    def issue(
+        self, head: LedgerEntry, *, renew: bool
+    ) -> tuple[CurrentPredicate | None, tuple[str, ...]]:
+        """
+        Issue the statement of the runnable versions by `head`, unless it is up to date.
+
+        `renew` issues it in any case. Returns the valid statement, None if nothing was
+        promoted, and the warnings of the publisher.
+        """
+        stated = self._state(head)
+        if stated is None:
+            return None, ()
+        before = self.publisher.read(head.environment)
+        due = before is None or not before.states_same(stated) or before.is_due(stated.issued_at)
+        if not due and not renew:
+            return before, ()
+        return stated, self.publisher.publish(stated, before)
+
+    def _state(self, head: LedgerEntry) -> CurrentPredicate | None:
+        state = head.state
+        if state.sequence is None or state.digest is None:
+            return None
+        entry = self.ledger.entry(head, state.sequence)
+        current, *also = runnable(self._records(entry), self.keep)
+        now = self.clock.now()
+        return CurrentPredicate(
+            repository=head.record.repository or "",
+            environment=head.environment,
+            entry=StatedEntry(sequence=entry.sequence, digest=str(entry.digest)),
+            current=_stated(current),
+            also=tuple(map(_stated, also)),
+            issued_at=now,
+            valid_until=now + self.valid,
+        )
+
+    def _records(self, newest: LedgerEntry) -> Iterator[AnyRecord]:
+        """Yield the record of `newest` and those before it, read on demand."""
+        yield newest.record
+        before, left = newest.sequence, _MOST_RECORDS
+        while before > 1 and left > 0:
+            page: Iterable[LedgerEntry] = self.ledger.history(newest.environment, _PAGE, before)
+            for entry in page:
+                yield entry.record
+                before = entry.sequence
+            left -= _PAGE
+
+
+def _stated(artifact: Artifact) -> StatedArtifact:
+    return StatedArtifact(version=artifact.version, digest=artifact.digest)
