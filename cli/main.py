@@ -91,8 +91,8 @@ def main() -> None:
     """Run the command of this process, and end with its exit code."""
     if os.getpid() == 1:
         _leave_first_process()
-    # A start allocates much that stays: searching it for garbage is a fifth of the time.
-    gc.set_threshold(10_000)
+    # A start allocates some 80,000 objects that stay: searching them for garbage takes long.
+    gc.set_threshold(100_000)
     stdio.prepare()
     handle_signals()
     _leave(run(sys.argv[1:]))

@@ -1,5 +1,6 @@
 """`floe serve`: the web page and the Slack bot in one process."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -80,6 +81,9 @@ def _work(
     completing = Thread(target=platform.engine.complete_interrupted, daemon=True)
     completing.start()
     platform.worker.start()
+    # A server lives long: it collects garbage before 100,000 objects of it are there (`main`).
+    gc.freeze()
+    gc.set_threshold(10_000)
     try:
         server.run()
     finally:

@@ -36,7 +36,9 @@ Number = Annotated[int, BeforeValidator(_number), Field(ge=0, lt=2**63)]
 class Wire(BaseModel):
     """A foreign document; unknown fields are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, defer_build=True
+    )
 
 
 class Closed(Wire):

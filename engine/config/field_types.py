@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -12,9 +12,13 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     Strict,
+    ValidationInfo,
 )
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
 from engine.config.addresses import is_loopback, parse_address
 
@@ -30,9 +34,31 @@ _OURS = ("FLOE_", "SLACK_")
 
 
 class Section(BaseModel):
-    """A mapping of the file. An unknown key is an error: a misspelled rule would never run."""
+    """
+    A mapping of the file. An unknown key is an error: a misspelled rule would never run.
+
+    The validator of a section in another one is built when a file has it, since every command
+    would wait for all of them. So defaults are made by `model_construct`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        if handler.field_name is None:
+            return handler(source)
+        name = f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"  # for references in a JSON Schema
+        return core_schema.with_info_plain_validator_function(cls._validate, ref=name)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return handler(schema if schema["type"] == "model" else cls.__pydantic_core_schema__)
+
+    @classmethod
+    def _validate(cls, value: Any, info: ValidationInfo) -> Self:
+        return cls.model_validate(value, context=info.context)
 
 
 def duration_seconds(text: str) -> int:

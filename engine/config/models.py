@@ -16,7 +16,9 @@ class Artifacts(Section):
     """The registry of the artifacts, and the rules of promotion."""
 
     registry: PrimaryRegistry = Field(description="the registry of the artifacts")
-    promotion: Promotion = Field(default_factory=Promotion, description="how they are promoted")
+    promotion: Promotion = Field(
+        default_factory=Promotion.model_construct, description="how they are promoted"
+    )
 
 
 class State(Section):
@@ -42,12 +44,21 @@ class ManifestFile(BaseModel):
     kind: Literal["Manifest"] = Field(description="kind: Manifest")
     artifacts: Artifacts = Field(description="the registry and how artifacts are promoted")
     ledger: Ledger = Field(
-        default_factory=Ledger, description="the keys that sign the records, and trusted keys"
+        default_factory=Ledger.model_construct,
+        description="the keys that sign the records, and trusted keys",
     )
-    identity: Identity = Field(default_factory=Identity, description="people, groups and issuers")
-    slack: Slack = Field(default_factory=Slack, description="the channel and commands of the bot")
-    web: Web = Field(default_factory=Web, description="the page, and how people sign in")
-    state: State = Field(default_factory=State, description="the state outside the registry")
+    identity: Identity = Field(
+        default_factory=Identity.model_construct, description="people, groups and issuers"
+    )
+    slack: Slack = Field(
+        default_factory=Slack.model_construct, description="the channel and commands of the bot"
+    )
+    web: Web = Field(
+        default_factory=Web.model_construct, description="the page, and how people sign in"
+    )
+    state: State = Field(
+        default_factory=State.model_construct, description="the state outside the registry"
+    )
 
 
 def config_schema() -> dict[str, JsonValue]:

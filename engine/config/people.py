@@ -49,7 +49,7 @@ class Identity(Section):
         default=(), description="the issuers of tokens in FLOE_ID_TOKEN"
     )
     registry_users: RegistryUsers = Field(
-        default_factory=RegistryUsers,
+        default_factory=RegistryUsers.model_construct,
         description="the users of the registry, as identities on the command line",
         examples=[{"verified": True}],
     )
@@ -90,7 +90,7 @@ class Slack(Section):
         examples=["C01DEPLOY"],
     )
     commands: SlashCommands = Field(
-        default_factory=SlashCommands, description="the names of the slash commands"
+        default_factory=SlashCommands.model_construct, description="the names of the slash commands"
     )
 
 
@@ -142,5 +142,6 @@ class Web(Section):
         default=False, description="listen on public addresses even without sign-in"
     )
     auth: SignIn = Field(
-        default_factory=lambda: NoSignIn(mode="none"), description="how people sign in"
+        default_factory=lambda: NoSignIn.model_construct(mode="none"),
+        description="how people sign in",
     )

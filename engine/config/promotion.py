@@ -179,14 +179,14 @@ class EnvironmentEntry(Section):
     name: EnvironmentName = Field(
         description="lower case letters, digits and inner hyphens", examples=["staging"]
     )
-    gates: Gates = Field(default_factory=Gates, description="gates that must pass")
+    gates: Gates = Field(default_factory=Gates.model_construct, description="gates that must pass")
     gate_timeout_seconds: Given[GateSeconds] = Field(default=None, description="30 to 3600")
     gate_limits: Given[OwnLimits] = Field(default=None, description="of its gates (Linux)")
     authorization: Given[AuthorizationEntry] = Field(
         default=None, description="operators who may change it"
     )
     approvals: ApprovalsEntry = Field(
-        default_factory=ApprovalsEntry, description="approvals that a change needs"
+        default_factory=ApprovalsEntry.model_construct, description="approvals that a change needs"
     )
     lock: Given[LockEntry] = Field(default=None, description="a lock in the file")
 
@@ -268,19 +268,23 @@ class Promotion(Section):
         default_factory=lambda: tuple(EnvironmentEntry(name=name) for name in DEFAULT_ENVIRONMENTS),
         description="the promotion path, in order; omitted: dev, staging, prod",
     )
-    gates: Gates = Field(default_factory=Gates, description="defaults of every environment")
+    gates: Gates = Field(
+        default_factory=Gates.model_construct, description="defaults of every environment"
+    )
     gate_commands: GateCommands = Field(
-        default_factory=GateCommands, description="commands of gates without their own"
+        default_factory=GateCommands.model_construct,
+        description="commands of gates without their own",
     )
     default_timeout: GateSeconds = Field(default=300, description="of gates, in seconds")
     gate_limits: GateLimits = Field(
-        default_factory=GateLimits, description="limits of gate commands"
+        default_factory=GateLimits.model_construct, description="limits of gate commands"
     )
     policies: tuple[Policy, ...] = Field(default=(), description="rules of policy_compliance")
     secondary_registries: tuple[RegistryEntry, ...] = Field(
         default=(), description="registries that get every promoted artifact too"
     )
     audit: Audit = Field(
-        default_factory=lambda: OciAudit(backend="oci"), description="the audit backend"
+        default_factory=lambda: OciAudit.model_construct(backend="oci"),
+        description="the audit backend",
     )
     webhooks: tuple[Webhook, ...] = Field(default=(), description="URLs that get events")

@@ -100,10 +100,10 @@ class RegistryEntry(Section):
         examples=["oci://harbor.example.com/acme/platform", "oci-layout:./registry"],
     )
     auth: Auth = Field(
-        default_factory=lambda: DockerAuth(type="docker"),
+        default_factory=lambda: DockerAuth.model_construct(type="docker"),
         description="the credentials for the registry",
     )
-    tls: Tls = Field(default_factory=Tls, description="the TLS settings")
+    tls: Tls = Field(default_factory=Tls.model_construct, description="the TLS settings")
     insecure: Given[Flag] = Field(default=None, description="the same as tls.insecure")
     timeout_seconds: Annotated[int, Strict()] = Field(
         default=30,

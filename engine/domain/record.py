@@ -8,7 +8,7 @@ is an error. Times are UTC, digests `sha256:…`, durations milliseconds, ids UU
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
@@ -214,7 +214,9 @@ AnyRecord = (
     | RefusalRecord
     | RejectionRecord
 )
-_ANY: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
+_ANY: TypeAdapter[AnyRecord] = TypeAdapter(
+    Annotated[AnyRecord, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
+)
 RECORD_KINDS = ("promotion", "rollback", "restore", "lock", "unlock", "refusal", "rejection")
 
 

@@ -71,7 +71,8 @@ class EnvironmentState(Value):
         return running is not None and version.precedes(running)
 
 
-EMPTY = EnvironmentState()
+# Not validated: that would build the model in every command.
+EMPTY = EnvironmentState.model_construct()
 
 
 def state_after(state: EnvironmentState, record: AnyRecord, sequence: int) -> EnvironmentState:
