@@ -15,6 +15,7 @@ import httpx
 from demo.seed import VERSIONS, Layout
 from demo.signing import ReleaseKey
 from engine.bootstrap import open_engine, open_platform
+from engine.bootstrap.keys import generate_key
 from engine.config import load_config
 from engine.domain.change import ChangeState
 from engine.domain.identity import Claims
@@ -56,7 +57,7 @@ identity:
   groups: {release-managers: [bob@acme.com]}
   oidc:
     - {issuer: "%(issuer)s", audience: floe, operator_claim: email, allowed_domains: [acme.com]}
-ledger: {checkpoint: {key: "file:checkpoint.key"}}
+ledger: {signing: {key: "file:keys/ledger.key"}, checkpoint: {key: "file:checkpoint.key"}}
 """
 # The registry settings of skopeo.
 _REGISTRIES = """\
@@ -196,8 +197,7 @@ class Stage:
         for program in {each.line.split()[0] for each in commands} & {"cosign", "oras"}:
             peer(program)
         lines = [_shell_line(each) for each in commands]
-        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        given = {
+        given = {name: os.environ[name] for name in INHERITED if name in os.environ} | {
             "PATH": f"{Path(sys.executable).parent}:{BIN}:{os.environ['PATH']}",
             "HOME": str(self.folder.with_name("home")),
             "COMPOSED": str(self.folder.with_name("composed.yaml")),
@@ -208,7 +208,7 @@ class Stage:
         ran = subprocess.run(
             ["bash", "-c", self.fill_in("\n".join([_PRELUDE, *lines]))],
             cwd=self.folder,
-            env=inherited | given,
+            env=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -228,6 +228,7 @@ def build_waiting(stage: Stage) -> None:
     (stage.folder / "keys").mkdir(parents=True)
     layout, key = Layout(stage.folder / "registry"), ReleaseKey()
     key.publish(stage.folder / "keys" / "release.pub")
+    generate_key("ecdsa", stage.folder / "keys" / "ledger.key")
     for version in ("v1.2.2", CANDIDATE, RELEASE):
         stage.digest = layout.publish(version, VERSIONS["v1.2.2"] | {"version": version})
         key.sign(layout, stage.digest)
@@ -295,5 +296,5 @@ def _shell_line(command: Command) -> str:
 
 
 def _copy(source: str, target: str) -> None:
-    command = ["skopeo", "--insecure-policy", "copy", "--preserve-digests"]
-    subprocess.run([*command, "--dest-tls-verify=false", source, f"docker://{target}"], check=True)
+    options = ["--insecure-policy", "copy", "--preserve-digests", "--dest-tls-verify=false"]
+    subprocess.run(["skopeo", *options, source, f"docker://{target}"], check=True)
