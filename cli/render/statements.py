@@ -10,7 +10,7 @@ from engine.responses.statements import StatementInfo, StatementsResponse
 def render_statements(response: StatementsResponse) -> Answer:
     lines = [line for each in response.statements for line in _lines(each)]
     if not response.statements:
-        lines.append("There is no statement: nothing was promoted yet")
+        lines.append("No current state was stated: there is none, or it is not configured")
     return Answer(response, [*lines, trace_line(response.trace_id)], warnings=response.warnings)
 
 

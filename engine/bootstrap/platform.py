@@ -118,12 +118,12 @@ def _statements_of(
     config: Config, registry: Registry, ledger: LedgerReader, leases: Leases, sealing: Sealing
 ) -> Statements:
     signing = config.ledger.signing
-    if signing is None or signing.current is None:
+    if signing is None or (signing.current is None and "legacy" not in signing.formats):
         return NO_STATEMENTS
     # Few installations issue statements, and cryptography is slow to import.
     from engine.bootstrap.statements import statements_of
 
-    return statements_of(signing.current, registry, ledger, leases, sealing)
+    return statements_of(signing, registry, ledger, leases, sealing)
 
 
 def _state(config: Config, stack: ExitStack) -> SqliteDatabase:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from engine.adapters.ledger.sealing import Sealing
+from engine.adapters.statements.legacy import LegacyAttestations
 from engine.adapters.statements.publisher import BundlePublisher
 from engine.api import Engine
 from engine.bootstrap.clock import SystemClock
-from engine.config.ledger import CurrentSettings
+from engine.config.ledger import Signing
 from engine.domain.environment import Environment
 from engine.execution.attest import Issued, issue_statements
 from engine.execution.statement_renewer import StatementRenewer
@@ -17,7 +18,7 @@ from engine.ports.statements import NO_STATEMENTS, Statements
 
 
 def statements_of(
-    settings: CurrentSettings,
+    settings: Signing,
     registry: Registry,
     ledger: LedgerReader,
     leases: Leases,
@@ -26,9 +27,11 @@ def statements_of(
     """The issuer of the statements of `settings`; none for a command that lacks the key."""
     if sealing.signer is None or sealing.trusted is None:
         return NO_STATEMENTS
-    publisher = BundlePublisher(registry, leases, sealing.signer, sealing.trusted)
-    valid = timedelta(seconds=settings.valid)
-    return StatementIssuer(publisher, ledger, SystemClock(), settings.keep, valid)
+    legacy = LegacyAttestations(registry) if "legacy" in settings.formats else None
+    publisher = BundlePublisher(registry, leases, sealing.signer, sealing.trusted, legacy)
+    current = settings.current
+    valid = timedelta(seconds=current.valid) if current else None
+    return StatementIssuer(publisher, ledger, SystemClock(), current.keep if current else 0, valid)
 
 
 def attest(engine: Engine, environment: str | None) -> tuple[Issued, ...]:

@@ -38,6 +38,9 @@ def _ledger(ledger: Node) -> Iterator[Problem]:
     """Settings that would silently have no effect."""
     if ledger["adopted"] and not (ledger["signing"] or ledger["trusted_keys"]):
         yield ledger["adopted"].problem("needs ledger.signing or ledger.trusted_keys")
+    formats = ledger["signing.formats"]
+    if formats and all(each.value != "bundle" for each in formats.items):
+        yield formats.problem("needs bundle: ledger entries are always bundles")
     if ledger["witnesses"] and not ledger["checkpoint"]:
         yield ledger["witnesses"].problem("sign checkpoints: set ledger.checkpoint.key too")
     if ledger["require_witness"] and not ledger["witnesses"]:

@@ -1,6 +1,6 @@
 """The section `ledger`: the key that signs its entries, and the keys that are trusted."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
@@ -53,6 +53,12 @@ class Signing(Section):
         description="the private key: env:NAME, file:PATH (PEM, PKCS#8), awskms:KEY, "
         "gcpkms:RESOURCE, azurekms:VAULT/KEY or hashivault:KEY",
         examples=["env:FLOE_LEDGER_KEY", "awskms:alias/floe"],
+    )
+    formats: tuple[Literal["bundle", "legacy"], ...] = Field(
+        default=("bundle",),
+        description="`legacy` also writes attestations to cosign's earlier tags (sha256-….att), "
+        "for admission controllers that cannot judge bundles; `bundle` is always among them",
+        examples=[["bundle", "legacy"]],
     )
     current: Given[CurrentSettings] = Field(
         default=None,

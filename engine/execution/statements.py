@@ -33,7 +33,7 @@ class StatementIssuer:
     ledger: LedgerReader
     clock: Clock
     keep: int
-    valid: timedelta
+    valid: timedelta | None
 
     def follow(self, head: LedgerEntry | None) -> tuple[str, ...]:
         if head is None:
@@ -57,30 +57,30 @@ class StatementIssuer:
         `renew` issues it in any case. Returns the valid statement, None if nothing was
         promoted, and the warnings of the publisher.
         """
-        stated = self._state(head)
-        if stated is None:
+        if head.state.sequence is None:
             return None, ()
+        entry = self.ledger.entry(head, head.state.sequence)
+        self.publisher.publish_entry(entry)
+        if self.valid is None:
+            return None, ()
+        stated = self._state(entry, self.valid)
         before = self.publisher.read(head.environment)
         due = before is None or not before.states_same(stated) or before.is_due(stated.issued_at)
         if not due and not renew:
             return before, ()
         return stated, self.publisher.publish(stated, before)
 
-    def _state(self, head: LedgerEntry) -> CurrentPredicate | None:
-        state = head.state
-        if state.sequence is None or state.digest is None:
-            return None
-        entry = self.ledger.entry(head, state.sequence)
+    def _state(self, entry: LedgerEntry, valid: timedelta) -> CurrentPredicate:
         current, *also = runnable(self._records(entry), self.keep)
         now = self.clock.now()
         return CurrentPredicate(
-            repository=head.record.repository or "",
-            environment=head.environment,
+            repository=entry.record.repository or "",
+            environment=entry.environment,
             entry=StatedEntry(sequence=entry.sequence, digest=str(entry.digest)),
             current=_stated(current),
             also=tuple(map(_stated, also)),
             issued_at=now,
-            valid_until=now + self.valid,
+            valid_until=now + valid,
         )
 
     def _records(self, newest: LedgerEntry) -> Iterator[AnyRecord]:

@@ -31,6 +31,13 @@ class StatementPublisher(Protocol):
         """
         ...
 
+    def publish_entry(self, entry: LedgerEntry) -> None:
+        """
+        Add the signed `entry` to the attestations of its artifact in cosign's earlier form, if that
+        is configured, and unless it is there.
+        """
+        ...
+
 
 class Statements(Protocol):
     """Issues the statements that follow a change."""

@@ -49,7 +49,7 @@ def test_statement_names_the_versions_that_may_run(floe: Floe) -> None:
 def test_nothing_is_stated_before_the_first_promotion(floe: Floe) -> None:
     shown = floe.run("platform", "attest")
 
-    assert (shown.code, "There is no statement" in shown.out) == (0, True)
+    assert (shown.code, "No current state was stated" in shown.out) == (0, True)
 
 
 def test_statements_need_the_setting(floe: Floe) -> None:

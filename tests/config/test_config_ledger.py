@@ -177,3 +177,11 @@ def test_current_state_is_stated_for_36_hours_with_one_earlier_version(tmp_path:
 def test_unusable_settings_of_the_current_state_are_refused(tmp_path: Path, settings: str) -> None:
     with pytest.raises(ConfigError):
         load(tmp_path, current(settings))
+
+
+def test_bundles_are_always_written(tmp_path: Path) -> None:
+    rest = "ledger: {signing: {key: 'file:floe.key', formats: [legacy]}}\n"
+
+    assert problems(tmp_path, manifest(rest=rest)) == [
+        "ledger.signing.formats: needs bundle: ledger entries are always bundles"
+    ]

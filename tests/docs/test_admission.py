@@ -1,11 +1,13 @@
 """The commands of the page about admission, with both major versions of cosign."""
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.adapters.signing import generate_key
@@ -18,7 +20,7 @@ from tests.peers import raw
 from tests.peers.cosign import VERSIONS
 from tests.peers.go import peer
 from tests.scenarios.sealed import OWN
-from tests.statements.stage import stage_on
+from tests.statements.stage import KIND, stage_on
 
 PAGE = ROOT / "docs/admission.md"
 
@@ -42,6 +44,14 @@ def run(line: str, program: str, folder: Path) -> subprocess.CompletedProcess[st
         timeout=120,
         check=False,
     )
+
+
+@pytest.mark.parametrize("kind", ["ClusterPolicy", "ClusterImagePolicy"])
+def test_documented_policies_name_the_type_of_the_statement(kind: str) -> None:
+    policy = yaml.safe_load(block("yaml", f"kind: {kind}\n").text)
+
+    assert (policy["kind"], KIND in json.dumps(policy)) == (kind, True)
+    assert "BEGIN PUBLIC KEY" in json.dumps(policy)
 
 
 @pytest.mark.peers

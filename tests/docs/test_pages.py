@@ -103,6 +103,7 @@ OTHERS = {
     ("CONTRIBUTING.md", "python"): "tests/docs/test_contributing.py applies them to a copy",
     ("docs/admission.md", "rego"): "tests/statements/test_current_cosign.py gives it to cosign",
     ("docs/admission.md", "shell"): "tests/docs/test_admission.py runs them",
+    ("docs/admission.md", "yaml"): "tests/docs/test_admission.py reads the policies",
     ("docs/architecture.md", "mermaid"): "tests/docs/test_reference.py compares it with the code",
     ("docs/audit.md", "toml"): "test_documented_entry_point_group_is_the_one_floe_reads",
     ("docs/ci.md", "yaml"): "tests/docs/test_recipes.py runs the jobs",

@@ -34,6 +34,21 @@ class Cosign:
         command = ("verify-attestation", *_KEY, "--allow-http-registry", "--type", kind)
         return self.run(*command, *options, reference).returncode == 0
 
+    def accepts_legacy(self, reference: str, kind: str, key: str = "floe.pub") -> bool:
+        """Whether the tag `sha256-….att` of the artifact has an attestation of the type `kind`."""
+        command = ("verify-attestation", "--key", key, "--insecure-ignore-tlog=true")
+        options = ("--offline", "--allow-http-registry", "--type", kind)
+        return self.run(*command, *options, reference).returncode == 0
+
+    def attest_legacy(self, reference: str, kind: str) -> None:
+        """Attest as a build does, with the new key `cosign.key`."""
+        self.run("generate-key-pair")
+        (self.folder / "predicate.json").write_text("{}")
+        options = ("--tlog-upload=false", "--allow-http-registry", "--yes", "--type", kind)
+        command = ("attest", "--key", "cosign.key", "--new-bundle-format=false", *options)
+        done = self.run(*command, "--predicate", "predicate.json", reference)
+        assert done.returncode == 0, done.stderr
+
     def accepts_bundle(self, bundle: str, digest: str, kind: str) -> bool:
         """Whether the file `bundle` is a statement about `digest` (hexadecimal)."""
         command = ("verify-blob-attestation", *_KEY, "--bundle", bundle, "--type", kind)

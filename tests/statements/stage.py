@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+from engine.adapters.statements.legacy import LegacyAttestations
 from engine.adapters.statements.publisher import BundlePublisher
 from engine.api import Engine
 from engine.attestation.current import CurrentPredicate
@@ -64,14 +65,20 @@ class Stage:
 
 @contextmanager
 def stage_on(
-    place: Place, folder: Path, keep: int = 0, hours: float = 36, clock: Clock | None = None
+    place: Place,
+    folder: Path,
+    keep: int = 0,
+    hours: float = 36,
+    clock: Clock | None = None,
+    legacy: bool = False,
 ) -> Iterator[Stage]:
     """An engine that states the version in prod and `keep` earlier ones."""
     folder.mkdir(exist_ok=True)
     path = path_of("dev", "prod")
     with engine_on(place.registry, folder, path, sealing=SIGNING, clock=clock) as engine:
         runner = engine.runner
-        publisher = BundlePublisher(runner.registry, runner.leases, OWN, trust(OWN))
+        older = LegacyAttestations(runner.registry) if legacy else None
+        publisher = BundlePublisher(runner.registry, runner.leases, OWN, trust(OWN), older)
         valid = timedelta(hours=hours)
         issuer = StatementIssuer(publisher, runner.ledger, runner.clock, keep, valid)
         yield Stage(place, with_parts(engine, statements=issuer), publisher)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from engine.adapters.statements.legacy import LegacyAttestations
 from engine.adapters.statements.manifests import (
     bundle_manifest,
     inline_content,
@@ -18,6 +19,7 @@ from engine.attestation.wire import parse
 from engine.domain.artifact import Digest, Tag
 from engine.domain.canonical import canonical_json
 from engine.domain.errors import ContentMissingError
+from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Descriptor, Manifest
 from engine.ports import Leases, Registry
 from engine.ports.signer import Signer, TrustedKeys
@@ -39,6 +41,7 @@ class BundlePublisher:
     leases: Leases
     signer: Signer
     trusted: TrustedKeys
+    legacy: LegacyAttestations | None = None
 
     def read(self, environment: str) -> CurrentPredicate | None:
         manifest = self.registry.fetch(_tag(environment))
@@ -71,13 +74,30 @@ class BundlePublisher:
         with self.leases.hold(REFERRERS_LEASE):
             # Those that may no longer run come first, in case the rest fails.
             problems = [text for each in left for text in self._withdraw(each, kind, None)]
+            for each in left:
+                self._replace_legacy(each, kind, None)
             self.registry.open_upload().finish(bundle)
             for digest in (*also, current):
                 manifest = self._attach(bundle, kind, digest, stated)
                 problems += self._withdraw(digest, kind, manifest.digest)
+                self._replace_legacy(digest, kind, bundle)
             self.registry.put(manifest, _tag(stated.environment))
         _log.info("stated that %s runs %s", stated.environment, stated.current.version)
         return tuple(problems)
+
+    def publish_entry(self, entry: LedgerEntry) -> None:
+        view = entry.manifest.view
+        if self.legacy is None or view.subject is None or view.artifact_type != BUNDLE_V03:
+            return
+        [layer] = view.layers or ()
+        bundle = inline_content(entry.manifest) or self.registry.blob(layer.digest, layer.size)
+        kind = predicate_type(entry.record.kind, entry.environment)
+        with self.leases.hold(REFERRERS_LEASE):
+            self.legacy.add(Digest(view.subject.digest), kind, bundle)
+
+    def _replace_legacy(self, subject: Digest, kind: str, bundle: bytes | None) -> None:
+        if self.legacy is not None:
+            self.legacy.replace(subject, kind, bundle)
 
     def _attach(
         self, bundle: bytes, kind: str, digest: Digest, stated: CurrentPredicate
