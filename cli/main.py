@@ -43,6 +43,10 @@ audit = LazyGroup(
     "Verify and search the ledgers.",
     {
         "verify": ("cli.commands.audit:verify", "Verify the ledgers and tags."),
+        "acknowledge": (
+            "cli.commands.freeze:acknowledge",
+            "Acknowledge a number whose content does not count.",
+        ),
         "accept": ("cli.commands.audit:accept", "Accept a ledger restored from a backup."),
         "history": ("cli.commands.audit:history", "Show the records of the ledgers."),
         "checkpoint": ("cli.commands.audit:checkpoint", "Sign the ledgers as they are now."),

@@ -8,6 +8,7 @@ from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Plan
 from engine.domain.request import (
+    AcknowledgeRequest,
     LockRequest,
     PromotionRequest,
     Request,
@@ -17,6 +18,7 @@ from engine.domain.request import (
 )
 from engine.domain.result import Ending, Result
 from engine.domain.trace import (
+    SPAN_ACKNOWLEDGE,
     SPAN_GATE,
     SPAN_LOCK,
     SPAN_PROMOTE,
@@ -42,6 +44,7 @@ _SPANS: dict[type[Request], str] = {
     LockRequest: SPAN_LOCK,
     UnlockRequest: SPAN_UNLOCK,
     RestoreRequest: SPAN_RESTORE,
+    AcknowledgeRequest: SPAN_ACKNOWLEDGE,
 }
 _OpenSpan = tuple[ThreadContext, AbstractContextManager[Span], Span]
 

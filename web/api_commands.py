@@ -21,6 +21,7 @@ from engine.domain.errors import (
 )
 from engine.domain.operator import Operator
 from engine.domain.parsing import (
+    parse_acknowledge_request,
     parse_lock_request,
     parse_promotion_request,
     parse_restore_request,
@@ -29,11 +30,9 @@ from engine.domain.parsing import (
 )
 from engine.domain.plan import GateMode
 from engine.domain.request import (
-    LockRequest,
     PromotionRequest,
-    RestoreRequest,
+    Request,
     RollbackRequest,
-    UnlockRequest,
 )
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
@@ -51,6 +50,7 @@ from web.concurrency_limit import limit_concurrency
 from web.follow_token import with_ticket
 from web.pages import change_of
 from web.request_models import (
+    Acknowledgement,
     Body,
     Lock,
     Promotion,
@@ -175,6 +175,15 @@ def restore(name: str) -> Answer:
     return _frozen(typed, ask, body)
 
 
+@orders.post("/environments/<name>/acknowledge")
+def acknowledge(name: str) -> Answer:
+    body = sent(Acknowledgement)
+    typed = FreezeInput("acknowledge", name, body.reason, g.trace, body.sequence)
+    path, number = the_site().platform.engine.path, body.sequence
+    ask = partial(parse_acknowledge_request, path, name, _caller(), g.trace, number, body.reason)
+    return _frozen(typed, ask, body)
+
+
 @orders.post("/webhooks")
 def redeliver() -> Answer:
     """Redeliver a webhook and wait for the result; receivers recognize a repeated ID."""
@@ -213,9 +222,7 @@ def _submitted(
     return _of_change(change, response(ChangeResponse.of(change)))
 
 
-def _frozen(
-    typed: FreezeInput, ask: Callable[[], LockRequest | UnlockRequest | RestoreRequest], body: Body
-) -> Answer:
+def _frozen(typed: FreezeInput, ask: Callable[[], Request], body: Body) -> Answer:
     """Answer a repeated key from the stored answer, so a lock is taken once."""
     site, key = the_site(), _key()
     said = hashlib.sha256(f"{key} {typed.verb} {typed.environment}".encode()).hexdigest()

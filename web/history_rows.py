@@ -7,6 +7,7 @@ from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError
 from engine.domain.record import (
+    AcknowledgeRecord,
     AnyRecord,
     PromotionRecord,
     RefusalRecord,
@@ -22,6 +23,7 @@ _RESULTS = {
     "restore": ("restored", "info"),
     "lock": ("locked", "warn"),
     "unlock": ("unlocked", "good"),
+    "acknowledge": ("acknowledged", "info"),
     "refusal": ("refused", "bad"),
     "rejection": ("rejected", "bad"),
 }
@@ -81,6 +83,8 @@ def _event(record: AnyRecord) -> str:
             return f"{record.action} to {record.environment}"
         case RejectionRecord():
             return f"{record.action} to {record.environment}"
+        case AcknowledgeRecord():
+            return f"number {record.void_sequence} of {record.environment} does not count"
         case _:
             return f"{record.kind} {record.ledger}"
 

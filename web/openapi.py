@@ -11,7 +11,12 @@ from engine.domain.record import RECORD_KINDS
 from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse, ChangeTimelineResponse
 from engine.responses.common import Document, ErrorResponse
-from engine.responses.freeze import LockResponse, RestoreResponse, UnlockResponse
+from engine.responses.freeze import (
+    AcknowledgeResponse,
+    LockResponse,
+    RestoreResponse,
+    UnlockResponse,
+)
 from engine.responses.promotion import PromotionResponse
 from engine.responses.record import HistoryPageResponse
 from engine.responses.rollback import RollbackResponse
@@ -25,6 +30,7 @@ from engine.responses.sync import SyncResponse
 from engine.responses.webhooks import WebhooksResponse
 from web.history_query import LARGEST_PAGE
 from web.request_models import (
+    Acknowledgement,
     Body,
     Lock,
     Promotion,
@@ -65,6 +71,7 @@ _RESPONSES = (
     LockResponse,
     PromotionResponse,
     RestoreResponse,
+    AcknowledgeResponse,
     RollbackResponse,
     SignatureResponse,
     SyncResponse,
@@ -149,6 +156,9 @@ def _command_paths(change: Document, name: Document) -> dict[str, Document]:
         "/api/v1/environments/{name}/lock": _post("Lock", Lock, LockResponse, name),
         "/api/v1/environments/{name}/unlock": _post("Unlock", Reason, UnlockResponse, name),
         "/api/v1/environments/{name}/restore": _post("Restore", Remark, RestoreResponse, name),
+        "/api/v1/environments/{name}/acknowledge": _post(
+            "Acknowledge a number of the ledger", Acknowledgement, AcknowledgeResponse, name
+        ),
     }
 
 

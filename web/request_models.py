@@ -61,6 +61,11 @@ class Lock(Body):
     duration: Text | None = Field(default=None, alias="for", examples=["2h"])
 
 
+class Acknowledgement(Body):
+    reason: Text
+    sequence: int = Field(ge=1, description="number whose content does not count", examples=[3])
+
+
 class Redelivery(Body):
     redeliver: Text = Field(description="ID of a failed delivery, or all", examples=["all"])
 

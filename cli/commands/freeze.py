@@ -1,4 +1,4 @@
-"""The commands `floe platform lock`, `floe platform unlock` and `floe platform restore`."""
+"""The commands `floe platform lock`, `unlock`, `restore` and `audit acknowledge`."""
 
 import os
 from collections.abc import Callable
@@ -19,12 +19,19 @@ from engine.api import Engine
 from engine.bootstrap import open_command_engine
 from engine.domain.errors import PromotionError
 from engine.domain.operator import Operator
-from engine.domain.parsing import parse_lock_request, parse_restore_request, parse_unlock_request
-from engine.domain.request import LockRequest, RestoreRequest, UnlockRequest
+from engine.domain.parsing import (
+    parse_acknowledge_request,
+    parse_lock_request,
+    parse_restore_request,
+    parse_unlock_request,
+)
+from engine.domain.request import AcknowledgeRequest, LockRequest, RestoreRequest, UnlockRequest
 from engine.domain.trace import trace_id
 from engine.responses.freeze import FreezeInput, freeze_failed, freeze_response
 
-Ask = Callable[[Engine, Operator], LockRequest | UnlockRequest | RestoreRequest]
+Ask = Callable[
+    [Engine, Operator], LockRequest | UnlockRequest | RestoreRequest | AcknowledgeRequest
+]
 
 
 @click.command()
@@ -72,6 +79,30 @@ def restore(environment: str, reason: str | None, manifest: Path, output: str) -
 
     def ask(engine: Engine, operator: Operator) -> RestoreRequest:
         return parse_restore_request(engine.path, environment, operator, typed.trace_id, reason)
+
+    deliver(output, partial(_asked, typed, None, manifest, ask), partial(_failure, typed))
+
+
+@click.command()
+@click.argument("sequence", metavar="N", type=click.IntRange(1, 10**18 - 1))
+@click.option("--env", "environment", required=True, help="The environment of the ledger.")
+@options.reason("The recorded reason.")
+@options.manifest
+@options.output
+def acknowledge(sequence: int, environment: str, reason: str, manifest: Path, output: str) -> None:
+    """
+    Acknowledge number N of a ledger, whose content does not count.
+
+    A record names the number and the digest of its content. audit verify then notes it, and
+    reports other content at that number.
+    """
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    typed = FreezeInput("acknowledge", environment, reason, trace, sequence)
+
+    def ask(engine: Engine, operator: Operator) -> AcknowledgeRequest:
+        return parse_acknowledge_request(
+            engine.path, environment, operator, typed.trace_id, sequence, reason
+        )
 
     deliver(output, partial(_asked, typed, None, manifest, ask), partial(_failure, typed))
 

@@ -90,8 +90,9 @@ class Commands:
 
     def freeze(self, typed: FreezeInput, duration: str | None) -> Answer:
         restoring = typed.verb == "restore" and not typed.reason
-        body = {} if restoring else {"reason": typed.reason}
+        body: dict[str, Json] = {} if restoring else {"reason": typed.reason}
         body |= {"for": duration} if duration is not None else {}
+        body |= {"sequence": typed.sequence} if typed.sequence is not None else {}
         path = f"environments/{_part(typed.environment)}/{typed.verb}"
         document = self.api.order(path, body, answers=_judged)
         response = read(FREEZE_RESPONSES[typed.verb], document)

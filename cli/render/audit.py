@@ -10,7 +10,7 @@ from cli.render.common import trace_line
 from cli.render.status import when
 from cli.render.table import show
 from cli.stdio import unwritten
-from engine.domain.record import AnyRecord, RefusalRecord
+from engine.domain.record import AcknowledgeRecord, AnyRecord, RefusalRecord
 from engine.domain.text import printable
 from engine.responses.audit import AuditResponse, EnvironmentAuditResponse
 from engine.responses.checkpoints import CheckpointsResponse, ExportResponse
@@ -103,4 +103,6 @@ def _version(record: AnyRecord) -> str:
 def _why(record: AnyRecord) -> str:
     if isinstance(record, RefusalRecord):
         return f"{record.message} ({record.count} times)" if record.count > 1 else record.message
+    if isinstance(record, AcknowledgeRecord):
+        return f"number {record.void_sequence} does not count: {record.reason}"
     return "" if record.kind == "promotion" else record.reason

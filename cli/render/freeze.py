@@ -1,13 +1,23 @@
-"""Render the answers to a lock, an unlock and a restore."""
+"""Render the answers to a lock, an unlock, a restore and an acknowledgement."""
 
 from cli.output import Answer
 from cli.render.common import operator_line, record_lines, refused_lines, trace_line
 from cli.render.status import when
 from engine.domain.result import Ending
 from engine.domain.text import printable
-from engine.responses.freeze import FreezeResponse, LockResponse, RestoreResponse
+from engine.responses.freeze import (
+    AcknowledgeResponse,
+    FreezeResponse,
+    LockResponse,
+    RestoreResponse,
+)
 
-NOT_DONE = {"lock": "Not locked", "unlock": "Not unlocked", "restore": "Not restored"}
+NOT_DONE = {
+    "lock": "Not locked",
+    "unlock": "Not unlocked",
+    "restore": "Not restored",
+    "acknowledge": "Not acknowledged",
+}
 
 
 def render(verb: str, response: FreezeResponse, *, verified: bool) -> Answer:
@@ -23,6 +33,8 @@ def render(verb: str, response: FreezeResponse, *, verified: bool) -> Answer:
 def _done(response: FreezeResponse, *, verified: bool) -> list[str]:
     if isinstance(response, RestoreResponse):
         return _restored(response, verified=verified)
+    if isinstance(response, AcknowledgeResponse):
+        return _acknowledged(response, verified=verified)
     if isinstance(response, LockResponse):
         verb, record = "lock", response.lock_id
         until = when(response.expires_at) if response.expires_at else "it is unlocked"
@@ -55,4 +67,16 @@ def _restored(response: RestoreResponse, *, verified: bool) -> list[str]:
         *([f"  Reason: {printable(response.reason)}"] if response.reason else []),
         operator_line(response.operator, verified=verified),
         *record_lines(response.restore_id, response.anchor),
+    ]
+
+
+def _acknowledged(response: AcknowledgeResponse, *, verified: bool) -> list[str]:
+    place = f"number {response.void_sequence} of {response.environment}"
+    if response.acknowledge_id is None:
+        return [f"Unchanged: {place} was acknowledged before"]
+    return [
+        f"Acknowledged: {place} does not count ({response.void_digest})",
+        f"  Reason: {printable(response.reason)}",
+        operator_line(response.operator, verified=verified),
+        *record_lines(response.acknowledge_id, response.anchor),
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from engine.audit.backend_verifier import Mark
 from engine.audit.findings import Remarks
 from engine.audit.snapshot import Snapshot
+from engine.audit.voids import Voids
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import InspectedEntry, RemarkKind
 from engine.domain.ledger import LedgerEntry, ancestors_after
@@ -56,6 +57,7 @@ class Chain:
         # Digests that proven entries link to.
         self._links: dict[int, Digest] = {}
         self._tagged: dict[int, InspectedEntry | None] = {}
+        self._voids = Voids(snapshot, ledger, remarks)
         # Numbers that proven entries skip.
         self._voided: dict[int, Digest] = {}
         # The entry read last, which is the next newer one.
@@ -151,7 +153,9 @@ class Chain:
             self._remarks.misplaced(sequence, entry.sequence)
             return False
         earlier = {s: d for s, d in entry.ancestors.items() if 0 < s < sequence}
-        self._remarks.voids(entry.voided, self._untrusted(entry))
+        if place.proven:
+            self._voids.add(entry.record)
+        self._voids.report(entry.voided)
         if skips(entry):
             self._remarks.gap(sequence, max(earlier, default=0))
         if place.proven:
@@ -159,12 +163,6 @@ class Chain:
             self._links = earlier | self._links
             self._voided.update(entry.voided)
         return True
-
-    def _untrusted(self, entry: LedgerEntry) -> list[int]:
-        """The numbers skipped by `entry` whose content no trusted key signed."""
-        name = self._snapshot.environment
-        found = {s: self._ledger.inspect_digest(name, d) for s, d in entry.voided.items()}
-        return [sequence for sequence, exhibit in found.items() if exhibit and exhibit.untrusted]
 
     def _compare(self, place: Place, later: Place | None) -> None:
         """Check that `later` follows from the entry at `place`, and the first from none."""

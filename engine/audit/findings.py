@@ -5,6 +5,7 @@ from collections.abc import Collection
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import InspectedEntry, Remark, RemarkKind
 from engine.domain.ledger import Links
+from engine.domain.record import AcknowledgeRecord
 from engine.domain.text import printable
 
 _RESTORE = (
@@ -64,16 +65,32 @@ class Remarks:
                 self.problem(
                     RemarkKind.UNTRUSTED,
                     f"untrusted entry {sequence} in {self.environment}: no trusted key signed "
-                    f"{digest.short}, so it does not count: {_WHO}",
+                    f"{digest.short}, so it does not count: {self._acknowledge(sequence)}",
                     sequence,
                 )
                 continue
             self.problem(
                 RemarkKind.VOID,
                 f"Number {sequence} of {self.environment} is occupied by {digest.short}, which "
-                f"does not continue the ledger and does not count: {_WHO}",
+                f"does not continue the ledger and does not count: {self._acknowledge(sequence)}",
                 sequence,
             )
+
+    def acknowledged(self, record: AcknowledgeRecord) -> None:
+        """A number that does not count, which an operator looked at."""
+        self.note(
+            RemarkKind.VOID,
+            f"Number {record.void_sequence} of {self.environment} does not count; "
+            f"{record.operator} acknowledged {record.void_digest[:19]} at "
+            f"{record.at:%Y-%m-%d %H:%M:%S} UTC: {record.reason}",
+            record.void_sequence,
+        )
+
+    def _acknowledge(self, sequence: int) -> str:
+        return (
+            f"{_WHO}, then run: floe platform audit acknowledge {sequence} "
+            f"--env {self.environment} --reason …"
+        )
 
     def forked(self, sequence: int, found: Digest, linked: Digest) -> None:
         """The linked entry exists, but its tag points to another one."""

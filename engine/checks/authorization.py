@@ -9,6 +9,7 @@ from engine.domain.errors import AuthorizationError
 from engine.domain.finding import Finding, blocked, passed
 from engine.domain.operator import Operator
 from engine.domain.request import (
+    AcknowledgeRequest,
     LockRequest,
     PromotionRequest,
     Request,
@@ -26,6 +27,7 @@ _VERBS: dict[type[Request], str] = {
     RollbackRequest: "roll back",
     RestoreRequest: "restore",
     LockRequest: "lock",
+    AcknowledgeRequest: "acknowledge a void of",
     UnlockRequest: "unlock",
 }
 

@@ -7,14 +7,16 @@ from pydantic import Field, Strict
 from engine.config.environment_variables import Filled, SecretUrl
 from engine.config.field_types import AtLeastOne, Given, HeaderName, Section
 
+Event = Literal["promote", "rollback", "restore", "lock", "unlock", "acknowledge"]
+
 
 class Webhook(Section):
     """A webhook. `url`, header values and `secret` are treated as secrets."""
 
     url: SecretUrl = Field(description="https://…; ${NAME} is read from the environment")
-    events: AtLeastOne[Literal["promote", "rollback", "restore", "lock", "unlock"]] = Field(
-        default=("promote", "rollback"), description="the events to deliver"
-    )
+    events: AtLeastOne[
+        Literal["promote", "rollback", "restore", "lock", "unlock", "acknowledge"]
+    ] = Field(default=("promote", "rollback"), description="the events to deliver")
     headers: dict[HeaderName, Filled] = Field(
         default_factory=dict,
         description="sent with every request",

@@ -9,6 +9,7 @@ from engine.domain.operator import Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath
 from engine.domain.request import (
+    AcknowledgeRequest,
     LockRequest,
     PromotionRequest,
     RestoreRequest,
@@ -114,6 +115,21 @@ def parse_restore_request(
     """Parse a restore of `target`; UsageError (2) for an invalid environment or reason."""
     why = reason_text(reason) if reason else ""
     return RestoreRequest(path.environment(target).name, operator, trace_id, why)
+
+
+def parse_acknowledge_request(
+    path: PromotionPath,
+    target: str,
+    operator: Operator,
+    trace_id: str,
+    sequence: int,
+    reason: str,
+) -> AcknowledgeRequest:
+    """Parse an acknowledgement; UsageError (2) for an invalid environment, number or reason."""
+    if sequence < 1:
+        raise UsageError(f"{sequence} is not a number of an entry: the first one is 1")
+    name = path.environment(target).name
+    return AcknowledgeRequest(name, operator, trace_id, reason_text(reason), sequence)
 
 
 def parse_lock_duration(text: str) -> int:

@@ -25,6 +25,7 @@ class Action(StrEnum):
     RESTORE = "restore"
     LOCK = "lock"
     UNLOCK = "unlock"
+    ACKNOWLEDGE = "acknowledge"
 
 
 class GateMode(StrEnum):

@@ -168,6 +168,26 @@ class UnlockRecord(Record):
     _time_field: ClassVar[str] = "unlocked_at"
 
 
+class AcknowledgeRecord(Record):
+    """
+    An operator looked at number `void_sequence`; its content `void_digest` does not count.
+
+    Other content at the number is not acknowledged.
+    """
+
+    kind: Literal["acknowledge"] = "acknowledge"
+    acknowledge_id: UUID
+    environment: str
+    void_sequence: int = Field(ge=1)
+    void_digest: DigestText
+    reason: str
+    authorized_via: str
+    acknowledged_at: UtcTime
+
+    _id_field: ClassVar[str] = "acknowledge_id"
+    _time_field: ClassVar[str] = "acknowledged_at"
+
+
 class RefusalRecord(Record):
     """FR-048, FR-052: an attempt a rule refused; `count` stands for equal ones in its hour."""
 
@@ -211,13 +231,23 @@ AnyRecord = (
     | RestoreRecord
     | LockRecord
     | UnlockRecord
+    | AcknowledgeRecord
     | RefusalRecord
     | RejectionRecord
 )
 _ANY: TypeAdapter[AnyRecord] = TypeAdapter(
     Annotated[AnyRecord, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
 )
-RECORD_KINDS = ("promotion", "rollback", "restore", "lock", "unlock", "refusal", "rejection")
+RECORD_KINDS = (
+    "promotion",
+    "rollback",
+    "restore",
+    "lock",
+    "unlock",
+    "acknowledge",
+    "refusal",
+    "rejection",
+)
 
 
 def record_from_bytes(content: bytes) -> AnyRecord:

@@ -72,4 +72,22 @@ class RestoreRequest:
     reason: str = ""
 
 
-Request = PromotionRequest | RollbackRequest | LockRequest | UnlockRequest | RestoreRequest
+@dataclass(frozen=True, slots=True)
+class AcknowledgeRequest:
+    """Acknowledge the number `sequence` in the ledger of `target`, whose content does not count."""
+
+    target: str
+    operator: Operator
+    trace_id: str
+    reason: str
+    sequence: int
+
+
+Request = (
+    PromotionRequest
+    | RollbackRequest
+    | LockRequest
+    | UnlockRequest
+    | RestoreRequest
+    | AcknowledgeRequest
+)

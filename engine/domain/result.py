@@ -17,6 +17,7 @@ class Ending(StrEnum):
     RESTORED = "restored"
     LOCKED = "locked"
     UNLOCKED = "unlocked"
+    ACKNOWLEDGED = "acknowledged"
     UNCHANGED = "unchanged"
     BLOCKED = "blocked"
     PENDING = "pending"

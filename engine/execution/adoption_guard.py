@@ -2,15 +2,18 @@
 
 from engine.domain.errors import LedgerUnreadableError
 from engine.domain.ledger import ChainEnd
+from engine.domain.request import AcknowledgeRequest, Request
 
 
-def refuse_unadopted(environment: str, end: ChainEnd) -> None:
+def refuse_unadopted(environment: str, end: ChainEnd, request: Request | None = None) -> None:
     """
-    Raise LedgerUnreadableError if all entries before `end` are untrusted.
+    Raise LedgerUnreadableError if all entries before `end` are untrusted, unless `request`
+    acknowledges the only one.
 
     The next entry would skip them for good. Most often signing was configured for an older ledger.
     """
-    if end.head is not None or not end.untrusted:
+    only = isinstance(request, AcknowledgeRequest) and len(end.voided) == 1
+    if end.head is not None or not end.untrusted or only:
         return
     newest = max(end.untrusted)
     raise LedgerUnreadableError(

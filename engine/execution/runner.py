@@ -143,7 +143,7 @@ class Runner:
         context = self._context(request, progress, mode, span)
         plan = OPERATIONS[type(request)].plan(request, context, self.policy.digest)
         if plan.error is None:
-            refuse_unadopted(request.target, context.target_end)
+            refuse_unadopted(request.target, context.target_end, request)
             self.rewind_guard.check(request.target, context.target_head, known)
             if plan.effect is Effect.CHANGE:
                 self._require_witness(request, context.target_head)
@@ -257,7 +257,7 @@ class Runner:
             return Result(plan, Ending.BLOCKED, error=plan.error)
         # Also if only `latest` has to move: a truncated ledger would move it back.
         head, target = context.target_head, plan.request.target
-        refuse_unadopted(target, context.target_end)
+        refuse_unadopted(target, context.target_end, plan.request)
         self.rewind_guard.check(target, head, self.rewind_guard.known(target))
         executor = self._executor()
         if plan.effect is not Effect.CHANGE:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from engine.domain.request import (
+    AcknowledgeRequest,
     LockRequest,
     PromotionRequest,
     Request,
@@ -10,6 +11,7 @@ from engine.domain.request import (
     RollbackRequest,
     UnlockRequest,
 )
+from engine.operations.acknowledge import Acknowledge
 from engine.operations.freeze import Lock, Unlock
 from engine.operations.operation import Operation
 from engine.operations.promote import Promote
@@ -23,4 +25,5 @@ OPERATIONS: dict[type[Request], Operation[Any, Any]] = {
     RestoreRequest: Restore(),
     LockRequest: Lock(),
     UnlockRequest: Unlock(),
+    AcknowledgeRequest: Acknowledge(),
 }

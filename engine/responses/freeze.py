@@ -1,4 +1,4 @@
-"""The answers to a lock, an unlock and a restore."""
+"""The answers to a lock, an unlock, a restore and an acknowledgement."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from engine.domain.errors import PromotionError
-from engine.domain.record import LockRecord, RestoreRecord, UnlockRecord
+from engine.domain.record import AcknowledgeRecord, LockRecord, RestoreRecord, UnlockRecord
 from engine.domain.record_base import DigestText, UtcTime
 from engine.domain.result import Result
 from engine.responses.common import (
@@ -29,12 +29,16 @@ from engine.responses.common import (
 
 @dataclass(frozen=True)
 class FreezeInput:
-    """The input of a lock, unlock or restore as typed; answers repeat it even when invalid."""
+    """
+    The input of a lock, unlock, restore or acknowledgement as typed; answers repeat it even when
+    invalid. Only an acknowledgement has a `sequence`.
+    """
 
-    verb: Literal["lock", "unlock", "restore"]
+    verb: Literal["lock", "unlock", "restore", "acknowledge"]
     environment: str
     reason: str
     trace_id: str
+    sequence: int | None = None
 
 
 class LockResponse(Response):
@@ -101,11 +105,32 @@ class RestoreResponse(Response):
     error: Error
 
 
-FreezeResponse = LockResponse | UnlockResponse | RestoreResponse
+class AcknowledgeResponse(Response):
+    """The answer to an acknowledgement."""
+
+    success: Success
+    outcome: Outcome
+    environment: str = Field(description="environment of the ledger")
+    void_sequence: int = Field(description="number whose content does not count")
+    void_digest: DigestText | None = Field(description="digest of that content")
+    reason: str = Field(description="reason as given")
+    operator: OperatorName
+    acknowledge_id: RecordId
+    anchor: AnchorText
+    authorized_via: AuthorizedVia
+    acknowledged_at: UtcTime | None = Field(description="time of the record")
+    findings: Findings
+    warnings: Warnings
+    trace_id: TraceId
+    error: Error
+
+
+FreezeResponse = LockResponse | UnlockResponse | RestoreResponse | AcknowledgeResponse
 FREEZE_RESPONSES: dict[str, type[FreezeResponse]] = {
     "lock": LockResponse,
     "unlock": UnlockResponse,
     "restore": RestoreResponse,
+    "acknowledge": AcknowledgeResponse,
 }
 
 
@@ -120,7 +145,7 @@ def freeze_response(typed: FreezeInput, result: Result) -> FreezeResponse:
     fields = _input(typed) | end_of_run(result)
     fields |= {"operator": plan.request.operator.name, "findings": plan.findings}
     fields["anchor"] = result.entry.anchor if result.entry else None
-    if isinstance(record, LockRecord | UnlockRecord | RestoreRecord):
+    if isinstance(record, LockRecord | UnlockRecord | RestoreRecord | AcknowledgeRecord):
         own = kind.model_fields.keys() - fields.keys() | {"reason", "operator"}
         fields |= {name: getattr(record, name) for name in own}
         fields[f"{typed.verb}_id"] = record.id
@@ -128,8 +153,10 @@ def freeze_response(typed: FreezeInput, result: Result) -> FreezeResponse:
 
 
 def _input(typed: FreezeInput) -> Document:
+    given = {} if typed.sequence is None else {"void_sequence": typed.sequence}
     return {
         "environment": typed.environment,
         "reason": typed.reason,
         "trace_id": typed.trace_id,
+        **given,
     }

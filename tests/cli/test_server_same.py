@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "restore without drift": ("restore", "--env", "staging", "--reason", "x"),
     "restore as JSON": ("restore", "--env", "staging", *JSON),
     "restore of nothing": ("restore", "--env", "prod"),
+    "acknowledge nothing": ("audit", "acknowledge", "9", "--env", "prod", "--reason", "x", *JSON),
     "rolled back": ("promote", "v1.1.0", "--to", "prod"),
     "override": ("promote", "v1.1.0", "--to", "prod", "--override-rollback", "--reason", "fixed"),
     "older": ("promote", "v0.9.0", "--to", "staging"),

@@ -6,6 +6,7 @@ from uuid import UUID
 from engine.domain.gate import GateKind, GateResult, GateStatus, SecuritySummary
 from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.record import (
+    AcknowledgeRecord,
     AnyRecord,
     ApprovalRecord,
     LockRecord,
@@ -102,6 +103,19 @@ def a_rollback(**changes: object) -> RollbackRecord:
     return RollbackRecord.model_validate(WHO | fields | changes)
 
 
+def an_acknowledgement() -> AcknowledgeRecord:
+    fields = {
+        "environment": "prod",
+        "acknowledge_id": ID,
+        "void_sequence": 7,
+        "void_digest": OTHER,
+        "reason": "INC-7",
+        "authorized_via": "group admins",
+        "acknowledged_at": AT,
+    }
+    return AcknowledgeRecord.model_validate(WHO | fields)
+
+
 def one_of_each() -> tuple[AnyRecord, ...]:
     place = {"environment": "prod"}
     return (
@@ -126,6 +140,7 @@ def one_of_each() -> tuple[AnyRecord, ...]:
             | {"unlock_id": ID, "reason": "over", "locked_by": "sre", "locked_reason": "freeze"}
             | {"authorized_via": "who locked", "unlocked_at": AT}
         ),
+        an_acknowledgement(),
         RefusalRecord.model_validate(
             WHO
             | place

@@ -76,6 +76,7 @@ def test_refusals_and_rejections_send_no_event() -> None:
         "lock": "lock",
         "unlock": "unlock",
         "restore": "restore",
+        "acknowledge": "acknowledge",
         "refusal": None,
         "rejection": None,
     }

@@ -12,6 +12,7 @@ EVENTS = {
     "restore": "restore",
     "lock": "lock",
     "unlock": "unlock",
+    "acknowledge": "acknowledge",
 }
 # Receivers find every key; it is null if the record lacks the field.
 _FIELDS = ("artifact_tag", "artifact_digest", "version", "reason", "impact_analysis")

@@ -1,0 +1,72 @@
+"""The facts of an acknowledgement."""
+
+from datetime import datetime
+
+from engine.context.context import Context, Sources
+from engine.context.facts import Fact
+from engine.domain.artifact import Digest
+from engine.domain.errors import UsageError
+from engine.domain.ledger import ChainEnd
+from engine.domain.path import PromotionPath
+from engine.domain.plan import Effect, GateMode
+from engine.domain.record import AcknowledgeRecord, AnyRecord
+from engine.domain.request import AcknowledgeRequest
+from engine.ports import LedgerReader, Progress
+
+
+class AcknowledgeContext(Context):
+    """The facts about one acknowledgement: a second one of the same content changes nothing."""
+
+    def __init__(
+        self,
+        request: AcknowledgeRequest,
+        path: PromotionPath,
+        sources: Sources,
+        now: datetime,
+        progress: Progress,
+        mode: GateMode = GateMode.RUN,
+    ) -> None:
+        super().__init__(request, path, sources, now, progress, mode)
+        self._sequence = request.sequence
+
+    @Fact
+    def void(self) -> Digest:
+        """The content of the number, which does not count; UsageError if it does, or is free."""
+        found = _find_void(self._sources.ledger, self.target.name, self.target_end, self._sequence)
+        if found is None:
+            raise UsageError(
+                f"Number {self._sequence} of {self.target} has no content that does not count, so "
+                f"there is nothing to acknowledge. Run: floe platform audit verify --env "
+                f"{self.target}"
+            )
+        return found
+
+    @Fact
+    def effect(self) -> Effect:
+        head, digest = self.target_head, str(self.void)
+        known = head and self._sources.ledger.find(head, digest, self._is_acknowledged)
+        return Effect.NOTHING if known else Effect.CHANGE
+
+    def _is_acknowledged(self, record: AnyRecord) -> bool:
+        named = (self._sequence, str(self.void))
+        return (
+            isinstance(record, AcknowledgeRecord)
+            and (record.void_sequence, record.void_digest) == named
+        )
+
+
+def _find_void(
+    ledger: LedgerReader, environment: str, end: ChainEnd, sequence: int
+) -> Digest | None:
+    """The content that the entry after `sequence` skips there, found in O(log n) steps."""
+    if end.head is None or sequence >= end.head.sequence:
+        return end.voided.get(sequence)
+    step = 1
+    while True:
+        [entry] = ledger.history(environment, 1, sequence + step + 1)
+        if entry.sequence > sequence:
+            break
+        step *= 2
+    while entry.previous_sequence > sequence:
+        entry = ledger.entry(end.head, entry.previous_sequence)
+    return entry.voided.get(sequence)
