@@ -12,22 +12,6 @@ from engine.ports import Heads
 _NEXT = "the next change writes it again. Find out who else can write to the registry"
 
 
-class InMemoryHeads:
-    """Implements `engine.ports.Heads` in memory."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, KnownHead] = {}
-
-    def known(self, environment: str) -> KnownHead | None:
-        return self._known.get(environment)
-
-    def remember(self, environment: str, head: KnownHead) -> None:
-        self._known[environment] = head
-
-    def forget(self, environment: str) -> None:
-        self._known.pop(environment, None)
-
-
 def check_hint(snapshot: Snapshot, remarks: Remarks) -> None:
     """
     Compare the head tag with the newest entry. An interrupted run leaves it one change behind; any

@@ -1,9 +1,9 @@
 """The sections `identity`, `slack` and `web`."""
 
-from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Literal
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, IPvAnyNetwork, Tag
+from pydantic import AfterValidator, Field, PlainValidator, Tag
 
 from engine.config.field_types import (
     AtLeastOne,
@@ -20,6 +20,21 @@ from engine.config.field_types import (
 from engine.config.issuers import OidcIssuer, OidcSignIn, Separator
 
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+
+
+def _network(value: Any) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(value)
+    except ValueError as error:
+        raise ValueError("value is not a valid IPv4 or IPv6 network") from error
+
+
+# The type of pydantic is slow to import.
+_Network = Annotated[
+    IPv4Network | IPv6Network,
+    PlainValidator(_network, json_schema_input_type=str),
+    Field(json_schema_extra={"format": "ipvanynetwork"}),
+]
 
 
 class RegistryUsers(Section):
@@ -115,7 +130,7 @@ class ProxySignIn(Section):
     groups_separator: Separator = Field(
         default=",", description="the text between two groups in groups_header"
     )
-    trusted_proxies: AtLeastOne[IPvAnyNetwork] = Field(
+    trusted_proxies: AtLeastOne[_Network] = Field(
         default=_LOOPBACK,
         description="the addresses whose headers are trusted; by default this machine's only",
         examples=[["10.0.0.0/24"]],

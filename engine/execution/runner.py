@@ -9,7 +9,6 @@ from functools import partial
 from uuid import uuid4
 
 from engine.audit.checkpoints import CheckpointSource
-from engine.audit.head_verifier import InMemoryHeads
 from engine.checks.authorization import authorization
 from engine.context.context import Context, Sources
 from engine.domain.errors import ApprovalPendingError, PromotionError
@@ -46,6 +45,7 @@ from engine.ports import (
 )
 from engine.ports.attestations import AttestationReader
 from engine.ports.audit_backend import AuditBackendPlugin
+from engine.ports.state import InMemoryHeads
 from engine.ports.statements import NO_STATEMENTS, Statements
 from engine.ports.telemetry import NO_METRICS, NO_SPAN, NO_TRACER, Metrics, Span, Tracer
 from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender

@@ -44,6 +44,22 @@ class Heads(Protocol):
         ...
 
 
+class InMemoryHeads:
+    """Heads that are forgotten at the end of the process."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, KnownHead] = {}
+
+    def known(self, environment: str) -> KnownHead | None:
+        return self._known.get(environment)
+
+    def remember(self, environment: str, head: KnownHead) -> None:
+        self._known[environment] = head
+
+    def forget(self, environment: str) -> None:
+        self._known.pop(environment, None)
+
+
 @dataclass(frozen=True, slots=True)
 class DueAttempts:
     """

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from engine.api import Engine
-from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.audit import EnvironmentAudit, Remark
 from engine.domain.request import LockRequest, UnlockRequest
 from engine.domain.result import Ending
+from engine.ports.state import InMemoryHeads
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, promote, with_parts

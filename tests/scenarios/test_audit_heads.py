@@ -7,10 +7,10 @@ import pytest
 
 from engine.adapters.store import SqlHeads, state_database
 from engine.api import Engine
-from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from engine.domain.errors import StoreUnavailableError
+from engine.ports.state import InMemoryHeads
 from tests.conftest import Place
 from tests.scenarios.audited import audit, lock, messages, promote_versions, summarize, unlock
 from tests.scenarios.engines import with_parts

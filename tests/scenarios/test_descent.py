@@ -7,11 +7,11 @@ import pytest
 
 from engine.adapters.store import SqlHeads, state_database
 from engine.api import Engine
-from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.artifact import Tag
 from engine.domain.errors import EnvironmentLockedError, LedgerUnreadableError
 from engine.domain.plan import GateMode
 from engine.domain.result import Ending
+from engine.ports.state import InMemoryHeads
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.audited import promote_versions

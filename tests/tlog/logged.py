@@ -12,12 +12,12 @@ from engine.adapters.tlog.registry_store import RegistryCheckpoints
 from engine.adapters.tlog.witness import HttpWitness
 from engine.api import Engine
 from engine.audit.checkpoints import Checkpoints, CheckpointSource, SignedCheckpoint
-from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.request import LockRequest, UnlockRequest
 from engine.domain.result import Ending
 from engine.domain.tlog.note import NoteKey
 from engine.ports import Registry
 from engine.ports.checkpoints import Witness
+from engine.ports.state import InMemoryHeads
 from tests.peers import oci_layout
 from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, engine_on, with_parts
 from tests.tlog.fake_witness import FakeWitness

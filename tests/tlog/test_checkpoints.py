@@ -9,7 +9,6 @@ from engine.adapters.signing.pem import PemSigner, generate_key
 from engine.adapters.tlog.ed25519 import verify_ed25519
 from engine.adapters.tlog.registry_store import RegistryCheckpoints
 from engine.api import Engine
-from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.artifact import Digest, Tag
 from engine.domain.canonical import canonical_json
 from engine.domain.errors import LedgerUnreadableError
@@ -18,6 +17,7 @@ from engine.domain.tlog.checkpoint import StoredCheckpoint
 from engine.domain.tlog.merkle import CompactRange, leaf_hash, root_of
 from engine.domain.tlog.note import SignedNote
 from engine.ports import Registry
+from engine.ports.state import InMemoryHeads
 from tests.conftest import Place
 from tests.scenarios.engines import engine_on, with_parts
 from tests.scenarios.tampering import Hand

@@ -12,9 +12,9 @@ from engine.adapters.signing.pem import PemSigner
 from engine.adapters.tlog.ed25519 import verify_ed25519
 from engine.adapters.tlog.witness import HttpWitness
 from engine.api import Engine
-from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.tlog.note import NoteKey
 from engine.ports.checkpoints import CheckpointStore
+from engine.ports.state import InMemoryHeads
 from tests.peers import oci_layout
 from tests.peers.log_judges import fsck, litewitness
 from tests.scenarios.audited import audit, messages, summarize

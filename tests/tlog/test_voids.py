@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from engine.api import Engine
-from engine.audit.head_verifier import InMemoryHeads
 from engine.bootstrap.checkpoints import verify_exports
 from engine.domain.tlog.merkle import leaf_hash, root_of
+from engine.ports.state import InMemoryHeads
 from tests.scenarios.audited import summarize
 from tests.scenarios.engines import ProgressLog, with_parts
 from tests.tlog.fake_witness import FakeWitness
