@@ -16,7 +16,9 @@ PAGES = {
     "outputs.md": outputs_page,
     "api.md": api_page,
     "../architecture.md": lambda: page_with_picture((FOLDER / "../architecture.md").read_text()),
-    "../schema/outputs.json": lambda: json.dumps(outputs_schema(), indent=2) + "\n",
+    "../schema/outputs.json": lambda: (
+        json.dumps(outputs_schema(), indent=2, ensure_ascii=False) + "\n"
+    ),
 }
 
 

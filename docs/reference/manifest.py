@@ -87,7 +87,11 @@ def _default(value: Schema) -> str:
     default = value.get("default")
     if default is None or default == []:
         return ""
-    return f"`{json.dumps(default)}`" if not isinstance(default, str) else f"`{default}`"
+    return (
+        f"`{json.dumps(default, ensure_ascii=False)}`"
+        if not isinstance(default, str)
+        else f"`{default}`"
+    )
 
 
 def _kind(value: Schema, definitions: Schema) -> str:
@@ -125,6 +129,10 @@ def _meaning(value: Schema) -> str:
     said = str(value.get("description", ""))
     examples = value.get("examples", [])
     if examples:
-        shown = examples[0] if isinstance(examples[0], str) else json.dumps(examples[0])
+        shown = (
+            examples[0]
+            if isinstance(examples[0], str)
+            else json.dumps(examples[0], ensure_ascii=False)
+        )
         said = f"{said}; e.g. `{shown}`" if said else f"e.g. `{shown}`"
     return said.replace("|", "\\|")
