@@ -12,13 +12,10 @@ from engine.audit.checkpoints import SignedCheckpoint
 from engine.audit.history import select_entries
 from engine.changes.direct import carry_out
 from engine.domain.artifact import Digest, Tag, Version
-from engine.domain.audit import Anchor, AuditReport
+from engine.domain.audit import Anchor, AuditReport, LedgerRepair
 from engine.domain.change import Change
 from engine.domain.environment import Enforcement, Environment
-from engine.domain.errors import (
-    ArtifactNotFoundError,
-    SignatureVerificationError,
-)
+from engine.domain.errors import ArtifactNotFoundError, SignatureVerificationError
 from engine.domain.identity import Directory
 from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
 from engine.domain.impact.content import read_content
@@ -245,10 +242,7 @@ class Engine:
         return pull(self.runner.registry, manifest, target, progress)
 
     def complete_interrupted(self) -> tuple[str, ...]:
-        """
-        Move `latest` to the committed artifact in all environments where a run died in between; a
-        server does so at its start. Returns these environments. Errors are logged, not raised.
-        """
+        """Move `latest` where a run died before it did; see `recovery.complete_interrupted`."""
         return complete_interrupted(self.runner)
 
     def verify(
@@ -280,6 +274,12 @@ class Engine:
     def accept_ledger(self, environment: str) -> None:
         """Accept a ledger that was restored from a backup: forget its newest head seen."""
         self.runner.heads.forget(self.path.environment(environment).name)
+
+    def repair(self, environment: str, dry_run: bool, progress: Progress) -> LedgerRepair:
+        """Put back removed tags of a ledger; see `repair_ledger`."""
+        from engine.execution.ledger_repair import repair_ledger  # few commands need it
+
+        return repair_ledger(self.runner, self.path.environment(environment), dry_run, progress)
 
     def sync(self, environment: str | None, progress: Progress) -> SyncReport:
         """

@@ -44,8 +44,8 @@ class Remarks:
     def untagged(self, sequence: int) -> None:
         self.problem(
             RemarkKind.MISSING,
-            f"{self._entry(sequence)} lost its tag, so the registry may delete it: restore the "
-            f"tag, and {_WHO}",
+            f"{self._entry(sequence)} lost its tag, so the registry may delete it: run floe "
+            f"platform audit repair --env {self.environment}, and {_WHO}",
             sequence,
         )
 

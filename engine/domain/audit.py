@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.domain.artifact import Digest
+from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
     AuthorizationError,
     EnvironmentLockedError,
@@ -94,6 +94,15 @@ class AuditReport:
     @property
     def sound(self) -> bool:
         return all(environment.sound for environment in self.environments)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRepair:
+    """Tags of a ledger that were put back, and sentences about those with other content."""
+
+    environment: str
+    restored: tuple[Tag, ...]
+    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
