@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 
 from demo.seed import Layout
+from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.domain.artifact import Tag
+from tests.cli.serving import serving
+from tests.scenarios.changing import until
 from tests.scenarios.commands import Floe
 
 MANIFEST = """\
@@ -37,7 +41,9 @@ def test_statement_names_the_versions_that_may_run(floe: Floe) -> None:
     shown = floe.run("platform", "attest")
     [stated] = floe.run("platform", "attest", "--output", "json").document["statements"]
 
-    assert [each.code for each in promoted] == [0, 0], promoted
+    audited = floe.run("platform", "audit", "verify")
+
+    assert [each.code for each in (*promoted, audited)] == [0, 0, 0], (promoted, audited)
     assert (shown.code, shown.err) == (0, "")
     assert "Stated the runnable versions of prod" in shown.out
     assert stated["predicate_type"] == "https://floe.dev/current/prod/v1"
@@ -77,3 +83,16 @@ def test_artifact_that_is_lost_is_not_stated(floe: Floe) -> None:
     assert failed.code == 5
     assert failed.err.startswith("Not stated: ")
     assert issued.code == 0
+
+
+def test_server_states_the_running_version(floe: Floe) -> None:
+    (floe.folder / "manifest.yaml").write_text(MANIFEST % "")
+    floe.promote("v1.0.0", "prod")
+    (floe.folder / "manifest.yaml").write_text(MANIFEST % CURRENT)
+    registry, tag = LayoutRegistry(floe.folder / "registry"), Tag("floe-current.prod")
+    before = registry.resolve(tag)
+
+    with serving(floe.folder):
+        stated = until(lambda: registry.resolve(tag) is not None)
+
+    assert (before, stated) == (None, True)

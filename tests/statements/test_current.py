@@ -94,12 +94,13 @@ def test_failure_is_a_warning_and_the_next_command_repeats_it(stage: Stage) -> N
     broken = failing(stage, BrokenSigner())
 
     [warning] = broken.promote("v1.0.1")
-    left = stage.versions()
+    withdrawn = stage.attached("v1.0.0")
     again = promote(stage.engine, "v1.0.1", "prod")
 
     assert warning.startswith("The statement about prod was not issued: awskms:alias/floe")
     assert warning.endswith("Issue it: floe platform attest --env prod")
-    assert (left, again.outcome, again.warnings) == (["v1.0.0"], Ending.UNCHANGED, ())
+    assert withdrawn == []
+    assert (again.outcome, again.warnings) == (Ending.UNCHANGED, ())
     assert stage.versions() == ["v1.0.1"]
     assert (stage.attached("v1.0.0"), len(stage.attached("v1.0.1"))) == ([], 1)
 
@@ -131,3 +132,17 @@ def test_truncated_ledger_is_not_stated(stage: Stage) -> None:
         stage.attest()
 
     assert stage.versions() == ["v1.0.1"]
+
+
+def test_lost_earlier_version_does_not_stop_the_statement(place: Place, tmp_path: Path) -> None:
+    with stage_on(place, tmp_path / "writer", keep=1) as stage:
+        stage.promote("v1.0.0")
+        stage.promote("v1.0.1")
+        lost = place.registry.resolve(Tag("v1.0.0-dev"))
+        assert lost is not None
+        place.registry.detach(lost, [lost])
+
+        issued = stage.attest()
+
+        assert (issued.warnings, stage.versions()) == ((), ["v1.0.1", "v1.0.0"])
+        assert len(stage.attached("v1.0.1")) == 1

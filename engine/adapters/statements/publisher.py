@@ -66,24 +66,34 @@ class BundlePublisher:
         return stated
 
     def publish(self, stated: CurrentPredicate, before: CurrentPredicate | None) -> tuple[str, ...]:
-        kind, (current, *also) = predicate_type(CURRENT, stated.environment), stated.digests
-        predicate = stated.model_dump(mode="json", by_alias=True)
-        payload = make_statement(stated.repository, current, kind, predicate, also)
-        bundle = sign_statement(payload, self.signer.sign, self.signer.public_key())
-        left = [each for each in (before.digests if before else ()) if each not in stated.digests]
+        kind = predicate_type(CURRENT, stated.environment)
+        # The tagged statement is the last one, since deleting it can remove the tag.
+        known = reversed(before.digests) if before else ()
+        left = [each for each in known if each not in stated.digests]
         with self.leases.hold(REFERRERS_LEASE):
-            # Those that may no longer run come first, in case the rest fails.
+            # Before anything that can fail, like signing: these may no longer run.
             problems = [text for each in left for text in self._withdraw(each, kind, None)]
-            for each in left:
-                self._replace_legacy(each, kind, None)
+            bundle = self._sign(stated, kind)
             self.registry.open_upload().finish(bundle)
-            for digest in (*also, current):
-                manifest = self._attach(bundle, kind, digest, stated)
-                problems += self._withdraw(digest, kind, manifest.digest)
-                self._replace_legacy(digest, kind, bundle)
-            self.registry.put(manifest, _tag(stated.environment))
+            newest = None
+            for digest in reversed(stated.digests):
+                newest = self._attach(bundle, kind, digest, stated)
+                if newest is not None:
+                    problems += self._withdraw(digest, kind, newest.digest, bundle)
+            if newest is None:
+                raise ContentMissingError(
+                    f"{stated.current.digest}, which runs in {stated.environment}, is no longer in "
+                    f"{self.registry.reference}: promote another version"
+                )
+            self.registry.put(newest, _tag(stated.environment))
         _log.info("stated that %s runs %s", stated.environment, stated.current.version)
         return tuple(problems)
+
+    def _sign(self, stated: CurrentPredicate, kind: str) -> bytes:
+        current, *also = stated.digests
+        predicate = stated.model_dump(mode="json", by_alias=True)
+        payload = make_statement(stated.repository, current, kind, predicate, also)
+        return sign_statement(payload, self.signer.sign, self.signer.public_key())
 
     def publish_entry(self, entry: LedgerEntry) -> None:
         view = entry.manifest.view
@@ -95,27 +105,28 @@ class BundlePublisher:
         with self.leases.hold(REFERRERS_LEASE):
             self.legacy.add(Digest(view.subject.digest), kind, bundle)
 
-    def _replace_legacy(self, subject: Digest, kind: str, bundle: bytes | None) -> None:
-        if self.legacy is not None:
-            self.legacy.replace(subject, kind, bundle)
-
     def _attach(
         self, bundle: bytes, kind: str, digest: Digest, stated: CurrentPredicate
-    ) -> Manifest:
+    ) -> Manifest | None:
+        """Attach `bundle` to the artifact `digest`; None if the registry lost it."""
         artifact = self.registry.fetch(digest)
         if artifact is None:
-            raise ContentMissingError(
-                f"{digest.short}, which may run in {stated.environment}, is no longer in the "
-                "registry: promote another version"
-            )
+            return None
         created = stated.issued_at.isoformat()
         manifest = bundle_manifest(bundle, kind, artifact.descriptor, created)
         self.registry.put(manifest)
         self.registry.attach(digest, listed_descriptor(manifest))
         return manifest
 
-    def _withdraw(self, subject: Digest, kind: str, newest: Digest | None) -> Iterator[str]:
-        """Detach the statements of `kind` from `subject` but for `newest`; yield a problem."""
+    def _withdraw(
+        self, subject: Digest, kind: str, newest: Digest | None, bundle: bytes | None = None
+    ) -> Iterator[str]:
+        """
+        Detach the statements of `kind` from `subject` but for `newest`, which has `bundle`; yield a
+        problem.
+        """
+        if self.legacy is not None:
+            self.legacy.replace(subject, kind, bundle)
         digests = [
             digest
             for each in self.registry.referrers(subject, BUNDLE_V03)
