@@ -1,5 +1,7 @@
 """`floe artifact verify --env`: the attestation of a promotion, and its place in the ledger."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,9 +34,9 @@ ledger:
 
 @pytest.fixture
 def floe(tmp_path: Path) -> Floe:
-    """v1.0.0 and v1.0.1 are built, and v1.0.0 was promoted to prod."""
+    """v1.0.0 to v1.0.2 are built, and v1.0.0 was promoted to prod."""
     layout = Layout(tmp_path / "registry")
-    for number in range(2):
+    for number in range(3):
         layout.publish(f"v1.0.{number}", {"release": number})
     floe = Floe(tmp_path)
     floe.run("keys", "generate")
@@ -126,11 +128,38 @@ def test_valid_attestation_that_the_ledger_does_not_contain_is_void(floe: Floe) 
     public = load_der(OTHER.public_key())
     assert public is not None
     (floe.folder / "other.pub").write_text(public.pem)
+    fresh = verify(floe, "v1.0.1", "--key", "other.pub")
+    floe.promote("v1.0.2", "prod")
 
-    ended = verify(floe, "v1.0.1", "--key", "other.pub")
+    skipped = verify(floe, "v1.0.1", "--key", "other.pub")
+
+    for ended in (fresh, skipped):
+        assert (ended.code, ended.document["promotion"]["standing"]) == (6, "void")
+        assert "the ledger does not contain it" in ended.document["error"]["message"]
+
+
+def test_attestation_that_lost_its_number_to_another_entry_is_void(floe: Floe) -> None:
+    """The same key signed prod#1 twice, as two writers at the same time can."""
+    shutil.copytree(floe.folder / "registry", floe.folder / "other")
+    index = floe.folder / "other/index.json"
+    document = json.loads(index.read_text())
+    document["manifests"] = [e for e in document["manifests"] if "artifactType" not in e]
+    index.write_text(json.dumps(document))
+    (floe.folder / "second").mkdir()
+    manifest = MANIFEST.replace("./registry", "../other").replace("floe.key", "../floe.key")
+    (floe.folder / "second/manifest.yaml").write_text(manifest)
+    assert Floe(floe.folder / "second").promote("v1.0.1", "prod").code == 0
+    other, registry = (LayoutRegistry(floe.folder / each) for each in ("other", "registry"))
+    lost, built = other.fetch(Tag("floe-ledger.prod.1")), registry.fetch(Tag("v1.0.1-dev"))
+    assert lost is not None
+    assert built is not None
+    registry.put(lost)
+    registry.put(built, Tag("v1.0.1-prod"))
+    registry.open_upload().finish(other.blob((lost.view.layers or ())[0].digest, 100_000))
+
+    ended = verify(floe, "v1.0.1")
 
     assert (ended.code, ended.document["promotion"]["standing"]) == (6, "void")
-    assert "the ledger does not contain it" in ended.document["error"]["message"]
 
 
 def test_other_key_does_not_verify_the_promotion(floe: Floe) -> None:
