@@ -17,7 +17,7 @@ from bot.app_home import AppHomes
 from bot.blocks.rendering_context import RenderingContext
 from bot.change_feed import FeedFollower
 from bot.commands import CommandListeners
-from bot.database import BotStore, bot_database
+from bot.database import MIGRATIONS, BotStore, bot_database
 from bot.dispatcher import Dispatcher
 from bot.ephemeral import EphemeralStore
 from bot.forms import Forms
@@ -34,6 +34,8 @@ from bot.sender import Sender
 from bot.socket_mode import SocketConnection
 from bot.thread_content import card_key
 from bot.webapi import SlackApi, quiet_logger, web_client
+from engine.bootstrap.leader import Leader, leader_of
+from engine.bootstrap.state import open_database
 from engine.config import Config
 from engine.domain.errors import ConfigError
 from engine.domain.operator import IdentitySource
@@ -41,6 +43,10 @@ from engine.platform import Platform
 
 _log = logging.getLogger(__name__)
 _LISTENERS = 32
+# Between looks at a database that other servers use too.
+_SHARED_POLL_SECONDS = 0.5
+# Slack waits three seconds for an answer, also for the one that nothing was done.
+_SHARED_WAIT_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,14 @@ def run_bot(
     The platform's worker is woken but not started. Raises StoreUnavailableError if `bot.db` cannot
     be used.
     """
-    store = BotStore(bot_database(config.state_dir))
+    database = open_database(
+        config,
+        "bot",
+        MIGRATIONS,
+        lambda: bot_database(config.state_dir),
+        wait_seconds=_SHARED_WAIT_SECONDS,
+    )
+    store = BotStore(database)
     try:
         with _build_bot(platform, config, tokens, store, timing) as bot:
             yield bot
@@ -118,30 +131,30 @@ def _build_bot(
     api = SlackApi(web_client(tokens.bot_token, tokens.api_url))
     # People wait for these calls: a failure is better than a late answer.
     interactive = SlackApi(web_client(tokens.bot_token, tokens.api_url, timeout_seconds=5))
-    identities = SlackIdentities(
-        interactive, store, platform.engine.directory, platform.engine.rights.groups
-    )
+    engine = platform.engine
+    identities = SlackIdentities(interactive, store, engine.directory, engine.rights.groups)
     rendering = _rendering_context(platform, config, identities)
     messages, ephemerals = MessageStore(store), EphemeralStore(store)
     links = _LinkForwarder()
-    metrics = platform.engine.metrics
-    outbox = Outbox(Sender(api, messages), messages, ephemerals, links.forward, timing, metrics)
+    leader = leader_of(config, "slack")
+    leads, timing, sender = leader.leads, timing or _timing(leader), Sender(api, messages)
+    outbox = Outbox(sender, messages, ephemerals, links.forward, timing, engine.metrics, leads)
     homes = AppHomes(platform, interactive, identities, messages, rendering)
     gates = GateProgressStore(store, messages)
     follower = FeedFollower(
-        platform, store, messages, gates, identities, outbox, rendering, homes.refresh
+        platform, store, messages, gates, identities, outbox, rendering, homes.refresh, leads
     )
     links.follower = follower
-    banners = LockBanners(platform, store, messages, outbox, rendering)
+    banners = LockBanners(platform, store, messages, outbox, rendering, leads=leads)
     handlers = ActionHandlers(platform, identities, banners, messages, rendering, follower.wake)
-    dispatcher = Dispatcher(store, Inbox(store), ephemerals, outbox, handlers.handle)
+    dispatcher = Dispatcher(store, Inbox(store), ephemerals, outbox, handlers.handle, leader)
     opener = ModalOpener(interactive, dispatcher)
     forms = Forms(platform, identities, opener, rendering)
     with ThreadPoolExecutor(_LISTENERS, thread_name_prefix="floe-slack-listen") as listeners:
         app = _build_app(tokens, listeners)
         CommandListeners(dispatcher, forms, rendering).listen(app)
         InteractionListeners(dispatcher, forms, homes, identities, rendering).listen(app)
-        parts: list[_Part] = [homes, outbox, follower, banners, dispatcher, opener]
+        parts: list[_Part] = [homes, leader, outbox, follower, banners, dispatcher, opener]
         socket = None
         if tokens.app_token:
             socket = SocketConnection(app, tokens.app_token, tokens.api_url)
@@ -151,6 +164,10 @@ def _build_bot(
             platform.memberships.asking(IdentitySource.SLACK, identities.refresh_groups),
         ):
             yield Bot(app, outbox, dispatcher, messages, socket)
+
+
+def _timing(leader: Leader) -> OutboxTiming:
+    return OutboxTiming(poll=_SHARED_POLL_SECONDS) if leader.shared else OutboxTiming()
 
 
 @contextmanager

@@ -69,6 +69,7 @@ class FeedFollower:
         outbox: Outbox,
         rendering: RenderingContext,
         on_progress: Callable[[bool], None],
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._platform = platform
         self._store = store
@@ -78,6 +79,7 @@ class FeedFollower:
         self._outbox = outbox
         self._rendering = rendering
         self._on_progress = on_progress
+        self._leads = leads
         self._lock = threading.Lock()
         self._queued: set[str] = set()
         self._mentions: dict[tuple[str, ...], tuple[float, str]] = {}
@@ -108,6 +110,10 @@ class FeedFollower:
         started = False
         while not self._stopping.is_set():
             with keep_running("the change feed cannot be read for Slack", self._stopping.wait, 1):
+                if not self._leads():
+                    started = False
+                    self._stopping.wait(_POLL_SECONDS)
+                    continue
                 if not started:
                     self._find_start()
                     started = True

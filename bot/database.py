@@ -1,7 +1,8 @@
 """The bot's database: accepted actions, messages to send and their places in Slack."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from bot.priority_lock import PriorityLock
@@ -116,7 +117,7 @@ class BotStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = PriorityLock()
-        self._connection: Connection | None = None
+        self._joined = threading.local()
         # An unusable database fails here, before the bot starts.
         with self.transaction():
             pass
@@ -128,16 +129,20 @@ class BotStore:
 
         `urgent` transactions, on which a person waits, go before background work.
         """
-        with self._lock.hold(urgent=urgent):
-            if self._connection is not None:
-                yield self._connection
-                return
-            with self._database.write() as db:
-                self._connection = db
-                try:
-                    yield db
-                finally:
-                    self._connection = None
+        joined: Connection | None = getattr(self._joined, "connection", None)
+        if joined is not None:
+            yield joined
+            return
+        with self._turn(urgent=urgent), self._database.write() as db:
+            self._joined.connection = db
+            try:
+                yield db
+            finally:
+                self._joined.connection = None
+
+    def _turn(self, *, urgent: bool) -> AbstractContextManager[object]:
+        """Wait for a turn at a file. A server has its own queue, which must not be waited twice."""
+        return nullcontext() if self._database.directory is None else self._lock.hold(urgent=urgent)
 
     def read_fact(self, name: str) -> str | None:
         with self.transaction() as db:

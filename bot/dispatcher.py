@@ -13,11 +13,14 @@ from bot.ephemeral import EphemeralStore
 from bot.inbox import Action, Inbox, Origin
 from bot.outbox import Outbox
 from bot.thread_pool import log_failure
+from engine.bootstrap.leader import Leader
 from engine.domain.errors import PromotionError
+from engine.runtime.background import keep_running
 
 _log = logging.getLogger(__name__)
 _MOST_TRIES = 5
 _PAUSE_SECONDS = 5.0
+_POLL_SECONDS = 0.5
 Handler = Callable[[Action], Payload | None]
 
 
@@ -35,6 +38,7 @@ class Dispatcher:
         ephemerals: EphemeralStore,
         outbox: Outbox,
         handle: Handler,
+        leader: Leader | None = None,
         threads: int = 8,
     ) -> None:
         self._store = store
@@ -42,26 +46,38 @@ class Dispatcher:
         self._ephemerals = ephemerals
         self._outbox = outbox
         self._handle = handle
+        self._leader = leader or Leader(None)
+        self._lock = threading.Lock()
+        self._running: set[str] = set()
+        self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="floe-slack-dispatch")
+        self._poller = threading.Thread(target=self._poll, name="floe-slack-inbox", daemon=True)
 
     def start(self) -> None:
-        """Continue with the actions accepted before the last stop."""
-        for action in self._inbox.pending():
-            self._submit(action)
+        """Continue with the actions accepted before the last stop, and by other servers."""
+        if self._leader.shared:
+            self._poller.start()
+        else:
+            self._submit_pending()
 
     def stop(self) -> None:
         """Finish running actions; the others stay in the inbox."""
+        self._stopping.set()
+        if self._poller.is_alive():
+            self._poller.join()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def accept(self, action: Action) -> bool:
         """
-        Store `action` durably and run it; False if Slack delivered it before.
+        Store `action` durably and run it, here or on the server that leads; False if Slack
+        delivered it before.
 
         Raises StoreUnavailableError if it cannot be stored; it is not run then.
         """
         if not self._inbox.accept(action):
             return False
-        self._submit(action)
+        if self._leader.leads():
+            self._submit(action)
         return True
 
     def run_in_background(self, work: Callable[[], None]) -> None:
@@ -73,7 +89,24 @@ class Dispatcher:
         self._ephemerals.add(f"told:{secrets.token_hex(8)}", origin, payload)
         self._outbox.wake()
 
+    def _poll(self) -> None:
+        """Run the actions that other servers accepted."""
+        while not self._stopping.is_set():
+            with keep_running("the inbox cannot be read", self._stopping.wait, _PAUSE_SECONDS):
+                if self._leader.leads():
+                    self._submit_pending()
+            self._stopping.wait(_POLL_SECONDS)
+
+    def _submit_pending(self) -> None:
+        for action in self._inbox.pending():
+            self._submit(action)
+
     def _submit(self, action: Action) -> None:
+        """Run `action` in another thread, unless it runs already."""
+        with self._lock:
+            if action.key in self._running:
+                return
+            self._running.add(action.key)
         try:
             self._pool.submit(self._work, action).add_done_callback(log_failure)
         except RuntimeError:
@@ -81,19 +114,33 @@ class Dispatcher:
 
     def _work(self, action: Action) -> None:
         try:
-            action = self._inbox.start_attempt(action)
-            answer = self._run(action)
-            with self._store.transaction():
-                if answer is not None:
-                    self._ephemerals.add(action.key, action.origin, answer)
-                self._inbox.finish(action)
+            self._attempt(action)
+            self._forget(action)
         except PromotionError as error:
             # The store failed. The action stays in the inbox, so a restart runs it too.
             _log.error("%s is retried: %s", action.kind, error)
-            retry = threading.Timer(_PAUSE_SECONDS, self._submit, [action])
+            retry = threading.Timer(_PAUSE_SECONDS, self._retry, [action])
             retry.daemon = True
             retry.start()
         self._outbox.wake()
+
+    def _attempt(self, action: Action) -> None:
+        attempt = self._inbox.start_attempt(action)
+        if attempt is None:
+            return
+        answer = self._run(attempt)
+        with self._store.transaction():
+            if answer is not None:
+                self._ephemerals.add(action.key, action.origin, answer)
+            self._inbox.finish(action)
+
+    def _retry(self, action: Action) -> None:
+        self._forget(action)
+        self._submit(action)
+
+    def _forget(self, action: Action) -> None:
+        with self._lock:
+            self._running.discard(action.key)
 
     def _run(self, action: Action) -> Payload | None:
         if action.tries > _MOST_TRIES:

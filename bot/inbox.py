@@ -123,9 +123,14 @@ class Inbox:
             ).fetchall()
         return [_parse_row(*row) for row in rows]
 
-    def start_attempt(self, action: Action) -> Action:
+    def start_attempt(self, action: Action) -> Action | None:
+        """Count an attempt; None if the action is finished."""
         with self._store.transaction() as db:
-            db.execute("UPDATE inbox SET tries = tries + 1 WHERE key = ?", [action.key])
+            found = db.execute(
+                "UPDATE inbox SET tries = tries + 1 WHERE key = ? AND done = 0", [action.key]
+            )
+            if found.rowcount == 0:
+                return None
         return replace(action, tries=action.tries + 1)
 
     def finish(self, action: Action) -> None:

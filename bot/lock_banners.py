@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.blocks.lock import LockEnd, banner, ended_banner
@@ -53,6 +53,7 @@ class LockBanners:
         outbox: Outbox,
         rendering: RenderingContext,
         interval_seconds: float = REFRESH_SECONDS,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._platform = platform
         self._store = store
@@ -60,6 +61,7 @@ class LockBanners:
         self._outbox = outbox
         self._rendering = rendering
         self._interval_seconds = interval_seconds
+        self._leads = leads
         self._refreshing = threading.Lock()
         self._origins: dict[str, list[Place]] = {}
         self._stopping = threading.Event()
@@ -97,7 +99,8 @@ class LockBanners:
     def _run(self) -> None:
         while not self._stopping.is_set():
             with keep_running("lock banners could not be updated", self._stopping.wait, 0):
-                self.refresh()
+                if self._leads():
+                    self.refresh()
             self._stopping.wait(self._interval_seconds)
 
     def _update(self, row: EnvironmentStatus, origins: Sequence[Place]) -> None:

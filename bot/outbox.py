@@ -52,7 +52,8 @@ class Outbox:
     """
     The only sender of messages. Unsent messages are stored, so that a restart continues.
 
-    `on_link` is called with the key of each message whose link is new.
+    `on_link` is called with the key of each message whose link is new. Nothing is sent while this
+    server does not lead: of several servers, one sends, in order and at Slack's pace.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Outbox:
         on_link: Callable[[str], None],
         timing: OutboxTiming | None = None,
         metrics: Metrics = NO_METRICS,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._sender = sender
         self._messages = messages
@@ -70,6 +72,7 @@ class Outbox:
         self._on_link = on_link
         self._timing = timing or OutboxTiming()
         self._metrics = metrics
+        self._leads = leads
         self._lock = threading.Lock()
         self._busy: set[str] = set()
         # The time from which a channel, or the edits, may be used again.
@@ -97,7 +100,8 @@ class Outbox:
         while not self._stopping.is_set():
             pause = self._timing.first_retry
             with keep_running("messages cannot be sent to Slack", self._stopping.wait, pause):
-                self._dispatch(time.time())
+                if self._leads():
+                    self._dispatch(time.time())
             self._awake.wait(self._timing.poll)
             self._awake.clear()
 
@@ -132,7 +136,9 @@ class Outbox:
 
     def _work(self, lane: str, work: Callable[[], None]) -> None:
         try:
-            work()
+            # Again: the work may have waited for a thread.
+            if self._leads():
+                work()
         except PromotionError as error:
             _log.warning("a message sent to Slack could not be recorded: %s", error)
         finally:

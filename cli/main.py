@@ -89,6 +89,13 @@ floe.add_command(
         },
     )
 )
+floe.add_command(
+    LazyGroup(
+        "state",
+        "Care for the database that several servers share.",
+        {"migrate": ("cli.commands.state:migrate", "Make or migrate the tables of state.url.")},
+    )
+)
 click.version_option(package_name="floe", message="floe %(version)s")(floe)
 
 

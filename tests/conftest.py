@@ -25,6 +25,7 @@ from tests.peers import oci_layout, raw
 from tests.peers.fake_registry import FakeRegistry
 from tests.peers.fake_tokens import TokenAuth
 from tests.secrets import log_listener, nothing_secret_is_logged
+from tests.store.databases import Databases
 
 if TYPE_CHECKING:
     from tests.peers.postgres import PostgresProcess
@@ -197,3 +198,11 @@ def place_of_state(request: pytest.FixtureRequest) -> str | None:
     if request.param == "pgbouncer":
         return str(request.getfixturevalue("pooler"))
     return str(request.getfixturevalue("postgres_server").url)
+
+
+@pytest.fixture
+def databases(place_of_state: str | None, tmp_path: Path) -> Iterator[Databases]:
+    """Every kind of database in turn."""
+    made = Databases(tmp_path / "state", place_of_state)
+    yield made
+    made.close()

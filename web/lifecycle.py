@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from flask import Flask
 
-from engine.bootstrap.server import checkpoint_maker, entrance, open_records
+from engine.bootstrap.server import checkpoint_maker, entrance, open_records, shared_secret
 from engine.bootstrap.statements import statement_renewer
 from engine.config import Config
 from engine.config.issuers import OidcSignIn
@@ -41,7 +41,8 @@ def open_web(
 
     Raises ConfigError if the state directory cannot store the session key.
     """
-    engine, secret = platform.engine, session_key(config.state_dir)
+    engine = platform.engine
+    secret = shared_secret(config, "session key") or session_key(config.state_dir)
     with entrance(config, engine) as door, open_records(config, engine) as records:
         feed, board = Feed(platform, watchers), Board(platform, records)
         site = Site(

@@ -20,6 +20,7 @@ from engine.responses.promotion import PromotionResponse
 from engine.responses.record import HistoryResponse
 from engine.responses.rollback import RollbackResponse
 from engine.responses.signature import PullResponse, SignatureResponse
+from engine.responses.state import StateResponse
 from engine.responses.statements import StatementsResponse
 from engine.responses.status import EnvironmentHistoryResponse, EnvironmentResponse
 from engine.responses.sync import SyncResponse
@@ -84,6 +85,7 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "artifact pull": (PullResponse, ErrorResponse),
     "keys generate": (KeyResponse, ErrorResponse),
     "keys show": (KeyResponse, ErrorResponse),
+    "state migrate": (StateResponse, ErrorResponse),
 }
 
 

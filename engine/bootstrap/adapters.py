@@ -13,14 +13,16 @@ from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.registry.remote.auth import sources
 from engine.adapters.registry.remote.auth.credentials import BearerToken, Password
 from engine.adapters.state import FileLeases, MachineLocks, choose_directory
-from engine.adapters.store import SqlStore, state_database
-from engine.bootstrap.clock import SystemClock
+from engine.adapters.store import SqlStore
+from engine.bootstrap.clock import clock_of
+from engine.bootstrap.state import changes_database, outbox_tables, shared_tables
 from engine.config import Config
 from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
 from engine.config.promotion import DatabaseAudit, OciAudit, PluginAudit, StoreAudit
 from engine.domain.errors import ConfigError
 from engine.ports import (
     GateRunner,
+    Leases,
     NoPolicies,
     NoVerifier,
     PolicyEnforcer,
@@ -115,8 +117,8 @@ def webhook_sender_of(config: Config, metrics: Metrics) -> WebhookSender:
         )
         for hook in config.webhooks
     )
-    outbox = webhooks.SqlOutbox(webhooks.outbox_database(config.state_dir))
-    webhook_sender: WebhookSender = webhooks.Webhooks(hooks, outbox, SystemClock(), metrics)
+    outbox = webhooks.SqlOutbox(outbox_tables(config))
+    webhook_sender: WebhookSender = webhooks.Webhooks(hooks, outbox, clock_of(config), metrics)
     return webhook_sender
 
 
@@ -168,19 +170,29 @@ def verifier_of(config: Config, stack: ExitStack) -> Verifier:
         ),
         settings.trusted_root.path if settings.trusted_root else None,
     )
-    clock = SystemClock()
-    store = SqlStore(state_database(config.state_dir), clock)
+    clock = clock_of(config)
+    store = SqlStore(changes_database(config), clock)
     stack.callback(store.close)
     cache = import_module("engine.adapters.sigstore.verification_cache")
     remembering: Verifier = cache.CachingVerifier(verifier, store, clock)
     return remembering
 
 
-def leases_of(config: Config, wait_seconds: float) -> FileLeases:
+def leases_of(config: Config, wait_seconds: float) -> Leases:
     """
     The leases: in the layout, so that all its users share them; for a remote registry per machine
-    and in the state directory, which containers may share.
+    and in the state directory, which containers may share. With `state.url` also in the database.
     """
+    local = _local_leases(config, wait_seconds)
+    if config.state_url is None:
+        return local
+    leases = import_module("engine.adapters.state.database_leases")
+    tables = shared_tables(config, "leases", leases.MIGRATIONS)
+    shared: Leases = leases.DatabaseLeases(tables, local, wait_seconds)
+    return shared
+
+
+def _local_leases(config: Config, wait_seconds: float) -> FileLeases:
     if isinstance(config.registry, EmbeddedRegistry):
         return FileLeases(config.registry.layout / ".floe" / "leases", wait_seconds, shared=True)
     machine = MachineLocks(choose_directory(os.environ), config.registry.canonical)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.ledger.sealing import Sealing
-from engine.adapters.store import FILE_NAME, SqlHeads, SqlStore, SqlTally, state_database
+from engine.adapters.store import SqlHeads, SqlStore, SqlTally
 from engine.api import Engine
 from engine.audit.checkpoints import CheckpointSource
 from engine.bootstrap.adapters import (
@@ -24,15 +24,16 @@ from engine.bootstrap.adapters import (
     verifier_of,
     webhook_sender_of,
 )
-from engine.bootstrap.clock import SystemClock
+from engine.bootstrap.clock import clock_of
 from engine.bootstrap.identity import directory_of, local_operator, rights_of
 from engine.bootstrap.keys import LazyAttestations, sealing_of
 from engine.bootstrap.observability import count_ended
 from engine.bootstrap.secondaries import secondaries_of
+from engine.bootstrap.state import changes_database
 from engine.changes.decisions import Changes
 from engine.changes.gate_events import GateOutputRecorder
 from engine.changes.memberships import Memberships
-from engine.changes.worker import Worker
+from engine.changes.worker import Pace, Worker
 from engine.changes.workflow import Progression
 from engine.config import Config, load_config
 from engine.config.connection import EmbeddedRegistry
@@ -49,7 +50,7 @@ from engine.ports import Leases, LedgerReader, Progress, Registry
 from engine.ports.change_store import ChangeStore
 from engine.ports.statements import NO_STATEMENTS, Statements
 from engine.ports.telemetry import NO_METRICS, Metrics
-from engine.runtime.sqlite_database import SqliteDatabase
+from engine.runtime.database import Database
 
 _log = logging.getLogger(__name__)
 # Parallel reads; status sends two requests for every environment.
@@ -83,7 +84,7 @@ def open_engine(
             ledger=ledger,
             gate_runner=gates_of(config),
             leases=leases,
-            clock=SystemClock(),
+            clock=clock_of(config),
             pool=pool,
             policy=config.policy,
             directory=directory_of(config),
@@ -126,8 +127,8 @@ def _statements_of(
     return statements_of(signing, registry, ledger, leases, sealing)
 
 
-def _state(config: Config, stack: ExitStack) -> SqliteDatabase:
-    state = state_database(config.state_dir)
+def _state(config: Config, stack: ExitStack) -> Database:
+    state = changes_database(config)
     stack.callback(state.close)
     return state
 
@@ -141,7 +142,7 @@ def _pool(stack: ExitStack) -> ThreadPoolExecutor:
 
 def _check(config: Config, needs: Sequence[str]) -> None:
     refuse_beside_a_server()
-    config.require("artifacts.registry", *needs)
+    config.require("artifacts.registry", "state", *needs)
     for exposure in config.exposures:
         _log.warning("%s", exposure)
 
@@ -149,7 +150,7 @@ def _check(config: Config, needs: Sequence[str]) -> None:
 @contextmanager
 def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
     """Open the platform: `engine`, and its changes from the state directory."""
-    store: ChangeStore = SqlStore(state_database(config.state_dir), engine.runner.clock)
+    store: ChangeStore = SqlStore(changes_database(config), engine.runner.clock)
     members = Memberships(engine.directory)
     progression = Progression(engine.runner, store, config.environment_digest, members.regroup)
     refusals = refusals_of(config, engine)
@@ -167,7 +168,9 @@ def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
             recorder.submit(record_end, change)
 
     changes = Changes(engine.runner, store, config.environment_digest, record_blocked)
-    worker = Worker(changes, progression, store, settled=record_end)
+    # Idle servers that share a database leave it alone; submissions and decisions wake a worker.
+    pace = Pace(poll=2.0, sweep=5.0) if config.state_url else Pace()
+    worker = Worker(changes, progression, store, pace=pace, settled=record_end)
     try:
         yield Platform(
             engine,
@@ -186,7 +189,7 @@ def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
 @contextmanager
 def store_gate_outputs(config: Config, run_id: str, progress: Progress) -> Iterator[Progress]:
     """Wrap `progress` to store the gate outputs of a run without a change."""
-    store = SqlStore(state_database(config.state_dir), SystemClock())
+    store = SqlStore(changes_database(config), clock_of(config))
     try:
         yield GateOutputRecorder(store, run_id, progress)
     finally:
@@ -215,7 +218,7 @@ def open_command_platform(
 
 def changes_in_flight(config: Config, engine: Engine) -> tuple[Change, ...]:
     """List the open changes that are stored here, oldest first, without creating a store."""
-    if not (config.state_dir / FILE_NAME).exists():
+    if not changes_database(config, kept=0).exists():
         return ()
     with open_platform(config, engine) as platform:
         now = engine.now()
@@ -223,8 +226,10 @@ def changes_in_flight(config: Config, engine: Engine) -> tuple[Change, ...]:
 
 
 def keeps_changes(config: Config) -> bool:
-    """Whether changes are stored here; always with an embedded registry."""
-    return isinstance(config.registry, EmbeddedRegistry) or config.state_dir.is_dir()
+    """Whether changes are stored here; always with an embedded registry or a database."""
+    if config.state_url is not None or isinstance(config.registry, EmbeddedRegistry):
+        return True
+    return config.state_dir.is_dir()
 
 
 @contextmanager
@@ -261,4 +266,4 @@ def record_refusal(manifest: Path, refused: Plan | Change) -> None:
 
 
 def refusals_of(config: Config, engine: Engine) -> Refusals:
-    return Refusals(engine.runner, SqlTally(state_database(config.state_dir, kept=0)))
+    return Refusals(engine.runner, SqlTally(changes_database(config, kept=0)))

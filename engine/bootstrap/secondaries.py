@@ -11,7 +11,7 @@ from engine.config import Config
 from engine.config.connection import EmbeddedRegistry, RegistrySettings
 from engine.ports import Leases, LedgerReader, Registry
 from engine.ports.secondary import Mirror
-from engine.runtime.sqlite_database import SqliteDatabase
+from engine.runtime.database import Database
 from engine.secondaries import NO_SECONDARIES, MirroredSecondaries, Secondaries
 
 # Loaded by name: with a remote registry comes an HTTP client, and no command needs either that
@@ -24,7 +24,7 @@ def secondaries_of(
     registry: Registry,
     ledger: LedgerReader,
     leases: Leases,
-    state: SqliteDatabase,
+    state: Database,
     stack: ExitStack,
 ) -> Secondaries:
     if not config.secondaries:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 
-from engine.adapters.store.records import FILE_NAME, SqlRecords, records_database
+from engine.adapters.store.records import FILE_NAME, SqlRecords
 from engine.api import Engine
 from engine.audit.checkpoint_maker import CheckpointMaker
 from engine.audit.record_cache import Records
 from engine.bootstrap.identity import sign_in_verifier, token_verifier
 from engine.bootstrap.platform import refusals_of
+from engine.bootstrap.state import records_copy, shared_secret
 from engine.changes.checkpoint_events import record_checkpoint
 from engine.config import Config
 from engine.config.issuers import OidcSignIn
@@ -32,6 +33,7 @@ __all__ = [
     "Records",
     "entrance",
     "open_records",
+    "shared_secret",
 ]
 
 
@@ -96,16 +98,16 @@ def checkpoint_maker(platform: Platform) -> CheckpointMaker | None:
 
 @contextmanager
 def open_records(config: Config, engine: Engine) -> Iterator[Records]:
-    """The copy of the records in the state directory; an unusable copy is created again."""
-    kept = SqlRecords(records_database(config.state_dir))
+    """The copy of the records; an unusable file of it is created again."""
+    kept = SqlRecords(records_copy(config))
     try:
         for name in engine.path.names:
             kept.cached_range(name)
     except StoreUnavailableError:
         kept.close()
-        if (config.state_dir / FILE_NAME).is_dir():
+        if config.state_url is not None or (config.state_dir / FILE_NAME).is_dir():
             raise
         remove_database(config.state_dir / FILE_NAME)
-        kept = SqlRecords(records_database(config.state_dir))
+        kept = SqlRecords(records_copy(config))
     with closing(kept):
         yield Records(engine.path.names, engine.runner.ledger, kept, engine.runner.clock)

@@ -68,13 +68,13 @@ def _resolve(text: str, names: Iterable[str], info: ValidationInfo) -> SecretStr
     return SecretStr(_REFERENCE.sub(lambda match: environ[match[1]], text))
 
 
-def _from_variable(value: Any, info: ValidationInfo) -> SecretStr:
+def from_variable(value: Any, info: ValidationInfo) -> SecretStr:
     if not isinstance(value, str):
         raise ValueError("must be the name of an environment variable")
     return _resolve(f"${{{variable_name(value)}}}", [value], info)
 
 
-def _fill(value: Any, info: ValidationInfo) -> SecretStr:
+def fill(value: Any, info: ValidationInfo) -> SecretStr:
     """Replace every `${NAME}` by the value of that environment variable."""
     if not isinstance(value, str):
         raise ValueError("must be text: put it in quotes")
@@ -89,7 +89,7 @@ def _fill(value: Any, info: ValidationInfo) -> SecretStr:
 def _credential(value: Any, info: ValidationInfo) -> SecretStr:
     if isinstance(value, str) and not _REFERENCE.search(value):
         raise ValueError("must not be in the file: write ${NAME} for an environment variable")
-    return _fill(value, info)
+    return fill(value, info)
 
 
 def _path(value: Any, info: ValidationInfo) -> Path:
@@ -117,14 +117,14 @@ def _existing_file(value: Any, info: ValidationInfo) -> Path:
 
 
 def _secret_url(value: Any, info: ValidationInfo) -> SecretStr:
-    filled = _fill(value, info)
+    filled = fill(value, info)
     if not isinstance(filled, UnsetSecret):
         web_url(filled.get_secret_value())
     return filled
 
 
-FromVariable = Annotated[SecretStr, BeforeValidator(_from_variable, json_schema_input_type=str)]
-Filled = Annotated[SecretStr, BeforeValidator(_fill, json_schema_input_type=str)]
+FromVariable = Annotated[SecretStr, BeforeValidator(from_variable, json_schema_input_type=str)]
+Filled = Annotated[SecretStr, BeforeValidator(fill, json_schema_input_type=str)]
 Credential = Annotated[SecretStr, BeforeValidator(_credential, json_schema_input_type=str)]
 SecretUrl = Annotated[SecretStr, BeforeValidator(_secret_url, json_schema_input_type=str)]
 ResolvedPath = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]

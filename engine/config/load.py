@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from engine.config.connection import EmbeddedRegistry, RegistrySettings, registry_settings
 from engine.config.cross_checks import find_contradictions
@@ -58,6 +58,8 @@ class Config:
     slack: Slack
     web: Web
     state_dir: Path
+    state_url: SecretStr | None
+    state_schema: str
     unset_variables: tuple[Problem, ...]
 
     def unset(self, *sections: str) -> tuple[Problem, ...]:
@@ -134,6 +136,8 @@ def _config(path: Path, base: Path, file: ManifestFile, unset: Iterable[Problem]
         slack=file.slack,
         web=file.web,
         state_dir=file.state.dir or base / ".floe",
+        state_url=file.state.url,
+        state_schema=file.state.schema_name,
         unset_variables=tuple(unset),
     )
 

@@ -4,12 +4,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from engine.config.environment_variables import ResolvedPath
-from engine.config.field_types import Given, Section
+from engine.config.field_types import Section
 from engine.config.ledger import Ledger
 from engine.config.people import Identity, Slack, Web
 from engine.config.promotion import Promotion
 from engine.config.registries import PrimaryRegistry
+from engine.config.state import State
 
 
 class Artifacts(Section):
@@ -18,15 +18,6 @@ class Artifacts(Section):
     registry: PrimaryRegistry = Field(description="the registry of the artifacts")
     promotion: Promotion = Field(
         default_factory=Promotion.model_construct, description="how they are promoted"
-    )
-
-
-class State(Section):
-    """The state that floe keeps outside the registry."""
-
-    dir: Given[ResolvedPath] = Field(
-        default=None,
-        description="for the store, leases and caches; default .floe beside the manifest",
     )
 
 

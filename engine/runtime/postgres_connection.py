@@ -16,8 +16,9 @@ from engine.domain.errors import ConfigError, StoreUnavailableError
 from engine.runtime.database import Rows, Values
 from engine.runtime.postgres_errors import describe_postgres_error
 
-_CONNECT_SECONDS = 3
+_CONNECT_SECONDS = 2
 _POLL_SECONDS = 0.1
+_CLOCK = "SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
 # A literal, a positional or a named parameter, or a character that means something to psycopg.
 _MARKS = re.compile(r"'(?:[^']|'')*'|\?|:([a-z_]+)|%")
 
@@ -89,13 +90,18 @@ class PostgresServer:
         finally:
             self._free.release()
 
+    def now(self) -> float:
+        """Read the clock of the server, in seconds since 1970."""
+        limit = int(self.wait_seconds * 1000)
+        with self.transaction(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {limit}") as db:
+            found: float = db.execute(_CLOCK).fetchone()[0]
+        return found
+
     def close(self) -> None:
         """Close idle connections now, and those in use when they are returned."""
         with self._lock:
             self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._close_idle()
 
     @contextmanager
     def translated_errors(self) -> Iterator[None]:
@@ -113,9 +119,12 @@ class PostgresServer:
         if connection is not None:
             try:
                 return _open(connection, opening, seconds or self.wait_seconds)
-            except psycopg.OperationalError:
+            except psycopg.OperationalError as error:
                 broken = connection.broken
                 connection.close()
+                if not isinstance(error, psycopg.errors.LockNotAvailable):
+                    # The others are as old, and would cost the same wait one by one.
+                    self._close_idle()
                 if not broken:
                     raise
         connection = self._connect()
@@ -162,6 +171,12 @@ class PostgresServer:
                 return
         connection.close()
 
+    def _close_idle(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
     def _take(self) -> _BoundedConnection | None:
         with self._lock:
             if self._closed:
@@ -174,14 +189,6 @@ class PostgresServer:
                 self._idle.append(connection)
                 return
         connection.close()
-
-
-def now_of(connection: PostgresConnection) -> float:
-    """Read the clock of the server, in seconds since 1970."""
-    found: float = connection.execute(
-        "SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
-    ).fetchone()[0]
-    return found
 
 
 def _open(connection: _BoundedConnection, opening: str, seconds: float) -> _BoundedConnection:

@@ -52,7 +52,7 @@ class PostgresDatabase:
     migrations: Sequence[str]
     minimum: int = 1
     directory: None = None
-    _ready: bool = field(default=False, init=False)
+    _version: int = field(default=0, init=False)
     _migrating: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def exists(self) -> bool:
@@ -77,23 +77,24 @@ class PostgresDatabase:
         return self.server.unavailable(problem)
 
     def close(self) -> None:
-        self.server.close()
+        """Do nothing: the connections are the server's, and other tables use them too."""
 
-    def migrate(self) -> None:
-        """Make the tables, or bring them to the newest version this floe knows."""
+    def migrate(self) -> int:
+        """Make the tables, or bring them to the newest version this floe knows; return theirs."""
         with self._migrating:
-            if self._ready:
-                return
+            if self._version:
+                return self._version
             opening = self._opening("READ WRITE", _MIGRATION_SECONDS)
             lock = f"SELECT pg_advisory_xact_lock({_lock_id(self.schema)})"
             with self.server.transaction(opening + lock, seconds=_MIGRATION_SECONDS) as db:
                 self._make_schema(db)
-                self._run_migrations(db)
-            self._ready = True
+                version = self._run_migrations(db)
+            self._version = version
+            return version
 
     @contextmanager
     def _transaction(self, mode: str, lock: str) -> Iterator[PostgresConnection]:
-        if not self._ready:
+        if not self._version:
             self.migrate()
         try:
             with self.server.transaction(
@@ -103,7 +104,7 @@ class PostgresDatabase:
         except StoreUnavailableError as error:
             if isinstance(error.__cause__, errors.UndefinedTable | errors.InvalidSchemaName):
                 # The database was replaced by an empty one: the next use makes the tables again.
-                self._ready = False
+                self._version = 0
             raise
 
     def _opening(self, mode: str, seconds: float) -> str:
@@ -133,7 +134,7 @@ class PostgresDatabase:
         if table.fetchone() is None:
             db.execute(_VERSIONS)
 
-    def _run_migrations(self, db: PostgresConnection) -> None:
+    def _run_migrations(self, db: PostgresConnection) -> int:
         row = db.execute("SELECT version, minimum FROM floe_schema WHERE kind = ?", [self.kind])
         version, minimum = row.fetchone() or (0, 0)
         newest = len(self.migrations)
@@ -143,11 +144,12 @@ class PostgresDatabase:
                 f"{minimum}; this floe knows {newest}): start that version instead"
             )
         if version >= newest:
-            return
+            return int(version)
         for script in self.migrations[version:]:
             for statement in _statements(script):
                 db.execute(statement)
         db.execute(_SET_VERSION, [self.kind, newest, self.minimum])
+        return newest
 
 
 def _statements(script: str) -> Iterator[str]:

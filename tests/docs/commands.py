@@ -21,6 +21,7 @@ EXCEPTIONS = {
     "git clone https://git.example.com/acme/floe": "the address is an example",
     "pip install .": "it needs the network; the tests run on an installation made by pip",
     "pipx install .": "it needs the network; the tests run on an installation made by pip",
+    "pip install '.[postgres]'": "it needs the network; the packages for development include it",
     "pip install '.[otlp]'": "it needs the network; the packages for development include it",
     "docker compose up --build": "it needs Docker; tests/install/test_compose.py reads its files",
     "cosign sign --key cosign.key harbor": "it writes into the public log of sigstore",

@@ -9,6 +9,7 @@ from tests.docs.pages import Block
 from tests.docs.platforms import JOB, VERSION, Platform, document_of, platform_of
 from tests.docs.test_pages import manifests
 
+_DATABASE = "env:FLOE_STATE_URL"
 pytestmark = pytest.mark.timeout(300)
 # The claims of the job or person that the documented manifest is for.
 _OURS: dict[str, Any] = {
@@ -31,9 +32,17 @@ _STRANGER: dict[str, Any] = {
 
 @pytest.mark.parametrize("block", manifests(), ids=str)
 def test_documented_manifest_promotes(
-    block: Block, tmp_path: Path, registry_host: str, repository: str
+    block: Block,
+    tmp_path: Path,
+    registry_host: str,
+    repository: str,
+    request: pytest.FixtureRequest,
 ) -> None:
-    with platform_of(block.text, tmp_path, f"{registry_host}/{repository}") as platform:
+    text = block.text
+    if _DATABASE in text:
+        (tmp_path / "database").write_text(request.getfixturevalue("postgres_server").url)
+        text = text.replace(_DATABASE, f"file:{tmp_path / 'database'}")
+    with platform_of(text, tmp_path, f"{registry_host}/{repository}") as platform:
         if "oidc:" in block.text and "identity:" in block.text:
             refused = platform.promote(platform.environments[1], **_STRANGER)
             assert refused.code == 12, refused.out + refused.err

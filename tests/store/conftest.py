@@ -19,14 +19,6 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def databases(place_of_state: str | None, tmp_path: Path) -> Iterator[Databases]:
-    """Every kind of database in turn."""
-    made = Databases(tmp_path / "state", place_of_state)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def store(databases: Databases, clock: HandClock) -> ChangeStore:
     """The store of changes in every kind of database."""
     return SqlStore(databases.state(), clock)

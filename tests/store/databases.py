@@ -5,9 +5,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bot.database import MIGRATIONS as BOT
+from bot.database import bot_database
+from engine.adapters.store import records
 from engine.adapters.store.migrations import MIGRATIONS, state_database
+from engine.adapters.store.records import records_database
+from engine.adapters.webhooks import MIGRATIONS as OUTBOX
+from engine.adapters.webhooks import outbox_database
 from engine.runtime.database import Database
+
+if TYPE_CHECKING:
+    from engine.runtime.postgres_connection import PostgresServer
 
 _schemas = count(1)
 
@@ -28,32 +38,41 @@ class Databases:
     folder: Path
     url: str | None = None
     schema: str = field(default_factory=new_schema)
-    _opened: list[Database] = field(default_factory=list)
+    _opened: "list[Database | PostgresServer]" = field(default_factory=list)
 
     def state(self, wait_seconds: float = 30) -> Database:
         return self._open(
             lambda: state_database(self.folder, wait_seconds), "changes", MIGRATIONS, wait_seconds
         )
 
+    def records(self) -> Database:
+        return self._open(lambda: records_database(self.folder), "records", records.MIGRATIONS)
+
+    def outbox(self) -> Database:
+        return self._open(lambda: outbox_database(self.folder), "outbox", OUTBOX)
+
+    def bot(self) -> Database:
+        return self._open(lambda: bot_database(self.folder), "bot", BOT)
+
     def close(self) -> None:
-        for database in self._opened:
-            database.close()
+        for opened in self._opened:
+            opened.close()
 
     def _open(
         self,
         file: Callable[[], Database],
         kind: str,
         migrations: Sequence[str],
-        wait_seconds: float,
+        wait_seconds: float = 30,
     ) -> Database:
         if self.url is None:
             opened = file()
-        else:
-            # An extra, without which the tests on files still run.
-            from engine.runtime.postgres_connection import PostgresServer
-            from engine.runtime.postgres_database import PostgresDatabase
+            self._opened.append(opened)
+            return opened
+        # An extra, without which the tests on files still run.
+        from engine.runtime.postgres_connection import PostgresServer
+        from engine.runtime.postgres_database import PostgresDatabase
 
-            server = PostgresServer(self.url, wait_seconds=wait_seconds)
-            opened = PostgresDatabase(server, self.schema, kind, migrations)
-        self._opened.append(opened)
-        return opened
+        server = PostgresServer(self.url, wait_seconds=wait_seconds)
+        self._opened.append(server)
+        return PostgresDatabase(server, self.schema, kind, migrations)

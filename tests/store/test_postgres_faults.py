@@ -53,7 +53,7 @@ def open_database(own_server: PostgresProcess) -> Iterator[Open]:
 
     yield opener
     for each in opened:
-        each.close()
+        each.server.close()
 
 
 @pytest.fixture
@@ -255,14 +255,14 @@ def test_connections_are_limited(open_database: Open) -> None:
     assert str(problem).endswith("has no free connection: all are in use. Try again")
 
 
-def test_connections_are_closed_with_the_database(
+def test_connections_are_closed_with_the_server(
     own_server: PostgresProcess, open_database: Open
 ) -> None:
     opened = open_database()
     opened.migrate()
     with opened.read() as db:
         (pid,) = db.execute("SELECT pg_backend_pid()").fetchone()
-    opened.close()
+    opened.server.close()
 
     with pytest.raises(StoreUnavailableError, match="was closed: floe is ending"):
         SqlStore(opened, HandClock()).open()

@@ -45,6 +45,8 @@ class SqlHeads:
             with self._database.read() as db:
                 return self._head(db, environment)
         except StoreUnavailableError as error:
+            if self._database.directory is None:
+                raise
             # A full or read-only disk prevents locks. An older head still detects a rewrite.
             with suppress(StoreUnavailableError), self._database.read_only() as db:
                 empty = db.execute("SELECT 1 FROM sqlite_master").fetchone() is None

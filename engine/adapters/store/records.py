@@ -56,6 +56,7 @@ DROP INDEX records_places;
 CREATE INDEX records_brings ON records (environment, sequence, at) WHERE brings = 1;
 CREATE INDEX records_places ON records (version, environment, brings) WHERE brings = 1;
 """
+MIGRATIONS = (_FIRST, _CANONICAL, _PORTABLE)
 _KEEP = """
 INSERT INTO records (environment, sequence, digest, id, at, kind, version, subject, brings,
     operator, operator_id, content)
@@ -94,7 +95,7 @@ def records_database(directory: Path, wait_seconds: float = 5) -> SqliteDatabase
         directory / FILE_NAME,
         "the store",
         APPLICATION_ID,
-        (_FIRST, _CANONICAL, _PORTABLE),
+        MIGRATIONS,
         "stop its users and move it away: it is a copy of the ledgers, which floe reads again",
         wait_seconds=wait_seconds,
     )

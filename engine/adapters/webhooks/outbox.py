@@ -32,6 +32,7 @@ _TABLES = """
     );
     CREATE INDEX deliveries_due ON deliveries (state, due_at);
 """
+MIGRATIONS = (_TABLES,)
 _ADD = (
     f"INSERT INTO deliveries ({_COLUMNS}, due_at) "  # noqa: S608 - our own words
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
@@ -67,7 +68,7 @@ def outbox_database(directory: Path, wait_seconds: float = _WAIT_SECONDS) -> Sql
         directory / FILE_NAME,
         "the outbox",
         _APPLICATION_ID,
-        (_TABLES,),
+        MIGRATIONS,
         _IF_DAMAGED,
         wait_seconds=wait_seconds,
         kept=0,

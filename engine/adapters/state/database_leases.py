@@ -1,0 +1,138 @@
+"""Leases as rows of a database, which expire when their holder dies."""
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+from engine.domain.errors import ConflictError, PromotionError
+from engine.domain.text import printable
+from engine.ports import Leases
+from engine.runtime.database import Connection, Database
+
+_log = logging.getLogger(__name__)
+_LASTING_SECONDS = 15.0
+_POLL_SECONDS = 0.2
+_MICROS = 1_000_000
+MIGRATIONS = (
+    """
+CREATE TABLE leases (
+    name TEXT PRIMARY KEY NOT NULL,
+    owner TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    until INTEGER NOT NULL
+);
+""",
+)
+# The clock of the database is the same one for all machines.
+_NOW = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+_TAKE = f"""
+INSERT INTO leases (name, owner, holder, until) VALUES (?, ?, ?, {_NOW} + ?)
+ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, holder = excluded.holder,
+    until = excluded.until
+WHERE leases.until <= {_NOW} OR leases.owner = excluded.owner
+"""  # noqa: S608 - our own words
+_RENEW = f"UPDATE leases SET until = {_NOW} + ? WHERE name = ? AND owner = ?"  # noqa: S608 - our own words
+_RELEASE = "UPDATE leases SET until = 0 WHERE name = ? AND owner = ?"
+
+
+@dataclass(frozen=True)
+class DatabaseLeases:
+    """
+    The `Leases` of all machines that share `database`, a PostgreSQL database.
+
+    `local` leases come first, so that the processes of a machine wait for each other without
+    asking the database. A holder renews its lease; one that died or was stopped loses it after
+    `lasting_seconds`.
+    """
+
+    database: Database
+    local: Leases
+    wait_seconds: float = 60
+    lasting_seconds: float = _LASTING_SECONDS
+
+    @contextmanager
+    def hold(self, environment: str) -> Iterator[None]:
+        """
+        ConflictError after `wait_seconds`, StoreUnavailableError if the database does not answer.
+        """
+        with self.local.hold(environment):
+            lease = Lease(self.database, environment, self.lasting_seconds)
+            self._wait_for(lease)
+            done = threading.Event()
+            beat = partial(lease.keep, done)
+            heart = threading.Thread(target=beat, name="floe-lease", daemon=True)
+            heart.start()
+            try:
+                yield
+            finally:
+                done.set()
+                heart.join()
+                lease.release()
+
+    def _wait_for(self, lease: "Lease") -> None:
+        deadline = time.monotonic() + self.wait_seconds
+        while (holder := lease.take()) is not None:
+            if time.monotonic() >= deadline:
+                raise ConflictError(
+                    f"{lease.name} is being changed by {holder}, and was not free within "
+                    f"{self.wait_seconds:g} seconds: try again when that has ended",
+                    {"environment": lease.name, "holder": holder},
+                )
+            time.sleep(_POLL_SECONDS)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The lease called `name`; each value of this class is another owner."""
+
+    database: Database
+    name: str
+    lasting_seconds: float = _LASTING_SECONDS
+    owner: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    def take(self) -> str | None:
+        """Take or renew the lease; return the holder if it is another one."""
+        host = f"process {os.getpid()} on {socket.gethostname()}"
+        holder = f"{host} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        with self.database.write() as db:
+            taken = db.execute(_TAKE, [self.name, self.owner, holder, self._micros])
+            return None if taken.rowcount == 1 else _holder(db, self.name)
+
+    def keep(self, done: threading.Event) -> None:
+        """Renew the lease until `done`."""
+        while not done.wait(self.lasting_seconds / 3):
+            try:
+                with self.database.write() as db:
+                    values = [self._micros, self.name, self.owner]
+                    kept = db.execute(_RENEW, values).rowcount == 1
+            except PromotionError as error:
+                _log.warning("the lease of %s was not renewed: %s", self.name, error)
+                continue
+            if not kept:
+                _log.warning("the lease of %s expired, and another process has it", self.name)
+                return
+
+    def release(self) -> None:
+        """Free the lease. Without an answer it expires."""
+        try:
+            with self.database.write() as db:
+                db.execute(_RELEASE, [self.name, self.owner])
+        except PromotionError as error:
+            _log.warning("the lease of %s was not released, and expires: %s", self.name, error)
+
+    @property
+    def _micros(self) -> int:
+        return int(self.lasting_seconds * _MICROS)
+
+
+def _holder(db: Connection, name: str) -> str:
+    row = db.execute("SELECT holder FROM leases WHERE name = ?", [name]).fetchone()
+    return printable(row[0]) if row else "another process"

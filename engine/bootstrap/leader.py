@@ -1,0 +1,69 @@
+"""The server that sends to Slack, where several servers share the state."""
+
+import threading
+import time
+from importlib import import_module
+from typing import Any
+
+from engine.bootstrap.state import shared_tables
+from engine.config import Config
+from engine.runtime.background import keep_running
+
+_LASTING_SECONDS = 10.0
+_RENEW_SECONDS = 3.0
+# The clocks here and in the database may run at different speeds.
+_MARGIN_SECONDS = 1.0
+
+
+class Leader:
+    """
+    Holds the lease `name` while this server has it; another one takes over when it dies.
+
+    Without a lease, which means that no other server shares the state, this one always leads.
+    """
+
+    def __init__(self, lease: Any | None) -> None:
+        self._lease = lease
+        self._until = 0.0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="floe-leader", daemon=True)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other servers share the state."""
+        return self._lease is not None
+
+    def leads(self) -> bool:
+        """Whether this server leads now. It stops to at once when it was suspended too long."""
+        return self._lease is None or time.monotonic() < self._until
+
+    def start(self) -> None:
+        if self._lease is not None:
+            self._renew()
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Let another server lead."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._lease is not None and self.leads():
+            self._until = 0.0
+            self._lease.release()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_RENEW_SECONDS):
+            self._renew()
+
+    def _renew(self) -> None:
+        with keep_running("the server that sends to Slack is not known", lambda _: None, 0):
+            before = time.monotonic()
+            if self._lease is not None and self._lease.take() is None:
+                self._until = before + _LASTING_SECONDS - _MARGIN_SECONDS
+
+
+def leader_of(config: Config, name: str) -> Leader:
+    """Return the election of the server that holds the lease `name`."""
+    leases = import_module("engine.adapters.state.database_leases")
+    tables = shared_tables(config, "leases", leases.MIGRATIONS)
+    return Leader(leases.Lease(tables, name, _LASTING_SECONDS) if tables else None)

@@ -1,0 +1,82 @@
+"""The section `state`: a directory, or a database whose password is not in the file."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.bootstrap.state import changes_database
+from engine.domain.errors import ConfigError
+from tests.config.manifest_files import load, manifest, refused
+
+URL = "postgresql://floe:s3cret@db.example.com/floe"
+
+
+def test_state_is_in_files_unless_a_database_is_named(tmp_path: Path) -> None:
+    config = load(tmp_path, manifest())
+
+    assert (config.state_url, config.state_schema) == (None, "floe")
+    assert changes_database(config).directory == tmp_path / ".floe"
+
+
+def test_url_is_read_from_a_variable_a_file_or_the_manifest(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text(f"{URL}\n")
+    from_variable = load(tmp_path, manifest(rest="state: {url: env:STATE_URL}"), STATE_URL=URL)
+    from_file = load(tmp_path, manifest(rest="state: {url: file:url}"))
+    filled = load(
+        tmp_path,
+        manifest(rest='state: {url: "postgresql://floe:${PASSWORD}@db.example.com/floe"}'),
+        PASSWORD="s3cret",
+    )
+    plain = load(tmp_path, manifest(rest="state: {url: postgresql://db/floe, schema: shop_2}"))
+
+    found = [config.state_url for config in (from_variable, from_file, filled)]
+    assert [url and url.get_secret_value() for url in found] == [URL] * 3
+    assert plain.state_schema == "shop_2"
+    assert "s3cret" not in repr(from_variable)
+
+
+def test_unset_variable_is_an_error_of_commands_that_need_it(tmp_path: Path) -> None:
+    config = load(tmp_path, manifest(rest="state: {url: env:STATE_URL}"))
+
+    with pytest.raises(ConfigError, match="STATE_URL is not set"):
+        config.require("state")
+    with pytest.raises(ConfigError, match="STATE_URL is not set"):
+        changes_database(config)
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"),
+    [
+        (f'{{url: "{URL}"}}', "has its password in the file"),
+        ('{url: "postgresql://db/floe?password=s3cret"}', "has its password in the file"),
+        ("{url: mysql://db/floe}", "must be postgresql://"),
+        ("{url: 'postgresql://[s3cret/floe'}", "must be postgresql://"),
+        ("{url: 5}", "must be text"),
+        ("{url: file:missing}", "cannot be read"),
+        ("{schema: Floe}", "must be lower case letters"),
+        ("{schema: pg_floe}", "not begin with pg_"),
+        ("{schema: 'a\"; DROP'}", "must be lower case letters"),
+    ],
+)
+def test_unusable_state_is_refused_without_its_secrets(
+    tmp_path: Path, state: str, problem: str
+) -> None:
+    error = refused(tmp_path, manifest(rest=f"state: {state}"))
+
+    assert problem in str(error)
+    assert "s3cret" not in str(error)
+
+
+@pytest.mark.parametrize("name", ["store.db", "bot.db", "outbox.db"])
+def test_files_beside_a_database_are_refused(tmp_path: Path, name: str) -> None:
+    config = load(tmp_path, manifest(rest="state: {url: postgresql://db/floe}"))
+    (tmp_path / ".floe").mkdir()
+    (tmp_path / ".floe" / name).touch()
+
+    with pytest.raises(ConfigError) as mixed:
+        changes_database(config)
+
+    assert str(mixed.value) == (
+        f"state.url is set, and {tmp_path}/.floe/{name} has state too: let the changes in it end "
+        "and move the file away, or remove state.url"
+    )
