@@ -11,6 +11,7 @@ from uuid import UUID
 
 from bench.platform import REPOSITORY
 from engine.adapters.ledger.encoding import decode, encode, head_tag, sequence_tag
+from engine.audit.policies import encode_policy, policy_tag
 from engine.domain.artifact import Digest
 from engine.domain.ledger import ChainEnd, LedgerEntry, draft_after
 from engine.domain.manifest import Manifest
@@ -57,6 +58,8 @@ def write_promotions(root: Path, count: int) -> None:
     """Write versions from v1.0.0 on, each promoted to staging after the previous one."""
     storage = Storage(root)
     written: list[LedgerEntry] = []
+    storage.blob(policy_of().content)
+    storage.manifest(encode_policy(policy_of()), str(policy_tag(policy_of().digest)))
     for number in range(count):
         artifact = built(number)
         for blob in artifact.blobs:

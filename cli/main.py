@@ -49,6 +49,7 @@ audit = LazyGroup(
         ),
         "accept": ("cli.commands.audit:accept", "Accept a ledger restored from a backup."),
         "repair": ("cli.commands.repair:repair", "Put back removed tags of a ledger."),
+        "policy": ("cli.commands.policy:policy", "Print the rules of a record."),
         "history": ("cli.commands.audit:history", "Show the records of the ledgers."),
         "checkpoint": ("cli.commands.audit:checkpoint", "Sign the ledgers as they are now."),
         "export": ("cli.commands.audit:export", "Write the ledgers into a directory."),

@@ -24,6 +24,7 @@ from engine.domain.manifest import Manifest
 from engine.domain.mirroring import SyncReport
 from engine.domain.path import PromotionPath
 from engine.domain.plan import GateMode, Plan
+from engine.domain.policy_document import PolicyDocument
 from engine.domain.promotion_proof import PromotionProof
 from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.result import Result
@@ -271,6 +272,12 @@ class Engine:
 
         return export_ledgers(self.runner, self._environments(environment), target, progress)
 
+    def policy(self, reference: str) -> PolicyDocument:
+        """Read the policy of a record, by its digest or by an entry; see `read_policy`."""
+        from engine.execution.ledger_audits import read_policy
+
+        return read_policy(self.runner, reference)
+
     def accept_ledger(self, environment: str) -> None:
         """Accept a ledger that was restored from a backup: forget its newest head seen."""
         self.runner.heads.forget(self.path.environment(environment).name)
@@ -282,10 +289,7 @@ class Engine:
         return repair_ledger(self.runner, self.path.environment(environment), dry_run, progress)
 
     def sync(self, environment: str | None, progress: Progress) -> SyncReport:
-        """
-        Copy everything that the secondaries lack, in one or all environments. The report lists
-        the problems that remain; RegistryError if the primary cannot be read.
-        """
+        """Copy all missing content to the secondaries; RegistryError if the primary is unreadable."""
         from engine.execution.secondary_sync import sync_secondaries  # slow to import
 
         return sync_secondaries(self.runner, self._environments(environment), progress)

@@ -16,6 +16,7 @@ from engine.responses.change import ChangeResponse, GateOutputResponse
 from engine.responses.common import ErrorResponse, FailureResponse
 from engine.responses.freeze import LockResponse, RestoreResponse, UnlockResponse
 from engine.responses.keys import KeyResponse
+from engine.responses.policy import PolicyResponse
 from engine.responses.promotion import PromotionResponse
 from engine.responses.record import HistoryResponse
 from engine.responses.rollback import RollbackResponse
@@ -80,6 +81,7 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "platform sync": (SyncResponse,),
     "platform webhooks": (WebhooksResponse,),
     "platform audit verify": (AuditResponse,),
+    "platform audit policy": (PolicyResponse,),
     "platform audit history": (HistoryResponse,),
     "artifact verify": (SignatureResponse, ErrorResponse),
     "artifact pull": (PullResponse, ErrorResponse),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.audit.backend_verifier import Mark
 from engine.audit.findings import Remarks
+from engine.audit.policies import Policies
 from engine.audit.snapshot import Snapshot
 from engine.audit.voids import Voids
 from engine.domain.artifact import Digest, Tag
@@ -260,6 +261,12 @@ class ChainSummary:
             "who used another manifest",
             last,
         )
+
+    def check_policies(self, policies: Policies, remarks: Remarks) -> None:
+        """Report policies of records that cannot be read any more."""
+        for digest, era in self.policies.items():
+            if fault := policies.fault(digest):
+                remarks.lost_policy(digest, era.first, era.last, fault)
 
     def note_untrusted(self, remarks: Remarks) -> None:
         """Note the proven entries that only later entries by trusted keys vouch for."""

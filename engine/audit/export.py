@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.audit.checkpoints import Checkpoints, leaves_of
+from engine.audit.policies import Policies
 from engine.domain.artifact import Digest
 from engine.domain.errors import UnconfiguredError
 from engine.domain.ledger import LedgerEntry
@@ -39,6 +40,8 @@ def export_log(
     """
     note = _newest_note(checkpoints, environment)
     if note is None:
+        # Its directory says that the ledger is empty, and was not left out.
+        target.mkdir(parents=True)
         return None
     checkpoint = Checkpoint.parse(note.text)
     entries = checkpoints.ledger.history(environment, checkpoint.size, checkpoint.size + 1)[::-1]
@@ -48,6 +51,10 @@ def export_log(
         _write(target / path, pack_entries(leaves[start : start + count]))
     for path, tile in hash_tiles([leaf_hash(each) for each in leaves]):
         _write(target / path, tile)
+    policies = Policies.of(registry)
+    for digest in {entry.record.policy_digest for entry in entries}:
+        if document := policies.find(digest):
+            _write(target / blob_path(digest), document.content)
     for entry in entries:
         progress.step(f"exporting {environment}: entry {entry.sequence} of {checkpoint.size}")
         _write_blobs(registry, entry, target)

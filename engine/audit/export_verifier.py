@@ -1,6 +1,6 @@
 """Verifies the files of an exported log by its checkpoint."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,15 +10,23 @@ from pathlib import Path
 
 from engine.audit.anchors import check_anchors
 from engine.audit.chain_verifier import Chain, ChainSummary
-from engine.audit.export import CHECKPOINT_FILE, KEYS_FILE
+from engine.audit.checked_ledger import CheckedLedger, find_complete
+from engine.audit.export import CHECKPOINT_FILE, KEYS_FILE, blob_path
 from engine.audit.export_signatures import judge_signatures
 from engine.audit.findings import Remarks
 from engine.audit.head_verifier import check_hint
 from engine.audit.meaning_verifier import MeaningVerifier
-from engine.audit.past_moves import open_moves
+from engine.audit.past_moves import PastMoves, ReadMoves
+from engine.audit.policies import Policies
 from engine.audit.snapshot import Snapshot
+from engine.domain.artifact import Digest
 from engine.domain.audit import Anchor, EnvironmentAudit, RemarkKind
-from engine.domain.errors import RegistryUnavailableError
+from engine.domain.errors import (
+    ContentMissingError,
+    LedgerUnreadableError,
+    RegistryAnswerError,
+    RegistryUnavailableError,
+)
 from engine.domain.tlog.checkpoint import Checkpoint
 from engine.domain.tlog.merkle import Hash, leaf_hash, root_of
 from engine.domain.tlog.note import (
@@ -110,6 +118,16 @@ class LogFiles:
             remarks.unsigned(numbers[0], numbers[-1], _AGAIN)
         return None if wrong else tuple(each for each in found if each is not None)
 
+    def blob(self, digest: str, limit: int) -> bytes:
+        """Read a blob, as `RegistryReader.blob` does."""
+        path = blob_path(digest)
+        content = self.read(path, limit)
+        if content is None:
+            raise ContentMissingError(f"{path} is missing")
+        if str(Digest.of(content)) != digest:
+            raise RegistryAnswerError(f"{path} was altered: it does not have its digest")
+        return content
+
     def is_signed_by(self, raw: bytes) -> bool:
         """Whether the raw key signed the checkpoint, which is readable."""
         note = SignedNote.parse(self.read(CHECKPOINT_FILE, MAX_NOTE_BYTES) or b"")
@@ -165,27 +183,57 @@ class LogFiles:
 OpenLedger = Callable[[LogFiles, str, Sequence[bytes], Remarks], tuple[LedgerReader, bool]]
 
 
-def verify_export(
+def verify_logs(
+    logs: Iterable[LogFiles],
+    empty: Collection[str],
+    open_ledger: OpenLedger,
+    pool: Executor,
+    anchors: Sequence[Anchor],
+    progress: Progress,
+) -> tuple[EnvironmentAudit, ...]:
+    """
+    Verify the files of each log, then the chain of its entries and the meaning of all.
+
+    `empty` are the environments whose ledgers had no entries.
+    """
+    found = [_verify_log(files, open_ledger, pool, anchors, progress) for files in logs]
+    checked = {each.environment: each for each in found}
+    for each in found:
+        if each.meaning:
+            each.meaning.finish(partial(_exported_moves, checked, empty))
+    return tuple(each.audit for each in found)
+
+
+def _exported_moves(
+    checked: Mapping[str, CheckedLedger], empty: Collection[str], environment: str, _lookups: int
+) -> PastMoves:
+    if environment in empty:
+        return ReadMoves()
+    known = find_complete(checked, environment)
+    if known is None:
+        raise LedgerUnreadableError("this export does not contain it")
+    return known.all_moves
+
+
+def _verify_log(
     files: LogFiles,
     open_ledger: OpenLedger,
     pool: Executor,
     anchors: Sequence[Anchor],
     progress: Progress,
-) -> EnvironmentAudit:
-    """Verify the files of one log, then the chain of its entries and their records."""
+) -> CheckedLedger:
     remarks = Remarks(files.directory.name)
     checkpoint = files.checkpoint(remarks)
     entries = files.entries(checkpoint, remarks) if checkpoint else None
     if checkpoint is None or not entries:
-        return EnvironmentAudit(
-            files.directory.name, 0, None, tuple(remarks.problems), tuple(remarks.notes)
-        )
+        unread = ChainSummary(frozenset())
+        return CheckedLedger(files.directory.name, None, unread, remarks, None)
     name = checkpoint.origin.rpartition("/")[2]
     ledger, judged = open_ledger(files, name, entries, remarks)
     head = ledger.inspect_tag(name, None)
     snapshot = Snapshot(name, head, head, {}, None, tuple(range(1, len(entries) + 1)), ())
-    summary = ChainSummary(frozenset())
-    meaning = MeaningVerifier(name, ledger, lambda _: None, remarks, complete=True)
+    summary, policies = ChainSummary(frozenset()), Policies(files.blob)
+    meaning = MeaningVerifier(name, ledger, policies.find, remarks, complete=True)
     check_hint(snapshot, remarks)
     untrusted: dict[int, bool] = {}
     for place in Chain(snapshot, ledger, pool, progress, remarks).places():
@@ -194,13 +242,7 @@ def verify_export(
         meaning.add(place)
     if judged:
         judge_signatures(untrusted, remarks)
-    meaning.finish(partial(open_moves, ledger))
+    summary.check_policies(policies, remarks)
     mine = [each for each in anchors if each.environment == name]
     check_anchors(mine, head.entry if head else None, ledger, remarks)
-    return EnvironmentAudit(
-        name,
-        summary.entries,
-        head.digest if head else None,
-        tuple(remarks.problems),
-        tuple(remarks.notes),
-    )
+    return CheckedLedger(name, head.digest if head else None, summary, remarks, meaning)

@@ -150,6 +150,16 @@ class Remarks:
         """The entry breaks a rule; `fact` is the clause after its name."""
         self.problem(kind, f"{self._entry(sequence)} {fact}: {_WHO}", sequence)
 
+    def lost_policy(self, digest: str, first: int, last: int, fault: str) -> None:
+        """The policy of records from entry `first` to `last` cannot be read."""
+        entries = f"entries {first} to {last}" if first < last else f"entry {first}"
+        self.problem(
+            RemarkKind.MISSING,
+            f"The policy {digest} of {entries} of {self.environment} {fault}: restore it from a "
+            f"backup of the registry or from an export, and {_WHO}",
+            last,
+        )
+
     def inconsistent(self, sequence: int, part: str) -> None:
         """`part` of the entry does not follow from the entry before it."""
         self.problem(

@@ -8,16 +8,18 @@ from functools import partial
 from engine.audit.anchors import check_anchors, digest_at, select_anchors
 from engine.audit.backend_verifier import compare, read_copies
 from engine.audit.chain_verifier import Chain, ChainSummary
+from engine.audit.checked_ledger import CheckedLedger, find_complete
 from engine.audit.checkpoint_verifier import CheckpointVerifier
 from engine.audit.checkpoints import Checkpoints
 from engine.audit.findings import Remarks
 from engine.audit.head_verifier import check_hint, check_known_head
 from engine.audit.meaning_verifier import MeaningVerifier
 from engine.audit.past_moves import PastMoves, open_moves
+from engine.audit.policies import Policies
 from engine.audit.snapshot import Snapshot
 from engine.audit.tag_verifier import Tags
 from engine.domain.artifact import Tag
-from engine.domain.audit import Anchor, AuditReport, EnvironmentAudit, KnownHead
+from engine.domain.audit import Anchor, AuditReport, KnownHead
 from engine.domain.errors import (
     ConfigError,
     LedgerUnreadableError,
@@ -31,26 +33,6 @@ from engine.domain.policy_document import PolicyDocument
 from engine.domain.state import EMPTY
 from engine.ports import Heads, Leases, LedgerReader, Progress, RegistryReader
 from engine.ports.audit_backend import AuditBackendPlugin
-
-
-@dataclass(frozen=True)
-class Checked:
-    """The results of reading one ledger, before its records are compared with other ledgers."""
-
-    snapshot: Snapshot
-    summary: ChainSummary
-    remarks: Remarks
-    meaning: MeaningVerifier
-
-    @property
-    def audit(self) -> EnvironmentAudit:
-        return EnvironmentAudit(
-            environment=self.snapshot.environment,
-            entries=self.summary.entries,
-            head=self.snapshot.head.digest if self.snapshot.head else None,
-            problems=tuple(self.remarks.problems),
-            notes=tuple(self.remarks.notes),
-        )
 
 
 @dataclass(frozen=True)
@@ -74,32 +56,31 @@ class Verification:
         environments = tuple(environments)
         select_anchors(self.anchors, environments)
         tags = self.registry.tags()
+        policies = Policies.of(self.registry, self.policy)
         # The source of a promotion is read after its target, so that it is at least as new.
         order = [name for name in reversed(self.path.names) if name in environments]
-        checked = {name: self._verify(name, tags, progress) for name in order}
+        checked = {name: self._verify(name, tags, policies, progress) for name in order}
         for each in checked.values():
-            each.meaning.finish(partial(self._open_moves, checked))
+            if each.meaning:
+                each.meaning.finish(partial(self._open_moves, checked))
         return AuditReport(tuple(checked[name].audit for name in environments))
 
-    def _verify(self, name: str, tags: tuple[Tag, ...], progress: Progress) -> "Checked":
+    def _verify(
+        self, name: str, tags: tuple[Tag, ...], policies: Policies, progress: Progress
+    ) -> CheckedLedger:
         snapshot = self._snapshot(name, tags)
-        checked = self._check(snapshot, progress)
+        checked = self._check(snapshot, policies, progress)
         if checked.audit.sound:
             return checked
         # The problem may be a change in progress, so it is checked again between two changes.
         stable = self._stable_snapshot(name)
-        return checked if stable == snapshot else self._check(stable, progress)
+        return checked if stable == snapshot else self._check(stable, policies, progress)
 
     def _open_moves(
-        self, checked: Mapping[str, "Checked"], environment: str, lookups: int
+        self, checked: Mapping[str, CheckedLedger], environment: str, lookups: int
     ) -> PastMoves:
-        known = checked.get(environment)
-        if known is not None and known.meaning.complete:
-            return known.meaning.all_moves
-        return open_moves(self.ledger, environment, lookups)
-
-    def _find_policy(self, digest: str) -> PolicyDocument | None:
-        return self.policy if digest == self.policy.digest else None
+        known = find_complete(checked, environment)
+        return known.all_moves if known else open_moves(self.ledger, environment, lookups)
 
     def _stable_snapshot(self, name: str) -> Snapshot:
         """A snapshot under the lease of `name`, while no change is in progress."""
@@ -138,7 +119,7 @@ class Verification:
             checkpoint=self.checkpoints.read(name) if self.checkpoints else None,
         )
 
-    def _check(self, snapshot: Snapshot, progress: Progress) -> "Checked":
+    def _check(self, snapshot: Snapshot, policies: Policies, progress: Progress) -> CheckedLedger:
         name = snapshot.environment
         remarks, known = Remarks(name), self.heads.known(name)
         wanted = frozenset({known.sequence} if known else ())
@@ -147,7 +128,7 @@ class Verification:
         remarks.voids(snapshot.voided, snapshot.untrusted)
         head = snapshot.head.entry if snapshot.head else None
         first = self._first_to_read(snapshot, remarks)
-        meaning = MeaningVerifier(name, self.ledger, self._find_policy, remarks, first == 1)
+        meaning = MeaningVerifier(name, self.ledger, policies.find, remarks, first == 1)
         for place in Chain(snapshot, self.ledger, self.pool, progress, remarks, first).places():
             summary.add(place, remarks)
             meaning.add(place)
@@ -159,9 +140,11 @@ class Verification:
         mine = [each for each in self.anchors if each.environment == name]
         check_anchors(mine, head, self.ledger, remarks)
         summary.note_policies(self.policy.digest, remarks)
+        summary.check_policies(policies, remarks)
         summary.note_untrusted(remarks)
         check_known_head(snapshot, known, summary, self.heads, remarks)
-        return Checked(snapshot, summary, remarks, meaning)
+        found = snapshot.head.digest if snapshot.head else None
+        return CheckedLedger(name, found, summary, remarks, meaning)
 
     def _first_to_read(self, snapshot: Snapshot, remarks: Remarks) -> int:
         """Compare with the checkpoint; the first entry to read is the last one that it proves."""

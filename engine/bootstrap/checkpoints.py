@@ -17,7 +17,7 @@ from engine.adapters.tlog.registry_store import RegistryCheckpoints
 from engine.audit.anchors import select_anchors
 from engine.audit.checkpoints import Checkpoints, CheckpointSource
 from engine.audit.export import CHECKPOINT_FILE, KEYS_FILE
-from engine.audit.export_verifier import LogFiles, verify_export
+from engine.audit.export_verifier import LogFiles, verify_logs
 from engine.bootstrap.exports import open_export, raw_ed25519
 from engine.bootstrap.keys import entry_keys, open_key, show_key
 from engine.config import Config
@@ -127,16 +127,19 @@ def verify_exports(
     known = tuple(each for each in noted if each is not None)
     open_ledger = partial(open_export, [(each.pem, raw_ed25519(each.der)) for each in pems])
     with ThreadPoolExecutor(8) as pool:
-        audits = tuple(
-            verify_export(LogFiles(each, known, check), open_ledger, pool, anchors, progress)
-            for each in logs
-        )
+        empty = [each.name for each in directory.iterdir() if _is_empty(each)]
+        files = [LogFiles(each, known, check) for each in logs]
+        audits = verify_logs(files, empty, open_ledger, pool, anchors, progress)
     select_anchors(anchors, (each.environment for each in audits))
     return AuditReport(audits)
 
 
 def _is_log(directory: Path) -> bool:
     return any((directory / name).exists() for name in (CHECKPOINT_FILE, KEYS_FILE, "tile"))
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _parse_key(text: str) -> "NoteKey | VerificationKey":

@@ -12,6 +12,9 @@ from engine.domain.record import RECORD_KINDS, AnyRecord
 from engine.domain.text import printable
 
 _DIGEST = re.compile(r"(?:sha256:)?(?P<hex>[0-9a-f]{4,64})", re.ASCII)
+_PLACE = re.compile(
+    r"(?P<environment>[a-z0-9-]+)#(?P<sequence>[1-9][0-9]{0,17})([= ].*)?", re.ASCII
+)
 _ANCHOR = re.compile(
     r"(?P<environment>[a-z0-9-]+)#(?P<sequence>[1-9][0-9]{0,17})[= ]"
     r"(?P<digest>sha256:[0-9a-f]{64})",
@@ -84,6 +87,17 @@ def parse_anchor(text: str) -> Anchor:
             {"anchor": text},
         )
     return Anchor(match["environment"], int(match["sequence"]), Digest(match["digest"]))
+
+
+def parse_place(text: str) -> tuple[str, int]:
+    """Parse `prod#7`, also with a digest after it as in an anchor; UsageError for other text."""
+    match = _PLACE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(
+            f"'{printable(text)}' is not an entry: write an environment and a number, like prod#7",
+            {"entry": text},
+        )
+    return match["environment"], int(match["sequence"])
 
 
 def parse_time(text: str, now: datetime) -> datetime:

@@ -6,12 +6,14 @@ from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from engine.audit.policies import store_policy
 from engine.domain.artifact import Digest
 from engine.domain.environment import Environment
 from engine.domain.errors import PromotionError, RegistryAnswerError
 from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.manifest import Descriptor
 from engine.domain.plan import TagWrite
+from engine.domain.policy_document import PolicyDocument
 from engine.domain.record import AnyRecord
 from engine.domain.state import EMPTY
 from engine.domain.status import Alignment, EnvironmentStatus
@@ -39,6 +41,7 @@ class Executor:
     ledger: Ledger
     leases: Leases
     pool: Pool
+    policy: PolicyDocument
     audit_backend: AuditBackendPlugin | None = None
     webhook_sender: WebhookSender = NO_WEBHOOKS
 
@@ -57,11 +60,14 @@ class Executor:
         content = preparing.result()[1] if self.ledger.signs else record.to_bytes()
         opened = upload.result()
         blob = self.pool.submit(opened.finish, content)
+        policy = self._store_policy(record, end)
         immutable = [write for write in writes if write.immutable]
         for write in immutable:
             self.registry.put(write.manifest, write.tag)
         entry = preparing.result()[0]
         blob.result()
+        if policy is not None:
+            policy.result()
         if self.audit_backend is not None:
             # Stored before the change takes effect, so that the audit backend never lacks a change.
             self.audit_backend.append(record)
@@ -78,6 +84,13 @@ class Executor:
             # A lock has no `latest` to read back, and must not be lost once it is confirmed.
             self.ledger.confirm(entry, end)
         return entry
+
+    def _store_policy(self, record: AnyRecord, end: ChainEnd) -> Future[None] | None:
+        """Store the policy of `record`; the entry before proves that an equal one is stored."""
+        before = end.head.record.policy_digest if end.head else None
+        if self.policy.digest != record.policy_digest or self.policy.digest == before:
+            return None
+        return self.pool.submit(store_policy, self.registry, self.policy)
 
     def _with_places(self, record: AnyRecord, end: ChainEnd) -> AnyRecord:
         """`record` with its repository and its audit backend."""

@@ -5,10 +5,13 @@ from pathlib import Path
 
 from engine.audit.checkpoints import Checkpoints, SignedCheckpoint
 from engine.audit.export import export_log
+from engine.audit.policies import Policies, stored_digests
 from engine.audit.verification import Verification
 from engine.domain.audit import Anchor, AuditReport
 from engine.domain.environment import Environment
-from engine.domain.errors import UnconfiguredError
+from engine.domain.errors import ContentMissingError, UnconfiguredError, UsageError
+from engine.domain.policy_document import PolicyDocument
+from engine.domain.selection import parse_digest_prefix, parse_place
 from engine.domain.tlog.checkpoint import Checkpoint
 from engine.execution.runner import Runner
 from engine.ports import Progress
@@ -73,9 +76,51 @@ def export_ledgers(
     with write_directory(target) as draft:
         exported = [
             export_log(checkpoints, runner.registry, each.name, draft / each.name, progress)
-            for each in environments
+            # The source of a promotion is exported after its target, so that it is as new.
+            for each in reversed([*environments])
         ]
-    return tuple(each for each in exported if each is not None)
+    return tuple(each for each in reversed(exported) if each is not None)
+
+
+def read_policy(runner: Runner, reference: str) -> PolicyDocument:
+    """
+    Read the policy that `reference` names: a digest or its first digits, or an entry (`prod#7`).
+
+    UsageError if it names none or several, ContentMissingError if the registry lost it.
+    """
+    digest = _policy_digest(runner, reference)
+    policies = Policies.of(runner.registry)
+    document = policies.find(digest)
+    if document is None:
+        raise ContentMissingError(
+            f"The policy {digest} {policies.fault(digest)}: restore it from a backup of the "
+            "registry or from an export",
+            {"policy_digest": digest},
+        )
+    return document
+
+
+def _policy_digest(runner: Runner, reference: str) -> str:
+    if "#" in reference:
+        environment, sequence = parse_place(reference)
+        head = runner.ledger.head(runner.path.environment(environment).name)
+        if head is None or sequence > head.sequence:
+            raise UsageError(
+                f"{environment} has no entry {sequence}: its ledger ends with entry "
+                f"{head.sequence if head else 0}"
+            )
+        return runner.ledger.entry(head, sequence).record.policy_digest
+    prefix = parse_digest_prefix(reference)
+    known = sorted(set(stored_digests(runner.registry.tags())))
+    found = [digest for digest in known if digest.startswith(prefix)]
+    if len(found) != 1:
+        problem = "several policies begin" if found else "no policy begins"
+        listed = ", ".join(each[:19] for each in found or known) or "none"
+        raise UsageError(
+            f"{problem.capitalize()} with {prefix}. Policies in {runner.registry.reference}: "
+            f"{listed}"
+        )
+    return found[0]
 
 
 def _checkpoints(runner: Runner) -> Checkpoints:

@@ -211,6 +211,7 @@ class Runner:
             self.ledger,
             self.leases,
             self.pool,
+            self.policy,
             self.audit_backend,
             self.webhook_sender,
         )

@@ -1,5 +1,6 @@
 """`floe platform audit` for people and scripts."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -254,3 +255,25 @@ def test_names_are_escaped_in_the_table(platform: Path) -> None:
     assert verify.code == 1
     assert "\\x1b[31mroot" in history.out
     assert "\x1b" not in history.out + verify.out
+
+
+def test_policy_of_a_record_is_printed_with_its_digest(used_platform: Path) -> None:
+    record = as_json(floe(used_platform, "audit", "history", "--output", "json"))["records"][0]
+    digest = record["policy_digest"]
+
+    text = floe(used_platform, "audit", "policy", "prod#1")
+    found = as_json(floe(used_platform, "audit", "policy", digest[:20], "--output", "json"))
+
+    canonical = json.dumps(found["policy"], sort_keys=True, separators=(",", ":"))
+    assert found["digest"] == digest == f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+    assert [each["name"] for each in found["policy"]["environments"]] == ["dev", "staging", "prod"]
+    assert text.code == 0
+    assert f"Policy {digest}" in text.out
+    assert '"trust_os_user": true' in text.out
+
+
+def test_unknown_policy_is_refused_with_those_there_are(used_platform: Path) -> None:
+    done = floe(used_platform, "audit", "policy", "0000")
+
+    assert done.code == 2
+    assert "No policy begins with sha256:0000. Policies in " in done.err

@@ -10,6 +10,7 @@ import pytest
 from engine.adapters.ledger.encoding import head_tag, sequence_tag
 from engine.adapters.registry.remote.referrers import fallback_tag
 from engine.adapters.registry.remote.registry import DistributionRegistry
+from engine.audit.policies import policy_tag
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.environment import Environment
 from engine.domain.errors import TagExistsError
@@ -30,6 +31,7 @@ NEVER_MOVED = [
     PROD.rollback_tag(Version("v1.2.3"), 12).name,
     sequence_tag("staging", 1).name,
     sequence_tag("prod", 1234).name,
+    policy_tag(str(SUBJECT)).name,
 ]
 MOVED = [
     STAGING.latest.name,
