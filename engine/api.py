@@ -289,7 +289,7 @@ class Engine:
         return repair_ledger(self.runner, self.path.environment(environment), dry_run, progress)
 
     def sync(self, environment: str | None, progress: Progress) -> SyncReport:
-        """Copy all missing content to the secondaries; RegistryError if the primary is unreadable."""
+        """Copy all missing content to the secondaries; see `sync_secondaries`."""
         from engine.execution.secondary_sync import sync_secondaries  # slow to import
 
         return sync_secondaries(self.runner, self._environments(environment), progress)

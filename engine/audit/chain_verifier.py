@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 
 from engine.audit.backend_verifier import Mark
 from engine.audit.findings import Remarks
@@ -37,7 +38,8 @@ class Chain:
 
     Entries are read by their sequence tags, in portions. An entry is proven if a proven entry
     links to it. Every entry links to several earlier ones, so that a lost entry does not leave all
-    earlier entries unproven. Entries before `first` are not read.
+    earlier entries unproven. Entries before `first` are not
+    read. With `whole`, the blob of each is read too.
     """
 
     def __init__(
@@ -48,13 +50,16 @@ class Chain:
         progress: Progress,
         remarks: Remarks,
         first: int = 1,
+        *,
+        whole: bool = False,
     ) -> None:
         self._snapshot = snapshot
-        self._ledger = ledger
         self._pool = pool
         self._progress = progress
         self._remarks = remarks
         self._first = first
+        self._inspect_tag = partial(ledger.inspect_tag, whole=whole)
+        self._inspect_digest = partial(ledger.inspect_digest, whole=whole)
         # Digests that proven entries link to.
         self._links: dict[int, Digest] = {}
         self._tagged: dict[int, InspectedEntry | None] = {}
@@ -119,7 +124,7 @@ class Chain:
             self._progress.step(f"reading the ledger of {name}: entry {sequence} and before")
             portion = self._snapshot.portion(sequence, PORTION)
             portion = tuple(place for place in portion if place >= self._first)
-            found = self._pool.map(lambda place: self._ledger.inspect_tag(name, place), portion)
+            found = self._pool.map(lambda place: self._inspect_tag(name, place), portion)
             self._tagged = dict(zip(portion, found, strict=True))
         return self._tagged[sequence]
 
@@ -129,7 +134,7 @@ class Chain:
         """Prefer the `linked` content to the `tagged` one, and report if they differ."""
         if tagged is not None and tagged.digest == linked:
             return tagged
-        found = self._ledger.inspect_digest(self._snapshot.environment, linked)
+        found = self._inspect_digest(self._snapshot.environment, linked)
         readable = found if found and found.digest else None
         if tagged is not None and tagged.digest is not None:
             remark = self._remarks.forked if readable else self._remarks.replaced

@@ -236,7 +236,7 @@ def _verify_log(
     meaning = MeaningVerifier(name, ledger, policies.find, remarks, complete=True)
     check_hint(snapshot, remarks)
     untrusted: dict[int, bool] = {}
-    for place in Chain(snapshot, ledger, pool, progress, remarks).places():
+    for place in Chain(snapshot, ledger, pool, progress, remarks, whole=True).places():
         summary.add(place, remarks)
         untrusted[place.sequence] = place.untrusted
         meaning.add(place)

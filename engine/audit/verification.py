@@ -129,7 +129,8 @@ class Verification:
         head = snapshot.head.entry if snapshot.head else None
         first = self._first_to_read(snapshot, remarks)
         meaning = MeaningVerifier(name, self.ledger, policies.find, remarks, first == 1)
-        for place in Chain(snapshot, self.ledger, self.pool, progress, remarks, first).places():
+        chain = Chain(snapshot, self.ledger, self.pool, progress, remarks, first, whole=self.full)
+        for place in chain.places():
             summary.add(place, remarks)
             meaning.add(place)
         if first > 1:

@@ -206,15 +206,8 @@ class Runner:
         return self._executor().settle(self.path.environment(name), end)
 
     def _executor(self) -> Executor:
-        return Executor(
-            self.registry,
-            self.ledger,
-            self.leases,
-            self.pool,
-            self.policy,
-            self.audit_backend,
-            self.webhook_sender,
-        )
+        places = (self.registry, self.ledger, self.leases, self.pool)
+        return Executor(*places, self.policy, self.audit_backend, self.webhook_sender)
 
     def _context(
         self,

@@ -90,14 +90,19 @@ class LedgerReader(Protocol):
         """Build the tag of the entry at `sequence`, or of the head hint for None."""
         ...
 
-    def inspect_tag(self, environment: str, sequence: int | None) -> InspectedEntry | None:
+    def inspect_tag(
+        self, environment: str, sequence: int | None, *, whole: bool = False
+    ) -> InspectedEntry | None:
         """
         Inspect the entry with the tag of `sequence`, or of the head for None; None without such a
-        tag. A corrupt entry is returned with its faults: only RegistryUnavailableError is raised.
+        tag. With `whole`, its blob is read even if the manifest has the same content. A corrupt
+        entry is returned with its faults: only RegistryUnavailableError is raised.
         """
         ...
 
-    def inspect_digest(self, environment: str, digest: Digest) -> InspectedEntry | None:
+    def inspect_digest(
+        self, environment: str, digest: Digest, *, whole: bool = False
+    ) -> InspectedEntry | None:
         """Inspect the entry with the manifest `digest`, under the terms of `inspect_tag`."""
         ...
 

@@ -29,13 +29,15 @@ def unlock(engine: Engine) -> None:
     assert result.outcome is Ending.UNLOCKED
 
 
-def audit(engine: Engine, environment: str = "staging") -> EnvironmentAudit:
-    return engine.verify(environment, ProgressLog()).environments[0]
+def audit(engine: Engine, environment: str = "staging", *, full: bool = False) -> EnvironmentAudit:
+    return engine.verify(environment, ProgressLog(), full=full).environments[0]
 
 
-def stranger_audit(engine: Engine, environment: str = "staging") -> EnvironmentAudit:
+def stranger_audit(
+    engine: Engine, environment: str = "staging", *, full: bool = False
+) -> EnvironmentAudit:
     """Audit without known heads, as a new client."""
-    return audit(with_parts(engine, heads=InMemoryHeads()), environment)
+    return audit(with_parts(engine, heads=InMemoryHeads()), environment, full=full)
 
 
 def summarize(remarks: Iterable[Remark]) -> list[tuple[str, int | str | None]]:

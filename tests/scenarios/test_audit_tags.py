@@ -120,7 +120,7 @@ def test_every_problem_is_found_at_once(hand: Hand, engine: Engine) -> None:
     hand.point("v7.0.0-staging", at="v1.0.3-dev")
     hand.remove_blob("floe-ledger.staging.1")
 
-    found = audit(engine)
+    found = audit(engine, full=True)
 
     assert summarize(found.problems) == [
         ("missing", 1),

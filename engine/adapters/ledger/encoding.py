@@ -123,6 +123,17 @@ def is_shortened(manifest: Manifest) -> bool:
     return f"dev.floe.{_kind(manifest)}{SHORTENED}" in manifest.view.annotations
 
 
+def annotated_record(manifest: Manifest) -> bytes | None:
+    """The content of the blob, if the annotations have all of it; None for a signed entry."""
+    config = manifest.view.config
+    try:
+        record = record_from_annotations(_kind(manifest), manifest.view.annotations)
+    except ValueError:
+        return None
+    content = record.to_bytes() if record else b""
+    return content if config and str(Digest.of(content)) == config.digest else None
+
+
 def _kind(manifest: Manifest) -> str:
     sealed = sealed_kind(manifest)
     for kind in RECORD_KINDS:

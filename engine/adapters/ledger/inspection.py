@@ -2,7 +2,7 @@
 
 import json
 
-from engine.adapters.ledger.encoding import artifact_type, decode, is_shortened
+from engine.adapters.ledger.encoding import annotated_record, artifact_type, decode, is_shortened
 from engine.adapters.ledger.sealing import Seal, inline_bundle, open_seal, sealed_kind
 from engine.attestation.bundle import BUNDLE_V03
 from engine.domain.annotations import record_annotations, record_from_annotations
@@ -27,11 +27,14 @@ def inspect(
     reference: Tag | Digest,
     limit: int,
     trusted: TrustedKeys | None = None,
+    *,
+    whole: bool = False,
 ) -> InspectedEntry | None:
     """
     The content at `reference` in the ledger of `environment`; None if there is none.
 
-    At most `limit` bytes of a record are read. Raises RegistryUnavailableError only if the
+    Only with `whole` is a blob read whose content the manifest has too. At most `limit` bytes of a
+    record are read. Raises RegistryUnavailableError only if the
     registry itself does not answer.
     """
     try:
@@ -43,7 +46,7 @@ def inspect(
     if manifest is None:
         return None
     try:
-        content, faults = _read_blob(reader, manifest, limit)
+        content, faults = _read_blob(reader, manifest, limit, whole)
         record, signer = None, None
         if content is not None:
             record, signer, faults = _blob_record(manifest, content, trusted)
@@ -58,14 +61,16 @@ def inspect(
 
 
 def _read_blob(
-    reader: RegistryReader, manifest: Manifest, limit: int
+    reader: RegistryReader, manifest: Manifest, limit: int, whole: bool
 ) -> tuple[bytes | None, tuple[Fault, ...]]:
     """The blob with the record, or None with the faults that prevent reading it."""
     config, layers = manifest.view.config, manifest.view.layers or ()
-    if (content := inline_bundle(manifest)) is not None:
+    if (content := inline_bundle(manifest)) is not None and not whole:
         return content, ()
     if config is None or [layer.digest for layer in layers] != [config.digest]:
         return None, (_altered("its manifest does not name exactly one record"),)
+    if not whole and (content := annotated_record(manifest)) is not None:
+        return content, ()
     try:
         return reader.blob(config.digest, limit), ()
     except RegistryRefusalError:

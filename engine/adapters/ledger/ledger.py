@@ -122,12 +122,21 @@ class RegistryLedgerReader:
     def tag(self, environment: str, sequence: int | None) -> Tag:
         return head_tag(environment) if sequence is None else sequence_tag(environment, sequence)
 
-    def inspect_tag(self, environment: str, sequence: int | None) -> InspectedEntry | None:
-        tag = self.tag(environment, sequence)
-        return inspect(self._reader, environment, tag, MAX_RECORD_BYTES, self._sealing.trusted)
+    def inspect_tag(
+        self, environment: str, sequence: int | None, *, whole: bool = False
+    ) -> InspectedEntry | None:
+        return self._inspect(environment, self.tag(environment, sequence), whole)
 
-    def inspect_digest(self, environment: str, digest: Digest) -> InspectedEntry | None:
-        return inspect(self._reader, environment, digest, MAX_RECORD_BYTES, self._sealing.trusted)
+    def inspect_digest(
+        self, environment: str, digest: Digest, *, whole: bool = False
+    ) -> InspectedEntry | None:
+        return self._inspect(environment, digest, whole)
+
+    def _inspect(
+        self, environment: str, reference: Tag | Digest, whole: bool
+    ) -> InspectedEntry | None:
+        limit, trusted = MAX_RECORD_BYTES, self._sealing.trusted
+        return inspect(self._reader, environment, reference, limit, trusted, whole=whole)
 
 
 class RegistryLedger(RegistryLedgerReader):
