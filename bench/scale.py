@@ -8,12 +8,14 @@ from pathlib import Path
 from bench.platform import REPOSITORY, medians, opened, registry_host
 from bench.proxy import counting
 from bench.storage import TARGET, built, write_promotions
+from engine.adapters.signing.pem import generate_key
 from engine.api import Engine
 from engine.domain.plan import GateMode
 from engine.ports import NO_PROGRESS
 from tests.peers import raw
 from tests.scenarios.engines import ProgressLog, engine_on, promotion
 from tests.scenarios.verbs import roll_back
+from tests.tlog.logged import logging_engine
 
 FEW, MANY, MOST = 10, 1_000, 10_000
 # An early version that precedes all previous rollback targets, even in the shortest ledger.
@@ -26,6 +28,7 @@ _ROUNDS = {
     "rollback to one of the first, and to the newest again": 3,
 }
 _MANY_ROUNDS = 15
+_LOG_KEY = generate_key("ed25519")
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,10 @@ def _recorded(promotions: int) -> Iterator[Place]:
     with registry_host() as (host, folder):
         write_promotions(folder / "storage", promotions)
         raw.push(host, REPOSITORY, built(promotions), f"v1.0.{promotions}-dev")
-        yield Place(promotions, host, folder)
+        place = Place(promotions, host, folder)
+        with _engine_at(host, place) as engine:
+            logging_engine(engine, _LOG_KEY).make_checkpoints(TARGET)
+        yield place
 
 
 def _compared(name: str, places: list[Place]) -> Iterator[str]:
@@ -92,6 +98,9 @@ def _commands(promotions: int) -> dict[str, Callable[[Engine, int], object]]:
     def verify(engine: Engine, _number: int) -> None:
         assert engine.verify(TARGET, NO_PROGRESS).sound
 
+    def verify_new(engine: Engine, _number: int) -> None:
+        assert logging_engine(engine, _LOG_KEY).verify(TARGET, NO_PROGRESS).sound
+
     def back(engine: Engine, number: int) -> None:
         assert roll_back(engine, f"v1.0.{newest - 1 - number}").error is None
 
@@ -107,6 +116,7 @@ def _commands(promotions: int) -> dict[str, Callable[[Engine, int], object]]:
             promotion(engine, f"v1.0.{promotions}", TARGET), ProgressLog(), GateMode.LIST
         ),
         "audit verify": verify,
+        "audit verify, nothing new since the last checkpoint": verify_new,
         "rollback by one": back,
         "rollback to one of the first, and to the newest again": far,
     }

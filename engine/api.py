@@ -190,10 +190,8 @@ class Engine:
 
     def artifact(self, version: Version, environment: str | None = None) -> tuple[Tag, Manifest]:
         """
-        Find `version` in `environment`; without one, under its own tag, else in the first
-        environment that has it. Returns its tag and manifest.
-
-        ArtifactNotFoundError if no tag of it is there.
+        Find the tag and manifest of `version` in `environment`; without one, under its own tag,
+        else in the first environment that has it. ArtifactNotFoundError if there is none.
         """
         places = self._environments(environment)
         tags = list(_tags(version, places))
