@@ -203,3 +203,25 @@ def test_options_that_do_not_fit_are_refused(
 
     assert done.code == 2
     assert problem in done.err
+
+
+def test_exported_keys_judge_the_entries(floe: Floe) -> None:
+    for name in ("floe.key", "other.key"):
+        assert floe.run("keys", "generate", "--out", name).code == 0
+    settings = "ledger: {checkpoint: {key: 'file:checkpoint.key'}, signing: {key: 'file:floe.key'}"
+    (floe.folder / "manifest.yaml").write_text(f"{MANIFEST}{settings}}}\n")
+    locking = ("platform", "lock", "--env", "prod", "--reason", "INC-1")
+    assert floe.run(*locking).code == 0
+    assert floe.run("platform", "audit", "export", "out", "--env", "prod").code == 0
+    verify = ("platform", "audit", "verify", "--from", "out", "--key", "checkpoint.key.pub")
+
+    unconfirmed = floe.run(*verify)
+    known = floe.run(*verify, "--key", "floe.key.pub")
+    foreign = floe.run(*verify, "--key", "other.key.pub")
+
+    public = (floe.folder / "floe.key.pub").read_text()
+    assert (floe.folder / "out/prod/entry-keys.pem").read_text() == public
+    assert (unconfirmed.code, known.code, foreign.code) == (0, 0, 1)
+    assert "note unconfirmed: The keys of the entries of prod come from" in unconfirmed.out
+    assert "note" not in known.out
+    assert "PROBLEM untrusted: untrusted entry 1 in prod" in foreign.out
