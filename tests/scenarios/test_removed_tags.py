@@ -9,9 +9,9 @@ import pytest
 
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.api import Engine
-from engine.audit.head_verifier import InMemoryHeads
 from engine.domain.audit import KnownHead
 from engine.domain.errors import LedgerUnreadableError
+from engine.ports.state import InMemoryHeads
 from tests.conftest import Place
 from tests.peers import oci_layout
 from tests.scenarios.audited import audit, messages, promote_versions
