@@ -1,20 +1,24 @@
 """Statements of runnable versions follow the ledger, on every kind of registry."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import LedgerUnreadableError
 from engine.domain.result import Ending
 from engine.execution.attest import issue_statements
 from engine.execution.statement_renewer import StatementRenewer
 from tests.conftest import Place
+from tests.peers.fake_registry import FakeRegistry, oci_error
 from tests.scenarios.engines import promote
 from tests.scenarios.sealed import OTHER, BrokenSigner
 from tests.scenarios.verbs import roll_back
 from tests.statements.stage import Stage, failing, stage_on
+
+NAME = "acme/platform"
 
 
 @pytest.fixture
@@ -146,3 +150,18 @@ def test_lost_earlier_version_does_not_stop_the_statement(place: Place, tmp_path
 
         assert (issued.warnings, stage.versions()) == ((), ["v1.0.1", "v1.0.0"])
         assert len(stage.attached("v1.0.1")) == 1
+
+
+def test_registry_that_keeps_earlier_statements_is_a_warning(
+    fake: FakeRegistry, opened: Callable[..., DistributionRegistry], tmp_path: Path
+) -> None:
+    fake.behaviour.referrers_api = fake.behaviour.sends_oci_subject = True
+    fake.always("DELETE", "/manifests/", oci_error(405, "UNSUPPORTED"))
+    place = Place(opened(fake.host), lambda artifact, tag: fake.hold(NAME, artifact, tag))
+    with stage_on(place, tmp_path / "writer") as stage:
+        first = stage.promote("v1.0.0")
+        [warning] = stage.promote("v1.0.1")
+
+        assert first == ()
+        assert "does not delete the earlier statement of https://floe.dev/current/prod" in warning
+        assert (stage.versions(), len(stage.attached("v1.0.0"))) == (["v1.0.1"], 1)

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.registry.remote.registry import DistributionRegistry
+from engine.adapters.statements.manifests import listed_descriptor
 from engine.attestation.statement import predicate_type
 from engine.bootstrap.clock import SystemClock
+from engine.domain.artifact import Digest
 from engine.ports import Clock
 from tests.conftest import Place
 from tests.docs.pages import ROOT, blocks
@@ -74,6 +76,11 @@ def test_version_that_was_rolled_back_is_refused_at_once(
     assert accepted(PROMOTION) == ["v1.0.0", "v1.0.1", "v1.0.2"]
 
 
+def write_policy(folder: Path) -> None:
+    [policy] = [block for block in blocks("rego") if block.page == ROOT / "docs/admission.md"]
+    (folder / "current.rego").write_text(policy.text)
+
+
 @pytest.mark.parametrize(
     ("clock", "accepted"), [(SystemClock(), True), (TickingClock(LONG_AGO), False)]
 )
@@ -86,11 +93,34 @@ def test_documented_policy_refuses_an_expired_statement(
     clock: Clock,
     accepted: bool,
 ) -> None:
-    [policy] = [block for block in blocks("rego") if block.page == ROOT / "docs/admission.md"]
-    (tmp_path / "current.rego").write_text(policy.text)
+    write_policy(tmp_path)
     with stage_on(place_on(registry_host, repository, opened), tmp_path / "w", clock=clock) as s:
         s.promote("v1.0.0")
     reference = f"{registry_host}/{repository}:v1.0.0-dev"
 
     assert cosign.accepts(reference, KIND)
     assert cosign.accepts(reference, KIND, "--policy", "current.rego") is accepted
+
+
+def test_expired_statement_that_is_attached_again_is_not_accepted(
+    registry_host: str, repository: str, opened: Open, cosign: Cosign, tmp_path: Path
+) -> None:
+    """With a policy, cosign judges all statements of a type, and all of them must pass."""
+    place = place_on(registry_host, repository, opened)
+    write_policy(tmp_path)
+    with stage_on(place, tmp_path / "w", clock=TickingClock(LONG_AGO)) as stage:
+        stage.promote("v1.0.0")
+        [old] = [place.registry.fetch(Digest(each)) for each in stage.attached("v1.0.0")]
+    reference = f"{registry_host}/{repository}:v1.0.0-dev"
+    with stage_on(place, tmp_path / "w", clock=SystemClock()) as stage:
+        stage.attest()
+        renewed = cosign.accepts(reference, KIND, "--policy", "current.rego")
+        assert old is not None
+        assert old.view.subject is not None
+        place.registry.put(old)
+        place.registry.attach(Digest(old.view.subject.digest), listed_descriptor(old))
+        attacked = cosign.accepts(reference, KIND, "--policy", "current.rego")
+        stage.attest()
+
+    assert (renewed, attacked) == (True, False)
+    assert cosign.accepts(reference, KIND, "--policy", "current.rego")

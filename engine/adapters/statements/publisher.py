@@ -136,8 +136,8 @@ class BundlePublisher:
         if kept:
             yield (
                 f"{self.registry.reference} does not delete the earlier statement of {kind} from "
-                f"{subject.short}: cosign accepts it until a policy finds it expired. Allow "
-                "deletion of manifests in the registry"
+                f"{subject.short}: cosign accepts it, and with a policy refuses the artifact once "
+                "it has expired. Allow floe to delete manifests in the registry"
             )
 
     def _of_kind(self, listed: Descriptor, kind: str) -> Digest | None:
