@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.platform import REPOSITORY, medians, opened, registry_host
-from bench.proxy import counting
+from bench.proxy import LATENCY_SECONDS, counting
 from bench.storage import TARGET, built, write_promotions
 from engine.adapters.signing.pem import generate_key
 from engine.api import Engine
@@ -28,6 +28,7 @@ _ROUNDS = {
     "rollback to one of the first, and to the newest again": 3,
 }
 _MANY_ROUNDS = 15
+_HISTORY = f"history, {FEW} entries"
 _LOG_KEY = generate_key("ed25519")
 
 
@@ -46,6 +47,8 @@ def lines(full: bool = False) -> Iterator[str]:
         places = [stack.enter_context(_recorded(size)) for size in sizes]
         for name in _commands(FEW):
             yield from _compared(name, places)
+        for place in places:
+            yield f"{_HISTORY}, {place.promotions} promotions: {_waves(_HISTORY, place)} waves"
 
 
 @contextmanager
@@ -77,6 +80,13 @@ def _requests(name: str, place: Place) -> int:
     with counting(place.host, 0) as (proxied, count), _engine_at(proxied, place) as engine:
         _commands(place.promotions)[name](engine, 0)
         return count.requests
+
+
+def _waves(name: str, place: Place) -> int:
+    with counting(place.host, LATENCY_SECONDS) as (proxied, count):
+        with _engine_at(proxied, place) as engine:
+            _commands(place.promotions)[name](engine, 0)
+        return count.waves
 
 
 @contextmanager
@@ -111,7 +121,7 @@ def _commands(promotions: int) -> dict[str, Callable[[Engine, int], object]]:
     return {
         "status": lambda engine, _: engine.status(),
         # A fixed number of rows, so that only the history's length differs.
-        f"history, {FEW} entries": lambda engine, _: engine.history(TARGET, FEW),
+        _HISTORY: lambda engine, _: engine.history(TARGET, FEW),
         "dry run": lambda engine, _: engine.plan(
             promotion(engine, f"v1.0.{promotions}", TARGET), ProgressLog(), GateMode.LIST
         ),

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.audit.policies import store_policy
 from engine.domain.errors import EnvironmentLockedError, RegistryError
 from engine.domain.record import LockRecord
 from engine.domain.result import Ending
 from tests.peers.fake_http import WRITES, Cut, Reply
 from tests.peers.fake_registry import FakeRegistry
+from tests.scenarios.audited import messages, stranger_audit
 from tests.scenarios.engines import BOB, promote
 from tests.scenarios.shaky import Shaky, shaky_engine
 from tests.scenarios.verbs import artifact, build_and_promote, kinds, lock, unlock
@@ -22,7 +24,9 @@ COMMIT = 3
 
 @pytest.fixture
 def shaky(fake: FakeRegistry, tmp_path: Path) -> Iterator[Shaky]:
+    """Its policy is stored, as by the records of another environment."""
     with shaky_engine(fake, tmp_path) as running:
+        store_policy(running.engine.runner.registry, running.engine.runner.policy)
         yield running
 
 
@@ -66,9 +70,30 @@ def test_unlock_cut_at_any_write_is_one_unlock_after_repeating_it(
 
 
 def test_lock_takes_four_writes(shaky: Shaky) -> None:
+    before = len(shaky.fake.requests)
+
     lock(shaky.engine)
 
-    assert len([r for r in shaky.fake.requests if r.method in WRITES]) == WRITES_OF_A_LOCK
+    made = [r for r in shaky.fake.requests[before:] if r.method in WRITES]
+    assert len(made) == WRITES_OF_A_LOCK
+
+
+@pytest.mark.parametrize("when", Cut)
+@pytest.mark.parametrize("number", range(1, WRITES_OF_A_LOCK + 4))
+def test_first_lock_cut_at_any_write_is_one_lock_with_its_policy(
+    fake: FakeRegistry, tmp_path: Path, number: int, when: Cut
+) -> None:
+    with shaky_engine(fake, tmp_path) as shaky:
+        fake.cut_write(number, when, then_gone=True)
+        with suppress(RegistryError):
+            lock(shaky.engine)
+        fake.back()
+
+        lock(shaky.engine)
+
+        assert kinds(shaky.engine) == ["lock"]
+        found = stranger_audit(shaky.engine)
+    assert found.sound, messages(found)
 
 
 def test_uncommitted_lock_does_not_block_others(shaky: Shaky) -> None:

@@ -77,7 +77,7 @@ def _following(
                 if manifest is None:
                     return
                 yield each, manifest
-            number, portion = number + portion, min(portion * 2, PARALLEL * 4)
+            number, portion = number + portion, min(portion * 2, PARALLEL * 2)
 
 
 def _tagged_numbers(entries: EntryReader, environment: str) -> list[int]:

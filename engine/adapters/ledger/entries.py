@@ -14,7 +14,7 @@ from engine.ports import RegistryReader
 
 # A record has a few KiB, more with scans of thousands of findings.
 MAX_RECORD_BYTES = 16 * 1024 * 1024
-PARALLEL = 8
+PARALLEL = 16
 
 
 class EntryReader:
@@ -66,7 +66,7 @@ class EntryReader:
         with ThreadPoolExecutor(PARALLEL) as pool:
             # Fetched in portions, so that a caller who stops early causes few requests.
             while left > 0 and entry.sequence > 1:
-                first = max(entry.sequence - min(left, PARALLEL * 4), 1)
+                first = max(entry.sequence - min(left, PARALLEL * 2), 1)
                 numbers = range(entry.sequence - 1, first - 1, -1)
                 tags = [sequence_tag(newest.environment, number) for number in numbers]
                 tagged = dict(zip(numbers, pool.map(self.reader.fetch, tags), strict=True))
