@@ -36,6 +36,9 @@ from tests.peers import oci_layout
 from tests.peers.postgres import PostgresProcess
 from tests.store.databases import new_schema
 
+# Runs for as long as the file exists beside the manifests.
+_GATE = "sh, -c, 'while [ -e ../wait ]; do sleep 0.1; done'"
+
 pytestmark = pytest.mark.timeout(480)
 
 
@@ -92,7 +95,7 @@ def replicas(
         for name in ("a", "b"):
             folder = tmp_path / name
             folder.mkdir()
-            manifest = bot_manifest(DEPLOYS).replace(
+            manifest = bot_manifest(DEPLOYS, _GATE).replace(
                 "oci-layout:./registry", "oci-layout:../registry"
             )
             state = f"\nstate: {{url: env:FLOE_STATE_URL, schema: {schema}}}\n"
@@ -109,6 +112,11 @@ def approval_of(slack: FakeSlack) -> str | None:
     return found[0].removesuffix(":ask") if found else None
 
 
+def is_in_prod(slack: FakeSlack) -> bool:
+    texts = [message["text"] for message in slack.in_channel(DEPLOYS)]
+    return any("prod" in text and "Promoted" in text for text in texts)
+
+
 @pytest.mark.requirement("SL-005")
 def test_click_is_carried_out_by_the_other_server_after_a_kill(
     slack: FakeSlack, replicas: list[Replica]
@@ -123,16 +131,32 @@ def test_click_is_carried_out_by_the_other_server_after_a_kill(
 
     first.kill()
     second.send({"payload": json.dumps(click_body("floe_approve", change, BOB))})
-    eventually(
-        lambda: any(
-            "prod" in m["text"] and "Promoted" in m["text"] for m in slack.in_channel(DEPLOYS)
-        ),
-        60,
-    )
+    eventually(lambda: is_in_prod(slack), 60)
 
     posted = Counter(block_ids(message)[0] for message in slack.messages)
     assert max(posted.values()) == 1
     assert sum(key.endswith(":root") for key in posted) == 2
+
+
+@pytest.mark.requirement("AP-002")
+def test_gates_of_a_killed_server_run_again_on_the_other_one(
+    slack: FakeSlack, replicas: list[Replica], tmp_path: Path
+) -> None:
+    first, second = replicas
+    first.send(command_body("/promote", "v1.0.0 staging", ALICE, DEPLOYS))
+    eventually(lambda: has_said(slack, "Promoted"), 60)
+    (tmp_path / "wait").touch()
+    first.send(command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS))
+    eventually(lambda: has_said(slack, "gates 1/2"), 60)
+
+    first.kill()
+    (tmp_path / "wait").unlink()
+    change = eventually(lambda: approval_of(slack), 120)
+    second.send({"payload": json.dumps(click_body("floe_approve", change, BOB))})
+    eventually(lambda: is_in_prod(slack), 60)
+
+    posted = Counter(block_ids(message)[0] for message in slack.messages)
+    assert max(posted.values()) == 1
 
 
 def test_request_is_refused_while_the_database_stands_still(
