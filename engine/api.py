@@ -6,10 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from engine.audit.checkpoints import SignedCheckpoint
-from engine.audit.history import select_entries
 from engine.changes.direct import carry_out
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import Anchor, AuditReport, LedgerRepair
@@ -25,21 +23,23 @@ from engine.domain.mirroring import SyncReport
 from engine.domain.path import PromotionPath
 from engine.domain.plan import GateMode, Plan
 from engine.domain.policy_document import PolicyDocument
-from engine.domain.promotion_proof import PromotionProof
 from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.result import Result
 from engine.domain.rights import Rights
 from engine.domain.selection import Selection
 from engine.domain.signature import SignatureVerdict
 from engine.domain.status import EnvironmentStatus
-from engine.domain.tlog.checkpoint import Checkpoint
-from engine.download import pull
 from engine.execution.recovery import complete_interrupted
 from engine.execution.runner import Runner
 from engine.execution.status import read_status, with_published
 from engine.ports import Progress
 from engine.ports.telemetry import Metrics
 from engine.ports.webhooks import WebhookSender
+
+if TYPE_CHECKING:  # few commands need these
+    from engine.audit.checkpoints import SignedCheckpoint
+    from engine.domain.promotion_proof import PromotionProof
+    from engine.domain.tlog.checkpoint import Checkpoint
 
 Result_ = TypeVar("Result_")
 
@@ -126,9 +126,8 @@ class Engine:
     def impact(self, running: Manifest, coming: Manifest) -> ImpactAnalysis:
         """Compare the content of two artifacts: breaking changes and affected products."""
         blob = self.runner.registry.blob
-        return impact_analysis(
-            read_content(running, blob), read_content(coming, blob), (), self.now()
-        )
+        before, after = read_content(running, blob), read_content(coming, blob)
+        return impact_analysis(before, after, (), self.now())
 
     def status(self, environment: str | None = None) -> tuple[EnvironmentStatus, ...]:
         """
@@ -159,16 +158,13 @@ class Engine:
         before sequence `before`) or of all together.
         """
         if environment is not None:
-            return self.runner.ledger.history(
-                self.path.environment(environment).name, limit, before
-            )
+            name = self.path.environment(environment).name
+            return self.runner.ledger.history(name, limit, before)
         pages = self.runner.pool.map(
             lambda name: self.runner.ledger.history(name, limit), self.path.names
         )
-        merged = sorted(
-            (e for page in pages for e in page), key=lambda e: e.record.at, reverse=True
-        )
-        return tuple(merged[:limit])
+        entries = (entry for page in pages for entry in page)
+        return tuple(sorted(entries, key=lambda e: e.record.at, reverse=True)[:limit])
 
     def audit(
         self, selection: Selection, limit: int | None = None
@@ -178,6 +174,8 @@ class Engine:
 
         The ledgers are read on demand; a caller that stops early closes the generator.
         """
+        from engine.audit.history import select_entries  # few commands need it
+
         names = [each.name for each in self._environments(selection.environment)]
         return select_entries(self.runner.ledger, names, selection, limit)
 
@@ -202,7 +200,7 @@ class Engine:
         where = f"in {environment}" if environment else "under its own tag or in any environment"
         raise ArtifactNotFoundError(
             f"There is no {version} {where} in {self.runner.registry.reference}",
-            {"version": str(version), "tags": [str(tag) for tag in tags]},
+            {"version": str(version), "tags": [*map(str, tags)]},
         )
 
     def signature(self, manifest: Manifest) -> SignatureVerdict:
@@ -211,7 +209,7 @@ class Engine:
 
     def examine(
         self, manifest: Manifest, environment: str | None, key: bytes | None = None
-    ) -> tuple[SignatureVerdict | None, PromotionProof | None]:
+    ) -> tuple[SignatureVerdict | None, "PromotionProof | None"]:
         """Verify signatures and promotion of `manifest`; see `examine_artifact`."""
         from engine.execution.promotion_proof import examine_artifact  # slow to import
 
@@ -238,6 +236,8 @@ class Engine:
 
     def pull(self, manifest: Manifest, target: Path, progress: Progress) -> tuple[str, ...]:
         """Write all layers of `manifest` into the directory `target`, or none; see `pull`."""
+        from engine.download import pull  # few commands need it
+
         return pull(self.runner.registry, manifest, target, progress)
 
     def complete_interrupted(self) -> tuple[str, ...]:
@@ -256,7 +256,7 @@ class Engine:
 
         return verify_ledgers(self.runner, self._environments(environment), progress, anchors, full)
 
-    def make_checkpoints(self, environment: str | None = None) -> tuple[SignedCheckpoint, ...]:
+    def make_checkpoints(self, environment: str | None = None) -> tuple["SignedCheckpoint", ...]:
         """Sign the ledgers of one or all environments, and store these checkpoints."""
         from engine.execution.ledger_audits import make_checkpoints
 
@@ -264,7 +264,7 @@ class Engine:
 
     def export(
         self, environment: str | None, target: Path, progress: Progress
-    ) -> tuple[Checkpoint, ...]:
+    ) -> tuple["Checkpoint", ...]:
         """Write the ledgers of one or all environments into the directory `target`."""
         from engine.execution.ledger_audits import export_ledgers
 

@@ -7,8 +7,7 @@ import click
 from cli.errors import as_json
 from cli.output import Answer
 from cli.render.common import trace_line
-from cli.render.status import when
-from cli.render.table import show
+from cli.render.table import show, when
 from cli.stdio import unwritten
 from engine.domain.record import AcknowledgeRecord, AnyRecord, RefusalRecord
 from engine.domain.text import printable

@@ -1,20 +1,22 @@
 """Render the answers about a change."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from cli.output import Answer
-from cli.render import promotion, rollback
+from cli.render import promotion
 from cli.render.common import exit_code, gates_lines, record_lines, registry_lines, trace_line
 from cli.render.impact import impact_lines
-from cli.render.status import when
-from cli.render.table import show
+from cli.render.table import show, when
 from engine.domain.change import ChangeState
 from engine.domain.errors import UsageError
 from engine.domain.gate import GateKind
 from engine.domain.text import printable
 from engine.responses.change import ChangeResponse, GateOutputResponse
 from engine.responses.promotion import PromotionInput, PromotionResponse
-from engine.responses.rollback import RollbackInput, RollbackResponse
+
+if TYPE_CHECKING:
+    from engine.responses.rollback import RollbackInput, RollbackResponse
 
 _JUDGED = (ChangeState.BLOCKED, ChangeState.FAILED)
 
@@ -60,8 +62,11 @@ def render_promotion(typed: PromotionInput, change: ChangeResponse) -> Answer:
     return _submitted(change, response)
 
 
-def render_rollback(typed: RollbackInput, change: ChangeResponse) -> Answer:
+def render_rollback(typed: "RollbackInput", change: ChangeResponse) -> Answer:
     """The answer of `rollback`."""
+    from cli.render import rollback  # a promotion does not wait for it
+    from engine.responses.rollback import RollbackResponse
+
     response = RollbackResponse.of_change(typed, change)
     if _ended_unasked(change):
         return rollback.render_run(response, verified=change.requester.verified)
@@ -76,7 +81,7 @@ def render_changes(changes: Sequence[ChangeResponse]) -> Answer:
     return Answer(list(changes), lines)
 
 
-def _submitted(change: ChangeResponse, response: PromotionResponse | RollbackResponse) -> Answer:
+def _submitted(change: ChangeResponse, response: "PromotionResponse | RollbackResponse") -> Answer:
     refused = change.state is not ChangeState.AWAITING_APPROVAL and change.error is not None
     code, warnings = exit_code(change.error), change.warnings
     return Answer(response, _lines(change), code, failed=refused, warnings=warnings)

@@ -1,6 +1,7 @@
 """Lines that the answers of several commands share, and the answer of a failed command."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from cli.errors import failure_lines
 from cli.output import Answer
@@ -10,13 +11,16 @@ from engine.domain.gate import GateKind, GateResult, GateStatus, SecuritySummary
 from engine.domain.record import RegistrySync, SignatureStatus
 from engine.domain.text import printable
 from engine.responses.common import ErrorInfo, FindingInfo, Response
-from engine.responses.freeze import FreezeResponse
-from engine.responses.promotion import PromotionResponse
-from engine.responses.rollback import RollbackResponse
+
+if TYPE_CHECKING:
+    from engine.responses.freeze import FreezeResponse
+    from engine.responses.promotion import PromotionResponse
+    from engine.responses.rollback import RollbackResponse
+
+    Move = PromotionResponse | RollbackResponse
 
 _SHOWN_CVES = 10
 _MARKS = {"passed": "passed", "warned": "warning", "blocked": "blocked", "skipped": "skipped"}
-Move = PromotionResponse | RollbackResponse
 
 
 def failure(
@@ -43,19 +47,19 @@ def findings_lines(findings: Iterable[FindingInfo]) -> list[str]:
     ]
 
 
-def tags_lines(response: Move) -> list[str]:
+def tags_lines(response: "Move") -> list[str]:
     digest = Digest(response.artifact_digest).short if response.artifact_digest else "-"
     return [f"  tag      {printable(tag)} -> {digest}" for tag in response.tags]
 
 
-def refused_lines(not_done: str, response: Move | FreezeResponse) -> list[str]:
+def refused_lines(not_done: str, response: "Move | FreezeResponse") -> list[str]:
     """Every blocker; without one (approvals are missing) the error."""
     message = [response.error.message] if response.error else []
     reasons = [found.reason for found in _blockers(response.findings)] or message
     return [f"{not_done}: {printable(reason)}" for reason in reasons]
 
 
-def approvals_lines(response: Move) -> list[str]:
+def approvals_lines(response: "Move") -> list[str]:
     missing = response.approvals_missing
     return [f"Approvals needed: {missing}"] if missing else []
 

@@ -2,7 +2,7 @@
 
 from cli.output import Answer
 from cli.render.common import operator_line, record_lines, refused_lines, trace_line
-from cli.render.status import when
+from cli.render.table import when
 from engine.domain.result import Ending
 from engine.domain.text import printable
 from engine.responses.freeze import (

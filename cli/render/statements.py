@@ -2,7 +2,7 @@
 
 from cli.output import Answer
 from cli.render.common import trace_line
-from cli.render.status import when
+from cli.render.table import when
 from engine.domain.text import printable
 from engine.responses.statements import StatementInfo, StatementsResponse
 

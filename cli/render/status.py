@@ -1,12 +1,11 @@
 """Render the answer of `status`."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
 from cli.output import Answer
-from cli.render.table import show
+from cli.render.table import show, when
 from engine.domain.errors import PromotionError, RegistryError
 from engine.domain.record import AnyRecord
 from engine.domain.state import LockState
@@ -141,8 +140,3 @@ def _history_row(response: RecordResponse) -> tuple[str, ...]:
 def _version(record: AnyRecord) -> str:
     """The version of a record; locks have none, nor have some refusals."""
     return printable(record.subject_version or "-")
-
-
-def when(at: datetime | None) -> str:
-    """A time for people, with its zone."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else "-"

@@ -1,7 +1,8 @@
-"""Rows of text: a drawn table on a terminal, plain aligned columns anywhere else."""
+"""Rows of text: a drawn table on a terminal, plain columns elsewhere; and times in them."""
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 
 def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -30,3 +31,8 @@ def _drawn(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> l
     with console.capture() as captured:
         console.print(table)
     return captured.get().splitlines()
+
+
+def when(at: datetime | None) -> str:
+    """A time for people, with its zone."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else "-"

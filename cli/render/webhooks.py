@@ -2,8 +2,7 @@
 
 from cli.output import Answer
 from cli.render.common import trace_line
-from cli.render.status import when
-from cli.render.table import show
+from cli.render.table import show, when
 from engine.domain.text import printable
 from engine.responses.webhooks import FailedDelivery, WebhooksResponse
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.adapters.ledger.ledger import RegistryLedger
 from engine.adapters.ledger.sealing import Sealing
 from engine.adapters.store import SqlHeads, SqlStore, SqlTally
 from engine.api import Engine
-from engine.audit.checkpoints import CheckpointSource
 from engine.bootstrap.adapters import (
     audit_backend_of,
     flush,
@@ -51,6 +51,9 @@ from engine.ports.change_store import ChangeStore
 from engine.ports.statements import NO_STATEMENTS, Statements
 from engine.ports.telemetry import NO_METRICS, Metrics
 from engine.runtime.database import Database
+
+if TYPE_CHECKING:
+    from engine.audit.checkpoints import CheckpointSource
 
 _log = logging.getLogger(__name__)
 # Parallel reads; status sends two requests for every environment.
@@ -106,7 +109,7 @@ def open_engine(
 
 def _checkpoints_of(
     config: Config, registry: Registry, ledger: LedgerReader
-) -> CheckpointSource | None:
+) -> "CheckpointSource | None":
     if config.ledger.checkpoint is None:
         return None
     # Few installations have checkpoints, and TLS for witnesses is slow to import.

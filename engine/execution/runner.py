@@ -6,9 +6,9 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from engine.audit.checkpoints import CheckpointSource
 from engine.checks.authorization import authorization
 from engine.context.context import Context, Sources
 from engine.domain.errors import ApprovalPendingError, PromotionError
@@ -52,6 +52,9 @@ from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
 from engine.secondaries import NO_COPIES, NO_SECONDARIES, Copies, Secondaries
 from engine.tracing import count_result, end_request_span, observe_gates, open_request_span
 
+if TYPE_CHECKING:
+    from engine.audit.checkpoints import CheckpointSource
+
 COMPLETED = (
     "an earlier run recorded this change and was interrupted before its last steps; "
     "it is completed now"
@@ -88,7 +91,7 @@ class Runner:
     metrics: Metrics = NO_METRICS
     heads: Heads = field(default_factory=InMemoryHeads)
     secondaries: Secondaries = NO_SECONDARIES
-    checkpoints: CheckpointSource | None = None
+    checkpoints: "CheckpointSource | None" = None
     attestations: AttestationReader | None = None
     statements: Statements = NO_STATEMENTS
 

@@ -3,17 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from engine.audit.checkpoints import Checkpoints
 from engine.domain.errors import LedgerUnreadableError, WitnessUnavailableError
 from engine.domain.ledger import LedgerEntry
+
+if TYPE_CHECKING:
+    from engine.audit.checkpoints import Checkpoints
 
 
 @dataclass(frozen=True)
 class WitnessGuard:
     """Requires a witness to sign each entry within `max_age`."""
 
-    checkpoints: Callable[[], Checkpoints]
+    checkpoints: Callable[[], "Checkpoints"]
     max_age: timedelta
 
     def check(self, environment: str, head: LedgerEntry | None, now: datetime) -> None:

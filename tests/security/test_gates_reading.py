@@ -14,7 +14,10 @@ _NOBODY = 65534
 _FLOE = f"""
 import ctypes, os, sys
 from pathlib import Path
+from engine.domain.gate import GateResult
 from tests.gates.gates import gate, run_keeping
+# Built now: this user may not read Python's own files.
+GateResult.model_rebuild()
 if os.getuid() == 0:
     os.setgroups([])
     os.setgid({_NOBODY})
