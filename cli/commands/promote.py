@@ -9,16 +9,14 @@ from typing import Any
 import click
 
 from cli import options
-from cli.approval import submit_and_wait
 from cli.errors import AnsweringCommand, Words
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
-from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.change import render_promotion
 from cli.render.common import failure
 from cli.render.promotion import NOT_DONE, render_dry_run
-from engine.bootstrap import ACTING, local_operator, open_engine, store_gate_outputs
+from engine.bootstrap import ACTING, local_operator, open_engine
 from engine.config import load_config
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.overrides import Overrides
@@ -104,11 +102,17 @@ def _promote(typed: PromotionInput, manifest: Path, mode: GateMode, wait: int) -
         if typed.dry_run:
             plan = engine.plan(request, progress, mode)
             return render_dry_run(PromotionResponse.of_dry_run(typed, plan))
+        # A dry run needs no changes, and does not wait until they are loaded.
+        from cli.approval import submit_and_wait
+        from engine.bootstrap import store_gate_outputs
+
         if engine.path.environment(request.target).approvals.required:
             change = submit_and_wait(config, engine, request, progress, wait)
         else:
             with store_gate_outputs(config, request.trace_id, progress) as kept:
                 change = engine.carry_out(request, "cli", kept)
+    from cli.refusal_recording import with_refusal_record
+
     answer = render_promotion(typed, ChangeResponse.of(change))
     return with_refusal_record(answer, manifest, change)
 

@@ -1,20 +1,27 @@
 """Builds an engine from manifest.yaml; the only package that imports adapters."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from engine.bootstrap.adapters import AUDIT, SECONDARIES, WEBHOOKS
 from engine.bootstrap.clock import SystemClock
-from engine.bootstrap.identity import check_registry_user, local_operator
-from engine.bootstrap.platform import (
+from engine.bootstrap.engine import (
     ACTING,
-    changes_in_flight,
     keeps_changes,
     open_command_engine,
-    open_command_platform,
     open_engine,
-    open_platform,
     open_reading_engine,
-    record_refusal,
-    store_gate_outputs,
 )
+from engine.bootstrap.identity import check_registry_user, local_operator
+
+if TYPE_CHECKING:
+    from engine.bootstrap.platform import (
+        changes_in_flight,
+        open_command_platform,
+        open_platform,
+        record_refusal,
+        store_gate_outputs,
+    )
 
 __all__ = [
     "ACTING",
@@ -34,3 +41,10 @@ __all__ = [
     "record_refusal",
     "store_gate_outputs",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load changes when they are first used: commands that need none start without them."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("engine.bootstrap.platform"), name)

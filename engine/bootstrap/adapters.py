@@ -13,7 +13,6 @@ from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.registry.remote.auth import sources
 from engine.adapters.registry.remote.auth.credentials import BearerToken, Password
 from engine.adapters.state import FileLeases, MachineLocks, choose_directory
-from engine.adapters.store import SqlStore
 from engine.bootstrap.clock import clock_of
 from engine.bootstrap.state import changes_database, outbox_tables, shared_tables
 from engine.config import Config
@@ -171,7 +170,7 @@ def verifier_of(config: Config, stack: ExitStack) -> Verifier:
         settings.trusted_root.path if settings.trusted_root else None,
     )
     clock = clock_of(config)
-    store = SqlStore(changes_database(config), clock)
+    store = import_module("engine.adapters.store").SqlStore(changes_database(config), clock)
     stack.callback(store.close)
     cache = import_module("engine.adapters.sigstore.verification_cache")
     remembering: Verifier = cache.CachingVerifier(verifier, store, clock)

@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from importlib import import_module
 from threading import Lock
 
-from engine.adapters.store import SqlOutcomes
 from engine.bootstrap.adapters import registry_of
 from engine.config import Config
 from engine.config.connection import EmbeddedRegistry, RegistrySettings
@@ -33,7 +32,7 @@ def secondaries_of(
         _mirror(config.registry, registry, settings, place, stack)
         for place, settings in enumerate(config.secondaries)
     )
-    outcomes = SqlOutcomes(state, registry.reference)
+    outcomes = import_module("engine.adapters.store").SqlOutcomes(state, registry.reference)
     return MirroredSecondaries(mirrors, registry, ledger, leases, outcomes)
 
 

@@ -9,8 +9,6 @@ from typing import Any
 
 from engine.adapters.store import state_database
 from engine.adapters.store.migrations import MIGRATIONS
-from engine.adapters.store.records import MIGRATIONS as RECORDS
-from engine.adapters.store.records import records_database
 from engine.config import Config
 from engine.domain.errors import ConfigError
 from engine.runtime.database import Database
@@ -48,7 +46,10 @@ def changes_database(config: Config, kept: int = 8) -> Database:
 
 def records_copy(config: Config) -> Database:
     """The tables of the copy of the ledgers."""
-    return open_database(config, "records", RECORDS, lambda: records_database(config.state_dir))
+    records = import_module("engine.adapters.store.records")
+    return open_database(
+        config, "records", records.MIGRATIONS, lambda: records.records_database(config.state_dir)
+    )
 
 
 def outbox_tables(config: Config) -> Database:
@@ -88,7 +89,7 @@ def migrate_state(config: Config, others: Mapping[str, Sequence[str]]) -> Mappin
         "changes": MIGRATIONS,
         "leases": import_module("engine.adapters.state.database_leases").MIGRATIONS,
         "outbox": import_module("engine.adapters.webhooks").MIGRATIONS,
-        "records": RECORDS,
+        "records": import_module("engine.adapters.store.records").MIGRATIONS,
         "secrets": (_SECRETS,),
         **others,
     }

@@ -11,6 +11,7 @@ import pytest
 
 from tests.builders import image
 from tests.conftest import Place
+from tests.peers import oci_layout
 from tests.scenarios.commands import Floe
 
 ROOT = Path(__file__).parents[2]
@@ -25,11 +26,20 @@ NEEDED = {
     *("rich", "pygments"),
     "oras",
 }
-_IMPORT = re.compile(r"^import time: +\d+ \| +\d+ \| +(\w+)", re.MULTILINE)
+_IMPORT = re.compile(r"^import time: +\d+ \| +\d+ \| +([\w.]+)", re.MULTILINE)
+# The modules of floe that a dry run loads; each takes time at every start.
+MOST_MODULES = 230
 
 
 def loaded_by(folder: Path, *arguments: str) -> set[str]:
     """Return the installed packages that the command imports."""
+    # Python itself loads the remains of setuptools in its site directory.
+    installed = {*packages_distributions(), *OURS} - {"_distutils_hack"}
+    return {name.partition(".")[0] for name in modules_of(folder, *arguments)} & installed
+
+
+def modules_of(folder: Path, *arguments: str) -> set[str]:
+    """Return the modules that the command imports."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "from cli.main import main; main()", *arguments],
         cwd=folder,
@@ -40,9 +50,7 @@ def loaded_by(folder: Path, *arguments: str) -> set[str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    # Python itself loads the remains of setuptools in its site directory.
-    installed = {*packages_distributions(), *OURS} - {"_distutils_hack"}
-    return set(_IMPORT.findall(done.stderr)) & installed
+    return set(_IMPORT.findall(done.stderr))
 
 
 def test_promotion_loads_no_unused_packages(place: Place, tmp_path: Path) -> None:
@@ -55,6 +63,18 @@ def test_promotion_loads_no_unused_packages(place: Place, tmp_path: Path) -> Non
 
     assert {"cli", "engine", "pydantic"} <= loaded
     assert loaded - NEEDED == {"cli", "engine"}
+
+
+def test_dry_run_loads_no_part_of_other_commands(tmp_path: Path) -> None:
+    oci_layout.write(tmp_path / "registry", image(), "v1.0.0-dev")
+    floe = Floe.on("oci-layout:./registry", tmp_path)
+
+    loaded = modules_of(floe.folder, *PROMOTE, "--dry-run")
+
+    ours = {name for name in loaded if name.partition(".")[0] in OURS}
+    assert "engine.operations.promote" in ours
+    assert not ours & {"engine.platform", "engine.audit.checkpoints", "cli.render.rollback"}
+    assert len(ours) <= MOST_MODULES
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("platform", "--help")])
