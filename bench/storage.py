@@ -11,10 +11,11 @@ from uuid import UUID
 
 from bench.platform import REPOSITORY
 from engine.adapters.ledger.encoding import decode, encode, head_tag, sequence_tag
-from engine.audit.policies import encode_policy, policy_tag
+from engine.audit.policies import encode_policy
 from engine.domain.artifact import Digest
 from engine.domain.ledger import ChainEnd, LedgerEntry, draft_after
 from engine.domain.manifest import Manifest
+from engine.domain.policy_document import policy_tag
 from engine.domain.record import Previous, PromotionRecord
 from tests.builders import Artifact, image, index
 from tests.domain.records import AT, a_promotion

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from engine.domain.artifact import Digest, Tag
+from engine.domain.artifact import Tag
 from engine.domain.canonical import canonical_json
 from engine.domain.errors import (
     ContentMissingError,
@@ -20,7 +20,7 @@ from engine.domain.errors import (
     TagExistsError,
 )
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
-from engine.domain.policy_document import PolicyDocument
+from engine.domain.policy_document import PolicyDocument, policy_tag
 from engine.ports import Registry, RegistryReader
 
 _log = logging.getLogger(__name__)
@@ -28,11 +28,6 @@ ARTIFACT_TYPE = "application/vnd.floe.policy.v1+json"
 # Rules of hundreds of environments and thousands of people have a few hundred KiB.
 MAX_POLICY_BYTES = 16 * 1024 * 1024
 _TAG = re.compile(r"floe-policy\.(?P<hex>[0-9a-f]{64})", re.ASCII)
-
-
-def policy_tag(digest: str) -> Tag:
-    """The tag of the document with `digest`; ValueError if that is not a digest."""
-    return Tag(f"floe-policy.{Digest(digest).hex}")
 
 
 def stored_digests(tags: Iterable[Tag]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from engine.domain.artifact import Digest
+from engine.domain.artifact import Digest, Tag
 from engine.domain.environment import Approvals, Authorization, Environment, FixedLock
 from engine.domain.identity import Directory
 from engine.domain.path import PromotionPath
@@ -65,6 +65,11 @@ class PolicyDocument:
     def environment(self, name: str) -> Environment | None:
         """The rules of the environment `name`; None if it is not on the path."""
         return next((each for each in self.path.environments if each.name == name), None)
+
+
+def policy_tag(digest: str) -> Tag:
+    """The tag of the document with `digest` in a registry; ValueError if that is not a digest."""
+    return Tag(f"floe-policy.{Digest(digest).hex}")
 
 
 def _environment(rules: dict[str, Any]) -> Environment:

@@ -10,10 +10,10 @@ import pytest
 from engine.adapters.ledger.encoding import head_tag, sequence_tag
 from engine.adapters.registry.remote.referrers import fallback_tag
 from engine.adapters.registry.remote.registry import DistributionRegistry
-from engine.audit.policies import policy_tag
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.environment import Environment
 from engine.domain.errors import TagExistsError
+from engine.domain.policy_document import policy_tag
 from tests.builders import image
 from tests.docs.pages import ROOT, blocks
 from tests.peers.fake_registry import FakeRegistry, digest_of, oci_error

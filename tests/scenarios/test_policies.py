@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from engine.api import Engine
-from engine.audit.policies import policy_tag, stored_digests
+from engine.audit.policies import stored_digests
 from engine.domain.environment import Approvals, Environment
 from engine.domain.errors import UsageError
+from engine.domain.policy_document import policy_tag
 from tests.conftest import Place
 from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.audited import lock, messages, stranger_audit, summarize, unlock
