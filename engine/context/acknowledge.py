@@ -61,10 +61,11 @@ def _find_void(
     """The content that the entry after `sequence` skips there, found in O(log n) steps."""
     if end.head is None or sequence >= end.head.sequence:
         return end.voided.get(sequence)
-    step = 1
-    while True:
-        [entry] = ledger.history(environment, 1, sequence + step + 1)
-        if entry.sequence > sequence:
+    entry, step = end.head, 1
+    while sequence + step < end.head.sequence:
+        found = ledger.history(environment, 1, sequence + step + 1)
+        if found and found[0].sequence > sequence:
+            entry = found[0]
             break
         step *= 2
     while entry.previous_sequence > sequence:

@@ -8,7 +8,7 @@ import pytest
 from engine.adapters.ledger.sealing import Sealing
 from engine.api import Engine
 from engine.domain.environment import Authorization, Environment
-from engine.domain.errors import AuthorizationError, UsageError
+from engine.domain.errors import AuthorizationError, LedgerUnreadableError, UsageError
 from engine.domain.operator import Operator
 from engine.domain.parsing import parse_acknowledge_request
 from engine.domain.record import AcknowledgeRecord
@@ -134,16 +134,37 @@ def test_forged_acknowledgement_does_not_count(place: Place, tmp_path: Path) -> 
     assert untrusted == [3, 4, 5]
 
 
-def test_only_forged_entry_of_a_ledger_is_acknowledged(place: Place, tmp_path: Path) -> None:
+@pytest.mark.parametrize("forged", [1, 3])
+def test_forged_entries_do_not_block_an_empty_ledger(
+    place: Place, tmp_path: Path, forged: int
+) -> None:
     place.push(image(b"one"), "v1.0.1-dev")
     with writer(place, tmp_path / "forger", Sealing()) as forger:
-        lock(forger)
+        for verb in (lock, unlock, lock)[:forged]:
+            verb(forger)
 
     with writer(place, tmp_path / "own", Sealing(OWN, trust(OWN))) as engine:
-        acknowledge(engine, 1)
+        command = f"floe platform audit acknowledge {forged} --env staging --reason"
+        with pytest.raises(LedgerUnreadableError, match=command):
+            lock(engine)
+        for number in range(forged, 0, -1):
+            acknowledge(engine, number)
 
         assert stranger_audit(engine).sound
         assert lock(engine).error is None
+
+
+def test_history_before_signing_is_not_skipped_by_acknowledging_an_old_entry(
+    place: Place, tmp_path: Path
+) -> None:
+    with writer(place, tmp_path / "unsigned", Sealing()) as engine:
+        promote_versions(place, engine, last=2)
+
+    with (
+        writer(place, tmp_path / "own", Sealing(OWN, trust(OWN))) as engine,
+        pytest.raises(LedgerUnreadableError, match="adopt them in manifest.yaml"),
+    ):
+        acknowledge(engine, 1)
 
 
 def test_command_acknowledges_and_history_shows_it(void: Place, tmp_path: Path) -> None:

@@ -28,19 +28,20 @@ class EntryReader:
     def reach(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
         """Follow the links from `head` to the entry at `sequence`."""
         entry = self.at_or_before(head, sequence)
-        if entry.sequence != sequence:
+        if entry is None or entry.sequence != sequence:
             raise corrupt(head.environment, f"no entry links to entry {sequence}")
         return entry
 
-    def at_or_before(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
-        """Follow the links from `head` to the newest entry up to `sequence`, in O(log n)."""
+    def at_or_before(self, head: LedgerEntry, sequence: int) -> LedgerEntry | None:
+        """
+        Follow the links from `head` to the newest entry up to `sequence`, in O(log n); None if
+        all numbers up to there are void.
+        """
         entry = head
         while entry.sequence > sequence:
             hop = next_hop(entry, sequence)
             if not hop:
-                raise corrupt(
-                    head.environment, f"entry {entry.sequence} does not link to an earlier entry"
-                )
+                return None
             entry = self.read(head.environment, Link(hop, entry.ancestors[hop]))
         return entry
 
