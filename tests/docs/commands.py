@@ -25,6 +25,7 @@ EXCEPTIONS = {
     "pip install '.[otlp]'": "it needs the network; the packages for development include it",
     "docker compose up --build": "it needs Docker; tests/install/test_compose.py reads its files",
     "cosign sign --key cosign.key harbor": "it writes into the public log of sigstore",
+    "floe platform audit acknowledge": "tests/scenarios/test_acknowledge.py runs it on a void",
     "aws ecr": "it needs an account; tests/docs/test_immutable_tags.py applies its filters",
 }
 # Only these programs run, so a new command of a page cannot change the reader's machine.
