@@ -12,6 +12,7 @@ from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.plan import Action, Effect, Plan, TagWrite
+from engine.domain.policy_document import policy_tag
 from engine.domain.record import PromotionRecord, RegistrySync, RollbackRecord
 from engine.domain.result import Result
 from engine.ports import Leases, LedgerReader, RegistryReader
@@ -151,14 +152,17 @@ class MirroredSecondaries:
         entry: LedgerEntry,
         writes: tuple[TagWrite, ...],
     ) -> None:
-        """Publish in the order of the primary: immutable tags, records, head, mutable tags."""
+        """Publish as the primary did: immutable tags, policies, records, head, mutable tags."""
         head = TagCopy(self.ledger.tag(entry.environment, None), entry.manifest, immutable=False)
         leads = self.registry.resolve(head.tag) == entry.digest
         missed = self._missed(mirror, entry) if leads else [entry]
         entries = missed or [entry]
-        records = [mirror.copy(each.manifest) for each in entries]
+        policies = self._missed_policies(mirror, entries)
+        copies = [*policies.values(), *(each.manifest for each in entries)]
+        records = [mirror.copy(each) for each in copies]
         tags = [
             *(TagCopy(w.tag, w.manifest, immutable=True) for w in writes if w.immutable),
+            *(TagCopy(tag, policy, immutable=True) for tag, policy in policies.items()),
             *(self._place(each) for each in reversed(entries)),
             *((head,) if missed else ()),
             *(TagCopy(w.tag, w.manifest, immutable=False) for w in writes if not w.immutable),
@@ -192,6 +196,14 @@ class MirroredSecondaries:
                 return []
             missed.append(self.ledger.entry(entry, missed[-1].previous_sequence))
         return missed
+
+    def _missed_policies(
+        self, mirror: Mirror, entries: Sequence[LedgerEntry]
+    ) -> dict[Tag, Manifest]:
+        """The policies of `entries` that the mirror lacks; the audit reports a lost one."""
+        tags = {policy_tag(each.record.policy_digest) for each in entries}
+        missed = {tag: self.registry.fetch(tag) for tag in tags if mirror.resolve(tag) is None}
+        return {tag: manifest for tag, manifest in missed.items() if manifest is not None}
 
     def _place(self, entry: LedgerEntry) -> TagCopy:
         tag = self.ledger.tag(entry.environment, entry.sequence)

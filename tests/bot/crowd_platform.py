@@ -17,7 +17,7 @@ from engine.ports import NO_PROGRESS
 from tests.bot.crowd import FREE_WAYS, REQUESTERS, WAYS, Case
 from tests.bot.fake_slack import FakeSlack
 from tests.bot.stage import BOB, CAROL
-from tests.scenarios.engines import with_parts
+from tests.scenarios.engines import policy_of, with_parts
 
 _PEOPLE = {user: f"{user.lower()}@acme.com" for user in (*REQUESTERS, BOB, CAROL)}
 _MANIFEST = """
@@ -113,7 +113,8 @@ def _promote(engine: Engine, lane: Sequence[Case]) -> None:
     entry = engine.path.entry
     if source == entry.name:
         return
-    there = with_parts(engine, path=PromotionPath((entry, Environment(source))))
+    path = PromotionPath((entry, Environment(source)))
+    there = with_parts(engine, path=path, policy=policy_of(path))
     for case in lane:
         request = parse_promotion_request(there.path, case.version, None, source, _ci(), trace_id())
         if error := there.run(request, NO_PROGRESS).error:

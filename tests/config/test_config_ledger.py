@@ -138,7 +138,7 @@ def test_adopted_entries_are_rules(tmp_path: Path) -> None:
     config = load(tmp_path, manifest(rest=adopting))
 
     assert [str(each) for each in config.ledger.adopted] == [f"prod#7 sha256:{'a' * 64}"]
-    assert config.policy_digest != load(tmp_path, trusting("floe.pub")).policy_digest
+    assert config.policy.digest != load(tmp_path, trusting("floe.pub")).policy.digest
 
 
 @pytest.mark.parametrize(

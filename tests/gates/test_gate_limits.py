@@ -63,8 +63,11 @@ _FORKING = """
 import ctypes, os, sys, time
 from pathlib import Path
 from engine.adapters.gates import CommandGates, Limits
+from engine.domain.gate import GateResult
 from tests.gates.gates import SUBJECT, ProgressLog, gate
 
+# Built now: this user may not read Python's own files.
+GateResult.model_rebuild()
 if os.getuid() == 0:
     os.setgroups([])
     os.setgid(65534)

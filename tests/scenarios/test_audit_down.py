@@ -9,6 +9,7 @@ from engine.api import Engine
 from engine.domain.artifact import Tag
 from engine.domain.audit import RemarkKind
 from engine.domain.errors import AuditUnavailableError
+from engine.domain.policy_document import policy_tag
 from engine.domain.record import AnyRecord
 from engine.ports import Registry
 from engine.ports.audit_backend import AuditBackendPlugin
@@ -66,7 +67,7 @@ def test_backend_lost_after_the_environment_tag_leaves_a_repeatable_promotion(
 
         assert lost.tagged
         assert (recorded, latest) == ((), None)
-        assert tags == {Tag("v1.0.0-dev"), STAGED}
+        assert tags == {Tag("v1.0.0-dev"), STAGED, policy_tag(engine.runner.policy.digest)}
         assert [problem.kind for problem in audited_environment.problems] == [RemarkKind.UNRECORDED]
         assert repeated.error is None
         assert copies(engine) == [entry.record.id for entry in engine.history("staging", 10)]

@@ -9,6 +9,7 @@ from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.api import Engine
 from engine.domain.artifact import Tag
 from engine.domain.errors import InvalidTransitionError
+from engine.domain.policy_document import policy_tag
 from engine.domain.result import Ending
 from tests.builders import image, shapes
 from tests.conftest import Place
@@ -51,6 +52,7 @@ def test_skopeo_sees_only_added_tags(
         for tag in ("v1.0.0-dev", "v1.0.0-staging", "latest-staging")
     }
     new = {"v1.0.0-staging", "latest-staging", "floe-head.staging", "floe-ledger.staging.1"}
+    new.add(str(policy_tag(engine.runner.policy.digest)))
     fallback = f"sha256-{before['Digest'].removeprefix('sha256:')}"
     for found in after.values():
         assert set(found.pop("RepoTags")) == {"v1.0.0-dev", fallback} | new
