@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from cli.main import floe
 
-NO_WEBHOOKS = 65534
+NOBODY = 65534
 
 
 def main(allowed: str, denied: str, *commands: str) -> None:
@@ -16,8 +16,8 @@ def main(allowed: str, denied: str, *commands: str) -> None:
         _run(line, allowed)
     if os.geteuid() == 0:
         os.setgroups([])
-        os.setgid(NO_WEBHOOKS)
-        os.setuid(NO_WEBHOOKS)
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
     print(json.dumps([_run(line, denied) for line in commands]))
 
 

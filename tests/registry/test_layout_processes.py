@@ -236,13 +236,16 @@ def test_a_read_only_disk_can_be_read_and_refuses_writes(small_disk):
     assert LayoutRegistry(small_disk).fetch(Tag("v1")) == artifact.manifest
 
 
-NO_WEBHOOKS = """
-import os, pathlib, sys
+AS_NOBODY = """
+import os, pathlib, sys, tempfile
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import RegistryUnavailableError
 from tests.builders import image
 
+# Everything is loaded before the rights are given up, which may include reading Python's files.
+with tempfile.TemporaryDirectory() as folder:
+    LayoutRegistry.create(pathlib.Path(folder)).put(image(b"x").manifest, Tag("v2"))
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
@@ -270,7 +273,7 @@ def test_missing_permissions_are_reported(tmp_path, mode, said):
     for directory in directories:
         directory.chmod(0o555)
 
-    argv = [sys.executable, "-c", NO_WEBHOOKS]
+    argv = [sys.executable, "-c", AS_NOBODY]
     environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(argv, cwd=root, env=environ, capture_output=True, text=True, check=True)
 

@@ -15,7 +15,7 @@ from engine.domain.errors import ConfigError, ConflictError
 
 REPOSITORY = Path(__file__).parents[2]
 KEY = "registry.acme.com:443/acme/platform"
-NO_WEBHOOKS = 65534
+NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 
 HOLD = """
@@ -95,9 +95,7 @@ def base() -> Iterator[Path]:
 
 
 @as_root
-@pytest.mark.parametrize(
-    ("first", "second"), [(0, NO_WEBHOOKS), (NO_WEBHOOKS, 0), (NO_WEBHOOKS, NO_WEBHOOKS - 1)]
-)
+@pytest.mark.parametrize(("first", "second"), [(0, NOBODY), (NOBODY, 0), (NOBODY, NOBODY - 1)])
 def test_users_exclude_each_other_with_the_file_of_either(
     first: int, second: int, base: Path
 ) -> None:

@@ -88,7 +88,7 @@ def test_a_file_where_the_directory_should_be_is_said_in_one_sentence(tmp_path):
             store.open()
 
 
-NO_WEBHOOKS = """
+AS_NOBODY = """
 import os, pathlib, sys
 from engine.adapters.store import SqlStore, state_database
 from engine.domain.errors import StoreUnavailableError
@@ -116,7 +116,7 @@ def test_a_directory_that_cannot_be_written_is_said_in_one_sentence(public, ther
         (state / "store.db").chmod(0o644)
     state.chmod(0o555)
 
-    argv = [sys.executable, "-c", NO_WEBHOOKS, str(state)]
+    argv = [sys.executable, "-c", AS_NOBODY, str(state)]
     said = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     state.chmod(0o755)
 
