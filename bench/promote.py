@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from bench.clients import Client, oras_on_a_layout, skopeo_on_a_layout, taggers
@@ -11,6 +12,8 @@ from bench.platform import REPOSITORY, medians, opened, promoted, registry_host
 from bench.proxy import counting
 from bench.requests import told
 from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.config import load_config
+from engine.domain.policy_document import PolicyDocument
 from tests.builders import image
 from tests.peers import oci_layout, raw
 from tests.peers.fake_registry import Behaviour, FakeRegistry
@@ -35,7 +38,8 @@ def lines(times: int = 5) -> Iterator[str]:
 
 
 def _on(name: str, host: str, folder: Path, times: int) -> Iterator[str]:
-    raw.push(host, REPOSITORY, image(b"one", b"two", b"three"), "v0.0.0")
+    for version in ("v0.0.0", "v0.0.1"):
+        raw.push(host, REPOSITORY, image(b"one", b"two", version.encode()), version)
     yield from _counted(name, host, folder)
     for number in range(len(ROUND_TRIPS) * len(_OURS) * (times + 1)):
         raw.push(host, REPOSITORY, image(str(number).encode()), f"v1.{number}.0-dev")
@@ -49,33 +53,43 @@ def _acknowledged() -> Iterator[str]:
     behaviour = Behaviour(referrers_api=True, sends_oci_subject=True)
     with FakeRegistry(behaviour) as fake, tempfile.TemporaryDirectory() as folder:
         fake.hold(REPOSITORY, image(), "v0.0.0")
-        with counting(fake.host) as (proxied, count), opened(proxied) as registry:
+        fake.hold(REPOSITORY, image(b"1"), "v0.0.1")
+        with opened(fake.host) as registry:
             promoted(registry, Path(folder), "v0.0.0", "dev")
-    yield f"a registry that acknowledges subjects: a promotion takes {told(count)}"
+        with counting(fake.host) as (proxied, counted), opened(proxied) as registry:
+            promoted(registry, Path(folder), "v0.0.1", "dev")
+    yield f"a registry that acknowledges subjects: a promotion takes {told(counted)}"
 
 
 def _counted(name: str, host: str, folder: Path) -> Iterator[str]:
-    with counting(host) as (proxied, count), opened(proxied) as registry:
+    # The first promotion under a configuration also stores its policy.
+    with opened(host) as registry:
         promoted(registry, folder, "v0.0.0", "dev")
-    yield f"{name}: a promotion takes {told(count)}"
+    with counting(host) as (proxied, counted), opened(proxied) as registry:
+        promoted(registry, folder, "v0.0.1", "dev")
+    yield f"{name}: a promotion takes {told(counted)}"
     for client, tag in taggers().items():
-        with counting(host) as (proxied, count):
+        with counting(host) as (proxied, counted):
             tag(f"{proxied}/{REPOSITORY}", "v0.0.0", "counted")
-        yield f"{name}: {client} takes {told(count)}"
+        yield f"{name}: {client} takes {told(counted)}"
 
 
 def _timed(host: str, folder: Path, seconds: float, times: int, first: int) -> dict[str, float]:
     with ExitStack() as stack:
         # Without a delay, no proxy is needed.
         place = stack.enter_context(counting(host, seconds))[0] if seconds else host
-        engine = stack.enter_context(engine_on(stack.enter_context(opened(place)), folder))
         floe = replace(Floe.on(f"oci://{place}/{REPOSITORY}", folder), fresh=True)
+        registry = stack.enter_context(opened(place))
+        engine = stack.enter_context(engine_on(registry, folder, policy=_policy_of(floe)))
 
-        def serve(number: int) -> None:
-            assert promote(engine, f"v1.{first + number}.0", "staging").error is None
+        # Both promote newer and newer versions, in turns.
+        versions = (f"v1.{minor}.0" for minor in count(first))
 
-        def command(number: int) -> None:
-            done = floe.promote(f"v1.{first + times + 1 + number}.0", "staging")
+        def serve(_: int) -> None:
+            assert promote(engine, next(versions), "staging").error is None
+
+        def command(_: int) -> None:
+            done = floe.promote(next(versions), "staging")
             assert done.code == 0, done.out + done.err
 
         def tagging(tag: Client) -> Callable[[int], None]:
@@ -91,13 +105,14 @@ def _on_a_layout(folder: Path, times: int) -> Iterator[str]:
     for number in range(2 * (times + 1)):
         oci_layout.write(root, image(str(number).encode()), f"v1.{number}.0-dev")
     floe = replace(Floe.on(f"oci-layout:{root}", folder), fresh=True)
-    with engine_on(layout, folder) as engine:
+    with engine_on(layout, folder, policy=_policy_of(floe)) as engine:
+        versions = (f"v1.{minor}.0" for minor in count())
 
-        def serve(number: int) -> None:
-            assert promote(engine, f"v1.{number}.0", "staging").error is None
+        def serve(_: int) -> None:
+            assert promote(engine, next(versions), "staging").error is None
 
-        def command(number: int) -> None:
-            assert floe.promote(f"v1.{times + 1 + number}.0", "staging").code == 0
+        def command(_: int) -> None:
+            assert floe.promote(next(versions), "staging").code == 0
 
         others: dict[str, Callable[[int], None]] = {
             "skopeo copy": lambda number: skopeo_on_a_layout(root, "v1.0.0-dev", f"copy-{number}"),
@@ -107,6 +122,11 @@ def _on_a_layout(folder: Path, times: int) -> Iterator[str]:
             del others["oras tag"]
         taken = medians({_SERVER: serve, _COMMAND: command, **others}, times)
     yield from _compared("a layout directory, no requests", taken)
+
+
+def _policy_of(floe: Floe) -> PolicyDocument:
+    """The policy of the commands: with another one, each would first look for its own."""
+    return load_config(floe.folder / "manifest.yaml", {}).policy
 
 
 def _compared(name: str, taken: dict[str, float]) -> Iterator[str]:
