@@ -34,7 +34,7 @@ class Leader:
         return self._lease is not None
 
     def leads(self) -> bool:
-        """Whether this server leads now. It stops to at once when it was suspended too long."""
+        """Whether this server leads now; one that was suspended for too long does not."""
         return self._lease is None or time.monotonic() < self._until
 
     def start(self) -> None:
