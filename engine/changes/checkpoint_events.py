@@ -6,6 +6,7 @@ from pydantic import JsonValue
 
 from engine.audit.checkpoints import SignedCheckpoint
 from engine.domain.change import Change
+from engine.domain.selection import parse_place
 from engine.domain.tlog.note import encode_base64
 from engine.ports.change_store import ChangeStore
 
@@ -52,5 +53,4 @@ def _names(names: Iterable[str]) -> list[JsonValue]:
 
 def _sequence(change: Change) -> int:
     """The number of the entry of `change`; 0 without one."""
-    _, _, place = (change.anchor or "").partition("#")
-    return int(place.split()[0]) if place else 0
+    return parse_place(change.anchor)[1] if change.anchor else 0
