@@ -115,7 +115,9 @@ class PostgresDatabase:
             f"SET LOCAL lock_timeout = {limit};"
             # Longer than the wait for a lock, which it would hide.
             f"SET LOCAL statement_timeout = {limit + 250};"
-            f"SET LOCAL idle_in_transaction_session_timeout = {2 * limit};"
+            # Shorter than that wait: one process that was suspended in a transaction, with the
+            # lock, must not make the others fail.
+            f"SET LOCAL idle_in_transaction_session_timeout = {limit * 2 // 3};"
         )
 
     @property
