@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
 from engine.domain.errors import PromotionError
 from web.site import Site, the_site
@@ -25,7 +25,12 @@ def alive() -> Response:
 
 @health.get("/readyz")
 def ready() -> tuple[Response, int]:
-    """Answer 503 while a dependency fails, with the reason of each."""
+    """
+    Answer 503 while a dependency fails, with the reason of each.
+
+    `?exclude=NAME` still reports that part, and answers 200 without it: a load balancer keeps
+    servers that lost the same service, so that they can say so.
+    """
     site = the_site()
     seen = site.board.look()
     said = {
@@ -37,7 +42,8 @@ def ready() -> tuple[Response, int]:
         ),
         **{name: check() for name, check in site.checks.items()},
     }
-    good = not any(said.values())
+    ignored = request.args.getlist("exclude")
+    good = not any(why for name, why in said.items() if name not in ignored)
     parts = {name: {"ready": not why, "why": why} for name, why in said.items()}
     return jsonify({"ready": good, "parts": parts}), 200 if good else 503
 
