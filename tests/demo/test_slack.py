@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.stage import block_ids, eventually
+from tests.demo.processes import left_in
 from tests.peers import local_slack
 from tests.peers.local_slack import ALICE, BOB, LocalSlack
 
@@ -63,7 +64,7 @@ def test_ctrl_c_ends_the_slack_demo_and_leaves_nothing_running(demo) -> None:
 
     assert process.wait(_PATIENCE_SECONDS) == 0
     assert "Ended." in process.stdout.read()
-    assert _left_in(ROOT / ".demo/slack") == []
+    assert left_in(ROOT / ".demo/slack") == []
     _, *more = (ROOT / ".demo/slack/serve.log").read_text().splitlines()
     assert [line for line in more if not line.startswith("WARNING: ")] == []
 
@@ -75,15 +76,3 @@ def _said(slack: LocalSlack) -> str:
 def _called(slack: LocalSlack, ending: str) -> list:
     found = [m for m in slack.everything() if m.get("blocks")]
     return [m for m in found if block_ids(m)[0].endswith(ending)]
-
-
-def _left_in(folder: Path) -> list[str]:
-    """List the processes that work in `folder`."""
-    left = []
-    for entry in Path("/proc").glob("[0-9]*/cwd"):
-        try:
-            inside = entry.resolve().is_relative_to(folder)
-        except OSError:
-            continue
-        left += [entry.parent.name] if inside else []
-    return left

@@ -111,8 +111,8 @@ def postgres() -> Iterator[PostgresProcess]:
         _own(Path(folder))
         server = PostgresProcess(Path(folder), free_port(), found)
         server.create()
-        server.start()
         try:
+            server.start()
             server.execute("CREATE DATABASE floe", "postgres")
             yield server
         finally:
