@@ -73,6 +73,11 @@ def test_image_promotes(image_output) -> None:
 
 
 @pytest.mark.timeout(900)
+def test_image_connects_to_postgresql_with_its_own_library(image_output) -> None:
+    assert image_output["database"] == [0, "binary\n", ""]
+
+
+@pytest.mark.timeout(900)
 def test_image_serves_reports_health_and_ends_on_sigterm(image_output) -> None:
     assert image_output["serve"] == [0, 0]
 

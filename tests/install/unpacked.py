@@ -90,6 +90,7 @@ def _tried(root: Path, stage: Stage) -> dict[str, object]:
         "promote": [*floe, "platform", "promote", "v1.0.0", "--to", "staging", "--output", "json"],
         "who": ["python", "-c", "import os; print(os.getuid(), os.getgid())"],
         "write": ["python", "-c", "open('/opt/floe/x', 'w')"],
+        "database": ["python", "-c", "import psycopg; print(psycopg.pq.__impl__)"],
         "tools": ["python", "-c", "import pytest"],
         "sbom": ["cat", sbom],
     }
