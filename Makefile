@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WORKERS ?= auto
 
-.PHONY: help demo serve-demo demo-slack test test-peers check audit reference images requirements bench install dev packages peers clean
+.PHONY: help demo serve-demo demo-slack demo-replicas test test-peers check audit reference images requirements bench install dev packages peers clean
 help:
 	@echo "make demo    see it work: seeds an embedded registry and promotes through it"
 	@echo "make serve-demo  a page with a past, to look at and to approve on"
 	@echo "make demo-slack  a Slack workspace with the bot in it, to try every command"
+	@echo "make demo-replicas  two servers with a database: each is killed once, and nothing is lost"
 	@echo "make test    run the tests, on a real registry"
-	@echo "make test-peers  run the tests against cosign and judges of logs, which are built first"
+	@echo "make test-peers  run the tests against cosign, judges of logs and helm, which are built first"
 	@echo "make check   style, types, import contracts, file sizes, plain English"
 	@echo "make dev     prepare a checkout for work: tools, editable install, commit hook"
 	@echo "make audit   ask an advisory service about every locked version (exit 3: none answered)"
@@ -29,13 +30,17 @@ demo-slack: $(INSTALLED)
 	@.ci/packages npm
 	@$(BIN)/python -m demo.slack
 
+demo-replicas: $(INSTALLED)
+	@.ci/packages docker-registry npm postgresql
+	@$(BIN)/python -m demo.replicas
+
 # A test file runs in one process, so that it starts its servers once. WORKERS=0: one by one.
 test: $(INSTALLED) packages peers
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not peers"
 
-# The tests against cosign, which takes minutes to build, and against judges of logs.
+# The tests against programs that take minutes to build: cosign, judges of logs, and helm.
 test-peers: $(INSTALLED) packages
-	@.ci/peers cosign fsck litewitness
+	@.ci/peers cosign fsck litewitness helm
 	$(BIN)/python -m pytest -q -m peers
 
 check: $(INSTALLED)
@@ -90,7 +95,7 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 
 # The tests talk to real servers, and push with a foreign client.
 packages:
-	@.ci/packages docker-registry skopeo chromium npm jq postgresql pgbouncer
+	@.ci/packages docker-registry skopeo chromium npm jq postgresql pgbouncer haproxy
 
 # Built once into a cache outside the tree; without Go the tests that need them are skipped.
 peers:
