@@ -14,19 +14,37 @@ from engine.api import Engine
 from engine.ports import Registry
 from tests.builders import image
 from tests.peers import raw
+from tests.peers.timestamp_authority import TimestampAuthority
 from tests.scenarios.engines import engine_on, promote
 from tests.scenarios.sealed import trust
+from tests.scenarios.stamped import stamping
 from tests.tlog.logged import logging_engine
 
 _PLAIN, _CHECKPOINTS = "unsigned", "with a checkpoint"
+_STAMPED = "signed and with a timestamp"
 _KINDS = {"ecdsa": "signed by ECDSA P-256", "ed25519": "signed by Ed25519"}
+
+
+class TimedAuthority(TimestampAuthority):
+    """Collects in `taken` the seconds that each answer takes, since a program starts for it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.taken: list[float] = []
+
+    def answer(self, query: bytes) -> bytes:
+        started = perf_counter()
+        answer = super().answer(query)
+        self.taken.append(perf_counter() - started)
+        return answer
 
 
 def lines(times: int = 15) -> Iterator[str]:
     with registry_host() as (host, folder), ExitStack() as stack:
+        authority = stack.enter_context(TimedAuthority(folder / "tsa"))
         engines = {
             name: stack.enter_context(_engine(stack, host, folder, name, sealing))
-            for name, sealing in _sealings().items()
+            for name, sealing in _sealings(authority).items()
         }
         logged = engines.pop(_CHECKPOINTS)
         logging = logging_engine(logged, generate_key("ed25519"))
@@ -46,6 +64,8 @@ def lines(times: int = 15) -> Iterator[str]:
     for name in engines:
         more = (taken[name] - taken[_PLAIN]) * 1000
         yield f"a promotion {name}: {taken[name] / taken[_PLAIN]:.2f} x unsigned, {more:+.1f} ms"
+    part = median(authority.taken[1:]) * 1000
+    yield f"its timestamp: one request before the first write; the authority takes {part:.1f} ms"
     part = median(made[1:]) / taken[_PLAIN]
     yield f"a checkpoint, which a server makes after the promotion: {part:.2f} x a promotion"
     yield from _signatures()
@@ -60,10 +80,10 @@ def _signatures() -> Iterator[str]:
         yield f"one signature of 4 KiB, {name[10:]}: {perf_counter() - started:.3f} ms"
 
 
-def _sealings() -> dict[str, Sealing | None]:
+def _sealings(authority: TimestampAuthority) -> dict[str, Sealing | None]:
     signers = {name: generate_key(kind) for kind, name in _KINDS.items()}
     signed = {name: Sealing(signer, trust(signer)) for name, signer in signers.items()}
-    return {_PLAIN: None, **signed, _CHECKPOINTS: None}
+    return {_PLAIN: None, **signed, _STAMPED: stamping(authority), _CHECKPOINTS: None}
 
 
 def _engine(

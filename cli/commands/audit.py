@@ -64,8 +64,9 @@ _environment = click.option("--env", "environment", help="Only this environment.
     "--key",
     "keys",
     multiple=True,
-    help="With --from: a file with a public key of the log or of its entries (PEM), or a verifier "
-    "key of the log or of a witness; repeatable.",
+    help="With --from: a file with a public key of the log or of its entries (PEM) or with the "
+    "certificates of a timestamp authority, or a verifier key of the log or of a witness; "
+    "repeatable.",
     metavar="KEY",
 )
 @options.output

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 from engine.audit.backend_verifier import Mark
@@ -24,12 +25,14 @@ PORTION = 32
 
 @dataclass(frozen=True)
 class Place:
-    """An entry and its place in the chain; `proven` if links from the head lead to it."""
+    """An entry in its place; `proven` if links from the head lead to it. See InspectedEntry."""
 
     sequence: int
     entry: LedgerEntry
     proven: bool
     untrusted: bool = False
+    stamped: bool = False
+    timestamp: datetime | None = None
 
 
 class Chain:
@@ -38,8 +41,7 @@ class Chain:
 
     Entries are read by their sequence tags, in portions. An entry is proven if a proven entry
     links to it. Every entry links to several earlier ones, so that a lost entry does not leave all
-    earlier entries unproven. Entries before `first` are not
-    read. With `whole`, the blob of each is read too.
+    earlier entries unproven. Entries before `first` are not read. With `whole`, blobs are read too.
     """
 
     def __init__(
@@ -109,7 +111,8 @@ class Chain:
             if linked is not None:
                 self._report_unproven(sequence)
             return None
-        place = Place(sequence, found.entry, linked is not None, found.untrusted)
+        judged = (found.untrusted, found.stamped, found.timestamp)
+        place = Place(sequence, found.entry, linked is not None, *judged)
         if self._check_links(place):
             self._compare(place, later)
             self._later = place
@@ -277,8 +280,7 @@ class ChainSummary:
         """Note the proven entries that only later entries by trusted keys vouch for."""
         if not self.untrusted:
             return
-        last, first = self.untrusted[0], self.untrusted[-1]
-        count = len(self.untrusted)
+        last, first, count = self.untrusted[0], self.untrusted[-1], len(self.untrusted)
         remarks.note(
             RemarkKind.UNTRUSTED,
             f"{count} {'entries' if count > 1 else 'entry'} ({first} to {last}) without a "

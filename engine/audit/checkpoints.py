@@ -54,7 +54,8 @@ class Checkpoints:
     The log of an environment is named `<origin>/<environment>`; leaf n is the manifest of entry n.
     The raw `public_keys` verify checkpoints; the first is that of `signer`, which raises
     ConfigError if its key is not here. Without a signer, no checkpoints are made. `entry_keys`
-    reads the trusted keys of entries, in PEM.
+    reads the trusted keys of entries, in PEM; `timestamp_certificates` verify their timestamps, in
+    PEM, too.
     """
 
     origin: str
@@ -65,6 +66,7 @@ class Checkpoints:
     signer: Callable[[], Signer] | None = None
     witnesses: tuple[Witness, ...] = ()
     entry_keys: Callable[[], Sequence[str]] = tuple
+    timestamp_certificates: bytes = b""
 
     def keys(self, environment: str) -> tuple[NoteKey, ...]:
         """The keys of the log of `environment`."""

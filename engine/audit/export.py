@@ -17,6 +17,7 @@ from engine.ports import Progress, RegistryReader
 CHECKPOINT_FILE = "checkpoint"
 KEYS_FILE = "keys"
 ENTRY_KEYS_FILE = "entry-keys.pem"
+CERTIFICATES_FILE = "timestamp-certificates.pem"
 # A record has a few KiB, more with scans of thousands of findings.
 MAX_BLOB_BYTES = 16 * 1024 * 1024
 
@@ -58,11 +59,18 @@ def export_log(
     for entry in entries:
         progress.step(f"exporting {environment}: entry {entry.sequence} of {checkpoint.size}")
         _write_blobs(registry, entry, target)
+    _write_keys(checkpoints, environment, target)
+    _write(target / CHECKPOINT_FILE, str(note).encode())
+    return checkpoint
+
+
+def _write_keys(checkpoints: Checkpoints, environment: str, target: Path) -> None:
+    """Write the keys of checkpoints, and those of entries and of their timestamps, if any."""
     _write(target / KEYS_FILE, _lines(_keys(checkpoints, environment)))
     if pems := checkpoints.entry_keys():
         _write(target / ENTRY_KEYS_FILE, "".join(pems).encode())
-    _write(target / CHECKPOINT_FILE, str(note).encode())
-    return checkpoint
+    if checkpoints.timestamp_certificates:
+        _write(target / CERTIFICATES_FILE, checkpoints.timestamp_certificates)
 
 
 def _newest_note(checkpoints: Checkpoints, environment: str) -> SignedNote | None:

@@ -19,6 +19,7 @@ from engine.audit.meaning_verifier import MeaningVerifier
 from engine.audit.past_moves import PastMoves, ReadMoves
 from engine.audit.policies import Policies
 from engine.audit.snapshot import Snapshot
+from engine.audit.timestamps import Timestamps
 from engine.domain.artifact import Digest
 from engine.domain.audit import Anchor, EnvironmentAudit, RemarkKind
 from engine.domain.errors import (
@@ -235,13 +236,16 @@ def _verify_log(
     summary, policies = ChainSummary(frozenset()), Policies(files.blob)
     meaning = MeaningVerifier(name, ledger, policies.find, remarks, complete=True)
     check_hint(snapshot, remarks)
+    timestamps = Timestamps(ledger.verifies_timestamps, remarks)
     untrusted: dict[int, bool] = {}
     for place in Chain(snapshot, ledger, pool, progress, remarks, whole=True).places():
         summary.add(place, remarks)
         untrusted[place.sequence] = place.untrusted
         meaning.add(place)
+        timestamps.add(place)
     if judged:
         judge_signatures(untrusted, remarks)
+    timestamps.note("give the certificates of the authority with --key")
     summary.check_policies(policies, remarks)
     mine = [each for each in anchors if each.environment == name]
     check_anchors(mine, head.entry if head else None, ledger, remarks)

@@ -18,6 +18,7 @@ from engine.audit.past_moves import PastMoves, open_moves
 from engine.audit.policies import Policies
 from engine.audit.snapshot import Snapshot
 from engine.audit.tag_verifier import Tags
+from engine.audit.timestamps import Timestamps
 from engine.domain.artifact import Tag
 from engine.domain.audit import Anchor, AuditReport, KnownHead
 from engine.domain.errors import (
@@ -130,9 +131,11 @@ class Verification:
         first = self._first_to_read(snapshot, remarks)
         meaning = MeaningVerifier(name, self.ledger, policies.find, remarks, first == 1)
         chain = Chain(snapshot, self.ledger, self.pool, progress, remarks, first, whole=self.full)
+        timestamps = Timestamps(self.ledger.verifies_timestamps, remarks)
         for place in chain.places():
             summary.add(place, remarks)
             meaning.add(place)
+            timestamps.add(place)
         if first > 1:
             self._add_unread(first, snapshot, known, summary, remarks)
         self._check_tags(snapshot, summary, remarks, complete=first == 1)
@@ -143,6 +146,7 @@ class Verification:
         summary.note_policies(self.policy.digest, remarks)
         summary.check_policies(policies, remarks)
         summary.note_untrusted(remarks)
+        timestamps.note("name the certificates of the authority in ledger.timestamp")
         check_known_head(snapshot, known, summary, self.heads, remarks)
         found = snapshot.head.digest if snapshot.head else None
         return CheckedLedger(name, found, summary, remarks, meaning)

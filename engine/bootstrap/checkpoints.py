@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -18,7 +18,7 @@ from engine.audit.anchors import select_anchors
 from engine.audit.checkpoints import Checkpoints, CheckpointSource
 from engine.audit.export import CHECKPOINT_FILE, KEYS_FILE
 from engine.audit.export_verifier import LogFiles, verify_logs
-from engine.bootstrap.exports import open_export, raw_ed25519
+from engine.bootstrap.exports import open_export, raw_ed25519, split_certificates
 from engine.bootstrap.keys import entry_keys, open_key, show_key
 from engine.config import Config
 from engine.config.connection import RemoteRegistry
@@ -47,22 +47,14 @@ def checkpoints_of(
     if settings is None:
         return None
     # Cryptography is slow to import, and a promotion does not need the key.
-    witnesses, required = config.ledger.witnesses, config.ledger.require_witness
-    keys = partial(entry_keys, config)
-    opened = partial(
-        _open_checkpoints, settings, witnesses, _origin(config), registry, ledger, keys
-    )
+    opened = partial(_open_checkpoints, settings, config, registry, ledger)
+    required = config.ledger.require_witness
     max_age = timedelta(seconds=required.max_age) if required else None
     return CheckpointSource(cache(opened), max_age)
 
 
 def _open_checkpoints(
-    settings: CheckpointSettings,
-    witnesses: Iterable[WitnessEntry],
-    origin: str,
-    registry: Registry,
-    ledger: LedgerReader,
-    pems: Callable[[], Sequence[str]],
+    settings: CheckpointSettings, config: Config, registry: Registry, ledger: LedgerReader
 ) -> Checkpoints:
     keys = import_module("engine.attestation.keys")
     public = [
@@ -74,15 +66,17 @@ def _open_checkpoints(
         # Without the key, which may be on another machine, checkpoints are only verified.
         with suppress(ConfigError):
             public.insert(0, _raw_key(signer().public_key(), _KEY))
+    timestamp = config.ledger.timestamp
     return Checkpoints(
-        origin=origin,
+        origin=_origin(config),
         ledger=ledger,
         store=RegistryCheckpoints(registry),
         check=import_module("engine.adapters.tlog.ed25519").verify_ed25519,
         public_keys=tuple(dict.fromkeys(public)),
         signer=signer,
-        witnesses=_witnesses(witnesses),
-        entry_keys=pems,
+        witnesses=_witnesses(config.ledger.witnesses),
+        entry_keys=partial(entry_keys, config),
+        timestamp_certificates=timestamp.certificates.content if timestamp else b"",
     )
 
 
@@ -111,9 +105,9 @@ def verify_exports(
     """
     Verify the exported logs in the subdirectories of `directory`, or in itself.
 
-    `keys` are verifier keys of the logs and their witnesses, or files with public keys in PEM of
-    the logs and of their entries; without any, the keys in the export are used.
-    UsageError for an invalid key, or if there is no export.
+    `keys` are verifier keys of the logs and their witnesses, or files in PEM: public keys of the
+    logs and of their entries, and certificates of timestamp authorities. Without any of a kind,
+    those in the export are used. UsageError for an invalid key, or if there is no export.
     """
     logs = [directory] if _is_log(directory) else list(filter(_is_log, sorted(directory.iterdir())))
     if not logs:
@@ -121,11 +115,13 @@ def verify_exports(
             f"'{directory}' has no exported ledger: make one with floe platform audit export DIR"
         )
     check = import_module("engine.adapters.tlog.ed25519").verify_ed25519
-    given = [_parse_key(each) for each in keys]
+    certificates, others = split_certificates(keys)
+    given = [_parse_key(each) for each in others]
     pems = [each for each in given if not isinstance(each, NoteKey)]
     noted = [each if isinstance(each, NoteKey) else raw_ed25519(each.der) for each in given]
     known = tuple(each for each in noted if each is not None)
-    open_ledger = partial(open_export, [(each.pem, raw_ed25519(each.der)) for each in pems])
+    raw = [(each.pem, raw_ed25519(each.der)) for each in pems]
+    open_ledger = partial(open_export, raw, certificates)
     with ThreadPoolExecutor(8) as pool:
         empty = [each.name for each in directory.iterdir() if _is_empty(each)]
         files = [LogFiles(each, known, check) for each in logs]

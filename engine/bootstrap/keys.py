@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from engine.adapters.ledger.sealing import Sealing
+from engine.bootstrap.timestamps import LazyTimestamps
 from engine.config import Config, load_config
 from engine.config.signing_keys import SigningKey
 from engine.domain.artifact import Digest
@@ -85,7 +86,13 @@ def sealing_of(config: Config) -> Sealing:
         return Sealing()
     # Imported only with keys: cryptography is slow to import.
     trusted: TrustedKeys = import_module("engine.adapters.signing.trust").KeyRing(pems, signer)
-    return Sealing(signer, trusted, frozenset(each.digest for each in config.ledger.adopted))
+    adopted = frozenset(each.digest for each in config.ledger.adopted)
+    settings = config.ledger.timestamp
+    if settings is None:
+        return Sealing(signer, trusted, adopted)
+    timestamps = LazyTimestamps(settings)
+    authority = timestamps if settings.url else None
+    return Sealing(signer, trusted, adopted, authority, timestamps, settings.required)
 
 
 def entry_keys(config: Config) -> tuple[str, ...]:

@@ -41,6 +41,12 @@ def _ledger(ledger: Node) -> Iterator[Problem]:
     formats = ledger["signing.formats"]
     if formats and all(each.value != "bundle" for each in formats.items):
         yield formats.problem("needs bundle: ledger entries are always bundles")
+    if ledger["timestamp"] and not (ledger["signing"] or ledger["trusted_keys"]):
+        yield ledger["timestamp"].problem(
+            "needs ledger.signing or ledger.trusted_keys: only signed entries have timestamps"
+        )
+    if ledger["timestamp.required"].value is True and not ledger["timestamp.url"]:
+        yield ledger["timestamp.required"].problem("needs ledger.timestamp.url")
     if ledger["witnesses"] and not ledger["checkpoint"]:
         yield ledger["witnesses"].problem("sign checkpoints: set ledger.checkpoint.key too")
     if ledger["require_witness"] and not ledger["witnesses"]:

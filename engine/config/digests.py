@@ -136,6 +136,9 @@ def _ledger(ledger: Ledger) -> Facts:
         rules["trusted_keys"] = sorted(str(key.digest) for key in ledger.trusted_keys)
     if ledger.adopted:
         rules["adopted"] = sorted(map(str, ledger.adopted))
+    if ledger.timestamp:
+        rules["timestamp_certificates"] = str(ledger.timestamp.certificates.digest)
+        rules["timestamp_required"] = ledger.timestamp.required
     if ledger.require_witness:
         rules["witness_max_age"] = ledger.require_witness.max_age
         rules["witnesses"] = sorted(each.key for each in ledger.witnesses)

@@ -4,8 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
-from engine.config.field_types import Duration, Given, Section, Url
-from engine.config.signing_keys import CheckpointKey, SigningKeyPlace, TrustedKey
+from engine.config.field_types import Duration, Flag, Given, Section, Url
+from engine.config.signing_keys import (
+    CertificateFile,
+    CheckpointKey,
+    SigningKeyPlace,
+    TrustedKey,
+)
 from engine.domain.audit import Anchor
 from engine.domain.errors import UsageError
 from engine.domain.selection import parse_anchor
@@ -67,6 +72,26 @@ class Signing(Section):
     )
 
 
+class TimestampSettings(Section):
+    """A timestamp authority (RFC 3161): it states when the signature of an entry existed."""
+
+    url: Given[Url] = Field(
+        default=None,
+        description="the address of the authority; without it timestamps are only verified",
+        examples=["https://tsa.example.com"],
+    )
+    certificates: CertificateFile = Field(
+        description="a PEM file with the root certificates of all authorities that were ever used, "
+        "and intermediate ones that their answers lack",
+        examples=["keys/tsa.pem"],
+    )
+    required: Flag = Field(
+        default=False,
+        description="end a change with exit code 5 if its entry gets no timestamp; locks and "
+        "refusals are recorded in any case",
+    )
+
+
 class CheckpointSettings(Section):
     """The keys of checkpoints, which sign the whole ledger of an environment at one moment."""
 
@@ -123,6 +148,9 @@ class Ledger(Section):
         description="entries that count, with all entries before them, although no trusted key "
         "signed them: adopts a ledger from before signing was configured",
         examples=[["prod#7=sha256:9f86d081…"]],
+    )
+    timestamp: Given[TimestampSettings] = Field(
+        default=None, description="timestamps of signed entries; without it there are none"
     )
     witnesses: tuple[WitnessEntry, ...] = Field(
         default=(), description="witnesses that are asked to sign each checkpoint too"

@@ -65,6 +65,18 @@ def _checkpoint_key(value: Any, info: ValidationInfo) -> KeyFile:
     return found
 
 
+def _certificates(value: Any, info: ValidationInfo) -> KeyFile:
+    """Read a file of certificates, and check that a root is among them."""
+    found = read_key_file(value, info)
+    try:
+        import_module("engine.attestation.timestamps").load_certificates(
+            found.content, str(found.path)
+        )
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    return found
+
+
 def _signing_key(value: Any, info: ValidationInfo) -> SigningKey | UnsetSecret:
     """Parse `kind:address`; a private key in the file itself is refused."""
     text = value if isinstance(value, str) else ""
@@ -87,6 +99,7 @@ def _signing_key(value: Any, info: ValidationInfo) -> SigningKey | UnsetSecret:
 
 TrustedKey = Annotated[KeyFile, BeforeValidator(_trusted_key, json_schema_input_type=str)]
 CheckpointKey = Annotated[KeyFile, BeforeValidator(_checkpoint_key, json_schema_input_type=str)]
+CertificateFile = Annotated[KeyFile, BeforeValidator(_certificates, json_schema_input_type=str)]
 SigningKeyPlace = Annotated[
     SigningKey | SecretStr, BeforeValidator(_signing_key, json_schema_input_type=str)
 ]

@@ -1,6 +1,7 @@
 """The results of an audit of the ledgers."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from engine.domain.artifact import Digest, Tag
@@ -34,15 +35,17 @@ class RemarkKind(StrEnum):
     LOCKED = "locked"  # changed while a lock was in force
     NAME = "name"  # version, tag and digest do not belong together
     TIME = "time"  # times run backwards
+    TIMESTAMP = "timestamp"  # a timestamp is not valid, or contradicts the time of its record
     UNJUDGED = "unjudged"  # a rule could not be judged, since a ledger cannot be read
     POLICY = "policy"  # records made under another configuration
     COMPLETING = "completing"  # committed, and `latest` has yet to follow
     UNCOMMITTED = "uncommitted"  # an audit backend has a record that never took effect
     INTERRUPTED = "interrupted"  # the run of the newest entry lacks its last steps
     UNREMEMBERED = "unremembered"  # the state directory could not store the head
-    UNCONFIRMED = "unconfirmed"  # the key of a checkpoint comes with the checkpoint
+    UNCONFIRMED = "unconfirmed"  # a key is missing, or comes from the same place
     WITNESSED = "witnessed"  # a witness signed the checkpoint
     UNWITNESSED = "unwitnessed"  # a witness has not signed the newest entries
+    UNSTAMPED = "unstamped"  # entries without a timestamp
     UNREAD = "unread"  # a checkpoint proves the older entries, so they were not read again
 
 
@@ -120,13 +123,16 @@ class InspectedEntry:
 
     `digest` is None if the manifest cannot be fetched, `entry` is None if it is not a ledger entry;
     an entry can have faults too. Its record comes from the blob, where there is one. `untrusted`
-    means that no trusted key signed it, where keys are configured.
+    means that no trusted key signed it, where keys are configured. `stamped` means that it has
+    timestamps of its signature; `timestamp` is the earliest valid one, where they are verified.
     """
 
     digest: Digest | None
     entry: LedgerEntry | None
     faults: tuple[Fault, ...] = ()
     untrusted: bool = False
+    stamped: bool = False
+    timestamp: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

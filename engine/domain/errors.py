@@ -154,6 +154,12 @@ class SigningUnavailableError(UnavailableError):
     reason_code = "signing_unavailable"
 
 
+class TimestampUnavailableError(UnavailableError):
+    """The timestamp authority did not issue a valid timestamp."""
+
+    reason_code = "timestamp_unavailable"
+
+
 class IdentityUnavailableError(UnavailableError):
     """The identity provider cannot be asked, so no permission was decided."""
 
@@ -276,12 +282,9 @@ class ExpiredError(ChangeClosedError):
 
 
 class StaleError(ChangeClosedError):
-    """
-    The change no longer matches its approval, or a newer one was carried out before it.
+    """The change no longer matches its approval, or a newer one was carried out before it."""
 
-    `details["differences"]` lists each difference.
-    """
-
+    # `details["differences"]` lists each difference.
     reason_code = "stale"
 
 

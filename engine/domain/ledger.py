@@ -23,7 +23,8 @@ class LedgerEntry:
     the newest multiple of 2^i, by which any entry is O(log n) reads from the head. `voided` lists
     the occupied numbers before this one whose content does not count. `index` leads to the newest
     earlier entry about any digest or version. `signer` is the fingerprint of the trusted key that
-    signed it; None if entries are not verified.
+    signed it; None if entries are not verified. `warnings` are sentences about an entry that was
+    just made; they are not stored.
     """
 
     environment: str
@@ -35,6 +36,7 @@ class LedgerEntry:
     voided: Links = field(default_factory=dict)
     index: RecordIndex = field(default_factory=dict)
     signer: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def digest(self) -> Digest:

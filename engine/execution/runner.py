@@ -271,7 +271,7 @@ class Runner:
         subject = plan.manifest.descriptor if plan.manifest else None
         entry = executor.change(plan.writes, record, subject, context.target_end, upload)
         self.rewind_guard.remember(entry)
-        warnings = (*plan.warnings, *self.statements.follow(entry))
+        warnings = (*plan.warnings, *entry.warnings, *self.statements.follow(entry))
         return Result(plan, operation.ending, entry.record, warnings=warnings, entry=entry)
 
 

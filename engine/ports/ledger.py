@@ -28,6 +28,11 @@ class LedgerReader(Protocol):
         """
         ...
 
+    @property
+    def verifies_timestamps(self) -> bool:
+        """Whether timestamps are verified; they should then be there."""
+        ...
+
     def head(self, environment: str) -> LedgerEntry | None:
         """Read the newest entry, as `end` does; None for an empty ledger."""
         ...
@@ -123,7 +128,8 @@ class Ledger(LedgerReader, Protocol):
 
         Nothing is written; the index of the entry takes O(log n) requests. Returns the entry with
         the content of its blob: the record, or the bundle that `signs` it. SigningUnavailableError
-        if the key cannot sign; ConfigError without a key where only signed entries count.
+        if the key cannot sign, TimestampUnavailableError if there is no timestamp and it is
+        required; ConfigError without a key where only signed entries count.
         """
         ...
 

@@ -1,5 +1,6 @@
-"""The signing of ledger entries, and the keys that are trusted for it."""
+"""The signing of ledger entries, and the keys and timestamp authorities that are trusted."""
 
+from datetime import datetime
 from typing import Protocol
 
 
@@ -17,6 +18,30 @@ class Signer(Protocol):
 
     def sign(self, message: bytes) -> bytes:
         """Sign `message`: ECDSA with SHA-256 in DER, or Ed25519."""
+        ...
+
+
+class TimestampVerifier(Protocol):
+    """Verifies timestamps of signatures (RFC 3161). Thread-safe."""
+
+    def verify(self, timestamp: bytes, signature: bytes) -> datetime:
+        """
+        Return the time (UTC) in `timestamp`, the answer of an authority (DER) about `signature`.
+
+        Refused if no trusted authority issued it for `signature`.
+        """
+        ...
+
+
+class TimestampAuthority(Protocol):
+    """Issues timestamps of signatures (RFC 3161). Thread-safe."""
+
+    def issue(self, signature: bytes) -> bytes:
+        """
+        Return a verified timestamp of `signature`: the answer of the authority (DER).
+
+        One request, within a few seconds. TimestampUnavailableError without a valid answer.
+        """
         ...
 
 

@@ -20,6 +20,7 @@ from tests.peers import oci_layout, raw
 from tests.peers.fake_http import FakeServer, Reply, Request
 from tests.peers.fake_issuer import FakeIssuer
 from tests.peers.signing import SigningKey, claims
+from tests.peers.timestamp_authority import TimestampAuthority
 from tests.scenarios.commands import Finished, Floe
 from tests.signatures.sigstore_kit.formats import key_bundle, key_envelope, pem, statement
 from tests.signatures.sigstore_kit.instance import MiniSigstore
@@ -112,6 +113,9 @@ def platform_of(text: str, folder: Path, registry: str) -> Iterator[Platform]:
             raw.push(*registry.split("/", 1), artifact, f"{VERSION}-dev")
         if verification:
             _sign(artifact, verification, folder)
+        if timestamp := whole.get("ledger", {}).get("timestamp"):
+            authority = stack.enter_context(TimestampAuthority(folder / "tsa"))
+            timestamp |= {"url": authority.url, "certificates": "tsa/root.pem"}
         issuers = _issuers(whole, key, stack)
         written = yaml.safe_dump(whole)
         for stand_in, original in issuers:

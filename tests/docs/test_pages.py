@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from cli.main import floe
 from engine.config import load_config
@@ -24,6 +25,7 @@ from tests.docs.commands import (
 )
 from tests.docs.pages import PAGES, ROOT, Block, blocks, links
 from tests.peers.signing import SigningKey
+from tests.peers.timestamp_authority import new_root
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 # Files to which a documented manifest refers.
@@ -59,7 +61,9 @@ def test_every_documented_manifest_loads(block: Block, tmp_path: Path) -> None:
     document = yaml.safe_load(block.text)
     for name in _FILE.findall(block.text):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(SigningKey.new().pem())
+        certified = f"certificates: {name}" in block.text
+        pem = new_root(ec.SECP256R1()).pem if certified else SigningKey.new().pem()
+        (tmp_path / name).write_bytes(pem)
     whole = {"apiVersion": "floe.dev/v1", "kind": "Manifest"} | document
     whole.setdefault("artifacts", {"registry": {"uri": "oci-layout:./registry"}})
     (tmp_path / "manifest.yaml").write_text(yaml.safe_dump(whole))

@@ -27,6 +27,7 @@ _CODES = {
     "WitnessUnavailableError": 5,
     "WitnessContradictionError": 5,
     "SigningUnavailableError": 5,
+    "TimestampUnavailableError": 5,
     "IdentityUnavailableError": 5,
     "SignatureVerificationError": 6,
     "GateFailedError": 8,
@@ -52,7 +53,7 @@ _REGISTRY = {"RegistryUnavailableError", "RegistryAccessError", "LedgerUnreadabl
 _REGISTRY |= _REGISTRY_ANSWERS | {"RegistryError"}
 _OTHER_SYSTEMS = {"AuditUnavailableError", "StoreUnavailableError", "IdentityUnavailableError"}
 _WITNESSES = {"WitnessUnavailableError", "WitnessContradictionError"}
-_OTHER_SYSTEMS |= {"SigningUnavailableError"} | _WITNESSES
+_OTHER_SYSTEMS |= {"SigningUnavailableError", "TimestampUnavailableError"} | _WITNESSES
 _CAUGHT_WITH = {
     "UnavailableError": _REGISTRY | _OTHER_SYSTEMS,
     "RegistryError": _REGISTRY,

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from engine.adapters.ledger.sealing import (
+    IssueTimestamp,
     seal,
     seal_annotations,
     sealed_kind,
     with_inline_bundle,
 )
-from engine.attestation.bundle import BUNDLE_V03
+from engine.attestation.bundle import BUNDLE_V03, no_timestamp
 from engine.domain.annotations import MAX_BYTES, record_annotations, record_from_annotations
 from engine.domain.artifact import Digest, Tag
 from engine.domain.canonical import canonical_json
@@ -51,11 +52,14 @@ def read_sequence_tag(tag: Tag) -> tuple[str, int] | None:
     return (found["environment"], int(found["sequence"])) if found else None
 
 
-def encode(draft: LedgerDraft, signer: Signer | None = None) -> tuple[Manifest, bytes]:
+def encode(
+    draft: LedgerDraft, signer: Signer | None = None, timestamp: IssueTimestamp = no_timestamp
+) -> tuple[Manifest, bytes]:
     """
     The manifest of `draft`, and the blob that is both its config and its layer.
 
-    The blob is the whole record, or with `signer` a bundle that contains it.
+    The blob is the whole record, or with `signer` a bundle that contains it, with the `timestamp`
+    of its signature.
     """
     links = _links(draft) | _state(draft.state) | {CREATED: draft.record.at.isoformat()}
     room = MAX_BYTES - sum(len(k.encode()) + len(v.encode()) for k, v in links.items())
@@ -63,7 +67,7 @@ def encode(draft: LedgerDraft, signer: Signer | None = None) -> tuple[Manifest, 
     if signer is None:
         content, kind = draft.record.to_bytes(), artifact_type(draft.record.kind)
     else:
-        content, kind = seal(draft, links, signer), BUNDLE_V03
+        content, kind = seal(draft, links, signer, timestamp), BUNDLE_V03
         annotations |= seal_annotations(draft)
     blob: dict[str, object] = {
         "mediaType": kind,

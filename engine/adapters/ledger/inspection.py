@@ -1,10 +1,18 @@
 """Inspects one stored ledger entry for an audit; faults are returned and not raised."""
 
 import json
+from datetime import datetime
 
 from engine.adapters.ledger.encoding import annotated_record, artifact_type, decode, is_shortened
-from engine.adapters.ledger.sealing import Seal, inline_bundle, open_seal, sealed_kind
+from engine.adapters.ledger.sealing import (
+    Seal,
+    Sealing,
+    inline_bundle,
+    open_seal,
+    sealed_kind,
+)
 from engine.attestation.bundle import BUNDLE_V03
+from engine.attestation.refusal import Refused
 from engine.domain.annotations import record_annotations, record_from_annotations
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import Fault, InspectedEntry, RemarkKind
@@ -15,7 +23,7 @@ from engine.domain.manifest import Manifest
 from engine.domain.record import AnyRecord, record_from_bytes
 from engine.domain.text import printable
 from engine.ports import RegistryReader
-from engine.ports.signer import TrustedKeys
+from engine.ports.signer import TimestampVerifier, TrustedKeys
 
 # Error messages of validators can quote their whole input.
 _MAX_FAULT_CHARACTERS = 300
@@ -26,7 +34,7 @@ def inspect(
     environment: str,
     reference: Tag | Digest,
     limit: int,
-    trusted: TrustedKeys | None = None,
+    sealing: Sealing,
     *,
     whole: bool = False,
 ) -> InspectedEntry | None:
@@ -43,21 +51,37 @@ def inspect(
         raise
     except RegistryAnswerError as error:
         return InspectedEntry(None, None, (_unreadable("its manifest", error),))
-    if manifest is None:
-        return None
+    return _inspect(reader, environment, manifest, limit, sealing, whole) if manifest else None
+
+
+def _inspect(
+    reader: RegistryReader,
+    environment: str,
+    manifest: Manifest,
+    limit: int,
+    sealing: Sealing,
+    whole: bool,
+) -> InspectedEntry:
+    verifies = sealing.trusted is not None
     try:
         content, faults = _read_blob(reader, manifest, limit, whole)
-        record, signer = None, None
+        found: Seal | None = None
         if content is not None:
-            record, signer, faults = _blob_record(manifest, content, trusted)
+            found, faults = _open_blob(manifest, content, sealing.trusted)
+        record, signer = (found.record, found.signer) if found else (None, None)
         entry = decode(manifest, record, signer)
-        untrusted = trusted is not None and signer is None
+        times, wrong = _verify_timestamps(found, sealing.timestamps)
         return InspectedEntry(
-            manifest.digest, entry, (*faults, *_faults(entry, record, environment)), untrusted
+            manifest.digest,
+            entry,
+            (*faults, *_faults(entry, record, environment), *wrong),
+            untrusted=verifies and signer is None,
+            stamped=bool(found and found.timestamps),
+            timestamp=min(times, default=None),
         )
     except ValueError as error:
         fault = _altered(f"it is not a ledger entry ({error})")
-        return InspectedEntry(manifest.digest, None, (fault,), trusted is not None)
+        return InspectedEntry(manifest.digest, None, (fault,), verifies)
 
 
 def _read_blob(
@@ -80,10 +104,10 @@ def _read_blob(
         return None, (_unreadable("its record", error),)
 
 
-def _blob_record(
+def _open_blob(
     manifest: Manifest, content: bytes, trusted: TrustedKeys | None
-) -> tuple[AnyRecord | None, str | None, tuple[Fault, ...]]:
-    """The whole record and the trusted key that signed it, with the faults of the blob."""
+) -> tuple[Seal | None, tuple[Fault, ...]]:
+    """The whole record with its signature, and the faults of the blob."""
     try:
         if sealed_kind(manifest) is not None:
             found = open_seal(manifest, content, trusted)
@@ -91,10 +115,26 @@ def _blob_record(
             found = Seal(record_from_bytes(content), None)
         if canonical_json(json.loads(content)) != content:
             fault = _altered("its record is not in canonical JSON, which floe writes")
-            return found.record, found.signer, (fault,)
+            return found, (fault,)
     except ValueError as error:
-        return None, None, (_altered(f"its record cannot be parsed ({error})"),)
-    return found.record, found.signer, ()
+        return None, (_altered(f"its record cannot be parsed ({error})"),)
+    return found, ()
+
+
+def _verify_timestamps(
+    found: Seal | None, verifier: TimestampVerifier | None
+) -> tuple[list[datetime], list[Fault]]:
+    """The times of valid timestamps of the signature, and faults for the others."""
+    times, faults = list[datetime](), list[Fault]()
+    if found is None or verifier is None:
+        return times, faults
+    for timestamp in found.timestamps:
+        try:
+            times.append(verifier.verify(timestamp, found.signature))
+        except Refused as error:
+            text = printable(f"its timestamp does not verify ({error})")
+            faults.append(Fault(RemarkKind.TIMESTAMP, text[:_MAX_FAULT_CHARACTERS]))
+    return times, faults
 
 
 def _faults(entry: LedgerEntry, record: AnyRecord | None, environment: str) -> tuple[Fault, ...]:

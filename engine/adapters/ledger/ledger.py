@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 from engine.adapters.ledger.chain_end import find_end
@@ -66,6 +67,10 @@ class RegistryLedgerReader:
             # The rewind guard reports it; here it only costs a wait.
             return 0
         return known.sequence if known else 0
+
+    @property
+    def verifies_timestamps(self) -> bool:
+        return self._sealing.timestamps is not None
 
     def head(self, environment: str) -> LedgerEntry | None:
         return self.end(environment).head
@@ -135,8 +140,8 @@ class RegistryLedgerReader:
     def _inspect(
         self, environment: str, reference: Tag | Digest, whole: bool
     ) -> InspectedEntry | None:
-        limit, trusted = MAX_RECORD_BYTES, self._sealing.trusted
-        return inspect(self._reader, environment, reference, limit, trusted, whole=whole)
+        limit, sealing = MAX_RECORD_BYTES, self._sealing
+        return inspect(self._reader, environment, reference, limit, sealing, whole=whole)
 
 
 class RegistryLedger(RegistryLedgerReader):
@@ -164,10 +169,15 @@ class RegistryLedger(RegistryLedgerReader):
                 "written: an entry without a signature does not count. Set ledger.signing.key"
             )
         draft = draft_after(end, record, subject, partial(self._chain.read, record.ledger))
-        manifest, content = encode(draft, self._sealing.signer)
+        warnings: list[str] = []
+        timestamp = partial(self._sealing.timestamp, draft.record, warnings.append)
+        manifest, content = encode(draft, self._sealing.signer, timestamp)
         if is_shortened(manifest):
             _log.warning("the annotations of record %s were shortened", draft.record.id)
-        return decode(manifest, draft.record), content
+        for warning in warnings:
+            # Commands print it themselves, so it is no warning in their log.
+            _log.info("record %s: %s", draft.record.id, warning)
+        return replace(decode(manifest, draft.record), warnings=tuple(warnings)), content
 
     def create(self, entry: LedgerEntry) -> None:
         try:

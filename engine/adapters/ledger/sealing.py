@@ -7,7 +7,7 @@ so that a signature is valid at one place of one ledger only. docs/keys.md shows
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from engine.attestation.bundle import (
     BUNDLE_V03,
     PREDICATE_TYPE,
     bundle_annotations,
+    no_timestamp,
     read_key_bundle,
     sign_statement,
 )
@@ -22,15 +23,26 @@ from engine.attestation.refusal import Refused
 from engine.attestation.statement import make_statement, predicate_type, read_statement
 from engine.domain.artifact import Digest
 from engine.domain.canonical import canonical_json
+from engine.domain.errors import TimestampUnavailableError
 from engine.domain.ledger import LedgerDraft
 from engine.domain.manifest import Descriptor, Manifest
 from engine.domain.record import AnyRecord, record_from_json
 from engine.domain.tlog.tiles import MAX_ENTRY_BYTES
-from engine.ports.signer import Signer, TrustedKeys
+from engine.ports.signer import (
+    Signer,
+    TimestampAuthority,
+    TimestampVerifier,
+    TrustedKeys,
+)
+
+# Issues the timestamp of a signature; None without one.
+IssueTimestamp = Callable[[bytes], bytes | None]
 
 _ENTRY = "entry"
 _PREFIX = "dev.floe."
 _SIGNED = ("dev.floe.ledger.", "dev.floe.state.")
+# A lock only forbids more, and the others record requests without an effect.
+_NEVER_WAIT = ("lock", "refusal", "rejection")
 _TYPE = re.compile(r"https://floe\.dev/(?P<kind>[a-z]+)/[^/]+/v1", re.ASCII)
 
 
@@ -39,29 +51,66 @@ class Sealing:
     """
     The key that signs entries, and the keys whose entries count; None if not configured.
 
-    Entries with a digest in `adopted` count without a signature.
+    Entries with a digest in `adopted` count without a signature. `authority` issues timestamps of
+    signatures, and `timestamps` verifies them; with `timestamp_required` no change is made
+    without one.
     """
 
     signer: Signer | None = None
     trusted: TrustedKeys | None = None
     adopted: frozenset[Digest] = frozenset()
+    authority: TimestampAuthority | None = None
+    timestamps: TimestampVerifier | None = None
+    timestamp_required: bool = False
+
+    def timestamp(
+        self, record: AnyRecord, warn: Callable[[str], None], signature: bytes
+    ) -> bytes | None:
+        """
+        Issue the timestamp of the `signature` of `record`; None without one, and `warn` if there
+        should be one. TimestampUnavailableError if it is required.
+        """
+        if self.authority is None:
+            return None
+        try:
+            return self.authority.issue(signature)
+        except TimestampUnavailableError as error:
+            if self.timestamp_required and record.kind not in _NEVER_WAIT:
+                raise TimestampUnavailableError(
+                    f"Nothing was written, since {error}. Run the same command again once the "
+                    "authority answers, or set ledger.timestamp.required: false",
+                    error.details,
+                ) from error
+            warn(f"This {record.kind} is on record without a timestamp, since {error}")
+            return None
 
 
 @dataclass(frozen=True)
 class Seal:
-    """The record of a signed entry; `signer` is the trusted key, None if it is by another."""
+    """
+    The record of a signed entry; `signer` is the trusted key, None if it is by another.
+
+    `timestamps` are answers of authorities about the `signature`; they are not verified.
+    """
 
     record: AnyRecord
     signer: str | None
+    signature: bytes = b""
+    timestamps: tuple[bytes, ...] = ()
 
 
-def seal(draft: LedgerDraft, annotations: Mapping[str, str], signer: Signer) -> bytes:
+def seal(
+    draft: LedgerDraft,
+    annotations: Mapping[str, str],
+    signer: Signer,
+    timestamp: IssueTimestamp = no_timestamp,
+) -> bytes:
     """Sign the record of `draft` with its links and state in `annotations`; returns the bundle."""
     record = draft.record
     predicate = record.model_dump(mode="json") | {_ENTRY: _signed_facts(annotations)}
     kind = predicate_type(record.kind, draft.environment)
     statement = make_statement(record.repository or "", _subject(draft), kind, predicate)
-    return sign_statement(statement, signer.sign, signer.public_key())
+    return sign_statement(statement, signer.sign, signer.public_key(), timestamp)
 
 
 def seal_annotations(draft: LedgerDraft) -> dict[str, str]:
@@ -118,7 +167,7 @@ def open_seal(manifest: Manifest, content: bytes, trusted: TrustedKeys | None) -
         signer = trusted.find_signer(envelope.message, envelope.signature) if trusted else None
     except Refused as error:
         raise ValueError(f"{manifest.digest.short} is not a signed entry: {error}") from error
-    return Seal(record, signer)
+    return Seal(record, signer, envelope.signature, bundle.timestamps)
 
 
 def _record(manifest: Manifest, predicate: dict[str, Any]) -> AnyRecord:
