@@ -59,13 +59,20 @@ class PostgresDatabase:
         return True
 
     def read(self) -> AbstractContextManager[PostgresConnection]:
-        return self._transaction("READ ONLY", "")
+        return self._transaction("READ ONLY")
 
     def write(self) -> AbstractContextManager[PostgresConnection]:
+        # One process that was suspended in a transaction, with the lock, must not make the others
+        # fail: the server ends it before they give up.
+        idle = int(self.server.wait_seconds * 1000) * 2 // 3
         # Held until the end of the transaction, whichever session the pooler chose. The lock
         # ends after the writes became visible, so the next writer sees them, and the sequences of
         # events appear in order.
-        return self._transaction("READ WRITE", f"SELECT pg_advisory_xact_lock({self._lock_id})")
+        return self._transaction(
+            "READ WRITE",
+            f"SET LOCAL idle_in_transaction_session_timeout = {idle};"
+            f"SELECT pg_advisory_xact_lock({self._lock_id})",
+        )
 
     def read_only(self) -> AbstractContextManager[PostgresConnection]:
         return self.read()
@@ -93,12 +100,12 @@ class PostgresDatabase:
             return version
 
     @contextmanager
-    def _transaction(self, mode: str, lock: str) -> Iterator[PostgresConnection]:
+    def _transaction(self, mode: str, more: str = "") -> Iterator[PostgresConnection]:
         if not self._version:
             self.migrate()
         try:
             with self.server.transaction(
-                self._opening(mode, self.server.wait_seconds) + lock
+                self._opening(mode, self.server.wait_seconds) + more
             ) as db:
                 yield db
         except StoreUnavailableError as error:
@@ -115,9 +122,7 @@ class PostgresDatabase:
             f"SET LOCAL lock_timeout = {limit};"
             # Longer than the wait for a lock, which it would hide.
             f"SET LOCAL statement_timeout = {limit + 250};"
-            # Shorter than that wait: one process that was suspended in a transaction, with the
-            # lock, must not make the others fail.
-            f"SET LOCAL idle_in_transaction_session_timeout = {limit * 2 // 3};"
+            f"SET LOCAL idle_in_transaction_session_timeout = {2 * limit};"
         )
 
     @property

@@ -5,7 +5,6 @@ from psycopg import errors
 
 from engine.domain.text import printable
 
-_TRY_AGAIN = "try again"
 # The first class that fits decides.
 _PROBLEMS: tuple[tuple[type[psycopg.Error], str], ...] = (
     (errors.LockNotAvailable, "is being written by others and was not free in time: try again"),
@@ -20,6 +19,10 @@ _PROBLEMS: tuple[tuple[type[psycopg.Error], str], ...] = (
         "does not let this user use the schema: grant it, or correct state.schema",
     ),
     (errors.TooManyConnections, "has too many connections: raise max_connections, or try again"),
+    (
+        errors.IdleInTransactionSessionTimeout,
+        "ended a transaction in which floe stood still: try again",
+    ),
     (errors.AdminShutdown, "is being restarted: try again"),
     (errors.CrashShutdown, "is being restarted: try again"),
     (errors.CannotConnectNow, "is starting: try again"),
