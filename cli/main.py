@@ -83,10 +83,11 @@ floe.add_command(
 floe.add_command(
     LazyGroup(
         "keys",
-        "Make and show the keys that sign ledger entries.",
+        "Make, show and rotate the keys that sign ledger entries.",
         {
             "generate": ("cli.commands.keys:generate", "Make a key that signs ledger entries."),
             "show": ("cli.commands.keys:show", "Show a public key in every form."),
+            "rotate": ("cli.commands.rotate:rotate", "Trust other keys from now on."),
         },
     )
 )

@@ -14,6 +14,7 @@ from engine.domain.request import (
     Request,
     RestoreRequest,
     RollbackRequest,
+    RotateRequest,
     UnlockRequest,
 )
 from engine.domain.result import Ending, Result
@@ -24,6 +25,7 @@ from engine.domain.trace import (
     SPAN_PROMOTE,
     SPAN_RESTORE,
     SPAN_ROLLBACK,
+    SPAN_ROTATE,
     SPAN_UNLOCK,
 )
 from engine.ports import Progress
@@ -45,6 +47,7 @@ _SPANS: dict[type[Request], str] = {
     UnlockRequest: SPAN_UNLOCK,
     RestoreRequest: SPAN_RESTORE,
     AcknowledgeRequest: SPAN_ACKNOWLEDGE,
+    RotateRequest: SPAN_ROTATE,
 }
 _OpenSpan = tuple[ThreadContext, AbstractContextManager[Span], Span]
 

@@ -26,14 +26,11 @@ from engine.domain.parsing import (
     parse_promotion_request,
     parse_restore_request,
     parse_rollback_request,
+    parse_rotate_request,
     parse_unlock_request,
 )
 from engine.domain.plan import GateMode
-from engine.domain.request import (
-    PromotionRequest,
-    Request,
-    RollbackRequest,
-)
+from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 from engine.ports import NO_PROGRESS
@@ -58,6 +55,7 @@ from web.request_models import (
     Redelivery,
     Remark,
     Rollback,
+    Rotation,
     Sync,
     reason_sent,
     sent,
@@ -152,36 +150,37 @@ def cancel(change_id: str) -> Answer:
 def lock(name: str) -> Answer:
     body = sent(Lock)
     typed = FreezeInput("lock", name, body.reason, g.trace)
-    path = the_site().platform.engine.path
-    ask = partial(parse_lock_request, path, name, _caller(), g.trace, body.reason, body.duration)
-    return _frozen(typed, ask, body)
+    return _frozen(typed, _asking(parse_lock_request, name, body.reason, body.duration), body)
 
 
 @orders.post("/environments/<name>/unlock")
 def unlock(name: str) -> Answer:
     body = sent(Reason)
     typed = FreezeInput("unlock", name, body.reason, g.trace)
-    path = the_site().platform.engine.path
-    ask = partial(parse_unlock_request, path, name, _caller(), g.trace, body.reason)
-    return _frozen(typed, ask, body)
+    return _frozen(typed, _asking(parse_unlock_request, name, body.reason), body)
 
 
 @orders.post("/environments/<name>/restore")
 def restore(name: str) -> Answer:
     body = sent(Remark) if request.content_length else Remark()
     typed = FreezeInput("restore", name, body.reason or "", g.trace)
-    path = the_site().platform.engine.path
-    ask = partial(parse_restore_request, path, name, _caller(), g.trace, body.reason)
-    return _frozen(typed, ask, body)
+    return _frozen(typed, _asking(parse_restore_request, name, body.reason), body)
 
 
 @orders.post("/environments/<name>/acknowledge")
 def acknowledge(name: str) -> Answer:
     body = sent(Acknowledgement)
     typed = FreezeInput("acknowledge", name, body.reason, g.trace, body.sequence)
-    path, number = the_site().platform.engine.path, body.sequence
-    ask = partial(parse_acknowledge_request, path, name, _caller(), g.trace, number, body.reason)
+    ask = _asking(parse_acknowledge_request, name, body.sequence, body.reason)
     return _frozen(typed, ask, body)
+
+
+@orders.post("/environments/<name>/rotate")
+def rotate(name: str) -> Answer:
+    body = sent(Rotation)
+    keys = body.keys
+    typed = FreezeInput("rotate", name, body.reason or "", g.trace, None, *keys)
+    return _frozen(typed, _asking(parse_rotate_request, name, *keys, body.reason), body)
 
 
 @orders.post("/webhooks")
@@ -220,6 +219,11 @@ def _submitted(
         )
     platform.worker.wake()
     return _of_change(change, response(ChangeResponse.of(change)))
+
+
+def _asking(parse: Callable[..., Request], name: str, *asked: object) -> Callable[[], Request]:
+    """Parse a request about the environment `name` when it is called."""
+    return partial(parse, the_site().platform.engine.path, name, _caller(), g.trace, *asked)
 
 
 def _frozen(typed: FreezeInput, ask: Callable[[], Request], body: Body) -> Answer:

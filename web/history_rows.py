@@ -13,6 +13,7 @@ from engine.domain.record import (
     RefusalRecord,
     RejectionRecord,
     RollbackRecord,
+    RotateRecord,
 )
 from web.site import Site
 
@@ -24,6 +25,7 @@ _RESULTS = {
     "lock": ("locked", "warn"),
     "unlock": ("unlocked", "good"),
     "acknowledge": ("acknowledged", "info"),
+    "rotate": ("rotated", "warn"),
     "refusal": ("refused", "bad"),
     "rejection": ("rejected", "bad"),
 }
@@ -85,6 +87,8 @@ def _event(record: AnyRecord) -> str:
             return f"{record.action} to {record.environment}"
         case AcknowledgeRecord():
             return f"number {record.void_sequence} of {record.environment} does not count"
+        case RotateRecord():
+            return f"keys of {record.environment}"
         case _:
             return f"{record.kind} {record.ledger}"
 

@@ -15,6 +15,7 @@ from engine.responses.freeze import (
     AcknowledgeResponse,
     LockResponse,
     RestoreResponse,
+    RotateResponse,
     UnlockResponse,
 )
 from engine.responses.promotion import PromotionResponse
@@ -38,6 +39,7 @@ from web.request_models import (
     Redelivery,
     Remark,
     Rollback,
+    Rotation,
     Sync,
 )
 
@@ -73,6 +75,7 @@ _RESPONSES = (
     RestoreResponse,
     AcknowledgeResponse,
     RollbackResponse,
+    RotateResponse,
     SignatureResponse,
     SyncResponse,
     UnlockResponse,
@@ -158,6 +161,9 @@ def _command_paths(change: Document, name: Document) -> dict[str, Document]:
         "/api/v1/environments/{name}/restore": _post("Restore", Remark, RestoreResponse, name),
         "/api/v1/environments/{name}/acknowledge": _post(
             "Acknowledge a number of the ledger", Acknowledgement, AcknowledgeResponse, name
+        ),
+        "/api/v1/environments/{name}/rotate": _post(
+            "Rotate the keys of the ledger", Rotation, RotateResponse, name
         ),
     }
 

@@ -6,8 +6,10 @@ from typing import Annotated, TypeVar
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.bootstrap.keys import parse_key_reference, parse_public_key
 from engine.domain.errors import UsageError
 from engine.domain.overrides import Overrides
+from engine.domain.public_key import KeyReference, PublicKey
 from engine.domain.text import printable, reason_text
 
 Text = Annotated[str, Field(max_length=4000)]
@@ -64,6 +66,26 @@ class Lock(Body):
 class Acknowledgement(Body):
     reason: Text
     sequence: int = Field(ge=1, description="number whose content does not count", examples=[3])
+
+
+class Rotation(Body):
+    """Without `reason`: no reason is recorded."""
+
+    add: tuple[Text, ...] = Field(default=(), description="public keys in PEM to trust")
+    retire: tuple[Text, ...] = Field(
+        default=(),
+        description="IDs, or PEM, of keys to trust no longer",
+        examples=[["sha256:9f86d081…"]],
+    )
+    reason: Text | None = None
+
+    @property
+    def keys(self) -> tuple[tuple[PublicKey, ...], tuple[KeyReference, ...]]:
+        """The keys to add and to retire; UsageError for text that is no key."""
+        return (
+            tuple(parse_public_key(each.encode(), "a key in add") for each in self.add),
+            tuple(parse_key_reference(each, "a key in retire") for each in self.retire),
+        )
 
 
 class Redelivery(Body):

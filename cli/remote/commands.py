@@ -17,7 +17,7 @@ from cli.remote.errors import absent, known
 from cli.remote.follow_change import Following, output_of
 from cli.remote.pagination import records
 from cli.remote.responses import StrangeAnswerError, read
-from cli.render import audit, freeze, promotion, rollback, signature, sync, webhooks
+from cli.render import audit, freeze, keys, promotion, rollback, signature, sync, webhooks
 from cli.render import change as changes
 from cli.render.status import render_status, with_history
 from engine.domain.audit import Anchor
@@ -28,7 +28,8 @@ from engine.domain.text import reason_text
 from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse
 from engine.responses.common import Response
-from engine.responses.freeze import FREEZE_RESPONSES, FreezeInput
+from engine.responses.freeze import FREEZE_RESPONSES, FreezeInput, FreezeResponse
+from engine.responses.keys import RotationsResponse
 from engine.responses.promotion import PromotionInput, PromotionResponse
 from engine.responses.record import RecordResponse
 from engine.responses.rollback import RollbackInput, RollbackResponse
@@ -93,10 +94,23 @@ class Commands:
         body: dict[str, Json] = {} if restoring else {"reason": typed.reason}
         body |= {"for": duration} if duration is not None else {}
         body |= {"sequence": typed.sequence} if typed.sequence is not None else {}
+        return freeze.render(typed.verb, self._frozen(typed, body), verified=True)
+
+    def _frozen(self, typed: FreezeInput, body: Mapping[str, Json]) -> FreezeResponse:
         path = f"environments/{_part(typed.environment)}/{typed.verb}"
         document = self.api.order(path, body, answers=_judged)
-        response = read(FREEZE_RESPONSES[typed.verb], document)
-        return freeze.render(typed.verb, response, verified=True)
+        return read(FREEZE_RESPONSES[typed.verb], document)
+
+    def rotate(self, typed: FreezeInput, environments: Sequence[str]) -> Answer:
+        rows = read(tuple[EnvironmentResponse, ...], self.api.get("status"))
+        body = {
+            "add": [key.public_key for key in typed.add],
+            "retire": [k if isinstance(k, str) else k.public_key for k in typed.retire],
+            **(_why(typed.reason or None) or {}),
+        }
+        names = environments or [row.environment for row in rows]
+        rotate = partial(self._frozen, body=body)
+        return keys.render_rotated(RotationsResponse.gather(typed, names, rotate), verified=True)
 
     def approve(self, change_id: str, reason: str | None) -> Answer:
         with absent(change_id):

@@ -9,7 +9,7 @@ from cli.output import Answer
 from cli.render.common import trace_line
 from cli.render.table import show, when
 from cli.stdio import unwritten
-from engine.domain.record import AcknowledgeRecord, AnyRecord, RefusalRecord
+from engine.domain.record import AcknowledgeRecord, AnyRecord, RefusalRecord, RotateRecord
 from engine.domain.text import printable
 from engine.responses.audit import AuditResponse, EnvironmentAuditResponse
 from engine.responses.checkpoints import CheckpointsResponse, ExportResponse
@@ -104,4 +104,8 @@ def _why(record: AnyRecord) -> str:
         return f"{record.message} ({record.count} times)" if record.count > 1 else record.message
     if isinstance(record, AcknowledgeRecord):
         return f"number {record.void_sequence} does not count: {record.reason}"
+    if isinstance(record, RotateRecord):
+        added = [f"trusts {key.key_id[:19]}" for key in record.added]
+        retired = [f"retires {key.key_id[:19]}" for key in record.retired]
+        return f"{', '.join(added + retired)}{': ' if record.reason else ''}{record.reason}"
     return "" if record.kind == "promotion" else record.reason

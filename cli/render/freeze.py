@@ -1,4 +1,4 @@
-"""Render the answers to a lock, an unlock, a restore and an acknowledgement."""
+"""Render the answers to a lock, an unlock, a restore, an acknowledgement and a rotation."""
 
 from cli.output import Answer
 from cli.render.common import operator_line, record_lines, refused_lines, trace_line
@@ -10,6 +10,7 @@ from engine.responses.freeze import (
     FreezeResponse,
     LockResponse,
     RestoreResponse,
+    RotateResponse,
 )
 
 NOT_DONE = {
@@ -17,6 +18,7 @@ NOT_DONE = {
     "unlock": "Not unlocked",
     "restore": "Not restored",
     "acknowledge": "Not acknowledged",
+    "rotate": "Keys not rotated",
 }
 
 
@@ -35,6 +37,8 @@ def _done(response: FreezeResponse, *, verified: bool) -> list[str]:
         return _restored(response, verified=verified)
     if isinstance(response, AcknowledgeResponse):
         return _acknowledged(response, verified=verified)
+    if isinstance(response, RotateResponse):
+        return _rotated(response, verified=verified)
     if isinstance(response, LockResponse):
         verb, record = "lock", response.lock_id
         until = when(response.expires_at) if response.expires_at else "it is unlocked"
@@ -79,4 +83,17 @@ def _acknowledged(response: AcknowledgeResponse, *, verified: bool) -> list[str]
         f"  Reason: {printable(response.reason)}",
         operator_line(response.operator, verified=verified),
         *record_lines(response.acknowledge_id, response.anchor),
+    ]
+
+
+def _rotated(response: RotateResponse, *, verified: bool) -> list[str]:
+    if response.rotate_id is None:
+        return [f"Unchanged: the keys of {response.environment} were rotated before"]
+    return [
+        f"Rotated: the keys of {response.environment}",
+        *(f"  Trusted from now on: {key_id}" for key_id in response.add),
+        *(f"  Retired: {key_id}" for key_id in response.retire),
+        *([f"  Reason: {printable(response.reason)}"] if response.reason else []),
+        operator_line(response.operator, verified=verified),
+        *record_lines(response.rotate_id, response.anchor),
     ]

@@ -15,7 +15,7 @@ from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse, GateOutputResponse
 from engine.responses.common import ErrorResponse, FailureResponse
 from engine.responses.freeze import LockResponse, RestoreResponse, UnlockResponse
-from engine.responses.keys import KeyResponse
+from engine.responses.keys import KeyResponse, RotationsResponse
 from engine.responses.policy import PolicyResponse
 from engine.responses.promotion import PromotionResponse
 from engine.responses.record import HistoryResponse
@@ -87,6 +87,7 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "artifact pull": (PullResponse, ErrorResponse),
     "keys generate": (KeyResponse, ErrorResponse),
     "keys show": (KeyResponse, ErrorResponse),
+    "keys rotate": (RotationsResponse,),
     "state migrate": (StateResponse, ErrorResponse),
 }
 

@@ -9,14 +9,14 @@ from functools import partial
 from engine.audit.backend_verifier import Mark
 from engine.audit.findings import Remarks
 from engine.audit.policies import Policies
+from engine.audit.signatures import Signatures, Signed
 from engine.audit.snapshot import Snapshot
 from engine.audit.voids import Voids
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import InspectedEntry, RemarkKind
-from engine.domain.ledger import LedgerEntry, ancestors_after
+from engine.domain.ledger import LedgerEntry, ancestors_after, next_state
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.record_index import covers_head
-from engine.domain.state import EMPTY, state_after
 from engine.ports import LedgerReader, Progress
 
 # The number of entries read in parallel and held in memory.
@@ -30,7 +30,6 @@ class Place:
     sequence: int
     entry: LedgerEntry
     proven: bool
-    untrusted: bool = False
     stamped: bool = False
     timestamp: datetime | None = None
 
@@ -42,6 +41,7 @@ class Chain:
     Entries are read by their sequence tags, in portions. An entry is proven if a proven entry
     links to it. Every entry links to several earlier ones, so that a lost entry does not leave all
     earlier entries unproven. Entries before `first` are not read. With `whole`, blobs are read too.
+    The signatures of proven entries are added to `signatures`.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Chain:
         pool: Executor,
         progress: Progress,
         remarks: Remarks,
+        signatures: Signatures,
         first: int = 1,
         *,
         whole: bool = False,
@@ -60,12 +61,14 @@ class Chain:
         self._progress = progress
         self._remarks = remarks
         self._first = first
-        self._inspect_tag = partial(ledger.inspect_tag, whole=whole)
-        self._inspect_digest = partial(ledger.inspect_digest, whole=whole)
+        self._signatures = signatures
+        known = signatures.keys
+        self._inspect_tag = partial(ledger.inspect_tag, whole=whole, known=known)
+        self._inspect_digest = partial(ledger.inspect_digest, whole=whole, known=known)
         # Digests that proven entries link to.
         self._links: dict[int, Digest] = {}
         self._tagged: dict[int, InspectedEntry | None] = {}
-        self._voids = Voids(snapshot, ledger, remarks)
+        self._voids = Voids(snapshot, ledger, remarks, signatures)
         # Numbers that proven entries skip.
         self._voided: dict[int, Digest] = {}
         # The entry read last, which is the next newer one.
@@ -73,6 +76,7 @@ class Chain:
 
     def places(self) -> Iterator[Place]:
         """Yield every readable entry, down to the first one to verify."""
+        self._voids.report(self._snapshot.voided)
         head, below = self._snapshot.head, self._snapshot.top + 1
         if head and head.entry:
             self._links[head.entry.sequence] = head.entry.digest
@@ -111,8 +115,9 @@ class Chain:
             if linked is not None:
                 self._report_unproven(sequence)
             return None
-        judged = (found.untrusted, found.stamped, found.timestamp)
-        place = Place(sequence, found.entry, linked is not None, *judged)
+        place = Place(sequence, found.entry, linked is not None, found.stamped, found.timestamp)
+        if place.proven:
+            self._signatures.add(sequence, found.entry, Signed.of(found))
         if self._check_links(place):
             self._compare(place, later)
             self._later = place
@@ -183,8 +188,7 @@ class Chain:
     def _check_follows(self, before: LedgerEntry | None, entry: LedgerEntry) -> None:
         if not _links_follow(before, entry):
             self._remarks.inconsistent(entry.sequence, "its list of links")
-        state = before.state if before else EMPTY
-        if entry.state != state_after(state, entry.record, entry.sequence):
+        if entry.state != next_state(before, entry.record, entry.sequence):
             self._remarks.inconsistent(entry.sequence, "its state")
         if not covers_head(before, entry.keys, entry.index):
             self._remarks.inconsistent(entry.sequence, "its index")
@@ -230,7 +234,6 @@ class ChainSummary:
     digests: dict[int, Digest] = field(default_factory=dict)
     tags: dict[Tag, tuple[int, Digest]] = field(default_factory=dict)
     policies: dict[str, Era] = field(default_factory=dict)
-    untrusted: list[int] = field(default_factory=list)
     marks: dict[int, Mark] = field(default_factory=dict)
 
     def add(self, place: Place, remarks: Remarks) -> None:
@@ -244,8 +247,6 @@ class ChainSummary:
         if not place.proven:
             return
         self.entries += 1
-        if place.untrusted:
-            self.untrusted.append(place.sequence)
         if place.sequence in self.wanted:
             self.digests[place.sequence] = place.entry.digest
         era = self.policies.get(record.policy_digest, Era(0, 0, place.sequence))
@@ -275,19 +276,6 @@ class ChainSummary:
         for digest, era in self.policies.items():
             if fault := policies.fault(digest):
                 remarks.lost_policy(digest, era.first, era.last, fault)
-
-    def note_untrusted(self, remarks: Remarks) -> None:
-        """Note the proven entries that only later entries by trusted keys vouch for."""
-        if not self.untrusted:
-            return
-        last, first, count = self.untrusted[0], self.untrusted[-1], len(self.untrusted)
-        remarks.note(
-            RemarkKind.UNTRUSTED,
-            f"{count} {'entries' if count > 1 else 'entry'} ({first} to {last}) without a "
-            "signature by a key that is trusted now; a later entry by a trusted key links to them, "
-            "or ledger.adopted names one: expected after a change of the keys",
-            last,
-        )
 
     def _add_tag(
         self, sequence: int, record: PromotionRecord | RollbackRecord, remarks: Remarks

@@ -18,6 +18,7 @@ from engine.audit.head_verifier import check_hint
 from engine.audit.meaning_verifier import MeaningVerifier
 from engine.audit.past_moves import PastMoves, ReadMoves
 from engine.audit.policies import Policies
+from engine.audit.signatures import Signatures
 from engine.audit.snapshot import Snapshot
 from engine.audit.timestamps import Timestamps
 from engine.domain.artifact import Digest
@@ -237,14 +238,15 @@ def _verify_log(
     meaning = MeaningVerifier(name, ledger, policies.find, remarks, complete=True)
     check_hint(snapshot, remarks)
     timestamps = Timestamps(ledger.verifies_timestamps, remarks)
-    untrusted: dict[int, bool] = {}
-    for place in Chain(snapshot, ledger, pool, progress, remarks, whole=True).places():
+    signatures = Signatures(ledger, head.entry if head else None)
+    chain = Chain(snapshot, ledger, pool, progress, remarks, signatures, whole=True)
+    for place in chain.places():
         summary.add(place, remarks)
-        untrusted[place.sequence] = place.untrusted
         meaning.add(place)
         timestamps.add(place)
     if judged:
-        judge_signatures(untrusted, remarks)
+        signatures.report_retired(remarks)
+        judge_signatures(signatures.untrusted(), remarks)
     timestamps.note("give the certificates of the authority with --key")
     summary.check_policies(policies, remarks)
     mine = [each for each in anchors if each.environment == name]

@@ -1,10 +1,7 @@
 """Remarks of an audit on one ledger, each with the affected entry or tag and a hint."""
 
-from collections.abc import Collection
-
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import InspectedEntry, Remark, RemarkKind
-from engine.domain.ledger import Links
 from engine.domain.record import AcknowledgeRecord
 from engine.domain.text import printable
 
@@ -58,23 +55,33 @@ class Remarks:
             sequence,
         )
 
-    def voids(self, voided: Links, untrusted: Collection[int] = ()) -> None:
-        """Numbers whose content does not count, so that the ledger skips them."""
-        for sequence, digest in voided.items():
-            if sequence in untrusted:
-                self.problem(
-                    RemarkKind.UNTRUSTED,
-                    f"untrusted entry {sequence} in {self.environment}: no trusted key signed "
-                    f"{digest.short}, so it does not count: {self._acknowledge(sequence)}",
-                    sequence,
-                )
-                continue
-            self.problem(
-                RemarkKind.VOID,
-                f"Number {sequence} of {self.environment} is occupied by {digest.short}, which "
-                f"does not continue the ledger and does not count: {self._acknowledge(sequence)}",
-                sequence,
-            )
+    def void(self, sequence: int, digest: Digest) -> None:
+        """A number whose content does not count, so that the ledger skips it."""
+        self.problem(
+            RemarkKind.VOID,
+            f"Number {sequence} of {self.environment} is occupied by {digest.short}, which does "
+            f"not continue the ledger and does not count: {self._acknowledge(sequence)}",
+            sequence,
+        )
+
+    def unsigned_void(self, sequence: int, digest: Digest) -> None:
+        """The ledger skips a number, whose content no known key signed."""
+        self.problem(
+            RemarkKind.UNTRUSTED,
+            f"untrusted entry {sequence} in {self.environment}: no trusted key signed "
+            f"{digest.short}, so it does not count: {self._acknowledge(sequence)}",
+            sequence,
+        )
+
+    def signed_by_retired(self, sequence: int, digest: Digest, key_id: str, retired: int) -> None:
+        """The ledger skips a number, whose content a key signed that entry `retired` retired."""
+        self.problem(
+            RemarkKind.UNTRUSTED,
+            f"untrusted entry {sequence} in {self.environment}: {digest.short} is signed by "
+            f"{key_id}, which entry {retired} retired, so it does not count: "
+            f"{self._acknowledge(sequence)}",
+            sequence,
+        )
 
     def acknowledged(self, record: AcknowledgeRecord) -> None:
         """A number that does not count, which an operator looked at."""

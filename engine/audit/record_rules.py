@@ -13,6 +13,7 @@ from engine.domain.artifact import Version
 from engine.domain.audit import RemarkKind
 from engine.domain.environment import Environment
 from engine.domain.identity import Directory
+from engine.domain.key_trust import rotation_fault
 from engine.domain.ledger import LedgerEntry
 from engine.domain.move import Move
 from engine.domain.names import Names
@@ -40,6 +41,7 @@ def judge_record(
     yield from _judge_times(before, record)
     yield from _judge_lock(record, state, policy)
     yield from _judge_previous(record, state)
+    yield from _judge_rotation(entry)
     if isinstance(record, MovingRecord):
         yield from _judge_names(record)
         yield from _judge_approvals(record, policy)
@@ -115,6 +117,13 @@ def _judge_previous(record: AnyRecord, state: EnvironmentState) -> Iterator[Viol
             f"names {_show_version(*stated)} as the version that ran, but the entry before it has "
             f"{_show_version(*ran)}",
         )
+
+
+def _judge_rotation(entry: LedgerEntry) -> Iterator[Violation]:
+    """The keys after a rotation; that they follow from those before is judged with the state."""
+    fault = rotation_fault(entry.state.keys, entry.signer) if entry.is_rotation else None
+    if fault:
+        yield RemarkKind.ALTERED, fault
 
 
 def _judge_names(record: MovingRecord) -> Iterator[Violation]:

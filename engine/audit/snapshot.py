@@ -14,9 +14,9 @@ from engine.domain.ledger import Links
 class Snapshot:
     """
     `head` is the newest entry that counts; `hint` is the content of the head tag, and `voided` are
-    the occupied numbers after the head, `untrusted` those without a trusted signature. `sequences`
-    are those with a tag, ascending; `tags` are the tags of promotions and rollbacks. `copies` has
-    the records in the audit backend; None without a backend.
+    the occupied numbers after the head. `sequences` are those with a tag, ascending; `tags` are the
+    tags of promotions and rollbacks. `copies` has the records in the audit backend; None without a
+    backend.
     """
 
     environment: str
@@ -26,7 +26,6 @@ class Snapshot:
     latest: Digest | None
     sequences: tuple[int, ...] = field(repr=False)
     tags: tuple[Tag, ...] = field(repr=False)
-    untrusted: frozenset[int] = frozenset()
     copies: Copies | None = field(default=None, repr=False)
     checkpoint: SignedCheckpoint | None = field(default=None, repr=False)
 

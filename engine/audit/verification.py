@@ -16,6 +16,7 @@ from engine.audit.head_verifier import check_hint, check_known_head
 from engine.audit.meaning_verifier import MeaningVerifier
 from engine.audit.past_moves import PastMoves, open_moves
 from engine.audit.policies import Policies
+from engine.audit.signatures import Signatures
 from engine.audit.snapshot import Snapshot
 from engine.audit.tag_verifier import Tags
 from engine.audit.timestamps import Timestamps
@@ -110,7 +111,6 @@ class Verification:
             head=head,
             hint=hint,
             voided=end.voided,
-            untrusted=end.untrusted,
             latest=latest.result(),
             sequences=tuple(sorted(place[1] for place in places if place and place[0] == name)),
             tags=tuple(
@@ -126,16 +126,18 @@ class Verification:
         wanted = frozenset({known.sequence} if known else ())
         summary = ChainSummary(wanted, compared=snapshot.copies is not None)
         check_hint(snapshot, remarks)
-        remarks.voids(snapshot.voided, snapshot.untrusted)
         head = snapshot.head.entry if snapshot.head else None
+        signatures = Signatures(self.ledger, head)
         first = self._first_to_read(snapshot, remarks)
         meaning = MeaningVerifier(name, self.ledger, policies.find, remarks, first == 1)
-        chain = Chain(snapshot, self.ledger, self.pool, progress, remarks, first, whole=self.full)
         timestamps = Timestamps(self.ledger.verifies_timestamps, remarks)
-        for place in chain.places():
+        places = (snapshot, self.ledger, self.pool, progress, remarks, signatures, first)
+        for place in Chain(*places, whole=self.full).places():
             summary.add(place, remarks)
             meaning.add(place)
             timestamps.add(place)
+            if place.sequence == first:
+                signatures.learn_before(place.entry)
         if first > 1:
             self._add_unread(first, snapshot, known, summary, remarks)
         self._check_tags(snapshot, summary, remarks, complete=first == 1)
@@ -145,7 +147,8 @@ class Verification:
         check_anchors(mine, head, self.ledger, remarks)
         summary.note_policies(self.policy.digest, remarks)
         summary.check_policies(policies, remarks)
-        summary.note_untrusted(remarks)
+        signatures.report_retired(remarks)
+        signatures.note_untrusted(remarks)
         timestamps.note("name the certificates of the authority in ledger.timestamp")
         check_known_head(snapshot, known, summary, self.heads, remarks)
         found = snapshot.head.digest if snapshot.head else None

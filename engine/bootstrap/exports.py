@@ -71,7 +71,7 @@ def open_export(
         return ledger, True
     # The given keys sign the checkpoint. Only if one also signs entries, it is a key of entries.
     seen = (ledger.inspect_tag(environment, n + 1) for n in range(len(entries) if given else 0))
-    if any(each and not each.untrusted for each in seen):
+    if any(each and each.listed for each in seen):
         return ledger, True
     own = files.read(ENTRY_KEYS_FILE, _MAX_BYTES) or b""
     if own or any(sealed_kind(each) for each in registry.tagged.values()):

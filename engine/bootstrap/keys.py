@@ -16,6 +16,7 @@ from engine.config import Config, load_config
 from engine.config.signing_keys import SigningKey
 from engine.domain.artifact import Digest
 from engine.domain.errors import ConfigError, UnconfiguredError, UsageError
+from engine.domain.public_key import KeyReference, PublicKey
 from engine.ports import RegistryReader
 from engine.ports.attestations import Attestation
 from engine.ports.signer import Signer, TrustedKeys
@@ -51,17 +52,32 @@ def public_file(private: Path) -> Path:
 def show_key(file: Path) -> "VerificationKey":
     """Read the public key in `file`, or that of the private key in it."""
     keys = import_module("engine.attestation.keys")
-    try:
-        with file.open("rb") as opened:
-            pem = opened.read(_MAX_BYTES)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    pem = _read(file)
     if b"-----BEGIN PUBLIC KEY" in pem:
         public: VerificationKey = keys.load_ledger_key(pem, str(file))
         return public
     return _public_key(
         import_module("engine.adapters.signing.pem").load_private_pem(pem, str(file))
     )
+
+
+def read_public_key(file: Path) -> PublicKey:
+    """Read the public key in `file`; UsageError if it is none."""
+    return parse_public_key(_read(file), str(file))
+
+
+def parse_key_reference(text: str, name: str) -> KeyReference:
+    """Parse a public key in PEM, or return the ID of one."""
+    return parse_public_key(text.encode(), name) if text.startswith("-----BEGIN") else text
+
+
+def parse_public_key(pem: bytes, name: str) -> PublicKey:
+    """Parse a key that may sign ledger entries; UsageError with `name` for anything else."""
+    keys = import_module("engine.attestation.keys")
+    try:
+        return PublicKey.of_pem(keys.load_ledger_key(pem, name).pem)
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
 
 
 def show_configured_key(manifest: Path) -> "VerificationKey":
@@ -98,7 +114,7 @@ def sealing_of(config: Config) -> Sealing:
 def entry_keys(config: Config) -> tuple[str, ...]:
     """The keys whose entries count, in PEM."""
     trusted = sealing_of(config).trusted
-    return trusted.pems() if trusted else ()
+    return tuple(each.public_key for each in trusted.listed()) if trusted else ()
 
 
 def _refuse_unverified(config: Config) -> None:
@@ -118,12 +134,14 @@ class LazyAttestations:
     registry: RegistryReader
     trusted: TrustedKeys | None
 
-    def read(self, subject: Digest, kind: str, key: bytes | None) -> Sequence[Attestation]:
+    def read(
+        self, subject: Digest, kind: str, key: bytes | None, known: Sequence[PublicKey] = ()
+    ) -> Sequence[Attestation]:
         reader = import_module("engine.adapters.sigstore.attestations").AttachedStatements
         ring = import_module("engine.adapters.signing.trust").KeyRing
         found: Sequence[Attestation] = reader(
             self.registry, self.trusted, lambda pem: ring([pem])
-        ).read(subject, kind, key)
+        ).read(subject, kind, key, known)
         return found
 
 
@@ -168,6 +186,14 @@ def _public_key(signer: Signer) -> "VerificationKey":
     if key is None:
         raise TypeError("a signer has a key of an unsupported kind")
     return key
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_MAX_BYTES)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _create(path: Path, content: bytes, mode: int) -> None:

@@ -15,6 +15,7 @@ from engine.domain.request import (
     Request,
     RestoreRequest,
     RollbackRequest,
+    RotateRequest,
     UnlockRequest,
 )
 from engine.domain.rights import Rights
@@ -28,6 +29,7 @@ _VERBS: dict[type[Request], str] = {
     RestoreRequest: "restore",
     LockRequest: "lock",
     AcknowledgeRequest: "acknowledge a void of",
+    RotateRequest: "rotate the keys of",
     UnlockRequest: "unlock",
 }
 

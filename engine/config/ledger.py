@@ -140,7 +140,8 @@ class Ledger(Section):
     trusted_keys: tuple[TrustedKey, ...] = Field(
         default=(),
         description="public keys of the installations that may write, as files or PEM text; "
-        "only entries signed by one of them, or by the key of signing, count",
+        "only entries signed by one of them, by the key of signing, or by a key that `floe keys "
+        "rotate` added, count",
         examples=[["keys/floe.key.pub"]],
     )
     adopted: tuple[AdoptedEntry, ...] = Field(

@@ -7,7 +7,7 @@ from pydantic import Field, Strict
 from engine.config.environment_variables import Filled, SecretUrl
 from engine.config.field_types import AtLeastOne, Given, HeaderName, Section
 
-Event = Literal["promote", "rollback", "restore", "lock", "unlock", "acknowledge"]
+Event = Literal["promote", "rollback", "restore", "lock", "unlock", "acknowledge", "rotate"]
 
 
 class Webhook(Section):
@@ -15,7 +15,7 @@ class Webhook(Section):
 
     url: SecretUrl = Field(description="https://…; ${NAME} is read from the environment")
     events: AtLeastOne[
-        Literal["promote", "rollback", "restore", "lock", "unlock", "acknowledge"]
+        Literal["promote", "rollback", "restore", "lock", "unlock", "acknowledge", "rotate"]
     ] = Field(default=("promote", "rollback"), description="the events to deliver")
     headers: dict[HeaderName, Filled] = Field(
         default_factory=dict,

@@ -123,14 +123,16 @@ class InspectedEntry:
 
     `digest` is None if the manifest cannot be fetched, `entry` is None if it is not a ledger entry;
     an entry can have faults too. Its record comes from the blob, where there is one. `untrusted`
-    means that no trusted key signed it, where keys are configured. `stamped` means that it has
-    timestamps of its signature; `timestamp` is the earliest valid one, where they are verified.
+    means that no known key signed it, where keys are configured, and `listed` that a listed one
+    did. `stamped` means that it has timestamps of its signature; `timestamp` is the earliest valid
+    one, where they are verified.
     """
 
     digest: Digest | None
     entry: LedgerEntry | None
     faults: tuple[Fault, ...] = ()
     untrusted: bool = False
+    listed: bool = False
     stamped: bool = False
     timestamp: datetime | None = None
 

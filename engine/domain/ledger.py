@@ -1,12 +1,14 @@
 """Entries of an environment's ledger, and the links between them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from engine.domain.artifact import Digest
+from engine.domain.key_trust import KeyState, rotation_fault
 from engine.domain.manifest import Descriptor, Manifest
-from engine.domain.record import AnyRecord
+from engine.domain.public_key import PublicKey
+from engine.domain.record import AnyRecord, RotateRecord
 from engine.domain.record_index import Link, RecordIndex, covers_head, index_after, keys_of
 from engine.domain.state import EMPTY, EnvironmentState, state_after
 
@@ -22,9 +24,10 @@ class LedgerEntry:
     `ancestors` links to earlier entries: the previous one, and for every i the first at or after
     the newest multiple of 2^i, by which any entry is O(log n) reads from the head. `voided` lists
     the occupied numbers before this one whose content does not count. `index` leads to the newest
-    earlier entry about any digest or version. `signer` is the fingerprint of the trusted key that
-    signed it; None if entries are not verified. `warnings` are sentences about an entry that was
-    just made; they are not stored.
+    earlier entry about any digest or version. `signer` is the ID of the key that signed it, among
+    the listed ones and those that it names itself: whether that key was trusted at this place is
+    judged by the entry before. None if entries are not verified. `warnings` are sentences about an
+    entry that was just made; they are not stored.
     """
 
     environment: str
@@ -50,6 +53,16 @@ class LedgerEntry:
     def keys(self) -> frozenset[str]:
         """The keys of the record in the index."""
         return keys_of(self.record)
+
+    @property
+    def passed_keys(self) -> KeyState | None:
+        """The keys as the next entry starts with them: linked to this one if it is a rotation."""
+        keys = self.state.keys
+        return keys.linked_to(self.link) if keys and self.is_rotation else keys
+
+    @property
+    def is_rotation(self) -> bool:
+        return isinstance(self.record, RotateRecord)
 
     @property
     def previous_sequence(self) -> int:
@@ -115,11 +128,28 @@ def draft_after(
 ) -> LedgerDraft:
     """Draft the entry for `record` that follows `end`; `read` reads earlier entries."""
     sequence = end.next_sequence
-    state = state_after(end.head.state if end.head else EMPTY, record, sequence)
+    state = next_state(end.head, record, sequence)
     ancestors = ancestors_after(end.head, sequence)
     index = index_after(end.head, keys_of(record), read)
     voided = end.voided
     return LedgerDraft(record.ledger, sequence, ancestors, voided, index, record, state, subject)
+
+
+def next_state(head: LedgerEntry | None, record: AnyRecord, sequence: int) -> EnvironmentState:
+    """The state of the entry for `record` at `sequence`, which follows `head`."""
+    if head is None:
+        return state_after(EMPTY, record, sequence)
+    state = head.state
+    if head.is_rotation:
+        state = state.model_copy(update={"keys": head.passed_keys})
+    return state_after(state, record, sequence)
+
+
+def keys_named_by(rotations: Iterable[LedgerEntry]) -> tuple[PublicKey, ...]:
+    """The keys that `rotations` add or retire."""
+    records = [each.record for each in rotations]
+    named = [each.added + each.retired for each in records if isinstance(each, RotateRecord)]
+    return tuple(dict.fromkeys(key for keys in named for key in keys))
 
 
 def ancestors_after(head: LedgerEntry | None, sequence: int) -> dict[int, Digest]:
@@ -149,12 +179,14 @@ def next_hop(entry: LedgerEntry, sequence: int) -> int:
 def continues(entry: LedgerEntry, end: ChainEnd, sequence: int) -> bool:
     """
     Whether `entry`, found at the number `sequence`, follows `end`. An entry of another repository
-    does not.
+    does not, and neither does a rotation that leaves no trusted key. Its signature is not judged.
     """
     head = end.head
     if head is not None and head.record.repository != entry.record.repository:
         return False
-    state = state_after(head.state if head else EMPTY, entry.record, sequence)
+    state = next_state(head, entry.record, sequence)
+    if entry.is_rotation and rotation_fault(state.keys, entry.signer):
+        return False
     if not covers_head(head, entry.keys, entry.index):
         return False
     made = (sequence, ancestors_after(head, sequence), state)

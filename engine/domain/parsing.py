@@ -1,6 +1,7 @@
 """Parse the input of people and scripts into requests."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.domain.artifact import Version
@@ -8,12 +9,14 @@ from engine.domain.errors import UsageError
 from engine.domain.operator import Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath
+from engine.domain.public_key import KeyReference, PublicKey
 from engine.domain.request import (
     AcknowledgeRequest,
     LockRequest,
     PromotionRequest,
     RestoreRequest,
     RollbackRequest,
+    RotateRequest,
     UnlockRequest,
 )
 from engine.domain.text import printable, reason_text
@@ -22,6 +25,7 @@ _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(
     "".join(rf"(?:(?P<{unit}>[0-9]{{1,8}}){unit})?" for unit in _UNITS), re.ASCII
 )
+_KEY_ID = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _SHORTEST, _LONGEST = 60, 30 * 86400
 # The most rollbacks of an environment to one version.
 MOST_ROLLBACKS = 99_999
@@ -130,6 +134,29 @@ def parse_acknowledge_request(
         raise UsageError(f"{sequence} is not a number of an entry: the first one is 1")
     name = path.environment(target).name
     return AcknowledgeRequest(name, operator, trace_id, reason_text(reason), sequence)
+
+
+def parse_rotate_request(
+    path: PromotionPath,
+    target: str,
+    operator: Operator,
+    trace_id: str,
+    add: Sequence[PublicKey],
+    retire: Sequence[KeyReference],
+    reason: str | None,
+) -> RotateRequest:
+    """Parse a rotation; UsageError (2) for an invalid environment, key ID or reason, or no key."""
+    for key in retire:
+        if isinstance(key, str) and not _KEY_ID.fullmatch(key):
+            raise UsageError(
+                f"'{printable(key)}' is not the ID of a key: write sha256: and 64 hex digits, "
+                "as floe keys show prints them"
+            )
+    if not add and not retire:
+        raise UsageError("A rotation adds or retires a key: give --add FILE or --retire KEY")
+    name, why = path.environment(target).name, reason_text(reason) if reason else ""
+    keys, leaving = tuple(dict.fromkeys(add)), tuple(dict.fromkeys(retire))
+    return RotateRequest(name, operator, trace_id, why, keys, leaving)
 
 
 def parse_lock_duration(text: str) -> int:

@@ -26,6 +26,7 @@ class Action(StrEnum):
     LOCK = "lock"
     UNLOCK = "unlock"
     ACKNOWLEDGE = "acknowledge"
+    ROTATE = "rotate"
 
 
 class GateMode(StrEnum):

@@ -14,6 +14,7 @@ from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.operator import IdentitySource
 from engine.domain.overrides import Override
+from engine.domain.public_key import MAX_KEYS, PublicKey
 from engine.domain.record_base import DigestText, Record, UtcTime, Value
 
 
@@ -188,6 +189,22 @@ class AcknowledgeRecord(Record):
     _time_field: ClassVar[str] = "acknowledged_at"
 
 
+class RotateRecord(Record):
+    """Later entries count if a key of `added` signed them, and not if one of `retired` did."""
+
+    kind: Literal["rotate"] = "rotate"
+    rotate_id: UUID
+    environment: str
+    added: tuple[PublicKey, ...] = Field(default=(), max_length=MAX_KEYS)
+    retired: tuple[PublicKey, ...] = Field(default=(), max_length=MAX_KEYS)
+    reason: str = ""
+    authorized_via: str
+    rotated_at: UtcTime
+
+    _id_field: ClassVar[str] = "rotate_id"
+    _time_field: ClassVar[str] = "rotated_at"
+
+
 class RefusalRecord(Record):
     """FR-048, FR-052: an attempt a rule refused; `count` stands for equal ones in its hour."""
 
@@ -232,6 +249,7 @@ AnyRecord = (
     | LockRecord
     | UnlockRecord
     | AcknowledgeRecord
+    | RotateRecord
     | RefusalRecord
     | RejectionRecord
 )
@@ -245,6 +263,7 @@ RECORD_KINDS = (
     "lock",
     "unlock",
     "acknowledge",
+    "rotate",
     "refusal",
     "rejection",
 )

@@ -6,6 +6,7 @@ from datetime import datetime
 from engine.domain.artifact import Version
 from engine.domain.operator import Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
+from engine.domain.public_key import KeyReference, PublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,18 @@ class AcknowledgeRequest:
     sequence: int
 
 
+@dataclass(frozen=True, slots=True)
+class RotateRequest:
+    """Trust the keys in `add` for later entries of `target`, and no longer those in `retire`."""
+
+    target: str
+    operator: Operator
+    trace_id: str
+    reason: str
+    add: tuple[PublicKey, ...]
+    retire: tuple[KeyReference, ...]
+
+
 Request = (
     PromotionRequest
     | RollbackRequest
@@ -90,4 +103,5 @@ Request = (
     | UnlockRequest
     | RestoreRequest
     | AcknowledgeRequest
+    | RotateRequest
 )

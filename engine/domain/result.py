@@ -18,6 +18,7 @@ class Ending(StrEnum):
     LOCKED = "locked"
     UNLOCKED = "unlocked"
     ACKNOWLEDGED = "acknowledged"
+    ROTATED = "rotated"
     UNCHANGED = "unchanged"
     BLOCKED = "blocked"
     PENDING = "pending"

@@ -7,11 +7,13 @@ from pydantic import Field
 
 from engine.domain.artifact import Version
 from engine.domain.environment import Environment
+from engine.domain.key_trust import KeyState, keys_after
 from engine.domain.record import (
     AnyRecord,
     LockRecord,
     PromotionRecord,
     RollbackRecord,
+    RotateRecord,
     UnlockRecord,
 )
 from engine.domain.record_base import DigestText, UtcTime, Value
@@ -38,7 +40,7 @@ class EnvironmentState(Value):
     position in the ledger; all are None until the first promotion. `before` is the digest of
     `latest` before that record: while `latest` still has it, the change is `completing`.
     `highest` is the version of the highest precedence ever promoted there; None beside a `version`
-    means unknown.
+    means unknown. `keys` are those that rotations added and retired; None before the first one.
     """
 
     version: str | None = None
@@ -50,6 +52,7 @@ class EnvironmentState(Value):
     before: DigestText | None = None
     highest: str | None = None
     lock: LockState | None = None
+    keys: KeyState | None = None
 
     def may_have_had(self, version: Version) -> bool:
         """Whether `version` may have been promoted here; False is certain."""
@@ -89,6 +92,7 @@ def state_after(state: EnvironmentState, record: AnyRecord, sequence: int) -> En
                 before=state.digest,
                 highest=_highest(state, record),
                 lock=state.lock,
+                keys=state.keys,
             )
         case LockRecord():
             lock = LockState(
@@ -101,6 +105,9 @@ def state_after(state: EnvironmentState, record: AnyRecord, sequence: int) -> En
             return state.model_copy(update={"lock": lock})
         case UnlockRecord():
             return state.model_copy(update={"lock": None})
+        case RotateRecord():
+            keys = keys_after(state.keys, record.added, record.retired)
+            return state.model_copy(update={"keys": keys})
         case _:
             return state
 

@@ -13,6 +13,7 @@ SPAN_LOCK = "floe.oci.lock"  # environment, reason
 SPAN_UNLOCK = "floe.oci.unlock"  # environment, reason
 SPAN_RESTORE = "floe.oci.restore"  # environment, reason
 SPAN_ACKNOWLEDGE = "floe.oci.acknowledge"  # environment, reason
+SPAN_ROTATE = "floe.oci.rotate"  # environment, reason
 SPAN_VERIFY = "floe.oci.promote.verify"  # enforcement_mode, cached
 SPAN_GATE = "floe.oci.gate."  # + the gate's kind: gate_type, duration_ms, status
 

@@ -7,7 +7,7 @@ from engine.attestation.statement import predicate_type
 from engine.context.promotion import find_rollback
 from engine.domain.artifact import Digest
 from engine.domain.errors import LedgerUnreadableError, UnconfiguredError
-from engine.domain.ledger import LedgerEntry
+from engine.domain.ledger import LedgerEntry, keys_named_by
 from engine.domain.manifest import Manifest
 from engine.domain.promotion_proof import PromotionProof, Standing
 from engine.domain.signature import ExaminedSignature, SignatureVerdict
@@ -41,14 +41,15 @@ def prove_promotion(
     """
     Judge whether `digest` was promoted to `environment`, and its role there now.
 
-    Attestations are judged by the public `key` (PEM), or by ledger.trusted_keys; UnconfiguredError
-    without any.
+    Attestations are judged by the public `key` (PEM), or by ledger.trusted_keys and the keys that
+    the ledger names; UnconfiguredError without any.
     """
     if runner.attestations is None:
         raise UnconfiguredError("This engine reads no attestations")
     kind = predicate_type("promotion", environment)
-    found = runner.attestations.read(digest, kind, key)
     head = runner.ledger.head(environment)
+    known = keys_named_by(runner.ledger.rotations(head)) if head and key is None else ()
+    found = runner.attestations.read(digest, kind, key, known)
     entry = runner.ledger.find_promotion(head, digest) if head else None
     rollback = find_rollback(runner.ledger, head, str(digest)) if head and entry else None
     valid = [each for each in found if each.signer]

@@ -9,6 +9,7 @@ from engine.domain.request import (
     Request,
     RestoreRequest,
     RollbackRequest,
+    RotateRequest,
     UnlockRequest,
 )
 from engine.operations.acknowledge import Acknowledge
@@ -17,6 +18,7 @@ from engine.operations.operation import Operation
 from engine.operations.promote import Promote
 from engine.operations.restore import Restore
 from engine.operations.rollback import Rollback
+from engine.operations.rotate import Rotate
 
 # An operation takes the requests of its own type, which a type of this table cannot express.
 OPERATIONS: dict[type[Request], Operation[Any, Any]] = {
@@ -26,4 +28,5 @@ OPERATIONS: dict[type[Request], Operation[Any, Any]] = {
     LockRequest: Lock(),
     UnlockRequest: Unlock(),
     AcknowledgeRequest: Acknowledge(),
+    RotateRequest: Rotate(),
 }

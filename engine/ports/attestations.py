@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.domain.artifact import Digest
+from engine.domain.public_key import PublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,15 @@ class Attestation:
 class AttestationReader(Protocol):
     """Reads and verifies the statements in one repository."""
 
-    def read(self, subject: Digest, kind: str, key: bytes | None) -> Sequence[Attestation]:
+    def read(
+        self, subject: Digest, kind: str, key: bytes | None, known: Sequence[PublicKey] = ()
+    ) -> Sequence[Attestation]:
         """
         Read the statements of the predicate type `kind` that are attached to `subject`, as cosign
         does; also those that cannot be read, which may be of that type.
 
-        They are judged by the public `key` (PEM), or by ledger.trusted_keys. UnconfiguredError
-        without any, ConfigError for an unusable key, RegistryError if the registry cannot be read.
-        Two requests for each statement.
+        They are judged by the public `key` (PEM), or by ledger.trusted_keys and the `known` keys
+        of the ledger. UnconfiguredError without any, ConfigError for an unusable key, RegistryError
+        if the registry cannot be read. Two requests for each statement.
         """
         ...

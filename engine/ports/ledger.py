@@ -1,12 +1,13 @@
 """The ledger: the hash-linked records of each environment."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import InspectedEntry
 from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.manifest import Descriptor
+from engine.domain.public_key import PublicKey
 from engine.domain.record import AnyRecord
 from engine.ports.registry import at_once
 
@@ -87,6 +88,21 @@ class LedgerReader(Protocol):
         """
         ...
 
+    def rotations(self, head: LedgerEntry) -> tuple[LedgerEntry, ...]:
+        """Read the rotations of keys up to `head`, newest first: one request for each."""
+        ...
+
+    def listed_keys(self) -> tuple[PublicKey, ...]:
+        """Return the keys that this installation lists, the signing one among them."""
+        ...
+
+    def signing_key(self) -> PublicKey | None:
+        """
+        Return the key that signs entries here; None without one. ConfigError or
+        SigningUnavailableError if it cannot be read.
+        """
+        ...
+
     def parse_tag(self, tag: Tag) -> tuple[str, int] | None:
         """Parse the tag of an entry into environment and sequence; None for other tags."""
         ...
@@ -96,17 +112,28 @@ class LedgerReader(Protocol):
         ...
 
     def inspect_tag(
-        self, environment: str, sequence: int | None, *, whole: bool = False
+        self,
+        environment: str,
+        sequence: int | None,
+        *,
+        whole: bool = False,
+        known: Sequence[PublicKey] = (),
     ) -> InspectedEntry | None:
         """
         Inspect the entry with the tag of `sequence`, or of the head for None; None without such a
         tag. With `whole`, its blob is read even if the manifest has the same content. A corrupt
-        entry is returned with its faults: only RegistryUnavailableError is raised.
+        entry is returned with its faults: only RegistryUnavailableError is raised. Its signer is
+        found among the listed keys, those that the entry names, and `known` ones.
         """
         ...
 
     def inspect_digest(
-        self, environment: str, digest: Digest, *, whole: bool = False
+        self,
+        environment: str,
+        digest: Digest,
+        *,
+        whole: bool = False,
+        known: Sequence[PublicKey] = (),
     ) -> InspectedEntry | None:
         """Inspect the entry with the manifest `digest`, under the terms of `inspect_tag`."""
         ...
@@ -129,7 +156,8 @@ class Ledger(LedgerReader, Protocol):
         Nothing is written; the index of the entry takes O(log n) requests. Returns the entry with
         the content of its blob: the record, or the bundle that `signs` it. SigningUnavailableError
         if the key cannot sign, TimestampUnavailableError if there is no timestamp and it is
-        required; ConfigError without a key where only signed entries count.
+        required; ConfigError without a key where only signed entries count, or with a key that was
+        retired.
         """
         ...
 

@@ -1,7 +1,10 @@
 """The signing of ledger entries, and the keys and timestamp authorities that are trusted."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
+
+from engine.domain.public_key import PublicKey
 
 
 class Signer(Protocol):
@@ -46,16 +49,25 @@ class TimestampAuthority(Protocol):
 
 
 class TrustedKeys(Protocol):
-    """The public keys whose ledger entries count. Thread-safe."""
+    """
+    The public keys that this installation lists, so that their ledger entries count. Thread-safe.
 
-    def find_signer(self, message: bytes, signature: bytes) -> str | None:
+    Methods raise ConfigError or SigningUnavailableError if the only key cannot be read.
+    """
+
+    def find_signer(
+        self, message: bytes, signature: bytes, others: Iterable[PublicKey] = ()
+    ) -> str | None:
         """
-        Return the fingerprint (`sha256:…`) of the trusted key that signed; else None.
-
-        ConfigError or SigningUnavailableError if the only trusted key cannot be read.
+        Return the ID (`sha256:…`) of the key that signed, a listed one or one of `others`, which
+        the ledger names; else None.
         """
         ...
 
-    def pems(self) -> tuple[str, ...]:
-        """Return the keys in PEM; errors as in `find_signer`."""
+    def is_listed(self, key_id: str) -> bool:
+        """Return whether the key is listed."""
+        ...
+
+    def listed(self) -> tuple[PublicKey, ...]:
+        """Return the listed keys."""
         ...

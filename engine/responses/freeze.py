@@ -1,4 +1,4 @@
-"""The answers to a lock, an unlock, a restore and an acknowledgement."""
+"""The answers to a lock, an unlock, a restore, an acknowledgement and a rotation of keys."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,14 @@ from typing import Literal
 from pydantic import Field
 
 from engine.domain.errors import PromotionError
-from engine.domain.record import AcknowledgeRecord, LockRecord, RestoreRecord, UnlockRecord
+from engine.domain.public_key import KeyReference, PublicKey, key_id_of
+from engine.domain.record import (
+    AcknowledgeRecord,
+    LockRecord,
+    RestoreRecord,
+    RotateRecord,
+    UnlockRecord,
+)
 from engine.domain.record_base import DigestText, UtcTime
 from engine.domain.result import Result
 from engine.responses.common import (
@@ -30,15 +37,18 @@ from engine.responses.common import (
 @dataclass(frozen=True)
 class FreezeInput:
     """
-    The input of a lock, unlock, restore or acknowledgement as typed; answers repeat it even when
-    invalid. Only an acknowledgement has a `sequence`.
+    The input of a lock, unlock, restore, acknowledgement or rotation as typed; answers repeat it
+    even when invalid. Only an acknowledgement has a `sequence`, and only a rotation keys to
+    add or to retire.
     """
 
-    verb: Literal["lock", "unlock", "restore", "acknowledge"]
+    verb: Literal["lock", "unlock", "restore", "acknowledge", "rotate"]
     environment: str
     reason: str
     trace_id: str
     sequence: int | None = None
+    add: tuple[PublicKey, ...] = ()
+    retire: tuple[KeyReference, ...] = ()
 
 
 class LockResponse(Response):
@@ -125,12 +135,35 @@ class AcknowledgeResponse(Response):
     error: Error
 
 
-FreezeResponse = LockResponse | UnlockResponse | RestoreResponse | AcknowledgeResponse
+class RotateResponse(Response):
+    """The answer to a rotation of the keys of one ledger."""
+
+    success: Success
+    outcome: Outcome
+    environment: str = Field(description="environment of the ledger")
+    add: tuple[str, ...] = Field(description="IDs of the keys to trust")
+    retire: tuple[str, ...] = Field(description="IDs of the keys to trust no longer")
+    reason: str = Field(description="reason as given")
+    operator: OperatorName
+    rotate_id: RecordId
+    anchor: AnchorText
+    authorized_via: AuthorizedVia
+    rotated_at: UtcTime | None = Field(description="time of the record")
+    findings: Findings
+    warnings: Warnings
+    trace_id: TraceId
+    error: Error
+
+
+FreezeResponse = (
+    LockResponse | UnlockResponse | RestoreResponse | AcknowledgeResponse | RotateResponse
+)
 FREEZE_RESPONSES: dict[str, type[FreezeResponse]] = {
     "lock": LockResponse,
     "unlock": UnlockResponse,
     "restore": RestoreResponse,
     "acknowledge": AcknowledgeResponse,
+    "rotate": RotateResponse,
 }
 
 
@@ -145,7 +178,8 @@ def freeze_response(typed: FreezeInput, result: Result) -> FreezeResponse:
     fields = _input(typed) | end_of_run(result)
     fields |= {"operator": plan.request.operator.name, "findings": plan.findings}
     fields["anchor"] = result.entry.anchor if result.entry else None
-    if isinstance(record, LockRecord | UnlockRecord | RestoreRecord | AcknowledgeRecord):
+    recorded = LockRecord | UnlockRecord | RestoreRecord | AcknowledgeRecord | RotateRecord
+    if isinstance(record, recorded):
         own = kind.model_fields.keys() - fields.keys() | {"reason", "operator"}
         fields |= {name: getattr(record, name) for name in own}
         fields[f"{typed.verb}_id"] = record.id
@@ -153,7 +187,12 @@ def freeze_response(typed: FreezeInput, result: Result) -> FreezeResponse:
 
 
 def _input(typed: FreezeInput) -> Document:
-    given = {} if typed.sequence is None else {"void_sequence": typed.sequence}
+    given: Document = {} if typed.sequence is None else {"void_sequence": typed.sequence}
+    if typed.verb == "rotate":
+        given = {
+            "add": tuple(key.key_id for key in typed.add),
+            "retire": tuple(map(key_id_of, typed.retire)),
+        }
     return {
         "environment": typed.environment,
         "reason": typed.reason,

@@ -52,6 +52,8 @@ COMMANDS = (
     ("changes show", "changes show c-00000000 --output-of tests", 2),
     ("approve", "approve c-00000000", 2),
     ("artifact verify", "artifact verify v1.2.3", 2),
+    ("keys rotate", "keys rotate --retire sha256:9f86d081", 2),
+    ("keys rotate", "keys rotate --add none.pub", 2),
 )
 
 
@@ -64,7 +66,7 @@ def test_every_answer_matches_its_schema(tmp_path: Path) -> None:
     schema = closed(outputs_schema())
 
     for name, command, code in COMMANDS:
-        group = [] if command.startswith("artifact") else ["platform"]
+        group = [] if command.startswith(("artifact", "keys")) else ["platform"]
         typed = [installed, *group, *shlex.split(command), "--output", "json"]
         ran = subprocess.run(typed, cwd=tmp_path, capture_output=True, text=True)
         assert ran.returncode == code, f"{command}\n{ran.stdout}{ran.stderr}"

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from engine.domain.gate import GateKind, GateResult, GateStatus, SecuritySummary
 from engine.domain.impact.analysis import ImpactAnalysis
+from engine.domain.public_key import PublicKey
 from engine.domain.record import (
     AcknowledgeRecord,
     AnyRecord,
@@ -17,6 +18,7 @@ from engine.domain.record import (
     RejectionRecord,
     RestoreRecord,
     RollbackRecord,
+    RotateRecord,
     SignatureStatus,
     UnlockRecord,
 )
@@ -24,6 +26,9 @@ from engine.domain.record import (
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 DIGEST = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64
+ED25519 = bytes.fromhex("302a300506032b6570032100")
+P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+KEY, OTHER_KEY = PublicKey.of_der(P256 + bytes(64)), PublicKey.of_der(ED25519 + bytes(32))
 ID = UUID("12345678-1234-4234-8234-123456789abc")
 WHO = {
     "operator": "alice@acme.com",
@@ -116,6 +121,19 @@ def an_acknowledgement() -> AcknowledgeRecord:
     return AcknowledgeRecord.model_validate(WHO | fields)
 
 
+def a_rotation() -> RotateRecord:
+    fields = {
+        "environment": "prod",
+        "rotate_id": ID,
+        "added": [KEY.model_dump()],
+        "retired": [OTHER_KEY.model_dump()],
+        "reason": "2027",
+        "authorized_via": "group admins",
+        "rotated_at": AT,
+    }
+    return RotateRecord.model_validate(WHO | fields)
+
+
 def one_of_each() -> tuple[AnyRecord, ...]:
     place = {"environment": "prod"}
     return (
@@ -141,6 +159,7 @@ def one_of_each() -> tuple[AnyRecord, ...]:
             | {"authorized_via": "who locked", "unlocked_at": AT}
         ),
         an_acknowledgement(),
+        a_rotation(),
         RefusalRecord.model_validate(
             WHO
             | place

@@ -42,7 +42,8 @@ def export(place: Place, folder: Path, *signers: PemSigner) -> Path:
     with writer(place, folder / "exporter", Sealing()) as engine:
         logging = logging_engine(engine, LOG)
         assert logging.runner.checkpoints is not None
-        checkpoints = replace(logging.runner.checkpoints.open(), entry_keys=trust(*signers).pems)
+        pems = [key.public_key for key in trust(*signers).listed()]
+        checkpoints = replace(logging.runner.checkpoints.open(), entry_keys=lambda: pems)
         exporter = with_parts(logging, checkpoints=CheckpointSource(lambda: checkpoints))
         exporter.export("staging", folder / "out", ProgressLog())
     return folder / "out"
@@ -50,7 +51,7 @@ def export(place: Place, folder: Path, *signers: PemSigner) -> Path:
 
 def public(folder: Path, signer: PemSigner) -> str:
     path = folder / f"{id(signer)}.pub"
-    path.write_text(trust(signer).pems()[0])
+    path.write_text(trust(signer).listed()[0].public_key)
     return str(path)
 
 

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.ledger.ledger import RegistryLedgerReader
 from engine.adapters.ledger.sealing import Sealing
 from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.adapters.signing import generate_key
 from engine.attestation.statement import predicate_type
 from engine.domain.artifact import Tag
 from engine.domain.manifest import Manifest
+from engine.domain.record import RotateRecord
 from tests.conftest import Place
 from tests.peers import raw
 from tests.peers.cosign import VERSIONS, Cosign
 from tests.peers.go import referrers_registry
 from tests.scenarios.audited import lock, promote_versions, unlock
 from tests.scenarios.engines import promote
+from tests.scenarios.rotating import NEW, OLD, SWITCHED, rotated
 from tests.scenarios.sealed import OTHER, OWN, SIGNING, trust, writer
 
 pytestmark = pytest.mark.peers
@@ -122,6 +125,33 @@ def test_cosign_refuses_a_void_that_the_ledger_skipped(judge: Judge, tmp_path: P
     assert list(newest.voided) == [2]
     assert not judge.accepts("v1.0.2-dev", "prod")
     assert judge.accepts("v1.0.3-dev", "prod")
+
+
+def test_cosign_accepts_the_promotion_by_a_key_that_a_rotation_added(
+    judge: Judge, tmp_path: Path
+) -> None:
+    with writer(judge.place, tmp_path / "writer", SIGNING) as engine:
+        unlock(engine)
+        rotated(engine, NEW)
+    with writer(judge.place, tmp_path / "new", SWITCHED) as engine:
+        promote_versions(judge.place, engine, last=3, first=3)
+        rotated(engine, retire=(OLD,))
+    [rotation] = [each for each in _rotations(judge) if each.added]
+
+    accepted = {}
+    for name, pem in (("old", None), ("new", rotation.added[0].public_key)):
+        if pem:
+            (tmp_path / "floe.pub").write_text(pem)
+        versions = ("v1.0.1", "v1.0.3")
+        accepted[name] = [judge.accepts(f"{each}-dev", "staging") for each in versions]
+
+    assert accepted == {"old": [True, False], "new": [False, True]}
+
+
+def _rotations(judge: Judge) -> list[RotateRecord]:
+    ledger = RegistryLedgerReader(judge.place.registry)
+    records = [entry.record for entry in ledger.history("staging", 20)]
+    return [record for record in records if isinstance(record, RotateRecord)]
 
 
 def _digests(entry: Manifest, other: dict[str, object]) -> tuple[bytes, bytes]:

@@ -77,6 +77,7 @@ def test_refusals_and_rejections_send_no_event() -> None:
         "unlock": "unlock",
         "restore": "restore",
         "acknowledge": "acknowledge",
+        "rotate": "rotate",
         "refusal": None,
         "rejection": None,
     }

@@ -48,13 +48,14 @@ def _roll_forward(
     head, hint, voided = start.head, start.hint, dict[int, Digest]()
     untrusted = set[int]()
     for number, manifest in _following(entries, environment, start.next_sequence, probed):
-        entry = entries.valid(manifest, environment)
-        if entry is not None and continues(entry, ChainEnd(head, voided), number):
+        entry = entries.readable(manifest, environment)
+        is_trusted = entry is not None and entries.trusts(entry, head)
+        if entry and is_trusted and continues(entry, ChainEnd(head, voided), number):
             head, voided = entry, {}
             untrusted.clear()
         else:
             voided[number] = manifest.digest
-            if entry is None and entries.verifies:
+            if entries.verifies and not is_trusted:
                 untrusted.add(number)
         if len(voided) > _MAX_VOIDS:
             raise corrupt(environment, f"{len(voided)} tags after its end have no valid entry")
@@ -109,4 +110,4 @@ def _is_linked(entries: EntryReader, entry: LedgerEntry, number: int) -> bool:
     if entry.previous and linked is None:
         return entry.sequence == number
     before = entries.readable(linked, entry.environment)
-    return continues(entry, ChainEnd(before), number)
+    return entries.trusts(entry, before) and continues(entry, ChainEnd(before), number)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from engine.adapters.ledger.sealing import (
+    KEYS,
     IssueTimestamp,
     seal,
     seal_annotations,
@@ -16,6 +17,7 @@ from engine.attestation.bundle import BUNDLE_V03, no_timestamp
 from engine.domain.annotations import MAX_BYTES, record_annotations, record_from_annotations
 from engine.domain.artifact import Digest, Tag
 from engine.domain.canonical import canonical_json
+from engine.domain.key_trust import KeyState
 from engine.domain.ledger import LedgerDraft, LedgerEntry
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
 from engine.domain.record import RECORD_KINDS, AnyRecord
@@ -97,7 +99,7 @@ def decode(
 
     `record` is the record read from the blob. It is required for a signed entry, and if the
     annotations were shortened (`is_shortened`); otherwise it defaults to the record in the
-    annotations. `signer` is the trusted key that signed the entry.
+    annotations. `signer` is the key that signed the entry.
     """
     annotations = manifest.view.annotations
     kind = _kind(manifest)
@@ -183,11 +185,14 @@ def _read_links(annotations: Mapping[str, str], name: str) -> dict[int, Digest]:
 
 
 def _state(state: EnvironmentState) -> dict[str, str]:
-    fields = state.model_dump(mode="json", exclude_none=True, exclude={"lock"})
+    fields = state.model_dump(mode="json", exclude_none=True, exclude={"lock", "keys"})
     annotations = {f"{STATE}{name}": str(value) for name, value in fields.items()}
     annotations[f"{STATE}locked"] = "true" if state.lock else "false"
     if state.lock:
         annotations[f"{STATE}lock"] = canonical_json(state.lock.model_dump(mode="json")).decode()
+    if state.keys:
+        keys = state.keys.model_dump(mode="json", exclude_none=True)
+        annotations[KEYS] = canonical_json(keys).decode()
     return annotations
 
 
@@ -195,8 +200,10 @@ def _read_state(annotations: Mapping[str, str]) -> EnvironmentState:
     fields: dict[str, object] = {
         name: annotations[f"{STATE}{name}"]
         for name in EnvironmentState.model_fields
-        if name != "lock" and f"{STATE}{name}" in annotations
+        if name not in ("lock", "keys") and f"{STATE}{name}" in annotations
     }
     if annotations[f"{STATE}locked"] == "true":
         fields["lock"] = LockState.model_validate_json(annotations[f"{STATE}lock"])
+    if KEYS in annotations:
+        fields["keys"] = KeyState.model_validate_json(annotations[KEYS])
     return EnvironmentState.model_validate(fields)

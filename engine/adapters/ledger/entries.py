@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from engine.adapters.ledger.encoding import decode, is_shortened, sequence_tag
+from engine.adapters.ledger.entry_trust import EntryTrust
 from engine.adapters.ledger.sealing import Sealing, inline_bundle, open_seal, sealed_kind
+from engine.domain.artifact import Digest
 from engine.domain.errors import LedgerUnreadableError
 from engine.domain.ledger import LedgerEntry, next_hop
 from engine.domain.manifest import Manifest
@@ -23,7 +25,7 @@ class EntryReader:
     def __init__(self, reader: RegistryReader, sealing: Sealing) -> None:
         self.reader = reader
         self._trusted = sealing.trusted
-        self._adopted = sealing.adopted
+        self._trust = EntryTrust(sealing, self._linked)
 
     def reach(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
         """Follow the links from `head` to the entry at `sequence`."""
@@ -96,11 +98,18 @@ class EntryReader:
         return entry
 
     def valid(self, manifest: Manifest | None, environment: str) -> LedgerEntry | None:
-        """The entry of `environment` in `manifest`; None for content that does not count."""
+        """
+        The entry of `environment` in `manifest`; None for content that does not count, as far as
+        it shows without the entry before it.
+
+        The rotations that it links to are read only if its signer is not a listed key.
+        """
         entry = self.readable(manifest, environment)
-        if entry is None or self._trusted is None or entry.signer:
-            return entry
-        return entry if entry.digest in self._adopted else None
+        return entry if entry and self._trust.is_proven(entry) else None
+
+    def trusts(self, entry: LedgerEntry, before: LedgerEntry | None) -> bool:
+        """Whether the signature of `entry`, which follows `before`, counts there."""
+        return self._trust.is_trusted_after(before, entry)
 
     def readable(self, manifest: Manifest | None, environment: str) -> LedgerEntry | None:
         """
@@ -112,6 +121,9 @@ class EntryReader:
             return self.decode(manifest, environment) if manifest else None
         except LedgerUnreadableError:
             return None
+
+    def _linked(self, environment: str, digest: Digest) -> LedgerEntry | None:
+        return self.readable(self.reader.fetch(digest), environment)
 
     @property
     def verifies(self) -> bool:

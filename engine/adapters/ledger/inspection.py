@@ -1,6 +1,7 @@
 """Inspects one stored ledger entry for an audit; faults are returned and not raised."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 
 from engine.adapters.ledger.encoding import annotated_record, artifact_type, decode, is_shortened
@@ -20,6 +21,7 @@ from engine.domain.canonical import canonical_json
 from engine.domain.errors import ContentMissingError, RegistryAnswerError, RegistryRefusalError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
+from engine.domain.public_key import PublicKey
 from engine.domain.record import AnyRecord, record_from_bytes
 from engine.domain.text import printable
 from engine.ports import RegistryReader
@@ -35,12 +37,14 @@ def inspect(
     reference: Tag | Digest,
     limit: int,
     sealing: Sealing,
+    known: Sequence[PublicKey] = (),
     *,
     whole: bool = False,
 ) -> InspectedEntry | None:
     """
     The content at `reference` in the ledger of `environment`; None if there is none.
 
+    Its signer is found among the `trusted` keys, those that it names itself, and `known` ones.
     Only with `whole` is a blob read whose content the manifest has too. At most `limit` bytes of a
     record are read. Raises RegistryUnavailableError only if the
     registry itself does not answer.
@@ -51,7 +55,9 @@ def inspect(
         raise
     except RegistryAnswerError as error:
         return InspectedEntry(None, None, (_unreadable("its manifest", error),))
-    return _inspect(reader, environment, manifest, limit, sealing, whole) if manifest else None
+    if manifest is None:
+        return None
+    return _inspect(reader, environment, manifest, limit, sealing, known, whole)
 
 
 def _inspect(
@@ -60,6 +66,7 @@ def _inspect(
     manifest: Manifest,
     limit: int,
     sealing: Sealing,
+    known: Sequence[PublicKey],
     whole: bool,
 ) -> InspectedEntry:
     verifies = sealing.trusted is not None
@@ -67,7 +74,7 @@ def _inspect(
         content, faults = _read_blob(reader, manifest, limit, whole)
         found: Seal | None = None
         if content is not None:
-            found, faults = _open_blob(manifest, content, sealing.trusted)
+            found, faults = _open_blob(manifest, content, sealing.trusted, known)
         record, signer = (found.record, found.signer) if found else (None, None)
         entry = decode(manifest, record, signer)
         times, wrong = _verify_timestamps(found, sealing.timestamps)
@@ -76,6 +83,7 @@ def _inspect(
             entry,
             (*faults, *_faults(entry, record, environment), *wrong),
             untrusted=verifies and signer is None,
+            listed=bool(signer and sealing.trusted and sealing.trusted.is_listed(signer)),
             stamped=bool(found and found.timestamps),
             timestamp=min(times, default=None),
         )
@@ -105,12 +113,15 @@ def _read_blob(
 
 
 def _open_blob(
-    manifest: Manifest, content: bytes, trusted: TrustedKeys | None
+    manifest: Manifest,
+    content: bytes,
+    trusted: TrustedKeys | None,
+    known: Sequence[PublicKey],
 ) -> tuple[Seal | None, tuple[Fault, ...]]:
     """The whole record with its signature, and the faults of the blob."""
     try:
         if sealed_kind(manifest) is not None:
-            found = open_seal(manifest, content, trusted)
+            found = open_seal(manifest, content, trusted, known)
         else:
             found = Seal(record_from_bytes(content), None)
         if canonical_json(json.loads(content)) != content:

@@ -1,7 +1,7 @@
 """Reads and extends the ledgers in a registry."""
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -29,6 +29,7 @@ from engine.domain.errors import (
 )
 from engine.domain.ledger import ChainEnd, LedgerEntry, draft_after
 from engine.domain.manifest import Descriptor, Manifest
+from engine.domain.public_key import PublicKey
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.record_index import entries_about, key_of
 from engine.ports import Heads, Registry, RegistryReader
@@ -121,6 +122,20 @@ class RegistryLedgerReader:
         if newest is not None:
             yield from self._chain.walk(newest, newest.sequence)
 
+    def rotations(self, head: LedgerEntry) -> tuple[LedgerEntry, ...]:
+        found, keys = [head] if head.is_rotation else [], head.state.keys
+        while keys and keys.link:
+            found.append(self._chain.read(head.environment, keys.link))
+            keys = found[-1].state.keys
+        return tuple(found)
+
+    def listed_keys(self) -> tuple[PublicKey, ...]:
+        return self._sealing.trusted.listed() if self._sealing.trusted else ()
+
+    def signing_key(self) -> PublicKey | None:
+        signer = self._sealing.signer
+        return PublicKey.of_der(signer.public_key()) if signer else None
+
     def parse_tag(self, tag: Tag) -> tuple[str, int] | None:
         return read_sequence_tag(tag)
 
@@ -128,20 +143,30 @@ class RegistryLedgerReader:
         return head_tag(environment) if sequence is None else sequence_tag(environment, sequence)
 
     def inspect_tag(
-        self, environment: str, sequence: int | None, *, whole: bool = False
+        self,
+        environment: str,
+        sequence: int | None,
+        *,
+        whole: bool = False,
+        known: Sequence[PublicKey] = (),
     ) -> InspectedEntry | None:
-        return self._inspect(environment, self.tag(environment, sequence), whole)
+        return self._inspect(environment, self.tag(environment, sequence), known, whole)
 
     def inspect_digest(
-        self, environment: str, digest: Digest, *, whole: bool = False
+        self,
+        environment: str,
+        digest: Digest,
+        *,
+        whole: bool = False,
+        known: Sequence[PublicKey] = (),
     ) -> InspectedEntry | None:
-        return self._inspect(environment, digest, whole)
+        return self._inspect(environment, digest, known, whole)
 
     def _inspect(
-        self, environment: str, reference: Tag | Digest, whole: bool
+        self, environment: str, reference: Tag | Digest, known: Sequence[PublicKey], whole: bool
     ) -> InspectedEntry | None:
         limit, sealing = MAX_RECORD_BYTES, self._sealing
-        return inspect(self._reader, environment, reference, limit, sealing, whole=whole)
+        return inspect(self._reader, environment, reference, limit, sealing, known, whole=whole)
 
 
 class RegistryLedger(RegistryLedgerReader):
@@ -168,6 +193,7 @@ class RegistryLedger(RegistryLedgerReader):
                 "ledger.trusted_keys is configured and ledger.signing is not, so nothing was "
                 "written: an entry without a signature does not count. Set ledger.signing.key"
             )
+        self._refuse_retired(record.ledger, end)
         draft = draft_after(end, record, subject, partial(self._chain.read, record.ledger))
         warnings: list[str] = []
         timestamp = partial(self._sealing.timestamp, draft.record, warnings.append)
@@ -178,6 +204,17 @@ class RegistryLedger(RegistryLedgerReader):
             # Commands print it themselves, so it is no warning in their log.
             _log.info("record %s: %s", draft.record.id, warning)
         return replace(decode(manifest, draft.record), warnings=tuple(warnings)), content
+
+    def _refuse_retired(self, environment: str, end: ChainEnd) -> None:
+        """Raise ConfigError if the own key was retired: its entries do not count."""
+        keys = end.head.state.keys if end.head else None
+        own = self.signing_key() if keys and keys.retired else None
+        if keys and own and own.key_id in keys.retired:
+            raise ConfigError(
+                f"The key {own.key_id} of ledger.signing was retired in '{environment}', so "
+                "nothing was written: its entries do not count. Set ledger.signing.key to a key "
+                "that is trusted there"
+            )
 
     def create(self, entry: LedgerEntry) -> None:
         try:

@@ -7,7 +7,7 @@ so that a signature is valid at one place of one ledger only. docs/keys.md shows
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -24,9 +24,11 @@ from engine.attestation.statement import make_statement, predicate_type, read_st
 from engine.domain.artifact import Digest
 from engine.domain.canonical import canonical_json
 from engine.domain.errors import TimestampUnavailableError
+from engine.domain.key_trust import KeyState
 from engine.domain.ledger import LedgerDraft
 from engine.domain.manifest import Descriptor, Manifest
-from engine.domain.record import AnyRecord, record_from_json
+from engine.domain.public_key import PublicKey
+from engine.domain.record import AnyRecord, RotateRecord, record_from_json
 from engine.domain.tlog.tiles import MAX_ENTRY_BYTES
 from engine.ports.signer import (
     Signer,
@@ -38,6 +40,7 @@ from engine.ports.signer import (
 # Issues the timestamp of a signature; None without one.
 IssueTimestamp = Callable[[bytes], bytes | None]
 
+KEYS = "dev.floe.state.keys"
 _ENTRY = "entry"
 _PREFIX = "dev.floe."
 _SIGNED = ("dev.floe.ledger.", "dev.floe.state.")
@@ -50,6 +53,7 @@ _TYPE = re.compile(r"https://floe\.dev/(?P<kind>[a-z]+)/[^/]+/v1", re.ASCII)
 class Sealing:
     """
     The key that signs entries, and the keys whose entries count; None if not configured.
+    Rotations on the ledger add to these keys.
 
     Entries with a digest in `adopted` count without a signature. `authority` issues timestamps of
     signatures, and `timestamps` verifies them; with `timestamp_required` no change is made
@@ -88,7 +92,7 @@ class Sealing:
 @dataclass(frozen=True)
 class Seal:
     """
-    The record of a signed entry; `signer` is the trusted key, None if it is by another.
+    The record of a signed entry; `signer` is the known key, None if it is by another.
 
     `timestamps` are answers of authorities about the `signature`; they are not verified.
     """
@@ -151,11 +155,17 @@ def inline_bundle(manifest: Manifest) -> bytes | None:
     return content
 
 
-def open_seal(manifest: Manifest, content: bytes, trusted: TrustedKeys | None) -> Seal:
+def open_seal(
+    manifest: Manifest,
+    content: bytes,
+    trusted: TrustedKeys | None,
+    known: Iterable[PublicKey] = (),
+) -> Seal:
     """
-    The record in the bundle `content` of `manifest`, and the trusted key that signed it.
+    The record in the bundle `content` of `manifest`, and the key that signed it.
 
-    ValueError if it does not belong to `manifest`.
+    That is a listed key, one that the entry itself names, or one of `known`: whether it was
+    trusted at its place is not judged here. ValueError if it does not belong to `manifest`.
     """
     try:
         bundle = read_key_bundle(content)
@@ -164,7 +174,10 @@ def open_seal(manifest: Manifest, content: bytes, trusted: TrustedKeys | None) -
         record = _record(manifest, predicate)
         _check(manifest, statement.predicate_type, statement.digest, record)
         envelope = bundle.envelope
-        signer = trusted.find_signer(envelope.message, envelope.signature) if trusted else None
+        others = (*_named_keys(manifest, record), *known)
+        signer = None
+        if trusted:
+            signer = trusted.find_signer(envelope.message, envelope.signature, others)
     except Refused as error:
         raise ValueError(f"{manifest.digest.short} is not a signed entry: {error}") from error
     return Seal(record, signer, envelope.signature, bundle.timestamps)
@@ -175,6 +188,15 @@ def _record(manifest: Manifest, predicate: dict[str, Any]) -> AnyRecord:
     if predicate.pop(_ENTRY, None) != _signed_facts(manifest.view.annotations):
         raise ValueError(f"{manifest.digest.short} has other links than its signed statement")
     return record_from_json(predicate)
+
+
+def _named_keys(manifest: Manifest, record: AnyRecord) -> Iterator[PublicKey]:
+    """The keys in the state of the entry, and those that it retires, since one may sign that."""
+    text = manifest.view.annotations.get(KEYS)
+    if text is not None:
+        yield from KeyState.model_validate_json(text).added
+    if isinstance(record, RotateRecord):
+        yield from record.retired
 
 
 def _check(manifest: Manifest, kind: str, digest: Digest, record: AnyRecord) -> None:

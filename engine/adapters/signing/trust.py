@@ -1,9 +1,12 @@
-"""Finds the trusted key that signed an entry."""
+"""Finds the key that signed an entry."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import lru_cache
 
 from engine.attestation.keys import VerificationKey, load_der, load_ledger_key
-from engine.domain.errors import PromotionError
+from engine.domain.errors import ConfigError, PromotionError
+from engine.domain.public_key import PublicKey
 from engine.ports.signer import Signer
 
 
@@ -12,7 +15,7 @@ class KeyRing:
     Implements `engine.ports.signer.TrustedKeys`: the listed keys, and the key of `signer`.
 
     Without listed keys nothing can be verified while the key of `signer` cannot be read, so
-    `find_signer` raises its error.
+    methods raise its error.
     """
 
     def __init__(self, pems: Sequence[bytes], signer: Signer | None = None) -> None:
@@ -22,17 +25,30 @@ class KeyRing:
         )
         self._signer = signer
 
-    def find_signer(self, message: bytes, signature: bytes) -> str | None:
-        found = next((key for key in self._keys if key.signed(signature, message)), None)
-        own = None if found else self._own_key()
-        if own and own.signed(signature, message):
-            found = own
-        return found.fingerprint if found else None
-
-    def pems(self) -> tuple[str, ...]:
-        """All trusted keys in PEM; without the own one while it cannot be read."""
+    def find_signer(
+        self, message: bytes, signature: bytes, others: Iterable[PublicKey] = ()
+    ) -> str | None:
+        for key in self._keys:
+            if key.signed(signature, message):
+                return key.fingerprint
+        for other in others:
+            named = _load(other.public_key)
+            if named and named.signed(signature, message):
+                return named.fingerprint
         own = self._own_key()
-        return tuple(dict.fromkeys(key.pem for key in (*self._keys, *((own,) if own else ()))))
+        return own.fingerprint if own and own.signed(signature, message) else None
+
+    def is_listed(self, key_id: str) -> bool:
+        if any(key.fingerprint == key_id for key in self._keys):
+            return True
+        own = self._own_key()
+        return own is not None and own.fingerprint == key_id
+
+    def listed(self) -> tuple[PublicKey, ...]:
+        """All listed keys; without the own one while it cannot be read."""
+        own = self._own_key()
+        found = dict.fromkeys(key.pem for key in (*self._keys, *((own,) if own else ())))
+        return tuple(map(PublicKey.of_pem, found))
 
     def _own_key(self) -> VerificationKey | None:
         """The key of the signer; None without one, or while it cannot be read."""
@@ -42,3 +58,11 @@ class KeyRing:
             if not self._keys:
                 raise
             return None
+
+
+@lru_cache(maxsize=256)
+def _load(pem: str) -> VerificationKey | None:
+    """Load a key that a ledger names; None if its point is not on the curve."""
+    with suppress(ConfigError):
+        return load_ledger_key(pem.encode(), "the key")
+    return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from engine.adapters.sigstore.candidates import Attached, Unread, attached_candidates
 from engine.attestation.bundle import PREDICATE_TYPE, read_key_bundle
@@ -9,9 +10,13 @@ from engine.attestation.refusal import Refused
 from engine.attestation.statement import read_statement
 from engine.domain.artifact import Digest
 from engine.domain.errors import RegistryAnswerError, RegistryRefusalError, UnconfiguredError
+from engine.domain.public_key import PublicKey
 from engine.ports import RegistryReader
 from engine.ports.attestations import Attestation
 from engine.ports.signer import TrustedKeys
+
+# Returns the ID of the trusted key that signed a message; None without one.
+FindSigner = Callable[[bytes, bytes], str | None]
 
 
 @dataclass(frozen=True)
@@ -22,27 +27,30 @@ class AttachedStatements:
     trusted: TrustedKeys | None
     trust_key: Callable[[bytes], TrustedKeys]
 
-    def read(self, subject: Digest, kind: str, key: bytes | None) -> Sequence[Attestation]:
+    def read(
+        self, subject: Digest, kind: str, key: bytes | None, known: Sequence[PublicKey] = ()
+    ) -> Sequence[Attestation]:
         trusted = self.trust_key(key) if key is not None else self.trusted
         if trusted is None:
             raise UnconfiguredError(
                 "No key is trusted: name the public key in ledger.trusted_keys, or give --key"
             )
-        return tuple(self._read(subject, kind, trusted))
+        find = partial(trusted.find_signer, others=() if key is not None else known)
+        return tuple(self._read(subject, kind, find))
 
-    def _read(self, subject: Digest, kind: str, trusted: TrustedKeys) -> Iterator[Attestation]:
+    def _read(self, subject: Digest, kind: str, find: FindSigner) -> Iterator[Attestation]:
         for candidate in attached_candidates(self.registry, subject):
             if isinstance(candidate, Unread):
                 yield Attestation(candidate.place, None, refused=candidate.reason)
             elif isinstance(candidate, Attached):
                 if candidate.listed.annotations.get(PREDICATE_TYPE, kind) != kind:
                     continue
-                found = self._judge(candidate, subject, kind, trusted)
+                found = self._judge(candidate, subject, kind, find)
                 if found:
                     yield found
 
     def _judge(
-        self, candidate: Attached, subject: Digest, kind: str, trusted: TrustedKeys
+        self, candidate: Attached, subject: Digest, kind: str, find: FindSigner
     ) -> Attestation | None:
         place = candidate.place
         try:
@@ -56,7 +64,7 @@ class AttachedStatements:
             if not statement.names(subject):
                 raise Refused("its statement names another artifact")
             envelope = bundle.envelope
-            signer = trusted.find_signer(envelope.message, envelope.signature)
+            signer = find(envelope.message, envelope.signature)
             if signer is None:
                 raise Refused("no trusted key signed it")
         except RegistryRefusalError:

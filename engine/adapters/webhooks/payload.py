@@ -13,6 +13,7 @@ EVENTS = {
     "lock": "lock",
     "unlock": "unlock",
     "acknowledge": "acknowledge",
+    "rotate": "rotate",
 }
 # Receivers find every key; it is null if the record lacks the field.
 _FIELDS = ("artifact_tag", "artifact_digest", "version", "reason", "impact_analysis")
