@@ -48,8 +48,14 @@ class Records:
         Never raises: on an error the copy stays unchanged, and `errors` has the error.
         """
         with self._refreshing:
+            try:
+                covered = self.store.cached_ranges()
+            except PromotionError as error:
+                self.errors = dict.fromkeys(self.environments, error)
+                _log.info("the copy of the records not read: %s", error)
+                return False
             # A list, not a generator: every environment is read.
-            complete = all([self._refresh(name) for name in self.environments])
+            complete = all([self._refresh(name, covered.get(name)) for name in self.environments])
             if not self.errors:
                 self.read_at = self.clock.now()
             return complete
@@ -60,9 +66,9 @@ class Records:
             return self.errors.get(environment)
         return next(iter(self.errors.values()), None)
 
-    def _refresh(self, name: str) -> bool:
+    def _refresh(self, name: str, covered: CachedRange | None) -> bool:
         try:
-            complete = self._follow(name)
+            complete = self._follow(name, covered)
         except PromotionError as error:
             self.errors = self.errors | {name: error}
             _log.info("records of %s not read: %s", name, error)
@@ -72,8 +78,8 @@ class Records:
 
     def missing(self) -> dict[str, int]:
         """The number of older records not read yet, for each incomplete environment."""
-        covered = {name: self.store.cached_range(name) for name in self.environments}
-        return {name: c.first - 1 for name, c in covered.items() if c and c.first > 1}
+        covered = self.store.cached_ranges().items()
+        return {n: c.first - 1 for n, c in covered if n in self.environments and c.first > 1}
 
     def wake(self) -> None:
         """Make the thread refresh now."""
@@ -97,15 +103,14 @@ class Records:
                 self._wake.wait(self.idle_seconds)
                 self._wake.clear()
 
-    def _follow(self, name: str) -> bool:
-        head, covered = self.ledger.head(name), self.store.cached_range(name)
+    def _follow(self, name: str, covered: CachedRange | None) -> bool:
+        head = self.ledger.head(name)
         if head is None:
             if covered:
                 self.store.forget(name)
             return True
-        if covered is None or not self._add_newer(name, head, covered):
-            return self._restart(name)
-        return self._add_older(name)
+        followed = covered and self._add_newer(name, head, covered)
+        return self._add_older(name, followed) if followed else self._restart(name)
 
     def _restart(self, name: str) -> bool:
         """Discard the copy of `name` and read its newest entries."""
@@ -115,31 +120,30 @@ class Records:
             self.store.extend(name, entries, None, _covering(entries))
         return not entries or entries[-1].sequence == 1
 
-    def _add_newer(self, name: str, head: LedgerEntry, covered: CachedRange) -> bool:
-        """Add the newer entries; False if the ledger does not continue the copy."""
+    def _add_newer(self, name: str, head: LedgerEntry, covered: CachedRange) -> CachedRange | None:
+        """Add newer entries, return the range; None if the ledger does not continue the copy."""
         lag = head.sequence - covered.last
         if not lag:
-            return head.digest == covered.digest
+            return covered if head.digest == covered.digest else None
         if not 0 < lag <= _MAX_LAG:
-            return False
+            return None
         # Numbers without a valid entry are skipped, so this may reach further back.
         entries = tuple(e for e in self.ledger.history(name, lag) if e.sequence > covered.last)
         if not entries:
-            return False
+            return None
         if entries[-1].previous_sequence > covered.last:
             # The head has moved since it was read: the next refresh continues.
-            return True
+            return covered
         if entries[-1].previous != covered.digest:
-            return False
+            return None
         after = CachedRange(covered.first, entries[0].sequence, entries[0].digest, covered.before)
         self.store.extend(name, entries, covered, after)
-        return True
+        return after
 
-    def _add_older(self, name: str) -> bool:
+    def _add_older(self, name: str, covered: CachedRange) -> bool:
         """Add a step of older entries; return whether the copy is complete."""
-        covered = self.store.cached_range(name)
-        if covered is None or covered.before is None:
-            return covered is not None
+        if covered.before is None:
+            return True
         entries = self.ledger.history(name, self.step, covered.first)
         if not entries or entries[0].digest != covered.before:
             self.store.forget(name)

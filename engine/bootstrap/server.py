@@ -101,8 +101,7 @@ def open_records(config: Config, engine: Engine) -> Iterator[Records]:
     """The copy of the records; an unusable file of it is created again."""
     kept = SqlRecords(records_copy(config))
     try:
-        for name in engine.path.names:
-            kept.cached_range(name)
+        kept.cached_ranges()
     except StoreUnavailableError:
         kept.close()
         if config.state_url is not None or (config.state_dir / FILE_NAME).is_dir():

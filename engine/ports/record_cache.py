@@ -54,7 +54,9 @@ Cursor = tuple[datetime, str, int]
 class RecordStore(Protocol):
     """A cache of records and statuses. Methods raise StoreUnavailableError if it is unusable."""
 
-    def cached_range(self, environment: str) -> CachedRange | None: ...
+    def cached_ranges(self) -> dict[str, CachedRange]:
+        """Read the cached range of each environment that has one."""
+        ...
 
     def extend(
         self,

@@ -86,14 +86,14 @@ def test_replaced_ledger_is_copied_again(
 ) -> None:
     build_and_promote(place, engine, "v1.0.0")
     records.refresh()
-    covered = records.store.cached_range("staging")
+    covered = records.store.cached_ranges()["staging"]
     assert covered is not None
     forged = covered.__class__(1, 1, engine.history("staging")[0].manifest.digest.of(b"x"), None)
     records.store.extend("staging", [], covered, forged)
 
     records.refresh()
 
-    assert records.store.cached_range("staging") == covered
+    assert records.store.cached_ranges()["staging"] == covered
 
 
 def test_version_has_the_time_it_was_active(place: Place, engine: Engine, records: Records) -> None:

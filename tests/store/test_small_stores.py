@@ -128,7 +128,7 @@ def test_records_are_copied_and_selected(databases: Databases) -> None:
     )
 
     assert (added, again) == (True, False)
-    assert other.cached_range(name) == range_of
+    assert other.cached_ranges().get(name) == range_of
     found = other.page(Selection(environment=name, digest="sha256:a"), 2)
     assert [each.sequence for each in found] == [3, 2]
     cursor = (found[-1].record.at, name, 2)

@@ -110,9 +110,10 @@ class SqlRecords:
     def close(self) -> None:
         self._database.close()
 
-    def cached_range(self, environment: str) -> CachedRange | None:
+    def cached_ranges(self) -> dict[str, CachedRange]:
         with self._database.read() as db:
-            return _covered(db, environment)
+            rows = db.execute("SELECT environment, first, last, digest, before FROM covered")
+            return {environment: _range(*row) for environment, *row in rows.fetchall()}
 
     def extend(
         self,
@@ -181,9 +182,10 @@ class SqlRecords:
 
 def _covered(db: Connection, environment: str) -> CachedRange | None:
     row = db.execute(_COVERED, [environment]).fetchone()
-    if row is None:
-        return None
-    first, last, digest, before = row
+    return _range(*row) if row else None
+
+
+def _range(first: int, last: int, digest: str, before: str | None) -> CachedRange:
     return CachedRange(first, last, Digest(digest), Digest(before) if before else None)
 
 
