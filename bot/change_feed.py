@@ -27,6 +27,7 @@ from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Environment
 from engine.platform import Platform
 from engine.runtime.background import keep_running
+from engine.runtime.wakeups import Topic
 
 _CURSOR = "cursor"
 # Slack requests wait for the store while a page of events is processed, so pages are small.
@@ -89,6 +90,7 @@ class FeedFollower:
         self._thread = threading.Thread(target=self._run, name="floe-slack-follower", daemon=True)
 
     def start(self) -> None:
+        self._platform.wakeups.subscribe(Topic.FEED, self.wake)
         self._thread.start()
 
     def wake(self) -> None:
@@ -109,10 +111,11 @@ class FeedFollower:
     def _run(self) -> None:
         started = False
         while not self._stopping.is_set():
+            pause = _POLL_SECONDS
             with keep_running("the change feed cannot be read for Slack", self._stopping.wait, 1):
                 if not self._leads():
                     started = False
-                    self._stopping.wait(_POLL_SECONDS)
+                    self._stopping.wait(pause)
                     continue
                 if not started:
                     self._find_start()
@@ -121,7 +124,8 @@ class FeedFollower:
                     pass
                 self._remind()
                 self._on_progress(False)
-            self._awake.wait(_POLL_SECONDS)
+                pause = self._platform.wakeups.pause(pause)
+            self._awake.wait(pause)
             self._awake.clear()
 
     def _find_start(self) -> None:

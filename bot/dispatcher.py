@@ -16,6 +16,7 @@ from bot.thread_pool import log_failure
 from engine.bootstrap.leader import Leader
 from engine.domain.errors import PromotionError
 from engine.runtime.background import keep_running
+from engine.runtime.wakeups import NO_WAKEUPS, Topic, Wakeups
 
 _log = logging.getLogger(__name__)
 _MOST_TRIES = 5
@@ -40,6 +41,7 @@ class Dispatcher:
         handle: Handler,
         leader: Leader | None = None,
         threads: int = 8,
+        wakeups: Wakeups = NO_WAKEUPS,
     ) -> None:
         self._store = store
         self._inbox = inbox
@@ -47,8 +49,10 @@ class Dispatcher:
         self._outbox = outbox
         self._handle = handle
         self._leader = leader or Leader(None)
+        self._wakeups = wakeups
         self._lock = threading.Lock()
         self._running: set[str] = set()
+        self._awake = threading.Event()
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="floe-slack-dispatch")
         self._poller = threading.Thread(target=self._poll, name="floe-slack-inbox", daemon=True)
@@ -56,6 +60,7 @@ class Dispatcher:
     def start(self) -> None:
         """Continue with the actions accepted before the last stop, and by other servers."""
         if self._leader.shared:
+            self._wakeups.subscribe(Topic.INBOX, self._awake.set)
             self._poller.start()
         else:
             self._submit_pending()
@@ -63,6 +68,7 @@ class Dispatcher:
     def stop(self) -> None:
         """Finish running actions; the others stay in the inbox."""
         self._stopping.set()
+        self._awake.set()
         if self._poller.is_alive():
             self._poller.join()
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -92,14 +98,19 @@ class Dispatcher:
     def _poll(self) -> None:
         """Run the actions that other servers accepted."""
         while not self._stopping.is_set():
+            pause = _POLL_SECONDS
             with keep_running("the inbox cannot be read", self._stopping.wait, _PAUSE_SECONDS):
-                if self._leader.leads():
-                    self._submit_pending()
-            self._stopping.wait(_POLL_SECONDS)
+                if self._leader.leads() and not self._submit_pending():
+                    pause = self._wakeups.pause(_POLL_SECONDS)
+            self._awake.wait(pause)
+            self._awake.clear()
 
-    def _submit_pending(self) -> None:
-        for action in self._inbox.pending():
+    def _submit_pending(self) -> bool:
+        """Run the accepted actions; return whether there are any."""
+        pending = self._inbox.pending()
+        for action in pending:
             self._submit(action)
+        return bool(pending)
 
     def _submit(self, action: Action) -> None:
         """Run `action` in another thread, unless it runs already."""

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from bot.blocks.elements import Payload
 from bot.database import BotStore
 from bot.inbox import Origin
+from engine.runtime.wakeups import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class EphemeralStore:
                     time.time(),
                 ],
             )
+            db.announce(Topic.MESSAGES)
 
     def due(self, now: float) -> list[EphemeralMessage]:
         """The oldest message of each person, if it is due at `now`."""

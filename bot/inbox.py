@@ -14,6 +14,7 @@ from bot.database import BotStore
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.trace import trace_id
 from engine.runtime.database import Connection
+from engine.runtime.wakeups import Topic
 
 _KEPT_SECONDS = 48 * 3600
 
@@ -164,6 +165,7 @@ def _insert(db: Connection, action: Action) -> bool:
         "ON CONFLICT (key) DO NOTHING",
         [action.key, action.kind, action.at, document],
     )
+    db.announce(Topic.INBOX)
     return found.rowcount == 1
 
 

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from bot.blocks.elements import Payload
 from bot.database import BotStore
+from engine.runtime.wakeups import Topic
 
 _KEPT_SECONDS = 30 * 86400
 # Walks the index from channel to channel, so that only the first message of each is read.
@@ -23,6 +24,11 @@ WITH RECURSIVE unposted AS NOT MATERIALIZED (
     WHERE channel IS NOT NULL
 )
 SELECT (SELECT min(number) FROM unposted WHERE channel = lanes.channel) FROM lanes
+"""
+_UNSENT = """
+SELECT 1 WHERE EXISTS (SELECT 1 FROM answers)
+OR EXISTS (SELECT 1 FROM messages WHERE dirty = 1 AND failed IS NULL AND ts IS NULL)
+OR EXISTS (SELECT 1 FROM messages WHERE dirty = 1 AND failed IS NULL AND ts IS NOT NULL)
 """
 # More than can be sent concurrently.
 _AT_ONCE = 50
@@ -85,8 +91,9 @@ class MessageStore:
         """Ensure that `message` is in `channel`: post it if missing, edit it if different."""
         written = json.dumps(message.payload.arguments, sort_keys=True)
         with self._store.transaction() as db:
+            inserted = 0
             if not message.edit_only:
-                db.execute(
+                inserted = db.execute(
                     "INSERT INTO messages (key, channel, parent, thread, payload, urgent, "
                     "broadcast, due, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
                     "ON CONFLICT (key) DO NOTHING",
@@ -101,12 +108,14 @@ class MessageStore:
                         due,
                         time.time(),
                     ],
-                )
-            db.execute(
+                ).rowcount
+            edited = db.execute(
                 "UPDATE messages SET payload = ?, urgent = ?, dirty = 1, tries = 0, retry = 0 "
                 "WHERE key = ? AND payload <> ?",
                 [written, message.urgent, message.key, written],
-            )
+            ).rowcount
+            if inserted or edited:
+                db.announce(Topic.MESSAGES)
 
     def is_unseen(self, key: str) -> bool:
         """Whether no attempt to post it was made, so that its text may still grow."""
@@ -115,6 +124,11 @@ class MessageStore:
     def is_unposted(self, key: str) -> bool:
         """Whether it is waiting to be posted."""
         return self._exists("ts IS NULL AND failed IS NULL", key)
+
+    def any_unsent(self) -> bool:
+        """Whether a message waits to be sent, now or later, also one for one person."""
+        with self._store.transaction() as db:
+            return db.execute(_UNSENT).fetchone() is not None
 
     def next_posts(self) -> list[PendingMessage]:
         """The next message to post in each channel, oldest first."""

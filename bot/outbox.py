@@ -16,6 +16,7 @@ from bot.webapi import SlackCallError
 from engine.domain.errors import PromotionError
 from engine.ports.telemetry import NO_METRICS, SLACK_DELIVERIES, Metrics
 from engine.runtime.background import keep_running
+from engine.runtime.wakeups import NO_WAKEUPS, Topic, Wakeups
 
 _log = logging.getLogger(__name__)
 # Errors that an administrator can fix: a missing invitation, scope or token.
@@ -65,6 +66,7 @@ class Outbox:
         timing: OutboxTiming | None = None,
         metrics: Metrics = NO_METRICS,
         leads: Callable[[], bool] = lambda: True,
+        wakeups: Wakeups = NO_WAKEUPS,
     ) -> None:
         self._sender = sender
         self._messages = messages
@@ -73,6 +75,7 @@ class Outbox:
         self._timing = timing or OutboxTiming()
         self._metrics = metrics
         self._leads = leads
+        self._wakeups = wakeups
         self._lock = threading.Lock()
         self._busy: set[str] = set()
         # The time from which a channel, or the edits, may be used again.
@@ -83,6 +86,7 @@ class Outbox:
         self._thread = threading.Thread(target=self._run, name="floe-slack-outbox", daemon=True)
 
     def start(self) -> None:
+        self._wakeups.subscribe(Topic.MESSAGES, self.wake)
         self._thread.start()
 
     def wake(self) -> None:
@@ -98,11 +102,14 @@ class Outbox:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            pause = self._timing.first_retry
-            with keep_running("messages cannot be sent to Slack", self._stopping.wait, pause):
+            retry, pause = self._timing.first_retry, self._timing.poll
+            with keep_running("messages cannot be sent to Slack", self._stopping.wait, retry):
                 if self._leads():
-                    self._dispatch(time.time())
-            self._awake.wait(self._timing.poll)
+                    if self._messages.any_unsent():
+                        self._dispatch(time.time())
+                    else:
+                        pause = self._wakeups.pause(pause)
+            self._awake.wait(pause)
             self._awake.clear()
 
     def _dispatch(self, now: float) -> None:

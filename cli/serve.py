@@ -49,6 +49,7 @@ def serve(host: str, port: int, manifest: Path) -> None:
             sole_server(config.state_dir),
             open_engine(config, metrics=numbers, served=True) as engine,
             open_platform(config, engine) as platform,
+            platform.wakeups.delivered(),
             _slack(platform, config, tokens) as bot,
             open_web(
                 platform,

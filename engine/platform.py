@@ -15,6 +15,7 @@ from engine.domain.gate import GateKind
 from engine.domain.plan import Plan
 from engine.domain.selection import Selection
 from engine.ports.change_store import OUTPUTS_KEPT, ChangeStore
+from engine.runtime.wakeups import NO_WAKEUPS, Wakeups
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Platform:
     `changes` makes decisions, `progression` moves changes, `worker` carries them out in the
     background once a server has started it. `store` has the feed that interfaces follow, and the
     output of gates. `memberships` reads the groups of operators again. `refused` records the
-    refusals of a plan, as far as possible.
+    refusals of a plan, as far as possible. `wakeups` wakes loops that follow
+    the work of other servers.
     """
 
     engine: Engine
@@ -35,6 +37,7 @@ class Platform:
     store: ChangeStore
     memberships: Memberships
     refused: Callable[[Plan], None] = lambda _plan: None
+    wakeups: Wakeups = NO_WAKEUPS
 
     def gate_output(
         self, run: str, gate: GateKind, trace_of: Callable[[str], str | None] | None = None

@@ -9,6 +9,7 @@ from time import monotonic
 from engine.domain.errors import PromotionError
 from engine.platform import Platform
 from engine.runtime.background import keep_running
+from engine.runtime.wakeups import Topic
 
 _log = logging.getLogger(__name__)
 _PAGE = 1000
@@ -26,14 +27,17 @@ class Feed:
 
     def __init__(self, platform: Platform, places: int = 16) -> None:
         self._store = platform.store
+        self._wakeups = platform.wakeups
         self._newest: deque[tuple[int, str, str]] = deque(maxlen=_KEPT)
         self._last = 0
         self._news = threading.Condition()
         self._stopping = False
+        self._awake = False
         self._thread: threading.Thread | None = None
         self._places = threading.BoundedSemaphore(places)
         self.listeners: list[Callable[[], None]] = []
         self.watching = 0
+        self._wakeups.subscribe(Topic.FEED, self._wake)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._follow, name="floe-feed", daemon=True)
@@ -87,7 +91,7 @@ class Feed:
     def _look(self) -> None:
         found = self._store.events(self._last, _PAGE)
         if not found:
-            self._pause(_LOOK_SECONDS)
+            self._pause(self._wakeups.pause(_LOOK_SECONDS))
             return
         # Listeners first: viewers must not read stale caches.
         for listener in self.listeners:
@@ -107,8 +111,14 @@ class Feed:
             _log.info("the feed cannot be read: %s", error)
         return last
 
+    def _wake(self) -> None:
+        with self._news:
+            self._awake = True
+            self._news.notify_all()
+
     def _pause(self, seconds: float) -> None:
         end = monotonic() + seconds
         with self._news:
-            while not self._stopping and (left := end - monotonic()) > 0:
+            while not (self._stopping or self._awake) and (left := end - monotonic()) > 0:
                 self._news.wait(left)
+            self._awake = False

@@ -14,7 +14,7 @@ from engine.adapters.registry.remote.auth import sources
 from engine.adapters.registry.remote.auth.credentials import BearerToken, Password
 from engine.adapters.state import FileLeases, MachineLocks, choose_directory
 from engine.bootstrap.clock import clock_of
-from engine.bootstrap.state import changes_database, outbox_tables, shared_tables
+from engine.bootstrap.state import changes_database, outbox_tables, shared_tables, wakeups_of
 from engine.config import Config
 from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
 from engine.config.promotion import DatabaseAudit, OciAudit, PluginAudit, StoreAudit
@@ -117,7 +117,9 @@ def webhook_sender_of(config: Config, metrics: Metrics) -> WebhookSender:
         for hook in config.webhooks
     )
     outbox = webhooks.SqlOutbox(outbox_tables(config))
-    webhook_sender: WebhookSender = webhooks.Webhooks(hooks, outbox, clock_of(config), metrics)
+    webhook_sender: WebhookSender = webhooks.Webhooks(
+        hooks, outbox, clock_of(config), metrics, wakeups=wakeups_of(config)
+    )
     return webhook_sender
 
 

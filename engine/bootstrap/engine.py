@@ -129,7 +129,7 @@ def _pool(stack: ExitStack) -> ThreadPoolExecutor:
 
 def _check(config: Config, needs: Sequence[str]) -> None:
     refuse_beside_a_server()
-    config.require("artifacts.registry", "state", *needs)
+    config.require("artifacts.registry", "state.url", *needs)
     for exposure in config.exposures:
         _log.warning("%s", exposure)
 

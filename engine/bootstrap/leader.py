@@ -5,9 +5,10 @@ import time
 from importlib import import_module
 from typing import Any
 
-from engine.bootstrap.state import shared_tables
+from engine.bootstrap.state import shared_tables, wakeups_of
 from engine.config import Config
 from engine.runtime.background import keep_running
+from engine.runtime.wakeups import NO_WAKEUPS, Topic, Wakeups
 
 _LASTING_SECONDS = 10.0
 _RENEW_SECONDS = 3.0
@@ -22,10 +23,13 @@ class Leader:
     Without a lease, which means that no other server shares the state, this one always leads.
     """
 
-    def __init__(self, lease: Any | None) -> None:
+    def __init__(self, lease: Any | None, wakeups: Wakeups = NO_WAKEUPS) -> None:
         self._lease = lease
+        self._wakeups = wakeups
         self._until = 0.0
+        self._pause = 0.0
         self._stopping = threading.Event()
+        self._awake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="floe-leader", daemon=True)
 
     @property
@@ -39,12 +43,14 @@ class Leader:
 
     def start(self) -> None:
         if self._lease is not None:
+            self._wakeups.subscribe(Topic.LEASES, self._awake.set)
             self._renew()
             self._thread.start()
 
     def stop(self) -> None:
         """Let another server lead."""
         self._stopping.set()
+        self._awake.set()
         if self._thread.is_alive():
             self._thread.join()
         if self._lease is not None and self.leads():
@@ -52,18 +58,27 @@ class Leader:
             self._lease.release()
 
     def _run(self) -> None:
-        while not self._stopping.wait(_RENEW_SECONDS):
-            self._renew()
+        while not self._stopping.is_set():
+            self._awake.wait(self._pause)
+            self._awake.clear()
+            if not self._stopping.is_set():
+                self._renew()
 
     def _renew(self) -> None:
+        self._pause = _RENEW_SECONDS
         with keep_running("the server that sends to Slack is not known", lambda _: None, 0):
             before = time.monotonic()
-            if self._lease is not None and self._lease.take() is None:
+            other = self._lease and self._lease.take()
+            if other is None:
                 self._until = before + _LASTING_SECONDS - _MARGIN_SECONDS
+            else:
+                # Nobody announces that the leader died.
+                self._pause = min(self._wakeups.pause(_RENEW_SECONDS), other.seconds + 0.1)
 
 
 def leader_of(config: Config, name: str) -> Leader:
     """Return the election of the server that holds the lease `name`."""
     leases = import_module("engine.adapters.state.database_leases")
     tables = shared_tables(config, "leases", leases.MIGRATIONS)
-    return Leader(leases.Lease(tables, name, _LASTING_SECONDS) if tables else None)
+    lease = leases.Lease(tables, name, _LASTING_SECONDS) if tables else None
+    return Leader(lease, wakeups_of(config))

@@ -12,7 +12,7 @@ from engine.bootstrap.clock import clock_of
 from engine.bootstrap.engine import ACTING, keeps_changes, open_engine
 from engine.bootstrap.identity import local_operator
 from engine.bootstrap.observability import count_ended
-from engine.bootstrap.state import changes_database
+from engine.bootstrap.state import changes_database, wakeups_of
 from engine.changes.decisions import Changes
 from engine.changes.gate_events import GateOutputRecorder
 from engine.changes.memberships import Memberships
@@ -55,9 +55,10 @@ def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
             recorder.submit(record_end, change)
 
     changes = Changes(engine.runner, store, config.environment_digest, record_blocked)
-    # Idle servers that share a database leave it alone; submissions and decisions wake a worker.
-    pace = Pace(poll=2.0, sweep=5.0) if config.state_url else Pace()
-    worker = Worker(changes, progression, store, pace=pace, settled=record_end)
+    # Without wakeups, servers that share a database poll it less often than a file.
+    pace = Pace(poll=1.0) if config.state_url else Pace()
+    wakeups = wakeups_of(config)
+    worker = Worker(changes, progression, store, pace=pace, settled=record_end, wakeups=wakeups)
     try:
         yield Platform(
             engine,
@@ -67,6 +68,7 @@ def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
             store,
             members,
             refused=lambda plan: refusals.note(attempt_of_plan(plan)),
+            wakeups=wakeups,
         )
     finally:
         recorder.shutdown(wait=False, cancel_futures=True)

@@ -12,6 +12,7 @@ from engine.adapters.store.migrations import MIGRATIONS
 from engine.config import Config
 from engine.domain.errors import ConfigError
 from engine.runtime.database import Database
+from engine.runtime.wakeups import NO_WAKEUPS, Wakeups
 
 # Files whose content would be ignored, and not the copies and caches beside them.
 _FILES = ("store.db", "bot.db", "outbox.db")
@@ -77,6 +78,17 @@ def shared_tables(
     return _tables(server, config.state_schema, kind, tuple(migrations))
 
 
+def wakeups_of(config: Config) -> Wakeups:
+    """Return the deliverer of announcements in the database; files are polled instead."""
+    if config.state_url is None:
+        return NO_WAKEUPS
+    url = direct = config.state_url
+    # Commands do not listen, so they need no such variable.
+    if config.state_listen_url is not None and not config.unset("state.listen_url"):
+        direct = config.state_listen_url
+    return _listener(url.get_secret_value(), direct.get_secret_value(), config.state_schema)
+
+
 def migrate_state(config: Config, others: Mapping[str, Sequence[str]]) -> Mapping[str, int]:
     """
     Make or migrate all tables in PostgreSQL, also those of `others`; return their versions by kind.
@@ -119,6 +131,15 @@ def _tables(server: Any, schema: str, kind: str, migrations: tuple[str, ...]) ->
         server, schema, kind, migrations
     )
     return tables
+
+
+@cache
+def _listener(url: str, direct: str, schema: str) -> Wakeups:
+    server, listened = server_of(url, WAIT_SECONDS), server_of(direct, WAIT_SECONDS)
+    listener: Wakeups = import_module("engine.runtime.postgres_listener").PostgresListener(
+        server, listened, schema
+    )
+    return listener
 
 
 @cache

@@ -1,7 +1,7 @@
 """Submit, approve, reject and cancel changes."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -153,15 +153,19 @@ class Changes:
         target = self.runner.path.environment(change.target)
         return not may_approve(change, operator, target, self.runner.rights).blocks
 
-    def expire_due(self) -> tuple[Change, ...]:
-        """Expire the changes that are overdue; returns them."""
-        looked = [(change, self._unexpired(change)) for change in self.store.open()]
+    def expire_due(self, changes: Iterable[Change] | None = None) -> tuple[Change, ...]:
+        """Expire those of the open `changes`, by default all, that are overdue; returns them."""
+        opened = self.store.open() if changes is None else changes
+        looked = [(change, self._unexpired(change)) for change in opened]
         return tuple(after for before, after in looked if after is not before)
 
-    def resume_due(self) -> tuple[Change, ...]:
-        """Resume approved changes whose environment is no longer locked; returns them."""
+    def resume_due(self, changes: Iterable[Change] | None = None) -> tuple[Change, ...]:
+        """
+        Resume those of the open `changes`, by default all, that are approved and whose environment
+        is no longer locked; returns them.
+        """
         resumed = []
-        for change in self.store.open():
+        for change in self.store.open() if changes is None else changes:
             if change.state is not ChangeState.AWAITING_APPROVAL or change.missing_approvals:
                 continue
             if change.overdue(self.runner.clock.now()):

@@ -59,6 +59,7 @@ class Config:
     web: Web
     state_dir: Path
     state_url: SecretStr | None
+    state_listen_url: SecretStr | None
     state_schema: str
     unset_variables: tuple[Problem, ...]
 
@@ -137,6 +138,7 @@ def _config(path: Path, base: Path, file: ManifestFile, unset: Iterable[Problem]
         web=file.web,
         state_dir=file.state.dir or base / ".floe",
         state_url=file.state.url,
+        state_listen_url=file.state.listen_url,
         state_schema=file.state.schema_name,
         unset_variables=tuple(unset),
     )

@@ -75,6 +75,12 @@ class State(Section):
             "postgresql://floe:${FLOE_DB_PASSWORD}@db.example.com/floe",
         ],
     )
+    listen_url: Given[DatabaseUrl] = Field(
+        default=None,
+        description="the direct address of the database where url is a pooler in transaction "
+        "mode, which does not deliver notifications; written like url",
+        examples=["env:FLOE_STATE_LISTEN_URL"],
+    )
     schema_name: Annotated[str, AfterValidator(_schema)] = Field(
         default="floe",
         alias="schema",

@@ -38,6 +38,7 @@ class ChangeState(StrEnum):
 # carried out days later would undo newer changes.
 LIFETIME = timedelta(hours=1)
 OPEN = frozenset({ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL, ChangeState.EXECUTING})
+WORKED_ON = frozenset({ChangeState.CHECKING, ChangeState.EXECUTING})
 # All other moves are defects, and `Change.moved` refuses them.
 TRANSITIONS: dict[ChangeState, frozenset[ChangeState]] = {
     ChangeState.CHECKING: frozenset(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from engine.domain.errors import AuditUnavailableError, StoreUnavailableError
+from engine.runtime.wakeups import Topic
 
 Values = Sequence[Any] | Mapping[str, Any]
 
@@ -30,6 +31,10 @@ class Connection(Protocol):
 
     def execute(self, statement: str, values: Values = ..., /) -> Rows: ...
     def executemany(self, statement: str, rows: Iterable[Values], /) -> object: ...
+
+    def announce(self, topic: Topic, /) -> None:
+        """Wake loops of other processes for `topic` once this transaction is committed."""
+        ...
 
 
 class Database(Protocol):

@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow
 from engine.domain.errors import ConfigError, StoreUnavailableError
 from engine.runtime.database import Rows, Values
 from engine.runtime.postgres_errors import describe_postgres_error
+from engine.runtime.wakeups import Topic
 
 _CONNECT_SECONDS = 2
 _POLL_SECONDS = 0.1
@@ -23,7 +24,7 @@ _CLOCK = "SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)
 _MARKS = re.compile(r"'(?:[^']|'')*'|\?|:([a-z_]+)|%")
 
 
-class _BoundedConnection(psycopg.Connection[TupleRow]):
+class BoundedConnection(psycopg.Connection[TupleRow]):
     """A connection that waits for at most `seconds`, also for a server that was stopped."""
 
     seconds: float = _CONNECT_SECONDS
@@ -36,8 +37,9 @@ class _BoundedConnection(psycopg.Connection[TupleRow]):
 class PostgresConnection:
     """Implements `engine.runtime.database.Connection` on a connection of psycopg."""
 
-    def __init__(self, connection: _BoundedConnection) -> None:
+    def __init__(self, connection: BoundedConnection) -> None:
         self._connection = connection
+        self._announced: set[Topic] = set()
 
     def execute(self, statement: str, values: Values = (), /) -> Rows:
         rows: Rows = self._connection.execute(_translated(statement), _plain(values))
@@ -47,6 +49,19 @@ class PostgresConnection:
         # psycopg's own uses the pipeline of libpq, which older poolers do not support.
         for values in rows:
             self.execute(statement, values)
+
+    def announce(self, topic: Topic, /) -> None:
+        self._announced.add(topic)
+
+    def commit(self) -> bool:
+        """Commit in one exchange with all announcements; return whether the server committed."""
+        notify = "".join(
+            f"SELECT pg_notify(current_schema(), '{topic}');" for topic in sorted(self._announced)
+        )
+        done = self._connection.execute(f"{notify}COMMIT".encode())
+        while done.nextset():
+            pass
+        return done.statusmessage == "COMMIT"
 
 
 class PostgresServer:
@@ -62,7 +77,7 @@ class PostgresServer:
         self.wait_seconds = wait_seconds
         self._kept = kept
         self._free = threading.BoundedSemaphore(most)
-        self._idle: list[_BoundedConnection] = []
+        self._idle: list[BoundedConnection] = []
         self._lock = threading.Lock()
         self._closed = False
         self.address = _address(url)
@@ -81,12 +96,13 @@ class PostgresServer:
         try:
             with self.translated_errors():
                 connection = self._begin(opening, seconds)
+                lent = PostgresConnection(connection)
                 try:
-                    yield PostgresConnection(connection)
+                    yield lent
                 except BaseException:
                     self._abandon(connection)
                     raise
-                self._commit(connection)
+                self._commit(connection, lent)
         finally:
             self._free.release()
 
@@ -114,7 +130,7 @@ class PostgresServer:
     def unavailable(self, problem: str) -> StoreUnavailableError:
         return StoreUnavailableError(f"{self.address} {problem}", {"store": self.address})
 
-    def _begin(self, opening: str, seconds: float | None) -> _BoundedConnection:
+    def _begin(self, opening: str, seconds: float | None) -> BoundedConnection:
         connection = self._take()
         if connection is not None:
             try:
@@ -127,15 +143,16 @@ class PostgresServer:
                     self._close_idle()
                 if not broken:
                     raise
-        connection = self._connect()
+        connection = self.connect()
         try:
             return _open(connection, opening, seconds or self.wait_seconds)
         except BaseException:
             connection.close()
             raise
 
-    def _connect(self) -> _BoundedConnection:
-        made: _BoundedConnection = _BoundedConnection.connect(
+    def connect(self) -> BoundedConnection:
+        """Open a connection that the caller closes."""
+        made: BoundedConnection = BoundedConnection.connect(
             self._url,
             autocommit=True,
             # Prepared statements belong to a session, and a pooler lends sessions by transaction.
@@ -145,21 +162,21 @@ class PostgresServer:
         )
         return made
 
-    def _commit(self, connection: _BoundedConnection) -> None:
+    def _commit(self, connection: BoundedConnection, lent: PostgresConnection) -> None:
         try:
-            done = connection.execute(b"COMMIT").statusmessage
+            done = lent.commit()
         except psycopg.Error as error:
             connection.close()
             raise self.unavailable(
                 "did not confirm the last step, so it is unknown whether it was stored: check "
                 "before you repeat it"
             ) from error
-        if done != "COMMIT":
+        if not done:
             connection.close()
             raise self.unavailable("rolled the transaction back: try again")
         self._give(connection)
 
-    def _abandon(self, connection: _BoundedConnection) -> None:
+    def _abandon(self, connection: BoundedConnection) -> None:
         """Roll back where that is quick; closing the connection ends the transaction too."""
         if connection.info.transaction_status in (
             TransactionStatus.INTRANS,
@@ -177,13 +194,13 @@ class PostgresServer:
         for connection in idle:
             connection.close()
 
-    def _take(self) -> _BoundedConnection | None:
+    def _take(self) -> BoundedConnection | None:
         with self._lock:
             if self._closed:
                 raise self.unavailable("was closed: floe is ending")
             return self._idle.pop() if self._idle else None
 
-    def _give(self, connection: _BoundedConnection) -> None:
+    def _give(self, connection: BoundedConnection) -> None:
         with self._lock:
             if not self._closed and len(self._idle) < self._kept:
                 self._idle.append(connection)
@@ -191,7 +208,7 @@ class PostgresServer:
         connection.close()
 
 
-def _open(connection: _BoundedConnection, opening: str, seconds: float) -> _BoundedConnection:
+def _open(connection: BoundedConnection, opening: str, seconds: float) -> BoundedConnection:
     # A little longer than the server's own limits, whose errors say more.
     connection.seconds = seconds + 0.5
     connection.execute(opening.encode())

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from engine.domain.errors import AuditUnavailableError, StoreUnavailableError
 from engine.runtime.disk_errors import STATE_ACCESS, describe_sqlite_error, disk_fix
-from engine.runtime.sqlite_file import UnsuitableDatabaseError, open_database
+from engine.runtime.sqlite_file import FileConnection, UnsuitableDatabaseError, open_database
 
 
 @dataclass
@@ -37,7 +37,7 @@ class SqliteDatabase:
     kept: int = 8
     unmarked_table: str | None = None
     secure_delete: bool = False
-    _idle: list[sqlite3.Connection] = field(default_factory=list, init=False)
+    _idle: list[FileConnection] = field(default_factory=list, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -49,7 +49,7 @@ class SqliteDatabase:
         with self.translated_errors():
             return self.path.exists()
 
-    def open(self) -> sqlite3.Connection:
+    def open(self) -> FileConnection:
         """Open a connection that the caller closes."""
         with self.translated_errors():
             return open_database(
@@ -62,7 +62,7 @@ class SqliteDatabase:
             )
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> Iterator[FileConnection]:
         """
         Lend a connection for single statements, each of which sees one moment. An error costs the
         connection: closing it ends its transaction and its locks.
@@ -83,7 +83,7 @@ class SqliteDatabase:
             self._give(connection)
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> Iterator[FileConnection]:
         """
         Run a transaction. It excludes the writers of all processes from its start, so that its
         reads are still true when it writes. Once this returns, its writes survive kill -9.
@@ -94,7 +94,7 @@ class SqliteDatabase:
             connection.execute("COMMIT")
 
     @contextmanager
-    def read_only(self) -> Iterator[sqlite3.Connection]:
+    def read_only(self) -> Iterator[FileConnection]:
         """
         Lend a connection that needs no space on the disk and no right to write.
 
@@ -102,7 +102,7 @@ class SqliteDatabase:
         """
         with self.translated_errors():
             uri = f"{self.path.absolute().as_uri()}?mode=ro&immutable=1"
-            connection = sqlite3.connect(uri, uri=True)
+            connection = sqlite3.connect(uri, uri=True, factory=FileConnection)
             try:
                 yield connection
             finally:
@@ -139,7 +139,7 @@ class SqliteDatabase:
     def unavailable(self, problem: str) -> StoreUnavailableError | AuditUnavailableError:
         return self.error_type(f"{self.name} {self.path} {problem}", {"store": str(self.path)})
 
-    def _take(self) -> sqlite3.Connection:
+    def _take(self) -> FileConnection:
         with self._lock:
             if self._closed:
                 raise self.unavailable("was closed: floe is ending")
@@ -147,7 +147,7 @@ class SqliteDatabase:
                 return self._idle.pop()
         return self.open()
 
-    def _give(self, connection: sqlite3.Connection) -> None:
+    def _give(self, connection: FileConnection) -> None:
         with self._lock:
             if not self._closed and len(self._idle) < self.kept:
                 self._idle.append(connection)

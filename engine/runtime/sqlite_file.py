@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.runtime.disk_errors import primary_code
+from engine.runtime.wakeups import Topic
 from engine.runtime.whole_files import make_private
 
 _POLL_SECONDS = 0.02
@@ -13,6 +14,13 @@ _POLL_SECONDS = 0.02
 
 class UnsuitableDatabaseError(Exception):
     """A database that belongs to another program or to a newer floe, or cannot be shared."""
+
+
+class FileConnection(sqlite3.Connection):
+    """Implements `engine.runtime.database.Connection`."""
+
+    def announce(self, topic: Topic, /) -> None:
+        """Do nothing: the loops of a server poll files."""
 
 
 def open_database(
@@ -23,7 +31,7 @@ def open_database(
     wait_seconds: float,
     unmarked_table: str | None = None,
     secure_delete: bool = False,
-) -> sqlite3.Connection:
+) -> FileConnection:
     """
     Open the SQLite file at `path`, or create it for this user alone, at the newest version.
 
@@ -40,6 +48,7 @@ def open_database(
         timeout=wait_seconds,
         isolation_level=None,
         check_same_thread=False,
+        factory=FileConnection,
     )
     try:
         _check_owner(connection, application_id, unmarked_table)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.bootstrap.state import changes_database
+from engine.bootstrap.state import changes_database, wakeups_of
 from engine.domain.errors import ConfigError
 from tests.config.manifest_files import load, manifest, refused
 
@@ -44,10 +44,23 @@ def test_unset_variable_is_an_error_of_commands_that_need_it(tmp_path: Path) -> 
         changes_database(config)
 
 
+def test_only_a_server_needs_the_direct_address(tmp_path: Path) -> None:
+    state = "state: {url: postgresql://pooler/floe, listen_url: env:LISTEN_URL}"
+    unset = load(tmp_path, manifest(rest=state))
+    given = load(tmp_path, manifest(rest=state), LISTEN_URL=URL)
+
+    assert wakeups_of(unset).pause(0.5) == 0.5
+    assert [str(problem) for problem in unset.unset("state.url")] == []
+    assert len(unset.unset_variables) == 1
+    assert given.state_listen_url is not None
+    assert given.state_listen_url.get_secret_value() == URL
+
+
 @pytest.mark.parametrize(
     ("state", "problem"),
     [
         (f'{{url: "{URL}"}}', "has its password in the file"),
+        (f'{{url: "postgresql://db/floe", listen_url: "{URL}"}}', "has its password in the file"),
         ('{url: "postgresql://db/floe?password=s3cret"}', "has its password in the file"),
         ("{url: mysql://db/floe}", "must be postgresql://"),
         ("{url: 'postgresql://[s3cret/floe'}", "must be postgresql://"),

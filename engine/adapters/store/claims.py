@@ -7,6 +7,7 @@ from engine.adapters.store import statements as sql
 from engine.adapters.store.rows import micros, next_turn
 from engine.domain.change import Change
 from engine.runtime.database import Connection
+from engine.runtime.wakeups import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def renew(db: Connection, change_id: str, worker: str, now: datetime, lasting: t
 
 def release(db: Connection, change_id: str, worker: str) -> None:
     db.execute(sql.RELEASE, [change_id, worker])
+    db.announce(Topic.WORK)
 
 
 def micros_of(duration: timedelta) -> int:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pydantic import ConfigDict, JsonValue, TypeAdapter
 
 from engine.adapters.store import statements as sql
-from engine.domain.change import Change
+from engine.domain.change import Change, ChangeState
 from engine.ports.change_store import Event, Note
 from engine.runtime.database import Connection
+from engine.runtime.wakeups import Topic
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -36,12 +37,16 @@ def insert(db: Connection, change: Change) -> None:
         "turn": next_turn(db),
     }
     db.execute(sql.ADD_CHANGE, columns | _moving(change))
+    db.announce(Topic.WORK)
 
 
 def move(db: Connection, before: Change, after: Change) -> bool:
     """The compare-and-swap: False when the change is not in the state and revision of `before`."""
     was = {"id": before.id, "state_before": before.state, "revision_before": before.revision}
-    return db.execute(sql.MOVE, was | _moving(after)).rowcount == 1
+    moved = db.execute(sql.MOVE, was | _moving(after)).rowcount == 1
+    if moved and after.state is ChangeState.EXECUTING:
+        db.announce(Topic.WORK)
+    return moved
 
 
 def next_turn(db: Connection) -> int:
@@ -66,6 +71,8 @@ def add_events(db: Connection, change_id: str, at: datetime, notes: Sequence[Not
         sql.ADD_EVENT,
         [(change_id, kind, micros(at), to_json(details)) for kind, details in notes],
     )
+    if notes:
+        db.announce(Topic.FEED)
 
 
 def events(db: Connection, after: int, limit: int) -> Iterator[Event]:

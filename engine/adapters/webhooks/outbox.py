@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.domain.delivery import Delivery
 from engine.runtime.database import Database
 from engine.runtime.sqlite_database import SqliteDatabase
+from engine.runtime.wakeups import Topic
 
 FILE_NAME = "outbox.db"
 _APPLICATION_ID = 0x666C6F6F  # "floo"
@@ -88,6 +89,7 @@ class SqlOutbox:
             newest = max(delivery.created_at for delivery in deliveries)
             db.execute(_FORGET, [_micros(newest - _KEPT)])
             db.executemany(_ADD, [_row(delivery) for delivery in deliveries])
+            db.announce(Topic.WEBHOOKS)
 
     def take(self, now: datetime, lasting: timedelta, limit: int = 20) -> tuple[Delivery, ...]:
         with self._database.write() as db:
@@ -119,6 +121,7 @@ class SqlOutbox:
 
     def redeliver(self, delivery_id: str, now: datetime) -> bool:
         with self._database.write() as db:
+            db.announce(Topic.WEBHOOKS)
             return db.execute(_REVIVE, [_micros(now), delivery_id]).rowcount == 1
 
     def waiting(self) -> int:

@@ -22,6 +22,7 @@ from engine.domain.record import AnyRecord
 from engine.ports import Clock
 from engine.ports.telemetry import NO_METRICS, WEBHOOK_DELIVERIES, Metrics
 from engine.ports.webhooks import Outbox
+from engine.runtime.wakeups import NO_WAKEUPS, Topic, Wakeups
 
 _log = logging.getLogger(__name__)
 _COMMAND_SECONDS = 5.0
@@ -46,6 +47,7 @@ class Webhooks:
     clock: Clock
     metrics: Metrics = NO_METRICS
     pause_seconds: float = 1.0
+    wakeups: Wakeups = NO_WAKEUPS
 
     def enqueue(self, record: AnyRecord, anchor: str | None = None) -> None:
         """Store the deliveries of `record`, once also if it is called again after a restart."""
@@ -92,17 +94,29 @@ class Webhooks:
         return self.outbox.redeliver(delivery_id, self.clock.now())
 
     def keep_delivering(self, stop: threading.Event) -> None:
-        under_way = UnderWay(self._settle)
+        under_way, awake = UnderWay(self._settle), threading.Event()
+        self.wakeups.subscribe(Topic.WEBHOOKS, awake.set)
         while not stop.is_set():
             try:
                 self._begin(self._take(_AT_ONCE - len(under_way)), under_way, math.inf)
                 under_way.await_next(_POLL_SECONDS)
+                if not under_way:
+                    self._rest(stop, awake)
             except StoreUnavailableError as error:
                 _log.warning("webhook delivery is delayed: %s", error)
                 stop.wait(_POLL_SECONDS)
-            if not under_way:
-                stop.wait(_POLL_SECONDS)
         self._finish(under_way)
+
+    def _rest(self, stop: threading.Event, awake: threading.Event) -> None:
+        """Wait until a delivery may be due."""
+        pause = self.wakeups.pause(_POLL_SECONDS)
+        if pause > _POLL_SECONDS and (due := self.outbox.next_due()):
+            pause = min(pause, max(_POLL_SECONDS, (due - self.clock.now()).total_seconds()))
+        end = time.monotonic() + pause
+        while not stop.is_set() and (left := end - time.monotonic()) > 0:
+            if awake.wait(min(left, _POLL_SECONDS)):
+                break
+        awake.clear()
 
     def _finish(self, under_way: UnderWay) -> None:
         """Wait briefly for running attempts; the others become due again after their time."""
