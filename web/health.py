@@ -102,7 +102,8 @@ def _lines(site: Site) -> Iterator[str]:
 
 def _open(site: Site) -> dict[str, float]:
     counts: dict[str, float] = {}
-    for change in site.board.look().pending:
+    seen = site.board.look()
+    for change in () if seen.store_error else seen.pending:
         label = _label(environment=change.target, state=change.state.value)
         counts[label] = counts.get(label, 0) + 1
     return counts

@@ -11,7 +11,7 @@ from engine.bootstrap.server import CachedRecord
 from engine.domain.canonical import canonical_json
 from engine.domain.change import Change
 from engine.domain.delivery import Undelivered
-from engine.domain.errors import PromotionError
+from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.selection import Selection
 from engine.responses.common import ErrorInfo
 from engine.responses.record import RecordResponse
@@ -65,19 +65,29 @@ def history() -> str:
     site, at = the_site(), _now()
     query = asked(site.platform.engine.path, request.args, at, _PAGE)
     site.records.refresh()
-    kept = site.records.store.page(query.selection, query.limit + 1, query.after)
+    trouble, copied = site.records.error(query.selection.environment), True
+    try:
+        kept = site.records.store.page(query.selection, query.limit + 1, query.after)
+        matrix = None if query.after else grid(site, site.board.look())
+        missing = site.records.missing()
+    except StoreUnavailableError as error:
+        if query.after:
+            raise
+        trouble, copied, matrix, missing = error, False, None, {}
+        kept = _from_ledgers(site, query.selection, query.limit)
     shown = kept[: query.limit]
     more = cursor(shown[-1]) if len(kept) > query.limit else None
     return render_template(
         "history.html",
         rows=past(site, shown, _running(site), at),
-        grid=None if query.after else grid(site, site.board.look()),
+        grid=matrix,
         legend=WORDS,
         query=query,
         more=more,
-        missing=site.records.missing(),
-        trouble=site.records.error(query.selection.environment),
-        read_at=site.records.read_at,
+        missing=missing,
+        trouble=trouble,
+        copied=copied,
+        read_at=site.records.read_at if copied else None,
         now=at,
     )
 
@@ -86,10 +96,12 @@ def history() -> str:
 def changes() -> str:
     site, store = the_site(), the_site().platform.store
     before = request.args.get("before") or None
-    found = store.recent(_CHANGES + 1, before)
+    seen = site.board.with_pending()
+    found = () if seen.store_error else store.recent(_CHANGES + 1, before)
     return render_template(
         "changes.html",
-        open_changes=() if before else store.open()[::-1],
+        seen=seen,
+        open_changes=() if before else seen.pending[::-1],
         ended=[change for change in found[:_CHANGES] if not change.open],
         more=found[_CHANGES - 1].id if len(found) > _CHANGES else None,
         now=_now(),
@@ -186,6 +198,12 @@ def _past(site: Site, selection: Selection, limit: int) -> tuple[PastRow, ...] |
         return past(site, site.records.store.page(selection, limit), _running(site), _now())
     except PromotionError:
         return None
+
+
+def _from_ledgers(site: Site, selection: Selection, limit: int) -> tuple[CachedRecord, ...]:
+    """Return the newest records from the registry, which takes longer than from the copy."""
+    with closing(site.platform.engine.audit(selection, limit)) as entries:
+        return tuple(CachedRecord(e.environment, e.sequence, e.digest, e.record) for e in entries)
 
 
 def _running(site: Site) -> frozenset[str]:

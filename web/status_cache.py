@@ -25,7 +25,8 @@ RECENT = timedelta(seconds=15)
 class Seen:
     """
     A snapshot. `rows` are from the time `at`: now, unless `error` gives a reason. `pending` are
-    the open changes, oldest first, unless `store_error` says why they are unknown.
+    the open changes, oldest first, at the time `pending_at`: now, unless `store_error` says why
+    not. A time is None if nothing was read yet.
     """
 
     rows: tuple[EnvironmentStatus, ...]
@@ -33,16 +34,16 @@ class Seen:
     pending: tuple[Change, ...] = ()
     error: PromotionError | None = None
     store_error: PromotionError | None = None
-
-    @property
-    def troubles(self) -> tuple[str, ...]:
-        return tuple(str(error) for error in (self.error, self.store_error) if error)
+    pending_at: datetime | None = None
 
     def row(self, name: str) -> EnvironmentStatus | None:
         return next((row for row in self.rows if row.name == name), None)
 
     def pending_to(self, name: str) -> tuple[Change, ...]:
         return tuple(change for change in self.pending if change.target == name)
+
+
+NOTHING_SEEN = Seen((), None)
 
 
 class Board:
@@ -60,6 +61,7 @@ class Board:
         self._expired = False
         self._listed_at: datetime | None = None
         self._versions: dict[str, str] = {}
+        self._opened: tuple[tuple[Change, ...], datetime | None] = ((), None)
 
     def look(self) -> Seen:
         engine = self._platform.engine
@@ -75,7 +77,7 @@ class Board:
             known = asking.result() if asking.done() else self._late(known, now)
         if known is None:
             raise AssertionError("the registry neither answered nor failed")
-        return self._with_pending(known)
+        return self.with_pending(known)
 
     def _late(self, known: Seen | None, now: datetime) -> Seen | None:
         if known is None or known.error or (known.at and now - known.at < self._recent):
@@ -150,8 +152,12 @@ class Board:
         oldest = min((each.at for each in known), default=None)
         return Seen(tuple(each.status for each in known), oldest, error=error)
 
-    def _with_pending(self, seen: Seen) -> Seen:
+    def with_pending(self, seen: Seen = NOTHING_SEEN) -> Seen:
+        """Add the open changes to `seen`: the last known ones while the store cannot be read."""
+        error = None
         try:
-            return replace(seen, pending=self._platform.store.open(), store_error=None)
-        except PromotionError as error:
-            return replace(seen, pending=(), store_error=error)
+            self._opened = (self._platform.store.open(), self._platform.engine.now())
+        except PromotionError as problem:
+            error = problem
+        pending, at = self._opened
+        return replace(seen, pending=pending, pending_at=at, store_error=error)

@@ -15,6 +15,7 @@ from engine.ports import Clock
 
 _log = logging.getLogger(__name__)
 _SYNC_SECONDS = 60.0
+_RETRY_SECONDS = 5.0
 
 
 class SystemClock:
@@ -35,15 +36,19 @@ class DatabaseClock:
     monotonic: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _offset: float | None = None
-    _asked: float = float("-inf")
+    _next: float = float("-inf")
 
     def now(self) -> datetime:
-        with self._lock:
-            if self.monotonic() - self._asked >= _SYNC_SECONDS:
-                self._synchronize()
-            if self._offset is None:
-                return datetime.now(UTC)
-            return datetime.fromtimestamp(self.monotonic() + self._offset, UTC)
+        # Only the first answer is waited for; one thread at a time asks again.
+        if self.monotonic() >= self._next and self._lock.acquire(blocking=self._offset is None):
+            try:
+                if self.monotonic() >= self._next:
+                    self._synchronize()
+            finally:
+                self._lock.release()
+        if self._offset is None:
+            return datetime.now(UTC)
+        return datetime.fromtimestamp(self.monotonic() + self._offset, UTC)
 
     def _synchronize(self) -> None:
         before = self.monotonic()
@@ -51,9 +56,11 @@ class DatabaseClock:
             there = self.read()
         except StoreUnavailableError as error:
             _log.warning("the clock of the database cannot be read: %s", error)
+            self._next = self.monotonic() + _RETRY_SECONDS
             return
-        self._asked = self.monotonic()
-        self._offset = there - (before + self._asked) / 2
+        after = self.monotonic()
+        self._offset = there - (before + after) / 2
+        self._next = after + _SYNC_SECONDS
 
 
 def clock_of(config: Config) -> Clock:

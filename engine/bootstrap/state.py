@@ -18,7 +18,8 @@ from engine.runtime.wakeups import NO_WAKEUPS, Wakeups
 _FILES = ("store.db", "bot.db", "outbox.db")
 _SECRETS = "CREATE TABLE secrets (name TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL);"
 _SECRET_BYTES = 32
-WAIT_SECONDS = 3.0
+# People get an answer within three seconds, also the one that nothing was done.
+WAIT_SECONDS = 2.0
 
 
 def open_database(

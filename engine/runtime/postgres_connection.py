@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -19,6 +20,8 @@ from engine.runtime.wakeups import Topic
 
 _CONNECT_SECONDS = 2
 _POLL_SECONDS = 0.1
+# A page asks for several things: after one of them was waited for, the others fail at once.
+_DOWN_SECONDS = 0.5
 _CLOCK = "SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
 # A literal, a positional or a named parameter, or a character that means something to psycopg.
 _MARKS = re.compile(r"'(?:[^']|'')*'|\?|:([a-z_]+)|%")
@@ -80,6 +83,7 @@ class PostgresServer:
         self._idle: list[BoundedConnection] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._down: tuple[float, str] = (float("-inf"), "")
         self.address = _address(url)
 
     @contextmanager
@@ -89,8 +93,12 @@ class PostgresServer:
         """
         Run a transaction that the statements of `opening` begin.
 
-        An idle connection that was cut is replaced once, before the transaction begins.
+        An idle connection that was cut is replaced once, before the transaction begins. When the
+        server does not answer, transactions that begin in the next half second fail at once.
         """
+        until, problem = self._down
+        if time.monotonic() < until:
+            raise self.unavailable(problem)
         if not self._free.acquire(timeout=self.wait_seconds):
             raise self.unavailable("has no free connection: all are in use. Try again")
         try:
@@ -131,6 +139,15 @@ class PostgresServer:
         return StoreUnavailableError(f"{self.address} {problem}", {"store": self.address})
 
     def _begin(self, opening: str, seconds: float | None) -> BoundedConnection:
+        try:
+            return self._opened(opening, seconds)
+        except psycopg.Error as error:
+            if error.sqlstate is None:
+                problem = describe_postgres_error(error, self.wait_seconds)
+                self._down = (time.monotonic() + _DOWN_SECONDS, problem)
+            raise
+
+    def _opened(self, opening: str, seconds: float | None) -> BoundedConnection:
         connection = self._take()
         if connection is not None:
             try:

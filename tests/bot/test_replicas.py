@@ -169,6 +169,8 @@ def test_request_is_refused_while_the_database_stands_still(
     finally:
         postgres_server.send(signal.SIGCONT)
 
+    # A server that did not answer is not asked again for half a second.
+    time.sleep(1)
     # The leader is elected again, and the refused request is not carried out later.
     accepted = replicas[1].send(command_body("/promote", asked, ALICE, DEPLOYS))
     eventually(lambda: has_said(slack, "Promoted"), 60)

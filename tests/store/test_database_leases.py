@@ -173,20 +173,27 @@ def test_clocks_of_machines_that_differ_are_one(postgres_server: PostgresProcess
     assert all(abs(each.timestamp() - between) < 30 for each in times)
 
 
-def test_a_clock_counts_on_while_the_database_is_gone() -> None:
-    ticks = iter([0.0, 0.0, 0.0, 0.0, 100.0, 100.0, 100.0])
-    answers = iter([1_000_000.0])
+def test_a_clock_counts_on_and_asks_rarely_while_the_database_is_gone() -> None:
+    asked: list[float] = []
+    time_there = 100.0
 
     def read() -> float:
-        try:
-            return next(answers)
-        except StopIteration:
-            raise StoreUnavailableError("gone") from None
+        asked.append(now[0])
+        if now[0] > 0:
+            raise StoreUnavailableError("the database does not answer")
+        return time_there
 
-    clock = DatabaseClock(read, lambda: next(ticks))
+    now = [0.0]
+    clock = DatabaseClock(read, lambda: now[0])
+    first = clock.now()
+    now[0] = 61.0
+    times = [clock.now() for _ in range(3)]
+    now[0] = 67.0
+    clock.now()
 
-    assert clock.now().timestamp() == 1_000_000
-    assert clock.now().timestamp() == 1_000_100
+    assert first.timestamp() == time_there
+    assert [each.timestamp() for each in times] == [161.0] * 3
+    assert asked == [0.0, 61.0, 67.0]
 
 
 def test_threads_wait_for_each_other(open_leases: Open) -> None:

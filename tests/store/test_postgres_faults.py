@@ -20,6 +20,9 @@ from tests.peers.postgres import PASSWORD, PostgresProcess, postgres
 from tests.store.databases import new_schema
 from tests.store.stores import HandClock, change, ids
 
+# A server that does not answer is not asked again for half a second.
+_DOWN_SECONDS = 0.6
+
 pytestmark = pytest.mark.timeout(480)
 
 
@@ -77,6 +80,7 @@ def test_killed_server_loses_nothing_and_its_connections_are_replaced(
     server.stop(signal.SIGKILL)
     while_gone = refused(store)
     server.start()
+    time.sleep(_DOWN_SECONDS)
     moved = store.move(kept, kept.moved(ChangeState.EXECUTING))
 
     assert while_gone.startswith(f"PostgreSQL 127.0.0.1:{server.port}/floe cannot be reached (")
@@ -140,11 +144,18 @@ def test_stopped_server_is_given_up_within_its_time(
     own_server.send(signal.SIGSTOP)
     try:
         on_a_known_connection = refused(store)
+        begun = time.monotonic()
+        at_once = refused(store)
+        took = time.monotonic() - begun
+        time.sleep(_DOWN_SECONDS)
         on_a_new_one = refused(store)
     finally:
         own_server.send(signal.SIGCONT)
+    time.sleep(_DOWN_SECONDS)
 
     assert on_a_known_connection.endswith("/floe did not answer within 1 seconds: try again")
+    assert at_once == on_a_known_connection
+    assert took < 0.5
     assert on_a_new_one.endswith("does not answer: start it, or correct state.url")
     assert ids(store.open()) == [kept.id]
 

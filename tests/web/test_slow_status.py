@@ -46,5 +46,5 @@ def test_only_old_rows_of_a_slow_registry_have_a_warning(
                 seen = board.look()
 
             assert seen.rows == before.rows
-            assert bool(seen.troubles) is warned
-            assert board.look().troubles == ()
+            assert bool(seen.error) is warned
+            assert board.look().error is None
