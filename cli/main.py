@@ -95,7 +95,10 @@ floe.add_command(
     LazyGroup(
         "state",
         "Care for the database that several servers share.",
-        {"migrate": ("cli.commands.state:migrate", "Make or migrate the tables of state.url.")},
+        {
+            "migrate": ("cli.commands.state:migrate", "Make or migrate the tables of state.url."),
+            "rebuild": ("cli.commands.state:rebuild", "Read the history from the registry again."),
+        },
     )
 )
 click.version_option(package_name="floe", message="floe %(version)s")(floe)

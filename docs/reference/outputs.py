@@ -21,7 +21,7 @@ from engine.responses.promotion import PromotionResponse
 from engine.responses.record import HistoryResponse
 from engine.responses.rollback import RollbackResponse
 from engine.responses.signature import PullResponse, SignatureResponse
-from engine.responses.state import StateResponse
+from engine.responses.state import RebuildResponse, StateResponse
 from engine.responses.statements import StatementsResponse
 from engine.responses.status import EnvironmentHistoryResponse, EnvironmentResponse
 from engine.responses.sync import SyncResponse
@@ -89,6 +89,7 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "keys show": (KeyResponse, ErrorResponse),
     "keys rotate": (RotationsResponse,),
     "state migrate": (StateResponse, ErrorResponse),
+    "state rebuild": (RebuildResponse, ErrorResponse),
 }
 
 

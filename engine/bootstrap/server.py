@@ -20,7 +20,9 @@ from engine.domain.errors import AuthorizationError, StoreUnavailableError
 from engine.domain.identity import Claims
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
+from engine.domain.status import EnvironmentStatus
 from engine.execution.refusals import attempt_of_plan
+from engine.execution.state_rebuild import rebuild_state
 from engine.platform import Platform
 from engine.ports.record_cache import CachedRecord, CachedStatus, Cursor
 from engine.runtime.sqlite_file import remove_database
@@ -94,6 +96,12 @@ def checkpoint_maker(platform: Platform) -> CheckpointMaker | None:
         engine.make_checkpoints,
         made=partial(record_checkpoint, platform.store),
     )
+
+
+def rebuild_records(config: Config, engine: Engine) -> tuple[tuple[EnvironmentStatus, int], ...]:
+    """Copy the records again; see `state_rebuild`. Returns each status and number of records."""
+    with open_records(config, engine) as records:
+        return rebuild_state(engine.runner, records)
 
 
 @contextmanager

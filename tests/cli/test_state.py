@@ -1,12 +1,15 @@
-"""`floe state migrate` makes the tables before the first server starts."""
+"""`floe state` makes the tables before the first server starts, and fills an empty database."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("psycopg", reason="an extra: pip install '.[postgres]'")
 
+from tests.builders import image
 from tests.manifests import manifest
+from tests.peers import oci_layout
 from tests.peers.postgres import PostgresProcess
 from tests.scenarios.commands import Floe
 from tests.store.databases import new_schema
@@ -53,3 +56,42 @@ def test_database_that_cannot_be_migrated_is_named(
 
     assert refused.code == code
     assert problem in refused.err
+
+
+def test_rebuild_names_a_ledger_that_is_older_than_the_database_knows(
+    tmp_path: Path, postgres_server: PostgresProcess
+) -> None:
+    registry, older = tmp_path / "registry", tmp_path / "older"
+    for version in ("v1.0.0", "v2.0.0"):
+        oci_layout.write(registry, image(version.encode()), f"{version}-dev")
+    state = f"state: {{url: env:FLOE_STATE_URL, schema: {new_schema()}}}"
+    (tmp_path / "manifest.yaml").write_text(manifest(interfaces=state))
+    floe = Floe(tmp_path, {"FLOE_STATE_URL": postgres_server.url})
+    floe.promote("v1.0.0", "staging")
+    shutil.copytree(registry, older)
+    floe.promote("v2.0.0", "staging")
+
+    newest = floe.run("state", "rebuild", "--output", "json")
+    shutil.rmtree(registry)
+    older.rename(registry)
+    rewound = floe.run("state", "rebuild", "--output", "json")
+
+    dev, staging, prod = newest.document["environments"]
+    assert newest.code == 0
+    assert newest.document["success"]
+    assert [each["records"] for each in (dev, staging, prod)] == [0, 2, 0]
+    assert (staging["version"], staging["locked"]) == ("v2.0.0", False)
+    assert rewound.code == rewound.document["error"]["exit_code"] == 5
+    assert (
+        "it was shortened or rewritten" in rewound.document["environments"][1]["error"]["message"]
+    )
+
+
+def test_rebuild_without_its_database_changes_nothing(tmp_path: Path) -> None:
+    state = "state: {url: 'postgresql://floe@127.0.0.1:9/floe'}"
+    (tmp_path / "manifest.yaml").write_text(manifest(interfaces=state))
+
+    refused = Floe(tmp_path).run("state", "rebuild", "--output", "json")
+
+    assert refused.code == 5
+    assert "cannot be reached" in refused.document["error"]["message"]

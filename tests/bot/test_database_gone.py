@@ -1,0 +1,184 @@
+"""A server whose database is gone or was lost shows what it knows, and promotes nothing."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+pytest.importorskip("psycopg", reason="an extra: pip install '.[postgres]'")
+
+from tests.bot.fake_slack import BOT_TOKEN, FakeSlack, fake_slack
+from tests.bot.manifest import bot_manifest
+from tests.bot.stage import ALICE, BOB, DEPLOYS, SECRET, click_body, command_body, eventually
+from tests.bot.test_replicas import Replica, approval_of, is_in_prod
+from tests.bot.test_serve import has_said, serve, served
+from tests.builders import image
+from tests.peers import oci_layout
+from tests.peers.postgres import PostgresProcess
+from tests.scenarios.commands import Floe
+from tests.store.databases import new_schema
+
+# Slack's limit; people on the page and programs wait no longer.
+_ANSWER_SECONDS = 3.0
+
+pytestmark = pytest.mark.timeout(480)
+
+
+@pytest.fixture
+def slack() -> Iterator[FakeSlack]:
+    with fake_slack() as running:
+        running.person(ALICE, "alice@acme.com")
+        running.person(BOB, "bob@acme.com")
+        yield running
+
+
+@dataclass
+class Server:
+    """A server in `folder` that keeps its state in `schema`, and can be started again."""
+
+    folder: Path
+    schema: str
+    variables: dict[str, str]
+    slack: FakeSlack
+    stack: ExitStack
+
+    def start(self) -> Replica:
+        process = self.stack.enter_context(serve(self.folder, **self.variables))
+        return Replica(process, served(process), self.slack)
+
+
+@pytest.fixture
+def server(tmp_path: Path, slack: FakeSlack, postgres_server: PostgresProcess) -> Iterator[Server]:
+    oci_layout.write(tmp_path / "registry", image(b"one"), "v1.0.0-dev")
+    schema = new_schema()
+    state = f"\nstate: {{url: env:FLOE_STATE_URL, schema: {schema}}}\n"
+    manifest = bot_manifest(DEPLOYS).replace('web: {base_url: "https://floe.acme.com"}', "web: {}")
+    (tmp_path / "manifest.yaml").write_text(manifest + state)
+    variables = {
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_SIGNING_SECRET": SECRET,
+        "SLACK_API_URL": slack.url,
+        "FLOE_STATE_URL": postgres_server.url,
+    }
+    with ExitStack() as stack:
+        yield Server(tmp_path, schema, variables, slack, stack)
+
+
+def waiting_change(replica: Replica) -> str:
+    """Promote to staging, ask for prod, and return the change that waits for approval."""
+    replica.send(command_body("/promote", "v1.0.0 staging", ALICE, DEPLOYS))
+    eventually(lambda: has_said(replica.slack, "Promoted"), 60)
+    replica.send(command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS))
+    return eventually(lambda: approval_of(replica.slack), 60)
+
+
+def approve(replica: Replica, change: str) -> None:
+    replica.send({"payload": json.dumps(click_body("floe_approve", change, BOB))})
+
+
+def get(replica: Replica, path: str, **headers: str) -> tuple[int, str, float]:
+    begun = time.monotonic()
+    answer = httpx.get(f"{replica.url}{path}", timeout=60, headers=headers)
+    return answer.status_code, answer.text, time.monotonic() - begun
+
+
+def prod_tags(folder: Path) -> list[str]:
+    index = json.loads((folder / "registry" / "index.json").read_text())
+    names = [
+        each.get("annotations", {}).get("org.opencontainers.image.ref.name", "")
+        for each in index["manifests"]
+    ]
+    return [name for name in names if name.endswith("prod")]
+
+
+@pytest.mark.parametrize("way", ["stopped", "killed"])
+def test_server_without_its_database_shows_what_it_knows_and_promotes_nothing(
+    server: Server, slack: FakeSlack, postgres_server: PostgresProcess, way: str
+) -> None:
+    replica = server.start()
+    change = waiting_change(replica)
+    get(replica, "")
+
+    if way == "stopped":
+        postgres_server.send(signal.SIGSTOP)
+    else:
+        postgres_server.stop(signal.SIGKILL)
+    try:
+        begun = time.monotonic()
+        refused = replica.send(command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS))
+        slack_took = time.monotonic() - begun
+        pages = {path: get(replica, path) for path in ("", "changes", "history")}
+        ready = get(replica, "readyz")
+        status = get(replica, "api/v1/status")
+        changes = get(replica, "api/v1/changes")
+        approve(replica, change)
+        tags = prod_tags(server.folder)
+    finally:
+        if way == "stopped":
+            postgres_server.send(signal.SIGCONT)
+        else:
+            postgres_server.start()
+    eventually(lambda: get(replica, "readyz")[0] == 200, 60)
+    in_between = prod_tags(server.folder)
+    approve(replica, change)
+    eventually(lambda: is_in_prod(slack), 60)
+
+    assert "try again" in refused or "start it" in refused
+    assert slack_took < _ANSWER_SECONDS
+    for path, (code, text, _) in pages.items():
+        assert code == 200, path
+        assert "PostgreSQL 127.0.0.1" in text
+        assert "v1.0.0" in text
+    assert "Open changes as last known" in pages[""][1]
+    assert change in pages["changes"][1]
+    assert "read from the registry now" in pages["history"][1]
+    assert ready[0] == 503
+    assert json.loads(ready[1])["parts"]["store"]["ready"] is False
+    assert status[0] == changes[0] == 503
+    assert json.loads(status[1])["error"]["details"]["last_known"][1]["version"] == "v1.0.0"
+    assert max(took for _, _, took in (*pages.values(), ready, status, changes)) < _ANSWER_SECONDS
+    assert tags == in_between == []
+
+
+def test_new_database_takes_all_but_changes_in_flight_from_the_registry(
+    server: Server, slack: FakeSlack, postgres_server: PostgresProcess
+) -> None:
+    replica = server.start()
+    change = waiting_change(replica)
+    replica.send(command_body("/lock", "staging 2h INC-7", BOB, DEPLOYS))
+    eventually(lambda: "INC-7" in get(replica, "")[1], 60)
+    replica.kill()
+
+    postgres_server.execute(f"DROP SCHEMA {server.schema} CASCADE")
+    floe = Floe(server.folder, {"FLOE_STATE_URL": postgres_server.url})
+    rebuilt = floe.run("state", "rebuild", "--output", "json")
+    shown = floe.run("state", "rebuild")
+    again = server.start()
+    page = eventually(lambda: found if "v1.0.0" in (found := get(again, "")[1]) else None, 60)
+    history = get(again, "history")[1]
+    again.send(command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS))
+    asked = eventually(lambda: found if (found := newest_approval(slack)) != change else None, 60)
+    approve(again, asked)
+    eventually(lambda: is_in_prod(slack), 60)
+
+    assert (rebuilt.code, shown.code) == (0, 0)
+    staging = rebuilt.document["environments"][1]
+    assert (staging["records"], staging["version"], staging["pending"]) == (2, "v1.0.0", [])
+    assert staging["lock"]["reason"] == "INC-7"
+    assert "Changes in flight: none. Those of a lost database must be requested" in shown.out
+    assert "INC-7" in page
+    assert change not in page
+    assert "v1.0.0" in history
+
+
+def newest_approval(slack: FakeSlack) -> str | None:
+    from tests.bot.stage import block_ids
+
+    found = [block_ids(m)[0] for m in slack.messages if block_ids(m)[0].endswith(":ask")]
+    return found[-1].removesuffix(":ask") if found else None
