@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+import secrets
+from datetime import timedelta
 from ipaddress import ip_address
 
 from flask import g, request, session
@@ -107,8 +109,22 @@ def keep(claims: Claims, now: float) -> None:
         # A cookie has 4 KB, and people may be in hundreds of groups that no rule names.
         "groups": sorted(claims.groups & named),
     }
+    session["id"] = secrets.token_urlsafe(16)
     session["rules"] = _rules_digest(the_site())
     session["since"] = int(now)
+
+
+def sign_out() -> None:
+    """
+    End the session, also for copies of its cookie. StoreUnavailableError if only this browser
+    forgets it.
+    """
+    session_id = session.get("id")
+    session.clear()
+    if isinstance(session_id, str):
+        site = the_site()
+        lasting = timedelta(seconds=SESSION_SECONDS)
+        site.ended_sessions.end(session_id, site.platform.engine.now(), lasting)
 
 
 def _visitor(site: Site) -> Operator | None:
@@ -137,13 +153,13 @@ def _by_proxy(site: Site, proxy: ProxySignIn) -> Operator | None:
 
 
 def _by_session(site: Site) -> Operator | None:
-    who, since = session.get("who"), session.get("since")
-    if not isinstance(who, dict) or not isinstance(since, int):
+    who, since, session_id = session.get("who"), session.get("since"), session.get("id")
+    if not isinstance(who, dict) or not isinstance(since, int) or not isinstance(session_id, str):
         return None
     if session.get("rules") != _rules_digest(site):
         return None
     age = site.platform.engine.now().timestamp() - since
-    if not -60 <= age < SESSION_SECONDS:
+    if not -60 <= age < SESSION_SECONDS or site.ended_sessions.has_ended(session_id):
         return None
     claims = Claims(
         id=who["id"],

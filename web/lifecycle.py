@@ -1,11 +1,17 @@
 """Open and close the site of a platform."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from flask import Flask
 
-from engine.bootstrap.server import checkpoint_maker, entrance, open_records, shared_secret
+from engine.bootstrap.server import (
+    checkpoint_maker,
+    entrance,
+    open_ended_sessions,
+    open_records,
+    shared_secret,
+)
 from engine.bootstrap.statements import statement_renewer
 from engine.config import Config
 from engine.config.issuers import OidcSignIn
@@ -15,6 +21,7 @@ from engine.platform import Platform
 from web.app import create_app
 from web.audit_runner import Auditor
 from web.change_diff import comparing
+from web.ended_sessions import EndedSessions
 from web.event_feed import Feed
 from web.oidc_client import Provider
 from web.session_key import session_key
@@ -43,7 +50,11 @@ def open_web(
     """
     engine = platform.engine
     secret = shared_secret(config, "session key") or session_key(config.state_dir)
-    with entrance(config, engine) as door, open_records(config, engine) as records:
+    with (
+        entrance(config, engine) as door,
+        open_records(config, engine) as records,
+        closing(open_ended_sessions(config)) as sessions,
+    ):
         feed, board = Feed(platform, watchers), Board(platform, records)
         site = Site(
             platform=platform,
@@ -53,6 +64,7 @@ def open_web(
             secret=secret,
             state_dir=config.state_dir,
             groups=engine.rights.groups,
+            ended_sessions=EndedSessions(sessions, platform.wakeups),
             board=board,
             feed=feed,
             auditor=Auditor(engine),

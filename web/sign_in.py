@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from werkzeug.wrappers import Response
 
 from engine.domain.errors import AuthorizationError
-from web.authentication import keep, visitor
+from web.authentication import keep, sign_out, visitor
 from web.csrf import check_form
 from web.oidc_client import Provider
 from web.site import the_site
@@ -62,7 +62,7 @@ def callback() -> Response:
 def leave() -> Response:
     if visitor() is not None:
         check_form()
-        session.clear()
+        sign_out()
     return redirect(url_for("pages.now"), 303)
 
 

@@ -12,6 +12,7 @@ from engine.domain.names import Names
 from engine.platform import Platform
 from web.audit_runner import Auditor
 from web.change_diff import Compare
+from web.ended_sessions import EndedSessions
 from web.event_feed import Feed
 from web.oidc_client import Provider
 from web.status_cache import Board
@@ -47,6 +48,7 @@ class Site:
     secret: bytes
     state_dir: Path
     groups: Names
+    ended_sessions: EndedSessions
     board: Board
     feed: Feed
     auditor: Auditor

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 
+from engine.adapters.store import ended_sessions
+from engine.adapters.store.ended_sessions import SqlEndedSessions
 from engine.adapters.store.records import FILE_NAME, SqlRecords
 from engine.api import Engine
 from engine.audit.checkpoint_maker import CheckpointMaker
 from engine.audit.record_cache import Records
 from engine.bootstrap.identity import sign_in_verifier, token_verifier
 from engine.bootstrap.platform import refusals_of
-from engine.bootstrap.state import records_copy, shared_secret
+from engine.bootstrap.state import open_database, records_copy, shared_secret
 from engine.changes.checkpoint_events import record_checkpoint
 from engine.config import Config
 from engine.config.issuers import OidcSignIn
@@ -33,7 +35,9 @@ __all__ = [
     "Cursor",
     "Entrance",
     "Records",
+    "SqlEndedSessions",
     "entrance",
+    "open_ended_sessions",
     "open_records",
     "shared_secret",
 ]
@@ -96,6 +100,17 @@ def checkpoint_maker(platform: Platform) -> CheckpointMaker | None:
         engine.make_checkpoints,
         made=partial(record_checkpoint, platform.store),
     )
+
+
+def open_ended_sessions(config: Config) -> SqlEndedSessions:
+    """The sessions that were ended by signing out; the caller closes them."""
+    tables = open_database(
+        config,
+        "sessions",
+        ended_sessions.MIGRATIONS,
+        lambda: ended_sessions.sessions_database(config.state_dir),
+    )
+    return SqlEndedSessions(tables)
 
 
 def rebuild_records(config: Config, engine: Engine) -> tuple[tuple[EnvironmentStatus, int], ...]:

@@ -104,6 +104,7 @@ def migrate_state(config: Config, others: Mapping[str, Sequence[str]]) -> Mappin
         "outbox": import_module("engine.adapters.webhooks").MIGRATIONS,
         "records": import_module("engine.adapters.store.records").MIGRATIONS,
         "secrets": (_SECRETS,),
+        "sessions": import_module("engine.adapters.store.ended_sessions").MIGRATIONS,
         **others,
     }
     tables: dict[str, Any] = {

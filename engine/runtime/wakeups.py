@@ -15,6 +15,7 @@ class Topic(StrEnum):
     MESSAGES = "messages"  # a message to Slack
     WEBHOOKS = "webhooks"  # a delivery
     LEASES = "leases"  # a lease was released
+    SESSIONS = "sessions"  # a person signed out
 
 
 class Wakeups(Protocol):

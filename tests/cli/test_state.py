@@ -33,9 +33,10 @@ def test_tables_are_made_once(tmp_path: Path, postgres_server: PostgresProcess) 
         "outbox",
         "records",
         "secrets",
+        "sessions",
     }
     tables = postgres_server.execute(f"SELECT count(*) FROM {schema}.floe_schema")
-    assert tables == [(6,)]
+    assert tables == [(7,)]
     assert not (tmp_path / ".floe").exists()
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from bot.database import MIGRATIONS as BOT
 from bot.database import bot_database
 from engine.adapters.store import records
+from engine.adapters.store.ended_sessions import MIGRATIONS as SESSIONS
+from engine.adapters.store.ended_sessions import sessions_database
 from engine.adapters.store.migrations import MIGRATIONS, state_database
 from engine.adapters.store.records import records_database
 from engine.adapters.webhooks import MIGRATIONS as OUTBOX
@@ -53,6 +55,9 @@ class Databases:
 
     def bot(self) -> Database:
         return self._open(lambda: bot_database(self.folder), "bot", BOT)
+
+    def sessions(self) -> Database:
+        return self._open(lambda: sessions_database(self.folder), "sessions", SESSIONS)
 
     def close(self) -> None:
         for opened in self._opened:

@@ -15,6 +15,7 @@ from bot.gate_progress import GateProgressStore
 from bot.inbox import Action, Inbox, Origin
 from bot.message_store import DesiredMessage, MessageStore
 from engine.adapters.store import SqlHeads, SqlOutcomes, SqlTally
+from engine.adapters.store.ended_sessions import SqlEndedSessions
 from engine.adapters.store.records import SqlRecords
 from engine.adapters.webhooks import SqlOutbox
 from engine.domain.artifact import Digest
@@ -216,3 +217,16 @@ def test_answers_gates_and_facts_are_kept(bots: tuple[BotStore, BotStore]) -> No
     progress = GateProgressStore(second, MessageStore(second)).read_progress("c-1", 2)
     assert (len(progress.finished), progress.running) == (1, ())
     assert second.read_fact("cursor") == "2"
+
+
+def test_session_ends_for_all_servers_until_it_expires(databases: Databases) -> None:
+    here, there = SqlEndedSessions(databases.sessions()), SqlEndedSessions(databases.sessions())
+    before = there.ended()
+
+    here.end("one", NOON, NOON + timedelta(hours=8))
+    here.end("one", NOON, NOON + timedelta(hours=8))
+    ended = there.ended()
+    there.end("two", NOON + timedelta(hours=9), NOON + timedelta(hours=17))
+
+    assert (before, ended) == (frozenset(), {"one"})
+    assert here.ended() == {"two"}

@@ -92,6 +92,18 @@ def test_person_signs_in_returns_to_the_page_and_signs_out(place: Place) -> None
     assert after.url.path == "/sign-in"
 
 
+def test_copied_cookie_is_refused_after_its_owner_signed_out(place: Place) -> None:
+    with place.signed_in("alice") as browser, place.browser() as copy:
+        copy.cookies.update(browser.cookies)
+        page = visit(copy, "/changes")
+        token = page.text.split('name="csrf" value="')[1][:64]
+        browser.post("/sign-out", data={"csrf": token})
+        after = visit(copy, "/changes")
+
+    assert "alice@acme.com" in page.text
+    assert after.url.path == "/sign-in"
+
+
 def test_signed_in_person_has_the_same_identity_in_every_interface(place: Place) -> None:
     place.stage.publish("v1.0.0")
     place.stage.ask("v1.0.0", "staging")
