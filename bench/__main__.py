@@ -8,12 +8,25 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from bench import copy, half_open, load, promote, requests, scale, signing, slack_ack, startup, web
+from bench import (
+    copy,
+    database,
+    half_open,
+    load,
+    promote,
+    requests,
+    scale,
+    signing,
+    slack_ack,
+    startup,
+    web,
+)
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Requests": requests.lines,
     "Promote": promote.lines,
     "Signing": signing.lines,
+    "Database": database.lines,
     "Copy": copy.lines,
     "Scale": scale.lines,
     "Start": startup.lines,

@@ -191,8 +191,7 @@ class Engine:
         Find the tag and manifest of `version` in `environment`; without one, under its own tag,
         else in the first environment that has it. ArtifactNotFoundError if there is none.
         """
-        places = self._environments(environment)
-        tags = list(_tags(version, places))
+        tags = list(_tags(version, self._environments(environment)))
         for tag in tags if environment else [version.tag, *tags]:
             manifest = self.runner.registry.fetch(tag)
             if manifest is not None:
@@ -277,8 +276,9 @@ class Engine:
         return read_policy(self.runner, reference)
 
     def accept_ledger(self, environment: str) -> None:
-        """Accept a ledger that was restored from a backup: forget its newest head seen."""
-        self.runner.heads.forget(self.path.environment(environment).name)
+        """Accept a ledger that was restored from a backup: forget its newest head and claims."""
+        for seen in (self.runner.heads, self.runner.claims):
+            seen.forget(self.path.environment(environment).name)
 
     def repair(self, environment: str, dry_run: bool, progress: Progress) -> LedgerRepair:
         """Put back removed tags of a ledger; see `repair_ledger`."""

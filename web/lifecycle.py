@@ -8,6 +8,7 @@ from flask import Flask
 from engine.bootstrap.server import (
     checkpoint_maker,
     entrance,
+    entry_reconciler,
     open_ended_sessions,
     open_records,
     shared_secret,
@@ -75,16 +76,20 @@ def open_web(
             metrics=metrics,
             thread=thread,
         )
-        with _at_work(site):
+        with _at_work(site, config):
             yield create_app(site)
 
 
 @contextmanager
-def _at_work(site: Site) -> Iterator[None]:
-    """Run the feed and the record copy while the site is open."""
+def _at_work(site: Site, config: Config) -> Iterator[None]:
+    """Run the feed, the record copy and the work on ledgers while the site is open."""
     site.feed.listeners += [site.board.expire, site.records.wake]
     platform = site.platform
-    makers = (checkpoint_maker(platform), statement_renewer(platform.engine))
+    makers = (
+        checkpoint_maker(platform),
+        statement_renewer(platform.engine),
+        entry_reconciler(config, platform.engine),
+    )
     background = [each for each in makers if each]
     site.records.start()
     site.feed.start()

@@ -20,6 +20,7 @@ from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegist
 from engine.config.promotion import DatabaseAudit, OciAudit, PluginAudit, StoreAudit
 from engine.domain.errors import ConfigError
 from engine.ports import (
+    EntryClaims,
     GateRunner,
     Leases,
     NoPolicies,
@@ -29,6 +30,7 @@ from engine.ports import (
     Verifier,
 )
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
+from engine.ports.state import NO_CLAIMS
 from engine.ports.telemetry import NO_TRACER, Metrics, Tracer
 from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
 
@@ -191,6 +193,21 @@ def leases_of(config: Config, wait_seconds: float) -> Leases:
     tables = shared_tables(config, "leases", leases.MIGRATIONS)
     shared: Leases = leases.DatabaseLeases(tables, local, wait_seconds)
     return shared
+
+
+def claims_of(config: Config) -> EntryClaims:
+    """The claims of ledger entries; none without `state.url`."""
+    if config.state_url is None:
+        return NO_CLAIMS
+    # All spellings of one registry have the same claims.
+    if isinstance(config.registry, EmbeddedRegistry):
+        place = str(config.registry.layout.resolve())
+    else:
+        place = config.registry.canonical
+    store = import_module("engine.adapters.store.entry_claims")
+    tables = shared_tables(config, "entries", store.MIGRATIONS)
+    claims: EntryClaims = store.SqlEntryClaims(tables, place, clock_of(config))
+    return claims
 
 
 def _local_leases(config: Config, wait_seconds: float) -> FileLeases:

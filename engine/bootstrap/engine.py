@@ -14,6 +14,7 @@ from engine.adapters.store import SqlHeads
 from engine.api import Engine
 from engine.bootstrap.adapters import (
     audit_backend_of,
+    claims_of,
     flush,
     gates_of,
     leases_of,
@@ -35,7 +36,8 @@ from engine.domain.operator import Operator
 from engine.execution.runner import Runner
 from engine.ports import Leases, LedgerReader, Registry
 from engine.ports.statements import NO_STATEMENTS, Statements
-from engine.ports.telemetry import NO_METRICS, Metrics
+from engine.ports.telemetry import NO_METRICS, Metrics, Tracer
+from engine.ports.webhooks import WebhookSender
 from engine.runtime.database import Database
 
 if TYPE_CHECKING:
@@ -63,8 +65,7 @@ def open_engine(
         registry, sealing = registry_of(config.registry, stack), sealing_of(config)
         heads = SqlHeads(state := _state(config, stack), registry.reference)
         ledger, leases = RegistryLedger(registry, heads, sealing), leases_of(config, lease_seconds)
-        pool, tracer, webhook_sender = _pool(stack), tracer_of(), webhook_sender_of(config, metrics)
-        stack.callback(flush, webhook_sender, tracer)
+        pool, (tracer, webhook_sender) = _pool(stack), _receivers(config, metrics, stack)
         runner = Runner(
             path=config.path,
             registry=registry,
@@ -83,6 +84,7 @@ def open_engine(
             tracer=tracer,
             metrics=metrics,
             heads=heads,
+            claims=claims_of(config),
             secondaries=secondaries_of(config, registry, ledger, leases, state, stack),
             checkpoints=_checkpoints_of(config, registry, ledger),
             attestations=LazyAttestations(registry, sealing.trusted),
@@ -118,6 +120,13 @@ def _state(config: Config, stack: ExitStack) -> Database:
     state = changes_database(config)
     stack.callback(state.close)
     return state
+
+
+def _receivers(config: Config, metrics: Metrics, stack: ExitStack) -> tuple[Tracer, WebhookSender]:
+    """The parts that report requests to others, until the engine closes."""
+    tracer, webhook_sender = tracer_of(), webhook_sender_of(config, metrics)
+    stack.callback(flush, webhook_sender, tracer)
+    return tracer, webhook_sender
 
 
 def _pool(stack: ExitStack) -> ThreadPoolExecutor:

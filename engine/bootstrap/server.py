@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 
@@ -12,6 +12,7 @@ from engine.adapters.store.records import FILE_NAME, SqlRecords
 from engine.api import Engine
 from engine.audit.checkpoint_maker import CheckpointMaker
 from engine.audit.record_cache import Records
+from engine.bootstrap.adapters import leases_of
 from engine.bootstrap.identity import sign_in_verifier, token_verifier
 from engine.bootstrap.platform import refusals_of
 from engine.bootstrap.state import open_database, records_copy, shared_secret
@@ -23,6 +24,7 @@ from engine.domain.identity import Claims
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.domain.status import EnvironmentStatus
+from engine.execution.entry_reconciler import EntryReconciler
 from engine.execution.refusals import attempt_of_plan
 from engine.execution.state_rebuild import rebuild_state
 from engine.platform import Platform
@@ -117,6 +119,13 @@ def rebuild_records(config: Config, engine: Engine) -> tuple[tuple[EnvironmentSt
     """Copy the records again; see `state_rebuild`. Returns each status and number of records."""
     with open_records(config, engine) as records:
         return rebuild_state(engine.runner, records)
+
+
+def entry_reconciler(config: Config, engine: Engine) -> EntryReconciler | None:
+    """The background work that completes claimed entries; None if this server writes alone."""
+    if config.state_url is None:
+        return None
+    return EntryReconciler(replace(engine.runner, leases=leases_of(config, 0)))
 
 
 @contextmanager

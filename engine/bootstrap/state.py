@@ -100,6 +100,7 @@ def migrate_state(config: Config, others: Mapping[str, Sequence[str]]) -> Mappin
         raise ConfigError("state.url is not set: files are migrated when they are opened")
     kinds = {
         "changes": MIGRATIONS,
+        "entries": import_module("engine.adapters.store.entry_claims").MIGRATIONS,
         "leases": import_module("engine.adapters.state.database_leases").MIGRATIONS,
         "outbox": import_module("engine.adapters.webhooks").MIGRATIONS,
         "records": import_module("engine.adapters.store.records").MIGRATIONS,

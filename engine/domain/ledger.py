@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from engine.domain.artifact import Digest
+from engine.domain.errors import ConflictError
 from engine.domain.key_trust import KeyState, rotation_fault
 from engine.domain.manifest import Descriptor, Manifest
 from engine.domain.public_key import PublicKey
@@ -107,6 +108,23 @@ class ChainEnd:
 
 
 @dataclass(frozen=True)
+class EntryClaim:
+    """
+    The number of an entry, which a writer took in the database before it created the tag.
+
+    `manifest` is the entry, so that others can complete it if the writer dies or is suspended.
+    """
+
+    environment: str
+    sequence: int
+    manifest: Manifest
+
+    @property
+    def digest(self) -> Digest:
+        return self.manifest.digest
+
+
+@dataclass(frozen=True)
 class LedgerDraft:
     """An entry before it is written. `subject` is the artifact that the record is attached to."""
 
@@ -191,3 +209,13 @@ def continues(entry: LedgerEntry, end: ChainEnd, sequence: int) -> bool:
         return False
     made = (sequence, ancestors_after(head, sequence), state)
     return made == (entry.sequence, dict(entry.ancestors), entry.state)
+
+
+def entry_lost(entry: LedgerEntry) -> ConflictError:
+    """The error of a writer whose `entry` has a number that another writer took first."""
+    return ConflictError(
+        f"Another writer recorded entry {entry.sequence} of '{entry.environment}' first, so this "
+        f"{entry.record.kind} is not on the ledger and did not take effect. Run the same command "
+        f"again. Check the state: floe platform status --env {entry.environment}",
+        {"sequence": entry.sequence},
+    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.domain.artifact import Digest, Tag
-from engine.domain.errors import PromotionError
+from engine.domain.errors import ApprovalPendingError, PromotionError
 from engine.domain.finding import Finding, Outcome, first_error
 from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
@@ -115,6 +115,17 @@ class Plan:
     @property
     def approvals_missing(self) -> int:
         return max(0, self.approvals_required - len(self.approvals))
+
+    @property
+    def approval_error(self) -> ApprovalPendingError | None:
+        """The error of a plan that must wait for approvals; None if it has enough."""
+        if not self.approvals_missing:
+            return None
+        return ApprovalPendingError(
+            f"{self.approvals_missing} of {self.approvals_required} approvals of "
+            f"'{self.request.target}' are missing",
+            {"required": self.approvals_required, "given": len(self.approvals)},
+        )
 
     @property
     def blockers(self) -> tuple[Finding, ...]:

@@ -5,8 +5,13 @@ from enum import StrEnum
 
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
-from engine.domain.plan import Plan
+from engine.domain.plan import Effect, Plan
 from engine.domain.record import AnyRecord, RegistrySync
+
+_COMPLETED = (
+    "an earlier run recorded this change and was interrupted before its last steps; "
+    "it is completed now"
+)
 
 
 class Ending(StrEnum):
@@ -47,3 +52,12 @@ class Result:
     def verified(self) -> bool:
         """Whether the record has a verified identity; False without a record."""
         return self.record is not None and self.record.identity_verified
+
+
+def unchanged_result(
+    plan: Plan, ending: Ending, entry: LedgerEntry | None, warnings: tuple[str, ...]
+) -> Result:
+    """The result of a request whose record, in `entry`, is on the ledger already."""
+    if plan.effect is Effect.NOTHING:
+        return Result(plan, Ending.UNCHANGED, plan.committed, warnings=warnings)
+    return Result(plan, ending, plan.committed, warnings=(_COMPLETED, *warnings), entry=entry)

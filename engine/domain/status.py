@@ -1,5 +1,6 @@
 """The status of environments."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -78,6 +79,15 @@ class EnvironmentStatus:
     def deviates(self) -> bool:
         """Whether `latest` is another artifact than the ledger says."""
         return self.alignment in (Alignment.DRIFTED, Alignment.COMPLETING)
+
+    def lags(self, late: Collection[str]) -> bool:
+        """
+        Whether `latest` must move to the digest of the ledger: a writer was interrupted before it
+        moved it, or moved it to one of the `late` digests after another change.
+        """
+        if self.alignment is Alignment.DRIFTED:
+            return str(self.latest) in late
+        return self.alignment is Alignment.COMPLETING
 
     @property
     def deployed_version(self) -> str | None:

@@ -1,7 +1,7 @@
 """Write tags and records. The only module that writes to the registry and the ledger."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from engine.domain.plan import TagWrite
 from engine.domain.policy_document import PolicyDocument
 from engine.domain.record import AnyRecord
 from engine.domain.state import EMPTY
-from engine.domain.status import Alignment, EnvironmentStatus
+from engine.domain.status import EnvironmentStatus
 from engine.domain.text import printable
-from engine.ports import Leases, Ledger, Registry, Upload
+from engine.ports import EntryClaims, Leases, Ledger, Registry, Upload
 from engine.ports.audit_backend import AuditBackendPlugin
 from engine.ports.registry import at_once
-from engine.ports.state import REFERRERS_LEASE
+from engine.ports.state import NO_CLAIMS, REFERRERS_LEASE
 from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
 
 _log = logging.getLogger(__name__)
@@ -32,9 +32,9 @@ Writes = tuple[TagWrite, ...]
 @dataclass(frozen=True)
 class Executor:
     """
-    Writes in the one order in which a crash is harmless: immutable tag, audit backend, the tag of
-    the ledger entry (the commit), then the head hint and `latest`. The caller holds the lease of
-    the environment.
+    Writes in the one order in which a crash is harmless: immutable tag, audit backend, the claim of
+    the entry in a shared database, the tag of the entry (the commit), then the head hint and
+    `latest`. The caller holds the lease of the environment.
     """
 
     registry: Registry
@@ -44,6 +44,7 @@ class Executor:
     policy: PolicyDocument
     audit_backend: AuditBackendPlugin | None = None
     webhook_sender: WebhookSender = NO_WEBHOOKS
+    claims: EntryClaims = NO_CLAIMS
 
     def change(
         self,
@@ -71,19 +72,54 @@ class Executor:
         if self.audit_backend is not None:
             # Stored before the change takes effect, so that the audit backend never lacks a change.
             self.audit_backend.append(record)
+        self.claims.claim(entry)
         self.ledger.create(entry)
         seen = [self.pool.submit(self._read_back, write) for write in immutable]
-        newest = self.ledger.confirm(entry, end)
+        newest = self._confirm(entry, end)
         for reading in seen:
             reading.result()
         _log_recorded(entry)
         # Sent before `latest` moves: a run that dies in between is completed, and then sends.
         self.webhook_sender.enqueue(record, entry.anchor)
-        self._follow(newest, entry, writes)
+        self._follow_claimed(newest, entry, writes)
         if not writes:
             # A lock has no `latest` to read back, and must not be lost once it is confirmed.
-            self.ledger.confirm(entry, end)
+            self._confirm(entry, end)
         return entry
+
+    def _follow_claimed(self, newest: LedgerEntry, entry: LedgerEntry, writes: Writes) -> None:
+        try:
+            self._follow(newest, entry, writes)
+        except RegistryAnswerError:
+            # Another writer may have moved `latest` on, which is no fault of the registry.
+            self._check_claim(entry)
+            raise
+
+    def _confirm(self, entry: LedgerEntry, end: ChainEnd) -> LedgerEntry:
+        """Read back `entry`; returns the newest entry, as `Ledger.confirm` does."""
+        newest = self.ledger.confirm(entry, end)
+        # Asked last: this process may have been suspended before its reads were answered.
+        return self._check_claim(entry) or newest
+
+    def _check_claim(self, entry: LedgerEntry) -> LedgerEntry | None:
+        """
+        Return the newest entry if another writer claimed one after `entry`, else None.
+        ConflictError if it is another change.
+        """
+        return None if self.claims.is_newest(entry) else self.ledger.recheck(entry)
+
+    def finish(self, entry: LedgerEntry) -> None:
+        """
+        End the claim of `entry`. ConflictError if another change followed it: `latest` may have
+        been moved after that one.
+        """
+        try:
+            newest = self.claims.finish(entry)
+        except PromotionError as error:
+            _log.warning("the claim of entry %s was not ended: %s", entry.anchor, error)
+            return
+        if not newest:
+            self.ledger.point_head(self.ledger.recheck(entry))
 
     def _store_policy(self, record: AnyRecord, end: ChainEnd) -> Future[None] | None:
         """Store the policy of `record`; the entry before proves that an equal one is stored."""
@@ -113,16 +149,20 @@ class Executor:
                 self._read_back(write)
         self._follow(None if end.hinted else end.head, entry, writes)
 
-    def settle(self, place: Environment, end: ChainEnd) -> bool:
+    def settle(self, place: Environment, end: ChainEnd, late: Collection[str] = ()) -> bool:
         """
         Complete the newest change of `place`, whose ledger ends with `end`, if its run was
-        interrupted. Returns whether `latest` moved; one that was moved outside floe stays.
+        interrupted, or if a writer moved `latest` to one of the `late` digests after it.
+
+        Returns whether `latest` moved; one that was moved outside floe stays.
         """
         head = end.head
         state = head.state if head else EMPTY
         latest = self.registry.resolve(place.latest)
         status = EnvironmentStatus(place.name, state, latest, None)
-        digest = state.digest if status.alignment is Alignment.COMPLETING else None
+        digest = state.digest if status.lags(late) else None
+        if end.hinted and digest is None:
+            return False
         manifest = self.registry.fetch(Digest(digest)) if digest else None
         if digest and manifest is None:
             _log.warning("%s, which %s should run, is not in the registry", digest, place.name)
@@ -131,7 +171,8 @@ class Executor:
             return False
         committed = self.ledger.entry(head, state.sequence)
         self.complete(end, committed, (TagWrite(place.latest, manifest, immutable=False),))
-        _log.warning("completed %s %s: its run was interrupted", place.name, state.version)
+        why = "moved late by a suspended writer" if status.drifted else "its run was interrupted"
+        _log.warning("completed %s %s: %s", place.name, state.version, why)
         return True
 
     def _follow(

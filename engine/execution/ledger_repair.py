@@ -28,7 +28,7 @@ def repair_ledger(
     signed it.
     """
     name, ledger = environment.name, runner.ledger
-    with runner.leases.hold(name):
+    with runner.hold(name):
         end = ledger.end(name)
         refuse_unadopted(name, end)
         runner.rewind_guard.check(name, end.head, runner.rewind_guard.known(name))

@@ -1,13 +1,14 @@
 """Find changes that interrupted runs left half done, and complete them."""
 
 import logging
+from collections.abc import Collection
 
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.state import EMPTY
-from engine.domain.status import Alignment, EnvironmentStatus
+from engine.domain.status import EnvironmentStatus
 from engine.execution.runner import Runner
 
 _log = logging.getLogger(__name__)
@@ -25,25 +26,27 @@ def complete_interrupted(runner: Runner) -> tuple[str, ...]:
     for name in runner.path.names:
         try:
             end = runner.ledger.end(name)
-            if end.head and _is_interrupted(runner, name, end) and _complete(runner, name):
+            interrupted = end.head and is_behind(runner, name, end)
+            if (interrupted or runner.claims.pending(name)) and _complete(runner, name):
                 completed.append(name)
         except PromotionError as error:
             _log.warning("cannot check %s for an interrupted change: %s", name, error)
     return tuple(completed)
 
 
-def _is_interrupted(runner: Runner, name: str, end: ChainEnd) -> bool:
+def is_behind(runner: Runner, name: str, end: ChainEnd, late: Collection[str] = ()) -> bool:
+    """Whether the head tag or `latest` has to move after `end`; see `EnvironmentStatus.lags`."""
     latest = runner.registry.resolve(runner.path.environment(name).latest)
     state = end.head.state if end.head else EMPTY
     status = EnvironmentStatus(name, state, latest, None)
-    return not end.hinted or status.alignment is Alignment.COMPLETING
+    return not end.hinted or status.lags(late)
 
 
 def _complete(runner: Runner, name: str) -> bool:
     """Complete the newest change under the lease, after reading the ledger again."""
-    with runner.leases.hold(name):
+    with runner.hold(name):
         end = runner.ledger.end(name)
-        if end.head is None or not _is_interrupted(runner, name, end):
+        if end.head is None or not is_behind(runner, name, end):
             return False
         runner.rewind_guard.check(name, end.head, runner.rewind_guard.known(name))
         return runner.settle(name, end)
@@ -56,7 +59,7 @@ def find_entry(runner: Runner, change: Change) -> LedgerEntry | None:
     It takes the lease, because a worker that lost its claim may be about to write the record.
     """
     before = None
-    with runner.leases.hold(change.target):
+    with runner.hold(change.target):
         while page := runner.ledger.history(change.target, _PAGE, before):
             for entry in page:
                 if _belongs_to(change, entry.record):

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from engine.checks.authorization import authorization
 from engine.context.context import Context, Sources
-from engine.domain.errors import ApprovalPendingError, PromotionError
+from engine.domain.errors import ConflictError, PromotionError
 from engine.domain.finding import Finding
 from engine.domain.identity import Directory
 from engine.domain.ledger import ChainEnd, LedgerEntry
@@ -20,7 +20,7 @@ from engine.domain.plan import Effect, GateMode, Plan
 from engine.domain.policy_document import PolicyDocument
 from engine.domain.record import AnyRecord
 from engine.domain.request import LockRequest, PromotionRequest, Request, RollbackRequest
-from engine.domain.result import Ending, Result
+from engine.domain.result import Ending, Result, unchanged_result
 from engine.domain.rights import Rights
 from engine.execution.adoption_guard import refuse_unadopted
 from engine.execution.executor import Executor
@@ -31,6 +31,7 @@ from engine.operations.operation import Stamp
 from engine.ports import (
     NO_PROGRESS,
     Clock,
+    EntryClaims,
     GateRunner,
     Heads,
     Leases,
@@ -45,7 +46,7 @@ from engine.ports import (
 )
 from engine.ports.attestations import AttestationReader
 from engine.ports.audit_backend import AuditBackendPlugin
-from engine.ports.state import InMemoryHeads
+from engine.ports.state import NO_CLAIMS, InMemoryHeads
 from engine.ports.statements import NO_STATEMENTS, Statements
 from engine.ports.telemetry import NO_METRICS, NO_SPAN, NO_TRACER, Metrics, Span, Tracer
 from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
@@ -54,11 +55,6 @@ from engine.tracing import count_result, end_request_span, observe_gates, open_r
 
 if TYPE_CHECKING:
     from engine.audit.checkpoints import CheckpointSource
-
-COMPLETED = (
-    "an earlier run recorded this change and was interrupted before its last steps; "
-    "it is completed now"
-)
 
 # Called under the lease: returns the plan with its valid approvals, or raises the refusal.
 Guard = Callable[[Plan], Plan]
@@ -90,6 +86,7 @@ class Runner:
     tracer: Tracer = NO_TRACER
     metrics: Metrics = NO_METRICS
     heads: Heads = field(default_factory=InMemoryHeads)
+    claims: EntryClaims = NO_CLAIMS
     secondaries: Secondaries = NO_SECONDARIES
     checkpoints: "CheckpointSource | None" = None
     attestations: AttestationReader | None = None
@@ -189,16 +186,17 @@ class Runner:
 
     def append(self, record: AnyRecord) -> LedgerEntry:
         """Append a record that changes no tag to its ledger."""
-        name = record.ledger
-        with self.leases.hold(name):
+        name, executor = record.ledger, self.executor()
+        with self.hold(name):
             upload = self.pool.submit(self.registry.open_upload)
             end = self.ledger.end(name)
             refuse_unadopted(name, end)
             self.rewind_guard.check(name, end.head, self.rewind_guard.known(name))
             if not end.hinted:
                 self.settle(name, end)
-            entry = self._executor().change((), record, None, end, upload)
-        self.rewind_guard.remember(entry)
+            entry = executor.change((), record, None, end, upload)
+            self.rewind_guard.remember(entry)
+            executor.finish(entry)
         return entry
 
     def settle(self, name: str, end: ChainEnd) -> bool:
@@ -206,11 +204,29 @@ class Runner:
         Complete the newest change of `name` if its run was interrupted; the caller holds the lease.
         Returns whether `latest` moved.
         """
-        return self._executor().settle(self.path.environment(name), end)
+        return self.executor().settle(self.path.environment(name), end)
 
-    def _executor(self) -> Executor:
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Hold the lease of `name`, once the entries that other writers claimed are complete."""
+        with self.leases.hold(name):
+            self._complete_claimed(name)
+            try:
+                yield
+            except ConflictError:
+                # Another writer continued while this one was suspended, so its writes came late.
+                self._complete_claimed(name)
+                raise
+
+    def _complete_claimed(self, name: str) -> None:
+        if pending := self.claims.pending(name):
+            from engine.execution.claimed_entries import complete_claimed  # rarely needed
+
+            complete_claimed(self, name, pending)
+
+    def executor(self) -> Executor:
         places = (self.registry, self.ledger, self.leases, self.pool)
-        return Executor(*places, self.policy, self.audit_backend, self.webhook_sender)
+        return Executor(*places, self.policy, self.audit_backend, self.webhook_sender, self.claims)
 
     def _context(
         self,
@@ -237,7 +253,7 @@ class Runner:
     @contextmanager
     def _lease(self, request: Request, progress: Progress) -> Iterator[Future[Upload]]:
         """Hold the lease of the target, with an upload opened in parallel to the first reads."""
-        with self.leases.hold(request.target):
+        with self.hold(request.target):
             progress.step(f"checking {request.target}")
             upload = self.pool.submit(self.registry.open_upload)
             try:
@@ -256,21 +272,22 @@ class Runner:
         head, target = context.target_head, plan.request.target
         refuse_unadopted(target, context.target_end, plan.request)
         self.rewind_guard.check(target, head, self.rewind_guard.known(target))
-        executor = self._executor()
+        executor, operation = self.executor(), OPERATIONS[type(plan.request)]
         if plan.effect is not Effect.CHANGE:
             executor.complete(context.target_end, context.committed_entry, plan.writes)
-            return _result_without_change(plan, context, self.statements.follow(head))
-        if plan.approvals_missing:
-            return Result(plan, Ending.PENDING, error=_approvals_missing(plan))
+            issued = self.statements.follow(head)
+            return unchanged_result(plan, operation.ending, context.committed_entry, issued)
+        if plan.approval_error:
+            return Result(plan, Ending.PENDING, error=plan.approval_error)
         self._require_witness(plan.request, head)
         if context.interrupted:
             executor.settle(context.target, context.target_end)
-        operation = OPERATIONS[type(plan.request)]
         stamp = Stamp(uuid4(), self.clock.now())
         record = copies.recorded(operation.record(plan.request, plan, context, stamp))
         subject = plan.manifest.descriptor if plan.manifest else None
         entry = executor.change(plan.writes, record, subject, context.target_end, upload)
         self.rewind_guard.remember(entry)
+        executor.finish(entry)
         warnings = (*plan.warnings, *entry.warnings, *self.statements.follow(entry))
         return Result(plan, operation.ending, entry.record, warnings=warnings, entry=entry)
 
@@ -279,19 +296,3 @@ def _discard(upload: Future[Upload]) -> None:
     """Discard an upload that no record needed."""
     if upload.exception() is None:
         upload.result().discard()
-
-
-def _result_without_change(plan: Plan, context: Context, issued: tuple[str, ...]) -> Result:
-    if plan.effect is Effect.NOTHING:
-        return Result(plan, Ending.UNCHANGED, plan.committed, warnings=issued)
-    ending = OPERATIONS[type(plan.request)].ending
-    warnings, entry = (COMPLETED, *issued), context.committed_entry
-    return Result(plan, ending, plan.committed, warnings=warnings, entry=entry)
-
-
-def _approvals_missing(plan: Plan) -> ApprovalPendingError:
-    return ApprovalPendingError(
-        f"{plan.approvals_missing} of {plan.approvals_required} approvals of "
-        f"'{plan.request.target}' are missing",
-        {"required": plan.approvals_required, "given": len(plan.approvals)},
-    )

@@ -11,7 +11,7 @@ from engine.ports.gates import (
 from engine.ports.ledger import Ledger, LedgerReader
 from engine.ports.policy_enforcer import NoPolicies, PolicyEnforcer
 from engine.ports.registry import AuthenticatingRegistry, Registry, RegistryReader, Upload
-from engine.ports.state import Clock, DueAttempts, Heads, Leases, RefusalCounter
+from engine.ports.state import Clock, DueAttempts, EntryClaims, Heads, Leases, RefusalCounter
 from engine.ports.verifier import NoVerifier, Verifier
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "AuthenticatingRegistry",
     "Clock",
     "DueAttempts",
+    "EntryClaims",
     "GateRunner",
     "GateSubject",
     "Heads",

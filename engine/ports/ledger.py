@@ -5,7 +5,7 @@ from typing import Protocol
 
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import InspectedEntry
-from engine.domain.ledger import ChainEnd, LedgerEntry
+from engine.domain.ledger import ChainEnd, EntryClaim, LedgerEntry
 from engine.domain.manifest import Descriptor
 from engine.domain.public_key import PublicKey
 from engine.domain.record import AnyRecord
@@ -178,6 +178,23 @@ class Ledger(LedgerReader, Protocol):
 
         ConflictError if another writer replaced the entry, or completed one since `end` was read.
         An entry that was complete first, and was overwritten by this one, is put back.
+        """
+        ...
+
+    def recheck(self, entry: LedgerEntry) -> LedgerEntry:
+        """
+        Find the end of the ledger again, because another writer continued it after `confirm`.
+
+        Returns the newest entry, and raises ConflictError, as `confirm` does.
+        """
+        ...
+
+    def read_claim(self, claim: EntryClaim, head: LedgerEntry | None) -> LedgerEntry | None:
+        """
+        Decode the entry of `claim`, which follows `head` and whose tag may not exist yet.
+
+        None if it does not count there, or if the registry lacks its record: each writer stores it
+        before the claim, so the claim is not by a writer, or the registry lost the record.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The state on this machine: leases, known heads and counts of refusals; and the clock."""
+"""The state outside the registry: leases, claims, known heads and refusals; and the clock."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.domain.audit import KnownHead
+from engine.domain.ledger import EntryClaim, LedgerEntry
 
 # The lease of the referrers index, one for all environments; their names never contain a dot.
 REFERRERS_LEASE = "referrers.index"
@@ -22,6 +23,73 @@ class Leases(Protocol):
         ConfigError if it cannot be stored.
         """
         ...
+
+
+class EntryClaims(Protocol):
+    """
+    The order of the entries where several machines write: each number is claimed once.
+
+    An entry is claimed before its tag is created. The claim is pending until its writer made its
+    last write. Methods raise StoreUnavailableError if the database does not answer.
+    """
+
+    def claim(self, entry: LedgerEntry) -> None:
+        """Claim the number of `entry`. ConflictError if it, or a later one, is claimed."""
+        ...
+
+    def is_newest(self, entry: LedgerEntry) -> bool:
+        """Whether `entry` has the newest claim of its environment."""
+        ...
+
+    def finish(self, entry: LedgerEntry) -> bool:
+        """
+        End the claim of `entry`, after the last write of its writer.
+
+        False if it is not the newest one: then the claim stays pending, because the writer may have
+        written after others.
+        """
+        ...
+
+    def pending(self, environment: str) -> tuple[EntryClaim, ...]:
+        """Read the claims whose writers have not finished, oldest first."""
+        ...
+
+    def neglected(self) -> tuple[str, ...]:
+        """List the environments with claims that are pending for 2 seconds to 1 hour."""
+        ...
+
+    def release(self, claim: EntryClaim) -> None:
+        """Remove `claim`, so that its number can be claimed again."""
+        ...
+
+    def forget(self, environment: str) -> None:
+        """Remove all claims of `environment`: its ledger was restored from a backup."""
+        ...
+
+
+class NoEntryClaims:
+    """The claims of a single machine, whose leases order the entries: none."""
+
+    def claim(self, entry: LedgerEntry) -> None: ...
+
+    def is_newest(self, entry: LedgerEntry) -> bool:  # noqa: ARG002
+        return True
+
+    def finish(self, entry: LedgerEntry) -> bool:  # noqa: ARG002
+        return True
+
+    def pending(self, environment: str) -> tuple[EntryClaim, ...]:  # noqa: ARG002
+        return ()
+
+    def neglected(self) -> tuple[str, ...]:
+        return ()
+
+    def release(self, claim: EntryClaim) -> None: ...
+
+    def forget(self, environment: str) -> None: ...
+
+
+NO_CLAIMS = NoEntryClaims()
 
 
 class Heads(Protocol):

@@ -29,6 +29,7 @@ def test_tables_are_made_once(tmp_path: Path, postgres_server: PostgresProcess) 
     assert again.document["versions"].keys() == {
         "bot",
         "changes",
+        "entries",
         "leases",
         "outbox",
         "records",
@@ -36,7 +37,7 @@ def test_tables_are_made_once(tmp_path: Path, postgres_server: PostgresProcess) 
         "sessions",
     }
     tables = postgres_server.execute(f"SELECT count(*) FROM {schema}.floe_schema")
-    assert tables == [(7,)]
+    assert tables == [(8,)]
     assert not (tmp_path / ".floe").exists()
 
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from threading import Event
 from typing import Protocol
 
 import pytest
@@ -18,45 +17,17 @@ from engine.domain.record import PromotionRecord
 from engine.domain.result import Result
 from engine.domain.status import Alignment
 from tests.builders import image
+from tests.faults.holding import SECONDS, HoldingProxy
 from tests.faults.troubled import Opened
 from tests.peers import raw
-from tests.peers.fake_http import Cut, Reply, Request
 from tests.peers.fake_registry import FakeRegistry, oci_error
-from tests.peers.proxy import Proxy
 from tests.scenarios.engines import BOB, ProgressLog, engine_on, promote
 from tests.scenarios.verbs import lock, unlock
 
 REPOSITORY = "acme/platform"
-SECONDS = 60
 IMMUTABLE = ("v*-staging", "floe-ledger.*")
 # A late writer leaves the tag of a version without a record, or `latest` at the change before.
 _TOLERATED = {RemarkKind.UNRECORDED}
-
-
-class HoldingProxy(Proxy):
-    """Holds the `number`-th request from `hold` on, until `release`."""
-
-    def __init__(self, upstream: str) -> None:
-        super().__init__(upstream)
-        self._number = 0
-        self.arrived, self._released = Event(), Event()
-
-    def hold(self, number: int) -> None:
-        self._count, self._number = 0, number
-        self.arrived, self._released = Event(), Event()
-
-    def release(self) -> None:
-        self._released.set()
-
-    def _decide(self, request: Request) -> Reply | Cut:
-        # Requests are passed on side by side, as the registry would answer them.
-        with self._lock:
-            self._count += 1
-            held = self._count == self._number
-        if held:
-            self.arrived.set()
-            assert self._released.wait(SECONDS)
-        return self._pass_on(request)
 
 
 class Push(Protocol):
@@ -91,7 +62,7 @@ class Machines:
     def race(self, number: int, version: str, act: Callable[[Engine], Result]) -> "Race | None":
         """Run `act` while the promotion of `version` waits; None if it has fewer requests."""
         self.push(version)
-        self.proxy.hold(number)
+        self.proxy.hold(lambda count, _: count == number)
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(self.late, version)
             while not self.proxy.arrived.wait(0.05):

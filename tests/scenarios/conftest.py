@@ -12,7 +12,8 @@ from tests.conftest import Place
 from tests.peers import oci_layout
 from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.audited import promote_versions
-from tests.scenarios.engines import engine_on
+from tests.scenarios.claiming import claims_in
+from tests.scenarios.engines import engine_on, with_parts
 from tests.scenarios.logins import REPOSITORY
 from tests.scenarios.tampering import Hand
 
@@ -44,3 +45,11 @@ def held(fake: FakeRegistry) -> FakeRegistry:
     """A registry without authentication, with v1.0.0 in it."""
     fake.hold(REPOSITORY, image(), "v1.0.0")
     return fake
+
+
+@pytest.fixture
+def shared(place: Place, engine: Engine, tmp_path: Path) -> Engine:
+    """An engine whose claims are in a database; v1.0.1 to v1.0.3 are built."""
+    for number in (1, 2, 3):
+        place.push(image(str(number).encode()), f"v1.0.{number}-dev")
+    return with_parts(engine, claims=claims_in(tmp_path, place))

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from bot.database import MIGRATIONS as BOT
 from bot.database import bot_database
-from engine.adapters.store import records
+from engine.adapters.store import entry_claims, records
 from engine.adapters.store.ended_sessions import MIGRATIONS as SESSIONS
 from engine.adapters.store.ended_sessions import sessions_database
-from engine.adapters.store.migrations import MIGRATIONS, state_database
+from engine.adapters.store.migrations import APPLICATION_ID, MIGRATIONS, state_database
 from engine.adapters.store.records import records_database
 from engine.adapters.webhooks import MIGRATIONS as OUTBOX
 from engine.adapters.webhooks import outbox_database
 from engine.runtime.database import Database
+from engine.runtime.sqlite_database import SqliteDatabase
 
 if TYPE_CHECKING:
     from engine.runtime.postgres_connection import PostgresServer
@@ -27,6 +28,12 @@ _schemas = count(1)
 def new_schema() -> str:
     """The name of a schema that no other test uses."""
     return f"test_{os.getpid()}_{next(_schemas)}"
+
+
+def entries_database(folder: Path) -> SqliteDatabase:
+    """A file with claims of ledger entries, which only tests use."""
+    path = folder / "entries.db"
+    return SqliteDatabase(path, "the claims", APPLICATION_ID, entry_claims.MIGRATIONS, "remove it")
 
 
 @dataclass
@@ -58,6 +65,10 @@ class Databases:
 
     def sessions(self) -> Database:
         return self._open(lambda: sessions_database(self.folder), "sessions", SESSIONS)
+
+    def entries(self) -> Database:
+        """The claims of ledger entries, which floe itself keeps on a server only."""
+        return self._open(lambda: entries_database(self.folder), "entries", entry_claims.MIGRATIONS)
 
     def close(self) -> None:
         for opened in self._opened:

@@ -7,8 +7,12 @@ from engine.adapters.ledger.encoding import decode, is_shortened, sequence_tag
 from engine.adapters.ledger.entry_trust import EntryTrust
 from engine.adapters.ledger.sealing import Sealing, inline_bundle, open_seal, sealed_kind
 from engine.domain.artifact import Digest
-from engine.domain.errors import LedgerUnreadableError
-from engine.domain.ledger import LedgerEntry, next_hop
+from engine.domain.errors import (
+    LedgerUnreadableError,
+    RegistryAnswerError,
+    RegistryRefusalError,
+)
+from engine.domain.ledger import EntryClaim, LedgerEntry, next_hop
 from engine.domain.manifest import Manifest
 from engine.domain.record import record_from_bytes
 from engine.domain.record_index import Link
@@ -121,6 +125,21 @@ class EntryReader:
             return self.decode(manifest, environment) if manifest else None
         except LedgerUnreadableError:
             return None
+
+    def read_claim(self, claim: EntryClaim, head: LedgerEntry | None) -> LedgerEntry | None:
+        """See `engine.ports.Ledger.read_claim`."""
+        try:
+            entry = self.readable(claim.manifest, claim.environment)
+            if entry is None or not self.trusts(entry, head):
+                return None
+            content = self._blob(entry.manifest)
+        except RegistryRefusalError:
+            # Missing access says nothing about the content.
+            raise
+        except (RegistryAnswerError, ValueError):
+            return None
+        whole = sealed_kind(entry.manifest) is not None or content == entry.record.to_bytes()
+        return entry if whole else None
 
     def _linked(self, environment: str, digest: Digest) -> LedgerEntry | None:
         return self.readable(self.reader.fetch(digest), environment)

@@ -27,7 +27,7 @@ from engine.domain.errors import (
     RegistryAnswerError,
     TagExistsError,
 )
-from engine.domain.ledger import ChainEnd, LedgerEntry, draft_after
+from engine.domain.ledger import ChainEnd, EntryClaim, LedgerEntry, draft_after, entry_lost
 from engine.domain.manifest import Descriptor, Manifest
 from engine.domain.public_key import PublicKey
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
@@ -220,7 +220,7 @@ class RegistryLedger(RegistryLedgerReader):
         try:
             self._registry.put(entry.manifest, sequence_tag(entry.environment, entry.sequence))
         except TagExistsError as error:
-            raise _lost(entry) from error
+            raise entry_lost(entry) from error
 
     def confirm(self, entry: LedgerEntry, end: ChainEnd) -> LedgerEntry:
         tag, hint_tag = sequence_tag(entry.environment, entry.sequence), head_tag(entry.environment)
@@ -236,24 +236,24 @@ class RegistryLedger(RegistryLedgerReader):
                 "did not succeed. Run the same command again once the registry is repaired"
             )
         if found != entry.digest:
-            raise _lost(entry)
+            raise entry_lost(entry)
         self._newest[entry.environment] = newest.sequence
         return newest
 
-    def _check_newer(self, entry: LedgerEntry, hint: Manifest | None) -> LedgerEntry:
+    def _check_newer(self, entry: LedgerEntry, other: Manifest | None) -> LedgerEntry:
         """
-        The newest entry, given the content of the head tag, which another writer moved.
+        The newest entry, given the manifest of one that another writer may have written.
 
         ConflictError if the other change was first, or came after this one. Without immutable tags,
         `entry` may have overwritten the first one, which is put back.
         """
-        newer = self._chain.valid(hint, entry.environment)
+        newer = self._chain.valid(other, entry.environment)
         if newer is None or newer.sequence < entry.sequence:
             return entry
         first = self._chain.reach(newer, entry.sequence)
         if first.digest != entry.digest:
             self._registry.put(first.manifest, sequence_tag(first.environment, first.sequence))
-            raise _lost(entry)
+            raise entry_lost(entry)
         if entry.state.sequence == entry.sequence != newer.state.sequence:
             raise ConflictError(
                 f"Record {entry.sequence} of '{entry.environment}' is on the ledger, and a newer "
@@ -262,6 +262,13 @@ class RegistryLedger(RegistryLedgerReader):
                 {"recorded": entry.sequence, "newer": newer.sequence},
             )
         return newer
+
+    def recheck(self, entry: LedgerEntry) -> LedgerEntry:
+        head = self.head(entry.environment)
+        return self._check_newer(entry, head.manifest if head else None)
+
+    def read_claim(self, claim: EntryClaim, head: LedgerEntry | None) -> LedgerEntry | None:
+        return self._chain.read_claim(claim, head)
 
     def point_head(self, entry: LedgerEntry) -> None:
         self._registry.put(entry.manifest, head_tag(entry.environment))
@@ -281,13 +288,4 @@ def _promotes(record: AnyRecord, digest: Digest, version: str | None) -> bool:
         isinstance(record, PromotionRecord)
         and record.artifact_digest == str(digest)
         and version in (None, record.version)
-    )
-
-
-def _lost(entry: LedgerEntry) -> ConflictError:
-    return ConflictError(
-        f"Another writer recorded entry {entry.sequence} of '{entry.environment}' first, so this "
-        f"{entry.record.kind} is not on the ledger and did not take effect. Run the same command "
-        f"again. Check the state: floe platform status --env {entry.environment}",
-        {"sequence": entry.sequence},
     )

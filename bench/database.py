@@ -1,0 +1,98 @@
+"""Compares a promotion whose state is in PostgreSQL with one whose state is in files."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+from bench.platform import medians, opened, registry_host
+from bench.proxy import counting
+from engine.adapters.state import FileLeases
+from engine.adapters.state.database_leases import MIGRATIONS as LEASES
+from engine.adapters.state.database_leases import DatabaseLeases
+from engine.adapters.store import SqlHeads, state_database
+from engine.adapters.store.entry_claims import MIGRATIONS as ENTRIES
+from engine.adapters.store.entry_claims import SqlEntryClaims
+from engine.adapters.store.migrations import MIGRATIONS as CHANGES
+from engine.api import Engine
+from engine.bootstrap.clock import SystemClock
+from engine.runtime.postgres_connection import PostgresConnection, PostgresServer
+from engine.runtime.postgres_database import PostgresDatabase
+from tests.builders import image
+from tests.peers import raw
+from tests.peers.postgres import postgres
+from tests.scenarios.engines import engine_on, promote, with_parts
+
+ROUND_TRIPS = (0.0, 0.04)
+_FILES, _DATABASE = "files", "PostgreSQL"
+
+
+class CountingServer(PostgresServer):
+    """Counts transactions."""
+
+    transactions = 0
+
+    @contextmanager
+    def transaction(
+        self, opening: str, *, seconds: float | None = None
+    ) -> Iterator[PostgresConnection]:
+        self.transactions += 1
+        with super().transaction(opening, seconds=seconds) as db:
+            yield db
+
+
+def lines(times: int = 15) -> Iterator[str]:
+    with registry_host() as (host, folder), postgres() as server:
+        counted = CountingServer(server.url)
+        for seconds in ROUND_TRIPS:
+            yield from _compared(host, folder, seconds, counted, times)
+        counted.close()
+
+
+def _compared(
+    host: str, folder: Path, seconds: float, server: CountingServer, times: int
+) -> Iterator[str]:
+    with ExitStack() as stack:
+        # Without a delay, no proxy is needed.
+        place = stack.enter_context(counting(host, seconds))[0] if seconds else host
+        engines = {}
+        for name in (_FILES, _DATABASE):
+            repository = f"bench/{name.lower()}-{seconds * 1000:.0f}"
+            for number in range(times + 1):
+                content = image(f"{name} {seconds} {number}".encode())
+                raw.push(host, repository, content, f"v1.{number}.0-dev")
+            registry = stack.enter_context(opened(place, repository))
+            at = folder / f"{name}-{seconds}"
+            engine = stack.enter_context(engine_on(registry, at))
+            tables = server if name == _DATABASE else None
+            engines[name] = _with_state(engine, at, repository, tables)
+        server.transactions = 0
+        taken = medians({name: partial(_promote, each) for name, each in engines.items()}, times)
+    more = (taken[_DATABASE] - taken[_FILES]) * 1000
+    yield (
+        f"{seconds * 1000:.0f} ms round trip to the registry: a promotion with state.url takes "
+        f"{taken[_DATABASE] / taken[_FILES]:.2f} x one with files, {more:+.1f} ms, and "
+        f"{server.transactions / (times + 1):.1f} transactions"
+    )
+
+
+def _with_state(
+    engine: Engine, folder: Path, repository: str, server: PostgresServer | None
+) -> Engine:
+    """The engine of a server, which knows the heads of the ledgers."""
+    clock, local = SystemClock(), FileLeases(folder / "leases")
+    if server is None:
+        heads = SqlHeads(state_database(folder), repository)
+        return with_parts(engine, clock=clock, leases=local, heads=heads)
+    open_tables = partial(PostgresDatabase, server, f"bench_{folder.name[-1]}")
+    return with_parts(
+        engine,
+        clock=clock,
+        leases=DatabaseLeases(open_tables("leases", LEASES), local),
+        heads=SqlHeads(open_tables("changes", CHANGES), repository),
+        claims=SqlEntryClaims(open_tables("entries", ENTRIES), repository, clock),
+    )
+
+
+def _promote(engine: Engine, number: int) -> None:
+    assert promote(engine, f"v1.{number}.0", "staging").error is None
