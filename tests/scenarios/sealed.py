@@ -32,6 +32,11 @@ def trust(*signers: PemSigner) -> KeyRing:
     return KeyRing([key.pem.encode() for key in keys if key])
 
 
+def pems(*signers: PemSigner) -> list[str]:
+    """The public keys of `signers`."""
+    return [key.public_key for key in trust(*signers).listed()]
+
+
 SIGNING = Sealing(OWN, trust(OWN))
 
 

@@ -18,7 +18,7 @@ from tests.builders import descriptor
 from tests.conftest import Place
 from tests.scenarios.audited import messages, summarize
 from tests.scenarios.engines import ProgressLog, with_parts
-from tests.scenarios.sealed import OTHER, OWN, SIGNING, trust, writer
+from tests.scenarios.sealed import OTHER, OWN, SIGNING, pems, writer
 from tests.scenarios.tampering import ENTRY, HEAD, Hand
 from tests.tlog.logged import logging_engine, write_entries
 
@@ -42,8 +42,7 @@ def export(place: Place, folder: Path, *signers: PemSigner) -> Path:
     with writer(place, folder / "exporter", Sealing()) as engine:
         logging = logging_engine(engine, LOG)
         assert logging.runner.checkpoints is not None
-        pems = [key.public_key for key in trust(*signers).listed()]
-        checkpoints = replace(logging.runner.checkpoints.open(), entry_keys=lambda: pems)
+        checkpoints = replace(logging.runner.checkpoints.open(), entry_keys=lambda: pems(*signers))
         exporter = with_parts(logging, checkpoints=CheckpointSource(lambda: checkpoints))
         exporter.export("staging", folder / "out", ProgressLog())
     return folder / "out"
@@ -51,7 +50,7 @@ def export(place: Place, folder: Path, *signers: PemSigner) -> Path:
 
 def public(folder: Path, signer: PemSigner) -> str:
     path = folder / f"{id(signer)}.pub"
-    path.write_text(trust(signer).listed()[0].public_key)
+    path.write_text(pems(signer)[0])
     return str(path)
 
 

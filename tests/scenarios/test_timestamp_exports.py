@@ -15,7 +15,7 @@ from tests.conftest import Place
 from tests.peers.timestamp_authority import TimestampAuthority
 from tests.scenarios.audited import messages, summarize
 from tests.scenarios.engines import ProgressLog, with_parts
-from tests.scenarios.sealed import OWN, trust
+from tests.scenarios.sealed import OWN, pems
 from tests.scenarios.stamped import stamping, writer
 from tests.scenarios.test_sealed_exports import LOG, public
 from tests.tlog.logged import logging_engine, write_entries
@@ -38,7 +38,7 @@ def export(place: Place, folder: Path, certificates: bytes = b"") -> Path:
         assert logging.runner.checkpoints is not None
         checkpoints = replace(
             logging.runner.checkpoints.open(),
-            entry_keys=trust(OWN).pems,
+            entry_keys=lambda: pems(OWN),
             timestamp_certificates=certificates,
         )
         exporter = with_parts(logging, checkpoints=CheckpointSource(lambda: checkpoints))
