@@ -138,16 +138,7 @@ def _build_bot(
     links = _LinkForwarder()
     leader = leader_of(config, "slack")
     leads, timing, sender = leader.leads, timing or _timing(leader), Sender(api, messages)
-    outbox = Outbox(
-        sender,
-        messages,
-        ephemerals,
-        links.forward,
-        timing,
-        engine.metrics,
-        leads,
-        platform.wakeups,
-    )
+    outbox = Outbox(sender, messages, ephemerals, links.forward, timing, engine.metrics, leader)
     homes = AppHomes(platform, interactive, identities, messages, rendering)
     gates = GateProgressStore(store, messages)
     follower = FeedFollower(
@@ -156,15 +147,7 @@ def _build_bot(
     links.follower = follower
     banners = LockBanners(platform, store, messages, outbox, rendering, leads=leads)
     handlers = ActionHandlers(platform, identities, banners, messages, rendering, follower.wake)
-    dispatcher = Dispatcher(
-        store,
-        Inbox(store),
-        ephemerals,
-        outbox,
-        handlers.handle,
-        leader,
-        wakeups=platform.wakeups,
-    )
+    dispatcher = Dispatcher(store, Inbox(store), ephemerals, outbox, handlers.handle, leader)
     opener = ModalOpener(interactive, dispatcher)
     forms = Forms(platform, identities, opener, rendering)
     with ThreadPoolExecutor(_LISTENERS, thread_name_prefix="floe-slack-listen") as listeners:

@@ -16,7 +16,7 @@ from bot.thread_pool import log_failure
 from engine.bootstrap.leader import Leader
 from engine.domain.errors import PromotionError
 from engine.runtime.background import keep_running
-from engine.runtime.wakeups import NO_WAKEUPS, Topic, Wakeups
+from engine.runtime.wakeups import Topic
 
 _log = logging.getLogger(__name__)
 _MOST_TRIES = 5
@@ -41,7 +41,6 @@ class Dispatcher:
         handle: Handler,
         leader: Leader | None = None,
         threads: int = 8,
-        wakeups: Wakeups = NO_WAKEUPS,
     ) -> None:
         self._store = store
         self._inbox = inbox
@@ -49,7 +48,6 @@ class Dispatcher:
         self._outbox = outbox
         self._handle = handle
         self._leader = leader or Leader(None)
-        self._wakeups = wakeups
         self._lock = threading.Lock()
         self._running: set[str] = set()
         self._awake = threading.Event()
@@ -60,7 +58,7 @@ class Dispatcher:
     def start(self) -> None:
         """Continue with the actions accepted before the last stop, and by other servers."""
         if self._leader.shared:
-            self._wakeups.subscribe(Topic.INBOX, self._awake.set)
+            self._leader.wakeups.subscribe(Topic.INBOX, self._awake.set)
             self._poller.start()
         else:
             self._submit_pending()
@@ -101,7 +99,7 @@ class Dispatcher:
             pause = _POLL_SECONDS
             with keep_running("the inbox cannot be read", self._stopping.wait, _PAUSE_SECONDS):
                 if self._leader.leads() and not self._submit_pending():
-                    pause = self._wakeups.pause(_POLL_SECONDS)
+                    pause = self._leader.wakeups.pause(_POLL_SECONDS)
             self._awake.wait(pause)
             self._awake.clear()
 

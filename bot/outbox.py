@@ -13,10 +13,11 @@ from bot.message_store import MessageStore, PendingMessage
 from bot.sender import Sender
 from bot.thread_pool import log_failure
 from bot.webapi import SlackCallError
+from engine.bootstrap.leader import Leader
 from engine.domain.errors import PromotionError
 from engine.ports.telemetry import NO_METRICS, SLACK_DELIVERIES, Metrics
 from engine.runtime.background import keep_running
-from engine.runtime.wakeups import NO_WAKEUPS, Topic, Wakeups
+from engine.runtime.wakeups import Topic
 
 _log = logging.getLogger(__name__)
 # Errors that an administrator can fix: a missing invitation, scope or token.
@@ -65,8 +66,7 @@ class Outbox:
         on_link: Callable[[str], None],
         timing: OutboxTiming | None = None,
         metrics: Metrics = NO_METRICS,
-        leads: Callable[[], bool] = lambda: True,
-        wakeups: Wakeups = NO_WAKEUPS,
+        leader: Leader | None = None,
     ) -> None:
         self._sender = sender
         self._messages = messages
@@ -74,8 +74,7 @@ class Outbox:
         self._on_link = on_link
         self._timing = timing or OutboxTiming()
         self._metrics = metrics
-        self._leads = leads
-        self._wakeups = wakeups
+        self._leader = leader or Leader(None)
         self._lock = threading.Lock()
         self._busy: set[str] = set()
         # The time from which a channel, or the edits, may be used again.
@@ -86,7 +85,7 @@ class Outbox:
         self._thread = threading.Thread(target=self._run, name="floe-slack-outbox", daemon=True)
 
     def start(self) -> None:
-        self._wakeups.subscribe(Topic.MESSAGES, self.wake)
+        self._leader.wakeups.subscribe(Topic.MESSAGES, self.wake)
         self._thread.start()
 
     def wake(self) -> None:
@@ -104,11 +103,11 @@ class Outbox:
         while not self._stopping.is_set():
             retry, pause = self._timing.first_retry, self._timing.poll
             with keep_running("messages cannot be sent to Slack", self._stopping.wait, retry):
-                if self._leads():
+                if self._leader.leads():
                     if self._messages.any_unsent():
                         self._dispatch(time.time())
                     else:
-                        pause = self._wakeups.pause(pause)
+                        pause = self._leader.wakeups.pause(pause)
             self._awake.wait(pause)
             self._awake.clear()
 
@@ -144,7 +143,7 @@ class Outbox:
     def _work(self, lane: str, work: Callable[[], None]) -> None:
         try:
             # Again: the work may have waited for a thread.
-            if self._leads():
+            if self._leader.leads():
                 work()
         except PromotionError as error:
             _log.warning("a message sent to Slack could not be recorded: %s", error)

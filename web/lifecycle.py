@@ -1,7 +1,7 @@
 """Open and close the site of a platform."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from flask import Flask
 
@@ -51,11 +51,7 @@ def open_web(
     """
     engine = platform.engine
     secret = shared_secret(config, "session key") or session_key(config.state_dir)
-    with (
-        entrance(config, engine) as door,
-        open_records(config, engine) as records,
-        closing(open_ended_sessions(config)) as sessions,
-    ):
+    with entrance(config, engine) as door, open_records(config, engine) as records:
         feed, board = Feed(platform, watchers), Board(platform, records)
         site = Site(
             platform=platform,
@@ -65,7 +61,7 @@ def open_web(
             secret=secret,
             state_dir=config.state_dir,
             groups=engine.rights.groups,
-            ended_sessions=EndedSessions(sessions, platform.wakeups),
+            ended_sessions=EndedSessions(open_ended_sessions(config), platform.wakeups),
             board=board,
             feed=feed,
             auditor=Auditor(engine),

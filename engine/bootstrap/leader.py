@@ -25,7 +25,7 @@ class Leader:
 
     def __init__(self, lease: Any | None, wakeups: Wakeups = NO_WAKEUPS) -> None:
         self._lease = lease
-        self._wakeups = wakeups
+        self.wakeups = wakeups
         self._until = 0.0
         self._pause = 0.0
         self._stopping = threading.Event()
@@ -43,7 +43,7 @@ class Leader:
 
     def start(self) -> None:
         if self._lease is not None:
-            self._wakeups.subscribe(Topic.LEASES, self._awake.set)
+            self.wakeups.subscribe(Topic.LEASES, self._awake.set)
             self._renew()
             self._thread.start()
 
@@ -72,8 +72,8 @@ class Leader:
             if other is None:
                 self._until = before + _LASTING_SECONDS - _MARGIN_SECONDS
             else:
-                # Nobody announces that the leader died.
-                self._pause = min(self._wakeups.pause(_RENEW_SECONDS), other.seconds + 0.1)
+                # The death of a leader is not announced.
+                self._pause = min(self.wakeups.pause(_RENEW_SECONDS), other.seconds + 0.1)
 
 
 def leader_of(config: Config, name: str) -> Leader:

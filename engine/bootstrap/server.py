@@ -105,7 +105,7 @@ def checkpoint_maker(platform: Platform) -> CheckpointMaker | None:
 
 
 def open_ended_sessions(config: Config) -> SqlEndedSessions:
-    """The sessions that were ended by signing out; the caller closes them."""
+    """The sessions that were ended by signing out."""
     tables = open_database(
         config,
         "sessions",

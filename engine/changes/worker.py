@@ -150,7 +150,8 @@ class Worker:
         """
         Return the seconds until the next sweep.
 
-        Nobody announces that the server that works on a change died, or that a lock ended.
+        The death of the server that works on a change is not announced, and neither is the end
+        of a lock.
         """
         if any(change.state in WORKED_ON for change in changes):
             self._awake.set()

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Topic(StrEnum):
-    """What a transaction announces with `Connection.announce`."""
+    """The news that a transaction announces with `Connection.announce`."""
 
     WORK = "work"  # a change can be claimed
     FEED = "feed"  # an event of a change

@@ -19,13 +19,14 @@ MIGRATIONS = (_TABLES,)
 
 
 def sessions_database(directory: Path) -> SqliteDatabase:
-    """Return the database `sessions.db` in `directory`, which opens at its first use."""
+    """Return the database `sessions.db` in `directory`; no call leaves it open."""
     return SqliteDatabase(
         directory / "sessions.db",
         "the list of ended sessions",
         _APPLICATION_ID,
         MIGRATIONS,
         "stop its users and move it and web.key away, which signs everybody out",
+        kept=0,
     )
 
 
@@ -52,6 +53,3 @@ class SqlEndedSessions:
         with self._database.read() as db:
             rows = db.execute("SELECT id FROM ended_sessions").fetchall()
         return frozenset(session_id for (session_id,) in rows)
-
-    def close(self) -> None:
-        self._database.close()
