@@ -17,7 +17,8 @@ _log = logging.getLogger(__name__)
 class CheckpointMaker:
     """
     Calls `make` for each of `environments` with new entries, at most every `idle_seconds`, and
-    again after `retry_seconds` while a witness does not sign. `made` receives each checkpoint.
+    again after `retry_seconds` while a witness does not sign. `made` receives each checkpoint, and
+    receives it again after a PromotionError.
     """
 
     environments: Sequence[str]
@@ -46,7 +47,9 @@ class CheckpointMaker:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            with keep_running("no checkpoint made", self._stopping.wait, self.retry_seconds):
+            with keep_running(
+                "checkpoints are incomplete", self._stopping.wait, self.retry_seconds
+            ):
                 complete = self.make_new()
                 self._stopping.wait(self.idle_seconds if complete else self.retry_seconds)
 
@@ -56,12 +59,19 @@ class CheckpointMaker:
             if head is None or self._done.get(name) == head.sequence:
                 return True
             made = tuple(self.make(name))
-            for each in made:
-                self.made(each)
         except PromotionError as error:
             _log.warning("no checkpoint of %s was made: %s", name, error)
             return False
-        if any(each.refusals for each in made):
+        if not self._announce(name, made) or any(each.refusals for each in made):
             return False
         self._done[name] = max((each.size for each in made), default=0)
+        return True
+
+    def _announce(self, name: str, made: Iterable[SignedCheckpoint]) -> bool:
+        try:
+            for each in made:
+                self.made(each)
+        except PromotionError as error:
+            _log.warning("a checkpoint of %s was made, and not announced: %s", name, error)
+            return False
         return True

@@ -7,9 +7,11 @@ import pytest
 
 from engine.api import Engine
 from engine.audit.checkpoint_maker import CheckpointMaker
+from engine.audit.checkpoints import SignedCheckpoint
 from engine.domain.errors import (
     LedgerUnreadableError,
     RegistryUnavailableError,
+    StoreUnavailableError,
     WitnessUnavailableError,
 )
 from engine.domain.request import LockRequest, UnlockRequest
@@ -105,3 +107,23 @@ def test_maker_signs_other_environments_after_an_error(engine: Engine) -> None:
 
     assert not maker.make_new()
     assert store(engine).read("staging") is not None
+
+
+def test_checkpoint_that_cannot_be_announced_is_announced_again(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    announced: list[int] = []
+
+    def announce(checkpoint: SignedCheckpoint) -> None:
+        announced.append(checkpoint.size)
+        if len(announced) == 1:
+            raise StoreUnavailableError("the disk is full")
+
+    maker = CheckpointMaker(("prod",), engine.runner.ledger, engine.make_checkpoints, made=announce)
+
+    assert not maker.make_new()
+    assert store(engine).read("prod") is not None
+    assert "a checkpoint of prod was made, and not announced: the disk is full" in caplog.text
+    assert "no checkpoint of prod" not in caplog.text
+    assert maker.make_new()
+    assert announced == [3, 3]
