@@ -61,7 +61,7 @@ class Executor:
         content = preparing.result()[1] if self.ledger.signs else record.to_bytes()
         opened = upload.result()
         blob = self.pool.submit(opened.finish, content)
-        policy = self._store_policy(record, end)
+        policy = self._store_policy(end)
         immutable = [write for write in writes if write.immutable]
         for write in immutable:
             self.registry.put(write.manifest, write.tag)
@@ -121,15 +121,24 @@ class Executor:
         if not newest:
             self.ledger.point_head(self.ledger.recheck(entry))
 
-    def _store_policy(self, record: AnyRecord, end: ChainEnd) -> Future[None] | None:
-        """Store the policy of `record`; the entry before proves that an equal one is stored."""
+    def _store_policy(self, end: ChainEnd) -> Future[None] | None:
+        """Store the policy; the entry before proves that an equal one is stored."""
         before = end.head.record.policy_digest if end.head else None
-        if self.policy.digest != record.policy_digest or self.policy.digest == before:
+        if self.policy.digest == before:
             return None
         return self.pool.submit(store_policy, self.registry, self.policy)
 
     def _with_places(self, record: AnyRecord, end: ChainEnd) -> AnyRecord:
-        """`record` with its repository and its audit backend."""
+        """
+        `record` with its repository and its audit backend.
+
+        ValueError if it names another policy than that of this engine, which is the one to store.
+        """
+        if record.policy_digest != self.policy.digest:
+            raise ValueError(
+                f"record {record.id} names the policy {record.policy_digest}, and this engine has "
+                f"{self.policy.digest}"
+            )
         # A ledger that was copied to another repository continues under its first name.
         named = end.head.record.repository if end.head else None
         places: dict[str, str] = {"repository": named or self.registry.reference}

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from engine.api import Engine
+from engine.audit.policies import store_policy
 from engine.domain.operator import Operator
 from engine.domain.record import (
     AnyRecord,
@@ -99,7 +100,15 @@ class Forger:
         self.append(UnlockRecord.model_validate({**who, **fields}))
 
     def append(self, record: AnyRecord) -> None:
-        self.engine.runner.append(record)
+        """Append `record`, under any policy; the policy of the engine is in the registry."""
+        runner = self.engine.runner
+        store_policy(runner.registry, runner.policy)
+        end = runner.ledger.end(record.ledger)
+        placed = record.model_copy(update={"repository": runner.registry.reference})
+        entry, content = runner.ledger.prepare(end, placed, None)
+        runner.registry.open_upload().finish(content)
+        runner.ledger.create(entry)
+        runner.ledger.point_head(entry)
 
     def state(self, target: str) -> EnvironmentState:
         head = self.engine.runner.ledger.head(target)

@@ -43,6 +43,20 @@ def test_policy_is_stored_before_the_first_entry_that_names_it(
         assert (layer.digest, layer.media_type) == (document.digest, manifest.artifact_type)
 
 
+def test_record_under_another_policy_is_not_written(place: Place, tmp_path: Path) -> None:
+    """Its rules could not be read later, since an engine stores only its own policy."""
+    with engine_on(place.registry, tmp_path) as engine:
+        lock(engine)
+        [entry] = engine.history("staging", 1)
+        before = place.registry.tags()
+        other = entry.record.model_copy(update={"policy_digest": policy_of(STRICT).digest})
+
+        with pytest.raises(ValueError, match="names the policy sha256:.* and this engine has"):
+            engine.runner.append(other)
+
+    assert place.registry.tags() == before
+
+
 def test_policy_tag_is_no_environment_tag(place: Place, engine: Engine) -> None:
     build_and_promote(place, engine, "v1.0.0")
     tag = policy_tag(engine.runner.policy.digest)
