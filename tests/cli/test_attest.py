@@ -96,3 +96,15 @@ def test_server_states_the_running_version(floe: Floe) -> None:
         stated = until(lambda: registry.resolve(tag) is not None)
 
     assert (before, stated) == (None, True)
+
+
+def test_server_is_not_bypassed(floe: Floe) -> None:
+    floe.promote("v1.0.0", "prod")
+    registry, tag = LayoutRegistry(floe.folder / "registry"), Tag("floe-current.prod")
+    before = registry.resolve(tag)
+
+    ended = Floe(floe.folder, {"FLOE_SERVER": "http://127.0.0.1:9"}).run("platform", "attest")
+
+    assert ended.code == 2
+    assert "FLOE_SERVER is set, but the server does not support this command" in ended.err
+    assert registry.resolve(tag) == before
