@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engine.changes.direct import carry_out
 from engine.domain.artifact import Digest, Tag, Version
-from engine.domain.audit import Anchor, AuditReport, LedgerRepair
+from engine.domain.audit import Anchor, AuditReport
 from engine.domain.change import Change
 from engine.domain.environment import Enforcement, Environment
 from engine.domain.errors import ArtifactNotFoundError, SignatureVerificationError
@@ -279,12 +279,6 @@ class Engine:
         """Accept a ledger that was restored from a backup: forget its newest head and claims."""
         for seen in (self.runner.heads, self.runner.claims):
             seen.forget(self.path.environment(environment).name)
-
-    def repair(self, environment: str, dry_run: bool, progress: Progress) -> LedgerRepair:
-        """Put back removed tags of a ledger; see `repair_ledger`."""
-        from engine.execution.ledger_repair import repair_ledger  # few commands need it
-
-        return repair_ledger(self.runner, self.path.environment(environment), dry_run, progress)
 
     def sync(self, environment: str | None, progress: Progress) -> SyncReport:
         """Copy all missing content to the secondaries; see `sync_secondaries`."""

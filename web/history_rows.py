@@ -26,6 +26,7 @@ _RESULTS = {
     "unlock": ("unlocked", "good"),
     "acknowledge": ("acknowledged", "info"),
     "rotate": ("rotated", "warn"),
+    "repair": ("repaired", "info"),
     "refusal": ("refused", "bad"),
     "rejection": ("rejected", "bad"),
 }

@@ -19,6 +19,7 @@ from engine.responses.keys import KeyResponse, RotationsResponse
 from engine.responses.policy import PolicyResponse
 from engine.responses.promotion import PromotionResponse
 from engine.responses.record import HistoryResponse
+from engine.responses.repair import RepairResponse
 from engine.responses.rollback import RollbackResponse
 from engine.responses.signature import PullResponse, SignatureResponse
 from engine.responses.state import RebuildResponse, StateResponse
@@ -82,6 +83,7 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "platform webhooks": (WebhooksResponse,),
     "platform audit verify": (AuditResponse,),
     "platform audit policy": (PolicyResponse,),
+    "platform audit repair": (RepairResponse,),
     "platform audit history": (HistoryResponse,),
     "artifact verify": (SignatureResponse, ErrorResponse),
     "artifact pull": (PullResponse, ErrorResponse),

@@ -13,7 +13,7 @@ MAX_BYTES = 60 * 1024
 _PREFIX = "dev.floe."
 _SHORTENED = "shortened"
 # The fields that may be dropped, longest first; all others stay.
-_DETAILS = ("gate_results", "impact_analysis", "registry_sync", "warnings", "approvals")
+_DETAILS = ("gate_results", "impact_analysis", "registry_sync", "warnings", "approvals", "tags")
 _MAX_ERROR = 500
 
 

@@ -101,11 +101,15 @@ class AuditReport:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRepair:
-    """Tags of a ledger that were put back, and sentences about those with other content."""
+    """
+    Tags of a ledger that were put back, and sentences about those that cannot be. `entry` has the
+    record of the repair; None if nothing was put back.
+    """
 
     environment: str
     restored: tuple[Tag, ...]
     problems: tuple[str, ...]
+    entry: LedgerEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)

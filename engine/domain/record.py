@@ -205,6 +205,20 @@ class RotateRecord(Record):
     _time_field: ClassVar[str] = "rotated_at"
 
 
+class RepairRecord(Record):
+    """`tags` of the ledger had been removed outside floe, and were put back."""
+
+    kind: Literal["repair"] = "repair"
+    repair_id: UUID
+    environment: str
+    tags: tuple[str, ...] = Field(min_length=1)
+    reason: str
+    repaired_at: UtcTime
+
+    _id_field: ClassVar[str] = "repair_id"
+    _time_field: ClassVar[str] = "repaired_at"
+
+
 class RefusalRecord(Record):
     """FR-048, FR-052: an attempt a rule refused; `count` stands for equal ones in its hour."""
 
@@ -250,6 +264,7 @@ AnyRecord = (
     | UnlockRecord
     | AcknowledgeRecord
     | RotateRecord
+    | RepairRecord
     | RefusalRecord
     | RejectionRecord
 )
@@ -264,6 +279,7 @@ RECORD_KINDS = (
     "unlock",
     "acknowledge",
     "rotate",
+    "repair",
     "refusal",
     "rejection",
 )

@@ -18,6 +18,7 @@ Document = dict[str, Any]
 # Values of fields that an answer has no information for; every other field is then null.
 _UNKNOWN: Document = {
     "success": False,
+    "dry_run": False,
     "outcome": Ending.FAILED,
     "approvals_missing": 0,
     **dict.fromkeys(
@@ -27,6 +28,7 @@ _UNKNOWN: Document = {
             "findings",
             "gate_results",
             "overrides",
+            "problems",
             "records",
             "statements",
             "tags",

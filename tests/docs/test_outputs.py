@@ -44,6 +44,8 @@ COMMANDS = (
     ("audit verify", "audit verify --env nowhere", 2),
     ("audit history", "audit history", 0),
     ("audit history", "audit history --since nonsense", 2),
+    ("audit repair", "audit repair --env prod", 0),
+    ("audit repair", "audit repair --env nowhere", 2),
     ("sync", "sync", 0),
     ("sync", "sync --env nowhere", 2),
     ("webhooks", "webhooks", 0),

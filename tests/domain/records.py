@@ -16,6 +16,7 @@ from engine.domain.record import (
     RefusalRecord,
     RegistrySync,
     RejectionRecord,
+    RepairRecord,
     RestoreRecord,
     RollbackRecord,
     RotateRecord,
@@ -134,6 +135,13 @@ def a_rotation() -> RotateRecord:
     return RotateRecord.model_validate(WHO | fields)
 
 
+def a_repair() -> RepairRecord:
+    tags = ("floe-ledger.prod.1", "floe-head.prod")
+    fields = {"environment": "prod", "repair_id": ID, "tags": tags, "repaired_at": AT}
+    fields["reason"] = "put back floe-ledger.prod.1 and 1 more"
+    return RepairRecord.model_validate(WHO | fields)
+
+
 def one_of_each() -> tuple[AnyRecord, ...]:
     place = {"environment": "prod"}
     return (
@@ -158,8 +166,7 @@ def one_of_each() -> tuple[AnyRecord, ...]:
             | {"unlock_id": ID, "reason": "over", "locked_by": "sre", "locked_reason": "freeze"}
             | {"authorized_via": "who locked", "unlocked_at": AT}
         ),
-        an_acknowledgement(),
-        a_rotation(),
+        *(an_acknowledgement(), a_rotation(), a_repair()),
         RefusalRecord.model_validate(
             WHO
             | place

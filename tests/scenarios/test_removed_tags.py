@@ -7,16 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.ledger.sealing import Sealing
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.api import Engine
-from engine.domain.audit import KnownHead
-from engine.domain.errors import LedgerUnreadableError
+from engine.bootstrap.ledger_repair import find_removed, put_back
+from engine.domain.artifact import Digest, Tag
+from engine.domain.audit import KnownHead, LedgerRepair
+from engine.domain.errors import LedgerUnreadableError, SigningUnavailableError
+from engine.domain.policy_document import policy_tag
+from engine.domain.record import RepairRecord
 from engine.ports.state import InMemoryHeads
 from tests.conftest import Place
 from tests.peers import oci_layout
 from tests.scenarios.audited import audit, messages, promote_versions
 from tests.scenarios.commands import Floe
-from tests.scenarios.engines import ProgressLog, engine_on, with_parts
+from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, engine_on, with_parts
+from tests.scenarios.sealed import OWN, BrokenSigner, trust
 from tests.scenarios.tampering import ENTRY, HEAD, Hand
 from tests.scenarios.verbs import lock
 
@@ -60,6 +66,10 @@ def pointed(root: Path) -> dict[str, str]:
     return {str(tag): str(registry.resolve(tag)) for tag in registry.tags()}
 
 
+def repaired(engine: Engine) -> LedgerRepair:
+    return put_back(engine, "staging", ALICE, TRACE_ID, ProgressLog())
+
+
 @pytest.mark.parametrize("removed", SUBSETS, ids=lambda tags: "+".join(t[-9:] for t in tags))
 def test_any_removed_tags_are_put_back_or_block(
     root: Path, engine: Engine, tmp_path: Path, removed: tuple[str, ...]
@@ -73,7 +83,7 @@ def test_any_removed_tags_are_put_back_or_block(
         with pytest.raises(LedgerUnreadableError, match="it was shortened or rewritten"):
             lock(engine)
         with pytest.raises(LedgerUnreadableError, match="it was shortened or rewritten"):
-            engine.repair("staging", False, ProgressLog())
+            repaired(engine)
         assert "truncated or rewritten" in messages(audit(engine))
         assert pointed(root) == left
         return
@@ -81,11 +91,17 @@ def test_any_removed_tags_are_put_back_or_block(
     found = audit(engine)
     assert not found.sound
     assert engine.status()[1].state.version == "v1.0.3"
-    dry = engine.repair("staging", True, ProgressLog())
+    dry = find_removed(engine, "staging", ProgressLog())
     assert pointed(root) == left
-    done = engine.repair("staging", False, ProgressLog())
+    done = repaired(engine)
     assert {str(tag) for tag in done.restored} == {str(tag) for tag in dry.restored} == {*removed}
-    assert pointed(root) == before
+    after = pointed(root)
+    assert {tag: after[tag] for tag in before if tag != HEAD} == {
+        tag: digest for tag, digest in before.items() if tag != HEAD
+    }
+    assert done.entry is not None
+    assert {*after} - {*before} == {f"{ENTRY}.4"}
+    assert after[HEAD] == str(done.entry.digest)
     assert audit(engine).sound
 
 
@@ -111,7 +127,7 @@ def test_number_with_other_content_is_reported_and_stays(root: Path, engine: Eng
     Hand(place).point(f"{ENTRY}.2", at=f"{ENTRY}.1")
     oci_layout.untag(root, f"{ENTRY}.1")
 
-    done = engine.repair("staging", False, ProgressLog())
+    done = repaired(engine)
 
     assert [str(tag) for tag in done.restored] == [f"{ENTRY}.1"]
     [problem] = done.problems
@@ -119,10 +135,68 @@ def test_number_with_other_content_is_reported_and_stays(root: Path, engine: Eng
     assert Hand(place).manifest(f"{ENTRY}.2").digest == Hand(place).manifest(f"{ENTRY}.1").digest
 
 
+def test_record_names_the_operator_and_the_tags(root: Path, engine: Engine) -> None:
+    for number in (1, 3):
+        oci_layout.untag(root, f"{ENTRY}.{number}")
+
+    repaired(engine)
+
+    [entry] = engine.history("staging", 1)
+    record = entry.record
+    assert isinstance(record, RepairRecord)
+    assert (entry.sequence, record.operator) == (4, ALICE.name)
+    assert record.tags == (f"{ENTRY}.3", f"{ENTRY}.1")
+    assert record.reason == f"put back {ENTRY}.3 and 1 more"
+
+
+def test_removed_policy_gets_its_tag_again(root: Path, engine: Engine) -> None:
+    tag = policy_tag(engine.runner.policy.digest)
+    before = pointed(root)[str(tag)]
+    oci_layout.untag(root, str(tag))
+    assert "has lost its tag" in messages(audit(engine))
+
+    done = repaired(engine)
+
+    assert (done.restored, done.problems) == ((tag,), ())
+    assert pointed(root)[str(tag)] == before
+    assert audit(engine).sound
+
+
+def test_lost_policy_is_reported(root: Path, engine: Engine) -> None:
+    digest = engine.runner.policy.digest
+    (root / "blobs" / "sha256" / digest.removeprefix("sha256:")).unlink()
+
+    done = repaired(engine)
+
+    assert (done.restored, done.entry) == ((), None)
+    [problem] = done.problems
+    assert problem.startswith(f"The policy {digest} is missing: restore it from a backup")
+
+
+def test_nothing_is_put_back_without_a_record(root: Path, tmp_path: Path) -> None:
+    sealing = Sealing(BrokenSigner(), trust(OWN), frozenset({head_digest(root)}))
+    oci_layout.untag(root, f"{ENTRY}.2")
+    left = pointed(root)
+
+    with (
+        engine_on(LayoutRegistry(root), tmp_path / "other", sealing=sealing) as engine,
+        pytest.raises(SigningUnavailableError),
+    ):
+        repaired(engine)
+
+    assert pointed(root) == left
+
+
+def head_digest(root: Path) -> Digest:
+    found = LayoutRegistry(root).resolve(Tag(HEAD))
+    assert found is not None
+    return found
+
+
 def test_removed_latest_is_left_to_restore(root: Path, engine: Engine) -> None:
     oci_layout.untag(root, "latest-staging")
 
-    done = engine.repair("staging", False, ProgressLog())
+    done = repaired(engine)
 
     assert (done.restored, done.problems) == ((), ())
     assert "floe platform restore --env staging" in messages(audit(engine))
@@ -139,4 +213,31 @@ def test_command_prints_the_tags(root: Path, tmp_path: Path) -> None:
     assert (dry.code, done.code, again.code) == (0, 0, 0), (dry, done, again)
     assert f"Would put back: {ENTRY}.2" in dry.out
     assert f"Put back: {ENTRY}.2" in done.out
+    assert "  Anchor: staging#4 sha256:" in done.out
     assert "Unchanged: no tag of the ledger of staging is missing" in again.out
+
+
+def test_json_has_the_tags_and_the_record(root: Path, tmp_path: Path) -> None:
+    floe = Floe.on("oci-layout:./registry", tmp_path)
+    oci_layout.untag(root, f"{ENTRY}.2")
+    arguments = ("platform", "audit", "repair", "--env", "staging", "--output", "json")
+
+    dry, done = floe.run(*arguments, "--dry-run").document, floe.run(*arguments).document
+
+    assert (dry["success"], dry["dry_run"], dry["tags"]) == (True, True, [f"{ENTRY}.2"])
+    assert (dry["repair_id"], dry["anchor"]) == (None, None)
+    assert (done["success"], done["dry_run"], done["tags"]) == (True, False, [f"{ENTRY}.2"])
+    assert done["anchor"].startswith("staging#4 sha256:")
+    [record] = floe.run(
+        "platform", "audit", "history", "--kind", "repair", "--output", "jsonl"
+    ).out.splitlines()
+    assert done["repair_id"] in record
+
+
+def test_server_is_not_bypassed(root: Path, tmp_path: Path) -> None:
+    floe = Floe.on("oci-layout:./registry", tmp_path, FLOE_SERVER="http://127.0.0.1:9")
+
+    ended = floe.run("platform", "audit", "repair", "--env", "staging")
+
+    assert ended.code == 2
+    assert "FLOE_SERVER is set, but the server does not support this command" in ended.err

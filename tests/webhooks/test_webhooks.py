@@ -78,6 +78,7 @@ def test_refusals_and_rejections_send_no_event() -> None:
         "restore": "restore",
         "acknowledge": "acknowledge",
         "rotate": "rotate",
+        "repair": None,
         "refusal": None,
         "rejection": None,
     }
