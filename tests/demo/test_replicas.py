@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.bot.stage import eventually
 from tests.demo.processes import left_in, left_of
 from tests.peers import docker_registry
 from tests.peers.postgres import binaries
@@ -23,42 +25,49 @@ pytestmark = [
 ]
 
 
-@pytest.mark.requirement("SL-005")
-def test_each_server_is_killed_once_and_the_other_one_takes_over() -> None:
-    with start() as demo:
-        said, _ = demo.communicate()
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
+    """Start the demo; yield it and its output. A pipe would stay open in servers that it left."""
+    output = tmp_path / "output"
+    command = [sys.executable, "-m", "demo.replicas"]
+    with (
+        output.open("wb") as out,
+        subprocess.Popen(
+            command, cwd=ROOT, stdout=out, stderr=out, start_new_session=True
+        ) as process,
+    ):
+        try:
+            yield process, output
+        finally:
+            process.terminate()
 
-    assert demo.returncode == 0, said
+
+@pytest.mark.requirement("SL-005")
+def test_each_server_is_killed_once_and_the_other_one_takes_over(demo) -> None:
+    process, output = demo
+
+    code = process.wait(400)
+
+    said = output.read_text()
+    assert code == 0, said
     assert sorted(re.findall(r"kill -9 for server ([ab])", said)) == ["a", "b"]
     assert len(re.findall(r"took over[^\n]*?\d+\.\d s after the kill", said)) == 2
     assert "The ledger is sound" in said
     assert "Traceback" not in said
-    assert left(demo.pid) == []
+    assert left(process.pid) == []
 
 
-def test_ctrl_c_ends_the_story_and_leaves_nothing_running() -> None:
-    with start() as demo:
-        assert demo.stdout
-        said = ""
-        while "share the database" not in said:
-            line = demo.stdout.readline()
-            assert line, said
-            said += line
-        # A terminal sends it to all processes of the group.
-        os.killpg(demo.pid, signal.SIGINT)
-        said += demo.stdout.read()
+def test_ctrl_c_ends_the_story_and_leaves_nothing_running(demo) -> None:
+    process, output = demo
+    eventually(lambda: "share the database" in output.read_text() or process.poll(), 240)
 
-    assert demo.returncode == 130, said
-    assert said.endswith("Ended.\n")
-    assert left(demo.pid) == []
+    # A terminal sends it to all processes of the group.
+    os.killpg(process.pid, signal.SIGINT)
+    code = process.wait(120)
 
-
-def start() -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "demo.replicas"]
-    out, err = subprocess.PIPE, subprocess.STDOUT
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=out, stderr=err, text=True, start_new_session=True
-    )
+    assert code == 130, output.read_text()
+    assert output.read_text().endswith("Ended.\n")
+    assert left(process.pid) == []
 
 
 def left(session: int) -> list[int]:
