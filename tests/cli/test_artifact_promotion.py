@@ -201,3 +201,19 @@ def test_unsigned_ledger_says_that_the_promotion_was_not_judged(floe: Floe) -> N
 
     assert shown.code == 6
     assert "The promotion to prod was not judged: no key is trusted" in shown.out
+
+
+def test_keys_that_a_rotation_names_verify_promotions(floe: Floe) -> None:
+    floe.run("keys", "generate", "--out", "new.key")
+    rotation = ("--add", "new.key.pub", "--retire", "floe.key.pub")
+    assert floe.run("keys", "rotate", *rotation).code == 0
+    (floe.folder / "manifest.yaml").write_text(MANIFEST.replace("file:floe.key", "file:new.key"))
+    assert floe.promote("v1.0.1", "prod").code == 0
+    signing = 'ledger:\n  signing: {key: "file:floe.key"}\n'
+    (floe.folder / "manifest.yaml").write_text(MANIFEST.replace(signing, "ledger:\n"))
+
+    found = [verify(floe, version).document["promotion"] for version in ("v1.0.0", "v1.0.1")]
+
+    ids = [show_key(floe.folder / f"{name}.key.pub").fingerprint for name in ("floe", "new")]
+    assert [each["standing"] for each in found] == ["replaced", "running"]
+    assert [each["signer"] for each in found] == ids

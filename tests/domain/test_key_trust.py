@@ -4,7 +4,9 @@ import pytest
 
 from engine.adapters.signing import generate_key
 from engine.attestation.keys import load_der
+from engine.audit.record_rules import judge_record
 from engine.domain.artifact import Digest
+from engine.domain.audit import RemarkKind
 from engine.domain.key_trust import (
     KeyState,
     is_trusted,
@@ -13,7 +15,9 @@ from engine.domain.key_trust import (
 )
 from engine.domain.public_key import MAX_KEYS, PublicKey
 from engine.domain.record_index import Link
-from tests.domain.records import ED25519, KEY, OTHER_KEY, P256
+from engine.domain.state import EnvironmentState
+from tests.checks.contexts import entry
+from tests.domain.records import ED25519, KEY, OTHER_KEY, P256, a_rotation
 from tests.peers import signing
 
 LISTED = "sha256:" + "1" * 64
@@ -123,3 +127,12 @@ def test_only_one_form_of_a_key_is_accepted(edit: object) -> None:
 
     with pytest.raises(ValueError, match="is not"):
         PublicKey.of_pem(edit(KEY.public_key))
+
+
+def test_audit_names_a_rotation_in_the_chain_that_does_not_count() -> None:
+    keys = state(KEY, retired=(KEY,))
+    broken = entry(a_rotation(), EnvironmentState(keys=keys))
+
+    violations = list(judge_record(None, broken, None))
+
+    assert [(kind, KEY.key_id in fact) for kind, fact in violations] == [(RemarkKind.ALTERED, True)]
