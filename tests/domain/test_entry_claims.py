@@ -85,6 +85,23 @@ def test_record_of_an_earlier_entry_cannot_be_claimed_again(length: int, again: 
     assert judged(forged, chain) is Standing.VOID
 
 
+@given(length=st.integers(0, 11))
+def test_entry_that_skips_a_free_number_is_void(length: int) -> None:
+    chain = CHAINS[12, 0][:length]
+    skipped = {length + 1: Digest.of(b"void")}
+    end = ChainEnd(chain[-1] if chain else None, skipped)
+    record = CHAINS[12, 1][11].record
+    draft = draft_after(end, record, None, lambda link: chain[link.sequence - 1])
+    manifest = Manifest(b"skips one", IMAGE_MANIFEST)
+    claimed = LedgerEntry(
+        "prod", draft.sequence, draft.ancestors, record, draft.state, manifest, index=draft.index
+    )
+    claim = EntryClaim("prod", claimed.sequence, manifest)
+
+    assert judged(claimed, chain) is Standing.VOID
+    assert claim_standing(claim, end, claimed, None) is Standing.DUE
+
+
 @given(length=numbers)
 def test_claim_that_does_not_count_is_void(length: int) -> None:
     claim = EntryClaim("prod", length + 1, Manifest(b"foreign", IMAGE_MANIFEST))

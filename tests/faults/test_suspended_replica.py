@@ -175,7 +175,7 @@ def test_confirmed_lock_survives_a_suspended_promotion(team: Team) -> None:
 
 @pytest.mark.requirement("NFR-004")
 def test_one_of_two_promotions_succeeds_if_one_is_suspended(team: Team) -> None:
-    for request in (VERSION, ENTRY, READ_BACK, HINT):
+    for request in (VERSION, READ_BACK, LATEST, HINT):
         late, *prompt = [team.new_version() for _ in range(3)]
         team.suspend(request, "promote", late)
         with team.engine("prompt") as engine:

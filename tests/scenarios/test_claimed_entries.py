@@ -1,5 +1,6 @@
 """Entries that a writer claimed in a shared database and did not finish."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from engine.adapters.store.entry_claims import SqlEntryClaims
 from engine.api import Engine
+from engine.domain.canonical import canonical_json
 from engine.domain.errors import ConflictError, LedgerUnreadableError, StoreUnavailableError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
@@ -72,6 +74,14 @@ def unstored(engine: Engine, entry: LedgerEntry) -> LedgerEntry:
     return engine.runner.ledger.prepare(engine.runner.ledger.end("staging"), record, None)[0]
 
 
+def borrowed(engine: Engine, entry: LedgerEntry) -> LedgerEntry:
+    """A manifest may name the stored record of another entry."""
+    forged = unstored(engine, entry)
+    document, stored = (json.loads(each.manifest.content) for each in (forged, entry))
+    document |= {"config": stored["config"], "layers": stored["layers"]}
+    return replace(forged, manifest=Manifest(canonical_json(document), IMAGE_MANIFEST))
+
+
 def repeated(engine: Engine, entry: LedgerEntry) -> LedgerEntry:
     """The registry has the records of all earlier entries."""
     end = engine.runner.ledger.end("staging")
@@ -87,7 +97,7 @@ def ahead(engine: Engine, entry: LedgerEntry) -> LedgerEntry:
     return replace(unstored(engine, entry), sequence=entry.sequence + 2)
 
 
-@pytest.mark.parametrize("forge", [unstored, repeated, foreign, ahead])
+@pytest.mark.parametrize("forge", [unstored, borrowed, repeated, foreign, ahead])
 def test_claim_that_can_be_no_entry_is_removed(
     shared: Engine,
     forge: Callable[[Engine, LedgerEntry], LedgerEntry],
