@@ -21,7 +21,7 @@ from tests.peers.cosign import VERSIONS, Cosign
 from tests.peers.go import referrers_registry
 from tests.scenarios.audited import lock, promote_versions, unlock
 from tests.scenarios.engines import promote
-from tests.scenarios.rotating import NEW, OLD, SWITCHED, rotated
+from tests.scenarios.rotating import OLD, THIRD, rotated
 from tests.scenarios.sealed import OTHER, OWN, SIGNING, trust, writer
 
 pytestmark = pytest.mark.peers
@@ -132,8 +132,8 @@ def test_cosign_accepts_the_promotion_by_a_key_that_a_rotation_added(
 ) -> None:
     with writer(judge.place, tmp_path / "writer", SIGNING) as engine:
         unlock(engine)
-        rotated(engine, NEW)
-    with writer(judge.place, tmp_path / "new", SWITCHED) as engine:
+        rotated(engine, THIRD)
+    with writer(judge.place, tmp_path / "new", Sealing(THIRD, trust(OLD, THIRD))) as engine:
         promote_versions(judge.place, engine, last=3, first=3)
         rotated(engine, retire=(OLD,))
     [rotation] = [each for each in _rotations(judge) if each.added]
