@@ -1,4 +1,4 @@
-"""Altered timestamps are refused, whatever byte differs."""
+"""A timestamp with any altered byte is refused, or proves the same time."""
 
 from pathlib import Path
 
