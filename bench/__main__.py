@@ -13,6 +13,7 @@ from bench import (
     database,
     half_open,
     load,
+    nemesis,
     promote,
     requests,
     scale,
@@ -33,12 +34,14 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Slack": slack_ack.lines,
     "Load": load.lines,
     "HalfOpen": half_open.lines,
+    "Nemesis": nemesis.lines,
     "Page": web.lines,
 }
 FULL: dict[str, Callable[[], Iterator[str]]] = {
     "Copy": partial(copy.lines, 1024),
     "Scale": partial(scale.lines, full=True),
     "Load": partial(load.lines, full=True),
+    "Nemesis": partial(nemesis.lines, full=True),
 }
 
 

@@ -4,9 +4,12 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from threading import Lock
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from slack_sdk.signature import SignatureVerifier
@@ -26,6 +29,7 @@ from tests.bot.stage import (
 
 REQUESTERS = tuple(f"U1{name}" for name in ("ALICE", "DAVE", "ERIN", "FRANK", "GRACE"))
 _PATIENCE = 180
+T = TypeVar("T")
 # The body and the headers of a request; the status it is answered with.
 Post = Callable[[str, dict[str, str]], int]
 
@@ -66,10 +70,16 @@ class Case:
 
 @dataclass
 class Crowd:
-    """The simulated users; `took` are the seconds until each acknowledgement."""
+    """
+    The simulated users, who wait up to `patience` seconds for each effect, and repeat a request
+    after `repeat_after` seconds without it; `took` are the seconds until each acknowledgement.
+    """
 
     slack: FakeSlack
     post: Post
+    patience: float = _PATIENCE
+    repeat_after: float = _PATIENCE / 2
+    repeated: int = 0
     took: list[float] = field(default_factory=list)
     done: Callable[[int], None] = lambda _number: None
     _number: "count[int]" = field(default_factory=lambda: count(1))
@@ -103,7 +113,7 @@ class Crowd:
     def reject(self, case: Case, change_id: str, user: str, times: int = 1) -> None:
         """Press the button, fill in the form that opens, and send it."""
         self.send(click_body("floe_reject", change_id, user, case.channel))
-        view = eventually(lambda: self._opened(change_id), _PATIENCE)
+        view = eventually(lambda: self._opened(change_id), self.repeat_after)
         filled = {"values": {"reason": {"v": {"type": "plain_text_input", "value": "not today"}}}}
         body = {
             **click_body("", "", user, case.channel),
@@ -111,6 +121,16 @@ class Crowd:
             "view": {**view, "state": filled},
         }
         self.send(body, times - 1)
+
+    def _until(self, look: Callable[[], T | None], act: Callable[[], None]) -> T:
+        """Act, and act again after some seconds without effect."""
+        end = time.monotonic() + self.patience
+        while time.monotonic() < end - self.repeat_after:
+            with suppress(AssertionError):
+                act()
+                return eventually(look, self.repeat_after)
+            self.repeated += 1
+        raise AssertionError(f"nothing was found within {self.patience} s")
 
     def _opened(self, change_id: str) -> Json | None:
         views = list(self.slack.views)
@@ -120,18 +140,21 @@ class Crowd:
         channel, ended = _Channel(self.slack, cases[0].channel), []
         for case in cases:
             redelivered = 2 if case.way.name == "command redelivered" else 0
-            self.ask(case, case.requester, redelivered)
-            root = eventually(lambda c=case: channel.announced(c), _PATIENCE)
+            root = self._until(
+                partial(channel.announced, case),
+                partial(self.ask, case, case.requester, redelivered),
+            )
             change_id = block_ids(root)[0].removesuffix(":root")
             if case.way.act is not _nothing:
-                eventually(lambda i=change_id: channel.asks(i), _PATIENCE)
-            case.way.act(self, case, change_id)
-            eventually(lambda c=case, r=root: _has_ended(c, r), _PATIENCE)
+                eventually(partial(channel.asks, change_id), self.patience)
+            self._until(
+                partial(_has_ended, case, root), partial(case.way.act, self, case, change_id)
+            )
             with self._lock:
                 self.done(next(self._number))
             if case.way.ends is not None or case is not cases[-1]:
                 ended.append(change_id)
-        eventually(lambda: channel.has(f"{i}:end" for i in ended), _PATIENCE)
+        eventually(lambda: channel.has(f"{i}:end" for i in ended), self.patience)
 
 
 @dataclass

@@ -15,14 +15,22 @@ _MOST = 100_000
 Lanes = Sequence[Sequence[Case]]
 
 
-def find_problems(lanes: Lanes, platform: Platform, slack: FakeSlack) -> list[str]:
-    """List everything that was lost, duplicated or wrong, one sentence each."""
-    changes = platform.store.recent(_MOST)
+def find_problems(
+    lanes: Lanes, platform: Platform, slack: FakeSlack, *, answers: bool = True
+) -> list[str]:
+    """
+    List everything that was lost, duplicated or wrong, one sentence each.
+
+    Changes of other environments than those of `lanes` are not looked at. Private `answers` are
+    counted where no request is repeated.
+    """
+    targets = {lane[0].target for lane in lanes}
+    changes = [each for each in platform.store.recent(_MOST) if each.target in targets]
     return [
         *_changes(lanes, changes),
         *_messages(changes, slack),
         *_records(lanes, changes, platform),
-        *_answers(lanes, slack),
+        *(_answers(lanes, slack) if answers else ()),
         *_audited(platform),
         *(f"Slack refused a layout: {problem}" for problem in slack.refused),
     ]

@@ -1,0 +1,128 @@
+"""Kills, pauses, cuts and restarts of replicas while people work."""
+
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+
+from tests.nemesis.replicas import Replica
+from tests.peers.postgres import PostgresProcess
+
+_TAKEOVER_SECONDS = 60
+_CLAIMED = "SELECT target, change_id, worker FROM {}.claims WHERE change_id IS NOT NULL"
+
+
+@dataclass
+class Nemesis:
+    """
+    Hurts one replica after the other, at most two at a time, until the block ends; all of them
+    run again at the end. `seed` chooses the troubles, `most` of them in each of two threads, which
+    last up to `longest` seconds.
+    """
+
+    replicas: list[Replica]
+    server: PostgresProcess
+    schema: str
+    seed: int
+    longest: float
+    most: int
+    happened: Counter[str] = field(default_factory=Counter)
+    takeovers: list[float] = field(default_factory=list)
+    problems: list[BaseException] = field(default_factory=list)
+    _done: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        # Each thread has replicas of its own; one replica is never hurt by both.
+        lanes = [self.replicas[:1], self.replicas[1:]]
+        threads = [
+            threading.Thread(target=self._hurt, args=(lane, number))
+            for number, lane in enumerate(lanes)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._done.set()
+            for thread in threads:
+                thread.join()
+            if self.problems:
+                raise self.problems[0]
+
+    def _hurt(self, victims: list[Replica], number: int) -> None:
+        choices = random.Random(self.seed * 100 + number)
+        troubles: list[Callable[[Replica, float], None]] = [
+            self._kill,
+            self._kill,
+            self._suspend,
+            self._suspend,
+            self._cut("database"),
+            self._cut("registry"),
+            self._cut("slack"),
+        ]
+        if number == 0:
+            troubles.append(self._restart_database)
+        try:
+            for _ in range(self.most):
+                if self._done.wait(choices.uniform(0.5, 3)):
+                    return
+                trouble, victim = choices.choice(troubles), choices.choice(victims)
+                trouble(victim, choices.uniform(1, self.longest))
+        except BaseException as problem:  # noqa: BLE001 - raised by the thread that waits
+            self.problems.append(problem)
+
+    def _kill(self, victim: Replica, seconds: float) -> None:
+        self.happened["killed"] += 1
+        victim.kill()
+        self._time_takeover(self._claims())
+        self._done.wait(min(seconds, 3))
+        victim.start()
+
+    def _suspend(self, victim: Replica, seconds: float) -> None:
+        self.happened["suspended"] += 1
+        victim.send(signal.SIGSTOP)
+        self._done.wait(seconds)
+        victim.send(signal.SIGCONT)
+
+    def _cut(self, name: str) -> Callable[[Replica, float], None]:
+        def trouble(victim: Replica, seconds: float) -> None:
+            self.happened[f"cut from {name}"] += 1
+            victim.cut(name)
+            self._done.wait(seconds)
+            victim.mend(name)
+
+        return trouble
+
+    def _restart_database(self, _victim: Replica, _seconds: float) -> None:
+        self.happened["database restarted"] += 1
+        self.server.stop(signal.SIGINT)
+        self._done.wait(1)
+        self.server.start()
+
+    def _claims(self) -> set[tuple[object, ...]] | None:
+        """The claims of all replicas; None while the database is being restarted."""
+        try:
+            return set(self.server.execute(_CLAIMED.format(self.schema)))
+        except psycopg.OperationalError:
+            return None
+
+    def _time_takeover(self, before: set[tuple[object, ...]] | None) -> None:
+        """Measure, in the background, how long the claims of a killed replica remain."""
+        began = time.monotonic()
+
+        def watch(left: set[tuple[object, ...]]) -> None:
+            while left and time.monotonic() - began < _TAKEOVER_SECONDS:
+                time.sleep(0.2)
+                if (now := self._claims()) is not None:
+                    left &= now
+            self.takeovers.append(time.monotonic() - began)
+
+        if before:
+            threading.Thread(target=watch, args=(before,), daemon=True).start()
