@@ -116,7 +116,7 @@ def run_bot(
         lambda: bot_database(config.state_dir),
         wait_seconds=_SHARED_WAIT_SECONDS,
     )
-    store = BotStore(database)
+    store = BotStore(database, lambda: platform.engine.now().timestamp())
     try:
         with _build_bot(platform, config, tokens, store, timing) as bot:
             yield bot

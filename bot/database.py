@@ -1,7 +1,8 @@
 """The bot's database: accepted actions, messages to send and their places in Slack."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -114,8 +115,10 @@ class BotStore:
     in Slack stay as they are.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
+        """`now` is the clock of all servers that share the database, in seconds since 1970."""
         self._database = database
+        self.now = now
         self._lock = PriorityLock()
         self._joined = threading.local()
         # An unusable database fails here, before the bot starts.

@@ -1,7 +1,6 @@
 """The store of messages that only one person sees."""
 
 import json
-import time
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -40,7 +39,7 @@ class EphemeralStore:
                     origin.thread,
                     origin.response_url,
                     json.dumps(payload.arguments),
-                    time.time(),
+                    self._store.now(),
                 ],
             )
             db.announce(Topic.MESSAGES)

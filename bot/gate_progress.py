@@ -1,6 +1,5 @@
 """The gate progress of changes, and the lines about it in their threads."""
 
-import time
 from typing import Any
 
 from pydantic import ValidationError
@@ -30,8 +29,8 @@ class GateProgressStore:
 
     def record_start(self, change_id: str, gate: str) -> None:
         with self._store.transaction() as db:
-            db.execute(_KEEP, [change_id, gate, "running", None, None, time.time()])
-            db.execute("DELETE FROM gates WHERE at < ?", [time.time() - _KEPT_SECONDS])
+            db.execute(_KEEP, [change_id, gate, "running", None, None, self._store.now()])
+            db.execute("DELETE FROM gates WHERE at < ?", [self._store.now() - _KEPT_SECONDS])
 
     def record_end(self, change_id: str, channel: str | None, document: Any) -> None:
         """Store a gate result; in `channel`, post it together with those that ended just before."""
@@ -50,7 +49,7 @@ class GateProgressStore:
                     result.status.value,
                     result.model_dump_json(),
                     line,
-                    time.time(),
+                    self._store.now(),
                 ],
             )
         if channel and line:
@@ -80,4 +79,4 @@ class GateProgressStore:
             ).fetchall()
         results = [GateResult.model_validate_json(result) for (result,) in rows]
         message = DesiredMessage(line, gate_lines(line, results), card_key(change_id))
-        self._messages.ensure(channel, message, time.time() + self._merged)
+        self._messages.ensure(channel, message, self._store.now() + self._merged)

@@ -138,7 +138,8 @@ class Inbox:
         """Delete the content; the key stays, so that a late delivery is recognized."""
         with self._store.transaction() as db:
             db.execute("UPDATE inbox SET done = 1, document = '{}' WHERE key = ?", [action.key])
-            db.execute("DELETE FROM inbox WHERE done = 1 AND at < ?", [time.time() - _KEPT_SECONDS])
+            before = self._store.now() - _KEPT_SECONDS
+            db.execute("DELETE FROM inbox WHERE done = 1 AND at < ?", [before])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The desired state of messages in Slack, and their places once they are posted."""
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,6 +85,7 @@ class PendingMessage:
 class MessageStore:
     def __init__(self, store: BotStore) -> None:
         self._store = store
+        self.now = store.now
 
     def ensure(self, channel: str, message: DesiredMessage, due: float = 0) -> None:
         """Ensure that `message` is in `channel`: post it if missing, edit it if different."""
@@ -106,7 +106,7 @@ class MessageStore:
                         message.urgent,
                         message.broadcast,
                         due,
-                        time.time(),
+                        self.now(),
                     ],
                 ).rowcount
             edited = db.execute(
@@ -149,17 +149,17 @@ class MessageStore:
     def mark_attempted(self, message: PendingMessage) -> None:
         """Record an attempt, so that a retry after a lost answer first searches for the message."""
         with self._store.transaction() as db:
-            db.execute("UPDATE messages SET taken = ? WHERE key = ?", [time.time(), message.key])
+            db.execute("UPDATE messages SET taken = ? WHERE key = ?", [self.now(), message.key])
 
     def mark_posted(self, message: PendingMessage, ts: str) -> None:
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE messages SET ts = ?, taken = NULL, edited = ?, tries = 0, retry = 0, "
                 "dirty = CASE WHEN payload = ? THEN 0 ELSE 1 END WHERE key = ?",
-                [ts, time.time(), message.written, message.key],
+                [ts, self.now(), message.written, message.key],
             )
             db.execute(
-                "DELETE FROM messages WHERE dirty = 0 AND at < ?", [time.time() - _KEPT_SECONDS]
+                "DELETE FROM messages WHERE dirty = 0 AND at < ?", [self.now() - _KEPT_SECONDS]
             )
 
     def mark_failed(self, message: PendingMessage, reason: str) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -105,7 +104,7 @@ class Outbox:
             with keep_running("messages cannot be sent to Slack", self._stopping.wait, retry):
                 if self._leader.leads():
                     if self._messages.any_unsent():
-                        self._dispatch(time.time())
+                        self._dispatch(self._now())
                     else:
                         pause = self._leader.wakeups.pause(pause)
             self._awake.wait(pause)
@@ -176,17 +175,17 @@ class Outbox:
             self._sender.send_ephemeral(message)
         except SlackCallError as error:
             pause = error.retry_after or self._backoff(message.tries)
-            if not error.temporary or time.time() - message.at > self._timing.give_up_ephemeral:
+            if not error.temporary or self._now() - message.at > self._timing.give_up_ephemeral:
                 user = message.origin.user
                 _log.warning("an answer to %s could not be delivered: %s", user, error)
             else:
-                self._ephemerals.postpone(message, time.time() + pause)
+                self._ephemerals.postpone(message, self._now() + pause)
                 return
         self._ephemerals.remove(message)
 
     def _handle_failure(self, message: PendingMessage, lane: str, error: SlackCallError) -> None:
         temporary = error.temporary or error.code in _FIXABLE
-        if not temporary or time.time() - message.at > self._timing.give_up:
+        if not temporary or self._now() - message.at > self._timing.give_up:
             _log.warning("%s in %s could not be delivered: %s", message.key, message.channel, error)
             self._messages.mark_failed(message, error.code)
             self._count("failed")
@@ -195,8 +194,11 @@ class Outbox:
         _log.info("%s in %s is retried in %.1f s: %s", message.key, message.channel, pause, error)
         if error.retry_after:
             self._pause(lane, pause)
-        self._messages.postpone(message, time.time() + pause, outcome_unknown=error.outcome_unknown)
+        self._messages.postpone(message, self._now() + pause, outcome_unknown=error.outcome_unknown)
         self._count("retried")
+
+    def _now(self) -> float:
+        return self._messages.now()
 
     def _count(self, outcome: str) -> None:
         self._metrics.count(SLACK_DELIVERIES, outcome=outcome)
@@ -206,4 +208,4 @@ class Outbox:
 
     def _pause(self, lane: str, seconds: float) -> None:
         with self._lock:
-            self._free[lane] = time.time() + seconds
+            self._free[lane] = self._now() + seconds

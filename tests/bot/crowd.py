@@ -28,7 +28,7 @@ from tests.bot.stage import (
 )
 
 REQUESTERS = tuple(f"U1{name}" for name in ("ALICE", "DAVE", "ERIN", "FRANK", "GRACE"))
-_PATIENCE = 180
+_PATIENCE, _MOST_REQUESTS = 180, 50
 T = TypeVar("T")
 # The body and the headers of a request; the status it is answered with.
 Post = Callable[[str, dict[str, str]], int]
@@ -139,22 +139,32 @@ class Crowd:
     def _lane(self, cases: Sequence[Case]) -> None:
         channel, ended = _Channel(self.slack, cases[0].channel), []
         for case in cases:
-            redelivered = 2 if case.way.name == "command redelivered" else 0
-            root = self._until(
-                partial(channel.announced, case),
-                partial(self.ask, case, case.requester, redelivered),
-            )
-            change_id = block_ids(root)[0].removesuffix(":root")
-            if case.way.act is not _nothing:
-                eventually(partial(channel.asks, change_id), self.patience)
-            self._until(
-                partial(_has_ended, case, root), partial(case.way.act, self, case, change_id)
-            )
+            change_id = self._play_case(channel, case)
             with self._lock:
                 self.done(next(self._number))
             if case.way.ends is not None or case is not cases[-1]:
                 ended.append(change_id)
         eventually(lambda: channel.has(f"{i}:end" for i in ended), self.patience)
+
+    def _play_case(self, channel: "_Channel", case: Case) -> str:
+        """Request a change until one did not fail; returns its id."""
+        redelivered = 2 if case.way.name == "command redelivered" else 0
+        for _ in range(_MOST_REQUESTS):
+            root = self._until(
+                partial(channel.announced, case),
+                partial(self.ask, case, case.requester, redelivered),
+            )
+            change_id = block_ids(root)[0].removesuffix(":root")
+            failed = partial(_shows, ChangeState.FAILED, root)
+            if case.way.act is not _nothing:
+                eventually(lambda i=change_id, f=failed: f() or channel.asks(i), self.patience)
+            self._until(
+                lambda r=root, f=failed: f() or _has_ended(case, r),
+                partial(case.way.act, self, case, change_id),
+            )
+            if not failed():
+                return change_id
+        raise AssertionError(f"{case.step} failed {_MOST_REQUESTS} times")
 
 
 @dataclass
@@ -167,8 +177,10 @@ class _Channel:
     _messages: list[Json] = field(default_factory=list)
 
     def announced(self, case: Case) -> Json | None:
+        """The card of `case`, unless its change has failed."""
         self._read()
-        return next((m for m in self._messages if m["text"].startswith(f"{case.step}.")), None)
+        cards = (m for m in self._messages if m["text"].startswith(f"{case.step}."))
+        return next((card for card in cards if not _shows(ChangeState.FAILED, card)), None)
 
     def asks(self, change_id: str) -> bool:
         self._read()
@@ -186,7 +198,11 @@ class _Channel:
 
 
 def _has_ended(case: Case, root: Json) -> bool:
-    return case.way.ends is None or status_text(case.way.ends) in root["text"]
+    return case.way.ends is None or _shows(case.way.ends, root)
+
+
+def _shows(state: ChangeState, root: Json) -> bool:
+    return status_text(state) in root["text"]
 
 
 def status_text(state: ChangeState) -> str:

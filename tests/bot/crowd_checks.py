@@ -16,21 +16,23 @@ Lanes = Sequence[Sequence[Case]]
 
 
 def find_problems(
-    lanes: Lanes, platform: Platform, slack: FakeSlack, *, answers: bool = True
+    lanes: Lanes, platform: Platform, slack: FakeSlack, *, repeat: bool = False
 ) -> list[str]:
     """
     List everything that was lost, duplicated or wrong, one sentence each.
 
-    Changes of other environments than those of `lanes` are not looked at. Private `answers` are
-    counted where no request is repeated.
+    Changes of other environments than those of `lanes` are not looked at. Where people `repeat`
+    requests, private answers are not counted, and a change that failed was requested again.
     """
     targets = {lane[0].target for lane in lanes}
     changes = [each for each in platform.store.recent(_MOST) if each.target in targets]
+    if repeat:
+        changes = [each for each in changes if each.state is not ChangeState.FAILED]
     return [
         *_changes(lanes, changes),
         *_messages(changes, slack),
         *_records(lanes, changes, platform),
-        *(_answers(lanes, slack) if answers else ()),
+        *(_answers(lanes, slack) if not repeat else ()),
         *_audited(platform),
         *(f"Slack refused a layout: {problem}" for problem in slack.refused),
     ]

@@ -134,7 +134,7 @@ class Day:
         config = load_config(manifest, {"FLOE_STATE_URL": self.server.url})
         with open_engine(config) as engine, open_platform(config, engine) as platform:
             found = [
-                *find_problems(cases[:-1], platform, slack, answers=False),
+                *find_problems(cases[:-1], platform, slack, repeat=True),
                 *_moved(platform),
                 *_ignored_locks(platform, writers),
             ]
