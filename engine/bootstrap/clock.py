@@ -18,6 +18,12 @@ _SYNC_SECONDS = 60.0
 _RETRY_SECONDS = 5.0
 
 
+def _since_boot() -> float:
+    """Seconds that, unlike `time.monotonic`, count on while the machine is suspended."""
+    number = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if number is None else time.clock_gettime(number)
+
+
 class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -28,37 +34,37 @@ class DatabaseClock:
     """
     The time of the database, so that claims of machines with different clocks compare.
 
-    `read` asks the database, about once a minute; in between, `monotonic` counts. While the
+    `read` asks the database, about once a minute; in between, `elapsed` counts. While the
     database does not answer, its last answer counts, and the system's clock before the first.
     """
 
     read: Callable[[], float]
-    monotonic: Callable[[], float] = time.monotonic
+    elapsed: Callable[[], float] = _since_boot
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _offset: float | None = None
     _next: float = float("-inf")
 
     def now(self) -> datetime:
         # Only the first answer is waited for; one thread at a time asks again.
-        if self.monotonic() >= self._next and self._lock.acquire(blocking=self._offset is None):
+        if self.elapsed() >= self._next and self._lock.acquire(blocking=self._offset is None):
             try:
-                if self.monotonic() >= self._next:
+                if self.elapsed() >= self._next:
                     self._synchronize()
             finally:
                 self._lock.release()
         if self._offset is None:
             return datetime.now(UTC)
-        return datetime.fromtimestamp(self.monotonic() + self._offset, UTC)
+        return datetime.fromtimestamp(self.elapsed() + self._offset, UTC)
 
     def _synchronize(self) -> None:
-        before = self.monotonic()
+        before = self.elapsed()
         try:
             there = self.read()
         except StoreUnavailableError as error:
             _log.warning("the clock of the database cannot be read: %s", error)
-            self._next = self.monotonic() + _RETRY_SECONDS
+            self._next = self.elapsed() + _RETRY_SECONDS
             return
-        after = self.monotonic()
+        after = self.elapsed()
         self._offset = there - (before + after) / 2
         self._next = after + _SYNC_SECONDS
 
