@@ -56,14 +56,21 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start files with long timeouts first in a parallel run, so none of them runs last."""
+    """
+    Spread files with long timeouts over the first half of a parallel run: they mostly wait, so
+    others should run beside them, and none of them may run last.
+    """
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return
     longest: dict[Path, float] = {}
     for item in items:
         mark = item.get_closest_marker("timeout")
         longest[item.path] = max(longest.get(item.path, 0), mark.args[0] if mark else 0)
-    items.sort(key=lambda item: -longest[item.path])
+    slow = sorted((path for path in longest if longest[path]), key=lambda path: -longest[path])
+    places = {path: float(number) for number, path in enumerate(longest)}
+    gap = len(places) / 2 / max(len(slow), 1)
+    places |= {path: number * gap for number, path in enumerate(slow)}
+    items.sort(key=lambda item: places[item.path])
 
 
 @pytest.hookimpl(wrapper=True)
