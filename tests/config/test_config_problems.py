@@ -48,7 +48,10 @@ def test_misspelled_key_is_refused_with_its_path_and_a_suggestion(
             "slack.comands: unknown; did you mean commands?",
         ),
         (manifest(rest="web: {baseurl: x}"), "web.baseurl: unknown; did you mean base_url?"),
-        (manifest(rest="state: {zzz: x}"), "state.zzz: unknown; known: dir, url, schema"),
+        (
+            manifest(rest="state: {zzz: x}"),
+            "state.zzz: unknown; known: dir, url, listen_url, schema",
+        ),
         (
             environment("gates: {test: true}"),
             f"{PROMOTION}.environments[0].gates.test: unknown; did you mean tests?",
