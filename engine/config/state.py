@@ -16,6 +16,7 @@ from engine.config.environment_variables import (
 from engine.config.field_types import Given, Section
 
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
+_HOST = re.compile(r"(\[[^]@]*\]|[^:@]*)(:[0-9]*)?")
 _FORM = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
 
 
@@ -26,28 +27,37 @@ def _database_url(value: Any, info: ValidationInfo) -> SecretStr:
         url = SecretStr(read_key_file(place, info).content.decode(errors="replace").strip())
     else:
         url = from_variable(place, info) if kind == "env" else fill(value, info)
+    if kind not in ("env", "file") and any("${" not in each for each in _passwords(value)):
+        raise ValueError("has its password in the file: write ${NAME}, env:NAME or file:PATH")
     if isinstance(url, UnsetSecret):
         return url
-    parts = _split(url.get_secret_value())
-    if kind not in ("env", "file") and _has_password(*_split(value)) and "${" not in value:
-        raise ValueError("has its password in the file: write ${NAME}, env:NAME or file:PATH")
-    if parts[0] not in ("postgresql", "postgres"):
+    scheme, _, rest = url.get_secret_value().partition("://")
+    if scheme not in ("postgresql", "postgres"):
         raise ValueError(f"must be {_FORM}")
+    if not _is_split_as_meant(rest):
+        raise ValueError("has an @ or / in its password or user: percent-encode it (%40, %2F)")
     return url
 
 
-def _split(url: str) -> tuple[str, str | None, str]:
-    """Return scheme, password and query of `url`."""
+def _passwords(url: str) -> list[str]:
     try:
         parts = urlsplit(url)
     except ValueError:
         # The text of the error would contain parts of the secret.
         raise ValueError(f"must be {_FORM}") from None
-    return parts.scheme, parts.password, parts.query
+    given = parse_qs(parts.query)
+    return [each for each in (parts.password, *given.get("password", ())) if each]
 
 
-def _has_password(_scheme: str, password: str | None, query: str) -> bool:
-    return bool(password) or "password" in parse_qs(query)
+def _is_split_as_meant(url: str) -> bool:
+    """
+    For libpq the first @ or / ends the password of `url`, which is without its scheme. The rest
+    would be a host or a port, which messages name.
+    """
+    place, _, path = url.partition("/")
+    hosts = (place.partition("@")[2] if "@" in place else place).partition("?")[0]
+    fit = all(_HOST.fullmatch(host) for host in hosts.split(","))
+    return fit and "@" not in path.partition("?")[0]
 
 
 def _schema(name: str) -> str:

@@ -64,6 +64,10 @@ def test_only_a_server_needs_the_direct_address(tmp_path: Path) -> None:
         ('{url: "postgresql://db/floe?password=s3cret"}', "has its password in the file"),
         ("{url: mysql://db/floe}", "must be postgresql://"),
         ("{url: 'postgresql://[s3cret/floe'}", "must be postgresql://"),
+        (
+            '{url: "postgresql://floe:s3cret@${STATE_HOST}/floe"}',
+            "has its password in the file",
+        ),
         ("{url: 5}", "must be text"),
         ("{url: file:missing}", "cannot be read"),
         ("{schema: Floe}", "must be lower case letters"),
@@ -78,6 +82,33 @@ def test_unusable_state_is_refused_without_its_secrets(
 
     assert problem in str(error)
     assert "s3cret" not in str(error)
+
+
+@pytest.mark.parametrize("password", ["pa/s3cret", "p@s3cret", "1/s@s3cret", "p@1/s3cret"])
+def test_password_that_would_end_too_early_is_refused(tmp_path: Path, password: str) -> None:
+    url = f"postgresql://floe:{password}@db.example.com:5432/floe"
+
+    error = refused(tmp_path, manifest(rest="state: {url: env:STATE_URL}"), STATE_URL=url)
+
+    assert "percent-encode" in str(error)
+    assert "s3cret" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///floe",
+        "postgresql://floe:p%40s%2F@[::1]:5432/floe",
+        "postgresql://floe:pa:s?s#@one:5432,two/floe?application_name=a@b",
+        "postgres://db?sslmode=verify-full",
+        "postgresql://%2Frun%2Fpostgresql/floe",
+    ],
+)
+def test_url_of_libpq_is_accepted(tmp_path: Path, url: str) -> None:
+    config = load(tmp_path, manifest(rest="state: {url: env:STATE_URL}"), STATE_URL=url)
+
+    assert config.state_url is not None
+    assert config.state_url.get_secret_value() == url
 
 
 @pytest.mark.parametrize("name", ["store.db", "bot.db", "outbox.db"])
