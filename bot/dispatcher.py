@@ -5,6 +5,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from bot.blocks.elements import Payload
 from bot.blocks.ephemeral import refusal
@@ -78,6 +79,8 @@ class Dispatcher:
 
         Raises StoreUnavailableError if it cannot be stored; it is not run then.
         """
+        # The clocks of the servers may differ, and changes are ordered by the times of requests.
+        action = replace(action, at=self._store.now())
         if not self._inbox.accept(action):
             return False
         if self._leader.leads():
@@ -123,7 +126,9 @@ class Dispatcher:
 
     def _work(self, action: Action) -> None:
         try:
-            self._attempt(action)
+            # Again: the action may have waited for a thread. Another server runs it then.
+            if self._leader.leads():
+                self._attempt(action)
             self._forget(action)
         except PromotionError as error:
             # The store failed. The action stays in the inbox, so a restart runs it too.
