@@ -57,7 +57,7 @@ class FeedFollower:
 
     The position in the feed and the messages are stored in one transaction, so that a crash
     neither loses nor repeats a message. `on_progress` is called in every round with True if
-    events were processed.
+    events were processed, or announced to a server that does not lead.
     """
 
     def __init__(
@@ -115,7 +115,10 @@ class FeedFollower:
             with keep_running("the change feed cannot be read for Slack", self._stopping.wait, 1):
                 if not self._leads():
                     started = False
-                    self._stopping.wait(pause)
+                    # App Homes that were opened through this server are refreshed by it.
+                    changed = self._awake.wait(pause)
+                    self._awake.clear()
+                    self._on_progress(changed)
                     continue
                 if not started:
                     self._find_start()

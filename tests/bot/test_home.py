@@ -2,6 +2,10 @@
 
 import pytest
 
+from bot.change_feed import FeedFollower
+from bot.database import BotStore, bot_database
+from bot.gate_progress import GateProgressStore
+from bot.message_store import MessageStore
 from tests.bot.stage import ALICE, BOB, block_text, eventually
 
 
@@ -39,6 +43,33 @@ def test_open_home_is_updated_after_a_change(stage):
     stage.waiting_change()
 
     eventually(lambda: "Waiting for you (1)" in block_text(stage.slack.homes[BOB]))
+
+
+def test_home_is_updated_by_a_server_that_does_not_lead(stage):
+    rounds = []
+    store = BotStore(bot_database(stage.folder / "other"))
+    messages = MessageStore(store)
+    follower = FeedFollower(
+        stage.platform,
+        store,
+        messages,
+        GateProgressStore(store, messages),
+        None,
+        None,
+        None,
+        rounds.append,
+        lambda: False,
+    )
+    follower.start()
+    eventually(lambda: rounds)
+    before = any(rounds)
+
+    follower.wake()
+
+    eventually(lambda: any(rounds))
+    follower.stop()
+    store.close()
+    assert not before
 
 
 def test_home_counts_approvals_only_while_a_change_waits(stage):
