@@ -142,7 +142,8 @@ class PostgresServer:
         try:
             return self._opened(opening, seconds)
         except psycopg.Error as error:
-            if error.sqlstate is None:
+            # One that was refused at once says nothing about the idle connections.
+            if isinstance(error, psycopg.errors.ConnectionTimeout | psycopg.errors._WaitTimeout):
                 problem = describe_postgres_error(error, self.wait_seconds)
                 self._down = (time.monotonic() + _DOWN_SECONDS, problem)
             raise

@@ -30,7 +30,7 @@ _NOT_DELIVERED = (
 class PostgresListener:
     """
     Implements `engine.runtime.wakeups.Wakeups` with one connection to `direct`, the address of
-    the server or of a pooler in session mode.
+    the server itself.
 
     A probe through `server` proves again and again that announcements in `schema` arrive. Until it
     does, and after it failed, `pause` lets all loops poll as often as they would without wakeups.
@@ -72,17 +72,18 @@ class PostgresListener:
                 except StoreUnavailableError as error:
                     self._report(str(error))
                     self._stopping.wait(_RETRY_SECONDS)
-                finally:
-                    self._set_delivered(False)
 
     def _listen(self) -> None:
         with self._direct.translated_errors(), closing(self._direct.connect()) as made:
             self._refuse_pooler(made)
             made.execute(f'LISTEN "{self._schema}"'.encode())
-            while not self._stopping.is_set():
-                self._probe(made)
-                self._set_delivered(True)
-                self._receive(made, _PROBE_SECONDS)
+            try:
+                while not self._stopping.is_set():
+                    self._probe(made)
+                    self._set_delivered(True)
+                    self._receive(made, _PROBE_SECONDS)
+            finally:
+                self._set_delivered(False)
 
     def _refuse_pooler(self, connection: BoundedConnection) -> None:
         """A pooler names another process, and LISTEN would stay on a session that it lends."""

@@ -103,6 +103,25 @@ def test_idle_connection_that_was_cut_is_replaced_unnoticed(
     assert ids(store.open()) == [kept.id]
 
 
+def test_refused_connection_leaves_idle_ones_in_use(
+    own_server: PostgresProcess, open_database: Open
+) -> None:
+    opened = open_database()
+    with opened.read():
+        pass
+
+    own_server.execute("ALTER DATABASE floe ALLOW_CONNECTIONS false", "postgres")
+    try:
+        with opened.read(), pytest.raises(StoreUnavailableError), opened.read():
+            pass
+        with opened.read() as db:
+            (found,) = db.execute("SELECT 1").fetchone()
+    finally:
+        own_server.execute("ALTER DATABASE floe ALLOW_CONNECTIONS true", "postgres")
+
+    assert found == 1
+
+
 def test_connection_cut_in_a_transaction_is_not_replaced(
     own_server: PostgresProcess, open_database: Open
 ) -> None:
