@@ -101,7 +101,10 @@ class Server:
         self._site.feed.stop()
 
     def _end(self) -> None:
-        """End the viewers first, so the shutdown does not wait for them."""
+        """Refuse connections, so that a proxy repeats them elsewhere, and end the viewers."""
+        for listening in list(self._map.values()):
+            if hasattr(listening, "channel_class"):
+                listening.socket.close()
         self._site.feed.stop()
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=_DRAIN_SECONDS)
         for channel in list(self._map.values()):

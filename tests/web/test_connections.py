@@ -1,10 +1,13 @@
 """Connections with incomplete or oversized requests."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +15,7 @@ import pytest
 from tests.web.serving import serving
 from tests.web.stage import Stage
 from web.connections import LARGEST_BODY, Connection
+from web.server import Server
 
 
 class ShortTimeouts(Connection):
@@ -55,6 +59,42 @@ def test_request_sent_byte_by_byte_times_out(hasty: str, start: bytes) -> None:
 
     assert closed
     assert httpx.get(f"{hasty}/healthz").status_code == 200
+
+
+def test_ending_server_refuses_connections_while_it_answers(stage: Stage) -> None:
+    begun, go = threading.Event(), threading.Event()
+    answer = stage.app.wsgi_app
+
+    def answer_later(*arguments: Any) -> Any:
+        begun.set()
+        go.wait(30)
+        return answer(*arguments)
+
+    stage.app.wsgi_app = answer_later  # type: ignore[method-assign]
+    server = Server(stage.app, "127.0.0.1", 0)
+    running = threading.Thread(target=server.run)
+    running.start()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(httpx.get, f"{server.url}healthz", timeout=60)
+        assert begun.wait(30)
+        server.stop()
+        end = time.monotonic() + 5
+        while not (refused := is_refused(server.url.rstrip("/"))) and time.monotonic() < end:
+            time.sleep(0.05)
+        go.set()
+        code = asked.result().status_code
+    running.join(30)
+
+    assert refused
+    assert code == 200
+
+
+def is_refused(url: str) -> bool:
+    try:
+        connected(url).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_idle_connection_is_closed(hasty: str) -> None:
