@@ -181,6 +181,19 @@ def test_connections_are_limited(chart: dict[str, Document]) -> None:
 
 
 @pytest.mark.peers
+def test_empty_section_is_a_default(tmp_path: Path) -> None:
+    documents(tmp_path, "web:\n" + MANIFEST.replace("web: {", "other: {"))
+
+
+@pytest.mark.peers
+def test_pod_ends_after_services_left_it_out(chart: dict[str, Document]) -> None:
+    pod = pod_of(chart)
+
+    assert pod["containers"][0]["lifecycle"] == {"preStop": {"exec": {"command": ["sleep", "5"]}}}
+    assert pod["terminationGracePeriodSeconds"] == 45
+
+
+@pytest.mark.peers
 def test_pods_restart_when_the_manifest_changes(tmp_path: Path, chart: dict[str, Document]) -> None:
     changed = documents(tmp_path, MANIFEST + "slack: {channel: C01DEPLOY}\n")
 
@@ -200,6 +213,8 @@ def test_pods_restart_when_the_manifest_changes(tmp_path: Path, chart: dict[str,
         (MANIFEST.replace("dir: /var/lib/floe, ", ""), {}, "must set state.dir: /var/lib/floe"),
         ("a: [", {}, "manifest is not YAML"),
         ("", {}, "manifest"),
+        ("state:\n", {}, "manifest has no state.url"),
+        (MANIFEST, {"secretFiles": ["ledger.key"]}, "secretFiles"),
         (MANIFEST, {"replicaCount": 2}, "replicaCount"),
         (MANIFEST, {"image": {"tag": "0.1.0"}}, "repository"),
     ],

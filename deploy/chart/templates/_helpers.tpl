@@ -24,10 +24,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if hasKey $read "Error" -}}
 {{- fail (printf "manifest is not YAML: %s" $read.Error) -}}
 {{- end -}}
-{{- if not (dig "state" "url" "" $read) -}}
+{{- $state := default dict $read.state -}}
+{{- if not $state.url -}}
 {{- fail "manifest has no state.url: several servers need PostgreSQL (docs/scaling.md)" -}}
 {{- end -}}
-{{- if ne (dig "state" "dir" "" $read) "/var/lib/floe" -}}
+{{- if ne (default "" $state.dir) "/var/lib/floe" -}}
 {{- fail "manifest must set state.dir: /var/lib/floe, the only directory that a pod can write to" -}}
 {{- end -}}
 {{- .Values.manifest -}}
