@@ -47,7 +47,7 @@ def main() -> int:
         httpx.HTTPError,
         subprocess.SubprocessError,
     ) as error:
-        print(f"This is not as it should be: {error}")
+        print(f"The demo failed: {error}")
         return 1
     print(_END)
     return 0

@@ -35,7 +35,7 @@ def main() -> int:
         verify(Shell(PLATFORM / "signed"))
         show_integrations(PLATFORM)
     except UnexpectedError as error:
-        print(f"This is not as it should be: {error}")
+        print(f"The demo failed: {error}")
         return 1
     print(_END)
     return 0

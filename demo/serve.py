@@ -44,7 +44,7 @@ def main() -> int:
         print("\nEnded.")
         return 0
     except (UnexpectedError, OSError) as error:
-        print(f"This is not as it should be: {error}")
+        print(f"The demo failed: {error}")
         return 1
 
 

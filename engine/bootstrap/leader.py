@@ -66,7 +66,7 @@ class Leader:
 
     def _renew(self) -> None:
         self._pause = _RENEW_SECONDS
-        with keep_running("the server that sends to Slack is not known", lambda _: None, 0):
+        with keep_running("the Slack lease was not renewed", lambda _: None, 0):
             before = time.monotonic()
             other = self._lease and self._lease.take()
             if other is None:
