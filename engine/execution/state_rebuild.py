@@ -13,11 +13,13 @@ def rebuild_state(runner: Runner, records: Records) -> tuple[tuple[EnvironmentSt
     """
     Copy all records into `records` again, and keep the head of each ledger.
 
+    The copy of a ledger that cannot be read stays.
+
     Returns the status of each environment and the number of its records. A ledger that cannot be
     read, or that is older than the head seen before, is a row with its error. RegistryError if none
     can be read, StoreUnavailableError without the database.
     """
-    for name in runner.path.names:
+    for name in [name for name in runner.path.names if _has_readable_head(runner, name)]:
         records.store.forget(name)
     while not records.refresh() and records.missing().keys() - records.errors.keys():
         pass
@@ -26,6 +28,14 @@ def rebuild_state(runner: Runner, records: Records) -> tuple[tuple[EnvironmentSt
         counted[name] = counted.get(name, 0) + number
     rows = read_status(runner, runner.path.environments)
     return tuple((_checked(runner, records, row), counted.get(row.name, 0)) for row in rows)
+
+
+def _has_readable_head(runner: Runner, name: str) -> bool:
+    try:
+        runner.ledger.head(name)
+    except PromotionError:
+        return False
+    return True
 
 
 def _checked(runner: Runner, records: Records, row: EnvironmentStatus) -> EnvironmentStatus:

@@ -89,6 +89,25 @@ def test_rebuild_names_a_ledger_that_is_older_than_the_database_knows(
     )
 
 
+def test_rebuild_keeps_the_copy_of_a_ledger_that_cannot_be_read(
+    tmp_path: Path, postgres_server: PostgresProcess
+) -> None:
+    registry = tmp_path / "registry"
+    oci_layout.write(registry, image(b"one"), "v1.0.0-dev")
+    state = f"state: {{url: env:FLOE_STATE_URL, schema: {new_schema()}}}"
+    (tmp_path / "manifest.yaml").write_text(manifest(interfaces=state))
+    floe = Floe(tmp_path, {"FLOE_STATE_URL": postgres_server.url})
+    floe.promote("v1.0.0", "staging")
+    newest = floe.run("state", "rebuild", "--output", "json")
+
+    oci_layout.lose(registry, "floe-head.staging")
+    damaged = floe.run("state", "rebuild", "--output", "json")
+
+    assert newest.document["environments"][1]["records"] == 1
+    assert damaged.document["environments"][1]["error"]
+    assert damaged.document["environments"][1]["records"] == 1
+
+
 def test_rebuild_without_its_database_changes_nothing(tmp_path: Path) -> None:
     state = "state: {url: 'postgresql://floe@127.0.0.1:9/floe'}"
     (tmp_path / "manifest.yaml").write_text(manifest(interfaces=state))
