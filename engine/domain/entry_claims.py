@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from engine.domain.artifact import Digest
 from engine.domain.ledger import ChainEnd, EntryClaim, LedgerEntry, continues
+from engine.domain.manifest import Descriptor, Manifest
 
 
 class Standing(StrEnum):
@@ -47,5 +48,13 @@ def _repeats(entry: LedgerEntry, head: LedgerEntry | None) -> bool:
 
 def claimed_artifacts(claims: Iterable[EntryClaim]) -> frozenset[str]:
     """The digests of artifacts to which the writers of `claims` may still move `latest`."""
-    subjects = (claim.manifest.view.subject for claim in claims)
+    subjects = (_subject(claim.manifest) for claim in claims if not claim.abandoned)
     return frozenset(subject.digest for subject in subjects if subject)
+
+
+def _subject(manifest: Manifest) -> Descriptor | None:
+    """The artifact of `manifest`; a claim with other content is no entry, and moves nothing."""
+    try:
+        return manifest.view.subject
+    except ValueError:
+        return None

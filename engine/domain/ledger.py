@@ -113,11 +113,13 @@ class EntryClaim:
     The number of an entry, which a writer took in the database before it created the tag.
 
     `manifest` is the entry, so that others can complete it if the writer dies or is suspended.
+    `abandoned` if the claim is so old that its writer is not expected back.
     """
 
     environment: str
     sequence: int
     manifest: Manifest
+    abandoned: bool = False
 
     @property
     def digest(self) -> Digest:

@@ -51,7 +51,10 @@ class EntryClaims(Protocol):
         ...
 
     def pending(self, environment: str) -> tuple[EntryClaim, ...]:
-        """Read the claims whose writers have not finished, oldest first."""
+        """
+        Read the claims whose writers have not finished, oldest first; those older than 1 hour are
+        `abandoned`.
+        """
         ...
 
     def neglected(self) -> tuple[str, ...]:

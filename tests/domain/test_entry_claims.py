@@ -128,13 +128,19 @@ def test_latest_follows_unless_it_was_moved_by_hand(
     assert not (lags and latest == BY_HAND)
 
 
+PROMOTION = Manifest(
+    b'{"schemaVersion": 2, "subject": {"mediaType": "m", "digest": "%s", "size": 1}}'
+    % LATE.encode(),
+    IMAGE_MANIFEST,
+)
+
+
 def test_artifacts_of_claims_are_their_subjects() -> None:
-    promotion = Manifest(
-        b'{"schemaVersion": 2, "subject": {"mediaType": "m", "digest": "%s", "size": 1}}'
-        % LATE.encode(),
-        IMAGE_MANIFEST,
-    )
-    lock = Manifest(b'{"schemaVersion": 2}', IMAGE_MANIFEST)
-    claims = [EntryClaim("prod", n, each) for n, each in enumerate((promotion, lock), 1)]
+    others = (Manifest(content, IMAGE_MANIFEST) for content in (b'{"schemaVersion": 2}', b"no"))
+    claims = [EntryClaim("prod", n, each) for n, each in enumerate((PROMOTION, *others), 1)]
 
     assert claimed_artifacts(claims) == {LATE}
+
+
+def test_abandoned_claim_moves_nothing() -> None:
+    assert claimed_artifacts([EntryClaim("prod", 1, PROMOTION, abandoned=True)]) == set()

@@ -126,6 +126,17 @@ def test_claim_of_a_dead_writer_is_removed_after_an_hour(
         assert [claim.sequence for claim in claims.pending("prod")] == expected
 
 
+def test_claim_is_abandoned_after_an_hour(claims: SqlEntryClaims, clock: HandClock) -> None:
+    claims.claim(numbered(5))
+    found = []
+
+    for age in (3600 * SECOND, 3601 * SECOND):
+        clock.time = NOON + age
+        found += [claim.abandoned for claim in claims.pending("prod")]
+
+    assert found == [False, True]
+
+
 def test_claims_are_neglected_for_a_limited_time(claims: SqlEntryClaims, clock: HandClock) -> None:
     claims.claim(numbered(5))
     claims.claim(numbered(5, environment="staging"))

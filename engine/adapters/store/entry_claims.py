@@ -48,7 +48,8 @@ DELETE FROM entry_claims
 WHERE {_PLACE} AND sequence < :sequence AND (finished = 1 OR claimed_at < :before)
 """  # noqa: S608 - our own words
 _PENDING = f"""
-SELECT sequence, manifest FROM entry_claims WHERE {_PLACE} AND finished = 0 ORDER BY sequence
+SELECT sequence, manifest, claimed_at FROM entry_claims
+WHERE {_PLACE} AND finished = 0 ORDER BY sequence
 """  # noqa: S608 - our own words
 _NEGLECTED = """
 SELECT DISTINCT environment FROM entry_claims
@@ -92,11 +93,12 @@ class SqlEntryClaims:
         return True
 
     def pending(self, environment: str) -> tuple[EntryClaim, ...]:
+        since = micros(self._clock.now() - _NEGLECTED_BEFORE)
         with self._database.read() as db:
             rows = db.execute(_PENDING, self._place(environment)).fetchall()
         return tuple(
-            EntryClaim(environment, sequence, Manifest(bytes(content), IMAGE_MANIFEST))
-            for sequence, content in rows
+            EntryClaim(environment, sequence, Manifest(bytes(content), IMAGE_MANIFEST), at < since)
+            for sequence, content, at in rows
         )
 
     def neglected(self) -> tuple[str, ...]:
