@@ -113,7 +113,11 @@ class ContentMissingError(RegistryAnswerError):
 
 
 class RegistryRefusalError(RegistryAnswerError):
-    """The registry, or a proxy in front of it, rejects this kind of request."""
+    """
+    The registry, or a proxy in front of it, rejects this kind of request.
+
+    `details` has the HTTP `status`, if the request was refused by one.
+    """
 
     reason_code = "registry_refusal"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.domain.artifact import Digest
 from engine.domain.entry_claims import Standing, claim_standing, claimed_artifacts
+from engine.domain.errors import PromotionError, UnavailableError
 from engine.domain.ledger import ChainEnd, EntryClaim, LedgerEntry
 from engine.ports import LedgerReader
 
@@ -22,9 +23,8 @@ def complete_claimed(runner: "Runner", name: str, pending: Sequence[EntryClaim])
     A claim that cannot become an entry is removed. The caller holds the lease of `name`.
     LedgerUnreadableError if the ledger was cut: then the claims may be right and the ledger wrong.
     """
-    ledger = runner.ledger
-    end = ledger.end(name)
-    runner.rewind_guard.check(name, end.head, runner.rewind_guard.known(name))
+    ledger, executor, place = runner.ledger, runner.executor(), runner.path.environment(name)
+    end = _checked_end(runner, name)
     valid = []
     for claim in pending:
         entry = ledger.read_claim(claim, end.head)
@@ -33,13 +33,37 @@ def complete_claimed(runner: "Runner", name: str, pending: Sequence[EntryClaim])
                 _release(runner, claim)
                 continue
             case Standing.DUE if entry:
-                _create(runner, entry, end)
+                if not _created(runner, entry, end):
+                    continue
                 end = ledger.end(name)
         valid.append(claim)
-    executor, place = runner.executor(), runner.path.environment(name)
-    executor.settle(place, end, claimed_artifacts(valid))
-    if end.head is not None:
-        runner.rewind_guard.remember(end.head)
+    late = set(claimed_artifacts(valid))
+    executor.settle(place, end, late)
+    while (head := end.head) is not None:
+        runner.rewind_guard.remember(head)
+        # This process may have been suspended too, and have moved `latest` after another change.
+        end = _checked_end(runner, name)
+        if end.head and end.head.digest == head.digest:
+            return
+        late.update([head.state.digest] if head.state.digest else [])
+        executor.settle(place, end, late)
+
+
+def try_completing(runner: "Runner", name: str) -> None:
+    """Complete the pending claims of `name`; the errors are only logged."""
+    try:
+        if pending := runner.claims.pending(name):
+            complete_claimed(runner, name, pending)
+    except PromotionError as error:
+        _log.warning("claimed entries of %s are not completed: %s", name, error)
+
+
+def _checked_end(runner: "Runner", name: str) -> ChainEnd:
+    # Read first: the lease may be lost, so that others extend the ledger.
+    known = runner.rewind_guard.known(name)
+    end = runner.ledger.end(name)
+    runner.rewind_guard.check(name, end.head, known)
+    return end
 
 
 def _recorded(ledger: LedgerReader, end: ChainEnd, sequence: int) -> Digest | None:
@@ -52,10 +76,17 @@ def _recorded(ledger: LedgerReader, end: ChainEnd, sequence: int) -> Digest | No
     return found[0].digest if found and found[0].sequence == sequence else None
 
 
-def _create(runner: "Runner", entry: LedgerEntry, end: ChainEnd) -> None:
-    runner.ledger.create(entry)
+def _created(runner: "Runner", entry: LedgerEntry, end: ChainEnd) -> bool:
+    """Create the tag of `entry`; False if the registry refuses it, and the claim is removed."""
+    try:
+        runner.ledger.create(entry)
+    except UnavailableError as error:
+        if not runner.executor().withdraw(entry, error):
+            raise
+        return False
     runner.ledger.confirm(entry, end)
     _log.warning("completed entry %s, which its writer claimed and did not write", entry.anchor)
+    return True
 
 
 def _release(runner: "Runner", claim: EntryClaim) -> None:

@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from engine.audit.policies import store_policy
 from engine.domain.artifact import Digest
 from engine.domain.environment import Environment
-from engine.domain.errors import PromotionError, RegistryAnswerError
-from engine.domain.ledger import ChainEnd, LedgerEntry
+from engine.domain.errors import (
+    PromotionError,
+    RegistryAccessError,
+    RegistryAnswerError,
+    RegistryRefusalError,
+    UnavailableError,
+)
+from engine.domain.ledger import ChainEnd, EntryClaim, LedgerEntry
 from engine.domain.manifest import Descriptor
 from engine.domain.plan import TagWrite
 from engine.domain.policy_document import PolicyDocument
@@ -73,7 +79,7 @@ class Executor:
             # Stored before the change takes effect, so that the audit backend never lacks a change.
             self.audit_backend.append(record)
         self.claims.claim(entry)
-        self.ledger.create(entry)
+        self._create(entry)
         seen = [self.pool.submit(self._read_back, write) for write in immutable]
         newest = self._confirm(entry, end)
         for reading in seen:
@@ -86,6 +92,37 @@ class Executor:
             # A lock has no `latest` to read back, and must not be lost once it is confirmed.
             self._confirm(entry, end)
         return entry
+
+    def _create(self, entry: LedgerEntry) -> None:
+        try:
+            self.ledger.create(entry)
+        except UnavailableError as error:
+            if self.claims is NO_CLAIMS or self.withdraw(entry, error):
+                raise
+            raise type(error)(
+                f"{error}. This {entry.record.kind} is claimed as entry {entry.sequence}, and the "
+                "next command or a server may still complete it. Check the state before you repeat "
+                f"the command: floe platform status --env {entry.environment}",
+                error.details,
+            ) from error
+
+    def withdraw(self, entry: LedgerEntry, error: UnavailableError) -> bool:
+        """
+        Remove the claim of `entry` if the registry refused its tag with `error`.
+
+        False if the tag may exist, or may be created later; then the claim stays.
+        """
+        if not _is_refused(error):
+            return False
+        try:
+            if self.registry.resolve(self.ledger.tag(entry.environment, entry.sequence)):
+                return False
+            self.claims.release(EntryClaim(entry.environment, entry.sequence, entry.manifest))
+        except PromotionError as problem:
+            _log.warning("the claim of entry %s was not removed: %s", entry.anchor, problem)
+            return False
+        _log.warning("removed the claim of entry %s: %s", entry.anchor, error)
+        return True
 
     def _follow_claimed(self, newest: LedgerEntry, entry: LedgerEntry, writes: Writes) -> None:
         try:
@@ -221,6 +258,13 @@ class Executor:
                 "succeed. Run the same command again once the registry is sound",
                 {"tag": str(write.tag), "expected": str(write.digest), "found": str(found)},
             )
+
+
+def _is_refused(error: UnavailableError) -> bool:
+    """Whether the registry refused a request. After a 5xx it may still execute it."""
+    if isinstance(error, RegistryRefusalError):
+        return str(error.details.get("status")).startswith("4")
+    return isinstance(error, RegistryAccessError)
 
 
 def _log_recorded(entry: LedgerEntry) -> None:

@@ -214,8 +214,10 @@ class Runner:
             try:
                 yield
             except ConflictError:
+                from engine.execution.claimed_entries import try_completing  # rarely needed
+
                 # Another writer continued while this one was suspended, so its writes came late.
-                self._complete_claimed(name)
+                try_completing(self, name)
                 raise
 
     def _complete_claimed(self, name: str) -> None:

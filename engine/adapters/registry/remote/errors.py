@@ -93,7 +93,8 @@ def refusal(answer: Answer) -> RegistryAccessError | RegistryRefusalError:
     if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return RegistryAccessError(
             f"registry {host} denies {request} ({summary(answer)}): ask its owner for access, "
-            "or use other credentials in artifacts.registry.auth"
+            "or use other credentials in artifacts.registry.auth",
+            {"status": answer.status},
         )
     hint = "check artifacts.registry.uri and the features of this registry"
     plain = answer.call.url.startswith("http:")
@@ -104,7 +105,8 @@ def refusal(answer: Answer) -> RegistryAccessError | RegistryRefusalError:
             "artifacts.registry.insecure: false"
         )
     return RegistryRefusalError(
-        f"registry {host} did not accept {request} ({summary(answer)}): {hint}"
+        f"registry {host} did not accept {request} ({summary(answer)}): {hint}",
+        {"status": answer.status},
     )
 
 
