@@ -41,7 +41,9 @@ def find_removed(runner: Runner, environment: Environment, progress: Progress) -
     LedgerUnreadableError if the ledger does not follow the newest head seen, or if no trusted key
     signed it.
     """
-    found = _find(runner, environment.name, progress)
+    # `Runner.hold` would complete claimed entries, and so write.
+    with runner.leases.hold(environment.name):
+        found = _find(runner, environment.name, progress)
     return LedgerRepair(environment.name, tuple(found.removed), tuple(found.problems))
 
 
@@ -54,7 +56,8 @@ def repair_ledger(
     The record of the repair comes first, so a key that cannot sign leaves everything as it is.
     """
     name = environment.name
-    found = _find(runner, name, progress)
+    with runner.hold(name):
+        found = _find(runner, name, progress)
     if not found.removed:
         return LedgerRepair(name, (), tuple(found.problems))
     tags = tuple(map(str, found.removed))
@@ -79,23 +82,22 @@ def repair_ledger(
 
 def _find(runner: Runner, name: str, progress: Progress) -> _Found:
     found, ledger, policies = _Found(), runner.ledger, dict[str, None]()
-    with runner.hold(name):
-        end = ledger.end(name)
-        refuse_unadopted(name, end)
-        runner.rewind_guard.check(name, end.head, runner.rewind_guard.known(name))
-        try:
-            for tag, entry, digest in _tagged(runner, name, progress):
-                policies[entry.record.policy_digest] = None
-                if digest is None:
-                    found.removed[tag] = entry.manifest
-                elif digest != entry.digest:
-                    found.problems.append(_occupied(tag, entry, digest))
-        except LedgerUnreadableError as error:
-            found.problems.append(f"{error} The tags of the entries before it were not compared")
-        if end.head is not None and not end.hinted:
-            found.removed[ledger.tag(name, None)] = end.head.manifest
-        for policy in policies:
-            _find_policy(runner, policy, found)
+    end = ledger.end(name)
+    refuse_unadopted(name, end)
+    runner.rewind_guard.check(name, end.head, runner.rewind_guard.known(name))
+    try:
+        for tag, entry, digest in _tagged(runner, name, progress):
+            policies[entry.record.policy_digest] = None
+            if digest is None:
+                found.removed[tag] = entry.manifest
+            elif digest != entry.digest:
+                found.problems.append(_occupied(tag, entry, digest))
+    except LedgerUnreadableError as error:
+        found.problems.append(f"{error} The tags of the entries before it were not compared")
+    if end.head is not None and not end.hinted:
+        found.removed[ledger.tag(name, None)] = end.head.manifest
+    for policy in policies:
+        _find_policy(runner, policy, found)
     return found
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from engine.adapters.store.entry_claims import SqlEntryClaims
 from engine.api import Engine
+from engine.bootstrap.ledger_repair import find_removed
 from engine.domain.canonical import canonical_json
 from engine.domain.errors import ConflictError, LedgerUnreadableError, StoreUnavailableError
 from engine.domain.ledger import LedgerEntry
@@ -19,7 +20,7 @@ from engine.domain.status import Alignment
 from engine.ports.state import NO_CLAIMS
 from tests.conftest import Place
 from tests.scenarios.claiming import assert_sound, claims_in, kill_after_the_claim, warnings
-from tests.scenarios.engines import promote, with_parts
+from tests.scenarios.engines import ProgressLog, promote, with_parts
 from tests.scenarios.tampering import Hand
 from tests.scenarios.verbs import kinds, lock, unlock
 
@@ -116,6 +117,14 @@ def test_claim_that_can_be_no_entry_is_removed(
     assert said.startswith(f"removed the claim of entry {forged.sequence} of staging (sha256:")
     assert shared.runner.claims.pending("staging") == ()
     assert_sound(shared)
+
+
+def test_looking_for_removed_tags_completes_nothing(shared: Engine) -> None:
+    kill_after_the_claim(shared, "v1.0.1")
+
+    find_removed(shared, "staging", ProgressLog())
+
+    assert kinds(shared) == []
 
 
 def test_number_that_another_machine_claimed_is_a_conflict(
