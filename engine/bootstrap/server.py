@@ -24,7 +24,7 @@ from engine.domain.identity import Claims
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.domain.status import EnvironmentStatus
-from engine.execution.entry_reconciler import EntryReconciler
+from engine.execution.entry_reconciler import EntryReconciler, ImpatientLeases
 from engine.execution.refusals import attempt_of_plan
 from engine.execution.state_rebuild import rebuild_state
 from engine.platform import Platform
@@ -125,7 +125,8 @@ def entry_reconciler(config: Config, engine: Engine) -> EntryReconciler | None:
     """The background work that completes claimed entries; None if this server writes alone."""
     if config.state_url is None:
         return None
-    return EntryReconciler(replace(engine.runner, leases=leases_of(config, 0)))
+    leases = ImpatientLeases(leases_of(config, 0), engine.runner.leases)
+    return EntryReconciler(replace(engine.runner, leases=leases))
 
 
 @contextmanager

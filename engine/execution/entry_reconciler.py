@@ -2,15 +2,33 @@
 
 import logging
 import threading
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from engine.domain.entry_claims import claimed_artifacts
 from engine.domain.errors import ConflictError, PromotionError
 from engine.execution.recovery import is_behind
 from engine.execution.runner import Runner
+from engine.ports import Leases
+from engine.ports.state import REFERRERS_LEASE
 from engine.runtime.background import keep_running
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImpatientLeases:
+    """
+    Implements `engine.ports.Leases`: the leases of environments from `at_once`, which does not
+    wait. The referrers index is shared by all environments, so its lease is worth waiting for.
+    """
+
+    at_once: Leases
+    waiting: Leases
+
+    def hold(self, environment: str) -> AbstractContextManager[None]:
+        leases = self.waiting if environment == REFERRERS_LEASE else self.at_once
+        return leases.hold(environment)
 
 
 @dataclass
@@ -18,8 +36,8 @@ class EntryReconciler:
     """
     Looks every `pause_seconds` for claims that were not finished.
 
-    Nothing is read from the registry while there are none. The leases of `runner` must not wait:
-    a living writer finishes its own claim.
+    Nothing is read from the registry while there are none. The leases of `runner` must not wait
+    for an environment: a living writer finishes its own claim.
     """
 
     runner: Runner
