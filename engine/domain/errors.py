@@ -113,11 +113,7 @@ class ContentMissingError(RegistryAnswerError):
 
 
 class RegistryRefusalError(RegistryAnswerError):
-    """
-    The registry, or a proxy in front of it, rejects this kind of request.
-
-    `details` has the HTTP `status`, if the request was refused by one.
-    """
+    """The registry, or a proxy in front of it, rejects this kind of request."""
 
     reason_code = "registry_refusal"
 

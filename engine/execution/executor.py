@@ -263,6 +263,7 @@ class Executor:
 def _is_refused(error: UnavailableError) -> bool:
     """Whether the registry refused a request. After a 5xx it may still execute it."""
     if isinstance(error, RegistryRefusalError):
+        # An answer that was not understood has no status here, and may be a success.
         return str(error.details.get("status")).startswith("4")
     return isinstance(error, RegistryAccessError)
 
