@@ -64,7 +64,7 @@ def exchange(
 ) -> httpx.Response:
     """
     Send `request` and read the whole response: within `seconds`, at most `limit` bytes, without
-    following redirects or decompressing.
+    following redirects or decompressing. Its text is read as UTF-8, whatever charset it names.
 
     Raises CompressedResponseError, OversizedResponseError and other errors of httpx.TransportError.
     """
@@ -130,7 +130,10 @@ def _exchange(send: Callable[[], httpx.Response], seconds: float, limit: int) ->
             body = read_body(response, limit, remaining)
         finally:
             response.close()
-    return httpx.Response(response.status_code, headers=response.headers, content=body)
+    whole = httpx.Response(response.status_code, headers=response.headers, content=body)
+    # A server may name a charset that is none, like zlib, and decoding by it raises any error.
+    whole.encoding = "utf-8"
+    return whole
 
 
 def _hold(transport: httpx.BaseTransport | None) -> None:

@@ -97,6 +97,9 @@ BROKEN: dict[str, Callable[[TimestampAuthority], Reply | Cut]] = {
     "Server disconnected": lambda _: Cut.BEFORE,
     "it is not a valid timestamp": lambda _: Reply(200, b"<html>"),
     "Nonce mismatch": replayed,
+    "answered 500 broken": lambda _: Reply(
+        500, b"broken", {"Content-Type": "text/plain; charset=rot13"}
+    ),
     "more than 16384 bytes": lambda _: Reply(200, bytes(20_000)),
     "timed out": lambda _: Reply(200, bytes(100), drip_seconds=0.5),
 }

@@ -96,6 +96,7 @@ def test_log_that_began_before_its_witness_is_accepted(
         (Reply(404), "it does not know the log"),
         (Reply(422), "the ledger contradicts the history that it has seen"),
         (Reply(500, b"broken\x1b[31m"), "it answered 500: broken"),
+        (Reply(500, b"broken", {"Content-Type": "text/plain; charset=zlib"}), "500: broken"),
         (Reply(302, headers={"Location": "http://127.0.0.1:1/"}), "it answered 302"),
         (Reply(200, b"nonsense"), "its answer has no valid signature by its key"),
         (Reply(200), "its answer has no valid signature by its key"),
