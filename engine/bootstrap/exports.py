@@ -14,13 +14,14 @@ from engine.audit.export_verifier import LogFiles
 from engine.audit.findings import Remarks
 from engine.bootstrap.timestamps import load_certificates
 from engine.domain.audit import RemarkKind
-from engine.domain.errors import ConfigError
+from engine.domain.errors import ConfigError, UsageError
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
 from engine.ports import LedgerReader
 from engine.ports.signer import TimestampVerifier
 
 _SPKI = bytes.fromhex("302a300506032b6570032100")
 _END = b"-----END PUBLIC KEY-----\n"
+_PEM = b"-----BEGIN "
 _CERTIFICATE = b"-----BEGIN CERTIFICATE"
 _MAX_BYTES = 64 * 1024
 _MAX_CERTIFICATES = 1024 * 1024
@@ -30,11 +31,19 @@ GivenKeys = Sequence[tuple[str, bytes | None]]
 
 
 def split_certificates(keys: Iterable[str]) -> tuple[TimestampVerifier | None, list[str]]:
-    """Load the files among `keys` that hold certificates, and return the other keys."""
+    """
+    Load the files among `keys` that hold certificates, and return the other keys. UsageError for a
+    file that holds both.
+    """
     others, pems = list[str](), list[bytes]()
     for each in keys:
         content = _read_file(Path(each))
         if _CERTIFICATE in content:
+            if content.count(_PEM) > content.count(_CERTIFICATE):
+                raise UsageError(
+                    f"{each} holds certificates and something else: put the key into a file of its "
+                    "own, and give both files with --key"
+                )
             pems.append(content)
         else:
             others.append(each)

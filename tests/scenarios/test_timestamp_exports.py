@@ -10,7 +10,7 @@ from engine.adapters.ledger.sealing import Sealing
 from engine.audit.checkpoints import CheckpointSource
 from engine.bootstrap.checkpoints import verify_exports
 from engine.domain.audit import EnvironmentAudit
-from engine.domain.errors import ConfigError
+from engine.domain.errors import ConfigError, UsageError
 from tests.conftest import Place
 from tests.peers.timestamp_authority import TimestampAuthority
 from tests.scenarios.audited import messages, summarize
@@ -77,6 +77,18 @@ def test_export_without_certificates_says_that_no_timestamp_was_verified(
 
     assert (audit.sound, summarize(audit.notes)) == (True, [("unconfirmed", 1)])
     assert "give the certificates of the authority with --key" in messages(audit)
+
+
+def test_file_with_a_key_and_a_certificate_is_refused(
+    layout: Place, authority: TimestampAuthority, tmp_path: Path
+) -> None:
+    exported = export(layout, tmp_path)
+    both = tmp_path / "both.pem"
+    key = Path(public(tmp_path, OWN)).read_bytes()
+    both.write_bytes((authority.folder / "root.pem").read_bytes() + key)
+
+    with pytest.raises(UsageError, match=r"both\.pem holds certificates and something else"):
+        verify(exported, both)
 
 
 def test_other_certificates_do_not_verify_timestamps(
