@@ -1,11 +1,10 @@
 """Judges who signed the entries of a ledger: each by the keys that were trusted at its place."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 from engine.audit.findings import Remarks
 from engine.domain.audit import InspectedEntry, RemarkKind
-from engine.domain.errors import LedgerUnreadableError
+from engine.domain.errors import LedgerUnreadableError, RegistryAnswerError, RegistryRefusalError
 from engine.domain.ledger import LedgerEntry, keys_named_by
 from engine.domain.public_key import PublicKey
 from engine.domain.record import RotateRecord
@@ -55,9 +54,14 @@ class Signatures:
         link = entry.state.keys.link if entry.state.keys else None
         if link is not None and link.sequence in self._rotations:
             return
-        with suppress(LedgerUnreadableError):
+        try:
             for each in self._ledger.rotations(entry):
                 self._rotations.setdefault(each.sequence, each)
+        except RegistryRefusalError:
+            # Missing access says nothing about the content.
+            raise
+        except (LedgerUnreadableError, RegistryAnswerError):
+            pass
         self._apply_rotations()
 
     def add(self, sequence: int, entry: LedgerEntry, signed: Signed) -> None:

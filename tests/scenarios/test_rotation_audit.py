@@ -28,6 +28,7 @@ from tests.scenarios.rotating import (
 )
 from tests.scenarios.sealed import trust, writer
 from tests.scenarios.test_sealed_exports import LOG, export, verify
+from tests.scenarios.tampering import ENTRY, Hand
 from tests.scenarios.verbs import unlock
 from tests.secondaries.mirrors import mirror_to
 from tests.tlog.logged import logging_engine, made
@@ -129,6 +130,19 @@ def test_audit_names_a_rotation_that_leaves_no_key(retired: Place, tmp_path: Pat
         engine.runner.append(rotation_record(engine, (), (NEW,)))
 
     assert ("void", 6) in summarize(audit_for(retired, tmp_path, READS_OLD).problems)
+
+
+def test_altered_rotation_is_a_finding(layout: Place, tmp_path: Path) -> None:
+    build_retired(layout, tmp_path)
+    digest = Hand(layout).manifest(f"{ENTRY}.3").digest
+    (tmp_path / str(layout.registry.reference)).joinpath(
+        "blobs", *str(digest).split(":")
+    ).write_bytes(b"{}")
+
+    found = audit_for(layout, tmp_path, READS_NEW)
+
+    assert not found.sound
+    assert any(place == 3 for _, place in summarize(found.problems))
 
 
 @pytest.mark.parametrize("key", [OLD, NEW], ids=["old", "new"])
