@@ -27,8 +27,8 @@ from tests.scenarios.rotating import (
     thief,
 )
 from tests.scenarios.sealed import trust, writer
-from tests.scenarios.test_sealed_exports import LOG, export, verify
 from tests.scenarios.tampering import ENTRY, Hand
+from tests.scenarios.test_sealed_exports import LOG, export, verify
 from tests.scenarios.verbs import unlock
 from tests.secondaries.mirrors import mirror_to
 from tests.tlog.logged import logging_engine, made
