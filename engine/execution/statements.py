@@ -8,7 +8,7 @@ from datetime import timedelta
 from engine.attestation.current import CurrentPredicate, StatedArtifact, StatedEntry
 from engine.domain.current import Artifact, runnable
 from engine.domain.errors import PromotionError
-from engine.domain.ledger import LedgerEntry
+from engine.domain.ledger import LedgerEntry, keys_named_by
 from engine.domain.record import AnyRecord
 from engine.ports import Clock, LedgerReader
 from engine.ports.statements import StatementPublisher
@@ -64,9 +64,14 @@ class StatementIssuer:
         if self.valid is None:
             return None, ()
         stated = self._state(entry, self.valid)
-        before = self.publisher.read(head.environment)
+        keys = head.state.keys
+        known = keys_named_by(self.ledger.rotations(head)) if keys else ()
+        found = self.publisher.read(head.environment, known)
+        before = found.stated if found else None
         due = before is None or not before.states_same(stated) or before.is_due(stated.issued_at)
-        if not due and not renew:
+        # Also one by a retired key names the artifacts from which it must be withdrawn.
+        is_retired = bool(keys and found and found.signer in keys.retired)
+        if not due and not renew and not is_retired:
             return before, ()
         return stated, self.publisher.publish(stated, before)
 

@@ -1,11 +1,22 @@
 """Statements beside the ledger, for admission controllers."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from engine.domain.ledger import LedgerEntry
+from engine.domain.public_key import PublicKey
 
 if TYPE_CHECKING:
     from engine.attestation.current import CurrentPredicate
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A statement that is attached to artifacts, and the ID of the key that signed it."""
+
+    stated: "CurrentPredicate"
+    signer: str
 
 
 class StatementPublisher(Protocol):
@@ -16,8 +27,11 @@ class StatementPublisher(Protocol):
     holds the lease of the environment.
     """
 
-    def read(self, environment: str) -> "CurrentPredicate | None":
-        """Read the newest published statement of `environment`; None without a valid one."""
+    def read(self, environment: str, known: Sequence[PublicKey] = ()) -> Published | None:
+        """
+        Read the newest published statement of `environment`; None without one by a listed key or
+        one of `known`, which the ledger names.
+        """
         ...
 
     def publish(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+from engine.adapters.ledger.sealing import Sealing
 from engine.adapters.statements.legacy import LegacyAttestations
 from engine.adapters.statements.publisher import BundlePublisher
 from engine.api import Engine
@@ -19,7 +20,7 @@ from engine.ports.signer import Signer
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.engines import engine_on, path_of, promote, with_parts
-from tests.scenarios.sealed import OWN, SIGNING, trust
+from tests.scenarios.sealed import SIGNING
 
 KIND = predicate_type("current", "prod")
 
@@ -46,7 +47,8 @@ class Stage:
 
     @property
     def stated(self) -> CurrentPredicate | None:
-        return self.publisher.read("prod")
+        found = self.publisher.read("prod")
+        return found.stated if found else None
 
     def versions(self) -> list[str]:
         """The versions that may run, the one that runs first."""
@@ -71,14 +73,19 @@ def stage_on(
     hours: float = 36,
     clock: Clock | None = None,
     legacy: bool = False,
+    sealing: Sealing = SIGNING,
 ) -> Iterator[Stage]:
     """An engine that states the version in prod and `keep` earlier ones."""
+    assert sealing.signer is not None
+    assert sealing.trusted is not None
     folder.mkdir(exist_ok=True)
     path = path_of("dev", "prod")
-    with engine_on(place.registry, folder, path, sealing=SIGNING, clock=clock) as engine:
+    with engine_on(place.registry, folder, path, sealing=sealing, clock=clock) as engine:
         runner = engine.runner
         older = LegacyAttestations(runner.registry) if legacy else None
-        publisher = BundlePublisher(runner.registry, runner.leases, OWN, trust(OWN), older)
+        publisher = BundlePublisher(
+            runner.registry, runner.leases, sealing.signer, sealing.trusted, older
+        )
         valid = timedelta(hours=hours)
         issuer = StatementIssuer(publisher, runner.ledger, runner.clock, keep, valid)
         yield Stage(place, with_parts(engine, statements=issuer), publisher)

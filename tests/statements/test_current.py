@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.ledger.sealing import Sealing
 from engine.adapters.registry.remote.registry import DistributionRegistry
 from engine.domain.artifact import Tag
 from engine.domain.errors import LedgerUnreadableError
@@ -13,8 +14,9 @@ from engine.execution.attest import issue_statements
 from engine.execution.statement_renewer import StatementRenewer
 from tests.conftest import Place
 from tests.peers.fake_registry import FakeRegistry, oci_error
-from tests.scenarios.engines import promote
-from tests.scenarios.sealed import OTHER, BrokenSigner
+from tests.scenarios.engines import TickingClock, promote
+from tests.scenarios.rotating import NEW, OLD, SWITCHED, rotate
+from tests.scenarios.sealed import OTHER, BrokenSigner, trust, writer
 from tests.scenarios.verbs import roll_back
 from tests.statements.stage import Stage, failing, stage_on
 
@@ -50,6 +52,38 @@ def test_rollback_withdraws_the_version_that_it_left(stage: Stage) -> None:
     assert (result.outcome, result.warnings) == (Ending.ROLLED_BACK, ())
     assert stage.versions() == ["v1.0.0"]
     assert (stage.attached("v1.0.1"), len(stage.attached("v1.0.0"))) == ([], 1)
+
+
+def test_manifest_before_a_rotation_withdraws_statements_by_the_added_key(
+    place: Place, tmp_path: Path
+) -> None:
+    with stage_on(place, tmp_path / "old") as old:
+        old.promote("v1.0.0")
+        rotate(old.engine, NEW, environment="prod")
+        with stage_on(place, tmp_path / "new", sealing=SWITCHED) as new:
+            new.promote("v1.0.1")
+
+        roll_back(old.engine, "v1.0.0", "prod")
+
+        assert (old.attached("v1.0.1"), old.versions()) == ([], ["v1.0.0"])
+
+
+def test_statement_by_a_retired_key_is_replaced_and_withdrawn(place: Place, tmp_path: Path) -> None:
+    clock = TickingClock()
+    with stage_on(place, tmp_path / "old", clock=clock) as old:
+        old.promote("v1.0.0")
+        rotate(old.engine, NEW, environment="prod")
+        before = old.attached("v1.0.0")
+    new_key = Sealing(NEW, trust(NEW))
+    with stage_on(place, tmp_path / "new", clock=clock, sealing=new_key) as new:
+        with writer(place, tmp_path / "both", SWITCHED) as engine:
+            rotate(engine, retire=(OLD,), environment="prod")
+        new.attest(renew=False)
+        renewed = new.attached("v1.0.0")
+        new.promote("v1.0.1")
+
+        assert renewed != before
+        assert (len(renewed), new.attached("v1.0.0"), new.versions()) == (1, [], ["v1.0.1"])
 
 
 def test_kept_versions_are_stated_too(place: Place, tmp_path: Path) -> None:

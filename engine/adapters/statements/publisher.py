@@ -1,7 +1,7 @@
 """Publishes the statements of the versions that may run in an environment."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.adapters.statements.legacy import LegacyAttestations
@@ -21,9 +21,11 @@ from engine.domain.canonical import canonical_json
 from engine.domain.errors import ContentMissingError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Descriptor, Manifest
+from engine.domain.public_key import PublicKey
 from engine.ports import Leases, Registry
 from engine.ports.signer import Signer, TrustedKeys
 from engine.ports.state import REFERRERS_LEASE
+from engine.ports.statements import Published
 
 _log = logging.getLogger(__name__)
 
@@ -43,27 +45,28 @@ class BundlePublisher:
     trusted: TrustedKeys
     legacy: LegacyAttestations | None = None
 
-    def read(self, environment: str) -> CurrentPredicate | None:
+    def read(self, environment: str, known: Sequence[PublicKey] = ()) -> Published | None:
         manifest = self.registry.fetch(_tag(environment))
         try:
             content = inline_content(manifest) if manifest else None
-            return self._verified(content, environment) if content else None
+            return self._verified(content, environment, known) if content else None
         except (Refused, ValueError) as error:
             # Everyone with push access can move the tag, and then it proves nothing.
             _log.warning("the statement at %s is not used: %s", _tag(environment), error)
             return None
 
-    def _verified(self, content: bytes, environment: str) -> CurrentPredicate:
+    def _verified(self, content: bytes, environment: str, known: Sequence[PublicKey]) -> Published:
         bundle = read_key_bundle(content)
         envelope = bundle.envelope
-        if self.trusted.find_signer(envelope.message, envelope.signature) is None:
+        signer = self.trusted.find_signer(envelope.message, envelope.signature, known)
+        if signer is None:
             raise Refused("no trusted key signed it")
         statement = read_statement(bundle.payload)
         if statement.predicate_type != predicate_type(CURRENT, environment):
             raise Refused(f"it is of the type {statement.predicate_type}")
         stated = parse(CurrentPredicate, canonical_json(statement.predicate), "its predicate")
         _ = stated.digests  # ValueError for malformed digests
-        return stated
+        return Published(stated, signer)
 
     def publish(self, stated: CurrentPredicate, before: CurrentPredicate | None) -> tuple[str, ...]:
         kind = predicate_type(CURRENT, stated.environment)
