@@ -101,14 +101,20 @@ def sealing_of(config: Config) -> Sealing:
         _refuse_unverified(config)
         return Sealing()
     # Imported only with keys: cryptography is slow to import.
-    trusted: TrustedKeys = import_module("engine.adapters.signing.trust").KeyRing(pems, signer)
+    ring = import_module("engine.adapters.signing.trust").KeyRing
+    distrusted = tuple(
+        parse_public_key(key.content, f"ledger.distrusted_keys[{number}]")
+        for number, key in enumerate(config.ledger.distrusted_keys)
+    )
+    trusted: TrustedKeys = ring(pems, signer, frozenset(each.key_id for each in distrusted))
     adopted = frozenset(each.digest for each in config.ledger.adopted)
     settings = config.ledger.timestamp
     if settings is None:
-        return Sealing(signer, trusted, adopted)
+        return Sealing(signer, trusted, adopted, distrusted=distrusted)
     timestamps = LazyTimestamps(settings)
     authority = timestamps if settings.url else None
-    return Sealing(signer, trusted, adopted, authority, timestamps, settings.required)
+    required = settings.required
+    return Sealing(signer, trusted, adopted, authority, timestamps, required, distrusted)
 
 
 def entry_keys(config: Config) -> tuple[str, ...]:

@@ -38,6 +38,8 @@ def _ledger(ledger: Node) -> Iterator[Problem]:
     """Settings that would silently have no effect."""
     if ledger["adopted"] and not (ledger["signing"] or ledger["trusted_keys"]):
         yield ledger["adopted"].problem("needs ledger.signing or ledger.trusted_keys")
+    if ledger["distrusted_keys"] and not (ledger["signing"] or ledger["trusted_keys"]):
+        yield ledger["distrusted_keys"].problem("needs ledger.signing or ledger.trusted_keys")
     formats = ledger["signing.formats"]
     if formats and all(each.value != "bundle" for each in formats.items):
         yield formats.problem("needs bundle: ledger entries are always bundles")

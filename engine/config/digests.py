@@ -134,6 +134,8 @@ def _ledger(ledger: Ledger) -> Facts:
     rules: Facts = {}
     if ledger.trusted_keys:
         rules["trusted_keys"] = sorted(str(key.digest) for key in ledger.trusted_keys)
+    if ledger.distrusted_keys:
+        rules["distrusted_keys"] = sorted(str(key.digest) for key in ledger.distrusted_keys)
     if ledger.adopted:
         rules["adopted"] = sorted(map(str, ledger.adopted))
     if ledger.timestamp:

@@ -144,6 +144,13 @@ class Ledger(Section):
         "rotate` added, count",
         examples=[["keys/floe.key.pub"]],
     )
+    distrusted_keys: tuple[TrustedKey, ...] = Field(
+        default=(),
+        description="public keys that are trusted no longer, like stolen ones, as files or PEM "
+        "text, also if trusted_keys or the ledger names them: entries by them count only before "
+        "one by another key that links to them",
+        examples=[["keys/stolen.key.pub"]],
+    )
     adopted: tuple[AdoptedEntry, ...] = Field(
         default=(),
         description="entries that count, with all entries before them, although no trusted key "

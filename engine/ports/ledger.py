@@ -96,6 +96,11 @@ class LedgerReader(Protocol):
         """Return the keys that this installation lists, the signing one among them."""
         ...
 
+    @property
+    def distrusted(self) -> tuple[PublicKey, ...]:
+        """The keys that this installation distrusts, like stolen ones."""
+        ...
+
     def signing_key(self) -> PublicKey | None:
         """
         Return the key that signs entries here; None without one. ConfigError or

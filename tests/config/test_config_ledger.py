@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.signing import generate_key
+from engine.bootstrap.keys import sealing_of
 from engine.config.signing_keys import SigningKey
 from engine.domain.errors import ConfigError
+from engine.domain.public_key import PublicKey
 from tests.config.manifest_files import load, manifest, problems
 from tests.peers import signing as keys
 
@@ -185,3 +188,22 @@ def test_bundles_are_always_written(tmp_path: Path) -> None:
     assert problems(tmp_path, manifest(rest=rest)) == [
         "ledger.signing.formats: needs bundle: ledger entries are always bundles"
     ]
+
+
+def test_distrusted_keys_win_over_trusted_ones(tmp_path: Path) -> None:
+    key = PublicKey.of_der(generate_key("ecdsa").public_key())
+    (tmp_path / "floe.pub").write_text(key.public_key)
+    lists = "trusted_keys: [floe.pub], distrusted_keys: [floe.pub]"
+
+    sealing = sealing_of(load(tmp_path, manifest(rest=f"ledger: {{{lists}}}\n")))
+
+    assert sealing.trusted is not None
+    assert (sealing.distrusted, sealing.trusted.listed()) == ((key,), ())
+
+
+def test_distrusted_keys_alone_have_no_effect(tmp_path: Path) -> None:
+    key = PublicKey.of_der(generate_key("ecdsa").public_key())
+    (tmp_path / "floe.pub").write_text(key.public_key)
+    text = manifest(rest="ledger: {distrusted_keys: [floe.pub]}\n")
+
+    assert "needs ledger.signing or ledger.trusted_keys" in str(problems(tmp_path, text))

@@ -10,6 +10,7 @@ from engine.adapters.ledger.encoding import encode
 from engine.adapters.ledger.sealing import Sealing
 from engine.adapters.signing import PemSigner, generate_key
 from engine.api import Engine
+from engine.domain.key_trust import KeyState
 from engine.domain.ledger import ChainEnd, LedgerDraft, LedgerEntry, draft_after
 from engine.domain.operator import Operator
 from engine.domain.parsing import parse_rotate_request
@@ -115,8 +116,18 @@ def thief(place: Place, folder: Path, key: PemSigner = OLD) -> Iterator[Engine]:
         yield engine
 
 
-def forge_unrotated(place: Place, engine: Engine, key: PemSigner = OLD) -> None:
-    """Append a lock whose state forgets all rotations, and point the head tag to it."""
+def forge_unrotated(
+    place: Place,
+    engine: Engine,
+    key: PemSigner = OLD,
+    keys: KeyState | None = None,
+    *,
+    tagged: bool = True,
+) -> None:
+    """
+    Append a lock whose state forgets the rotations after `keys`, and point the head tag to it; if
+    not `tagged`, only that one.
+    """
     ledger = engine.runner.ledger
     head = ledger.head("staging")
     assert head is not None
@@ -126,7 +137,7 @@ def forge_unrotated(place: Place, engine: Engine, key: PemSigner = OLD) -> None:
     honest = draft_after(
         ChainEnd(head), record, None, lambda link: ledger.entry(head, link.sequence)
     )
-    state = honest.state.model_copy(update={"keys": None})
+    state = honest.state.model_copy(update={"keys": keys})
     draft = LedgerDraft(
         honest.environment,
         honest.sequence,
@@ -139,4 +150,4 @@ def forge_unrotated(place: Place, engine: Engine, key: PemSigner = OLD) -> None:
     )
     manifest, content = encode(draft, key)
     place.registry.open_upload().finish(content)
-    Hand(place).put(manifest, f"{ENTRY}.{honest.sequence}", HEAD)
+    Hand(place).put(manifest, *([f"{ENTRY}.{honest.sequence}"] if tagged else []), HEAD)

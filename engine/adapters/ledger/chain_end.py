@@ -9,6 +9,7 @@ void: it is skipped, and never written.
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from engine.adapters.ledger.distrusted_tail import DistrustedTail
 from engine.adapters.ledger.encoding import head_tag, read_sequence_tag, sequence_tag
 from engine.adapters.ledger.entries import PARALLEL, EntryReader, corrupt
 from engine.domain.artifact import Digest
@@ -46,14 +47,17 @@ def _roll_forward(
     entries: EntryReader, environment: str, start: ChainEnd, probed: dict[int, Manifest | None]
 ) -> ChainEnd:
     head, hint, voided = start.head, start.hint, dict[int, Digest]()
-    untrusted = set[int]()
+    untrusted, tail = set[int](), DistrustedTail(entries)
     for number, manifest in _following(entries, environment, start.next_sequence, probed):
         entry = entries.readable(manifest, environment)
         is_trusted = entry is not None and entries.trusts(entry, head)
-        if entry and is_trusted and continues(entry, ChainEnd(head, voided), number):
-            head, voided = entry, {}
+        end = ChainEnd(head, voided)
+        counts = entry and is_trusted and continues(entry, end, number)
+        if entry and (counts or tail.is_vouched_by(entry, number)):
+            head, voided, tail = entry, {}, DistrustedTail(entries)
             untrusted.clear()
         else:
+            tail.add(entry, number, manifest.digest, end)
             voided[number] = manifest.digest
             if entries.verifies and not is_trusted:
                 untrusted.add(number)

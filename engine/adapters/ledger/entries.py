@@ -29,6 +29,7 @@ class EntryReader:
     def __init__(self, reader: RegistryReader, sealing: Sealing) -> None:
         self.reader = reader
         self._trusted = sealing.trusted
+        self._distrusted = sealing.distrusted
         self._trust = EntryTrust(sealing, self._linked)
 
     def reach(self, head: LedgerEntry, sequence: int) -> LedgerEntry:
@@ -115,6 +116,14 @@ class EntryReader:
         """Whether the signature of `entry`, which follows `before`, counts there."""
         return self._trust.is_trusted_after(before, entry)
 
+    def may_follow(self, entry: LedgerEntry, before: LedgerEntry | None) -> bool:
+        """Whether `entry` counts after `before` if a proven entry links to it later."""
+        return self._trust.is_distrusted_after(before, entry)
+
+    def is_proven(self, entry: LedgerEntry) -> bool:
+        """Whether `entry` counts as far as it shows alone."""
+        return self._trust.is_proven(entry)
+
     def readable(self, manifest: Manifest | None, environment: str) -> LedgerEntry | None:
         """
         The entry in `manifest` with any signature; None for other content.
@@ -165,7 +174,7 @@ class EntryReader:
         """The entry in `manifest`; ValueError if it is not one."""
         if sealed_kind(manifest) is not None:
             content = inline_bundle(manifest) or self._blob(manifest)
-            found = open_seal(manifest, content, self._trusted)
+            found = open_seal(manifest, content, self._trusted, self._distrusted)
             return decode(manifest, found.record, found.signer)
         if not is_shortened(manifest):
             return decode(manifest)

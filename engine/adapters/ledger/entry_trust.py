@@ -18,6 +18,7 @@ class EntryTrust:
     def __init__(self, sealing: Sealing, read: Callable[[str, Digest], LedgerEntry | None]) -> None:
         self._listed = sealing.trusted
         self._adopted = sealing.adopted
+        self._distrusted = sealing.distrusted_ids
         self._read = read
         # By the digest of a rotation, whose content never changes.
         self._proven: dict[Digest, LedgerEntry] = {}
@@ -26,8 +27,15 @@ class EntryTrust:
         """Whether `entry` counts after `before`, which counts: by the keys trusted there."""
         if self._listed is None or entry.digest in self._adopted:
             return True
+        if entry.signer in self._distrusted:
+            return False
         keys = before.state.keys if before else None
         return entry.signer is not None and is_trusted(keys, entry.signer, self._listed.is_listed)
+
+    def is_distrusted_after(self, before: LedgerEntry | None, entry: LedgerEntry) -> bool:
+        """Whether a distrusted key signed `entry`, which was not retired before it."""
+        keys = before.state.keys if before else None
+        return entry.signer in self._distrusted and not (keys and entry.signer in keys.retired)
 
     def is_proven(self, entry: LedgerEntry, left: int = _MAX_ROTATIONS) -> bool:
         """
@@ -36,7 +44,11 @@ class EntryTrust:
         """
         if self._listed is None or entry.digest in self._adopted:
             return True
-        if entry.signer is None or not _is_sound(entry, entry.signer):
+        if (
+            entry.signer is None
+            or entry.signer in self._distrusted
+            or not _is_sound(entry, entry.signer)
+        ):
             return False
         if self._is_listed_before(entry, entry.signer):
             return True

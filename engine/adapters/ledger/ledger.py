@@ -132,6 +132,10 @@ class RegistryLedgerReader:
     def listed_keys(self) -> tuple[PublicKey, ...]:
         return self._sealing.trusted.listed() if self._sealing.trusted else ()
 
+    @property
+    def distrusted(self) -> tuple[PublicKey, ...]:
+        return self._sealing.distrusted
+
     def signing_key(self) -> PublicKey | None:
         signer = self._sealing.signer
         return PublicKey.of_der(signer.public_key()) if signer else None
@@ -206,9 +210,14 @@ class RegistryLedger(RegistryLedgerReader):
         return replace(decode(manifest, draft.record), warnings=tuple(warnings)), content
 
     def _refuse_retired(self, environment: str, end: ChainEnd) -> None:
-        """Raise ConfigError if the own key was retired: its entries do not count."""
+        """Raise ConfigError if the own key was retired or stolen: its entries do not count."""
         keys = end.head.state.keys if end.head else None
-        own = self.signing_key() if keys and keys.retired else None
+        own = self.signing_key() if (keys and keys.retired) or self.distrusted else None
+        if own in self.distrusted:
+            raise ConfigError(
+                "ledger.distrusted_keys lists the key of ledger.signing, so nothing was written: "
+                "its entries do not count. Set ledger.signing.key to another key"
+            )
         if keys and own and own.key_id in keys.retired:
             raise ConfigError(
                 f"The key {own.key_id} of ledger.signing was retired in '{environment}', so "

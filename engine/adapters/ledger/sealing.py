@@ -9,6 +9,7 @@ import base64
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 from engine.attestation.bundle import (
@@ -57,7 +58,8 @@ class Sealing:
 
     Entries with a digest in `adopted` count without a signature. `authority` issues timestamps of
     signatures, and `timestamps` verifies them; with `timestamp_required` no change is made
-    without one.
+    without one. Entries by `distrusted` keys count only before one by another key that links to
+    them.
     """
 
     signer: Signer | None = None
@@ -66,6 +68,11 @@ class Sealing:
     authority: TimestampAuthority | None = None
     timestamps: TimestampVerifier | None = None
     timestamp_required: bool = False
+    distrusted: tuple[PublicKey, ...] = ()
+
+    @cached_property
+    def distrusted_ids(self) -> frozenset[str]:
+        return frozenset(each.key_id for each in self.distrusted)
 
     def timestamp(
         self, record: AnyRecord, warn: Callable[[str], None], signature: bytes

@@ -1,6 +1,6 @@
 """Finds the key that signed an entry."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 
@@ -12,17 +12,25 @@ from engine.ports.signer import Signer
 
 class KeyRing:
     """
-    Implements `engine.ports.signer.TrustedKeys`: the listed keys, and the key of `signer`.
+    Implements `engine.ports.signer.TrustedKeys`: the listed keys, and the key of `signer`, but
+    for those with an ID in `distrusted`.
 
     Without listed keys nothing can be verified while the key of `signer` cannot be read, so
     methods raise its error.
     """
 
-    def __init__(self, pems: Sequence[bytes], signer: Signer | None = None) -> None:
-        self._keys = tuple(
+    def __init__(
+        self,
+        pems: Sequence[bytes],
+        signer: Signer | None = None,
+        distrusted: Container[str] = (),
+    ) -> None:
+        loaded = (
             load_ledger_key(pem, f"ledger.trusted_keys[{number}]")
             for number, pem in enumerate(pems)
         )
+        self._keys = tuple(key for key in loaded if key.fingerprint not in distrusted)
+        self._distrusted = distrusted
         self._signer = signer
 
     def find_signer(
@@ -53,11 +61,12 @@ class KeyRing:
     def _own_key(self) -> VerificationKey | None:
         """The key of the signer; None without one, or while it cannot be read."""
         try:
-            return load_der(self._signer.public_key()) if self._signer else None
+            own = load_der(self._signer.public_key()) if self._signer else None
         except PromotionError:
             if not self._keys:
                 raise
             return None
+        return own if own and own.fingerprint not in self._distrusted else None
 
 
 @lru_cache(maxsize=256)
