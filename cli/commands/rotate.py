@@ -59,7 +59,8 @@ def rotate(
 
     Entries after the record count if an added key signed them, and not if a retired one did. The
     present key of ledger.signing signs the record. Nothing is written unless every environment
-    allows it.
+    allows it; with FLOE_SERVER, the first one that refuses ends the command, and those before it
+    are rotated.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
 

@@ -55,6 +55,29 @@ def may_lock(request: LockRequest, context: Context) -> Finding:
     return passed(_NAME, via) if via else _block(request, context)
 
 
+@reads()
+def may_rotate(request: RotateRequest, context: Context) -> Finding:
+    """
+    Authorize operators who may promote; through a server, and where `identity.operators` lists
+    people, only if they are among these: a rotation decides for all who may write from now on.
+    """
+    operator, rights = request.operator, context.rights
+    via = granted_via(operator, context.target, rights)
+    if not via:
+        return _block(request, context)
+    if not (rights.served or rights.operators):
+        return passed(_NAME, via)
+    if rights.may_operate(operator):
+        return passed(_NAME, "identity.operators")
+    return blocked(
+        _NAME,
+        f"Unauthorized: Operator '{operator.name}' is not authorized to rotate the keys of "
+        f"'{request.target}'. Rotations need an entry in identity.operators of manifest.yaml.",
+        AuthorizationError,
+        {"operator": operator.name, "verified": operator.verified},
+    )
+
+
 @reads(Context.target_head)
 def may_unlock(request: UnlockRequest, context: Context) -> Finding:
     """Authorize the operator who locked, and operators who may promote."""

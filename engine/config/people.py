@@ -77,7 +77,8 @@ class Identity(Section):
     operators: Names = Field(
         default=(),
         description="people and groups that may, through a server, sync, redeliver webhooks and "
-        "run gates without promoting",
+        "run gates without promoting; with this list, only they rotate keys, which needs it "
+        "through a server",
         examples=[["platform-admins"]],
     )
     trust_os_user: Flag = Field(

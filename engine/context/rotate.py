@@ -5,7 +5,7 @@ from datetime import datetime
 from engine.context.context import Context, Sources
 from engine.context.facts import Fact
 from engine.domain.errors import UnconfiguredError, UsageError
-from engine.domain.key_trust import KeyState, keys_after, rotation_fault
+from engine.domain.key_trust import KeyState, addition_fault, keys_after, rotation_fault
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
 from engine.domain.public_key import KeyReference, PublicKey, key_id_of
@@ -50,7 +50,15 @@ class RotateContext(Context):
             for key in self._request.retire
             if key_id_of(key) not in known.retired
         )
+        if self.rights.served and own in retired:
+            raise UsageError(
+                f"{own.key_id} signs for this server, which would write nothing more. Set "
+                "ledger.signing.key of the server to the new key, and then retire the old one"
+            )
         after = keys_after(known, added, retired)
+        listed = (each.key_id for each in self._sources.ledger.listed_keys())
+        if added and (fault := addition_fault(after, listed)):
+            raise UsageError(f"The keys of {self.target} cannot be rotated: this {fault}")
         if fault := rotation_fault(after, own.key_id):
             raise UsageError(
                 f"The keys of {self.target} cannot be rotated: this {fault}. Add the key that "
@@ -63,14 +71,16 @@ class RotateContext(Context):
         return Effect.CHANGE if any(self.rotation) else Effect.NOTHING
 
     def _find(self, key: KeyReference, known: KeyState) -> PublicKey:
-        """The key itself, or the trusted one with this ID; UsageError without one."""
-        if isinstance(key, PublicKey):
-            return key
-        trusted = (*known.added, *self._request.add, *self._sources.ledger.listed_keys())
-        found = next((each for each in trusted if each.key_id == key), None)
+        """
+        The key of `key`; UsageError for one that was never trusted, since its retirement would say
+        that it was.
+        """
+        ledger, key_id = self._sources.ledger, key_id_of(key)
+        trusted = (*known.added, *self._request.add, *ledger.listed_keys(), *ledger.distrusted)
+        found = next((each for each in trusted if each.key_id == key_id), None)
         if found is None:
             raise UsageError(
-                f"{key} is not the ID of a key that {self.target} trusts. Give the file of the "
-                "public key to retire another one"
+                f"{key_id} is not the ID of a key that {self.target} trusts. To retire one that "
+                "has left the manifest, list it in ledger.distrusted_keys"
             )
         return found

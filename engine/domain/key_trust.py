@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pydantic import Field
 
 from engine.domain.artifact import Digest
-from engine.domain.public_key import MAX_KEYS, PublicKey
+from engine.domain.public_key import MAX_ADDED, MAX_KEYS, PublicKey
 from engine.domain.record_base import DigestText, Value
 from engine.domain.record_index import Link
 
@@ -70,6 +70,21 @@ def rotation_fault(after: KeyState | None, signer: str | None) -> str | None:
         )
     if len(keys.added) + len(keys.retired) > MAX_KEYS:
         return f"leaves more than {MAX_KEYS} added and retired keys"
+    return None
+
+
+def addition_fault(after: KeyState, listed: Iterable[str]) -> str | None:
+    """
+    Explain why no key may be added, given the keys `after` that; None if it may.
+
+    It continues "The rotation". There must be room to retire every key, also the `listed` ones,
+    since a retired key is never forgotten.
+    """
+    if len(after.added) > MAX_ADDED:
+        return f"leaves more than {MAX_ADDED} added keys: retire those that sign no more"
+    known = {key.key_id for key in after.added} | {*after.retired, *listed}
+    if len(known) > MAX_KEYS:
+        return f"leaves no room to retire each of {len(known)} keys: at most {MAX_KEYS} fit"
     return None
 
 

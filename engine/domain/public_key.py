@@ -12,6 +12,8 @@ from engine.domain.record_base import DigestText, Value
 # Every entry carries the keys that rotations added, and must fit into a tile of a log. It also
 # bounds the signatures that a reader tries.
 MAX_KEYS = 64
+# Keys that rotations added and did not retire.
+MAX_ADDED = 16
 _PEM = re.compile(
     r"-----BEGIN PUBLIC KEY-----\n(?P<body>[A-Za-z0-9+/=\n]{1,200})-----END PUBLIC KEY-----\n"
 )

@@ -65,7 +65,10 @@ class Rights:
         return bool(operator.names & self.named or operator.groups & self.groups)
 
     def may_operate(self, operator: Operator) -> bool:
-        """Whether `operator` may sync, redeliver webhooks, and run gates without promoting."""
+        """
+        Whether `operator` may sync, redeliver webhooks, run gates without promoting, and rotate
+        keys where they may promote.
+        """
         return operator.verified and _is_listed(self.operators, operator)
 
     def may_lock(self, operator: Operator) -> bool:

@@ -1,6 +1,6 @@
 """Rotate the keys that a ledger trusts: a record and no tag."""
 
-from engine.checks.authorization import authorization
+from engine.checks.authorization import may_rotate
 from engine.context.rotate import RotateContext
 from engine.domain.plan import Action, Plan
 from engine.domain.record import RotateRecord
@@ -14,7 +14,7 @@ class Rotate(Operation[RotateRequest, RotateContext]):
     action = Action.ROTATE
     ending = Ending.ROTATED
     context = RotateContext
-    policy = (authorization,)
+    policy = (may_rotate,)
     facts = (RotateContext.latest, RotateContext.rotation)
 
     def record(

@@ -175,10 +175,12 @@ def test_server_rotates_its_keys(served: tuple[Serving, str], floe: Floe) -> Non
         shutil.copy(floe.folder / f"{name}.key.pub", client.folder)
 
     unknown = client.run("keys", "rotate", "--retire", "sha256:" + "a" * 64, *JSON)
-    done = client.run("keys", "rotate", "--add", "new.key.pub", "--retire", "old.key.pub")
+    own = client.run("keys", "rotate", "--retire", "old.key.pub", *JSON)
+    done = client.run("keys", "rotate", "--add", "new.key.pub")
 
     assert (unknown.code, len(unknown.document["environments"])) == (2, 1)
     assert unknown.document["error"]["type"] == "UsageError"
+    assert "signs for this server" in own.document["error"]["message"]
     assert done.code == 0, done
     for name in ("dev", "staging", "prod"):
         assert f"  Anchor: {name}#1 sha256:" in done.out

@@ -9,6 +9,7 @@ from engine.domain.artifact import Digest
 from engine.domain.audit import RemarkKind
 from engine.domain.key_trust import (
     KeyState,
+    addition_fault,
     is_trusted,
     keys_after,
     rotation_fault,
@@ -86,6 +87,25 @@ def test_rotation_that_leaves_no_key_or_returns_one_does_not_count(
     after: KeyState, signer: str | None, fault: str | None
 ) -> None:
     found = rotation_fault(after, signer)
+
+    assert (fault is None) == (found is None)
+    assert (fault or "") in (found or "")
+
+
+@pytest.mark.parametrize(
+    ("added", "retired", "fault"),
+    [
+        (16, MAX_KEYS - 17, None),
+        (17, 0, "more than 16 added keys"),
+        (16, MAX_KEYS - 16, "leaves no room to retire each of 65 keys"),
+    ],
+)
+def test_added_keys_leave_room_to_retire_every_one(
+    added: int, retired: int, fault: str | None
+) -> None:
+    keys = [numbered(each) for each in range(added + retired)]
+
+    found = addition_fault(state(*keys[:added], retired=tuple(keys[added:])), [LISTED])
 
     assert (fault is None) == (found is None)
     assert (fault or "") in (found or "")

@@ -7,11 +7,14 @@ import pytest
 
 from engine.adapters.ledger.sealing import Sealing
 from engine.adapters.registry.remote.registry import DistributionRegistry
+from engine.adapters.signing import generate_key
 from engine.domain.environment import Authorization, Environment
 from engine.domain.errors import AuthorizationError, UnconfiguredError, UsageError
+from engine.domain.names import Names
 from engine.domain.parsing import parse_rotate_request
 from engine.domain.record import RotateRecord
 from engine.domain.result import Ending
+from engine.domain.rights import Rights
 from tests.builders import image
 from tests.conftest import Place
 from tests.peers.fake_registry import FakeRegistry
@@ -113,8 +116,18 @@ def test_unknown_key_is_not_retired_by_its_id(layout: Place, tmp_path: Path) -> 
         rotate(engine, retire=(THIRD,))
 
 
-def test_key_that_left_the_manifest_is_retired_by_its_file(layout: Place, tmp_path: Path) -> None:
+def test_key_that_was_never_trusted_is_not_retired(layout: Place, tmp_path: Path) -> None:
     with writer(layout, tmp_path / "old") as engine:
+        request = parse_rotate_request(
+            engine.path, "staging", ALICE, TRACE_ID, (), [public(THIRD)], None
+        )
+        with pytest.raises(UsageError, match=r"list it in ledger\.distrusted_keys"):
+            engine.run(request, ProgressLog())
+
+
+def test_listed_key_is_retired_by_its_file(layout: Place, tmp_path: Path) -> None:
+    sealing = Sealing(OLD, trust(OLD, THIRD))
+    with writer(layout, tmp_path / "old", sealing) as engine:
         request = parse_rotate_request(
             engine.path, "staging", ALICE, TRACE_ID, (), [public(THIRD)], None
         )
@@ -122,6 +135,54 @@ def test_key_that_left_the_manifest_is_retired_by_its_file(layout: Place, tmp_pa
 
     assert isinstance(record, RotateRecord)
     assert (record.retired, record.reason) == ((public(THIRD),), "")
+
+
+@pytest.mark.parametrize(
+    ("rights", "allowed"),
+    [
+        (Rights(), True),
+        (Rights(served=True, named=Names(["alice@acme.com"])), False),
+        (Rights(operators=Names(["bob@acme.com"])), False),
+        (Rights(operators=Names(["alice@acme.com"])), True),
+        (
+            Rights(
+                served=True,
+                named=Names(["alice@acme.com"]),
+                operators=Names(["alice@acme.com"]),
+            ),
+            True,
+        ),
+    ],
+)
+def test_rotation_needs_the_right_to_operate(
+    layout: Place, tmp_path: Path, rights: Rights, allowed: bool
+) -> None:
+    with engine_on(layout.registry, tmp_path, sealing=SIGNING, rights=rights) as engine:
+        result = rotate(engine, NEW)
+
+    assert isinstance(result.error, AuthorizationError) != allowed
+    assert allowed or "identity.operators of manifest.yaml" in str(result.error)
+
+
+def test_server_does_not_retire_the_key_that_it_signs_with(layout: Place, tmp_path: Path) -> None:
+    rights = Rights(
+        served=True, operators=Names(["alice@acme.com"]), named=Names(["alice@acme.com"])
+    )
+    with engine_on(layout.registry, tmp_path, sealing=SIGNING, rights=rights) as engine:
+        rotated(engine, NEW)
+        with pytest.raises(UsageError, match="signs for this server"):
+            rotate(engine, THIRD, retire=(OLD,))
+
+
+def test_added_keys_leave_room_to_retire_every_key(layout: Place, tmp_path: Path) -> None:
+    keys = [generate_key("ed25519") for _ in range(17)]
+    with writer(layout, tmp_path / "old") as engine:
+        with pytest.raises(UsageError, match="leaves more than 16 added keys"):
+            rotate(engine, *keys)
+        rotated(engine, *keys[:16])
+        with pytest.raises(UsageError, match="leaves more than 16 added keys"):
+            rotate(engine, keys[16])
+        rotated(engine, retire=(OLD,))
 
 
 @pytest.mark.parametrize("key_id", ["", "sha256:123", "floe.key.pub", "SHA256:" + "a" * 64])
