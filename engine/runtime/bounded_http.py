@@ -64,7 +64,7 @@ def exchange(
 ) -> httpx.Response:
     """
     Send `request` and read the whole response: within `seconds`, at most `limit` bytes, without
-    following redirects or decompressing. Its text is read as UTF-8, whatever charset it names.
+    following redirects or decompressing. Its text is read as UTF-8 in any case.
 
     Raises CompressedResponseError, OversizedResponseError and other errors of httpx.TransportError.
     """
