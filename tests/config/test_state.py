@@ -4,9 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.adapters.state.database_leases import DatabaseLeases
+from engine.bootstrap.server import entry_reconciler
 from engine.bootstrap.state import changes_database, wakeups_of
 from engine.domain.errors import ConfigError
+from engine.execution.entry_reconciler import ImpatientLeases
 from tests.config.manifest_files import load, manifest, refused
+from tests.scenarios.engines import engine_on
 
 URL = "postgresql://floe:s3cret@db.example.com/floe"
 
@@ -54,6 +59,20 @@ def test_only_a_server_needs_the_direct_address(tmp_path: Path) -> None:
     assert len(unset.unset_variables) == 1
     assert given.state_listen_url is not None
     assert given.state_listen_url.get_secret_value() == URL
+
+
+def test_background_of_a_server_waits_only_for_the_referrers_index(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg", reason="an extra: pip install '.[postgres]'")
+    config = load(tmp_path, manifest(rest="state: {url: postgresql://db/floe}"))
+    with engine_on(LayoutRegistry.create(tmp_path / "registry"), tmp_path) as engine:
+        reconciler = entry_reconciler(config, engine)
+
+        assert reconciler is not None
+        leases = reconciler.runner.leases
+        assert isinstance(leases, ImpatientLeases)
+        assert leases.waiting is engine.runner.leases
+        assert isinstance(leases.at_once, DatabaseLeases)
+        assert leases.at_once.wait_seconds == 0
 
 
 @pytest.mark.parametrize(
