@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from engine.changes.fingerprint import differences_of, expired, request_of, stale
 from engine.changes.moves import move
+from engine.changes.rejections import Rejections
 from engine.changes.submission import Submission
 from engine.checks.approval import closed, may_approve, may_decide
 from engine.domain.change import Change, ChangeState, Ended, Person
@@ -50,6 +51,10 @@ class Changes:
     store: ChangeStore
     configuration: Callable[[str], str]
     refused: Callable[[Change], None] = lambda _change: None
+    rejections: Rejections = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rejections", Rejections(self.runner))
 
     def submit(
         self,
@@ -182,7 +187,6 @@ class Changes:
     def _record_rejection(
         self, change: Change, approver: Operator, reason: str, interface: str
     ) -> None:
-        """Record a rejection, which holds even if the ledger cannot be written."""
         record = RejectionRecord(
             rejection_id=uuid4(),
             change_id=change.id,
@@ -196,10 +200,7 @@ class Changes:
             rejected_at=change.updated_at,
             **record_header(approver, change.trace_id, self.runner.policy.digest),
         )
-        try:
-            self.runner.append(record)
-        except PromotionError as error:
-            _log.warning("rejection of %s not recorded: %s", change.id, error)
+        self.rejections.record(record)
 
     def _unexpired(self, change: Change) -> Change:
         """

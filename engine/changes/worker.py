@@ -144,6 +144,7 @@ class Worker:
                 changes = self.store.open()
                 self.changes.expire_due(changes)
                 self.changes.resume_due(changes)
+                self.changes.rejections.retry()
                 pause = self._until_sweep(changes)
 
     def _until_sweep(self, changes: Sequence[Change]) -> float:

@@ -104,7 +104,7 @@ def cost(
 @pytest.mark.parametrize("remembers", [False, True], ids=["command", "server"])
 @pytest.mark.parametrize(
     ("behaviour", "source", "most"),
-    [(FALLBACK, "dev", 18), (FALLBACK, "staging", 18), (API, "dev", 16), (API, "staging", 16)],
+    [(FALLBACK, "dev", 19), (FALLBACK, "staging", 19), (API, "dev", 16), (API, "staging", 16)],
     ids=["fallback", "fallback, later", "api", "api, later"],
 )
 def test_promotion_takes_few_requests_in_few_waves(

@@ -1,0 +1,61 @@
+"""A rejection holds while the ledger cannot be written, and is recorded once afterwards."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.domain.change import ChangeState
+from engine.domain.record import RejectionRecord
+from tests.builders import image
+from tests.conftest import Place
+from tests.peers.fake_http import Cut, Reply
+from tests.peers.fake_registry import FakeRegistry
+from tests.scenarios.changing import Stage, stage_on
+from tests.scenarios.shaky import REPOSITORY, shaky_engine
+
+
+@pytest.fixture
+def stage(fake: FakeRegistry, tmp_path: Path) -> Iterator[Stage]:
+    with shaky_engine(fake, tmp_path / "shaky") as shaky:
+        place = Place(shaky.place.registry, shaky.place.push)
+        with stage_on(place, tmp_path) as built:
+            fake.hold(REPOSITORY, image(b"one"), "v1.0.0-dev")
+            yield built
+
+
+def recorded(stage: Stage) -> list[str]:
+    entries = stage.engine.history("staging", 10)
+    return [each.record.change_id for each in entries if isinstance(each.record, RejectionRecord)]
+
+
+# A refused write has no effect; a cut connection leaves the effect unknown.
+@pytest.mark.parametrize("answers", [[Reply(403)], [Cut.AFTER] * 4], ids=["refused", "unknown"])
+def test_rejection_is_recorded_once_the_registry_answers_again(
+    stage: Stage, fake: FakeRegistry, answers: list[Reply | Cut]
+) -> None:
+    asked = stage.ask()
+    fake.script("PUT", r"/manifests/floe-ledger\.staging\.1$", *answers)
+
+    rejected = stage.changes.reject(asked.id, stage.members.operator("bob"), "not today", "cli")
+    stage.changes.rejections.retry()
+    stage.changes.rejections.retry()
+
+    assert rejected.state is ChangeState.REJECTED
+    assert recorded(stage) == [asked.id]
+
+
+def test_rejection_stays_owed_while_the_registry_refuses(
+    stage: Stage, fake: FakeRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = stage.ask()
+    fake.script("PUT", r"/manifests/floe-ledger\.staging\.1$", *[Reply(403)] * 2)
+
+    stage.changes.reject(asked.id, stage.members.operator("bob"), "not today", "cli")
+    stage.changes.rejections.retry()
+    while_refused = recorded(stage)
+    stage.changes.rejections.retry()
+
+    assert while_refused == []
+    assert recorded(stage) == [asked.id]
+    assert f"rejection of {asked.id} is not yet recorded" in caplog.text
