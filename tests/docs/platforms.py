@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from engine.adapters.signing import generate_key
 from engine.attestation.keys import load_der
+from engine.domain.public_key import PublicKey
 from tests.builders import Artifact, image
 from tests.peers import docker_registry as docker
 from tests.peers import oci_layout, raw
@@ -173,6 +174,9 @@ def _ledger_keys(ledger: dict[str, Any], folder: Path) -> dict[str, str]:
     for name in ledger.get("trusted_keys", []):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(public.pem)
+    for name in ledger.get("distrusted_keys", []):
+        stolen = PublicKey.of_der(generate_key("ecdsa").public_key())
+        (folder / name).write_text(stolen.public_key)
     return {"FLOE_LEDGER_KEY": signer.private_pem().decode()} if "signing" in ledger else {}
 
 

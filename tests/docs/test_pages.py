@@ -29,7 +29,7 @@ from tests.peers.timestamp_authority import new_root
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 # Files to which a documented manifest refers.
-_FILE = re.compile(r"[\w/.]+\.(?:pub|pem|json)\b")
+_FILE = re.compile(r"[\w/.-]+\.(?:pub|pem|json)\b")
 _ANCHOR = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
