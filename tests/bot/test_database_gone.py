@@ -26,8 +26,9 @@ from tests.peers.postgres import PostgresProcess
 from tests.scenarios.commands import Floe
 from tests.store.databases import new_schema
 
-# The server waits 2.5 seconds, and a busy machine takes some more. Slack waits for 3.
-_ANSWER_SECONDS = 5.0
+# The server waits for 2 or 3 seconds in all. A page that waited for each of its questions would
+# take more than 10, and a busy machine doubles the time.
+_ANSWER_SECONDS = 8.0
 _PATHS = ("", "changes", "history", "readyz", "api/v1/status", "api/v1/changes")
 
 pytestmark = pytest.mark.timeout(480)
