@@ -112,8 +112,10 @@ class Crowd:
 
     def reject(self, case: Case, change_id: str, user: str, times: int = 1) -> None:
         """Press the button, fill in the form that opens, and send it."""
+        # A form that was sent before is not sent again.
+        before = len(self.slack.views)
         self.send(click_body("floe_reject", change_id, user, case.channel))
-        view = eventually(lambda: self._opened(change_id), self.repeat_after)
+        view = eventually(lambda: self._opened(change_id, before), self.repeat_after)
         filled = {"values": {"reason": {"v": {"type": "plain_text_input", "value": "not today"}}}}
         body = {
             **click_body("", "", user, case.channel),
@@ -132,8 +134,8 @@ class Crowd:
             self.repeated += 1
         raise AssertionError(f"nothing was found within {self.patience} s")
 
-    def _opened(self, change_id: str) -> Json | None:
-        views = list(self.slack.views)
+    def _opened(self, change_id: str, before: int) -> Json | None:
+        views = self.slack.views[before:]
         return next((v for v in views if change_id in v.get("private_metadata", "")), None)
 
     def _lane(self, cases: Sequence[Case]) -> None:
