@@ -49,11 +49,13 @@ class Rejections:
 
     def _is_recorded(self, record: RejectionRecord) -> bool:
         before = None
-        while page := self.runner.ledger.history(record.environment, _PAGE, before):
-            for entry in page:
-                if entry.record.id == record.id:
-                    return True
-                if entry.record.at < record.at:
-                    return False
-            before = page[-1].sequence
+        # The lease first completes an entry that the failed write claimed in the database.
+        with self.runner.hold(record.environment):
+            while page := self.runner.ledger.history(record.environment, _PAGE, before):
+                for entry in page:
+                    if entry.record.id == record.id:
+                        return True
+                    if entry.record.at < record.at:
+                        return False
+                before = page[-1].sequence
         return False
