@@ -1,6 +1,7 @@
 """A rejection holds while the ledger cannot be written, and is recorded once afterwards."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tests.conftest import Place
 from tests.peers.fake_http import Cut, Reply
 from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.changing import Stage, stage_on
+from tests.scenarios.claiming import claims_in
+from tests.scenarios.engines import with_parts
 from tests.scenarios.shaky import REPOSITORY, shaky_engine
 
 
@@ -59,3 +62,18 @@ def test_rejection_stays_owed_while_the_registry_refuses(
     assert while_refused == []
     assert recorded(stage) == [asked.id]
     assert f"rejection of {asked.id} is not yet recorded" in caplog.text
+
+
+def test_rejection_that_was_claimed_is_recorded_once(
+    stage: Stage, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    engine = with_parts(stage.engine, claims=claims_in(tmp_path, stage.place))
+    changes, asked = replace(stage.changes, runner=engine.runner), stage.ask()
+    fake.script("PUT", r"/manifests/floe-ledger\.staging\.1$", *[Reply(500)] * 4)
+
+    changes.reject(asked.id, stage.members.operator("bob"), "not today", "cli")
+    before = recorded(stage)
+    changes.rejections.retry()
+
+    assert before == []
+    assert recorded(stage) == [asked.id]
